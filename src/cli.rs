@@ -1,0 +1,357 @@
+//! What a person can type: the clap definition and nothing else.
+//!
+//! Help texts, completions and man pages are all made from the types here. Nothing in this module
+//! reads a file, an environment variable or the network; [`crate::plan`] resolves what was typed
+//! into a job.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+/// The exit codes, as `--help` and the man page print them.
+///
+/// The values themselves stand in [`crate::error::ExitCode`].
+pub const EXIT_CODES_HELP: &str = "\
+Exit codes:
+  0    done
+  1    failed, nothing to resume
+  2    usage: what was typed cannot be carried out
+  3    stopped early, resumable: what was committed is kept, and `resume` goes on
+  130  interrupted by Ctrl-C, resumable
+  143  terminated by SIGTERM, resumable";
+
+const EXAMPLES: &str = "\
+Examples:
+  cosmos-tail --demo export -o orders/          try it on an embedded account
+  cosmos-tail ranges -d shop -c orders          list the feed ranges of a container
+  cosmos-tail export -d shop -c orders -o out/  export a container, in parallel
+  cosmos-tail resume --state out/state.json     go on after a crash, or read what came since";
+
+/// Export and replay the change feed of Azure Cosmos DB.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cosmos-tail",
+    version,
+    about = "Export and replay the change feed of Azure Cosmos DB",
+    long_about = "Export and replay the change feed of Azure Cosmos DB (NoSQL API).\n\n\
+        Reads every range of a container in parallel and commits what it wrote together with \
+        where it stood, so that a crash loses no change and repeats none.",
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES_HELP}"),
+    propagate_version = true,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Which account and container.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// What is said on standard error.
+    #[command(flatten)]
+    pub verbosity: VerbosityArgs,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the feed ranges of a container
+    Ranges(RangesArgs),
+    /// Export the change feed of a container to files
+    Export(ExportArgs),
+    /// Go on with an export: after a crash, or to read what came since it was finished
+    Resume(ResumeArgs),
+    /// Keep an embedded account running, to try things on
+    #[cfg(feature = "demo")]
+    Demo(DemoArgs),
+    /// Print the completion script of a shell
+    Completions(CompletionsArgs),
+}
+
+/// The account and the container, for every subcommand.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionArgs {
+    /// Endpoint of the account, or `emulator` for the local emulator's well-known address and key
+    ///
+    /// For example https://NAME.documents.azure.com:443/. Plain http is accepted for loopback
+    /// addresses only.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "AZURE_COSMOS_ENDPOINT",
+        hide_env_values = true
+    )]
+    pub endpoint: Option<String>,
+
+    /// Name of the database
+    #[arg(
+        short = 'd',
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "AZURE_COSMOS_DATABASE"
+    )]
+    pub database: Option<String>,
+
+    /// Name of the container
+    #[arg(
+        short = 'c',
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "AZURE_COSMOS_CONTAINER"
+    )]
+    pub container: Option<String>,
+
+    /// How to prove who you are
+    ///
+    /// `auto` takes an account key if one is given (AZURE_COSMOS_KEY, --key-file or
+    /// AZURE_COSMOS_CONNECTION_STRING), otherwise an Entra ID credential; -v says which.
+    #[arg(long, global = true, value_enum, default_value_t = AuthMethod::Auto, value_name = "METHOD")]
+    pub auth: AuthMethod,
+
+    /// File that holds the account key; `-` reads it from standard input
+    ///
+    /// A key is never taken from the command line, where every user of the machine could read it.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub key_file: Option<PathBuf>,
+
+    /// Use an account embedded in this process: database `shop`, container `orders`
+    #[cfg(feature = "demo")]
+    #[arg(long, global = true)]
+    pub demo: bool,
+}
+
+/// The ways to prove who you are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AuthMethod {
+    /// An account key if one is given, otherwise an Entra ID credential
+    Auto,
+    /// The account key
+    Key,
+    /// The signed-in user of the Azure CLI (`az login`)
+    Cli,
+    /// The managed identity of this Azure resource
+    ManagedIdentity,
+    /// The workload identity of this Kubernetes pod
+    WorkloadIdentity,
+    /// A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET
+    Environment,
+}
+
+/// What is said on standard error.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct VerbosityArgs {
+    /// Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Say nothing but errors: no progress, no summary
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// Arguments of `ranges`.
+#[derive(Debug, Args)]
+pub struct RangesArgs {
+    /// How to print the ranges
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub format: TableFormat,
+}
+
+/// How a list is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// Aligned columns
+    Table,
+    /// One JSON array
+    Json,
+}
+
+/// The formats of exported files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One JSON document per line, byte for byte as the service sent it
+    Jsonl,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES_HELP)]
+pub struct ExportArgs {
+    /// Where to write: a directory, a file with the format's extension, or `-` for standard output
+    ///
+    /// A directory gets a series of part files for each range. Files carry their final name only
+    /// once they are finished; until then they end in `.open`.
+    #[arg(short, long, value_name = "PATH")]
+    pub output: PathBuf,
+
+    /// Format of the files
+    #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
+    pub format: ExportFormat,
+
+    /// Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z
+    #[arg(long, value_name = "WHERE", default_value = "beginning", value_parser = crate::plan::parse_start)]
+    pub from: crate::feed::ChangeFeedStart,
+
+    /// Go on with new changes until stopped, instead of ending at where the container stood
+    #[arg(long)]
+    pub follow: bool,
+
+    /// Replace output that an earlier export left
+    #[arg(long)]
+    pub force: bool,
+
+    /// Where to keep the state file; beside the output if not given
+    ///
+    /// Without it an export to standard output keeps no state and cannot be resumed.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+
+    /// How it is read
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+
+    /// How it is committed
+    #[command(flatten)]
+    pub commit: CommitArgs,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES_HELP)]
+pub struct ResumeArgs {
+    /// The state file of the export
+    #[arg(long, value_name = "FILE")]
+    pub state: PathBuf,
+
+    /// Go on with new changes until stopped; what the export was started with if not given
+    #[arg(long)]
+    pub follow: bool,
+
+    /// Throw away open files that do not match the state, and read their ranges again
+    ///
+    /// Without it such a file is an error that names it. Finished files are never touched.
+    #[arg(long)]
+    pub repair: bool,
+
+    /// How it is read
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+
+    /// How it is committed
+    #[command(flatten)]
+    pub commit: CommitArgs,
+}
+
+/// How the feed is read. What is not given keeps its default, or on `resume` what the state says.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Reading")]
+pub struct ReaderArgs {
+    /// Ranges read at the same time [default: by the number of ranges and cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub concurrency: Option<u32>,
+
+    /// Documents asked for in one page [default: 1000]
+    ///
+    /// A hint: a transaction is never cut, and the service ends a page at about 4 MB.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub page_size: Option<u32>,
+
+    /// How often a page is tried again, beyond the SDK's own tries, before its range is given up
+    /// [default: 15]
+    #[arg(long, value_name = "N")]
+    pub max_retries: Option<u32>,
+
+    /// How long a range that has nothing new is left alone, with --follow [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub poll_interval: Option<Duration>,
+}
+
+/// How often progress is committed, and how the end is told.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Committing")]
+pub struct CommitArgs {
+    /// Commit at least this often; a crash repeats no more work than that [default: 5s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub checkpoint_interval: Option<Duration>,
+
+    /// Commit after this many bytes, such as 64MiB [default: 256MiB]
+    #[arg(long, value_name = "BYTES", value_parser = crate::plan::parse_bytes)]
+    pub checkpoint_bytes: Option<u64>,
+
+    /// How to print the summary at the end, on standard error
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Text)]
+    pub summary: SummaryFormat,
+}
+
+/// How the summary at the end is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SummaryFormat {
+    /// For people
+    Text,
+    /// One JSON object on one line, for scripts
+    Json,
+}
+
+/// Arguments of `demo`.
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Prints `export AZURE_COSMOS_…=…` lines as soon as the account is ready:
+
+  cosmos-tail demo > demo.env &
+  eval \"$(cat demo.env)\"
+  cosmos-tail export --follow -o orders/
+
+Lines on standard input command it: `split`, `split ID`, `merge ID ID`, `quit`.")]
+pub struct DemoArgs {
+    /// Port on the loopback address; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+
+    /// Documents in the container at the start
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub documents: u32,
+
+    /// Physical partitions at the start
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub partitions: u32,
+
+    /// Writes a second: creates, replaces and deletes
+    #[arg(long, value_name = "RATE", default_value_t = 5.0)]
+    pub writes_per_second: f64,
+
+    /// Split the largest partition again and again, this often
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub split_every: Option<Duration>,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// The clap definition, for what is generated from it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        command().debug_assert();
+    }
+}

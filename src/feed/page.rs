@@ -1,0 +1,1 @@
+//! A page of the feed, split into its items without parsing their values.

@@ -1,0 +1,16 @@
+//! Where a feed is read from when there is no position yet.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+/// Where a feed is read from when there is no position yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeFeedStart {
+    /// The oldest change that the container still has.
+    Beginning,
+    /// The moment at which the range is pinned, before the first page.
+    Now,
+    /// A moment in the past, by the service's clock; whole seconds on the wire.
+    PointInTime(#[serde(with = "time::serde::rfc3339")] OffsetDateTime),
+}

@@ -1,0 +1,23 @@
+//! Export and replay of the Azure Cosmos DB change feed: the library behind the `cosmos-tail`
+//! command.
+//!
+//! # The way of a page
+//!
+//! ```text
+//! cli ──► plan ──► pipeline ──┬─► reader ──► cosmos ──► (the service)
+//!  what     what      wires   │     one shard per feed range, over worker tasks
+//!  was      was       it up   │        │ pages, splits, ends
+//!  typed    meant             │        ▼
+//!                             ├─► sink      writes pages, makes them durable ─► Receipt
+//!                             └─► state     commits receipts: the ledger, the state file, the lock
+//! ```
+//!
+//! Arrows go one way. [`feed`] holds the pure types that all share and does no I/O; [`cosmos`] is
+//! the only code that talks to the service; the [`reader`] knows neither the [`sink`] nor the
+//! [`state`]; what differs between operating systems lies in [`durable`] and [`signal`];
+//! [`report`] is the only code that prints, beside sinks that write data to standard output.
+
+pub mod cli;
+pub mod error;
+pub mod feed;
+pub mod plan;
