@@ -2,6 +2,8 @@
 
 pub mod page;
 
+mod etag;
 mod start;
 
+pub use etag::lsn_of_etag;
 pub use start::ChangeFeedStart;

@@ -1,0 +1,398 @@
+//! A page of the feed, split into its items without interpreting their values.
+//!
+//! A page is one response body:
+//!
+//! ```json
+//! {"_rid": "…", "Documents": [item, item, …], "_count": 2}
+//! ```
+//!
+//! Every byte of it is checked against RFC 8259 in one pass (a second, vectorised one checks
+//! UTF-8), so an item that is handed out is valid JSON, and it is the service's own text: key
+//! order, duplicate keys, `1.10`, `1e400` and integers of any length stay what they were.
+//!
+//! # Items
+//!
+//! An item is a document, or an envelope around it: `{"current": …, "previous": …, "metadata": …}`,
+//! in any order, some of them missing. Emulators send bare documents, the service sends envelopes.
+//! An object is an **envelope** if all its top-level names are `current`, `previous` or `metadata`
+//! and at least one is `current` or `metadata`. Everything else is a **bare document**, also `{}`
+//! and what is no object at all: passing on what nobody expected beats losing it. The rule is not
+//! ambiguous in practice, since every document of a container has an `id`.
+
+mod error;
+mod members;
+mod metadata;
+mod scanner;
+mod wide;
+
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+
+pub use error::{PageError, PageErrorKind};
+pub use members::{Member, Members, members};
+pub use metadata::{Metadata, OperationType};
+
+use error::Fault;
+use scanner::{Scanner, is_name};
+
+/// One page of the change feed: its body, and where the items lie in it.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    body: Bytes,
+    items: Vec<Item>,
+}
+
+/// Where an item and its parts lie in the body. Only good for handing a buffer back to
+/// [`Page::parse_with`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Item {
+    whole: Span,
+    current: Span,
+    previous: Span,
+    metadata: Span,
+    envelope: bool,
+    line_break: bool,
+}
+
+/// A part of the body; empty if the part is missing, since no JSON value is empty.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// Both bounds fit: longer bodies are refused.
+    fn new(start: usize, end: usize) -> Self {
+        Self {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    fn is_missing(self) -> bool {
+        self.start == self.end
+    }
+
+    fn of(self, body: &[u8]) -> Option<&[u8]> {
+        (!self.is_missing()).then(|| &body[self.start as usize..self.end as usize])
+    }
+}
+
+impl Page {
+    /// Splits the body of a feed response into its items. An empty body, as it comes with a 304,
+    /// is a page without items.
+    ///
+    /// # Errors
+    /// The body must be one JSON object with one array `Documents`, valid UTF-8, and shorter than
+    /// 4 GiB.
+    pub fn parse(body: Bytes) -> Result<Self, PageError> {
+        Self::parse_with(body, Vec::new())
+    }
+
+    /// As [`Page::parse`], reusing the memory of an earlier page's [`Page::into_items_buffer`].
+    ///
+    /// # Errors
+    /// See [`Page::parse`].
+    pub fn parse_with(body: Bytes, mut items_buffer: Vec<Item>) -> Result<Self, PageError> {
+        items_buffer.clear();
+        match split(&body, &mut items_buffer) {
+            Ok(()) => Ok(Self {
+                body,
+                items: items_buffer,
+            }),
+            Err(fault) => Err(PageError::new(fault, &body)),
+        }
+    }
+
+    /// The number of items.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The length of the body in bytes.
+    pub fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// The items, in the order of the feed.
+    pub fn items(&self) -> impl ExactSizeIterator<Item = ItemRef<'_>> + DoubleEndedIterator {
+        self.items.iter().map(|item| ItemRef {
+            body: &self.body,
+            item: *item,
+        })
+    }
+
+    /// Gives up the page for its buffer; see [`Page::parse_with`].
+    pub fn into_items_buffer(self) -> Vec<Item> {
+        self.items
+    }
+}
+
+/// One item of a page. All parts are the service's own text, valid JSON without whitespace around.
+#[derive(Debug, Clone, Copy)]
+pub struct ItemRef<'a> {
+    body: &'a [u8],
+    item: Item,
+}
+
+impl<'a> ItemRef<'a> {
+    /// The whole item, with its envelope if it has one.
+    pub fn json(&self) -> &'a [u8] {
+        self.item.whole.of(self.body).unwrap_or_default()
+    }
+
+    /// Whether the item is an envelope rather than a bare document.
+    pub fn is_envelope(&self) -> bool {
+        self.item.envelope
+    }
+
+    /// The bare document, or the envelope's `current` as it is: a delete has an empty object there,
+    /// or nothing.
+    pub fn current(&self) -> Option<&'a [u8]> {
+        self.item.current.of(self.body)
+    }
+
+    /// The document after the change: as [`ItemRef::current`], but `None` if an envelope's
+    /// `current` is missing, `null` or an empty object, which is how a delete looks.
+    pub fn document(&self) -> Option<&'a [u8]> {
+        let current = self.current()?;
+        if self.item.envelope && is_null_or_empty_object(current) {
+            return None;
+        }
+        Some(current)
+    }
+
+    /// The envelope's `previous` as it is: the document before the change, where the container
+    /// keeps it.
+    pub fn previous(&self) -> Option<&'a [u8]> {
+        self.item.previous.of(self.body)
+    }
+
+    /// The JSON text of the envelope's `metadata`.
+    pub fn metadata_json(&self) -> Option<&'a [u8]> {
+        self.item.metadata.of(self.body)
+    }
+
+    /// The envelope's `metadata`, parsed by this call. `None` if there is none.
+    pub fn metadata(&self) -> Option<Metadata<'a>> {
+        self.metadata_json().map(Metadata::from_json)
+    }
+
+    /// Whether there is a CR or LF anywhere in the item's text, which can only be whitespace. It
+    /// then has to be replaced where a document must fit in one line: see [`write_line`].
+    pub fn has_line_break(&self) -> bool {
+        self.item.line_break
+    }
+}
+
+fn is_null_or_empty_object(value: &[u8]) -> bool {
+    match value {
+        b"null" | b"{}" => true,
+        [b'{', inner @ .., b'}'] => inner.iter().all(u8::is_ascii_whitespace),
+        _ => false,
+    }
+}
+
+/// Appends `document` and a line feed to `out`.
+///
+/// With `has_line_break` every CR and LF in the document becomes a space. They are whitespace
+/// between tokens, since a string cannot hold them unescaped: the value stays the same.
+pub fn write_line(document: &[u8], has_line_break: bool, out: &mut Vec<u8>) {
+    out.reserve(document.len() + 1);
+    let start = out.len();
+    out.extend_from_slice(document);
+    if has_line_break {
+        for byte in &mut out[start..] {
+            if matches!(byte, b'\r' | b'\n') {
+                *byte = b' ';
+            }
+        }
+    }
+    out.push(b'\n');
+}
+
+/// Finds the items of the page `body`.
+fn split(body: &[u8], items: &mut Vec<Item>) -> Result<(), Fault> {
+    if body.is_empty() {
+        return Ok(());
+    }
+    if u32::try_from(body.len()).is_err() {
+        return Err(Fault {
+            kind: PageErrorKind::TooLong,
+            offset: u32::MAX as usize,
+        });
+    }
+    check_utf8(body)?;
+
+    let mut scanner = Scanner::new(body);
+    let (b'{', open) = scanner.token(0) else {
+        let (_, at) = scanner.token(0);
+        return Err(scanner.fault(PageErrorKind::NotAnObject, at));
+    };
+    let mut documents_seen = false;
+    let (mut byte, mut at) = scanner.token(open + 1);
+    while byte != b'}' {
+        let (name, value) = member_name(&mut scanner, body, (byte, at))?;
+        at = if is_name(name, "Documents") {
+            if documents_seen {
+                return Err(scanner.fault(PageErrorKind::DocumentsTwice, at));
+            }
+            documents_seen = true;
+            documents(&mut scanner, body, value, items)?
+        } else {
+            scanner.value(value)?
+        };
+        (byte, at) = next_member(&mut scanner, at)?;
+    }
+    let (_, end) = scanner.token(at + 1);
+    if end != body.len() {
+        return Err(scanner.fault(PageErrorKind::TrailingData, end));
+    }
+    if !documents_seen {
+        return Err(scanner.fault(PageErrorKind::NoDocuments, at));
+    }
+    Ok(())
+}
+
+fn check_utf8(body: &[u8]) -> Result<(), Fault> {
+    if simdutf8::basic::from_utf8(body).is_ok() {
+        return Ok(());
+    }
+    match std::str::from_utf8(body) {
+        Ok(_) => Ok(()),
+        // A body that was cut inside a character.
+        Err(error) if error.error_len().is_none() => Err(Fault {
+            kind: PageErrorKind::Truncated,
+            offset: body.len(),
+        }),
+        Err(error) => Err(Fault {
+            kind: PageErrorKind::NotUtf8,
+            offset: error.valid_up_to(),
+        }),
+    }
+}
+
+/// Reads a member's name at `token` and its colon. Returns the name as it stands between its
+/// quotes, and the position after the colon.
+#[inline(always)]
+fn member_name<'a>(
+    scanner: &mut Scanner<'a>,
+    body: &'a [u8],
+    token: (u8, usize),
+) -> Result<(&'a [u8], usize), Fault> {
+    let (b'"', quote) = token else {
+        return Err(scanner.fault(PageErrorKind::ExpectedName, token.1));
+    };
+    let end = scanner.string(quote + 1)?;
+    let value = scanner.colon(end)?;
+    Ok((&body[quote + 1..end - 1], value))
+}
+
+/// What follows a member's value: the next name's quote, or the `}` of the object.
+#[inline(always)]
+fn next_member(scanner: &mut Scanner<'_>, at: usize) -> Result<(u8, usize), Fault> {
+    match scanner.token(at) {
+        (b',', comma) => match scanner.token(comma + 1) {
+            (b'"', quote) => Ok((b'"', quote)),
+            (_, wrong) => Err(scanner.fault(PageErrorKind::ExpectedName, wrong)),
+        },
+        (b'}', end) => Ok((b'}', end)),
+        (_, wrong) => Err(scanner.fault(PageErrorKind::ExpectedCommaOrEnd, wrong)),
+    }
+}
+
+/// Finds the items of the array `Documents` at `at`. Returns the array's end.
+fn documents<'a>(
+    scanner: &mut Scanner<'a>,
+    body: &'a [u8],
+    at: usize,
+    items: &mut Vec<Item>,
+) -> Result<usize, Fault> {
+    let (b'[', open) = scanner.token(at) else {
+        let (_, at) = scanner.token(at);
+        return Err(scanner.fault(PageErrorKind::DocumentsNotAnArray, at));
+    };
+    let (mut byte, mut at) = scanner.token(open + 1);
+    if byte == b']' {
+        return Ok(at + 1);
+    }
+    loop {
+        scanner.line_break = false;
+        let mut item = if byte == b'{' {
+            object_item(scanner, body, at)?
+        } else {
+            Item::bare(at, scanner.value(at)?)
+        };
+        item.line_break = scanner.line_break;
+        items.push(item);
+        match scanner.token(item.whole.end as usize) {
+            (b',', comma) => (byte, at) = scanner.token(comma + 1),
+            (b']', end) => return Ok(end + 1),
+            (_, wrong) => return Err(scanner.fault(PageErrorKind::ExpectedCommaOrEnd, wrong)),
+        }
+    }
+}
+
+/// Finds the parts of the item at `start`, where there is a `{`.
+fn object_item<'a>(scanner: &mut Scanner<'a>, body: &'a [u8], start: usize) -> Result<Item, Fault> {
+    let [mut current, mut previous, mut metadata] = [Span::default(); 3];
+    let mut twice = None;
+    let (mut byte, mut at) = scanner.token(start + 1);
+    while byte != b'}' {
+        let (name, value) = member_name(scanner, body, (byte, at))?;
+        let part = if is_name(name, "current") {
+            &mut current
+        } else if is_name(name, "metadata") {
+            &mut metadata
+        } else if is_name(name, "previous") {
+            &mut previous
+        } else {
+            return Ok(Item::bare(start, scanner.rest_of_object(value)?));
+        };
+        if !part.is_missing() {
+            twice = twice.or(Some(at));
+        }
+        let (_, value_start) = scanner.token(value);
+        at = scanner.value(value_start)?;
+        *part = Span::new(value_start, at);
+        (byte, at) = next_member(scanner, at)?;
+    }
+    if current.is_missing() && metadata.is_missing() {
+        return Ok(Item::bare(start, at + 1));
+    }
+    // Only now is it certain that this is no document, which may repeat a name.
+    if let Some(at) = twice {
+        return Err(scanner.fault(PageErrorKind::EnvelopeMemberTwice, at));
+    }
+    Ok(Item {
+        whole: Span::new(start, at + 1),
+        current,
+        previous,
+        metadata,
+        envelope: true,
+        line_break: false,
+    })
+}
+
+impl Item {
+    fn bare(start: usize, end: usize) -> Self {
+        Self {
+            whole: Span::new(start, end),
+            current: Span::new(start, end),
+            previous: Span::default(),
+            metadata: Span::default(),
+            envelope: false,
+            line_break: false,
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The JSON grammar: finds where a value ends, and refuses what is not RFC 8259.
+//!
+//! Values are not interpreted, so nothing is altered and nothing is too big: a number of any
+//! length, a string with lone surrogate escapes, any depth. There is no recursion; one bit a level
+//! remembers whether an object or an array is open.
+
+use super::error::{Fault, PageErrorKind as Kind};
+use super::wide;
+
+/// Scans one text. Positions are byte offsets into it; the text must be valid UTF-8, which the
+/// scanner does not check again.
+pub(super) struct Scanner<'a> {
+    bytes: &'a [u8],
+    /// Whether whitespace with a CR or LF was passed; set by the scanner, reset by its owner.
+    pub(super) line_break: bool,
+    /// Levels that no longer fit in [`Nesting::top`].
+    outer: Vec<u64>,
+}
+
+/// The containers that are open, innermost in the lowest bit: 1 for an object, 0 for an array.
+#[derive(Clone, Copy)]
+struct Nesting {
+    top: u64,
+    depth: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            line_break: false,
+            outer: Vec::new(),
+        }
+    }
+
+    /// Skips whitespace. Returns the next byte and its position; NUL, which no token begins with,
+    /// at the end.
+    #[inline(always)]
+    pub(super) fn token(&mut self, at: usize) -> (u8, usize) {
+        match self.bytes.get(at) {
+            Some(&byte) if byte > b' ' => (byte, at),
+            _ => self.token_after_whitespace(at),
+        }
+    }
+
+    #[inline(never)]
+    fn token_after_whitespace(&mut self, mut at: usize) -> (u8, usize) {
+        while let Some(&byte) = self.bytes.get(at) {
+            match byte {
+                b' ' | b'\t' => {}
+                b'\n' | b'\r' => self.line_break = true,
+                _ => return (byte, at),
+            }
+            at += 1;
+        }
+        (0, at)
+    }
+
+    /// The end of the value at `at`, which may be preceded by whitespace.
+    pub(super) fn value(&mut self, at: usize) -> Result<usize, Fault> {
+        self.scan(at, Nesting { top: 0, depth: 0 })
+    }
+
+    /// The end of the object of which a name was just read, up to and with its colon.
+    pub(super) fn rest_of_object(&mut self, at: usize) -> Result<usize, Fault> {
+        self.scan(at, Nesting { top: 1, depth: 1 })
+    }
+
+    /// The end of the string whose opening quote lies before `at`.
+    pub(super) fn string(&self, at: usize) -> Result<usize, Fault> {
+        string(self.bytes, at)
+    }
+
+    /// The position after the colon that must follow a member's name.
+    #[inline(always)]
+    pub(super) fn colon(&mut self, at: usize) -> Result<usize, Fault> {
+        match self.token(at) {
+            (b':', at) => Ok(at + 1),
+            (_, at) => Err(self.fault(Kind::ExpectedColon, at)),
+        }
+    }
+
+    #[cold]
+    pub(super) fn fault(&self, kind: Kind, at: usize) -> Fault {
+        Fault::at(kind, at, self.bytes)
+    }
+
+    fn scan(&mut self, mut at: usize, mut nesting: Nesting) -> Result<usize, Fault> {
+        let bytes = self.bytes;
+        self.outer.clear();
+        loop {
+            let (byte, start) = self.token(at);
+            at = match byte {
+                b'"' => string(bytes, start + 1)?,
+                b'0'..=b'9' | b'-' => number(bytes, start)?,
+                b'{' => match self.token(start + 1) {
+                    (b'"', name) => {
+                        self.push(&mut nesting, true);
+                        at = self.colon(string(bytes, name + 1)?)?;
+                        continue;
+                    }
+                    (b'}', end) => end + 1,
+                    (_, wrong) => return Err(self.fault(Kind::ExpectedName, wrong)),
+                },
+                b'[' => match self.token(start + 1) {
+                    (b']', end) => end + 1,
+                    (_, first) => {
+                        self.push(&mut nesting, false);
+                        at = first;
+                        continue;
+                    }
+                },
+                b't' => literal(bytes, start, b"true")?,
+                b'f' => literal(bytes, start, b"false")?,
+                b'n' => literal(bytes, start, b"null")?,
+                _ => return Err(self.fault(Kind::ExpectedValue, start)),
+            };
+            // After a value: containers may end, then the innermost one goes on.
+            loop {
+                if nesting.depth == 0 {
+                    return Ok(at);
+                }
+                let (byte, next) = self.token(at);
+                at = next + 1;
+                if byte == b',' {
+                    if nesting.top & 1 == 1 {
+                        let (b'"', name) = self.token(at) else {
+                            let (_, wrong) = self.token(at);
+                            return Err(self.fault(Kind::ExpectedName, wrong));
+                        };
+                        at = self.colon(string(bytes, name + 1)?)?;
+                    }
+                    break;
+                }
+                // `]` and `}` differ by the bit 0x20.
+                if byte != b']' | ((nesting.top & 1) << 5) as u8 {
+                    return Err(self.fault(Kind::ExpectedCommaOrEnd, next));
+                }
+                self.pop(&mut nesting);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, nesting: &mut Nesting, object: bool) {
+        if nesting.depth.is_multiple_of(64) && nesting.depth > 0 {
+            self.outer.push(nesting.top);
+        }
+        nesting.top = nesting.top << 1 | u64::from(object);
+        nesting.depth += 1;
+    }
+
+    #[inline(always)]
+    fn pop(&mut self, nesting: &mut Nesting) {
+        nesting.depth -= 1;
+        nesting.top >>= 1;
+        if nesting.depth.is_multiple_of(64) && nesting.depth > 0 {
+            nesting.top = self.outer.pop().unwrap_or_default();
+        }
+    }
+}
+
+/// The end of the string whose opening quote lies before `at`.
+#[inline(always)]
+fn string(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
+    loop {
+        at = wide::string_stop(bytes, at);
+        match bytes.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => at = escape(bytes, at)?,
+            _ => return Err(Fault::at(Kind::ControlCharacter, at, bytes)),
+        }
+    }
+}
+
+/// The end of the escape at `at`.
+#[inline(always)]
+fn escape(bytes: &[u8], at: usize) -> Result<usize, Fault> {
+    match bytes.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        Some(b'u') => {
+            // A lone surrogate follows the grammar: it is kept as it is.
+            let digits = bytes.get(at + 2..).unwrap_or_default();
+            match digits.iter().take(4).position(|b| !b.is_ascii_hexdigit()) {
+                Some(wrong) => Err(Fault::at(Kind::InvalidEscape, at + 2 + wrong, bytes)),
+                None if digits.len() < 4 => Err(Fault::at(Kind::Truncated, bytes.len(), bytes)),
+                None => Ok(at + 6),
+            }
+        }
+        _ => Err(Fault::at(Kind::InvalidEscape, at + 1, bytes)),
+    }
+}
+
+/// The end of the number at `at`.
+#[inline(always)]
+fn number(bytes: &[u8], at: usize) -> Result<usize, Fault> {
+    let start = at + usize::from(bytes[at] == b'-');
+    let mut end = digits(bytes, start)?;
+    if bytes[start] == b'0' && end > start + 1 {
+        return Err(Fault::at(Kind::InvalidNumber, start + 1, bytes));
+    }
+    if bytes.get(end) == Some(&b'.') {
+        end = digits(bytes, end + 1)?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(end) {
+        let sign = matches!(bytes.get(end + 1), Some(b'+' | b'-'));
+        end = digits(bytes, end + 1 + usize::from(sign))?;
+    }
+    Ok(end)
+}
+
+/// The end of the digits at `at`, of which there must be one.
+#[inline(always)]
+fn digits(bytes: &[u8], at: usize) -> Result<usize, Fault> {
+    let end = wide::digits_end(bytes, at);
+    if end <= at {
+        return Err(Fault::at(Kind::InvalidNumber, at, bytes));
+    }
+    Ok(end)
+}
+
+/// The end of the literal at `at`.
+#[inline(always)]
+fn literal<const N: usize>(bytes: &[u8], at: usize, text: &[u8; N]) -> Result<usize, Fault> {
+    if bytes.get(at..).and_then(<[u8]>::first_chunk) == Some(text) {
+        Ok(at + N)
+    } else {
+        Err(wrong_literal(bytes, at, text))
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn wrong_literal(bytes: &[u8], at: usize, text: &[u8]) -> Fault {
+    let same = bytes[at..].iter().zip(text).take_while(|(a, b)| a == b);
+    Fault::at(Kind::ExpectedValue, at + same.count(), bytes)
+}
+
+/// Whether a member's name, as it stands between its quotes, spells `name` (ASCII). Names may be
+/// written with escapes.
+#[inline]
+pub(super) fn is_name(raw: &[u8], name: &str) -> bool {
+    if raw == name.as_bytes() {
+        return true;
+    }
+    // Six bytes are the longest escape of an ASCII character.
+    if raw.len() <= name.len() || raw.len() > 6 * name.len() {
+        return false;
+    }
+    is_escaped_name(raw, name)
+}
+
+#[cold]
+#[inline(never)]
+fn is_escaped_name(raw: &[u8], name: &str) -> bool {
+    if !raw.contains(&b'\\') {
+        return false;
+    }
+    let quoted = [b"\"", raw, b"\""].concat();
+    // A name with a lone surrogate cannot be decoded, and it is none of ours.
+    serde_json::from_slice::<String>(&quoted).is_ok_and(|decoded| decoded == name)
+}
