@@ -1,5 +1,7 @@
 //! From what was typed to a job: flags, environment and state, resolved and validated.
 
+mod connection;
 mod values;
 
+pub use connection::{ConnectionPlan, CredentialPlan, EntraIdPlan, Environment, SecretText};
 pub use values::{parse_bytes, parse_start};
