@@ -18,6 +18,7 @@
 //! [`report`] is the only code that prints, beside sinks that write data to standard output.
 
 pub mod cli;
+pub mod cosmos;
 pub mod error;
 pub mod feed;
 pub mod plan;

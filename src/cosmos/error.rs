@@ -1,0 +1,252 @@
+//! What an error of the service means, and how it is shown.
+//!
+//! The SDK tries again by itself before it gives an error back; [`verdict`] decides what is left to
+//! do about one that it gave up on.
+
+use std::error::Error;
+use std::time::Duration;
+
+use azure_data_cosmos_driver::{CosmosError, CosmosStatus};
+
+/// The longest text that [`describe`] returns, in characters.
+const MAX_DESCRIPTION: usize = 400;
+/// How many causes of an error are looked at; chains that are longer are damaged.
+const MAX_CAUSES: usize = 16;
+
+/// What to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Wait and do the same again.
+    Transient {
+        /// How long the service asked to wait, if it did.
+        retry_after: Option<Duration>,
+    },
+    /// The page would exceed the service's limits: ask for fewer documents.
+    PageTooLarge,
+    /// The service does not honour the position: its token is malformed, or what lies behind it is
+    /// no longer kept. Starting over silently would lose or repeat changes.
+    TokenRefused,
+    /// The container, or its database, does not exist (any more) under its name and RID.
+    ContainerGone,
+    /// Who is asking may not do this.
+    Denied,
+    /// Trying again cannot help.
+    Fatal,
+}
+
+/// Decides what to do about `error`.
+pub fn verdict(error: &CosmosError) -> Verdict {
+    let retry_after = error
+        .response()
+        .and_then(|response| response.headers().retry_after_ms)
+        .map(Duration::from_millis);
+    let message = service_message(error).unwrap_or_default();
+    match classify(error.status(), &format!("{error} {message}")) {
+        Verdict::Transient { .. } => Verdict::Transient { retry_after },
+        other => other,
+    }
+}
+
+/// [`verdict`] by status and message alone.
+fn classify(status: CosmosStatus, message: &str) -> Verdict {
+    const TRANSIENT: Verdict = Verdict::Transient { retry_after: None };
+    let code = u16::from(status.status_code());
+    let sub_status = status.sub_status().map_or(0, |s| s.value());
+    match (code, sub_status) {
+        // Tokens that the SDK itself refuses: malformed, for another kind of operation, or of
+        // another shape than the operation.
+        (_, 20007 | 20116 | 20117 | 20203 | 20204 | 20205 | 20213 | 20214) => Verdict::TokenRefused,
+
+        (400, 1024) => Verdict::ContainerGone,
+        (400, 20100..=20399) => Verdict::Fatal,
+        (400, _) => classify_bad_request(message),
+        (413, _) => Verdict::PageTooLarge,
+
+        // A token could not be had (20402): often for a moment only, when the identity provider
+        // or the metadata service is busy. Expired or not yet valid (5005, 5006): clocks differ.
+        (401, 20402 | 5005 | 5006) => TRANSIENT,
+        // The service could not find out: its own identity lookups failed.
+        (403, 5201) => TRANSIENT,
+        (401 | 403, _) => Verdict::Denied,
+
+        // 1002: the replica lags behind the session. 1013: being created. 1023: being loaded.
+        // 1030: the authorization is not cached yet. 1035..=1037: a partition moves.
+        (404, 1002 | 1013 | 1023 | 1030 | 1035..=1037) => TRANSIENT,
+        // 20301: a throughput offer, not a container.
+        (404, 20301) => Verdict::Fatal,
+        (404, _) => Verdict::ContainerGone,
+
+        (408 | 429 | 449, _) => TRANSIENT,
+        // The history behind this position has been moved away.
+        (410, 1024) => Verdict::TokenRefused,
+        (410, _) => TRANSIENT,
+
+        // 20020: a response that was cut or altered on its way. 20206: a split held the partition
+        // for longer than the SDK's tries last. 20302: the topology changed meanwhile.
+        (500, 20020 | 20206 | 20302) => TRANSIENT,
+        // The SDK's own invariants.
+        (500, 20100..=20399) => Verdict::Fatal,
+        (500 | 502..=504, _) => TRANSIENT,
+        _ => Verdict::Fatal,
+    }
+}
+
+/// The service has one status for what differs most: the message tells.
+fn classify_bad_request(message: &str) -> Verdict {
+    let message = message.to_ascii_lowercase();
+    let says_any = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
+    if says_any(&[
+        "reduce page size",
+        "page size is too",
+        "response size is too",
+    ]) {
+        Verdict::PageTooLarge
+    } else if says_any(&["continuation", "retention", "if-none-match", "etag", "lsn"]) {
+        Verdict::TokenRefused
+    } else {
+        Verdict::Fatal
+    }
+}
+
+/// `error` in one bounded line without secrets: status, name of the sub-status, message, and the
+/// innermost cause if it says more.
+pub fn describe(error: &CosmosError) -> String {
+    let status = error.status();
+    let mut text = u16::from(status.status_code()).to_string();
+    if let Some(sub_status) = status.sub_status().filter(|s| s.value() != 0) {
+        text.push_str(&format!("/{}", sub_status.value()));
+        if let Some(name) = status.name() {
+            text.push_str(&format!(" {name}"));
+        }
+    }
+    let header = error.to_string();
+    // `CosmosError` displays as `STATUS: MESSAGE`, where STATUS is displayed as it is here.
+    let message = header
+        .strip_prefix(&status.to_string())
+        .unwrap_or(&header)
+        .trim_start_matches(':');
+    let mut message = service_message(error).unwrap_or_else(|| message.trim().to_owned());
+    let cause = innermost_cause(error).filter(|cause| !message.contains(cause.as_str()));
+    // The HTTP client's own sentence only announces its cause.
+    if cause.is_some()
+        && let Some(at) = message.find(": error sending request for url (")
+    {
+        message.truncate(at);
+    }
+    text.push_str(": ");
+    text.push_str(&message);
+    if let Some(cause) = cause {
+        text.push_str(": ");
+        text.push_str(&cause);
+    }
+    one_line(&text)
+}
+
+/// `text` as one bounded line without secrets.
+pub(crate) fn one_line(text: &str) -> String {
+    let redacted = redact(text);
+    let mut line = String::new();
+    for word in redacted.split(|c: char| c.is_whitespace() || c.is_control()) {
+        if !word.is_empty() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    if let Some((cut, _)) = line.char_indices().nth(MAX_DESCRIPTION) {
+        line.truncate(cut);
+        line.push('…');
+    }
+    line
+}
+
+/// The `message` of the service's JSON body, without what it appends for its own support.
+fn service_message(error: &CosmosError) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        message: String,
+    }
+    let body = error.response()?.body().clone().single().ok()?;
+    let Body { message } = serde_json::from_slice(&body).ok()?;
+    // Newer services nest {"Errors":["…"]}, older ones append the activity.
+    let message = message
+        .split("ActivityId:")
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .trim_start_matches("Message:")
+        .trim();
+    Some(message.to_owned()).filter(|m| !m.is_empty())
+}
+
+/// What the operating system or the library at the bottom said.
+fn innermost_cause(error: &CosmosError) -> Option<String> {
+    causes(error).last().map(|cause| cause.to_string())
+}
+
+/// The causes of `error`, from the outside in.
+pub(crate) fn causes(error: &CosmosError) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source()).take(MAX_CAUSES)
+}
+
+/// Blots out what looks like a key, a signature or a token.
+fn redact(text: &str) -> String {
+    redact_runs(&redact_labelled(text))
+}
+
+/// Blots out what follows a label that announces a secret.
+fn redact_labelled(text: &str) -> String {
+    const LABELS: [&str; 5] = ["sig=", "sig%3d", "accountkey=", "bearer ", "client_secret="];
+    // Lower case in ASCII keeps every byte where it is.
+    let lower = text.to_ascii_lowercase();
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(value) = LABELS
+        .iter()
+        .filter_map(|label| Some(lower[at..].find(label)? + at + label.len()))
+        .min()
+    {
+        out.push_str(&text[at..value]);
+        out.push_str("***");
+        at = text[value..]
+            .find(|c: char| !is_secret_char(c) && c != '%')
+            .map_or(text.len(), |length| value + length);
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+/// Blots out what has the form of a secret.
+fn redact_runs(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_secret_char) {
+        let (between, tail) = rest.split_at(start);
+        let end = tail
+            .find(|c: char| !is_secret_char(c))
+            .unwrap_or(tail.len());
+        let (run, after) = tail.split_at(end);
+        out.push_str(between);
+        out.push_str(if looks_like_secret(run) { "***" } else { run });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The characters of base64, its URL-safe form, and of the dots of a signed token.
+fn is_secret_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_' | '.')
+}
+
+/// Whether a run of such characters is a signature (44 characters), an account key (88) or a signed
+/// token: long, and ending in base64's padding or beginning as every signed token does.
+fn looks_like_secret(run: &str) -> bool {
+    let unpadded = run.trim_end_matches('=');
+    (unpadded.len() < run.len() && unpadded.len() >= 40)
+        || (run.starts_with("eyJ") && run.len() >= 40)
+}
+
+#[cfg(test)]
+mod tests;
