@@ -1,3 +1,4 @@
 //! The only code that talks to the service.
 
+pub mod auth;
 pub mod error;

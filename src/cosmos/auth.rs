@@ -1,0 +1,249 @@
+//! Proving who you are: the SDK's credential for a [`CredentialPlan`], and the token it yields.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
+use azure_core::time::OffsetDateTime;
+use azure_data_cosmos_driver::models::Credential;
+use azure_identity::{
+    AzureCliCredential, ClientSecretCredential, ManagedIdentityCredential,
+    ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+    WorkloadIdentityCredentialOptions,
+};
+use tokio::time::Instant;
+
+use crate::cosmos::error::one_line;
+use crate::error::with_hint;
+use crate::plan::{CredentialPlan, EntraIdPlan};
+
+/// What a token is asked for; the driver asks for the same.
+const SCOPE: &str = "https://cosmos.azure.com/.default";
+/// The first token must be there by then. The Azure CLI alone takes seconds on a cold start.
+const FIRST_TOKEN_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A token is renewed this long before it expires.
+const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
+/// While it cannot be renewed, it is used until this long before it expires.
+const USE_UNTIL: Duration = Duration::from_secs(30);
+/// How long a renewal that failed is left alone while the old token can be used.
+const RENEW_PAUSE: Duration = Duration::from_secs(30);
+
+/// A sentence for people: which credential is used.
+pub fn describe(plan: &CredentialPlan) -> String {
+    match plan {
+        CredentialPlan::Key(_) => "using the account key".to_owned(),
+        CredentialPlan::EntraId(source) => format!("using {}", name(source)),
+    }
+}
+
+fn name(source: &EntraIdPlan) -> String {
+    match source {
+        EntraIdPlan::AzureCli { .. } => "the Azure CLI's credential".to_owned(),
+        EntraIdPlan::ManagedIdentity { client_id: None } => {
+            "the system-assigned managed identity".to_owned()
+        }
+        EntraIdPlan::ManagedIdentity {
+            client_id: Some(id),
+        } => format!("the managed identity {id}"),
+        EntraIdPlan::WorkloadIdentity { client_id, .. } => {
+            format!("the workload identity {client_id}")
+        }
+        EntraIdPlan::ClientSecret { client_id, .. } => {
+            format!("the service principal {client_id}")
+        }
+    }
+}
+
+/// Builds the credential of `plan`. An Entra ID credential has fetched its first token when this
+/// returns, so that a missing sign-in is reported as such and not as a failed request.
+///
+/// # Errors
+///
+/// The token could not be had; the hint says what to do about it.
+pub async fn credential(plan: &CredentialPlan) -> Result<Credential> {
+    let source = match plan {
+        CredentialPlan::Key(key) => {
+            return Ok(Credential::AccountKey(Secret::new(key.expose().to_owned())));
+        }
+        CredentialPlan::EntraId(source) => source,
+    };
+    let token_source = token_source(source).map_err(|e| token_error(source, &e.to_string()))?;
+    let credential = Arc::new(RenewingCredential::new(token_source));
+    match tokio::time::timeout(FIRST_TOKEN_DEADLINE, credential.get_token(&[SCOPE], None)).await {
+        Ok(Ok(_)) => Ok(Credential::TokenCredential(credential)),
+        Ok(Err(error)) => Err(token_error(source, &error.to_string())),
+        Err(_) => Err(token_error(
+            source,
+            &format!("no answer within {} s", FIRST_TOKEN_DEADLINE.as_secs()),
+        )),
+    }
+}
+
+fn token_source(source: &EntraIdPlan) -> azure_core::Result<Arc<dyn TokenCredential>> {
+    Ok(match source {
+        EntraIdPlan::AzureCli { .. } => AzureCliCredential::new(None)?,
+        EntraIdPlan::ManagedIdentity { client_id } => {
+            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
+                user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
+                ..Default::default()
+            }))?
+        }
+        EntraIdPlan::WorkloadIdentity {
+            tenant_id,
+            client_id,
+            token_file,
+        } => WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
+            tenant_id: Some(tenant_id.clone()),
+            client_id: Some(client_id.clone()),
+            token_file_path: Some(token_file.clone()),
+            ..Default::default()
+        }))?,
+        EntraIdPlan::ClientSecret {
+            tenant_id,
+            client_id,
+            client_secret,
+        } => ClientSecretCredential::new(
+            tenant_id,
+            client_id.clone(),
+            Secret::new(client_secret.expose().to_owned()),
+            None,
+        )?,
+    })
+}
+
+/// What went wrong while a token was fetched, and what to do next.
+fn token_error(source: &EntraIdPlan, message: &str) -> anyhow::Error {
+    // The library names its type first and a web page last.
+    let message = message
+        .split_once("authentication failed.")
+        .map_or(message, |(_, rest)| rest);
+    let message = message
+        .split("\nTo troubleshoot")
+        .next()
+        .unwrap_or_default();
+    let mut message = one_line(message);
+    if message.is_empty() {
+        message.push_str("it gave no reason");
+    }
+    let hint = match source {
+        EntraIdPlan::AzureCli { by_default } => {
+            let mut hint = if message.contains("not found on PATH") {
+                "install the Azure CLI and run `az login`".to_owned()
+            } else {
+                "run `az login`".to_owned()
+            };
+            hint.push_str(", or give an account key (AZURE_COSMOS_KEY, --key-file)");
+            if *by_default {
+                hint.push_str("; on an Azure VM ask for its identity with --auth managed-identity");
+            }
+            hint
+        }
+        EntraIdPlan::ManagedIdentity { client_id: None } => {
+            "assign an identity to this Azure resource; set AZURE_CLIENT_ID if it is a \
+             user-assigned one"
+                .to_owned()
+        }
+        EntraIdPlan::ManagedIdentity { client_id: Some(_) } => {
+            "check that AZURE_CLIENT_ID is the client ID of an identity assigned to this Azure \
+             resource"
+                .to_owned()
+        }
+        EntraIdPlan::WorkloadIdentity { .. } => {
+            "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE, and the \
+             federation of the pod's service account"
+                .to_owned()
+        }
+        EntraIdPlan::ClientSecret { .. } => {
+            "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET".to_owned()
+        }
+    };
+    with_hint(
+        anyhow!(message).context(format!("cannot get a token with {}", name(source))),
+        hint,
+    )
+}
+
+/// Keeps a token until shortly before it expires.
+///
+/// The driver asks for a token with every request, and the Azure CLI's credential starts a process
+/// for each. A token is renewed ahead of time, by one request while the others go on with the old
+/// one, and an outage of the identity provider that is shorter than that goes unnoticed.
+#[derive(Debug)]
+struct RenewingCredential {
+    source: Arc<dyn TokenCredential>,
+    token: RwLock<Option<AccessToken>>,
+    /// Held while the token is renewed; when the last renewal failed.
+    renewal: tokio::sync::Mutex<Option<Instant>>,
+}
+
+impl RenewingCredential {
+    fn new(source: Arc<dyn TokenCredential>) -> Self {
+        Self {
+            source,
+            token: RwLock::new(None),
+            renewal: tokio::sync::Mutex::new(None),
+        }
+    }
+
+    /// The token, if it is good for longer than `margin`.
+    fn good_for(&self, margin: Duration) -> Option<AccessToken> {
+        let token = self.token.read().unwrap_or_else(PoisonError::into_inner);
+        token
+            .clone()
+            .filter(|token| token.expires_on > OffsetDateTime::now_utc() + margin)
+    }
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for RenewingCredential {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        // Only tokens of one scope are kept.
+        if scopes != [SCOPE] {
+            return self.source.get_token(scopes, options).await;
+        }
+        if let Some(token) = self.good_for(RENEW_BEFORE) {
+            return Ok(token);
+        }
+        let mut failed_at = match (self.renewal.try_lock(), self.good_for(USE_UNTIL)) {
+            (Ok(renewal), _) => renewal,
+            (Err(_), Some(token)) => return Ok(token),
+            (Err(_), None) => self.renewal.lock().await,
+        };
+        // Another request may have renewed it while this one waited.
+        if let Some(token) = self.good_for(RENEW_BEFORE) {
+            return Ok(token);
+        }
+        let old = self.good_for(USE_UNTIL);
+        if let Some(old) = &old
+            && failed_at.is_some_and(|at| at.elapsed() < RENEW_PAUSE)
+        {
+            return Ok(old.clone());
+        }
+        match self.source.get_token(scopes, options).await {
+            Ok(token) => {
+                *failed_at = None;
+                let mut kept = self.token.write().unwrap_or_else(PoisonError::into_inner);
+                *kept = Some(token.clone());
+                Ok(token)
+            }
+            Err(error) => {
+                *failed_at = Some(Instant::now());
+                let old = old.ok_or(error)?;
+                tracing::warn!(
+                    expires_on = %old.expires_on,
+                    "the Entra ID token could not be renewed; it is used until it expires"
+                );
+                Ok(old)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use azure_core::error::{Error, ErrorKind};
+use tokio::sync::Notify;
+
+use super::*;
+use crate::error::render;
+use crate::plan::SecretText;
+
+/// Hands out tokens named by how often it was asked, each good for `lifetime` seconds.
+#[derive(Debug, Default)]
+struct Source {
+    asked: AtomicUsize,
+    lifetimes: std::sync::Mutex<Vec<Option<i64>>>,
+    /// When set, every call after the first says that it began and waits to be let go.
+    gate: Option<(Notify, Notify)>,
+}
+
+impl Source {
+    /// `None` is a failure.
+    fn new(lifetimes: &[Option<i64>]) -> Arc<Self> {
+        Arc::new(Self {
+            lifetimes: std::sync::Mutex::new(lifetimes.to_vec()),
+            ..Self::default()
+        })
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for Source {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let call = self.asked.fetch_add(1, Ordering::SeqCst);
+        if call > 0
+            && let Some((began, go)) = &self.gate
+        {
+            began.notify_one();
+            go.notified().await;
+        }
+        let lifetime = self.lifetimes.lock().unwrap()[call];
+        let seconds = lifetime.ok_or_else(|| Error::with_message(ErrorKind::Credential, "down"))?;
+        Ok(AccessToken::new(
+            format!("token-{call}"),
+            OffsetDateTime::now_utc() + azure_core::time::Duration::seconds(seconds),
+        ))
+    }
+}
+
+async fn token(credential: &RenewingCredential) -> String {
+    let token = credential.get_token(&[SCOPE], None).await.unwrap();
+    token.token.secret().to_owned()
+}
+
+#[tokio::test]
+async fn a_token_is_fetched_once_while_it_lasts() {
+    let source = Source::new(&[Some(3600)]);
+    let credential = RenewingCredential::new(source.clone());
+    for _ in 0..100 {
+        assert_eq!(token(&credential).await, "token-0");
+    }
+    assert_eq!(source.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_before_it_expires() {
+    let source = Source::new(&[Some(200), Some(3600)]);
+    let credential = RenewingCredential::new(source.clone());
+    assert_eq!(token(&credential).await, "token-0");
+    assert_eq!(token(&credential).await, "token-1");
+    assert_eq!(token(&credential).await, "token-1");
+    assert_eq!(source.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_cannot_be_renewed_is_used_while_it_lasts() {
+    let source = Source::new(&[Some(200), None, Some(3600)]);
+    let credential = RenewingCredential::new(source.clone());
+    for _ in 0..10 {
+        assert_eq!(token(&credential).await, "token-0");
+    }
+    assert_eq!(
+        source.asked(),
+        2,
+        "a failed renewal is left alone for a while"
+    );
+    tokio::time::advance(RENEW_PAUSE).await;
+    assert_eq!(token(&credential).await, "token-2");
+}
+
+#[tokio::test]
+async fn an_expired_token_is_never_used() {
+    let source = Source::new(&[Some(10), None]);
+    let credential = RenewingCredential::new(source.clone());
+    assert_eq!(token(&credential).await, "token-0");
+    let error = credential.get_token(&[SCOPE], None).await.unwrap_err();
+    assert_eq!(error.to_string(), "down");
+}
+
+#[tokio::test]
+async fn requests_go_on_with_the_old_token_while_it_is_renewed() {
+    let source = Arc::new(Source {
+        lifetimes: std::sync::Mutex::new(vec![Some(200), Some(3600)]),
+        gate: Some((Notify::new(), Notify::new())),
+        ..Source::default()
+    });
+    let credential = Arc::new(RenewingCredential::new(source.clone()));
+    assert_eq!(token(&credential).await, "token-0");
+    let renewing = tokio::spawn({
+        let credential = Arc::clone(&credential);
+        async move { token(&credential).await }
+    });
+    let (began, go) = source.gate.as_ref().unwrap();
+    began.notified().await;
+    assert_eq!(token(&credential).await, "token-0");
+    go.notify_one();
+    assert_eq!(renewing.await.unwrap(), "token-1");
+    assert_eq!(token(&credential).await, "token-1");
+}
+
+#[tokio::test]
+async fn a_key_needs_no_token() {
+    let plan = CredentialPlan::Key(SecretText::new("c2VjcmV0"));
+    assert!(matches!(
+        credential(&plan).await.unwrap(),
+        Credential::AccountKey(key) if key.secret() == "c2VjcmV0"
+    ));
+    assert_eq!(describe(&plan), "using the account key");
+}
+
+#[tokio::test]
+async fn a_token_file_that_is_not_there_is_named() {
+    let plan = CredentialPlan::EntraId(EntraIdPlan::WorkloadIdentity {
+        tenant_id: "t".to_owned(),
+        client_id: "c".to_owned(),
+        token_file: "/nonexistent/token".into(),
+    });
+    let error = render(&credential(&plan).await.unwrap_err());
+    assert_eq!(
+        error,
+        "error: cannot get a token with the workload identity c\n  \
+         Caused by: failed to read federated token from file /nonexistent/token\n\
+         hint: check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE, and the \
+         federation of the pod's service account\n"
+    );
+}
+
+#[test]
+fn a_missing_azure_cli_reads_well() {
+    let error = token_error(
+        &EntraIdPlan::AzureCli { by_default: true },
+        "AzureCliCredential authentication failed. az not found on PATH\n\
+         To troubleshoot, visit https://aka.ms/azsdk/rust/identity/troubleshoot#azure-cli",
+    );
+    assert_eq!(
+        render(&error),
+        "error: cannot get a token with the Azure CLI's credential\n  \
+         Caused by: az not found on PATH\n\
+         hint: install the Azure CLI and run `az login`, or give an account key \
+         (AZURE_COSMOS_KEY, --key-file); on an Azure VM ask for its identity with --auth \
+         managed-identity\n"
+    );
+}
+
+#[test]
+fn a_missing_sign_in_reads_well() {
+    let error = token_error(
+        &EntraIdPlan::AzureCli { by_default: false },
+        "AzureCliCredential authentication failed. ERROR: Please run 'az login' to setup account.\r\n\n\
+         To troubleshoot, visit https://aka.ms/x",
+    );
+    assert_eq!(
+        render(&error),
+        "error: cannot get a token with the Azure CLI's credential\n  \
+         Caused by: ERROR: Please run 'az login' to setup account.\n\
+         hint: run `az login`, or give an account key (AZURE_COSMOS_KEY, --key-file)\n"
+    );
+}
+
+#[test]
+fn no_secret_shows_in_a_token_error() {
+    let secret = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA==";
+    let source = EntraIdPlan::ClientSecret {
+        tenant_id: "t".to_owned(),
+        client_id: "c".to_owned(),
+        client_secret: SecretText::new(secret),
+    };
+    let error = token_error(
+        &source,
+        &format!("refused client_secret={secret}&x={secret}"),
+    );
+    assert!(!format!("{}{error:?}", render(&error)).contains(secret));
+}
