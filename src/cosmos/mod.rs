@@ -1,4 +1,5 @@
 //! The only code that talks to the service.
 
 pub mod auth;
+pub mod client;
 pub mod error;

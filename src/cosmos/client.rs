@@ -1,0 +1,470 @@
+//! The connection: a driver that is ready, and the container it reads.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use azure_data_cosmos_driver::models::{
+    AccountReference, ContainerReference, CosmosOperation, Credential, DatabaseReference,
+    PartitionKeyDefinition,
+};
+use azure_data_cosmos_driver::options::{
+    AvailabilityStrategy, BinaryEncodingOptions, ConnectionPoolOptions, DriverOptions,
+    OperationOptions, OperationOptionsBuilder, ServerCertificateValidation, UserAgentSuffix,
+};
+use azure_data_cosmos_driver::{CosmosDriver, CosmosDriverRuntime, CosmosError};
+use futures_util::future::select_ok;
+use tokio::net::TcpStream;
+use url::Url;
+
+use crate::cosmos::auth;
+use crate::cosmos::error::{causes, describe};
+use crate::error::{Annotate, with_hint};
+use crate::plan::{ConnectionPlan, CredentialPlan};
+
+/// The address must be resolved and a connection accepted by then.
+const REACH_DEADLINE: Duration = Duration::from_secs(5);
+/// An account that is reached must have answered by then. The driver waits for throttling to end,
+/// and tries a TLS handshake three times for 5 s each.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
+/// The same for the second attempt, in HTTP/1.1.
+const HTTP11_ANSWER_DEADLINE: Duration = Duration::from_secs(6);
+/// The container must be resolved by then. Longer, since a throttled account makes the driver wait.
+const RESOLVE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// The driver's default is 6 s, and it covers the whole body: on a slow link every page of 4 MB
+/// would fail again and again. 65 s is what the service's gateway itself allows.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(65);
+const REQUEST_TIMEOUT_VARIABLE: &str =
+    "AZURE_COSMOS_CONNECTION_POOL_MAX_DATAPLANE_REQUEST_TIMEOUT_MS";
+const HTTP2_VARIABLE: &str = "AZURE_COSMOS_CONNECTION_POOL_IS_HTTP2_ALLOWED";
+
+/// The protocols an account is spoken to in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/2, as the service does.
+    Http2,
+    /// HTTP/1.1, as proxies and emulators may.
+    Http11,
+}
+
+/// A connected account and one of its containers.
+#[derive(Debug, Clone)]
+pub struct CosmosClient {
+    driver: Arc<CosmosDriver>,
+    container: ContainerReference,
+    http_version: HttpVersion,
+}
+
+impl CosmosClient {
+    /// Connects to the account of `plan` and resolves its container.
+    ///
+    /// # Errors
+    ///
+    /// Says which step failed, what the service or the network said, and what to do about it. It
+    /// ends within seconds if the address cannot be reached or does not answer.
+    pub async fn connect(plan: &ConnectionPlan) -> Result<Self> {
+        let (driver, http_version) = Box::pin(open_account(plan)).await?;
+        tracing::info!(
+            endpoint = %plan.endpoint,
+            ?http_version,
+            "connected, {}",
+            auth::describe(&plan.credential)
+        );
+        let container = Box::pin(resolve_container(&driver, plan)).await?;
+        Ok(Self {
+            driver,
+            container,
+            http_version,
+        })
+    }
+
+    /// The driver.
+    pub fn driver(&self) -> &Arc<CosmosDriver> {
+        &self.driver
+    }
+
+    /// The container, addressed by name; it carries the RID that the name stood for.
+    pub fn container(&self) -> &ContainerReference {
+        &self.container
+    }
+
+    /// Endpoint of the account.
+    pub fn endpoint(&self) -> &Url {
+        self.driver.account().endpoint()
+    }
+
+    /// Name of the database.
+    pub fn database_name(&self) -> &str {
+        self.container.database_name().unwrap_or_default()
+    }
+
+    /// Name of the container.
+    pub fn container_name(&self) -> &str {
+        self.container.name()
+    }
+
+    /// The container's RID: another one under the same name is another container.
+    pub fn rid(&self) -> &str {
+        self.container.rid()
+    }
+
+    /// The paths that make up the partition key.
+    pub fn partition_key_definition(&self) -> &PartitionKeyDefinition {
+        self.container.partition_key_definition()
+    }
+
+    /// The protocol that the account answered in.
+    pub fn http_version(&self) -> HttpVersion {
+        self.http_version
+    }
+
+    /// The options of every operation. The driver has them as its defaults.
+    pub fn operation_options(&self) -> OperationOptions {
+        operation_options()
+    }
+}
+
+/// What every operation shares.
+///
+/// Session tokens stay on, as the driver has them: in an account with session consistency they
+/// keep a replica that lags behind from answering "nothing new" to a reader that has already seen
+/// more. They cost a header.
+fn operation_options() -> OperationOptions {
+    OperationOptionsBuilder::new()
+        // Documents are exported byte for byte as the service wrote them; text made from the
+        // binary form has other numbers and another order of names.
+        .with_binary_encoding(BinaryEncodingOptions::new().with_enabled(false))
+        // A page of the feed often takes longer than the second after which the driver would ask
+        // another region for it as well, and both would be charged.
+        .with_availability_strategy(AvailabilityStrategy::Disabled)
+        .build()
+}
+
+/// Reaches the account, proves who we are, and reads its properties.
+async fn open_account(plan: &ConnectionPlan) -> Result<(Arc<CosmosDriver>, HttpVersion)> {
+    let failed = || format!("cannot connect to {}", plan.endpoint);
+    let pool = connection_pool(plan, None)
+        .map_err(|e| anyhow!(describe(&e)))
+        .with_context(failed)
+        .hint("check the AZURE_COSMOS_CONNECTION_POOL_… variables")?;
+    // Behind a proxy the name may resolve, and the address be reached, only by the proxy.
+    if !pool.proxy_allowed() {
+        reach(&plan.endpoint).await.with_context(failed)?;
+    }
+    let credential = auth::credential(&plan.credential).await?;
+
+    let version = if pool.is_http2_allowed() {
+        HttpVersion::Http2
+    } else {
+        HttpVersion::Http11
+    };
+    let attempt = create_driver(plan, pool, &credential, ANSWER_DEADLINE);
+    let first = match Box::pin(attempt).await {
+        Ok(driver) => return Ok((driver, version)),
+        Err(error) => error,
+    };
+    // The driver speaks HTTP/2 without asking, and goes back to HTTP/1.1 only if the server says so
+    // in HTTP/2. A server that speaks HTTP/1.1 alone breaks the connection instead.
+    let may_be_http11 = version == HttpVersion::Http2
+        && std::env::var_os(HTTP2_VARIABLE).is_none()
+        && first.is_of_transport()
+        && !first.is_unanswered_handshake();
+    if !may_be_http11 {
+        return Err(first.into_error(plan)).with_context(failed);
+    }
+    let pool = connection_pool(plan, Some(HttpVersion::Http11))
+        .map_err(|e| anyhow!(describe(&e)))
+        .with_context(failed)?;
+    let attempt = create_driver(plan, pool, &credential, HTTP11_ANSWER_DEADLINE);
+    match Box::pin(attempt).await {
+        Ok(driver) => Ok((driver, HttpVersion::Http11)),
+        // An answer over HTTP/1.1 says more than the failure to speak HTTP/2; a second failure
+        // of the transport says less.
+        Err(second) if second.is_of_transport() => Err(first.into_error(plan)).with_context(failed),
+        Err(second) => Err(second.into_error(plan)).with_context(failed),
+    }
+}
+
+/// Opens a TCP connection and drops it, to tell a wrong address at once and in plain words: the
+/// driver tries three times and reports no more than "error sending request".
+async fn reach(endpoint: &Url) -> Result<()> {
+    const HINT: &str = "check the endpoint, and whether this machine may reach it (firewall, VPN, \
+        private endpoint)";
+    let host = endpoint.host_str().unwrap_or_default();
+    // The name of an IPv6 address is in brackets in a URL, and without them elsewhere.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = endpoint.port_or_known_default().unwrap_or(443);
+    let connect = async {
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
+            .await
+            .with_context(|| format!("the name {host} cannot be resolved"))
+            .hint("check the spelling of the account's name, and the network")?
+            .collect();
+        if addresses.is_empty() {
+            return Err(with_hint(anyhow!("the name {host} has no address"), HINT));
+        }
+        // All at once: an address family that is not routed must not eat up the time.
+        let attempts = addresses.into_iter().map(|address| {
+            Box::pin(async move {
+                TcpStream::connect(address)
+                    .await
+                    .with_context(|| format!("no connection to {address}"))
+            })
+        });
+        select_ok(attempts).await.map(drop).hint(HINT)
+    };
+    match tokio::time::timeout(REACH_DEADLINE, connect).await {
+        Ok(result) => result,
+        Err(_) => Err(with_hint(
+            anyhow!(
+                "{host}:{port} does not answer within {} s",
+                REACH_DEADLINE.as_secs()
+            ),
+            HINT,
+        )),
+    }
+}
+
+fn connection_pool(
+    plan: &ConnectionPlan,
+    version: Option<HttpVersion>,
+) -> Result<ConnectionPoolOptions, CosmosError> {
+    let mut pool = ConnectionPoolOptions::builder();
+    // What is set in code wins over the driver's variables, so it is set only where they are not.
+    if std::env::var_os(REQUEST_TIMEOUT_VARIABLE).is_none() {
+        pool = pool.with_max_dataplane_request_timeout(REQUEST_TIMEOUT);
+    }
+    if version == Some(HttpVersion::Http11) {
+        pool = pool.with_is_http2_allowed(false);
+    }
+    if plan.accept_self_signed {
+        // The driver does so for loopback addresses only.
+        pool = pool.with_server_certificate_validation(
+            ServerCertificateValidation::RequiredUnlessEmulator,
+        );
+    }
+    pool.build()
+}
+
+async fn create_driver(
+    plan: &ConnectionPlan,
+    pool: ConnectionPoolOptions,
+    credential: &Credential,
+    deadline: Duration,
+) -> Result<Arc<CosmosDriver>, AccountFailure> {
+    let account = match credential {
+        Credential::AccountKey(key) => {
+            AccountReference::with_account_key(plan.endpoint.clone(), key.clone())
+        }
+        Credential::TokenCredential(token) => {
+            AccountReference::with_credential(plan.endpoint.clone(), Arc::clone(token))
+        }
+    };
+    let options = DriverOptions::builder(account)
+        .with_operation_options(operation_options())
+        .build();
+    let mut runtime = CosmosDriverRuntime::builder().with_connection_pool(pool);
+    // The suffix is where an application names itself, and what an account's logs are searched by.
+    let name = concat!("cosmos-tail-", env!("CARGO_PKG_VERSION"));
+    if let Some(suffix) = UserAgentSuffix::try_new(name) {
+        runtime = runtime.with_user_agent_suffix(suffix);
+    }
+    let runtime = Box::pin(runtime.build()).await?;
+    let answer = Box::pin(runtime.create_driver(options));
+    match tokio::time::timeout(deadline, answer).await {
+        Ok(driver) => Ok(driver?),
+        Err(_) => Err(AccountFailure::Silence(deadline)),
+    }
+}
+
+/// Why the account's properties could not be read.
+#[derive(Debug)]
+enum AccountFailure {
+    /// The connection was accepted, and then nothing came for so long.
+    Silence(Duration),
+    /// An answer, or a failure of the connection.
+    Error(CosmosError),
+}
+
+impl From<CosmosError> for AccountFailure {
+    fn from(error: CosmosError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl AccountFailure {
+    /// Whether the connection failed before any answer came.
+    fn is_of_transport(&self) -> bool {
+        match self {
+            Self::Silence(_) => true,
+            Self::Error(error) => error.response().is_none() && is_transport(error),
+        }
+    }
+
+    /// Whether not even TLS was answered, or nothing for the longest time: the version of HTTP was
+    /// never the question.
+    fn is_unanswered_handshake(&self) -> bool {
+        const CONNECTION_FAILED: u16 = 20010;
+        match self {
+            Self::Silence(_) => true,
+            Self::Error(error) => {
+                error.status().sub_status().map(|s| s.value()) == Some(CONNECTION_FAILED)
+                    && causes(error).any(|cause| cause.to_string().contains("timed out"))
+            }
+        }
+    }
+
+    fn into_error(self, plan: &ConnectionPlan) -> anyhow::Error {
+        match self {
+            Self::Silence(deadline) => with_hint(
+                anyhow!("no answer within {} s", deadline.as_secs()),
+                "the address accepts connections: check that it is the endpoint of a Cosmos DB \
+                 account (NoSQL API)",
+            ),
+            Self::Error(error) => {
+                let hint = account_hint(&error, plan);
+                with_hint(anyhow!(describe(&error)), hint)
+            }
+        }
+    }
+}
+
+/// Whether `error` is the driver's word for a connection that failed.
+fn is_transport(error: &CosmosError) -> bool {
+    matches!(
+        error.status().sub_status().map(|s| s.value()),
+        Some(20003 | 20008 | 20010..=20015)
+    )
+}
+
+/// What to do about an account that cannot be opened, or a container that may not be read.
+fn account_hint(error: &CosmosError, plan: &ConnectionPlan) -> String {
+    const NOT_AN_ACCOUNT: &str = "what answers at this address is not a Cosmos DB account (NoSQL \
+        API); its endpoint looks like https://NAME.documents.azure.com:443/";
+    let message = describe(error).to_ascii_lowercase();
+    let sub_status = error.status().sub_status().map_or(0, |s| s.value());
+    match u16::from(error.status().status_code()) {
+        _ if is_certificate(error) => certificate_hint(plan),
+        401 | 403 => denied_hint(&message, sub_status, &plan.credential),
+        429 => "the account is throttling; try again later".to_owned(),
+        500 if sub_status == 20020 => NOT_AN_ACCOUNT.to_owned(),
+        300..=499 => NOT_AN_ACCOUNT.to_owned(),
+        _ if error.response().is_none() && is_transport(error) => format!(
+            "the address accepts connections but does not speak {} as a Cosmos DB account does: \
+             check host, port and scheme",
+            if plan.endpoint.scheme() == "https" {
+                "HTTPS"
+            } else {
+                "HTTP"
+            }
+        ),
+        _ => "try again later".to_owned(),
+    }
+}
+
+fn is_certificate(error: &CosmosError) -> bool {
+    error.response().is_none()
+        && causes(error).any(|cause| {
+            cause
+                .to_string()
+                .to_ascii_lowercase()
+                .contains("certificate")
+        })
+}
+
+fn certificate_hint(plan: &ConnectionPlan) -> String {
+    match plan.endpoint.host_str() {
+        Some("localhost" | "127.0.0.1" | "[::1]") => {
+            "if this is the local emulator, use `--endpoint emulator`, which accepts its \
+             certificate"
+        }
+        _ => {
+            "the certificate is not trusted by this machine: a proxy that inspects TLS needs its \
+             authority among the system's trusted ones"
+        }
+    }
+    .to_owned()
+}
+
+fn denied_hint(message: &str, sub_status: u16, credential: &CredentialPlan) -> String {
+    let with_key = matches!(credential, CredentialPlan::Key(_));
+    if message.contains("firewall") || message.contains("blocked by") {
+        "the account's network settings do not admit this machine's address"
+    } else if message.contains("local authorization is disabled")
+        || matches!(sub_status, 5202 | 5203)
+    {
+        "this account accepts no keys: use an Entra ID credential, for example --auth cli"
+    } else if with_key {
+        "check that the key belongs to this account, was not regenerated since, and that this \
+         machine's clock is right"
+    } else {
+        "grant this identity the role `Cosmos DB Built-in Data Reader` on the account: \
+         az cosmosdb sql role assignment create --role-definition-name 'Cosmos DB Built-in Data \
+         Reader' --scope / --principal-id ID --account-name NAME --resource-group GROUP"
+    }
+    .to_owned()
+}
+
+/// Looks the container up by name.
+async fn resolve_container(
+    driver: &CosmosDriver,
+    plan: &ConnectionPlan,
+) -> Result<ContainerReference> {
+    let (database, container) = (&plan.database, &plan.container);
+    let failed = || format!("cannot open container `{container}` of database `{database}`");
+    let resolved = Box::pin(driver.resolve_container(database, container, operation_options()));
+    let error = match tokio::time::timeout(RESOLVE_DEADLINE, resolved).await {
+        Ok(Ok(container)) => return Ok(container),
+        Ok(Err(error)) => error,
+        Err(_) => {
+            return Err(with_hint(
+                anyhow!("no answer within {} s", RESOLVE_DEADLINE.as_secs()),
+                "the account answers but does not say where the container is; try again later",
+            ))
+            .with_context(failed);
+        }
+    };
+    let is_not_found = u16::from(error.status().status_code()) == 404;
+    let (cause, hint) = if !is_not_found {
+        (describe(&error), account_hint(&error, plan))
+    } else if Box::pin(database_exists(driver, plan, &error)).await {
+        (
+            format!("database `{database}` has no container `{container}`"),
+            "check the name given with -c (AZURE_COSMOS_CONTAINER); names are case-sensitive"
+                .to_owned(),
+        )
+    } else {
+        (
+            format!("{} has no database `{database}`", plan.endpoint),
+            "check the name given with -d (AZURE_COSMOS_DATABASE); names are case-sensitive"
+                .to_owned(),
+        )
+    };
+    Err(with_hint(anyhow!(cause), hint)).with_context(failed)
+}
+
+/// Whether it is the container and not the database that `not_found` is about.
+async fn database_exists(
+    driver: &CosmosDriver,
+    plan: &ConnectionPlan,
+    not_found: &CosmosError,
+) -> bool {
+    const OWNER_NOT_FOUND: u16 = 1003;
+    if not_found.status().sub_status().map(|s| s.value()) == Some(OWNER_NOT_FOUND) {
+        return false;
+    }
+    let database = DatabaseReference::from_name(driver.account().clone(), plan.database.clone());
+    let read = Box::pin(driver.execute_singleton_operation(
+        CosmosOperation::read_database(database),
+        operation_options(),
+    ));
+    match tokio::time::timeout(ANSWER_DEADLINE, read).await {
+        Ok(Err(error)) => u16::from(error.status().status_code()) != 404,
+        Ok(Ok(_)) | Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests;
