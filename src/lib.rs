@@ -19,6 +19,8 @@
 
 pub mod cli;
 pub mod cosmos;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod error;
 pub mod feed;
 pub mod plan;

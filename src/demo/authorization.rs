@@ -1,0 +1,140 @@
+//! The signature of a request, checked as the service checks it.
+
+use azure_core::credentials::Secret;
+use azure_core::hmac::hmac_sha256;
+use percent_encoding::percent_decode_str;
+
+/// What a request shows of itself to be let in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SignedRequest<'a> {
+    pub(super) method: &'a str,
+    /// Without the slash at the end, percent-encoded as it came.
+    pub(super) path: &'a str,
+    /// The header `authorization`.
+    pub(super) authorization: Option<&'a str>,
+    /// The header `x-ms-date`, or `date` where that one is missing.
+    pub(super) date: Option<&'a str>,
+}
+
+/// Whether the request is signed with `key`, the account's key in base64.
+///
+/// Tokens of any other type, such as those of Entra ID, are not accepted.
+pub(super) fn is_signed_with(key: &Secret, request: SignedRequest<'_>) -> bool {
+    let (Some(authorization), Some(date)) = (request.authorization, request.date) else {
+        return false;
+    };
+    // Most clients escape the header as a URL does; the Python client does not.
+    let authorization = percent_decode_str(authorization).decode_utf8_lossy();
+    let Some(signature) = authorization.strip_prefix("type=master&ver=1.0&sig=") else {
+        return false;
+    };
+    let decoded = percent_decode_str(request.path).decode_utf8_lossy();
+    // Clients disagree on whether an id with escaped characters is signed as it is or escaped.
+    [decoded.as_ref(), request.path].into_iter().any(|path| {
+        let (resource_type, resource_link) = resource(path);
+        let text = format!(
+            "{}\n{resource_type}\n{resource_link}\n{}\n\n",
+            request.method.to_ascii_lowercase(),
+            date.to_ascii_lowercase(),
+        );
+        hmac_sha256(&text, key).is_ok_and(|expected| expected == signature)
+    })
+}
+
+/// The type and the link of the resource under `path`, in the words of the signature.
+fn resource(path: &str) -> (&str, String) {
+    let path = path.trim_matches('/');
+    let segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
+    match segments.as_slice() {
+        [] => ("", String::new()),
+        // Offers have no name: their link is the resource id alone, in lower case.
+        ["offers", rid] => ("offers", rid.to_ascii_lowercase()),
+        // A feed is signed by its parent, a resource by itself.
+        [parent @ .., last] if segments.len() % 2 == 1 => (last, parent.join("/")),
+        [.., resource_type, _] => (resource_type, segments.join("/")),
+        [_] => ("", String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "dGhpcyBpcyBhIGtleQ==";
+    const DATE: &str = "Tue, 24 Nov 2026 03:00:00 GMT";
+
+    fn sign(text: &str) -> String {
+        let signature = hmac_sha256(text, &Secret::from(KEY)).unwrap();
+        format!("type=master&ver=1.0&sig={signature}")
+    }
+
+    fn check(method: &str, path: &str, authorization: Option<&str>) -> bool {
+        is_signed_with(
+            &Secret::from(KEY),
+            SignedRequest {
+                method,
+                path,
+                authorization,
+                date: Some(DATE),
+            },
+        )
+    }
+
+    #[test]
+    fn a_feed_is_signed_by_its_parent_and_a_resource_by_itself() {
+        let date = DATE.to_lowercase();
+        for (method, path, text) in [
+            ("GET", "/", format!("get\n\n\n{date}\n\n")),
+            ("GET", "/dbs", format!("get\ndbs\n\n{date}\n\n")),
+            (
+                "GET",
+                "/dbs/Shop",
+                format!("get\ndbs\ndbs/Shop\n{date}\n\n"),
+            ),
+            (
+                "POST",
+                "/dbs/Shop/colls/a/docs",
+                format!("post\ndocs\ndbs/Shop/colls/a\n{date}\n\n"),
+            ),
+            (
+                "DELETE",
+                "/dbs/Shop/colls/a/docs/x%20y",
+                format!("delete\ndocs\ndbs/Shop/colls/a/docs/x y\n{date}\n\n"),
+            ),
+            (
+                "GET",
+                "/offers/AbC",
+                format!("get\noffers\nabc\n{date}\n\n"),
+            ),
+        ] {
+            assert!(check(method, path, Some(&sign(&text))), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_signature_is_accepted_escaped_too() {
+        let plain = sign(&format!("get\n\n\n{}\n\n", DATE.to_lowercase()));
+        let escaped: String = url::form_urlencoded::byte_serialize(plain.as_bytes()).collect();
+        assert_ne!(plain, escaped);
+        assert!(check("GET", "/", Some(&escaped)));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let date = DATE.to_lowercase();
+        let other =
+            hmac_sha256(&format!("get\n\n\n{date}\n\n"), &Secret::from("b3RoZXI=")).unwrap();
+        for authorization in [
+            None,
+            Some(String::new()),
+            Some(sign(&format!("post\n\n\n{date}\n\n"))),
+            Some(format!("type=master&ver=1.0&sig={other}")),
+            Some("type=aad&ver=1.0&sig=eyJ0eXAiOiJKV1Qi".to_owned()),
+        ] {
+            assert!(
+                !check("GET", "/", authorization.as_deref()),
+                "{authorization:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The HTTP host: lets clients in, over HTTP/1.1 and HTTP/2, and hands their requests to the
+//! emulator.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use azure_core::credentials::Secret;
+use azure_core::http::headers::{HeaderName, HeaderValue, Headers};
+use azure_core::http::{Method, Request};
+use azure_data_cosmos_driver::in_memory_emulator::InMemoryEmulatorHttpClient;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::HeaderMap;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use url::Url;
+
+use super::authorization::{SignedRequest, is_signed_with};
+
+/// The largest request body taken. The service takes items of 2 MB and batches of about as much.
+const MAX_REQUEST_BYTES: usize = 4 << 20;
+
+/// How long no connection is accepted after the system refused one, as it does when the process
+/// has run out of file descriptors. Without it the loop would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The emulator under its address.
+pub(super) struct Service {
+    emulator: InMemoryEmulatorHttpClient,
+    endpoint: Url,
+    key: Secret,
+}
+
+/// What the emulator answered.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    headers: Headers,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    /// An answer of the host itself, in the service's form.
+    fn error(status: u16, code: &str, message: &str) -> Self {
+        let mut headers = Headers::new();
+        headers.insert("content-type", "application/json");
+        Self {
+            status,
+            headers,
+            body: serde_json::json!({ "code": code, "message": message })
+                .to_string()
+                .into(),
+        }
+    }
+
+    fn into_http(self) -> hyper::Response<Full<Bytes>> {
+        let mut response = hyper::Response::builder().status(self.status);
+        for (name, value) in self.headers.iter() {
+            response = response.header(name.as_str(), ascii(value.as_str()).as_ref());
+        }
+        let body = match self.status {
+            // These have no body by definition.
+            204 | 304 => Bytes::new(),
+            _ => self.body,
+        };
+        response.body(Full::new(body)).unwrap_or_else(|error| {
+            let message = format!("the answer has a header that HTTP cannot carry: {error}");
+            let mut response = hyper::Response::new(Full::new(message.into()));
+            *response.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        })
+    }
+}
+
+/// Escapes what a header cannot carry.
+///
+/// The emulator's ETags and continuations are JSON with ids in their strings. There `\uXXXX` means
+/// the same as the character, so they come back as what they were.
+fn ascii(value: &str) -> std::borrow::Cow<'_, str> {
+    if value.is_ascii() {
+        return value.into();
+    }
+    let mut escaped = String::with_capacity(value.len() * 2);
+    for unit in value.encode_utf16() {
+        match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii() => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!("\\u{unit:04x}")),
+        }
+    }
+    escaped.into()
+}
+
+impl Service {
+    pub(super) fn new(emulator: InMemoryEmulatorHttpClient, endpoint: Url, key: &str) -> Self {
+        Self {
+            emulator,
+            endpoint,
+            key: Secret::from(key.to_owned()),
+        }
+    }
+
+    pub(super) fn emulator(&self) -> &InMemoryEmulatorHttpClient {
+        &self.emulator
+    }
+
+    pub(super) fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
+    pub(super) fn key(&self) -> &str {
+        self.key.secret()
+    }
+
+    /// Carries out a request inside the process. `path` is percent-encoded and has no slash at its
+    /// end; nothing is signed.
+    ///
+    /// # Errors
+    ///
+    /// What the service answers with an error status is an answer, no error. An error is what the
+    /// emulator itself cannot do.
+    pub(super) async fn execute(
+        &self,
+        method: Method,
+        path: &str,
+        query: Option<&str>,
+        headers: Headers,
+        body: Bytes,
+    ) -> anyhow::Result<Answer> {
+        // The emulator tells its regions apart by host and port. Whatever name the client knows
+        // this host by, there is one.
+        let mut url = self.endpoint.clone();
+        url.set_path(path);
+        url.set_query(query);
+        let mut request = Request::new(url, method);
+        *request.headers_mut() = headers;
+        request.set_body(body);
+        let response = self
+            .emulator
+            .execute_request(&request)
+            .await
+            .with_context(|| format!("the demo account cannot {method} {path}"))?;
+        let (status, headers, body) = response.deconstruct();
+        Ok(Answer {
+            status: status.into(),
+            headers,
+            body: body.collect().await?,
+        })
+    }
+
+    /// Answers one HTTP request.
+    async fn answer(&self, request: hyper::Request<Incoming>) -> Answer {
+        let (head, body) = request.into_parts();
+        let Ok(method) = head.method.as_str().parse::<Method>() else {
+            return Answer::error(405, "MethodNotAllowed", "the method is not supported");
+        };
+        // The Python client puts a slash at the end of its paths; the service does not mind.
+        let path = head.uri.path().trim_end_matches('/');
+        let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let signed = SignedRequest {
+            method: head.method.as_str(),
+            path,
+            authorization: text("authorization"),
+            date: text("x-ms-date").or_else(|| text("date")),
+        };
+        if !is_signed_with(&self.key, signed) {
+            return Answer::error(
+                401,
+                "Unauthorized",
+                "The input authorization token can't serve the request. The demo account takes \
+                 its account key and nothing else: check that the key is the one it printed.",
+            );
+        }
+        let body = match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                return Answer::error(413, "RequestEntityTooLarge", "Request size is too large");
+            }
+            Err(error) => return Answer::error(400, "BadRequest", &error.to_string()),
+        };
+        let headers = emulator_headers(&head.headers);
+        match self
+            .execute(method, path, head.uri.query(), headers, body)
+            .await
+        {
+            Ok(answer) => answer,
+            Err(error) => Answer::error(500, "InternalServerError", &format!("{error:#}")),
+        }
+    }
+}
+
+fn emulator_headers(from: &HeaderMap) -> Headers {
+    let mut headers = Headers::new();
+    for (name, value) in from {
+        // A value that is no text can mean nothing to the emulator.
+        if let Ok(value) = value.to_str() {
+            headers.insert(
+                HeaderName::from(name.as_str().to_owned()),
+                HeaderValue::from(value.to_owned()),
+            );
+        }
+    }
+    headers
+}
+
+/// Accepts connections until the task that runs it is aborted; its connections end with it.
+pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve_connection(stream, Arc::clone(&service)));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the demo account cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            // Finished tasks would otherwise be kept for as long as the account runs.
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
+    // Answers are written in one piece; waiting for more to send only delays them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "the demo account cannot set TCP_NODELAY");
+    }
+    let answer = service_fn(move |request| {
+        let service = Arc::clone(&service);
+        async move { Ok::<_, Infallible>(service.answer(request).await.into_http()) }
+    });
+    // A client that goes away in the middle is its own affair.
+    if let Err(error) = auto::Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), answer)
+        .await
+    {
+        tracing::debug!(error, "a connection to the demo account ended early");
+    }
+}
+
+/// Fails unless `answer` has a status of success, and then says what the emulator said.
+pub(super) fn succeeded(answer: Answer, what: &str) -> anyhow::Result<Answer> {
+    if (200..300).contains(&answer.status) {
+        return Ok(answer);
+    }
+    Err(anyhow!(
+        "status {}: {}",
+        answer.status,
+        String::from_utf8_lossy(&answer.body)
+    )
+    .context(format!("the demo account cannot {what}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_etag_with_an_id_beyond_ascii_means_the_same_after_escaping() {
+        let etag = r#"{"id":"ключ 🦆","lsn":7}"#;
+        let escaped = ascii(etag);
+        assert!(escaped.is_ascii(), "{escaped}");
+        let value = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&escaped), value(etag));
+    }
+}

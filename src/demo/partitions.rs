@@ -1,0 +1,175 @@
+//! The physical partitions of the demo container: what there is, splits, merges.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use azure_core::http::Method;
+use azure_core::http::headers::Headers;
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::host::succeeded;
+use super::{DemoAccount, docs_path};
+
+/// How long the partitions of a split or merge answer 410, besides the time that the work takes.
+///
+/// Long enough that a reader at work meets it, short enough that nobody waits for it.
+const TRANSITION: Duration = Duration::from_millis(100);
+
+/// A physical partition of the demo container.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Partition {
+    /// The id of the partition key range, a number that is never used again.
+    #[serde(deserialize_with = "number")]
+    pub id: u32,
+    /// The first effective partition key in it, in hexadecimal; empty is the lowest of all.
+    pub min_inclusive: String,
+    /// The first effective partition key after it, in hexadecimal; `FF` is beyond all.
+    pub max_exclusive: String,
+    /// The partition's LSN.
+    #[serde(rename = "_lsn")]
+    pub lsn: u64,
+}
+
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(serde::de::Error::custom)
+}
+
+impl DemoAccount {
+    /// The partitions, in the order of their ranges.
+    ///
+    /// # Errors
+    ///
+    /// The container was deleted by a client.
+    pub async fn partitions(&self) -> anyhow::Result<Vec<Partition>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Ranges {
+            partition_key_ranges: Vec<Partition>,
+        }
+        let path = docs_path(None).replace("/docs", "/pkranges");
+        let answer = self
+            .service
+            .execute(Method::Get, &path, None, Headers::new(), Bytes::new())
+            .await?;
+        let answer = succeeded(answer, "list its partitions")?;
+        let mut ranges = serde_json::from_slice::<Ranges>(&answer.body)
+            .context("the demo account cannot list its partitions")?
+            .partition_key_ranges;
+        ranges.sort_by(|left, right| left.min_inclusive.cmp(&right.min_inclusive));
+        Ok(ranges)
+    }
+
+    /// The number of documents in a partition, or in the whole container.
+    ///
+    /// # Errors
+    ///
+    /// There is no such partition, or it is in the middle of a split or merge.
+    pub async fn count(&self, partition: Option<u32>) -> anyhow::Result<u64> {
+        let mut headers = Headers::new();
+        headers.insert("x-ms-documentdb-isquery", "true");
+        headers.insert("content-type", "application/query+json");
+        match partition {
+            Some(id) => headers.insert("x-ms-documentdb-partitionkeyrangeid", id.to_string()),
+            None => headers.insert("x-ms-documentdb-query-enablecrosspartition", "true"),
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Count {
+            documents: [u64; 1],
+        }
+        let query = Bytes::from_static(br#"{"query":"SELECT VALUE COUNT(1) FROM c"}"#);
+        let answer = self
+            .service
+            .execute(Method::Post, &docs_path(None), None, headers, query)
+            .await?;
+        let answer = succeeded(answer, "count its documents")?;
+        let Count { documents: [count] } = serde_json::from_slice(&answer.body)
+            .context("the demo account cannot count its documents")?;
+        Ok(count)
+    }
+
+    /// The partition with the most documents; of several, the one whose range is the lowest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::partitions`] and [`Self::count`].
+    pub async fn largest_partition(&self) -> anyhow::Result<u32> {
+        let mut largest = None;
+        for partition in self.partitions().await? {
+            let count = self.count(Some(partition.id)).await?;
+            if largest.is_none_or(|(most, _)| count > most) {
+                largest = Some((count, partition.id));
+            }
+        }
+        let (_, id) = largest.context("the demo container has no partition")?;
+        Ok(id)
+    }
+
+    /// Splits a partition at the middle of its range and waits until it is done. Returns the ids
+    /// of its children, lower range first.
+    ///
+    /// # Errors
+    ///
+    /// There is no such partition, or its range is too narrow.
+    pub async fn split(&self, id: u32) -> anyhow::Result<[u32; 2]> {
+        self.require(&[id]).await?;
+        let store = self.service.emulator().store();
+        let (database, container) = (Self::DATABASE, Self::CONTAINER);
+        let failed = || format!("partition {id} cannot be split");
+        let middle = store
+            .midpoint_split_epk(database, container, id)
+            .with_context(failed)?;
+        let children = store
+            .split_partition_and_wait(database, container, id, middle, TRANSITION)
+            .await
+            .with_context(failed)?;
+        <[u32; 2]>::try_from(children).map_err(|_| anyhow!(failed()))
+    }
+
+    /// Merges two neighbouring partitions and waits until it is done. Returns the id of what they
+    /// became.
+    ///
+    /// # Errors
+    ///
+    /// There are no such partitions, or they are no neighbours.
+    pub async fn merge(&self, left: u32, right: u32) -> anyhow::Result<u32> {
+        self.require(&[left, right]).await?;
+        let ids: Vec<u32> = self.partitions().await?.iter().map(|p| p.id).collect();
+        let neighbours = ids
+            .windows(2)
+            .any(|pair| pair == [left, right] || pair == [right, left]);
+        if !neighbours {
+            return Err(anyhow!(
+                "partitions {left} and {right} cannot be merged: they are no neighbours; \
+                 by range, the partitions are {}",
+                list(&ids)
+            ));
+        }
+        self.service
+            .emulator()
+            .store()
+            .merge_partitions_and_wait(Self::DATABASE, Self::CONTAINER, left, right, TRANSITION)
+            .await
+            .with_context(|| format!("partitions {left} and {right} cannot be merged"))
+    }
+
+    /// Fails unless all these partitions exist.
+    async fn require(&self, wanted: &[u32]) -> anyhow::Result<()> {
+        let ids: Vec<u32> = self.partitions().await?.iter().map(|p| p.id).collect();
+        match wanted.iter().find(|id| !ids.contains(id)) {
+            None => Ok(()),
+            Some(id) => Err(anyhow!(
+                "there is no partition {id}; by range, the partitions are {}",
+                list(&ids)
+            )),
+        }
+    }
+}
+
+fn list(ids: &[u32]) -> String {
+    let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+    ids.join(", ")
+}

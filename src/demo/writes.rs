@@ -1,0 +1,80 @@
+//! The trickle of writes that keeps the demo's feed moving.
+
+use azure_core::http::Method;
+
+use super::documents::{Sequence, document};
+use super::host::succeeded;
+use super::{DemoAccount, docs_path, write};
+
+/// Where the choice of writes begins. Any number will do, as long as it stays.
+const SEED: u64 = 0x000f_eed5;
+
+/// Makes writes, one after the other: in ten, three creates, five replaces and two deletes.
+pub(super) struct Writer {
+    /// Number and revision of what this writer believes to be in the container.
+    live: Vec<(u32, u32)>,
+    /// The number of the next document to create.
+    next: u32,
+    sequence: Sequence,
+}
+
+impl Writer {
+    /// A writer for a container that was filled with `documents` documents.
+    pub(super) fn new(documents: u32) -> Self {
+        Self {
+            live: (0..documents).map(|number| (number, 0)).collect(),
+            next: documents,
+            sequence: Sequence::new(SEED),
+        }
+    }
+
+    /// Makes the next write.
+    ///
+    /// A write that meets a partition in the middle of a split or merge is left out, and so is one
+    /// to a document that a client has deleted or created before.
+    ///
+    /// # Errors
+    ///
+    /// The account refuses the write for any other reason, as when a client deleted the container.
+    pub(super) async fn write(&mut self, account: &DemoAccount) -> anyhow::Result<()> {
+        let choice = self.sequence.below(10);
+        if choice < 3 || self.live.is_empty() {
+            return self.create(account).await;
+        }
+        let index = self.sequence.below(self.live.len() as u64);
+        let index = usize::try_from(index).unwrap_or(0);
+        let (number, revision) = self.live[index];
+        let method = if choice < 8 {
+            Method::Put
+        } else {
+            Method::Delete
+        };
+        let document = document(number, revision + 1);
+        let path = docs_path(Some(&document.id));
+        let answer = write(&account.service, method, path, document).await?;
+        match (answer.status, method) {
+            (200..300, Method::Put) => self.live[index].1 += 1,
+            (200..300 | 404, _) => {
+                self.live.swap_remove(index);
+            }
+            (410, _) => {}
+            _ => drop(succeeded(answer, "change a document")?),
+        }
+        Ok(())
+    }
+
+    async fn create(&mut self, account: &DemoAccount) -> anyhow::Result<()> {
+        let document = document(self.next, 0);
+        let answer = write(&account.service, Method::Post, docs_path(None), document).await?;
+        match answer.status {
+            410 => return Ok(()),
+            409 => {}
+            _ => {
+                succeeded(answer, "create a document")?;
+                self.live.push((self.next, 0));
+            }
+        }
+        self.next += 1;
+        Ok(())
+    }
+}
