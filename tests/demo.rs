@@ -1,6 +1,9 @@
 //! The embedded account, as its clients see it: over HTTP on the loopback address.
 #![cfg(feature = "demo")]
-#![expect(clippy::unwrap_used, reason = "outside of test functions, in what they call")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "outside of test functions, in what they call"
+)]
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

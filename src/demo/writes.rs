@@ -78,3 +78,39 @@ impl Writer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::DemoOptions;
+
+    #[tokio::test]
+    async fn a_writer_knows_what_is_there_and_bears_what_others_did() {
+        let options = DemoOptions {
+            port: 0,
+            documents: 50,
+            partitions: 2,
+        };
+        let account = DemoAccount::start(&options).await.unwrap();
+        let mut writer = Writer::new(50);
+        for _ in 0..300 {
+            writer.write(&account).await.unwrap();
+        }
+        let count = account.count(None).await.unwrap();
+        assert_eq!(count, writer.live.len() as u64);
+        let partitions = account.partitions().await.unwrap();
+        assert_eq!(partitions.iter().map(|p| p.lsn).sum::<u64>(), 350);
+        assert!(writer.next > 50, "nothing was created");
+        assert!(
+            writer.live.iter().any(|&(_, revision)| revision > 0),
+            "nothing was replaced"
+        );
+        assert!(count < u64::from(writer.next), "nothing was deleted");
+
+        // What this one creates is there already, and what it changes is partly gone.
+        let mut other = Writer::new(50);
+        for _ in 0..300 {
+            other.write(&account).await.unwrap();
+        }
+    }
+}
