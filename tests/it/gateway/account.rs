@@ -1,0 +1,219 @@
+//! The account: databases, containers, their RIDs and their JSON.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use azure_data_cosmos_driver::models::PartitionKeyDefinition;
+
+use super::change_log::ChangeLog;
+
+#[derive(Default)]
+pub(super) struct Account {
+    databases: Vec<Database>,
+}
+
+pub(super) struct Database {
+    pub(super) name: String,
+    pub(super) rid: String,
+    id: u32,
+    /// Collections ever created, so that a recreated container gets a new RID.
+    collections: u32,
+    pub(super) containers: Vec<StoredContainer>,
+}
+
+pub(super) struct StoredContainer {
+    pub(super) name: String,
+    pub(super) rid: String,
+    pub(super) definition: PartitionKeyDefinition,
+    pub(super) log: ChangeLog,
+}
+
+/// A RID is its bytes in base64, with `/` written as `-`.
+fn encode_rid(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes).replace('/', "-")
+}
+
+impl Account {
+    pub(super) fn create_container(
+        &mut self,
+        database: &str,
+        container: &str,
+        definition: PartitionKeyDefinition,
+        partitions: usize,
+        lsn_stride: u64,
+    ) -> String {
+        let index = match self.databases.iter().position(|db| db.name == database) {
+            Some(index) => index,
+            None => {
+                let id = self.databases.len() as u32 + 1;
+                self.databases.push(Database {
+                    name: database.to_owned(),
+                    rid: encode_rid(&id.to_be_bytes()),
+                    id,
+                    collections: 0,
+                    containers: Vec::new(),
+                });
+                self.databases.len() - 1
+            }
+        };
+        let database = &mut self.databases[index];
+        assert!(
+            database.containers.iter().all(|c| c.name != container),
+            "container {container} exists"
+        );
+        database.collections += 1;
+        let mut rid = [0u8; 8];
+        rid[..4].copy_from_slice(&database.id.to_be_bytes());
+        rid[4..].copy_from_slice(&(database.collections | 0x8000_0000).to_be_bytes());
+        let text = encode_rid(&rid);
+        let self_link = format!("dbs/{}/colls/{text}/", database.rid);
+        database.containers.push(StoredContainer {
+            name: container.to_owned(),
+            rid: text.clone(),
+            log: ChangeLog::new(rid, self_link, definition.clone(), partitions, lsn_stride),
+            definition,
+        });
+        text
+    }
+
+    pub(super) fn delete_container(&mut self, database: &str, container: &str) {
+        let database = self
+            .databases
+            .iter_mut()
+            .find(|db| db.name == database)
+            .expect("the database exists");
+        let before = database.containers.len();
+        database.containers.retain(|c| c.name != container);
+        assert!(
+            database.containers.len() < before,
+            "container {container} exists"
+        );
+    }
+
+    /// By name or RID.
+    pub(super) fn database(&self, key: &str) -> Option<&Database> {
+        self.databases
+            .iter()
+            .find(|db| db.name == key || db.rid == key)
+    }
+
+    /// Both by name or RID.
+    pub(super) fn container(&self, database: &str, key: &str) -> Option<&StoredContainer> {
+        self.database(database)?
+            .containers
+            .iter()
+            .find(|c| c.name == key || c.rid == key)
+    }
+
+    pub(super) fn container_by_rid(&mut self, rid: &str) -> Option<&mut StoredContainer> {
+        self.databases
+            .iter_mut()
+            .flat_map(|db| db.containers.iter_mut())
+            .find(|c| c.rid == rid)
+    }
+
+    pub(super) fn databases_to_json(&self) -> Value {
+        let databases: Vec<Value> = self.databases.iter().map(Database::to_json).collect();
+        json!({"_rid": "", "_count": databases.len(), "Databases": databases})
+    }
+}
+
+impl Database {
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "id": self.name,
+            "_rid": self.rid,
+            "_self": format!("dbs/{}/", self.rid),
+            "_etag": "\"00000000-0000-0000-0000-000000000000\"",
+            "_ts": 1_700_000_000,
+            "_colls": "colls/",
+            "_users": "users/",
+        })
+    }
+
+    pub(super) fn containers_to_json(&self) -> Value {
+        let containers: Vec<Value> = self
+            .containers
+            .iter()
+            .map(StoredContainer::to_json)
+            .collect();
+        json!({"_rid": self.rid, "_count": containers.len(), "DocumentCollections": containers})
+    }
+}
+
+impl StoredContainer {
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "id": self.name,
+            "indexingPolicy": {"indexingMode": "consistent", "automatic": true},
+            "partitionKey": self.definition,
+            "conflictResolutionPolicy": {
+                "mode": "LastWriterWins",
+                "conflictResolutionPath": "/_ts",
+                "conflictResolutionProcedure": "",
+            },
+            "geospatialConfig": {"type": "Geography"},
+            "_rid": self.rid,
+            "_self": self.log.self_link(),
+            "_etag": "\"00000000-0000-0000-0000-000000000000\"",
+            "_ts": 1_700_000_000,
+            "_docs": "docs/",
+            "_sprocs": "sprocs/",
+            "_triggers": "triggers/",
+            "_udfs": "udfs/",
+            "_conflicts": "conflicts/",
+        })
+    }
+
+    pub(super) fn partition_key_ranges_to_json(&self) -> Value {
+        let ranges: Vec<Value> = self
+            .log
+            .partitions()
+            .iter()
+            .map(|partition| {
+                json!({
+                    "id": partition.id.to_string(),
+                    "_rid": format!("{}pkr{}", self.rid, partition.id),
+                    "_self": format!("{}pkranges/{}/", self.log.self_link(), partition.id),
+                    "_etag": "\"00000000-0000-0000-0000-000000000000\"",
+                    "_ts": 1_700_000_000,
+                    "_lsn": partition.lsn,
+                    "minInclusive": partition.min.to_hex(),
+                    "maxExclusive": partition.max.to_hex(),
+                    "ridPrefix": partition.id,
+                    "throughputFraction": 1.0 / self.log.partitions().len() as f64,
+                    "status": "online",
+                    "parents": partition.parents,
+                })
+            })
+            .collect();
+        json!({"_rid": self.rid, "_count": ranges.len(), "PartitionKeyRanges": ranges})
+    }
+}
+
+/// The account's own JSON: one region, which is this gateway.
+pub(super) fn account_to_json(endpoint: &str) -> Value {
+    let here = json!([{"name": "East US", "databaseAccountEndpoint": endpoint}]);
+    json!({
+        "id": "gateway",
+        "_rid": "gateway.sql.cosmos.azure.com",
+        "_self": "",
+        "media": "//media/",
+        "addresses": "//addresses/",
+        "_dbs": "//dbs/",
+        "writableLocations": here,
+        "readableLocations": here,
+        "enableMultipleWriteLocations": false,
+        "continuousBackupEnabled": true,
+        "enableNRegionSynchronousCommit": false,
+        "enablePerPartitionFailoverBehavior": false,
+        "userReplicationPolicy": {
+            "asyncReplication": false, "minReplicaSetSize": 3, "maxReplicasetSize": 4,
+        },
+        "userConsistencyPolicy": {"defaultConsistencyLevel": "Session"},
+        "systemReplicationPolicy": {"minReplicaSetSize": 3, "maxReplicasetSize": 4},
+        "readPolicy": {"primaryReadCoefficient": 1, "secondaryReadCoefficient": 1},
+        "queryEngineConfiguration": "{}",
+    })
+}

@@ -1,0 +1,355 @@
+//! The documents feed: which changes a request gets, in which form, and with which token.
+
+use azure_data_cosmos_driver::models::effective_partition_key::EffectivePartitionKey as Epk;
+use bytes::Bytes;
+
+use super::GatewayOptions;
+use super::account::StoredContainer;
+use super::change_log::{Change, LockState, Mode, Operation, Partition};
+
+/// What a change feed request says in its headers.
+#[derive(Debug)]
+pub(super) struct FeedRequest {
+    pub(super) mode: Mode,
+    /// The client asked for the wire format with the envelope.
+    pub(super) wire_format: bool,
+    pub(super) partition: Option<String>,
+    pub(super) epk_range: Option<(Epk, Epk)>,
+    pub(super) partition_key: Option<Vec<serde_json::Value>>,
+    pub(super) token: Option<String>,
+    /// `If-Modified-Since`, in seconds since the epoch.
+    pub(super) since: Option<u64>,
+    pub(super) max_item_count: Option<i64>,
+    /// The script wants the ETag to stay where it was.
+    pub(super) stuck: bool,
+}
+
+pub(super) struct FeedAnswer {
+    pub(super) status: u16,
+    pub(super) substatus: Option<u32>,
+    pub(super) body: Bytes,
+    pub(super) items: usize,
+    /// The LSN of the ETag, if the answer has one.
+    pub(super) lsn: Option<u64>,
+    pub(super) partition: Option<String>,
+    /// `lsn` and session token of the partition.
+    pub(super) partition_lsn: u64,
+    pub(super) session_token: Option<String>,
+    /// What is wrong with the request, if no correct client sends it.
+    pub(super) violation: Option<String>,
+}
+
+impl FeedAnswer {
+    fn refusal(status: u16, substatus: Option<u32>, message: &str) -> Self {
+        let code = match status {
+            410 => "Gone",
+            _ => "BadRequest",
+        };
+        Self {
+            status,
+            substatus,
+            body: error_body(code, message),
+            items: 0,
+            lsn: None,
+            partition: None,
+            partition_lsn: 0,
+            session_token: None,
+            violation: None,
+        }
+    }
+
+    fn violation(message: String) -> Self {
+        let mut answer = Self::refusal(400, None, &message);
+        answer.violation = Some(message);
+        answer
+    }
+}
+
+pub(super) fn error_body(code: &str, message: &str) -> Bytes {
+    Bytes::from(serde_json::json!({"code": code, "message": message}).to_string())
+}
+
+/// The partition and the range within it that a request is about.
+struct Target {
+    partition: String,
+    min: Epk,
+    max: Epk,
+}
+
+pub(super) fn answer(
+    container: &mut StoredContainer,
+    request: &FeedRequest,
+    options: &GatewayOptions,
+) -> FeedAnswer {
+    let target = match target(container, request) {
+        Ok(target) => target,
+        Err(refusal) => return *refusal,
+    };
+    if request.mode == Mode::AllVersionsAndDeletes
+        && (request.token.is_none() || request.since.is_some())
+    {
+        return FeedAnswer::refusal(
+            400,
+            None,
+            "AllVersionsAndDeletes starts from now or from a continuation only",
+        );
+    }
+    let after = match position(container, request, &target) {
+        Ok(after) => after,
+        Err(refusal) => return *refusal,
+    };
+    let partition = container
+        .log
+        .partition_mut(&target.partition)
+        .expect("the target is a live partition");
+    match &mut partition.lock {
+        LockState::Open => {}
+        LockState::Held => return locked(),
+        LockState::Requests(0) => partition.lock = LockState::Open,
+        LockState::Requests(left) => {
+            *left -= 1;
+            return locked();
+        }
+    }
+    let is_now = request.token.as_deref() == Some("*");
+    if !is_now && request.mode == Mode::AllVersionsAndDeletes && after < partition.forgotten_through
+    {
+        return FeedAnswer::refusal(
+            400,
+            None,
+            "the continuation is outside the retention window",
+        );
+    }
+    let after = if is_now { partition.lsn } else { after };
+    let page = select(partition, request, &target, after, options);
+    let mut lsn = page.last().map_or(partition.lsn, |change| change.lsn);
+    if request.stuck {
+        lsn = after;
+    }
+    let items = page.len();
+    let body = if items == 0 {
+        Bytes::new()
+    } else {
+        render(&container.rid, &page, request, options)
+    };
+    let (partition_lsn, version) = (partition.lsn, partition.version);
+    if items > 0 {
+        let partition = container
+            .log
+            .partition_mut(&target.partition)
+            .expect("the target is a live partition");
+        partition.pages_served += 1;
+    }
+    container
+        .log
+        .issue(request.mode, lsn, target.min, target.max);
+    FeedAnswer {
+        status: if items == 0 { 304 } else { 200 },
+        substatus: None,
+        body,
+        items,
+        lsn: Some(lsn),
+        session_token: Some(format!("{}:{version}#{partition_lsn}", target.partition)),
+        partition: Some(target.partition),
+        partition_lsn,
+        violation: None,
+    }
+}
+
+fn locked() -> FeedAnswer {
+    FeedAnswer::refusal(410, Some(1007), "the partition is splitting or merging")
+}
+
+/// Resolves what the request addresses, and refuses what addresses nothing.
+fn target(container: &StoredContainer, request: &FeedRequest) -> Result<Target, Box<FeedAnswer>> {
+    if let Some(key) = &request.partition_key {
+        let epk = container.log.epk_of(key);
+        let partition = container
+            .log
+            .partitions()
+            .iter()
+            .find(|partition| partition.contains(&epk))
+            .expect("the partitions cover the EPK space");
+        return Ok(Target {
+            partition: partition.id.to_string(),
+            min: epk.clone(),
+            max: epk,
+        });
+    }
+    let Some(id) = &request.partition else {
+        return Err(Box::new(FeedAnswer::violation(
+            "a change feed request names neither a partition key range nor a partition key"
+                .to_owned(),
+        )));
+    };
+    let partition = container
+        .log
+        .partitions()
+        .iter()
+        .find(|partition| partition.id.to_string() == *id);
+    let Some(partition) = partition else {
+        let mut gone = FeedAnswer::refusal(410, Some(1002), "the partition key range is gone");
+        if !container.log.knew_partition(id) {
+            gone.violation = Some(format!("partition key range {id} has never existed"));
+        }
+        return Err(Box::new(gone));
+    };
+    let (min, max) = match &request.epk_range {
+        None => (partition.min.clone(), partition.max.clone()),
+        Some((min, max)) => (min.clone(), max.clone()),
+    };
+    if min < partition.min || max > partition.max || min >= max {
+        return Err(Box::new(FeedAnswer::violation(format!(
+            "EPK range [{}, {}) does not lie within partition {id} [{}, {})",
+            min.to_hex(),
+            max.to_hex(),
+            partition.min.to_hex(),
+            partition.max.to_hex()
+        ))));
+    }
+    Ok(Target {
+        partition: id.clone(),
+        min,
+        max,
+    })
+}
+
+/// The LSN after which the request reads. A token that was not issued for a range containing the
+/// one it is used on is refused.
+fn position(
+    container: &StoredContainer,
+    request: &FeedRequest,
+    target: &Target,
+) -> Result<u64, Box<FeedAnswer>> {
+    let token = match request.token.as_deref() {
+        None | Some("*") => return Ok(0),
+        Some(token) => token,
+    };
+    let lsn = token
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .and_then(|lsn| lsn.parse().ok());
+    let Some(lsn) = lsn else {
+        return Err(Box::new(FeedAnswer::violation(format!(
+            "token {token} is not one that this gateway gives out"
+        ))));
+    };
+    if container
+        .log
+        .was_issued(request.mode, lsn, &target.min, &target.max)
+    {
+        return Ok(lsn);
+    }
+    Err(Box::new(FeedAnswer::violation(format!(
+        "token {token} was not issued in mode {:?} for a range that contains [{}, {}) of \
+         partition {}",
+        request.mode,
+        target.min.to_hex(),
+        target.max.to_hex(),
+        target.partition
+    ))))
+}
+
+/// The next page: whole transactions, as many as fit, at least one.
+fn select(
+    partition: &Partition,
+    request: &FeedRequest,
+    target: &Target,
+    after: u64,
+    options: &GatewayOptions,
+) -> Vec<Change> {
+    let max_items = match request.max_item_count {
+        None => options.default_page_items,
+        Some(count) if count > 0 => count as usize,
+        Some(_) => usize::MAX,
+    };
+    let is_point = target.min == target.max;
+    let start = partition
+        .changes
+        .partition_point(|change| change.lsn <= after);
+    let wanted = partition.changes[start..].iter().filter(|change| {
+        let in_mode = request.mode == Mode::AllVersionsAndDeletes
+            || (!change.superseded && change.operation != Operation::Delete);
+        let in_range = if is_point {
+            change.epk == target.min
+        } else {
+            target.min <= change.epk && change.epk < target.max
+        };
+        in_mode && in_range && request.since.is_none_or(|since| change.time > since)
+    });
+    let mut page: Vec<Change> = Vec::new();
+    let mut page_bytes = 0;
+    let mut transaction: Vec<Change> = Vec::new();
+    let mut transaction_bytes = 0;
+    for change in wanted {
+        if transaction
+            .last()
+            .is_some_and(|last| last.lsn != change.lsn)
+        {
+            page.append(&mut transaction);
+            page_bytes += std::mem::take(&mut transaction_bytes);
+        }
+        transaction_bytes += change.text.len();
+        transaction.push(change.clone());
+        let overflows = page.len() + transaction.len() > max_items
+            || page_bytes + transaction_bytes > options.max_page_bytes;
+        if overflows && !page.is_empty() {
+            return page;
+        }
+    }
+    page.append(&mut transaction);
+    page
+}
+
+fn render(rid: &str, page: &[Change], request: &FeedRequest, options: &GatewayOptions) -> Bytes {
+    let mut body = Vec::with_capacity(page.iter().map(|change| change.text.len() + 256).sum());
+    body.extend_from_slice(format!("{{\"_rid\":\"{rid}\",\"Documents\":[").as_bytes());
+    for (index, change) in page.iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        match request.mode {
+            Mode::AllVersionsAndDeletes => render_version(&mut body, change, options),
+            Mode::LatestVersion if request.wire_format && options.envelope => {
+                body.extend_from_slice(b"{\"current\":");
+                body.extend_from_slice(&change.text);
+                let metadata = format!(
+                    ",\"metadata\":{{\"lsn\":{},\"crts\":{}}}}}",
+                    change.lsn, change.time
+                );
+                body.extend_from_slice(metadata.as_bytes());
+            }
+            Mode::LatestVersion => body.extend_from_slice(&change.text),
+        }
+    }
+    body.extend_from_slice(format!("],\"_count\":{}}}", page.len()).as_bytes());
+    Bytes::from(body)
+}
+
+/// One item of AllVersionsAndDeletes: `current`, `previous` if kept, `metadata`.
+fn render_version(body: &mut Vec<u8>, change: &Change, options: &GatewayOptions) {
+    body.extend_from_slice(b"{\"current\":");
+    if change.operation == Operation::Delete {
+        body.extend_from_slice(b"{}");
+    } else {
+        body.extend_from_slice(&change.text);
+    }
+    if let Some((_, text)) = change.previous.as_ref().filter(|_| options.previous_images) {
+        body.extend_from_slice(b",\"previous\":");
+        body.extend_from_slice(text);
+    }
+    let mut metadata = serde_json::json!({
+        "lsn": change.lsn,
+        "crts": change.time,
+        "operationType": change.operation.as_str(),
+    });
+    if let Some((lsn, _)) = &change.previous {
+        metadata["previousImageLSN"] = (*lsn).into();
+    }
+    if change.operation == Operation::Delete {
+        metadata["timeToLiveExpired"] = change.expired.into();
+        metadata["id"] = change.id.clone().into();
+        metadata["partitionKey"] = change.partition_key.clone().into();
+    }
+    body.extend_from_slice(format!(",\"metadata\":{metadata}}}").as_bytes());
+}

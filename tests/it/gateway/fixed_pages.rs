@@ -1,0 +1,272 @@
+//! The gateway for benchmarks: pre-rendered pages, served with as little work as possible.
+//!
+//! Every range has the same pages. Their bodies are a handful of buffers, used again and again,
+//! so a client can read any amount of data while the server's memory stays small and constant;
+//! only the ETag counts. The LSN advances by one per item; the numbers inside the bodies do not
+//! take part in that.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::HeaderValue;
+use hyper::{Request, Response, StatusCode};
+
+use super::account::{Account, account_to_json};
+use super::body::ResponseBody;
+use super::server::{Handler, Server};
+
+/// Bodies that are rendered, whatever the number of pages.
+const DISTINCT_BODIES: u64 = 4;
+
+/// What a [`StaticGateway`] serves.
+#[derive(Clone, Debug)]
+pub(crate) struct StaticOptions {
+    pub(crate) ranges: usize,
+    /// After so many pages, a range answers 304.
+    pub(crate) pages_per_range: u64,
+    pub(crate) documents_per_page: u64,
+    /// Size of one document's text, without its envelope; at least 256.
+    pub(crate) document_bytes: usize,
+    pub(crate) http1_only: bool,
+    pub(crate) threads: usize,
+}
+
+impl Default for StaticOptions {
+    fn default() -> Self {
+        Self {
+            ranges: 8,
+            pages_per_range: 100,
+            documents_per_page: 1_000,
+            document_bytes: 1_024,
+            http1_only: false,
+            threads: 2,
+        }
+    }
+}
+
+/// A running server of fixed pages. Dropping it stops it.
+pub(crate) struct StaticGateway {
+    pages: Arc<FixedPages>,
+    server: Server,
+}
+
+struct FixedPages {
+    options: StaticOptions,
+    account: Account,
+    bodies: Vec<Bytes>,
+    requests: AtomicU64,
+}
+
+impl StaticGateway {
+    /// The one database.
+    pub(crate) const DATABASE: &str = "bench";
+    /// The one container, with the partition key `/pk`.
+    pub(crate) const CONTAINER: &str = "pages";
+
+    pub(super) fn start(options: StaticOptions) -> Self {
+        let mut account = Account::default();
+        account.create_container(
+            Self::DATABASE,
+            Self::CONTAINER,
+            "/pk".into(),
+            options.ranges,
+            0,
+        );
+        let rid = account
+            .container(Self::DATABASE, Self::CONTAINER)
+            .expect("the container was created just now")
+            .rid
+            .clone();
+        let bodies = (0..DISTINCT_BODIES.min(options.pages_per_range))
+            .map(|page| render_page(&options, &rid, page))
+            .collect();
+        let pages = Arc::new(FixedPages {
+            account,
+            bodies,
+            requests: AtomicU64::new(0),
+            options: options.clone(),
+        });
+        let server = Server::start(Arc::clone(&pages), options.http1_only, options.threads);
+        Self { pages, server }
+    }
+
+    /// The account endpoint, `http://127.0.0.1:PORT/`.
+    pub(crate) fn endpoint(&self) -> String {
+        self.server.endpoint()
+    }
+
+    /// Bytes of all page bodies of all ranges, as one complete reader gets them.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        let options = &self.pages.options;
+        let per_range: u64 = (0..options.pages_per_range)
+            .map(|page| self.pages.body(page).len() as u64)
+            .sum();
+        per_range * options.ranges as u64
+    }
+
+    /// Documents that one complete reader gets.
+    pub(crate) fn total_documents(&self) -> u64 {
+        let options = &self.pages.options;
+        options.ranges as u64 * options.pages_per_range * options.documents_per_page
+    }
+
+    /// Requests so far, of all kinds.
+    pub(crate) fn requests(&self) -> u64 {
+        self.pages.requests.load(Ordering::Relaxed)
+    }
+}
+
+impl FixedPages {
+    fn body(&self, page: u64) -> &Bytes {
+        &self.bodies[(page % self.bodies.len() as u64) as usize]
+    }
+
+    fn feed(&self, request: &Request<Incoming>) -> Response<ResponseBody> {
+        let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
+        let Some(range) = header("x-ms-documentdb-partitionkeyrangeid") else {
+            return plain(StatusCode::BAD_REQUEST, Bytes::new());
+        };
+        if header("x-ms-start-epk").is_some() {
+            return plain(StatusCode::BAD_REQUEST, Bytes::new());
+        }
+        let per_page = self.options.documents_per_page;
+        let end = self.options.pages_per_range * per_page;
+        let lsn = match header("if-none-match") {
+            None => 0,
+            Some("*") => end,
+            Some(token) => match token.trim_matches('"').parse::<u64>() {
+                Ok(lsn) => lsn,
+                Err(_) => return plain(StatusCode::BAD_REQUEST, Bytes::new()),
+            },
+        };
+        let (mut response, next, charge) = if lsn >= end {
+            let response = plain(StatusCode::NOT_MODIFIED, Bytes::new());
+            (response, end, HeaderValue::from_static("1.00"))
+        } else {
+            let body = self.body(lsn / per_page).clone();
+            let response = plain(StatusCode::OK, body);
+            (response, lsn + per_page, HeaderValue::from_static("10.00"))
+        };
+        let number = |value: u64| HeaderValue::from(value);
+        let headers = response.headers_mut();
+        headers.insert("x-ms-request-charge", charge);
+        headers.insert("lsn", number(end));
+        if let Ok(etag) = HeaderValue::from_str(&format!("\"{next}\"")) {
+            headers.insert("etag", etag);
+        }
+        if let Ok(token) = HeaderValue::from_str(&format!("{range}:1#{end}")) {
+            headers.insert("x-ms-session-token", token);
+        }
+        response
+    }
+
+    fn metadata(&self, request: &Request<Incoming>) -> Response<ResponseBody> {
+        let container = self
+            .account
+            .container(StaticGateway::DATABASE, StaticGateway::CONTAINER)
+            .expect("the container is there from the start");
+        let path = request.uri().path().trim_matches('/');
+        let host = request
+            .uri()
+            .authority()
+            .map(|authority| authority.to_string())
+            .or_else(|| {
+                let host = request.headers().get("host")?;
+                host.to_str().ok().map(str::to_owned)
+            })
+            .unwrap_or_default();
+        let json = match path.split('/').filter(|s| !s.is_empty()).count() {
+            0 => account_to_json(&format!("http://{host}/")),
+            2 => self
+                .account
+                .database(StaticGateway::DATABASE)
+                .expect("the database is there from the start")
+                .to_json(),
+            4 => container.to_json(),
+            5 if path.ends_with("pkranges") => {
+                let etag = "\"pkranges\"";
+                let known = request.headers().get("if-none-match");
+                let mut response = if known.is_some_and(|known| known == etag) {
+                    plain(StatusCode::NOT_MODIFIED, Bytes::new())
+                } else {
+                    let json = container.partition_key_ranges_to_json();
+                    plain(StatusCode::OK, Bytes::from(json.to_string()))
+                };
+                response
+                    .headers_mut()
+                    .insert("etag", HeaderValue::from_static(etag));
+                return response;
+            }
+            _ => return plain(StatusCode::NOT_FOUND, Bytes::new()),
+        };
+        plain(StatusCode::OK, Bytes::from(json.to_string()))
+    }
+}
+
+impl Handler for FixedPages {
+    async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<ResponseBody>> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if request
+            .uri()
+            .path()
+            .trim_end_matches('/')
+            .ends_with("/docs")
+        {
+            return Ok(self.feed(&request));
+        }
+        Ok(self.metadata(&request))
+    }
+}
+
+fn plain(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::whole(body));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert("content-type", HeaderValue::from_static("application/json"));
+    response
+}
+
+/// One page in the service's form, its documents of the wanted size.
+fn render_page(options: &StaticOptions, rid: &str, page: u64) -> Bytes {
+    let mut body = format!("{{\"_rid\":\"{rid}\",\"Documents\":[");
+    for item in 0..options.documents_per_page {
+        if item > 0 {
+            body.push(',');
+        }
+        let lsn = page * options.documents_per_page + item + 1;
+        let start = body.len();
+        body.push_str("{\"current\":");
+        let document = body.len();
+        body.push_str(&format!(
+            "{{\"id\":\"{lsn:012}\",\"pk\":\"customer-{:04}\",\"quantity\":{},\"price\":{}.{:02},\
+             \"shipped\":{},\"note\":\"",
+            lsn % 10_000,
+            lsn % 97,
+            lsn % 1_000,
+            lsn % 100,
+            lsn % 2 == 0,
+        ));
+        let tail = format!(
+            "\",\"_rid\":\"{rid}{lsn:08}\",\"_etag\":\"\\\"{lsn:08x}\\\"\",\"_ts\":1700000000,\
+             \"_lsn\":{lsn}}}"
+        );
+        let written = body.len() - document + tail.len();
+        let filler = "the quick brown fox jumps over the lazy dog, ";
+        let missing = options.document_bytes.saturating_sub(written);
+        body.extend(filler.chars().cycle().take(missing));
+        body.push_str(&tail);
+        body.push_str(&format!(
+            ",\"metadata\":{{\"lsn\":{lsn},\"crts\":1700000000}}}}"
+        ));
+        debug_assert!(body.len() > start, "an item was written");
+    }
+    body.push_str(&format!("],\"_count\":{}}}", options.documents_per_page));
+    Bytes::from(body)
+}

@@ -1,0 +1,319 @@
+//! A scripted Cosmos gateway: a real HTTP server on the loopback interface with a real change
+//! log behind it.
+//!
+//! It serves what a change feed reader asks for (account, databases, containers, partition key
+//! ranges, the documents feed in both modes) and keeps, beside it, everything that a test wants
+//! to know: which requests came, which documents a complete reader must have seen, and which
+//! requests no correct client sends ([`Gateway::violations`]).
+//!
+//! The server has its own thread and runtime, so the whole interface is plain synchronous calls.
+//! Nothing in it depends on the wall clock: the documents' `_ts` come from a clock that only
+//! [`Gateway::set_time`] and [`Gateway::advance_time`] move.
+//!
+//! # Positions
+//!
+//! Each partition counts its transactions with an LSN; the ETag of a page is the LSN of its last
+//! item, in quotes, and that of a 304 is the partition's current LSN. The children of a split
+//! inherit the parent's LSN and its history, cut to their bounds. A merged partition holds the
+//! history of both parents under its old LSNs and counts on from the greater of the two, so the
+//! tokens of both parents stay valid on the parents' old EPK ranges, and on nothing wider.
+//!
+//! So that a token taken to the wrong range is noticed even between partitions that would count
+//! alike, the partitions of a container start [`GatewayOptions::lsn_stride`] apart, and so do
+//! siblings of a split. A stride of 0 gives every partition the LSNs 1, 2, 3, ….
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "tests and benches each include this module and use a part of it"
+)]
+
+mod account;
+mod auth;
+mod body;
+mod change_log;
+mod container;
+mod faults;
+mod feed;
+mod fixed_pages;
+mod requests;
+mod routes;
+mod server;
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use azure_data_cosmos_driver::models::PartitionKeyDefinition;
+
+pub(crate) use auth::sign;
+pub(crate) use change_log::{Operation, PartitionInfo, RawDocument, Served, SystemFields};
+pub(crate) use container::{Container, Lock};
+pub(crate) use faults::{Action, Fault, Hold};
+pub(crate) use fixed_pages::{StaticGateway, StaticOptions};
+pub(crate) use requests::{RequestKind, RequestRecord};
+
+/// The account key that the gateway accepts, base64.
+pub(crate) const KEY: &str = "c2NyaXB0ZWQgZ2F0ZXdheSBhY2NvdW50IGtleSBmb3IgbG9vcGJhY2s=";
+
+/// How long a wait for the client may take before the test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the gateway is like from its first request on.
+#[derive(Clone, Debug)]
+pub(crate) struct GatewayOptions {
+    /// Speak HTTP/1.1 only, as some proxies do. Otherwise HTTP/1.1 and HTTP/2.
+    pub(crate) http1_only: bool,
+    /// Verify the master-key signature of every request, so that a wrong key is a 401.
+    /// Otherwise the authorization header only has to be there.
+    pub(crate) verify_signature: bool,
+    /// Serve LatestVersion items in their envelope when the client asks for it, as the service
+    /// does. `false` sends bare documents whatever was asked, as the emulators do.
+    pub(crate) envelope: bool,
+    /// Keep pre-images: `previous` in AllVersionsAndDeletes.
+    pub(crate) previous_images: bool,
+    /// Upper bound of a page in bytes. One transaction is served whole, whatever its size.
+    pub(crate) max_page_bytes: usize,
+    /// Items in a page when the client names no `x-ms-max-item-count`.
+    pub(crate) default_page_items: usize,
+    /// Distance between the first LSNs of partitions; see the module's text.
+    pub(crate) lsn_stride: u64,
+    /// Threads of the server's runtime.
+    pub(crate) threads: usize,
+}
+
+impl Default for GatewayOptions {
+    fn default() -> Self {
+        Self {
+            http1_only: false,
+            verify_signature: true,
+            envelope: true,
+            previous_images: false,
+            max_page_bytes: 4 << 20,
+            default_page_items: 100,
+            lsn_stride: 10_000,
+            threads: 1,
+        }
+    }
+}
+
+/// Everything that requests and tests change, under one lock.
+struct State {
+    account: account::Account,
+    faults: faults::FaultTable,
+    requests: requests::RequestLog,
+    violations: Vec<String>,
+    /// Seconds since the epoch, given to documents as `_ts`.
+    now: u64,
+}
+
+/// The part of the gateway that its handles and its server share.
+struct Shared {
+    options: GatewayOptions,
+    state: Mutex<State>,
+    /// Notified at each request and at each response.
+    progress: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A test that panicked with the lock held has already failed; its drop glue still reads.
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A running gateway. Dropping it closes its connections and ends its thread.
+pub(crate) struct Gateway {
+    shared: Arc<Shared>,
+    server: server::Server,
+}
+
+impl Gateway {
+    /// Starts a gateway with an empty account on a free port of 127.0.0.1.
+    pub(crate) fn start(options: GatewayOptions) -> Self {
+        let (http1_only, threads) = (options.http1_only, options.threads);
+        let shared = Arc::new(Shared {
+            options,
+            state: Mutex::new(State {
+                account: account::Account::default(),
+                faults: faults::FaultTable::default(),
+                requests: requests::RequestLog::default(),
+                violations: Vec::new(),
+                now: 1_700_000_000,
+            }),
+            progress: Condvar::new(),
+        });
+        let handler = Arc::new(routes::Routes::new(Arc::clone(&shared)));
+        let server = server::Server::start(handler, http1_only, threads);
+        Self { shared, server }
+    }
+
+    /// Starts a server of pre-rendered pages for benchmarks: any amount of data from a small,
+    /// constant amount of memory.
+    pub(crate) fn start_static(options: StaticOptions) -> StaticGateway {
+        StaticGateway::start(options)
+    }
+
+    /// The account endpoint, `http://127.0.0.1:PORT/`.
+    pub(crate) fn endpoint(&self) -> String {
+        self.server.endpoint()
+    }
+
+    /// A connection string for this account.
+    pub(crate) fn connection_string(&self) -> String {
+        format!("AccountEndpoint={};AccountKey={KEY};", self.endpoint())
+    }
+
+    /// Creates a container (and its database, if new) of `partitions` partitions that share the
+    /// hash space evenly. One path is a plain partition key, a pair a hierarchical one.
+    ///
+    /// After [`Self::delete_container`] the same names give a container with a new RID.
+    ///
+    /// # Panics
+    /// If the container exists, or `partitions` is 0.
+    pub(crate) fn create_container(
+        &self,
+        database: &str,
+        container: &str,
+        partition_key: impl Into<PartitionKeyDefinition>,
+        partitions: usize,
+    ) -> Container {
+        let stride = self.shared.options.lsn_stride;
+        let rid = self.shared.lock().account.create_container(
+            database,
+            container,
+            partition_key.into(),
+            partitions,
+            stride,
+        );
+        Container::new(Arc::clone(&self.shared), rid)
+    }
+
+    /// Deletes a container with its history.
+    ///
+    /// # Panics
+    /// If there is no such container.
+    pub(crate) fn delete_container(&self, database: &str, container: &str) {
+        self.shared
+            .lock()
+            .account
+            .delete_container(database, container);
+    }
+
+    /// Adds a fault to the script. Of several that match one request, the first that was added
+    /// decides the answer; waits and calls of all of them happen.
+    pub(crate) fn push_fault(&self, fault: Fault) {
+        self.shared.lock().faults.push(fault);
+    }
+
+    /// Removes what is left of the script.
+    pub(crate) fn clear_faults(&self) {
+        self.shared.lock().faults.clear();
+    }
+
+    /// Requests that no correct client sends, in words. Every test ends by asserting that this
+    /// is empty.
+    pub(crate) fn violations(&self) -> Vec<String> {
+        self.shared.lock().violations.clone()
+    }
+
+    /// Sets the documents' clock, in seconds since the epoch.
+    pub(crate) fn set_time(&self, seconds: u64) {
+        self.shared.lock().now = seconds;
+    }
+
+    /// Moves the documents' clock on.
+    pub(crate) fn advance_time(&self, seconds: u64) {
+        self.shared.lock().now += seconds;
+    }
+
+    /// The documents' clock.
+    pub(crate) fn time(&self) -> u64 {
+        self.shared.lock().now
+    }
+
+    /// Every request so far, in order of arrival.
+    pub(crate) fn request_log(&self) -> Vec<RequestRecord> {
+        self.shared.lock().requests.records().to_vec()
+    }
+
+    /// How many requests of one kind came.
+    pub(crate) fn requests(&self, kind: RequestKind) -> usize {
+        self.shared.lock().requests.count(kind)
+    }
+
+    /// How many requests came.
+    pub(crate) fn total_requests(&self) -> usize {
+        self.shared.lock().requests.records().len()
+    }
+
+    /// The RU of all responses so far, as the `x-ms-request-charge` headers added up.
+    pub(crate) fn total_request_charge(&self) -> f64 {
+        self.shared.lock().requests.total_charge()
+    }
+
+    /// Waits until `count` requests have come in all.
+    ///
+    /// # Panics
+    /// After a minute.
+    pub(crate) fn wait_for_requests(&self, count: usize) {
+        self.wait_until(&format!("{count} requests"), |records| {
+            records.len() >= count
+        });
+    }
+
+    /// Waits until `count` requests of one kind have come.
+    ///
+    /// # Panics
+    /// After a minute.
+    pub(crate) fn wait_for(&self, kind: RequestKind, count: usize) {
+        self.wait_until(&format!("{count} requests of kind {kind:?}"), |records| {
+            records.iter().filter(|record| record.kind == kind).count() >= count
+        });
+    }
+
+    /// Waits until the reader has caught up: every live partition of `container` has answered a
+    /// 304 at its current LSN.
+    ///
+    /// # Panics
+    /// After a minute.
+    pub(crate) fn wait_until_caught_up(&self, container: &Container) {
+        let partitions = container.partitions();
+        self.wait_until("a 304 from every partition", |records| {
+            partitions.iter().all(|partition| {
+                records.iter().any(|record| {
+                    record.status == Some(304)
+                        && record.partition.as_deref() == Some(partition.id.as_str())
+                        && record.lsn == Some(partition.lsn)
+                })
+            })
+        });
+    }
+
+    /// Waits until `condition` holds for the requests so far. It is asked again at each request
+    /// and at each response. `what` names it in the panic.
+    ///
+    /// # Panics
+    /// After a minute.
+    pub(crate) fn wait_until(
+        &self,
+        what: &str,
+        mut condition: impl FnMut(&[RequestRecord]) -> bool,
+    ) {
+        let state = self.shared.lock();
+        let (state, timeout) = self
+            .shared
+            .progress
+            .wait_timeout_while(state, PATIENCE, |state| {
+                !condition(state.requests.records())
+            })
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let seen = state.requests.records().len();
+        drop(state);
+        assert!(
+            !timeout.timed_out(),
+            "waited {PATIENCE:?} for {what}; {seen} requests came"
+        );
+    }
+}

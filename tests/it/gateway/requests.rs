@@ -1,0 +1,94 @@
+//! What the gateway remembers of each request, and the counters over it.
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RequestKind {
+    /// `GET /`
+    Account,
+    /// `GET /dbs`
+    DatabaseFeed,
+    /// `GET /dbs/x`
+    Database,
+    /// `GET /dbs/x/colls`
+    ContainerFeed,
+    /// `GET /dbs/x/colls/y`
+    Container,
+    /// `GET /dbs/x/colls/y/pkranges`
+    PartitionKeyRanges,
+    /// `GET /dbs/x/colls/y/docs` with `A-IM`
+    ChangeFeed,
+    /// Anything else: the gateway does not serve it.
+    Unserved,
+}
+
+/// One request, as it came, and how it was answered.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestRecord {
+    /// Position among all requests, from 0.
+    pub(crate) ordinal: usize,
+    pub(crate) kind: RequestKind,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// The request came over HTTP/2.
+    pub(crate) http2: bool,
+    /// RID of the container addressed, once resolved.
+    pub(crate) container: Option<String>,
+    /// `x-ms-documentdb-partitionkeyrangeid`
+    pub(crate) partition: Option<String>,
+    /// `x-ms-start-epk` and `x-ms-end-epk`
+    pub(crate) epk_range: Option<(String, String)>,
+    /// `If-None-Match`, quotes included
+    pub(crate) token: Option<String>,
+    /// `If-Modified-Since`
+    pub(crate) modified_since: Option<String>,
+    /// `x-ms-max-item-count`
+    pub(crate) max_item_count: Option<i64>,
+    /// The page of its partition that a 200 would be, from 1.
+    pub(crate) page: usize,
+    /// Status of the answer; `None` until it is sent, and for ever if the connection was reset.
+    pub(crate) status: Option<u16>,
+    /// Items in the answer.
+    pub(crate) items: usize,
+    /// The LSN that the answer's ETag names.
+    pub(crate) lsn: Option<u64>,
+    /// RU of the answer, in hundredths.
+    pub(crate) charge_hundredths: u64,
+}
+
+#[derive(Default)]
+pub(super) struct RequestLog {
+    records: Vec<RequestRecord>,
+}
+
+impl RequestLog {
+    pub(super) fn records(&self) -> &[RequestRecord] {
+        &self.records
+    }
+
+    pub(super) fn push(&mut self, mut record: RequestRecord) -> usize {
+        let ordinal = self.records.len();
+        record.ordinal = ordinal;
+        self.records.push(record);
+        ordinal
+    }
+
+    pub(super) fn record_mut(&mut self, ordinal: usize) -> &mut RequestRecord {
+        &mut self.records[ordinal]
+    }
+
+    pub(super) fn count(&self, kind: RequestKind) -> usize {
+        self.records
+            .iter()
+            .filter(|record| record.kind == kind)
+            .count()
+    }
+
+    pub(super) fn total_charge(&self) -> f64 {
+        let hundredths: u64 = self
+            .records
+            .iter()
+            .map(|record| record.charge_hundredths)
+            .sum();
+        hundredths as f64 / 100.0
+    }
+}

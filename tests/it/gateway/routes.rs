@@ -1,0 +1,506 @@
+//! From a request to its answer: what it asks for, whether it may, what the script does to it.
+
+use std::io;
+use std::sync::Arc;
+
+use azure_data_cosmos_driver::models::effective_partition_key::EffectivePartitionKey as Epk;
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{Request, Response, StatusCode, Version};
+use serde_json::Value;
+use time::PrimitiveDateTime;
+use time::macros::format_description;
+
+use super::account::account_to_json;
+use super::body::ResponseBody;
+use super::change_log::Mode;
+use super::faults::Action;
+use super::feed::{self, FeedAnswer, FeedRequest, error_body};
+use super::requests::{RequestKind, RequestRecord};
+use super::server::Handler;
+use super::{KEY, Shared, State, auth};
+
+pub(super) struct Routes {
+    shared: Arc<Shared>,
+}
+
+/// A request, taken apart.
+struct Asked {
+    kind: RequestKind,
+    segments: Vec<String>,
+    headers: HeaderMap,
+    method: String,
+    host: String,
+}
+
+/// An answer before the script's last word.
+struct Answer {
+    status: u16,
+    body: Bytes,
+    headers: Vec<(&'static str, String)>,
+    violation: Option<String>,
+    items: usize,
+    lsn: Option<u64>,
+    charge_hundredths: u64,
+}
+
+impl Answer {
+    fn json(value: &Value) -> Self {
+        Self::new(200, Bytes::from(value.to_string()), 100)
+    }
+
+    fn new(status: u16, body: Bytes, charge_hundredths: u64) -> Self {
+        Self {
+            status,
+            body,
+            headers: Vec::new(),
+            violation: None,
+            items: 0,
+            lsn: None,
+            charge_hundredths,
+        }
+    }
+
+    fn error(status: u16, substatus: Option<u32>, code: &str, message: &str) -> Self {
+        let mut answer = Self::new(status, error_body(code, message), 0);
+        if let Some(substatus) = substatus {
+            answer
+                .headers
+                .push(("x-ms-substatus", substatus.to_string()));
+        }
+        answer
+    }
+
+    fn header(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
+    }
+}
+
+impl Asked {
+    fn new(request: &Request<Incoming>) -> Self {
+        let segments: Vec<String> = request
+            .uri()
+            .path()
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(percent_decode)
+            .collect();
+        let headers = request.headers().clone();
+        let words: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let kind = match (request.method().as_str(), words.as_slice()) {
+            ("GET", []) => RequestKind::Account,
+            ("GET", ["dbs"]) => RequestKind::DatabaseFeed,
+            ("GET", ["dbs", _]) => RequestKind::Database,
+            ("GET", ["dbs", _, "colls"]) => RequestKind::ContainerFeed,
+            ("GET", ["dbs", _, "colls", _]) => RequestKind::Container,
+            ("GET", ["dbs", _, "colls", _, "pkranges"]) => RequestKind::PartitionKeyRanges,
+            ("GET", ["dbs", _, "colls", _, "docs"]) if headers.contains_key("a-im") => {
+                RequestKind::ChangeFeed
+            }
+            _ => RequestKind::Unserved,
+        };
+        // HTTP/2 carries the host in the URI, HTTP/1.1 in its header.
+        let host = request
+            .uri()
+            .authority()
+            .map(|authority| authority.to_string())
+            .or_else(|| text(&headers, "host").map(str::to_owned))
+            .unwrap_or_default();
+        Self {
+            kind,
+            segments,
+            method: request.method().to_string(),
+            headers,
+            host,
+        }
+    }
+
+    fn text(&self, name: &'static str) -> Option<&str> {
+        text(&self.headers, name)
+    }
+
+    fn record(&self, request: &Request<Incoming>) -> RequestRecord {
+        let owned = |name| self.text(name).map(str::to_owned);
+        RequestRecord {
+            ordinal: 0,
+            kind: self.kind,
+            method: self.method.clone(),
+            path: request.uri().path().to_owned(),
+            http2: request.version() == Version::HTTP_2,
+            container: None,
+            partition: owned("x-ms-documentdb-partitionkeyrangeid"),
+            epk_range: owned("x-ms-start-epk").zip(owned("x-ms-end-epk")),
+            token: owned("if-none-match"),
+            modified_since: owned("if-modified-since"),
+            max_item_count: self
+                .text("x-ms-max-item-count")
+                .and_then(|count| count.parse().ok()),
+            page: 0,
+            status: None,
+            items: 0,
+            lsn: None,
+            charge_hundredths: 0,
+        }
+    }
+}
+
+impl Routes {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Logs the request and asks the script what happens to it.
+    fn arrive(
+        &self,
+        asked: &Asked,
+        mut record: RequestRecord,
+    ) -> (usize, Vec<Action>, Option<Action>) {
+        let mut state = self.shared.lock();
+        if asked.segments.len() >= 4 {
+            let container = state
+                .account
+                .container(&asked.segments[1], &asked.segments[3]);
+            record.container = container.map(|container| container.rid.clone());
+            record.page = 1 + container
+                .and_then(|container| {
+                    let partitions = container.log.partitions();
+                    partitions.iter().find(|partition| {
+                        record.partition.as_deref() == Some(partition.id.to_string().as_str())
+                    })
+                })
+                .map_or(0, |partition| partition.pages_served);
+        }
+        let (before, on_answer) = state.faults.strike(&record);
+        let ordinal = state.requests.push(record);
+        drop(state);
+        self.shared.progress.notify_all();
+        (ordinal, before, on_answer)
+    }
+
+    /// The answer as it would be without the script.
+    fn answer(&self, asked: &Asked, stuck: bool) -> Answer {
+        if let Some(refusal) = self.authorize(asked) {
+            return refusal;
+        }
+        let mut state = self.shared.lock();
+        match asked.kind {
+            RequestKind::Account => {
+                Answer::json(&account_to_json(&format!("http://{}/", asked.host)))
+            }
+            RequestKind::DatabaseFeed => Answer::json(&state.account.databases_to_json()),
+            RequestKind::Database | RequestKind::ContainerFeed => {
+                let Some(database) = state.account.database(&asked.segments[1]) else {
+                    return not_found(None, "the database does not exist");
+                };
+                Answer::json(&match asked.kind {
+                    RequestKind::Database => database.to_json(),
+                    _ => database.containers_to_json(),
+                })
+            }
+            RequestKind::Container | RequestKind::PartitionKeyRanges | RequestKind::ChangeFeed => {
+                self.answer_for_container(&mut state, asked, stuck)
+            }
+            RequestKind::Unserved => {
+                let what = format!("{} /{}", asked.method, asked.segments.join("/"));
+                let mut answer =
+                    Answer::error(400, None, "BadRequest", &format!("{what} is not served"));
+                answer.violation = Some(format!("the gateway does not serve {what}"));
+                answer
+            }
+        }
+    }
+
+    fn authorize(&self, asked: &Asked) -> Option<Answer> {
+        let header = asked.text("authorization");
+        let date = asked.text("x-ms-date");
+        let authorized = match (header, date) {
+            (Some(header), Some(date)) => {
+                !self.shared.options.verify_signature
+                    || auth::verify(KEY, &asked.method, &asked.segments, date, header)
+            }
+            _ => false,
+        };
+        (!authorized).then(|| {
+            Answer::error(
+                401,
+                None,
+                "Unauthorized",
+                "The input authorization token can't serve the request.",
+            )
+        })
+    }
+
+    fn answer_for_container(&self, state: &mut State, asked: &Asked, stuck: bool) -> Answer {
+        let (database, name) = (&asked.segments[1], &asked.segments[3]);
+        let rid = match state.account.container(database, name) {
+            Some(container) => container.rid.clone(),
+            None if asked.kind == RequestKind::Container => {
+                return not_found(None, "the container does not exist");
+            }
+            // 1003: the resource's owner is missing.
+            None => return not_found(Some(1003), "the container does not exist"),
+        };
+        if asked
+            .text("x-ms-cosmos-intended-collection-rid")
+            .is_some_and(|intended| intended != rid)
+        {
+            return Answer::error(
+                400,
+                Some(1024),
+                "BadRequest",
+                "the container's RID is not the intended one",
+            );
+        }
+        let container = state
+            .account
+            .container_by_rid(&rid)
+            .expect("the container was found just now");
+        match asked.kind {
+            RequestKind::Container => Answer::json(&container.to_json())
+                .header("etag", "\"00000000-0000-0000-0000-000000000000\""),
+            RequestKind::PartitionKeyRanges => {
+                let etag = format!("\"pkranges-{}\"", container.log.topology_version());
+                if asked.text("if-none-match") == Some(etag.as_str()) {
+                    return Answer::new(304, Bytes::new(), 100).header("etag", etag);
+                }
+                Answer::json(&container.partition_key_ranges_to_json()).header("etag", etag)
+            }
+            _ => match feed_request(asked, stuck) {
+                Ok(request) => {
+                    answer_from_feed(feed::answer(container, &request, &self.shared.options))
+                }
+                Err(message) => {
+                    let mut answer = Answer::error(400, None, "BadRequest", &message);
+                    answer.violation = Some(message);
+                    answer
+                }
+            },
+        }
+    }
+
+    /// Notes how the request ended.
+    fn depart(&self, ordinal: usize, answer: Option<&Answer>) {
+        let mut state = self.shared.lock();
+        if let Some(answer) = answer {
+            if let Some(violation) = &answer.violation {
+                state.violations.push(violation.clone());
+            }
+            let record = state.requests.record_mut(ordinal);
+            record.status = Some(answer.status);
+            record.items = answer.items;
+            record.lsn = answer.lsn;
+            record.charge_hundredths = answer.charge_hundredths;
+        }
+        drop(state);
+        self.shared.progress.notify_all();
+    }
+}
+
+impl Handler for Routes {
+    async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<ResponseBody>> {
+        let asked = Asked::new(&request);
+        let record = asked.record(&request);
+        let (ordinal, before, on_answer) = self.arrive(&asked, record);
+        for action in before {
+            match action {
+                Action::Delay(delay) => tokio::time::sleep(delay).await,
+                Action::Hold(hold) => hold.pass().await,
+                Action::Call(call) => call(),
+                _ => {}
+            }
+        }
+        if let Some(Action::ResetBeforeHeaders) = on_answer {
+            self.depart(ordinal, None);
+            return Err(io::Error::new(
+                io::ErrorKind::ConnectionReset,
+                "the script resets this connection",
+            ));
+        }
+        let mut answer = match &on_answer {
+            Some(Action::Status {
+                status,
+                substatus,
+                retry_after_ms,
+            }) => scripted_status(*status, *substatus, *retry_after_ms),
+            _ => self.answer(&asked, matches!(on_answer, Some(Action::StuckEtag))),
+        };
+        match &on_answer {
+            Some(Action::CorruptBody) => answer.body.truncate(answer.body.len() / 2),
+            Some(Action::ReplaceBody(body)) => answer.body = body.clone(),
+            Some(Action::MissingEtag) => answer.headers.retain(|(name, _)| *name != "etag"),
+            _ => {}
+        }
+        self.depart(ordinal, Some(&answer));
+        Ok(response(answer, on_answer, ordinal))
+    }
+}
+
+fn response(answer: Answer, on_answer: Option<Action>, ordinal: usize) -> Response<ResponseBody> {
+    let body = match on_answer {
+        Some(Action::TruncateBody { after }) if !answer.body.is_empty() => {
+            ResponseBody::truncated(answer.body, after)
+        }
+        Some(Action::Trickle { bytes, every }) => ResponseBody::trickle(answer.body, bytes, every),
+        _ => ResponseBody::whole(answer.body),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).expect("the script's status is a status");
+    let headers = response.headers_mut();
+    let charge = answer.charge_hundredths;
+    let mut all = vec![
+        ("content-type", "application/json".to_owned()),
+        (
+            "x-ms-request-charge",
+            format!("{}.{:02}", charge / 100, charge % 100),
+        ),
+        (
+            "x-ms-activity-id",
+            format!("00000000-0000-4000-8000-{ordinal:012x}"),
+        ),
+        ("x-ms-version", "2020-07-15".to_owned()),
+        ("x-ms-gatewayversion", "version=2.14.0".to_owned()),
+    ];
+    all.extend(answer.headers);
+    for (name, value) in all {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_str(&value).expect("a header value is visible ASCII"),
+        );
+    }
+    response
+}
+
+fn scripted_status(status: u16, substatus: Option<u32>, retry_after_ms: Option<u64>) -> Answer {
+    let mut answer = Answer::error(status, substatus, "Scripted", "the script wants this");
+    if let Some(milliseconds) = retry_after_ms {
+        answer = answer.header("x-ms-retry-after-ms", milliseconds);
+    }
+    answer
+}
+
+fn not_found(substatus: Option<u32>, message: &str) -> Answer {
+    Answer::error(404, substatus, "NotFound", message)
+}
+
+fn answer_from_feed(feed: FeedAnswer) -> Answer {
+    // An empty poll costs as well; a page costs by its items.
+    let charge = match feed.status {
+        200 => 200 + feed.items as u64 * 5,
+        304 => 100,
+        _ => 0,
+    };
+    let mut answer = Answer::new(feed.status, feed.body, charge);
+    if let Some(substatus) = feed.substatus {
+        answer = answer.header("x-ms-substatus", substatus);
+    }
+    if let Some(lsn) = feed.lsn {
+        answer = answer
+            .header("etag", format!("\"{lsn}\""))
+            .header("lsn", feed.partition_lsn)
+            .header("x-ms-item-count", feed.items);
+    }
+    if let Some(token) = feed.session_token {
+        answer = answer.header("x-ms-session-token", token);
+    }
+    if let Some(partition) = feed.partition {
+        answer = answer.header("x-ms-documentdb-partitionkeyrangeid", partition);
+    }
+    answer.items = feed.items;
+    answer.lsn = feed.lsn;
+    answer.violation = feed.violation;
+    answer
+}
+
+/// Reads the headers of a change feed request; an error says what is wrong with them.
+fn feed_request(asked: &Asked, stuck: bool) -> Result<FeedRequest, String> {
+    let mode = match asked.text("a-im") {
+        Some(a_im) if a_im.eq_ignore_ascii_case("Incremental Feed") => Mode::LatestVersion,
+        Some(a_im) if a_im.eq_ignore_ascii_case("Full-Fidelity Feed") => {
+            Mode::AllVersionsAndDeletes
+        }
+        other => return Err(format!("A-IM {other:?} names no change feed mode")),
+    };
+    let wire_format = asked
+        .text("x-ms-cosmos-changefeed-wire-format-version")
+        .is_some();
+    if mode == Mode::AllVersionsAndDeletes && !wire_format {
+        return Err("AllVersionsAndDeletes needs the wire format header".to_owned());
+    }
+    let epk_range = match (asked.text("x-ms-start-epk"), asked.text("x-ms-end-epk")) {
+        (None, None) => None,
+        (Some(min), Some(max)) => {
+            let key_type = asked.text("x-ms-read-key-type");
+            if key_type != Some("EffectivePartitionKeyRange") {
+                return Err(format!(
+                    "x-ms-read-key-type is {key_type:?} beside an EPK range"
+                ));
+            }
+            let parse = |hex: &str| Epk::try_from(hex).map_err(|error| error.to_string());
+            Some((parse(min)?, parse(max)?))
+        }
+        _ => return Err("one end of an EPK range without the other".to_owned()),
+    };
+    let partition_key = asked
+        .text("x-ms-documentdb-partitionkey")
+        .map(|key| serde_json::from_str(key).map_err(|error| error.to_string()))
+        .transpose()?;
+    let since = asked
+        .text("if-modified-since")
+        .map(|date| rfc1123(date).ok_or_else(|| format!("If-Modified-Since: {date}")))
+        .transpose()?;
+    Ok(FeedRequest {
+        mode,
+        wire_format,
+        partition: asked
+            .text("x-ms-documentdb-partitionkeyrangeid")
+            .map(str::to_owned),
+        epk_range,
+        partition_key,
+        token: asked.text("if-none-match").map(str::to_owned),
+        since,
+        max_item_count: asked
+            .text("x-ms-max-item-count")
+            .map(|count| {
+                count
+                    .parse()
+                    .map_err(|_| format!("x-ms-max-item-count: {count}"))
+            })
+            .transpose()?,
+        stuck,
+    })
+}
+
+/// An RFC 1123 date as seconds since the epoch.
+fn rfc1123(date: &str) -> Option<u64> {
+    let format = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    let time = PrimitiveDateTime::parse(date, format).ok()?.assume_utc();
+    u64::try_from(time.unix_timestamp()).ok()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Undoes percent-encoding; what is not an escape stays as it is.
+fn percent_decode(segment: &str) -> String {
+    let bytes = segment.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let escape = segment
+            .get(at + 1..at + 3)
+            .filter(|_| bytes[at] == b'%')
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(escape.unwrap_or(bytes[at]));
+        at += if escape.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}

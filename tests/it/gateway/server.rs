@@ -1,0 +1,110 @@
+//! The HTTP server: a listener on loopback, with a thread and a runtime of its own.
+
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::sync::oneshot;
+
+use super::body::ResponseBody;
+
+/// Answers requests. An error resets the connection (HTTP/1.1) or the stream (HTTP/2).
+pub(super) trait Handler: Send + Sync + 'static {
+    fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = io::Result<Response<ResponseBody>>> + Send;
+}
+
+pub(super) struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    pub(super) fn start<H: Handler>(handler: Arc<H>, http1_only: bool, threads: usize) -> Self {
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind a port of 127.0.0.1");
+        listener
+            .set_nonblocking(true)
+            .expect("make the listener non-blocking");
+        let address = listener.local_addr().expect("read the listener's address");
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("gateway".to_owned())
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(threads.max(1))
+                    .thread_name("gateway-worker")
+                    .enable_all()
+                    .build()
+                    .expect("build the gateway's runtime");
+                runtime.block_on(async move {
+                    tokio::select! {
+                        () = accept(listener, handler, http1_only) => {}
+                        // Ends too when the sender is dropped without a word.
+                        _ = stopped => {}
+                    }
+                });
+                // Held requests and trickling bodies must not keep the test alive.
+                runtime.shutdown_background();
+            })
+            .expect("start the gateway's thread");
+        Self {
+            address,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    pub(super) fn endpoint(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            assert!(
+                thread.join().is_ok() || std::thread::panicking(),
+                "the gateway's thread panicked"
+            );
+        }
+    }
+}
+
+async fn accept<H: Handler>(listener: TcpListener, handler: Arc<H>, http1_only: bool) {
+    let listener =
+        tokio::net::TcpListener::from_std(listener).expect("hand the listener to the runtime");
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        stream.set_nodelay(true).ok();
+        let handler = Arc::clone(&handler);
+        tokio::spawn(async move {
+            let service = service_fn(move |request| Arc::clone(&handler).handle(request));
+            let mut connection = auto::Builder::new(TokioExecutor::new());
+            connection.http2().max_send_buf_size(4 << 20);
+            let connection = if http1_only {
+                connection.http1_only()
+            } else {
+                connection
+            };
+            // Clients that go away and scripted resets end here.
+            connection
+                .serve_connection(TokioIo::new(stream), service)
+                .await
+                .ok();
+        });
+    }
+}
