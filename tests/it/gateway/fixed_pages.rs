@@ -251,7 +251,7 @@ fn render_page(options: &StaticOptions, rid: &str, page: u64) -> Bytes {
             lsn % 97,
             lsn % 1_000,
             lsn % 100,
-            lsn % 2 == 0,
+            lsn.is_multiple_of(2),
         ));
         let tail = format!(
             "\",\"_rid\":\"{rid}{lsn:08}\",\"_etag\":\"\\\"{lsn:08x}\\\"\",\"_ts\":1700000000,\
