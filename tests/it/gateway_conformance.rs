@@ -9,6 +9,7 @@ mod faults_and_refusals;
 use std::collections::BTreeMap;
 
 use azure_data_cosmos::{AccountEndpoint, CosmosClient, FeedScope, RoutingStrategy};
+use azure_data_cosmos_driver::models::effective_partition_key::EffectivePartitionKey;
 use azure_data_cosmos_driver::models::{ChangeFeedStartFrom, CosmosOperation, FeedRange};
 use futures_util::StreamExt;
 use serde_json::json;
@@ -16,7 +17,7 @@ use serde_json::json;
 use crate::gateway::{
     Container, Gateway, GatewayOptions, KEY, Lock, Operation, RawDocument, SystemFields,
 };
-use driver_reader::{EMPTY_PAGES, Reader, connect, sorted};
+use driver_reader::{EMPTY_PAGES, Reader, connect, ids, sorted};
 
 fn latest_texts(container: &Container) -> Vec<String> {
     container
@@ -206,6 +207,59 @@ async fn the_parents_tokens_stay_valid_on_their_own_ranges_after_a_merge() {
             .all(|record| record.epk_range.is_some() && record.token.is_some()),
         "the merged partition is read by its old halves"
     );
+    assert_clean(&gateway);
+}
+
+#[tokio::test]
+async fn a_standard_gateway_refuses_ranges_narrower_than_their_partition() {
+    let gateway = Gateway::start(GatewayOptions {
+        epk_sub_ranges: false,
+        ..GatewayOptions::default()
+    });
+    let container = gateway.create_container("db", "coll", "/pk", 1);
+    write(&container, 0..10);
+    let reader = Reader::open(&gateway).await;
+    let middle = "20000000000000000000000000000000".try_into().unwrap();
+    let half = FeedRange::new(EffectivePartitionKey::MIN, middle).unwrap();
+    let mut plan = reader
+        .latest_version(half, ChangeFeedStartFrom::Beginning, None)
+        .await;
+    let error = reader.try_raw(&mut plan).await.unwrap_err();
+    assert_eq!(u16::from(error.status().status_code()), 400);
+    let mut plan = reader.read_from_beginning().await;
+    assert_eq!(reader.drain(&mut plan).await, latest_texts(&container));
+    assert_clean(&gateway);
+}
+
+#[tokio::test]
+async fn halves_of_a_partition_and_hierarchical_keys_are_read_by_their_hashes() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = gateway.create_container("db", "coll", ("/tenant", "/user"), 2);
+    for number in 0..30 {
+        let (tenant, user) = (format!("t{}", number % 5), number % 3);
+        container.upsert(json!({"id": format!("{number}"), "tenant": tenant, "user": user}));
+    }
+    let reader = Reader::open(&gateway).await;
+    let mut read = Vec::new();
+    for bounds in ["", "08", "10", "1C", "30", "FF"].windows(2) {
+        let scope =
+            FeedRange::new(bounds[0].try_into().unwrap(), bounds[1].try_into().unwrap()).unwrap();
+        let mut plan = reader
+            .latest_version(scope, ChangeFeedStartFrom::Beginning, None)
+            .await;
+        read.extend(reader.drain(&mut plan).await);
+    }
+    assert_eq!(sorted(read), sorted(latest_texts(&container)));
+
+    let one_key = FeedRange::for_partition(
+        ("t1", 1).into(),
+        reader.container.partition_key_definition(),
+    );
+    let mut plan = reader
+        .latest_version(one_key, ChangeFeedStartFrom::Beginning, None)
+        .await;
+    let expected = ["1", "16"].map(str::to_owned);
+    assert_eq!(ids(&reader.drain(&mut plan).await), expected);
     assert_clean(&gateway);
 }
 

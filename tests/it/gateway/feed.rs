@@ -94,6 +94,9 @@ pub(super) fn answer(
             "AllVersionsAndDeletes starts from now or from a continuation only",
         );
     }
+    if request.epk_range.is_some() && !options.epk_sub_ranges {
+        return FeedAnswer::refusal(400, None, "One of the input values is invalid.");
+    }
     let after = match position(container, request, &target) {
         Ok(after) => after,
         Err(refusal) => return *refusal,

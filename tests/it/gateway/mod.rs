@@ -69,6 +69,9 @@ pub(crate) struct GatewayOptions {
     /// Serve LatestVersion items in their envelope when the client asks for it, as the service
     /// does. `false` sends bare documents whatever was asked, as the emulators do.
     pub(crate) envelope: bool,
+    /// Serve EPK ranges narrower than their partition. `false` refuses them with 400, as the
+    /// service's standard gateway does (Gateway 2.0 serves them).
+    pub(crate) epk_sub_ranges: bool,
     /// Keep pre-images: `previous` in AllVersionsAndDeletes.
     pub(crate) previous_images: bool,
     /// Upper bound of a page in bytes. One transaction is served whole, whatever its size.
@@ -87,6 +90,7 @@ impl Default for GatewayOptions {
             http1_only: false,
             verify_signature: true,
             envelope: true,
+            epk_sub_ranges: true,
             previous_images: false,
             max_page_bytes: 4 << 20,
             default_page_items: 100,
