@@ -162,8 +162,10 @@ impl Reader {
     /// Reads until every range must have answered that there is nothing more.
     pub(super) async fn drain(&self, plan: &mut OperationPlan) -> Vec<String> {
         let mut documents = Vec::new();
-        let mut empty = 0;
+        let (mut empty, mut pages) = (0, 0);
         while empty < EMPTY_PAGES {
+            pages += 1;
+            assert!(pages < 500, "the feed repeats itself without end");
             let page = self.page(plan).await;
             empty = if page.documents.is_empty() {
                 empty + 1
