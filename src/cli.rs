@@ -77,7 +77,7 @@ pub enum Command {
 pub struct ConnectionArgs {
     /// Endpoint of the account, or `emulator` for the local emulator's well-known address and key
     ///
-    /// For example https://NAME.documents.azure.com:443/. Plain http is accepted for loopback
+    /// For example `https://NAME.documents.azure.com:443/`. Plain http is accepted for loopback
     /// addresses only.
     #[arg(
         long,

@@ -1,7 +1,7 @@
 //! How a run ends: exit codes, and errors that say what to do next.
 //!
 //! Errors travel as [`anyhow::Error`]. What is known about their meaning is attached where it is
-//! known: [`Hint`] says what to do next, [`ExitCode`] how the process ends. Both are looked up in
+//! known: a hint says what to do next, an [`ExitCode`] how the process ends. Both are looked up in
 //! the chain once, when the error is printed.
 
 use std::fmt;

@@ -3,7 +3,9 @@
 pub mod page;
 
 mod etag;
+mod range;
 mod start;
 
 pub use etag::lsn_of_etag;
+pub use range::{FeedRange, Position, RangeId, ensure_tiling};
 pub use start::ChangeFeedStart;
