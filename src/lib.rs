@@ -21,6 +21,7 @@ pub mod cli;
 pub mod cosmos;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod durable;
 pub mod error;
 pub mod feed;
 pub mod plan;
