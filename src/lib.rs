@@ -25,3 +25,5 @@ pub mod durable;
 pub mod error;
 pub mod feed;
 pub mod plan;
+pub mod sink;
+pub mod state;

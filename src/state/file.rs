@@ -1,0 +1,226 @@
+//! The state file: how a state is written, and read back with suspicion.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::model::State;
+use crate::durable;
+use crate::error::{ExitCode, with_exit_code, with_hint};
+
+/// The format that this build writes, and the newest that it reads.
+pub const VERSION: u32 = 1;
+
+const FORMAT: &str = "cosmos-tail state";
+
+/// Largest state file that is read: some ten thousand ranges take a few megabytes.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// What stands around the state: enough to know whether it can be read at all.
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a> {
+    format: String,
+    version: u32,
+    /// Over the text of `state`, to the letter.
+    #[serde(with = "super::model::checksum_text")]
+    crc32c: u32,
+    #[serde(borrow)]
+    state: &'a RawValue,
+}
+
+/// The lock file that guards the state file `path`.
+pub fn lock_path(path: &Path) -> PathBuf {
+    durable::with_suffix(path, ".lock")
+}
+
+/// The text of a state file.
+///
+/// # Errors
+///
+/// If the state breaks one of its own rules ([`State::check`]): better no commit than a wrong one.
+pub fn render(state: &State) -> Result<Vec<u8>> {
+    state
+        .check()
+        .context("the state to be committed contradicts itself; nothing was committed")?;
+    let body = RawValue::from_string(serde_json::to_string_pretty(state)?)?;
+    let envelope = Envelope {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        crc32c: crc32c::crc32c(body.get().as_bytes()),
+        state: &body,
+    };
+    let mut text = serde_json::to_vec(&envelope)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// Reads the state file `path`.
+///
+/// # Errors
+///
+/// If there is none, if it is newer than this build, or if it is corrupt. It is then left as it
+/// is: an older copy in its place could repeat changes.
+pub fn load(path: &Path) -> Result<State> {
+    read(path).with_context(|| format!("cannot resume from `{}`", path.display()))
+}
+
+fn read(path: &Path) -> Result<State> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(with_hint(
+                with_exit_code(anyhow!("there is no such file"), ExitCode::Usage),
+                "`export -o DIR` keeps its state in DIR/state.json, `export -o FILE` in FILE.state.json",
+            ));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    ensure!(metadata.is_file(), "it is no file");
+    ensure!(
+        metadata.len() <= MAX_BYTES,
+        "with {} bytes it is no state file",
+        metadata.len()
+    );
+    parse(&fs::read(path)?)
+}
+
+/// Parses the text of a state file.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn parse(text: &[u8]) -> Result<State> {
+    #[derive(Deserialize)]
+    struct Version {
+        format: String,
+        version: u32,
+    }
+    let corrupt = |reason: String| {
+        with_hint(
+            anyhow!("the state file is corrupt: {reason}"),
+            "it is not used, since an older or damaged state could lose or repeat changes; restore \
+             it if you have its last version, or export to a new place",
+        )
+    };
+    // The version first: a newer format need not have anything else in common with this one.
+    let version: Version = serde_json::from_slice(text).map_err(|e| corrupt(e.to_string()))?;
+    if version.format != FORMAT {
+        return Err(corrupt(
+            "it is not marked as a state of cosmos-tail".to_owned(),
+        ));
+    }
+    if version.version > VERSION {
+        return Err(with_hint(
+            anyhow!(
+                "state format {} is newer than this build supports ({VERSION})",
+                version.version
+            ),
+            "upgrade cosmos-tail, or export to a new directory",
+        ));
+    }
+    let envelope: Envelope = serde_json::from_slice(text).map_err(|e| corrupt(e.to_string()))?;
+    let found = crc32c::crc32c(envelope.state.get().as_bytes());
+    if found != envelope.crc32c {
+        return Err(corrupt(format!(
+            "its checksum is {found:08x}, but it says {:08x}",
+            envelope.crc32c
+        )));
+    }
+    let state: State =
+        serde_json::from_str(envelope.state.get()).map_err(|e| corrupt(e.to_string()))?;
+    state.check().map_err(|e| corrupt(e.to_string()))?;
+    Ok(state)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId};
+    use crate::state::model::*;
+
+    pub(crate) fn sample() -> State {
+        let range = |id: u32, min: &str, max: &str| RangeState {
+            id: RangeId(id),
+            range: FeedRange::new(min, max).unwrap(),
+            parents: vec![],
+            position: Some(Position {
+                token: format!("c1.token{id}"),
+                lsn: Some(7),
+            }),
+        };
+        State {
+            export_id: uuid::Uuid::from_u128(7),
+            generation: 3,
+            created: time::macros::datetime!(2026-11-23 12:00 UTC),
+            source: Source {
+                endpoint: "https://a.documents.azure.com/".into(),
+                database: "shop".into(),
+                container: "orders".into(),
+                container_rid: "AAAA".into(),
+            },
+            options: FrozenOptions {
+                mode: FeedMode::LatestVersion,
+                from: ChangeFeedStart::Beginning,
+                format: Format::Jsonl,
+                output: Output::Directory(".".into()),
+            },
+            settings: Settings {
+                follow: false,
+                concurrency: None,
+                page_size: 1000,
+                max_retries: 15,
+                poll_interval_ms: 1000,
+                checkpoint_interval_ms: 5000,
+                checkpoint_bytes: 1 << 28,
+            },
+            finished: false,
+            ranges: vec![range(0, "", "1FFF"), range(1, "1FFF", "FF")],
+            next_range: 2,
+            series: vec![SeriesState {
+                id: 0,
+                next_part: 1,
+                open: None,
+            }],
+            sealed: vec![],
+            manifest: ManifestMark::default(),
+            totals: Totals::default(),
+        }
+    }
+
+    #[test]
+    fn a_state_comes_back_as_it_was() {
+        let state = sample();
+        assert_eq!(parse(&render(&state).unwrap()).unwrap(), state);
+    }
+
+    #[test]
+    fn any_changed_byte_is_noticed() {
+        let text = render(&sample()).unwrap();
+        for at in 0..text.len() - 1 {
+            let mut changed = text.clone();
+            changed[at] = changed[at].wrapping_add(1);
+            assert!(parse(&changed).is_err(), "byte {at}");
+            assert!(parse(&text[..at]).is_err(), "length {at}");
+        }
+    }
+
+    #[test]
+    fn a_newer_state_is_refused_whatever_it_holds() {
+        let newer = br#"{"format":"cosmos-tail state","version":2,"body":"something else"}"#;
+        let error = parse(newer).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "state format 2 is newer than this build supports (1)"
+        );
+    }
+
+    #[test]
+    fn a_state_that_contradicts_itself_is_not_written() {
+        let mut state = sample();
+        state.ranges.pop();
+        assert!(format!("{:#}", render(&state).unwrap_err()).contains("feed ranges end at `1FFF`"));
+    }
+}

@@ -1,0 +1,298 @@
+//! The ledger: the one place where receipts become commits.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+
+use super::file;
+use super::manifest::{self, Entry};
+use super::model::{FileState, RangeState, SeriesState, State};
+use super::names::FileNames;
+use crate::durable::{self, Lock};
+use crate::feed::{FeedRange, Position, RangeId, ensure_tiling};
+use crate::sink::Receipt;
+
+/// Part files synced at the same time.
+const PARALLEL_SYNCS: usize = 16;
+
+/// The committed state of a job, and what is about to be committed.
+#[derive(Debug)]
+pub struct Ledger {
+    state: State,
+    names: Arc<FileNames>,
+    /// None for an export to standard output without `--state`.
+    store: Option<Store>,
+    unsynced: Vec<std::fs::File>,
+    /// Whether part files with new names await a sync of their directory.
+    has_new_names: bool,
+    /// Whether the state on disk differs from the one here.
+    dirty: bool,
+}
+
+/// Where the state is kept, and the lock that makes it ours.
+#[derive(Debug)]
+pub struct Store {
+    /// The state file.
+    pub path: PathBuf,
+    /// Held for as long as the job runs.
+    pub lock: Lock,
+}
+
+impl Ledger {
+    /// A ledger over `state`, which is written with the first commit.
+    pub fn new(state: State, names: Arc<FileNames>, store: Option<Store>) -> Self {
+        Self {
+            state,
+            names,
+            store,
+            unsynced: Vec::new(),
+            has_new_names: false,
+            dirty: true,
+        }
+    }
+
+    /// The state as it will be with the next commit.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The state file, if there is one.
+    pub fn state_path(&self) -> Option<&Path> {
+        self.store.as_ref().map(|store| store.path.as_path())
+    }
+
+    /// Takes up receipts, to be made durable by the next [`commit`](Self::commit).
+    ///
+    /// # Errors
+    ///
+    /// If a receipt does not fit the state: a position of an unknown range, a part out of turn.
+    pub fn apply(&mut self, receipts: Vec<Receipt>) -> Result<()> {
+        for receipt in receipts {
+            self.apply_one(receipt)?;
+            self.dirty = true;
+        }
+        Ok(())
+    }
+
+    fn apply_one(&mut self, receipt: Receipt) -> Result<()> {
+        let id = receipt.series;
+        // Where the ranges stood before anything of this receipt was written.
+        let start: Vec<RangeState> = self.state.ranges_of(id).cloned().collect();
+        let mut sealed = Vec::new();
+        for part in receipt.parts {
+            let series = match self.state.series.iter().position(|series| series.id == id) {
+                Some(at) => &mut self.state.series[at],
+                None => {
+                    self.state.series.push(SeriesState {
+                        id,
+                        next_part: 1,
+                        open: None,
+                    });
+                    self.state.series.last_mut().context("just added")?
+                }
+            };
+            let open = match &mut series.open {
+                Some(open) => open,
+                none => {
+                    ensure!(
+                        part.part == series.next_part,
+                        "part {} of series {id} is out of turn: {} was to come",
+                        part.part,
+                        series.next_part
+                    );
+                    series.next_part += 1;
+                    self.has_new_names = true;
+                    none.insert(FileState {
+                        series: id,
+                        part: part.part,
+                        length: 0,
+                        rows: 0,
+                        crc32c: 0,
+                        start: start.clone(),
+                        end: Vec::new(),
+                    })
+                }
+            };
+            ensure!(
+                open.part == part.part && open.length <= part.length && open.rows <= part.rows,
+                "part {} of series {id} does not continue what was committed",
+                part.part
+            );
+            (open.length, open.rows, open.crc32c) = (part.length, part.rows, part.crc32c);
+            self.unsynced.push(part.unsynced);
+            if part.sealed {
+                sealed.extend(series.open.take());
+            }
+        }
+        for (range, position) in receipt.positions {
+            let known = self.state.ranges.iter_mut().find(|known| known.id == range);
+            known
+                .with_context(|| format!("a position of the unknown range {range}"))?
+                .position = Some(position);
+        }
+        let end: Vec<RangeState> = self.state.ranges_of(id).cloned().collect();
+        for mut file in sealed {
+            file.end.clone_from(&end);
+            self.state.sealed.push(file);
+        }
+        self.state.totals.documents += receipt.documents;
+        self.state.totals.bytes += receipt.bytes;
+        self.state.totals.request_charge += receipt.request_charge;
+        Ok(())
+    }
+
+    /// Puts `children` in the place of `parent`, as a split demands. Returns their numbers.
+    ///
+    /// The parent's own series must have been sealed by the receipts applied before.
+    ///
+    /// # Errors
+    ///
+    /// If the children do not tile the parent.
+    pub fn replace(
+        &mut self,
+        parent: RangeId,
+        children: Vec<(FeedRange, Option<Position>)>,
+    ) -> Result<Vec<RangeId>> {
+        let at = self
+            .state
+            .ranges
+            .iter()
+            .position(|range| range.id == parent);
+        let at = at.with_context(|| format!("a split of the unknown range {parent}"))?;
+        ensure_tiling(
+            &self.state.ranges[at].range,
+            children.iter().map(|(range, _)| range),
+        )
+        .with_context(|| format!("the children of range {parent} do not make it up"))?;
+        let own_series = self.state.series_of(parent);
+        let old = self.state.ranges.remove(at);
+        let mut parents = old.parents;
+        parents.push(parent);
+        let mut ids = Vec::new();
+        for (offset, (range, position)) in children.into_iter().enumerate() {
+            let id = RangeId(self.state.next_range);
+            self.state.next_range += 1;
+            ids.push(id);
+            let child = RangeState {
+                id,
+                range,
+                parents: parents.clone(),
+                position,
+            };
+            self.state.ranges.insert(at + offset, child);
+        }
+        if self.state.ranges_of(own_series).next().is_none() {
+            let series = &mut self.state.series;
+            ensure!(
+                !series
+                    .iter()
+                    .any(|series| series.id == own_series && series.open.is_some()),
+                "range {parent} was split before its part was sealed"
+            );
+            series.retain(|series| series.id != own_series);
+        }
+        self.dirty = true;
+        Ok(ids)
+    }
+
+    /// Notes whether every range has been read up to where the container stood.
+    pub fn set_finished(&mut self, finished: bool) {
+        self.dirty |= self.state.finished != finished;
+        self.state.finished = finished;
+    }
+
+    /// Commits: syncs the data, replaces the state file, publishes what is sealed. Returns how
+    /// many files were published. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the system. If it comes before the state file was replaced, nothing was
+    /// committed and the commit before it stands; if after, a resume publishes the rest.
+    pub fn commit(&mut self) -> Result<u64> {
+        // A crash before the state is replaced leaves data that no state speaks of: a resume cuts
+        // it off. So the data must be durable first, or the state could speak of what is lost.
+        sync_all(std::mem::take(&mut self.unsynced))?;
+        if std::mem::take(&mut self.has_new_names) {
+            durable::sync_directory(self.names.directory())
+                .context("cannot make new file names durable")?;
+        }
+        if self.dirty {
+            self.save()?;
+        }
+        // A crash from here on leaves sealed files with open names: a resume publishes them.
+        let published = self.publish()?;
+        Ok(published)
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.state.generation += 1;
+        if let Some(store) = &self.store {
+            let text = file::render(&self.state)?;
+            durable::replace(&store.path, &text)
+                .with_context(|| format!("cannot commit to `{}`", store.path.display()))?;
+        }
+        self.dirty = false;
+        Ok(())
+    }
+
+    fn publish(&mut self) -> Result<u64> {
+        if self.state.sealed.is_empty() {
+            return Ok(0);
+        }
+        for sealed in &self.state.sealed {
+            let open = self.names.open_part(sealed.series, sealed.part);
+            durable::publish(&open, &self.names.part(sealed.series, sealed.part))
+                .context("cannot publish a finished file")?;
+        }
+        durable::sync_directory(self.names.directory())?;
+        list_in_manifest(&mut self.state, &self.names)?;
+        self.dirty = true;
+        let published = self.state.sealed.len() as u64;
+        self.state.sealed.clear();
+        Ok(published)
+    }
+}
+
+/// Lists the sealed files in the manifest, after they have got their final names.
+pub(super) fn list_in_manifest(state: &mut State, names: &FileNames) -> Result<()> {
+    let Some(path) = names.manifest() else {
+        return Ok(());
+    };
+    let entries: Vec<Entry> = state
+        .sealed
+        .iter()
+        .map(|sealed| {
+            let path = names.part(sealed.series, sealed.part);
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            Entry::new(state.export_id, &name, sealed)
+        })
+        .collect();
+    state.manifest = manifest::append(&path, state.manifest, &entries)
+        .with_context(|| format!("cannot list finished files in `{}`", path.display()))?;
+    Ok(())
+}
+
+/// Syncs part files, several at a time.
+fn sync_all(files: Vec<std::fs::File>) -> Result<()> {
+    let sync = |file: &std::fs::File| {
+        file.sync_data()
+            .context("cannot sync a part file to the disk")
+    };
+    if files.len() < 2 {
+        return files.iter().try_for_each(sync);
+    }
+    for batch in files.chunks(PARALLEL_SYNCS) {
+        std::thread::scope(|scope| {
+            let syncs: Vec<_> = batch
+                .iter()
+                .map(|file| scope.spawn(move || sync(file)))
+                .collect();
+            syncs.into_iter().try_for_each(|one| match one.join() {
+                Ok(outcome) => outcome,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,299 @@
+//! What a state file holds.
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
+
+/// The whole of what is committed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Identifies the export; it stands in its manifest too.
+    pub export_id: uuid::Uuid,
+    /// Counts the commits, from 1.
+    pub generation: u64,
+    /// When the export began, by this machine's clock; for the reader of the file only.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created: time::OffsetDateTime,
+    /// What is exported.
+    pub source: Source,
+    /// What may not change while the export lives.
+    pub options: FrozenOptions,
+    /// What a resume takes over unless it is told otherwise.
+    pub settings: Settings,
+    /// Whether every range has been read up to where the container stood.
+    pub finished: bool,
+    /// The ranges being read. They tile the container.
+    pub ranges: Vec<RangeState>,
+    /// The next number for a range.
+    pub next_range: u32,
+    /// The series of part files, one for each range or one for all.
+    pub series: Vec<SeriesState>,
+    /// Files that are finished but may not have got their final name yet.
+    pub sealed: Vec<FileState>,
+    /// How much of the manifest is committed.
+    pub manifest: ManifestMark,
+    /// Totals over all runs.
+    pub totals: Totals,
+}
+
+/// Which container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The account's endpoint, or `demo` for the embedded account, whose port differs each time.
+    pub endpoint: String,
+    /// The name of the database.
+    pub database: String,
+    /// The name of the container.
+    pub container: String,
+    /// The RID of the container: a container that was deleted and made anew has another.
+    pub container_rid: String,
+}
+
+/// What may not change while the export lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrozenOptions {
+    /// The mode of the feed.
+    pub mode: FeedMode,
+    /// Where ranges without a position start.
+    pub from: ChangeFeedStart,
+    /// The format of the files.
+    pub format: Format,
+    /// Where the files are.
+    pub output: Output,
+}
+
+/// The mode of the feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeedMode {
+    /// The latest version of each item; no deletes, no versions in between.
+    LatestVersion,
+}
+
+/// The format of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// One JSON document per line.
+    Jsonl,
+}
+
+impl Format {
+    /// The extension of the format's files, without a dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+        }
+    }
+}
+
+/// Where the documents go. Paths are relative to the state file's directory where they can be, so
+/// that an export can be moved as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Output {
+    /// A series of part files for each range, in a directory.
+    Directory(String),
+    /// One series for all ranges, beginning with this file.
+    File(String),
+    /// Standard output: written at least once, since a pipe cannot be taken back.
+    StandardOutput,
+}
+
+/// What a resume takes over unless it is told otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Whether the export goes on until it is stopped.
+    pub follow: bool,
+    /// Ranges read at the same time, if it was given.
+    pub concurrency: Option<u32>,
+    /// Documents asked for in one page.
+    pub page_size: u32,
+    /// Tries of a page beyond the SDK's own.
+    pub max_retries: u32,
+    /// How long an idle range is left alone, in milliseconds.
+    pub poll_interval_ms: u64,
+    /// Longest time between commits, in milliseconds.
+    pub checkpoint_interval_ms: u64,
+    /// Most bytes between commits.
+    pub checkpoint_bytes: u64,
+}
+
+/// One range.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RangeState {
+    /// Its number.
+    pub id: RangeId,
+    /// Its bounds.
+    pub range: FeedRange,
+    /// The ranges that it came from, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<RangeId>,
+    /// How far it has been read; absent before its first page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+/// A series of part files: `part 1`, `part 2`, … of which at most the last is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeriesState {
+    /// The number of the range whose series it is; 0 for the one series of all ranges.
+    pub id: u32,
+    /// The number of the next part to be created, from 1.
+    pub next_part: u32,
+    /// The part being written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<FileState>,
+}
+
+/// One part file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileState {
+    /// Its series.
+    pub series: u32,
+    /// Its part number.
+    pub part: u32,
+    /// Committed length in bytes.
+    pub length: u64,
+    /// Committed rows.
+    pub rows: u64,
+    /// CRC-32C of the committed bytes, as eight hexadecimal digits.
+    #[serde(with = "checksum_text")]
+    pub crc32c: u32,
+    /// Where its ranges stood when it was begun: what a repair goes back to, and the beginning of
+    /// the span of the feed that it holds.
+    pub start: Vec<RangeState>,
+    /// Where its ranges stood when it was sealed: the end of that span. Empty while it is open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub end: Vec<RangeState>,
+}
+
+/// How much of the manifest is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestMark {
+    /// Length in bytes.
+    pub length: u64,
+    /// Entries: published files.
+    pub entries: u64,
+}
+
+/// Totals over all runs of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Totals {
+    /// Documents written.
+    pub documents: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Request units that the service charged for what is committed.
+    pub request_charge: f64,
+}
+
+/// A checksum as text: eight hexadecimal digits.
+pub mod checksum_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes the checksum.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(checksum: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{checksum:08x}"))
+    }
+
+    /// Reads the checksum.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not eight hexadecimal digits.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.len() {
+            8 => u32::from_str_radix(&text, 16).map_err(D::Error::custom),
+            _ => Err(D::Error::custom("a checksum has eight hexadecimal digits")),
+        }
+    }
+}
+
+impl State {
+    /// The series that `range` is written to.
+    pub fn series_of(&self, range: RangeId) -> u32 {
+        match self.options.output {
+            Output::Directory(_) => range.0,
+            Output::File(_) | Output::StandardOutput => 0,
+        }
+    }
+
+    /// The ranges that are written to `series`.
+    pub fn ranges_of(&self, series: u32) -> impl Iterator<Item = &RangeState> {
+        self.ranges
+            .iter()
+            .filter(move |range| self.series_of(range.id) == series)
+    }
+
+    /// Checks what must hold for every state, on each load and each save.
+    ///
+    /// # Errors
+    ///
+    /// Says which of these does not hold: the ranges tile the container; numbers are unique and
+    /// below the next one; every series has ranges; no part is both open and sealed.
+    pub fn check(&self) -> Result<()> {
+        ensure_tiling(&FeedRange::full(), self.ranges.iter().map(|r| &r.range))?;
+        let mut ids: Vec<u32> = self.ranges.iter().map(|r| r.id.0).collect();
+        ids.sort_unstable();
+        ensure!(
+            ids.windows(2).all(|pair| pair[0] < pair[1]),
+            "two ranges have one number"
+        );
+        ensure!(
+            ids.last().is_none_or(|last| *last < self.next_range),
+            "a range has a number to come"
+        );
+        let mut series: Vec<u32> = self.series.iter().map(|s| s.id).collect();
+        series.sort_unstable();
+        ensure!(
+            series.windows(2).all(|pair| pair[0] < pair[1]),
+            "two series have one number"
+        );
+        for file in self
+            .series
+            .iter()
+            .filter_map(|s| s.open.as_ref())
+            .chain(&self.sealed)
+        {
+            for start in &file.start {
+                FeedRange::new(&start.range.min_inclusive, &start.range.max_exclusive)
+                    .context("in a file's start")?;
+            }
+        }
+        for one in &self.series {
+            let Some(open) = &one.open else { continue };
+            ensure!(
+                open.series == one.id && open.part < one.next_part,
+                "series {} has an open part {} that is not its own",
+                one.id,
+                open.part
+            );
+            ensure!(
+                !self
+                    .sealed
+                    .iter()
+                    .any(|s| (s.series, s.part) == (open.series, open.part)),
+                "part {} of series {} is both open and sealed",
+                open.part,
+                open.series
+            );
+        }
+        Ok(())
+    }
+}
