@@ -25,5 +25,6 @@ pub mod durable;
 pub mod error;
 pub mod feed;
 pub mod plan;
+pub mod reader;
 pub mod sink;
 pub mod state;

@@ -3,3 +3,4 @@
 pub mod auth;
 pub mod client;
 pub mod error;
+pub mod feed;

@@ -1,0 +1,533 @@
+//! The change feed, page by page: the one place that drives the SDK's feed operations.
+//!
+//! The driver is used below its typed client, since that one parses every item into a value: it
+//! reorders keys, alters integers beyond 64 bits, and fails on what it cannot represent.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use azure_data_cosmos_driver::models::{
+    ChangeFeedStartFrom, ContinuationToken, CosmosOperation, EffectivePartitionKey,
+    FeedRange as DriverFeedRange, MaxItemCountHint,
+};
+use azure_data_cosmos_driver::options::PlanOptions;
+use azure_data_cosmos_driver::{CosmosError, OperationPlan, ResponseBody};
+use base64::Engine;
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::client::CosmosClient;
+use crate::feed::{ChangeFeedStart, FeedRange, Position, lsn_of_etag};
+
+/// Where a cursor begins.
+#[derive(Debug, Clone, Copy)]
+pub enum CursorStart<'a> {
+    /// After a position that was read before. Its token may be for more than the cursor's range;
+    /// the SDK cuts it down.
+    Position(&'a Position),
+    /// Where the feed is to start when there is no position.
+    Fresh(ChangeFeedStart),
+}
+
+/// One physical partition.
+#[derive(Debug, Clone)]
+pub struct PhysicalPartition {
+    /// The id of its partition key range.
+    pub id: String,
+    /// Its bounds.
+    pub range: FeedRange,
+    /// The SDK's portable form of these bounds, understood by its clients in other languages.
+    pub portable: String,
+}
+
+/// One part of a range, as the SDK polls it: after a split there are several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Its bounds.
+    pub range: FeedRange,
+    /// The ETag that it stands at; none if it has not been polled yet.
+    pub etag: Option<String>,
+}
+
+/// A page as it came.
+#[derive(Debug)]
+pub struct RawPage {
+    /// The text of the service; empty when there was nothing new.
+    pub body: Bytes,
+    /// Whether the service said that there is nothing new (304).
+    pub not_modified: bool,
+    /// Request units charged for it.
+    pub request_charge: f64,
+    /// The id of the partition key range that answered, if it said so.
+    pub partition_key_range_id: Option<String>,
+    /// Where the cursor stands after it.
+    pub token: String,
+    /// The parts of the range and where each stands. More than one: the range has been split.
+    pub segments: Vec<Segment>,
+}
+
+impl RawPage {
+    /// Where the range stands after this page.
+    ///
+    /// # Errors
+    ///
+    /// If the page came without an ETag, so that its end is not known.
+    pub fn position(&self) -> Result<Position> {
+        let etag = self
+            .segments
+            .iter()
+            .find_map(|segment| segment.etag.as_deref());
+        let etag = etag.context("the page came without an ETag")?;
+        Ok(Position {
+            token: self.token.clone(),
+            lsn: lsn_of_etag(etag),
+        })
+    }
+}
+
+/// Where a feed that starts now stands.
+#[derive(Debug)]
+pub struct Pinned {
+    /// The parts of the range that was asked for, and where each stands.
+    pub parts: Vec<(FeedRange, Position)>,
+    /// The id of the partition key range that answered last, if it said so.
+    pub partition_key_range_id: Option<String>,
+    /// Request units charged for finding out.
+    pub request_charge: f64,
+}
+
+/// The container was deleted and created again under its name: what is read now is another one's.
+#[derive(Debug)]
+pub struct ContainerReplaced {
+    /// The RID of the container that is there now.
+    pub found: String,
+    /// The RID of the container that was being read.
+    pub expected: String,
+}
+
+impl std::fmt::Display for ContainerReplaced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { found, expected } = self;
+        write!(
+            f,
+            "the container was deleted and created again: its RID is {found}, it was {expected}"
+        )
+    }
+}
+
+impl std::error::Error for ContainerReplaced {}
+
+/// Parts that one range can have: far more than splits can make of it between two polls.
+const MAX_PARTS: usize = 100_000;
+
+/// Reads one range of the feed.
+pub struct Cursor {
+    client: Arc<CosmosClient>,
+    plan: OperationPlan,
+    range: FeedRange,
+}
+
+impl CosmosClient {
+    /// The physical partitions of the container, in the order of their bounds.
+    ///
+    /// # Errors
+    ///
+    /// If the service does not tell them.
+    pub async fn physical_partitions(&self, refresh: bool) -> Result<Vec<PhysicalPartition>> {
+        let ranges = self
+            .driver()
+            .resolve_all_partition_key_ranges(self.container(), refresh)
+            .await?
+            .context("the service did not tell the container's partition key ranges")?;
+        let mut partitions = Vec::with_capacity(ranges.len());
+        for range in &ranges {
+            let driver_range = DriverFeedRange::try_from(range)?;
+            partitions.push(PhysicalPartition {
+                id: range.id.clone(),
+                range: from_driver(&driver_range)?,
+                portable: driver_range.to_string(),
+            });
+        }
+        partitions.sort_by(|a, b| a.range.cmp(&b.range));
+        Ok(partitions)
+    }
+
+    /// Begins to read `range` in pages of about `page_size` items.
+    ///
+    /// # Errors
+    ///
+    /// If the position is not one of this container, or the service does not tell its partitions.
+    pub async fn open(
+        self: &Arc<Self>,
+        range: &FeedRange,
+        start: CursorStart<'_>,
+        page_size: NonZeroU32,
+    ) -> Result<Cursor, CosmosError> {
+        let operation =
+            CosmosOperation::change_feed(self.container().clone(), Some(to_driver(range)?))
+                .with_max_item_count(MaxItemCountHint::Limit(page_size));
+        let (operation, token) = match start {
+            CursorStart::Position(position) => (
+                operation,
+                Some(ContinuationToken::from_string(position.token.clone())),
+            ),
+            CursorStart::Fresh(start) => {
+                let from = match start {
+                    ChangeFeedStart::Beginning => ChangeFeedStartFrom::Beginning,
+                    ChangeFeedStart::Now => ChangeFeedStartFrom::Now,
+                    ChangeFeedStart::PointInTime(time) => ChangeFeedStartFrom::PointInTime(time),
+                };
+                (operation.with_change_feed_start(from), None)
+            }
+        };
+        let plan = self
+            .driver()
+            .plan_operation(
+                operation,
+                &self.operation_options(),
+                token.as_ref(),
+                &PlanOptions::default(),
+            )
+            .await?;
+        Ok(Cursor {
+            client: Arc::clone(self),
+            plan,
+            range: range.clone(),
+        })
+    }
+
+    /// Where a feed that starts now stands, for each part of `range`: nothing that happens after
+    /// this call began is missed from there.
+    ///
+    /// # Errors
+    ///
+    /// As the requests that it makes.
+    pub async fn pin_now(self: &Arc<Self>, range: &FeedRange) -> Result<Pinned> {
+        let mut cursor = self
+            .open(
+                range,
+                CursorStart::Fresh(ChangeFeedStart::Now),
+                NonZeroU32::MIN,
+            )
+            .await?;
+        let mut request_charge = 0.0;
+        // Parts are polled one after the other: each must have got its ETag.
+        for _ in 0..MAX_PARTS {
+            let page = cursor.next().await?;
+            request_charge += page.request_charge;
+            if page.segments.iter().any(|segment| segment.etag.is_none()) {
+                continue;
+            }
+            let position = page.position()?;
+            let mut parts = Vec::with_capacity(page.segments.len());
+            for segment in page.segments {
+                let cut = self
+                    .cut(&position, &segment.range)
+                    .await?
+                    .context("a part was not pinned")?;
+                parts.push((segment.range, cut));
+            }
+            return Ok(Pinned {
+                parts,
+                partition_key_range_id: page.partition_key_range_id,
+                request_charge,
+            });
+        }
+        anyhow::bail!("the service does not tell where the feed of {range} stands")
+    }
+
+    /// Cuts a position to `part`, which lies within the range that it is for. Makes no request
+    /// for the feed. None if the position says nothing of it: then it was never polled.
+    ///
+    /// # Errors
+    ///
+    /// If the position is not one of this container.
+    pub async fn cut(
+        self: &Arc<Self>,
+        position: &Position,
+        part: &FeedRange,
+    ) -> Result<Option<Position>> {
+        let token = self
+            .open(part, CursorStart::Position(position), NonZeroU32::MIN)
+            .await?
+            .token()?;
+        let etags = segments(&token, part)?;
+        let lsn = etags
+            .iter()
+            .find_map(|segment| segment.etag.as_deref())
+            .map(lsn_of_etag);
+        Ok(lsn.map(|lsn| Position { token, lsn }))
+    }
+}
+
+impl Cursor {
+    /// Fetches the next page. An empty one means that there is nothing new at present; the feed
+    /// itself never ends.
+    ///
+    /// # Errors
+    ///
+    /// What is left of an error after the SDK's own tries. The cursor has not moved then.
+    pub async fn next(&mut self) -> Result<RawPage> {
+        let client = Arc::clone(&self.client);
+        let container = Some(client.container().clone());
+        let response = client
+            .driver()
+            .execute_plan(&mut self.plan, container, client.operation_options())
+            .await?
+            .context("the SDK says that the feed has ended, which it never does")?;
+        let not_modified = u16::from(response.status().status_code()) == 304;
+        let headers = response.headers();
+        let request_charge = headers.request_charge.map_or(0.0, |charge| charge.value());
+        let partition_key_range_id = headers.partition_key_range_id.clone().or_else(|| {
+            // `id:version#globalLSN#…`
+            Some(
+                headers
+                    .session_token
+                    .as_ref()?
+                    .as_str()
+                    .split_once(':')?
+                    .0
+                    .to_owned(),
+            )
+        });
+        let body = match response.into_body() {
+            ResponseBody::Bytes(body) => body,
+            ResponseBody::NoPayload => Bytes::new(),
+            ResponseBody::Items(_) => anyhow::bail!("the SDK split the page of a change feed"),
+        };
+        let token = self.token()?;
+        let form = decode(&token)?;
+        // By name, the SDK may go over to a container that was created in the place of ours.
+        if form.rid != client.rid() {
+            return Err(ContainerReplaced {
+                found: form.rid,
+                expected: client.rid().to_owned(),
+            }
+            .into());
+        }
+        let segments = form.segments(&self.range)?;
+        Ok(RawPage {
+            body,
+            not_modified,
+            request_charge,
+            partition_key_range_id,
+            token,
+            segments,
+        })
+    }
+
+    /// The SDK's continuation token for where the cursor stands.
+    fn token(&self) -> Result<String> {
+        Ok(self.plan.to_continuation_token()?.as_str().to_owned())
+    }
+}
+
+/// What is read of the SDK's continuation token: `c1.` and base64url of this JSON. The form is
+/// private to the SDK, whose version is pinned; tests hold this against what it produces.
+#[derive(Deserialize)]
+struct TokenForm {
+    rid: String,
+    root: RootForm,
+}
+
+#[derive(Deserialize)]
+struct RootForm {
+    kind: String,
+    #[serde(default)]
+    active_tokens: Vec<RangedToken>,
+}
+
+#[derive(Deserialize)]
+struct RangedToken {
+    min_epk: String,
+    max_epk: String,
+    server_continuation: String,
+}
+
+fn decode(token: &str) -> Result<TokenForm> {
+    let encoded = token
+        .strip_prefix("c1.")
+        .context("the continuation token has an unknown version")?;
+    let json = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(encoded)
+        .context("the continuation token is not base64")?;
+    let form: TokenForm =
+        serde_json::from_slice(&json).context("the continuation token has an unknown form")?;
+    ensure!(
+        form.root.kind == "unordered_merge",
+        "the continuation token is one of a `{}`, not of a change feed",
+        form.root.kind.escape_debug().take(40).collect::<String>()
+    );
+    Ok(form)
+}
+
+/// The RID of the container that a continuation token is for.
+///
+/// # Errors
+///
+/// If it is not a token of this SDK's change feed.
+pub fn container_rid_of(token: &str) -> Result<String> {
+    Ok(decode(token)?.rid)
+}
+
+/// The parts of `range` that a continuation token knows, with gaps between them as parts without
+/// an ETag.
+///
+/// # Errors
+///
+/// If it is not a token of this SDK's change feed, or its parts overlap or leave `range`: used on
+/// a range that it does not belong to, a token would silently start from the beginning.
+pub fn segments(token: &str, range: &FeedRange) -> Result<Vec<Segment>> {
+    decode(token)?.segments(range)
+}
+
+impl TokenForm {
+    fn segments(self, range: &FeedRange) -> Result<Vec<Segment>> {
+        let mut known = Vec::with_capacity(self.root.active_tokens.len());
+        for part in self.root.active_tokens {
+            let part_range = FeedRange::new(&part.min_epk, &part.max_epk)?;
+            ensure!(
+                part_range.intersection(range).as_ref() == Some(&part_range),
+                "a continuation token for {part_range} was found on range {range}"
+            );
+            known.push(Segment {
+                range: part_range,
+                etag: Some(part.server_continuation),
+            });
+        }
+        known.sort_by(|a, b| a.range.cmp(&b.range));
+        let mut parts = Vec::with_capacity(known.len());
+        let mut reached = range.min_inclusive.clone();
+        for segment in known {
+            ensure!(
+                segment.range.min_inclusive >= reached,
+                "the parts of a continuation token overlap"
+            );
+            if segment.range.min_inclusive > reached {
+                let gap = FeedRange::new(&reached, &segment.range.min_inclusive)?;
+                parts.push(Segment {
+                    range: gap,
+                    etag: None,
+                });
+            }
+            reached.clone_from(&segment.range.max_exclusive);
+            parts.push(segment);
+        }
+        if reached < range.max_exclusive {
+            let gap = FeedRange::new(&reached, &range.max_exclusive)?;
+            parts.push(Segment {
+                range: gap,
+                etag: None,
+            });
+        }
+        Ok(parts)
+    }
+}
+
+fn to_driver(range: &FeedRange) -> Result<DriverFeedRange, CosmosError> {
+    DriverFeedRange::new(
+        EffectivePartitionKey::try_from(range.min_inclusive.as_str())?,
+        EffectivePartitionKey::try_from(range.max_exclusive.as_str())?,
+    )
+}
+
+fn from_driver(range: &DriverFeedRange) -> Result<FeedRange> {
+    FeedRange::new(
+        &range.min_inclusive().to_hex(),
+        &range.max_exclusive().to_hex(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(parts: &[(&str, &str, &str)]) -> String {
+        let parts: Vec<_> = parts
+            .iter()
+            .map(|(min, max, etag)| {
+                serde_json::json!({"min_epk": min, "max_epk": max, "server_continuation": etag})
+            })
+            .collect();
+        let json = serde_json::json!({
+            "op": "ChangeFeed", "rid": "RID", "root": {"kind": "unordered_merge", "active_tokens": parts}
+        });
+        format!(
+            "c1.{}",
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json.to_string())
+        )
+    }
+
+    fn range(min: &str, max: &str) -> FeedRange {
+        FeedRange::new(min, max).unwrap()
+    }
+
+    #[test]
+    fn a_token_of_one_part_covers_its_range() {
+        let token = token(&[("", "FF", "\"7\"")]);
+        let parts = segments(&token, &FeedRange::full()).unwrap();
+        assert_eq!(
+            parts,
+            [Segment {
+                range: FeedRange::full(),
+                etag: Some("\"7\"".into())
+            }]
+        );
+        assert_eq!(container_rid_of(&token).unwrap(), "RID");
+    }
+
+    #[test]
+    fn parts_that_were_never_polled_show_as_gaps() {
+        let parts = segments(
+            &token(&[("20", "30", "\"2\""), ("10", "20", "\"1\"")]),
+            &FeedRange::full(),
+        )
+        .unwrap();
+        let shape: Vec<_> = parts
+            .iter()
+            .map(|p| (p.range.to_string(), p.etag.as_deref()))
+            .collect();
+        assert_eq!(
+            shape,
+            [
+                ("[,10)".into(), None),
+                ("[10,20)".into(), Some("\"1\"")),
+                ("[20,30)".into(), Some("\"2\"")),
+                ("[30,FF)".into(), None)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_token_on_a_foreign_range_is_refused() {
+        let token = token(&[("10", "30", "\"1\"")]);
+        let error = segments(&token, &range("", "20")).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "a continuation token for [10,30) was found on range [,20)"
+        );
+        assert!(segments(&token, &range("40", "FF")).is_err());
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for wrong in [
+            "",
+            "\"123\"",
+            "c2.abc",
+            "c1.%%%",
+            "c1.e30",
+            "c1.eyJyaWQiOiIiLCJyb290Ijp7ImtpbmQiOiJkcmFpbmVkIn19",
+        ] {
+            assert!(segments(wrong, &FeedRange::full()).is_err(), "{wrong}");
+        }
+        assert!(
+            segments(
+                &token(&[("10", "30", ""), ("20", "40", "")]),
+                &FeedRange::full()
+            )
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! The parallel reader: shards feed ranges over tasks, reads them, and follows their splits.
+//!
+//! It knows neither files nor states. What it reads leaves as [`ReaderEvent`]s, in order for each
+//! range; how much it may have in flight is bounded in bytes, so a slow consumer slows it down.
+
+mod retry;
+mod scheduler;
+mod shard;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+pub use retry::{Retries, RetryNotice};
+pub use scheduler::Reader;
+pub use shard::Shard;
+
+use crate::feed::page::Page;
+use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId};
+
+/// How ranges are read.
+#[derive(Debug, Clone)]
+pub struct ReaderOptions {
+    /// Ranges read at the same time.
+    pub concurrency: usize,
+    /// Items asked for in one page.
+    pub page_size: NonZeroU32,
+    /// Tries of a page beyond the SDK's own, before its range is given up.
+    pub max_retries: u32,
+    /// Where ranges without a position start.
+    pub start: ChangeFeedStart,
+    /// Whether to go on when there is nothing new, instead of ending at where the container stood
+    /// when the reading began.
+    pub follow: bool,
+    /// How long a range that has nothing new is left alone.
+    pub poll_interval: Duration,
+    /// Bytes of pages that may wait for the consumer.
+    pub buffered_bytes: u32,
+}
+
+/// What the reader has to say. Events of one range are in order.
+#[derive(Debug)]
+pub enum ReaderEvent {
+    /// It is known where a range ends, for progress: its LSN now, and the LSN up to which it will
+    /// be read.
+    Pinned {
+        /// The range.
+        range: RangeId,
+        /// Where it stands, if known.
+        position_lsn: Option<u64>,
+        /// Up to where it is read, if known.
+        target_lsn: Option<u64>,
+    },
+    /// A page; without documents if there was nothing new.
+    Page {
+        /// The range.
+        range: RangeId,
+        /// The documents.
+        page: Page,
+        /// Where the range stands after it.
+        position: Position,
+        /// Request units charged for it.
+        request_charge: f64,
+        /// Its share of [`ReaderOptions::buffered_bytes`], to be dropped once it is written.
+        permit: Option<OwnedSemaphorePermit>,
+    },
+    /// A range was split. Its children are read once `reply` tells their numbers.
+    Replaced {
+        /// The range that is no more.
+        parent: RangeId,
+        /// Its children, which tile it, and where each stands.
+        children: Vec<(FeedRange, Option<Position>)>,
+        /// Takes the numbers of the children, in their order.
+        reply: oneshot::Sender<Vec<RangeId>>,
+    },
+    /// A range has been read up to where the container stood.
+    Finished {
+        /// The range.
+        range: RangeId,
+    },
+    /// A range could not be read on. What was read of it stands.
+    Failed {
+        /// The range.
+        range: RangeId,
+        /// Why.
+        error: anyhow::Error,
+    },
+    /// The service charged for something that is no page to be handed over.
+    Charged {
+        /// Request units.
+        request_charge: f64,
+    },
+    /// Something will be tried again.
+    Retrying {
+        /// The range.
+        range: RangeId,
+        /// What went wrong and how long it waits.
+        notice: RetryNotice,
+    },
+}

@@ -1,0 +1,113 @@
+//! Which shard is read when: a queue of those that are ready, and as many tasks as may run.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::shard::{Outcome, Shard, run};
+use super::{ReaderEvent, ReaderOptions};
+use crate::cosmos::client::CosmosClient;
+
+/// What the tasks of a reader share.
+pub(super) struct Shared {
+    pub(super) client: Arc<CosmosClient>,
+    pub(super) options: ReaderOptions,
+    pub(super) events: mpsc::Sender<ReaderEvent>,
+    /// Bytes of pages that may still be handed to the consumer.
+    pub(super) memory: Arc<Semaphore>,
+    pub(super) stop: CancellationToken,
+    /// Shards that are ready while every task is taken.
+    waiting: AtomicUsize,
+}
+
+impl Shared {
+    /// Whether another shard waits for a task: then one that never ends makes room after a page.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// Reads shards until all are finished or have failed, or until it is stopped.
+#[derive(Debug)]
+pub struct Reader {
+    task: tokio::task::JoinHandle<Result<()>>,
+}
+
+impl Reader {
+    /// Starts to read. The channel of `events` closes when all is read.
+    ///
+    /// When `stop` is cancelled, pages that have arrived are still handed over, and no more are
+    /// fetched.
+    pub fn start(
+        client: Arc<CosmosClient>,
+        shards: Vec<Shard>,
+        options: ReaderOptions,
+        events: mpsc::Sender<ReaderEvent>,
+        stop: CancellationToken,
+    ) -> Self {
+        let memory = Arc::new(Semaphore::new(options.buffered_bytes as usize));
+        let waiting = AtomicUsize::new(0);
+        let shared = Arc::new(Shared {
+            client,
+            options,
+            events,
+            memory,
+            stop,
+            waiting,
+        });
+        Self {
+            task: tokio::spawn(schedule(shared, shards)),
+        }
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    ///
+    /// If a task panicked; what ranges have to say comes as events.
+    pub async fn join(self) -> Result<()> {
+        self.task.await.context("the reader ended unexpectedly")?
+    }
+}
+
+async fn schedule(shared: Arc<Shared>, shards: Vec<Shard>) -> Result<()> {
+    let mut ready = VecDeque::from(shards);
+    let mut running = JoinSet::new();
+    let mut idle: JoinSet<Shard> = JoinSet::new();
+    loop {
+        while running.len() < shared.options.concurrency
+            && let Some(shard) = ready.pop_front()
+        {
+            running.spawn(run(Arc::clone(&shared), shard));
+        }
+        shared.waiting.store(ready.len(), Ordering::Relaxed);
+        tokio::select! {
+            Some(outcome) = running.join_next() => {
+                match outcome.context("a reading task ended unexpectedly")? {
+                    Outcome::Ended => {}
+                    Outcome::Yielded(shard) => ready.push_back(*shard),
+                    Outcome::Replaced(children) => ready.extend(children),
+                    Outcome::Idle(shard) => {
+                        let pause = shared.options.poll_interval;
+                        idle.spawn(async move {
+                            tokio::time::sleep(pause).await;
+                            *shard
+                        });
+                    }
+                }
+            }
+            Some(awake) = idle.join_next() => ready.push_back(awake.context("a timer ended unexpectedly")?),
+            // What is under way notices the stop itself; what sleeps or waits has nothing to lose.
+            () = shared.stop.cancelled(), if !ready.is_empty() || !idle.is_empty() => {
+                ready.clear();
+                idle.shutdown().await;
+            }
+            else => return Ok(()),
+        }
+    }
+}
