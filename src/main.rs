@@ -1,1 +1,63 @@
-fn main() {}
+//! The `cosmos-tail` command: parse, run, print the error once, exit.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cosmos_tail::cli::Cli;
+use cosmos_tail::report::Report;
+use cosmos_tail::signal::{self, Shutdown};
+use cosmos_tail::{error, run};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    spare_metadata_probe();
+    let report = Report::new(&cli.verbosity);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(cause) => {
+            report.error(&anyhow::Error::from(cause).context("cannot start the runtime"));
+            return error::ExitCode::Failed.into();
+        }
+    };
+    let outcome = runtime.block_on(async {
+        let shutdown = Shutdown::default();
+        signal::listen(shutdown.clone(), end_at_once)?;
+        run::run(cli, &report, &shutdown).await
+    });
+    // A read of standard input cannot be taken back; it must not keep the process alive.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(code) => code.into(),
+        Err(error) if error::is_broken_pipe(&error) => error::ExitCode::Done.into(),
+        Err(error) => {
+            report.error(&error);
+            error::exit_code(&error).into()
+        }
+    }
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the second signal: what is committed is committed, nothing is waited for"
+)]
+fn end_at_once(code: error::ExitCode) {
+    std::process::exit(code as i32);
+}
+
+/// Tells the SDK not to ask the instance metadata service which machine this is: off Azure that
+/// costs up to two seconds at every start, and the answer is only for its diagnostics.
+#[expect(
+    unsafe_code,
+    reason = "the SDK offers no other way; no other thread runs yet"
+)]
+fn spare_metadata_probe() {
+    const VARIABLE: &str = "COSMOS_DISABLE_IMDS";
+    if std::env::var_os(VARIABLE).is_none() {
+        // SAFETY: this is the first thing that main does after parsing, before any thread exists
+        // that could read the environment.
+        unsafe { std::env::set_var(VARIABLE, "1") };
+    }
+}

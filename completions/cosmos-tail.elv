@@ -1,0 +1,165 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[cosmos-tail] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'cosmos-tail'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'cosmos-tail'= {
+            cand --endpoint 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to prove who you are'
+            cand --key-file 'File that holds the account key; `-` reads it from standard input'
+            cand --demo 'Use an account embedded in this process: database `shop`, container `orders`'
+            cand -v 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+            cand --verbose 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+            cand -q 'Say nothing but errors: no progress, no summary'
+            cand --quiet 'Say nothing but errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand ranges 'List the feed ranges of a container'
+            cand export 'Export the change feed of a container to files'
+            cand resume 'Go on with an export: after a crash, or to read what came since it was finished'
+            cand demo 'Keep an embedded account running, to try things on'
+            cand completions 'Print the completion script of a shell'
+        }
+        &'cosmos-tail;ranges'= {
+            cand --format 'How to print the ranges'
+            cand --endpoint 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to prove who you are'
+            cand --key-file 'File that holds the account key; `-` reads it from standard input'
+            cand --demo 'Use an account embedded in this process: database `shop`, container `orders`'
+            cand -v 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+            cand --verbose 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+            cand -q 'Say nothing but errors: no progress, no summary'
+            cand --quiet 'Say nothing but errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'cosmos-tail;export'= {
+            cand -o 'Where to write: a directory, a file with the format''s extension, or `-` for standard output'
+            cand --output 'Where to write: a directory, a file with the format''s extension, or `-` for standard output'
+            cand --format 'Format of the files'
+            cand --from 'Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z'
+            cand --state 'Where to keep the state file; beside the output if not given'
+            cand --concurrency 'Ranges read at the same time [default: by the number of ranges and cores]'
+            cand --page-size 'Documents asked for in one page [default: 1000]'
+            cand --max-retries 'How often a page is tried again, beyond the SDK''s own tries, before its range is given up [default: 15]'
+            cand --poll-interval 'How long a range that has nothing new is left alone, with --follow [default: 1s]'
+            cand --checkpoint-interval 'Commit at least this often; a crash repeats no more work than that [default: 5s]'
+            cand --checkpoint-bytes 'Commit after this many bytes, such as 64MiB [default: 256MiB]'
+            cand --summary 'How to print the summary at the end, on standard error'
+            cand --endpoint 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to prove who you are'
+            cand --key-file 'File that holds the account key; `-` reads it from standard input'
+            cand --follow 'Go on with new changes until stopped, instead of ending at where the container stood'
+            cand --force 'Replace output that an earlier export left'
+            cand --demo 'Use an account embedded in this process: database `shop`, container `orders`'
+            cand -v 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+            cand --verbose 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+            cand -q 'Say nothing but errors: no progress, no summary'
+            cand --quiet 'Say nothing but errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'cosmos-tail;resume'= {
+            cand --state 'The state file of the export'
+            cand --concurrency 'Ranges read at the same time [default: by the number of ranges and cores]'
+            cand --page-size 'Documents asked for in one page [default: 1000]'
+            cand --max-retries 'How often a page is tried again, beyond the SDK''s own tries, before its range is given up [default: 15]'
+            cand --poll-interval 'How long a range that has nothing new is left alone, with --follow [default: 1s]'
+            cand --checkpoint-interval 'Commit at least this often; a crash repeats no more work than that [default: 5s]'
+            cand --checkpoint-bytes 'Commit after this many bytes, such as 64MiB [default: 256MiB]'
+            cand --summary 'How to print the summary at the end, on standard error'
+            cand --endpoint 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to prove who you are'
+            cand --key-file 'File that holds the account key; `-` reads it from standard input'
+            cand --follow 'Go on with new changes until stopped; what the export was started with if not given'
+            cand --repair 'Throw away open files that do not match the state, and read their ranges again'
+            cand --demo 'Use an account embedded in this process: database `shop`, container `orders`'
+            cand -v 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+            cand --verbose 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+            cand -q 'Say nothing but errors: no progress, no summary'
+            cand --quiet 'Say nothing but errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'cosmos-tail;demo'= {
+            cand --port 'Port on the loopback address; 0 takes a free one'
+            cand --documents 'Documents in the container at the start'
+            cand --partitions 'Physical partitions at the start'
+            cand --writes-per-second 'Writes a second: creates, replaces and deletes'
+            cand --split-every 'Split the largest partition again and again, this often'
+            cand --endpoint 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to prove who you are'
+            cand --key-file 'File that holds the account key; `-` reads it from standard input'
+            cand --demo 'Use an account embedded in this process: database `shop`, container `orders`'
+            cand -v 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+            cand --verbose 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+            cand -q 'Say nothing but errors: no progress, no summary'
+            cand --quiet 'Say nothing but errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'cosmos-tail;completions'= {
+            cand --endpoint 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to prove who you are'
+            cand --key-file 'File that holds the account key; `-` reads it from standard input'
+            cand --demo 'Use an account embedded in this process: database `shop`, container `orders`'
+            cand -v 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+            cand --verbose 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+            cand -q 'Say nothing but errors: no progress, no summary'
+            cand --quiet 'Say nothing but errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,153 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_cosmos_tail_global_optspecs
+    string join \n endpoint= d/database= c/container= auth= key-file= demo v/verbose q/quiet h/help V/version
+end
+
+function __fish_cosmos_tail_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_cosmos_tail_using_subcommand
+    set -l cmd (__fish_cosmos_tail_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s d -l database -d 'Name of the database' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "ranges" -d 'List the feed ranges of a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "export" -d 'Export the change feed of a container to files'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "resume" -d 'Go on with an export: after a crash, or to read what came since it was finished'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "demo" -d 'Keep an embedded account running, to try things on'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l format -d 'How to print the ranges' -r -f -a "table\t'Aligned columns'
+json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s d -l database -d 'Name of the database' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s o -l output -d 'Where to write: a directory, a file with the format\'s extension, or `-` for standard output' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format of the files' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l from -d 'Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state file; beside the output if not given' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l page-size -d 'Documents asked for in one page [default: 1000]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-retries -d 'How often a page is tried again, beyond the SDK\'s own tries, before its range is given up [default: 15]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l poll-interval -d 'How long a range that has nothing new is left alone, with --follow [default: 1s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-interval -d 'Commit at least this often; a crash repeats no more work than that [default: 5s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: 256MiB]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l summary -d 'How to print the summary at the end, on standard error' -r -f -a "text\t'For people'
+json\t'One JSON object on one line, for scripts'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s d -l database -d 'Name of the database' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l follow -d 'Go on with new changes until stopped, instead of ending at where the container stood'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace output that an earlier export left'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l state -d 'The state file of the export' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l page-size -d 'Documents asked for in one page [default: 1000]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-retries -d 'How often a page is tried again, beyond the SDK\'s own tries, before its range is given up [default: 15]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l poll-interval -d 'How long a range that has nothing new is left alone, with --follow [default: 1s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-interval -d 'Commit at least this often; a crash repeats no more work than that [default: 5s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: 256MiB]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l summary -d 'How to print the summary at the end, on standard error' -r -f -a "text\t'For people'
+json\t'One JSON object on one line, for scripts'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s d -l database -d 'Name of the database' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l follow -d 'Go on with new changes until stopped; what the export was started with if not given'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l repair -d 'Throw away open files that do not match the state, and read their ranges again'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l port -d 'Port on the loopback address; 0 takes a free one' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l documents -d 'Documents in the container at the start' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l partitions -d 'Physical partitions at the start' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l writes-per-second -d 'Writes a second: creates, replaces and deletes' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l split-every -d 'Split the largest partition again and again, this often' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s d -l database -d 'Name of the database' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s d -l database -d 'Name of the database' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s V -l version -d 'Print version'

@@ -1,0 +1,56 @@
+//! What is made from the definition of the command line: completion scripts and man pages.
+
+use std::io;
+
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use crate::cli;
+
+/// The name of the command.
+const NAME: &str = "cosmos-tail";
+
+/// The completion script of a shell.
+pub fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut cli::command(), NAME, &mut script);
+    script
+}
+
+/// The customary name of a completion script in a directory of such scripts.
+pub fn completions_file_name(shell: Shell) -> String {
+    match shell {
+        Shell::Bash => format!("{NAME}.bash"),
+        Shell::Zsh => format!("_{NAME}"),
+        Shell::Fish => format!("{NAME}.fish"),
+        Shell::PowerShell => format!("_{NAME}.ps1"),
+        Shell::Elvish => format!("{NAME}.elv"),
+        other => format!("{NAME}.{other}"),
+    }
+}
+
+/// The man pages, one for the command and one for each subcommand: file name and text.
+///
+/// # Errors
+///
+/// None that can happen in memory.
+pub fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut command = cli::command();
+    command.build();
+    let mut pages = vec![page(command.clone(), NAME)?];
+    for subcommand in command.get_subcommands() {
+        let name = format!("{NAME}-{}", subcommand.get_name());
+        pages.push(page(subcommand.clone(), &name)?);
+    }
+    Ok(pages)
+}
+
+fn page(command: clap::Command, name: &str) -> io::Result<(String, Vec<u8>)> {
+    let mut text = Vec::new();
+    // The library wants a name that lives for ever; there are a handful.
+    let title: &'static str = name.to_owned().leak();
+    Man::new(command.name(title).display_name(title))
+        .manual("cosmos-tail manual")
+        .render(&mut text)?;
+    Ok((format!("{name}.1"), text))
+}

@@ -1,0 +1,92 @@
+//! How far a job is: by LSNs, without counting the documents of the container.
+
+use std::collections::HashMap;
+
+use crate::feed::RangeId;
+
+/// How far each range is between where it stood and where it will end.
+#[derive(Debug, Default)]
+pub(super) struct Tracker {
+    ranges: HashMap<RangeId, Span>,
+}
+
+#[derive(Debug, Default)]
+struct Span {
+    start: Option<u64>,
+    now: Option<u64>,
+    target: Option<u64>,
+    finished: bool,
+}
+
+impl Span {
+    fn done(&self) -> f64 {
+        if self.finished {
+            return 1.0;
+        }
+        let (start, now) = (
+            self.start.unwrap_or(0),
+            self.now.or(self.start).unwrap_or(0),
+        );
+        match self.target {
+            Some(target) if target > start => {
+                (now.saturating_sub(start) as f64 / (target - start) as f64).min(1.0)
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+impl Tracker {
+    pub(super) fn add(&mut self, range: RangeId) {
+        self.ranges.entry(range).or_default();
+    }
+
+    pub(super) fn pinned(&mut self, range: RangeId, start: Option<u64>, target: Option<u64>) {
+        let span = self.ranges.entry(range).or_default();
+        (span.start, span.target) = (start, target);
+    }
+
+    pub(super) fn moved(&mut self, range: RangeId, lsn: Option<u64>) {
+        self.ranges.entry(range).or_default().now = lsn;
+    }
+
+    pub(super) fn finished(&mut self, range: RangeId) {
+        self.ranges.entry(range).or_default().finished = true;
+    }
+
+    pub(super) fn replaced(&mut self, parent: RangeId, children: &[RangeId]) {
+        self.ranges.remove(&parent);
+        for child in children {
+            self.add(*child);
+        }
+    }
+
+    /// Between 0 and 1: the mean over all ranges.
+    pub(super) fn done(&self) -> f64 {
+        if self.ranges.is_empty() {
+            return 0.0;
+        }
+        self.ranges.values().map(Span::done).sum::<f64>() / self.ranges.len() as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_the_mean_of_the_ranges() {
+        let mut tracker = Tracker::default();
+        assert_eq!(tracker.done(), 0.0);
+        for id in 0..2 {
+            tracker.add(RangeId(id));
+        }
+        tracker.pinned(RangeId(0), Some(100), Some(200));
+        tracker.moved(RangeId(0), Some(150));
+        assert_eq!(tracker.done(), 0.25);
+        tracker.finished(RangeId(1));
+        assert_eq!(tracker.done(), 0.75);
+        tracker.replaced(RangeId(0), &[RangeId(2), RangeId(3)]);
+        assert!((tracker.done() - 1.0 / 3.0).abs() < 1e-9);
+    }
+}

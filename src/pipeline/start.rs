@@ -1,0 +1,281 @@
+//! The beginning of a job: what must hold before the first page is read.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use fs_err as fs;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::Connected;
+use super::coordinator::{Job, run};
+use crate::cosmos::feed::{container_rid_of, segments};
+use crate::durable::{self, Lock, parent_of};
+use crate::error::{Annotate, ExitCode, usage, with_hint};
+use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
+use crate::plan::{ExportPlan, ResumePlan};
+use crate::report::Report;
+use crate::signal::Shutdown;
+use crate::state::file::{self, lock_path};
+use crate::state::ledger::{Ledger, Store};
+use crate::state::model::{ManifestMark, RangeState, Source, State, Totals};
+use crate::state::names::FileNames;
+use crate::state::recover::{Recovery, recover};
+
+/// Ranges pinned at the same time.
+const PARALLEL_PINS: usize = 64;
+
+/// Checks what can be checked of an export before anything is reached or changed.
+///
+/// # Errors
+///
+/// If there is output of an earlier export, unless it is to be replaced.
+fn check_output(plan: &ExportPlan, names: &FileNames) -> Result<()> {
+    if plan.force {
+        return Ok(());
+    }
+    if let Some(state) = plan.state_path.as_deref().filter(|path| path.exists()) {
+        return Err(usage(
+            format!("`{}` holds the state of an export", state.display()),
+            format!(
+                "go on with it: cosmos-tail resume --state {}; or replace it with --force",
+                state.display()
+            ),
+        ));
+    }
+    if let Some(found) = names.existing()?.first() {
+        return Err(usage(
+            format!("`{}` exists", found.path.display()),
+            "choose another output, or replace what an earlier export left with --force",
+        ));
+    }
+    if let Some(manifest) = names.manifest().filter(|path| path.exists()) {
+        return Err(usage(
+            format!("`{}` exists", manifest.display()),
+            "choose another output, or replace what an earlier export left with --force",
+        ));
+    }
+    Ok(())
+}
+
+/// Removes what an earlier export left: its state first, so that after a crash in here nobody
+/// takes the rest for a whole export.
+fn remove_output(state_path: Option<&Path>, names: &FileNames) -> Result<()> {
+    let manifest = names.manifest();
+    for path in state_path.into_iter().chain(manifest.as_deref()) {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    for found in names.existing()? {
+        fs::remove_file(&found.path)?;
+    }
+    Ok(())
+}
+
+/// Exports a container from the start.
+///
+/// # Errors
+///
+/// If there is output in the way, or the job fails; what was committed then can be resumed.
+pub async fn export(
+    connect: impl AsyncFnOnce() -> Result<Connected>,
+    plan: ExportPlan,
+    container: &str,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let names = FileNames::new(
+        &plan.options.output,
+        &plan.base,
+        container,
+        plan.options.format,
+    );
+    check_output(&plan, &names)?;
+    let connected = connect().await?;
+    let store = match &plan.state_path {
+        Some(path) => Some(take_store(path)?),
+        None => None,
+    };
+    if !names.is_standard_output() {
+        durable::create_directory(names.directory()).with_context(|| {
+            format!(
+                "cannot create the output directory `{}`",
+                names.directory().display()
+            )
+        })?;
+    }
+    // Again, now that nobody else can come in between.
+    check_output(&plan, &names)?;
+    if plan.force {
+        remove_output(plan.state_path.as_deref(), &names)
+            .context("cannot remove what an earlier export left")?;
+    }
+    let ranges = first_ranges(&connected, plan.options.from).await?;
+    let state = State {
+        export_id: uuid::Uuid::now_v7(),
+        generation: 0,
+        created: time::OffsetDateTime::now_utc(),
+        source: connected.source.clone(),
+        options: plan.options,
+        settings: plan.settings,
+        finished: false,
+        next_range: u32::try_from(ranges.len()).context("more ranges than there are numbers")?,
+        ranges,
+        series: Vec::new(),
+        sealed: Vec::new(),
+        manifest: ManifestMark::default(),
+        totals: Totals::default(),
+    };
+    let names = Arc::new(names);
+    let job = Job {
+        connected,
+        ledger: Ledger::new(state, Arc::clone(&names), store),
+        names,
+        next_parts: HashMap::new(),
+        recovery: Recovery::default(),
+        destination: plan.destination,
+        summary: plan.summary,
+    };
+    run(job, report, shutdown).await
+}
+
+/// Goes on with an export.
+///
+/// # Errors
+///
+/// If the state cannot be used, the files contradict it, the container is another one, or the job
+/// fails.
+pub async fn resume(
+    connect: impl AsyncFnOnce(&Source) -> Result<Connected>,
+    plan: ResumePlan,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let path = &plan.state_path;
+    let cannot = || format!("cannot resume from `{}`", path.display());
+    if !path.exists() {
+        // The lock would leave a file where nothing was.
+        file::load(path)?;
+    }
+    let store = take_store(path)?;
+    let mut state = file::load(path)?;
+    for range in &state.ranges {
+        check_position(range, &state.source.container_rid).with_context(cannot)?;
+    }
+    let connected = connect(&state.source).await?;
+    if connected.source.container_rid != state.source.container_rid {
+        let error = anyhow!(
+            "the container `{}` is another one now: its RID is {}, the export is of {}",
+            connected.source.container,
+            connected.source.container_rid,
+            state.source.container_rid
+        );
+        return Err(with_hint(
+            error,
+            "it was deleted and created again; export it to a new place",
+        ))
+        .with_context(cannot);
+    }
+    let names = Arc::new(FileNames::of_state(&state, parent_of(path)));
+    let recovery = recover(&mut state, path, &names, plan.repair).with_context(cannot)?;
+    for notice in &recovery.notices {
+        report.notice(notice);
+    }
+    plan.override_settings(&mut state.settings);
+    state.finished = false;
+    let job = Job {
+        connected,
+        next_parts: state
+            .series
+            .iter()
+            .map(|series| (series.id, series.next_part))
+            .collect(),
+        ledger: Ledger::new(state, Arc::clone(&names), Some(store)),
+        destination: match names.is_standard_output() {
+            true => "standard output".to_owned(),
+            false => names.display(),
+        },
+        names,
+        recovery,
+        summary: plan.summary,
+    };
+    run(job, report, shutdown).await
+}
+
+/// Takes the lock of a state file, whose directory is created if needed.
+fn take_store(path: &Path) -> Result<Store> {
+    let directory = parent_of(path);
+    durable::create_directory(directory)
+        .with_context(|| format!("cannot create the directory `{}`", directory.display()))?;
+    let lock = Lock::acquire(&lock_path(path))
+        .with_context(|| format!("the state `{}` is in use", path.display()))
+        .hint("wait for the other export, or stop it; its lock goes with it")?;
+    Ok(Store {
+        path: path.to_owned(),
+        lock,
+    })
+}
+
+/// The ranges of a container that has not been read yet. To start from now, each of them is
+/// pinned: from here on nothing is missed.
+async fn first_ranges(connected: &Connected, from: ChangeFeedStart) -> Result<Vec<RangeState>> {
+    let partitions = connected
+        .client
+        .physical_partitions(false)
+        .await
+        .context("cannot list the container's feed ranges")?;
+    let mut ranges: Vec<(FeedRange, Option<Position>)> = partitions
+        .into_iter()
+        .map(|partition| (partition.range, None))
+        .collect();
+    if from == ChangeFeedStart::Now {
+        let pins = stream::iter(ranges)
+            .map(|(range, _)| {
+                let client = Arc::clone(&connected.client);
+                async move {
+                    let pinned = client.pin_now(&range).await;
+                    pinned.with_context(|| format!("cannot pin the feed range {range} to now"))
+                }
+            })
+            .buffered(PARALLEL_PINS);
+        let pinned: Vec<_> = pins.try_collect().await?;
+        ranges = pinned
+            .into_iter()
+            .flat_map(|pinned| pinned.parts)
+            .map(|(range, position)| (range, Some(position)))
+            .collect();
+    }
+    ensure_tiling(&FeedRange::full(), ranges.iter().map(|(range, _)| range))
+        .context("the service told feed ranges that do not make up the container")?;
+    Ok(ranges
+        .into_iter()
+        .zip(0..)
+        .map(|((range, position), id)| RangeState {
+            id: RangeId(id),
+            range,
+            parents: Vec::new(),
+            position,
+        })
+        .collect())
+}
+
+/// Checks that the position of a range is one of this container and of this range: on another it
+/// would silently start from the beginning.
+fn check_position(range: &RangeState, container_rid: &str) -> Result<()> {
+    let Some(position) = &range.position else {
+        return Ok(());
+    };
+    let wrong = || format!("the position of range {} cannot be used", range.id);
+    let rid = container_rid_of(&position.token).with_context(wrong)?;
+    if rid != container_rid {
+        return Err(anyhow!(
+            "it is for the container {rid}, not {container_rid}"
+        ))
+        .with_context(wrong);
+    }
+    segments(&position.token, &range.range).with_context(wrong)?;
+    Ok(())
+}

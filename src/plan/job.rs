@@ -1,0 +1,294 @@
+//! What an export or a resume is to do, resolved and validated.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::cli::{CommitArgs, ExportArgs, ExportFormat, ReaderArgs, ResumeArgs, SummaryFormat};
+use crate::durable::parent_of;
+use crate::error::usage;
+use crate::state::model::{FeedMode, Format, FrozenOptions, Output, Settings};
+use crate::state::names::FileNames;
+
+/// What an export is to do.
+#[derive(Debug)]
+pub struct ExportPlan {
+    /// What may not change while the export lives.
+    pub options: FrozenOptions,
+    /// What a resume takes over unless it is told otherwise.
+    pub settings: Settings,
+    /// Where the state is to be kept; none for standard output without `--state`.
+    pub state_path: Option<PathBuf>,
+    /// What relative output paths are relative to: the state file's directory.
+    pub base: PathBuf,
+    /// Whether output of an earlier export is replaced.
+    pub force: bool,
+    /// Where the documents go, as the user said it.
+    pub destination: String,
+    /// How the summary is printed.
+    pub summary: SummaryFormat,
+}
+
+/// What a resume is to do.
+#[derive(Debug)]
+pub struct ResumePlan {
+    /// The state file.
+    pub state_path: PathBuf,
+    /// Whether open files that do not match the state are thrown away.
+    pub repair: bool,
+    /// How the summary is printed.
+    pub summary: SummaryFormat,
+    follow: bool,
+    reader: ReaderArgs,
+    commit: CommitArgs,
+}
+
+impl ExportPlan {
+    /// Resolves what was typed.
+    ///
+    /// # Errors
+    ///
+    /// If the output cannot be what it is said to be, or a path cannot be made absolute.
+    pub fn new(args: &ExportArgs) -> Result<Self> {
+        let format = match args.format {
+            ExportFormat::Jsonl => Format::Jsonl,
+        };
+        let output = output_kind(&args.output, format)?;
+        let absolute =
+            std::path::absolute(&args.output).context("cannot make the output path absolute")?;
+        let default_state =
+            FileNames::new(&output.at(&absolute)?, Path::new("."), "", format).default_state();
+        let state_path = match &args.state {
+            Some(path) => {
+                Some(std::path::absolute(path).context("cannot make the state path absolute")?)
+            }
+            None => default_state,
+        };
+        let base = state_path
+            .as_deref()
+            .map_or_else(|| PathBuf::from("."), |path| parent_of(path).to_owned());
+        // Paths below the state file's directory are kept relative to it, so that an export can be
+        // moved as a whole.
+        let relative = absolute
+            .strip_prefix(&base)
+            .map(Path::to_owned)
+            .unwrap_or(absolute);
+        let mut settings = Settings {
+            follow: args.follow,
+            concurrency: None,
+            page_size: 1000,
+            max_retries: 15,
+            poll_interval_ms: 1000,
+            checkpoint_interval_ms: 5000,
+            checkpoint_bytes: 256 << 20,
+        };
+        override_settings(&mut settings, &args.reader, &args.commit);
+        Ok(Self {
+            options: FrozenOptions {
+                mode: FeedMode::LatestVersion,
+                from: args.from,
+                format,
+                output: output.at(&relative)?,
+            },
+            settings,
+            state_path,
+            base,
+            force: args.force,
+            destination: match output {
+                OutputKind::StandardOutput => "standard output".to_owned(),
+                _ => args.output.display().to_string(),
+            },
+            summary: args.commit.summary,
+        })
+    }
+}
+
+impl ResumePlan {
+    /// Resolves what was typed.
+    ///
+    /// # Errors
+    ///
+    /// If the path of the state file cannot be made absolute.
+    pub fn new(args: &ResumeArgs) -> Result<Self> {
+        Ok(Self {
+            state_path: std::path::absolute(&args.state)
+                .context("cannot make the state path absolute")?,
+            repair: args.repair,
+            summary: args.commit.summary,
+            follow: args.follow,
+            reader: args.reader.clone(),
+            commit: args.commit.clone(),
+        })
+    }
+
+    /// Changes what the state says to what was typed.
+    pub fn override_settings(&self, settings: &mut Settings) {
+        settings.follow |= self.follow;
+        override_settings(settings, &self.reader, &self.commit);
+    }
+}
+
+fn override_settings(settings: &mut Settings, reader: &ReaderArgs, commit: &CommitArgs) {
+    let milliseconds = |duration: Duration| {
+        u64::try_from(duration.as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1)
+    };
+    settings.concurrency = reader.concurrency.or(settings.concurrency);
+    settings.page_size = reader.page_size.unwrap_or(settings.page_size);
+    settings.max_retries = reader.max_retries.unwrap_or(settings.max_retries);
+    settings.poll_interval_ms = reader
+        .poll_interval
+        .map_or(settings.poll_interval_ms, milliseconds);
+    settings.checkpoint_interval_ms = commit
+        .checkpoint_interval
+        .map_or(settings.checkpoint_interval_ms, milliseconds);
+    settings.checkpoint_bytes = commit.checkpoint_bytes.unwrap_or(settings.checkpoint_bytes);
+}
+
+/// How many ranges are read at the same time, if there are as many: splits can make them more.
+pub fn concurrency(settings: &Settings) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // A reader waits for the network most of the time, so there may be several for each core.
+    settings
+        .concurrency
+        .map_or((4 * cores).max(8), |given| given as usize)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum OutputKind {
+    Directory,
+    File,
+    StandardOutput,
+}
+
+impl OutputKind {
+    fn at(self, path: &Path) -> Result<Output> {
+        let text = || match path.to_str() {
+            Some("") => Ok(".".to_owned()),
+            Some(text) => Ok(text.to_owned()),
+            None => Err(usage(
+                format!("the path `{}` is not Unicode", path.display()),
+                "choose another output: the path is kept in the state file, which is JSON",
+            )),
+        };
+        Ok(match self {
+            Self::Directory => Output::Directory(text()?),
+            Self::File => Output::File(text()?),
+            Self::StandardOutput => Output::StandardOutput,
+        })
+    }
+}
+
+/// What `path` is meant to be: `-`, a file with the format's extension, or a directory.
+fn output_kind(path: &Path, format: Format) -> Result<OutputKind> {
+    if path == Path::new("-") {
+        return Ok(OutputKind::StandardOutput);
+    }
+    let text = path.as_os_str().to_string_lossy();
+    if text.is_empty() {
+        return Err(usage(
+            "the output path is empty",
+            "-o DIR, -o FILE.jsonl or -o -",
+        ));
+    }
+    let says_directory = text.ends_with(['/', std::path::MAIN_SEPARATOR]) || path.is_dir();
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
+    if !says_directory && extension == format.extension() {
+        return Ok(OutputKind::File);
+    }
+    if path.is_file() {
+        return Err(usage(
+            format!(
+                "the output `{}` is a file without the extension `.{}`",
+                path.display(),
+                format.extension()
+            ),
+            "name a directory, or a new file with that extension",
+        ));
+    }
+    Ok(OutputKind::Directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn plan(arguments: &[&str]) -> ExportPlan {
+        let all = ["cosmos-tail", "export"].iter().chain(arguments);
+        match Cli::parse_from(all).command {
+            Command::Export(args) => ExportPlan::new(&args).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_directory_holds_its_state_and_is_relative_to_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("orders");
+        let plan = plan(&["-o", out.to_str().unwrap()]);
+        assert_eq!(plan.options.output, Output::Directory(".".into()));
+        assert_eq!(plan.state_path.unwrap(), out.join("state.json"));
+        assert_eq!(plan.base, out);
+    }
+
+    #[test]
+    fn a_file_has_its_state_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("orders.jsonl");
+        let plan = plan(&["-o", out.to_str().unwrap()]);
+        assert_eq!(plan.options.output, Output::File("orders.jsonl".into()));
+        assert_eq!(
+            plan.state_path.unwrap(),
+            directory.path().join("orders.jsonl.state.json")
+        );
+    }
+
+    #[test]
+    fn a_state_elsewhere_makes_the_output_absolute() {
+        let directory = tempfile::tempdir().unwrap();
+        let (out, state) = (
+            directory.path().join("out"),
+            directory.path().join("states/a.json"),
+        );
+        let plan = plan(&[
+            "-o",
+            out.to_str().unwrap(),
+            "--state",
+            state.to_str().unwrap(),
+        ]);
+        assert_eq!(
+            plan.options.output,
+            Output::Directory(out.to_str().unwrap().into())
+        );
+        assert_eq!(plan.base, directory.path().join("states"));
+    }
+
+    #[test]
+    fn standard_output_has_a_state_only_if_asked_for() {
+        assert_eq!(plan(&["-o", "-"]).state_path, None);
+        let with_state = plan(&["-o", "-", "--state", "s.json"]);
+        assert_eq!(with_state.options.output, Output::StandardOutput);
+        assert!(with_state.state_path.is_some());
+    }
+
+    #[test]
+    fn what_looks_like_a_file_but_is_a_directory_is_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("a.jsonl");
+        std::fs::create_dir(&out).unwrap();
+        assert!(matches!(
+            plan(&["-o", out.to_str().unwrap()]).options.output,
+            Output::Directory(_)
+        ));
+        let file = directory.path().join("b.txt");
+        std::fs::write(&file, "").unwrap();
+        assert!(output_kind(&file, Format::Jsonl).is_err());
+    }
+}

@@ -1,0 +1,313 @@
+//! All that is said: notices, progress and summaries on standard error, tables on standard output.
+//!
+//! Beside this module only sinks write to standard output, and they write data.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use indicatif::{
+    BinaryBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle,
+};
+use serde::Serialize;
+
+use crate::cli::{SummaryFormat, VerbosityArgs};
+
+/// How often the progress line is drawn anew.
+pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Steps of a full bar.
+const BAR_STEPS: u64 = 1000;
+
+/// The way to the user.
+#[derive(Debug)]
+pub struct Report {
+    verbose: u8,
+    quiet: bool,
+    bar: ProgressBar,
+}
+
+/// What a progress line shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Progress {
+    /// Documents written.
+    pub documents: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Request units charged.
+    pub request_charge: f64,
+    /// How much is done, between 0 and 1; none when there is no end or it is not known.
+    pub done: Option<f64>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// `done`, `interrupted` or `incomplete`.
+    pub outcome: &'static str,
+    /// The database.
+    pub database: String,
+    /// The container.
+    pub container: String,
+    /// Documents written and committed by this run.
+    pub documents: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Files that got their final name.
+    pub files: u64,
+    /// Ranges at the end.
+    pub ranges: usize,
+    /// Ranges that could not be read to their end.
+    pub failed_ranges: usize,
+    /// Ranges that were split while they were read.
+    pub splits: u64,
+    /// Request units charged, empty polls included.
+    pub request_units: f64,
+    /// Pages that were tried again, beyond the SDK's own tries.
+    pub retries: u64,
+    /// Commits.
+    pub commits: u64,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// The state file, if there is one.
+    pub state: Option<String>,
+}
+
+impl Report {
+    /// The way to a user who asked for this much.
+    pub fn new(verbosity: &VerbosityArgs) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        Self {
+            verbose: verbosity.verbose,
+            quiet: verbosity.quiet,
+            bar,
+        }
+    }
+
+    /// Says what a user who asked for details wants to know.
+    pub fn detail(&self, text: &str) {
+        if self.verbose > 0 {
+            self.line(text);
+        }
+    }
+
+    /// Says what every user wants to know who did not ask for silence.
+    pub fn notice(&self, text: &str) {
+        if !self.quiet {
+            self.line(text);
+        }
+    }
+
+    /// Warns.
+    pub fn warning(&self, text: &str) {
+        self.notice(&format!("warning: {text}"));
+    }
+
+    /// Says why the run failed, whatever the user asked for.
+    pub fn error(&self, error: &anyhow::Error) {
+        self.line(crate::error::render(error).trim_end());
+    }
+
+    /// Begins to show progress, if a person is watching.
+    pub fn start_progress(&self, has_end: bool) -> Result<()> {
+        if self.quiet || !std::io::stderr().is_terminal() {
+            return Ok(());
+        }
+        let template = match has_end {
+            true => "{msg} {wide_bar} {percent:>3}% {prefix}",
+            false => "{spinner} {msg}",
+        };
+        self.bar
+            .set_style(ProgressStyle::with_template(template).context("progress template")?);
+        if has_end {
+            self.bar.set_length(BAR_STEPS);
+        }
+        self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        self.bar.reset();
+        Ok(())
+    }
+
+    /// Shows progress; `rates` remembers what was shown before.
+    pub fn show_progress(&self, progress: &Progress, rates: &mut Rates) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        rates.note(progress);
+        if let Some(done) = progress.done {
+            self.bar
+                .set_position((done.clamp(0.0, 1.0) * BAR_STEPS as f64) as u64);
+            self.bar.set_prefix(rates.time_left(done));
+        } else {
+            self.bar.tick();
+        }
+        self.bar.set_message(format!(
+            "{} docs, {}, {}/s, {:.0} RU/s",
+            HumanCount(progress.documents),
+            BinaryBytes(progress.bytes),
+            BinaryBytes(rates.bytes_per_second as u64),
+            rates.request_units_per_second,
+        ));
+    }
+
+    /// Ends the showing of progress.
+    pub fn end_progress(&self) {
+        self.bar.finish_and_clear();
+        self.bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+
+    /// Prints the summary of a run. As JSON it is printed even to a user who asked for silence:
+    /// who asks for it wants to read it.
+    pub fn summary(
+        &self,
+        summary: &Summary,
+        format: SummaryFormat,
+        destination: &str,
+    ) -> Result<()> {
+        match format {
+            SummaryFormat::Json => self.line(&serde_json::to_string(summary)?),
+            SummaryFormat::Text => self.notice(&summary.text(destination)),
+        }
+        Ok(())
+    }
+
+    /// Prints text to standard output.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written, such as when the reader of a pipe has gone.
+    pub fn print(&self, text: &str) -> Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        let written = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
+        written.context("cannot write to standard output")
+    }
+
+    fn line(&self, text: &str) {
+        self.bar.suspend(|| {
+            // Nobody can be told that standard error is closed.
+            writeln!(std::io::stderr().lock(), "{text}").ok();
+        });
+    }
+}
+
+impl Summary {
+    fn text(&self, destination: &str) -> String {
+        let verb = match self.outcome {
+            "done" => "exported",
+            "interrupted" => "interrupted after",
+            _ => "stopped after",
+        };
+        let mut text = format!(
+            "{verb} {} documents ({}) of {}/{} to {destination}",
+            HumanCount(self.documents),
+            BinaryBytes(self.bytes),
+            self.database,
+            self.container,
+        );
+        let count =
+            |n: u64, one: &str| format!("{} {one}{}", HumanCount(n), if n == 1 { "" } else { "s" });
+        text.push_str(&format!(
+            ": {}, {}, {:.0} RU",
+            count(self.ranges as u64, "range"),
+            count(self.files, "finished file"),
+            self.request_units,
+        ));
+        if self.retries > 0 {
+            text.push_str(&format!(", {} retries", HumanCount(self.retries)));
+        }
+        if self.splits > 0 {
+            text.push_str(&format!(", {}", count(self.splits, "split")));
+        }
+        text.push_str(&format!(", {:.1} s", self.seconds));
+        text
+    }
+}
+
+/// Rates over the last few seconds.
+#[derive(Debug)]
+pub struct Rates {
+    started: Instant,
+    last: Instant,
+    progress: Progress,
+    bytes_per_second: f64,
+    request_units_per_second: f64,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self {
+            started: now,
+            last: now,
+            progress: Progress::default(),
+            bytes_per_second: 0.0,
+            request_units_per_second: 0.0,
+        }
+    }
+}
+
+impl Rates {
+    fn note(&mut self, progress: &Progress) {
+        let seconds = self.last.elapsed().as_secs_f64();
+        if seconds < 0.05 {
+            return;
+        }
+        // An average that forgets half of what was within two seconds.
+        let keep = 0.5_f64.powf(seconds / 2.0);
+        let blend = |old: f64, new: f64| {
+            if old == 0.0 {
+                new
+            } else {
+                old * keep + new * (1.0 - keep)
+            }
+        };
+        let bytes = progress.bytes.saturating_sub(self.progress.bytes) as f64 / seconds;
+        let units = (progress.request_charge - self.progress.request_charge).max(0.0) / seconds;
+        self.bytes_per_second = blend(self.bytes_per_second, bytes);
+        self.request_units_per_second = blend(self.request_units_per_second, units);
+        self.last = Instant::now();
+        self.progress = *progress;
+    }
+
+    fn time_left(&self, done: f64) -> String {
+        if done <= 0.01 {
+            return String::new();
+        }
+        let left = self.started.elapsed().as_secs_f64() * (1.0 - done) / done;
+        format!(
+            "{} left",
+            HumanDuration(Duration::from_secs_f64(left.clamp(0.0, 1e9)))
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_is_one_line_that_names_what_matters() {
+        let summary = Summary {
+            outcome: "done",
+            database: "shop".into(),
+            container: "orders".into(),
+            documents: 12_345,
+            bytes: 3 << 20,
+            files: 1,
+            ranges: 4,
+            failed_ranges: 0,
+            splits: 1,
+            request_units: 41.6,
+            retries: 0,
+            commits: 2,
+            seconds: 1.26,
+            state: None,
+        };
+        assert_eq!(
+            summary.text("out/"),
+            "exported 12,345 documents (3.00 MiB) of shop/orders to out/: \
+             4 ranges, 1 finished file, 42 RU, 1 split, 1.3 s"
+        );
+    }
+}

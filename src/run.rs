@@ -1,0 +1,254 @@
+//! What each subcommand does: the story that `main` tells.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::cli::{Cli, Command, ConnectionArgs, ExportArgs, ResumeArgs};
+use crate::cosmos::auth;
+use crate::cosmos::client::CosmosClient;
+use crate::error::{ExitCode, usage};
+use crate::feed::ChangeFeedStart;
+use crate::pipeline::{self, Connected};
+use crate::plan::{ConnectionPlan, ExportPlan, ResumePlan};
+use crate::report::Report;
+use crate::signal::Shutdown;
+use crate::state::model::Source;
+use crate::{generate, ranges};
+
+/// What the state file says instead of an endpoint when the account was embedded: its port differs
+/// each time.
+const DEMO_ENDPOINT: &str = "demo";
+
+/// Runs a command to its end, or until a stop is asked for.
+///
+/// # Errors
+///
+/// With the exit code and the hint that the user is to get attached.
+pub async fn run(cli: Cli, report: &Report, shutdown: &Shutdown) -> Result<ExitCode> {
+    log_to_stderr(cli.verbosity.verbose);
+    let account = Account::new(cli.connection);
+    match cli.command {
+        Command::Ranges(args) => {
+            let connected = account.connect(account.plan()?, report).await?;
+            ranges::list(&connected.client, args.format, report).await?;
+            Ok(ExitCode::Done)
+        }
+        Command::Export(args) => export(&account, &args, report, shutdown).await,
+        Command::Resume(args) => resume(&account, &args, report, shutdown).await,
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => {
+            use crate::demo;
+            let log = |line: &str| report.notice(line);
+            let mut stdout = std::io::stdout();
+            demo::run_foreground(
+                &args,
+                &mut stdout,
+                demo::stdin_lines(),
+                log,
+                shutdown.requested(),
+            )
+            .await?;
+            // To be stopped is how it ends.
+            Ok(ExitCode::Done)
+        }
+        Command::Completions(args) => {
+            let script = generate::completions(args.shell);
+            report.print(&String::from_utf8_lossy(&script))?;
+            Ok(ExitCode::Done)
+        }
+    }
+}
+
+async fn export(
+    account: &Account,
+    args: &ExportArgs,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let plan = ExportPlan::new(args)?;
+    if account.is_demo() && matches!(args.from, ChangeFeedStart::PointInTime(_)) {
+        return Err(usage(
+            "the embedded account cannot start at a time",
+            "with --demo use --from beginning or --from now",
+        ));
+    }
+    let connection = account.plan()?;
+    let container = connection.container.clone();
+    let connect = async || account.connect(connection, report).await;
+    pipeline::export(connect, plan, &container, report, shutdown).await
+}
+
+async fn resume(
+    account: &Account,
+    args: &ResumeArgs,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let plan = ResumePlan::new(args)?;
+    let connect = async |source: &Source| {
+        let connection = account.plan_of(source)?;
+        account.connect(connection, report).await
+    };
+    pipeline::resume(connect, plan, report, shutdown).await
+}
+
+/// The account that was asked for. It is reached only when it is needed: what is wrong with the
+/// output is told before.
+struct Account {
+    args: ConnectionArgs,
+    #[cfg(feature = "demo")]
+    demo: tokio::sync::OnceCell<crate::demo::DemoAccount>,
+}
+
+impl Account {
+    fn new(args: ConnectionArgs) -> Self {
+        Self {
+            args,
+            #[cfg(feature = "demo")]
+            demo: tokio::sync::OnceCell::new(),
+        }
+    }
+
+    fn is_demo(&self) -> bool {
+        #[cfg(feature = "demo")]
+        {
+            self.args.demo
+        }
+        #[cfg(not(feature = "demo"))]
+        {
+            false
+        }
+    }
+
+    /// Which container to reach, by flags and environment.
+    fn plan(&self) -> Result<ConnectionPlan> {
+        #[cfg(feature = "demo")]
+        if self.is_demo() {
+            return self.demo_plan();
+        }
+        ConnectionPlan::from_process(&self.args)
+    }
+
+    /// Which container to reach for an export that was begun before: the state says which, flags
+    /// and environment only how to prove who we are.
+    fn plan_of(&self, source: &Source) -> Result<ConnectionPlan> {
+        match (source.endpoint == DEMO_ENDPOINT, self.is_demo()) {
+            (true, true) => self.plan(),
+            (true, false) => Err(usage(
+                "the export is of an embedded account, which ended with its process",
+                "resume it with --demo, which makes the same account again",
+            )),
+            (false, true) => Err(usage(
+                format!(
+                    "the export is of the account `{}`, not of an embedded one",
+                    source.endpoint
+                ),
+                "resume it without --demo",
+            )),
+            (false, false) => ConnectionPlan::from_process(&ConnectionArgs {
+                endpoint: Some(source.endpoint.clone()),
+                database: Some(source.database.clone()),
+                container: Some(source.container.clone()),
+                ..self.args.clone()
+            }),
+        }
+    }
+
+    /// Reaches the container.
+    async fn connect(&self, plan: ConnectionPlan, report: &Report) -> Result<Connected> {
+        for notice in &plan.notices {
+            report.warning(notice);
+        }
+        #[cfg(feature = "demo")]
+        let plan = if self.is_demo() {
+            self.start_demo(plan).await?
+        } else {
+            plan
+        };
+        report.detail(&format!(
+            "connecting to {}, {}",
+            plan.endpoint,
+            auth::describe(&plan.credential)
+        ));
+        let client = CosmosClient::connect(&plan).await?;
+        let endpoint = if self.is_demo() {
+            DEMO_ENDPOINT.to_owned()
+        } else {
+            plan.endpoint.as_str().to_owned()
+        };
+        let source = Source {
+            endpoint,
+            database: plan.database,
+            container: plan.container,
+            container_rid: client.rid().to_owned(),
+        };
+        Ok(Connected {
+            client: Arc::new(client),
+            source,
+        })
+    }
+}
+
+#[cfg(feature = "demo")]
+impl Account {
+    /// The embedded account's container. What the environment says of another account does not
+    /// count.
+    fn demo_plan(&self) -> Result<ConnectionPlan> {
+        use crate::demo::DemoAccount;
+        use crate::plan::{CredentialPlan, SecretText};
+        let typed = |given: &Option<String>, variable: &str, default: &str| match given {
+            Some(given) if std::env::var(variable).as_ref() != Ok(given) => given.clone(),
+            _ => default.to_owned(),
+        };
+        Ok(ConnectionPlan {
+            endpoint: url::Url::parse("http://127.0.0.1/").context("the loopback address")?,
+            database: typed(
+                &self.args.database,
+                "AZURE_COSMOS_DATABASE",
+                DemoAccount::DATABASE,
+            ),
+            container: typed(
+                &self.args.container,
+                "AZURE_COSMOS_CONTAINER",
+                DemoAccount::CONTAINER,
+            ),
+            credential: CredentialPlan::Key(SecretText::new(String::new())),
+            accept_self_signed: false,
+            notices: Vec::new(),
+        })
+    }
+
+    async fn start_demo(&self, plan: ConnectionPlan) -> Result<ConnectionPlan> {
+        use crate::demo::{DemoAccount, DemoOptions};
+        use crate::plan::{CredentialPlan, SecretText};
+        let options = DemoOptions::default();
+        let demo = self
+            .demo
+            .get_or_try_init(|| DemoAccount::start(&options))
+            .await?;
+        Ok(ConnectionPlan {
+            endpoint: demo.endpoint().clone(),
+            credential: CredentialPlan::Key(SecretText::new(demo.key())),
+            ..plan
+        })
+    }
+}
+
+/// Lets the SDK and its libraries speak on standard error: with `-vv` what they warn of, with
+/// `-vvv` all that they do.
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 | 1 => return,
+        2 => LevelFilter::WARN,
+        _ => LevelFilter::DEBUG,
+    };
+    // Set before only in tests that share a process.
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(level)
+        .with_target(true)
+        .try_init()
+        .ok();
+}

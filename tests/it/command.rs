@@ -1,0 +1,201 @@
+//! Running the real binary, and reading what it left behind.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::gateway::{Container, Gateway, KEY};
+
+pub(crate) const DATABASE: &str = "shop";
+pub(crate) const CONTAINER: &str = "orders";
+
+/// The binary, with nothing of this process's environment that could change what it does.
+pub(crate) fn cosmos_tail() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cosmos-tail"));
+    command.env_clear();
+    for kept in ["PATH", "HOME", "TMPDIR", "TEMP", "SYSTEMROOT"] {
+        if let Some(value) = std::env::var_os(kept) {
+            command.env(kept, value);
+        }
+    }
+    command.env("COSMOS_DISABLE_IMDS", "1").stdin(Stdio::null());
+    command
+}
+
+/// The binary, pointed at the container `orders` of a gateway.
+pub(crate) fn against(gateway: &Gateway) -> Command {
+    let mut command = cosmos_tail();
+    command
+        .env("AZURE_COSMOS_ENDPOINT", gateway.endpoint())
+        .env("AZURE_COSMOS_KEY", KEY)
+        .env("AZURE_COSMOS_DATABASE", DATABASE)
+        .env("AZURE_COSMOS_CONTAINER", CONTAINER);
+    command
+}
+
+/// An export of that container to `output`.
+pub(crate) fn export(gateway: &Gateway, output: &Path) -> Command {
+    let mut command = against(gateway);
+    command.arg("export").arg("-o").arg(output);
+    command
+}
+
+/// A resume of the export in the directory `output`.
+pub(crate) fn resume(gateway: &Gateway, output: &Path) -> Command {
+    let mut command = against(gateway);
+    // The state says where; only the key is needed.
+    command.env_remove("AZURE_COSMOS_ENDPOINT");
+    command
+        .env_remove("AZURE_COSMOS_DATABASE")
+        .env_remove("AZURE_COSMOS_CONTAINER");
+    command
+        .arg("resume")
+        .arg("--state")
+        .arg(output.join("state.json"));
+    command
+}
+
+/// What a run left: its exit code and what it said.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command) -> Ended {
+    command.output().expect("the binary runs").into()
+}
+
+/// Runs a command that must succeed.
+#[track_caller]
+pub(crate) fn succeed(command: &mut Command) -> Ended {
+    let ended = run(command);
+    assert_eq!(ended.code, Some(0), "{command:?}\n{}", ended.stderr);
+    ended
+}
+
+/// Runs a command that must fail with `code`.
+#[track_caller]
+pub(crate) fn fail(command: &mut Command, code: i32) -> Ended {
+    let ended = run(command);
+    assert_eq!(ended.code, Some(code), "{command:?}\n{}", ended.stderr);
+    ended
+}
+
+/// Starts a command whose output is collected when it ends.
+pub(crate) fn spawn(command: &mut Command) -> Child {
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs")
+}
+
+/// Waits for a child to end.
+pub(crate) fn wait(child: Child) -> Ended {
+    child.wait_with_output().expect("the child ends").into()
+}
+
+/// Interrupts a child, as Ctrl-C does.
+#[cfg(unix)]
+pub(crate) fn interrupt(child: &Child) {
+    signal(child, nix::sys::signal::Signal::SIGINT);
+}
+
+/// Sends a signal to a child.
+#[cfg(unix)]
+pub(crate) fn signal(child: &Child, signal: nix::sys::signal::Signal) {
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    nix::sys::signal::kill(pid, signal).expect("the child is there");
+}
+
+/// The files of a directory whose names have the extension, in their order.
+pub(crate) fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
+        .expect("the directory is there")
+        .map(|entry| entry.expect("it can be listed").path())
+        .filter(|path| path.extension() == Some(OsStr::new(extension)))
+        .collect();
+    files.sort();
+    files
+}
+
+/// All lines of the finished files of a directory, as they are, in the order of the files' names.
+pub(crate) fn lines(directory: &Path) -> Vec<Vec<u8>> {
+    files(directory, "jsonl")
+        .iter()
+        .flat_map(|path| lines_of(path))
+        .collect()
+}
+
+/// All lines of a file, each of which must be whole.
+pub(crate) fn lines_of(path: &Path) -> Vec<Vec<u8>> {
+    let text = std::fs::read(path).expect("the file is there");
+    split_lines(&text)
+}
+
+/// The lines of a text that must end with a line break, unless it is empty.
+pub(crate) fn split_lines(text: &[u8]) -> Vec<Vec<u8>> {
+    assert!(
+        text.is_empty() || text.ends_with(b"\n"),
+        "the last line is not whole"
+    );
+    let mut lines: Vec<Vec<u8>> = text
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::to_vec)
+        .collect();
+    lines.pop();
+    lines
+}
+
+/// Asserts that `lines` are the latest documents of `container`, each exactly once, byte for byte.
+#[track_caller]
+pub(crate) fn assert_latest(lines: &[Vec<u8>], container: &Container) {
+    let expected: Vec<Vec<u8>> = container
+        .latest()
+        .iter()
+        .map(|served| served.text.to_vec())
+        .collect();
+    assert_same(lines, &expected);
+}
+
+/// Asserts that two lists hold the same lines equally often, in any order; says briefly which not.
+#[track_caller]
+pub(crate) fn assert_same(found: &[Vec<u8>], expected: &[Vec<u8>]) {
+    let mut counts: BTreeMap<&[u8], i64> = BTreeMap::new();
+    for line in expected {
+        *counts.entry(line).or_default() += 1;
+    }
+    for line in found {
+        *counts.entry(line).or_default() -= 1;
+    }
+    let wrong: Vec<String> = counts
+        .iter()
+        .filter(|(_, count)| **count != 0)
+        .map(|(line, count)| {
+            let what = if *count > 0 { "missing" } else { "too many" };
+            let text: String = String::from_utf8_lossy(line).chars().take(120).collect();
+            format!("{what} {}: {text}", count.abs())
+        })
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} of {} lines are wrong, such as\n{}",
+        wrong.len(),
+        expected.len(),
+        wrong[..wrong.len().min(10)].join("\n")
+    );
+}

@@ -1,0 +1,73 @@
+//! Completions and man pages in the tree are what the command line's definition makes of them.
+
+use std::path::{Path, PathBuf};
+
+use clap_complete::Shell;
+use cosmos_tail::generate;
+
+use crate::command::{cosmos_tail, run};
+
+const SHELLS: [Shell; 5] = [
+    Shell::Bash,
+    Shell::Zsh,
+    Shell::Fish,
+    Shell::PowerShell,
+    Shell::Elvish,
+];
+
+/// Compares `files` with what `directory` holds, or writes them there if asked to.
+fn compare(directory: &str, files: Vec<(String, Vec<u8>)>) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    if std::env::var_os("COSMOS_TAIL_REGENERATE").is_some() {
+        std::fs::create_dir_all(&directory).unwrap();
+        for (name, text) in &files {
+            std::fs::write(directory.join(name), text).unwrap();
+        }
+    }
+    let mut expected: Vec<PathBuf> = files.iter().map(|(name, _)| directory.join(name)).collect();
+    expected.sort();
+    let mut found: Vec<PathBuf> = std::fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    found.sort();
+    let how = "regenerate with: COSMOS_TAIL_REGENERATE=1 cargo test --test it generated";
+    assert_eq!(found, expected, "{how}");
+    for (name, text) in &files {
+        let in_tree = std::fs::read(directory.join(name)).unwrap();
+        assert!(
+            in_tree == *text,
+            "{} is out of date; {how}",
+            directory.join(name).display()
+        );
+    }
+}
+
+#[test]
+fn completions_are_up_to_date() {
+    let files = SHELLS.map(|shell| {
+        (
+            generate::completions_file_name(shell),
+            generate::completions(shell),
+        )
+    });
+    compare("completions", files.into());
+}
+
+#[test]
+fn man_pages_are_up_to_date() {
+    compare("man", generate::man_pages().unwrap());
+}
+
+#[test]
+fn the_command_prints_the_same_completions() {
+    for shell in SHELLS {
+        let ended = run(cosmos_tail().args(["completions", &shell.to_string()]));
+        assert_eq!(ended.code, Some(0));
+        assert_eq!(
+            ended.stdout.as_bytes(),
+            generate::completions(shell),
+            "{shell}"
+        );
+    }
+}
