@@ -1,0 +1,202 @@
+//! Splits and merges while an export reads: nothing lost, nothing twice, children in parallel.
+
+use std::sync::Mutex;
+
+use crate::command::{assert_latest, export, lines, resume, succeed};
+use crate::export::{fill, filled};
+use crate::gateway::{Action, Container, Fault, Gateway, RequestKind};
+
+/// Splits partition `0` into `children` when its `page`th page is asked for.
+fn split_on_page(gateway: &Gateway, container: &Container, page: usize, children: usize) {
+    let handle = container.clone();
+    let split = Action::call(move || {
+        handle.split("0", children);
+    });
+    let is_read = |record: &crate::gateway::RequestRecord| record.token.as_deref() != Some("*");
+    gateway.push_fault(
+        Fault::on(RequestKind::ChangeFeed, split)
+            .partition("0")
+            .page(page)
+            .when(is_read),
+    );
+}
+
+fn export_across_split(page: usize, children: usize) {
+    let (gateway, container) = filled(2, 2000);
+    split_on_page(&gateway, &container, page, children);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let ended = succeed(export(&gateway, &out).args(["--page-size", "50", "-v"]));
+    assert_latest(&lines(&out), &container);
+    assert!(
+        gateway.violations().is_empty(),
+        "{:?}",
+        gateway.violations()
+    );
+    assert_eq!(
+        container.partitions().len(),
+        1 + children,
+        "the split happened"
+    );
+    assert!(
+        ended.stderr.contains("range 0 was split into"),
+        "{}",
+        ended.stderr
+    );
+    // The parent's part (the page that told of the split is its own), the children's, and the
+    // other range's.
+    assert_eq!(
+        crate::command::files(&out, "jsonl").len(),
+        2 + children,
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_split_in_the_middle_loses_and_repeats_nothing() {
+    export_across_split(5, 2);
+}
+
+#[test]
+fn a_split_into_three_loses_and_repeats_nothing() {
+    export_across_split(3, 3);
+}
+
+#[test]
+fn a_split_on_the_very_first_page_loses_and_repeats_nothing() {
+    export_across_split(1, 2);
+}
+
+#[test]
+fn the_children_of_a_split_are_read_in_parallel() {
+    let (gateway, container) = filled(1, 4000);
+    split_on_page(&gateway, &container, 3, 2);
+    // One child waits for the other to get on: read one after the other, it would wait until its
+    // request is given up and made again.
+    let hold = crate::gateway::Hold::new();
+    let (first, second) = (hold.clone(), hold.clone());
+    gateway.push_fault(
+        Fault::on(RequestKind::ChangeFeed, Action::Hold(first))
+            .partition("1")
+            .page(5),
+    );
+    gateway.push_fault(
+        Fault::on(
+            RequestKind::ChangeFeed,
+            Action::call(move || second.release()),
+        )
+        .partition("2")
+        .page(20),
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    succeed(export(&gateway, &out).args(["--page-size", "50"]));
+    assert_latest(&lines(&out), &container);
+    let held = |record: &&crate::gateway::RequestRecord| {
+        record.partition.as_deref() == Some("1") && record.page == 5
+    };
+    assert_eq!(gateway.request_log().iter().filter(held).count(), 1);
+    assert!(
+        gateway.violations().is_empty(),
+        "{:?}",
+        gateway.violations()
+    );
+}
+
+#[test]
+fn children_that_split_again_lose_and_repeat_nothing() {
+    let (gateway, container) = filled(1, 3000);
+    split_on_page(&gateway, &container, 2, 2);
+    let handle = container.clone();
+    let again = Action::call(move || {
+        handle.split("2", 3);
+    });
+    gateway.push_fault(
+        Fault::on(RequestKind::ChangeFeed, again)
+            .partition("2")
+            .page(4),
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    succeed(export(&gateway, &out).args(["--page-size", "50"]));
+    assert_eq!(container.partitions().len(), 4);
+    assert_latest(&lines(&out), &container);
+    assert!(
+        gateway.violations().is_empty(),
+        "{:?}",
+        gateway.violations()
+    );
+}
+
+#[test]
+fn a_merge_in_the_middle_loses_and_repeats_nothing() {
+    let (gateway, container) = filled(3, 3000);
+    let handle = container.clone();
+    let merge = Action::call(move || {
+        handle.merge("0", "1");
+    });
+    gateway.push_fault(
+        Fault::on(RequestKind::ChangeFeed, merge)
+            .partition("1")
+            .page(4),
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    succeed(export(&gateway, &out).args(["--page-size", "50"]));
+    assert_eq!(container.partitions().len(), 2);
+    assert_latest(&lines(&out), &container);
+    assert!(
+        gateway.violations().is_empty(),
+        "{:?}",
+        gateway.violations()
+    );
+}
+
+#[test]
+fn a_partition_that_is_locked_by_its_split_is_waited_for() {
+    let (gateway, container) = filled(2, 1000);
+    let handle = Mutex::new(container.clone());
+    let lock = Action::call(move || {
+        handle
+            .lock()
+            .unwrap()
+            .lock("0", crate::gateway::Lock::Requests(40));
+    });
+    gateway.push_fault(
+        Fault::on(RequestKind::ChangeFeed, lock)
+            .partition("0")
+            .page(3),
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let ended = succeed(export(&gateway, &out).args(["--page-size", "50", "-v"]));
+    assert_latest(&lines(&out), &container);
+    assert!(ended.stderr.contains("retry 1 of 15"), "{}", ended.stderr);
+    assert!(
+        gateway.violations().is_empty(),
+        "{:?}",
+        gateway.violations()
+    );
+}
+
+#[test]
+fn an_increment_after_a_split_and_a_merge_reads_only_what_came_since() {
+    let (gateway, container) = filled(2, 1000);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    succeed(&mut export(&gateway, &out));
+    let before = lines(&out);
+    let children = container.split("0", 2);
+    container.merge(&children[1], "1");
+    fill(&container, 1000..1500);
+    succeed(&mut resume(&gateway, &out));
+    let after = lines(&out);
+    assert_eq!(after.len(), before.len() + 500);
+    assert_latest(&after, &container);
+    assert!(
+        gateway.violations().is_empty(),
+        "{:?}",
+        gateway.violations()
+    );
+}
