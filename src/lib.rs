@@ -29,6 +29,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod ranges;
 pub mod reader;
+pub mod render;
 pub mod report;
 pub mod run;
 pub mod signal;

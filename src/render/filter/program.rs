@@ -1,0 +1,193 @@
+//! Compiling a program, and saying what is wrong with it.
+
+use jaq_core::data::JustLut;
+use jaq_core::load::{self, Arena, File, Loader};
+use jaq_core::native::{self, Fun, bome, v};
+use jaq_core::{Compiler, Error, RunPtr};
+use jaq_json::{Val, ValR};
+use jaq_std::ValT as _;
+
+use super::super::escape_for_terminal;
+use super::values;
+use crate::error::usage;
+
+type Data = JustLut<Val>;
+
+/// What of the standard library reaches beyond the change: the environment, standard error, the
+/// process. Functions and definitions alike.
+const LEFT_OUT: [&str; 8] = [
+    "env",
+    "halt",
+    "halt_error",
+    "debug",
+    "debug_empty",
+    "stderr",
+    "stderr_empty",
+    "fromjson",
+];
+
+/// Names that users of jq know and that are not there.
+const BEYOND_THE_CHANGE: [&str; 12] = [
+    "env",
+    "$ENV",
+    "$__loc__",
+    "$__prog_args",
+    "input",
+    "inputs",
+    "input_filename",
+    "input_line_number",
+    "halt",
+    "halt_error",
+    "debug",
+    "stderr",
+];
+
+/// Functions of ours in place of the library's.
+fn own_functions() -> [Fun<Data>; 1] {
+    let from_json: RunPtr<Data> = |cv| bome(from_json(&cv.1));
+    [native::run::<Data>(("fromjson", v(0), from_json))]
+}
+
+/// The value of a string that holds JSON. The library's own `fromjson` takes more than JSON, which
+/// could not be written again, and recurses without a bound on text that comes from data.
+fn from_json(value: &Val) -> ValR {
+    let text = value
+        .as_utf8_bytes()
+        .ok_or_else(|| Error::typ(value.clone(), "string"))?;
+    values::read_checked(text).map_err(|error| Error::str(format!("fromjson: {error}")))
+}
+
+/// Compiles `text`.
+pub(super) fn compile(text: &str) -> anyhow::Result<jaq_core::Filter<Data>> {
+    let definitions = jaq_core::defs()
+        .chain(jaq_std::defs())
+        .chain(jaq_json::defs())
+        .filter(|definition| !LEFT_OUT.contains(&definition.name));
+    let functions = jaq_core::funs()
+        .chain(jaq_std::funs())
+        .chain(jaq_json::funs())
+        .filter(|(name, ..)| !LEFT_OUT.contains(name))
+        .chain(own_functions());
+
+    let arena = Arena::default();
+    let modules = Loader::new(definitions)
+        .load(
+            &arena,
+            File {
+                code: text,
+                path: (),
+            },
+        )
+        .map_err(|errors| {
+            first(
+                errors
+                    .into_iter()
+                    .map(|(file, error)| load_fault(&file, error)),
+            )
+        })?;
+    Compiler::default()
+        .with_funs(functions)
+        .compile(modules)
+        .map_err(|errors| {
+            first(errors.into_iter().map(|(file, errors)| {
+                let (name, undefined) = errors.into_iter().next()?;
+                let what = undefined_symbol(name, &undefined);
+                Some(Fault::at(&file, name, what))
+            }))
+        })
+}
+
+/// What is wrong with a program, and where in its text.
+struct Fault {
+    message: String,
+    program: String,
+    offset: usize,
+}
+
+impl Fault {
+    /// `part` must be a part of the file's text; a part of something else is shown at the end.
+    fn at(file: &File<&str, ()>, part: &str, message: String) -> Self {
+        let offset = (part.as_ptr() as usize).wrapping_sub(file.code.as_ptr() as usize);
+        Self {
+            message,
+            program: file.code.to_owned(),
+            offset: file.code.floor_char_boundary(offset),
+        }
+    }
+
+    fn into_error(self) -> anyhow::Error {
+        let (before, after) = self.program.split_at(self.offset);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let before_in_line = &before[line_start..];
+        let line_end = after.find('\n').unwrap_or(after.len());
+        let shown_before = escape_for_terminal(before_in_line);
+        let shown_after = escape_for_terminal(&after[..line_end]);
+        let place = match (before.matches('\n').count(), before_in_line.chars().count()) {
+            (0, column) => format!("column {}", column + 1),
+            (line, column) => format!("line {}, column {}", line + 1, column + 1),
+        };
+        let indent = " ".repeat(shown_before.chars().count());
+        usage(
+            format!(
+                "--jq: {} at {place}\n    {shown_before}{shown_after}\n    {indent}^",
+                self.message
+            ),
+            "the program is written in the language of jq, such as `{id, total: (.items | length)}`",
+        )
+    }
+}
+
+fn first(faults: impl Iterator<Item = Option<Fault>>) -> anyhow::Error {
+    match faults.flatten().next() {
+        Some(fault) => fault.into_error(),
+        None => usage("--jq: the program cannot be compiled", "check its syntax"),
+    }
+}
+
+fn load_fault(file: &File<&str, ()>, error: load::Error<&str>) -> Option<Fault> {
+    Some(match error {
+        load::Error::Io(errors) => {
+            let (path, _) = errors.into_iter().next()?;
+            Fault::at(file, path, "modules cannot be loaded".to_owned())
+        }
+        load::Error::Lex(errors) => {
+            let (expected, found) = errors.into_iter().next()?;
+            let message = match expected {
+                // The rest of the program is no token: its beginning is what is wrong.
+                load::lex::Expect::Token => "unexpected character".to_owned(),
+                expected => format!("expected {}", expected.as_str()),
+            };
+            Fault::at(file, found, message)
+        }
+        load::Error::Parse(errors) => {
+            let (expected, found) = errors.into_iter().next()?;
+            let message = match found {
+                "" => format!("expected {}, found the end", expected.as_str()),
+                found => format!("expected {}, found `{}`", expected.as_str(), excerpt(found)),
+            };
+            Fault::at(file, found, message)
+        }
+    })
+}
+
+fn undefined_symbol(name: &str, undefined: &jaq_core::compile::Undefined) -> String {
+    use jaq_core::compile::Undefined;
+    let what = match undefined {
+        Undefined::Filter(0) => "filter".to_owned(),
+        Undefined::Filter(1) => "filter with 1 argument".to_owned(),
+        Undefined::Filter(arity) => format!("filter with {arity} arguments"),
+        other => other.as_str().to_owned(),
+    };
+    let shown = excerpt(name);
+    match BEYOND_THE_CHANGE.contains(&name) {
+        true => format!("`{shown}` is not available: a program sees the change and nothing else,"),
+        false => format!("there is no {what} `{shown}`"),
+    }
+}
+
+/// The beginning of a part of the program.
+fn excerpt(text: &str) -> String {
+    let short: String = text.chars().take(20).collect();
+    let dots = if short.len() < text.len() { "…" } else { "" };
+    format!("{}{dots}", escape_for_terminal(&short))
+}

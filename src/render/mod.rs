@@ -1,0 +1,242 @@
+//! How a change is shown: to a program that reads a pipe, or to a person at a terminal.
+//!
+//! To a **pipe** goes one JSON document a line, and where nothing else is asked for it is the
+//! service's own text: it is copied, not parsed. To a **terminal** goes the same text in colour
+//! behind a few aligned columns (time in UTC, operation, id, partition key), and no character of
+//! the data that a terminal could take for a command; see [`escape_for_terminal`].
+//!
+//! Nothing here does I/O, and nothing turns a document into values and back, except for `--jq`.
+//! Numbers, order, duplicates and escapes stay what they were, in every format.
+//!
+//! # Deleted items
+//!
+//! A deletion has no document. Where documents are shown, an object stands for it:
+//!
+//! ```json
+//! {"id": "7", "tenant": "x", "_deleted": true, "_ts": 1772600767, "_lsn": 12}
+//! ```
+//!
+//! with the partition key under its own path, and `"_timeToLiveExpired": true` if its time to live
+//! ended.
+//!
+//! # Fields and filters
+//!
+//! [`Fields`] leaves parts of a document out; of an envelope it is `current` and `previous` that
+//! it is applied to. [`Filter`] puts a program's outputs in the place of the change: each on its
+//! own line, in colour but without columns on a terminal. No output, nothing shown.
+
+mod change;
+mod columns;
+mod envelope;
+mod fields;
+mod filter;
+mod layout;
+mod terminal;
+mod tokens;
+
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod tests;
+
+pub use fields::Fields;
+pub use filter::{Filter, MAX_DEPTH, MAX_OUTPUT_BYTES, MAX_OUTPUTS};
+pub use terminal::escape_for_terminal;
+
+use crate::feed::RangeId;
+use crate::feed::page::{ItemRef, write_line};
+use change::{Change, KeyPath, parse_key_path};
+use columns::Columns;
+use layout::Layout;
+
+/// The form in which a change is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ChangeFormat {
+    /// The document on one line.
+    #[default]
+    Json,
+    /// The document, indented.
+    Pretty,
+    /// On one line an object with `current`, `previous`, `metadata` and `range`.
+    Envelope,
+}
+
+/// What a filter gets for its input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FilterInput {
+    /// The document, or what stands for a deleted one.
+    #[default]
+    Document,
+    /// The envelope, as [`ChangeFormat::Envelope`] shows it.
+    Envelope,
+}
+
+/// A terminal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Terminal {
+    /// Whether it is to show colours.
+    pub color: bool,
+}
+
+/// How changes are shown.
+#[derive(Debug, Clone, Default)]
+pub struct RenderOptions {
+    /// The form. With a filter it decides the form of the outputs: indented or on one line.
+    pub format: ChangeFormat,
+    /// Which parts of documents; all of them if none.
+    pub fields: Option<Fields>,
+    /// The program whose outputs are shown.
+    pub filter: Option<Filter>,
+    /// What that program gets. The envelope's format implies [`FilterInput::Envelope`].
+    pub filter_input: FilterInput,
+    /// The terminal to show changes on; none for a pipe or a file.
+    pub terminal: Option<Terminal>,
+    /// The paths of the container's partition key, as the container defines them: `/tenant/id`.
+    pub partition_key_paths: Vec<String>,
+}
+
+/// Shows changes, one after another. It remembers the widths of columns, the day, and its buffers.
+#[derive(Debug)]
+pub struct Renderer {
+    format: ChangeFormat,
+    fields: Option<Fields>,
+    filter: Option<Filter>,
+    filter_input: FilterInput,
+    layout: Layout,
+    key_paths: Vec<KeyPath>,
+    columns: Option<Columns>,
+    text: Vec<u8>,
+}
+
+impl Renderer {
+    /// Shows changes as `options` say.
+    pub fn new(options: RenderOptions) -> Self {
+        let terminal = options.terminal;
+        let color = terminal.is_some_and(|terminal| terminal.color);
+        let key_paths: Vec<KeyPath> = options
+            .partition_key_paths
+            .iter()
+            .map(|path| parse_key_path(path))
+            .collect();
+        // An envelope says all of it itself, and a filter's outputs are the user's own.
+        let has_columns = terminal.is_some()
+            && options.filter.is_none()
+            && options.format != ChangeFormat::Envelope;
+        Self {
+            layout: Layout {
+                indented: options.format == ChangeFormat::Pretty,
+                escaped: terminal.is_some(),
+                coloured: color,
+            },
+            columns: has_columns.then(|| Columns::new(color, &key_paths)),
+            filter_input: match options.format {
+                ChangeFormat::Envelope => FilterInput::Envelope,
+                _ => options.filter_input,
+            },
+            format: options.format,
+            fields: options.fields,
+            filter: options.filter,
+            key_paths,
+            text: Vec::new(),
+        }
+    }
+
+    /// Appends the change `item` of the range `range` to `out`: nothing, or whole lines. Returns
+    /// whether something was appended.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong with this change in the filter: a message for standard error on one line,
+    /// safe for a terminal, without a prefix such as `error:`. The lines of the outputs before the
+    /// error have been appended and are to be written; the next change can be shown as if nothing
+    /// had happened.
+    pub fn render(
+        &mut self,
+        item: ItemRef<'_>,
+        range: RangeId,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, String> {
+        let plain = self.fields.is_none() && self.filter.is_none();
+        if plain && self.layout == Layout::default() && self.format == ChangeFormat::Json {
+            if let Some(document) = item.document() {
+                write_line(document, item.has_line_break(), out);
+                return Ok(true);
+            }
+        }
+        let change = Change::of(item);
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        self.write_text(item, &change, range, &mut text);
+        let shown = match &self.filter {
+            Some(filter) => self.run(filter, &text, &change, range, out),
+            None => {
+                if let Some(columns) = &mut self.columns {
+                    columns.write(&change, &self.key_paths, out);
+                    out.push(if self.layout.indented { b'\n' } else { b' ' });
+                }
+                self.write_laid_out(&text, item.has_line_break(), out);
+                Ok(true)
+            }
+        };
+        self.text = text;
+        shown
+    }
+
+    /// Appends the JSON text that is shown or filtered, as the service wrote it.
+    fn write_text(
+        &self,
+        item: ItemRef<'_>,
+        change: &Change<'_>,
+        range: RangeId,
+        out: &mut Vec<u8>,
+    ) {
+        let select = |document: &[u8], out: &mut Vec<u8>| match &self.fields {
+            Some(fields) if document.first() == Some(&b'{') => fields.write(document, out),
+            _ => out.extend_from_slice(document),
+        };
+        let as_envelope = match self.filter {
+            Some(_) => self.filter_input == FilterInput::Envelope,
+            None => self.format == ChangeFormat::Envelope,
+        };
+        if as_envelope {
+            return envelope::write_envelope(item, change, range, select, out);
+        }
+        match change.document {
+            Some(document) => select(document, out),
+            None if change.is_delete() => {
+                envelope::write_deletion(change, &self.key_paths, select, out);
+            }
+            // Neither a document nor a deletion: nobody knows such a change, so all of it.
+            None => out.extend_from_slice(item.json()),
+        }
+    }
+
+    /// Appends JSON text in the layout, with a line feed at the end.
+    fn write_laid_out(&self, text: &[u8], has_line_break: bool, out: &mut Vec<u8>) {
+        if self.layout == Layout::default() {
+            write_line(text, has_line_break, out);
+        } else {
+            self.layout.write(text, out);
+            out.push(b'\n');
+        }
+    }
+
+    fn run(
+        &self,
+        filter: &Filter,
+        text: &[u8],
+        change: &Change<'_>,
+        range: RangeId,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, String> {
+        let outputs = filter.run(text, |output| self.write_laid_out(output, false, out));
+        match outputs {
+            Ok(outputs) => Ok(outputs > 0),
+            Err(error) => {
+                let id = columns::plain_value(change.id.unwrap_or(b"?"));
+                let short: String = id.chars().take(100).collect();
+                Err(format!("--jq: {error} (id {short}, range {range})"))
+            }
+        }
+    }
+}
