@@ -233,8 +233,9 @@ fn measure(_: &[String]) {
 /// Reads the whole feed with the SDK's driver and throws the pages away.
 fn drain(endpoint: &str, ranges: usize) {
     use cosmos_tail::cosmos::client::CosmosClient;
-    use cosmos_tail::cosmos::feed::CursorStart;
-    use cosmos_tail::feed::ChangeFeedStart;
+    use cosmos_tail::cosmos::feed::{CursorStart, FeedRequest};
+    use cosmos_tail::feed::{ChangeFeedStart, FeedMode};
+    use std::num::NonZeroU32;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -249,9 +250,13 @@ fn drain(endpoint: &str, ranges: usize) {
             let client = Arc::clone(&client);
             tasks.spawn(async move {
                 let start = CursorStart::Fresh(ChangeFeedStart::Beginning);
-                let page_size = 1000.try_into().unwrap();
+                let request = FeedRequest {
+                    mode: FeedMode::LatestVersion,
+                    page_size: NonZeroU32::new(1000).unwrap(),
+                    partition_key: None,
+                };
                 let mut cursor = client
-                    .open(&partition.range, start, page_size)
+                    .open(&request, &partition.range, start)
                     .await
                     .unwrap();
                 while !cursor.next().await.unwrap().not_modified {}

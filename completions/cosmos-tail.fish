@@ -40,6 +40,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s q -l quiet -d '
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "ranges" -d 'List the feed ranges of a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "tail" -d 'Watch the changes of a container as they happen'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "export" -d 'Export the change feed of a container to files'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "resume" -d 'Go on with an export: after a crash, or to read what came since it was finished'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "demo" -d 'Keep an embedded account running, to try things on'
@@ -61,6 +62,45 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l from -d 'Where to start: `now` [default], `beginning`, a time such as 2026-11-23T12:00:00Z, or an age such as 10m' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until -d 'Stop after the changes made up to this time, or up to this age ago' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max -d 'Stop after this many changes have been shown' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l idle-timeout -d 'Stop when nothing has changed for this long' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l mode -d 'Which feed to read' -r -f -a "latest\t'The latest version of each document: no deletes, and no versions in between'
+all\t'Every version and every delete; needs a container that keeps them'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l partition-key -d 'Only this partition key; again for each level of a hierarchical key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l range -d 'Only this feed range: its number or its portable form, both from `ranges`; can be repeated' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l format -d 'How a change is shown [default: json; with --mode all: envelope]' -r -f -a "json\t'The document on one line, byte for byte as the service sent it'
+pretty\t'The document, indented'
+envelope\t'One object per line: current, previous, metadata, and the number of the range'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l fields -d 'Show only these fields, such as id,customer.name' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l jq -d 'Show what this jq program makes of each change' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l color -d 'Whether to use colours; NO_COLOR switches them off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s o -l output -d 'Where to write; standard output if not given' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l state -d 'Keep the position in this file, and go on from there when started again' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l page-size -d 'Documents asked for in one page [default: 1000]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-retries -d 'How often a page is tried again, beyond the SDK\'s own tries, before its range is given up [default: 15]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l poll-interval -d 'How long a range that has nothing new is left alone, with --follow [default: 1s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l checkpoint-interval -d 'Save the position at least this often [default: 1s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s d -l database -d 'Name of the database' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop where the container stood when the command began'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s o -l output -d 'Where to write: a directory, a file with the format\'s extension, or `-` for standard output' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format of the files' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l from -d 'Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z' -r

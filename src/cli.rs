@@ -24,6 +24,7 @@ Exit codes:
 const EXAMPLES: &str = "\
 Examples:
   cosmos-tail --demo export -o orders/          try it on an embedded account
+  cosmos-tail tail -d shop -c orders            watch changes as they happen
   cosmos-tail ranges -d shop -c orders          list the feed ranges of a container
   cosmos-tail export -d shop -c orders -o out/  export a container, in parallel
   cosmos-tail resume --state out/state.json     go on after a crash, or read what came since";
@@ -60,6 +61,8 @@ pub struct Cli {
 pub enum Command {
     /// List the feed ranges of a container
     Ranges(RangesArgs),
+    /// Watch the changes of a container as they happen
+    Tail(TailArgs),
     /// Export the change feed of a container to files
     Export(ExportArgs),
     /// Go on with an export: after a crash, or to read what came since it was finished
@@ -172,6 +175,120 @@ pub enum TableFormat {
     Table,
     /// One JSON array
     Json,
+}
+
+/// Arguments of `tail`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES_HELP)]
+pub struct TailArgs {
+    /// Where to start: `now` [default], `beginning`, a time such as 2026-11-23T12:00:00Z, or an age
+    /// such as 10m
+    ///
+    /// From now on, no change is missed that is made after the line "tailing … ranges" has
+    /// appeared. Times are the service's, in whole seconds.
+    #[arg(long, value_name = "WHERE", value_parser = crate::plan::parse_tail_start)]
+    pub from: Option<crate::feed::ChangeFeedStart>,
+
+    /// Stop after the changes made up to this time, or up to this age ago
+    #[arg(long, value_name = "WHEN", value_parser = crate::plan::parse_time_or_age, conflicts_with = "until_caught_up")]
+    pub until: Option<time::OffsetDateTime>,
+
+    /// Stop where the container stood when the command began
+    #[arg(long)]
+    pub until_caught_up: bool,
+
+    /// Stop after this many changes have been shown
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max: Option<u64>,
+
+    /// Stop when nothing has changed for this long
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub idle_timeout: Option<Duration>,
+
+    /// Which feed to read
+    #[arg(long, value_enum, default_value_t = TailMode::Latest)]
+    pub mode: TailMode,
+
+    /// Only this partition key; again for each level of a hierarchical key
+    ///
+    /// Text, or JSON for a key that is no text: 42, true, null, or "42" for the text 42.
+    #[arg(long, value_name = "VALUE")]
+    pub partition_key: Vec<String>,
+
+    /// Only this feed range: its number or its portable form, both from `ranges`; can be repeated
+    #[arg(long, value_name = "N|TOKEN", conflicts_with = "partition_key")]
+    pub range: Vec<String>,
+
+    /// How a change is shown [default: json; with --mode all: envelope]
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub format: Option<TailFormat>,
+
+    /// Show only these fields, such as id,customer.name
+    #[arg(long, value_name = "LIST", value_parser = crate::render::Fields::parse)]
+    pub fields: Option<crate::render::Fields>,
+
+    /// Show what this jq program makes of each change
+    ///
+    /// Its input is the document; with --format envelope, or --mode all, it is the envelope.
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "fields")]
+    pub jq: Option<String>,
+
+    /// Whether to use colours; NO_COLOR switches them off too
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    pub color: ColorChoice,
+
+    /// Where to write; standard output if not given
+    ///
+    /// The file grows under its own name. Together with its state it holds every change exactly
+    /// once, across restarts with the same options.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Keep the position in this file, and go on from there when started again
+    ///
+    /// It is saved after what was written has been flushed. To a pipe that means at least once:
+    /// after a crash the changes of the pages that were not saved come again.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+
+    /// How it is read
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+
+    /// Save the position at least this often [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub checkpoint_interval: Option<Duration>,
+}
+
+/// How `tail` shows a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TailFormat {
+    /// The document on one line, byte for byte as the service sent it
+    Json,
+    /// The document, indented
+    Pretty,
+    /// One object per line: current, previous, metadata, and the number of the range
+    Envelope,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Which feed `tail` reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TailMode {
+    /// The latest version of each document: no deletes, and no versions in between
+    Latest,
+    /// Every version and every delete; needs a container that keeps them
+    All,
 }
 
 /// The formats of exported files.

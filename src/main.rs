@@ -1,6 +1,7 @@
 //! The `cosmos-tail` command: parse, run, print the error once, exit.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use cosmos_tail::cli::Cli;
@@ -11,7 +12,7 @@ use cosmos_tail::{error, run};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     spare_metadata_probe();
-    let report = Report::new(&cli.verbosity);
+    let report = Arc::new(Report::new(&cli.verbosity));
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -103,6 +103,11 @@ impl Report {
         self.notice(&format!("warning: {text}"));
     }
 
+    /// Says, whatever the user asked for, what went wrong with something that stops nothing else.
+    pub fn error_line(&self, text: &str) {
+        self.line(text);
+    }
+
     /// Says why the run failed, whatever the user asked for.
     pub fn error(&self, error: &anyhow::Error) {
         self.line(crate::error::render(error).trim_end());
@@ -205,8 +210,6 @@ impl Summary {
             self.database,
             self.container,
         );
-        let count =
-            |n: u64, one: &str| format!("{} {one}{}", HumanCount(n), if n == 1 { "" } else { "s" });
         text.push_str(&format!(
             ": {}, {}, {:.0} RU",
             count(self.ranges as u64, "range"),
@@ -222,6 +225,15 @@ impl Summary {
         text.push_str(&format!(", {:.1} s", self.seconds));
         text
     }
+}
+
+/// A number of things, such as `1 range` or `1,234 changes`.
+pub fn count(number: u64, one: &str) -> String {
+    format!(
+        "{} {one}{}",
+        HumanCount(number),
+        if number == 1 { "" } else { "s" }
+    )
 }
 
 /// Rates over the last few seconds.

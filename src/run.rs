@@ -1,19 +1,25 @@
 //! What each subcommand does: the story that `main` tells.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::cli::{Cli, Command, ConnectionArgs, ExportArgs, ResumeArgs};
+use crate::cli::{
+    Cli, ColorChoice, Command, ConnectionArgs, ExportArgs, ResumeArgs, TailArgs, TailFormat,
+    TailMode,
+};
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
 use crate::error::{ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::pipeline::{self, Connected};
-use crate::plan::{ConnectionPlan, ExportPlan, ResumePlan};
+use crate::plan::{ConnectionPlan, ExportPlan, ResumePlan, TailPlan};
+use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::Report;
 use crate::signal::Shutdown;
+use crate::sink::{ChangeEncoder, Limits};
 use crate::state::model::Source;
 use crate::{generate, ranges};
 
@@ -26,7 +32,7 @@ const DEMO_ENDPOINT: &str = "demo";
 /// # Errors
 ///
 /// With the exit code and the hint that the user is to get attached.
-pub async fn run(cli: Cli, report: &Report, shutdown: &Shutdown) -> Result<ExitCode> {
+pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
     log_to_stderr(cli.verbosity.verbose);
     let account = Account::new(cli.connection);
     match cli.command {
@@ -35,6 +41,7 @@ pub async fn run(cli: Cli, report: &Report, shutdown: &Shutdown) -> Result<ExitC
             ranges::list(&connected.client, args.format, report).await?;
             Ok(ExitCode::Done)
         }
+        Command::Tail(args) => tail(&account, &args, report, shutdown).await,
         Command::Export(args) => export(&account, &args, report, shutdown).await,
         Command::Resume(args) => resume(&account, &args, report, shutdown).await,
         #[cfg(feature = "demo")]
@@ -61,6 +68,61 @@ pub async fn run(cli: Cli, report: &Report, shutdown: &Shutdown) -> Result<ExitC
     }
 }
 
+async fn tail(
+    account: &Account,
+    args: &TailArgs,
+    report: &Arc<Report>,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let plan = TailPlan::new(args)?;
+    let rendering = rendering(args)?;
+    account.refuse_start_at_a_time(args.from)?;
+    let connection = account.plan()?;
+    let connect = async || account.connect(connection, report).await;
+    let said = Arc::clone(report);
+    let complain: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line| said.error_line(line));
+    let encoder = |limits: Limits, client: &CosmosClient| {
+        let paths = client.partition_key_definition().paths();
+        let renderer = Renderer::new(RenderOptions {
+            partition_key_paths: paths.iter().map(ToString::to_string).collect(),
+            ..rendering.clone()
+        });
+        ChangeEncoder::new(renderer, limits, Arc::clone(&complain))
+    };
+    pipeline::tail(connect, plan, encoder, report, shutdown).await
+}
+
+/// How changes are shown, as far as it is known before the container is.
+fn rendering(args: &TailArgs) -> Result<RenderOptions> {
+    let to_terminal = args.output.is_none() && std::io::stdout().is_terminal();
+    let color = match args.color {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    };
+    let all = args.mode == TailMode::All;
+    let format = match args.format {
+        Some(TailFormat::Json) => ChangeFormat::Json,
+        Some(TailFormat::Pretty) => ChangeFormat::Pretty,
+        Some(TailFormat::Envelope) => ChangeFormat::Envelope,
+        // On a terminal the columns before the document say what the envelope says.
+        None if all && !to_terminal => ChangeFormat::Envelope,
+        None => ChangeFormat::Json,
+    };
+    Ok(RenderOptions {
+        format,
+        fields: args.fields.clone(),
+        filter: args.jq.as_deref().map(Filter::compile).transpose()?,
+        filter_input: if all {
+            FilterInput::Envelope
+        } else {
+            FilterInput::Document
+        },
+        terminal: (to_terminal || args.color == ColorChoice::Always).then_some(Terminal { color }),
+        partition_key_paths: Vec::new(),
+    })
+}
+
 async fn export(
     account: &Account,
     args: &ExportArgs,
@@ -68,12 +130,7 @@ async fn export(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let plan = ExportPlan::new(args)?;
-    if account.is_demo() && matches!(args.from, ChangeFeedStart::PointInTime(_)) {
-        return Err(usage(
-            "the embedded account cannot start at a time",
-            "with --demo use --from beginning or --from now",
-        ));
-    }
+    account.refuse_start_at_a_time(Some(args.from))?;
     let connection = account.plan()?;
     let container = connection.container.clone();
     let connect = async || account.connect(connection, report).await;
@@ -109,6 +166,17 @@ impl Account {
             #[cfg(feature = "demo")]
             demo: tokio::sync::OnceCell::new(),
         }
+    }
+
+    /// The embedded account ignores a start at a time, which would show too much.
+    fn refuse_start_at_a_time(&self, from: Option<ChangeFeedStart>) -> Result<()> {
+        if self.is_demo() && matches!(from, Some(ChangeFeedStart::PointInTime(_))) {
+            return Err(usage(
+                "the embedded account cannot start at a time",
+                "with --demo use --from beginning or --from now",
+            ));
+        }
+        Ok(())
     }
 
     fn is_demo(&self) -> bool {

@@ -58,6 +58,46 @@ pub fn listen(
     Ok(())
 }
 
+/// Cancels `closed` when nobody can read standard output any more, which is a pipe: a tail that
+/// has nothing to write would not notice otherwise.
+///
+/// On Windows a closed pipe shows only when it is written to.
+pub fn watch_standard_output(closed: CancellationToken) {
+    #[cfg(unix)]
+    std::thread::spawn(move || {
+        use rustix::event::{PollFd, PollFlags, poll};
+        use rustix::fs::{FileType, fstat};
+        let stdout = std::io::stdout();
+        let is_pipe = |mode| {
+            matches!(
+                FileType::from_raw_mode(mode),
+                FileType::Fifo | FileType::Socket
+            )
+        };
+        if !fstat(&stdout).is_ok_and(|status| is_pipe(status.st_mode)) {
+            return;
+        }
+        loop {
+            // Without asking for anything, an error or a hang-up is all that is told.
+            let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+            match poll(&mut watched, None) {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
+                Ok(_)
+                    if watched[0]
+                        .revents()
+                        .intersects(PollFlags::ERR | PollFlags::HUP) =>
+                {
+                    return closed.cancel();
+                }
+                Ok(_) => return,
+            }
+        }
+    });
+    #[cfg(not(unix))]
+    drop(closed);
+}
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,

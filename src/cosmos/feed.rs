@@ -9,7 +9,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use azure_data_cosmos_driver::models::{
     ChangeFeedStartFrom, ContinuationToken, CosmosOperation, EffectivePartitionKey,
-    FeedRange as DriverFeedRange, MaxItemCountHint,
+    FeedRange as DriverFeedRange, MaxItemCountHint, PartitionKey, PartitionKeyDefinition,
+    PartitionKeyValue,
 };
 use azure_data_cosmos_driver::options::PlanOptions;
 use azure_data_cosmos_driver::{CosmosError, OperationPlan, ResponseBody};
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::client::CosmosClient;
-use crate::feed::{ChangeFeedStart, FeedRange, Position, lsn_of_etag};
+use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, lsn_of_etag};
 
 /// Where a cursor begins.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,17 @@ pub enum CursorStart<'a> {
     Position(&'a Position),
     /// Where the feed is to start when there is no position.
     Fresh(ChangeFeedStart),
+}
+
+/// What of the feed is asked for, whatever the range.
+#[derive(Debug, Clone)]
+pub struct FeedRequest {
+    /// The mode of the feed.
+    pub mode: FeedMode,
+    /// Items asked for in one page: a hint.
+    pub page_size: NonZeroU32,
+    /// Only the changes of this logical partition, which lies in the range that is read.
+    pub partition_key: Option<PartitionKey>,
 }
 
 /// One physical partition.
@@ -153,20 +165,31 @@ impl CosmosClient {
         Ok(partitions)
     }
 
-    /// Begins to read `range` in pages of about `page_size` items.
+    /// Begins to read `range`, or of it the logical partition that `request` names.
     ///
     /// # Errors
     ///
     /// If the position is not one of this container, or the service does not tell its partitions.
     pub async fn open(
         self: &Arc<Self>,
+        request: &FeedRequest,
         range: &FeedRange,
         start: CursorStart<'_>,
-        page_size: NonZeroU32,
     ) -> Result<Cursor, CosmosError> {
-        let operation =
-            CosmosOperation::change_feed(self.container().clone(), Some(to_driver(range)?))
-                .with_max_item_count(MaxItemCountHint::Limit(page_size));
+        let container = self.container().clone();
+        let target = Some(match &request.partition_key {
+            Some(key) => {
+                DriverFeedRange::for_partition(key.clone(), self.partition_key_definition())
+            }
+            None => to_driver(range)?,
+        });
+        let operation = match request.mode {
+            FeedMode::LatestVersion => CosmosOperation::change_feed(container, target),
+            FeedMode::AllVersionsAndDeletes => {
+                CosmosOperation::change_feed_all_versions_and_deletes(container, target)
+            }
+        };
+        let operation = operation.with_max_item_count(MaxItemCountHint::Limit(request.page_size));
         let (operation, token) = match start {
             CursorStart::Position(position) => (
                 operation,
@@ -203,14 +226,17 @@ impl CosmosClient {
     /// # Errors
     ///
     /// As the requests that it makes.
-    pub async fn pin_now(self: &Arc<Self>, range: &FeedRange) -> Result<Pinned> {
-        let mut cursor = self
-            .open(
-                range,
-                CursorStart::Fresh(ChangeFeedStart::Now),
-                NonZeroU32::MIN,
-            )
-            .await?;
+    pub async fn pin_now(
+        self: &Arc<Self>,
+        request: &FeedRequest,
+        range: &FeedRange,
+    ) -> Result<Pinned> {
+        let start = CursorStart::Fresh(ChangeFeedStart::Now);
+        let request = FeedRequest {
+            page_size: NonZeroU32::MIN,
+            ..request.clone()
+        };
+        let mut cursor = self.open(&request, range, start).await?;
         let mut request_charge = 0.0;
         // Parts are polled one after the other: each must have got its ETag.
         for _ in 0..MAX_PARTS {
@@ -223,7 +249,7 @@ impl CosmosClient {
             let mut parts = Vec::with_capacity(page.segments.len());
             for segment in page.segments {
                 let cut = self
-                    .cut(&position, &segment.range)
+                    .cut(&request, &position, &segment.range)
                     .await?
                     .context("a part was not pinned")?;
                 parts.push((segment.range, cut));
@@ -245,11 +271,12 @@ impl CosmosClient {
     /// If the position is not one of this container.
     pub async fn cut(
         self: &Arc<Self>,
+        request: &FeedRequest,
         position: &Position,
         part: &FeedRange,
     ) -> Result<Option<Position>> {
         let token = self
-            .open(part, CursorStart::Position(position), NonZeroU32::MIN)
+            .open(request, part, CursorStart::Position(position))
             .await?
             .token()?;
         let etags = segments(&token, part)?;
@@ -334,8 +361,11 @@ struct TokenForm {
 #[derive(Deserialize)]
 struct RootForm {
     kind: String,
+    /// Of a feed over ranges.
     #[serde(default)]
     active_tokens: Vec<RangedToken>,
+    /// Of the feed of one logical partition.
+    server_continuation: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -355,7 +385,7 @@ fn decode(token: &str) -> Result<TokenForm> {
     let form: TokenForm =
         serde_json::from_slice(&json).context("the continuation token has an unknown form")?;
     ensure!(
-        form.root.kind == "unordered_merge",
+        matches!(form.root.kind.as_str(), "unordered_merge" | "request"),
         "the continuation token is one of a `{}`, not of a change feed",
         form.root.kind.escape_debug().take(40).collect::<String>()
     );
@@ -384,6 +414,12 @@ pub fn segments(token: &str, range: &FeedRange) -> Result<Vec<Segment>> {
 
 impl TokenForm {
     fn segments(self, range: &FeedRange) -> Result<Vec<Segment>> {
+        if self.root.kind == "request" {
+            return Ok(vec![Segment {
+                range: range.clone(),
+                etag: self.root.server_continuation,
+            }]);
+        }
         let mut known = Vec::with_capacity(self.root.active_tokens.len());
         for part in self.root.active_tokens {
             let part_range = FeedRange::new(&part.min_epk, &part.max_epk)?;
@@ -423,6 +459,64 @@ impl TokenForm {
         }
         Ok(parts)
     }
+}
+
+/// The SDK's partition key of these values, one for each level.
+///
+/// # Errors
+///
+/// If a value is no text, number, boolean or null, or there are more than three.
+pub fn partition_key(values: &[serde_json::Value]) -> Result<PartitionKey> {
+    use serde_json::Value;
+    let mut levels = Vec::with_capacity(values.len());
+    for value in values {
+        levels.push(match value {
+            Value::String(text) => PartitionKeyValue::from(text.clone()),
+            Value::Bool(value) => PartitionKeyValue::from(*value),
+            Value::Null => PartitionKeyValue::NULL,
+            Value::Number(number) => {
+                let number = number
+                    .as_f64()
+                    .with_context(|| format!("{number} is no partition key"))?;
+                PartitionKeyValue::try_from(number)?
+            }
+            other => {
+                anyhow::bail!("{other} is no partition key: text, a number, true, false or null is")
+            }
+        });
+    }
+    Ok(PartitionKey::try_from(levels)?)
+}
+
+/// The range of the hash space that a partition key takes up, and whether it is one logical
+/// partition; otherwise it is the beginning of a hierarchical key.
+///
+/// # Errors
+///
+/// If its hash cannot be told.
+pub fn range_of_partition_key(
+    key: &PartitionKey,
+    definition: &PartitionKeyDefinition,
+) -> Result<(FeedRange, bool)> {
+    let is_whole = key.values().len() == definition.paths().len();
+    let range = DriverFeedRange::for_partition(key.clone(), definition);
+    let min = range.min_inclusive().to_hex();
+    let max = match is_whole {
+        // The least range that holds one hash.
+        true => format!("{min}00"),
+        false => range.max_exclusive().to_hex().to_string(),
+    };
+    Ok((FeedRange::new(&min, &max)?, is_whole))
+}
+
+/// A feed range from the SDK's portable form.
+///
+/// # Errors
+///
+/// If it is none.
+pub fn range_of_portable(text: &str) -> Result<FeedRange> {
+    let range: DriverFeedRange = text.parse()?;
+    from_driver(&range)
 }
 
 fn to_driver(range: &FeedRange) -> Result<DriverFeedRange, CosmosError> {

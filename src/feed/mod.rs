@@ -8,4 +8,4 @@ mod start;
 
 pub use etag::lsn_of_etag;
 pub use range::{FeedRange, Position, RangeId, ensure_tiling};
-pub use start::ChangeFeedStart;
+pub use start::{ChangeFeedStart, FeedMode};

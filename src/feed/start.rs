@@ -1,4 +1,4 @@
-//! Where a feed is read from when there is no position yet.
+//! Which feed is read, and where it is read from when there is no position yet.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -13,4 +13,15 @@ pub enum ChangeFeedStart {
     Now,
     /// A moment in the past, by the service's clock; whole seconds on the wire.
     PointInTime(#[serde(with = "time::serde::rfc3339")] OffsetDateTime),
+}
+
+/// The mode of the feed. A position is good for the mode that it was read in, and for no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeedMode {
+    /// The latest version of each item; no deletes, no versions in between.
+    LatestVersion,
+    /// Every version and every delete, within the container's retention. It starts now or at a
+    /// position, never in the past.
+    AllVersionsAndDeletes,
 }

@@ -4,26 +4,26 @@
 //! they are written behind the checkpoint and belong to the next commit.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use super::Connected;
 use super::progress::Tracker;
-use crate::cli::SummaryFormat;
-use crate::error::{ExitCode, is_broken_pipe, with_exit_code, with_hint};
+use super::watch::{Watch, WatchEnd, watch_end};
+use super::{Connected, feed_request};
+use crate::error::ExitCode;
 use crate::feed::{FeedRange, Position, RangeId};
 use crate::plan;
-use crate::reader::{Reader, ReaderEvent, ReaderOptions, Retries, Shard};
-use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report, Summary};
+use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
 use crate::signal::Shutdown;
-use crate::sink::{PageToWrite, Seal, Sink};
+use crate::sink::{NewEncoder, PageToWrite, Seal, Sink};
 use crate::state::ledger::Ledger;
-use crate::state::model::{Output, Settings, State, Totals};
+use crate::state::model::{Output, Settings, State};
 use crate::state::names::FileNames;
 use crate::state::recover::Recovery;
 
@@ -43,14 +43,35 @@ pub(super) struct Job {
     pub(super) names: Arc<FileNames>,
     pub(super) next_parts: HashMap<u32, u32>,
     pub(super) recovery: Recovery,
-    pub(super) destination: String,
-    pub(super) summary: SummaryFormat,
+    pub(super) encoders: Box<NewEncoder>,
+    pub(super) end: ReadEnd,
+    /// What a tail tells while it runs, and what may end it.
+    pub(super) watch: Option<Watch>,
+}
+
+/// A job that has run.
+pub(super) struct Finished {
+    pub(super) state: State,
+    pub(super) failures: Vec<(RangeId, anyhow::Error)>,
+    pub(super) counts: Counts,
+    /// What stopped it, if it did not come to its own end.
+    pub(super) stop: Option<Stop>,
+}
+
+/// What stops a job before its own end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// A signal; the process ends with its code.
+    Signal(ExitCode),
+    /// What [`Watch`] found.
+    Watched(WatchEnd),
 }
 
 /// A commit that is under way: it has the ledger and gives it back.
 type Commit = JoinHandle<(Ledger, Result<u64>)>;
 
-struct Coordinator<'a> {
+/// Runs a job to its end, or until it is stopped.
+pub(super) struct Coordinator<'a> {
     report: &'a Report,
     sink: Arc<Sink>,
     /// With the commit while one is under way.
@@ -65,116 +86,32 @@ struct Coordinator<'a> {
     tracker: Tracker,
     failures: Vec<(RangeId, anyhow::Error)>,
     counts: Counts,
+    watch: Option<Watch>,
+    watch_end: Option<WatchEnd>,
+    /// Whether the one file grows under its own name, so that it is never finished.
+    grows: bool,
+    stop: CancellationToken,
 }
 
+/// What has been counted in this run.
 #[derive(Default)]
-struct Counts {
-    files: u64,
-    splits: u64,
-    retries: u64,
-    commits: u64,
-    request_charge: f64,
-    documents: u64,
-    bytes: u64,
-}
-
-/// Runs a job to its end, or until it is stopped.
-pub(super) async fn run(job: Job, report: &Report, shutdown: &Shutdown) -> Result<ExitCode> {
-    let started = Instant::now();
-    let state_path = job
-        .ledger
-        .state_path()
-        .map(|path| path.display().to_string());
-    let database = job.connected.source.database.clone();
-    let container = job.connected.source.container.clone();
-    let before = job.ledger.state().totals;
-    let (destination, summary) = (job.destination.clone(), job.summary);
-    let outcome = Coordinator::run(job, report, shutdown).await;
-    report.end_progress();
-    let Finished {
-        state,
-        failures,
-        counts,
-        stop,
-    } = match outcome {
-        Ok(finished) => finished,
-        Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::Done),
-        Err(error) => return Err(resumable(error, state_path.as_deref())),
-    };
-    let now: &Totals = &state.totals;
-    let interrupted = stop.filter(|_| !state.finished);
-    let summary_text = Summary {
-        outcome: match (interrupted, failures.is_empty()) {
-            (_, false) => "incomplete",
-            (Some(_), true) => "interrupted",
-            (None, true) => "done",
-        },
-        database,
-        container,
-        documents: now.documents.saturating_sub(before.documents),
-        bytes: now.bytes.saturating_sub(before.bytes),
-        files: counts.files,
-        ranges: state.ranges.len(),
-        failed_ranges: failures.len(),
-        splits: counts.splits,
-        request_units: counts.request_charge,
-        retries: counts.retries,
-        commits: counts.commits,
-        seconds: started.elapsed().as_secs_f64(),
-        state: state_path.clone(),
-    };
-    report.summary(&summary_text, summary, &destination)?;
-    if !failures.is_empty() {
-        return Err(resumable(
-            failed_ranges(&state, failures),
-            state_path.as_deref(),
-        ));
-    }
-    if let (Some(_), Some(path)) = (interrupted, &state_path) {
-        report.notice(&format!("go on with: cosmos-tail resume --state {path}"));
-    }
-    Ok(interrupted.unwrap_or(ExitCode::Done))
-}
-
-/// The error of a job that can be resumed, if it has a state.
-fn resumable(error: anyhow::Error, state_path: Option<&str>) -> anyhow::Error {
-    match state_path {
-        Some(path) => {
-            let hint = format!(
-                "what was committed is kept; when the cause is mended: cosmos-tail resume --state {path}"
-            );
-            with_exit_code(with_hint(error, hint), ExitCode::Resumable)
-        }
-        None => error,
-    }
-}
-
-/// One error for all ranges that failed.
-fn failed_ranges(state: &State, mut failures: Vec<(RangeId, anyhow::Error)>) -> anyhow::Error {
-    let (count, total) = (failures.len(), state.ranges.len());
-    failures.sort_by_key(|(range, _)| *range);
-    let named: Vec<String> = failures
-        .iter()
-        .take(8)
-        .map(|(range, _)| range.to_string())
-        .collect();
-    let more = if count > named.len() { ", …" } else { "" };
-    let (_, first) = failures.swap_remove(0);
-    first.context(format!(
-        "{count} of {total} feed ranges could not be read to their end: {}{more}; the others were",
-        named.join(", ")
-    ))
-}
-
-struct Finished {
-    state: State,
-    failures: Vec<(RangeId, anyhow::Error)>,
-    counts: Counts,
-    stop: Option<ExitCode>,
+pub(super) struct Counts {
+    pub(super) files: u64,
+    pub(super) splits: u64,
+    pub(super) retries: u64,
+    pub(super) commits: u64,
+    pub(super) request_charge: f64,
+    pub(super) documents: u64,
+    pub(super) bytes: u64,
 }
 
 impl<'a> Coordinator<'a> {
-    async fn run(mut job: Job, report: &'a Report, shutdown: &Shutdown) -> Result<Finished> {
+    /// Runs `job`.
+    pub(super) async fn run(
+        mut job: Job,
+        report: &'a Report,
+        shutdown: &Shutdown,
+    ) -> Result<Finished> {
         // The first generation is committed before any output exists, so that whatever a crash
         // leaves behind has a state that knows of it.
         job.ledger.commit()?;
@@ -191,7 +128,7 @@ impl<'a> Coordinator<'a> {
         };
         let sink = Sink::start(
             &job.names,
-            state.options.format,
+            job.encoders,
             threads,
             &job.next_parts,
             &job.recovery.resumed,
@@ -214,42 +151,41 @@ impl<'a> Coordinator<'a> {
                 commits: 1,
                 ..Counts::default()
             },
+            watch: job.watch,
+            watch_end: None,
+            grows: job.names.is_append(),
+            stop: shutdown.child_token(),
         };
-        report.start_progress(!settings.follow)?;
-        let stop = shutdown.child_token();
+        if this.watch.is_none() {
+            report.start_progress(!settings.follow)?;
+        }
         let (events, mut received) = mpsc::channel(EVENTS);
-        let shards = this.shards(&state)?;
-        let reader = Reader::start(
-            Arc::clone(&job.connected.client),
-            shards,
-            reader_options(&state, concurrency)?,
-            events,
-            stop.clone(),
-        );
+        let options = reader_options(&state, concurrency, job.end)?;
+        let shards = this.shards(&state, &options);
+        let client = Arc::clone(&job.connected.client);
+        let reader = Reader::start(client, shards, options, events, this.stop.clone());
         let ended = this.take_events(&mut received, &mut failures).await;
         // Whatever ended it: nothing more is fetched, and what waits for a reply gets none.
-        stop.cancel();
+        this.stop.cancel();
         drop(received);
         let joined = reader.join().await;
         ended.and(joined)?;
-        let interrupted = shutdown.reason();
-        this.finish(interrupted, &mut failures).await
+        let stop = shutdown.reason().map(Stop::Signal);
+        let stop = stop.or(this.watch_end.map(Stop::Watched));
+        this.finish(stop, &mut failures).await
     }
 
-    fn shards(&mut self, state: &State) -> Result<Vec<Shard>> {
-        let page_size = page_size(&state.settings)?;
+    fn shards(&mut self, state: &State, options: &ReaderOptions) -> Vec<Shard> {
         let mut shards = Vec::with_capacity(state.ranges.len());
         for range in &state.ranges {
             self.tracker.add(range.id);
-            shards.push(Shard::new(
-                range.id,
-                range.range.clone(),
-                range.position.clone(),
-                page_size,
-                Retries::new(state.settings.max_retries),
-            ));
+            let (bounds, position) = (range.range.clone(), range.position.clone());
+            if let (None, Some(watch)) = (&position, &mut self.watch) {
+                watch.awaits(range.id);
+            }
+            shards.push(Shard::new(range.id, bounds, position, options));
         }
-        Ok(shards)
+        shards
     }
 
     /// Takes events until the reader has no more to say.
@@ -263,6 +199,7 @@ impl<'a> Coordinator<'a> {
         let mut progress_timer = interval(PROGRESS_INTERVAL);
         let mut rates = Rates::default();
         loop {
+            self.announce().await?;
             tokio::select! {
                 biased;
                 // A writer that failed has written nothing since: no commit may follow.
@@ -270,8 +207,16 @@ impl<'a> Coordinator<'a> {
                 committed = under_way(&mut self.commit) => self.take_back(committed)?,
                 _ = commit_timer.tick(), if self.dirty && self.commit.is_none() => self.begin_commit(),
                 _ = progress_timer.tick() => {
+                    if let Some(watch) = &mut self.watch {
+                        watch.heartbeat(self.report);
+                    }
                     let progress = self.progress();
                     self.report.show_progress(&progress, &mut rates);
+                }
+                end = watch_end(&mut self.watch), if self.watch_end.is_none() => {
+                    // What has arrived is still taken, until the reader has no more to say.
+                    self.watch_end = Some(end);
+                    self.stop.cancel();
                 }
                 event = events.recv() => match event {
                     Some(event) => self.take(event).await?,
@@ -296,6 +241,9 @@ impl<'a> Coordinator<'a> {
                 self.bytes_since_commit += page.body_len() as u64;
                 self.tracker.moved(range, position.lsn);
                 self.dirty = true;
+                if let Some(watch) = &mut self.watch {
+                    watch.page(range, &page, request_charge);
+                }
                 let page = PageToWrite {
                     range,
                     page,
@@ -327,6 +275,11 @@ impl<'a> Coordinator<'a> {
             ReaderEvent::Failed { range, error } => {
                 self.report
                     .detail(&format!("range {range} failed: {error:#}"));
+                if self.watch.is_some() {
+                    // A tail that went on without one of its ranges would hide that range's
+                    // changes.
+                    return Err(error.context(format!("range {range} cannot be read any more")));
+                }
                 self.failures.push((range, error));
             }
             ReaderEvent::Pinned {
@@ -336,11 +289,37 @@ impl<'a> Coordinator<'a> {
             } => {
                 self.tracker.pinned(range, position_lsn, target_lsn);
             }
-            ReaderEvent::Charged { request_charge } => self.counts.request_charge += request_charge,
+            ReaderEvent::Charged { request_charge } => {
+                self.counts.request_charge += request_charge;
+                if let Some(watch) = &mut self.watch {
+                    watch.charged(request_charge);
+                }
+            }
+            ReaderEvent::Recovered { range } => {
+                if let Some(watch) = &mut self.watch {
+                    watch.recovered(range, self.report);
+                }
+            }
             ReaderEvent::Retrying { range, notice } => {
                 self.counts.retries += 1;
+                if let Some(watch) = &mut self.watch {
+                    watch.retrying(range, &notice, self.report);
+                }
                 self.report.detail(&format!("range {range}: {notice}"));
             }
+        }
+        Ok(())
+    }
+
+    /// Tells, once, that a tail has begun: from there on nothing is missed. With a state, where
+    /// it begins is committed first.
+    async fn announce(&mut self) -> Result<()> {
+        if !self.watch.as_ref().is_some_and(Watch::is_ready) {
+            return Ok(());
+        }
+        self.commit_with(Seal::Nothing, |_| Ok(())).await?;
+        if let Some(watch) = &mut self.watch {
+            watch.announce(self.report);
         }
         Ok(())
     }
@@ -415,6 +394,10 @@ impl<'a> Coordinator<'a> {
             to_seal.push(parent.0);
         }
         let count = children.len();
+        let unread: Vec<bool> = children
+            .iter()
+            .map(|(_, position)| position.is_none())
+            .collect();
         let (sender, numbers) = oneshot::channel();
         self.commit_with(Seal::Series(to_seal), move |ledger| {
             // Nobody waits for the numbers if the commit is being torn down.
@@ -425,6 +408,14 @@ impl<'a> Coordinator<'a> {
         let numbers = numbers.await.context("a split was not committed")?;
         self.counts.splits += 1;
         self.tracker.replaced(parent, &numbers);
+        if let Some(watch) = &mut self.watch {
+            let unread = numbers
+                .iter()
+                .zip(unread)
+                .filter(|(_, unread)| *unread)
+                .map(|(id, _)| *id);
+            watch.replaced(parent, unread);
+        }
         let named: Vec<String> = numbers.iter().map(ToString::to_string).collect();
         self.report.detail(&format!(
             "range {parent} was split into {count}: {}",
@@ -438,11 +429,12 @@ impl<'a> Coordinator<'a> {
     /// Commits what is left, and gives the last finished files their names.
     async fn finish(
         mut self,
-        stop: Option<ExitCode>,
+        stop: Option<Stop>,
         failures: &mut mpsc::UnboundedReceiver<anyhow::Error>,
     ) -> Result<Finished> {
         let is_done = stop.is_none() && self.failures.is_empty() && !self.settings.follow;
         let seal = match is_done || self.settings.follow {
+            _ if self.grows => Seal::Nothing,
             // To follow has no end but being stopped, so that is when its files are finished.
             true => Seal::Everything,
             false => Seal::Series(std::mem::take(&mut self.to_seal)),
@@ -531,20 +523,15 @@ fn interval(period: Duration) -> tokio::time::Interval {
     interval
 }
 
-fn page_size(settings: &Settings) -> Result<NonZeroU32> {
-    NonZeroU32::new(settings.page_size)
-        .ok_or_else(|| anyhow!("the state asks for pages of no items"))
-}
-
-fn reader_options(state: &State, concurrency: usize) -> Result<ReaderOptions> {
+fn reader_options(state: &State, concurrency: usize, end: ReadEnd) -> Result<ReaderOptions> {
     let buffered_bytes =
         (concurrency * BUFFERED_BYTES_A_RANGE).clamp(LEAST_BUFFERED_BYTES, MOST_BUFFERED_BYTES);
     Ok(ReaderOptions {
         concurrency,
-        page_size: page_size(&state.settings)?,
+        request: feed_request(state)?,
         max_retries: state.settings.max_retries,
         start: state.options.from,
-        follow: state.settings.follow,
+        end,
         poll_interval: Duration::from_millis(state.settings.poll_interval_ms),
         buffered_bytes: u32::try_from(buffered_bytes)?,
     })

@@ -1,6 +1,5 @@
 //! The beginning of a job: what must hold before the first page is read.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,18 +7,21 @@ use anyhow::{Context, Result, anyhow};
 use fs_err as fs;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::Connected;
-use super::coordinator::{Job, run};
+use super::coordinator::Job;
+use super::outcome::run;
+use super::{Connected, feed_request};
 use crate::cosmos::feed::{container_rid_of, segments};
 use crate::durable::{self, Lock, parent_of};
 use crate::error::{Annotate, ExitCode, usage, with_hint};
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
 use crate::plan::{ExportPlan, ResumePlan};
+use crate::reader::ReadEnd;
 use crate::report::Report;
 use crate::signal::Shutdown;
+use crate::sink::encoders;
 use crate::state::file::{self, lock_path};
 use crate::state::ledger::{Ledger, Store};
-use crate::state::model::{ManifestMark, RangeState, Source, State, Totals};
+use crate::state::model::{JobKind, ManifestMark, RangeState, Source, State, Totals};
 use crate::state::names::FileNames;
 use crate::state::recover::{Recovery, recover};
 
@@ -113,8 +115,8 @@ pub async fn export(
         remove_output(plan.state_path.as_deref(), &names)
             .context("cannot remove what an earlier export left")?;
     }
-    let ranges = first_ranges(&connected, plan.options.from).await?;
-    let state = State {
+    let mut state = State {
+        kind: JobKind::Export,
         export_id: uuid::Uuid::now_v7(),
         generation: 0,
         created: time::OffsetDateTime::now_utc(),
@@ -122,24 +124,51 @@ pub async fn export(
         options: plan.options,
         settings: plan.settings,
         finished: false,
-        next_range: u32::try_from(ranges.len()).context("more ranges than there are numbers")?,
-        ranges,
+        ranges: Vec::new(),
+        next_range: 0,
         series: Vec::new(),
         sealed: Vec::new(),
         manifest: ManifestMark::default(),
         totals: Totals::default(),
     };
-    let names = Arc::new(names);
-    let job = Job {
+    state.ranges = first_ranges(&connected, &state).await?;
+    state.next_range =
+        u32::try_from(state.ranges.len()).context("more ranges than there are numbers")?;
+    let job = job(
         connected,
+        state,
+        Arc::new(names),
+        store,
+        Recovery::default(),
+    );
+    run(job, &plan.destination, plan.summary, report, shutdown).await
+}
+
+/// An export or a resume that is ready to run.
+fn job(
+    connected: Connected,
+    state: State,
+    names: Arc<FileNames>,
+    store: Option<Store>,
+    recovery: Recovery,
+) -> Job {
+    Job {
+        connected,
+        next_parts: state
+            .series
+            .iter()
+            .map(|series| (series.id, series.next_part))
+            .collect(),
+        encoders: encoders(state.options.format),
+        end: match state.settings.follow {
+            true => ReadEnd::Never,
+            false => ReadEnd::CaughtUp,
+        },
         ledger: Ledger::new(state, Arc::clone(&names), store),
         names,
-        next_parts: HashMap::new(),
-        recovery: Recovery::default(),
-        destination: plan.destination,
-        summary: plan.summary,
-    };
-    run(job, report, shutdown).await
+        recovery,
+        watch: None,
+    }
 }
 
 /// Goes on with an export.
@@ -162,23 +191,17 @@ pub async fn resume(
     }
     let store = take_store(path)?;
     let mut state = file::load(path)?;
+    if state.kind != JobKind::Export {
+        return Err(usage(
+            format!("`{}` is the state of a tail", path.display()),
+            "start the tail again with the same options: it goes on from there",
+        ));
+    }
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
     let connected = connect(&state.source).await?;
-    if connected.source.container_rid != state.source.container_rid {
-        let error = anyhow!(
-            "the container `{}` is another one now: its RID is {}, the export is of {}",
-            connected.source.container,
-            connected.source.container_rid,
-            state.source.container_rid
-        );
-        return Err(with_hint(
-            error,
-            "it was deleted and created again; export it to a new place",
-        ))
-        .with_context(cannot);
-    }
+    same_container(&state, &connected).with_context(cannot)?;
     let names = Arc::new(FileNames::of_state(&state, parent_of(path)));
     let recovery = recover(&mut state, path, &names, plan.repair).with_context(cannot)?;
     for notice in &recovery.notices {
@@ -186,27 +209,13 @@ pub async fn resume(
     }
     plan.override_settings(&mut state.settings);
     state.finished = false;
-    let job = Job {
-        connected,
-        next_parts: state
-            .series
-            .iter()
-            .map(|series| (series.id, series.next_part))
-            .collect(),
-        ledger: Ledger::new(state, Arc::clone(&names), Some(store)),
-        destination: match names.is_standard_output() {
-            true => "standard output".to_owned(),
-            false => names.display(),
-        },
-        names,
-        recovery,
-        summary: plan.summary,
-    };
-    run(job, report, shutdown).await
+    let destination = names.display();
+    let job = job(connected, state, names, Some(store), recovery);
+    run(job, &destination, plan.summary, report, shutdown).await
 }
 
 /// Takes the lock of a state file, whose directory is created if needed.
-fn take_store(path: &Path) -> Result<Store> {
+pub(super) fn take_store(path: &Path) -> Result<Store> {
     let directory = parent_of(path);
     durable::create_directory(directory)
         .with_context(|| format!("cannot create the directory `{}`", directory.display()))?;
@@ -221,7 +230,7 @@ fn take_store(path: &Path) -> Result<Store> {
 
 /// The ranges of a container that has not been read yet. To start from now, each of them is
 /// pinned: from here on nothing is missed.
-async fn first_ranges(connected: &Connected, from: ChangeFeedStart) -> Result<Vec<RangeState>> {
+async fn first_ranges(connected: &Connected, state: &State) -> Result<Vec<RangeState>> {
     let partitions = connected
         .client
         .physical_partitions(false)
@@ -231,12 +240,13 @@ async fn first_ranges(connected: &Connected, from: ChangeFeedStart) -> Result<Ve
         .into_iter()
         .map(|partition| (partition.range, None))
         .collect();
-    if from == ChangeFeedStart::Now {
+    if state.options.from == ChangeFeedStart::Now {
+        let request = feed_request(state)?;
         let pins = stream::iter(ranges)
             .map(|(range, _)| {
-                let client = Arc::clone(&connected.client);
+                let (client, request) = (Arc::clone(&connected.client), request.clone());
                 async move {
-                    let pinned = client.pin_now(&range).await;
+                    let pinned = client.pin_now(&request, &range).await;
                     pinned.with_context(|| format!("cannot pin the feed range {range} to now"))
                 }
             })
@@ -264,7 +274,7 @@ async fn first_ranges(connected: &Connected, from: ChangeFeedStart) -> Result<Ve
 
 /// Checks that the position of a range is one of this container and of this range: on another it
 /// would silently start from the beginning.
-fn check_position(range: &RangeState, container_rid: &str) -> Result<()> {
+pub(super) fn check_position(range: &RangeState, container_rid: &str) -> Result<()> {
     let Some(position) = &range.position else {
         return Ok(());
     };
@@ -278,4 +288,22 @@ fn check_position(range: &RangeState, container_rid: &str) -> Result<()> {
     }
     segments(&position.token, &range.range).with_context(wrong)?;
     Ok(())
+}
+
+/// Checks that the container that was reached is the one of the state, not another of its name.
+pub(super) fn same_container(state: &State, connected: &Connected) -> Result<()> {
+    let (then, now) = (&state.source, &connected.source);
+    if then.container_rid == now.container_rid {
+        return Ok(());
+    }
+    let error = anyhow!(
+        "the container `{}` is another one now: its RID is {}, the state is of {}",
+        now.container,
+        now.container_rid,
+        then.container_rid
+    );
+    Err(with_hint(
+        error,
+        "it was deleted and created again; begin anew, in a new place",
+    ))
 }

@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use crate::cli::{CommitArgs, ExportArgs, ExportFormat, ReaderArgs, ResumeArgs, SummaryFormat};
 use crate::durable::parent_of;
 use crate::error::usage;
-use crate::state::model::{FeedMode, Format, FrozenOptions, Output, Settings};
+use crate::feed::FeedMode;
+use crate::state::model::{Format, FrozenOptions, Output, Scope, Settings};
 use crate::state::names::FileNames;
 
 /// What an export is to do.
@@ -87,6 +88,7 @@ impl ExportPlan {
         Ok(Self {
             options: FrozenOptions {
                 mode: FeedMode::LatestVersion,
+                scope: Scope::default(),
                 from: args.from,
                 format,
                 output: output.at(&relative)?,
@@ -130,21 +132,28 @@ impl ResumePlan {
 }
 
 fn override_settings(settings: &mut Settings, reader: &ReaderArgs, commit: &CommitArgs) {
-    let milliseconds = |duration: Duration| {
-        u64::try_from(duration.as_millis())
-            .unwrap_or(u64::MAX)
-            .max(1)
-    };
+    override_reader_settings(settings, reader);
+    settings.checkpoint_interval_ms = commit
+        .checkpoint_interval
+        .map_or(settings.checkpoint_interval_ms, milliseconds);
+    settings.checkpoint_bytes = commit.checkpoint_bytes.unwrap_or(settings.checkpoint_bytes);
+}
+
+/// Changes how it is read to what was typed.
+pub(super) fn override_reader_settings(settings: &mut Settings, reader: &ReaderArgs) {
     settings.concurrency = reader.concurrency.or(settings.concurrency);
     settings.page_size = reader.page_size.unwrap_or(settings.page_size);
     settings.max_retries = reader.max_retries.unwrap_or(settings.max_retries);
     settings.poll_interval_ms = reader
         .poll_interval
         .map_or(settings.poll_interval_ms, milliseconds);
-    settings.checkpoint_interval_ms = commit
-        .checkpoint_interval
-        .map_or(settings.checkpoint_interval_ms, milliseconds);
-    settings.checkpoint_bytes = commit.checkpoint_bytes.unwrap_or(settings.checkpoint_bytes);
+}
+
+/// A duration in milliseconds, at least one.
+pub(super) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1)
 }
 
 /// How many ranges are read at the same time, if there are as many: splits can make them more.

@@ -2,8 +2,10 @@
 
 mod connection;
 mod job;
+mod tail;
 mod values;
 
 pub use connection::{ConnectionPlan, CredentialPlan, EntraIdPlan, Environment, SecretText};
 pub use job::{ExportPlan, ResumePlan, concurrency};
-pub use values::{parse_bytes, parse_start};
+pub use tail::TailPlan;
+pub use values::{parse_bytes, parse_start, parse_tail_start, parse_time_or_age};

@@ -27,6 +27,41 @@ pub fn parse_start(text: &str) -> Result<ChangeFeedStart, String> {
     Ok(ChangeFeedStart::PointInTime(time))
 }
 
+/// Parses where a tail starts: as [`parse_start`], or an age such as `10m`.
+///
+/// # Errors
+///
+/// A sentence for the user, without the flag's name: clap puts it before.
+pub fn parse_tail_start(text: &str) -> Result<ChangeFeedStart, String> {
+    match parse_age(text) {
+        Some(time) => Ok(ChangeFeedStart::PointInTime(time)),
+        None => parse_start(text).map_err(|reason| {
+            reason.replace(
+                "`now` or a time such as 2026-11-23T12:00:00Z",
+                "`now`, a time such as 2026-11-23T12:00:00Z or an age such as 10m",
+            )
+        }),
+    }
+}
+
+/// Parses a moment: an RFC 3339 time, or an age such as `10m`, which means that long ago.
+///
+/// # Errors
+///
+/// A sentence for the user, without the flag's name: clap puts it before.
+pub fn parse_time_or_age(text: &str) -> Result<OffsetDateTime, String> {
+    parse_age(text)
+        .or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok())
+        .ok_or_else(|| {
+            "expected a time such as 2026-11-23T12:00:00Z or an age such as 10m".to_owned()
+        })
+}
+
+fn parse_age(text: &str) -> Option<OffsetDateTime> {
+    let age = humantime::parse_duration(text).ok()?;
+    OffsetDateTime::now_utc().checked_sub(time::Duration::try_from(age).ok()?)
+}
+
 /// Parses a number of bytes: a plain number, or one with `KB`, `MB`, `GB` (powers of 1000) or
 /// `KiB`, `MiB`, `GiB` (powers of 1024). At least 1.
 ///
@@ -79,6 +114,23 @@ mod tests {
         ] {
             assert!(parse_bytes(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_tail_starts_at_an_age_too() {
+        let Ok(ChangeFeedStart::PointInTime(time)) = parse_tail_start("10m") else {
+            panic!()
+        };
+        let age = OffsetDateTime::now_utc() - time;
+        assert!((age - time::Duration::minutes(10)).abs() < time::Duration::minutes(1));
+        assert_eq!(parse_tail_start("now"), Ok(ChangeFeedStart::Now));
+        assert!(
+            parse_tail_start("10 parsecs")
+                .unwrap_err()
+                .contains("an age such as 10m")
+        );
+        assert!(parse_time_or_age("2999-01-01T00:00:00Z").is_ok());
+        assert!(parse_time_or_age("now").is_err());
     }
 
     #[test]

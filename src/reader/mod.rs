@@ -7,15 +7,16 @@ mod retry;
 mod scheduler;
 mod shard;
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 pub use retry::{Retries, RetryNotice};
 pub use scheduler::Reader;
 pub use shard::Shard;
 
+use crate::cosmos::feed::FeedRequest;
 use crate::feed::page::Page;
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId};
 
@@ -24,19 +25,30 @@ use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId};
 pub struct ReaderOptions {
     /// Ranges read at the same time.
     pub concurrency: usize,
-    /// Items asked for in one page.
-    pub page_size: NonZeroU32,
+    /// What is asked for.
+    pub request: FeedRequest,
     /// Tries of a page beyond the SDK's own, before its range is given up.
     pub max_retries: u32,
     /// Where ranges without a position start.
     pub start: ChangeFeedStart,
-    /// Whether to go on when there is nothing new, instead of ending at where the container stood
-    /// when the reading began.
-    pub follow: bool,
-    /// How long a range that has nothing new is left alone.
+    /// Where ranges end.
+    pub end: ReadEnd,
+    /// How long a range that has nothing new is left alone, at most: one that had something a
+    /// moment ago is asked again sooner.
     pub poll_interval: Duration,
     /// Bytes of pages that may wait for the consumer.
     pub buffered_bytes: u32,
+}
+
+/// Where the reading of a range ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadEnd {
+    /// Where the container stood when the reading began, whatever is written meanwhile.
+    CaughtUp,
+    /// With the last change that is not after this time, by the service's clock.
+    Time(OffsetDateTime),
+    /// Nowhere: it goes on until it is stopped.
+    Never,
 }
 
 /// What the reader has to say. Events of one range are in order.
@@ -90,6 +102,11 @@ pub enum ReaderEvent {
     Charged {
         /// Request units.
         request_charge: f64,
+    },
+    /// What was tried again has succeeded.
+    Recovered {
+        /// The range.
+        range: RangeId,
     },
     /// Something will be tried again.
     Retrying {

@@ -63,9 +63,9 @@ impl Retries {
         Self { max, failed: 0 }
     }
 
-    /// A try succeeded.
-    pub(super) fn reset(&mut self) {
-        self.failed = 0;
+    /// A try succeeded. Says whether one had failed before.
+    pub(super) fn reset(&mut self) -> bool {
+        std::mem::take(&mut self.failed) > 0
     }
 
     /// A try failed.

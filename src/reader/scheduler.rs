@@ -93,7 +93,7 @@ async fn schedule(shared: Arc<Shared>, shards: Vec<Shard>) -> Result<()> {
                     Outcome::Yielded(shard) => ready.push_back(*shard),
                     Outcome::Replaced(children) => ready.extend(children),
                     Outcome::Idle(shard) => {
-                        let pause = shared.options.poll_interval;
+                        let pause = shard.pause(shared.options.poll_interval);
                         idle.spawn(async move {
                             tokio::time::sleep(pause).await;
                             *shard

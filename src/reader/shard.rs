@@ -2,14 +2,16 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
-use super::ReaderEvent;
 use super::retry::{Decision, Retries};
 use super::scheduler::Shared;
-use crate::cosmos::feed::{Cursor, CursorStart, RawPage, segments};
+use super::{ReadEnd, ReaderEvent, ReaderOptions};
+use crate::cosmos::feed::{Cursor, CursorStart, FeedRequest, RawPage, segments};
 use crate::feed::page::Page;
 use crate::feed::{FeedRange, Position, RangeId};
 
@@ -18,11 +20,20 @@ pub struct Shard {
     id: RangeId,
     range: FeedRange,
     position: Option<Position>,
-    page_size: NonZeroU32,
+    request: FeedRequest,
     cursor: Option<Cursor>,
     target: Option<Target>,
     retries: Retries,
+    /// Polls without anything new since the last page.
+    idle_polls: u32,
 }
+
+/// Polls after the last page that come sooner than the poll interval: each after half the pause of
+/// the next.
+const FASTER_POLLS: u32 = 4;
+
+/// How long after its time an end is waited for: clocks differ, and a change has whole seconds.
+const LATE_CHANGES: time::Duration = time::Duration::seconds(2);
 
 /// Where the range stood when its reading began: there it ends.
 #[derive(Debug)]
@@ -62,18 +73,23 @@ impl Shard {
         id: RangeId,
         range: FeedRange,
         position: Option<Position>,
-        page_size: NonZeroU32,
-        retries: Retries,
+        options: &ReaderOptions,
     ) -> Self {
         Self {
             id,
             range,
             position,
-            page_size,
+            request: options.request.clone(),
             cursor: None,
             target: None,
-            retries,
+            retries: Retries::new(options.max_retries),
+            idle_polls: 0,
         }
+    }
+
+    /// How long it is left alone now that it has nothing new: the longer the quieter it has been.
+    pub(super) fn pause(&self, longest: Duration) -> Duration {
+        longest / (1 << FASTER_POLLS.saturating_sub(self.idle_polls))
     }
 }
 
@@ -92,11 +108,17 @@ pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
             step = turn.step() => step,
         };
         let decision = match step {
-            Ok(Step::More) if turn.shared.options.follow && turn.shared.is_awaited() => {
-                return Outcome::Yielded(turn.shard);
+            Ok(Step::More) => {
+                turn.shard.idle_polls = 0;
+                if turn.shared.options.end != ReadEnd::CaughtUp && turn.shared.is_awaited() {
+                    return Outcome::Yielded(turn.shard);
+                }
+                continue;
             }
-            Ok(Step::More) => continue,
-            Ok(Step::CaughtUp) if turn.shared.options.follow => return Outcome::Idle(turn.shard),
+            Ok(Step::CaughtUp) if !turn.is_over() => {
+                turn.shard.idle_polls = turn.shard.idle_polls.saturating_add(1);
+                return Outcome::Idle(turn.shard);
+            }
             Ok(Step::CaughtUp | Step::Reached) => {
                 let range = turn.shard.id;
                 send(&turn.shared, ReaderEvent::Finished { range }).await;
@@ -118,9 +140,9 @@ pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
                     () = tokio::time::sleep(pause) => {}
                 }
             }
-            Decision::ShrinkPage if turn.shard.page_size.get() > 1 => {
-                turn.shard.page_size =
-                    NonZeroU32::new(turn.shard.page_size.get() / 2).unwrap_or(NonZeroU32::MIN);
+            Decision::ShrinkPage if turn.shard.request.page_size > NonZeroU32::MIN => {
+                let half = turn.shard.request.page_size.get() / 2;
+                turn.shard.request.page_size = NonZeroU32::new(half).unwrap_or(NonZeroU32::MIN);
             }
             Decision::ShrinkPage => {
                 let error = anyhow::anyhow!("the service calls a page of a single item too large");
@@ -146,10 +168,19 @@ struct Turn {
 }
 
 impl Turn {
+    /// Whether a range that has nothing new is at its end.
+    fn is_over(&self) -> bool {
+        match self.shared.options.end {
+            ReadEnd::CaughtUp => true,
+            ReadEnd::Time(end) => OffsetDateTime::now_utc() > end + LATE_CHANGES,
+            ReadEnd::Never => false,
+        }
+    }
+
     /// Fetches a page and hands it over.
     async fn step(&mut self) -> Result<Step> {
         if self.shard.target.is_none()
-            && !self.shared.options.follow
+            && self.shared.options.end == ReadEnd::CaughtUp
             && let Some(step) = self.pin().await?
         {
             return Ok(step);
@@ -171,18 +202,29 @@ impl Turn {
         let page =
             Page::parse(raw.body.clone()).context("the service sent a page that cannot be used")?;
         let (step, position) = self.judge(&raw, &page)?;
+        let step = match (step, self.shared.options.end, last_change(&page)) {
+            (Step::More, ReadEnd::Time(end), Some(time)) if time > end => Step::Reached,
+            (step, ..) => step,
+        };
         let is_news = position.is_some();
         if let Some(position) = position {
             self.hand_over(page, position, &raw).await?;
         }
-        self.shard.retries.reset();
+        if self.shard.retries.reset() {
+            let range = self.shard.id;
+            send(&self.shared, ReaderEvent::Recovered { range }).await;
+        }
         Ok((step, is_news))
     }
 
     /// Finds out where the range stands now, so that the reading has an end.
     async fn pin(&mut self) -> Result<Option<Step>> {
         let shard = &mut self.shard;
-        let pinned = self.shared.client.pin_now(&shard.range).await?;
+        let pinned = self
+            .shared
+            .client
+            .pin_now(&shard.request, &shard.range)
+            .await?;
         let request_charge = pinned.request_charge;
         send(&self.shared, ReaderEvent::Charged { request_charge }).await;
         let [(range, now)] = &pinned.parts[..] else {
@@ -190,7 +232,12 @@ impl Turn {
             let mut children = Vec::new();
             for (range, _) in pinned.parts {
                 let position = match &shard.position {
-                    Some(position) => self.shared.client.cut(position, &range).await?,
+                    Some(position) => {
+                        self.shared
+                            .client
+                            .cut(&shard.request, position, &range)
+                            .await?
+                    }
                     None => None,
                 };
                 children.push((range, position));
@@ -235,7 +282,7 @@ impl Turn {
                 none.insert(
                     self.shared
                         .client
-                        .open(&shard.range, start, shard.page_size)
+                        .open(&shard.request, &shard.range, start)
                         .await?,
                 )
             }
@@ -329,7 +376,12 @@ impl Turn {
         let mut cut = Vec::with_capacity(children.len());
         for (range, position) in children {
             let position = match &position {
-                Some(position) => match self.shared.client.cut(position, &range).await {
+                Some(position) => match self
+                    .shared
+                    .client
+                    .cut(&self.shard.request, position, &range)
+                    .await
+                {
                     Ok(position) => position,
                     Err(error) => {
                         let range = self.shard.id;
@@ -357,15 +409,13 @@ impl Turn {
         let Ok(numbers) = numbers.await else {
             return Outcome::Ended;
         };
-        let max_retries = self.shared.options.max_retries;
         let children = cut.into_iter().zip(numbers).map(|((range, position), id)| {
-            Shard::new(
-                id,
-                range,
-                position,
-                self.shard.page_size,
-                Retries::new(max_retries),
-            )
+            let child = Shard::new(id, range, position, &self.shared.options);
+            // What was too large for the parent is too large for its children.
+            Shard {
+                request: self.shard.request.clone(),
+                ..child
+            }
         });
         Outcome::Replaced(children.collect())
     }
@@ -387,4 +437,10 @@ fn etag_of(token: &str, range: &FeedRange) -> Result<Option<String>> {
     } else {
         None
     })
+}
+
+/// When the last change of a page was made, by the service's clock.
+fn last_change(page: &Page) -> Option<OffsetDateTime> {
+    let seconds = page.items().next_back()?.seconds()?;
+    OffsetDateTime::from_unix_timestamp(seconds).ok()
 }

@@ -5,12 +5,14 @@
 //! [`Receipt`] for it has been committed: a checkpoint asks every series for one, at a page
 //! boundary, while the writing goes on behind it.
 
+mod changes;
 mod format;
 mod receipt;
 mod series;
 mod writer;
 
-pub use format::Encoder;
+pub use changes::{ChangeEncoder, Limits};
+pub use format::{Encoded, Encoder, NewEncoder, encoders};
 pub use receipt::{PartReceipt, Receipt};
 pub use series::ResumedPart;
 pub use writer::{PageToWrite, Seal, Sink};

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use fs_err as fs;
 
-use super::format::{Encoder, encoder};
+use super::format::{Encoded, Encoder};
 use super::{PartReceipt, Receipt};
 use crate::error::with_hint;
 use crate::feed::page::Page;
 use crate::feed::{Position, RangeId};
-use crate::state::model::Format;
 use crate::state::names::FileNames;
 
 /// Bytes gathered before they are handed to the system.
@@ -66,7 +65,12 @@ struct OpenPart {
 }
 
 impl Series {
-    pub(super) fn new(id: u32, names: Arc<FileNames>, format: Format, next_part: u32) -> Self {
+    pub(super) fn new(
+        id: u32,
+        names: Arc<FileNames>,
+        encoder: Box<dyn Encoder>,
+        next_part: u32,
+    ) -> Self {
         let target = match names.is_standard_output() {
             true => Target::StandardOutput,
             false => Target::Parts(None),
@@ -74,7 +78,7 @@ impl Series {
         Self {
             id,
             names,
-            encoder: encoder(format),
+            encoder,
             buffer: Vec::new(),
             target,
             next_part,
@@ -112,7 +116,7 @@ impl Series {
         request_charge: f64,
     ) -> Result<()> {
         let before = self.buffer.len();
-        let rows = self.encoder.encode(page, &mut self.buffer)?;
+        let Encoded { rows, is_whole } = self.encoder.encode(range, page, &mut self.buffer)?;
         self.bytes += (self.buffer.len() - before) as u64;
         self.documents += rows;
         if self.buffer.len() > before {
@@ -122,7 +126,9 @@ impl Series {
             part.rows += rows;
             part.dirty |= self.buffer.len() > before;
         }
-        self.positions.insert(range, position);
+        if is_whole {
+            self.positions.insert(range, position);
+        }
         self.request_charge += request_charge;
         if self.buffer.len() >= BUFFER_BYTES {
             self.flush()?;
@@ -137,7 +143,7 @@ impl Series {
         };
         let path = self.names.open_part(self.id, self.next_part);
         let finished = self.names.part(self.id, self.next_part);
-        if finished.exists() {
+        if !self.names.is_append() && finished.exists() {
             return Err(with_hint(
                 anyhow::anyhow!("`{}` exists already", finished.display()),
                 "it was not made by this export; move it away, then resume",
@@ -220,7 +226,7 @@ impl Series {
                 *open = None;
             }
         }
-        if parts.is_empty() && self.positions.is_empty() {
+        if parts.is_empty() && self.positions.is_empty() && self.documents == 0 {
             return Ok(None);
         }
         Ok(Some(Receipt {

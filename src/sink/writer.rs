@@ -9,10 +9,10 @@ use anyhow::{Context, Result, anyhow};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Receipt;
+use super::format::NewEncoder;
 use super::series::{ResumedPart, Series};
 use crate::feed::page::Page;
 use crate::feed::{Position, RangeId};
-use crate::state::model::Format;
 use crate::state::names::FileNames;
 
 /// A page on its way to its series.
@@ -83,18 +83,19 @@ impl Sink {
     /// If a resumed part cannot be opened, or a thread cannot be started.
     pub fn start(
         names: &Arc<FileNames>,
-        format: Format,
+        encoders: Box<NewEncoder>,
         threads: usize,
         next_parts: &HashMap<u32, u32>,
         resumed: &[ResumedPart],
         failed: &mpsc::UnboundedSender<anyhow::Error>,
     ) -> Result<Self> {
         let threads = threads.max(1);
+        let encoders: Arc<NewEncoder> = encoders.into();
         let mut writers: Vec<Writer> = Vec::new();
         for _ in 0..threads {
             writers.push(Writer {
                 names: Arc::clone(names),
-                format,
+                encoders: Arc::clone(&encoders),
                 series: HashMap::new(),
                 next_parts: next_parts.clone(),
                 failed: failed.clone(),
@@ -185,7 +186,7 @@ impl Drop for Sink {
 
 struct Writer {
     names: Arc<FileNames>,
-    format: Format,
+    encoders: Arc<NewEncoder>,
     series: HashMap<u32, Series>,
     next_parts: HashMap<u32, u32>,
     failed: mpsc::UnboundedSender<anyhow::Error>,
@@ -196,7 +197,7 @@ impl Writer {
     fn series(&mut self, id: u32) -> &mut Series {
         self.series.entry(id).or_insert_with(|| {
             let next_part = self.next_parts.get(&id).copied().unwrap_or(1);
-            Series::new(id, Arc::clone(&self.names), self.format, next_part)
+            Series::new(id, Arc::clone(&self.names), (self.encoders)(), next_part)
         })
     }
 

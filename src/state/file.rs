@@ -138,7 +138,7 @@ pub fn parse(text: &[u8]) -> Result<State> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId};
+    use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId};
     use crate::state::model::*;
 
     pub(crate) fn sample() -> State {
@@ -152,6 +152,7 @@ pub(crate) mod tests {
             }),
         };
         State {
+            kind: JobKind::Export,
             export_id: uuid::Uuid::from_u128(7),
             generation: 3,
             created: time::macros::datetime!(2026-11-23 12:00 UTC),
@@ -163,6 +164,7 @@ pub(crate) mod tests {
             },
             options: FrozenOptions {
                 mode: FeedMode::LatestVersion,
+                scope: Scope::default(),
                 from: ChangeFeedStart::Beginning,
                 format: Format::Jsonl,
                 output: Output::Directory(".".into()),

@@ -3,12 +3,14 @@
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
+use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId, ensure_tiling};
 
 /// The whole of what is committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
+    /// What it is the state of.
+    pub kind: JobKind,
     /// Identifies the export; it stands in its manifest too.
     pub export_id: uuid::Uuid,
     /// Counts the commits, from 1.
@@ -38,6 +40,16 @@ pub struct State {
     pub totals: Totals,
 }
 
+/// What a state is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobKind {
+    /// An export, which `resume` goes on with.
+    Export,
+    /// A tail, which goes on when it is started again.
+    Tail,
+}
+
 /// Which container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +70,9 @@ pub struct Source {
 pub struct FrozenOptions {
     /// The mode of the feed.
     pub mode: FeedMode,
+    /// Which part of the container.
+    #[serde(default, skip_serializing_if = "Scope::is_everything")]
+    pub scope: Scope,
     /// Where ranges without a position start.
     pub from: ChangeFeedStart,
     /// The format of the files.
@@ -66,12 +81,53 @@ pub struct FrozenOptions {
     pub output: Output,
 }
 
-/// The mode of the feed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FeedMode {
-    /// The latest version of each item; no deletes, no versions in between.
-    LatestVersion,
+/// Which part of a container is read: all of it, unless it says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// Only these ranges of the hash space, in their order. Empty: all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<FeedRange>,
+    /// Only this logical partition, whose key's hash makes up the one range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_key: Option<Vec<serde_json::Value>>,
+}
+
+impl Scope {
+    /// Whether it is the whole container.
+    pub fn is_everything(&self) -> bool {
+        self.ranges.is_empty() && self.partition_key.is_none()
+    }
+
+    /// Checks that `ranges` tile the scope.
+    ///
+    /// # Errors
+    ///
+    /// Names the first gap, overlap or range outside.
+    pub fn ensure_tiled_by<'a>(&self, ranges: impl Iterator<Item = &'a FeedRange>) -> Result<()> {
+        let whole = [FeedRange::full()];
+        let parts = if self.ranges.is_empty() {
+            &whole[..]
+        } else {
+            &self.ranges[..]
+        };
+        let ranges: Vec<&FeedRange> = ranges.collect();
+        let within =
+            |part: &FeedRange, range: &FeedRange| part.intersection(range).as_ref() == Some(range);
+        for range in &ranges {
+            ensure!(
+                parts.iter().any(|part| within(part, range)),
+                "the feed range {range} is outside of what is read"
+            );
+        }
+        for part in parts {
+            ensure_tiling(
+                part,
+                ranges.iter().copied().filter(|range| within(part, range)),
+            )?;
+        }
+        Ok(())
+    }
 }
 
 /// The format of the files.
@@ -100,6 +156,8 @@ pub enum Output {
     Directory(String),
     /// One series for all ranges, beginning with this file.
     File(String),
+    /// One file for all ranges, which grows under its own name for as long as it is written to.
+    Append(String),
     /// Standard output: written at least once, since a pipe cannot be taken back.
     StandardOutput,
 }
@@ -230,7 +288,7 @@ impl State {
     pub fn series_of(&self, range: RangeId) -> u32 {
         match self.options.output {
             Output::Directory(_) => range.0,
-            Output::File(_) | Output::StandardOutput => 0,
+            Output::File(_) | Output::Append(_) | Output::StandardOutput => 0,
         }
     }
 
@@ -248,7 +306,9 @@ impl State {
     /// Says which of these does not hold: the ranges tile the container; numbers are unique and
     /// below the next one; every series has ranges; no part is both open and sealed.
     pub fn check(&self) -> Result<()> {
-        ensure_tiling(&FeedRange::full(), self.ranges.iter().map(|r| &r.range))?;
+        self.options
+            .scope
+            .ensure_tiled_by(self.ranges.iter().map(|r| &r.range))?;
         let mut ids: Vec<u32> = self.ranges.iter().map(|r| r.id.0).collect();
         ids.sort_unstable();
         ensure!(

@@ -21,6 +21,8 @@ enum Layout {
     Directory { directory: PathBuf, stem: String },
     /// `PATH` for the first part, `PATH` with the part's number before the extension for the next.
     File { path: PathBuf },
+    /// `PATH`, open or not.
+    Append { path: PathBuf },
     /// No files.
     StandardOutput,
 }
@@ -35,6 +37,9 @@ impl FileNames {
                 stem: file_stem(container),
             },
             Output::File(path) => Layout::File {
+                path: base.join(path),
+            },
+            Output::Append(path) => Layout::Append {
                 path: base.join(path),
             },
             Output::StandardOutput => Layout::StandardOutput,
@@ -55,6 +60,11 @@ impl FileNames {
         )
     }
 
+    /// Whether files keep one name, so that none of them is ever finished.
+    pub fn is_append(&self) -> bool {
+        matches!(self.layout, Layout::Append { .. })
+    }
+
     /// Whether documents go to standard output, so that there are no files.
     pub fn is_standard_output(&self) -> bool {
         matches!(self.layout, Layout::StandardOutput)
@@ -67,7 +77,7 @@ impl FileNames {
             Layout::Directory { directory, .. } => {
                 directory.components().as_path().display().to_string()
             }
-            Layout::File { path } => path.display().to_string(),
+            Layout::File { path } | Layout::Append { path } => path.display().to_string(),
             Layout::StandardOutput => "standard output".to_owned(),
         }
     }
@@ -76,7 +86,7 @@ impl FileNames {
     pub fn directory(&self) -> &Path {
         match &self.layout {
             Layout::Directory { directory, .. } => directory,
-            Layout::File { path } => crate::durable::parent_of(path),
+            Layout::File { path } | Layout::Append { path } => crate::durable::parent_of(path),
             Layout::StandardOutput => Path::new("."),
         }
     }
@@ -90,14 +100,17 @@ impl FileNames {
             Layout::File { path } if part > 1 => {
                 path.with_extension(format!("{part:06}.{}", self.extension))
             }
-            Layout::File { path } => path.clone(),
+            Layout::File { path } | Layout::Append { path } => path.clone(),
             Layout::StandardOutput => PathBuf::new(),
         }
     }
 
     /// The name of a part while it is being written.
     pub fn open_part(&self, series: u32, part: u32) -> PathBuf {
-        with_suffix(&self.part(series, part), OPEN_SUFFIX)
+        match &self.layout {
+            Layout::Append { path } => path.clone(),
+            _ => with_suffix(&self.part(series, part), OPEN_SUFFIX),
+        }
     }
 
     /// The manifest: the list of published files.
@@ -105,7 +118,8 @@ impl FileNames {
         match &self.layout {
             Layout::Directory { directory, .. } => Some(directory.join("manifest.ndjson")),
             Layout::File { path } => Some(with_suffix(path, ".manifest.ndjson")),
-            Layout::StandardOutput => None,
+            // It is never finished, so there is nothing to list.
+            Layout::Append { .. } | Layout::StandardOutput => None,
         }
     }
 
@@ -113,7 +127,9 @@ impl FileNames {
     pub fn default_state(&self) -> Option<PathBuf> {
         match &self.layout {
             Layout::Directory { directory, .. } => Some(directory.join("state.json")),
-            Layout::File { path } => Some(with_suffix(path, ".state.json")),
+            Layout::File { path } | Layout::Append { path } => {
+                Some(with_suffix(path, ".state.json"))
+            }
             Layout::StandardOutput => None,
         }
     }
@@ -168,6 +184,15 @@ impl FileNames {
                     .strip_suffix(self.extension)?
                     .strip_suffix('.')?;
                 (0, numbers(rest.strip_prefix(stem)?.strip_prefix('.')?)?)
+            }
+            Layout::Append { path: own } => {
+                let is_own = own.file_name()?.to_str()? == name;
+                return is_own.then(|| PartFile {
+                    series: 0,
+                    part: 1,
+                    is_open: true,
+                    path: path.into(),
+                });
             }
             Layout::StandardOutput => return None,
         };

@@ -7,4 +7,5 @@ mod export;
 mod gateway;
 mod gateway_conformance;
 mod generated;
+mod tail;
 mod topology;

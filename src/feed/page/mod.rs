@@ -188,6 +188,16 @@ impl<'a> ItemRef<'a> {
         self.metadata_json().map(Metadata::from_json)
     }
 
+    /// When the change was made, in seconds since 1970 by the service's clock: its metadata's
+    /// `crts`, or the document's `_ts`.
+    pub fn seconds(&self) -> Option<i64> {
+        if let Some(metadata) = self.metadata() {
+            return metadata.crts;
+        }
+        let timestamp = members(self.current()?).find(|member| member.is_named("_ts"))?;
+        std::str::from_utf8(timestamp.value).ok()?.parse().ok()
+    }
+
     /// Whether there is a CR or LF anywhere in the item's text, which can only be whitespace. It
     /// then has to be replaced where a document must fit in one line: see [`write_line`].
     pub fn has_line_break(&self) -> bool {

@@ -1,0 +1,109 @@
+//! How an export ended, for people and for scripts.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::coordinator::{Coordinator, Finished, Job, Stop};
+use crate::cli::SummaryFormat;
+use crate::error::{ExitCode, is_broken_pipe, with_exit_code, with_hint};
+use crate::feed::RangeId;
+use crate::report::{Report, Summary};
+use crate::signal::Shutdown;
+use crate::state::model::{State, Totals};
+
+/// Runs an export to its end, or until it is stopped, and tells how it ended.
+pub(super) async fn run(
+    job: Job,
+    destination: &str,
+    summary: SummaryFormat,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let started = Instant::now();
+    let state_path = job
+        .ledger
+        .state_path()
+        .map(|path| path.display().to_string());
+    let database = job.connected.source.database.clone();
+    let container = job.connected.source.container.clone();
+    let before = job.ledger.state().totals;
+    let outcome = Coordinator::run(job, report, shutdown).await;
+    report.end_progress();
+    let Finished {
+        state,
+        failures,
+        counts,
+        stop,
+    } = match outcome {
+        Ok(finished) => finished,
+        Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::Done),
+        Err(error) => return Err(resumable(error, state_path.as_deref())),
+    };
+    let now: &Totals = &state.totals;
+    let interrupted = match stop {
+        Some(Stop::Signal(code)) if !state.finished => Some(code),
+        _ => None,
+    };
+    let summary_text = Summary {
+        outcome: match (interrupted, failures.is_empty()) {
+            (_, false) => "incomplete",
+            (Some(_), true) => "interrupted",
+            (None, true) => "done",
+        },
+        database,
+        container,
+        documents: now.documents.saturating_sub(before.documents),
+        bytes: now.bytes.saturating_sub(before.bytes),
+        files: counts.files,
+        ranges: state.ranges.len(),
+        failed_ranges: failures.len(),
+        splits: counts.splits,
+        request_units: counts.request_charge,
+        retries: counts.retries,
+        commits: counts.commits,
+        seconds: started.elapsed().as_secs_f64(),
+        state: state_path.clone(),
+    };
+    report.summary(&summary_text, summary, destination)?;
+    if !failures.is_empty() {
+        return Err(resumable(
+            failed_ranges(&state, failures),
+            state_path.as_deref(),
+        ));
+    }
+    if let (Some(_), Some(path)) = (interrupted, &state_path) {
+        report.notice(&format!("go on with: cosmos-tail resume --state {path}"));
+    }
+    Ok(interrupted.unwrap_or(ExitCode::Done))
+}
+
+/// The error of a job that can be resumed, if it has a state.
+pub(super) fn resumable(error: anyhow::Error, state_path: Option<&str>) -> anyhow::Error {
+    match state_path {
+        Some(path) => {
+            let hint = format!(
+                "what was committed is kept; when the cause is mended: cosmos-tail resume --state {path}"
+            );
+            with_exit_code(with_hint(error, hint), ExitCode::Resumable)
+        }
+        None => error,
+    }
+}
+
+/// One error for all ranges that failed.
+fn failed_ranges(state: &State, mut failures: Vec<(RangeId, anyhow::Error)>) -> anyhow::Error {
+    let (count, total) = (failures.len(), state.ranges.len());
+    failures.sort_by_key(|(range, _)| *range);
+    let named: Vec<String> = failures
+        .iter()
+        .take(8)
+        .map(|(range, _)| range.to_string())
+        .collect();
+    let more = if count > named.len() { ", …" } else { "" };
+    let (_, first) = failures.swap_remove(0);
+    first.context(format!(
+        "{count} of {total} feed ranges could not be read to their end: {}{more}; the others were",
+        named.join(", ")
+    ))
+}

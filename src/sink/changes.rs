@@ -1,0 +1,111 @@
+//! Changes as a person or a script wants to see them, up to a number or a moment.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+
+use super::format::{Encoded, Encoder, NewEncoder};
+use crate::feed::RangeId;
+use crate::feed::page::Page;
+use crate::render::Renderer;
+
+/// Where the changes that are shown end.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// After so many.
+    pub max: Option<u64>,
+    /// With the last one that is not after this moment.
+    pub until: Option<OffsetDateTime>,
+    /// Cancelled once `max` have been shown.
+    pub reached: CancellationToken,
+}
+
+/// Renders changes, up to the limits.
+pub struct ChangeEncoder {
+    renderer: Renderer,
+    limits: Limits,
+    shown: u64,
+    /// Takes what is to be said of a document that could not be shown.
+    complain: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl ChangeEncoder {
+    /// An encoder that renders with `renderer`, and says through `complain` what went wrong with
+    /// single documents.
+    pub fn new(
+        renderer: Renderer,
+        limits: Limits,
+        complain: Arc<dyn Fn(&str) + Send + Sync>,
+    ) -> Self {
+        Self {
+            renderer,
+            limits,
+            shown: 0,
+            complain,
+        }
+    }
+
+    /// Makes it the encoder of the one series that a tail writes.
+    pub fn into_encoders(self) -> Box<NewEncoder> {
+        let only = std::sync::Mutex::new(Some(self));
+        Box::new(move || {
+            let encoder = only
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .take();
+            match encoder {
+                Some(encoder) => Box::new(encoder),
+                None => Box::new(NoMore),
+            }
+        })
+    }
+
+    fn is_after_the_end(&self, seconds: Option<i64>) -> bool {
+        match (self.limits.until, seconds) {
+            (Some(until), Some(seconds)) => seconds > until.unix_timestamp(),
+            _ => false,
+        }
+    }
+}
+
+impl Encoder for ChangeEncoder {
+    fn encode(&mut self, range: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded> {
+        let mut encoded = Encoded {
+            rows: 0,
+            is_whole: true,
+        };
+        for item in page.items() {
+            if self.limits.max.is_some_and(|max| self.shown >= max) {
+                encoded.is_whole = false;
+                break;
+            }
+            if self.limits.until.is_some() && self.is_after_the_end(item.seconds()) {
+                encoded.is_whole = false;
+                continue;
+            }
+            match self.renderer.render(item, range, out) {
+                Ok(true) => {
+                    encoded.rows += 1;
+                    self.shown += 1;
+                }
+                Ok(false) => {}
+                Err(message) => (self.complain)(&message),
+            }
+        }
+        if self.limits.max.is_some_and(|max| self.shown >= max) {
+            self.limits.reached.cancel();
+        }
+        Ok(encoded)
+    }
+}
+
+/// A tail writes one series only, so nothing ever comes here.
+struct NoMore;
+
+impl Encoder for NoMore {
+    fn encode(&mut self, _: RangeId, _: &Page, _: &mut Vec<u8>) -> Result<Encoded> {
+        anyhow::bail!("a tail writes to one place only")
+    }
+}
