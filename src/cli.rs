@@ -173,7 +173,7 @@ pub struct RangesArgs {
 pub enum TableFormat {
     /// Aligned columns
     Table,
-    /// One JSON array
+    /// One JSON array, with the form of each range that other Cosmos SDKs understand
     Json,
 }
 
@@ -424,6 +424,7 @@ pub enum SummaryFormat {
 Prints `export AZURE_COSMOS_…=…` lines as soon as the account is ready:
 
   cosmos-tail demo > demo.env &
+  until [ -s demo.env ]; do sleep 0.1; done
   eval \"$(cat demo.env)\"
   cosmos-tail export --follow -o orders/
 
