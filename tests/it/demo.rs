@@ -1,9 +1,4 @@
 //! The embedded account, as its clients see it: over HTTP on the loopback address.
-#![cfg(feature = "demo")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "outside of test functions, in what they call"
-)]
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

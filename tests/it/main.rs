@@ -3,9 +3,14 @@
 
 mod command;
 mod crash;
+#[cfg(feature = "demo")]
+mod demo;
 mod export;
 mod gateway;
 mod gateway_conformance;
 mod generated;
+mod left_out;
+#[cfg(feature = "demo")]
+mod readme;
 mod tail;
 mod topology;
