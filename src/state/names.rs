@@ -33,7 +33,8 @@ impl FileNames {
     pub fn new(output: &Output, base: &Path, container: &str, format: Format) -> Self {
         let layout = match output {
             Output::Directory(directory) => Layout::Directory {
-                directory: base.join(directory),
+                // A directory relative to itself is `.`, which nobody wants to read in a message.
+                directory: base.join(directory).components().collect(),
                 stem: file_stem(container),
             },
             Output::File(path) => Layout::File {
@@ -73,10 +74,7 @@ impl FileNames {
     /// Where the documents go, for people.
     pub fn display(&self) -> String {
         match &self.layout {
-            // Without the `.` at the end of a directory that is relative to itself.
-            Layout::Directory { directory, .. } => {
-                directory.components().as_path().display().to_string()
-            }
+            Layout::Directory { directory, .. } => directory.display().to_string(),
             Layout::File { path } | Layout::Append { path } => path.display().to_string(),
             Layout::StandardOutput => "standard output".to_owned(),
         }

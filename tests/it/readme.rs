@@ -26,7 +26,7 @@ use crate::command::cosmos_tail;
 use crate::left_out::say;
 
 /// No block takes longer than this, on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What the comment before a block asks for.
 #[derive(Debug, Clone, PartialEq)]
