@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::{
@@ -264,6 +264,8 @@ impl Account {
     /// The embedded account's container. What the environment says of another account does not
     /// count.
     fn demo_plan(&self) -> Result<ConnectionPlan> {
+        use anyhow::Context;
+
         use crate::demo::DemoAccount;
         use crate::plan::{CredentialPlan, SecretText};
         let typed = |given: &Option<String>, variable: &str, default: &str| match given {
