@@ -157,11 +157,13 @@ impl Renderer {
         out: &mut Vec<u8>,
     ) -> Result<bool, String> {
         let plain = self.fields.is_none() && self.filter.is_none();
-        if plain && self.layout == Layout::default() && self.format == ChangeFormat::Json {
-            if let Some(document) = item.document() {
-                write_line(document, item.has_line_break(), out);
-                return Ok(true);
-            }
+        if plain
+            && self.layout == Layout::default()
+            && self.format == ChangeFormat::Json
+            && let Some(document) = item.document()
+        {
+            write_line(document, item.has_line_break(), out);
+            return Ok(true);
         }
         let change = Change::of(item);
         let mut text = std::mem::take(&mut self.text);

@@ -1,8 +1,9 @@
 //! `--jq`: programs of the jq language, run on one change at a time.
 //!
-//! The language is that of the jaq interpreter with its standard library, less whatever reaches
-//! beyond the change: `env`, `$ENV`, `input`, `inputs`, `debug`, `stderr`, `halt`, `halt_error`
-//! and modules. A program that uses one of them is refused before anything is read.
+//! The language is that of the jaq interpreter with its standard library and a few definitions
+//! more (`@csv`, `@tsv`, `IN`, `INDEX`, `toarray`, `trimstr`), less whatever reaches beyond the
+//! change: `env`, `$ENV`, `input`, `inputs`, `debug`, `stderr`, `halt`, `halt_error` and modules. A
+//! program that uses one of them is refused before anything is read.
 //!
 //! - **Numbers** that a program only passes on keep their text, whatever their length: `1.10`,
 //!   `1e400`, `18446744073709551617`, `-0`. Integers are calculated exactly, everything else as
@@ -13,8 +14,9 @@
 //! - **Nesting** deeper than [`MAX_DEPTH`] is refused, per document. The service allows 128
 //!   levels.
 //! - **Loops** are the program's own affair: one without outputs, such as `last(repeat(.))`, never
-//!   ends, and `[repeat(.)]` grows until memory ends. Outputs are bounded by [`MAX_OUTPUTS`] and
-//!   [`MAX_OUTPUT_BYTES`] for one change.
+//!   ends, `[repeat(.)]` grows until memory ends, and `def f: 1 + f; f` until the stack does, which
+//!   ends the process. Outputs are bounded by [`MAX_OUTPUTS`] and [`MAX_OUTPUT_BYTES`] for one
+//!   change.
 
 mod program;
 mod values;

@@ -62,6 +62,9 @@ pub(super) fn compile(text: &str) -> anyhow::Result<jaq_core::Filter<Data>> {
     let definitions = jaq_core::defs()
         .chain(jaq_std::defs())
         .chain(jaq_json::defs())
+        .chain(
+            load::parse(include_str!("definitions.jq"), |parser| parser.defs()).unwrap_or_default(),
+        )
         .filter(|definition| !LEFT_OUT.contains(&definition.name));
     let functions = jaq_core::funs()
         .chain(jaq_std::funs())
@@ -70,21 +73,15 @@ pub(super) fn compile(text: &str) -> anyhow::Result<jaq_core::Filter<Data>> {
         .chain(own_functions());
 
     let arena = Arena::default();
+    let file = File {
+        code: text,
+        path: (),
+    };
     let modules = Loader::new(definitions)
-        .load(
-            &arena,
-            File {
-                code: text,
-                path: (),
-            },
-        )
-        .map_err(|errors| {
-            first(
-                errors
-                    .into_iter()
-                    .map(|(file, error)| load_fault(&file, error)),
-            )
-        })?;
+        .load(&arena, file)
+        .map_err(refused)?;
+    // Without this a program that imports data compiles, and its variables have no values.
+    load::import(&modules, |_| Err(String::new())).map_err(refused)?;
     Compiler::default()
         .with_funs(functions)
         .compile(modules)
@@ -144,11 +141,16 @@ fn first(faults: impl Iterator<Item = Option<Fault>>) -> anyhow::Error {
     }
 }
 
+fn refused(errors: load::Errors<&str, ()>) -> anyhow::Error {
+    let faults = errors.into_iter();
+    first(faults.map(|(file, error)| load_fault(&file, error)))
+}
+
 fn load_fault(file: &File<&str, ()>, error: load::Error<&str>) -> Option<Fault> {
     Some(match error {
         load::Error::Io(errors) => {
             let (path, _) = errors.into_iter().next()?;
-            Fault::at(file, path, "modules cannot be loaded".to_owned())
+            Fault::at(file, path, "modules and data cannot be imported".to_owned())
         }
         load::Error::Lex(errors) => {
             let (expected, found) = errors.into_iter().next()?;
@@ -161,9 +163,13 @@ fn load_fault(file: &File<&str, ()>, error: load::Error<&str>) -> Option<Fault> 
         }
         load::Error::Parse(errors) => {
             let (expected, found) = errors.into_iter().next()?;
+            let expected = match expected {
+                load::parse::Expect::Just(word) => format!("`{word}`"),
+                other => other.as_str().to_owned(),
+            };
             let message = match found {
-                "" => format!("expected {}, found the end", expected.as_str()),
-                found => format!("expected {}, found `{}`", expected.as_str(), excerpt(found)),
+                "" => format!("expected {expected}, found the end"),
+                found => format!("expected {expected}, found `{}`", excerpt(found)),
             };
             Fault::at(file, found, message)
         }

@@ -98,7 +98,7 @@ pub(super) fn write(value: &Val, out: &mut Vec<u8>) -> Result<(), String> {
 }
 
 fn write_at(value: &Val, depth: usize, out: &mut Vec<u8>) -> Result<(), String> {
-    if depth > MAX_DEPTH {
+    if depth == MAX_DEPTH && matches!(value, Val::Arr(_) | Val::Obj(_)) {
         return Err(format!(
             "the output is nested deeper than {MAX_DEPTH} levels"
         ));
