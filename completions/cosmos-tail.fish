@@ -46,7 +46,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "resume" -d 
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "demo" -d 'Keep an embedded account running, to try things on'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l format -d 'How to print the ranges' -r -f -a "table\t'Aligned columns'
-json\t'One JSON array, with the form of each range that other Cosmos SDKs understand'"
+json\t'One JSON array'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s d -l database -d 'Name of the database' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s c -l container -d 'Name of the container' -r

@@ -173,7 +173,7 @@ pub struct RangesArgs {
 pub enum TableFormat {
     /// Aligned columns
     Table,
-    /// One JSON array, with the form of each range that other Cosmos SDKs understand
+    /// One JSON array
     Json,
 }
 

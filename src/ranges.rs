@@ -72,8 +72,7 @@ fn table(rows: &[Row]) -> String {
             bound.to_owned()
         }
     };
-    // The portable form is long and says nothing to a person: it is in the JSON only.
-    let mut lines = vec![["RANGE", "MIN", "MAX", "SHARE", "ID"].map(str::to_owned)];
+    let mut lines = vec![["RANGE", "MIN", "MAX", "SHARE", "ID", "FEED RANGE"].map(str::to_owned)];
     for row in rows {
         lines.push([
             row.range.to_string(),
@@ -82,9 +81,10 @@ fn table(rows: &[Row]) -> String {
             row.share
                 .map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0)),
             row.partition_key_range_id.clone(),
+            row.feed_range.clone(),
         ]);
     }
-    let widths: [usize; 5] = std::array::from_fn(|column| {
+    let widths: [usize; 6] = std::array::from_fn(|column| {
         lines
             .iter()
             .map(|line| line[column].len())
@@ -93,10 +93,10 @@ fn table(rows: &[Row]) -> String {
     });
     let mut text = String::new();
     for line in lines {
-        let [range, min, max, share, id] = &line;
-        let [w0, w1, w2, w3, w4] = widths;
+        let [range, min, max, share, id, feed_range] = &line;
+        let [w0, w1, w2, w3, w4, _] = widths;
         text.push_str(&format!(
-            "{range:>w0$}  {min:<w1$}  {max:<w2$}  {share:>w3$}  {id:>w4$}\n"
+            "{range:>w0$}  {min:<w1$}  {max:<w2$}  {share:>w3$}  {id:>w4$}  {feed_range}\n"
         ));
     }
     text
@@ -123,9 +123,9 @@ mod tests {
         );
         assert_eq!(
             table(&rows),
-            "RANGE  MIN       MAX       SHARE  ID\n    \
-             0  -         1FFFFFFF  50.0%   3\n    \
-             1  1FFFFFFF  FF        50.0%   4\n"
+            "RANGE  MIN       MAX       SHARE  ID  FEED RANGE\n    \
+             0  -         1FFFFFFF  50.0%   3  token-3\n    \
+             1  1FFFFFFF  FF        50.0%   4  token-4\n"
         );
     }
 }
