@@ -66,7 +66,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;tail' {
-            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Where to start: `now` [default], `beginning`, a time such as 2026-11-23T12:00:00Z, or an age such as 10m')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Where to start: `now` (the default), `beginning`, a time such as 2026-11-23T12:00:00Z, or an age such as 10m')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Stop after the changes made up to this time, or up to this age ago')
             [CompletionResult]::new('--max', '--max', [CompletionResultType]::ParameterName, 'Stop after this many changes have been shown')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Stop when nothing has changed for this long')

@@ -61,7 +61,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;tail'= {
-            cand --from 'Where to start: `now` [default], `beginning`, a time such as 2026-11-23T12:00:00Z, or an age such as 10m'
+            cand --from 'Where to start: `now` (the default), `beginning`, a time such as 2026-11-23T12:00:00Z, or an age such as 10m'
             cand --until 'Stop after the changes made up to this time, or up to this age ago'
             cand --max 'Stop after this many changes have been shown'
             cand --idle-timeout 'Stop when nothing has changed for this long'

@@ -62,7 +62,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l from -d 'Where to start: `now` [default], `beginning`, a time such as 2026-11-23T12:00:00Z, or an age such as 10m' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l from -d 'Where to start: `now` (the default), `beginning`, a time such as 2026-11-23T12:00:00Z, or an age such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until -d 'Stop after the changes made up to this time, or up to this age ago' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max -d 'Stop after this many changes have been shown' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l idle-timeout -d 'Stop when nothing has changed for this long' -r

@@ -181,7 +181,7 @@ pub enum TableFormat {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES_HELP)]
 pub struct TailArgs {
-    /// Where to start: `now` [default], `beginning`, a time such as 2026-11-23T12:00:00Z, or an age
+    /// Where to start: `now` (the default), `beginning`, a time such as 2026-11-23T12:00:00Z, or an age
     /// such as 10m
     ///
     /// From now on, no change is missed that is made after the line "tailing … ranges" has

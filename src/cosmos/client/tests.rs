@@ -187,7 +187,6 @@ async fn a_port_that_says_nothing_is_told_in_bounded_time() {
 }
 
 #[tokio::test]
-#[ignore = "takes 15 s: the driver tries a handshake three times for 5 s"]
 async fn a_port_that_says_nothing_to_tls_is_told_in_bounded_time() {
     let endpoint = serve(Answer::Silence).await;
     let text = failure(&plan(&endpoint.url.replace("http", "https")), 25).await;
