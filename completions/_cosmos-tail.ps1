@@ -154,6 +154,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'How to prove who you are')
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that holds the account key; `-` reads it from standard input')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Go on with new changes until stopped; what the export was started with if not given')
+            [CompletionResult]::new('--no-follow', '--no-follow', [CompletionResultType]::ParameterName, 'Read the rest of an export that was started with --follow, and end')
             [CompletionResult]::new('--repair', '--repair', [CompletionResultType]::ParameterName, 'Throw away open files that do not match the state, and read their ranges again')
             [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process: database `shop`, container `orders`')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does')

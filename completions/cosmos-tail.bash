@@ -323,7 +323,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__resume)
-            opts="-d -c -v -q -h -V --state --follow --repair --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --checkpoint-bytes --summary --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --state --follow --no-follow --repair --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --checkpoint-bytes --summary --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

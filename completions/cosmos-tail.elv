@@ -147,6 +147,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --auth 'How to prove who you are'
             cand --key-file 'File that holds the account key; `-` reads it from standard input'
             cand --follow 'Go on with new changes until stopped; what the export was started with if not given'
+            cand --no-follow 'Read the rest of an export that was started with --follow, and end'
             cand --repair 'Throw away open files that do not match the state, and read their ranges again'
             cand --demo 'Use an account embedded in this process: database `shop`, container `orders`'
             cand -v 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'

@@ -150,6 +150,7 @@ workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l follow -d 'Go on with new changes until stopped; what the export was started with if not given'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l no-follow -d 'Read the rest of an export that was started with --follow, and end'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l repair -d 'Throw away open files that do not match the state, and read their ranges again'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'

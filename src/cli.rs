@@ -352,6 +352,10 @@ pub struct ResumeArgs {
     #[arg(long)]
     pub follow: bool,
 
+    /// Read the rest of an export that was started with --follow, and end
+    #[arg(long, conflicts_with = "follow")]
+    pub no_follow: bool,
+
     /// Throw away open files that do not match the state, and read their ranges again
     ///
     /// Without it such a file is an error that names it. Finished files are never touched.

@@ -14,6 +14,7 @@
 use std::fs::TryLockError;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use fs_err as fs;
@@ -151,6 +152,11 @@ pub fn checksum_prefix(file: &mut fs::File, length: u64) -> io::Result<u32> {
     Ok(checksum)
 }
 
+/// How long a lock that another process holds is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+/// How long between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 /// An exclusive lock that other processes respect for as long as this value lives.
 ///
 /// The lock is on a file of its own, never on the file that it guards: that one's inode is
@@ -166,25 +172,33 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// If another process holds it, naming its process id; or any error of the system.
+    /// If another process holds it for a second and more, naming its process id; or any error of
+    /// the system.
     pub fn acquire(path: &Path) -> Result<Self> {
         let mut options = private();
         options.create(true).truncate(false).read(true);
         let file = options.open(path)?;
         let (mut file, _) = file.into_parts();
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut owner = String::new();
-                // For the message only. On Windows the lock forbids the reading too.
-                let owner = match (&file).take(32).read_to_string(&mut owner) {
-                    Ok(_) if !owner.trim().is_empty() => format!(" (process {})", owner.trim()),
-                    _ => String::new(),
-                };
-                bail!("another process{owner} holds the lock `{}`", path.display());
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("cannot lock `{}`", path.display()));
+        let deadline = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                // A process that was killed a moment ago may not be quite dead.
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let mut owner = String::new();
+                    // For the message only. On Windows the lock forbids the reading too.
+                    let owner = match (&file).take(32).read_to_string(&mut owner) {
+                        Ok(_) if !owner.trim().is_empty() => format!(" (process {})", owner.trim()),
+                        _ => String::new(),
+                    };
+                    bail!("another process{owner} holds the lock `{}`", path.display());
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).with_context(|| format!("cannot lock `{}`", path.display()));
+                }
             }
         }
         file.set_len(0)?;

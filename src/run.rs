@@ -49,6 +49,12 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
             use crate::demo;
             let log = |line: &str| report.notice(line);
             let mut stdout = std::io::stdout();
+            if stdout.is_terminal() {
+                report.notice(
+                    "other programs reach the account by the lines below; type `split`, `split ID`, \
+                     `merge ID ID` or `quit`",
+                );
+            }
             demo::run_foreground(
                 &args,
                 &mut stdout,

@@ -41,6 +41,7 @@ pub struct ResumePlan {
     /// How the summary is printed.
     pub summary: SummaryFormat,
     follow: bool,
+    no_follow: bool,
     reader: ReaderArgs,
     commit: CommitArgs,
 }
@@ -119,6 +120,7 @@ impl ResumePlan {
             repair: args.repair,
             summary: args.commit.summary,
             follow: args.follow,
+            no_follow: args.no_follow,
             reader: args.reader.clone(),
             commit: args.commit.clone(),
         })
@@ -126,7 +128,7 @@ impl ResumePlan {
 
     /// Changes what the state says to what was typed.
     pub fn override_settings(&self, settings: &mut Settings) {
-        settings.follow |= self.follow;
+        settings.follow = (settings.follow || self.follow) && !self.no_follow;
         override_settings(settings, &self.reader, &self.commit);
     }
 }

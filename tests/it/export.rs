@@ -242,6 +242,20 @@ fn from_now_holds_only_what_came_after_the_start() {
 }
 
 #[test]
+fn an_export_that_followed_can_be_read_to_its_end() {
+    let (gateway, container) = filled(2, 100);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let child = spawn(export(&gateway, &out).args(["--follow", "--poll-interval", "10ms"]));
+    gateway.wait_until_caught_up(&container);
+    crate::command::interrupt(&child);
+    assert_eq!(wait(child).code, Some(130));
+    fill(&container, 100..150);
+    succeed(resume(&gateway, &out).arg("--no-follow"));
+    assert_latest(&lines(&out), &container);
+}
+
+#[test]
 fn from_a_time_holds_what_changed_after_it() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
