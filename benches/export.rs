@@ -275,6 +275,7 @@ fn connection(endpoint: &str) -> cosmos_tail::plan::ConnectionPlan {
         credential: CredentialPlan::Key(SecretText::new(KEY)),
         accept_self_signed: false,
         notices: Vec::new(),
+        values: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! reads a file, an environment variable or the network; [`crate::plan`] resolves what was typed
 //! into a job.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +21,11 @@ Exit codes:
   3    stopped early, resumable: what was committed is kept, and `resume` goes on
   130  interrupted by Ctrl-C, resumable
   143  terminated by SIGTERM, resumable";
+
+/// How many ranges can be asked to be read at the same time.
+pub const CONCURRENCY_RANGE: RangeInclusive<i64> = 1..=4096;
+/// How many documents can be asked for in one page.
+pub const PAGE_SIZE_RANGE: RangeInclusive<i64> = 1..=1_000_000;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,53 +76,49 @@ pub enum Command {
     /// Keep an embedded account running, to try things on
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
+    /// List the profiles of the configuration file, without their secrets
+    Profiles(ProfilesArgs),
     /// Print the completion script of a shell
     Completions(CompletionsArgs),
 }
 
-/// The account and the container, for every subcommand.
+/// The account and the container, for every subcommand. Only what was typed: environment and
+/// profile are looked up by [`crate::plan`], which remembers where each value came from.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
+    /// Profile of the configuration file that says what flags and environment do not
+    /// [env: COSMOS_TAIL_PROFILE]
+    ///
+    /// The file is `cosmos-tail/config.toml` in the configuration directory, or what
+    /// COSMOS_TAIL_CONFIG names; `profiles` lists what it holds. With `resume` the profile says only
+    /// how to prove who you are.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+
     /// Endpoint of the account, or `emulator` for the local emulator's well-known address and key
+    /// [env: AZURE_COSMOS_ENDPOINT]
     ///
     /// For example `https://NAME.documents.azure.com:443/`. Plain http is accepted for loopback
     /// addresses only.
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "AZURE_COSMOS_ENDPOINT",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, value_name = "URL")]
     pub endpoint: Option<String>,
 
-    /// Name of the database
-    #[arg(
-        short = 'd',
-        long,
-        global = true,
-        value_name = "NAME",
-        env = "AZURE_COSMOS_DATABASE"
-    )]
+    /// Name of the database [env: AZURE_COSMOS_DATABASE]
+    #[arg(short = 'd', long, global = true, value_name = "NAME")]
     pub database: Option<String>,
 
-    /// Name of the container
-    #[arg(
-        short = 'c',
-        long,
-        global = true,
-        value_name = "NAME",
-        env = "AZURE_COSMOS_CONTAINER"
-    )]
+    /// Name of the container [env: AZURE_COSMOS_CONTAINER]
+    #[arg(short = 'c', long, global = true, value_name = "NAME")]
     pub container: Option<String>,
 
-    /// How to prove who you are
+    /// How to prove who you are [default: auto]
     ///
-    /// `auto` takes an account key if one is given (AZURE_COSMOS_KEY, --key-file or
-    /// AZURE_COSMOS_CONNECTION_STRING), otherwise an Entra ID credential; -v says which.
-    #[arg(long, global = true, value_enum, default_value_t = AuthMethod::Auto, value_name = "METHOD")]
-    pub auth: AuthMethod,
+    /// `auto` takes an account key if one is given (AZURE_COSMOS_KEY, --key-file,
+    /// AZURE_COSMOS_CONNECTION_STRING or a profile), otherwise an Entra ID credential; -v says
+    /// which.
+    #[arg(long, global = true, value_enum, value_name = "METHOD")]
+    pub auth: Option<AuthMethod>,
 
     /// File that holds the account key; `-` reads it from standard input
     ///
@@ -282,6 +284,17 @@ pub enum ColorChoice {
     Never,
 }
 
+impl TailArgs {
+    /// What is said of committing, in the form of the other subcommands.
+    pub fn commit(&self) -> CommitArgs {
+        CommitArgs {
+            checkpoint_interval: self.checkpoint_interval,
+            checkpoint_bytes: None,
+            summary: SummaryFormat::Text,
+        }
+    }
+}
+
 /// Which feed `tail` reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TailMode {
@@ -376,13 +389,13 @@ pub struct ResumeArgs {
 #[command(next_help_heading = "Reading")]
 pub struct ReaderArgs {
     /// Ranges read at the same time [default: by the number of ranges and cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(CONCURRENCY_RANGE))]
     pub concurrency: Option<u32>,
 
     /// Documents asked for in one page [default: 1000]
     ///
     /// A hint: a transaction is never cut, and the service ends a page at about 4 MB.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(PAGE_SIZE_RANGE))]
     pub page_size: Option<u32>,
 
     /// How often a page is tried again, beyond the SDK's own tries, before its range is given up
@@ -453,6 +466,14 @@ pub struct DemoArgs {
     /// Split the largest partition again and again, this often
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub split_every: Option<Duration>,
+}
+
+/// Arguments of `profiles`.
+#[derive(Debug, Args)]
+pub struct ProfilesArgs {
+    /// How to print the profiles
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub format: TableFormat,
 }
 
 /// Arguments of `completions`.

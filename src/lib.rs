@@ -27,6 +27,7 @@ pub mod feed;
 pub mod generate;
 pub mod pipeline;
 pub mod plan;
+pub mod profiles;
 pub mod ranges;
 pub mod reader;
 pub mod render;

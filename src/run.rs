@@ -1,5 +1,6 @@
 //! What each subcommand does: the story that `main` tells.
 
+use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::sync::Arc;
 
@@ -15,13 +16,16 @@ use crate::cosmos::client::CosmosClient;
 use crate::error::{ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::pipeline::{self, Connected};
-use crate::plan::{ConnectionPlan, ExportPlan, ResumePlan, TailPlan};
+use crate::plan::{
+    ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, ResumePlan, TailPlan,
+    WantedProfile, fill_options, option_values, process_environment,
+};
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::sink::{ChangeEncoder, Limits};
 use crate::state::model::Source;
-use crate::{generate, ranges};
+use crate::{generate, profiles, ranges};
 
 /// What the state file says instead of an endpoint when the account was embedded: its port differs
 /// each time.
@@ -41,8 +45,8 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
             ranges::list(&connected.client, args.format, report).await?;
             Ok(ExitCode::Done)
         }
-        Command::Tail(args) => tail(&account, &args, report, shutdown).await,
-        Command::Export(args) => export(&account, &args, report, shutdown).await,
+        Command::Tail(args) => tail(&account, args, report, shutdown).await,
+        Command::Export(args) => export(&account, args, report, shutdown).await,
         Command::Resume(args) => resume(&account, &args, report, shutdown).await,
         #[cfg(feature = "demo")]
         Command::Demo(args) => {
@@ -66,6 +70,10 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
             // To be stopped is how it ends.
             Ok(ExitCode::Done)
         }
+        Command::Profiles(args) => {
+            profiles::list(&ConfigFile::from_process()?, args.format, report)?;
+            Ok(ExitCode::Done)
+        }
         Command::Completions(args) => {
             let script = generate::completions(args.shell);
             report.print(&String::from_utf8_lossy(&script))?;
@@ -76,15 +84,21 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
 
 async fn tail(
     account: &Account,
-    args: &TailArgs,
+    mut args: TailArgs,
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let plan = TailPlan::new(args)?;
-    let rendering = rendering(args)?;
+    let profile = account.profile()?;
+    let mut commit = args.commit();
+    let origins = fill_options(&mut args.reader, &mut commit, profile);
+    args.checkpoint_interval = commit.checkpoint_interval;
+    let plan = TailPlan::new(&args)?;
+    let rendering = rendering(&args)?;
     account.refuse_start_at_a_time(args.from)?;
-    let connection = account.plan()?;
-    let connect = async || account.connect(connection, report).await;
+    for value in option_values(&plan.settings, origins) {
+        report.detail(&value.to_string());
+    }
+    let connect = async || account.connect(account.plan()?, report).await;
     let said = Arc::clone(report);
     let complain: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line| said.error_line(line));
     let encoder = |limits: Limits, client: &CosmosClient| {
@@ -131,15 +145,19 @@ fn rendering(args: &TailArgs) -> Result<RenderOptions> {
 
 async fn export(
     account: &Account,
-    args: &ExportArgs,
+    mut args: ExportArgs,
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let plan = ExportPlan::new(args)?;
+    let profile = account.profile()?;
+    let origins = fill_options(&mut args.reader, &mut args.commit, profile);
+    let plan = ExportPlan::new(&args)?;
     account.refuse_start_at_a_time(Some(args.from))?;
-    let connection = account.plan()?;
-    let container = connection.container.clone();
-    let connect = async || account.connect(connection, report).await;
+    let container = account.container()?;
+    for value in option_values(&plan.settings, origins) {
+        report.detail(&value.to_string());
+    }
+    let connect = async || account.connect(account.plan()?, report).await;
     pipeline::export(connect, plan, &container, report, shutdown).await
 }
 
@@ -161,6 +179,9 @@ async fn resume(
 /// output is told before.
 struct Account {
     args: ConnectionArgs,
+    wanted_profile: Option<WantedProfile>,
+    /// Read when it is first needed; not at all for an embedded account.
+    config: OnceCell<ConfigFile>,
     #[cfg(feature = "demo")]
     demo: tokio::sync::OnceCell<crate::demo::DemoAccount>,
 }
@@ -168,6 +189,8 @@ struct Account {
 impl Account {
     fn new(args: ConnectionArgs) -> Self {
         Self {
+            wanted_profile: WantedProfile::resolve(args.profile.as_deref(), &process_environment),
+            config: OnceCell::new(),
             args,
             #[cfg(feature = "demo")]
             demo: tokio::sync::OnceCell::new(),
@@ -196,17 +219,58 @@ impl Account {
         }
     }
 
-    /// Which container to reach, by flags and environment.
+    fn config(&self) -> Result<&ConfigFile> {
+        match self.config.get() {
+            Some(config) => Ok(config),
+            None => {
+                let config = ConfigFile::from_process()?;
+                Ok(self.config.get_or_init(|| config))
+            }
+        }
+    }
+
+    /// The profile in effect. An embedded account has none.
+    fn profile(&self) -> Result<Option<ChosenProfile<'_>>> {
+        if self.is_demo() {
+            return Ok(None);
+        }
+        self.config()?.choose(self.wanted_profile.as_ref())
+    }
+
+    fn request(&self) -> Result<ConnectionRequest<'_>> {
+        Ok(ConnectionRequest {
+            args: &self.args,
+            profile: self.profile()?,
+            source: None,
+        })
+    }
+
+    /// Which container to reach, by flags, environment and profile. The key is known when this
+    /// returns, so it is not called before the key is needed: a profile's command may be run.
     fn plan(&self) -> Result<ConnectionPlan> {
         #[cfg(feature = "demo")]
         if self.is_demo() {
             return self.demo_plan();
         }
-        ConnectionPlan::from_process(&self.args)
+        self.resolve(&self.request()?)
     }
 
-    /// Which container to reach for an export that was begun before: the state says which, flags
-    /// and environment only how to prove who we are.
+    /// The name of the container alone: no key is read for it.
+    fn container(&self) -> Result<String> {
+        if self.is_demo() {
+            return Ok(self.plan()?.container);
+        }
+        ConnectionPlan::container_of(&self.request()?, &process_environment)
+    }
+
+    fn resolve(&self, request: &ConnectionRequest<'_>) -> Result<ConnectionPlan> {
+        let mut plan = ConnectionPlan::from_process(request)?;
+        plan.notices.extend_from_slice(&self.config()?.notices);
+        Ok(plan)
+    }
+
+    /// Which container to reach for an export that was begun before: the state says which, flags,
+    /// environment and profile only how to prove who we are.
     fn plan_of(&self, source: &Source) -> Result<ConnectionPlan> {
         match (source.endpoint == DEMO_ENDPOINT, self.is_demo()) {
             (true, true) => self.plan(),
@@ -221,12 +285,14 @@ impl Account {
                 ),
                 "resume it without --demo",
             )),
-            (false, false) => ConnectionPlan::from_process(&ConnectionArgs {
-                endpoint: Some(source.endpoint.clone()),
-                database: Some(source.database.clone()),
-                container: Some(source.container.clone()),
-                ..self.args.clone()
-            }),
+            (false, false) => {
+                let wanted = self.wanted_profile.as_ref();
+                self.resolve(&ConnectionRequest {
+                    args: &self.args,
+                    profile: self.config()?.choose_for(wanted, source)?,
+                    source: Some(source),
+                })
+            }
         }
     }
 
@@ -234,6 +300,9 @@ impl Account {
     async fn connect(&self, plan: ConnectionPlan, report: &Report) -> Result<Connected> {
         for notice in &plan.notices {
             report.warning(notice);
+        }
+        for value in &plan.values {
+            report.detail(&value.to_string());
         }
         #[cfg(feature = "demo")]
         let plan = if self.is_demo() {
@@ -267,32 +336,30 @@ impl Account {
 
 #[cfg(feature = "demo")]
 impl Account {
-    /// The embedded account's container. What the environment says of another account does not
-    /// count.
+    /// The embedded account's container, unless another one is typed. What environment and profile
+    /// say of other accounts does not count.
     fn demo_plan(&self) -> Result<ConnectionPlan> {
         use anyhow::Context;
 
         use crate::demo::DemoAccount;
         use crate::plan::{CredentialPlan, SecretText};
-        let typed = |given: &Option<String>, variable: &str, default: &str| match given {
-            Some(given) if std::env::var(variable).as_ref() != Ok(given) => given.clone(),
-            _ => default.to_owned(),
-        };
+        let mut notices = Vec::new();
+        if let Some(profile) = &self.args.profile {
+            notices.push(format!(
+                "--demo has an account of its own: the profile `{}` is not used",
+                profile.escape_debug()
+            ));
+        }
+        let typed =
+            |given: &Option<String>, own: &str| given.clone().unwrap_or_else(|| own.to_owned());
         Ok(ConnectionPlan {
             endpoint: url::Url::parse("http://127.0.0.1/").context("the loopback address")?,
-            database: typed(
-                &self.args.database,
-                "AZURE_COSMOS_DATABASE",
-                DemoAccount::DATABASE,
-            ),
-            container: typed(
-                &self.args.container,
-                "AZURE_COSMOS_CONTAINER",
-                DemoAccount::CONTAINER,
-            ),
+            database: typed(&self.args.database, DemoAccount::DATABASE),
+            container: typed(&self.args.container, DemoAccount::CONTAINER),
             credential: CredentialPlan::Key(SecretText::new(String::new())),
             accept_self_signed: false,
-            notices: Vec::new(),
+            notices,
+            values: Vec::new(),
         })
     }
 

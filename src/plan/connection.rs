@@ -1,30 +1,44 @@
-//! Which account, which container, and how to prove who you are: flags and environment resolved
-//! into a [`ConnectionPlan`].
+//! Which account, which container, and how to prove who you are: flags, environment and profile
+//! resolved into a [`ConnectionPlan`].
 //!
-//! Nothing here uses the network. The environment and standard input are passed in, so the whole
-//! resolution is a function of its arguments. No message in this module holds a secret.
+//! Each value is resolved on its own: a flag wins over the environment, the environment over the
+//! profile, the profile over the default. The credential is one value in this sense: a key in the
+//! environment wins over the method that a profile names.
+//!
+//! Nothing here uses the network. The environment, the profile and standard input are passed in, so
+//! the whole resolution is a function of its arguments. No message in this module holds a secret.
+
+mod endpoint;
+mod key;
+mod target;
 
 use std::fmt;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use base64::Engine;
-use url::{Host, Url};
+use anyhow::Result;
+use clap::ValueEnum;
+use url::Url;
 
+use super::profile::{ChosenProfile, Profile};
+use super::resolved::{Origin, ResolvedValue};
 use crate::cli::{AuthMethod, ConnectionArgs};
-use crate::error::{Annotate, usage};
+use crate::error::usage;
+use crate::state::model::Source;
+
+use endpoint::{ConnectionString, is_loopback};
+pub(super) use endpoint::{check_name, parse_endpoint, same_account};
+use key::account_key;
+pub(super) use key::mode_open_to_others;
+use target::{Endpoint, Name};
 
 /// The well-known key of the Cosmos DB emulator. It is public and protects nothing.
 const EMULATOR_KEY: &str =
     "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==";
-const EMULATOR_ENDPOINT: &str = "https://localhost:8081/";
-
-/// A key file larger than this is not a key file.
-const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
-
 const WAYS_TO_GIVE_A_KEY: &str = "set AZURE_COSMOS_KEY or AZURE_COSMOS_CONNECTION_STRING, or name a file that holds the key \
      with --key-file (`-` reads it from standard input)";
+
+const CONNECTION_STRING: &str = "AZURE_COSMOS_CONNECTION_STRING";
 
 /// Looks up an environment variable.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -110,69 +124,98 @@ pub struct ConnectionPlan {
     pub accept_self_signed: bool,
     /// What the user should know but what stops nothing.
     pub notices: Vec<String>,
+    /// Where each value came from.
+    pub values: Vec<ResolvedValue>,
+}
+
+/// What is known before a connection is resolved.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionRequest<'a> {
+    /// What was typed.
+    pub args: &'a ConnectionArgs,
+    /// The profile in effect.
+    pub profile: Option<ChosenProfile<'a>>,
+    /// The account and container of an export that was begun before. They stand; flags,
+    /// environment and profile only say how to prove who you are.
+    pub source: Option<&'a Source>,
+}
+
+/// The environment of this process. What is not Unicode comes with replacement characters, so that
+/// it is refused and not overlooked.
+pub fn process_environment(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 impl ConnectionPlan {
-    /// Resolves `args` with the environment and standard input of this process.
+    /// Resolves `request` with the environment and standard input of this process.
     ///
     /// # Errors
     ///
     /// See [`ConnectionPlan::resolve`].
-    pub fn from_process(args: &ConnectionArgs) -> Result<Self> {
-        Self::resolve(
-            args,
-            &|name| std::env::var(name).ok(),
-            &mut std::io::stdin().lock(),
-        )
+    pub fn from_process(request: &ConnectionRequest<'_>) -> Result<Self> {
+        Self::resolve(request, &process_environment, &mut std::io::stdin().lock())
     }
 
-    /// Resolves `args`: a flag wins over the environment.
+    /// Resolves `request`: a flag wins over the environment, the environment over the profile.
+    ///
+    /// Runs the profile's key command if the key comes from there; that may take 30 seconds.
     ///
     /// # Errors
     ///
     /// A usage error (exit code 2) if something is missing, malformed or contradictory; a failure
-    /// (exit code 1) if the key file cannot be read.
+    /// (exit code 1) if the key file cannot be read or the key command fails.
     pub fn resolve(
-        args: &ConnectionArgs,
+        request: &ConnectionRequest<'_>,
         environment: Environment<'_>,
         stdin: &mut dyn Read,
     ) -> Result<Self> {
+        let ConnectionRequest { args, source, .. } = *request;
         // A variable that is set to nothing counts as not set.
         let env = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
         let mut notices = Vec::new();
 
-        let from_string = env("AZURE_COSMOS_CONNECTION_STRING")
+        let from_string = env(CONNECTION_STRING)
             .map(|text| ConnectionString::parse(&text))
             .transpose()?;
-        let (endpoint, is_emulator) = endpoint(args, from_string.as_ref())?;
+        let endpoint = Endpoint::resolve(request, &env, from_string.as_ref())?;
+        let is_emulator = endpoint.is_emulator;
+        let mut values = vec![endpoint.value()];
+        let endpoint = endpoint.url;
         // A connection string for another account contributes nothing: its key least of all.
         let other_account = from_string
             .as_ref()
             .filter(|s| !same_account(&s.endpoint, &endpoint));
-        let from_string = from_string
-            .as_ref()
-            .filter(|_| other_account.is_none())
-            .cloned();
+        let from_string = from_string.as_ref().filter(|_| other_account.is_none());
 
-        let database = name(
-            "database",
-            args.database.as_deref(),
-            from_string.as_ref().and_then(|s| s.database.as_deref()),
-        )?;
-        let container = name("container", args.container.as_deref(), None)?;
+        let database = Name::Database.resolve(request, &env, from_string)?;
+        let container = Name::Container.resolve(request, &env, from_string)?;
+        values.extend([database.clone(), container.clone()]);
 
-        let credential = match args.auth {
+        let profile = profile_of_account(request, &endpoint, &mut notices)?;
+        let method = Method::resolve(args, &env, from_string, profile);
+        let credential = match method.auth {
             AuthMethod::Auto | AuthMethod::Key => {
-                match account_key(args, &env, from_string.as_ref(), stdin, &mut notices)? {
-                    Some(key) => CredentialPlan::Key(key),
-                    None if is_emulator => CredentialPlan::Key(SecretText::new(EMULATOR_KEY)),
+                let found = account_key(args, &env, from_string, profile, stdin, &mut notices)?;
+                match found {
+                    Some(found) => {
+                        values.extend([method.value(), found.value]);
+                        CredentialPlan::Key(found.key)
+                    }
+                    None if is_emulator => {
+                        values.extend([method.value(), well_known_key()]);
+                        CredentialPlan::Key(SecretText::new(EMULATOR_KEY))
+                    }
                     None => {
+                        values.push(method.value());
                         no_key_contradiction(&endpoint, other_account)?;
-                        without_key(args.auth, &endpoint, &env, &mut notices)?
+                        without_key(method.auth, &endpoint, &env, &mut notices)?
                     }
                 }
             }
-            method => CredentialPlan::EntraId(entra_id(method, &env)?),
+            named => {
+                values.push(method.value());
+                CredentialPlan::EntraId(entra_id(named, &env)?)
+            }
         };
         if matches!(credential, CredentialPlan::EntraId(_)) && endpoint.scheme() == "http" {
             return Err(usage(
@@ -180,8 +223,11 @@ impl ConnectionPlan {
                 "use https, or the account key",
             ));
         }
+        if source.is_none() {
+            notices.extend(overridden(request, &values));
+        }
 
-        let asks_for_self_signed = from_string.as_ref().is_some_and(|s| s.accept_self_signed);
+        let asks_for_self_signed = from_string.is_some_and(|s| s.accept_self_signed);
         if asks_for_self_signed && !is_loopback(&endpoint) {
             notices.push(format!(
                 "DisableServerCertificateValidation is ignored: {endpoint} is not on the loopback interface"
@@ -192,274 +238,150 @@ impl ConnectionPlan {
                 && endpoint.scheme() == "https"
                 && (is_emulator || asks_for_self_signed),
             endpoint,
-            database,
-            container,
+            database: database.value,
+            container: container.value,
             credential,
             notices,
+            values,
         })
     }
-}
 
-/// What a connection string says.
-#[derive(Debug, Clone)]
-struct ConnectionString {
-    endpoint: Url,
-    key: Option<SecretText>,
-    database: Option<String>,
-    accept_self_signed: bool,
-}
-
-impl ConnectionString {
-    /// Parses `AccountEndpoint=…;AccountKey=…;Database=…;`, whose names are not case-sensitive.
+    /// The name of the container alone, without a look at what the rest would take: no key is
+    /// read and no command is run.
     ///
-    /// The SDK's own parser insists on a key, drops the database, and does not check the endpoint.
-    fn parse(text: &str) -> Result<Self> {
-        const HINT: &str = "copy it from the account's Keys page: \
-            AccountEndpoint=https://NAME.documents.azure.com:443/;AccountKey=…;";
-        const VARIABLE: &str = "AZURE_COSMOS_CONNECTION_STRING";
-        let (mut endpoint, mut key, mut database, mut accept_self_signed) =
-            (None, None, None, false);
-        for part in text.split(';').map(str::trim).filter(|p| !p.is_empty()) {
-            let Some((name, value)) = part.split_once('=') else {
-                return Err(usage(
-                    format!("{VARIABLE} is malformed: a part of it is not NAME=VALUE"),
-                    HINT,
-                ));
-            };
-            let value = value.trim();
-            match name.trim().to_ascii_lowercase().as_str() {
-                "accountendpoint" => endpoint = Some(value),
-                "accountkey" => key = Some(value).filter(|v| !v.is_empty()),
-                "database" => database = Some(value).filter(|v| !v.is_empty()),
-                "disableservercertificatevalidation" => {
-                    accept_self_signed = value.eq_ignore_ascii_case("true");
-                }
-                // Other SDKs have parameters of their own.
-                _ => {}
-            }
-        }
-        let Some(endpoint) = endpoint else {
-            return Err(usage(format!("{VARIABLE} has no AccountEndpoint"), HINT));
+    /// # Errors
+    ///
+    /// A usage error (exit code 2) if it is missing or malformed.
+    pub fn container_of(
+        request: &ConnectionRequest<'_>,
+        environment: Environment<'_>,
+    ) -> Result<String> {
+        let env = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
+        Ok(Name::Container.resolve(request, &env, None)?.value)
+    }
+}
+
+/// The method to prove who you are.
+struct Method {
+    auth: AuthMethod,
+    origin: Origin,
+}
+
+impl Method {
+    /// The flag's method. Without one, a key that a flag or the environment gives is taken before
+    /// the profile is asked.
+    fn resolve(
+        args: &ConnectionArgs,
+        env: Environment<'_>,
+        from_string: Option<&ConnectionString>,
+        profile: Option<&Profile>,
+    ) -> Self {
+        let key = |origin| Self {
+            auth: AuthMethod::Key,
+            origin,
         };
-        Ok(Self {
-            endpoint: parse_endpoint(
-                endpoint,
-                "AccountEndpoint in AZURE_COSMOS_CONNECTION_STRING",
-            )?
-            .0,
-            key: key.map(SecretText::new),
-            database: database.map(str::to_owned),
-            accept_self_signed,
-        })
+        if let Some(auth) = args.auth {
+            let origin = Origin::Flag("--auth");
+            return Self { auth, origin };
+        }
+        if args.key_file.is_some() {
+            return key(Origin::Flag("--key-file"));
+        }
+        if env("AZURE_COSMOS_KEY").is_some() {
+            return key(Origin::Variable("AZURE_COSMOS_KEY"));
+        }
+        if from_string.is_some_and(|s| s.key.is_some()) {
+            return key(Origin::Variable(CONNECTION_STRING));
+        }
+        match profile.and_then(|profile| Some((profile.auth?, &profile.name))) {
+            Some((auth, name)) => Self {
+                auth,
+                origin: Origin::Profile(name.clone()),
+            },
+            None => Self {
+                auth: AuthMethod::Auto,
+                origin: Origin::Default,
+            },
+        }
+    }
+
+    fn value(&self) -> ResolvedValue {
+        let name = self.auth.to_possible_value();
+        let name = name.map_or_else(String::new, |value| value.get_name().to_owned());
+        ResolvedValue::new("auth", name, self.origin.clone())
     }
 }
 
-/// The endpoint, and whether it was given as `emulator`.
-fn endpoint(args: &ConnectionArgs, from_string: Option<&ConnectionString>) -> Result<(Url, bool)> {
-    if let Some(text) = args.endpoint.as_deref().filter(|t| !t.trim().is_empty()) {
-        return parse_endpoint(text.trim(), "the endpoint");
-    }
-    if let Some(string) = from_string {
-        return Ok((string.endpoint.clone(), false));
-    }
-    Err(missing(
-        "no endpoint given",
-        "--endpoint https://NAME.documents.azure.com:443/",
-        "AZURE_COSMOS_ENDPOINT or AZURE_COSMOS_CONNECTION_STRING",
-    ))
+fn well_known_key() -> ResolvedValue {
+    ResolvedValue::new("key", "the emulator's well-known one", Origin::Default)
 }
 
-/// A usage error for something that is missing; its hint names the flag, the variable and the demo.
-fn missing(what: &str, flag: &str, variable: &str) -> anyhow::Error {
-    let demo = if cfg!(feature = "demo") {
-        "; or try --demo, which needs no account"
-    } else {
-        ""
-    };
-    usage(what, format!("use {flag}, or set {variable}{demo}"))
-}
-
-/// Parses an endpoint: a URL, a host, the name of an account, or `emulator`.
-fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
-    const HINT: &str = "an endpoint looks like https://NAME.documents.azure.com:443/";
-    if text.eq_ignore_ascii_case("emulator") {
-        let url = Url::parse(EMULATOR_ENDPOINT).context("the emulator's address")?;
-        return Ok((url, true));
-    }
-    if text.to_ascii_lowercase().contains("accountkey=") {
-        return Err(usage(
-            format!("{what} is a connection string, not a URL"),
-            "set AZURE_COSMOS_CONNECTION_STRING to it: what is on the command line can be read by \
-             every user of this machine",
-        ));
-    }
-    let is_account_name = text.len() >= 3
-        && text != "localhost"
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let completed = if text.contains("://") {
-        text.to_owned()
-    } else if is_account_name {
-        format!("https://{text}.documents.azure.com:443/")
-    } else {
-        format!("https://{text}")
-    };
-    // What cannot be parsed may hold a password, so it is not repeated.
-    let url = Url::parse(&completed)
-        .ok()
-        .filter(Url::has_host)
-        .ok_or_else(|| usage(format!("{what} is not a URL"), HINT))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(usage(
-            format!("{what} holds a user name or a password"),
-            HINT,
-        ));
-    }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(usage(
-            format!("{what} has something after the host; it names the account only"),
-            format!("{HINT}; name the database and the container with -d and -c"),
-        ));
-    }
-    match url.scheme() {
-        "https" => Ok((url, false)),
-        "http" if is_loopback(&url) => Ok((url, false)),
-        "http" => Err(usage(
-            format!(
-                "{what} uses plain http, which is accepted for localhost, 127.0.0.1 and [::1] only: {url}"
-            ),
-            "use https",
-        )),
-        scheme => Err(usage(format!("{what} has the scheme `{scheme}`"), HINT)),
-    }
-}
-
-/// Whether `url` names the loopback interface the way that the SDK recognizes it.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address == std::net::Ipv4Addr::LOCALHOST,
-        Some(Host::Ipv6(address)) => address == std::net::Ipv6Addr::LOCALHOST,
-        None => false,
-    }
-}
-
-fn same_account(a: &Url, b: &Url) -> bool {
-    a.origin() == b.origin()
-}
-
-/// A database's or container's name: the flag (or its variable), otherwise the connection string's.
-fn name(kind: &str, given: Option<&str>, fallback: Option<&str>) -> Result<String> {
-    let Some(name) = given.filter(|n| !n.trim().is_empty()).or(fallback) else {
-        let short = &kind[..1];
-        return Err(missing(
-            &format!("no {kind} given"),
-            &format!("-{short}/--{kind} NAME"),
-            &format!("AZURE_COSMOS_{}", kind.to_ascii_uppercase()),
-        ));
-    };
-    // The service refuses these in names; in a path they would name something else.
-    if name.contains(['/', '\\', '?', '#'])
-        || name.chars().any(char::is_control)
-        || name.chars().count() > 255
-    {
-        return Err(usage(
-            format!("{name:?} cannot be the name of a {kind}"),
-            "names have up to 255 characters, without / \\ ? # and control characters",
-        ));
-    }
-    Ok(name.to_owned())
-}
-
-/// The account key, from wherever it was given.
-fn account_key(
-    args: &ConnectionArgs,
-    env: Environment<'_>,
-    from_string: Option<&ConnectionString>,
-    stdin: &mut dyn Read,
+/// The profile whose credential may be used: one of the account that is meant. A profile for
+/// another account contributes no key, as a connection string for another account does not.
+fn profile_of_account<'a>(
+    request: &ConnectionRequest<'a>,
+    endpoint: &Url,
     notices: &mut Vec<String>,
-) -> Result<Option<SecretText>> {
-    if let Some(path) = &args.key_file {
-        let (text, origin) = if path.as_os_str() == "-" {
-            let origin = "standard input (--key-file -)".to_owned();
-            (read_key(stdin, &origin)?, origin)
-        } else {
-            let origin = format!("the key file `{}`", path.display());
-            (read_key_file(path, &origin, notices)?, origin)
+) -> Result<Option<&'a Profile>> {
+    let Some(chosen) = request.profile else {
+        return Ok(None);
+    };
+    let profile = chosen.profile;
+    let Some(own) = &profile.endpoint else {
+        return Ok(Some(profile));
+    };
+    if profile.may_serve(endpoint) {
+        return Ok(Some(profile));
+    }
+    if request.source.is_some() {
+        return Err(usage(
+            format!(
+                "the export is of the account {endpoint}, but the profile `{}` is for {}",
+                profile.name, own.url
+            ),
+            "name a profile of that account with --profile, or none",
+        ));
+    }
+    if chosen.is_named && profile.has_credential() {
+        notices.push(format!(
+            "the credential of profile `{}` is for {} and is not used for {endpoint}",
+            profile.name, own.url
+        ));
+    }
+    Ok(None)
+}
+
+/// Warns of each value of a profile that was named but that a forgotten variable overrides.
+fn overridden(request: &ConnectionRequest<'_>, values: &[ResolvedValue]) -> Vec<String> {
+    let Some(chosen) = request.profile.filter(|chosen| chosen.is_named) else {
+        return Vec::new();
+    };
+    let profile = chosen.profile;
+    let of_profile = |name: &str| match name {
+        "endpoint" => profile.endpoint.as_ref().map(|own| own.url.as_str()),
+        "database" => profile.database.as_deref(),
+        "container" => profile.container.as_deref(),
+        // Only its presence counts.
+        "auth" => profile.has_credential().then_some(""),
+        _ => None,
+    };
+    let warning = |value: &ResolvedValue| {
+        let Origin::Variable(variable) = value.origin else {
+            return None;
         };
-        return valid_key(&text, &origin).map(Some);
-    }
-    let variable = env("AZURE_COSMOS_KEY")
-        .map(|text| valid_key(&text, "AZURE_COSMOS_KEY"))
-        .transpose()?;
-    let string = from_string
-        .and_then(|s| s.key.as_ref())
-        .map(|key| valid_key(key.expose(), "AccountKey in AZURE_COSMOS_CONNECTION_STRING"))
-        .transpose()?;
-    if let (Some(a), Some(b)) = (&variable, &string)
-        && a != b
-    {
-        return Err(usage(
-            "AZURE_COSMOS_KEY and AZURE_COSMOS_CONNECTION_STRING hold different keys",
-            "unset one of them",
-        ));
-    }
-    Ok(variable.or(string))
-}
-
-fn read_key_file(path: &Path, origin: &str, notices: &mut Vec<String>) -> Result<String> {
-    let mut file = fs_err::File::open(path)
-        .context("cannot read the account key")
-        .hint("--key-file names a file that holds the key and nothing else")?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = file.metadata()?.permissions().mode() & 0o777;
-        if mode & 0o044 != 0 {
-            notices.push(format!(
-                "{origin} can be read by other users (mode {mode:04o}); chmod 600 would prevent that"
-            ));
-        }
-    }
-    #[cfg(not(unix))]
-    let _ = notices;
-    read_key(&mut file, origin)
-}
-
-/// Reads a key, trimmed, without trusting the source to end.
-fn read_key(source: &mut dyn Read, origin: &str) -> Result<String> {
-    let mut bytes = Vec::new();
-    source
-        .take(MAX_KEY_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("cannot read the account key from {origin}"))?;
-    if bytes.len() as u64 > MAX_KEY_FILE_BYTES {
-        return Err(usage(
-            format!("{origin} holds more than 64 KiB, so it is not an account key"),
-            "--key-file names a file that holds the key and nothing else",
-        ));
-    }
-    let text = std::str::from_utf8(&bytes).unwrap_or_default();
-    // Some editors and shells put a byte order mark first.
-    Ok(text.trim_start_matches('\u{feff}').trim().to_owned())
-}
-
-/// Checks that a key is base64, as every account key is. The key appears in no message.
-fn valid_key(text: &str, origin: &str) -> Result<SecretText> {
-    let text = text.trim();
-    if text.to_ascii_lowercase().contains("accountkey=") {
-        return Err(usage(
-            format!("{origin} holds a connection string, not an account key"),
-            "set AZURE_COSMOS_CONNECTION_STRING to it",
-        ));
-    }
-    let decoded = base64::engine::general_purpose::STANDARD.decode(text);
-    if decoded.is_ok_and(|bytes| !bytes.is_empty()) {
-        return Ok(SecretText::new(text));
-    }
-    Err(usage(
-        format!("{origin} does not hold an account key, which is base64 text"),
-        "copy the primary or secondary key from the account's Keys page, whole, up to its last `=`",
-    ))
+        let own = of_profile(value.name)?;
+        let what = match value.name {
+            "auth" => "credential",
+            name => name,
+        };
+        (own != value.value).then(|| {
+            format!(
+                "{variable} overrides the {what} of profile `{}`; unset it to use the profile's",
+                profile.name
+            )
+        })
+    };
+    values.iter().filter_map(warning).collect()
 }
 
 /// Refuses the one case in which a key was given, but for another account.
@@ -557,5 +479,7 @@ fn entra_id(method: AuthMethod, env: Environment<'_>) -> Result<EntraIdPlan> {
     })
 }
 
+#[cfg(test)]
+mod profile_tests;
 #[cfg(test)]
 mod tests;

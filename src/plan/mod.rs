@@ -1,11 +1,21 @@
-//! From what was typed to a job: flags, environment and state, resolved and validated.
+//! From what was typed to a job: flags, environment, profile and state, resolved and validated.
 
 mod connection;
 mod job;
+mod profile;
+mod resolved;
 mod tail;
 mod values;
 
-pub use connection::{ConnectionPlan, CredentialPlan, EntraIdPlan, Environment, SecretText};
+pub use connection::{
+    ConnectionPlan, ConnectionRequest, CredentialPlan, EntraIdPlan, Environment, SecretText,
+    process_environment,
+};
 pub use job::{ExportPlan, ResumePlan, concurrency};
+pub use profile::{
+    ChosenProfile, ConfigFile, KeySource, Profile, ProfileEndpoint, ProfileOptions, WantedProfile,
+    fill_options, option_values,
+};
+pub use resolved::{Origin, ResolvedValue};
 pub use tail::TailPlan;
 pub use values::{parse_bytes, parse_start, parse_tail_start, parse_time_or_age};

@@ -19,7 +19,12 @@ pub(crate) fn cosmos_tail() -> Command {
             command.env(kept, value);
         }
     }
-    command.env("COSMOS_DISABLE_IMDS", "1").stdin(Stdio::null());
+    // Nor the configuration file of who runs the tests.
+    let no_profiles = if cfg!(windows) { "NUL" } else { "/dev/null" };
+    command
+        .env("COSMOS_DISABLE_IMDS", "1")
+        .env("COSMOS_TAIL_CONFIG", no_profiles)
+        .stdin(Stdio::null());
     command
 }
 

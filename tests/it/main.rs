@@ -10,6 +10,7 @@ mod gateway;
 mod gateway_conformance;
 mod generated;
 mod left_out;
+mod profiles;
 #[cfg(feature = "demo")]
 mod readme;
 mod tail;

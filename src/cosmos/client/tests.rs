@@ -104,6 +104,7 @@ fn plan(url: &str) -> ConnectionPlan {
         credential: CredentialPlan::Key(SecretText::new(CANARY)),
         accept_self_signed: false,
         notices: Vec::new(),
+        values: Vec::new(),
     }
 }
 

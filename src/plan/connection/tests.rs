@@ -10,10 +10,11 @@ const ACCOUNT: &str = "https://shop.documents.azure.com:443/";
 
 fn args() -> ConnectionArgs {
     ConnectionArgs {
+        profile: None,
         endpoint: None,
         database: Some("shop".to_owned()),
         container: Some("orders".to_owned()),
-        auth: AuthMethod::Auto,
+        auth: None,
         key_file: None,
         #[cfg(feature = "demo")]
         demo: false,
@@ -38,8 +39,13 @@ fn resolve_with_stdin(
 ) -> Result<ConnectionPlan> {
     let env: HashMap<&str, &str> = env.iter().copied().collect();
     let mut stdin = stdin;
-    ConnectionPlan::resolve(
+    let request = ConnectionRequest {
         args,
+        profile: None,
+        source: None,
+    };
+    ConnectionPlan::resolve(
+        &request,
         &|name| env.get(name).map(|v| (*v).to_owned()),
         &mut stdin,
     )
@@ -125,7 +131,7 @@ fn a_connection_string_for_another_account_is_a_contradiction() {
     let text = connection_string("https://other.documents.azure.com:443/", CANARY);
     for auth in [AuthMethod::Auto, AuthMethod::Key] {
         let mut args = at(ACCOUNT);
-        args.auth = auth;
+        args.auth = Some(auth);
         let error = usage_error(resolve(&args, &[("AZURE_COSMOS_CONNECTION_STRING", &text)]));
         assert!(error.contains("https://shop.documents.azure.com/"));
         assert!(error.contains("https://other.documents.azure.com/"));
@@ -139,7 +145,7 @@ fn a_connection_string_for_another_account_is_left_aside_when_its_key_is_not_nee
     let plan = resolve(&at(ACCOUNT), &[string, ("AZURE_COSMOS_KEY", OTHER_KEY)]).unwrap();
     assert_eq!(key(&plan), OTHER_KEY);
     let mut cli = at(ACCOUNT);
-    cli.auth = AuthMethod::Cli;
+    cli.auth = Some(AuthMethod::Cli);
     assert_eq!(
         entra(&resolve(&cli, &[string]).unwrap()),
         &EntraIdPlan::AzureCli { by_default: false }
@@ -226,7 +232,7 @@ fn plain_http_on_loopback_without_a_key_is_an_emulator() {
 #[test]
 fn an_entra_id_token_never_goes_over_plain_http() {
     let mut args = at("http://localhost:8081");
-    args.auth = AuthMethod::Cli;
+    args.auth = Some(AuthMethod::Cli);
     assert!(usage_error(resolve(&args, &[])).contains("plain http"));
 }
 
@@ -420,7 +426,7 @@ fn a_key_file_that_cannot_be_read_is_a_failure_that_names_it() {
 #[test]
 fn asking_for_a_key_without_giving_one_names_the_three_ways() {
     let mut args = at(ACCOUNT);
-    args.auth = AuthMethod::Key;
+    args.auth = Some(AuthMethod::Key);
     let error = usage_error(resolve(&args, &[("AZURE_COSMOS_KEY", " ")]));
     for way in [
         "AZURE_COSMOS_KEY",
@@ -434,7 +440,7 @@ fn asking_for_a_key_without_giving_one_names_the_three_ways() {
 #[test]
 fn a_named_entra_id_method_wins_over_a_key() {
     let mut args = at(ACCOUNT);
-    args.auth = AuthMethod::ManagedIdentity;
+    args.auth = Some(AuthMethod::ManagedIdentity);
     args.key_file = Some("/nonexistent/key".into());
     let plan = resolve(
         &args,
@@ -503,7 +509,7 @@ fn a_named_method_whose_variables_are_missing_says_which() {
         (AuthMethod::WorkloadIdentity, "AZURE_FEDERATED_TOKEN_FILE"),
     ] {
         let mut args = at(ACCOUNT);
-        args.auth = auth;
+        args.auth = Some(auth);
         let env = [("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c")];
         assert!(usage_error(resolve(&args, &env)).contains(variable));
     }

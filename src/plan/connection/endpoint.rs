@@ -1,0 +1,149 @@
+//! Endpoints, names and connection strings: what they may look like.
+
+use anyhow::{Context, Result};
+use url::{Host, Url};
+
+use super::SecretText;
+use crate::error::usage;
+
+const EMULATOR_ENDPOINT: &str = "https://localhost:8081/";
+
+/// What a connection string says.
+#[derive(Debug, Clone)]
+pub(super) struct ConnectionString {
+    pub(super) endpoint: Url,
+    pub(super) key: Option<SecretText>,
+    pub(super) database: Option<String>,
+    pub(super) accept_self_signed: bool,
+}
+
+impl ConnectionString {
+    /// Parses `AccountEndpoint=…;AccountKey=…;Database=…;`, whose names are not case-sensitive.
+    ///
+    /// The SDK's own parser insists on a key, drops the database, and does not check the endpoint.
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        const HINT: &str = "copy it from the account's Keys page: \
+            AccountEndpoint=https://NAME.documents.azure.com:443/;AccountKey=…;";
+        const VARIABLE: &str = "AZURE_COSMOS_CONNECTION_STRING";
+        let (mut endpoint, mut key, mut database, mut accept_self_signed) =
+            (None, None, None, false);
+        for part in text.split(';').map(str::trim).filter(|p| !p.is_empty()) {
+            let Some((name, value)) = part.split_once('=') else {
+                return Err(usage(
+                    format!("{VARIABLE} is malformed: a part of it is not NAME=VALUE"),
+                    HINT,
+                ));
+            };
+            let value = value.trim();
+            match name.trim().to_ascii_lowercase().as_str() {
+                "accountendpoint" => endpoint = Some(value),
+                "accountkey" => key = Some(value).filter(|v| !v.is_empty()),
+                "database" => database = Some(value).filter(|v| !v.is_empty()),
+                "disableservercertificatevalidation" => {
+                    accept_self_signed = value.eq_ignore_ascii_case("true");
+                }
+                // Other SDKs have parameters of their own.
+                _ => {}
+            }
+        }
+        let Some(endpoint) = endpoint else {
+            return Err(usage(format!("{VARIABLE} has no AccountEndpoint"), HINT));
+        };
+        Ok(Self {
+            endpoint: parse_endpoint(
+                endpoint,
+                "AccountEndpoint in AZURE_COSMOS_CONNECTION_STRING",
+            )?
+            .0,
+            key: key.map(SecretText::new),
+            database: database.map(str::to_owned),
+            accept_self_signed,
+        })
+    }
+}
+
+/// Parses an endpoint: a URL, a host, the name of an account, or `emulator`.
+pub(in crate::plan) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
+    const HINT: &str = "an endpoint looks like https://NAME.documents.azure.com:443/";
+    if text.eq_ignore_ascii_case("emulator") {
+        let url = Url::parse(EMULATOR_ENDPOINT).context("the emulator's address")?;
+        return Ok((url, true));
+    }
+    if text.to_ascii_lowercase().contains("accountkey=") {
+        return Err(usage(
+            format!("{what} is a connection string, not a URL"),
+            "set AZURE_COSMOS_CONNECTION_STRING to it: what is on the command line can be read by \
+             every user of this machine",
+        ));
+    }
+    let is_account_name = text.len() >= 3
+        && text != "localhost"
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let completed = if text.contains("://") {
+        text.to_owned()
+    } else if is_account_name {
+        format!("https://{text}.documents.azure.com:443/")
+    } else {
+        format!("https://{text}")
+    };
+    // What cannot be parsed may hold a password, so it is not repeated.
+    let url = Url::parse(&completed)
+        .ok()
+        .filter(Url::has_host)
+        .ok_or_else(|| usage(format!("{what} is not a URL"), HINT))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(usage(
+            format!("{what} holds a user name or a password"),
+            HINT,
+        ));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(usage(
+            format!("{what} has something after the host; it names the account only"),
+            format!("{HINT}; name the database and the container with -d and -c"),
+        ));
+    }
+    match url.scheme() {
+        "https" => Ok((url, false)),
+        "http" if is_loopback(&url) => Ok((url, false)),
+        "http" => Err(usage(
+            format!(
+                "{what} uses plain http, which is accepted for localhost, 127.0.0.1 and [::1] only: {url}"
+            ),
+            "use https",
+        )),
+        scheme => Err(usage(format!("{what} has the scheme `{scheme}`"), HINT)),
+    }
+}
+
+/// Whether `url` names the loopback interface the way that the SDK recognizes it.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address == std::net::Ipv4Addr::LOCALHOST,
+        Some(Host::Ipv6(address)) => address == std::net::Ipv6Addr::LOCALHOST,
+        None => false,
+    }
+}
+
+pub(in crate::plan) fn same_account(a: &Url, b: &Url) -> bool {
+    a.origin() == b.origin()
+}
+
+/// Checks the name of a database or a container.
+///
+/// # Errors
+///
+/// A usage error if the service would refuse it, or if it would name something else in a path.
+pub(in crate::plan) fn check_name(kind: &str, name: &str) -> Result<String> {
+    if name.contains(['/', '\\', '?', '#'])
+        || name.chars().any(char::is_control)
+        || name.chars().count() > 255
+    {
+        return Err(usage(
+            format!("{name:?} cannot be the name of a {kind}"),
+            "names have up to 255 characters, without / \\ ? # and control characters",
+        ));
+    }
+    Ok(name.to_owned())
+}
