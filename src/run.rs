@@ -18,7 +18,7 @@ use crate::feed::ChangeFeedStart;
 use crate::pipeline::{self, Connected};
 use crate::plan::{
     ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, ResumePlan, TailPlan,
-    WantedProfile, fill_options, option_values, process_environment,
+    WantedProfile, credential_is_given, fill_options, option_values, process_environment,
 };
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::Report;
@@ -287,9 +287,11 @@ impl Account {
             )),
             (false, false) => {
                 let wanted = self.wanted_profile.as_ref();
+                let must_decide = !credential_is_given(&self.args, &process_environment);
+                let config = self.config()?;
                 self.resolve(&ConnectionRequest {
                     args: &self.args,
-                    profile: self.config()?.choose_for(wanted, source)?,
+                    profile: config.choose_for(wanted, source, must_decide)?,
                     source: Some(source),
                 })
             }

@@ -146,6 +146,16 @@ pub fn process_environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
+/// Whether flags or environment say how to prove who you are, so that no profile has to.
+pub fn credential_is_given(args: &ConnectionArgs, environment: Environment<'_>) -> bool {
+    let is_set = |name: &str| environment(name).is_some_and(|value| !value.trim().is_empty());
+    let needs_no_key = |method: AuthMethod| !matches!(method, AuthMethod::Auto | AuthMethod::Key);
+    args.key_file.is_some()
+        || args.auth.is_some_and(needs_no_key)
+        || is_set("AZURE_COSMOS_KEY")
+        || is_set(CONNECTION_STRING)
+}
+
 impl ConnectionPlan {
     /// Resolves `request` with the environment and standard input of this process.
     ///

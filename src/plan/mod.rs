@@ -9,7 +9,7 @@ mod values;
 
 pub use connection::{
     ConnectionPlan, ConnectionRequest, CredentialPlan, EntraIdPlan, Environment, SecretText,
-    process_environment,
+    credential_is_given, process_environment,
 };
 pub use job::{ExportPlan, ResumePlan, concurrency};
 pub use profile::{

@@ -258,11 +258,13 @@ impl ConfigFile {
     /// # Errors
     ///
     /// A usage error if there is no profile of the wanted name, or if none is wanted and profiles
-    /// with different credentials would serve; then no guess is made.
+    /// with different credentials would serve: no guess is made. Unless it `must_decide`, because a
+    /// credential is given elsewhere, there is no profile then.
     pub fn choose_for(
         &self,
         wanted: Option<&WantedProfile>,
         source: &Source,
+        must_decide: bool,
     ) -> Result<Option<ChosenProfile<'_>>> {
         if wanted.is_some() {
             return self.choose(wanted);
@@ -291,6 +293,9 @@ impl ConfigFile {
             .iter()
             .find(|other| (other.auth, &other.key) != (first.auth, &first.key))
         {
+            if !must_decide {
+                return Ok(None);
+            }
             return Err(usage(
                 format!(
                     "the profiles `{}` and `{}` both are for {endpoint}, with different credentials",

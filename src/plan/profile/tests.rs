@@ -429,7 +429,7 @@ fn an_export_is_gone_on_with_by_the_profile_of_its_account() {
     )
     .unwrap();
     let name = |endpoint: &str| {
-        let chosen = config.choose_for(None, &source(endpoint)).unwrap();
+        let chosen = config.choose_for(None, &source(endpoint), true).unwrap();
         chosen.map(|chosen| (chosen.profile.name.clone(), chosen.is_named))
     };
     assert_eq!(
@@ -437,7 +437,11 @@ fn an_export_is_gone_on_with_by_the_profile_of_its_account() {
         Some(("shop".to_owned(), false))
     );
     assert_eq!(name("https://third.documents.azure.com/"), None);
-    let chosen = config.choose_for(Some(&wanted("anywhere")), &source("https://x.example/"));
+    let chosen = config.choose_for(
+        Some(&wanted("anywhere")),
+        &source("https://x.example/"),
+        true,
+    );
     assert_eq!(chosen.unwrap().unwrap().profile.name, "anywhere");
 }
 
@@ -453,9 +457,10 @@ fn of_several_profiles_of_an_account_the_default_then_the_container_decides() {
         container = 'orders'
         key = 'BBBB'
         ";
+    let shop = source("https://shop.documents.azure.com/");
     let name = |text: &str| {
         let config = parse(text).unwrap();
-        let chosen = config.choose_for(None, &source("https://shop.documents.azure.com/"));
+        let chosen = config.choose_for(None, &shop, true);
         chosen.map(|chosen| chosen.unwrap().profile.name.clone())
     };
     assert_eq!(name(several).unwrap(), "b");
@@ -463,7 +468,10 @@ fn of_several_profiles_of_an_account_the_default_then_the_container_decides() {
         name(&format!("default-profile = 'a'\n{several}")).unwrap(),
         "a"
     );
-    let error = name(&several.replace("'orders'", "'other'")).unwrap_err();
+    let undecided = several.replace("'orders'", "'other'");
+    let config = parse(&undecided).unwrap();
+    assert!(config.choose_for(None, &shop, false).unwrap().is_none());
+    let error = name(&undecided).unwrap_err();
     assert_eq!(exit_code(&error), ExitCode::Usage);
     assert!(render(&error).contains("`a` and `b`"), "{}", render(&error));
     // With one credential there is nothing to decide.
