@@ -25,6 +25,9 @@ _cosmos__tail() {
             cosmos__tail,export)
                 cmd="cosmos__tail__subcmd__export"
                 ;;
+            cosmos__tail,profiles)
+                cmd="cosmos__tail__subcmd__profiles"
+                ;;
             cosmos__tail,ranges)
                 cmd="cosmos__tail__subcmd__ranges"
                 ;;
@@ -41,12 +44,16 @@ _cosmos__tail() {
 
     case "${cmd}" in
         cosmos__tail)
-            opts="-d -c -v -q -h -V --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version ranges tail export resume demo completions"
+            opts="-d -c -v -q -h -V --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version ranges tail export resume demo profiles completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --endpoint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -83,12 +90,16 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__completions)
-            opts="-d -c -v -q -h -V --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version bash elvish fish powershell zsh"
+            opts="-d -c -v -q -h -V --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --endpoint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -125,7 +136,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__demo)
-            opts="-d -c -v -q -h -V --port --documents --partitions --writes-per-second --split-every --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --port --documents --partitions --writes-per-second --split-every --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -148,6 +159,10 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --split-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -187,7 +202,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__export)
-            opts="-o -d -c -v -q -h -V --output --format --from --follow --force --state --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --checkpoint-bytes --summary --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
+            opts="-o -d -c -v -q -h -V --output --format --from --follow --force --state --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --checkpoint-bytes --summary --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -241,6 +256,60 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --container)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__subcmd__tail__subcmd__profiles)
+            opts="-d -c -v -q -h -V --format --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --endpoint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -277,7 +346,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__ranges)
-            opts="-d -c -v -q -h -V --format --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --format --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -285,6 +354,10 @@ _cosmos__tail() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoint)
@@ -323,7 +396,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__resume)
-            opts="-d -c -v -q -h -V --state --follow --no-follow --repair --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --checkpoint-bytes --summary --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --state --follow --no-follow --repair --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --checkpoint-bytes --summary --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -359,6 +432,10 @@ _cosmos__tail() {
                     ;;
                 --summary)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoint)
@@ -397,7 +474,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__tail)
-            opts="-o -d -c -v -q -h -V --from --until --until-caught-up --max --idle-timeout --mode --partition-key --range --format --fields --jq --color --output --state --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
+            opts="-o -d -c -v -q -h -V --from --until --until-caught-up --max --idle-timeout --mode --partition-key --range --format --fields --jq --color --output --state --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -476,6 +553,10 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --checkpoint-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_cosmos_tail_global_optspecs
-    string join \n endpoint= d/database= c/container= auth= key-file= demo v/verbose q/quiet h/help V/version
+    string join \n profile= endpoint= d/database= c/container= auth= key-file= demo v/verbose q/quiet h/help V/version
 end
 
 function __fish_cosmos_tail_needs_command
@@ -24,10 +24,11 @@ function __fish_cosmos_tail_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s c -l container -d 'Name of the container' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l profile -d 'Profile of the configuration file that says what flags and environment do not [env: COSMOS_TAIL_PROFILE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l auth -d 'How to prove who you are [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
@@ -44,13 +45,15 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "tail" -d 'W
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "export" -d 'Export the change feed of a container to files'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "resume" -d 'Go on with an export: after a crash, or to read what came since it was finished'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "demo" -d 'Keep an embedded account running, to try things on'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "profiles" -d 'List the profiles of the configuration file, without their secrets'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l format -d 'How to print the ranges' -r -f -a "table\t'Aligned columns'
 json\t'One JSON array'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s c -l container -d 'Name of the container' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l profile -d 'Profile of the configuration file that says what flags and environment do not [env: COSMOS_TAIL_PROFILE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l auth -d 'How to prove who you are [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
@@ -85,10 +88,11 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l page-si
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-retries -d 'How often a page is tried again, beyond the SDK\'s own tries, before its range is given up [default: 15]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l poll-interval -d 'How long a range that has nothing new is left alone, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l checkpoint-interval -d 'Save the position at least this often [default: 1s]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s c -l container -d 'Name of the container' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l profile -d 'Profile of the configuration file that says what flags and environment do not [env: COSMOS_TAIL_PROFILE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l auth -d 'How to prove who you are [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
@@ -113,10 +117,11 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l check
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: 256MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l summary -d 'How to print the summary at the end, on standard error' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s c -l container -d 'Name of the container' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l profile -d 'Profile of the configuration file that says what flags and environment do not [env: COSMOS_TAIL_PROFILE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l auth -d 'How to prove who you are [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
@@ -139,10 +144,11 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l check
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: 256MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l summary -d 'How to print the summary at the end, on standard error' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s c -l container -d 'Name of the container' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l profile -d 'Profile of the configuration file that says what flags and environment do not [env: COSMOS_TAIL_PROFILE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l auth -d 'How to prove who you are [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
@@ -162,10 +168,11 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l documen
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l partitions -d 'Physical partitions at the start' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l writes-per-second -d 'Writes a second: creates, replaces and deletes' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l split-every -d 'Split the largest partition again and again, this often' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s c -l container -d 'Name of the container' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l profile -d 'Profile of the configuration file that says what flags and environment do not [env: COSMOS_TAIL_PROFILE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l auth -d 'How to prove who you are [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
@@ -177,10 +184,29 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s v -l ve
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s c -l container -d 'Name of the container' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l auth -d 'How to prove who you are' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l format -d 'How to print the profiles' -r -f -a "table\t'Aligned columns'
+json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l profile -d 'Profile of the configuration file that says what flags and environment do not [env: COSMOS_TAIL_PROFILE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l auth -d 'How to prove who you are [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l profile -d 'Profile of the configuration file that says what flags and environment do not [env: COSMOS_TAIL_PROFILE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l auth -d 'How to prove who you are [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
