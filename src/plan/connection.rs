@@ -203,29 +203,26 @@ impl ConnectionPlan {
 
         let profile = profile_of_account(request, &endpoint, &mut notices)?;
         let method = Method::resolve(args, &env, from_string, profile);
+        values.push(method.value());
         let credential = match method.auth {
             AuthMethod::Auto | AuthMethod::Key => {
                 let found = account_key(args, &env, from_string, profile, stdin, &mut notices)?;
                 match found {
                     Some(found) => {
-                        values.extend([method.value(), found.value]);
+                        values.push(found.value);
                         CredentialPlan::Key(found.key)
                     }
                     None if is_emulator => {
-                        values.extend([method.value(), well_known_key()]);
+                        values.push(well_known_key());
                         CredentialPlan::Key(SecretText::new(EMULATOR_KEY))
                     }
                     None => {
-                        values.push(method.value());
                         no_key_contradiction(&endpoint, other_account)?;
                         without_key(method.auth, &endpoint, &env, &mut notices)?
                     }
                 }
             }
-            named => {
-                values.push(method.value());
-                CredentialPlan::EntraId(entra_id(named, &env)?)
-            }
+            named => CredentialPlan::EntraId(entra_id(named, &env)?),
         };
         if matches!(credential, CredentialPlan::EntraId(_)) && endpoint.scheme() == "http" {
             return Err(usage(
