@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::feed::RangeId;
 use crate::feed::page::Page;
 use crate::reader::RetryNotice;
-use crate::report::Report;
+use crate::report::{Report, count};
 
 /// How often a tail that was asked for details says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(60);
@@ -170,25 +170,23 @@ impl Watch {
 
     /// Says that the tail is alive, if a minute has passed since it said so last.
     pub(super) fn heartbeat(&mut self, report: &Report) {
+        if let Some(text) = self.sign_of_life() {
+            report.detail(&text);
+        }
+    }
+
+    fn sign_of_life(&mut self) -> Option<String> {
         let elapsed = self.minute.began.elapsed();
         if elapsed < HEARTBEAT || self.announcement.is_some() {
-            return;
+            return None;
         }
-        let Minute {
-            changes,
-            request_charge,
-            lag,
-            ..
-        } = std::mem::replace(&mut self.minute, Minute::new());
-        let changes = match changes {
-            1 => "1 change".to_owned(),
-            more => format!("{more} changes"),
-        };
-        report.detail(&format!(
-            "{changes} in the last minute, {:.1} RU/s, lag {:.1} s",
-            request_charge / elapsed.as_secs_f64(),
-            lag.as_secs_f64()
-        ));
+        let minute = std::mem::replace(&mut self.minute, Minute::new());
+        Some(format!(
+            "{} in the last minute, {:.1} RU/s, lag {:.1} s",
+            count(minute.changes, "change"),
+            minute.request_charge / elapsed.as_secs_f64(),
+            minute.lag.as_secs_f64()
+        ))
     }
 
     /// Waits for what may end the tail.
@@ -222,4 +220,71 @@ pub(super) async fn watch_end(watch: &mut Option<Watch>) -> WatchEnd {
 pub(super) fn rfc3339(time: OffsetDateTime) -> String {
     let whole = time.replace_nanosecond(0).unwrap_or(time);
     whole.format(&Rfc3339).unwrap_or_else(|_| whole.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch() -> Watch {
+        let announcement = Announcement {
+            what: "2 ranges of shop/orders".into(),
+            from: None,
+        };
+        Watch::new(
+            announcement,
+            None,
+            CancellationToken::new(),
+            CancellationToken::new(),
+        )
+    }
+
+    fn quiet() -> Report {
+        Report::new(&crate::cli::VerbosityArgs {
+            verbose: 0,
+            quiet: true,
+        })
+    }
+
+    fn page(text: &'static str) -> Page {
+        Page::parse(text.into()).unwrap()
+    }
+
+    #[test]
+    fn it_is_ready_once_every_range_stands_somewhere() {
+        let mut watch = watch();
+        watch.awaits(RangeId(0));
+        watch.awaits(RangeId(1));
+        watch.page(RangeId(0), &Page::default(), 1.0);
+        assert!(!watch.is_ready());
+        watch.replaced(RangeId(1), [RangeId(2), RangeId(3)].into_iter());
+        watch.page(RangeId(2), &Page::default(), 1.0);
+        assert!(!watch.is_ready());
+        watch.page(RangeId(3), &Page::default(), 1.0);
+        assert!(watch.is_ready());
+        watch.announce(&quiet());
+        assert!(!watch.is_ready(), "it is told once");
+    }
+
+    #[test]
+    fn a_sign_of_life_counts_the_minute() {
+        let mut watch = watch();
+        watch.announce(&quiet());
+        assert_eq!(watch.sign_of_life(), None);
+        let Some(earlier) = Instant::now().checked_sub(Duration::from_secs(60)) else {
+            return;
+        };
+        watch.minute.began = earlier;
+        watch.page(
+            RangeId(0),
+            &page(r#"{"Documents":[{"id":"1"},{"id":"2"}]}"#),
+            120.0,
+        );
+        watch.charged(60.0);
+        assert_eq!(
+            watch.sign_of_life().unwrap(),
+            "2 changes in the last minute, 3.0 RU/s, lag 0.0 s"
+        );
+        assert_eq!(watch.sign_of_life(), None);
+    }
 }

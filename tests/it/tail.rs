@@ -120,32 +120,29 @@ fn texts(container: &Container, wanted: impl Fn(usize) -> bool) -> Vec<Vec<u8>> 
 
 #[test]
 fn every_change_after_the_tailing_line_appears_once() {
-    for _ in 0..20 {
+    for _ in 0..100 {
         let gateway = Gateway::start(GatewayOptions::default());
         let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 16);
-        fill(&container, 0..100);
+        fill(&container, 0..50);
         // Writes go on while it starts; those before the line may or may not be shown.
         let writer = container.clone();
-        let count = std::sync::atomic::AtomicUsize::new(100);
+        let count = std::sync::atomic::AtomicUsize::new(50);
         let write = Action::call(move || {
-            let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            if number < 300 {
-                writer.upsert(document(number));
+            let first = count.fetch_add(10, std::sync::atomic::Ordering::Relaxed);
+            if first < 550 {
+                fill(&writer, first..first + 10);
             }
         });
         gateway.push_fault(Fault::on(RequestKind::ChangeFeed, write).always());
         let tailing = Tailing::start(&mut tail(&gateway));
-        fill(&container, 1000..1200);
-        tailing.wait_for_lines(200, 1000);
+        fill(&container, 1000..1500);
+        tailing.wait_for_lines(500, 1000);
         let ended = tailing.stop();
         let shown = split_lines(ended.stdout.as_bytes());
-        let after: Vec<Vec<u8>> = shown
-            .iter()
-            .filter(|line| {
-                serde_json::from_slice::<Value>(line).unwrap()["number"].as_u64() >= Some(1000)
-            })
-            .cloned()
-            .collect();
+        let number =
+            |line: &[u8]| serde_json::from_slice::<Value>(line).unwrap()["number"].as_u64();
+        let is_after = |line: &&Vec<u8>| number(line) >= Some(1000);
+        let after: Vec<Vec<u8>> = shown.iter().filter(is_after).cloned().collect();
         assert_same(&after, &texts(&container, |number| number >= 1000));
         let distinct: BTreeSet<_> = shown.iter().collect();
         assert_eq!(distinct.len(), shown.len(), "nothing is shown twice");
@@ -388,13 +385,22 @@ fn a_split_and_a_merge_lose_and_repeat_nothing() {
 }
 
 #[test]
-fn an_outage_is_told_once_and_survived() {
+fn an_outage_of_half_a_minute_is_told_once_and_survived() {
     let (gateway, container) = filled(4, 100);
     let tailing = Tailing::start(&mut tail(&gateway));
-    let failures = Action::status(503, 0);
-    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, failures).times(80));
+    // Half of the requests get an answer that says little, half get none at all.
+    let odd = |record: &crate::gateway::RequestRecord| record.ordinal % 2 == 1;
+    gateway.push_fault(
+        Fault::on(RequestKind::ChangeFeed, Action::status(503, 0))
+            .always()
+            .when(odd),
+    );
+    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::ResetBeforeHeaders).always());
     fill(&container, 1000..1100);
-    gateway.wait_until_caught_up(&container);
+    // How long it lasts is what is tested.
+    std::thread::sleep(Duration::from_secs(30));
+    gateway.clear_faults();
+    tailing.wait_for_lines(100, 1000);
     let ended = tailing.stop();
     assert_same(
         &split_lines(ended.stdout.as_bytes()),
@@ -420,12 +426,28 @@ fn an_outage_is_told_once_and_survived() {
 }
 
 #[test]
+fn a_restart_of_the_gateway_is_survived() {
+    let (gateway, container) = filled(4, 100);
+    let tailing = Tailing::start(&mut tail(&gateway));
+    // Connections break, and then the topology has to be asked for again.
+    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::ResetBeforeHeaders).times(30));
+    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::status(410, 1000)).times(10));
+    fill(&container, 1000..1100);
+    tailing.wait_for_lines(100, 1000);
+    let ended = tailing.stop();
+    assert_same(
+        &split_lines(ended.stdout.as_bytes()),
+        &texts(&container, |number| number >= 1000),
+    );
+}
+
+#[test]
 fn throttling_is_survived() {
     let (gateway, container) = filled(4, 100);
     let tailing = Tailing::start(&mut tail(&gateway));
     gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::throttle(1)).times(200));
     fill(&container, 1000..1100);
-    gateway.wait_until_caught_up(&container);
+    tailing.wait_for_lines(100, 1000);
     let ended = tailing.stop();
     assert_same(
         &split_lines(ended.stdout.as_bytes()),
@@ -569,19 +591,12 @@ fn a_slow_reader_of_the_pipe_slows_the_polling() {
     assert_latest(&split_lines(&text), &container);
 }
 
-#[test]
-fn all_versions_and_deletes_are_shown() {
-    let gateway = Gateway::start(GatewayOptions {
-        previous_images: true,
-        ..GatewayOptions::default()
-    });
-    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 4);
-    fill(&container, 0..20);
-    let tailing = Tailing::start(tail(&gateway).args(["--mode", "all"]));
+/// Creates, replaces and removes ten documents, half of them by their time to live.
+fn live_and_die(container: &Container) {
     for number in 100..110 {
         container.upsert(document(number));
         let mut changed = document(number);
-        changed["number"] = json!(-1);
+        changed["text"] = json!("changed");
         container.replace(changed);
         let key = format!("key-{}", number % 97);
         if number % 2 == 0 {
@@ -590,36 +605,199 @@ fn all_versions_and_deletes_are_shown() {
             container.expire(&format!("item-{number}"), key.as_str());
         }
     }
+}
+
+/// A tail of all versions, of a container in which [`live_and_die`] happened meanwhile.
+fn all_versions(previous_images: bool, arguments: &[&str]) -> (Vec<Value>, Container, Gateway) {
+    let gateway = Gateway::start(GatewayOptions {
+        previous_images,
+        ..GatewayOptions::default()
+    });
+    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 4);
+    fill(&container, 0..20);
+    let tailing = Tailing::start(tail(&gateway).args(["--mode", "all"]).args(arguments));
+    live_and_die(&container);
     gateway.wait_until_caught_up(&container);
     let ended = tailing.stop();
-    let shown: Vec<Value> = split_lines(ended.stdout.as_bytes())
-        .iter()
-        .map(|line| serde_json::from_slice(line).unwrap())
-        .collect();
-    let mut found: Vec<(String, u64)> = shown
-        .iter()
-        .map(|change| {
-            let metadata = &change["metadata"];
-            let operation = metadata["operationType"].as_str().unwrap().to_owned();
-            (operation, metadata["lsn"].as_u64().unwrap())
-        })
-        .collect();
-    found.sort();
-    let mut expected: Vec<(String, u64)> = container
-        .changes()
-        .iter()
-        .filter(|change| change.id["item-".len()..].parse::<usize>().unwrap() >= 100)
-        .map(|change| (change.operation.as_str().to_owned(), change.lsn))
-        .collect();
-    expected.sort();
-    assert_eq!(found.len(), 30);
-    assert_eq!(found, expected);
-    let expired = |change: &&Value| change["metadata"]["timeToLiveExpired"] == json!(true);
-    assert_eq!(shown.iter().filter(expired).count(), 5);
+    let values = serde_json::Deserializer::from_str(&ended.stdout).into_iter::<Value>();
+    let shown: Vec<Value> = values.map(Result::unwrap).collect();
     assert!(
         gateway.violations().is_empty(),
         "{:?}",
         gateway.violations()
+    );
+    (shown, container, gateway)
+}
+
+#[test]
+fn all_versions_and_deletes_are_shown_in_envelopes() {
+    for previous_images in [false, true] {
+        let (shown, container, _gateway) = all_versions(previous_images, &[]);
+        let operation = |change: &Value| {
+            let metadata = &change["metadata"];
+            let operation = metadata["operationType"].as_str().unwrap().to_owned();
+            (operation, metadata["lsn"].as_u64().unwrap())
+        };
+        let mut found: Vec<(String, u64)> = shown.iter().map(operation).collect();
+        found.sort();
+        let is_new = |id: &str| id["item-".len()..].parse::<usize>().unwrap() >= 100;
+        let changes = container.changes();
+        let mut expected: Vec<(String, u64)> = changes
+            .iter()
+            .filter(|change| is_new(&change.id))
+            .map(|change| (change.operation.as_str().to_owned(), change.lsn))
+            .collect();
+        expected.sort();
+        assert_eq!((found.len(), &found), (30, &expected));
+        let count =
+            |wanted: &dyn Fn(&Value) -> bool| shown.iter().filter(|change| wanted(change)).count();
+        assert_eq!(
+            count(&|change| change["metadata"]["timeToLiveExpired"] == json!(true)),
+            5
+        );
+        assert_eq!(count(&|change| change["metadata"]["time"].is_string()), 30);
+        assert_eq!(count(&|change| change["range"].is_u64()), 30);
+        let previous = count(&|change| change["previous"]["id"].is_string());
+        assert_eq!(
+            previous,
+            if previous_images { 20 } else { 0 },
+            "replaces and deletes"
+        );
+    }
+}
+
+#[test]
+fn all_versions_and_deletes_are_shown_as_documents() {
+    for (previous_images, format) in [
+        (false, "json"),
+        (true, "json"),
+        (false, "pretty"),
+        (true, "pretty"),
+    ] {
+        let (shown, _container, _gateway) = all_versions(previous_images, &["--format", format]);
+        assert_eq!(shown.len(), 30, "{format}");
+        let deletes: Vec<&Value> = shown
+            .iter()
+            .filter(|change| change["_deleted"] == json!(true))
+            .collect();
+        assert_eq!(deletes.len(), 10, "{format}");
+        for delete in deletes {
+            let number: usize = delete["id"].as_str().unwrap()["item-".len()..]
+                .parse()
+                .unwrap();
+            assert_eq!(delete["pk"], json!(format!("key-{}", number % 97)));
+            assert_eq!(delete["_timeToLiveExpired"] == json!(true), number % 2 == 1);
+        }
+        assert_eq!(
+            shown
+                .iter()
+                .filter(|change| change["text"] == json!("changed"))
+                .count(),
+            10,
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn all_versions_go_on_where_they_stood() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("tail.json");
+    let mut first = tail(&gateway);
+    Tailing::start(first.args(["--mode", "all", "--state"]).arg(&state)).stop();
+    live_and_die(&container);
+    let mut second = tail(&gateway);
+    let ended = succeed(
+        second
+            .args(["--mode", "all", "--until-caught-up", "--state"])
+            .arg(&state),
+    );
+    assert_eq!(
+        split_lines(ended.stdout.as_bytes()).len(),
+        30,
+        "{}",
+        ended.stderr
+    );
+    // What the container no longer keeps is named, not skipped.
+    live_and_die(&container);
+    for partition in container.partitions() {
+        container.forget_versions_through(&partition.id, partition.lsn);
+    }
+    let mut third = tail(&gateway);
+    let ended = fail(
+        third
+            .args(["--mode", "all", "--until-caught-up", "--state"])
+            .arg(&state),
+        3,
+    );
+    assert!(ended.stderr.contains("hint: "), "{}", ended.stderr);
+    let other_mode = fail(tail(&gateway).arg("--state").arg(&state), 2);
+    assert!(
+        other_mode.stderr.contains("another --mode"),
+        "{}",
+        other_mode.stderr
+    );
+}
+
+#[test]
+fn a_container_that_keeps_no_versions_is_told_from_other_failures() {
+    let (gateway, _) = filled(2, 10);
+    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::status(400, 0)).always());
+    let ended = fail(tail(&gateway).args(["--mode", "all"]), 1);
+    assert!(
+        ended
+            .stderr
+            .contains("hint: --mode all needs an account with continuous backups"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.stdout, "");
+    let ended = fail(tail(&gateway).args(["--from", "10m"]), 1);
+    assert!(
+        ended
+            .stderr
+            .contains("several regions cannot start at a time"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn filters_and_fields_shape_what_is_shown() {
+    let (gateway, _) = filled(2, 50);
+    let shown = |arguments: &[&str]| {
+        let mut command = tail(&gateway);
+        command
+            .args(["--from", "beginning", "--until-caught-up"])
+            .args(arguments);
+        let ended = succeed(&mut command);
+        let mut lines: Vec<String> = ended.stdout.lines().map(str::to_owned).collect();
+        lines.sort();
+        (lines, ended.stderr)
+    };
+    let (lines, _) = shown(&["--jq", "select(.number > 47) | {id}"]);
+    assert_eq!(lines, [r#"{"id":"item-48"}"#, r#"{"id":"item-49"}"#]);
+    let (lines, _) = shown(&["--fields", "id,number"]);
+    assert_eq!(
+        (lines.len(), &lines[0][..]),
+        (50, r#"{"id":"item-0","number":0}"#)
+    );
+    // An error on one document is told, and stops nothing.
+    let (lines, said) = shown(&[
+        "--jq",
+        "if .number == 7 then error(\"seven\") else .number end",
+    ]);
+    assert_eq!(lines.len(), 49);
+    assert_eq!(said.matches("seven").count(), 1, "{said}");
+    let requests = gateway.requests(RequestKind::ChangeFeed);
+    let ended = fail(tail(&gateway).args(["--jq", ".a |"]), 2);
+    assert!(ended.stderr.contains("error: --jq:"), "{}", ended.stderr);
+    assert_eq!(
+        gateway.requests(RequestKind::ChangeFeed),
+        requests,
+        "nothing is read"
     );
 }
 
