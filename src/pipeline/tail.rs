@@ -222,6 +222,16 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         format,
     );
     let store = plan.state_path.as_deref().map(take_store).transpose()?;
+    // Between the first look and the lock another tail may have begun here.
+    if let Some(path) = plan.state_path.as_deref().filter(|path| path.exists()) {
+        return Err(usage(
+            format!(
+                "another tail has just begun to keep its position in `{}`",
+                path.display()
+            ),
+            "name another state, or start again to go on from there",
+        ));
+    }
     if let Output::Append(_) = plan.output {
         let path = names.part(0, 1);
         if path.exists() {

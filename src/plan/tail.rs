@@ -83,6 +83,13 @@ impl TailPlan {
             Some(path) => Output::Append(unicode(path)?),
             None => Output::StandardOutput,
         };
+        if output_path.is_some() && (args.max.is_some() || args.until.is_some()) {
+            return Err(usage(
+                "with -o a tail cannot end in the middle of a page, as --max and --until would have it",
+                "a file is committed in whole pages, so that it holds each change once: leave -o out and \
+                 write to the file by `> FILE`, or end by --until-caught-up or --idle-timeout",
+            ));
+        }
         let default_state =
             FileNames::new(&output, Path::new("."), "", Format::Jsonl).default_state();
         let state_path = match &args.state {
