@@ -51,6 +51,7 @@ pub fn listen(
     give_up: impl FnOnce(ExitCode) + Send + 'static,
 ) -> std::io::Result<()> {
     let mut signals = Signals::new()?;
+    survive_file_size_limit()?;
     tokio::spawn(async move {
         shutdown.request(signals.next().await);
         give_up(signals.next().await);
@@ -97,6 +98,26 @@ pub fn watch_standard_output(closed: CancellationToken) {
     #[cfg(not(unix))]
     drop(closed);
 }
+
+/// Makes a write beyond the limit on the size of files (`ulimit -f`) an error as a full disk is,
+/// where the signal that comes with it would end the process.
+fn survive_file_size_limit() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let signal = tokio::signal::unix::SignalKind::from_raw(SIGXFSZ);
+        // Once there is a handler it stays, whether anybody listens or not.
+        tokio::signal::unix::signal(signal).map(drop)?;
+    }
+    Ok(())
+}
+
+/// The number of SIGXFSZ, which is the same on all systems but one family of processors.
+#[cfg(unix)]
+const SIGXFSZ: std::ffi::c_int = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
+    31
+} else {
+    25
+};
 
 #[cfg(unix)]
 struct Signals {
