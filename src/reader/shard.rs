@@ -199,6 +199,12 @@ impl Turn {
 
     /// Takes a page that came. Also says whether it was handed over.
     async fn take(&mut self, raw: RawPage) -> Result<(Step, bool)> {
+        // Only "nothing new" may come without a body: otherwise documents lie behind its ETag that
+        // were never seen.
+        ensure!(
+            raw.not_modified || !raw.body.is_empty(),
+            "the service sent a page without a body"
+        );
         let page =
             Page::parse(raw.body.clone()).context("the service sent a page that cannot be used")?;
         let (step, position) = self.judge(&raw, &page)?;
@@ -299,10 +305,7 @@ impl Turn {
             .as_ref()
             .is_none_or(|position| position.token != raw.token);
         if !page.is_empty() && !moved {
-            bail!(
-                "the service sent {} documents but its ETag did not move",
-                page.len()
-            );
+            bail!("the service sent {} documents but no new ETag", page.len());
         }
         let position = match (moved, page.len()) {
             (false, _) => None,
