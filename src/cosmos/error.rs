@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use azure_data_cosmos_driver::{CosmosError, CosmosStatus};
 
+use crate::error::with_hint;
+
 /// The longest text that [`describe`] returns, in characters.
 const MAX_DESCRIPTION: usize = 400;
 /// How many causes of an error are looked at; chains that are longer are damaged.
@@ -106,6 +108,37 @@ fn classify_bad_request(message: &str) -> Verdict {
     } else {
         Verdict::Fatal
     }
+}
+
+/// `error` for the user: what the SDK says of the service's answer becomes one line that
+/// [`describe`] bounds and redacts, with a hint where it is known what to do. Anything else stays
+/// as it is.
+///
+/// The SDK's own chain of causes goes with it: an I/O error in it is about the network, and must
+/// not be taken for one about a file or a pipe.
+pub fn explain(error: anyhow::Error) -> anyhow::Error {
+    let Some(cosmos) = error.downcast_ref::<CosmosError>() else {
+        return error;
+    };
+    let told = anyhow::anyhow!(describe(cosmos));
+    let hint = match verdict(cosmos) {
+        Verdict::Transient { .. } | Verdict::PageTooLarge => {
+            "the service or the network is in trouble; try again later"
+        }
+        Verdict::TokenRefused => {
+            "what lies behind this position cannot be had any more; export the container to a new \
+             place"
+        }
+        Verdict::ContainerGone => {
+            "the container was deleted, or is another one now; export it to a new place"
+        }
+        Verdict::Denied => {
+            "check that the key or identity may still read this account, and that this machine's \
+             clock is right"
+        }
+        Verdict::Fatal => return told,
+    };
+    with_hint(told, hint)
 }
 
 /// `error` in one bounded line without secrets: status, name of the sub-status, message, and the

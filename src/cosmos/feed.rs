@@ -19,6 +19,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::client::CosmosClient;
+use super::error::explain;
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, lsn_of_etag};
 
 /// Where a cursor begins.
@@ -150,7 +151,8 @@ impl CosmosClient {
         let ranges = self
             .driver()
             .resolve_all_partition_key_ranges(self.container(), refresh)
-            .await?
+            .await
+            .map_err(|error| explain(error.into()))?
             .context("the service did not tell the container's partition key ranges")?;
         let mut partitions = Vec::with_capacity(ranges.len());
         for range in &ranges {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use azure_data_cosmos_driver::CosmosError;
 
-use crate::cosmos::error::{Verdict, describe, verdict};
+use crate::cosmos::error::{Verdict, describe, explain, verdict};
 use crate::cosmos::feed::ContainerReplaced;
+use crate::error::with_hint;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -73,14 +74,18 @@ impl Retries {
         let asked = match error.downcast_ref::<CosmosError>().map(verdict) {
             Some(Verdict::Transient { retry_after }) => retry_after,
             Some(Verdict::PageTooLarge) => return Decision::ShrinkPage,
-            Some(_) => return Decision::GiveUp(error),
-            None if error.is::<ContainerReplaced>() => return Decision::GiveUp(error),
+            Some(_) => return Decision::GiveUp(explain(error)),
+            None if error.is::<ContainerReplaced>() => {
+                return Decision::GiveUp(with_hint(error, "export it to a new place"));
+            }
             // What the service sent makes no sense: a broken connection can do that too.
             None => None,
         };
         if self.failed >= self.max {
             let tries = self.max + 1;
-            return Decision::GiveUp(error.context(format!("gave up after {tries} tries")));
+            return Decision::GiveUp(
+                explain(error).context(format!("gave up after {tries} tries")),
+            );
         }
         self.failed += 1;
         let pause = FIRST_PAUSE
