@@ -51,7 +51,8 @@ impl std::error::Error for Annotated {
 
 /// Attaches to an error what to do next and how the process ends.
 pub trait Annotate<T> {
-    /// Attaches a hint: what the user can do next. The outermost hint is the one printed.
+    /// Attaches a hint: what the user can do next, each line a hint of its own. The outermost hint
+    /// is the one printed.
     fn hint(self, hint: impl Into<String>) -> anyhow::Result<T>;
     /// Attaches the exit code. The outermost one counts.
     fn exit_code(self, code: ExitCode) -> anyhow::Result<T>;
@@ -106,9 +107,17 @@ fn annotations(error: &anyhow::Error) -> impl Iterator<Item = &Annotated> {
 
 /// The exit code of a run that ended with `error`: [`ExitCode::Failed`] unless one is attached.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
-    annotations(error)
-        .find_map(|a| a.exit_code)
-        .unwrap_or(ExitCode::Failed)
+    attached_exit_code(error).unwrap_or(ExitCode::Failed)
+}
+
+/// The exit code attached to `error`.
+pub fn attached_exit_code(error: &anyhow::Error) -> Option<ExitCode> {
+    annotations(error).find_map(|a| a.exit_code)
+}
+
+/// The hint attached to `error`.
+pub fn hint(error: &anyhow::Error) -> Option<&str> {
+    annotations(error).find_map(|a| a.hint.as_deref())
 }
 
 /// Whether `error` is standard output having been closed by its reader, which is no failure.
@@ -135,8 +144,8 @@ pub fn render(error: &anyhow::Error) -> String {
         ));
         previous = message;
     }
-    if let Some(hint) = annotations(error).find_map(|a| a.hint.as_deref()) {
-        text.push_str(&format!("hint: {hint}\n"));
+    for line in hint(error).into_iter().flat_map(str::lines) {
+        text.push_str(&format!("hint: {line}\n"));
     }
     text
 }

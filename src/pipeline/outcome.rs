@@ -1,12 +1,13 @@
 //! How an export ended, for people and for scripts.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
 
 use super::coordinator::{Coordinator, Finished, Job, Stop};
 use crate::cli::SummaryFormat;
-use crate::error::{ExitCode, is_broken_pipe, with_exit_code, with_hint};
+use crate::error::{ExitCode, hint, is_broken_pipe, with_exit_code, with_hint};
 use crate::feed::RangeId;
 use crate::report::{Report, Summary};
 use crate::signal::Shutdown;
@@ -78,17 +79,19 @@ pub(super) async fn run(
     Ok(interrupted.unwrap_or(ExitCode::Done))
 }
 
-/// The error of a job that can be resumed, if it has a state.
+/// The error of a job that can be resumed, if it has a state on disk: even the first commit can
+/// fail. What to do about the cause is told first.
 pub(super) fn resumable(error: anyhow::Error, state_path: Option<&str>) -> anyhow::Error {
-    match state_path {
-        Some(path) => {
-            let hint = format!(
-                "what was committed is kept; when the cause is mended: cosmos-tail resume --state {path}"
-            );
-            with_exit_code(with_hint(error, hint), ExitCode::Resumable)
-        }
-        None => error,
+    let Some(path) = state_path.filter(|path| Path::new(path).exists()) else {
+        return error;
+    };
+    let mut told = String::new();
+    if let Some(hint) = hint(&error) {
+        told = format!("{hint}\n");
     }
+    told.push_str("what was committed is kept; when the cause is mended: ");
+    told.push_str(&format!("cosmos-tail resume --state {path}"));
+    with_exit_code(with_hint(error, told), ExitCode::Resumable)
 }
 
 /// One error for all ranges that failed.
