@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::cosmos::auth;
 use crate::cosmos::error::{causes, describe};
-use crate::error::{Annotate, with_hint};
+use crate::error::{Annotate, ExitCode, with_exit_code, with_hint};
 use crate::plan::{ConnectionPlan, CredentialPlan};
 
 /// The address must be resolved and a connection accepted by then.
@@ -442,7 +442,13 @@ async fn resolve_container(
                 .to_owned(),
         )
     };
-    Err(with_hint(anyhow!(cause), hint)).with_context(failed)
+    let error = with_hint(anyhow!(cause), hint);
+    // Nothing comes of waiting for a name that is not there.
+    let error = match is_not_found {
+        true => with_exit_code(error, ExitCode::Failed),
+        false => error,
+    };
+    Err(error).with_context(failed)
 }
 
 /// Whether it is the container and not the database that `not_found` is about.

@@ -8,11 +8,12 @@ use fs_err as fs;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::coordinator::Job;
-use super::outcome::run;
+use super::outcome::{resumable, run};
 use super::{Connected, feed_request};
+use crate::cosmos::error::explain;
 use crate::cosmos::feed::{container_rid_of, segments};
 use crate::durable::{self, Lock, parent_of};
-use crate::error::{Annotate, ExitCode, usage, with_hint};
+use crate::error::{Annotate, ExitCode, attached_exit_code, usage, with_hint};
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
 use crate::plan::{ExportPlan, ResumePlan};
 use crate::reader::ReadEnd;
@@ -102,19 +103,17 @@ pub async fn export(
         None => None,
     };
     if !names.is_standard_output() {
-        durable::create_directory(names.directory()).with_context(|| {
-            format!(
-                "cannot create the output directory `{}`",
-                names.directory().display()
-            )
-        })?;
+        durable::create_directory(names.directory())
+            .with_context(|| {
+                format!(
+                    "cannot create the output directory `{}`",
+                    names.directory().display()
+                )
+            })
+            .hint("choose another place for the output, where this user may write")?;
     }
     // Again, now that nobody else can come in between.
     check_output(&plan, &names)?;
-    if plan.force {
-        remove_output(plan.state_path.as_deref(), &names)
-            .context("cannot remove what an earlier export left")?;
-    }
     let mut state = State {
         kind: JobKind::Export,
         export_id: uuid::Uuid::now_v7(),
@@ -134,6 +133,11 @@ pub async fn export(
     state.ranges = first_ranges(&connected, &state).await?;
     state.next_range =
         u32::try_from(state.ranges.len()).context("more ranges than there are numbers")?;
+    // Not before the service has told all that is needed to begin.
+    if plan.force {
+        remove_output(plan.state_path.as_deref(), &names)
+            .context("cannot remove what an earlier export left")?;
+    }
     let job = job(
         connected,
         state,
@@ -185,10 +189,8 @@ pub async fn resume(
 ) -> Result<ExitCode> {
     let path = &plan.state_path;
     let cannot = || format!("cannot resume from `{}`", path.display());
-    if !path.exists() {
-        // The lock would leave a file where nothing was.
-        file::load(path)?;
-    }
+    // Before the lock, which would leave a file beside what is no state.
+    file::load(path)?;
     let store = take_store(path)?;
     let mut state = file::load(path)?;
     if state.kind != JobKind::Export {
@@ -200,7 +202,13 @@ pub async fn resume(
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
-    let connected = connect(&state.source).await?;
+    let connected = connect(&state.source).await.map_err(|error| {
+        // What was typed, or a container that is gone, is not mended by waiting.
+        match attached_exit_code(&error) {
+            None => resumable(error, path.to_str()),
+            Some(_) => error,
+        }
+    })?;
     same_container(&state, &connected).with_context(cannot)?;
     let names = Arc::new(FileNames::of_state(&state, parent_of(path)));
     let recovery = recover(&mut state, path, &names, plan.repair).with_context(cannot)?;
@@ -218,7 +226,8 @@ pub async fn resume(
 pub(super) fn take_store(path: &Path) -> Result<Store> {
     let directory = parent_of(path);
     durable::create_directory(directory)
-        .with_context(|| format!("cannot create the directory `{}`", directory.display()))?;
+        .with_context(|| format!("cannot create the directory `{}`", directory.display()))
+        .hint("choose another place for the output, where this user may write")?;
     let lock = Lock::acquire(&lock_path(path))
         .with_context(|| format!("the state `{}` is in use", path.display()))
         .hint("wait for the other export, or stop it; its lock goes with it")?;
@@ -246,7 +255,7 @@ async fn first_ranges(connected: &Connected, state: &State) -> Result<Vec<RangeS
             .map(|(range, _)| {
                 let (client, request) = (Arc::clone(&connected.client), request.clone());
                 async move {
-                    let pinned = client.pin_now(&request, &range).await;
+                    let pinned = client.pin_now(&request, &range).await.map_err(explain);
                     pinned.with_context(|| format!("cannot pin the feed range {range} to now"))
                 }
             })

@@ -212,6 +212,15 @@ fn output_kind(path: &Path, format: Format) -> Result<OutputKind> {
     if !says_directory && extension == format.extension() {
         return Ok(OutputKind::File);
     }
+    if path.exists() && !path.is_file() && !path.is_dir() {
+        return Err(usage(
+            format!(
+                "the output `{}` is neither a file nor a directory",
+                path.display()
+            ),
+            "name a directory or a new file; `-o -` writes to standard output",
+        ));
+    }
     if path.is_file() {
         return Err(usage(
             format!(

@@ -78,7 +78,16 @@ fn read(path: &Path) -> Result<State> {
         }
         Err(error) => return Err(error.into()),
     };
-    ensure!(metadata.is_file(), "it is no file");
+    if metadata.is_dir() {
+        return Err(with_hint(
+            with_exit_code(anyhow!("it is a directory"), ExitCode::Usage),
+            format!(
+                "name the state file, such as {}",
+                path.join("state.json").display()
+            ),
+        ));
+    }
+    ensure!(metadata.is_file(), "it is no regular file");
     ensure!(
         metadata.len() <= MAX_BYTES,
         "with {} bytes it is no state file",
