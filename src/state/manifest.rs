@@ -85,9 +85,14 @@ pub fn truncate(path: &Path, mark: ManifestMark) -> Result<()> {
 /// Opens the manifest for writing, cut to its committed length and positioned there.
 fn open(path: &Path, mark: ManifestMark) -> Result<fs::File> {
     use std::io::Seek;
+    ensure!(
+        mark.length == 0 || path.exists(),
+        "the manifest `{}` is missing",
+        path.display()
+    );
     let mut file = fs::OpenOptions::new()
         .write(true)
-        .create(true)
+        .create(mark.length == 0)
         .truncate(false)
         .open(path)?;
     let length = file.metadata()?.len();

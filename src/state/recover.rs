@@ -65,7 +65,8 @@ pub fn recover(
             Err(mismatch) if repair => {
                 let path = names.open_part(part.series, part.part);
                 rewind(state, &part);
-                remove_if_there(&path)?;
+                remove_if_there(&path)
+                    .map_err(|error| with_hint(error, "move it away, then resume with --repair"))?;
                 recovery.notices.push(format!(
                     "{mismatch:#}; threw `{}` away and read its range again from where it began",
                     path.display()
@@ -123,7 +124,13 @@ fn publish_sealed(state: &mut State, names: &FileNames) -> Result<()> {
         let path = names.part(sealed.series, sealed.part);
         match (open.exists(), path.exists()) {
             (true, false) => {
-                cut_to_committed(sealed, names)?;
+                cut_to_committed(sealed, names).map_err(|error| {
+                    with_hint(
+                        error,
+                        "the file was finished, and changed or damaged before it was published; put \
+                         it back as it was, or export to a new place",
+                    )
+                })?;
                 durable::publish(&open, &path)?;
             }
             (false, true) => verify(sealed, &path, true).map_err(|error| {
