@@ -201,8 +201,9 @@ impl Lock {
                 }
             }
         }
-        file.set_len(0)?;
-        write!(file, "{}", std::process::id())?;
+        file.set_len(0)
+            .and_then(|()| write!(file, "{}", std::process::id()))
+            .with_context(|| format!("cannot write to the lock `{}`", path.display()))?;
         Ok(Self { _file: file })
     }
 }

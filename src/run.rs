@@ -394,6 +394,8 @@ fn log_to_stderr(verbose: u8) {
         .with_writer(std::io::stderr)
         .with_max_level(level)
         .with_target(true)
+        // It would tell of a standard error that cannot be written to on standard error, and panic.
+        .log_internal_errors(false)
         .try_init()
         .ok();
 }
