@@ -43,11 +43,7 @@ impl Tailing {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
-        while !said.contains("tailing ") {
-            assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended: {said}");
-        }
+        // Read from the start: a pipe that nobody reads stops it before it says anything.
         let mut stdout = child.stdout.take().unwrap();
         let shown = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
         let sink = Arc::clone(&shown);
@@ -58,6 +54,11 @@ impl Tailing {
                 sink.1.notify_all();
             }
         });
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("tailing ") {
+            assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended: {said}");
+        }
         Self {
             child,
             stderr,
