@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::{
@@ -13,7 +13,7 @@ use crate::cli::{
 };
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
-use crate::error::{ExitCode, usage};
+use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::feed::ChangeFeedStart;
 use crate::pipeline::{self, Connected};
 use crate::plan::{
@@ -38,7 +38,7 @@ const DEMO_ENDPOINT: &str = "demo";
 /// With the exit code and the hint that the user is to get attached.
 pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
     log_to_stderr(cli.verbosity.verbose);
-    let account = Account::new(cli.connection);
+    let account = Account::new(cli.connection, shutdown);
     match cli.command {
         Command::Ranges(args) => {
             let connected = account.connect(account.plan()?, report).await?;
@@ -182,16 +182,18 @@ struct Account {
     wanted_profile: Option<WantedProfile>,
     /// Read when it is first needed; not at all for an embedded account.
     config: OnceCell<ConfigFile>,
+    shutdown: Shutdown,
     #[cfg(feature = "demo")]
     demo: tokio::sync::OnceCell<crate::demo::DemoAccount>,
 }
 
 impl Account {
-    fn new(args: ConnectionArgs) -> Self {
+    fn new(args: ConnectionArgs, shutdown: &Shutdown) -> Self {
         Self {
             wanted_profile: WantedProfile::resolve(args.profile.as_deref(), &process_environment),
             config: OnceCell::new(),
             args,
+            shutdown: shutdown.clone(),
             #[cfg(feature = "demo")]
             demo: tokio::sync::OnceCell::new(),
         }
@@ -298,6 +300,16 @@ impl Account {
         }
     }
 
+    /// The error of a run that was told to stop before it had begun.
+    fn stopped(&self) -> anyhow::Error {
+        let code = self.shutdown.reason().unwrap_or(ExitCode::Interrupted);
+        let error = anyhow!("stopped before the account had answered");
+        with_exit_code(
+            with_hint(error, "nothing was changed; start it again"),
+            code,
+        )
+    }
+
     /// Reaches the container.
     async fn connect(&self, plan: ConnectionPlan, report: &Report) -> Result<Connected> {
         for notice in &plan.notices {
@@ -317,7 +329,11 @@ impl Account {
             plan.endpoint,
             auth::describe(&plan.credential)
         ));
-        let client = CosmosClient::connect(&plan).await?;
+        let client = tokio::select! {
+            // Nothing has begun that would have to be brought to an end.
+            () = self.shutdown.requested() => return Err(self.stopped()),
+            client = CosmosClient::connect(&plan) => client?,
+        };
         let endpoint = if self.is_demo() {
             DEMO_ENDPOINT.to_owned()
         } else {
