@@ -170,6 +170,15 @@ mod tests {
     }
 
     #[test]
+    fn each_line_of_a_hint_is_a_hint() {
+        let error = with_hint(anyhow!("it failed"), "mend it\nthen resume");
+        assert_eq!(
+            render(&error),
+            "error: it failed\nhint: mend it\nhint: then resume\n"
+        );
+    }
+
+    #[test]
     fn annotations_survive_context() {
         let error = Err::<(), _>(usage("bad", "do this"))
             .context("outer")

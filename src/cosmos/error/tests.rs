@@ -249,3 +249,25 @@ fn the_cause_of_an_error_is_redacted_too() {
         .build();
     assert_eq!(describe(&error), "503: failed: sent ***");
 }
+
+#[test]
+fn what_is_told_has_no_chain_of_the_sdk_and_a_hint_where_there_is_something_to_do() {
+    let pipe = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+    let status = CosmosStatus::new(StatusCode::from(503)).with_sub_status(20011);
+    let broken = CosmosError::builder()
+        .with_status(status)
+        .with_message("sending failed".to_owned())
+        .with_source(pipe)
+        .build();
+    let told = explain(anyhow::Error::from(broken));
+    assert!(!crate::error::is_broken_pipe(&told), "{told:?}");
+    assert!(told.to_string().contains("sending failed"), "{told}");
+    assert_eq!(
+        crate::error::hint(&told),
+        Some("the service or the network is in trouble; try again later")
+    );
+    let told = explain(anyhow::Error::from(error(400, 0, "what is this")));
+    assert_eq!(crate::error::hint(&told), None);
+    let other = explain(anyhow::anyhow!("not of the SDK"));
+    assert_eq!(other.to_string(), "not of the SDK");
+}
