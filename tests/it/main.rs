@@ -1,11 +1,13 @@
 //! The integration tests: one binary, so that the crate is linked once.
 #![expect(clippy::unwrap_used, reason = "a test stops at what cannot happen")]
 
+mod bad_input;
 mod command;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
 mod export;
+mod faults;
 mod gateway;
 mod gateway_conformance;
 mod generated;
@@ -13,5 +15,7 @@ mod left_out;
 mod profiles;
 #[cfg(feature = "demo")]
 mod readme;
+mod recovery;
+mod secrets;
 mod tail;
 mod topology;

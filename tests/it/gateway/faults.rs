@@ -18,6 +18,8 @@ pub(crate) enum Action {
         substatus: Option<u32>,
         retry_after_ms: Option<u64>,
     },
+    /// An error instead of the answer, with this message.
+    Refuse { status: u16, message: &'static str },
     /// The connection (HTTP/2: the stream) is reset without an answer.
     ResetBeforeHeaders,
     /// The answer's body ends after so many bytes, by a reset.
@@ -77,6 +79,7 @@ impl fmt::Debug for Action {
             Self::Status {
                 status, substatus, ..
             } => write!(f, "Status({status}/{})", substatus.unwrap_or(0)),
+            Self::Refuse { status, message } => write!(f, "Refuse({status}: {message})"),
             Self::ResetBeforeHeaders => f.write_str("ResetBeforeHeaders"),
             Self::TruncateBody { after } => write!(f, "TruncateBody({after})"),
             Self::CorruptBody => f.write_str("CorruptBody"),

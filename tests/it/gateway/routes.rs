@@ -327,6 +327,9 @@ impl Handler for Routes {
                 substatus,
                 retry_after_ms,
             }) => scripted_status(*status, *substatus, *retry_after_ms),
+            Some(Action::Refuse { status, message }) => {
+                Answer::error(*status, None, "Scripted", message)
+            }
             _ => self.answer(&asked, matches!(on_answer, Some(Action::StuckEtag))),
         };
         match &on_answer {

@@ -1,0 +1,425 @@
+//! What the service and the network can do wrong, at the first, a middle and the last page of a
+//! range: nothing is lost, nothing repeated, and what cannot be mended is told and resumed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::bad_input::assert_explained;
+use crate::command::{CONTAINER, DATABASE};
+use crate::command::{assert_latest, export, files, lines, resume, run, succeed};
+use crate::export::fill;
+use crate::gateway::{
+    Action, Container, Fault, Gateway, GatewayOptions, RequestKind, RequestRecord,
+};
+
+const PAGE: usize = 20;
+/// Documents of the container: enough for each of its three partitions to have several pages.
+const DOCUMENTS: usize = 360;
+
+/// The feed proper: not the poll that finds out where a range stands now.
+fn is_read(record: &RequestRecord) -> bool {
+    record.token.as_deref() != Some("*")
+}
+
+struct Scene {
+    gateway: Gateway,
+    container: Container,
+    _directory: tempfile::TempDir,
+    out: std::path::PathBuf,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let gateway = Gateway::start(GatewayOptions::default());
+        let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 3);
+        fill(&container, 0..DOCUMENTS);
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        Self {
+            gateway,
+            container,
+            _directory: directory,
+            out,
+        }
+    }
+
+    /// How many pages a partition's feed has.
+    fn pages(&self, partition: &str) -> usize {
+        let served = self.container.latest();
+        let of_it = served
+            .iter()
+            .filter(|served| served.partition == partition)
+            .count();
+        of_it.div_ceil(PAGE)
+    }
+
+    /// Lets `action` happen `times` at the first page of one partition, at a middle page of
+    /// another, and at the last page of the third.
+    fn strike(&self, action: &Action, times: usize) {
+        let last = self.pages("2");
+        assert!(self.pages("1") >= 4 && last >= 4, "several pages");
+        for (partition, nth) in [("0", 1), ("1", 3), ("2", last)] {
+            let fault = Fault::on(RequestKind::ChangeFeed, action.clone());
+            self.gateway.push_fault(
+                fault
+                    .partition(partition)
+                    .when(is_read)
+                    .nth(nth)
+                    .times(times),
+            );
+        }
+    }
+
+    fn export(&self, arguments: &[&str]) -> crate::command::Ended {
+        let mut command = export(&self.gateway, &self.out);
+        command.args([
+            "--page-size",
+            &PAGE.to_string(),
+            "-v",
+            "--checkpoint-interval",
+            "1ms",
+        ]);
+        run(command.args(arguments))
+    }
+
+    #[track_caller]
+    fn assert_whole(&self, name: &str) {
+        assert_latest(&lines(&self.out), &self.container);
+        assert!(files(&self.out, "open").is_empty(), "{name}");
+        let violations = self.gateway.violations();
+        assert!(violations.is_empty(), "{name}: {violations:?}");
+    }
+}
+
+/// Every fault of the table is survived within one run.
+fn survive(table: &[(&str, Action, usize)]) {
+    for (name, action, times) in table {
+        let scene = Scene::new();
+        scene.strike(action, *times);
+        let ended = scene.export(&[]);
+        assert_eq!(ended.code, Some(0), "{name}: {}", ended.stderr);
+        scene.assert_whole(name);
+        scene.assert_struck(name, action, *times);
+    }
+}
+
+impl Scene {
+    /// Asserts that the fault did happen at all three pages.
+    fn assert_struck(&self, name: &str, action: &Action, times: usize) {
+        let status = match action {
+            Action::Status { status, .. } | Action::Refuse { status, .. } => Some(*status),
+            Action::ResetBeforeHeaders => None,
+            _ => return,
+        };
+        for partition in ["0", "1", "2"] {
+            let log = self.gateway.request_log();
+            let struck = log.iter().filter(|record| {
+                record.kind == RequestKind::ChangeFeed
+                    && record.partition.as_deref() == Some(partition)
+                    && record.status == status
+            });
+            assert_eq!(struck.count(), times, "{name}, partition {partition}");
+        }
+    }
+}
+
+fn status(status: u16, substatus: u32) -> Action {
+    Action::status(status, substatus)
+}
+
+#[test]
+fn throttling_is_waited_out() {
+    survive(&[
+        ("429, retry at once", Action::throttle(0), 3),
+        ("429, retry in a moment", Action::throttle(30), 3),
+        ("429, retry-after not told", status(429, 3200), 4),
+        // The SDK makes 18 tries of its own; what is left is ours.
+        ("429 for longer than the SDK tries", Action::throttle(1), 25),
+    ]);
+}
+
+#[test]
+fn a_throttling_that_asks_for_an_hour_is_asked_again_sooner() {
+    // The SDK waits 15 seconds at most for one answer.
+    let scene = Scene::new();
+    let fault = Fault::on(RequestKind::ChangeFeed, Action::throttle(3_600_000));
+    scene
+        .gateway
+        .push_fault(fault.partition("1").nth(3).when(is_read));
+    let ended = scene.export(&[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    scene.assert_whole("429 for an hour");
+}
+
+#[test]
+fn partitions_that_move_and_replicas_that_lag_are_asked_again() {
+    survive(&[
+        ("410/1002 without a split", status(410, 1002), 1),
+        ("410/1002 twice", status(410, 1002), 2),
+        ("410/1007 without a split", status(410, 1007), 1),
+        ("410/1000 stale name", status(410, 1000), 1),
+        ("410 without more", status(410, 0), 1),
+        ("404/1002 read session not available", status(404, 1002), 2),
+        ("449 retry with", status(449, 0), 3),
+    ]);
+}
+
+#[test]
+fn trouble_of_the_service_is_waited_out() {
+    survive(&[
+        ("408", status(408, 0), 2),
+        ("500", status(500, 0), 2),
+        ("502", status(502, 0), 2),
+        ("503", status(503, 0), 2),
+        ("504", status(504, 0), 2),
+    ]);
+}
+
+#[test]
+fn broken_connections_and_bodies_are_read_again() {
+    survive(&[
+        ("reset before the answer", Action::ResetBeforeHeaders, 2),
+        (
+            "body cut at its first byte",
+            Action::TruncateBody { after: 0 },
+            1,
+        ),
+        (
+            "body cut in the middle",
+            Action::TruncateBody { after: 700 },
+            2,
+        ),
+        ("half of the JSON", Action::CorruptBody, 2),
+        ("not JSON", Action::ReplaceBody("<html>".into()), 2),
+        (
+            "JSON of another kind",
+            Action::ReplaceBody("{\"Documents\":7}".into()),
+            1,
+        ),
+        ("no body", Action::ReplaceBody("".into()), 1),
+        ("no ETag", Action::MissingEtag, 2),
+        (
+            "a trickle",
+            Action::Trickle {
+                bytes: 97,
+                every: Duration::from_millis(1),
+            },
+            1,
+        ),
+        ("late", Action::Delay(Duration::from_millis(50)), 1),
+    ]);
+}
+
+#[test]
+fn an_etag_that_does_not_move_is_noticed() {
+    // From the second page on: before it there is no ETag that it could be compared with.
+    for page in [2, 4] {
+        let scene = Scene::new();
+        let fault = Fault::on(RequestKind::ChangeFeed, Action::StuckEtag);
+        let fault = fault.partition("1").when(is_read).nth(page).times(2);
+        scene.gateway.push_fault(fault);
+        let ended = scene.export(&[]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("but no new ETag; retry 2 of 15"),
+            "{}",
+            ended.stderr
+        );
+        scene.assert_whole("an ETag that does not move");
+    }
+}
+
+#[test]
+fn a_page_that_is_too_big_is_asked_for_in_smaller_pieces() {
+    let too_big = Action::Refuse {
+        status: 400,
+        message: "Reduce page size and try again: the response size is too large",
+    };
+    survive(&[("page size is too big", too_big.clone(), 2)]);
+    // Until a page has one document.
+    let scene = Scene::new();
+    let fault = Fault::on(RequestKind::ChangeFeed, too_big);
+    let is_large = |record: &RequestRecord| is_read(record) && record.max_item_count > Some(1);
+    scene
+        .gateway
+        .push_fault(fault.partition("1").when(is_large).always());
+    let ended = scene.export(&[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    scene.assert_whole("pages of one");
+}
+
+/// Every fault of the table ends its range and no other; a resume reads the rest.
+fn stop_and_resume(table: &[(&str, Action, &[&str])]) {
+    for (name, action, parts) in table {
+        let scene = Scene::new();
+        let fault = Fault::on(RequestKind::ChangeFeed, action.clone());
+        scene
+            .gateway
+            .push_fault(fault.partition("1").nth(3).when(is_read).always());
+        let ended = scene.export(&["--max-retries", "1"]);
+        let first = "error: 1 of 3 feed ranges could not be read to their end: 1; the others were";
+        let last = format!(
+            "cosmos-tail resume --state {}",
+            scene.out.join("state.json").display()
+        );
+        let all: Vec<&str> = [first, "what was committed is kept", &last]
+            .into_iter()
+            .chain(parts.iter().copied())
+            .collect();
+        assert_explained(&ended, 3, &all);
+        assert_eq!(
+            files(&scene.out, "jsonl").len(),
+            2,
+            "{name}: the others are finished"
+        );
+        assert_eq!(
+            committed(&scene.out),
+            scene.container.latest().len() - (scene.pages_left()),
+            "{name}"
+        );
+        scene.gateway.clear_faults();
+        succeed(&mut resume(&scene.gateway, &scene.out));
+        scene.assert_whole(name);
+    }
+}
+
+impl Scene {
+    /// The documents of partition 1 from its third page on.
+    fn pages_left(&self) -> usize {
+        let served = self.container.latest();
+        served
+            .iter()
+            .filter(|served| served.partition == "1")
+            .count()
+            - 2 * PAGE
+    }
+}
+
+/// The documents that the state in a directory speaks of.
+fn committed(out: &Path) -> usize {
+    let state = cosmos_tail::state::file::load(&out.join("state.json")).unwrap();
+    usize::try_from(state.totals.documents).unwrap()
+}
+
+#[test]
+fn refusals_end_their_range_and_no_other_and_can_be_resumed() {
+    stop_and_resume(&[
+        (
+            "401",
+            status(401, 0),
+            &["401", "check that the key or identity may still read"],
+        ),
+        (
+            "403",
+            status(403, 0),
+            &["403", "check that the key or identity may still read"],
+        ),
+        ("403/5300", status(403, 5300), &["403/5300"]),
+        ("400", status(400, 0), &["400", "the script wants this"]),
+        ("404", status(404, 0), &["404", "the container was deleted"]),
+        (
+            "410/1024",
+            status(410, 1024),
+            &["410/1024", "export the container to a new place"],
+        ),
+        (
+            "400 about the token",
+            Action::Refuse {
+                status: 400,
+                message: "the continuation is invalid",
+            },
+            &[
+                "the continuation is invalid",
+                "export the container to a new place",
+            ],
+        ),
+        (
+            "400 too big for one",
+            Action::Refuse {
+                status: 400,
+                message: "Reduce page size and try again",
+            },
+            &["a page of a single item too large"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_write_that_is_forbidden_here_ends_its_range_and_can_be_resumed() {
+    stop_and_resume(&[("403/3", status(403, 3), &["403/3"])]);
+}
+
+#[test]
+fn trouble_of_the_service_that_stays_ends_its_range_and_can_be_resumed() {
+    stop_and_resume(&[
+        ("500", status(500, 0), &["gave up after 2 tries", "500"]),
+        ("503", status(503, 0), &["gave up after 2 tries", "503"]),
+        ("408", status(408, 0), &["gave up after 2 tries", "408"]),
+        (
+            "429",
+            Action::throttle(0),
+            &["gave up after 2 tries", "429"],
+        ),
+        (
+            "404/1002",
+            status(404, 1002),
+            &["gave up after 2 tries", "404/1002"],
+        ),
+        ("410/1002", status(410, 1002), &["gave up after 2 tries"]),
+    ]);
+}
+
+#[test]
+fn broken_answers_that_stay_end_their_range_and_can_be_resumed() {
+    stop_and_resume(&[
+        (
+            "reset",
+            Action::ResetBeforeHeaders,
+            &["gave up after 2 tries"],
+        ),
+        (
+            "cut",
+            Action::TruncateBody { after: 300 },
+            &["gave up after 2 tries"],
+        ),
+        (
+            "half of the JSON",
+            Action::CorruptBody,
+            &["gave up after 2 tries", "a page that cannot be used"],
+        ),
+        (
+            "no ETag",
+            Action::MissingEtag,
+            &["gave up after 2 tries", "but no new ETag"],
+        ),
+        (
+            "a stuck ETag",
+            Action::StuckEtag,
+            &["gave up after 2 tries", "but no new ETag"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_resume_meets_the_same_faults_and_survives_them() {
+    for action in [
+        status(410, 1002),
+        status(503, 0),
+        Action::ResetBeforeHeaders,
+        Action::CorruptBody,
+    ] {
+        let scene = Scene::new();
+        let gone = Fault::on(RequestKind::ChangeFeed, status(403, 0));
+        scene
+            .gateway
+            .push_fault(gone.partition("1").nth(3).when(is_read).always());
+        assert_eq!(scene.export(&[]).code, Some(3));
+        scene.gateway.clear_faults();
+        let fault = Fault::on(RequestKind::ChangeFeed, action.clone());
+        scene
+            .gateway
+            .push_fault(fault.partition("1").when(is_read).times(2));
+        succeed(&mut resume(&scene.gateway, &scene.out));
+        scene.assert_whole(&format!("{action:?}"));
+    }
+}

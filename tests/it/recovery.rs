@@ -1,0 +1,496 @@
+//! What a resume finds on disk: it brings into line what a crash leaves, refuses what was changed
+//! behind its back, and touches nothing that is not the export's own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cosmos_tail::state::file;
+use cosmos_tail::state::manifest::Entry;
+use cosmos_tail::state::model::{FileState, ManifestMark, State};
+
+use crate::bad_input::{refuse, snapshot};
+use crate::command::{
+    against, assert_latest, export, fail, files, lines, lines_of, resume, succeed,
+};
+use crate::export::{fill, filled};
+use crate::gateway::{Action, Container, Fault, Gateway, RequestKind};
+
+/// An export that stopped early: of three ranges two are finished, and `1` has an open file with
+/// what was committed of it.
+struct Stopped {
+    gateway: Gateway,
+    container: Container,
+    _directory: tempfile::TempDir,
+    out: PathBuf,
+    open: PathBuf,
+}
+
+impl Stopped {
+    fn new() -> Self {
+        let (gateway, container) = filled(3, 600);
+        let refused = Fault::on(RequestKind::ChangeFeed, Action::status(403, 0));
+        gateway.push_fault(refused.partition("1").page(4).always());
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        fail(export(&gateway, &out).args(["--page-size", "30"]), 3);
+        gateway.clear_faults();
+        let open = out.join("orders-00001-000001.jsonl.open");
+        assert_eq!(files(&out, "open"), std::slice::from_ref(&open));
+        Self {
+            gateway,
+            container,
+            _directory: directory,
+            out,
+            open,
+        }
+    }
+
+    fn resume(&self) -> Command {
+        resume(&self.gateway, &self.out)
+    }
+
+    #[track_caller]
+    fn assert_whole(&self) {
+        assert_latest(&lines(&self.out), &self.container);
+        assert!(files(&self.out, "open").is_empty());
+        let violations = self.gateway.violations();
+        assert!(violations.is_empty(), "{violations:?}");
+    }
+}
+
+fn append(path: &Path, text: &[u8]) {
+    let mut whole = std::fs::read(path).unwrap();
+    whole.extend_from_slice(text);
+    std::fs::write(path, whole).unwrap();
+}
+
+// Open files.
+
+#[test]
+fn what_was_written_after_the_last_commit_is_cut_off() {
+    for garbage in [&b"{\"half\":"[..], b"{\"whole\":1}\n", &[0; 100_000]] {
+        let stopped = Stopped::new();
+        append(&stopped.open, garbage);
+        succeed(&mut stopped.resume());
+        stopped.assert_whole();
+    }
+}
+
+#[test]
+fn an_open_file_that_lost_or_changed_committed_bytes_is_refused_until_it_is_repaired() {
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 5] = [
+        ("were committed", |open| {
+            let whole = std::fs::read(open).unwrap();
+            std::fs::write(open, &whole[..whole.len() - 1]).unwrap();
+        }),
+        ("were committed", |open| std::fs::write(open, "").unwrap()),
+        ("was committed", |open| {
+            let mut whole = std::fs::read(open).unwrap();
+            let middle = whole.len() / 2;
+            whole[middle] ^= 1;
+            std::fs::write(open, whole).unwrap();
+        }),
+        ("is missing", |open| std::fs::remove_file(open).unwrap()),
+        ("orders-00001-000001.jsonl.open", |open| {
+            std::fs::remove_file(open).unwrap();
+            std::fs::create_dir(open).unwrap();
+        }),
+    ];
+    for (part, damage) in damages {
+        let stopped = Stopped::new();
+        damage(&stopped.open);
+        let before = snapshot(&stopped.out);
+        let parts = [
+            "cannot resume from",
+            "orders-00001-000001.jsonl.open`",
+            part,
+            "--repair",
+        ];
+        refuse(&mut stopped.resume(), 1, &parts);
+        assert_eq!(snapshot(&stopped.out), before);
+        if stopped.open.is_dir() {
+            // A directory is nothing that this export made: it is not thrown away.
+            refuse(
+                stopped.resume().arg("--repair"),
+                1,
+                &["orders-00001-000001.jsonl.open"],
+            );
+            std::fs::remove_dir(&stopped.open).unwrap();
+        }
+        let ended = succeed(stopped.resume().arg("--repair"));
+        assert!(
+            ended
+                .stderr
+                .contains("read its range again from where it began"),
+            "{}",
+            ended.stderr
+        );
+        stopped.assert_whole();
+    }
+}
+
+#[test]
+fn a_repair_counts_and_lists_each_document_once() {
+    let stopped = Stopped::new();
+    std::fs::remove_file(&stopped.open).unwrap();
+    succeed(stopped.resume().arg("--repair"));
+    stopped.assert_whole();
+    let state = load(&stopped.out);
+    assert_eq!(state.totals.documents, 600);
+    let rows: u64 = manifest(&stopped.out).iter().map(|entry| entry.rows).sum();
+    assert_eq!(rows, 600);
+    // And with nothing to repair it is an ordinary resume.
+    fill(&stopped.container, 600..650);
+    succeed(stopped.resume().arg("--repair"));
+    stopped.assert_whole();
+}
+
+#[test]
+fn an_open_file_of_one_series_for_all_ranges_is_repaired_too() {
+    let (gateway, container) = filled(3, 600);
+    let refused = Fault::on(RequestKind::ChangeFeed, Action::status(403, 0));
+    gateway.push_fault(refused.partition("1").page(4).always());
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("all.jsonl");
+    fail(export(&gateway, &out).args(["--page-size", "30"]), 3);
+    gateway.clear_faults();
+    let open = directory.path().join("all.jsonl.open");
+    let whole = std::fs::read(&open).unwrap();
+    std::fs::write(&open, &whole[1..]).unwrap();
+    let again = || {
+        let mut command = against(&gateway);
+        command
+            .args(["resume", "--state"])
+            .arg(directory.path().join("all.jsonl.state.json"));
+        command
+    };
+    refuse(&mut again(), 1, &["all.jsonl.open", "--repair"]);
+    succeed(again().arg("--repair"));
+    assert_latest(&lines_of(&out), &container);
+}
+
+#[test]
+fn an_open_file_that_the_state_does_not_know_is_deleted_and_told() {
+    let stopped = Stopped::new();
+    let unknown = stopped.out.join("orders-00007-000001.jsonl.open");
+    std::fs::write(&unknown, "{\"id\":\"never committed\"}\n").unwrap();
+    let ended = succeed(&mut stopped.resume());
+    let notice = format!(
+        "deleted `{}`, of which nothing was committed",
+        unknown.display()
+    );
+    assert!(ended.stderr.contains(&notice), "{}", ended.stderr);
+    stopped.assert_whole();
+}
+
+#[test]
+fn a_state_that_was_staged_but_never_committed_is_removed_and_not_preferred() {
+    let stopped = Stopped::new();
+    let staged = stopped.out.join("state.json.tmp");
+    let mut never = load(&stopped.out);
+    never.totals.documents = 1_000_000;
+    for text in [file::render(&never).unwrap(), b"half of a st".to_vec()] {
+        std::fs::write(&staged, text).unwrap();
+        succeed(&mut stopped.resume());
+        assert!(!staged.exists());
+        stopped.assert_whole();
+        assert_eq!(load(&stopped.out).totals.documents, 600);
+    }
+}
+
+// Finished files and the manifest.
+
+#[test]
+fn finished_files_that_a_consumer_took_are_not_missed() {
+    let stopped = Stopped::new();
+    let taken = stopped.out.join("taken");
+    std::fs::create_dir(&taken).unwrap();
+    for path in files(&stopped.out, "jsonl") {
+        std::fs::rename(&path, taken.join(path.file_name().unwrap())).unwrap();
+    }
+    fill(&stopped.container, 600..700);
+    succeed(&mut stopped.resume());
+    let mut all = lines(&stopped.out);
+    all.extend(lines(&taken));
+    assert_latest(&all, &stopped.container);
+    assert_eq!(files(&taken, "jsonl").len(), 2);
+}
+
+#[test]
+fn a_manifest_that_lost_committed_lines_is_refused_until_it_is_put_back() {
+    let stopped = Stopped::new();
+    let path = stopped.out.join("manifest.ndjson");
+    let whole = std::fs::read(&path).unwrap();
+    for damaged in [None, Some(&whole[..0]), Some(&whole[..whole.len() - 1])] {
+        match damaged {
+            Some(text) => std::fs::write(&path, text).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        let before = snapshot(&stopped.out);
+        let parts = [
+            "cannot resume from",
+            "manifest.ndjson`",
+            "put the manifest back",
+        ];
+        refuse(&mut stopped.resume(), 1, &parts);
+        refuse(stopped.resume().arg("--repair"), 1, &parts);
+        assert_eq!(snapshot(&stopped.out), before);
+    }
+    // What lies beyond the committed part was never committed.
+    append(&path, &whole);
+    append(&path, b"{\"half\":");
+    std::fs::write(&path, [&whole[..], b"{\"half\":"].concat()).unwrap();
+    succeed(&mut stopped.resume());
+    stopped.assert_whole();
+    let mut listed: Vec<PathBuf> = manifest(&stopped.out)
+        .iter()
+        .map(|entry| stopped.out.join(&entry.file))
+        .collect();
+    listed.sort();
+    assert_eq!(listed, files(&stopped.out, "jsonl"));
+}
+
+#[test]
+fn a_file_in_the_way_of_the_next_part_stops_the_export_and_is_kept() {
+    let (gateway, container) = filled(2, 200);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    succeed(&mut export(&gateway, &out));
+    let foreign = out.join("orders-00001-000002.jsonl");
+    std::fs::write(&foreign, "mine").unwrap();
+    fill(&container, 200..300);
+    let parts = [
+        "orders-00001-000002.jsonl` exists already",
+        "move it away",
+        "resume --state",
+    ];
+    refuse(&mut resume(&gateway, &out), 3, &parts);
+    assert_eq!(std::fs::read(&foreign).unwrap(), b"mine");
+    std::fs::remove_file(&foreign).unwrap();
+    succeed(&mut resume(&gateway, &out));
+    assert_latest(&lines(&out), &container);
+}
+
+#[test]
+fn files_that_are_not_of_this_export_are_never_touched() {
+    let foreign = [
+        "notes.txt",
+        "orders.jsonl",
+        "orders.jsonl.open",
+        "orders-1-1.jsonl.open",
+        "orders-00001-000001.csv.open",
+        "orders-00001-000001.jsonl.open.bak",
+        "orders-00001-000001.jsonl.bak",
+        "other-00001-000001.jsonl.open",
+        "other-00001-000001.jsonl",
+        "state.json.bak",
+        ".hidden.open",
+        "deeper/orders-00009-000001.jsonl.open",
+    ];
+    let stopped = Stopped::new();
+    std::fs::create_dir(stopped.out.join("deeper")).unwrap();
+    for name in foreign {
+        std::fs::write(stopped.out.join(name), name).unwrap();
+    }
+    let assert_kept = || {
+        for name in foreign {
+            let text = std::fs::read(stopped.out.join(name));
+            assert_eq!(
+                text.unwrap_or_else(|error| panic!("{name}: {error}")),
+                name.as_bytes()
+            );
+        }
+    };
+    std::fs::write(&stopped.open, "damaged").unwrap();
+    refuse(&mut stopped.resume(), 1, &["--repair"]);
+    assert_kept();
+    succeed(stopped.resume().arg("--repair"));
+    assert_kept();
+    fill(&stopped.container, 600..700);
+    succeed(&mut stopped.resume());
+    assert_kept();
+    let own: Vec<Vec<u8>> = files(&stopped.out, "jsonl")
+        .iter()
+        .filter(|path| !foreign.contains(&path.file_name().unwrap().to_str().unwrap()))
+        .flat_map(|path| lines_of(path))
+        .collect();
+    assert_latest(&own, &stopped.container);
+    succeed(export(&stopped.gateway, &stopped.out).arg("--force"));
+    assert_kept();
+}
+
+// Files that were finished, with a crash before or after they got their names.
+
+fn load(out: &Path) -> State {
+    file::load(&out.join("state.json")).unwrap()
+}
+
+fn manifest(out: &Path) -> Vec<Entry> {
+    let text = std::fs::read_to_string(out.join("manifest.ndjson")).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// A finished export, brought back to the moment after its last commit: the state lists every
+/// file as sealed and the manifest as empty. Returns the files' names.
+fn before_publishing(out: &Path) -> Vec<String> {
+    let entries = manifest(out);
+    let mut state = load(out);
+    state.manifest = ManifestMark::default();
+    for entry in &entries {
+        let numbers = entry
+            .file
+            .strip_prefix("orders-")
+            .unwrap()
+            .strip_suffix(".jsonl")
+            .unwrap();
+        let (series, part) = numbers.split_once('-').unwrap();
+        state.sealed.push(FileState {
+            series: series.parse().unwrap(),
+            part: part.parse().unwrap(),
+            length: entry.bytes,
+            rows: entry.rows,
+            crc32c: entry.crc32c,
+            start: entry.start.clone(),
+            end: entry.end.clone(),
+        });
+    }
+    std::fs::write(out.join("state.json"), file::render(&state).unwrap()).unwrap();
+    entries.into_iter().map(|entry| entry.file).collect()
+}
+
+struct Finished {
+    gateway: Gateway,
+    container: Container,
+    _directory: tempfile::TempDir,
+    out: PathBuf,
+    names: Vec<String>,
+}
+
+impl Finished {
+    fn new() -> Self {
+        let (gateway, container) = filled(3, 300);
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        succeed(&mut export(&gateway, &out));
+        let names = before_publishing(&out);
+        assert_eq!(names.len(), 3);
+        Self {
+            gateway,
+            container,
+            _directory: directory,
+            out,
+            names,
+        }
+    }
+
+    /// The first file, with its final name and its open one.
+    fn first(&self) -> (PathBuf, PathBuf) {
+        let path = self.out.join(&self.names[0]);
+        let open = self.out.join(format!("{}.open", self.names[0]));
+        (path, open)
+    }
+
+    #[track_caller]
+    fn assert_resumes(&self) {
+        succeed(&mut resume(&self.gateway, &self.out));
+        assert_latest(&lines(&self.out), &self.container);
+        assert!(files(&self.out, "open").is_empty());
+        let mut listed: Vec<String> = manifest(&self.out)
+            .into_iter()
+            .map(|entry| entry.file)
+            .collect();
+        let mut names = self.names.clone();
+        listed.sort();
+        names.sort();
+        assert_eq!(listed, names, "each file is listed once");
+        assert!(load(&self.out).sealed.is_empty());
+    }
+
+    #[track_caller]
+    fn assert_refuses(&self, parts: &[&str]) {
+        let before = snapshot(&self.out);
+        refuse(&mut resume(&self.gateway, &self.out), 1, parts);
+        let mut after = snapshot(&self.out);
+        // The files before the one in question may have got their names.
+        after.retain(|path, _| before.contains_key(path));
+        for (path, text) in &before {
+            let kept = after.get(path) == Some(text)
+                || published(path).is_some_and(|path| std::fs::read(path).unwrap() == *text);
+            assert!(
+                kept || path.ends_with("manifest.ndjson"),
+                "{} was changed",
+                path.display()
+            );
+        }
+    }
+}
+
+/// The final name of an open file, if it has got it.
+fn published(open: &Path) -> Option<PathBuf> {
+    let path = PathBuf::from(open.to_str()?.strip_suffix(".open")?);
+    path.exists().then_some(path)
+}
+
+#[test]
+fn a_crash_before_finished_files_got_their_names_is_made_good() {
+    for published in 0..=3 {
+        let finished = Finished::new();
+        for name in &finished.names[published..] {
+            let path = finished.out.join(name);
+            std::fs::rename(&path, finished.out.join(format!("{name}.open"))).unwrap();
+        }
+        finished.assert_resumes();
+    }
+}
+
+#[test]
+fn a_crash_before_finished_files_were_listed_is_made_good() {
+    let finished = Finished::new();
+    std::fs::remove_file(finished.out.join("manifest.ndjson")).unwrap();
+    finished.assert_resumes();
+}
+
+#[test]
+fn a_finished_file_longer_than_committed_is_cut_before_it_gets_its_name() {
+    let finished = Finished::new();
+    let (path, open) = finished.first();
+    std::fs::rename(&path, &open).unwrap();
+    append(&open, b"{\"never\":\"committed\"}\n");
+    finished.assert_resumes();
+}
+
+#[test]
+fn a_finished_file_that_is_not_what_was_committed_is_refused() {
+    // Published, and changed since.
+    let finished = Finished::new();
+    let (path, open) = finished.first();
+    let whole = std::fs::read(&path).unwrap();
+    append(&path, b"more\n");
+    finished.assert_refuses(&[
+        &finished.names[0],
+        "were committed",
+        "move it away, then resume",
+    ]);
+    std::fs::write(&path, &whole).unwrap();
+    // Not published, and changed since.
+    std::fs::write(&open, &whole[1..]).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    finished.assert_refuses(&[
+        &finished.names[0],
+        "were committed",
+        "put it back as it was",
+    ]);
+    // Both names taken.
+    std::fs::write(&open, &whole).unwrap();
+    std::fs::write(&path, "mine").unwrap();
+    finished.assert_refuses(&["both `", "move it away, then resume"]);
+    // Gone.
+    std::fs::remove_file(&open).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    finished.assert_refuses(&["is gone", "put it back as"]);
+    std::fs::write(&path, &whole).unwrap();
+    finished.assert_resumes();
+}
