@@ -96,6 +96,13 @@ pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Err
     )
 }
 
+/// The error of type `T` that `error` comes from, below all that was attached to it.
+pub fn find<T: std::error::Error + Send + Sync + 'static>(error: &anyhow::Error) -> Option<&T> {
+    error
+        .downcast_ref::<T>()
+        .or_else(|| find(&error.downcast_ref::<Annotated>()?.source))
+}
+
 fn annotations(error: &anyhow::Error) -> impl Iterator<Item = &Annotated> {
     let mut next = error.downcast_ref::<Annotated>();
     std::iter::from_fn(move || {

@@ -110,6 +110,24 @@ fn classify_bad_request(message: &str) -> Verdict {
     }
 }
 
+/// What the service answered, in one bounded line without secrets.
+#[derive(Debug)]
+pub struct ServiceError {
+    /// The HTTP status.
+    pub status: u16,
+    /// What is to be done about it.
+    pub verdict: Verdict,
+    text: String,
+}
+
+impl std::fmt::Display for ServiceError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for ServiceError {}
+
 /// `error` for the user: what the SDK says of the service's answer becomes one line that
 /// [`describe`] bounds and redacts, with a hint where it is known what to do. Anything else stays
 /// as it is.
@@ -120,7 +138,11 @@ pub fn explain(error: anyhow::Error) -> anyhow::Error {
     let Some(cosmos) = error.downcast_ref::<CosmosError>() else {
         return error;
     };
-    let told = anyhow::anyhow!(describe(cosmos));
+    let told = anyhow::Error::new(ServiceError {
+        status: u16::from(cosmos.status().status_code()),
+        verdict: verdict(cosmos),
+        text: describe(cosmos),
+    });
     let hint = match verdict(cosmos) {
         Verdict::Transient { .. } | Verdict::PageTooLarge => {
             "the service or the network is in trouble; try again later"

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
-use azure_data_cosmos_driver::CosmosError;
 use tokio_util::sync::CancellationToken;
 
 use super::Connected;
@@ -13,9 +12,9 @@ use super::coordinator::{Coordinator, Finished, Job, Stop};
 use super::start::{check_position, same_container, take_store};
 use super::watch::{Announcement, Watch, WatchEnd, rfc3339};
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::error::{Verdict, verdict};
+use crate::cosmos::error::{ServiceError, Verdict};
 use crate::cosmos::feed::{partition_key, range_of_partition_key, range_of_portable};
-use crate::error::{ExitCode, is_broken_pipe, usage, with_exit_code, with_hint};
+use crate::error::{ExitCode, find, hint, is_broken_pipe, usage, with_exit_code, with_hint};
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId};
 use crate::plan::TailPlan;
 use crate::reader::ReadEnd;
@@ -407,9 +406,7 @@ fn explain(
     from: ChangeFeedStart,
     state: Option<&Path>,
 ) -> anyhow::Error {
-    let refused = error
-        .downcast_ref::<CosmosError>()
-        .map(|refused| (u16::from(refused.status().status_code()), verdict(refused)));
+    let refused = find::<ServiceError>(&error).map(|refused| (refused.status, refused.verdict));
     let error = match (refused, mode, from) {
         (Some((_, Verdict::TokenRefused)), FeedMode::AllVersionsAndDeletes, _) => with_hint(
             error,
@@ -429,16 +426,14 @@ fn explain(
         _ => error,
     };
     match state {
-        Some(path) => with_exit_code(
-            with_hint(
-                error,
-                format!(
-                    "the position is kept in `{}`: start again with the same options",
-                    path.display()
-                ),
-            ),
-            ExitCode::Resumable,
-        ),
+        // What is known of the cause says more than that one can go on.
+        Some(_) if hint(&error).is_some() => with_exit_code(error, ExitCode::Resumable),
+        Some(path) => {
+            let kept = path.display();
+            let hint =
+                format!("the position is kept in `{kept}`: start again with the same options");
+            with_exit_code(with_hint(error, hint), ExitCode::Resumable)
+        }
         None => error,
     }
 }

@@ -135,6 +135,37 @@ async fn the_whole_feed_comes_over_http_1_as_over_http_2() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_holds_what_the_drivers_own_client_reads() {
+    let account = DemoAccount::start(&options(1_500, 3)).await.unwrap();
+    account.split(1).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let mut export = crate::command::cosmos_tail();
+    export
+        .env("AZURE_COSMOS_ENDPOINT", account.endpoint().as_str())
+        .env("AZURE_COSMOS_KEY", account.key())
+        .args([
+            "-d",
+            DemoAccount::DATABASE,
+            "-c",
+            DemoAccount::CONTAINER,
+            "export",
+            "-o",
+        ])
+        .arg(&out);
+    tokio::task::spawn_blocking(move || crate::command::succeed(&mut export))
+        .await
+        .unwrap();
+    let exported: Vec<Value> = crate::command::lines(&out)
+        .iter()
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    let (read, _) = read_feed(&account, true, 1_000, 1_500, async || {}).await;
+    assert_eq!(by_id(&exported), by_id(&read));
+    assert_eq!(account.count(None).await.unwrap(), exported.len() as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn splits_and_a_merge_in_the_middle_of_the_feed_lose_and_repeat_nothing() {
     let account = DemoAccount::start(&options(1_500, 2)).await.unwrap();
     let (documents, _) = read_feed(&account, true, 50, 1_500, async || {
