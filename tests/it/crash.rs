@@ -100,7 +100,7 @@ fn an_export_that_is_killed_at_random_and_resumed_holds_every_change_once() {
 #[test]
 fn an_export_that_is_killed_across_splits_and_merges_holds_every_change_once() {
     let (gateway, container) = filled(2, 4000);
-    kill_at_random(&gateway, &container, 60, |hits| {
+    kill_at_random(&gateway, &container, 200, |hits| {
         let partitions = container.partitions();
         match hits % 6 {
             // Some kills find the topology changed, some do not; it stays within bounds.
