@@ -106,9 +106,19 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s q -l qu
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s o -l output -d 'Where to write: a directory, a file with the format\'s extension, or `-` for standard output' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format of the files' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l from -d 'Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l from -d 'Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z [default: beginning; with --mode all: now]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode -d 'Which feed to read' -r -f -a "latest\t'The latest version of each document: no deletes, and no versions in between'
+all\t'Every version and every delete, from now on; needs a container that keeps them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state file; beside the output if not given' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format of the files [default: by the extension of the output, otherwise jsonl]' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
+csv\t'One row per line by RFC 4180, with a header in every file'
+parquet\t'Typed columns, for DuckDB, Spark, pandas and polars'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l compression -d 'none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9 [default: by the extension of the output; Parquet: snappy]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l delimiter -d 'CSV: what stands between two cells: one ASCII character, or `tab` [default: ,]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l null -d 'CSV: what a cell without a value holds [default: nothing]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet: 128MiB]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l rotate-interval -d 'Finish files at least this often, or `none` [default: none; Parquet: 10m]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l row-group-size -d 'Parquet: finish a row group that takes this much memory [default: 16MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l page-size -d 'Documents asked for in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-retries -d 'How often a page is tried again, beyond the SDK\'s own tries, before its range is given up [default: 15]' -r
@@ -130,12 +140,16 @@ environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZUR
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l follow -d 'Go on with new changes until stopped, instead of ending at where the container stood'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace output that an earlier export left'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l state -d 'The state file of the export' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet: 128MiB]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l rotate-interval -d 'Finish files at least this often, or `none` [default: none; Parquet: 10m]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l row-group-size -d 'Parquet: finish a row group that takes this much memory [default: 16MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l page-size -d 'Documents asked for in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-retries -d 'How often a page is tried again, beyond the SDK\'s own tries, before its range is given up [default: 15]' -r

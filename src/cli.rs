@@ -309,6 +309,67 @@ pub enum TailMode {
 pub enum ExportFormat {
     /// One JSON document per line, byte for byte as the service sent it
     Jsonl,
+    /// One row per line by RFC 4180, with a header in every file
+    Csv,
+    /// Typed columns, for DuckDB, Spark, pandas and polars
+    Parquet,
+}
+
+/// Which feed `export` reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportMode {
+    /// The latest version of each document: no deletes, and no versions in between
+    Latest,
+    /// Every version and every delete, from now on; needs a container that keeps them
+    All,
+}
+
+/// What the files are like.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Files")]
+pub struct FileArgs {
+    /// Format of the files [default: by the extension of the output, otherwise jsonl]
+    #[arg(long, value_enum)]
+    pub format: Option<ExportFormat>,
+
+    /// none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9
+    /// [default: by the extension of the output; Parquet: snappy]
+    #[arg(long, value_name = "CODEC[:LEVEL]", value_parser = crate::plan::parse_compression)]
+    pub compression: Option<crate::state::model::Compression>,
+
+    /// CSV: what stands between two cells: one ASCII character, or `tab` [default: ,]
+    #[arg(long, value_name = "CHARACTER", value_parser = crate::plan::parse_delimiter)]
+    pub delimiter: Option<char>,
+
+    /// CSV: what a cell without a value holds [default: nothing]
+    ///
+    /// A value that looks the same goes to the column `_extra`, so that the two can be told apart.
+    #[arg(long, value_name = "TEXT")]
+    pub null: Option<String>,
+
+    /// CSV: put a `'` before text that a spreadsheet would take for a formula; this alters data
+    #[arg(long)]
+    pub csv_safe: bool,
+}
+
+/// When a file is finished and the next one begun.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Files")]
+pub struct RotationArgs {
+    /// Finish a file that has reached this size, such as 1GiB, or `none`
+    /// [default: none; Parquet: 128MiB]
+    ///
+    /// What is not finished of a Parquet file does not count: a crash reads it again.
+    #[arg(long, value_name = "BYTES", value_parser = crate::plan::parse_bytes_or_none)]
+    pub rotate_bytes: Option<u64>,
+
+    /// Finish files at least this often, or `none` [default: none; Parquet: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = crate::plan::parse_duration_or_none)]
+    pub rotate_interval: Option<Duration>,
+
+    /// Parquet: finish a row group that takes this much memory [default: 16MiB]
+    #[arg(long, value_name = "BYTES", value_parser = crate::plan::parse_bytes)]
+    pub row_group_size: Option<u64>,
 }
 
 /// Arguments of `export`.
@@ -322,13 +383,14 @@ pub struct ExportArgs {
     #[arg(short, long, value_name = "PATH")]
     pub output: PathBuf,
 
-    /// Format of the files
-    #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
-    pub format: ExportFormat,
-
     /// Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z
-    #[arg(long, value_name = "WHERE", default_value = "beginning", value_parser = crate::plan::parse_start)]
-    pub from: crate::feed::ChangeFeedStart,
+    /// [default: beginning; with --mode all: now]
+    #[arg(long, value_name = "WHERE", value_parser = crate::plan::parse_start)]
+    pub from: Option<crate::feed::ChangeFeedStart>,
+
+    /// Which feed to read
+    #[arg(long, value_enum, default_value_t = ExportMode::Latest)]
+    pub mode: ExportMode,
 
     /// Go on with new changes until stopped, instead of ending at where the container stood
     #[arg(long)]
@@ -343,6 +405,14 @@ pub struct ExportArgs {
     /// Without it an export to standard output keeps no state and cannot be resumed.
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
+
+    /// What the files are like
+    #[command(flatten)]
+    pub files: FileArgs,
+
+    /// When a file is finished
+    #[command(flatten)]
+    pub rotation: RotationArgs,
 
     /// How it is read
     #[command(flatten)]
@@ -374,6 +444,10 @@ pub struct ResumeArgs {
     /// Without it such a file is an error that names it. Finished files are never touched.
     #[arg(long)]
     pub repair: bool,
+
+    /// When a file is finished
+    #[command(flatten)]
+    pub rotation: RotationArgs,
 
     /// How it is read
     #[command(flatten)]

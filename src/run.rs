@@ -152,7 +152,7 @@ async fn export(
     let profile = account.profile()?;
     let origins = fill_options(&mut args.reader, &mut args.commit, profile);
     let plan = ExportPlan::new(&args)?;
-    account.refuse_start_at_a_time(Some(args.from))?;
+    account.refuse_start_at_a_time(args.from)?;
     let container = account.container()?;
     for value in option_values(&plan.settings, origins) {
         report.detail(&value.to_string());

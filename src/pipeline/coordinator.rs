@@ -21,9 +21,9 @@ use crate::plan;
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
 use crate::signal::Shutdown;
-use crate::sink::{NewEncoder, PageToWrite, Seal, Sink};
+use crate::sink::{NewEncoder, PageToWrite, Seal, Sink, SinkOptions};
 use crate::state::ledger::Ledger;
-use crate::state::model::{Output, Settings, State};
+use crate::state::model::{Compression, Format, Output, RangeState, Settings, State};
 use crate::state::names::FileNames;
 use crate::state::recover::Recovery;
 
@@ -33,6 +33,8 @@ const BUFFERED_BYTES_A_RANGE: usize = 1 << 20;
 const LEAST_BUFFERED_BYTES: usize = 8 << 20;
 /// The same, at most.
 const MOST_BUFFERED_BYTES: usize = 64 << 20;
+/// Bytes of rows that encoders may keep in memory, all of them together.
+const ENCODER_MEMORY: usize = 96 << 20;
 /// Events that may wait for the coordinator; their pages are bounded in bytes.
 const EVENTS: usize = 256;
 
@@ -79,8 +81,14 @@ pub(super) struct Coordinator<'a> {
     commit: Option<Commit>,
     settings: Settings,
     series_by_range: bool,
+    /// The ranges as they stand after what was handed to the sink.
+    ranges: HashMap<RangeId, RangeState>,
     /// Series that a commit is to seal, since their range is finished.
     to_seal: Vec<u32>,
+    /// Whether it is time to seal all of them.
+    rotation_is_due: bool,
+    /// Whether anything was written since that was done last.
+    has_rows_to_rotate: bool,
     bytes_since_commit: u64,
     dirty: bool,
     tracker: Tracker,
@@ -90,6 +98,7 @@ pub(super) struct Coordinator<'a> {
     watch_end: Option<WatchEnd>,
     /// Whether the one file grows under its own name, so that it is never finished.
     grows: bool,
+    commits_within_files: bool,
     stop: CancellationToken,
 }
 
@@ -128,6 +137,7 @@ impl<'a> Coordinator<'a> {
         };
         let sink = Sink::start(
             &job.names,
+            sink_options(&state),
             job.encoders,
             threads,
             &job.next_parts,
@@ -142,7 +152,10 @@ impl<'a> Coordinator<'a> {
             commit: None,
             settings: settings.clone(),
             series_by_range,
+            ranges: HashMap::new(),
             to_seal: Vec::new(),
+            rotation_is_due: false,
+            has_rows_to_rotate: !job.recovery.resumed.is_empty(),
             bytes_since_commit: 0,
             dirty: false,
             tracker: Tracker::default(),
@@ -154,6 +167,7 @@ impl<'a> Coordinator<'a> {
             watch: job.watch,
             watch_end: None,
             grows: job.names.is_append(),
+            commits_within_files: state.options.format.commits_within_files(),
             stop: shutdown.child_token(),
         };
         if this.watch.is_none() {
@@ -178,6 +192,7 @@ impl<'a> Coordinator<'a> {
     fn shards(&mut self, state: &State, options: &ReaderOptions) -> Vec<Shard> {
         let mut shards = Vec::with_capacity(state.ranges.len());
         for range in &state.ranges {
+            self.ranges.insert(range.id, range.clone());
             self.tracker.add(range.id);
             let (bounds, position) = (range.range.clone(), range.position.clone());
             if let (None, Some(watch)) = (&position, &mut self.watch) {
@@ -196,6 +211,10 @@ impl<'a> Coordinator<'a> {
     ) -> Result<()> {
         let mut commit_timer =
             interval(Duration::from_millis(self.settings.checkpoint_interval_ms));
+        let mut rotation_timer = self
+            .settings
+            .rotate_interval_ms
+            .map(|milliseconds| interval(Duration::from_millis(milliseconds)));
         let mut progress_timer = interval(PROGRESS_INTERVAL);
         let mut rates = Rates::default();
         loop {
@@ -206,6 +225,15 @@ impl<'a> Coordinator<'a> {
                 Some(error) = failures.recv() => return Err(error),
                 committed = under_way(&mut self.commit) => self.take_back(committed)?,
                 _ = commit_timer.tick(), if self.dirty && self.commit.is_none() => self.begin_commit(),
+                () = tick(&mut rotation_timer), if self.has_rows_to_rotate => {
+                    self.rotation_is_due = true;
+                    if self.commit.is_none() {
+                        self.begin_commit();
+                    } else {
+                        // With the next commit, which comes soon.
+                        self.dirty = true;
+                    }
+                }
                 _ = progress_timer.tick() => {
                     if let Some(watch) = &mut self.watch {
                         watch.heartbeat(self.report);
@@ -244,8 +272,16 @@ impl<'a> Coordinator<'a> {
                 if let Some(watch) = &mut self.watch {
                     watch.page(range, &page, request_charge);
                 }
+                self.has_rows_to_rotate |= !page.is_empty();
+                let known = self.ranges.get_mut(&range);
+                let known =
+                    known.with_context(|| format!("a page of the unknown range {range}"))?;
+                let after = RangeState {
+                    position: Some(position.clone()),
+                    ..known.clone()
+                };
                 let page = PageToWrite {
-                    range,
+                    before: std::mem::replace(known, after),
                     page,
                     position,
                     request_charge,
@@ -334,7 +370,13 @@ impl<'a> Coordinator<'a> {
         let Some(ledger) = self.ledger.take() else {
             return;
         };
-        let seal = Seal::Series(std::mem::take(&mut self.to_seal));
+        let to_seal = std::mem::take(&mut self.to_seal);
+        let seal = if std::mem::take(&mut self.rotation_is_due) {
+            self.has_rows_to_rotate = false;
+            Seal::Everything
+        } else {
+            Seal::Series(to_seal)
+        };
         self.bytes_since_commit = 0;
         self.dirty = false;
         self.commit = Some(tokio::spawn(commit(
@@ -394,28 +436,24 @@ impl<'a> Coordinator<'a> {
             to_seal.push(parent.0);
         }
         let count = children.len();
-        let unread: Vec<bool> = children
-            .iter()
-            .map(|(_, position)| position.is_none())
-            .collect();
-        let (sender, numbers) = oneshot::channel();
+        let (sender, placed) = oneshot::channel();
         self.commit_with(Seal::Series(to_seal), move |ledger| {
-            // Nobody waits for the numbers if the commit is being torn down.
+            // Nobody waits for them if the commit is being torn down.
             sender.send(ledger.replace(parent, children)?).ok();
             Ok(())
         })
         .await?;
-        let numbers = numbers.await.context("a split was not committed")?;
+        let placed = placed.await.context("a split was not committed")?;
+        let numbers: Vec<RangeId> = placed.iter().map(|child| child.id).collect();
         self.counts.splits += 1;
         self.tracker.replaced(parent, &numbers);
         if let Some(watch) = &mut self.watch {
-            let unread = numbers
-                .iter()
-                .zip(unread)
-                .filter(|(_, unread)| *unread)
-                .map(|(id, _)| *id);
-            watch.replaced(parent, unread);
+            let unread = placed.iter().filter(|child| child.position.is_none());
+            watch.replaced(parent, unread.map(|child| child.id));
         }
+        self.ranges.remove(&parent);
+        self.ranges
+            .extend(placed.into_iter().map(|child| (child.id, child)));
         let named: Vec<String> = numbers.iter().map(ToString::to_string).collect();
         self.report.detail(&format!(
             "range {parent} was split into {count}: {}",
@@ -435,6 +473,8 @@ impl<'a> Coordinator<'a> {
         let is_done = stop.is_none() && self.failures.is_empty() && !self.settings.follow;
         let seal = match is_done || self.settings.follow {
             _ if self.grows => Seal::Nothing,
+            // What cannot be committed before it is finished is finished now.
+            _ if !self.commits_within_files => Seal::Everything,
             // To follow has no end but being stopped, so that is when its files are finished.
             true => Seal::Everything,
             false => Seal::Series(std::mem::take(&mut self.to_seal)),
@@ -521,6 +561,31 @@ fn interval(period: Duration) -> tokio::time::Interval {
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     interval.reset();
     interval
+}
+
+/// The next tick of a timer; never, if there is none.
+async fn tick(timer: &mut Option<tokio::time::Interval>) {
+    match timer {
+        Some(timer) => {
+            timer.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn sink_options(state: &State) -> SinkOptions {
+    SinkOptions {
+        export_id: state.export_id,
+        container: state.source.container.clone(),
+        // Parquet compresses within, by itself.
+        compression: match state.options.format {
+            Format::Jsonl | Format::Csv => state.options.compression,
+            Format::Parquet => Compression::None,
+        },
+        commits_within_files: state.options.format.commits_within_files(),
+        rotate_bytes: state.settings.rotate_bytes,
+        encoder_memory: ENCODER_MEMORY,
+    }
 }
 
 fn reader_options(state: &State, concurrency: usize, end: ReadEnd) -> Result<ReaderOptions> {

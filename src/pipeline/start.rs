@@ -1,7 +1,7 @@
 //! The beginning of a job: what must hold before the first page is read.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow};
 use fs_err as fs;
@@ -19,7 +19,7 @@ use crate::plan::{ExportPlan, ResumePlan};
 use crate::reader::ReadEnd;
 use crate::report::Report;
 use crate::signal::Shutdown;
-use crate::sink::encoders;
+use crate::sink::{EncoderOptions, encoders};
 use crate::state::file::{self, lock_path};
 use crate::state::ledger::{Ledger, Store};
 use crate::state::model::{JobKind, ManifestMark, RangeState, Source, State, Totals};
@@ -94,7 +94,7 @@ pub async fn export(
         &plan.options.output,
         &plan.base,
         container,
-        plan.options.format,
+        plan.options.format.extension(plan.options.compression),
     );
     check_output(&plan, &names)?;
     let connected = connect().await?;
@@ -156,6 +156,20 @@ fn job(
     store: Option<Store>,
     recovery: Recovery,
 ) -> Job {
+    let layout = Arc::new(OnceLock::new());
+    if let Some(known) = &state.options.layout {
+        layout.set(known.clone()).ok();
+    }
+    let paths = connected.client.partition_key_definition().paths();
+    let encoders = encoders(EncoderOptions {
+        format: state.options.format,
+        mode: state.options.mode,
+        compression: state.options.compression,
+        csv: state.options.csv.clone().unwrap_or_default(),
+        row_group_bytes: state.settings.row_group_bytes.unwrap_or(u64::MAX),
+        partition_key_paths: paths.iter().map(ToString::to_string).collect(),
+        layout,
+    });
     Job {
         connected,
         next_parts: state
@@ -163,7 +177,7 @@ fn job(
             .iter()
             .map(|series| (series.id, series.next_part))
             .collect(),
-        encoders: encoders(state.options.format),
+        encoders,
         end: match state.settings.follow {
             true => ReadEnd::Never,
             false => ReadEnd::CaughtUp,
@@ -199,6 +213,8 @@ pub async fn resume(
             "start the tail again with the same options: it goes on from there",
         ));
     }
+    plan.override_settings(&mut state.settings, state.options.format)
+        .with_context(cannot)?;
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
@@ -215,7 +231,6 @@ pub async fn resume(
     for notice in &recovery.notices {
         report.notice(notice);
     }
-    plan.override_settings(&mut state.settings);
     state.finished = false;
     let destination = names.display();
     let job = job(connected, state, names, Some(store), recovery);

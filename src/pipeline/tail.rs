@@ -24,7 +24,8 @@ use crate::sink::{ChangeEncoder, Limits};
 use crate::state::file;
 use crate::state::ledger::{Ledger, Store};
 use crate::state::model::{
-    Format, FrozenOptions, JobKind, ManifestMark, Output, RangeState, Scope, State, Totals,
+    Compression, Format, FrozenOptions, JobKind, ManifestMark, Output, RangeState, Scope, State,
+    Totals,
 };
 use crate::state::names::FileNames;
 use crate::state::recover::{Recovery, recover};
@@ -218,7 +219,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         &plan.output,
         &plan.base,
         &connected.source.container,
-        format,
+        format.name(),
     );
     let store = plan.state_path.as_deref().map(take_store).transpose()?;
     // Between the first look and the lock another tail may have begun here.
@@ -252,6 +253,9 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
             scope,
             from: plan.from.unwrap_or(ChangeFeedStart::Now),
             format,
+            compression: Compression::None,
+            layout: None,
+            csv: None,
             output: plan.output.clone(),
         },
         settings: plan.settings.clone(),

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cli::{CommitArgs, ExportArgs, ExportFormat, ReaderArgs, ResumeArgs, SummaryFormat};
+use crate::cli::{
+    CommitArgs, ExportArgs, ExportMode, ReaderArgs, ResumeArgs, RotationArgs, SummaryFormat,
+};
 use crate::durable::parent_of;
 use crate::error::usage;
-use crate::feed::FeedMode;
+use crate::feed::{ChangeFeedStart, FeedMode};
+use crate::plan::files::{FilesPlan, override_rotation, usual_rotation};
 use crate::state::model::{Format, FrozenOptions, Output, Scope, Settings};
 use crate::state::names::FileNames;
 
@@ -42,6 +45,7 @@ pub struct ResumePlan {
     pub summary: SummaryFormat,
     follow: bool,
     no_follow: bool,
+    rotation: RotationArgs,
     reader: ReaderArgs,
     commit: CommitArgs,
 }
@@ -53,14 +57,18 @@ impl ExportPlan {
     ///
     /// If the output cannot be what it is said to be, or a path cannot be made absolute.
     pub fn new(args: &ExportArgs) -> Result<Self> {
-        let format = match args.format {
-            ExportFormat::Jsonl => Format::Jsonl,
-        };
-        let output = output_kind(&args.output, format)?;
+        let files = FilesPlan::new(&args.files, &args.output)?;
+        let (mode, from) = feed(args)?;
+        let output = output_kind(&args.output, &files)?;
         let absolute =
             std::path::absolute(&args.output).context("cannot make the output path absolute")?;
-        let default_state =
-            FileNames::new(&output.at(&absolute)?, Path::new("."), "", format).default_state();
+        let default_state = FileNames::new(
+            &output.at(&absolute)?,
+            Path::new("."),
+            "",
+            files.extension(),
+        )
+        .default_state();
         let state_path = match &args.state {
             Some(path) => {
                 Some(std::path::absolute(path).context("cannot make the state path absolute")?)
@@ -84,14 +92,22 @@ impl ExportPlan {
             poll_interval_ms: 1000,
             checkpoint_interval_ms: 5000,
             checkpoint_bytes: 256 << 20,
+            rotate_bytes: None,
+            rotate_interval_ms: None,
+            row_group_bytes: None,
         };
+        usual_rotation(&mut settings, files.format);
+        override_rotation(&mut settings, &args.rotation, files.format)?;
         override_settings(&mut settings, &args.reader, &args.commit);
         Ok(Self {
             options: FrozenOptions {
-                mode: FeedMode::LatestVersion,
+                mode,
                 scope: Scope::default(),
-                from: args.from,
-                format,
+                from,
+                format: files.format,
+                compression: files.compression,
+                layout: None,
+                csv: files.csv,
                 output: output.at(&relative)?,
             },
             settings,
@@ -121,15 +137,39 @@ impl ResumePlan {
             summary: args.commit.summary,
             follow: args.follow,
             no_follow: args.no_follow,
+            rotation: args.rotation.clone(),
             reader: args.reader.clone(),
             commit: args.commit.clone(),
         })
     }
 
     /// Changes what the state says to what was typed.
-    pub fn override_settings(&self, settings: &mut Settings) {
+    ///
+    /// # Errors
+    ///
+    /// If what was typed is not of the export's format.
+    pub fn override_settings(&self, settings: &mut Settings, format: Format) -> Result<()> {
         settings.follow = (settings.follow || self.follow) && !self.no_follow;
+        override_rotation(settings, &self.rotation, format)?;
         override_settings(settings, &self.reader, &self.commit);
+        Ok(())
+    }
+}
+
+/// Which feed is read, and from where.
+fn feed(args: &ExportArgs) -> Result<(FeedMode, ChangeFeedStart)> {
+    match (args.mode, args.from) {
+        (ExportMode::Latest, from) => Ok((
+            FeedMode::LatestVersion,
+            from.unwrap_or(ChangeFeedStart::Beginning),
+        )),
+        (ExportMode::All, None | Some(ChangeFeedStart::Now)) => {
+            Ok((FeedMode::AllVersionsAndDeletes, ChangeFeedStart::Now))
+        }
+        (ExportMode::All, Some(_)) => Err(usage(
+            "all versions and deletes can be read from now on only",
+            "leave --from out; what comes later is read with --follow, or by `resume`",
+        )),
     }
 }
 
@@ -193,24 +233,41 @@ impl OutputKind {
 }
 
 /// What `path` is meant to be: `-`, a file with the format's extension, or a directory.
-fn output_kind(path: &Path, format: Format) -> Result<OutputKind> {
+fn output_kind(path: &Path, files: &FilesPlan) -> Result<OutputKind> {
     if path == Path::new("-") {
         return Ok(OutputKind::StandardOutput);
     }
+    let extension = files.extension();
     let text = path.as_os_str().to_string_lossy();
     if text.is_empty() {
         return Err(usage(
             "the output path is empty",
-            "-o DIR, -o FILE.jsonl or -o -",
+            format!("-o DIR, -o FILE.{extension} or -o -"),
         ));
     }
     let says_directory = text.ends_with(['/', std::path::MAIN_SEPARATOR]) || path.is_dir();
-    let extension = path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default();
-    if !says_directory && extension == format.extension() {
-        return Ok(OutputKind::File);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if !says_directory {
+        let stem = name.strip_suffix(extension);
+        if stem.is_some_and(|stem| stem.len() > 1 && stem.ends_with('.')) {
+            return Ok(OutputKind::File);
+        }
+        // A directory with the name of a file would only be a mistake.
+        let looks_like = ["jsonl", "csv", "parquet", "gz", "zst"];
+        let found = path.extension().and_then(|extension| extension.to_str());
+        if let Some(found) = found.filter(|found| looks_like.contains(found)) {
+            return Err(usage(
+                format!(
+                    "the output `{}` ends in `.{found}`, but its files would end in `.{extension}`",
+                    path.display()
+                ),
+                format!(
+                    "name a file that ends in `.{extension}`, or a directory by `{}/`; --format and \
+                     --compression say what is in it",
+                    path.display()
+                ),
+            ));
+        }
     }
     if path.exists() && !path.is_file() && !path.is_dir() {
         return Err(usage(
@@ -224,9 +281,8 @@ fn output_kind(path: &Path, format: Format) -> Result<OutputKind> {
     if path.is_file() {
         return Err(usage(
             format!(
-                "the output `{}` is a file without the extension `.{}`",
-                path.display(),
-                format.extension()
+                "the output `{}` is a file without the extension `.{extension}`",
+                path.display()
             ),
             "name a directory, or a new file with that extension",
         ));
@@ -309,6 +365,10 @@ mod tests {
         ));
         let file = directory.path().join("b.txt");
         std::fs::write(&file, "").unwrap();
-        assert!(output_kind(&file, Format::Jsonl).is_err());
+        let args = ["cosmos-tail", "export", "-o", file.to_str().unwrap()];
+        let Command::Export(args) = Cli::parse_from(args).command else {
+            panic!()
+        };
+        assert!(ExportPlan::new(&args).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! From what was typed to a job: flags, environment, profile and state, resolved and validated.
 
 mod connection;
+mod files;
 mod job;
 mod profile;
 mod resolved;
@@ -18,4 +19,7 @@ pub use profile::{
 };
 pub use resolved::{Origin, ResolvedValue};
 pub use tail::TailPlan;
-pub use values::{parse_bytes, parse_start, parse_tail_start, parse_time_or_age};
+pub use values::{
+    parse_bytes, parse_bytes_or_none, parse_compression, parse_delimiter, parse_duration_or_none,
+    parse_start, parse_tail_start, parse_time_or_age,
+};

@@ -91,7 +91,7 @@ impl TailPlan {
             ));
         }
         let default_state =
-            FileNames::new(&output, Path::new("."), "", Format::Jsonl).default_state();
+            FileNames::new(&output, Path::new("."), "", Format::Jsonl.name()).default_state();
         let state_path = match &args.state {
             Some(path) => Some(absolute(path)?),
             None => default_state,
@@ -115,6 +115,9 @@ impl TailPlan {
             poll_interval_ms: 1000,
             checkpoint_interval_ms: 1000,
             checkpoint_bytes: 256 << 20,
+            rotate_bytes: None,
+            rotate_interval_ms: None,
+            row_group_bytes: None,
         };
         override_reader_settings(&mut settings, &args.reader);
         if let Some(interval) = args.checkpoint_interval {

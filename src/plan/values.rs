@@ -1,9 +1,13 @@
 //! Parsers of single values on the command line.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::feed::ChangeFeedStart;
+use crate::state::model::Compression;
 
 /// Parses where to start: `beginning`, `now` or an RFC 3339 time that is not in the future.
 ///
@@ -93,6 +97,86 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     }
 }
 
+/// As [`parse_bytes`], or `none`, which no file ever reaches.
+///
+/// # Errors
+///
+/// A sentence for the user, without the flag's name: clap puts it before.
+pub fn parse_bytes_or_none(text: &str) -> Result<u64, String> {
+    match text {
+        "none" => Ok(u64::MAX),
+        _ => parse_bytes(text).map_err(|reason| format!("{reason}, or `none`")),
+    }
+}
+
+/// Parses a duration such as `10m` that is not zero, or `none`, which never passes.
+///
+/// # Errors
+///
+/// A sentence for the user, without the flag's name: clap puts it before.
+pub fn parse_duration_or_none(text: &str) -> Result<Duration, String> {
+    match (text, humantime::parse_duration(text)) {
+        ("none", _) => Ok(Duration::MAX),
+        (_, Ok(duration)) if !duration.is_zero() => Ok(duration),
+        _ => {
+            Err("expected a duration such as 10m that is longer than nothing, or `none`".to_owned())
+        }
+    }
+}
+
+/// Parses `CODEC` or `CODEC:LEVEL`.
+///
+/// # Errors
+///
+/// A sentence for the user, without the flag's name: clap puts it before.
+pub fn parse_compression(text: &str) -> Result<Compression, String> {
+    let (codec, level) = match text.split_once(':') {
+        Some((codec, level)) => (codec, Some(level)),
+        None => (text, None),
+    };
+    let within = |range: RangeInclusive<u32>, usual: u32| match level.map(str::parse) {
+        None => Ok(usual),
+        Some(Ok(level)) if range.contains(&level) => Ok(level),
+        Some(_) => Err(format!(
+            "{codec} has levels from {} to {}",
+            range.start(),
+            range.end()
+        )),
+    };
+    match codec {
+        "gzip" => return Ok(Compression::Gzip(within(0..=9, 6)?)),
+        "zstd" => return Ok(Compression::Zstd(within(1..=22, 3)?.cast_signed())),
+        _ => {}
+    }
+    match (codec, level) {
+        ("none", None) => Ok(Compression::None),
+        ("snappy", None) => Ok(Compression::Snappy),
+        ("lz4", None) => Ok(Compression::Lz4),
+        ("none" | "snappy" | "lz4", Some(_)) => Err(format!("{codec} has no levels")),
+        _ => Err("expected none, snappy, lz4, gzip or zstd".to_owned()),
+    }
+}
+
+/// Parses what stands between two cells of CSV: one ASCII character, or `tab`.
+///
+/// # Errors
+///
+/// A sentence for the user, without the flag's name: clap puts it before.
+pub fn parse_delimiter(text: &str) -> Result<char, String> {
+    let mut characters = match text {
+        "tab" | "\\t" => "\t",
+        text => text,
+    }
+    .chars();
+    match (characters.next(), characters.next()) {
+        (Some('"' | '\r' | '\n' | '\0'), None) => {
+            Err("quotes, line ends and NUL have a meaning of their own in CSV".to_owned())
+        }
+        (Some(delimiter), None) if delimiter.is_ascii() => Ok(delimiter),
+        _ => Err("expected one ASCII character, or `tab`".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +197,27 @@ mod tests {
             "99999999999GiB",
         ] {
             assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_codec_may_have_a_level() {
+        assert_eq!(parse_compression("zstd"), Ok(Compression::Zstd(3)));
+        assert_eq!(parse_compression("gzip:0"), Ok(Compression::Gzip(0)));
+        assert_eq!(parse_compression("none"), Ok(Compression::None));
+        for wrong in [
+            "", "zstd:", "zstd:23", "zstd:-1", "gzip:10", "snappy:1", "brotli",
+        ] {
+            assert!(parse_compression(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_delimiter_is_one_ascii_character() {
+        assert_eq!(parse_delimiter(";"), Ok(';'));
+        assert_eq!(parse_delimiter("tab"), Ok('\t'));
+        for wrong in ["", ",,", "\"", "\n", "§"] {
+            assert!(parse_delimiter(wrong).is_err(), "{wrong}");
         }
     }
 

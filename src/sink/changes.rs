@@ -56,8 +56,8 @@ impl ChangeEncoder {
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
                 .take();
             match encoder {
-                Some(encoder) => Box::new(encoder),
-                None => Box::new(NoMore),
+                Some(encoder) => Ok(Box::new(encoder) as Box<dyn Encoder>),
+                None => anyhow::bail!("a tail writes to one place only"),
             }
         })
     }
@@ -71,9 +71,14 @@ impl ChangeEncoder {
 }
 
 impl Encoder for ChangeEncoder {
+    fn makes_rows(&self, page: &Page) -> bool {
+        !page.is_empty()
+    }
+
     fn encode(&mut self, range: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded> {
         let mut encoded = Encoded {
             rows: 0,
+            overflowed: 0,
             is_whole: true,
         };
         for item in page.items() {
@@ -98,14 +103,5 @@ impl Encoder for ChangeEncoder {
             self.limits.reached.cancel();
         }
         Ok(encoded)
-    }
-}
-
-/// A tail writes one series only, so nothing ever comes here.
-struct NoMore;
-
-impl Encoder for NoMore {
-    fn encode(&mut self, _: RangeId, _: &Page, _: &mut Vec<u8>) -> Result<Encoded> {
-        anyhow::bail!("a tail writes to one place only")
     }
 }

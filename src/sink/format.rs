@@ -1,38 +1,130 @@
 //! The seam between pages and bytes: one encoder for each format.
 
+use std::sync::{Arc, OnceLock};
+
 use anyhow::Result;
 
-use crate::feed::RangeId;
 use crate::feed::page::{self, Page};
-use crate::state::model::Format;
+use crate::feed::{FeedMode, RangeId};
+use crate::schema::Layout;
+use crate::state::model::{Compression, CsvOptions, Format, RangeState};
 
-/// Turns pages into the bytes of a file or a stream.
+/// Turns pages into the bytes of files or of a stream, one file after another.
+///
+/// Bytes are appended to `out`, which the caller writes, compresses and counts.
 pub trait Encoder: Send {
-    /// Appends the changes of a page of `range` to `out`.
+    /// Begins a file, or the stream.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be begun.
+    fn begin(&mut self, _out: &mut Vec<u8>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether [`encode`](Self::encode) would make rows of the page. A file is begun for rows only.
+    fn makes_rows(&self, page: &Page) -> bool {
+        page.items().any(|item| item.document().is_some())
+    }
+
+    /// Takes the changes of a page of `range`. What is not appended to `out` yet is kept for a
+    /// later call.
     ///
     /// # Errors
     ///
     /// If a document cannot be represented in the format.
     fn encode(&mut self, range: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded>;
+
+    /// Bytes of memory taken by what is kept for a later call.
+    fn buffered_bytes(&self) -> usize {
+        0
+    }
+
+    /// Appends what is kept, to free its memory.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be represented.
+    fn flush(&mut self, _out: &mut Vec<u8>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Ends the file; the next call is [`begin`](Self::begin).
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be ended.
+    fn finish(&mut self, _about: &FileAbout<'_>, _out: &mut Vec<u8>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What a file can say of itself.
+#[derive(Debug)]
+pub struct FileAbout<'a> {
+    /// The export that it belongs to.
+    pub export_id: uuid::Uuid,
+    /// The name of the container.
+    pub container: &'a str,
+    /// Where its ranges stood before its first row.
+    pub start: &'a [RangeState],
+    /// Where they stand after its last one.
+    pub end: &'a [RangeState],
 }
 
 /// What became of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Encoded {
-    /// Rows that were appended.
+    /// Rows that were made.
     pub rows: u64,
+    /// Rows of which something did not fit its column, or had none.
+    pub overflowed: u64,
     /// Whether the whole page was dealt with. If not, the position must not move past it.
     pub is_whole: bool,
 }
 
-/// Makes an encoder for each series.
-pub type NewEncoder = dyn Fn() -> Box<dyn Encoder> + Send + Sync;
-
-/// Makes encoders of `format`.
-pub fn encoders(format: Format) -> Box<NewEncoder> {
-    match format {
-        Format::Jsonl => Box::new(|| Box::new(Jsonl)),
+impl Encoded {
+    /// A whole page of `rows`, of which each one fit.
+    fn whole(rows: u64) -> Self {
+        Self {
+            rows,
+            overflowed: 0,
+            is_whole: true,
+        }
     }
+}
+
+/// Makes an encoder for each series.
+pub type NewEncoder = dyn Fn() -> Result<Box<dyn Encoder>> + Send + Sync;
+
+/// What encoders need to know.
+#[derive(Debug, Clone)]
+pub struct EncoderOptions {
+    /// The format of the files.
+    pub format: Format,
+    /// The mode of the feed: in one of them rows are documents, in the other changes.
+    pub mode: FeedMode,
+    /// How a format compresses that does so by itself.
+    pub compression: Compression,
+    /// How CSV is written.
+    pub csv: CsvOptions,
+    /// Bytes of a row group in memory.
+    pub row_group_bytes: u64,
+    /// The paths of the container's partition key.
+    pub partition_key_paths: Vec<String>,
+    /// How documents become rows: known before the first row is, at the latest.
+    pub layout: Arc<OnceLock<Layout>>,
+}
+
+/// Makes encoders as `options` say.
+pub fn encoders(options: EncoderOptions) -> Box<NewEncoder> {
+    Box::new(move || {
+        Ok(match (options.format, options.mode) {
+            (Format::Jsonl, FeedMode::LatestVersion) => Box::new(Jsonl),
+            (Format::Jsonl, FeedMode::AllVersionsAndDeletes) => Box::new(JsonlOfChanges),
+            (Format::Csv | Format::Parquet, _) => anyhow::bail!("this build does not write {}", options.format.name()),
+        })
+    })
 }
 
 /// One document per line, byte for byte as the service sent it. Only line breaks between tokens,
@@ -50,9 +142,24 @@ impl Encoder for Jsonl {
             page::write_line(document, item.has_line_break(), out);
             rows += 1;
         }
-        Ok(Encoded {
-            rows,
-            is_whole: true,
-        })
+        Ok(Encoded::whole(rows))
+    }
+}
+
+/// One change per line, with its envelope, byte for byte as the service sent it: what was deleted
+/// has nothing but that.
+struct JsonlOfChanges;
+
+impl Encoder for JsonlOfChanges {
+    fn makes_rows(&self, page: &Page) -> bool {
+        !page.is_empty()
+    }
+
+    fn encode(&mut self, _: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded> {
+        out.reserve(page.body_len());
+        for item in page.items() {
+            page::write_line(item.json(), item.has_line_break(), out);
+        }
+        Ok(Encoded::whole(page.len() as u64))
     }
 }

@@ -6,13 +6,14 @@
 //! boundary, while the writing goes on behind it.
 
 mod changes;
+mod compression;
 mod format;
 mod receipt;
 mod series;
 mod writer;
 
 pub use changes::{ChangeEncoder, Limits};
-pub use format::{Encoded, Encoder, NewEncoder, encoders};
-pub use receipt::{PartReceipt, Receipt};
-pub use series::ResumedPart;
+pub use format::{Encoded, Encoder, EncoderOptions, FileAbout, NewEncoder, encoders};
+pub use receipt::{PartReceipt, Receipt, Written};
+pub use series::{ResumedPart, SinkOptions};
 pub use writer::{PageToWrite, Seal, Sink};

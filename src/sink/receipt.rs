@@ -10,14 +10,11 @@ pub struct Receipt {
     pub series: u32,
     /// The parts that were written to, in their order. All but the last are sealed.
     pub parts: Vec<PartReceipt>,
-    /// Where the ranges of the series stand after what was written; only those that moved.
+    /// Where the ranges of the series stand after all of it; only those that moved after the last
+    /// part, by polls that found nothing.
     pub positions: Vec<(RangeId, Position)>,
-    /// Documents written.
-    pub documents: u64,
-    /// Bytes written.
-    pub bytes: u64,
-    /// Request units charged for the pages, empty ones among them.
-    pub request_charge: f64,
+    /// What was written.
+    pub written: Written,
 }
 
 /// One part of a [`Receipt`].
@@ -33,6 +30,32 @@ pub struct PartReceipt {
     pub crc32c: u32,
     /// Whether nothing will be added to it.
     pub sealed: bool,
+    /// Where the ranges stand after it; only those that moved since the receipt before.
+    pub positions: Vec<(RangeId, Position)>,
     /// A handle to sync it by, before it is committed.
     pub unsynced: std::fs::File,
+}
+
+/// Amounts that are added up.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Written {
+    /// Documents.
+    pub documents: u64,
+    /// Those of which something did not fit its column, or had none.
+    pub overflowed: u64,
+    /// Bytes of the files.
+    pub bytes: u64,
+    /// Request units charged for the pages, empty ones among them.
+    pub request_charge: f64,
+}
+
+impl Written {
+    /// Adds `other` to it, and leaves nothing there.
+    pub(super) fn take_over(&mut self, other: &mut Self) {
+        let other = std::mem::take(other);
+        self.documents += other.documents;
+        self.overflowed += other.overflowed;
+        self.bytes += other.bytes;
+        self.request_charge += other.request_charge;
+    }
 }

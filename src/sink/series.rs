@@ -7,11 +7,14 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use fs_err as fs;
 
-use super::format::{Encoded, Encoder};
+use super::compression::Compressor;
+use super::format::{Encoded, Encoder, FileAbout};
+use super::receipt::Written;
 use super::{PartReceipt, Receipt};
 use crate::error::with_hint;
 use crate::feed::page::Page;
 use crate::feed::{Position, RangeId};
+use crate::state::model::{Compression, RangeState};
 use crate::state::names::FileNames;
 
 /// Bytes gathered before they are handed to the system.
@@ -32,26 +35,53 @@ pub struct ResumedPart {
     pub crc32c: u32,
 }
 
+/// What all series of a job have in common.
+#[derive(Debug)]
+pub struct SinkOptions {
+    /// The export, for files that say what they are of.
+    pub export_id: uuid::Uuid,
+    /// The name of the container, for the same.
+    pub container: String,
+    /// How the files are compressed.
+    pub compression: Compression,
+    /// Whether what was written of a file can be committed before the file is finished.
+    pub commits_within_files: bool,
+    /// A part of so many bytes is sealed, and the next one begun.
+    pub rotate_bytes: Option<u64>,
+    /// Bytes of rows that encoders may keep in memory, all of them together.
+    pub encoder_memory: usize,
+}
+
 /// The writer of one series.
 pub(super) struct Series {
     id: u32,
     names: Arc<FileNames>,
+    options: Arc<SinkOptions>,
     encoder: Box<dyn Encoder>,
-    /// Bytes encoded but not yet written.
+    compressor: Option<Compressor>,
+    /// What the encoder made, on its way to the compressor, if there is one.
+    encoded: Vec<u8>,
+    /// Bytes of the file, not yet written.
     buffer: Vec<u8>,
     target: Target,
     next_part: u32,
+    /// Parts that were sealed since the last receipt.
     sealed: Vec<PartReceipt>,
+    /// Where ranges stand that have moved since the last receipt, or since the part that cannot be
+    /// committed yet was begun.
     positions: BTreeMap<RangeId, Position>,
-    documents: u64,
-    bytes: u64,
-    request_charge: f64,
+    /// What was written and can be committed.
+    written: Written,
+    /// What was written to a part that cannot be committed before it is finished.
+    unfinished: Written,
 }
 
 enum Target {
     /// Part files, of which one may be open.
     Parts(Option<OpenPart>),
-    StandardOutput,
+    StandardOutput {
+        begun: bool,
+    },
 }
 
 struct OpenPart {
@@ -62,31 +92,53 @@ struct OpenPart {
     crc32c: u32,
     /// Whether it has grown since the last receipt.
     dirty: bool,
+    /// Where the ranges that have written to it stood before they did, as far as this run knows.
+    start: BTreeMap<RangeId, RangeState>,
+    /// Where they stand now.
+    end: BTreeMap<RangeId, RangeState>,
+}
+
+impl OpenPart {
+    fn new(part: u32, file: fs::File) -> Self {
+        Self {
+            part,
+            file,
+            length: 0,
+            rows: 0,
+            crc32c: 0,
+            dirty: true,
+            start: BTreeMap::new(),
+            end: BTreeMap::new(),
+        }
+    }
 }
 
 impl Series {
     pub(super) fn new(
         id: u32,
         names: Arc<FileNames>,
+        options: Arc<SinkOptions>,
         encoder: Box<dyn Encoder>,
         next_part: u32,
     ) -> Self {
         let target = match names.is_standard_output() {
-            true => Target::StandardOutput,
+            true => Target::StandardOutput { begun: false },
             false => Target::Parts(None),
         };
         Self {
             id,
             names,
+            compressor: Compressor::of_text(options.compression),
+            options,
             encoder,
+            encoded: Vec::new(),
             buffer: Vec::new(),
             target,
             next_part,
             sealed: Vec::new(),
             positions: BTreeMap::new(),
-            documents: 0,
-            bytes: 0,
-            request_charge: 0.0,
+            written: Written::default(),
+            unfinished: Written::default(),
         }
     }
 
@@ -96,73 +148,109 @@ impl Series {
         let mut file = fs::OpenOptions::new().write(true).open(path)?;
         file.seek(SeekFrom::Start(resumed.length))?;
         self.target = Target::Parts(Some(OpenPart {
-            part: resumed.part,
-            file,
             length: resumed.length,
             rows: resumed.rows,
             crc32c: resumed.crc32c,
             dirty: false,
+            ..OpenPart::new(resumed.part, file)
         }));
         self.next_part = resumed.part + 1;
         Ok(())
     }
 
-    /// Writes the documents of a page of `range`, after which the range stands at `position`.
+    /// Writes the documents of a page of the range `before`, as it stood before that page.
     pub(super) fn write(
         &mut self,
-        range: RangeId,
+        before: RangeState,
         page: &Page,
         position: Position,
         request_charge: f64,
     ) -> Result<()> {
-        let before = self.buffer.len();
-        let Encoded { rows, is_whole } = self.encoder.encode(range, page, &mut self.buffer)?;
-        self.bytes += (self.buffer.len() - before) as u64;
-        self.documents += rows;
-        if self.buffer.len() > before {
-            self.open()?;
+        if self.encoder.makes_rows(page) {
+            self.begin()?;
         }
+        let range = before.id;
+        let encoded = self.encode(|encoder, out| encoder.encode(range, page, out))?;
+        let Encoded {
+            rows,
+            overflowed,
+            is_whole,
+        } = encoded;
+        self.unfinished.documents += rows;
+        self.unfinished.overflowed += overflowed;
+        self.unfinished.request_charge += request_charge;
         if let Target::Parts(Some(part)) = &mut self.target {
             part.rows += rows;
-            part.dirty |= self.buffer.len() > before;
+            part.dirty |= rows > 0;
+            if is_whole {
+                let after = RangeState {
+                    position: Some(position.clone()),
+                    ..before.clone()
+                };
+                part.start.entry(range).or_insert(before);
+                part.end.insert(range, after);
+            }
         }
         if is_whole {
             self.positions.insert(range, position);
         }
-        self.request_charge += request_charge;
         if self.buffer.len() >= BUFFER_BYTES {
             self.flush()?;
+        }
+        if self.is_full() {
+            self.seal()?;
         }
         Ok(())
     }
 
-    /// Begins a part if none is open.
-    fn open(&mut self) -> Result<()> {
-        let Target::Parts(open @ None) = &mut self.target else {
-            return Ok(());
+    /// Calls the encoder, and takes what it makes on its way to the file.
+    fn encode<T>(
+        &mut self,
+        call: impl FnOnce(&mut dyn Encoder, &mut Vec<u8>) -> Result<T>,
+    ) -> Result<T> {
+        let Some(compressor) = &mut self.compressor else {
+            return call(self.encoder.as_mut(), &mut self.buffer);
         };
-        let path = self.names.open_part(self.id, self.next_part);
-        let finished = self.names.part(self.id, self.next_part);
-        if !self.names.is_append() && finished.exists() {
-            return Err(with_hint(
-                anyhow::anyhow!("`{}` exists already", finished.display()),
-                "it was not made by this export; move it away, then resume",
-            ));
+        self.encoded.clear();
+        let outcome = call(self.encoder.as_mut(), &mut self.encoded)?;
+        compressor.write(&self.encoded, &mut self.buffer)?;
+        release_if_large(&mut self.encoded);
+        Ok(outcome)
+    }
+
+    /// Whether the open part has reached the size at which the next one is begun.
+    fn is_full(&self) -> bool {
+        let (Target::Parts(Some(part)), Some(most)) = (&self.target, self.options.rotate_bytes)
+        else {
+            return false;
+        };
+        let waiting = self.buffer.len() + self.encoder.buffered_bytes();
+        part.length + waiting as u64 >= most
+    }
+
+    /// Begins a part if none is open.
+    fn begin(&mut self) -> Result<()> {
+        match &mut self.target {
+            Target::StandardOutput { begun: true } | Target::Parts(Some(_)) => return Ok(()),
+            Target::StandardOutput { begun } => *begun = true,
+            Target::Parts(open) => {
+                let path = self.names.open_part(self.id, self.next_part);
+                let finished = self.names.part(self.id, self.next_part);
+                if !self.names.is_append() && finished.exists() {
+                    return Err(with_hint(
+                        anyhow::anyhow!("`{}` exists already", finished.display()),
+                        "it was not made by this export; move it away, then resume",
+                    ));
+                }
+                let file = fs::OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .open(path)?;
+                *open = Some(OpenPart::new(self.next_part, file));
+                self.next_part += 1;
+            }
         }
-        let file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(path)?;
-        *open = Some(OpenPart {
-            part: self.next_part,
-            file,
-            length: 0,
-            rows: 0,
-            crc32c: 0,
-            dirty: true,
-        });
-        self.next_part += 1;
-        Ok(())
+        self.encode(|encoder, out| encoder.begin(out))
     }
 
     /// Hands all that is gathered to the system.
@@ -177,18 +265,27 @@ impl Series {
                 part.crc32c = crc32c::crc32c_append(part.crc32c, &self.buffer);
             }
             Target::Parts(None) => ensure!(false, "bytes were gathered for no part"),
-            Target::StandardOutput => {
+            Target::StandardOutput { .. } => {
                 let mut stdout = std::io::stdout().lock();
                 let written = stdout.write_all(&self.buffer).and_then(|()| stdout.flush());
                 written.context("cannot write to standard output")?;
             }
         }
-        // A page of an unusual size must not be paid for until the end.
-        if self.buffer.capacity() > 16 * BUFFER_BYTES {
-            self.buffer = Vec::new();
-        }
+        self.unfinished.bytes += self.buffer.len() as u64;
+        release_if_large(&mut self.buffer);
         self.buffer.clear();
         Ok(())
+    }
+
+    /// Bytes of memory that the encoder keeps rows in.
+    pub(super) fn encoder_memory(&self) -> usize {
+        self.encoder.buffered_bytes()
+    }
+
+    /// Lets the encoder write what it keeps.
+    pub(super) fn flush_encoder(&mut self) -> Result<()> {
+        self.encode(|encoder, out| encoder.flush(out))?;
+        self.flush()
     }
 
     /// The number of the next part.
@@ -198,44 +295,104 @@ impl Series {
 
     /// Whether what is gathered waits for a reader at the other end of a pipe.
     pub(super) fn wants_flush_when_idle(&self) -> bool {
-        matches!(self.target, Target::StandardOutput) && !self.buffer.is_empty()
+        matches!(self.target, Target::StandardOutput { .. }) && !self.buffer.is_empty()
+    }
+
+    /// Makes all that was encoded part of the file, as far as the format lets it.
+    fn settle(&mut self) -> Result<()> {
+        if let Some(compressor) = &mut self.compressor {
+            compressor.end_frame(&mut self.buffer)?;
+        }
+        self.flush()
+    }
+
+    /// Ends the open part: nothing will be added to it.
+    fn seal(&mut self) -> Result<()> {
+        let Target::Parts(Some(part)) = &self.target else {
+            return Ok(());
+        };
+        let start: Vec<RangeState> = part.start.values().cloned().collect();
+        let end: Vec<RangeState> = part.end.values().cloned().collect();
+        let options = Arc::clone(&self.options);
+        let about = FileAbout {
+            export_id: options.export_id,
+            container: &options.container,
+            start: &start,
+            end: &end,
+        };
+        self.encode(|encoder, out| encoder.finish(&about, out))?;
+        self.settle()?;
+        if let Target::Parts(open) = &mut self.target
+            && let Some(part) = open.take()
+        {
+            self.written.take_over(&mut self.unfinished);
+            self.sealed.push(receipt_of(
+                &part,
+                true,
+                std::mem::take(&mut self.positions),
+            )?);
+        }
+        Ok(())
     }
 
     /// Reports what was written since the last receipt; with `seal` nothing will be added to the
     /// open part. Nothing to report is no receipt.
     pub(super) fn checkpoint(&mut self, seal: bool) -> Result<Option<Receipt>> {
-        self.flush()?;
+        if seal {
+            self.seal()?;
+        }
         let mut parts = std::mem::take(&mut self.sealed);
-        if let Target::Parts(open) = &mut self.target {
-            if let Some(part) = open.as_mut().filter(|part| part.dirty || seal) {
-                part.dirty = false;
-                parts.push(PartReceipt {
-                    part: part.part,
-                    length: part.length,
-                    rows: part.rows,
-                    crc32c: part.crc32c,
-                    sealed: seal,
-                    unsynced: part
-                        .file
-                        .file()
-                        .try_clone()
-                        .context("cannot sync a part file")?,
-                });
-            }
-            if seal {
-                *open = None;
+        let mut positions = Vec::new();
+        if self.options.commits_within_files {
+            self.settle()?;
+        }
+        match &mut self.target {
+            // Its rows cannot be read before it is finished, so it counts for nothing yet.
+            Target::Parts(Some(_)) if !self.options.commits_within_files => {}
+            target => {
+                self.written.take_over(&mut self.unfinished);
+                let moved = std::mem::take(&mut self.positions);
+                match target {
+                    Target::Parts(Some(part)) if part.dirty => {
+                        part.dirty = false;
+                        parts.push(receipt_of(part, false, moved)?);
+                    }
+                    _ => positions.extend(moved),
+                }
             }
         }
-        if parts.is_empty() && self.positions.is_empty() && self.documents == 0 {
+        if parts.is_empty() && positions.is_empty() && self.written == Written::default() {
             return Ok(None);
         }
         Ok(Some(Receipt {
             series: self.id,
             parts,
-            positions: std::mem::take(&mut self.positions).into_iter().collect(),
-            documents: std::mem::take(&mut self.documents),
-            bytes: std::mem::take(&mut self.bytes),
-            request_charge: std::mem::take(&mut self.request_charge),
+            positions,
+            written: std::mem::take(&mut self.written),
         }))
+    }
+}
+
+fn receipt_of(
+    part: &OpenPart,
+    sealed: bool,
+    positions: BTreeMap<RangeId, Position>,
+) -> Result<PartReceipt> {
+    let unsynced = part.file.file().try_clone();
+    Ok(PartReceipt {
+        part: part.part,
+        length: part.length,
+        rows: part.rows,
+        crc32c: part.crc32c,
+        sealed,
+        positions: positions.into_iter().collect(),
+        unsynced: unsynced.context("cannot sync a part file")?,
+    })
+}
+
+/// A page of an unusual size must not be paid for until the end.
+fn release_if_large(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > 16 * BUFFER_BYTES {
+        *buffer = Vec::new();
     }
 }

@@ -1,6 +1,7 @@
 //! The threads that write, and the queues that feed them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
@@ -10,16 +11,17 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Receipt;
 use super::format::NewEncoder;
-use super::series::{ResumedPart, Series};
+use super::series::{ResumedPart, Series, SinkOptions};
+use crate::feed::Position;
 use crate::feed::page::Page;
-use crate::feed::{Position, RangeId};
+use crate::state::model::RangeState;
 use crate::state::names::FileNames;
 
 /// A page on its way to its series.
 #[derive(Debug)]
 pub struct PageToWrite {
-    /// The range that it was read from.
-    pub range: RangeId,
+    /// The range that it was read from, as it stood before.
+    pub before: RangeState,
     /// Its documents.
     pub page: Page,
     /// Where the range stands after it.
@@ -83,6 +85,7 @@ impl Sink {
     /// If a resumed part cannot be opened, or a thread cannot be started.
     pub fn start(
         names: &Arc<FileNames>,
+        options: SinkOptions,
         encoders: Box<NewEncoder>,
         threads: usize,
         next_parts: &HashMap<u32, u32>,
@@ -91,10 +94,14 @@ impl Sink {
     ) -> Result<Self> {
         let threads = threads.max(1);
         let encoders: Arc<NewEncoder> = encoders.into();
+        let encoder_memory = options.encoder_memory / threads;
+        let options = Arc::new(options);
         let mut writers: Vec<Writer> = Vec::new();
         for _ in 0..threads {
             writers.push(Writer {
                 names: Arc::clone(names),
+                options: Arc::clone(&options),
+                encoder_memory,
                 encoders: Arc::clone(&encoders),
                 series: HashMap::new(),
                 next_parts: next_parts.clone(),
@@ -104,7 +111,8 @@ impl Sink {
         }
         for part in resumed {
             let writer = &mut writers[part.series as usize % threads];
-            writer.series(part.series).resume(part).with_context(|| {
+            let resumed = writer.series(part.series).and_then(|one| one.resume(part));
+            resumed.with_context(|| {
                 format!(
                     "cannot go on with `{}`",
                     names.open_part(part.series, part.part).display()
@@ -186,6 +194,9 @@ impl Drop for Sink {
 
 struct Writer {
     names: Arc<FileNames>,
+    options: Arc<SinkOptions>,
+    /// This thread's share of what encoders may keep in memory.
+    encoder_memory: usize,
     encoders: Arc<NewEncoder>,
     series: HashMap<u32, Series>,
     next_parts: HashMap<u32, u32>,
@@ -194,24 +205,50 @@ struct Writer {
 }
 
 impl Writer {
-    fn series(&mut self, id: u32) -> &mut Series {
-        self.series.entry(id).or_insert_with(|| {
-            let next_part = self.next_parts.get(&id).copied().unwrap_or(1);
-            Series::new(id, Arc::clone(&self.names), (self.encoders)(), next_part)
+    fn series(&mut self, id: u32) -> Result<&mut Series> {
+        Ok(match self.series.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Series::new(
+                id,
+                Arc::clone(&self.names),
+                Arc::clone(&self.options),
+                (self.encoders)()?,
+                self.next_parts.get(&id).copied().unwrap_or(1),
+            )),
         })
+    }
+
+    fn write(&mut self, series: u32, page: PageToWrite) -> Result<()> {
+        self.series(series)?
+            .write(page.before, &page.page, page.position, page.request_charge)?;
+        self.free_memory()
+    }
+
+    /// Lets the encoder that keeps most write it, if all of them together keep too much.
+    fn free_memory(&mut self) -> Result<()> {
+        loop {
+            let kept = self.series.values().map(Series::encoder_memory);
+            if kept.sum::<usize>() <= self.encoder_memory {
+                return Ok(());
+            }
+            let series = self.series.values_mut();
+            let Some(largest) = series.max_by_key(|series| series.encoder_memory()) else {
+                return Ok(());
+            };
+            let before = largest.encoder_memory();
+            largest.flush_encoder()?;
+            if largest.encoder_memory() >= before {
+                // What is left are buffers that it will need again.
+                return Ok(());
+            }
+        }
     }
 
     fn run(mut self, commands: &Receiver<Command>) {
         while let Ok(command) = self.next(commands) {
             match command {
                 Command::Write { series, page } if !self.has_failed => {
-                    let page = *page;
-                    let written = self.series(series).write(
-                        page.range,
-                        &page.page,
-                        page.position,
-                        page.request_charge,
-                    );
+                    let written = self.write(series, *page);
                     self.note(written);
                 }
                 Command::Write { .. } => {}

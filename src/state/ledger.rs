@@ -11,7 +11,8 @@ use super::model::{FileState, RangeState, SeriesState, State};
 use super::names::FileNames;
 use crate::durable::{self, Lock};
 use crate::feed::{FeedRange, Position, RangeId, ensure_tiling};
-use crate::sink::Receipt;
+use crate::schema::Layout;
+use crate::sink::{PartReceipt, Receipt};
 
 /// Part files synced at the same time.
 const PARALLEL_SYNCS: usize = 16;
@@ -77,72 +78,81 @@ impl Ledger {
 
     fn apply_one(&mut self, receipt: Receipt) -> Result<()> {
         let id = receipt.series;
-        // Where the ranges stood before anything of this receipt was written.
-        let start: Vec<RangeState> = self.state.ranges_of(id).cloned().collect();
-        let mut sealed = Vec::new();
         for part in receipt.parts {
-            let series = match self.state.series.iter().position(|series| series.id == id) {
-                Some(at) => &mut self.state.series[at],
-                None => {
-                    self.state.series.push(SeriesState {
-                        id,
-                        next_part: 1,
-                        open: None,
-                    });
-                    self.state.series.last_mut().context("just added")?
-                }
-            };
-            let open = match &mut series.open {
-                Some(open) => open,
-                none => {
-                    ensure!(
-                        part.part == series.next_part,
-                        "part {} of series {id} is out of turn: {} was to come",
-                        part.part,
-                        series.next_part
-                    );
-                    series.next_part += 1;
-                    self.has_new_names = true;
-                    none.insert(FileState {
-                        series: id,
-                        part: part.part,
-                        length: 0,
-                        rows: 0,
-                        crc32c: 0,
-                        start: start.clone(),
-                        end: Vec::new(),
-                    })
-                }
-            };
-            ensure!(
-                open.part == part.part && open.length <= part.length && open.rows <= part.rows,
-                "part {} of series {id} does not continue what was committed",
-                part.part
-            );
-            (open.length, open.rows, open.crc32c) = (part.length, part.rows, part.crc32c);
-            self.unsynced.push(part.unsynced);
-            if part.sealed {
-                sealed.extend(series.open.take());
-            }
+            self.apply_part(id, part)?;
         }
-        for (range, position) in receipt.positions {
+        self.move_to(receipt.positions)?;
+        self.state.totals.documents += receipt.written.documents;
+        self.state.totals.overflowed += receipt.written.overflowed;
+        self.state.totals.bytes += receipt.written.bytes;
+        self.state.totals.request_charge += receipt.written.request_charge;
+        Ok(())
+    }
+
+    fn apply_part(&mut self, id: u32, part: PartReceipt) -> Result<()> {
+        let series = match self.state.series.iter().position(|series| series.id == id) {
+            Some(at) => at,
+            None => {
+                self.state.series.push(SeriesState {
+                    id,
+                    next_part: 1,
+                    open: None,
+                });
+                self.state.series.len() - 1
+            }
+        };
+        let mut file = match self.state.series[series].open.take() {
+            Some(open) => open,
+            None => {
+                let series = &mut self.state.series[series];
+                ensure!(
+                    part.part == series.next_part,
+                    "part {} of series {id} is out of turn: {} was to come",
+                    part.part,
+                    series.next_part
+                );
+                series.next_part += 1;
+                self.has_new_names = true;
+                FileState {
+                    series: id,
+                    part: part.part,
+                    length: 0,
+                    rows: 0,
+                    crc32c: 0,
+                    // Where the ranges stood before anything of this part was written.
+                    start: self.state.ranges_of(id).cloned().collect(),
+                    end: Vec::new(),
+                }
+            }
+        };
+        ensure!(
+            file.part == part.part && file.length <= part.length && file.rows <= part.rows,
+            "part {} of series {id} does not continue what was committed",
+            part.part
+        );
+        (file.length, file.rows, file.crc32c) = (part.length, part.rows, part.crc32c);
+        self.unsynced.push(part.unsynced);
+        self.move_to(part.positions)?;
+        if part.sealed {
+            file.end = self.state.ranges_of(id).cloned().collect();
+            self.state.sealed.push(file);
+        } else {
+            self.state.series[series].open = Some(file);
+        }
+        Ok(())
+    }
+
+    fn move_to(&mut self, positions: Vec<(RangeId, Position)>) -> Result<()> {
+        for (range, position) in positions {
             let known = self.state.ranges.iter_mut().find(|known| known.id == range);
             known
                 .with_context(|| format!("a position of the unknown range {range}"))?
                 .position = Some(position);
         }
-        let end: Vec<RangeState> = self.state.ranges_of(id).cloned().collect();
-        for mut file in sealed {
-            file.end.clone_from(&end);
-            self.state.sealed.push(file);
-        }
-        self.state.totals.documents += receipt.documents;
-        self.state.totals.bytes += receipt.bytes;
-        self.state.totals.request_charge += receipt.request_charge;
         Ok(())
     }
 
-    /// Puts `children` in the place of `parent`, as a split demands. Returns their numbers.
+    /// Puts `children` in the place of `parent`, as a split demands. Returns them with their numbers.
     ///
     /// The parent's own series must have been sealed by the receipts applied before.
     ///
@@ -153,7 +163,7 @@ impl Ledger {
         &mut self,
         parent: RangeId,
         children: Vec<(FeedRange, Option<Position>)>,
-    ) -> Result<Vec<RangeId>> {
+    ) -> Result<Vec<RangeState>> {
         let at = self
             .state
             .ranges
@@ -169,17 +179,17 @@ impl Ledger {
         let old = self.state.ranges.remove(at);
         let mut parents = old.parents;
         parents.push(parent);
-        let mut ids = Vec::new();
+        let mut placed = Vec::new();
         for (offset, (range, position)) in children.into_iter().enumerate() {
             let id = RangeId(self.state.next_range);
             self.state.next_range += 1;
-            ids.push(id);
             let child = RangeState {
                 id,
                 range,
                 parents: parents.clone(),
                 position,
             };
+            placed.push(child.clone());
             self.state.ranges.insert(at + offset, child);
         }
         if self.state.ranges_of(own_series).next().is_none() {
@@ -193,7 +203,13 @@ impl Ledger {
             series.retain(|series| series.id != own_series);
         }
         self.dirty = true;
-        Ok(ids)
+        Ok(placed)
+    }
+
+    /// Notes how documents become rows, once it is known. It does not change any more.
+    pub fn set_layout(&mut self, layout: Layout) {
+        self.dirty = true;
+        self.state.options.layout = Some(layout);
     }
 
     /// Notes whether every range has been read up to where the container stood.

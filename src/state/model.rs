@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId, ensure_tiling};
+use crate::schema::Layout;
 
 /// The whole of what is committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +78,16 @@ pub struct FrozenOptions {
     pub from: ChangeFeedStart,
     /// The format of the files.
     pub format: Format,
+    /// How the files are compressed.
+    #[serde(default, skip_serializing_if = "Compression::is_none")]
+    pub compression: Compression,
+    /// How documents become rows, for formats with columns. Absent until it is known: before a
+    /// container has its first document, there is nothing to infer it from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
+    /// How CSV is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csv: Option<CsvOptions>,
     /// Where the files are.
     pub output: Output,
 }
@@ -136,13 +147,95 @@ impl Scope {
 pub enum Format {
     /// One JSON document per line.
     Jsonl,
+    /// One row per line, by RFC 4180.
+    Csv,
+    /// Columns in row groups.
+    Parquet,
 }
 
 impl Format {
-    /// The extension of the format's files, without a dot.
-    pub fn extension(self) -> &'static str {
+    /// The format's name, which is the extension of its files without a dot.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// The extension of files that are compressed so, without a dot.
+    pub fn extension(self, compression: Compression) -> &'static str {
+        match (self, compression) {
+            (Self::Jsonl, Compression::Gzip(_)) => "jsonl.gz",
+            (Self::Jsonl, Compression::Zstd(_)) => "jsonl.zst",
+            (Self::Csv, Compression::Gzip(_)) => "csv.gz",
+            (Self::Csv, Compression::Zstd(_)) => "csv.zst",
+            _ => self.name(),
+        }
+    }
+
+    /// Whether rows have columns, so that a [`Layout`] is needed.
+    pub fn has_columns(self) -> bool {
+        match self {
+            Self::Jsonl => false,
+            Self::Csv | Self::Parquet => true,
+        }
+    }
+
+    /// Whether what was written of a file can be committed before the file is finished. Otherwise
+    /// an unfinished file counts for nothing.
+    pub fn commits_within_files(self) -> bool {
+        match self {
+            Self::Jsonl | Self::Csv => true,
+            // Without its footer it is unreadable.
+            Self::Parquet => false,
+        }
+    }
+}
+
+/// How files are compressed: text as a whole, in frames that end at each commit; Parquet within.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// Snappy; Parquet only.
+    Snappy,
+    /// LZ4 without a frame (`LZ4_RAW`); Parquet only.
+    Lz4,
+    /// Gzip with this level, 0 to 9.
+    Gzip(u32),
+    /// Zstandard with this level, 1 to 22.
+    Zstd(i32),
+}
+
+impl Compression {
+    /// Whether nothing is compressed.
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+/// How CSV is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CsvOptions {
+    /// What stands between two cells: an ASCII character.
+    pub delimiter: char,
+    /// The text of a cell whose member is missing. A value whose own text is the same does not fit
+    /// its cell.
+    pub null: String,
+    /// Whether text that a spreadsheet would take for a formula is defused. It alters data.
+    pub safe: bool,
+}
+
+impl Default for CsvOptions {
+    fn default() -> Self {
+        Self {
+            delimiter: ',',
+            null: String::new(),
+            safe: false,
         }
     }
 }
@@ -180,6 +273,15 @@ pub struct Settings {
     pub checkpoint_interval_ms: u64,
     /// Most bytes between commits.
     pub checkpoint_bytes: u64,
+    /// A file of so many bytes is finished, and the next one begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate_bytes: Option<u64>,
+    /// Files are finished this often, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate_interval_ms: Option<u64>,
+    /// Bytes of a row group in memory, for formats that have some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_group_bytes: Option<u64>,
 }
 
 /// One range.
@@ -250,10 +352,21 @@ pub struct ManifestMark {
 pub struct Totals {
     /// Documents written.
     pub documents: u64,
+    /// Those of which something did not fit its column, or had none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub overflowed: u64,
     /// Bytes written.
     pub bytes: u64,
     /// Request units that the service charged for what is committed.
     pub request_charge: f64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out references"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A checksum as text: eight hexadecimal digits.

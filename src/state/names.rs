@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use fs_err as fs;
 
-use super::model::{Format, Output, State};
+use super::model::{Output, State};
 use crate::durable::{OPEN_SUFFIX, with_suffix};
 
 /// Where the files of an export are, and what they are called.
@@ -19,7 +19,7 @@ pub struct FileNames {
 enum Layout {
     /// `DIRECTORY/STEM-SERIES-PART.EXTENSION`
     Directory { directory: PathBuf, stem: String },
-    /// `PATH` for the first part, `PATH` with the part's number before the extension for the next.
+    /// `PATH` for the first part, `STEM.PART.EXTENSION` for the next, where `PATH` is `STEM.EXTENSION`.
     File { path: PathBuf },
     /// `PATH`, open or not.
     Append { path: PathBuf },
@@ -28,9 +28,9 @@ enum Layout {
 }
 
 impl FileNames {
-    /// The names of the export of `container` to `output`; relative paths are relative to
-    /// `base`, the state file's directory.
-    pub fn new(output: &Output, base: &Path, container: &str, format: Format) -> Self {
+    /// The names of the export of `container` to `output`, whose files have the `extension`;
+    /// relative paths are relative to `base`, the state file's directory.
+    pub fn new(output: &Output, base: &Path, container: &str, extension: &'static str) -> Self {
         let layout = match output {
             Output::Directory(directory) => Layout::Directory {
                 // A directory relative to itself is `.`, which nobody wants to read in a message.
@@ -45,10 +45,7 @@ impl FileNames {
             },
             Output::StandardOutput => Layout::StandardOutput,
         };
-        Self {
-            layout,
-            extension: format.extension(),
-        }
+        Self { layout, extension }
     }
 
     /// The names of the files that `state` speaks of, with `base` the state file's directory.
@@ -57,7 +54,7 @@ impl FileNames {
             &state.options.output,
             base,
             &state.source.container,
-            state.options.format,
+            state.options.format.extension(state.options.compression),
         )
     }
 
@@ -96,11 +93,19 @@ impl FileNames {
                 directory.join(format!("{stem}-{series:05}-{part:06}.{}", self.extension))
             }
             Layout::File { path } if part > 1 => {
-                path.with_extension(format!("{part:06}.{}", self.extension))
+                path.with_file_name(format!("{}.{part:06}.{}", self.stem(path), self.extension))
             }
             Layout::File { path } | Layout::Append { path } => path.clone(),
             Layout::StandardOutput => PathBuf::new(),
         }
+    }
+
+    /// The name of the file `path` without the extension.
+    fn stem(&self, path: &Path) -> String {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let stem = name.strip_suffix(self.extension);
+        let stem = stem.and_then(|stem| stem.strip_suffix('.'));
+        stem.unwrap_or(&name).to_owned()
     }
 
     /// The name of a part while it is being written.
@@ -177,11 +182,14 @@ impl FileNames {
             }
             Layout::File { path } if path.file_name()? == finished_name => (0, 1),
             Layout::File { path } => {
-                let stem = path.file_stem()?.to_str()?;
+                let stem = self.stem(path);
                 let rest = finished_name
                     .strip_suffix(self.extension)?
                     .strip_suffix('.')?;
-                (0, numbers(rest.strip_prefix(stem)?.strip_prefix('.')?)?)
+                (
+                    0,
+                    numbers(rest.strip_prefix(stem.as_str())?.strip_prefix('.')?)?,
+                )
             }
             Layout::Append { path: own } => {
                 let is_own = own.file_name()?.to_str()? == name;
@@ -245,12 +253,7 @@ mod tests {
     use super::*;
 
     fn directory_names(directory: &Path) -> FileNames {
-        FileNames::new(
-            &Output::Directory(".".into()),
-            directory,
-            "orders",
-            Format::Jsonl,
-        )
+        FileNames::new(&Output::Directory(".".into()), directory, "orders", "jsonl")
     }
 
     #[test]
@@ -288,7 +291,7 @@ mod tests {
             &Output::File("a.b.jsonl".into()),
             directory.path(),
             "orders",
-            Format::Jsonl,
+            "jsonl",
         );
         assert_eq!(names.part(0, 1).file_name().unwrap(), "a.b.jsonl");
         assert_eq!(names.part(0, 2).file_name().unwrap(), "a.b.000002.jsonl");
@@ -302,6 +305,17 @@ mod tests {
             .map(|f| (f.part, f.is_open))
             .collect();
         assert_eq!(found, [(1, false), (2, true)]);
+    }
+
+    #[test]
+    fn a_compressed_single_file_keeps_both_of_its_extensions() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = Output::File("a.jsonl.gz".into());
+        let names = FileNames::new(&output, directory.path(), "orders", "jsonl.gz");
+        let second = names.part(0, 2);
+        assert_eq!(second.file_name().unwrap(), "a.000002.jsonl.gz");
+        fs::write(second, "").unwrap();
+        assert_eq!(names.existing().unwrap()[0].part, 2);
     }
 
     #[test]

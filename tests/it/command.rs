@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -129,27 +130,56 @@ pub(crate) fn signal(child: &Child, signal: nix::sys::signal::Signal) {
 
 /// The files of a directory whose names have the extension, in their order.
 pub(crate) fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut files = all_files(directory);
+    files.retain(|path| path.extension() == Some(OsStr::new(extension)));
+    files
+}
+
+/// All lines of the finished files of JSON lines in a directory, as they are, in the order of the
+/// files' names.
+pub(crate) fn lines(directory: &Path) -> Vec<Vec<u8>> {
+    let is_jsonl = |path: &&PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        [".jsonl", ".jsonl.gz", ".jsonl.zst"]
+            .iter()
+            .any(|end| name.ends_with(end))
+    };
+    let all = all_files(directory);
+    all.iter()
+        .filter(is_jsonl)
+        .flat_map(|path| lines_of(path))
+        .collect()
+}
+
+/// The files of a directory, in the order of their names.
+pub(crate) fn all_files(directory: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
         .expect("the directory is there")
         .map(|entry| entry.expect("it can be listed").path())
-        .filter(|path| path.extension() == Some(OsStr::new(extension)))
         .collect();
     files.sort();
     files
 }
 
-/// All lines of the finished files of a directory, as they are, in the order of the files' names.
-pub(crate) fn lines(directory: &Path) -> Vec<Vec<u8>> {
-    files(directory, "jsonl")
-        .iter()
-        .flat_map(|path| lines_of(path))
-        .collect()
-}
-
 /// All lines of a file, each of which must be whole.
 pub(crate) fn lines_of(path: &Path) -> Vec<Vec<u8>> {
-    let text = std::fs::read(path).expect("the file is there");
-    split_lines(&text)
+    split_lines(&text_of(path))
+}
+
+/// The text of a file, decompressed as its extension says.
+pub(crate) fn text_of(path: &Path) -> Vec<u8> {
+    let bytes = std::fs::read(path).expect("the file is there");
+    let mut text = Vec::new();
+    match path.extension().and_then(OsStr::to_str) {
+        Some("gz") => flate2::read::MultiGzDecoder::new(bytes.as_slice())
+            .read_to_end(&mut text)
+            .expect("it is gzip"),
+        Some("zst") => zstd::stream::read::Decoder::new(bytes.as_slice())
+            .and_then(|mut decoder| decoder.read_to_end(&mut text))
+            .expect("it is Zstandard"),
+        _ => return bytes,
+    };
+    text
 }
 
 /// The lines of a text that must end with a line break, unless it is empty.

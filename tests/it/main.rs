@@ -8,6 +8,7 @@ mod crash;
 mod demo;
 mod export;
 mod faults;
+mod files;
 mod gateway;
 mod gateway_conformance;
 mod generated;
