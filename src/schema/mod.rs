@@ -30,6 +30,7 @@
 //! missing. All members of a name that an object has twice go to `_extra`, as does the member if
 //! its name is one of [`RESERVED`].
 
+pub mod fit;
 mod text;
 
 use std::fmt;

@@ -122,7 +122,9 @@ pub fn encoders(options: EncoderOptions) -> Box<NewEncoder> {
         Ok(match (options.format, options.mode) {
             (Format::Jsonl, FeedMode::LatestVersion) => Box::new(Jsonl),
             (Format::Jsonl, FeedMode::AllVersionsAndDeletes) => Box::new(JsonlOfChanges),
-            (Format::Csv | Format::Parquet, _) => anyhow::bail!("this build does not write {}", options.format.name()),
+            (Format::Csv | Format::Parquet, _) => {
+                anyhow::bail!("this build does not write {}", options.format.name())
+            }
         })
     })
 }
