@@ -31,12 +31,14 @@
 //! its name is one of [`RESERVED`].
 
 pub mod fit;
+mod shred;
 mod text;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use shred::{Cell, Row, Shredder, field_named};
 pub use text::{TextError, parse_column, parse_list};
 
 /// The column that holds what did not fit: a JSON object, or null if everything did.

@@ -1,4 +1,5 @@
-//! The members of an object, one after another, without interpreting their values.
+//! The members of an object and the elements of an array, one after another, without interpreting
+//! values.
 
 use super::scanner::{Scanner, is_name};
 
@@ -60,5 +61,44 @@ impl<'a> Iterator for Members<'a> {
             raw_name: &self.bytes[quote + 1..name_end - 1],
             value: &self.bytes[start..end],
         })
+    }
+}
+
+/// The elements of an array from a [`Page`](super::Page): the JSON text of each, in their order. There
+/// are none if the text is no array. Meant for text that was validated: it ends at the first fault.
+pub fn elements(array: &[u8]) -> Elements<'_> {
+    let mut scanner = Scanner::new(array);
+    let at = match scanner.token(0) {
+        (b'[', at) => Some(at + 1),
+        _ => None,
+    };
+    Elements {
+        bytes: array,
+        scanner,
+        at,
+    }
+}
+
+/// Iterator over the elements of an array; see [`elements`].
+pub struct Elements<'a> {
+    bytes: &'a [u8],
+    scanner: Scanner<'a>,
+    /// Where the next element or the end of the array is; `None` when done.
+    at: Option<usize>,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (byte, start) = self.scanner.token(self.at.take()?);
+        if byte == b']' {
+            return None;
+        }
+        let end = self.scanner.value(start).ok()?;
+        if let (b',', comma) = self.scanner.token(end) {
+            self.at = Some(comma + 1);
+        }
+        Some(&self.bytes[start..end])
     }
 }

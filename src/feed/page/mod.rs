@@ -33,11 +33,12 @@ mod tests;
 use bytes::Bytes;
 
 pub use error::{PageError, PageErrorKind};
-pub use members::{Member, Members, members};
+pub use members::{Elements, Member, Members, elements, members};
 pub use metadata::{Metadata, OperationType};
+pub(crate) use scanner::Scanner;
 
 use error::Fault;
-use scanner::{Scanner, is_name};
+use scanner::is_name;
 
 /// One page of the change feed: its body, and where the items lie in it.
 #[derive(Debug, Clone, Default)]

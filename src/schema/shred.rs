@@ -1,0 +1,650 @@
+//! Spreads documents over the columns of a schema: a cell for each column, and what did not fit.
+
+use std::collections::HashMap;
+
+use super::fit::{self, Text};
+use super::{ColumnType, Field, SYSTEM_FIELDS, Schema};
+use crate::feed::page::{Scanner, elements, members};
+
+/// What stands in a row for one column. It borrows from the document.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cell<'a> {
+    /// Nothing: the document has no such member, or what it has does not fit.
+    Null,
+    /// Of a [`ColumnType::Boolean`].
+    Boolean(bool),
+    /// Of a [`ColumnType::Int64`], and its JSON text.
+    Int64(i64, &'a [u8]),
+    /// Of a [`ColumnType::Double`], and its JSON text.
+    Double(f64, &'a [u8]),
+    /// Of a [`ColumnType::String`].
+    Text(Text<'a>),
+    /// Of a [`ColumnType::Timestamp`], in its unit, and as it is written.
+    Timestamp(i64, Text<'a>),
+    /// Of a [`ColumnType::Json`]: the JSON text.
+    Json(&'a [u8]),
+    /// Of a [`ColumnType::List`]: the JSON text of an array of which every element fits.
+    List(&'a [u8]),
+    /// Of a [`ColumnType::Struct`]: it is an object. Its fields have cells of their own.
+    Object,
+}
+
+/// Spreads documents over the columns of one schema.
+#[derive(Debug)]
+pub struct Shredder {
+    /// The objects that have fields of their own; the document is the first.
+    objects: Vec<Object>,
+    /// Cells of a row.
+    cells: usize,
+    /// Fields of all objects together.
+    fields: usize,
+    without_system_fields: bool,
+}
+
+#[derive(Debug, Default)]
+struct Object {
+    fields: Vec<Member>,
+    /// By the names as UTF-8.
+    by_name: HashMap<Box<[u8]>, usize>,
+    /// The cell that says that the object is there. What merely lies on the path to a column has
+    /// none.
+    cell: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Member {
+    name: Box<[u8]>,
+    /// Its number among the fields of all objects.
+    number: usize,
+    kind: MemberKind,
+}
+
+#[derive(Debug)]
+enum MemberKind {
+    Leaf {
+        cell: usize,
+        column_type: ColumnType,
+    },
+    /// An index into the objects.
+    Object(usize),
+}
+
+/// The cells of one document, and what did not fit any. Good for one document after another.
+#[derive(Debug)]
+pub struct Row<'a> {
+    cells: Vec<Cell<'a>>,
+    extra: Extra<'a>,
+    /// For each field, the last document that had it.
+    seen: Vec<u32>,
+    document: u32,
+}
+
+impl<'a> Row<'a> {
+    /// A cell for each column: in the schema's order, a struct's own cell before those of its
+    /// fields.
+    pub fn cells(&self) -> &[Cell<'a>] {
+        &self.cells
+    }
+
+    /// What did not fit: a JSON object, or the document itself if it is none. None if all did.
+    pub fn extra(&self) -> Option<&[u8]> {
+        (!self.extra.text.is_empty()).then_some(&self.extra.text)
+    }
+}
+
+impl Shredder {
+    /// For rows of `schema`. Without system fields, those that have no column are dropped.
+    pub fn new(schema: &Schema, without_system_fields: bool) -> Self {
+        let mut this = Self {
+            objects: vec![Object::default()],
+            cells: 0,
+            fields: 0,
+            without_system_fields,
+        };
+        for column in schema.columns() {
+            let mut object = 0;
+            let (last, path) = column
+                .path
+                .names()
+                .split_last()
+                .unwrap_or((const { &String::new() }, &[]));
+            for name in path {
+                object = this.object_on_the_way(object, name);
+            }
+            this.add(object, last, &column.column_type);
+        }
+        this
+    }
+
+    /// The number of cells of a row.
+    pub fn cells(&self) -> usize {
+        self.cells
+    }
+
+    fn object_on_the_way(&mut self, object: usize, name: &str) -> usize {
+        if let Some(&known) = self.objects[object].by_name.get(name.as_bytes())
+            && let MemberKind::Object(known) = self.objects[object].fields[known].kind
+        {
+            return known;
+        }
+        self.objects.push(Object::default());
+        let new = self.objects.len() - 1;
+        self.member(object, name, MemberKind::Object(new));
+        new
+    }
+
+    fn add(&mut self, object: usize, name: &str, column_type: &ColumnType) {
+        let cell = self.cells;
+        self.cells += 1;
+        let ColumnType::Struct(fields) = column_type else {
+            let column_type = column_type.clone();
+            return self.member(object, name, MemberKind::Leaf { cell, column_type });
+        };
+        self.objects.push(Object {
+            cell: Some(cell),
+            ..Object::default()
+        });
+        let new = self.objects.len() - 1;
+        self.member(object, name, MemberKind::Object(new));
+        for field in fields {
+            self.add(new, &field.name, &field.field_type);
+        }
+    }
+
+    fn member(&mut self, object: usize, name: &str, kind: MemberKind) {
+        let object = &mut self.objects[object];
+        object
+            .by_name
+            .insert(name.as_bytes().into(), object.fields.len());
+        object.fields.push(Member {
+            name: name.as_bytes().into(),
+            number: self.fields,
+            kind,
+        });
+        self.fields += 1;
+    }
+
+    /// A row to read documents into.
+    pub fn row<'a>(&self) -> Row<'a> {
+        Row {
+            cells: vec![Cell::Null; self.cells],
+            extra: Extra::default(),
+            seen: vec![0; self.fields],
+            document: 0,
+        }
+    }
+
+    /// Reads `document`, the JSON text of an item of a page, into `row`. A cell that the format
+    /// does not accept counts as one that does not fit.
+    pub fn read<'a>(
+        &self,
+        document: &'a [u8],
+        accepts: &impl Fn(&Cell<'a>) -> bool,
+        row: &mut Row<'a>,
+    ) {
+        // With names that are there twice it takes another look, which most documents are spared.
+        for careful in [false, true] {
+            row.cells.fill(Cell::Null);
+            row.extra.clear();
+            row.document = row.document.checked_add(1).unwrap_or_else(|| {
+                row.seen.fill(0);
+                1
+            });
+            let mut walk = Walk {
+                shredder: self,
+                document,
+                scanner: Scanner::new(document),
+                accepts,
+                row,
+                careful,
+                found_twice: false,
+            };
+            let (b'{', open) = walk.scanner.token(0) else {
+                break;
+            };
+            walk.row.extra.levels.push(&[]);
+            let whole = walk.object(0, open + 1).is_some();
+            let found_twice = walk.found_twice;
+            row.extra.leave();
+            if whole && !found_twice {
+                return;
+            }
+            if !found_twice {
+                break;
+            }
+        }
+        // What is no object has no members to spread.
+        row.cells.fill(Cell::Null);
+        row.extra.clear();
+        row.extra.text.extend_from_slice(document);
+    }
+}
+
+/// One reading of one document.
+struct Walk<'s, 'a, A> {
+    shredder: &'s Shredder,
+    document: &'a [u8],
+    scanner: Scanner<'a>,
+    accepts: &'s A,
+    row: &'s mut Row<'a>,
+    /// Whether names that are there twice are known beforehand, object by object.
+    careful: bool,
+    /// Whether there was a field twice although it was not careful: all is to be read again.
+    found_twice: bool,
+}
+
+impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
+    /// Reads the members of an object that opens before `at`. Returns the position after it, and
+    /// whether a cell or the overflow tells of it.
+    ///
+    /// None if the text is not what a page validated, or if it is to be read again.
+    fn object(&mut self, object: usize, at: usize) -> Option<(usize, bool)> {
+        let known = &self.shredder.objects[object];
+        let twice = match self.careful {
+            true => names_found_twice(self.document, at),
+            false => Vec::new(),
+        };
+        let mut is_told = false;
+        // Documents of one kind have their members in one order, more often than not.
+        let mut expected = 0;
+        let (mut byte, mut at) = self.scanner.token(at);
+        while byte == b'"' {
+            let name_end = self.scanner.string(at + 1).ok()?;
+            let name = &self.document[at + 1..name_end - 1];
+            let colon = self.scanner.colon(name_end).ok()?;
+            let (first, start) = self.scanner.token(colon);
+            let field = match known.fields.get(expected) {
+                Some(field) if *field.name == *name => Some(expected),
+                _ => known.find(name),
+            };
+            let field = field.filter(|_| twice.is_empty() || !twice.contains(&decoded_name(name)));
+            let end = match field {
+                Some(index) => {
+                    expected = index + 1;
+                    self.field(&known.fields[index], name, (first, start), &mut is_told)?
+                }
+                None => {
+                    let end = self.scanner.value(start).ok()?;
+                    if !(object == 0 && self.is_dropped(name)) {
+                        self.row.extra.member(name, &self.document[start..end]);
+                        is_told = true;
+                    }
+                    end
+                }
+            };
+            let (after, comma) = self.scanner.token(end);
+            if after != b',' {
+                return (after == b'}').then_some((comma + 1, is_told));
+            }
+            (byte, at) = self.scanner.token(comma + 1);
+        }
+        // Only an object without members ends here.
+        (byte == b'}').then_some((at + 1, is_told))
+    }
+
+    /// Reads the value of a field that begins with the byte `first` at `start`; returns its end.
+    fn field(
+        &mut self,
+        field: &Member,
+        name: &'a [u8],
+        (first, start): (u8, usize),
+        is_told: &mut bool,
+    ) -> Option<usize> {
+        let seen = &mut self.row.seen[field.number];
+        if *seen == self.row.document {
+            self.found_twice = true;
+            return None;
+        }
+        *seen = self.row.document;
+        let (cell, end) = match &field.kind {
+            MemberKind::Object(object) if first == b'{' => {
+                let presence = self.shredder.objects[*object].cell;
+                if let Some(cell) = presence {
+                    self.row.cells[cell] = Cell::Object;
+                }
+                self.row.extra.levels.push(name);
+                let (end, told_within) = self.object(*object, start + 1)?;
+                if !told_within && presence.is_none() {
+                    // Nothing else would tell of an object without members.
+                    self.row.extra.open();
+                }
+                self.row.extra.leave();
+                *is_told = true;
+                return Some(end);
+            }
+            MemberKind::Object(_) => (None, self.scanner.value(start).ok()?),
+            MemberKind::Leaf { cell, column_type } => {
+                let end = self.scanner.value(start).ok()?;
+                let fitting = cell_of(column_type, &self.document[start..end]);
+                (
+                    fitting.filter(self.accepts).map(|value| (*cell, value)),
+                    end,
+                )
+            }
+        };
+        *is_told = true;
+        match cell {
+            Some((cell, value)) => self.row.cells[cell] = value,
+            None => self.row.extra.member(name, &self.document[start..end]),
+        }
+        Some(end)
+    }
+
+    fn is_dropped(&self, name: &[u8]) -> bool {
+        self.shredder.without_system_fields
+            && SYSTEM_FIELDS.iter().any(|field| field.as_bytes() == name)
+    }
+}
+
+impl Object {
+    /// The field that a name means, as it stands between its quotes.
+    #[inline]
+    fn find(&self, name: &[u8]) -> Option<usize> {
+        if let Some(&known) = self.by_name.get(name) {
+            return Some(known).filter(|_| !name.contains(&b'\\'));
+        }
+        memchr::memchr(b'\\', name)?;
+        self.by_name.get(&*decoded_name(name)?).copied()
+    }
+}
+
+/// A name without its escapes; none if UTF-8 cannot hold it, so that it is no column's.
+fn decoded_name(name: &[u8]) -> Option<Vec<u8>> {
+    let quoted = [b"\"", name, b"\""].concat();
+    fit::string(&quoted).map(|text| text.decoded().into_owned())
+}
+
+/// The names that the object has more than once, which opens before `at`.
+fn names_found_twice(document: &[u8], at: usize) -> Vec<Option<Vec<u8>>> {
+    let mut counts = HashMap::<Vec<u8>, usize>::new();
+    for member in members(&document[at - 1..]) {
+        if let Some(name) = decoded_name(member.raw_name) {
+            *counts.entry(name).or_default() += 1;
+        }
+    }
+    let twice = counts.into_iter().filter(|(_, count)| *count > 1);
+    twice.map(|(name, _)| Some(name)).collect()
+}
+
+/// The cell that `json` makes in a column that is no struct, if it fits.
+fn cell_of<'a>(column_type: &ColumnType, json: &'a [u8]) -> Option<Cell<'a>> {
+    match column_type {
+        ColumnType::Boolean => match json {
+            b"true" => Some(Cell::Boolean(true)),
+            b"false" => Some(Cell::Boolean(false)),
+            _ => None,
+        },
+        ColumnType::Int64 => fit::int64(json).map(|value| Cell::Int64(value, json)),
+        ColumnType::Double => fit::double(json).map(|value| Cell::Double(value, json)),
+        ColumnType::String => fit::string(json).map(Cell::Text),
+        ColumnType::Timestamp(fraction) => {
+            let text = fit::string(json)?;
+            let moment = fit::timestamp(&text.decoded(), *fraction)?;
+            Some(Cell::Timestamp(moment, text))
+        }
+        ColumnType::Json => Some(Cell::Json(json)),
+        ColumnType::List(element) => {
+            let fits = json.first() == Some(&b'[')
+                && elements(json).all(|json| json == b"null" || fits_as_a_whole(element, json));
+            fits.then_some(Cell::List(json))
+        }
+        ColumnType::Struct(_) => None,
+    }
+}
+
+/// Whether nothing of `json` would have to go anywhere else: within a list there is nowhere.
+fn fits_as_a_whole(column_type: &ColumnType, json: &[u8]) -> bool {
+    let ColumnType::Struct(fields) = column_type else {
+        return cell_of(column_type, json).is_some();
+    };
+    let mut seen = vec![false; fields.len()];
+    json.first() == Some(&b'{')
+        && members(json).all(|member| {
+            let field = field_named(fields, member.raw_name);
+            field.is_some_and(|index| {
+                !std::mem::replace(&mut seen[index], true)
+                    && fits_as_a_whole(&fields[index].field_type, member.value)
+            })
+        })
+}
+
+/// The field that a name means, as it stands between its quotes.
+pub fn field_named(fields: &[Field], raw_name: &[u8]) -> Option<usize> {
+    let is = |name: &[u8]| {
+        fields
+            .iter()
+            .position(|field| field.name.as_bytes() == name)
+    };
+    match memchr::memchr(b'\\', raw_name) {
+        None => is(raw_name),
+        Some(_) => is(&decoded_name(raw_name)?),
+    }
+}
+
+/// The text of an object of what did not fit, written as it is found.
+#[derive(Debug, Default)]
+struct Extra<'a> {
+    text: Vec<u8>,
+    /// The objects that are being read, by their names as they stand between their quotes.
+    levels: Vec<&'a [u8]>,
+    /// How many of them are in the text.
+    opened: usize,
+}
+
+impl<'a> Extra<'a> {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.levels.clear();
+        self.opened = 0;
+    }
+
+    fn name(&mut self, name: &[u8]) {
+        if self.text.last() != Some(&b'{') {
+            self.text.push(b',');
+        }
+        self.text.push(b'"');
+        self.text.extend_from_slice(name);
+        self.text.extend_from_slice(b"\":");
+    }
+
+    /// Makes the object that is being read part of the text.
+    fn open(&mut self) {
+        while self.opened < self.levels.len() {
+            if self.opened > 0 {
+                self.name(self.levels[self.opened]);
+            }
+            self.text.push(b'{');
+            self.opened += 1;
+        }
+    }
+
+    /// Adds a member to the object that is being read.
+    fn member(&mut self, name: &[u8], value: &[u8]) {
+        self.open();
+        self.name(name);
+        self.text.extend_from_slice(value);
+    }
+
+    /// Ends the object that is being read.
+    fn leave(&mut self) {
+        if self.opened == self.levels.len() && self.opened > 0 {
+            self.text.push(b'}');
+            self.opened -= 1;
+        }
+        self.levels.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::parse_column;
+
+    fn schema(lines: &[&str]) -> Schema {
+        let columns = lines.iter().map(|line| parse_column(line).unwrap());
+        Schema::new(columns.collect()).unwrap()
+    }
+
+    /// The cells as text, with `-` for none, and what did not fit.
+    fn shredded(shredder: &Shredder, document: &str) -> (String, String) {
+        let mut row = shredder.row();
+        // Twice, since a row is used again and again.
+        for document in [r#"{"id":"other","x":{"y":1}}"#, document] {
+            shredder.read(document.as_bytes(), &|_| true, &mut row);
+        }
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let cells: Vec<String> = row
+            .cells()
+            .iter()
+            .map(|cell| match cell {
+                Cell::Null => "-".to_owned(),
+                Cell::Boolean(value) => value.to_string(),
+                Cell::Int64(value, _) | Cell::Timestamp(value, _) => value.to_string(),
+                Cell::Double(value, _) => format!("{value:?}"),
+                Cell::Text(value) => text(&value.decoded()),
+                Cell::Json(json) | Cell::List(json) => text(json),
+                Cell::Object => "{}".to_owned(),
+            })
+            .collect();
+        (cells.join("|"), text(row.extra().unwrap_or_default()))
+    }
+
+    #[test]
+    fn values_go_to_their_columns_and_the_rest_to_the_overflow() {
+        let schema = schema(&[
+            "id string",
+            "total double",
+            "n int64",
+            "at timestamp(0)",
+            "c struct<name: string, a: struct<zip: int64>>",
+            "tags list<string>",
+            "j json",
+            "ok boolean",
+        ]);
+        let shredder = Shredder::new(&schema, false);
+        for (document, cells, extra) in [
+            (
+                r#"{"id":"a","total":1.50,"n":7,"at":"1970-01-01T00:00:01Z","c":{"name":"x","a":{"zip":1}},
+                   "tags":["t",null],"j":null,"ok":true}"#,
+                r#"a|1.5|7|1000000|{}|x|{}|1|["t",null]|null|true"#,
+                "",
+            ),
+            ("{}", "-|-|-|-|-|-|-|-|-|-|-", ""),
+            (
+                r#"{"new":[1],"id":null,"n":1.5,"c":{"a":{"zip":"z","q":{}},"b":0},"tags":[1],"ok":"true"}"#,
+                "-|-|-|-|{}|-|{}|-|-|-|-",
+                r#"{"new":[1],"id":null,"n":1.5,"c":{"a":{"zip":"z","q":{}},"b":0},"tags":[1],"ok":"true"}"#,
+            ),
+            (r#"{"c":{},"n":1}"#, "-|-|1|-|{}|-|-|-|-|-|-", ""),
+            (r#"{"c":5}"#, "-|-|-|-|-|-|-|-|-|-|-", r#"{"c":5}"#),
+            ("[1]", "-|-|-|-|-|-|-|-|-|-|-", "[1]"),
+            ("7", "-|-|-|-|-|-|-|-|-|-|-", "7"),
+        ] {
+            let found = shredded(&shredder, document);
+            assert_eq!(found, (cells.to_owned(), extra.to_owned()), "{document}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_twice_has_no_cell() {
+        let schema = schema(&[
+            "id string",
+            "c struct<x: int64>",
+            "p.q int64",
+            "l list<struct<x: int64>>",
+        ]);
+        let shredder = Shredder::new(&schema, false);
+        for (document, cells, extra) in [
+            (
+                r#"{"id":"a","id":"b","p":{"q":1}}"#,
+                "-|-|-|1|-",
+                r#"{"id":"a","id":"b"}"#,
+            ),
+            (r#"{"id":1,"id":"b"}"#, "-|-|-|-|-", r#"{"id":1,"id":"b"}"#),
+            (
+                r#"{"id":"a","\u0069d":"b"}"#,
+                "-|-|-|-|-",
+                r#"{"id":"a","\u0069d":"b"}"#,
+            ),
+            (
+                r#"{"c":{"x":1},"c":{"x":2},"id":"a"}"#,
+                "a|-|-|-|-",
+                r#"{"c":{"x":1},"c":{"x":2}}"#,
+            ),
+            (
+                r#"{"c":{"x":1,"x":2},"id":"a"}"#,
+                "a|{}|-|-|-",
+                r#"{"c":{"x":1,"x":2}}"#,
+            ),
+            (r#"{"n":1,"n":2,"id":"a"}"#, "a|-|-|-|-", r#"{"n":1,"n":2}"#),
+            (
+                r#"{"l":[{"x":1,"x":1}]}"#,
+                "-|-|-|-|-",
+                r#"{"l":[{"x":1,"x":1}]}"#,
+            ),
+        ] {
+            let found = shredded(&shredder, document);
+            assert_eq!(found, (cells.to_owned(), extra.to_owned()), "{document}");
+        }
+    }
+
+    #[test]
+    fn an_object_that_only_lies_on_the_way_is_told_if_nothing_else_tells_of_it() {
+        let schema = schema(&["a.b int64", "a.c.d int64", "id string"]);
+        let shredder = Shredder::new(&schema, false);
+        for (document, cells, extra) in [
+            (r#"{"a":{"b":1}}"#, "1|-|-", ""),
+            (r#"{"a":{}}"#, "-|-|-", r#"{"a":{}}"#),
+            (r#"{"a":{"c":{}}}"#, "-|-|-", r#"{"a":{"c":{}}}"#),
+            (
+                r#"{"a":{"c":{},"b":1},"id":"i"}"#,
+                "1|-|i",
+                r#"{"a":{"c":{}}}"#,
+            ),
+            (r#"{"a":null}"#, "-|-|-", r#"{"a":null}"#),
+        ] {
+            let found = shredded(&shredder, document);
+            assert_eq!(found, (cells.to_owned(), extra.to_owned()), "{document}");
+        }
+    }
+
+    #[test]
+    fn names_may_be_written_with_escapes_and_hold_anything() {
+        let schema = schema(&[
+            "größe int64",
+            r#""a.b" int64"#,
+            r#""" int64"#,
+            "\"\u{fffd}\" int64",
+        ]);
+        let shredder = Shredder::new(&schema, false);
+        let document = r#"{"gr\u00f6\u00DFe":1,"a.b":2,"":3,"\ud800":4}"#;
+        let expected = ("1|2|3|-".to_owned(), r#"{"\ud800":4}"#.to_owned());
+        assert_eq!(shredded(&shredder, document), expected);
+    }
+
+    #[test]
+    fn system_fields_are_dropped_only_from_the_top_and_only_without_a_column() {
+        let schema = schema(&["id string", "_ts int64"]);
+        let document = r#"{"id":"a","_ts":5,"_etag":"e","x":{"_etag":"f"}}"#;
+        let cells = "a|5".to_owned();
+        assert_eq!(
+            shredded(&Shredder::new(&schema, true), document),
+            (cells.clone(), r#"{"x":{"_etag":"f"}}"#.to_owned())
+        );
+        assert_eq!(
+            shredded(&Shredder::new(&schema, false), document),
+            (cells, r#"{"_etag":"e","x":{"_etag":"f"}}"#.to_owned())
+        );
+    }
+
+    #[test]
+    fn a_cell_that_the_format_does_not_accept_does_not_fit() {
+        let schema = schema(&["id string", "n int64"]);
+        let shredder = Shredder::new(&schema, false);
+        let mut row = shredder.row();
+        let accepts = |cell: &Cell<'_>| !matches!(cell, Cell::Int64(..));
+        shredder.read(br#"{"id":"a","n":1}"#, &accepts, &mut row);
+        assert_eq!(row.cells()[1], Cell::Null);
+        assert_eq!(row.extra(), Some(&br#"{"n":1}"#[..]));
+    }
+}
