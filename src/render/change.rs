@@ -8,10 +8,10 @@ use super::tokens::{decode_string, write_string};
 use crate::feed::page::{ItemRef, Metadata, OperationType, members};
 
 /// The path of one partition key in a document, as the names on it.
-pub(super) type KeyPath = Vec<String>;
+pub(crate) type KeyPath = Vec<String>;
 
 /// Splits the path of a partition key as a container defines it: `/customer/"a/b"`.
-pub(super) fn parse_key_path(path: &str) -> KeyPath {
+pub(crate) fn parse_key_path(path: &str) -> KeyPath {
     let mut names = Vec::new();
     let mut rest = path.strip_prefix('/').unwrap_or(path);
     while !rest.is_empty() {
@@ -27,21 +27,21 @@ pub(super) fn parse_key_path(path: &str) -> KeyPath {
 
 /// A change, looked at once.
 #[derive(Debug, Default)]
-pub(super) struct Change<'a> {
+pub(crate) struct Change<'a> {
     /// The document after the change; none if the item is gone.
-    pub(super) document: Option<&'a [u8]>,
-    pub(super) metadata: Metadata<'a>,
+    pub(crate) document: Option<&'a [u8]>,
+    pub(crate) metadata: Metadata<'a>,
     /// The JSON text of the document's `_lsn`, if it is a number that fits.
     pub(super) document_lsn: Option<u64>,
     /// The document's `_ts`, in seconds since the Unix epoch.
-    pub(super) document_ts: Option<i64>,
+    pub(crate) document_ts: Option<i64>,
     /// The JSON text of the document's id; of a deleted one from wherever it is said.
-    pub(super) id: Option<&'a [u8]>,
-    previous: Option<&'a [u8]>,
+    pub(crate) id: Option<&'a [u8]>,
+    pub(crate) previous: Option<&'a [u8]>,
 }
 
 impl<'a> Change<'a> {
-    pub(super) fn of(item: ItemRef<'a>) -> Self {
+    pub(crate) fn of(item: ItemRef<'a>) -> Self {
         let mut change = Self {
             document: item.document(),
             metadata: item.metadata().unwrap_or_default(),
@@ -75,7 +75,7 @@ impl<'a> Change<'a> {
             )
     }
 
-    pub(super) fn lsn(&self) -> Option<u64> {
+    pub(crate) fn lsn(&self) -> Option<u64> {
         self.metadata.lsn.or(self.document_lsn)
     }
 
@@ -92,7 +92,7 @@ impl<'a> Change<'a> {
 
     /// The values of the partition key with their paths, hierarchical ones in order. A value that
     /// the document does not have is left out.
-    pub(super) fn partition_key(&self, paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> {
+    pub(crate) fn partition_key(&self, paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> {
         if let Some(document) = self.document {
             return at_paths(document, paths);
         }
@@ -139,7 +139,7 @@ fn key_values<'a>(key: &'a [u8], paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> 
 }
 
 /// The value at a path; of duplicates the last one counts.
-pub(super) fn value_at<'a>(document: &'a [u8], path: &[String]) -> Option<&'a [u8]> {
+pub(crate) fn value_at<'a>(document: &'a [u8], path: &[String]) -> Option<&'a [u8]> {
     let Some((name, rest)) = path.split_first() else {
         return Some(document);
     };

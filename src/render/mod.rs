@@ -25,7 +25,7 @@
 //! it is applied to. [`Filter`] puts a program's outputs in the place of the change: each on its
 //! own line, in colour but without columns on a terminal. No output, nothing shown.
 
-mod change;
+pub(crate) mod change;
 mod columns;
 mod envelope;
 mod fields;

@@ -25,6 +25,11 @@ pub enum Cell<'a> {
     Json(&'a [u8]),
     /// Of a [`ColumnType::List`]: the JSON text of an array of which every element fits.
     List(&'a [u8]),
+    /// Of a [`ColumnType::Int64`] that no document holds as such.
+    Integer(i64),
+    /// Of a [`ColumnType::Timestamp`] of whole seconds that no document holds as such, in
+    /// microseconds.
+    Moment(i64),
     /// Of a [`ColumnType::Struct`]: it is an object. Its fields have cells of their own.
     Object,
 }
@@ -84,6 +89,12 @@ impl<'a> Row<'a> {
     /// fields.
     pub fn cells(&self) -> &[Cell<'a>] {
         &self.cells
+    }
+
+    /// Makes it a row of nothing.
+    pub fn clear(&mut self) {
+        self.cells.fill(Cell::Null);
+        self.extra.clear();
     }
 
     /// What did not fit: a JSON object, or the document itself if it is none. None if all did.
@@ -184,8 +195,7 @@ impl Shredder {
     ) {
         // With names that are there twice it takes another look, which most documents are spared.
         for careful in [false, true] {
-            row.cells.fill(Cell::Null);
-            row.extra.clear();
+            row.clear();
             row.document = row.document.checked_add(1).unwrap_or_else(|| {
                 row.seen.fill(0);
                 1
@@ -214,8 +224,7 @@ impl Shredder {
             }
         }
         // What is no object has no members to spread.
-        row.cells.fill(Cell::Null);
-        row.extra.clear();
+        row.clear();
         row.extra.text.extend_from_slice(document);
     }
 }
@@ -499,7 +508,10 @@ mod tests {
             .map(|cell| match cell {
                 Cell::Null => "-".to_owned(),
                 Cell::Boolean(value) => value.to_string(),
-                Cell::Int64(value, _) | Cell::Timestamp(value, _) => value.to_string(),
+                Cell::Int64(value, _)
+                | Cell::Timestamp(value, _)
+                | Cell::Integer(value)
+                | Cell::Moment(value) => value.to_string(),
                 Cell::Double(value, _) => format!("{value:?}"),
                 Cell::Text(value) => text(&value.decoded()),
                 Cell::Json(json) | Cell::List(json) => text(json),

@@ -4,6 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
 
+use super::csv::Csv;
+use super::parquet::Parquet;
 use crate::feed::page::{self, Page};
 use crate::feed::{FeedMode, RangeId};
 use crate::schema::Layout;
@@ -85,7 +87,7 @@ pub struct Encoded {
 
 impl Encoded {
     /// A whole page of `rows`, of which each one fit.
-    fn whole(rows: u64) -> Self {
+    pub(super) fn whole(rows: u64) -> Self {
         Self {
             rows,
             overflowed: 0,
@@ -122,9 +124,8 @@ pub fn encoders(options: EncoderOptions) -> Box<NewEncoder> {
         Ok(match (options.format, options.mode) {
             (Format::Jsonl, FeedMode::LatestVersion) => Box::new(Jsonl),
             (Format::Jsonl, FeedMode::AllVersionsAndDeletes) => Box::new(JsonlOfChanges),
-            (Format::Csv | Format::Parquet, _) => {
-                anyhow::bail!("this build does not write {}", options.format.name())
-            }
+            (Format::Csv, _) => Box::new(Csv::new(&options)),
+            (Format::Parquet, _) => Box::new(Parquet::new(&options)),
         })
     })
 }

@@ -7,9 +7,14 @@
 
 mod changes;
 mod compression;
+mod csv;
 mod format;
+mod parquet;
 mod receipt;
 mod series;
+mod table;
+#[cfg(test)]
+mod table_tests;
 mod writer;
 
 pub use changes::{ChangeEncoder, Limits};

@@ -245,6 +245,7 @@ fn a_delete_has_metadata_and_no_document() {
             Metadata {
                 lsn: Some(12),
                 crts: Some(1_720_322_500),
+                operation: Some(br#""delete""#),
                 operation_type: Some(OperationType::Delete),
                 time_to_live_expired: true,
                 previous_image_lsn: Some(11),

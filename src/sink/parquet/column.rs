@@ -1,0 +1,277 @@
+//! Columns in memory: cells are appended row by row, and taken as arrays.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use arrow::array::{
+    ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, Int64Array, ListArray,
+    NullBufferBuilder, StringArray, StructArray, TimestampMicrosecondArray,
+    TimestampNanosecondArray,
+};
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit as ArrowUnit};
+
+use crate::feed::page::{elements, members};
+use crate::schema::fit::{self, TimeUnit};
+use crate::schema::{Cell, ColumnType, Field as StructField, field_named};
+
+/// The time zone of every moment.
+const UTC: &str = "UTC";
+/// What readers of Parquet expect a list's elements to be called.
+const ELEMENT: &str = "element";
+
+/// The values of one column.
+#[derive(Debug)]
+pub(super) struct ColumnBuilder {
+    values: Values,
+    nulls: NullBufferBuilder,
+    length: usize,
+}
+
+#[derive(Debug)]
+enum Values {
+    Boolean(BooleanBufferBuilder),
+    Int64(Vec<i64>),
+    Double(Vec<f64>),
+    Timestamp(Vec<i64>, crate::schema::Fraction),
+    /// All texts, one after another, and where each ends.
+    Text(Vec<u8>, Vec<i32>),
+    /// The same, of JSON texts.
+    Json(Vec<u8>, Vec<i32>),
+    /// The elements of all lists, and where each ends.
+    List(Box<ColumnBuilder>, FieldRef, Vec<i32>),
+    Struct(Vec<ColumnBuilder>, Arc<[StructField]>, Fields),
+}
+
+/// The Arrow field of a column.
+pub(super) fn arrow_field(name: &str, column_type: &ColumnType) -> Field {
+    Field::new(name, arrow_type(column_type), true)
+}
+
+fn arrow_type(column_type: &ColumnType) -> DataType {
+    match column_type {
+        ColumnType::Boolean => DataType::Boolean,
+        ColumnType::Int64 => DataType::Int64,
+        ColumnType::Double => DataType::Float64,
+        ColumnType::String | ColumnType::Json => DataType::Utf8,
+        ColumnType::Timestamp(fraction) => {
+            let unit = match fraction.unit() {
+                TimeUnit::Microseconds => ArrowUnit::Microsecond,
+                TimeUnit::Nanoseconds => ArrowUnit::Nanosecond,
+            };
+            DataType::Timestamp(unit, Some(UTC.into()))
+        }
+        ColumnType::List(element) => DataType::List(element_field(element)),
+        ColumnType::Struct(fields) => DataType::Struct(arrow_fields(fields)),
+    }
+}
+
+fn element_field(element: &ColumnType) -> FieldRef {
+    Arc::new(arrow_field(ELEMENT, element))
+}
+
+fn arrow_fields(fields: &[StructField]) -> Fields {
+    let fields = fields
+        .iter()
+        .map(|field| arrow_field(&field.name, &field.field_type));
+    fields.collect()
+}
+
+impl ColumnBuilder {
+    pub(super) fn new(column_type: &ColumnType) -> Self {
+        let values = match column_type {
+            ColumnType::Boolean => Values::Boolean(BooleanBufferBuilder::new(0)),
+            ColumnType::Int64 => Values::Int64(Vec::new()),
+            ColumnType::Double => Values::Double(Vec::new()),
+            ColumnType::Timestamp(fraction) => Values::Timestamp(Vec::new(), *fraction),
+            ColumnType::String => Values::Text(Vec::new(), vec![0]),
+            ColumnType::Json => Values::Json(Vec::new(), vec![0]),
+            ColumnType::List(element) => Values::List(
+                Box::new(Self::new(element)),
+                element_field(element),
+                vec![0],
+            ),
+            ColumnType::Struct(fields) => Values::Struct(
+                fields
+                    .iter()
+                    .map(|field| Self::new(&field.field_type))
+                    .collect(),
+                fields.as_slice().into(),
+                arrow_fields(fields),
+            ),
+        };
+        Self {
+            values,
+            nulls: NullBufferBuilder::new(0),
+            length: 0,
+        }
+    }
+
+    /// Takes the cell of the column, and those of its fields, from the front of `cells`.
+    ///
+    /// # Errors
+    ///
+    /// If the text of the column passes 2 GiB.
+    pub(super) fn append<'c>(&mut self, cells: &mut impl Iterator<Item = Cell<'c>>) -> Result<()> {
+        let cell = cells.next().context("a row has too few cells")?;
+        if let Values::Struct(fields, ..) = &mut self.values {
+            for field in fields {
+                field.append(cells)?;
+            }
+            self.note(cell == Cell::Object);
+            return Ok(());
+        }
+        match (&mut self.values, cell) {
+            (Values::Boolean(values), Cell::Boolean(value)) => values.append(value),
+            (Values::Int64(values), Cell::Int64(value, _) | Cell::Integer(value))
+            | (Values::Timestamp(values, _), Cell::Timestamp(value, _) | Cell::Moment(value)) => {
+                values.push(value);
+            }
+            (Values::Double(values), Cell::Double(value, _)) => values.push(value),
+            (Values::Text(text, ends), Cell::Text(value)) => {
+                value.append_to(text);
+                ends.push(end_of(text.len())?);
+            }
+            (Values::Json(text, ends), Cell::Json(json)) => {
+                text.extend_from_slice(json);
+                ends.push(end_of(text.len())?);
+            }
+            (Values::List(element, _, ends), Cell::List(json)) => {
+                element.append_elements(json)?;
+                ends.push(end_of(element.length)?);
+            }
+            _ => {
+                self.append_nothing();
+                return Ok(());
+            }
+        }
+        self.note(true);
+        Ok(())
+    }
+
+    /// Appends the elements of an array, each of which is `null` or fits.
+    fn append_elements(&mut self, json: &[u8]) -> Result<()> {
+        for element in elements(json) {
+            match element {
+                b"null" => self.append_nothing(),
+                element => self.append_json(element)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends a value that fits as a whole.
+    fn append_json(&mut self, json: &[u8]) -> Result<()> {
+        match &mut self.values {
+            Values::Boolean(values) => values.append(json == b"true"),
+            Values::Int64(values) => values.push(fit::int64(json).unwrap_or_default()),
+            Values::Double(values) => values.push(fit::double(json).unwrap_or_default()),
+            Values::Timestamp(values, fraction) => {
+                let text = fit::string(json).map(fit::Text::decoded);
+                let moment = text.and_then(|text| fit::timestamp(&text, *fraction));
+                values.push(moment.unwrap_or_default());
+            }
+            Values::Text(text, ends) => {
+                if let Some(value) = fit::string(json) {
+                    value.append_to(text);
+                }
+                ends.push(end_of(text.len())?);
+            }
+            Values::Json(text, ends) => {
+                text.extend_from_slice(json);
+                ends.push(end_of(text.len())?);
+            }
+            Values::List(element, _, ends) => {
+                element.append_elements(json)?;
+                ends.push(end_of(element.length)?);
+            }
+            Values::Struct(columns, fields, _) => {
+                for member in members(json) {
+                    if let Some(index) = field_named(fields, member.raw_name) {
+                        columns[index].append_json(member.value)?;
+                    }
+                }
+                for column in columns {
+                    if column.length == self.length {
+                        column.append_nothing();
+                    }
+                }
+            }
+        }
+        self.note(true);
+        Ok(())
+    }
+
+    /// Appends a null.
+    fn append_nothing(&mut self) {
+        match &mut self.values {
+            Values::Boolean(values) => values.append(false),
+            Values::Int64(values) | Values::Timestamp(values, _) => values.push(0),
+            Values::Double(values) => values.push(0.0),
+            Values::Text(_, ends) | Values::Json(_, ends) | Values::List(_, _, ends) => {
+                ends.push(ends.last().copied().unwrap_or_default());
+            }
+            Values::Struct(columns, ..) => columns.iter_mut().for_each(Self::append_nothing),
+        }
+        self.note(false);
+    }
+
+    fn note(&mut self, is_there: bool) {
+        self.nulls.append(is_there);
+        self.length += 1;
+    }
+
+    /// Takes the values, and leaves none.
+    ///
+    /// # Errors
+    ///
+    /// If they are no array, which is a defect of this program.
+    pub(super) fn take(&mut self) -> Result<ArrayRef> {
+        let nulls = self.nulls.finish();
+        let length = std::mem::take(&mut self.length);
+        let take_ends = |ends: &mut Vec<i32>| {
+            OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(ends, vec![0])))
+        };
+        Ok(match &mut self.values {
+            Values::Boolean(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
+            Values::Int64(values) => {
+                Arc::new(Int64Array::try_new(std::mem::take(values).into(), nulls)?)
+            }
+            Values::Double(values) => {
+                Arc::new(Float64Array::try_new(std::mem::take(values).into(), nulls)?)
+            }
+            Values::Timestamp(values, fraction) => {
+                let values = std::mem::take(values).into();
+                match fraction.unit() {
+                    TimeUnit::Microseconds => Arc::new(
+                        TimestampMicrosecondArray::try_new(values, nulls)?.with_timezone(UTC),
+                    ),
+                    TimeUnit::Nanoseconds => Arc::new(
+                        TimestampNanosecondArray::try_new(values, nulls)?.with_timezone(UTC),
+                    ),
+                }
+            }
+            Values::Text(text, ends) | Values::Json(text, ends) => {
+                let text = Buffer::from_vec(std::mem::take(text));
+                Arc::new(StringArray::try_new(take_ends(ends), text, nulls)?)
+            }
+            Values::List(element, field, ends) => {
+                let elements = element.take()?;
+                let field = Arc::clone(field);
+                Arc::new(ListArray::try_new(field, take_ends(ends), elements, nulls)?)
+            }
+            Values::Struct(columns, _, fields) => {
+                let columns: Result<Vec<ArrayRef>> = columns.iter_mut().map(Self::take).collect();
+                let fields = fields.clone();
+                Arc::new(StructArray::try_new_with_length(
+                    fields, columns?, nulls, length,
+                )?)
+            }
+        })
+    }
+}
+
+/// Where a value ends, as Arrow counts.
+fn end_of(length: usize) -> Result<i32> {
+    i32::try_from(length).context("the values of a column pass 2 GiB")
+}

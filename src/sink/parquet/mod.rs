@@ -1,0 +1,249 @@
+//! Parquet: typed columns in row groups of bounded memory.
+//!
+//! Rows are gathered as Arrow arrays, about a megabyte at a time, and handed to the writer of the
+//! row group, which encodes and compresses them at once. A file is unreadable before its footer, so
+//! that what was written of it cannot be committed before it is finished.
+
+mod column;
+
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context, Result};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+
+use self::column::{ColumnBuilder, arrow_field};
+use super::csv::makes_rows;
+use super::format::{Encoded, Encoder, EncoderOptions, FileAbout};
+use super::table::Table;
+use crate::feed::page::Page;
+use crate::feed::{FeedMode, RangeId};
+use crate::schema::{Cell, Layout, metadata};
+use crate::state::model::Compression;
+
+/// Bytes of rows that are gathered before they are encoded.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Writes documents as Parquet.
+pub(super) struct Parquet {
+    mode: FeedMode,
+    compression: Compression,
+    row_group_bytes: usize,
+    key_paths: Vec<String>,
+    layout: Arc<OnceLock<Layout>>,
+    columns: Option<Columns>,
+    /// The writer of the file that is open.
+    file: Option<ArrowWriter<Vec<u8>>>,
+}
+
+/// The rows that are being gathered.
+struct Columns {
+    table: Table,
+    schema: SchemaRef,
+    builders: Vec<ColumnBuilder>,
+    rows: usize,
+    /// Bytes of the documents that were gathered, which cost less to count than the columns.
+    bytes: usize,
+}
+
+impl Parquet {
+    pub(super) fn new(options: &EncoderOptions) -> Self {
+        Self {
+            mode: options.mode,
+            compression: options.compression,
+            row_group_bytes: usize::try_from(options.row_group_bytes).unwrap_or(usize::MAX),
+            key_paths: options.partition_key_paths.clone(),
+            layout: Arc::clone(&options.layout),
+            columns: None,
+            file: None,
+        }
+    }
+
+    /// Encodes what was gathered, and ends the row group if it has reached its size.
+    fn encode_batch(&mut self) -> Result<()> {
+        let (Some(columns), Some(file)) = (&mut self.columns, &mut self.file) else {
+            return Ok(());
+        };
+        if columns.rows > 0 {
+            file.write(&columns.take()?)
+                .context("cannot write Parquet")?;
+        }
+        if file.memory_size() >= self.row_group_bytes {
+            file.flush().context("cannot write Parquet")?;
+        }
+        Ok(())
+    }
+
+    /// Takes the bytes of the file that are done.
+    fn take_bytes(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        if let Some(file) = &mut self.file {
+            file.sync().context("cannot write Parquet")?;
+            out.append(file.inner_mut());
+        }
+        Ok(())
+    }
+}
+
+impl Columns {
+    fn new(table: Table) -> Self {
+        let fields: Vec<_> = table
+            .columns()
+            .iter()
+            .map(|column| match column.path.names() {
+                // Nobody expects a name in quotes for what is one name.
+                [name] => arrow_field(name, &column.column_type),
+                _ => arrow_field(&column.path.to_string(), &column.column_type),
+            })
+            .collect();
+        let types = table.columns().iter().map(|column| &column.column_type);
+        Self {
+            builders: types.map(ColumnBuilder::new).collect(),
+            schema: Arc::new(ArrowSchema::new(fields)),
+            table,
+            rows: 0,
+            bytes: 0,
+        }
+    }
+
+    fn take(&mut self) -> Result<RecordBatch> {
+        let arrays: Result<Vec<ArrayRef>> =
+            self.builders.iter_mut().map(ColumnBuilder::take).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        self.rows = 0;
+        self.bytes = 0;
+        let schema = Arc::clone(&self.schema);
+        RecordBatch::try_new_with_options(schema, arrays?, &options)
+            .context("rows do not make a batch")
+    }
+}
+
+impl Encoder for Parquet {
+    fn begin(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        if self.columns.is_none() {
+            let table = Table::of_known(&self.layout, self.mode, &self.key_paths, false)?;
+            self.columns = Some(Columns::new(table));
+        }
+        let schema = match &self.columns {
+            Some(columns) => Arc::clone(&columns.schema),
+            None => return Ok(()),
+        };
+        let properties = WriterProperties::builder()
+            .set_created_by(concat!("cosmos-tail version ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_compression(codec(self.compression)?)
+            .build();
+        let options = ArrowWriterOptions::new().with_properties(properties);
+        let file = ArrowWriter::try_new_with_options(Vec::new(), schema, options);
+        self.file = Some(file.context("cannot begin a Parquet file")?);
+        self.take_bytes(out)
+    }
+
+    fn makes_rows(&self, page: &Page) -> bool {
+        makes_rows(self.mode, page)
+    }
+
+    fn encode(&mut self, _: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded> {
+        let mut encoded = Encoded::whole(0);
+        if !self.makes_rows(page) {
+            return Ok(encoded);
+        }
+        // The row borrows from the table, which the encoding of a batch must not wait for.
+        let mut items = page.items().peekable();
+        while items.peek().is_some() {
+            let Some(columns) = &mut self.columns else {
+                return Ok(encoded);
+            };
+            let mut row = columns.table.row();
+            while columns.bytes < BATCH_BYTES {
+                let Some(item) = items.next() else { break };
+                if !columns.table.read(item, &|_| true, &mut row) {
+                    continue;
+                }
+                let (leading, documents) = columns.builders.split_at_mut(columns.table.leading());
+                let mut cells = row.leading();
+                for builder in leading {
+                    builder.append(&mut cells)?;
+                }
+                if let (Some(cells), Some((extra, documents))) =
+                    (row.document(), documents.split_last_mut())
+                {
+                    let mut cells = cells.iter().copied();
+                    for builder in documents {
+                        builder.append(&mut cells)?;
+                    }
+                    let cell = row.extra().map_or(Cell::Null, Cell::Json);
+                    extra.append(&mut std::iter::once(cell))?;
+                }
+                columns.rows += 1;
+                columns.bytes += item.json().len();
+                encoded.rows += 1;
+                encoded.overflowed += u64::from(row.extra().is_some());
+            }
+            if columns.bytes >= BATCH_BYTES {
+                self.encode_batch()?;
+            }
+        }
+        self.take_bytes(out)?;
+        Ok(encoded)
+    }
+
+    fn buffered_bytes(&self) -> usize {
+        let gathered = self.columns.iter().map(|columns| columns.bytes);
+        let encoded = self.file.iter().map(ArrowWriter::memory_size);
+        gathered.chain(encoded).sum()
+    }
+
+    fn flush(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        self.encode_batch()?;
+        if let Some(file) = &mut self.file {
+            file.flush().context("cannot write Parquet")?;
+        }
+        self.take_bytes(out)
+    }
+
+    fn finish(&mut self, about: &FileAbout<'_>, out: &mut Vec<u8>) -> Result<()> {
+        self.encode_batch()?;
+        let Some(mut file) = self.file.take() else {
+            return Ok(());
+        };
+        let table = self.columns.as_ref().map(|columns| &columns.table);
+        for (key, value) in about_file(about, table.and_then(Table::schema))? {
+            file.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        }
+        let mut bytes = file.into_inner().context("cannot end a Parquet file")?;
+        out.append(&mut bytes);
+        Ok(())
+    }
+}
+
+/// What a file says of itself.
+fn about_file(
+    about: &FileAbout<'_>,
+    schema: Option<&crate::schema::Schema>,
+) -> Result<Vec<(&'static str, String)>> {
+    let mut said = vec![
+        (metadata::EXPORT_ID, about.export_id.to_string()),
+        (metadata::CONTAINER, about.container.to_owned()),
+        (metadata::START, serde_json::to_string(about.start)?),
+        (metadata::END, serde_json::to_string(about.end)?),
+    ];
+    if let Some(schema) = schema {
+        said.push((metadata::SCHEMA, serde_json::to_string(schema)?));
+    }
+    Ok(said)
+}
+
+fn codec(compression: Compression) -> Result<Codec> {
+    Ok(match compression {
+        Compression::None => Codec::UNCOMPRESSED,
+        Compression::Snappy => Codec::SNAPPY,
+        Compression::Lz4 => Codec::LZ4_RAW,
+        Compression::Gzip(level) => Codec::GZIP(GzipLevel::try_new(level)?),
+        Compression::Zstd(level) => Codec::ZSTD(ZstdLevel::try_new(level)?),
+    })
+}

@@ -1,0 +1,267 @@
+//! Rows of formats with columns: what is told of a change, the document's cells, and the rest.
+
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context, Result};
+
+use crate::feed::FeedMode;
+use crate::feed::page::ItemRef;
+use crate::render::change::{Change, KeyPath, parse_key_path};
+use crate::schema::{
+    Cell, Column, ColumnType, EXTRA, FieldPath, Fraction, Layout, METADATA, OPERATION,
+    OPERATION_LSN, OPERATION_TIME, PREVIOUS, Row, Schema, Shredder, fit, raw,
+};
+
+/// The columns of a file, and how changes become rows of them.
+pub(super) struct Table {
+    columns: Vec<Column>,
+    leading: Vec<Leading>,
+    documents: Option<Documents>,
+    mode: FeedMode,
+    key_paths: Vec<KeyPath>,
+}
+
+/// How documents are spread over columns.
+struct Documents {
+    schema: Schema,
+    shredder: Shredder,
+}
+
+/// A column that stands before those of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leading {
+    Operation,
+    OperationLsn,
+    OperationTime,
+    Previous,
+    Metadata,
+    Id,
+    PartitionKey,
+    Timestamp,
+    Lsn,
+    Document,
+}
+
+impl Leading {
+    fn column(self) -> Column {
+        let (name, column_type) = match self {
+            Self::Operation => (OPERATION, ColumnType::String),
+            Self::OperationLsn => (OPERATION_LSN, ColumnType::Int64),
+            Self::OperationTime => (OPERATION_TIME, ColumnType::Timestamp(Fraction::Digits(0))),
+            Self::Previous => (PREVIOUS, ColumnType::Json),
+            Self::Metadata => (METADATA, ColumnType::Json),
+            Self::Id => (raw::ID, ColumnType::String),
+            Self::PartitionKey => (raw::PARTITION_KEY, ColumnType::Json),
+            Self::Timestamp => (raw::TIMESTAMP, ColumnType::Int64),
+            Self::Lsn => (raw::LSN, ColumnType::Int64),
+            Self::Document => (raw::DOCUMENT, ColumnType::Json),
+        };
+        Column {
+            path: FieldPath::top(name),
+            column_type,
+        }
+    }
+}
+
+/// One row: what an item becomes. It is used again for the items of one page.
+pub(super) struct TableRow<'a> {
+    leading: Vec<Cell<'a>>,
+    /// The partition key as a JSON array, which no document holds as such.
+    key: Vec<u8>,
+    document: Option<Row<'a>>,
+    has_document: bool,
+}
+
+impl<'a> TableRow<'a> {
+    /// The cells before the document's.
+    pub(super) fn leading(&self) -> impl Iterator<Item = Cell<'_>> {
+        self.leading.iter().map(|cell| match cell {
+            // The only cell that nothing else makes: its text is here.
+            Cell::Object => Cell::Json(&self.key),
+            other => *other,
+        })
+    }
+
+    /// The document's cells, if the layout has any.
+    pub(super) fn document(&self) -> Option<&[Cell<'a>]> {
+        self.document.as_ref().map(Row::cells)
+    }
+
+    /// What fits none of them.
+    pub(super) fn extra(&self) -> Option<&[u8]> {
+        let document = self.document.as_ref()?;
+        self.has_document.then(|| document.extra()).flatten()
+    }
+}
+
+impl Table {
+    /// The columns of `layout`. With `flat` a struct is a column for each of its fields.
+    pub(super) fn new(layout: &Layout, mode: FeedMode, key_paths: &[String], flat: bool) -> Self {
+        let mut leading = Vec::new();
+        let is_raw = matches!(layout, Layout::Raw);
+        if is_raw || mode == FeedMode::AllVersionsAndDeletes {
+            leading.push(Leading::Operation);
+        }
+        if mode == FeedMode::AllVersionsAndDeletes {
+            leading.extend([
+                Leading::OperationLsn,
+                Leading::OperationTime,
+                Leading::Previous,
+                Leading::Metadata,
+            ]);
+        }
+        if is_raw {
+            leading.extend([
+                Leading::Id,
+                Leading::PartitionKey,
+                Leading::Timestamp,
+                Leading::Lsn,
+                Leading::Document,
+            ]);
+        }
+        let mut columns: Vec<Column> = leading.iter().map(|one| one.column()).collect();
+        let documents = match layout {
+            Layout::Raw => None,
+            Layout::Columns {
+                schema,
+                without_system_fields,
+            } => {
+                let schema = if flat {
+                    schema.flattened()
+                } else {
+                    schema.clone()
+                };
+                columns.extend(schema.columns().iter().cloned());
+                columns.push(Column {
+                    path: FieldPath::top(EXTRA),
+                    column_type: ColumnType::Json,
+                });
+                Some(Documents {
+                    shredder: Shredder::new(&schema, *without_system_fields),
+                    schema,
+                })
+            }
+        };
+        Self {
+            columns,
+            leading,
+            documents,
+            mode,
+            key_paths: key_paths.iter().map(|path| parse_key_path(path)).collect(),
+        }
+    }
+
+    /// As [`Table::new`], with the layout that is known by now.
+    pub(super) fn of_known(
+        layout: &Arc<OnceLock<Layout>>,
+        mode: FeedMode,
+        key_paths: &[String],
+        flat: bool,
+    ) -> Result<Self> {
+        let layout = layout.get();
+        let layout = layout.context("a file was begun before its columns were known")?;
+        Ok(Self::new(layout, mode, key_paths, flat))
+    }
+
+    /// All columns, in their order: the leading ones, the document's, and the overflow.
+    pub(super) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The columns that the document is spread over, if the layout has any.
+    pub(super) fn schema(&self) -> Option<&Schema> {
+        self.documents.as_ref().map(|documents| &documents.schema)
+    }
+
+    /// How many columns stand before the document's.
+    pub(super) fn leading(&self) -> usize {
+        self.leading.len()
+    }
+
+    /// A row to read items into.
+    pub(super) fn row<'a>(&self) -> TableRow<'a> {
+        TableRow {
+            leading: Vec::with_capacity(self.leading.len()),
+            key: Vec::new(),
+            document: self
+                .documents
+                .as_ref()
+                .map(|documents| documents.shredder.row()),
+            has_document: false,
+        }
+    }
+
+    /// Reads an item into `row`. Returns whether there is a row of it: the latest versions are
+    /// documents, of which there may be none; otherwise every change is a row.
+    pub(super) fn read<'a>(
+        &self,
+        item: ItemRef<'a>,
+        accepts: &impl Fn(&Cell<'a>) -> bool,
+        row: &mut TableRow<'a>,
+    ) -> bool {
+        let document = item.document();
+        if document.is_none() && self.mode == FeedMode::LatestVersion {
+            return false;
+        }
+        if !self.leading.is_empty() {
+            self.read_leading(item, row);
+        }
+        row.has_document = document.is_some();
+        if let (Some(documents), Some(cells)) = (&self.documents, &mut row.document) {
+            match document {
+                Some(document) => documents.shredder.read(document, accepts, cells),
+                None => cells.clear(),
+            }
+        }
+        true
+    }
+
+    fn read_leading<'a>(&self, item: ItemRef<'a>, row: &mut TableRow<'a>) {
+        let change = Change::of(item);
+        let json = |text: Option<&'a [u8]>| text.map_or(Cell::Null, Cell::Json);
+        let text = |json: Option<&'a [u8]>| {
+            let text = json.and_then(fit::string);
+            text.map_or(Cell::Null, Cell::Text)
+        };
+        row.leading.clear();
+        for column in &self.leading {
+            row.leading.push(match column {
+                Leading::Operation => text(change.metadata.operation),
+                Leading::OperationLsn | Leading::Lsn => {
+                    let lsn = change.lsn().and_then(|lsn| i64::try_from(lsn).ok());
+                    lsn.map_or(Cell::Null, Cell::Integer)
+                }
+                Leading::OperationTime => {
+                    let crts = change.metadata.crts;
+                    let moment = crts.and_then(|seconds| seconds.checked_mul(1_000_000));
+                    moment.map_or(Cell::Null, Cell::Moment)
+                }
+                Leading::Previous => json(change.previous.filter(|json| *json != b"null")),
+                Leading::Metadata => json(item.metadata_json()),
+                Leading::Id => text(change.id),
+                Leading::PartitionKey => {
+                    self.write_key(&change, &mut row.key);
+                    Cell::Object
+                }
+                Leading::Timestamp => change.document_ts.map_or(Cell::Null, Cell::Integer),
+                Leading::Document => json(change.document),
+            });
+        }
+    }
+
+    /// The partition key as a JSON array of its levels, in which `{}` stands for a value that is
+    /// missing, as the service writes it.
+    fn write_key(&self, change: &Change<'_>, key: &mut Vec<u8>) {
+        let values = change.partition_key(&self.key_paths);
+        key.clear();
+        key.push(b'[');
+        for path in &self.key_paths {
+            let value = values.iter().find(|(known, _)| known == path);
+            if key.len() > 1 {
+                key.push(b',');
+            }
+            key.extend_from_slice(value.map_or(b"{}", |(_, value)| value));
+        }
+        key.push(b']');
+    }
+}

@@ -1,0 +1,294 @@
+//! Both formats with columns, written and read by the reference implementations.
+
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+use super::format::{EncoderOptions, FileAbout, encoders};
+use crate::feed::page::Page;
+use crate::feed::{FeedMode, RangeId};
+use crate::schema::{Layout, Schema, parse_column};
+use crate::state::model::{Compression, CsvOptions, Format};
+
+fn page(documents: &[&str]) -> Page {
+    let body = format!(r#"{{"Documents":[{}]}}"#, documents.join(","));
+    Page::parse(Bytes::from(body)).unwrap()
+}
+
+fn columns(lines: &[&str]) -> Layout {
+    let columns = lines.iter().map(|line| parse_column(line).unwrap());
+    Layout::Columns {
+        schema: Schema::new(columns.collect()).unwrap(),
+        without_system_fields: false,
+    }
+}
+
+fn options(format: Format, mode: FeedMode, layout: Layout) -> EncoderOptions {
+    EncoderOptions {
+        format,
+        mode,
+        compression: Compression::None,
+        csv: CsvOptions::default(),
+        row_group_bytes: 1 << 20,
+        partition_key_paths: vec!["/pk".to_owned()],
+        layout: Arc::new(OnceLock::from(layout)),
+    }
+}
+
+/// The bytes of one file, and how many of its rows have something that did not fit.
+fn file(options: EncoderOptions, pages: &[Page]) -> (Vec<u8>, u64) {
+    let mut encoder = encoders(options)().unwrap();
+    let mut out = Vec::new();
+    encoder.begin(&mut out).unwrap();
+    let mut overflowed = 0;
+    for page in pages {
+        let encoded = encoder.encode(RangeId(0), page, &mut out).unwrap();
+        assert!(encoded.is_whole);
+        overflowed += encoded.overflowed;
+    }
+    let about = FileAbout {
+        export_id: uuid::Uuid::nil(),
+        container: "orders",
+        start: &[],
+        end: &[],
+    };
+    encoder.finish(&about, &mut out).unwrap();
+    assert_eq!(encoder.buffered_bytes(), 0);
+    (out, overflowed)
+}
+
+fn csv(options: EncoderOptions, documents: &[&str]) -> (String, u64) {
+    let (bytes, overflowed) = file(options, &[page(documents)]);
+    (String::from_utf8(bytes).unwrap(), overflowed)
+}
+
+#[test]
+fn csv_is_rfc_4180_and_tells_a_missing_value_from_an_empty_one() {
+    let layout = columns(&[
+        "id string",
+        "c struct<n: int64, t: list<string>>",
+        "ok boolean",
+    ]);
+    let options = options(Format::Csv, FeedMode::LatestVersion, layout);
+    let (text, overflowed) = csv(
+        options,
+        &[
+            r#"{"id":"a,\"b\"\r\nc","c":{"n":7,"t":["x"]},"ok":true}"#,
+            r#"{"id":"","c":{"n":null}}"#,
+            r#"{"id":"nul\u0000"}"#,
+            "{}",
+            "[1]",
+        ],
+    );
+    let expected = [
+        "id,c.n,c.t,ok,_extra",
+        "\"a,\"\"b\"\"\r\nc\",7,\"[\"\"x\"\"]\",true,",
+        r#",,,,"{""id"":"""",""c"":{""n"":null}}""#,
+        r#",,,,"{""id"":""nul\u0000""}""#,
+        ",,,,",
+        ",,,,[1]",
+    ];
+    assert_eq!(text, expected.map(|line| format!("{line}\r\n")).concat());
+    assert_eq!(overflowed, 3);
+}
+
+#[test]
+fn csv_can_be_told_how_to_look() {
+    let layout = columns(&["id string", "\"=x\" int64"]);
+    assert!(matches!(layout, Layout::Columns { .. }));
+    let mut options = options(Format::Csv, FeedMode::LatestVersion, layout);
+    options.csv = CsvOptions {
+        delimiter: ';',
+        null: "NULL".to_owned(),
+        safe: true,
+    };
+    let documents = [
+        r#"{"id":"=1+1","=x":-5}"#,
+        r#"{"id":"NULL"}"#,
+        r#"{"id":""}"#,
+    ];
+    let (text, _) = csv(options, &documents);
+    let expected = [
+        "id;\"\"\"=x\"\"\";_extra",
+        "'=1+1;-5;NULL",
+        "NULL;NULL;\"{\"\"id\"\":\"\"NULL\"\"}\"",
+        ";NULL;NULL",
+    ];
+    assert_eq!(text, expected.map(|line| format!("{line}\r\n")).concat());
+}
+
+#[test]
+fn changes_are_rows_with_what_happened_in_front() {
+    let changes = [
+        r#"{"current":{"id":"a","n":1},"metadata":{"operationType":"create","lsn":3,"crts":60}}"#,
+        r#"{"current":{"id":"a","n":"x"},"previous":{"id":"a","n":1},"metadata":{"operationType":"replace","lsn":4,"crts":61}}"#,
+        r#"{"current":{},"metadata":{"operationType":"delete","lsn":5,"crts":62,"id":"a","partitionKey":["p"]}}"#,
+    ];
+    let all = |layout| {
+        let options = options(Format::Csv, FeedMode::AllVersionsAndDeletes, layout);
+        csv(options, &changes).0
+    };
+    let text = all(columns(&["id string", "n int64"]));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        "_operation,_operation_lsn,_operation_time,_previous,_metadata,id,n,_extra"
+    );
+    assert!(
+        lines[1].starts_with("create,3,1970-01-01T00:01:00Z,,\"{"),
+        "{text}"
+    );
+    assert!(lines[1].ends_with(",a,1,"), "{text}");
+    assert!(lines[2].contains(r#""{""id"":""a"",""n"":1}""#), "{text}");
+    assert!(lines[2].ends_with(r#",a,,"{""n"":""x""}""#), "{text}");
+    assert!(
+        lines[3].starts_with("delete,5,") && lines[3].ends_with(",,,"),
+        "{text}"
+    );
+    let text = all(Layout::Raw);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        "_operation,_operation_lsn,_operation_time,_previous,_metadata,id,_partition_key,_ts,_lsn,document"
+    );
+    assert!(
+        lines[1].ends_with(r#",a,[{}],,3,"{""id"":""a"",""n"":1}""#),
+        "{text}"
+    );
+    assert!(lines[3].ends_with(r#",a,"[""p""]",,5,"#), "{text}");
+}
+
+fn parquet(options: EncoderOptions, pages: &[Page]) -> (Vec<RecordBatch>, Bytes) {
+    let (bytes, _) = file(options, pages);
+    let bytes = Bytes::from(bytes);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).unwrap();
+    let batches = reader.with_batch_size(10_000).build().unwrap();
+    (batches.map(Result::unwrap).collect(), bytes)
+}
+
+#[test]
+fn parquet_has_typed_columns() {
+    let layout = columns(&[
+        "id string",
+        "total double",
+        "at timestamp(0)",
+        "c struct<n: int64, deep: struct<ok: boolean>>",
+        "l list<struct<x: int64, t: list<string>, j: json>>",
+        "a.b int64",
+    ]);
+    let documents = [
+        r#"{"id":"\u00e9","total":1.5,"at":"1970-01-01T00:00:01Z","c":{"n":7,"deep":{"ok":true}},"l":[{"x":1,"t":["p",null,"q"]},null,{"j":"s"},{"j":null}],"a":{"b":9}}"#,
+        r#"{"c":{},"l":[],"new":1}"#,
+        "{}",
+    ];
+    let options = options(Format::Parquet, FeedMode::LatestVersion, layout);
+    let (batches, _) = parquet(options, &[page(&documents[..1]), page(&documents[1..])]);
+    let [batch] = &batches[..] else {
+        panic!("{}", batches.len())
+    };
+    let names: Vec<_> = batch
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect();
+    assert_eq!(names, ["id", "total", "at", "c", "l", "a.b", "_extra"]);
+    let column = |name: &str| batch.column_by_name(name).unwrap();
+    assert_eq!(column("id").as_string::<i32>().value(0), "é");
+    assert_eq!(column("total").as_primitive::<Float64Type>().value(0), 1.5);
+    let at = column("at").as_primitive::<TimestampMicrosecondType>();
+    assert_eq!((at.value(0), at.is_null(1)), (1_000_000, true));
+    assert_eq!(column("a.b").as_primitive::<Int64Type>().value(0), 9);
+    let c = column("c").as_struct();
+    assert_eq!(
+        (c.is_null(0), c.is_null(1), c.is_null(2)),
+        (false, false, true)
+    );
+    assert!(c.column(1).is_null(1) && c.column(1).as_struct().column(0).as_boolean().value(0));
+    let l = column("l").as_list::<i32>();
+    assert_eq!(
+        (l.value_length(0), l.is_null(1), l.is_null(2)),
+        (4, false, true)
+    );
+    let elements = l.value(0);
+    let elements = elements.as_struct();
+    assert!(elements.is_null(1) && elements.is_valid(3));
+    let texts = elements.column(1).as_list::<i32>().value(0);
+    let texts = texts.as_string::<i32>();
+    assert_eq!(
+        (texts.value(0), texts.is_null(1), texts.value(2)),
+        ("p", true, "q")
+    );
+    let json = elements.column(2).as_string::<i32>();
+    assert!(json.is_null(0));
+    assert_eq!((json.value(2), json.value(3)), ("\"s\"", "null"));
+    let extra = column("_extra").as_string::<i32>();
+    assert!(extra.is_null(0) && extra.is_null(2));
+    assert_eq!(extra.value(1), r#"{"new":1}"#);
+}
+
+#[test]
+fn row_groups_are_ended_by_their_size_and_a_file_says_what_it_is() {
+    let layout = columns(&["id string", "text string"]);
+    for compression in [
+        Compression::None,
+        Compression::Snappy,
+        Compression::Lz4,
+        Compression::Gzip(6),
+        Compression::Zstd(3),
+    ] {
+        let mut options = options(Format::Parquet, FeedMode::LatestVersion, layout.clone());
+        options.compression = compression;
+        options.row_group_bytes = 2 << 20;
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut text = || {
+            std::iter::repeat_with(|| random.alphanumeric())
+                .take(2000)
+                .collect()
+        };
+        let pages: Vec<Page> = (0..10)
+            .map(|number| {
+                let documents: Vec<String> = (0..500)
+                    .map(|row| {
+                        let text: String = text();
+                        format!(r#"{{"id":"{number}-{row}","text":"{text}"}}"#)
+                    })
+                    .collect();
+                page(&documents.iter().map(String::as_str).collect::<Vec<_>>())
+            })
+            .collect();
+        let (batches, bytes) = parquet(options, &pages);
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        assert_eq!(rows, 5000);
+        let reader = SerializedFileReader::new(bytes).unwrap();
+        let groups = reader.metadata().row_groups();
+        assert!((3..=10).contains(&groups.len()), "{}", groups.len());
+        let column = groups[0].column(0);
+        assert!(column.statistics().is_some());
+        let said = reader
+            .metadata()
+            .file_metadata()
+            .key_value_metadata()
+            .unwrap();
+        let said = |key: &str| {
+            let found = said.iter().find(|one| one.key == key);
+            found.and_then(|one| one.value.clone()).unwrap()
+        };
+        assert_eq!(said("cosmos-tail.container"), "orders");
+        assert_eq!(said("cosmos-tail.start"), "[]");
+        assert_eq!(said("cosmos-tail.schema"), r#"["id string","text string"]"#);
+    }
+}
+
+#[test]
+fn a_file_without_rows_is_a_file_all_the_same() {
+    let layout = columns(&["id string"]);
+    let options = options(Format::Parquet, FeedMode::LatestVersion, layout);
+    let (batches, bytes) = parquet(options, &[]);
+    assert!(batches.is_empty());
+    assert_eq!(&bytes[..4], b"PAR1");
+}
