@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::fit::{self, Text};
 use super::{ColumnType, Field, SYSTEM_FIELDS, Schema};
-use crate::feed::page::{Scanner, elements, members};
+use crate::feed::page::{elements, members, skim};
 
 /// What stands in a row for one column. It borrows from the document.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,7 +43,6 @@ pub struct Shredder {
     cells: usize,
     /// Fields of all objects together.
     fields: usize,
-    without_system_fields: bool,
 }
 
 #[derive(Debug, Default)]
@@ -58,7 +57,9 @@ struct Object {
 
 #[derive(Debug)]
 struct Member {
-    name: Box<[u8]>,
+    /// How the member begins as the service writes it: the name, its closing quote and the colon.
+    /// Of a name that needs escapes it is what no member begins with.
+    start: Box<[u8]>,
     /// Its number among the fields of all objects.
     number: usize,
     kind: MemberKind,
@@ -72,6 +73,8 @@ enum MemberKind {
     },
     /// An index into the objects.
     Object(usize),
+    /// A system field that nobody wants.
+    Dropped,
 }
 
 /// The cells of one document, and what did not fit any. Good for one document after another.
@@ -110,7 +113,6 @@ impl Shredder {
             objects: vec![Object::default()],
             cells: 0,
             fields: 0,
-            without_system_fields,
         };
         for column in schema.columns() {
             let mut object = 0;
@@ -123,6 +125,11 @@ impl Shredder {
                 object = this.object_on_the_way(object, name);
             }
             this.add(object, last, &column.column_type);
+        }
+        for name in SYSTEM_FIELDS {
+            if without_system_fields && !this.objects[0].by_name.contains_key(name.as_bytes()) {
+                this.member(0, name, MemberKind::Dropped);
+            }
         }
         this
     }
@@ -163,12 +170,17 @@ impl Shredder {
     }
 
     fn member(&mut self, object: usize, name: &str, kind: MemberKind) {
+        let needs_escapes = |c: char| c == '"' || c == '\\' || c < ' ';
+        let start = match name.contains(needs_escapes) {
+            true => "\0".to_owned(),
+            false => format!("{name}\":"),
+        };
         let object = &mut self.objects[object];
         object
             .by_name
             .insert(name.as_bytes().into(), object.fields.len());
         object.fields.push(Member {
-            name: name.as_bytes().into(),
+            start: start.into_bytes().into(),
             number: self.fields,
             kind,
         });
@@ -203,13 +215,12 @@ impl Shredder {
             let mut walk = Walk {
                 shredder: self,
                 document,
-                scanner: Scanner::new(document),
                 accepts,
                 row,
                 careful,
                 found_twice: false,
             };
-            let (b'{', open) = walk.scanner.token(0) else {
+            let (b'{', open) = skim::token(document, 0) else {
                 break;
             };
             walk.row.extra.levels.push(&[]);
@@ -233,7 +244,6 @@ impl Shredder {
 struct Walk<'s, 'a, A> {
     shredder: &'s Shredder,
     document: &'a [u8],
-    scanner: Scanner<'a>,
     accepts: &'s A,
     row: &'s mut Row<'a>,
     /// Whether names that are there twice are known beforehand, object by object.
@@ -256,42 +266,47 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
         let mut is_told = false;
         // Documents of one kind have their members in one order, more often than not.
         let mut expected = 0;
-        let (mut byte, mut at) = self.scanner.token(at);
+        let (mut byte, mut at) = skim::token(self.document, at);
         while byte == b'"' {
-            let name_end = self.scanner.string(at + 1).ok()?;
-            let name = &self.document[at + 1..name_end - 1];
-            let colon = self.scanner.colon(name_end).ok()?;
-            let (first, start) = self.scanner.token(colon);
-            let field = match known.fields.get(expected) {
-                Some(field) if *field.name == *name => Some(expected),
-                _ => known.find(name),
+            at += 1;
+            let (name, value, field) = match known.fields.get(expected) {
+                Some(field) if self.document[at..].starts_with(&field.start) => {
+                    let end = at + field.start.len();
+                    (&self.document[at..end - 2], end, Some(expected))
+                }
+                _ => {
+                    let (end, _) = skim::string_end(self.document, at)?;
+                    let name = &self.document[at..end - 1];
+                    let (_, colon) = skim::token(self.document, end);
+                    (name, colon + 1, known.find(name))
+                }
             };
             let field = field.filter(|_| twice.is_empty() || !twice.contains(&decoded_name(name)));
+            let (first, start) = skim::token(self.document, value);
             let end = match field {
                 Some(index) => {
                     expected = index + 1;
                     self.field(&known.fields[index], name, (first, start), &mut is_told)?
                 }
                 None => {
-                    let end = self.scanner.value(start).ok()?;
-                    if !(object == 0 && self.is_dropped(name)) {
-                        self.row.extra.member(name, &self.document[start..end]);
-                        is_told = true;
-                    }
+                    let end = skim::value_end(self.document, first, start)?;
+                    self.row.extra.member(name, self.document.get(start..end)?);
+                    is_told = true;
                     end
                 }
             };
-            let (after, comma) = self.scanner.token(end);
+            let (after, comma) = skim::token(self.document, end);
             if after != b',' {
                 return (after == b'}').then_some((comma + 1, is_told));
             }
-            (byte, at) = self.scanner.token(comma + 1);
+            (byte, at) = skim::token(self.document, comma + 1);
         }
         // Only an object without members ends here.
         (byte == b'}').then_some((at + 1, is_told))
     }
 
     /// Reads the value of a field that begins with the byte `first` at `start`; returns its end.
+    #[inline(always)]
     fn field(
         &mut self,
         field: &Member,
@@ -321,27 +336,26 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
                 *is_told = true;
                 return Some(end);
             }
-            MemberKind::Object(_) => (None, self.scanner.value(start).ok()?),
-            MemberKind::Leaf { cell, column_type } => {
-                let end = self.scanner.value(start).ok()?;
-                let fitting = cell_of(column_type, &self.document[start..end]);
-                (
-                    fitting.filter(self.accepts).map(|value| (*cell, value)),
-                    end,
-                )
+            MemberKind::Leaf { cell, column_type } if first == b'"' => {
+                let (end, has_escapes) = skim::string_end(self.document, start + 1)?;
+                let json = self.document.get(start..end)?;
+                let fitting = cell_of_string(column_type, json, has_escapes);
+                (fitting.map(|value| (*cell, value)), end)
             }
+            MemberKind::Leaf { cell, column_type } => {
+                let end = skim::value_end(self.document, first, start)?;
+                let fitting = cell_of(column_type, self.document.get(start..end)?);
+                (fitting.map(|value| (*cell, value)), end)
+            }
+            MemberKind::Object(_) => (None, skim::value_end(self.document, first, start)?),
+            MemberKind::Dropped => return skim::value_end(self.document, first, start),
         };
         *is_told = true;
-        match cell {
+        match cell.filter(|(_, value)| (self.accepts)(value)) {
             Some((cell, value)) => self.row.cells[cell] = value,
-            None => self.row.extra.member(name, &self.document[start..end]),
+            None => self.row.extra.member(name, self.document.get(start..end)?),
         }
         Some(end)
-    }
-
-    fn is_dropped(&self, name: &[u8]) -> bool {
-        self.shredder.without_system_fields
-            && SYSTEM_FIELDS.iter().any(|field| field.as_bytes() == name)
     }
 }
 
@@ -398,6 +412,23 @@ fn cell_of<'a>(column_type: &ColumnType, json: &'a [u8]) -> Option<Cell<'a>> {
             fits.then_some(Cell::List(json))
         }
         ColumnType::Struct(_) => None,
+    }
+}
+
+/// The cell that a string makes, as [`cell_of`] would.
+#[inline(always)]
+fn cell_of_string<'a>(
+    column_type: &ColumnType,
+    json: &'a [u8],
+    has_escapes: bool,
+) -> Option<Cell<'a>> {
+    match column_type {
+        ColumnType::String if !has_escapes => {
+            Some(Cell::Text(Text::Plain(json.get(1..json.len() - 1)?)))
+        }
+        ColumnType::Json => Some(Cell::Json(json)),
+        ColumnType::String | ColumnType::Timestamp(_) => cell_of(column_type, json),
+        _ => None,
     }
 }
 
@@ -632,6 +663,17 @@ mod tests {
         let document = r#"{"gr\u00f6\u00DFe":1,"a.b":2,"":3,"\ud800":4}"#;
         let expected = ("1|2|3|-".to_owned(), r#"{"\ud800":4}"#.to_owned());
         assert_eq!(shredded(&shredder, document), expected);
+    }
+
+    #[test]
+    fn a_name_is_not_taken_for_the_beginning_of_another() {
+        let schema = schema(&[r#""a\\" int64"#, "b int64"]);
+        let shredder = Shredder::new(&schema, false);
+        let document = r#"{"a\":x":1,"b":2}"#;
+        let expected = ("-|2".to_owned(), r#"{"a\":x":1}"#.to_owned());
+        assert_eq!(shredded(&shredder, document), expected);
+        let document = r#"{"a\\":1,"b":2}"#;
+        assert_eq!(shredded(&shredder, document).0, "1|2");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The members of an object and the elements of an array, one after another, without interpreting
 //! values.
 
-use super::scanner::{Scanner, is_name};
+use super::scanner::is_name;
+use super::skim;
 
 /// One member of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,17 +21,14 @@ impl Member<'_> {
 }
 
 /// The top-level members of a document from a [`Page`](super::Page), in their order, duplicates
-/// included. There are none if the document is no object. Meant for text that was validated: it
-/// ends at the first fault.
+/// included. There are none if the document is no object. Meant for text that was validated.
 pub fn members(document: &[u8]) -> Members<'_> {
-    let mut scanner = Scanner::new(document);
-    let at = match scanner.token(0) {
+    let at = match skim::token(document, 0) {
         (b'{', at) => Some(at + 1),
         _ => None,
     };
     Members {
         bytes: document,
-        scanner,
         at,
     }
 }
@@ -38,7 +36,6 @@ pub fn members(document: &[u8]) -> Members<'_> {
 /// Iterator over the members of an object; see [`members`].
 pub struct Members<'a> {
     bytes: &'a [u8],
-    scanner: Scanner<'a>,
     /// Where the next member or the end of the object is; `None` when done.
     at: Option<usize>,
 }
@@ -47,42 +44,35 @@ impl<'a> Iterator for Members<'a> {
     type Item = Member<'a>;
 
     fn next(&mut self) -> Option<Member<'a>> {
-        let (b'"', quote) = self.scanner.token(self.at.take()?) else {
+        let (b'"', quote) = skim::token(self.bytes, self.at.take()?) else {
             return None;
         };
-        let name_end = self.scanner.string(quote + 1).ok()?;
-        let colon = self.scanner.colon(name_end).ok()?;
-        let (_, start) = self.scanner.token(colon);
-        let end = self.scanner.value(start).ok()?;
-        if let (b',', comma) = self.scanner.token(end) {
-            self.at = Some(comma + 1);
-        }
+        let (name_end, _) = skim::string_end(self.bytes, quote + 1)?;
+        let (b':', colon) = skim::token(self.bytes, name_end) else {
+            return None;
+        };
+        let (value, next) = value_at(self.bytes, colon + 1)?;
+        self.at = next;
         Some(Member {
             raw_name: &self.bytes[quote + 1..name_end - 1],
-            value: &self.bytes[start..end],
+            value,
         })
     }
 }
 
-/// The elements of an array from a [`Page`](super::Page): the JSON text of each, in their order. There
-/// are none if the text is no array. Meant for text that was validated: it ends at the first fault.
+/// The elements of an array from a [`Page`](super::Page): the JSON text of each, in their order.
+/// There are none if the text is no array. Meant for text that was validated.
 pub fn elements(array: &[u8]) -> Elements<'_> {
-    let mut scanner = Scanner::new(array);
-    let at = match scanner.token(0) {
+    let at = match skim::token(array, 0) {
         (b'[', at) => Some(at + 1),
         _ => None,
     };
-    Elements {
-        bytes: array,
-        scanner,
-        at,
-    }
+    Elements { bytes: array, at }
 }
 
 /// Iterator over the elements of an array; see [`elements`].
 pub struct Elements<'a> {
     bytes: &'a [u8],
-    scanner: Scanner<'a>,
     /// Where the next element or the end of the array is; `None` when done.
     at: Option<usize>,
 }
@@ -91,14 +81,24 @@ impl<'a> Iterator for Elements<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let (byte, start) = self.scanner.token(self.at.take()?);
-        if byte == b']' {
+        let at = self.at.take()?;
+        if let (b']', _) = skim::token(self.bytes, at) {
             return None;
         }
-        let end = self.scanner.value(start).ok()?;
-        if let (b',', comma) = self.scanner.token(end) {
-            self.at = Some(comma + 1);
-        }
-        Some(&self.bytes[start..end])
+        let (value, next) = value_at(self.bytes, at)?;
+        self.at = next;
+        Some(value)
     }
+}
+
+/// The value at `at`, and where the next one is, if there is a comma.
+#[inline(always)]
+fn value_at(bytes: &[u8], at: usize) -> Option<(&[u8], Option<usize>)> {
+    let (first, start) = skim::token(bytes, at);
+    let end = skim::value_end(bytes, first, start)?;
+    let next = match skim::token(bytes, end) {
+        (b',', comma) => Some(comma + 1),
+        _ => None,
+    };
+    Some((bytes.get(start..end)?, next))
 }

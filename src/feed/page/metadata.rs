@@ -23,7 +23,7 @@ pub struct Metadata<'a> {
     pub lsn: Option<u64>,
     /// The conflict resolution timestamp, in seconds since the Unix epoch.
     pub crts: Option<i64>,
-    /// The JSON text of what happened, as the service names it.
+    /// The JSON text of what happened, a string, as the service names it.
     pub operation: Option<&'a [u8]>,
     /// What happened.
     pub operation_type: Option<OperationType>,
@@ -48,7 +48,7 @@ impl<'a> Metadata<'a> {
             } else if member.is_named("crts") {
                 metadata.crts = serde_json::from_slice(value).ok();
             } else if member.is_named("operationType") {
-                metadata.operation = present(value);
+                metadata.operation = Some(value).filter(|value| value.first() == Some(&b'"'));
                 metadata.operation_type = operation_type(value);
             } else if member.is_named("timeToLiveExpired") {
                 metadata.time_to_live_expired = value == b"true";

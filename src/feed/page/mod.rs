@@ -23,6 +23,7 @@ mod error;
 mod members;
 mod metadata;
 mod scanner;
+pub(crate) mod skim;
 mod wide;
 
 #[cfg(test)]
@@ -35,10 +36,9 @@ use bytes::Bytes;
 pub use error::{PageError, PageErrorKind};
 pub use members::{Elements, Member, Members, elements, members};
 pub use metadata::{Metadata, OperationType};
-pub(crate) use scanner::Scanner;
 
 use error::Fault;
-use scanner::is_name;
+use scanner::{Scanner, is_name};
 
 /// One page of the change feed: its body, and where the items lie in it.
 #[derive(Debug, Clone, Default)]

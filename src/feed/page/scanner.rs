@@ -9,7 +9,7 @@ use super::wide;
 
 /// Scans one text. Positions are byte offsets into it; the text must be valid UTF-8, which the
 /// scanner does not check again.
-pub(crate) struct Scanner<'a> {
+pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
     /// Whether whitespace with a CR or LF was passed; set by the scanner, reset by its owner.
     pub(super) line_break: bool,
@@ -25,7 +25,7 @@ struct Nesting {
 }
 
 impl<'a> Scanner<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
             line_break: false,
@@ -36,12 +36,12 @@ impl<'a> Scanner<'a> {
     /// Skips whitespace. Returns the next byte and its position; NUL, which no token begins with,
     /// at the end.
     #[inline(always)]
-    pub(crate) fn token(&mut self, at: usize) -> (u8, usize) {
+    pub(super) fn token(&mut self, at: usize) -> (u8, usize) {
         token(self.bytes, at, &mut self.line_break)
     }
 
     /// The end of the value at `at`, which may be preceded by whitespace.
-    pub(crate) fn value(&mut self, at: usize) -> Result<usize, Fault> {
+    pub(super) fn value(&mut self, at: usize) -> Result<usize, Fault> {
         self.scan(at, Nesting { top: 0, depth: 0 })
     }
 
@@ -51,13 +51,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// The end of the string whose opening quote lies before `at`.
-    pub(crate) fn string(&self, at: usize) -> Result<usize, Fault> {
+    pub(super) fn string(&self, at: usize) -> Result<usize, Fault> {
         string(self.bytes, at)
     }
 
     /// The position after the colon that must follow a member's name.
     #[inline(always)]
-    pub(crate) fn colon(&mut self, at: usize) -> Result<usize, Fault> {
+    pub(super) fn colon(&mut self, at: usize) -> Result<usize, Fault> {
         colon(self.bytes, at, &mut self.line_break)
     }
 

@@ -21,6 +21,13 @@ pub(super) fn digits_end(bytes: &[u8], from: usize) -> usize {
     find(bytes, from, non_digits, is_no_digit)
 }
 
+/// The index at or after `from` of the first quote, bracket or brace; `bytes.len()` if there is
+/// none.
+#[inline(always)]
+pub(super) fn structure_stop(bytes: &[u8], from: usize) -> usize {
+    find(bytes, from, structure_stops, is_structure)
+}
+
 /// Applies `stops` (the high bit of each byte) to whole words, `is_stop` to what is left.
 #[inline(always)]
 fn find(bytes: &[u8], mut from: usize, stops: fn(u64) -> u64, is_stop: fn(u8) -> bool) -> usize {
@@ -47,6 +54,10 @@ fn is_string_stop(byte: u8) -> bool {
     byte == b'"' || byte == b'\\' || byte < 0x20
 }
 
+fn is_structure(byte: u8) -> bool {
+    matches!(byte, b'"' | b'[' | b']' | b'{' | b'}')
+}
+
 fn is_no_digit(byte: u8) -> bool {
     !byte.is_ascii_digit()
 }
@@ -60,6 +71,17 @@ fn string_stops(word: u64) -> u64 {
     let control_or_quote = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
     let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
     (control_or_quote | backslash) & !word & HIGH
+}
+
+/// Brackets and braces differ by the bit 0x20, their two sides by 0x06.
+#[inline(always)]
+fn structure_stops(word: u64) -> u64 {
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let folded = word | (ONES * 0x20);
+    let quote = zero(word ^ (ONES * u64::from(b'"')));
+    let open = zero(folded ^ (ONES * u64::from(b'{')));
+    let close = zero(folded ^ (ONES * u64::from(b'}')));
+    (quote | open | close) & HIGH
 }
 
 #[inline(always)]
@@ -80,8 +102,16 @@ mod tests {
                 .find(|&i| is_stop(bytes[i]))
                 .unwrap_or(bytes.len())
         };
-        let found = (string_stop(bytes, from), digits_end(bytes, from));
-        let expected = (first(is_string_stop), first(is_no_digit));
+        let found = (
+            string_stop(bytes, from),
+            digits_end(bytes, from),
+            structure_stop(bytes, from),
+        );
+        let expected = (
+            first(is_string_stop),
+            first(is_no_digit),
+            first(is_structure),
+        );
         assert_eq!(found, expected, "{bytes:?} from {from}");
     }
 
@@ -102,7 +132,7 @@ mod tests {
         #[test]
         fn words_find_what_a_loop_over_bytes_finds(
             bytes in proptest::collection::vec(
-                prop_oneof![any::<u8>(), b'0'..=b'9', b'!'..=b'#', b'['..=b']'], 0..80),
+                prop_oneof![any::<u8>(), b'0'..=b'9', b'!'..=b'#', b'['..=b']', b'{'..=b'}'], 0..80),
             from in 0usize..80,
         ) {
             assert_found(&bytes, from.min(bytes.len()));

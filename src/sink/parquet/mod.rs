@@ -30,6 +30,10 @@ use crate::state::model::Compression;
 /// Bytes of rows that are gathered before they are encoded.
 const BATCH_BYTES: usize = 1 << 20;
 
+/// A dictionary that grows larger is given up for the rest of its row group: its values are too
+/// many to be worth a hash each.
+const DICTIONARY_BYTES: usize = 256 << 10;
+
 /// Writes documents as Parquet.
 pub(super) struct Parquet {
     mode: FeedMode,
@@ -136,6 +140,7 @@ impl Encoder for Parquet {
         let properties = WriterProperties::builder()
             .set_created_by(concat!("cosmos-tail version ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_compression(codec(self.compression)?)
+            .set_dictionary_page_size_limit(DICTIONARY_BYTES)
             .build();
         let options = ArrowWriterOptions::new().with_properties(properties);
         let file = ArrowWriter::try_new_with_options(Vec::new(), schema, options);
