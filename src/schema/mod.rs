@@ -30,7 +30,10 @@
 //! missing. All members of a name that an object has twice go to `_extra`, as does the member if
 //! its name is one of [`RESERVED`].
 
+pub mod file;
 pub mod fit;
+mod infer;
+mod list;
 mod shred;
 mod text;
 
@@ -38,8 +41,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use infer::{Inference, InferenceOptions, Inferred, Place, SampleSize};
+pub use list::ColumnList;
 pub use shred::{Cell, Row, Shredder, field_named};
-pub use text::{TextError, parse_column, parse_list};
+pub use text::{TextError, parse_column};
 
 /// The column that holds what did not fit: a JSON object, or null if everything did.
 pub const EXTRA: &str = "_extra";
@@ -93,8 +98,8 @@ pub const RESERVED: [&str; 6] = [
     METADATA,
 ];
 
-/// The members that the service adds to each document.
-pub const SYSTEM_FIELDS: [&str; 6] = ["_rid", "_self", "_etag", "_attachments", "_ts", "_lsn"];
+/// The members that the service adds to each document, in the order that inferred columns have.
+pub const SYSTEM_FIELDS: [&str; 6] = ["_ts", "_etag", "_rid", "_lsn", "_self", "_attachments"];
 
 /// How documents become rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -266,26 +271,7 @@ impl Schema {
             return Err("a schema needs at least one column".to_owned());
         }
         for (index, column) in columns.iter().enumerate() {
-            if RESERVED.contains(&column.path.first()) {
-                return Err(format!(
-                    "`{}` is a name that cosmos-tail gives to a column of its own",
-                    column.path.first()
-                ));
-            }
-            check_type(&column.column_type)
-                .map_err(|why| format!("column {}: {why}", column.path))?;
-            for other in &columns[..index] {
-                let (a, b) = (column.path.names(), other.path.names());
-                if a == b {
-                    return Err(format!("column {} is there twice", column.path));
-                }
-                if a.starts_with(b) || b.starts_with(a) {
-                    return Err(format!(
-                        "columns {} and {} overlap: one lies within the other",
-                        other.path, column.path
-                    ));
-                }
-            }
+            check_column(column, &columns[..index])?;
         }
         Ok(Self { columns })
     }
@@ -322,6 +308,30 @@ impl Schema {
         }
         Self { columns }
     }
+}
+
+/// Checks a column that is to stand behind others. A sentence for the user if it cannot.
+fn check_column(column: &Column, others: &[Column]) -> Result<(), String> {
+    if RESERVED.contains(&column.path.first()) {
+        return Err(format!(
+            "`{}` is a name that cosmos-tail gives to a column of its own",
+            column.path.first()
+        ));
+    }
+    check_type(&column.column_type).map_err(|why| format!("column {}: {why}", column.path))?;
+    for other in others {
+        let (a, b) = (column.path.names(), other.path.names());
+        if a == b {
+            return Err(format!("column {} is there twice", column.path));
+        }
+        if a.starts_with(b) || b.starts_with(a) {
+            return Err(format!(
+                "columns {} and {} overlap: one lies within the other",
+                other.path, column.path
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn check_type(column_type: &ColumnType) -> Result<(), String> {

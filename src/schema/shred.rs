@@ -372,7 +372,7 @@ impl Object {
 }
 
 /// A name without its escapes; none if UTF-8 cannot hold it, so that it is no column's.
-fn decoded_name(name: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn decoded_name(name: &[u8]) -> Option<Vec<u8>> {
     let quoted = [b"\"", name, b"\""].concat();
     fit::string(&quoted).map(|text| text.decoded().into_owned())
 }

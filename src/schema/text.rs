@@ -51,7 +51,7 @@ pub fn parse_column(text: &str) -> Result<Column, TextError> {
 /// # Errors
 ///
 /// Says what was expected, and where.
-pub fn parse_list(text: &str) -> Result<Vec<(FieldPath, Option<ColumnType>)>, TextError> {
+pub(super) fn parse_list(text: &str) -> Result<Vec<(FieldPath, Option<ColumnType>)>, TextError> {
     let mut parser = Parser::new(text);
     let mut columns = Vec::new();
     loop {
