@@ -1,5 +1,6 @@
 //! What an export costs: client CPU per GB, rate and peak memory, beside the SDK's driver reading
-//! the same pages and throwing them away.
+//! the same pages and throwing them away, and beside DuckDB turning the exported JSON lines, which
+//! already lie on disk, into Parquet.
 //!
 //! A gateway in this process serves pages that it has made before, as fast as clients take them.
 //! Each client is a process of its own, measured by the operating system when it has ended. The
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Parser;
-use gateway::{Gateway, KEY, StaticGateway, StaticOptions};
+use gateway::{DocumentShape, Gateway, KEY, StaticGateway, StaticOptions};
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -35,6 +36,18 @@ struct Options {
     /// Bytes of a document
     #[arg(long, default_value_t = 1024)]
     document_bytes: usize,
+    /// What the documents are like: mostly one long text, or objects and lists too
+    #[arg(long, default_value = "text", value_parser = ["text", "order"])]
+    shape: String,
+    /// Formats to export to
+    #[arg(long, value_delimiter = ',', default_value = "jsonl", value_parser = ["jsonl", "csv", "parquet"])]
+    formats: Vec<String>,
+    /// A Python that has the package duckdb, to convert the JSON lines to Parquet with
+    #[arg(long)]
+    duckdb: Option<std::path::PathBuf>,
+    /// Only HTTP/1.1 (1) or HTTP/2 (2)
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
+    http: Option<u8>,
     /// Runs of each client; the median is printed
     #[arg(long, default_value_t = 3)]
     runs: usize,
@@ -74,8 +87,10 @@ fn main() {
         "{:<28} {:>9} {:>9} {:>9} {:>9} {:>8}",
         "", "CPU s/GB", "min", "max", "MB/s", "peak MB"
     );
-    for http1_only in [true, false] {
-        compare(&options, http1_only);
+    for (version, http1_only) in [(1, true), (2, false)] {
+        if options.http.is_none_or(|wanted| wanted == version) {
+            compare(&options, http1_only);
+        }
     }
 }
 
@@ -87,29 +102,51 @@ fn compare(options: &Options, http1_only: bool) {
         pages_per_range: pages.max(1),
         documents_per_page: options.documents,
         document_bytes: options.document_bytes,
+        shape: match options.shape.as_str() {
+            "order" => DocumentShape::Order,
+            _ => DocumentShape::Text,
+        },
         http1_only,
         threads: 2,
     });
     let version = if http1_only { "HTTP/1.1" } else { "HTTP/2" };
     let gigabytes = gateway.total_bytes() as f64 / 1e9;
-    let mut exports = Vec::new();
     let mut drains = Vec::new();
+    let mut exports = vec![Vec::new(); options.formats.len()];
+    let mut conversions = Vec::new();
     for _ in 0..options.runs {
         drains.push(run_drain(&gateway, options.ranges));
-        exports.push(run_export(&gateway, options));
+        for (format, costs) in options.formats.iter().zip(&mut exports) {
+            let directory = match &options.directory {
+                Some(directory) => tempfile::tempdir_in(directory).unwrap(),
+                None => tempfile::tempdir().unwrap(),
+            };
+            let out = directory.path().join("out");
+            costs.push(run_export(&gateway, format, &out));
+            if let (Some(python), "jsonl") = (&options.duckdb, format.as_str()) {
+                conversions.push(run_duckdb(&gateway, python, &out));
+            }
+        }
     }
-    let export = print_row(
-        &format!("export, JSONL, {version}"),
-        gigabytes,
-        &mut exports,
-    );
-    let drain = print_row(
-        &format!("driver, bytes only, {version}"),
-        gigabytes,
-        &mut drains,
-    );
-    println!("{:<28} {:>9.2}", "  ratio", export / drain);
-    let peak = exports.iter().map(|cost| cost.peak_mb).fold(0.0, f64::max);
+    let row = |name: &str, costs: &mut [Cost]| print_row(name, gigabytes, costs);
+    let drain = row(&format!("driver, bytes only, {version}"), &mut drains);
+    let mut medians = std::collections::HashMap::new();
+    for (format, costs) in options.formats.iter().zip(&mut exports) {
+        let median = row(&format!("export, {format}, {version}"), costs);
+        medians.insert(format.as_str(), median);
+    }
+    if !conversions.is_empty() {
+        let median = row("DuckDB, JSON lines to Parquet", &mut conversions);
+        medians.insert("duckdb", median);
+    }
+    medians.insert("driver", drain);
+    for (a, b) in [("jsonl", "driver"), ("csv", "jsonl"), ("parquet", "duckdb")] {
+        if let (Some(first), Some(second)) = (medians.get(a), medians.get(b)) {
+            println!("  {:<28} {:>7.2}", format!("{a} / {b}"), first / second);
+        }
+    }
+    let peaks = exports.iter().flatten().map(|cost| cost.peak_mb);
+    let peak = peaks.fold(0.0, f64::max);
     if let Some(limit) = options.memory_limit {
         assert!(
             peak <= limit,
@@ -132,12 +169,7 @@ fn print_row(name: &str, gigabytes: f64, costs: &mut [Cost]) -> f64 {
     median.cpu_seconds
 }
 
-fn run_export(gateway: &StaticGateway, options: &Options) -> Cost {
-    let directory = match &options.directory {
-        Some(directory) => tempfile::tempdir_in(directory).unwrap(),
-        None => tempfile::tempdir().unwrap(),
-    };
-    let out = directory.path().join("out");
+fn run_export(gateway: &StaticGateway, format: &str, out: &Path) -> Cost {
     let binary = env!("CARGO_BIN_EXE_cosmos-tail");
     let (database, container) = (StaticGateway::DATABASE, StaticGateway::CONTAINER);
     let cost = run_measured(
@@ -149,16 +181,43 @@ fn run_export(gateway: &StaticGateway, options: &Options) -> Cost {
             "-c",
             container,
             "-q",
+            "--format",
+            format,
             "-o",
             out.to_str().unwrap(),
         ],
         gateway,
     );
     assert_eq!(
-        count_lines(&out),
+        count_rows(out),
         gateway.total_documents(),
         "the export is whole"
     );
+    cost
+}
+
+/// Converts the JSON lines in a directory to Parquet.
+fn run_duckdb(gateway: &StaticGateway, python: &Path, out: &Path) -> Cost {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let query = format!(
+        "set threads={threads}; set preserve_insertion_order=false; \
+         copy (select * from read_json('{0}/*.jsonl', format='newline_delimited')) \
+         to '{0}' (format parquet, compression snappy, per_thread_output true, \
+         overwrite_or_ignore true)",
+        out.display()
+    );
+    let program = "import duckdb, sys; duckdb.connect().execute(sys.argv[1])";
+    let cost = run_measured(&[python.to_str().unwrap(), "-c", program, &query], gateway);
+    for entry in std::fs::read_dir(out).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "jsonl")
+        {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    assert_eq!(count_rows(out), gateway.total_documents());
     cost
 }
 
@@ -279,24 +338,36 @@ fn connection(endpoint: &str) -> cosmos_tail::plan::ConnectionPlan {
     }
 }
 
-fn count_lines(directory: &Path) -> u64 {
-    let mut lines = 0;
+/// The rows of all files of a directory.
+fn count_rows(directory: &Path) -> u64 {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let mut rows = 0;
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "jsonl")
-        {
-            let mut file = std::fs::File::open(path).unwrap();
-            let mut block = vec![0; 1 << 20];
-            loop {
-                let read = std::io::Read::read(&mut file, &mut block).unwrap();
-                if read == 0 {
-                    break;
-                }
-                lines += memchr::memchr_iter(b'\n', &block[..read]).count() as u64;
+        rows += match path.extension().and_then(|extension| extension.to_str()) {
+            Some("jsonl") => count_lines(&path),
+            // The header is a line too; nothing in these documents breaks a line.
+            Some("csv") => count_lines(&path) - 1,
+            Some("parquet") => {
+                let file = std::fs::File::open(path).unwrap();
+                let reader = SerializedFileReader::new(file).unwrap();
+                reader.metadata().file_metadata().num_rows().cast_unsigned()
             }
-        }
+            _ => 0,
+        };
     }
-    lines
+    rows
+}
+
+fn count_lines(path: &Path) -> u64 {
+    let mut file = std::fs::File::open(path).unwrap();
+    let mut block = vec![0; 1 << 20];
+    let mut lines = 0;
+    loop {
+        let read = std::io::Read::read(&mut file, &mut block).unwrap();
+        if read == 0 {
+            return lines;
+        }
+        lines += memchr::memchr_iter(b'\n', &block[..read]).count() as u64;
+    }
 }

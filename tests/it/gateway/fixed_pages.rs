@@ -18,8 +18,21 @@ use super::account::{Account, account_to_json};
 use super::body::ResponseBody;
 use super::server::{Handler, Server};
 
-/// Bodies that are rendered, whatever the number of pages.
-const DISTINCT_BODIES: u64 = 4;
+/// Bodies that are rendered, at most, whatever the number of pages: so many that what repeats them
+/// is no help to a client that compresses.
+const MOST_DISTINCT_BODIES: u64 = 64;
+/// Bytes that they may take together, about.
+const BODY_BYTES: u64 = 64 << 20;
+
+/// What the documents are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DocumentShape {
+    /// A few short members and one long text.
+    Text,
+    /// An order: short members, objects, lists of objects, and text to fill it up. It has 700 bytes
+    /// at least.
+    Order,
+}
 
 /// What a [`StaticGateway`] serves.
 #[derive(Clone, Debug)]
@@ -30,6 +43,7 @@ pub(crate) struct StaticOptions {
     pub(crate) documents_per_page: u64,
     /// Size of one document's text, without its envelope; at least 256.
     pub(crate) document_bytes: usize,
+    pub(crate) shape: DocumentShape,
     pub(crate) http1_only: bool,
     pub(crate) threads: usize,
 }
@@ -41,6 +55,7 @@ impl Default for StaticOptions {
             pages_per_range: 100,
             documents_per_page: 1_000,
             document_bytes: 1_024,
+            shape: DocumentShape::Text,
             http1_only: false,
             threads: 2,
         }
@@ -80,7 +95,9 @@ impl StaticGateway {
             .expect("the container was created just now")
             .rid
             .clone();
-        let bodies = (0..DISTINCT_BODIES.min(options.pages_per_range))
+        let page_bytes = options.documents_per_page * options.document_bytes as u64;
+        let distinct = (BODY_BYTES / page_bytes.max(1)).clamp(2, MOST_DISTINCT_BODIES);
+        let bodies = (0..distinct.min(options.pages_per_range))
             .map(|page| render_page(&options, &rid, page))
             .collect();
         let pages = Arc::new(FixedPages {
@@ -236,37 +253,107 @@ fn plain(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
 /// One page in the service's form, its documents of the wanted size.
 fn render_page(options: &StaticOptions, rid: &str, page: u64) -> Bytes {
     let mut body = format!("{{\"_rid\":\"{rid}\",\"Documents\":[");
+    let mut random = fastrand::Rng::with_seed(page);
     for item in 0..options.documents_per_page {
         if item > 0 {
             body.push(',');
         }
         let lsn = page * options.documents_per_page + item + 1;
-        let start = body.len();
         body.push_str("{\"current\":");
         let document = body.len();
-        body.push_str(&format!(
-            "{{\"id\":\"{lsn:012}\",\"pk\":\"customer-{:04}\",\"quantity\":{},\"price\":{}.{:02},\
-             \"shipped\":{},\"note\":\"",
-            lsn % 10_000,
-            lsn % 97,
-            lsn % 1_000,
-            lsn % 100,
-            lsn.is_multiple_of(2),
-        ));
+        match options.shape {
+            DocumentShape::Text => write_text_members(&mut body, lsn),
+            DocumentShape::Order => write_order_members(&mut body, lsn, &mut random),
+        }
+        body.push_str(",\"note\":\"");
         let tail = format!(
             "\",\"_rid\":\"{rid}{lsn:08}\",\"_etag\":\"\\\"{lsn:08x}\\\"\",\"_ts\":1700000000,\
              \"_lsn\":{lsn}}}"
         );
         let written = body.len() - document + tail.len();
-        let filler = "the quick brown fox jumps over the lazy dog, ";
         let missing = options.document_bytes.saturating_sub(written);
-        body.extend(filler.chars().cycle().take(missing));
+        match options.shape {
+            DocumentShape::Text => {
+                let filler = "the quick brown fox jumps over the lazy dog, ";
+                body.extend(filler.chars().cycle().take(missing));
+            }
+            DocumentShape::Order => write_words(&mut body, missing, &mut random),
+        }
         body.push_str(&tail);
         body.push_str(&format!(
             ",\"metadata\":{{\"lsn\":{lsn},\"crts\":1700000000}}}}"
         ));
-        debug_assert!(body.len() > start, "an item was written");
     }
     body.push_str(&format!("],\"_count\":{}}}", options.documents_per_page));
     Bytes::from(body)
+}
+
+fn write_text_members(body: &mut String, lsn: u64) {
+    body.push_str(&format!(
+        "{{\"id\":\"{lsn:012}\",\"pk\":\"customer-{:04}\",\"quantity\":{},\"price\":{}.{:02},\
+         \"shipped\":{}",
+        lsn % 10_000,
+        lsn % 97,
+        lsn % 1_000,
+        lsn % 100,
+        lsn.is_multiple_of(2),
+    ));
+}
+
+fn write_order_members(body: &mut String, lsn: u64, random: &mut fastrand::Rng) {
+    let status = ["new", "paid", "shipped", "returned"][random.usize(..4)];
+    body.push_str(&format!(
+        "{{\"id\":\"{:032x}\",\"pk\":\"customer-{:05}\",\"status\":\"{status}\",\"total\":{}.{:02},\
+         \"express\":{},\"createdAt\":\"2026-11-{:02}T{:02}:{:02}:{:02}.{:03}Z\",\"revision\":{}",
+        random.u128(..),
+        random.u32(..50_000),
+        random.u32(..5_000),
+        random.u8(..100),
+        random.bool(),
+        random.u8(1..29),
+        random.u8(..24),
+        random.u8(..60),
+        random.u8(..60),
+        random.u16(..1000),
+        lsn % 7,
+    ));
+    body.push_str(",\"customer\":{\"name\":\"");
+    write_words(body, 14, random);
+    body.push_str("\",\"email\":\"");
+    write_words(body, 7, random);
+    body.push_str("@example.com\",\"address\":{\"city\":\"");
+    write_words(body, 8, random);
+    body.push_str(&format!(
+        "\",\"zip\":\"{:05}\"}}}},\"lines\":[",
+        random.u32(..100_000)
+    ));
+    for line in 0..1 + lsn % 3 {
+        if line > 0 {
+            body.push(',');
+        }
+        body.push_str(&format!(
+            "{{\"sku\":\"SKU-{:05}\",\"quantity\":{},\"price\":{}.{:02}}}",
+            random.u32(..20_000),
+            random.u8(1..10),
+            random.u16(..500),
+            random.u8(..100),
+        ));
+    }
+    body.push_str("],\"tags\":[\"");
+    write_words(body, 5, random);
+    body.push_str("\",\"");
+    write_words(body, 9, random);
+    body.push_str("\"]");
+}
+
+/// So many bytes of words that nobody has seen before.
+fn write_words(body: &mut String, bytes: usize, random: &mut fastrand::Rng) {
+    let end = body.len() + bytes;
+    while body.len() < end {
+        let letters = random.usize(2..10).min(end - body.len());
+        body.extend(std::iter::repeat_with(|| random.lowercase()).take(letters));
+        if body.len() < end {
+            body.push(' ');
+        }
+    }
 }

@@ -49,7 +49,7 @@ pub(crate) use auth::sign;
 pub(crate) use change_log::{Operation, PartitionInfo, RawDocument, Served, SystemFields};
 pub(crate) use container::{Container, Lock};
 pub(crate) use faults::{Action, Fault, Hold};
-pub(crate) use fixed_pages::{StaticGateway, StaticOptions};
+pub(crate) use fixed_pages::{DocumentShape, StaticGateway, StaticOptions};
 pub(crate) use requests::{RequestKind, RequestRecord};
 
 /// The account key that the gateway accepts, base64.
