@@ -4,11 +4,15 @@
 //! reads a file, an environment variable or the network; [`crate::plan`] resolves what was typed
 //! into a job.
 
+mod columns;
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub use columns::{ColumnArgs, SchemaArgs, SchemaSource, SchemaSourceArgs, SystemFields};
 
 /// The exit codes, as `--help` and the man page print them.
 ///
@@ -71,6 +75,8 @@ pub enum Command {
     Tail(TailArgs),
     /// Export the change feed of a container to files
     Export(ExportArgs),
+    /// Print the columns that an export to CSV or Parquet would infer
+    Schema(SchemaArgs),
     /// Go on with an export: after a crash, or to read what came since it was finished
     Resume(ResumeArgs),
     /// Keep an embedded account running, to try things on
@@ -410,6 +416,14 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub files: FileArgs,
 
+    /// Where the columns come from
+    #[command(flatten)]
+    pub schema: SchemaSourceArgs,
+
+    /// What columns there are
+    #[command(flatten)]
+    pub columns: ColumnArgs,
+
     /// When a file is finished
     #[command(flatten)]
     pub rotation: RotationArgs,
@@ -483,7 +497,7 @@ pub struct ReaderArgs {
 }
 
 /// How often progress is committed, and how the end is told.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Committing")]
 pub struct CommitArgs {
     /// Commit at least this often; a crash repeats no more work than that [default: 5s]
@@ -500,9 +514,10 @@ pub struct CommitArgs {
 }
 
 /// How the summary at the end is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum SummaryFormat {
     /// For people
+    #[default]
     Text,
     /// One JSON object on one line, for scripts
     Json,

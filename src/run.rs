@@ -8,8 +8,8 @@ use anyhow::{Result, anyhow};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::{
-    Cli, ColorChoice, Command, ConnectionArgs, ExportArgs, ResumeArgs, TailArgs, TailFormat,
-    TailMode,
+    Cli, ColorChoice, Command, CommitArgs, ConnectionArgs, ExportArgs, ResumeArgs, SchemaArgs,
+    TailArgs, TailFormat, TailMode,
 };
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
@@ -17,8 +17,9 @@ use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::feed::ChangeFeedStart;
 use crate::pipeline::{self, Connected};
 use crate::plan::{
-    ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, ResumePlan, TailPlan,
-    WantedProfile, credential_is_given, fill_options, option_values, process_environment,
+    ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, ResumePlan,
+    SchemaPlan, TailPlan, WantedProfile, credential_is_given, fill_options, option_values,
+    process_environment,
 };
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::Report;
@@ -47,6 +48,7 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
         }
         Command::Tail(args) => tail(&account, args, report, shutdown).await,
         Command::Export(args) => export(&account, args, report, shutdown).await,
+        Command::Schema(args) => schema(&account, args, report, shutdown).await,
         Command::Resume(args) => resume(&account, &args, report, shutdown).await,
         #[cfg(feature = "demo")]
         Command::Demo(args) => {
@@ -159,6 +161,21 @@ async fn export(
     }
     let connect = async || account.connect(account.plan()?, report).await;
     pipeline::export(connect, plan, &container, report, shutdown).await
+}
+
+async fn schema(
+    account: &Account,
+    args: SchemaArgs,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let mut reader = args.reader();
+    // Nothing is committed: what the profile says of that does not matter.
+    fill_options(&mut reader, &mut CommitArgs::default(), account.profile()?);
+    let plan = SchemaPlan::new(&args, &reader)?;
+    account.refuse_start_at_a_time(args.from)?;
+    let connected = account.connect(account.plan()?, report).await?;
+    pipeline::schema(connected, plan, report, shutdown).await
 }
 
 async fn resume(

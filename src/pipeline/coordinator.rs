@@ -4,7 +4,7 @@
 //! they are written behind the checkpoint and belong to the next commit.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -14,12 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::progress::Tracker;
 use super::watch::{Watch, WatchEnd, watch_end};
-use super::{Connected, feed_request};
+use super::{Connected, feed_request, sample};
 use crate::error::ExitCode;
-use crate::feed::{FeedRange, Position, RangeId};
+use crate::feed::page::Page;
+use crate::feed::{FeedMode, FeedRange, Position, RangeId};
 use crate::plan;
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
+use crate::schema::{InferenceOptions, Layout, Place};
 use crate::signal::Shutdown;
 use crate::sink::{NewEncoder, PageToWrite, Seal, Sink, SinkOptions};
 use crate::state::ledger::Ledger;
@@ -36,7 +38,7 @@ const MOST_BUFFERED_BYTES: usize = 64 << 20;
 /// Bytes of rows that encoders may keep in memory, all of them together.
 const ENCODER_MEMORY: usize = 96 << 20;
 /// Events that may wait for the coordinator; their pages are bounded in bytes.
-const EVENTS: usize = 256;
+pub(super) const EVENTS: usize = 256;
 
 /// A job that is ready to run.
 pub(super) struct Job {
@@ -49,6 +51,17 @@ pub(super) struct Job {
     pub(super) end: ReadEnd,
     /// What a tail tells while it runs, and what may end it.
     pub(super) watch: Option<Watch>,
+    /// The layout that the first documents decide, if it is not known yet.
+    pub(super) open_layout: Option<OpenLayout>,
+    /// Request units charged for what had to be known before.
+    pub(super) request_charge: f64,
+}
+
+/// A layout that is still to be decided, by the first documents that come.
+pub(super) struct OpenLayout {
+    pub(super) options: InferenceOptions,
+    /// Where encoders look for it.
+    pub(super) layout: Arc<OnceLock<Layout>>,
 }
 
 /// A job that has run.
@@ -96,6 +109,9 @@ pub(super) struct Coordinator<'a> {
     counts: Counts,
     watch: Option<Watch>,
     watch_end: Option<WatchEnd>,
+    open_layout: Option<OpenLayout>,
+    connected: Connected,
+    mode: FeedMode,
     /// Whether the one file grows under its own name, so that it is never finished.
     grows: bool,
     commits_within_files: bool,
@@ -162,10 +178,14 @@ impl<'a> Coordinator<'a> {
             failures: Vec::new(),
             counts: Counts {
                 commits: 1,
+                request_charge: job.request_charge,
                 ..Counts::default()
             },
             watch: job.watch,
             watch_end: None,
+            open_layout: job.open_layout,
+            connected: job.connected,
+            mode: state.options.mode,
             grows: job.names.is_append(),
             commits_within_files: state.options.format.commits_within_files(),
             stop: shutdown.child_token(),
@@ -176,7 +196,7 @@ impl<'a> Coordinator<'a> {
         let (events, mut received) = mpsc::channel(EVENTS);
         let options = reader_options(&state, concurrency, job.end)?;
         let shards = this.shards(&state, &options);
-        let client = Arc::clone(&job.connected.client);
+        let client = Arc::clone(&this.connected.client);
         let reader = Reader::start(client, shards, options, events, this.stop.clone());
         let ended = this.take_events(&mut received, &mut failures).await;
         // Whatever ended it: nothing more is fetched, and what waits for a reply gets none.
@@ -263,6 +283,7 @@ impl<'a> Coordinator<'a> {
                 request_charge,
                 permit,
             } => {
+                self.decide_layout(&page).await?;
                 self.counts.request_charge += request_charge;
                 self.counts.documents += page.len() as u64;
                 self.counts.bytes += page.body_len() as u64;
@@ -357,6 +378,37 @@ impl<'a> Coordinator<'a> {
         if let Some(watch) = &mut self.watch {
             watch.announce(self.report);
         }
+        Ok(())
+    }
+
+    /// Decides the layout by the first page of which there are rows, if it is still open: it is
+    /// committed before any of them is written, so that all files have the same columns.
+    async fn decide_layout(&mut self, page: &Page) -> Result<()> {
+        let has_rows = match self.mode {
+            FeedMode::LatestVersion => page.items().any(|item| item.document().is_some()),
+            FeedMode::AllVersionsAndDeletes => !page.is_empty(),
+        };
+        let Some(open) = self.open_layout.take_if(|_| has_rows) else {
+            return Ok(());
+        };
+        let mut inference = sample::new_inference(&self.connected, open.options.clone());
+        // Of what was deleted at least the previous image tells something.
+        let documents = page
+            .items()
+            .filter_map(|item| item.document().or_else(|| item.previous()));
+        for (number, document) in (0..).zip(documents) {
+            inference.observe(document, Place::new(0, number));
+        }
+        let inferred = inference.finish();
+        let layout = sample::layout_of(&inferred, &open.options);
+        let committed = layout.clone();
+        self.commit_with(Seal::Nothing, move |ledger| {
+            ledger.set_layout(committed);
+            Ok(())
+        })
+        .await?;
+        sample::tell(&inferred, ", the first that came", self.report);
+        open.layout.set(layout).ok();
         Ok(())
     }
 
@@ -588,9 +640,12 @@ fn sink_options(state: &State) -> SinkOptions {
     }
 }
 
+/// Bytes of pages that may wait, when so many ranges are read at the same time.
+pub(super) fn buffered_bytes(concurrency: usize) -> usize {
+    (concurrency * BUFFERED_BYTES_A_RANGE).clamp(LEAST_BUFFERED_BYTES, MOST_BUFFERED_BYTES)
+}
+
 fn reader_options(state: &State, concurrency: usize, end: ReadEnd) -> Result<ReaderOptions> {
-    let buffered_bytes =
-        (concurrency * BUFFERED_BYTES_A_RANGE).clamp(LEAST_BUFFERED_BYTES, MOST_BUFFERED_BYTES);
     Ok(ReaderOptions {
         concurrency,
         request: feed_request(state)?,
@@ -598,6 +653,6 @@ fn reader_options(state: &State, concurrency: usize, end: ReadEnd) -> Result<Rea
         start: state.options.from,
         end,
         poll_interval: Duration::from_millis(state.settings.poll_interval_ms),
-        buffered_bytes: u32::try_from(buffered_bytes)?,
+        buffered_bytes: u32::try_from(buffered_bytes(concurrency))?,
     })
 }

@@ -3,10 +3,12 @@
 mod coordinator;
 mod outcome;
 mod progress;
+mod sample;
 mod start;
 mod tail;
 mod watch;
 
+pub use sample::schema;
 pub use start::{export, resume};
 pub use tail::tail;
 

@@ -7,8 +7,9 @@ use anyhow::{Context, Result, anyhow};
 use fs_err as fs;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::coordinator::Job;
+use super::coordinator::{Job, OpenLayout};
 use super::outcome::{resumable, run};
+use super::sample::{self, SampleRequest};
 use super::{Connected, feed_request};
 use crate::cosmos::error::explain;
 use crate::cosmos::feed::{container_rid_of, segments};
@@ -133,6 +134,7 @@ pub async fn export(
     state.ranges = first_ranges(&connected, &state).await?;
     state.next_range =
         u32::try_from(state.ranges.len()).context("more ranges than there are numbers")?;
+    let request_charge = infer_layout(&connected, &mut state, report, shutdown).await?;
     // Not before the service has told all that is needed to begin.
     if plan.force {
         remove_output(plan.state_path.as_deref(), &names)
@@ -144,6 +146,7 @@ pub async fn export(
         Arc::new(names),
         store,
         Recovery::default(),
+        request_charge,
     );
     run(job, &plan.destination, plan.summary, report, shutdown).await
 }
@@ -155,6 +158,7 @@ fn job(
     names: Arc<FileNames>,
     store: Option<Store>,
     recovery: Recovery,
+    request_charge: f64,
 ) -> Job {
     let layout = Arc::new(OnceLock::new());
     if let Some(known) = &state.options.layout {
@@ -168,6 +172,11 @@ fn job(
         csv: state.options.csv.clone().unwrap_or_default(),
         row_group_bytes: state.settings.row_group_bytes.unwrap_or(u64::MAX),
         partition_key_paths: paths.iter().map(ToString::to_string).collect(),
+        layout: Arc::clone(&layout),
+    });
+    let is_open = state.options.format.has_columns() && state.options.layout.is_none();
+    let open_layout = is_open.then(|| OpenLayout {
+        options: state.options.inference.clone().unwrap_or_default(),
         layout,
     });
     Job {
@@ -186,7 +195,36 @@ fn job(
         names,
         recovery,
         watch: None,
+        open_layout,
+        request_charge,
     }
+}
+
+/// Infers the layout from a sample, if it is not known yet; it stays open if the container has no
+/// documents. Returns the request units that this was charged with.
+async fn infer_layout(
+    connected: &Connected,
+    state: &mut State,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<f64> {
+    if !state.options.format.has_columns() || state.options.layout.is_some() {
+        return Ok(0.0);
+    }
+    let options = state.options.inference.clone().unwrap_or_default();
+    let request = SampleRequest {
+        connected,
+        options: options.clone(),
+        from: state.options.from,
+        settings: &state.settings,
+    };
+    let sample = sample::take(request, report, shutdown).await?;
+    if sample.inference.documents() > 0 {
+        let inferred = sample.inference.finish();
+        sample::tell(&inferred, &sample.origin(), report);
+        state.options.layout = Some(sample::layout_of(&inferred, &options));
+    }
+    Ok(sample.request_charge)
 }
 
 /// Goes on with an export.
@@ -232,8 +270,20 @@ pub async fn resume(
         report.notice(notice);
     }
     state.finished = false;
+    let sampled = infer_layout(&connected, &mut state, report, shutdown).await;
+    let request_charge = sampled.map_err(|error| match attached_exit_code(&error) {
+        None => resumable(error, path.to_str()),
+        Some(_) => error,
+    })?;
     let destination = names.display();
-    let job = job(connected, state, names, Some(store), recovery);
+    let job = job(
+        connected,
+        state,
+        names,
+        Some(store),
+        recovery,
+        request_charge,
+    );
     run(job, &destination, plan.summary, report, shutdown).await
 }
 

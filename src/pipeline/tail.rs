@@ -105,6 +105,8 @@ pub async fn tail(
             (false, None) => ReadEnd::Never,
         },
         watch: Some(watch),
+        open_layout: None,
+        request_charge: 0.0,
     };
     let Finished {
         state,
@@ -255,6 +257,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
             format,
             compression: Compression::None,
             layout: None,
+            inference: None,
             csv: None,
             output: plan.output.clone(),
         },

@@ -12,6 +12,7 @@ use crate::durable::parent_of;
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode};
 use crate::plan::files::{FilesPlan, override_rotation, usual_rotation};
+use crate::plan::schema::ColumnsPlan;
 use crate::state::model::{Format, FrozenOptions, Output, Scope, Settings};
 use crate::state::names::FileNames;
 
@@ -58,6 +59,7 @@ impl ExportPlan {
     /// If the output cannot be what it is said to be, or a path cannot be made absolute.
     pub fn new(args: &ExportArgs) -> Result<Self> {
         let files = FilesPlan::new(&args.files, &args.output)?;
+        let columns = ColumnsPlan::new(&args.schema, &args.columns, files.format)?;
         let (mode, from) = feed(args)?;
         let output = output_kind(&args.output, &files)?;
         let absolute =
@@ -84,18 +86,8 @@ impl ExportPlan {
             .strip_prefix(&base)
             .map(Path::to_owned)
             .unwrap_or(absolute);
-        let mut settings = Settings {
-            follow: args.follow,
-            concurrency: None,
-            page_size: 1000,
-            max_retries: 15,
-            poll_interval_ms: 1000,
-            checkpoint_interval_ms: 5000,
-            checkpoint_bytes: 256 << 20,
-            rotate_bytes: None,
-            rotate_interval_ms: None,
-            row_group_bytes: None,
-        };
+        let mut settings = usual_settings();
+        settings.follow = args.follow;
         usual_rotation(&mut settings, files.format);
         override_rotation(&mut settings, &args.rotation, files.format)?;
         override_settings(&mut settings, &args.reader, &args.commit);
@@ -106,7 +98,8 @@ impl ExportPlan {
                 from,
                 format: files.format,
                 compression: files.compression,
-                layout: None,
+                layout: columns.layout,
+                inference: columns.inference,
                 csv: files.csv,
                 output: output.at(&relative)?,
             },
@@ -153,6 +146,22 @@ impl ResumePlan {
         override_rotation(settings, &self.rotation, format)?;
         override_settings(settings, &self.reader, &self.commit);
         Ok(())
+    }
+}
+
+/// How it is read and committed unless it is said otherwise.
+pub(super) fn usual_settings() -> Settings {
+    Settings {
+        follow: false,
+        concurrency: None,
+        page_size: 1000,
+        max_retries: 15,
+        poll_interval_ms: 1000,
+        checkpoint_interval_ms: 5000,
+        checkpoint_bytes: 256 << 20,
+        rotate_bytes: None,
+        rotate_interval_ms: None,
+        row_group_bytes: None,
     }
 }
 

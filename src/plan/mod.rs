@@ -5,6 +5,7 @@ mod files;
 mod job;
 mod profile;
 mod resolved;
+mod schema;
 mod tail;
 mod values;
 
@@ -18,8 +19,9 @@ pub use profile::{
     fill_options, option_values,
 };
 pub use resolved::{Origin, ResolvedValue};
+pub use schema::SchemaPlan;
 pub use tail::TailPlan;
 pub use values::{
     parse_bytes, parse_bytes_or_none, parse_compression, parse_delimiter, parse_duration_or_none,
-    parse_start, parse_tail_start, parse_time_or_age,
+    parse_sample, parse_schema_source, parse_start, parse_tail_start, parse_time_or_age,
 };

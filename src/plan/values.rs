@@ -6,7 +6,9 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::cli::SchemaSource;
 use crate::feed::ChangeFeedStart;
+use crate::schema::SampleSize;
 use crate::state::model::Compression;
 
 /// Parses where to start: `beginning`, `now` or an RFC 3339 time that is not in the future.
@@ -64,6 +66,33 @@ pub fn parse_time_or_age(text: &str) -> Result<OffsetDateTime, String> {
 fn parse_age(text: &str) -> Option<OffsetDateTime> {
     let age = humantime::parse_duration(text).ok()?;
     OffsetDateTime::now_utc().checked_sub(time::Duration::try_from(age).ok()?)
+}
+
+/// Parses how much is looked at: a number of pages, or `all`.
+///
+/// # Errors
+///
+/// A sentence for the user, without the flag's name: clap puts it before.
+pub fn parse_sample(text: &str) -> Result<SampleSize, String> {
+    match (text, text.parse()) {
+        ("all", _) => Ok(SampleSize::All),
+        (_, Ok(pages @ 1..)) => Ok(SampleSize::Pages(pages)),
+        _ => Err("expected a number of pages, at least 1, or `all`".to_owned()),
+    }
+}
+
+/// Parses where a schema comes from: `infer`, `raw`, or else a file.
+///
+/// # Errors
+///
+/// A sentence for the user, without the flag's name: clap puts it before.
+pub fn parse_schema_source(text: &str) -> Result<SchemaSource, String> {
+    match text {
+        "infer" => Ok(SchemaSource::Infer),
+        "raw" => Ok(SchemaSource::Raw),
+        "" => Err("expected `infer`, `raw` or a file".to_owned()),
+        file => Ok(SchemaSource::File(file.into())),
+    }
 }
 
 /// Parses a number of bytes: a plain number, or one with `KB`, `MB`, `GB` (powers of 1000) or

@@ -47,6 +47,8 @@ pub enum ReadEnd {
     CaughtUp,
     /// With the last change that is not after this time, by the service's clock.
     Time(OffsetDateTime),
+    /// After so many pages with documents, or where there is nothing new.
+    Pages(u32),
     /// Nowhere: it goes on until it is stopped.
     Never,
 }

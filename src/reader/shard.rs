@@ -26,6 +26,8 @@ pub struct Shard {
     retries: Retries,
     /// Polls without anything new since the last page.
     idle_polls: u32,
+    /// Pages with documents that were read.
+    pages: u32,
 }
 
 /// Polls after the last page that come sooner than the poll interval: each after half the pause of
@@ -84,6 +86,7 @@ impl Shard {
             target: None,
             retries: Retries::new(options.max_retries),
             idle_polls: 0,
+            pages: 0,
         }
     }
 
@@ -110,7 +113,7 @@ pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
         let decision = match step {
             Ok(Step::More) => {
                 turn.shard.idle_polls = 0;
-                if turn.shared.options.end != ReadEnd::CaughtUp && turn.shared.is_awaited() {
+                if turn.may_never_end() && turn.shared.is_awaited() {
                     return Outcome::Yielded(turn.shard);
                 }
                 continue;
@@ -168,10 +171,18 @@ struct Turn {
 }
 
 impl Turn {
+    /// Whether it makes room for others after a page, since they could wait for ever.
+    fn may_never_end(&self) -> bool {
+        match self.shared.options.end {
+            ReadEnd::CaughtUp | ReadEnd::Pages(_) => false,
+            ReadEnd::Time(_) | ReadEnd::Never => true,
+        }
+    }
+
     /// Whether a range that has nothing new is at its end.
     fn is_over(&self) -> bool {
         match self.shared.options.end {
-            ReadEnd::CaughtUp => true,
+            ReadEnd::CaughtUp | ReadEnd::Pages(_) => true,
             ReadEnd::Time(end) => OffsetDateTime::now_utc() > end + LATE_CHANGES,
             ReadEnd::Never => false,
         }
@@ -208,8 +219,10 @@ impl Turn {
         let page =
             Page::parse(raw.body.clone()).context("the service sent a page that cannot be used")?;
         let (step, position) = self.judge(&raw, &page)?;
+        self.shard.pages += u32::from(!page.is_empty());
         let step = match (step, self.shared.options.end, last_change(&page)) {
             (Step::More, ReadEnd::Time(end), Some(time)) if time > end => Step::Reached,
+            (Step::More, ReadEnd::Pages(most), _) if self.shard.pages >= most => Step::Reached,
             (step, ..) => step,
         };
         let is_news = position.is_some();

@@ -1,12 +1,14 @@
 //! The file form of a schema: one `PATH TYPE` a line.
 //!
-//! Blank lines, and lines that begin with `#`, say nothing. A path of a line is a column of its own:
+//! Blank lines say nothing, nor does what stands behind a `#` at the beginning of a line or after a
+//! column. A path of a line is a column of its own:
 //! `customer.name string` takes one field out of an object, `customer struct<name: string>` is the
 //! object.
 
 use std::fmt;
 
-use super::{Column, Schema, check_column, parse_column};
+use super::text::parse_line;
+use super::{Column, Schema, check_column};
 
 /// Why a text is no schema, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +52,7 @@ pub fn parse(content: &[u8]) -> Result<Schema, FileError> {
             line: Some(number),
             reason,
         };
-        let column = parse_column(line).map_err(|why| fault(why.to_string()))?;
+        let column = parse_line(line).map_err(|why| fault(why.to_string()))?;
         check_column(&column, &columns).map_err(fault)?;
         columns.push(column);
     }
@@ -69,8 +71,8 @@ mod tests {
 
     #[test]
     fn a_file_has_a_column_a_line() {
-        let content = "\u{feff}# shop/orders\n\n  id   string\r\n\t# key\n\"a b\".c list<int64>\n\
-                       x struct<y: json>";
+        let content = "\u{feff}# shop/orders\n\n  id   string\r\n\t# key\n\"a b\".c list<int64># why\n\
+                       x struct<y: json> # last";
         let schema = parse(content.as_bytes()).unwrap();
         let text = "id string\n\"a b\".c list<int64>\nx struct<y: json>\n";
         assert_eq!(render(&schema), text);
@@ -104,11 +106,7 @@ mod tests {
                 Some(1),
                 "column a: the field `x` is there twice",
             ),
-            (
-                b"id string # the key",
-                Some(1),
-                "at character 11: `#` is not expected",
-            ),
+            (b"id # string", Some(1), "at character 4: a type is missing"),
             (b"id string\n\xff string\n", Some(2), "not UTF-8"),
         ] {
             let error = parse(content).unwrap_err();

@@ -46,6 +46,17 @@ pub fn parse_column(text: &str) -> Result<Column, TextError> {
     Ok(Column { path, column_type })
 }
 
+/// Parses `PATH TYPE`, behind which a comment may stand that begins with `#`.
+pub(super) fn parse_line(text: &str) -> Result<Column, TextError> {
+    let mut parser = Parser::new(text);
+    let path = parser.path()?;
+    let column_type = parser.column_type(0)?;
+    if !parser.take('#') {
+        parser.end()?;
+    }
+    Ok(Column { path, column_type })
+}
+
 /// Parses a list of `PATH[:TYPE]` with commas between them.
 ///
 /// # Errors

@@ -178,6 +178,7 @@ pub(crate) mod tests {
                 format: Format::Jsonl,
                 compression: Compression::None,
                 layout: None,
+                inference: None,
                 csv: None,
                 output: Output::Directory(".".into()),
             },

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId, ensure_tiling};
-use crate::schema::Layout;
+use crate::schema::{InferenceOptions, Layout};
 
 /// The whole of what is committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,6 +85,9 @@ pub struct FrozenOptions {
     /// container has its first document, there is nothing to infer it from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
+    /// How the layout is inferred, unless it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inference: Option<InferenceOptions>,
     /// How CSV is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<CsvOptions>,

@@ -31,7 +31,7 @@ pub(crate) fn document(number: usize) -> Value {
 }
 
 /// The summary that a run printed as JSON.
-fn summary(ended: &crate::command::Ended) -> Value {
+pub(crate) fn summary(ended: &crate::command::Ended) -> Value {
     let line = ended
         .stderr
         .lines()

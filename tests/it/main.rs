@@ -17,6 +17,7 @@ mod profiles;
 #[cfg(feature = "demo")]
 mod readme;
 mod recovery;
+mod schema;
 mod secrets;
 mod tail;
 mod topology;

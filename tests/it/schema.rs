@@ -1,0 +1,828 @@
+//! Where the columns of an export come from: a sample, what was typed, or a file.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::command::{
+    CONTAINER, DATABASE, Ended, against, all_files, export, fail, files, interrupt, resume, run,
+    spawn, succeed, wait,
+};
+use crate::export::{fill, filled, summary};
+use crate::gateway::{
+    Action, Container, Fault, Gateway, GatewayOptions, Hold, RawDocument, RequestKind, SystemFields,
+};
+
+/// The options of the state in a directory.
+fn options(out: &Path) -> Value {
+    let text = std::fs::read(out.join("state.json")).unwrap();
+    serde_json::from_slice::<Value>(&text).unwrap()["state"]["options"].take()
+}
+
+/// The lines of the schema that an export has.
+fn frozen(out: &Path) -> Vec<String> {
+    let schema = options(out)["layout"]["columns"]["schema"].take();
+    serde_json::from_value(schema).unwrap()
+}
+
+fn lines(ended: &Ended) -> Vec<String> {
+    ended.stdout.lines().map(str::to_owned).collect()
+}
+
+/// `schema` against the container of a gateway.
+fn schema(gateway: &Gateway) -> std::process::Command {
+    let mut command = against(gateway);
+    command.arg("schema");
+    command
+}
+
+/// An export to CSV files in a directory.
+fn csv(gateway: &Gateway, out: &Path) -> std::process::Command {
+    let mut command = export(gateway, out);
+    command.args(["--format", "csv"]);
+    command
+}
+
+/// The header of all CSV files in a directory, which must be the same, and their rows.
+fn rows(out: &Path) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut header = Vec::new();
+    let mut rows = Vec::new();
+    for path in files(out, "csv") {
+        let mut reader = csv::Reader::from_path(&path).unwrap();
+        let found: Vec<String> = reader
+            .headers()
+            .unwrap()
+            .iter()
+            .map(str::to_owned)
+            .collect();
+        assert!(header.is_empty() || header == found, "{header:?} {found:?}");
+        header = found;
+        let records = reader.records().map(|record| record.unwrap());
+        rows.extend(records.map(|record| record.iter().map(str::to_owned).collect()));
+    }
+    (header, rows)
+}
+
+/// The cell of the row with this id.
+#[track_caller]
+fn cell<'a>(
+    (header, rows): &'a (Vec<String>, Vec<Vec<String>>),
+    id: &str,
+    column: &str,
+) -> &'a str {
+    let at = |name: &str| header.iter().position(|found| found == name).unwrap();
+    let row = rows.iter().find(|row| row[at("id")] == id).unwrap();
+    &row[at(column)]
+}
+
+const SYSTEM: [&str; 6] = [
+    "_ts int64",
+    "_etag string",
+    "_rid string",
+    "_lsn int64",
+    "_self string",
+    "_attachments string",
+];
+
+/// Orders of many kinds in four partitions.
+fn varied() -> (Gateway, Container) {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 4);
+    for number in 0..200 {
+        let mut document = json!({
+            "total": f64::from(number) / 4.0,
+            "id": format!("order-{number}"),
+            "lines": [{"sku": "x", "n": number}],
+            "pk": format!("key-{}", number % 37),
+            "customer": {"name": "someone", "vip": number % 2 == 0},
+            "at": "2026-11-23T12:00:00.125Z",
+            "a.b": 1,
+        });
+        if number == 150 {
+            document["reference"] = json!("PO");
+            document["customer"]["age"] = json!(40);
+        }
+        container.upsert(document);
+    }
+    (gateway, container)
+}
+
+/// What is inferred of them: `serde_json` sorts the names.
+const VARIED: [&str; 8] = [
+    "id string",
+    "pk string",
+    r#""a.b" int64"#,
+    "at string",
+    "customer struct<name: string, vip: boolean, age: int64>",
+    "lines list<struct<n: int64, sku: string>>",
+    "total double",
+    "reference string",
+];
+
+fn expected(columns: &[&str], system: &[&str]) -> Vec<String> {
+    columns
+        .iter()
+        .chain(system)
+        .map(|line| (*line).to_owned())
+        .collect()
+}
+
+#[test]
+fn the_command_prints_what_an_export_infers() {
+    let (gateway, _container) = varied();
+    let directory = tempfile::tempdir().unwrap();
+    let first = succeed(&mut schema(&gateway));
+    assert_eq!(lines(&first), expected(&VARIED, &SYSTEM));
+    assert!(
+        first
+            .stderr
+            .starts_with("inferred 14 columns from 200 documents of 4 ranges, "),
+        "{}",
+        first.stderr
+    );
+    // Whatever the readers do at the same time, and however small the pages are.
+    for arguments in [
+        &["--concurrency", "1"][..],
+        &["--sample", "all", "--page-size", "7"],
+    ] {
+        let again = succeed(schema(&gateway).args(arguments));
+        assert_eq!(again.stdout, first.stdout, "{arguments:?}");
+    }
+    let out = directory.path().join("out");
+    let ended = succeed(&mut csv(&gateway, &out));
+    assert!(
+        ended
+            .stderr
+            .contains("inferred 14 columns from 200 documents"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(frozen(&out), lines(&first));
+    // And given back it is the same.
+    let file = directory.path().join("orders.schema");
+    std::fs::write(&file, format!("# of orders\n\n{}", first.stdout)).unwrap();
+    let by_file = directory.path().join("by-file");
+    let ended = succeed(csv(&gateway, &by_file).arg("--schema").arg(&file));
+    assert!(!ended.stderr.contains("inferred"), "{}", ended.stderr);
+    assert_eq!(options(&by_file)["layout"], options(&out)["layout"]);
+    assert_eq!(rows(&by_file), rows(&out));
+    assert!(
+        gateway.violations().is_empty(),
+        "{:?}",
+        gateway.violations()
+    );
+}
+
+#[test]
+fn csv_has_dotted_columns_and_the_rest() {
+    let (gateway, _container) = varied();
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    succeed(csv(&gateway, &out).args(["--system-fields", "drop"]));
+    assert_eq!(frozen(&out), VARIED);
+    let table = rows(&out);
+    let columns = [
+        "id",
+        "pk",
+        "\"a.b\"",
+        "at",
+        "customer.name",
+        "customer.vip",
+        "customer.age",
+        "lines",
+        "total",
+        "reference",
+        "_extra",
+    ];
+    assert_eq!(table.0, columns);
+    assert_eq!(table.1.len(), 200);
+    assert_eq!(cell(&table, "order-150", "customer.age"), "40");
+    assert_eq!(cell(&table, "order-3", "lines"), r#"[{"n":3,"sku":"x"}]"#);
+    assert!(
+        table.1.iter().all(|row| row[10].is_empty()),
+        "nothing is left over"
+    );
+}
+
+#[test]
+fn a_sample_is_as_large_as_it_was_said_to_be() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
+    fill(&container, 0..200);
+    container.upsert(json!({"id": "last", "pk": "key-1", "late": true}));
+    let with = |arguments: &[&str]| {
+        let before = gateway.requests(RequestKind::ChangeFeed);
+        let ended = succeed(schema(&gateway).args(["--page-size", "10"]).args(arguments));
+        (ended, gateway.requests(RequestKind::ChangeFeed) - before)
+    };
+    let (ended, requests) = with(&["--sample", "3"]);
+    assert!(
+        ended.stderr.contains("from 60 documents of 2 ranges"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(requests, 6);
+    assert!(!ended.stdout.contains("late"));
+    let (ended, requests) = with(&[]);
+    assert!(
+        ended.stderr.contains("from 40 documents"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(requests, 4);
+    let (ended, _) = with(&["--sample", "all"]);
+    assert!(
+        ended.stderr.contains("from 201 documents"),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stdout.contains("\nlate boolean\n"));
+    for wrong in ["0", "-1", "some", ""] {
+        fail(schema(&gateway).arg(format!("--sample={wrong}")), 2);
+    }
+}
+
+#[test]
+fn a_sample_is_charged_to_the_export() {
+    let (gateway, _container) = filled(3, 100);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let ended = succeed(csv(&gateway, &out).args(["--summary", "json"]));
+    let told = summary(&ended)["request_units"].as_f64().unwrap();
+    let feed: f64 = gateway
+        .request_log()
+        .iter()
+        .filter(|request| request.kind == RequestKind::ChangeFeed)
+        .map(|request| request.charge_hundredths as f64 / 100.0)
+        .sum();
+    assert!((told - feed).abs() < 1e-6, "{told} {feed}");
+}
+
+#[test]
+fn columns_can_be_asked_for() {
+    let (gateway, _container) = varied();
+    let directory = tempfile::tempdir().unwrap();
+    let list = r#"id,customer.name,total:json,"a.b",at,nobody.has.it,_ts"#;
+    let columns = [
+        "id string",
+        "customer.name string",
+        "total json",
+        r#""a.b" int64"#,
+        "at timestamp(3)",
+        "nobody.has.it json",
+        "_ts int64",
+    ];
+    let arguments = ["--columns", list, "--detect-timestamps"];
+    let ended = succeed(schema(&gateway).args(arguments));
+    assert_eq!(lines(&ended), columns);
+    assert!(
+        ended.stderr.contains("no document has `nobody.has.it`"),
+        "{}",
+        ended.stderr
+    );
+    let out = directory.path().join("out");
+    succeed(
+        csv(&gateway, &out)
+            .args(arguments)
+            .args(["--system-fields", "drop"]),
+    );
+    assert_eq!(frozen(&out), columns);
+    let table = rows(&out);
+    assert_eq!(table.0[1..3], ["customer.name", "total"]);
+    assert_eq!(cell(&table, "order-2", "total"), "0.5");
+    // The rest of an object goes its own way, and what is dropped goes nowhere.
+    let extra: Value = serde_json::from_str(cell(&table, "order-2", "_extra")).unwrap();
+    let rest = json!({"lines": [{"sku": "x", "n": 2}], "pk": "key-2", "customer": {"vip": true}});
+    assert_eq!(extra, rest);
+    // With all types there is nothing to be inferred.
+    let before = gateway.requests(RequestKind::ChangeFeed);
+    let typed = directory.path().join("typed");
+    let ended = succeed(csv(&gateway, &typed).args(["--columns", "id:string,total:double"]));
+    assert!(!ended.stderr.contains("inferred"), "{}", ended.stderr);
+    assert_eq!(frozen(&typed), ["id string", "total double"]);
+    let read = gateway.requests(RequestKind::ChangeFeed) - before;
+    let without_columns = gateway.requests(RequestKind::ChangeFeed);
+    succeed(&mut export(&gateway, &directory.path().join("lines")));
+    assert_eq!(
+        read,
+        gateway.requests(RequestKind::ChangeFeed) - without_columns
+    );
+}
+
+#[test]
+fn a_raw_export_has_no_columns_of_its_own() {
+    let (gateway, _container) = varied();
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let ended = succeed(csv(&gateway, &out).args(["--schema", "raw"]));
+    assert!(!ended.stderr.contains("inferred"), "{}", ended.stderr);
+    assert_eq!(options(&out)["layout"], "raw");
+    let table = rows(&out);
+    assert_eq!(table.1.len(), 200);
+    let document: Value = serde_json::from_str(cell(&table, "order-7", "document")).unwrap();
+    assert_eq!(document["id"], "order-7");
+}
+
+#[test]
+fn what_is_wrong_is_told_before_anything_is_reached() {
+    let (gateway, _container) = filled(1, 10);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("x.schema");
+    let reached = gateway.total_requests();
+    let out = directory.path().join("out");
+    for (content, reason) in [
+        (
+            &b"id string\ntotal number\n"[..],
+            "line 2: at character 7: `number` is no type",
+        ),
+        (
+            b"id string\n\n# x\nid json\n",
+            "line 4: column id is there twice",
+        ),
+        (
+            b"id string\n_extra json\n",
+            "line 2: `_extra` is a name that cosmos-tail gives",
+        ),
+        (
+            b"a.b string\na struct<b: json>\n",
+            "line 2: columns a.b and a overlap",
+        ),
+        (b"id\n", "line 1: at character 3: a type is missing"),
+        (b"a struct<>\n", "line 1: at character 10: expected a name"),
+        (b"id string\n\xff\n", "line 2: it is not UTF-8"),
+        (b"\n# nothing\n", "a schema needs at least one column"),
+        (
+            b"l list<struct<a: json, a: json>>\n",
+            "line 1: column l: the field `a` is there twice",
+        ),
+        (
+            b"{\"columns\": []}\n",
+            "line 1: at character 1: expected a name",
+        ),
+    ] {
+        std::fs::write(&file, content).unwrap();
+        let ended = fail(csv(&gateway, &out).arg("--schema").arg(&file), 2);
+        let expected = format!("the schema file `{}` is wrong: {reason}", file.display());
+        assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
+        assert!(ended.stderr.contains("hint: "), "{}", ended.stderr);
+    }
+    for (arguments, reason) in [
+        (
+            &["--format", "csv", "--schema", "no-such-file"][..],
+            "cannot read the schema file `no-such-file`",
+        ),
+        (
+            &["--format", "csv", "--schema", "."],
+            "cannot read the schema file `.`",
+        ),
+        (
+            &["--format", "csv", "--schema", ""],
+            "expected `infer`, `raw` or a file",
+        ),
+        (
+            &["--format", "csv", "--columns", "id,a,id"],
+            "column id is there twice",
+        ),
+        (
+            &["--format", "csv", "--columns", "id,_extra"],
+            "`_extra` is a name",
+        ),
+        (
+            &["--format", "csv", "--columns", "id:varchar"],
+            "`varchar` is no type",
+        ),
+        (&["--format", "csv", "--columns", ""], "expected a name"),
+        (
+            &["--format", "csv", "--columns", "id", "--schema", "raw"],
+            "cannot be used with",
+        ),
+        (
+            &["--format", "csv", "--schema", "raw", "--sample", "1"],
+            "nothing is inferred",
+        ),
+        (
+            &[
+                "--format",
+                "csv",
+                "--schema",
+                "raw",
+                "--system-fields",
+                "drop",
+            ],
+            "as they are",
+        ),
+        (
+            &["--columns", "id"],
+            "--columns is of CSV and Parquet, and the format is jsonl",
+        ),
+        (
+            &["--detect-timestamps"],
+            "--detect-timestamps is of CSV and Parquet",
+        ),
+    ] {
+        let ended = fail(export(&gateway, &out).args(arguments), 2);
+        assert!(
+            ended.stderr.contains(reason),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+    }
+    fail(schema(&gateway).args(["--from", "now"]), 2);
+    fail(
+        against(&gateway).args(["resume", "--state", "x", "--schema", "raw"]),
+        2,
+    );
+    assert_eq!(gateway.total_requests(), reached);
+    assert_eq!(all_files(directory.path()), [file]);
+}
+
+#[test]
+fn names_that_are_ours_or_not_plain_lose_nothing() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 1);
+    container.upsert(json!({
+        "id": "1", "pk": "p", "_extra": {"x": 1}, "_operation": "mine", "a.b": 1, "a": {"b": 2},
+        "": 3, "two\nlines": 4, "quote\"": 5, "comma,": 6, "ID": 7,
+    }));
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    succeed(csv(&gateway, &out).args(["--system-fields", "drop"]));
+    let columns = [
+        "id string",
+        "pk string",
+        r#""" int64"#,
+        "a struct<b: int64>",
+        r#""a.b" int64"#,
+        r#""comma," int64"#,
+        r#""quote\"" int64"#,
+        r#""two\nlines" int64"#,
+    ];
+    assert_eq!(frozen(&out), columns);
+    let table = rows(&out);
+    let of = |column: &str| cell(&table, "1", column);
+    assert_eq!((of("a.b"), of(r#""a.b""#), of(r#""""#)), ("2", "1", "3"));
+    assert_eq!(
+        (of(r#""two\nlines""#), of(r#""quote\"""#), of(r#""comma,""#)),
+        ("4", "5", "6")
+    );
+    let extra: Value = serde_json::from_str(of("_extra")).unwrap();
+    assert_eq!(
+        extra,
+        json!({"_extra": {"x": 1}, "_operation": "mine", "ID": 7})
+    );
+    // What `schema` prints can be read again, whatever the names are.
+    let printed = succeed(schema(&gateway).args(["--system-fields", "drop"]));
+    assert_eq!(lines(&printed), columns);
+    let file = directory.path().join("x.schema");
+    std::fs::write(&file, &printed.stdout).unwrap();
+    let again = directory.path().join("again");
+    succeed(
+        csv(&gateway, &again)
+            .arg("--schema")
+            .arg(&file)
+            .args(["--system-fields", "drop"]),
+    );
+    assert_eq!(options(&again)["layout"], options(&out)["layout"]);
+}
+
+#[test]
+fn five_thousand_fields_lose_nothing() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
+    for number in 0..500 {
+        let mut document = json!({"id": format!("{number}"), "pk": format!("{}", number % 5)});
+        for field in 0..10 {
+            document[format!("f{:04}", number * 10 + field)] = json!(number);
+        }
+        container.upsert(document);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let ended = succeed(&mut csv(&gateway, &out));
+    assert!(
+        ended
+            .stderr
+            .contains("inferred 1,000 columns from 500 documents"),
+        "{}",
+        ended.stderr
+    );
+    // 5,002 and six of the system.
+    assert!(
+        ended
+            .stderr
+            .contains("4,008 fields without a column of their own: kept in `_extra`"),
+        "{}",
+        ended.stderr
+    );
+    let table = rows(&out);
+    assert_eq!((table.0.len(), table.1.len()), (1001, 500));
+    for number in [0, 250, 499] {
+        let row = table
+            .1
+            .iter()
+            .find(|row| row[0] == number.to_string())
+            .unwrap();
+        let of_columns = row[2..994]
+            .iter()
+            .filter(|cell| **cell == number.to_string())
+            .count();
+        let extra = serde_json::from_str::<Value>(&row[1000]).unwrap_or_default();
+        let left_over = extra.as_object().map_or(0, serde_json::Map::len);
+        assert_eq!(of_columns + left_over, 10, "{row:?}");
+    }
+}
+
+#[test]
+fn an_empty_container_gives_no_files_until_documents_come() {
+    let (gateway, container) = filled(2, 0);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let ended = fail(&mut schema(&gateway), 1);
+    assert!(
+        ended.stderr.contains("shop/orders has no documents"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.stdout, "");
+    for format in ["csv", "parquet"] {
+        let out = directory.path().join(format);
+        succeed(export(&gateway, &out).args(["--format", format]));
+        let names: Vec<PathBuf> = all_files(&out);
+        assert_eq!(names, [out.join("state.json"), out.join("state.json.lock")]);
+    }
+    let chosen = ["--detect-timestamps", "--system-fields", "drop"];
+    succeed(csv(&gateway, &out).args(chosen));
+    assert_eq!(options(&out)["layout"], Value::Null);
+    succeed(&mut resume(&gateway, &out));
+    assert_eq!(options(&out)["layout"], Value::Null, "still nothing");
+    container.upsert(json!({"id": "1", "pk": "p", "at": "2026-11-23T12:00:00Z"}));
+    container.upsert(json!({"id": "2", "pk": "q", "n": 1}));
+    let ended = succeed(&mut resume(&gateway, &out));
+    assert!(
+        ended.stderr.contains("inferred 4 columns from 2 documents"),
+        "{}",
+        ended.stderr
+    );
+    let mut found = frozen(&out);
+    found.sort();
+    assert_eq!(
+        found,
+        ["at timestamp(0)", "id string", "n int64", "pk string"]
+    );
+    assert_eq!(rows(&out).1.len(), 2);
+}
+
+/// Starts an export that follows an empty container, and waits until it has begun.
+#[cfg(unix)]
+fn follow_nothing(
+    gateway: &Gateway,
+    container: &Container,
+    out: &Path,
+    arguments: &[&str],
+) -> std::process::Child {
+    let mut follow = csv(gateway, out);
+    follow
+        .args(["--follow", "--poll-interval", "20ms"])
+        .args(arguments);
+    let child = spawn(&mut follow);
+    while !out.join("state.json").exists() {
+        std::thread::yield_now();
+    }
+    gateway.wait_until_caught_up(container);
+    assert_eq!(options(out)["layout"], Value::Null);
+    child
+}
+
+#[cfg(unix)]
+#[test]
+fn the_first_documents_that_come_decide_if_there_were_none() {
+    let (gateway, container) = filled(3, 0);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let child = follow_nothing(&gateway, &container, &out, &["--system-fields", "drop"]);
+    container.upsert(json!({"id": "1", "pk": "p", "n": 1}));
+    gateway.wait_until_caught_up(&container);
+    container.upsert(json!({"id": "2", "pk": "q", "n": 2.5, "new": true}));
+    gateway.wait_until_caught_up(&container);
+    interrupt(&child);
+    let ended = wait(child);
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("inferred 3 columns from 1 document, the first that came"),
+        "{}",
+        ended.stderr
+    );
+    let columns = ["id string", "pk string", "n int64"];
+    assert_eq!(frozen(&out), columns);
+    container.upsert(json!({"id": "3", "pk": "r", "n": "three"}));
+    succeed(resume(&gateway, &out).arg("--no-follow"));
+    assert_eq!(frozen(&out), columns);
+    let table = rows(&out);
+    assert_eq!(table.0, ["id", "pk", "n", "_extra"]);
+    assert_eq!(cell(&table, "1", "n"), "1");
+    let extra = |id| serde_json::from_str::<Value>(cell(&table, id, "_extra")).unwrap();
+    assert_eq!(extra("2"), json!({"n": 2.5, "new": true}));
+    assert_eq!(extra("3"), json!({"n": "three"}));
+}
+
+#[cfg(unix)]
+#[test]
+fn all_versions_infer_from_what_is_there_or_comes_first() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["--mode", "all", "--system-fields", "drop"];
+    let first = directory.path().join("first");
+    let child = follow_nothing(&gateway, &container, &first, &arguments);
+    container.upsert(json!({"id": "1", "pk": "p", "n": 1}));
+    container.delete("1", "p");
+    container.upsert(json!({"id": "2", "pk": "p", "s": "x"}));
+    gateway.wait_until_caught_up(&container);
+    interrupt(&child);
+    assert_eq!(wait(child).code, Some(130));
+    let table = rows(&first);
+    assert_eq!(table.1.len(), 3, "{table:?}");
+    assert!(
+        table.0.starts_with(&["_operation".to_owned()]),
+        "{:?}",
+        table.0
+    );
+    assert!(frozen(&first).contains(&"n int64".to_owned()));
+    // Now there is something, which the feed of all versions does not serve any more.
+    let there = directory.path().join("there");
+    succeed(csv(&gateway, &there).args(arguments));
+    assert_eq!(frozen(&there), ["id string", "pk string", "s string"]);
+    assert!(files(&there, "csv").is_empty());
+}
+
+#[test]
+fn a_start_that_has_nothing_yet_infers_from_all_that_is_there() {
+    let (gateway, container) = filled(2, 20);
+    gateway.advance_time(1000);
+    let directory = tempfile::tempdir().unwrap();
+    let later = "2023-11-14T22:25:00Z";
+    let columns = ["id string", "pk string", "number int64", "text string"];
+    let printed = succeed(schema(&gateway).args(["--from", later, "--system-fields", "drop"]));
+    assert_eq!(lines(&printed), columns);
+    for from in [later, "now"] {
+        let out = directory.path().join(&from[..3]);
+        succeed(csv(&gateway, &out).args(["--from", from, "--system-fields", "drop"]));
+        assert_eq!(frozen(&out), columns);
+        assert!(files(&out, "csv").is_empty());
+    }
+    // Where something has come since, that is what counts.
+    container.upsert(json!({"id": "new", "pk": "p", "kind": "new"}));
+    let printed = succeed(schema(&gateway).args(["--from", later, "--system-fields", "drop"]));
+    assert_eq!(lines(&printed), ["id string", "pk string", "kind string"]);
+}
+
+#[test]
+fn documents_that_are_no_objects_go_as_they_are() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 1);
+    for (number, text) in ["[1,{\"a\":2}]", "7", "\"text\"", "null", "{}"]
+        .iter()
+        .enumerate()
+    {
+        container.raw(vec![RawDocument {
+            id: number.to_string(),
+            partition_key: vec![json!("p")],
+            text: text.as_bytes().into(),
+            system_fields: SystemFields::AsGiven,
+        }]);
+    }
+    let printed = succeed(&mut schema(&gateway));
+    assert_eq!(printed.stdout, "id string\n");
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    succeed(&mut csv(&gateway, &out));
+    let (header, rows) = rows(&out);
+    assert_eq!(header, ["id", "_extra"]);
+    let extra: Vec<&str> = rows.iter().map(|row| row[1].as_str()).collect();
+    assert_eq!(extra, ["[1,{\"a\":2}]", "7", "\"text\""], "{rows:?}");
+}
+
+#[test]
+fn columns_are_frozen_for_as_long_as_the_export_lives() {
+    let (gateway, container) = filled(2, 50);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    succeed(csv(&gateway, &out).args(["--system-fields", "drop"]));
+    let before = options(&out);
+    for round in 0..2 {
+        container.upsert(json!({
+            "id": format!("new-{round}"), "pk": "p", "number": "seven", "other": round,
+        }));
+        let ended = succeed(&mut resume(&gateway, &out));
+        assert!(!ended.stderr.contains("inferred"), "{}", ended.stderr);
+        assert_eq!(options(&out), before);
+    }
+    let table = rows(&out);
+    assert_eq!(table.1.len(), 52);
+    let extra: Value = serde_json::from_str(cell(&table, "new-1", "_extra")).unwrap();
+    assert_eq!(extra, json!({"number": "seven", "other": 1}));
+}
+
+#[test]
+fn faults_and_splits_do_not_disturb_a_sample() {
+    let (gateway, container) = filled(2, 300);
+    let twice = Fault::on(RequestKind::ChangeFeed, Action::CorruptBody)
+        .page(2)
+        .times(2);
+    gateway.push_fault(twice);
+    let parent = container.partitions()[1].id.clone();
+    let split = container.clone();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let action = Action::call(move || {
+        if !done.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            split.split(&parent, 2);
+        }
+    });
+    let ended = {
+        gateway.push_fault(Fault::on(RequestKind::ChangeFeed, action).page(3));
+        succeed(schema(&gateway).args(["--sample", "all", "--page-size", "10", "-v"]))
+    };
+    assert!(
+        ended.stderr.contains("from 300 documents"),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("retry 1 of"), "{}", ended.stderr);
+    assert_eq!(container.partitions().len(), 3);
+    gateway.clear_faults();
+    assert_eq!(
+        succeed(schema(&gateway).args(["--sample", "all"])).stdout,
+        ended.stdout
+    );
+}
+
+#[test]
+fn a_container_that_cannot_be_sampled_leaves_nothing_behind() {
+    let (gateway, _container) = filled(2, 10);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::status(403, 0)).always());
+    for mut command in [schema(&gateway), csv(&gateway, &out)] {
+        let ended = fail(&mut command, 1);
+        assert!(
+            ended.stderr.contains("cannot read a sample of range 0"),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(ended.stdout, "");
+    }
+    assert!(!out.join("state.json").exists());
+    gateway.clear_faults();
+    succeed(&mut csv(&gateway, &out));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_sample_can_be_interrupted() {
+    let (gateway, _container) = filled(2, 10);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let hold = Hold::new();
+    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::Hold(hold.clone())).always());
+    let child = spawn(&mut csv(&gateway, &out));
+    hold.wait_until_reached();
+    interrupt(&child);
+    let ended = wait(child);
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("stopped before the columns were known"),
+        "{}",
+        ended.stderr
+    );
+    hold.release();
+    assert!(!out.join("state.json").exists());
+}
+
+#[cfg(feature = "demo")]
+#[test]
+fn the_embedded_account_has_the_schema_that_the_readme_shows() {
+    let mut command = crate::command::cosmos_tail();
+    let ended = run(command.args(["--demo", "schema", "--detect-timestamps"]));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let found = lines(&ended);
+    for line in [
+        "id string",
+        "customerId string",
+        "orderedAt timestamp(0)",
+        "total double",
+        "reference json",
+        r#"属性 struct<"": string, "a.b": int64, "a/b": int64>"#,
+    ] {
+        assert!(
+            found.contains(&line.to_owned()),
+            "{line} is not in\n{}",
+            ended.stdout
+        );
+    }
+    assert_eq!(found[..2], ["id string", "customerId string"]);
+    assert_eq!(found.last().unwrap(), "_attachments string");
+}
