@@ -15,7 +15,8 @@
 //! Arrows go one way. [`feed`] holds the pure types that all share and does no I/O; [`cosmos`] is
 //! the only code that talks to the service; the [`reader`] knows neither the [`sink`] nor the
 //! [`state`]; what differs between operating systems lies in [`durable`] and [`signal`];
-//! [`schema`] says what the columns of a table-like format are; [`render`] turns a change into what a tail shows; [`report`] is the only code that prints, beside
+//! [`schema`] says what the columns of a table-like format are, and [`source`] reads them back;
+//! [`render`] turns a change into what a tail shows; [`report`] is the only code that prints, beside
 //! sinks that write data to standard output.
 
 pub mod cli;
@@ -37,4 +38,5 @@ pub mod run;
 pub mod schema;
 pub mod signal;
 pub mod sink;
+pub mod source;
 pub mod state;

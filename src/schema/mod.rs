@@ -30,10 +30,12 @@
 //! missing. All members of a name that an object has twice go to `_extra`, as does the member if
 //! its name is one of [`RESERVED`].
 
+pub mod arrow;
 pub mod file;
 pub mod fit;
 mod infer;
 mod list;
+mod rebuild;
 mod shred;
 mod text;
 
@@ -43,6 +45,7 @@ use serde::{Deserialize, Serialize};
 
 pub use infer::{Inference, InferenceOptions, Inferred, Place, SampleSize};
 pub use list::ColumnList;
+pub use rebuild::{CellTexts, Rebuilder};
 pub use shred::{Cell, Row, Shredder, field_named};
 pub use text::{TextError, parse_column};
 

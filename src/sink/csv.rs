@@ -97,13 +97,19 @@ impl Encoder for Csv {
                 continue;
             }
             for cell in row.leading() {
-                write_cell(cell, &self.options, &mut self.scratch, &mut writer)?;
+                match cell {
+                    Cell::Json(json) => write_rest(json, null, &mut writer)?,
+                    cell => write_cell(cell, &self.options, &mut self.scratch, &mut writer)?,
+                }
             }
             if let Some(cells) = row.document() {
                 for cell in cells {
                     write_cell(*cell, &self.options, &mut self.scratch, &mut writer)?;
                 }
-                writer.write_field(row.extra().unwrap_or(null))?;
+                match row.extra() {
+                    Some(extra) => write_rest(extra, null, &mut writer)?,
+                    None => writer.write_field(null)?,
+                }
             }
             writer.write_record(None::<&[u8]>)?;
             encoded.rows += 1;
@@ -138,6 +144,15 @@ fn is_told_from_null(cell: &Cell<'_>, null: &[u8]) -> bool {
         Cell::Timestamp(_, text) => *text.decoded() != *null,
         Cell::Null | Cell::Integer(_) | Cell::Moment(_) | Cell::Object => true,
     }
+}
+
+/// JSON that has no other place to go to: it is told from no value by a space.
+fn write_rest(json: &[u8], null: &[u8], writer: &mut Writer<Vec<u8>>) -> Result<()> {
+    match json == null {
+        true => writer.write_field([json, b" "].concat())?,
+        false => writer.write_field(json)?,
+    }
+    Ok(())
 }
 
 fn write_cell(

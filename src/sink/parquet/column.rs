@@ -9,16 +9,12 @@ use arrow::array::{
     TimestampNanosecondArray,
 };
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit as ArrowUnit};
+use arrow::datatypes::{FieldRef, Fields};
 
 use crate::feed::page::{elements, members};
+use crate::schema::arrow::{UTC, element_field, struct_fields};
 use crate::schema::fit::{self, TimeUnit};
 use crate::schema::{Cell, ColumnType, Field as StructField, field_named};
-
-/// The time zone of every moment.
-const UTC: &str = "UTC";
-/// What readers of Parquet expect a list's elements to be called.
-const ELEMENT: &str = "element";
 
 /// The values of one column.
 #[derive(Debug)]
@@ -43,40 +39,6 @@ enum Values {
     Struct(Vec<ColumnBuilder>, Arc<[StructField]>, Fields),
 }
 
-/// The Arrow field of a column.
-pub(super) fn arrow_field(name: &str, column_type: &ColumnType) -> Field {
-    Field::new(name, arrow_type(column_type), true)
-}
-
-fn arrow_type(column_type: &ColumnType) -> DataType {
-    match column_type {
-        ColumnType::Boolean => DataType::Boolean,
-        ColumnType::Int64 => DataType::Int64,
-        ColumnType::Double => DataType::Float64,
-        ColumnType::String | ColumnType::Json => DataType::Utf8,
-        ColumnType::Timestamp(fraction) => {
-            let unit = match fraction.unit() {
-                TimeUnit::Microseconds => ArrowUnit::Microsecond,
-                TimeUnit::Nanoseconds => ArrowUnit::Nanosecond,
-            };
-            DataType::Timestamp(unit, Some(UTC.into()))
-        }
-        ColumnType::List(element) => DataType::List(element_field(element)),
-        ColumnType::Struct(fields) => DataType::Struct(arrow_fields(fields)),
-    }
-}
-
-fn element_field(element: &ColumnType) -> FieldRef {
-    Arc::new(arrow_field(ELEMENT, element))
-}
-
-fn arrow_fields(fields: &[StructField]) -> Fields {
-    let fields = fields
-        .iter()
-        .map(|field| arrow_field(&field.name, &field.field_type));
-    fields.collect()
-}
-
 impl ColumnBuilder {
     pub(super) fn new(column_type: &ColumnType) -> Self {
         let values = match column_type {
@@ -97,7 +59,7 @@ impl ColumnBuilder {
                     .map(|field| Self::new(&field.field_type))
                     .collect(),
                 fields.as_slice().into(),
-                arrow_fields(fields),
+                struct_fields(fields),
             ),
         };
         Self {

@@ -18,12 +18,13 @@ use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
-use self::column::{ColumnBuilder, arrow_field};
+use self::column::ColumnBuilder;
 use super::csv::makes_rows;
 use super::format::{Encoded, Encoder, EncoderOptions, FileAbout};
 use super::table::Table;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
+use crate::schema::arrow::column_field;
 use crate::schema::{Cell, Layout, metadata};
 use crate::state::model::Compression;
 
@@ -96,15 +97,7 @@ impl Parquet {
 
 impl Columns {
     fn new(table: Table) -> Self {
-        let fields: Vec<_> = table
-            .columns()
-            .iter()
-            .map(|column| match column.path.names() {
-                // Nobody expects a name in quotes for what is one name.
-                [name] => arrow_field(name, &column.column_type),
-                _ => arrow_field(&column.path.to_string(), &column.column_type),
-            })
-            .collect();
+        let fields: Vec<_> = table.columns().iter().map(column_field).collect();
         let types = table.columns().iter().map(|column| &column.column_type);
         Self {
             builders: types.map(ColumnBuilder::new).collect(),

@@ -1,0 +1,186 @@
+//! CSV that an export wrote.
+
+use std::io::{self, Read};
+
+use anyhow::{Context, Result, anyhow, bail};
+use csv::{ReaderBuilder, StringRecord};
+
+use super::rows::{RowCells, Rows, checked};
+use super::{Mark, Record, RecordReader};
+use crate::schema::fit;
+use crate::schema::{CellTexts, ColumnType, Schema};
+use crate::state::model::CsvOptions;
+
+/// Reads rows. The bytes are those of a whole file, from its header on.
+pub struct CsvRows<R> {
+    /// Of the file, for messages.
+    name: String,
+    reader: csv::Reader<LastByte<R>>,
+    rows: Rows,
+    types: Vec<ColumnType>,
+    null: String,
+    record: StringRecord,
+    /// Rows that were read.
+    row: u64,
+}
+
+impl<R: Read + Send> CsvRows<R> {
+    /// Begins with the row after `mark`. Without a schema documents are a column of their own.
+    ///
+    /// # Errors
+    ///
+    /// If the file has other columns than the schema says, or fewer rows than the mark.
+    pub fn new(
+        bytes: R,
+        name: String,
+        schema: Option<&Schema>,
+        options: &CsvOptions,
+        mark: Mark,
+    ) -> Result<Self> {
+        let mut reader = ReaderBuilder::new()
+            .delimiter(u8::try_from(options.delimiter).unwrap_or(b','))
+            .from_reader(LastByte {
+                inner: bytes,
+                last: b'\n',
+            });
+        let header = reader
+            .headers()
+            .with_context(|| format!("cannot read the header of {name}"))?;
+        let names: Vec<&str> = header.iter().collect();
+        let schema = schema.map(Schema::flattened);
+        let rows = Rows::new(schema.as_ref(), &names, |column| column.path.to_string())
+            .map_err(|why| anyhow!("{name} is not as its export says: {why}"))?;
+        let columns = schema.iter().flat_map(|schema| schema.columns());
+        let mut this = Self {
+            name,
+            reader,
+            rows,
+            types: columns.map(|column| column.column_type.clone()).collect(),
+            null: options.null.clone(),
+            record: StringRecord::new(),
+            row: 0,
+        };
+        while this.row < mark.line {
+            if !this.read()? {
+                bail!("{} is shorter than what was read of it before", this.name);
+            }
+        }
+        Ok(this)
+    }
+
+    fn read(&mut self) -> Result<bool> {
+        let found = self.reader.read_record(&mut self.record);
+        let found = found.with_context(|| format!("cannot read {}", self.name))?;
+        self.row += u64::from(found);
+        // The last line may be a part of one, and look whole.
+        if self.reader.is_done() && self.reader.get_ref().last != b'\n' {
+            bail!(
+                "{} is cut off: its last row, {}, does not end",
+                self.name,
+                self.row
+            );
+        }
+        Ok(found)
+    }
+}
+
+impl<R: Read + Send> RecordReader for CsvRows<R> {
+    fn next(&mut self) -> Result<Option<Record>> {
+        if !self.read()? {
+            return Ok(None);
+        }
+        let cells = Cells {
+            record: &self.record,
+            types: &self.types,
+            null: &self.null,
+        };
+        let mut json = Vec::new();
+        self.rows
+            .append(&cells, &mut json)
+            .map_err(|why| anyhow!("row {} of {}: {why}", self.row, self.name))?;
+        Ok(Some(Record {
+            json: json.into(),
+            end: Mark {
+                offset: self.reader.position().byte(),
+                line: self.row,
+            },
+        }))
+    }
+}
+
+struct Cells<'a> {
+    record: &'a StringRecord,
+    types: &'a [ColumnType],
+    null: &'a str,
+}
+
+impl<'a> Cells<'a> {
+    fn text(&self, column: usize) -> Option<&'a str> {
+        self.record.get(column).filter(|text| *text != self.null)
+    }
+}
+
+impl RowCells for Cells<'_> {
+    type Document<'b>
+        = DocumentCells<'b>
+    where
+        Self: 'b;
+
+    fn json(&self, column: usize) -> Result<Option<&str>, String> {
+        self.text(column).map(checked).transpose()
+    }
+
+    fn document(&self, first: usize) -> DocumentCells<'_> {
+        DocumentCells { cells: self, first }
+    }
+}
+
+struct DocumentCells<'a> {
+    cells: &'a Cells<'a>,
+    first: usize,
+}
+
+impl CellTexts for DocumentCells<'_> {
+    fn is_there(&self, cell: usize) -> bool {
+        self.cells.text(self.first + cell).is_some()
+    }
+
+    fn append(&self, cell: usize, out: &mut Vec<u8>) -> Result<(), String> {
+        let text = self.cells.text(self.first + cell).unwrap_or_default();
+        let column_type = &self.cells.types[cell];
+        let fits = match column_type {
+            ColumnType::Boolean => matches!(text, "true" | "false"),
+            ColumnType::Int64 => fit::int64(text.as_bytes()).is_some(),
+            ColumnType::Double => fit::double(text.as_bytes()).is_some() && checked(text).is_ok(),
+            ColumnType::String | ColumnType::Timestamp(_) => {
+                out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+                return Ok(());
+            }
+            ColumnType::Json | ColumnType::List(_) | ColumnType::Struct(_) => checked(text).is_ok(),
+        };
+        if !fits {
+            return Err(format!(
+                "column {}: not {column_type}: `{text}`",
+                self.first + cell + 1
+            ));
+        }
+        out.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Remembers the last byte that was read.
+struct LastByte<R> {
+    inner: R,
+    last: u8,
+}
+
+impl<R: Read> Read for LastByte<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        if let Some(&last) = buffer[..length].last() {
+            self.last = last;
+        }
+        Ok(length)
+    }
+}

@@ -1,0 +1,286 @@
+//! Parquet that an export wrote.
+
+use anyhow::{Context, Result, anyhow, bail};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
+use parquet::file::reader::ChunkReader;
+
+use super::rows::{RowCells, Rows, checked};
+use super::{Mark, Record, RecordReader};
+use crate::error::with_hint;
+use crate::schema::arrow::column_field;
+use crate::schema::fit::{TimeUnit, write_timestamp};
+use crate::schema::{CellTexts, ColumnType, Schema, metadata};
+
+/// Rows that are decoded at once.
+const BATCH_ROWS: usize = 1024;
+
+/// Reads rows.
+pub struct ParquetRows {
+    /// Of the file, for messages.
+    name: String,
+    rows: Rows,
+    types: Vec<ColumnType>,
+    batches: ParquetRecordBatchReader,
+    batch: Option<Batch>,
+    /// Rows that were read.
+    row: u64,
+}
+
+/// Rows that were decoded.
+struct Batch {
+    rows: RecordBatch,
+    /// The document's cells, a struct's own before those of its fields.
+    cells: Vec<(ArrayRef, ColumnType)>,
+    next: usize,
+}
+
+impl ParquetRows {
+    /// Begins with the row after `mark`. What the columns are stands in the file.
+    ///
+    /// # Errors
+    ///
+    /// If it is no Parquet file, none that an export wrote, or has fewer rows than the mark.
+    pub fn new(file: impl ChunkReader + 'static, name: String, mark: Mark) -> Result<Self> {
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
+            .with_context(|| format!("{name} is no whole Parquet file"))?;
+        let said = metadata.metadata().file_metadata();
+        let all_rows = u64::try_from(said.num_rows()).unwrap_or_default();
+        if mark.line > all_rows {
+            bail!("{name} is shorter than what was read of it before");
+        }
+        let said = said.key_value_metadata();
+        let value = |key: &str| {
+            let found = said.into_iter().flatten().find(|one| one.key == key);
+            found.and_then(|one| one.value.as_deref())
+        };
+        if value(metadata::EXPORT_ID).is_none() {
+            return Err(with_hint(
+                anyhow!(
+                    "{name} was not written by an export: its columns do not say what they are"
+                ),
+                "only files as `export` wrote them can be read back; write others as JSON lines",
+            ));
+        }
+        let schema: Option<Schema> = value(metadata::SCHEMA)
+            .map(serde_json::from_str)
+            .transpose()
+            .with_context(|| format!("the schema in the metadata of {name} is damaged"))?;
+        let arrow = metadata.schema();
+        let names: Vec<&str> = arrow
+            .fields()
+            .iter()
+            .map(|one| one.name().as_str())
+            .collect();
+        let not_as_said = |why: String| anyhow!("{name} is not as its export says: {why}");
+        let rows = Rows::new(schema.as_ref(), &names, |column| {
+            column_field(column).name().clone()
+        })
+        .map_err(not_as_said)?;
+        let columns = schema.as_ref().map_or(&[][..], Schema::columns);
+        for column in columns {
+            let expected = column_field(column);
+            let found = arrow.field_with_name(expected.name())?;
+            if !found.data_type().equals_datatype(expected.data_type()) {
+                let found = found.data_type();
+                return Err(not_as_said(format!(
+                    "its column {column} is one of {found}"
+                )));
+            }
+        }
+        for column in rows.json_columns() {
+            if !arrow.field(column).data_type().is_string() {
+                return Err(not_as_said(format!(
+                    "its column {} has no text",
+                    names[column]
+                )));
+            }
+        }
+        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
+            .with_batch_size(BATCH_ROWS)
+            .with_offset(usize::try_from(mark.line)?)
+            .build()
+            .with_context(|| format!("cannot read {name}"))?;
+        Ok(Self {
+            types: columns
+                .iter()
+                .map(|column| column.column_type.clone())
+                .collect(),
+            name,
+            rows,
+            batches,
+            batch: None,
+            row: mark.line,
+        })
+    }
+
+    /// The rows that are being read, decoded if the ones before are through. None at the end.
+    fn batch(&mut self) -> Result<Option<&mut Batch>> {
+        let is_through = |batch: &Batch| batch.next == batch.rows.num_rows();
+        while self.batch.as_ref().is_none_or(is_through) {
+            let Some(rows) = self.batches.next() else {
+                return Ok(None);
+            };
+            let rows =
+                rows.with_context(|| format!("cannot read {} after row {}", self.name, self.row))?;
+            let mut cells = Vec::new();
+            let columns = self.types.len();
+            let first = rows.num_columns().saturating_sub(columns + 1);
+            for (column, column_type) in rows.columns()[first..].iter().zip(&self.types) {
+                add_cells(column, column_type, &mut cells);
+            }
+            self.batch = Some(Batch {
+                rows,
+                cells,
+                next: 0,
+            });
+        }
+        Ok(self.batch.as_mut())
+    }
+}
+
+fn add_cells(array: &ArrayRef, column_type: &ColumnType, cells: &mut Vec<(ArrayRef, ColumnType)>) {
+    cells.push((array.clone(), column_type.clone()));
+    if let ColumnType::Struct(fields) = column_type {
+        for (array, field) in array.as_struct().columns().iter().zip(fields) {
+            add_cells(array, &field.field_type, cells);
+        }
+    }
+}
+
+impl RecordReader for ParquetRows {
+    fn next(&mut self) -> Result<Option<Record>> {
+        let Some(batch) = self.batch()? else {
+            return Ok(None);
+        };
+        let (row, mut json) = (batch.next, Vec::new());
+        batch.next += 1;
+        self.row += 1;
+        if let Some(batch) = &self.batch {
+            let appended = self.rows.append(&RowOf { batch, row }, &mut json);
+            appended.map_err(|why| anyhow!("row {} of {}: {why}", self.row, self.name))?;
+        }
+        let end = Mark {
+            offset: self.row,
+            line: self.row,
+        };
+        Ok(Some(Record {
+            json: json.into(),
+            end,
+        }))
+    }
+}
+
+/// One row of a batch.
+struct RowOf<'a> {
+    batch: &'a Batch,
+    row: usize,
+}
+
+impl RowCells for RowOf<'_> {
+    type Document<'b>
+        = &'b Self
+    where
+        Self: 'b;
+
+    fn json(&self, column: usize) -> Result<Option<&str>, String> {
+        let texts = self.batch.rows.column(column).as_string::<i32>();
+        match texts.is_valid(self.row) {
+            true => checked(texts.value(self.row)).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    fn document(&self, _first: usize) -> &Self {
+        self
+    }
+}
+
+impl CellTexts for &RowOf<'_> {
+    fn is_there(&self, cell: usize) -> bool {
+        self.batch.cells[cell].0.is_valid(self.row)
+    }
+
+    fn append(&self, cell: usize, out: &mut Vec<u8>) -> Result<(), String> {
+        let (array, column_type) = &self.batch.cells[cell];
+        append_value(array, self.row, column_type, out)
+    }
+}
+
+/// Appends the JSON text of a value that is there.
+fn append_value(
+    array: &dyn Array,
+    row: usize,
+    column_type: &ColumnType,
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
+    match column_type {
+        ColumnType::Boolean => append(&array.as_boolean().value(row), out),
+        ColumnType::Int64 => append(&array.as_primitive::<Int64Type>().value(row), out),
+        ColumnType::Double => {
+            let value = array.as_primitive::<Float64Type>().value(row);
+            if !value.is_finite() {
+                return Err(format!("{value} is no number of JSON"));
+            }
+            append(&value, out)
+        }
+        ColumnType::String => append(array.as_string::<i32>().value(row), out),
+        ColumnType::Json => {
+            let text = checked(array.as_string::<i32>().value(row))?;
+            out.extend_from_slice(text.as_bytes());
+            Ok(())
+        }
+        ColumnType::Timestamp(fraction) => {
+            let moment = match fraction.unit() {
+                TimeUnit::Microseconds => {
+                    array.as_primitive::<TimestampMicrosecondType>().value(row)
+                }
+                TimeUnit::Nanoseconds => array.as_primitive::<TimestampNanosecondType>().value(row),
+            };
+            out.push(b'"');
+            write_timestamp(moment, *fraction, out);
+            out.push(b'"');
+            Ok(())
+        }
+        ColumnType::List(element) => {
+            let values = array.as_list::<i32>().value(row);
+            out.push(b'[');
+            for index in 0..values.len() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                match values.is_valid(index) {
+                    true => append_value(&values, index, element, out)?,
+                    false => out.extend_from_slice(b"null"),
+                }
+            }
+            out.push(b']');
+            Ok(())
+        }
+        ColumnType::Struct(fields) => {
+            out.push(b'{');
+            let mut is_first = true;
+            for (values, field) in array.as_struct().columns().iter().zip(fields) {
+                if values.is_null(row) {
+                    continue;
+                }
+                if !std::mem::take(&mut is_first) {
+                    out.push(b',');
+                }
+                append(&field.name, out)?;
+                out.push(b':');
+                append_value(values, row, &field.field_type, out)?;
+            }
+            out.push(b'}');
+            Ok(())
+        }
+    }
+}
+
+fn append(value: &(impl serde::Serialize + ?Sized), out: &mut Vec<u8>) -> Result<(), String> {
+    serde_json::to_writer(out, value).map_err(|error| error.to_string())
+}

@@ -1,0 +1,385 @@
+//! Random documents through the encoders of every layout, and back: what is read is what was
+//! written.
+
+use std::sync::{Arc, OnceLock};
+
+use ::bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::{CsvRows, Mark, ParquetRows, RecordReader};
+use crate::feed::page::{Page, elements, members};
+use crate::feed::{FeedMode, RangeId};
+use crate::schema::fit::{self, Decimal};
+use crate::schema::{
+    Column, ColumnType, Field, FieldPath, Fraction, Inference, InferenceOptions, Layout, Place,
+    Schema,
+};
+use crate::sink::{EncoderOptions, FileAbout, encoders};
+use crate::state::model::{Compression, CsvOptions, Format};
+
+/// Names as they stand between quotes: of columns, of what no column can be, and the same name in
+/// two ways.
+const NAMES: [&str; 17] = [
+    "id",
+    "pk",
+    "a",
+    "b",
+    "c",
+    "\\u0061",
+    "a.b",
+    "",
+    "é",
+    "\\u00e9",
+    "_extra",
+    "_metadata",
+    "_ts",
+    "_etag",
+    "\\ud800",
+    "q\\\"",
+    "A",
+];
+
+/// Scalars on the edges of what columns hold.
+const SCALARS: [&str; 46] = [
+    "null",
+    "true",
+    "false",
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "1.0",
+    "1.10",
+    "1e2",
+    "1E-2",
+    "-0.0",
+    "0.1",
+    "9007199254740993",
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775808",
+    "1e400",
+    "1e-400",
+    "5e-324",
+    "1.7976931348623157e308",
+    "0.1000000000000000055511151231257827",
+    "\"\"",
+    "\" \"",
+    "\"a\"",
+    "\"null\"",
+    "\"NULL\"",
+    "\"true\"",
+    "\"1\"",
+    "\"=1+1\"",
+    "\"a,b\"",
+    "\"a\\\"b\"",
+    "\"a\\r\\nb\"",
+    "\"\\u0000\"",
+    "\"\\ud800\"",
+    "\"\\ud83c\\udf88\"",
+    "\"é🎈\"",
+    "\"\\u00e9\"",
+    "\"\\/\"",
+    "\"2026-11-23T12:00:00Z\"",
+    "\"2026-11-23T12:00:00.120Z\"",
+    "\"2026-11-23T12:00:00.1234567Z\"",
+    "\"2026-02-30T12:00:00Z\"",
+    "\"{}\"",
+    "\"[1]\"",
+    "123456789012345678901234567890",
+];
+
+fn json() -> impl Strategy<Value = String> {
+    let scalar = select(&SCALARS[..]).prop_map(str::to_owned);
+    scalar.prop_recursive(3, 24, 5, |inner| {
+        let space = select(&["", "", "", " ", "\n", "\r\n\t"][..]);
+        prop_oneof![
+            (vec(inner.clone(), 0..5), space.clone()).prop_map(|(values, space)| {
+                format!("[{space}{}{space}]", values.join(&format!("{space},")))
+            }),
+            (vec((select(&NAMES[..]), inner), 0..6), space)
+                .prop_map(|(members, space)| object(&members, space)),
+        ]
+    })
+}
+
+fn object(members: &[(&str, String)], space: &str) -> String {
+    let members = members.iter();
+    let members = members.map(|(name, value)| format!("{space}\"{name}\"{space}:{space}{value}"));
+    format!("{{{}{space}}}", members.collect::<Vec<_>>().join(","))
+}
+
+/// Mostly objects, as documents are.
+fn document() -> impl Strategy<Value = String> {
+    prop_oneof![
+        9 => vec((select(&NAMES[..]), json()), 0..8).prop_map(|members| object(&members, "")),
+        1 => json(),
+    ]
+}
+
+fn column_type() -> impl Strategy<Value = ColumnType> {
+    let leaf = prop_oneof![
+        Just(ColumnType::Boolean),
+        Just(ColumnType::Int64),
+        Just(ColumnType::Double),
+        Just(ColumnType::String),
+        Just(ColumnType::Json),
+        (0_u8..10).prop_map(|digits| ColumnType::Timestamp(Fraction::Digits(digits))),
+        Just(ColumnType::Timestamp(Fraction::Shortest)),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            inner
+                .clone()
+                .prop_map(|element| ColumnType::List(Box::new(element))),
+            vec((name(), inner), 1..4).prop_filter_map("a name twice", |fields| {
+                let fields = fields
+                    .into_iter()
+                    .map(|(name, field_type)| Field { name, field_type });
+                let schema = ColumnType::Struct(fields.collect());
+                let column = Column {
+                    path: FieldPath::top("x"),
+                    column_type: schema.clone(),
+                };
+                Schema::new(vec![column]).is_ok().then_some(schema)
+            }),
+        ]
+    })
+}
+
+fn name() -> impl Strategy<Value = String> {
+    select(&["id", "pk", "a", "b", "c", "a.b", "", "é", "_ts", "q\"", "A"][..])
+        .prop_map(str::to_owned)
+}
+
+/// As many of the columns as go together.
+fn schema() -> impl Strategy<Value = Schema> {
+    vec((vec(name(), 1..3), column_type()), 1..8).prop_map(|columns| {
+        let mut all: Vec<Column> = Vec::new();
+        for (names, column_type) in columns {
+            let Some(path) = FieldPath::new(names) else {
+                continue;
+            };
+            all.push(Column { path, column_type });
+            if Schema::new(all.clone()).is_err() {
+                all.pop();
+            }
+        }
+        Schema::new(all).unwrap()
+    })
+}
+
+fn csv_options() -> impl Strategy<Value = CsvOptions> {
+    let null = select(&["", "NULL", "null", "1", "a,b", "{}", "é"][..]);
+    (select(&[',', ';', '\t', '|'][..]), null).prop_map(|(delimiter, null)| CsvOptions {
+        delimiter,
+        null: null.to_owned(),
+        safe: false,
+    })
+}
+
+/// A text that two JSON texts have in common if, and only if, they mean the same: the order of
+/// members does not count, except among those of one name; numbers are decimal numbers.
+fn meaning(json: &[u8], out: &mut String) {
+    match json.first() {
+        Some(b'{') => {
+            let mut all: Vec<(String, String)> = members(json)
+                .map(|member| {
+                    let mut name = String::new();
+                    meaning(&[b"\"", member.raw_name, b"\""].concat(), &mut name);
+                    let mut value = String::new();
+                    meaning(member.value, &mut value);
+                    (name, value)
+                })
+                .collect();
+            all.sort_by(|a, b| a.0.cmp(&b.0));
+            *out += &format!("{all:?}");
+        }
+        Some(b'[') => {
+            out.push('[');
+            for element in elements(json) {
+                meaning(element, out);
+                out.push(',');
+            }
+            out.push(']');
+        }
+        Some(b'"') => match fit::string(json) {
+            Some(text) => *out += &format!("{:?}", text.decoded()),
+            None => out.push_str(std::str::from_utf8(json).unwrap()),
+        },
+        Some(b'-' | b'0'..=b'9') => {
+            let text = std::str::from_utf8(json).unwrap();
+            *out += &format!("{:?}", Decimal::of(text).expect("a number"));
+        }
+        _ => out.push_str(std::str::from_utf8(json).unwrap()),
+    }
+}
+
+fn assert_same(found: &[u8], expected: &[u8]) -> Result<(), TestCaseError> {
+    let text = |json| String::from_utf8_lossy(json).into_owned();
+    let parsed = serde_json::from_slice::<&serde_json::value::RawValue>(found);
+    prop_assert!(parsed.is_ok(), "{}", text(found));
+    let [mut one, mut other] = [String::new(), String::new()];
+    meaning(found, &mut one);
+    meaning(expected, &mut other);
+    prop_assert_eq!(one, other, "{} is not {}", text(found), text(expected));
+    Ok(())
+}
+
+/// The bytes of a file with one page.
+fn encoded(options: EncoderOptions, page: &Page) -> Vec<u8> {
+    let mut encoder = encoders(options)().unwrap();
+    let mut out = Vec::new();
+    encoder.begin(&mut out).unwrap();
+    encoder.encode(RangeId(0), page, &mut out).unwrap();
+    let about = FileAbout {
+        export_id: uuid::Uuid::nil(),
+        container: "orders",
+        start: &[],
+        end: &[],
+    };
+    encoder.finish(&about, &mut out).unwrap();
+    out
+}
+
+/// What is read of what is written of the items, in both formats and from every row on.
+fn round_trip(
+    items: &[String],
+    mode: FeedMode,
+    layout: &Layout,
+    csv: &CsvOptions,
+) -> Result<Vec<Vec<Bytes>>, TestCaseError> {
+    let body = format!("{{\"Documents\":[{}]}}", items.join(","));
+    let page = Page::parse(Bytes::from(body)).unwrap();
+    let schema = match layout {
+        Layout::Columns { schema, .. } => Some(schema),
+        Layout::Raw => None,
+    };
+    let mut found = Vec::new();
+    for format in [Format::Csv, Format::Parquet] {
+        let options = EncoderOptions {
+            format,
+            mode,
+            compression: Compression::None,
+            csv: csv.clone(),
+            row_group_bytes: 1 << 20,
+            partition_key_paths: vec!["/pk".to_owned()],
+            layout: Arc::new(OnceLock::from(layout.clone())),
+        };
+        let file = encoded(options, &page);
+        let read = |mark| -> Vec<Bytes> {
+            let name = "it".to_owned();
+            let mut reader: Box<dyn RecordReader> = match format {
+                Format::Csv => Box::new(CsvRows::new(&file[..], name, schema, csv, mark).unwrap()),
+                _ => Box::new(ParquetRows::new(Bytes::from(file.clone()), name, mark).unwrap()),
+            };
+            let records = std::iter::from_fn(|| reader.next().unwrap());
+            records.map(|record| record.json).collect()
+        };
+        let all = read(Mark::default());
+        if let Some(middle) = all.len().checked_sub(1) {
+            let mark = Mark {
+                offset: 0,
+                line: middle as u64,
+            };
+            prop_assert_eq!(&read(mark)[..], &all[middle..]);
+        }
+        found.push(all);
+    }
+    Ok(found)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2500))]
+
+    #[test]
+    fn documents_are_given_back_whatever_the_schema(
+        documents in vec(document(), 1..8),
+        schema in schema(),
+        csv in csv_options(),
+    ) {
+        let layout = Layout::Columns { schema, without_system_fields: false };
+        for found in round_trip(&documents, FeedMode::LatestVersion, &layout, &csv)? {
+            prop_assert_eq!(found.len(), documents.len());
+            for (found, document) in found.iter().zip(&documents) {
+                assert_same(found, document.as_bytes())?;
+            }
+        }
+    }
+
+    #[test]
+    fn documents_are_given_back_with_the_schema_that_some_of_them_have(
+        documents in vec(document(), 1..8),
+        observed in 1_usize..8,
+        detect_timestamps in any::<bool>(),
+        csv in csv_options(),
+    ) {
+        let options = InferenceOptions { detect_timestamps, ..InferenceOptions::default() };
+        let mut inference = Inference::new(options, vec![vec!["pk".to_owned()]]);
+        for (number, document) in (0..).zip(documents.iter().take(observed)) {
+            inference.observe(document.as_bytes(), Place::new(0, number));
+        }
+        let layout = Layout::Columns {
+            schema: inference.finish().schema,
+            without_system_fields: false,
+        };
+        for found in round_trip(&documents, FeedMode::LatestVersion, &layout, &csv)? {
+            prop_assert_eq!(found.len(), documents.len());
+            for (found, document) in found.iter().zip(&documents) {
+                assert_same(found, document.as_bytes())?;
+            }
+        }
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn changes_are_given_back_with_all_that_is_said_of_them(
+        changes in vec((document(), proptest::option::of(document()), json()), 1..6),
+        schema in proptest::option::of(schema()),
+        csv in csv_options(),
+    ) {
+        let layout = match schema {
+            Some(schema) => Layout::Columns { schema, without_system_fields: false },
+            None => Layout::Raw,
+        };
+        let items: Vec<String> = changes.iter().map(|(current, previous, other)| {
+            let previous = previous.iter().map(|json| format!(",\"previous\":{json}"));
+            let previous: String = previous.collect();
+            let metadata = format!("{{\"operationType\":\"replace\",\"lsn\":7,\"x\":{other}}}");
+            format!("{{\"current\":{current}{previous},\"metadata\":{metadata}}}")
+        }).collect();
+        for found in round_trip(&items, FeedMode::AllVersionsAndDeletes, &layout, &csv)? {
+            prop_assert_eq!(found.len(), items.len());
+            for (found, item) in found.iter().zip(&items) {
+                let wanted = members(item.as_bytes())
+                    // Nothing, and that there is nothing, are one.
+                    .filter(|member| !(member.is_named("previous") && member.value == b"null"))
+                    .map(|member| {
+                        let is_none = member.is_named("current") && member.value == b"null";
+                        let value = if is_none { b"{}" } else { member.value };
+                        [b"\"", member.raw_name, b"\":", value].concat()
+                    });
+                let wanted = wanted.collect::<Vec<_>>().join(&b","[..]);
+                assert_same(found, &[b"{", &wanted[..], b"}"].concat())?;
+            }
+        }
+    }
+
+    #[test]
+    fn documents_are_given_back_as_they_are_of_a_column_of_their_own(
+        documents in vec(document(), 1..8),
+        csv in csv_options(),
+    ) {
+        for found in round_trip(&documents, FeedMode::LatestVersion, &Layout::Raw, &csv)? {
+            let found: Vec<&[u8]> = found.iter().map(|json| &json[..]).collect();
+            let expected: Vec<&[u8]> = documents.iter().map(|json| json.as_bytes()).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

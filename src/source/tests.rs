@@ -1,0 +1,170 @@
+//! Files that are not as they were written.
+
+use std::sync::{Arc, OnceLock};
+
+use ::bytes::Bytes;
+
+use super::{CsvRows, Mark, ParquetRows, Record, RecordReader};
+use crate::feed::page::Page;
+use crate::feed::{FeedMode, RangeId};
+use crate::schema::{Layout, Schema, parse_column};
+use crate::sink::{EncoderOptions, FileAbout, encoders};
+use crate::state::model::{Compression, CsvOptions, Format};
+
+fn schema() -> Schema {
+    let lines = ["id string", "n int64", "d double", "ok boolean", "j json"];
+    let columns = lines.iter().map(|line| parse_column(line).unwrap());
+    Schema::new(columns.collect()).unwrap()
+}
+
+/// All records, or what is wrong.
+fn read(reader: anyhow::Result<impl RecordReader>) -> Result<Vec<Record>, String> {
+    let mut reader = reader.map_err(|error| format!("{error:#}"))?;
+    let next = || {
+        reader
+            .next()
+            .map_err(|error| format!("{error:#}"))
+            .transpose()
+    };
+    std::iter::from_fn(next).collect()
+}
+
+fn csv(text: &str) -> Result<Vec<Record>, String> {
+    let options = CsvOptions::default();
+    let name = "`x.csv`".to_owned();
+    read(CsvRows::new(
+        text.as_bytes(),
+        name,
+        Some(&schema()),
+        &options,
+        Mark::default(),
+    ))
+}
+
+const HEADER: &str = "id,n,d,ok,j,_extra\r\n";
+
+#[test]
+fn csv_that_was_cut_or_changed_is_refused_with_its_row() {
+    let whole = format!("{HEADER}a,1,1.5,true,[],\r\nb,,,,,\"{{\"\"x\"\":1}}\"\r\n");
+    let records = csv(&whole).unwrap();
+    let json = |index: usize| std::str::from_utf8(&records[index].json).unwrap();
+    assert_eq!(json(0), r#"{"id":"a","n":1,"d":1.5,"ok":true,"j":[]}"#);
+    assert_eq!(json(1), r#"{"id":"b","x":1}"#);
+    assert_eq!(records[1].end.line, 2);
+    // Wherever it is cut, nothing that is left passes for a whole row.
+    for end in HEADER.len()..whole.len() {
+        let kept = &whole[..end];
+        match csv(kept) {
+            Ok(records) => assert!(kept.ends_with('\n'), "{} of {kept:?}", records.len()),
+            Err(why) => assert!(why.contains("`x.csv`"), "{why}"),
+        }
+    }
+    for (row, why) in [
+        ("a,x,,,,", "row 1 of `x.csv`: column 2: not int64: `x`"),
+        ("a,1.0,,,,", "not int64"),
+        ("a,,1e400,,,", "not double"),
+        ("a,,inf,,,", "not double"),
+        ("a,,,yes,,", "not boolean"),
+        ("a,,,,\"1,\"\"x\"\":2\",", "not json"),
+        ("a,,,,,{", "not JSON"),
+        ("a,,,,", "5 fields"),
+    ] {
+        let found = csv(&format!("{HEADER}{row}\r\n")).unwrap_err();
+        assert!(found.contains(why), "{found}");
+    }
+    for (header, why) in [
+        (
+            "id,n,d,ok,_extra",
+            "it has a column `_extra` instead of `j`",
+        ),
+        ("id,n,d,ok,j", "it has no column `_extra`"),
+        ("id,n,d,ok,j,_extra,k", "it has a column `k` too many"),
+        ("", "it has no column `id`"),
+    ] {
+        let found = csv(&format!("{header}\r\n")).unwrap_err();
+        assert!(found.contains(why), "{found}");
+    }
+    let past = Mark { offset: 0, line: 3 };
+    let options = CsvOptions::default();
+    let reader = CsvRows::new(
+        whole.as_bytes(),
+        "it".to_owned(),
+        Some(&schema()),
+        &options,
+        past,
+    );
+    assert!(
+        read(reader)
+            .unwrap_err()
+            .contains("it is shorter than what was read")
+    );
+}
+
+fn parquet() -> Vec<u8> {
+    let layout = Layout::Columns {
+        schema: schema(),
+        without_system_fields: false,
+    };
+    let options = EncoderOptions {
+        format: Format::Parquet,
+        mode: FeedMode::LatestVersion,
+        compression: Compression::Snappy,
+        csv: CsvOptions::default(),
+        row_group_bytes: 1 << 20,
+        partition_key_paths: vec!["/pk".to_owned()],
+        layout: Arc::new(OnceLock::from(layout)),
+    };
+    let mut encoder = encoders(options)().unwrap();
+    let mut out = Vec::new();
+    encoder.begin(&mut out).unwrap();
+    let body = r#"{"Documents":[{"id":"a","n":1,"d":1.5,"ok":true,"j":[]},{"id":"b","x":1}]}"#;
+    let page = Page::parse(Bytes::from_static(body.as_bytes())).unwrap();
+    encoder.encode(RangeId(0), &page, &mut out).unwrap();
+    let about = FileAbout {
+        export_id: uuid::Uuid::nil(),
+        container: "orders",
+        start: &[],
+        end: &[],
+    };
+    encoder.finish(&about, &mut out).unwrap();
+    out
+}
+
+fn read_parquet(bytes: Vec<u8>) -> Result<Vec<Record>, String> {
+    let name = "`x.parquet`".to_owned();
+    read(ParquetRows::new(Bytes::from(bytes), name, Mark::default()))
+}
+
+#[test]
+fn parquet_that_was_cut_or_is_of_someone_else_is_refused() {
+    let whole = parquet();
+    assert_eq!(read_parquet(whole.clone()).unwrap().len(), 2);
+    for end in [0, 4, 100, whole.len() - 9, whole.len() - 1] {
+        let found = read_parquet(whole[..end].to_vec()).unwrap_err();
+        assert!(
+            found.contains("`x.parquet` is no whole Parquet file"),
+            "{found}"
+        );
+    }
+    let replaced = |from: &str, to: &str| {
+        assert_eq!(from.len(), to.len());
+        let mut bytes = whole.clone();
+        let at: Vec<usize> = memchr::memmem::find_iter(&whole, from).collect();
+        for at in at {
+            bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
+        }
+        read_parquet(bytes).unwrap_err()
+    };
+    let found = replaced("cosmos-tail.export_id", "cosmos-tail.exported_");
+    assert!(found.contains("was not written by an export"), "{found}");
+    let found = replaced("\"n int64\"", "\"n  json\"");
+    assert!(
+        found.contains("its column n json is one of Int64"),
+        "{found}"
+    );
+    let found = replaced("\"n int64\"", "\"m int64\"");
+    assert!(
+        found.contains("it has a column `n` instead of `m`"),
+        "{found}"
+    );
+}
