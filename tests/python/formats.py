@@ -1,0 +1,381 @@
+"""Reads the exports of one container in several formats, and compares what is read with the JSON
+lines of the same feed.
+
+The rule by which a document is given back is docs/formats.md, written once more."""
+
+import argparse
+import collections
+import csv
+import datetime
+import decimal
+import gzip
+import hashlib
+import json
+import pathlib
+import sys
+
+import duckdb
+import pyarrow.parquet
+
+csv.field_size_limit(1 << 26)
+
+# What says what happened, in front of the document's columns.
+RAW = ["_operation", "id", "_partition_key", "_ts", "_lsn", "document"]
+
+
+class Pairs(list):
+    """The members of an object, in their order."""
+
+
+def parse(text):
+    number = decimal.Decimal
+    return json.loads(text, object_pairs_hook=Pairs, parse_int=number, parse_float=number)
+
+
+def meaning(value):
+    """The same text for values that mean the same: the order of members does not count, except
+    among those of one name; numbers are decimal numbers."""
+    if isinstance(value, Pairs):
+        members = sorted(((name, meaning(member)) for name, member in value), key=lambda m: m[0])
+        return "{" + ",".join(json.dumps(name) + ":" + member for name, member in members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(meaning, value)) + "]"
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return json.dumps(value)
+    sign, digits, exponent = decimal.Decimal(value).as_tuple()
+    digits = "".join(map(str, digits)).lstrip("0")
+    kept = digits.rstrip("0")
+    return f"{'-' if sign else ''}{kept}e{exponent + len(digits) - len(kept) if kept else 0}"
+
+
+def digest(texts):
+    """A checksum over texts, whatever their order."""
+    total = count = 0
+    for text in texts:
+        data = text.encode("utf-8", "surrogatepass")
+        total += int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+        count += 1
+    return count, total % (1 << 64)
+
+
+# The text form of schemas.
+
+
+def column(text):
+    """The names of a column's path, and its type."""
+    names, at = [], 0
+    while True:
+        name, at = one_name(text, at)
+        names.append(name)
+        if text[at] == ".":
+            at += 1
+            continue
+        break
+    column_type, at = one_type(text, at + 1)
+    assert at == len(text), text
+    return names, column_type
+
+
+def one_name(text, at):
+    if text[at] == '"':
+        return json.JSONDecoder().raw_decode(text, at)
+    end = at
+    while end < len(text) and text[end] not in ".: ,<>":
+        end += 1
+    return text[at:end], end
+
+
+def one_type(text, at):
+    for kind in ("list<", "struct<"):
+        if not text.startswith(kind, at):
+            continue
+        at += len(kind)
+        if kind == "list<":
+            inner, at = one_type(text, at)
+        else:
+            inner = []
+            while True:
+                name, at = one_name(text, at)
+                field, at = one_type(text, at + 2)
+                inner.append((name, field))
+                if text[at] != ",":
+                    break
+                at += 2
+        assert text[at] == ">", text
+        return (kind[:-1], inner), at + 1
+    end = at
+    while end < len(text) and text[end] not in ",>":
+        end += 1
+    return text[at:end], end
+
+
+def parquet_name(names):
+    if len(names) == 1 and not set('."') & set(names[0]):
+        return names[0]
+    return csv_name(names)
+
+
+def csv_name(names):
+    def one(name):
+        plain = name and all(c.isalnum() or c in "_-$" for c in name)
+        return name if plain else json.dumps(name, ensure_ascii=False)
+
+    return ".".join(map(one, names))
+
+
+# Giving documents back.
+
+
+def put(document, names, value):
+    """Puts a value at its path; objects are those that are being made."""
+    for name in names[:-1]:
+        document = document.setdefault(name, {})
+    if isinstance(value, dict) and isinstance(document.get(names[-1]), dict):
+        document[names[-1]].update(value)
+    else:
+        document[names[-1]] = value
+
+
+def merged(made, extra):
+    """The members of an object, with those of the overflow over it."""
+    over = collections.defaultdict(list)
+    for name, value in extra:
+        over[name].append(value)
+    members = Pairs()
+    for name, value in made.items():
+        if name not in over:
+            members.append((name, finished(value)))
+        elif isinstance(value, dict) and isinstance(over[name][0], Pairs):
+            [one] = over.pop(name)
+            members.append((name, merged(value, one)))
+    members.extend((name, value) for name, values in over.items() for value in values)
+    return members
+
+
+def finished(value):
+    return merged(value, []) if isinstance(value, dict) else value
+
+
+def rebuilt(schema, cells, extra, value_of):
+    document = {}
+    for (names, column_type), cell in zip(schema, cells, strict=True):
+        if cell is not None:
+            put(document, names, value_of(cell, column_type))
+    if extra is None:
+        return finished(document)
+    extra = parse(extra)
+    if not isinstance(extra, Pairs):
+        assert not document, (document, extra)
+        return extra
+    return merged(document, extra)
+
+
+def of_cell(cell, column_type):
+    """The JSON value of what a reader of Parquet gives."""
+    if isinstance(column_type, tuple):
+        kind, inner = column_type
+        if kind == "list":
+            return [None if one is None else finished(of_cell(one, inner)) for one in cell]
+        fields = ((name, of_cell(cell[name], one)) for name, one in inner if cell[name] is not None)
+        return dict(fields)
+    if column_type == "json":
+        return parse(cell)
+    if column_type.startswith("timestamp"):
+        return of_moment(cell, column_type)
+    return decimal.Decimal(repr(cell)) if isinstance(cell, float) else cell
+
+
+def of_moment(moment, column_type):
+    """A moment as the document had it; moments of nanoseconds come as integers."""
+    if isinstance(moment, int):
+        second, fraction = divmod(moment, 1_000_000_000)
+        fraction = f"{fraction:09}"
+        moment = datetime.datetime.fromtimestamp(second, datetime.timezone.utc)
+    else:
+        fraction = f"{moment.microsecond:06}000"
+    text = moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+    if column_type == "timestamp":
+        fraction = fraction.rstrip("0")
+    else:
+        fraction = fraction[: int(column_type[len("timestamp(") : -1])]
+    return text + ("." + fraction if fraction else "") + "Z"
+
+
+def of_text(text, column_type):
+    """The JSON value of a cell of CSV."""
+    if column_type == "boolean":
+        return {"true": True, "false": False}[text]
+    if column_type in ("int64", "double"):
+        return decimal.Decimal(text)
+    if column_type == "json":
+        return parse(text)
+    return text
+
+
+def flattened(schema):
+    """The columns of CSV: those of structs for themselves, lists as JSON."""
+    for names, column_type in schema:
+        if isinstance(column_type, tuple) and column_type[0] == "struct":
+            yield from flattened([(names + [name], one) for name, one in column_type[1]])
+        elif isinstance(column_type, tuple):
+            yield names, "json"
+        else:
+            yield names, column_type
+
+
+# Reading.
+
+
+def exported(directory):
+    """What an export says of itself: its options, and its finished files in their order."""
+    state = json.loads((directory / "state.json").read_text())["state"]
+    files = []
+    for line in (directory / "manifest.ndjson").read_text().splitlines():
+        entry = json.loads(line)
+        files.append((directory / entry["file"], entry["rows"]))
+        assert files[-1][0].stat().st_size == entry["bytes"], entry
+    assert not list(directory.glob("*.open")), directory
+    return state["options"], files
+
+
+def schema_of(options):
+    layout = options["layout"]
+    return None if layout == "raw" else [column(text) for text in layout["columns"]["schema"]]
+
+
+def sql(text):
+    return "'" + text.replace("'", "''") + "'"
+
+
+def cell_text(value):
+    """A value as an engine gives it, as text."""
+    if isinstance(value, dict):
+        # What is missing is null in every row of a struct, so it does not count.
+        return "{" + ",".join(f"{k}:{cell_text(v)}" for k, v in sorted(value.items())) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(cell_text, value)) + "]"
+    if isinstance(value, datetime.datetime):
+        return value.astimezone(datetime.timezone.utc).isoformat()
+    return repr(value)
+
+
+def check_columns(directory, names, of_engines):
+    """Compares checksums of every column between engines."""
+    for index, name in enumerate(names):
+        sums = {
+            engine: digest(cell_text(row[index]) for row in rows if row[index] is not None)
+            for engine, rows in of_engines.items()
+        }
+        assert len(set(sums.values())) == 1, (directory, name, sums)
+
+
+def check_parquet(directory, expected):
+    options, files = exported(directory)
+    schema = schema_of(options)
+    names = RAW if schema is None else [parquet_name(path) for path, _ in schema] + ["_extra"]
+    by_pyarrow, by_duckdb, documents = [], [], []
+    for path, count in files:
+        table = pyarrow.parquet.read_table(path)
+        assert table.column_names == names, (path, table.column_names, names)
+        said = pyarrow.parquet.read_metadata(path).metadata
+        assert said[b"cosmos-tail.container"] and said[b"cosmos-tail.export_id"], path
+        columns = [table.column(index) for index in range(len(names))]
+        # Python has no nanoseconds.
+        columns = [
+            one.cast(pyarrow.int64()) if str(one.type).startswith("timestamp[ns") else one
+            for one in columns
+        ]
+        of_file = list(zip(*(one.to_pylist() for one in columns)))
+        assert len(of_file) == count, (path, len(of_file), count)
+        by_pyarrow += of_file
+        nanoseconds = [str(one.type).startswith("timestamp[ns") for one in table.columns]
+        asked = ", ".join(
+            f"epoch_ns({quoted})" if is_ns else quoted
+            for is_ns, quoted in zip(
+                nanoseconds, ('"' + name.replace('"', '""') + '"' for name in names)
+            )
+        )
+        query = f"SELECT {asked} FROM read_parquet({sql(str(path))})"
+        of_file = duckdb.sql(query).fetchall()
+        assert len(of_file) == count, (path, len(of_file), count)
+        by_duckdb += of_file
+    [(count,)] = duckdb.sql(
+        f"SELECT count(*) FROM read_parquet({sql(str(directory / '*.parquet'))})"
+    ).fetchall()
+    assert count == len(by_pyarrow), (directory, count)
+    check_columns(directory, names, {"pyarrow": by_pyarrow, "duckdb": by_duckdb})
+    for row in by_pyarrow:
+        if schema is None:
+            documents.append(parse(row[-1]))
+        else:
+            documents.append(rebuilt(schema, row[:-1], row[-1], of_cell))
+    assert digest(map(meaning, documents)) == expected, directory
+    return sum(row[-1] is not None for row in by_pyarrow) if schema else 0
+
+
+def check_csv(directory, expected):
+    options, files = exported(directory)
+    schema = schema_of(options)
+    delimiter, null = options["csv"]["delimiter"], options["csv"]["null"]
+    schema = None if schema is None else list(flattened(schema))
+    names = RAW if schema is None else [csv_name(path) for path, _ in schema] + ["_extra"]
+    by_python, by_duckdb = [], []
+    for path, count in files:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8", newline="") as file:
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            assert next(reader) == names, path
+            of_file = [[None if one == null else one for one in row] for row in reader]
+        assert len(of_file) == count, (path, len(of_file), count)
+        by_python += of_file
+        query = f"""SELECT * FROM read_csv({sql(str(path))}, all_varchar = true, header = true,
+            delim = {sql(delimiter)}, quote = '"', escape = '"', nullstr = {sql(null)},
+            max_line_size = 8000000, auto_detect = false, new_line = '\\r\\n', columns = {{
+            {", ".join(f"{sql(name)}: 'VARCHAR'" for name in names)} }})"""
+        of_file = duckdb.sql(query).fetchall()
+        assert len(of_file) == count, (path, len(of_file), count)
+        by_duckdb += of_file
+    check_columns(directory, names, {"csv": by_python, "duckdb": by_duckdb})
+    documents = []
+    for row in by_python:
+        if schema is None:
+            documents.append(parse(row[-1]))
+        else:
+            documents.append(rebuilt(schema, row[:-1], row[-1], of_text))
+    assert digest(map(meaning, documents)) == expected, directory
+    return sum(row[-1] is not None for row in by_python) if schema else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, required=True)
+    parser.add_argument("directory", type=pathlib.Path)
+    arguments = parser.parse_args()
+    lines = [
+        meaning(parse(line))
+        for path in sorted((arguments.directory / "jsonl").glob("*.jsonl"))
+        for line in path.open("rb")
+    ]
+    expected = digest(lines)
+    assert expected[0] == arguments.documents == len(set(lines)), expected
+    told = []
+    for path in sorted(arguments.directory.iterdir()):
+        if not path.is_dir() or path.name == "jsonl":
+            continue
+        options, files = exported(path)
+        if options["format"] == "jsonl":
+            query = f"""SELECT json FROM read_json({sql(str(path / '*.zst'))}, records = false,
+                format = 'newline_delimited', columns = {{json: 'JSON'}},
+                maximum_object_size = 8000000)"""
+            rows = (meaning(parse(row[0])) for row in duckdb.sql(query).fetchall())
+            assert digest(rows) == expected, path
+            told.append(f"{path.name}: {len(files)} files")
+            continue
+        check = check_parquet if options["format"] == "parquet" else check_csv
+        overflowed = check(path, expected)
+        told.append(f"{path.name}: {len(files)} files, {overflowed} rows with _extra")
+    print(f"{expected[0]} documents are the same, read by others: {'; '.join(told)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
