@@ -40,6 +40,9 @@ _cosmos__tail() {
             cosmos__tail,tail)
                 cmd="cosmos__tail__subcmd__tail"
                 ;;
+            cosmos__tail,verify)
+                cmd="cosmos__tail__subcmd__verify"
+                ;;
             *)
                 ;;
         esac
@@ -47,7 +50,7 @@ _cosmos__tail() {
 
     case "${cmd}" in
         cosmos__tail)
-            opts="-d -c -v -q -h -V --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version ranges tail export schema resume demo profiles completions"
+            opts="-d -c -v -q -h -V --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version ranges tail export schema resume verify demo profiles completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -687,6 +690,56 @@ _cosmos__tail() {
                     ;;
                 --checkpoint-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --container)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__subcmd__tail__subcmd__verify)
+            opts="-d -c -v -q -h -V --strict --format --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --profile)

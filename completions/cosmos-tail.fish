@@ -45,6 +45,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "tail" -d 'W
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "export" -d 'Export the change feed of a container to files'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "schema" -d 'Print the columns that an export to CSV or Parquet would infer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "resume" -d 'Go on with an export: after a crash, or to read what came since it was finished'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "verify" -d 'Check an export against its own manifest and state, without reaching the service'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "demo" -d 'Keep an embedded account running, to try things on'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "profiles" -d 'List the profiles of the configuration file, without their secrets'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
@@ -209,6 +210,25 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l format -d 'How to print what was found' -r -f -a "text\t'For people'
+json\t'One JSON object on one line, for scripts'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l profile -d 'Profile of the configuration file that says what flags and environment do not [env: COSMOS_TAIL_PROFILE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l auth -d 'How to prove who you are [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l strict -d 'Take for wrong what has an explanation too: finished files that were moved away, and what an export that was interrupted left for `resume`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l port -d 'Port on the loopback address; 0 takes a free one' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l documents -d 'Documents in the container at the start' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l partitions -d 'Physical partitions at the start' -r

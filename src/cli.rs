@@ -37,7 +37,8 @@ Examples:
   cosmos-tail tail -d shop -c orders            watch changes as they happen
   cosmos-tail ranges -d shop -c orders          list the feed ranges of a container
   cosmos-tail export -d shop -c orders -o out/  export a container, in parallel
-  cosmos-tail resume --state out/state.json     go on after a crash, or read what came since";
+  cosmos-tail resume --state out/state.json     go on after a crash, or read what came since
+  cosmos-tail verify out/                       check what an export has left";
 
 /// Export and replay the change feed of Azure Cosmos DB.
 #[derive(Debug, Parser)]
@@ -79,6 +80,8 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Go on with an export: after a crash, or to read what came since it was finished
     Resume(ResumeArgs),
+    /// Check an export against its own manifest and state, without reaching the service
+    Verify(VerifyArgs),
     /// Keep an embedded account running, to try things on
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
@@ -470,6 +473,32 @@ pub struct ResumeArgs {
     /// How it is committed
     #[command(flatten)]
     pub commit: CommitArgs,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes:
+  0  nothing is wrong
+  1  something is; standard output lists what
+  2  there is no export, or it is being written")]
+pub struct VerifyArgs {
+    /// What to check: the directory or the file of an export, or its state file
+    ///
+    /// Checked are that finished files are what the manifest says, to the byte and to the row; that
+    /// state and manifest tell the same; that the files hold each span of the feed once and the
+    /// ranges make up the container; and that no file is left over. Nothing is changed.
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+
+    /// Take for wrong what has an explanation too: finished files that were moved away, and what an
+    /// export that was interrupted left for `resume`
+    #[arg(long)]
+    pub strict: bool,
+
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Text)]
+    pub format: SummaryFormat,
 }
 
 /// How the feed is read. What is not given keeps its default, or on `resume` what the state says.

@@ -208,6 +208,31 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// Whether another process holds the lock on `path`. Nothing is created or changed.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the system but that there is no such file, which nobody can have locked.
+    pub fn is_held(path: &Path) -> Result<bool> {
+        let file = match std::fs::File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot open `{}`", path.display()));
+            }
+        };
+        // It is given back when the file is closed.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot ask for the lock `{}`", path.display()))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,7 +280,9 @@ mod tests {
         let first = Lock::acquire(&path).unwrap();
         let refused = Lock::acquire(&path).unwrap_err().to_string();
         assert!(refused.contains("another process"), "{refused}");
+        assert!(Lock::is_held(&path).unwrap());
         drop(first);
+        assert!(!Lock::is_held(&path).unwrap());
         Lock::acquire(&path).unwrap();
     }
 

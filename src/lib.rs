@@ -40,3 +40,4 @@ pub mod signal;
 pub mod sink;
 pub mod source;
 pub mod state;
+pub mod verify;

@@ -26,7 +26,7 @@ use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::sink::{ChangeEncoder, Limits};
 use crate::state::model::Source;
-use crate::{generate, profiles, ranges};
+use crate::{generate, profiles, ranges, verify};
 
 /// What the state file says instead of an endpoint when the account was embedded: its port differs
 /// each time.
@@ -50,6 +50,7 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
         Command::Export(args) => export(&account, args, report, shutdown).await,
         Command::Schema(args) => schema(&account, args, report, shutdown).await,
         Command::Resume(args) => resume(&account, &args, report, shutdown).await,
+        Command::Verify(args) => verify::verify(args, report, shutdown).await,
         #[cfg(feature = "demo")]
         Command::Demo(args) => {
             use crate::demo;

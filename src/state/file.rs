@@ -67,7 +67,12 @@ pub fn load(path: &Path) -> Result<State> {
     read(path).with_context(|| format!("cannot resume from `{}`", path.display()))
 }
 
-fn read(path: &Path) -> Result<State> {
+/// Reads the state file `path`, for whatever purpose.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn read(path: &Path) -> Result<State> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

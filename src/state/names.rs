@@ -157,6 +157,12 @@ impl FileNames {
         Ok(found)
     }
 
+    /// Which part of this export the file `name` is; none if it is no name of its files.
+    pub fn part_of(&self, name: &str) -> Option<PartFile> {
+        let is_bare = Path::new(name).file_name()? == name;
+        is_bare.then(|| self.parse(&self.directory().join(name)))?
+    }
+
     /// Which part of this export `path` is, by its name.
     fn parse(&self, path: &Path) -> Option<PartFile> {
         let name = path.file_name()?.to_str()?;

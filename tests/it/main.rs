@@ -21,3 +21,4 @@ mod schema;
 mod secrets;
 mod tail;
 mod topology;
+mod verify;

@@ -1,0 +1,295 @@
+//! Which span of the feed each file holds: no two of them the same change, and together the whole
+//! container.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, ensure};
+
+use crate::cosmos::feed::{container_rid_of, segments};
+use crate::feed::{FeedRange, RangeId, ensure_tiling, lsn_of_etag};
+use crate::state::model::{Output, RangeState, State};
+
+/// A part as the manifest or the state tells of it.
+pub(super) struct Part<'a> {
+    pub(super) name: String,
+    pub(super) series: u32,
+    pub(super) part: u32,
+    pub(super) rows: u64,
+    pub(super) start: &'a [RangeState],
+    /// None while it is open.
+    pub(super) end: Option<&'a [RangeState]>,
+}
+
+/// Says what is wrong with the spans of `parts`, which come in the order of their series and
+/// numbers: with which file, and what.
+pub(super) fn check(state: &State, parts: &[Part<'_>]) -> Vec<(String, String)> {
+    let mut check = Check {
+        state,
+        seen: BTreeMap::new(),
+        wrong: Vec::new(),
+    };
+    check.numbers(parts);
+    for part in parts {
+        check.part(part);
+    }
+    for range in &state.ranges {
+        check.observe(range, "the state");
+    }
+    check.tree();
+    check.wrong
+}
+
+/// Where a range was last seen.
+struct Seen<'a> {
+    state: &'a RangeState,
+    /// By which file.
+    by: String,
+}
+
+struct Check<'a> {
+    state: &'a State,
+    seen: BTreeMap<RangeId, Seen<'a>>,
+    wrong: Vec<(String, String)>,
+}
+
+impl<'a> Check<'a> {
+    fn wrong(&mut self, file: &str, what: impl Into<String>) {
+        self.wrong.push((file.to_owned(), what.into()));
+    }
+
+    /// The parts of a series are numbered from 1, without gaps.
+    fn numbers(&mut self, parts: &[Part<'_>]) {
+        let mut next: BTreeMap<u32, u32> = BTreeMap::new();
+        for part in parts {
+            let wanted = next.entry(part.series).or_insert(1);
+            if part.part != *wanted {
+                let what = match part.part < *wanted {
+                    true => "is told of twice".to_owned(),
+                    false => format!(
+                        "follows part {} of its series: what is between is told of nowhere",
+                        *wanted - 1
+                    ),
+                };
+                self.wrong.push((part.name.clone(), what));
+            }
+            *wanted = part.part.saturating_add(1);
+        }
+        for series in &self.state.series {
+            let wanted = next.get(&series.id).copied().unwrap_or(1);
+            if series.next_part != wanted {
+                self.wrong.push((
+                    "the state".to_owned(),
+                    format!(
+                        "goes on with part {} of series {}, but part {wanted} would be next",
+                        series.next_part, series.id
+                    ),
+                ));
+            }
+        }
+    }
+
+    fn part(&mut self, part: &Part<'a>) {
+        for (which, ranges) in [("start", Some(part.start)), ("end", part.end)] {
+            let Some(ranges) = ranges else { continue };
+            if let Err(error) = self.belongs(part.series, ranges) {
+                self.wrong(&part.name, format!("its {which}: {error:#}"));
+            }
+            for range in ranges {
+                self.observe(range, &part.name);
+            }
+        }
+        if let Some(end) = part.end
+            && part.rows > 0
+            && end == part.start
+        {
+            self.wrong(&part.name, "has rows, but its span of the feed is empty");
+        }
+    }
+
+    /// Whether `ranges` are what a series is written from.
+    fn belongs(&self, series: u32, ranges: &[RangeState]) -> Result<()> {
+        match self.state.options.output {
+            Output::Directory(_) => ensure!(
+                ranges.len() == 1 && ranges[0].id.0 == series,
+                "it is not of range {series} alone"
+            ),
+            _ => self
+                .state
+                .options
+                .scope
+                .ensure_tiled_by(ranges.iter().map(|range| &range.range))?,
+        }
+        Ok(())
+    }
+
+    /// Takes up where a range stood: never before where it, or a range that it came from, stood
+    /// before.
+    fn observe(&mut self, range: &'a RangeState, by: &str) {
+        if let Err(error) = self.fits(range) {
+            self.wrong(by, format!("the position of range {}: {error:#}", range.id));
+        }
+        if range.parents.iter().any(|parent| *parent >= range.id) {
+            let id = range.id;
+            self.wrong(by, format!("range {id} is said to come from a later one"));
+            return;
+        }
+        let known = std::iter::once(&range.id).chain(range.parents.iter().rev());
+        let before = known.filter_map(|id| self.seen.get(id)).next();
+        if let Some(before) = before {
+            let id = range.id;
+            let is_same = before.state.id == id;
+            let what = if is_same
+                && (&before.state.range, &before.state.parents) != (&range.range, &range.parents)
+            {
+                Some(format!("range {id} is another one than in `{}`", before.by))
+            } else {
+                goes_back(before.state, range).map(|(before_lsn, after)| {
+                    format!(
+                        "range {id} stands at {after}, before LSN {before_lsn}, where it had come to \
+                         in `{}`: changes between are in both",
+                        before.by
+                    )
+                })
+            };
+            if let Some(what) = what {
+                self.wrong(by, what);
+            }
+        }
+        self.seen.insert(
+            range.id,
+            Seen {
+                state: range,
+                by: by.to_owned(),
+            },
+        );
+    }
+
+    /// Whether the position of a range is one of this container and of this range.
+    fn fits(&self, range: &RangeState) -> Result<()> {
+        FeedRange::new(&range.range.min_inclusive, &range.range.max_exclusive)?;
+        let Some(position) = &range.position else {
+            return Ok(());
+        };
+        let rid = container_rid_of(&position.token)?;
+        ensure!(
+            rid == self.state.source.container_rid,
+            "it is for the container {rid}, not {}",
+            self.state.source.container_rid
+        );
+        segments(&position.token, &range.range)?;
+        Ok(())
+    }
+
+    /// The children of every range that was replaced make it up, and those that came from none make
+    /// up what is exported.
+    fn tree(&mut self) {
+        // The last numbers first: a range comes from one that was there before it.
+        let mut children: BTreeMap<RangeId, BTreeSet<RangeId>> = BTreeMap::new();
+        let mut roots = BTreeSet::new();
+        for seen in self.seen.values() {
+            let line = [seen.state.parents.as_slice(), &[seen.state.id]].concat();
+            roots.extend(line.first());
+            for id in &line {
+                children.entry(*id).or_default();
+            }
+            for pair in line.windows(2) {
+                children.entry(pair[0]).or_default().insert(pair[1]);
+            }
+        }
+        let read: BTreeSet<RangeId> = self.state.ranges.iter().map(|range| range.id).collect();
+        let mut bounds: BTreeMap<RangeId, FeedRange> = BTreeMap::new();
+        for (id, children) in children.into_iter().rev() {
+            let parts: Vec<FeedRange> = children
+                .iter()
+                .filter_map(|child| bounds.get(child).cloned())
+                .collect();
+            let own = self.seen.get(&id).map(|seen| seen.state.range.clone());
+            if parts.is_empty() {
+                if !read.contains(&id) {
+                    self.wrong(
+                        "the state",
+                        format!("range {id} is not read any more, and no range came from it"),
+                    );
+                }
+                bounds.extend(own.map(|own| (id, own)));
+                continue;
+            }
+            // Of a range without files nothing but its number is known.
+            let Some(whole) = own.or_else(|| around(&parts)) else {
+                continue;
+            };
+            if let Err(error) = ensure_tiling(&whole, &parts) {
+                self.wrong(
+                    "the state",
+                    format!("the children of range {id}: {error:#}"),
+                );
+            }
+            bounds.insert(id, whole);
+        }
+        let roots = roots.iter().filter_map(|root| bounds.get(root));
+        if let Err(error) = self.state.options.scope.ensure_tiled_by(roots) {
+            self.wrong(
+                "the state",
+                format!("the ranges that were begun with: {error:#}"),
+            );
+        }
+    }
+}
+
+/// The least range that holds all of `parts`.
+fn around(parts: &[FeedRange]) -> Option<FeedRange> {
+    let min = parts.iter().map(|part| &part.min_inclusive).min()?;
+    let max = parts.iter().map(|part| &part.max_exclusive).max()?;
+    FeedRange::new(min, max).ok()
+}
+
+/// Where `after` lies before `before` in the feed: the two LSNs. Positions are compared part by part:
+/// while a range is being split, its parts stand at different places.
+fn goes_back(before: &RangeState, after: &RangeState) -> Option<(u64, String)> {
+    let (before, after) = (parts_of(before), parts_of(after));
+    let pairs = before
+        .iter()
+        .flat_map(|before| after.iter().map(move |after| (before, after)));
+    for ((range, before), (other, after)) in pairs {
+        if range.intersection(other).is_none() {
+            continue;
+        }
+        match (before, after) {
+            (Stand::At(before), Stand::At(after)) if after < before => {
+                return Some((*before, format!("LSN {after}")));
+            }
+            (Stand::At(before), Stand::Beginning) => {
+                return Some((*before, "the beginning".to_owned()));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Where a part of a range stands.
+enum Stand {
+    /// It has not been read yet.
+    Beginning,
+    /// The change with this LSN was read.
+    At(u64),
+    /// The service's ETag does not tell.
+    Unknown,
+}
+
+/// The parts of a range and where they stand, as its continuation token has them.
+fn parts_of(range: &RangeState) -> Vec<(FeedRange, Stand)> {
+    let Some(position) = &range.position else {
+        return vec![(range.range.clone(), Stand::Beginning)];
+    };
+    // A token that cannot be read is a fault of its own.
+    let parts = segments(&position.token, &range.range).unwrap_or_default();
+    let stand = |etag: Option<String>| match etag {
+        None => Stand::Beginning,
+        Some(etag) => lsn_of_etag(&etag).map_or(Stand::Unknown, Stand::At),
+    };
+    parts
+        .into_iter()
+        .map(|part| (part.range, stand(part.etag)))
+        .collect()
+}
