@@ -203,6 +203,10 @@ impl<'a> Coordinator<'a> {
         this.stop.cancel();
         drop(received);
         let joined = reader.join().await;
+        // What made a writer fail says more than the commit that found it failed.
+        if let (Err(_), Ok(cause)) = (&ended, failures.try_recv()) {
+            return Err(cause);
+        }
         ended.and(joined)?;
         let stop = shutdown.reason().map(Stop::Signal);
         let stop = stop.or(this.watch_end.map(Stop::Watched));
