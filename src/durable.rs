@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use fs_err as fs;
 
+use crate::failpoint::{self, Change};
+
 /// The suffix of a file that is being written. No reader takes it for a finished one.
 pub const OPEN_SUFFIX: &str = ".open";
 
@@ -40,22 +42,23 @@ pub fn parent_of(path: &Path) -> &Path {
     }
 }
 
-/// Makes the names in `directory` durable.
+/// Makes the names in `directory` durable; `step` is the name of that in [`failpoint`].
 ///
 /// # Errors
 ///
 /// Any error of the system, among them a full disk.
-pub fn sync_directory(directory: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        fs::File::open(directory)?.sync_all()
-    }
-    #[cfg(not(unix))]
-    {
-        // Windows has no sync of a directory; see the table above.
-        let _not_needed = directory;
-        Ok(())
-    }
+pub fn sync_directory(step: &'static str, directory: &Path) -> io::Result<()> {
+    failpoint::step(step, Change::SyncDirectory(directory), || {
+        #[cfg(unix)]
+        {
+            fs::File::open(directory)?.sync_all()
+        }
+        #[cfg(not(unix))]
+        {
+            // Windows has no sync of a directory; see the table above.
+            Ok(())
+        }
+    })
 }
 
 /// Creates `directory` with all that is missing above it, and makes the new names durable.
@@ -70,9 +73,11 @@ pub fn create_directory(directory: &Path) -> io::Result<()> {
         missing.push(path);
         next = path.parent();
     }
-    fs::create_dir_all(directory)?;
+    failpoint::step("directory.create", Change::Create(directory), || {
+        fs::create_dir_all(directory)
+    })?;
     for path in missing.iter().rev() {
-        sync_directory(parent_of(path))?;
+        sync_directory("directory.sync", parent_of(path))?;
     }
     Ok(())
 }
@@ -89,7 +94,7 @@ fn private() -> fs::OpenOptions {
     options
 }
 
-/// Replaces the contents of `path` with `contents`: either the old or the new text is there after
+/// Replaces the contents of the state file `path` with `contents`: either the old or the new text is there after
 /// a crash, never a mixture. The file is private to its owner.
 ///
 /// # Errors
@@ -98,13 +103,17 @@ fn private() -> fs::OpenOptions {
 /// left beside them; the next call overwrites it.
 pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let staged = with_suffix(path, STAGED_SUFFIX);
-    let mut file = private().create(true).truncate(true).open(&staged)?;
-    file.write_all(contents)?;
+    let mut options = private();
+    options.create(true).truncate(true);
+    let mut file = failpoint::open("state.create", &staged, &options)?;
+    failpoint::write("state.write", &mut file, contents)?;
     // Without this sync the rename could become durable before the bytes that it names.
-    file.sync_all()?;
+    failpoint::step("state.sync", Change::Sync(&staged), || file.sync_all())?;
     drop(file);
-    fs::rename(&staged, path)?;
-    sync_directory(parent_of(path))
+    failpoint::step("state.rename", Change::Rename(&staged, path), || {
+        fs::rename(&staged, path)
+    })?;
+    sync_directory("state.sync-directory", parent_of(path))
 }
 
 /// Gives the finished file `open` its final name, and refuses if that name is taken.
@@ -120,16 +129,18 @@ pub fn publish(open: &Path, path: &Path) -> io::Result<()> {
     let mut source = tempfile::TempPath::try_from_path(open)?;
     // It is no temporary file: only its rename that refuses to replace is wanted here.
     source.disable_cleanup(true);
-    source.persist_noclobber(path).map_err(|e| {
-        io::Error::new(
-            e.error.kind(),
-            format!(
-                "cannot rename `{}` to `{}`: {}",
-                open.display(),
-                path.display(),
-                e.error
-            ),
-        )
+    failpoint::step("publish.rename", Change::Rename(open, path), || {
+        source.persist_noclobber(path).map_err(|e| {
+            io::Error::new(
+                e.error.kind(),
+                format!(
+                    "cannot rename `{}` to `{}`: {}",
+                    open.display(),
+                    path.display(),
+                    e.error
+                ),
+            )
+        })
     })
 }
 
@@ -177,7 +188,7 @@ impl Lock {
     pub fn acquire(path: &Path) -> Result<Self> {
         let mut options = private();
         options.create(true).truncate(false).read(true);
-        let file = options.open(path)?;
+        let file = failpoint::open("lock.open", path, &options)?;
         let (mut file, _) = file.into_parts();
         let deadline = Instant::now() + LOCK_PATIENCE;
         loop {

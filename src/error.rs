@@ -127,6 +127,13 @@ pub fn hint(error: &anyhow::Error) -> Option<&str> {
     annotations(error).find_map(|a| a.hint.as_deref())
 }
 
+/// Whether `error` comes from the system: it may be gone when the same is tried again.
+pub fn is_of_the_system(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some())
+}
+
 /// Whether `error` is standard output having been closed by its reader, which is no failure.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error

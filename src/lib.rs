@@ -25,6 +25,7 @@ pub mod cosmos;
 pub mod demo;
 pub mod durable;
 pub mod error;
+pub mod failpoint;
 pub mod feed;
 pub mod generate;
 pub mod pipeline;

@@ -14,7 +14,7 @@ use super::{Connected, feed_request};
 use crate::cosmos::error::explain;
 use crate::cosmos::feed::{container_rid_of, segments};
 use crate::durable::{self, Lock, parent_of};
-use crate::error::{Annotate, ExitCode, attached_exit_code, usage, with_hint};
+use crate::error::{Annotate, ExitCode, attached_exit_code, is_of_the_system, usage, with_hint};
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
 use crate::plan::{ExportPlan, ResumePlan};
 use crate::reader::ReadEnd;
@@ -243,7 +243,12 @@ pub async fn resume(
     let cannot = || format!("cannot resume from `{}`", path.display());
     // Before the lock, which would leave a file beside what is no state.
     file::load(path)?;
-    let store = take_store(path)?;
+    // What only the system could not do is done by the next resume: nothing has changed.
+    let try_again = |error| match is_of_the_system(&error) {
+        true => resumable(error, path.to_str()),
+        false => error,
+    };
+    let store = take_store(path).map_err(try_again)?;
     let mut state = file::load(path)?;
     if state.kind != JobKind::Export {
         return Err(usage(
@@ -265,7 +270,9 @@ pub async fn resume(
     })?;
     same_container(&state, &connected).with_context(cannot)?;
     let names = Arc::new(FileNames::of_state(&state, parent_of(path)));
-    let recovery = recover(&mut state, path, &names, plan.repair).with_context(cannot)?;
+    let recovery = recover(&mut state, path, &names, plan.repair)
+        .map_err(try_again)
+        .with_context(cannot)?;
     for notice in &recovery.notices {
         report.notice(notice);
     }

@@ -33,7 +33,7 @@ pub struct PartReceipt {
     /// Where the ranges stand after it; only those that moved since the receipt before.
     pub positions: Vec<(RangeId, Position)>,
     /// A handle to sync it by, before it is committed.
-    pub unsynced: std::fs::File,
+    pub unsynced: fs_err::File,
 }
 
 /// Amounts that are added up.

@@ -12,6 +12,7 @@ use super::format::{Encoded, Encoder, FileAbout};
 use super::receipt::Written;
 use super::{PartReceipt, Receipt};
 use crate::error::with_hint;
+use crate::failpoint;
 use crate::feed::page::Page;
 use crate::feed::{Position, RangeId};
 use crate::state::model::{Compression, RangeState};
@@ -145,7 +146,8 @@ impl Series {
     /// Goes on with a part that an earlier run left open.
     pub(super) fn resume(&mut self, resumed: &ResumedPart) -> Result<()> {
         let path = self.names.open_part(self.id, resumed.part);
-        let mut file = fs::OpenOptions::new().write(true).open(path)?;
+        let mut options = fs::OpenOptions::new();
+        let mut file = failpoint::open("part.open", &path, options.write(true))?;
         file.seek(SeekFrom::Start(resumed.length))?;
         self.target = Target::Parts(Some(OpenPart {
             length: resumed.length,
@@ -242,10 +244,9 @@ impl Series {
                         "it was not made by this export; move it away, then resume",
                     ));
                 }
-                let file = fs::OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .open(path)?;
+                let mut options = fs::OpenOptions::new();
+                options.write(true).create_new(true);
+                let file = failpoint::open("part.create", &path, &options)?;
                 *open = Some(OpenPart::new(self.next_part, file));
                 self.next_part += 1;
             }
@@ -260,7 +261,7 @@ impl Series {
         }
         match &mut self.target {
             Target::Parts(Some(part)) => {
-                part.file.write_all(&self.buffer)?;
+                failpoint::write("part.write", &mut part.file, &self.buffer)?;
                 part.length += self.buffer.len() as u64;
                 part.crc32c = crc32c::crc32c_append(part.crc32c, &self.buffer);
             }
@@ -378,7 +379,7 @@ fn receipt_of(
     sealed: bool,
     positions: BTreeMap<RangeId, Position>,
 ) -> Result<PartReceipt> {
-    let unsynced = part.file.file().try_clone();
+    let unsynced = part.file.try_clone();
     Ok(PartReceipt {
         part: part.part,
         length: part.length,

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 
 use super::file;
 use super::manifest::{self, Entry};
 use super::model::{FileState, RangeState, SeriesState, State};
 use super::names::FileNames;
 use crate::durable::{self, Lock};
+use crate::failpoint::{self, Change};
 use crate::feed::{FeedRange, Position, RangeId, ensure_tiling};
 use crate::schema::Layout;
 use crate::sink::{PartReceipt, Receipt};
@@ -24,7 +26,7 @@ pub struct Ledger {
     names: Arc<FileNames>,
     /// None for an export to standard output without `--state`.
     store: Option<Store>,
-    unsynced: Vec<std::fs::File>,
+    unsynced: Vec<fs::File>,
     /// Whether part files with new names await a sync of their directory.
     has_new_names: bool,
     /// Whether the state on disk differs from the one here.
@@ -230,7 +232,7 @@ impl Ledger {
         // it off. So the data must be durable first, or the state could speak of what is lost.
         sync_all(std::mem::take(&mut self.unsynced))?;
         if std::mem::take(&mut self.has_new_names) {
-            durable::sync_directory(self.names.directory())
+            durable::sync_directory("parts.sync-directory", self.names.directory())
                 .context("cannot make new file names durable")?;
         }
         if self.dirty {
@@ -261,7 +263,7 @@ impl Ledger {
             durable::publish(&open, &self.names.part(sealed.series, sealed.part))
                 .context("cannot publish a finished file")?;
         }
-        durable::sync_directory(self.names.directory())?;
+        durable::sync_directory("publish.sync-directory", self.names.directory())?;
         list_in_manifest(&mut self.state, &self.names)?;
         self.dirty = true;
         let published = self.state.sealed.len() as u64;
@@ -290,9 +292,9 @@ pub(super) fn list_in_manifest(state: &mut State, names: &FileNames) -> Result<(
 }
 
 /// Syncs part files, several at a time.
-fn sync_all(files: Vec<std::fs::File>) -> Result<()> {
-    let sync = |file: &std::fs::File| {
-        file.sync_data()
+fn sync_all(files: Vec<fs::File>) -> Result<()> {
+    let sync = |file: &fs::File| {
+        failpoint::step("part.sync", Change::Sync(file.path()), || file.sync_data())
             .context("cannot sync a part file to the disk")
     };
     if files.len() < 2 {

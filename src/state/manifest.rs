@@ -3,12 +3,13 @@
 //! It grows by appending. The state says how much of it is committed; what lies beyond is cut off
 //! by a resume and written again, so that it never lists a file twice.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
+
+use crate::failpoint::{self, Change};
 
 use super::model::{FileState, ManifestMark, RangeState, checksum_text};
 
@@ -61,8 +62,8 @@ pub fn append(path: &Path, mark: ManifestMark, entries: &[Entry]) -> Result<Mani
         text.push(b'\n');
     }
     let mut file = open(path, mark)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
+    failpoint::write("manifest.write", &mut file, &text)?;
+    sync(&file)?;
     Ok(ManifestMark {
         length: mark.length + text.len() as u64,
         entries: mark.entries + entries.len() as u64,
@@ -78,8 +79,14 @@ pub fn truncate(path: &Path, mark: ManifestMark) -> Result<()> {
     if mark.length == 0 && !path.exists() {
         return Ok(());
     }
-    open(path, mark)?.sync_all()?;
+    sync(&open(path, mark)?)?;
     Ok(())
+}
+
+fn sync(file: &fs::File) -> std::io::Result<()> {
+    failpoint::step("manifest.sync", Change::Sync(file.path()), || {
+        file.sync_all()
+    })
 }
 
 /// Opens the manifest for writing, cut to its committed length and positioned there.
@@ -90,11 +97,9 @@ fn open(path: &Path, mark: ManifestMark) -> Result<fs::File> {
         "the manifest `{}` is missing",
         path.display()
     );
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(mark.length == 0)
-        .truncate(false)
-        .open(path)?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(mark.length == 0).truncate(false);
+    let mut file = failpoint::open("manifest.open", path, &options)?;
     let length = file.metadata()?.len();
     ensure!(
         length >= mark.length,
@@ -103,7 +108,8 @@ fn open(path: &Path, mark: ManifestMark) -> Result<fs::File> {
         mark.length
     );
     if length > mark.length {
-        file.set_len(mark.length)
+        let cut = Change::Cut(path, mark.length);
+        failpoint::step("manifest.cut", cut, || file.set_len(mark.length))
             .context("cannot cut off what was not committed")?;
     }
     file.seek(std::io::SeekFrom::Start(mark.length))?;

@@ -14,7 +14,8 @@ use super::manifest;
 use super::model::{FileState, State};
 use super::names::FileNames;
 use crate::durable;
-use crate::error::with_hint;
+use crate::error::{is_of_the_system, with_hint};
+use crate::failpoint::{self, Change};
 use crate::feed::RangeId;
 use crate::sink::ResumedPart;
 
@@ -73,7 +74,7 @@ pub fn recover(
                 ));
             }
             Err(mismatch) => {
-                return Err(with_hint(
+                return Err(contradiction(
                     mismatch,
                     "the file was changed or damaged after it was committed; `resume --repair` throws \
                      it away and reads its range again from where the file began",
@@ -96,7 +97,7 @@ fn delete_unknown(state: &State, names: &FileNames, recovery: &mut Recovery) -> 
             .into_iter()
             .any(|file| (file.series, file.part) == (found.series, found.part))
         {
-            fs::remove_file(&found.path)?;
+            remove(&found.path)?;
             let path = found.path.display();
             recovery
                 .notices
@@ -110,7 +111,7 @@ fn delete_unknown(state: &State, names: &FileNames, recovery: &mut Recovery) -> 
 fn publish_sealed(state: &mut State, names: &FileNames) -> Result<()> {
     if let Some(path) = names.manifest() {
         manifest::truncate(&path, state.manifest).map_err(|error| {
-            with_hint(
+            contradiction(
                 error,
                 "put the manifest back as it was; without it finished files are unaccounted for",
             )
@@ -125,7 +126,7 @@ fn publish_sealed(state: &mut State, names: &FileNames) -> Result<()> {
         match (open.exists(), path.exists()) {
             (true, false) => {
                 cut_to_committed(sealed, names).map_err(|error| {
-                    with_hint(
+                    contradiction(
                         error,
                         "the file was finished, and changed or damaged before it was published; put \
                          it back as it was, or export to a new place",
@@ -134,7 +135,7 @@ fn publish_sealed(state: &mut State, names: &FileNames) -> Result<()> {
                 durable::publish(&open, &path)?;
             }
             (false, true) => verify(sealed, &path, true).map_err(|error| {
-                with_hint(
+                contradiction(
                     error,
                     "it is not the file that this export finished; move it away, then resume",
                 )
@@ -156,10 +157,19 @@ fn publish_sealed(state: &mut State, names: &FileNames) -> Result<()> {
             }
         }
     }
-    durable::sync_directory(names.directory())?;
+    durable::sync_directory("publish.sync-directory", names.directory())?;
     list_in_manifest(state, names)?;
     state.sealed.clear();
     Ok(())
+}
+
+/// An error of a file that contradicts the state, with what can be done. What only the system could
+/// not do is no contradiction, and nothing is to be done about the file.
+fn contradiction(error: anyhow::Error, hint: &str) -> anyhow::Error {
+    match is_of_the_system(&error) {
+        true => error,
+        false => with_hint(error, hint),
+    }
 }
 
 /// Checks the committed part of an open file and cuts off the rest.
@@ -168,8 +178,9 @@ fn cut_to_committed(part: &FileState, names: &FileNames) -> Result<()> {
     verify(part, &path, false)?;
     let file = fs::OpenOptions::new().write(true).open(&path)?;
     if file.metadata()?.len() > part.length {
-        file.set_len(part.length)?;
-        file.sync_all()?;
+        let cut = Change::Cut(&path, part.length);
+        failpoint::step("resume.cut", cut, || file.set_len(part.length))?;
+        failpoint::step("resume.sync", Change::Sync(&path), || file.sync_all())?;
     }
     Ok(())
 }
@@ -221,8 +232,14 @@ fn rewind(state: &mut State, part: &FileState) {
     }
 }
 
+fn remove(path: &Path) -> std::io::Result<()> {
+    failpoint::step("resume.delete", Change::Remove(path), || {
+        fs::remove_file(path)
+    })
+}
+
 fn remove_if_there(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
+    match remove(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }

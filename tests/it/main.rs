@@ -13,10 +13,12 @@ mod gateway;
 mod gateway_conformance;
 mod generated;
 mod left_out;
+mod oracle;
 mod profiles;
 #[cfg(feature = "demo")]
 mod readme;
 mod recovery;
+mod rig;
 mod schema;
 mod secrets;
 mod tail;

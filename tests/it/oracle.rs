@@ -1,0 +1,249 @@
+//! The oracle: compares what an export has published with the gateway's own log of changes.
+//!
+//! Every change that a document stands at now is there; no change is there twice; what is there is
+//! in the log, to the byte; along every line of ranges, from parents to children, changes come in
+//! the order of the log; state and manifest tell the same of the files; and no file is left over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::Path;
+
+use cosmos_tail::feed::RangeId;
+use cosmos_tail::state::manifest::Entry;
+use cosmos_tail::state::{file, model::State};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+use serde_json::Value;
+
+use crate::command::{all_files, text_of};
+use crate::gateway::{Container, Gateway, Operation, Served};
+use crate::verify::verify;
+
+/// A row of a published file.
+struct Row {
+    id: String,
+    lsn: u64,
+    /// The document as it was written, in formats that keep its bytes.
+    text: Option<Vec<u8>>,
+}
+
+/// Compares the directory `out`, which holds a LatestVersion export that has come to its end, with
+/// the log of `container`.
+///
+/// # Errors
+///
+/// Says what is wrong.
+pub(crate) fn judge(gateway: &Gateway, container: &Container, out: &Path) -> Result<(), String> {
+    let violations = gateway.violations();
+    if !violations.is_empty() {
+        return Err(format!("no correct client does this: {violations:?}"));
+    }
+    let verified = verify(out, &["--strict"]);
+    if verified.code != Some(0) {
+        return Err(format!("verify: {}{}", verified.stdout, verified.stderr));
+    }
+    let state = file::load(&out.join("state.json")).map_err(|error| format!("{error:#}"))?;
+    let entries = manifest(out)?;
+    no_file_is_left_over(out, &entries)?;
+    changes_are_there_once(&state, &entries, container, out)
+}
+
+fn manifest(out: &Path) -> Result<Vec<Entry>, String> {
+    let path = out.join("manifest.ndjson");
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    text.lines()
+        .map(|line| serde_json::from_str(line).map_err(|error| error.to_string()))
+        .collect()
+}
+
+fn no_file_is_left_over(out: &Path, entries: &[Entry]) -> Result<(), String> {
+    let mut explained: BTreeSet<String> =
+        ["state.json", "state.json.lock"].map(str::to_owned).into();
+    explained.extend(entries.iter().map(|entry| entry.file.clone()));
+    if !entries.is_empty() {
+        explained.insert("manifest.ndjson".to_owned());
+    }
+    let found: BTreeSet<String> = all_files(out)
+        .iter()
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    if found != explained {
+        let difference: Vec<&String> = found.symmetric_difference(&explained).collect();
+        return Err(format!("files left over or missing: {difference:?}"));
+    }
+    Ok(())
+}
+
+/// The number of the series in a file's name.
+fn series_of(file: &str) -> u32 {
+    let number = file.split('-').nth(1).expect("a name with numbers");
+    number.parse().expect("a number")
+}
+
+fn changes_are_there_once(
+    state: &State,
+    entries: &[Entry],
+    container: &Container,
+    out: &Path,
+) -> Result<(), String> {
+    let log = container.changes();
+    let known: BTreeMap<(&str, u64), usize> = log
+        .iter()
+        .enumerate()
+        .map(|(at, change)| ((change.id.as_str(), change.lsn), at))
+        .collect();
+    assert_eq!(known.len(), log.len(), "id and LSN make a change");
+    let mut seen = BTreeSet::new();
+    // What each series holds, in order, as numbers of changes in the log.
+    let mut series: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for entry in entries {
+        let rows = rows_of(&out.join(&entry.file));
+        if rows.len() as u64 != entry.rows {
+            return Err(format!("{} has {} rows", entry.file, rows.len()));
+        }
+        for row in rows {
+            let Some(at) = known.get(&(row.id.as_str(), row.lsn)) else {
+                return Err(format!(
+                    "{}: {} at LSN {} is no change",
+                    entry.file, row.id, row.lsn
+                ));
+            };
+            if row.text.is_some_and(|text| text != log[*at].text) {
+                return Err(format!("{}: {} is not as it was sent", entry.file, row.id));
+            }
+            if !seen.insert(*at) {
+                return Err(format!(
+                    "{}: {} at LSN {} is there twice",
+                    entry.file, row.id, row.lsn
+                ));
+            }
+            series.entry(series_of(&entry.file)).or_default().push(*at);
+        }
+    }
+    let missing: Vec<&Served> = container
+        .latest()
+        .iter()
+        .filter_map(|latest| {
+            let at = known[&(latest.id.as_str(), latest.lsn)];
+            (!seen.contains(&at)).then_some(&log[at])
+        })
+        .collect();
+    if let Some(first) = missing.first() {
+        return Err(format!(
+            "{} changes are missing, such as {} at LSN {} of partition {}",
+            missing.len(),
+            first.id,
+            first.lsn,
+            first.partition
+        ));
+    }
+    if seen
+        .iter()
+        .any(|at| log[*at].operation == Operation::Delete)
+    {
+        return Err("a delete is among the latest versions".to_owned());
+    }
+    lines_are_in_order(state, &series, &log)
+}
+
+/// Along every line of ranges that ends in one that is read now, changes come in their order.
+fn lines_are_in_order(
+    state: &State,
+    series: &BTreeMap<u32, Vec<usize>>,
+    log: &[Served],
+) -> Result<(), String> {
+    for range in &state.ranges {
+        let (min, max) = (&range.range.min_inclusive, &range.range.max_exclusive);
+        let within = |epk: &String| epk >= min && epk < max;
+        let mut last = 0;
+        for id in range.parents.iter().chain([&range.id]) {
+            for at in series.get(&id.0).into_iter().flatten() {
+                let change = &log[*at];
+                if !within(&change.epk) {
+                    if *id == range.id {
+                        return Err(format!("{} is in range {id}, where it is not", change.id));
+                    }
+                    continue;
+                }
+                if change.lsn < last {
+                    return Err(order(*id, change, last));
+                }
+                last = change.lsn;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn order(id: RangeId, change: &Served, last: u64) -> String {
+    format!(
+        "range {id}: {} at LSN {} comes after LSN {last}",
+        change.id, change.lsn
+    )
+}
+
+fn rows_of(path: &Path) -> Vec<Row> {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap();
+    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
+    if name.ends_with(".parquet") {
+        return parquet_rows(path);
+    }
+    let text = text_of(path);
+    if name.ends_with(".csv") {
+        return csv_rows(&text);
+    }
+    crate::command::split_lines(&text)
+        .into_iter()
+        .map(|line| {
+            let document: Value = serde_json::from_slice(&line).unwrap();
+            Row {
+                id: document["id"].as_str().unwrap().to_owned(),
+                lsn: document["_lsn"].as_u64().unwrap(),
+                text: Some(line),
+            }
+        })
+        .collect()
+}
+
+fn csv_rows(text: &[u8]) -> Vec<Row> {
+    let mut reader = csv::Reader::from_reader(text);
+    let header = reader.headers().unwrap().clone();
+    let column = |name: &str| header.iter().position(|own| own == name).unwrap();
+    let (id, lsn) = (column("id"), column("_lsn"));
+    reader
+        .records()
+        .map(|record| {
+            let record = record.unwrap();
+            Row {
+                id: record[id].to_owned(),
+                lsn: record[lsn].parse().unwrap(),
+                text: None,
+            }
+        })
+        .collect()
+}
+
+fn parquet_rows(path: &Path) -> Vec<Row> {
+    let reader = SerializedFileReader::new(std::fs::File::open(path).unwrap()).unwrap();
+    let rows = reader.get_row_iter(None).unwrap();
+    rows.map(|row| {
+        let row = row.unwrap();
+        let mut found = Row {
+            id: String::new(),
+            lsn: 0,
+            text: None,
+        };
+        for (name, field) in row.get_column_iter() {
+            match (name.as_str(), field) {
+                ("id", Field::Str(id)) => found.id.clone_from(id),
+                ("_lsn", Field::Long(lsn)) => found.lsn = lsn.cast_unsigned(),
+                _ => {}
+            }
+        }
+        found
+    })
+    .collect()
+}

@@ -1,0 +1,126 @@
+//! The rig: exports that are made to fail at every step, resumed until they are done, and judged by
+//! the oracle.
+
+#![cfg(unix)]
+
+mod failpoints;
+
+use std::path::{Path, PathBuf};
+
+use crate::command::{Ended, export, resume, run};
+use crate::export::filled;
+use crate::gateway::{Action, Container, Fault, Gateway, RequestKind, RequestRecord};
+use crate::oracle::judge;
+
+/// The formats, each as the arguments of its export.
+pub(crate) const FORMATS: [&[&str]; 3] = [
+    &["--format", "jsonl"],
+    &["--format", "jsonl", "--compression", "gzip"],
+    &["--format", "jsonl", "--compression", "zstd"],
+];
+
+/// Resumes after which an export that is not done is stuck.
+const PATIENCE: usize = 12;
+
+/// An export that is about to go wrong.
+pub(crate) struct Scene {
+    pub(crate) gateway: Gateway,
+    pub(crate) container: Container,
+    pub(crate) out: PathBuf,
+    pub(crate) arguments: Vec<String>,
+    _directory: tempfile::TempDir,
+}
+
+impl Scene {
+    /// Two partitions of which one is split into two while it is read, in pages of 20 documents,
+    /// each of them a commit.
+    pub(crate) fn new(format: &[&str]) -> Self {
+        let (gateway, container) = filled(2, 360);
+        let handle = container.clone();
+        let split = Action::call(move || {
+            // A run that was killed comes here again.
+            if handle
+                .partitions()
+                .iter()
+                .any(|partition| partition.id == "0")
+            {
+                handle.split("0", 2);
+            }
+        });
+        let is_read = |record: &RequestRecord| record.token.as_deref() != Some("*");
+        gateway.push_fault(
+            Fault::on(RequestKind::ChangeFeed, split)
+                .partition("0")
+                .nth(5)
+                .when(is_read),
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let common = ["--page-size", "20", "--checkpoint-interval", "1ms"];
+        let arguments = common.iter().chain(format);
+        Self {
+            gateway,
+            container,
+            out,
+            arguments: arguments.map(|&argument| argument.to_owned()).collect(),
+            _directory: directory,
+        }
+    }
+
+    /// The same, in files of a few pages.
+    pub(crate) fn rotating(format: &[&str]) -> Self {
+        let mut scene = Self::new(format);
+        let rotate = ["--rotate-bytes", "2KiB"].map(str::to_owned);
+        scene.arguments.extend(rotate);
+        scene
+    }
+
+    /// Exports, or resumes what there is to resume, with these failpoints.
+    pub(crate) fn go_on(&self, failpoints: &str) -> Ended {
+        let mut command = if self.out.join("state.json").exists() {
+            let mut command = resume(&self.gateway, &self.out);
+            command.args(["--checkpoint-interval", "1ms"]);
+            command
+        } else {
+            let mut command = export(&self.gateway, &self.out);
+            command.args(&self.arguments);
+            command
+        };
+        run(command.env("COSMOS_TAIL_FAILPOINTS", failpoints))
+    }
+
+    /// Resumes until the export is done.
+    ///
+    /// # Errors
+    ///
+    /// If a run ends otherwise than it may, or the export does not come to its end.
+    pub(crate) fn finish(&self) -> Result<(), String> {
+        self.finish_with("")
+    }
+
+    /// The same, with failpoints in every run.
+    pub(crate) fn finish_with(&self, failpoints: &str) -> Result<(), String> {
+        for _ in 0..PATIENCE {
+            let ended = self.go_on(failpoints);
+            match ended.code {
+                Some(0) => return judge(&self.gateway, &self.container, &self.out),
+                None | Some(3) => {}
+                Some(code) => return Err(format!("exit {code}: {}", ended.stderr)),
+            }
+        }
+        Err(format!("not done after {PATIENCE} runs"))
+    }
+}
+
+/// Panics with what names the run that failed, and keeps its files.
+#[track_caller]
+pub(crate) fn expect(outcome: Result<(), String>, name: &str) {
+    if let Err(wrong) = outcome {
+        panic!("{name}: {wrong}");
+    }
+}
+
+/// Whether the state of an export is there.
+pub(crate) fn has_state(out: &Path) -> bool {
+    out.join("state.json").exists()
+}
