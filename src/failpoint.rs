@@ -127,7 +127,7 @@ mod switched {
     use super::Change;
 
     /// The steps, in the order in which an export and then a resume comes to them.
-    pub const STEPS: [&str; 22] = [
+    pub const STEPS: [&str; 23] = [
         "lock.open",
         "directory.create",
         "directory.sync",
@@ -145,6 +145,7 @@ mod switched {
         "manifest.open",
         "manifest.write",
         "manifest.sync",
+        "manifest.sync-directory",
         "manifest.cut",
         "resume.delete",
         "resume.cut",

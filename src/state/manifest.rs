@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use crate::durable::{self, parent_of};
 use crate::failpoint::{self, Change};
 
 use super::model::{FileState, ManifestMark, RangeState, checksum_text};
@@ -64,6 +65,10 @@ pub fn append(path: &Path, mark: ManifestMark, entries: &[Entry]) -> Result<Mani
     let mut file = open(path, mark)?;
     failpoint::write("manifest.write", &mut file, &text)?;
     sync(&file)?;
+    if mark.length == 0 {
+        // The next state counts on the manifest, so its name must outlive a crash as its bytes do.
+        durable::sync_directory("manifest.sync-directory", parent_of(path))?;
+    }
     Ok(ManifestMark {
         length: mark.length + text.len() as u64,
         entries: mark.entries + entries.len() as u64,
