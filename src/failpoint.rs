@@ -11,6 +11,7 @@
 //! | `return(torn)` | half of the bytes are written, then the disk is full |
 //! | `return(short)` | fewer bytes are written than were given, without an error |
 //! | `return(skip)` | the step is left out, and nobody notices: a planted defect |
+//! | `return` | the defect of that name is there |
 //! | `sleep(MS)` | the step comes later |
 //!
 //! `COSMOS_TAIL_DISK_TRACE` names a file that gets a line for each change of a file, from which a
@@ -194,14 +195,18 @@ mod switched {
             return Some(format!("COSMOS_TAIL_FAILPOINTS: {wrong}"));
         }
         debug_assert!(STEPS.contains(&name) || DEFECTS.contains(&name), "{name}");
-        fail::fail_point!(name, |action| action);
+        fail::fail_point!(name, |action| Some(action.unwrap_or_default()));
         None
     }
 
     /// Ends the process or tells the error that is asked for; what is not known here is handed on.
     fn obey(action: String) -> io::Result<String> {
         let kind = match action.as_str() {
-            "kill" => std::process::abort(),
+            "kill" => {
+                // Not while another thread is in the middle of telling a change.
+                let _told = TRACE.lock().unwrap_or_else(PoisonError::into_inner);
+                std::process::abort()
+            }
             "ENOSPC" => io::ErrorKind::StorageFull,
             "EDQUOT" => io::ErrorKind::QuotaExceeded,
             "EINTR" => io::ErrorKind::Interrupted,
@@ -218,7 +223,7 @@ mod switched {
 
     fn tell(trace: &mut Option<std::fs::File>, line: &Value) {
         if let Some(file) = trace {
-            writeln!(file, "{line}").ok();
+            file.write_all(format!("{line}\n").as_bytes()).ok();
         }
     }
 

@@ -15,6 +15,7 @@ use crate::cosmos::error::explain;
 use crate::cosmos::feed::{container_rid_of, segments};
 use crate::durable::{self, Lock, parent_of};
 use crate::error::{Annotate, ExitCode, attached_exit_code, is_of_the_system, usage, with_hint};
+use crate::failpoint;
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
 use crate::plan::{ExportPlan, ResumePlan};
 use crate::reader::ReadEnd;
@@ -282,6 +283,11 @@ pub async fn resume(
         None => resumable(error, path.to_str()),
         Some(_) => error,
     })?;
+    if failpoint::is_planted("defect.now-again-on-resume") {
+        for range in &mut state.ranges {
+            range.position = None;
+        }
+    }
     let destination = names.display();
     let job = job(
         connected,

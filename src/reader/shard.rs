@@ -12,6 +12,7 @@ use super::retry::{Decision, Retries};
 use super::scheduler::Shared;
 use super::{ReadEnd, ReaderEvent, ReaderOptions};
 use crate::cosmos::feed::{Cursor, CursorStart, FeedRequest, RawPage, segments};
+use crate::failpoint;
 use crate::feed::page::Page;
 use crate::feed::{FeedRange, Position, RangeId};
 
@@ -184,7 +185,7 @@ impl Turn {
         match self.shared.options.end {
             ReadEnd::CaughtUp | ReadEnd::Pages(_) => true,
             ReadEnd::Time(end) => OffsetDateTime::now_utc() > end + LATE_CHANGES,
-            ReadEnd::Never => false,
+            ReadEnd::Never => failpoint::is_planted("defect.nothing-new-is-the-end"),
         }
     }
 
@@ -410,6 +411,12 @@ impl Turn {
                 None => None,
             };
             cut.push((range, position));
+        }
+        if failpoint::is_planted("defect.one-token-for-all-children") {
+            let first = cut.first().and_then(|(_, position)| position.clone());
+            for (_, position) in &mut cut {
+                position.clone_from(&first);
+            }
         }
         let (reply, numbers) = oneshot::channel();
         send(

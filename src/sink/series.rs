@@ -344,7 +344,9 @@ impl Series {
         }
         let mut parts = std::mem::take(&mut self.sealed);
         let mut positions = Vec::new();
-        if self.options.commits_within_files {
+        if self.options.commits_within_files
+            && !failpoint::is_planted("defect.position-before-data")
+        {
             self.settle()?;
         }
         match &mut self.target {

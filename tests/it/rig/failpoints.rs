@@ -4,6 +4,7 @@
 use cosmos_tail::failpoint::STEPS;
 
 use super::{FORMATS, Scene, expect, has_state};
+use crate::command::Ended;
 
 /// Steps that only a resume takes, and what has to have happened before.
 const RESUMES: [(&str, &str); 5] = [
@@ -25,18 +26,44 @@ fn before(step: &str, format: &[&str]) -> Scene {
     scene
 }
 
+/// The steps that an export in this format takes: Parquet has no commit inside a file.
+fn steps(format: &[&str]) -> impl Iterator<Item = &'static str> {
+    let is_parquet = format.contains(&"parquet");
+    let inside = ["resume.cut", "resume.sync", "part.open"];
+    STEPS
+        .into_iter()
+        .filter(move |step| !(is_parquet && inside.contains(step)))
+}
+
+/// A run in which `step` does `action` when it is reached, after it was passed `times`.
+///
+/// What lies on the disk after a prelude depends on how far the writers were, so that a step may
+/// not be needed: then another scene is tried.
+fn reached(step: &str, times: usize, action: &str, format: &[&str]) -> (Scene, Ended) {
+    for _ in 0..20 {
+        let scene = before(step, format);
+        let ended = scene.go_on(&format!("{step}={times}*off->{action}"));
+        if times > 0 || ended.code != Some(0) {
+            return (scene, ended);
+        }
+    }
+    panic!("{step}, {format:?}: it was never reached");
+}
+
 fn kill_at_every_step(format: &[&str]) {
-    for step in STEPS {
-        // The first time, and at some time after it.
+    for step in steps(format) {
+        // The first time, and for one format also at some time after it.
         for times in [0, 1 + fastrand::usize(..11)] {
-            let name = format!("{step} after {times}, {format:?}");
-            let scene = before(step, format);
-            let ended = scene.go_on(&format!("{step}={times}*off->return(kill)"));
-            if ended.code == Some(0) {
-                assert!(times > 0, "{name}: it was never reached");
-            } else {
-                assert_eq!(ended.code, None, "{name}: {}", ended.stderr);
+            if times > 0 && format != FORMATS[0] {
+                continue;
             }
+            let name = format!("{step} after {times}, {format:?}");
+            let (scene, ended) = reached(step, times, "return(kill)", format);
+            assert!(
+                matches!(ended.code, None | Some(0)),
+                "{name}: {}",
+                ended.stderr
+            );
             // A second time, at the same step of the resume.
             scene.go_on(&format!("{step}=return(kill)"));
             expect(scene.finish(), &name);
@@ -45,28 +72,19 @@ fn kill_at_every_step(format: &[&str]) {
 }
 
 fn fail_at_every_step(format: &[&str]) {
-    for step in STEPS {
-        for times in [0, 1 + fastrand::usize(..11)] {
-            let name = format!("{step} after {times}, {format:?}");
-            let scene = before(step, format);
-            let ended = scene.go_on(&format!("{step}={times}*off->return(EIO)"));
-            match ended.code {
-                Some(0) => assert!(times > 0, "{name}: it was never reached"),
-                Some(code) => {
-                    let resumable = if has_state(&scene.out) { 3 } else { 1 };
-                    let is_told = ended.stderr.contains("input/output error");
-                    assert!(is_told, "{name}: {}", ended.stderr);
-                    assert_eq!(code, resumable, "{name}: {}", ended.stderr);
-                }
-                None => panic!("{name}: {}", ended.stderr),
-            }
-            expect(scene.finish(), &name);
-        }
+    for step in steps(format) {
+        let name = format!("{step}, {format:?}");
+        let (scene, ended) = reached(step, 0, "return(EIO)", format);
+        let resumable = if has_state(&scene.out) { 3 } else { 1 };
+        let is_told = ended.stderr.contains("input/output error");
+        assert!(is_told, "{name}: {}", ended.stderr);
+        assert_eq!(ended.code, Some(resumable), "{name}: {}", ended.stderr);
+        expect(scene.finish(), &name);
     }
 }
 
 fn delay_at_every_step(format: &[&str]) {
-    for step in STEPS {
+    for step in steps(format) {
         let name = format!("{step}, {format:?}");
         let scene = before(step, format);
         let ended = scene.go_on(&format!("{step}=3*sleep(15)"));
@@ -87,5 +105,5 @@ fn a_step_that_fails_stops_the_export_resumably() {
 
 #[test]
 fn a_step_that_comes_late_changes_nothing() {
-    FORMATS.into_iter().for_each(delay_at_every_step);
+    delay_at_every_step(FORMATS[0]);
 }

@@ -4,8 +4,11 @@
 #![cfg(unix)]
 
 mod failpoints;
+mod planted;
+mod power;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::command::{Ended, export, resume, run};
 use crate::export::filled;
@@ -13,10 +16,11 @@ use crate::gateway::{Action, Container, Fault, Gateway, RequestKind, RequestReco
 use crate::oracle::judge;
 
 /// The formats, each as the arguments of its export.
-pub(crate) const FORMATS: [&[&str]; 3] = [
+pub(crate) const FORMATS: [&[&str]; 4] = [
     &["--format", "jsonl"],
-    &["--format", "jsonl", "--compression", "gzip"],
     &["--format", "jsonl", "--compression", "zstd"],
+    &["--format", "csv", "--compression", "gzip"],
+    &["--format", "parquet"],
 ];
 
 /// Resumes after which an export that is not done is stuck.
@@ -77,7 +81,20 @@ impl Scene {
 
     /// Exports, or resumes what there is to resume, with these failpoints.
     pub(crate) fn go_on(&self, failpoints: &str) -> Ended {
-        let mut command = if self.out.join("state.json").exists() {
+        run(self
+            .next_command()
+            .env("COSMOS_TAIL_FAILPOINTS", failpoints))
+    }
+
+    /// The same, and appends to `trace` each change of a file.
+    pub(crate) fn go_on_traced(&self, failpoints: &str, trace: &Path) -> Ended {
+        let mut command = self.next_command();
+        command.env("COSMOS_TAIL_DISK_TRACE", trace);
+        run(command.env("COSMOS_TAIL_FAILPOINTS", failpoints))
+    }
+
+    fn next_command(&self) -> Command {
+        if self.out.join("state.json").exists() {
             let mut command = resume(&self.gateway, &self.out);
             command.args(["--checkpoint-interval", "1ms"]);
             command
@@ -85,8 +102,7 @@ impl Scene {
             let mut command = export(&self.gateway, &self.out);
             command.args(&self.arguments);
             command
-        };
-        run(command.env("COSMOS_TAIL_FAILPOINTS", failpoints))
+        }
     }
 
     /// Resumes until the export is done.
@@ -109,6 +125,14 @@ impl Scene {
             }
         }
         Err(format!("not done after {PATIENCE} runs"))
+    }
+}
+
+/// A seed for this run: printed with a failure, and taken from the environment to repeat it.
+pub(crate) fn seed() -> u64 {
+    match std::env::var("COSMOS_TAIL_TEST_SEED") {
+        Ok(seed) => seed.parse().expect("COSMOS_TAIL_TEST_SEED is a number"),
+        Err(_) => fastrand::u64(..),
     }
 }
 

@@ -1,0 +1,148 @@
+//! Planted defects: the rig must find each of them, or it is worth nothing.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::power::Outage;
+use super::{FORMATS, Scene, has_state};
+use crate::command::{export, interrupt, lines, resume, signal, spawn, wait};
+use crate::export::{fill, filled};
+
+/// Runs exports with the defect that die at the `times`th pass of `step`, until one is judged wrong.
+fn found_by_dying_at(defect: &str, step: &str) -> Option<String> {
+    (1..20).find_map(|times| {
+        let mut scene = Scene::new(FORMATS[0]);
+        scene
+            .arguments
+            .extend(["--max-retries", "1"].map(str::to_owned));
+        scene.go_on(&format!("{defect};{step}={times}*off->return(kill)"));
+        scene.finish_with(defect).err()
+    })
+}
+
+/// Lets the power fail in an export with the defect, and resumes without it.
+fn found_by_power(scene: Scene, defect: &str) -> Option<String> {
+    Outage::new(scene, defect).at_every_rename().err()
+}
+
+#[track_caller]
+fn assert_found(found: Option<String>, parts: &[&str]) {
+    let found = found.expect("the defect was not found");
+    assert!(parts.iter().any(|part| found.contains(part)), "{found}");
+}
+
+#[test]
+fn a_position_that_is_saved_before_its_data_is_found() {
+    let defect = "defect.position-before-data=return";
+    let found = found_by_dying_at(defect, "state.sync-directory");
+    assert_found(found, &["changes are missing", "verify"]);
+}
+
+#[test]
+fn a_truncation_that_is_skipped_is_found() {
+    let found = found_by_dying_at("resume.cut=return(skip)", "state.rename");
+    assert_found(
+        found,
+        &["verify", "is no change", "is there twice", "exit 1"],
+    );
+}
+
+#[test]
+fn a_token_that_is_given_to_all_children_is_found() {
+    let found = found_by_dying_at("defect.one-token-for-all-children=return", "part.create");
+    assert_found(found, &["no correct client", "exit 1", "not done"]);
+}
+
+#[test]
+fn every_sync_that_is_left_out_is_found() {
+    let syncs = [
+        "part.sync",
+        "parts.sync-directory",
+        "state.sync",
+        "state.sync-directory",
+        "publish.sync-directory",
+        "manifest.sync",
+        "manifest.sync-directory",
+    ];
+    for sync in syncs {
+        let scene = match sync {
+            // Without new parts between the manifest's first line and the next state, whose
+            // directory is the same.
+            "manifest.sync-directory" => {
+                let scene = Scene::new(FORMATS[0]);
+                scene.gateway.clear_faults();
+                scene
+            }
+            _ => Scene::rotating(FORMATS[0]),
+        };
+        let found = found_by_power(scene, &format!("{sync}=return(skip)"));
+        let found = found.unwrap_or_else(|| panic!("{sync} was not missed"));
+        assert_found(
+            Some(found),
+            &["exit 1: error: cannot resume", "verify", "not done"],
+        );
+    }
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited 60 s until {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Follows from now on, with the defect, across a kill; the documents that were written meanwhile and
+/// are not there in the end.
+fn missing_after_following(defect: &str) -> usize {
+    let (gateway, container) = filled(2, 100);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let mut first = export(&gateway, &out);
+    first.args(["--from", "now", "--follow", "--poll-interval", "20ms"]);
+    let child = spawn(first.env("COSMOS_TAIL_FAILPOINTS", defect));
+    wait_until("the state is there", || has_state(&out));
+    signal(&child, Signal::SIGKILL);
+    wait(child);
+    fill(&container, 100..150);
+    let before = gateway.total_requests();
+    let mut second = resume(&gateway, &out);
+    second.args(["--poll-interval", "20ms"]);
+    let child = spawn(second.env("COSMOS_TAIL_FAILPOINTS", defect));
+    gateway.wait_for_requests(before + 10);
+    gateway.wait_until_caught_up(&container);
+    fill(&container, 150..200);
+    gateway.wait_until_caught_up(&container);
+    interrupt(&child);
+    wait(child);
+    100 - lines(&out).len()
+}
+
+#[test]
+fn a_now_that_is_evaluated_again_on_resume_is_found() {
+    assert_eq!(missing_after_following(""), 0);
+    assert_eq!(
+        missing_after_following("defect.now-again-on-resume=return"),
+        50
+    );
+}
+
+#[test]
+fn a_304_that_is_taken_for_the_end_is_found() {
+    let (gateway, container) = filled(2, 100);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let mut command = export(&gateway, &out);
+    command.args(["--follow", "--poll-interval", "20ms"]);
+    let defect = "defect.nothing-new-is-the-end=return";
+    let mut child = spawn(command.env("COSMOS_TAIL_FAILPOINTS", defect));
+    gateway.wait_until_caught_up(&container);
+    // A correct export would follow until it is stopped.
+    wait_until("it ends", || child.try_wait().unwrap().is_some());
+    assert_eq!(wait(child).code, Some(0));
+    fill(&container, 100..150);
+    let missing = container.latest().len() - lines(&out).len();
+    assert_eq!(missing, 50);
+}

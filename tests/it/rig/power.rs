@@ -1,0 +1,291 @@
+//! Power that fails: a model of a disk that keeps what was synced, and of the rest whatever it likes.
+//!
+//! A run tells each change of its files. The model takes a beginning of these changes and makes a
+//! directory of them as a crash of the whole machine may leave it: of writes to a file that were not
+//! synced some are there, some not, some in part; of names whose directory was not synced likewise,
+//! in any order. Then the export is resumed from there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fastrand::Rng;
+use serde_json::Value;
+
+use super::{FORMATS, Scene, expect, seed};
+
+/// A change of the contents of a file.
+#[derive(Clone, Debug)]
+enum Edit {
+    Write(usize, Vec<u8>),
+    Cut(usize),
+}
+
+impl Edit {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Cut(length) => bytes.resize(*length, 0),
+            Self::Write(offset, written) => {
+                let end = offset + written.len();
+                // What lies between and was not written reads as zeros.
+                bytes.resize(bytes.len().max(end), 0);
+                bytes[*offset..end].copy_from_slice(written);
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Inode {
+    synced: Vec<u8>,
+    edits: Vec<Edit>,
+}
+
+/// A change of names.
+#[derive(Clone, Debug)]
+enum Naming {
+    Link(String, usize),
+    Rename(String, String, usize),
+    Unlink(String),
+}
+
+impl Naming {
+    fn apply(&self, names: &mut BTreeMap<String, usize>) {
+        match self {
+            Self::Link(name, inode) => {
+                names.insert(name.clone(), *inode);
+            }
+            Self::Rename(from, to, inode) => {
+                names.remove(from);
+                names.insert(to.clone(), *inode);
+            }
+            Self::Unlink(name) => {
+                names.remove(name);
+            }
+        }
+    }
+}
+
+/// The one directory of an export.
+#[derive(Default)]
+struct Disk {
+    inodes: Vec<Inode>,
+    /// As the running system sees them.
+    names: BTreeMap<String, usize>,
+    synced_names: BTreeMap<String, usize>,
+    namings: Vec<Naming>,
+}
+
+impl Disk {
+    fn name(&mut self, naming: Naming) {
+        naming.apply(&mut self.names);
+        self.namings.push(naming);
+    }
+
+    fn take(&mut self, change: &Value) {
+        let path_of = |key: &str| change[key].as_str().map(PathBuf::from);
+        let name_of = |key: &str| {
+            let path = path_of(key)?;
+            Some(path.file_name()?.to_string_lossy().into_owned())
+        };
+        if let Some(name) = name_of("create") {
+            let is_directory = path_of("create").unwrap().is_dir();
+            if is_directory {
+                return;
+            }
+            match self.names.get(&name) {
+                // It is begun anew, whatever a crash left of it.
+                Some(inode) if name.ends_with(".tmp") => {
+                    self.inodes[*inode].edits.push(Edit::Cut(0));
+                }
+                Some(_) => {}
+                None => {
+                    self.inodes.push(Inode::default());
+                    self.name(Naming::Link(name, self.inodes.len() - 1));
+                }
+            }
+        } else if let Some(name) = name_of("write") {
+            let offset = change["offset"].as_u64().unwrap() as usize;
+            let bytes = STANDARD.decode(change["bytes"].as_str().unwrap()).unwrap();
+            self.inode(&name).edits.push(Edit::Write(offset, bytes));
+        } else if let Some(name) = name_of("cut") {
+            let length = change["length"].as_u64().unwrap() as usize;
+            self.inode(&name).edits.push(Edit::Cut(length));
+        } else if let Some(name) = name_of("sync") {
+            let inode = self.inode(&name);
+            for edit in std::mem::take(&mut inode.edits) {
+                edit.apply(&mut inode.synced);
+            }
+        } else if let Some(from) = name_of("rename") {
+            let inode = self.names[&from];
+            self.name(Naming::Rename(from, name_of("to").unwrap(), inode));
+        } else if let Some(name) = name_of("remove") {
+            self.name(Naming::Unlink(name));
+        } else if path_of("sync_directory").is_some() {
+            for naming in std::mem::take(&mut self.namings) {
+                naming.apply(&mut self.synced_names);
+            }
+        } else {
+            panic!("no change: {change}");
+        }
+    }
+
+    fn inode(&mut self, name: &str) -> &mut Inode {
+        // A part may have got its final name while its last sync was on the way.
+        let finished = name.trim_end_matches(".open");
+        let at = self.names.get(name).or_else(|| self.names.get(finished));
+        &mut self.inodes[*at.unwrap_or_else(|| panic!("no file {name}"))]
+    }
+
+    /// What a crash may leave, written to `directory`.
+    fn crash(&self, directory: &Path, survivors: &mut Survivors) {
+        let mut names = self.synced_names.clone();
+        let keep = survivors.names(self.namings.len());
+        for (naming, _) in self.namings.iter().zip(keep).filter(|(_, keep)| *keep) {
+            naming.apply(&mut names);
+        }
+        for (name, inode) in &names {
+            let inode = &self.inodes[*inode];
+            let mut bytes = inode.synced.clone();
+            let keep = survivors.edits(inode.edits.len());
+            for (edit, keep) in inode.edits.iter().zip(keep) {
+                match edit {
+                    edit if keep => edit.apply(&mut bytes),
+                    Edit::Write(offset, written) => {
+                        if let Some(length) = survivors.part_of_a_write(written.len()) {
+                            Edit::Write(*offset, written[..length].to_vec()).apply(&mut bytes);
+                        }
+                    }
+                    Edit::Cut(_) => {}
+                }
+            }
+            std::fs::write(directory.join(name), bytes).unwrap();
+        }
+    }
+}
+
+/// What outlives a crash of what was not synced.
+enum Survivors<'a> {
+    /// The name that was changed last, and nothing else: the worst that reordering can do.
+    LastName,
+    AtRandom(&'a mut Rng),
+}
+
+impl Survivors<'_> {
+    fn names(&mut self, count: usize) -> Vec<bool> {
+        match self {
+            Self::LastName => (1..=count).map(|at| at == count).collect(),
+            Self::AtRandom(random) => at_random(random, count),
+        }
+    }
+
+    fn edits(&mut self, count: usize) -> Vec<bool> {
+        match self {
+            Self::LastName => vec![false; count],
+            Self::AtRandom(random) => at_random(random, count),
+        }
+    }
+
+    /// How much of a write that is otherwise lost is there.
+    fn part_of_a_write(&mut self, length: usize) -> Option<usize> {
+        let Self::AtRandom(random) = self else {
+            return None;
+        };
+        (random.u8(..4) == 0).then(|| random.usize(..=length))
+    }
+}
+
+fn at_random(random: &mut Rng, count: usize) -> Vec<bool> {
+    match random.u8(..4) {
+        0 => vec![false; count],
+        1 => vec![true; count],
+        2 => {
+            let length = random.usize(..=count);
+            (0..count).map(|at| at < length).collect()
+        }
+        _ => (0..count).map(|_| random.bool()).collect(),
+    }
+}
+
+/// The changes that an export tells of, which dies once, if it takes
+/// long enough, and is resumed.
+fn traced(scene: &Scene, failpoints: &str) -> Vec<Value> {
+    let trace = scene.out.with_file_name("trace");
+    // Slow enough that a commit is of a few pages only.
+    let first = format!("{failpoints};part.write=sleep(3);state.rename=4*off->return(kill)");
+    let mut ended = scene.go_on_traced(&first, &trace);
+    if ended.code.is_none() {
+        ended = scene.go_on_traced(&format!("{failpoints};part.write=sleep(3)"), &trace);
+    }
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let text = std::fs::read_to_string(trace).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// An export whose power fails.
+pub(super) struct Outage {
+    scene: Scene,
+    changes: Vec<Value>,
+}
+
+impl Outage {
+    /// An export with these failpoints until the power fails.
+    pub(super) fn new(scene: Scene, failpoints: &str) -> Self {
+        let changes = traced(&scene, failpoints);
+        Self { scene, changes }
+    }
+
+    /// Lets the power fail as soon as any file has got another name, and resumes. Says how often.
+    pub(super) fn at_every_rename(&mut self) -> Result<usize, String> {
+        let renames: Vec<usize> = (0..self.changes.len())
+            .filter(|at| self.changes[*at].get("rename").is_some())
+            .collect();
+        for at in &renames {
+            self.at(*at, Survivors::LastName)?;
+        }
+        Ok(renames.len())
+    }
+
+    /// Lets the power fail `times`, each time at a random moment, and resumes.
+    fn at_random(&mut self, times: usize, random: &mut Rng) -> Result<(), String> {
+        for _ in 0..times {
+            let at = random.usize(..self.changes.len());
+            self.at(at, Survivors::AtRandom(random))?;
+        }
+        Ok(())
+    }
+
+    fn at(&mut self, at: usize, mut survivors: Survivors) -> Result<(), String> {
+        let directory = tempfile::tempdir().unwrap();
+        self.scene.out = directory.path().join("out");
+        std::fs::create_dir(&self.scene.out).unwrap();
+        let mut disk = Disk::default();
+        for change in &self.changes[..=at] {
+            disk.take(change);
+        }
+        disk.crash(&self.scene.out, &mut survivors);
+        self.scene.finish().map_err(|wrong| {
+            let last: String = self.changes[at].to_string().chars().take(200).collect();
+            format!("after change {at}, {last}: {wrong}")
+        })
+    }
+}
+
+#[test]
+fn what_was_not_synced_is_not_needed() {
+    for format in FORMATS {
+        let seed = seed();
+        let mut outage = Outage::new(Scene::rotating(format), "");
+        let name = format!("seed {seed}, {format:?}");
+        let renames = outage.at_every_rename();
+        assert!(
+            renames.as_ref().is_ok_and(|renames| *renames > 12),
+            "{name}: {renames:?}"
+        );
+        let outcome = outage.at_random(40, &mut Rng::with_seed(seed));
+        expect(outcome, &name);
+    }
+}
