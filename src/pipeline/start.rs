@@ -100,7 +100,7 @@ pub async fn export(
     );
     check_output(&plan, &names)?;
     let connected = connect().await?;
-    let store = match &plan.state_path {
+    let mut store = match &plan.state_path {
         Some(path) => Some(take_store(path)?),
         None => None,
     };
@@ -113,6 +113,9 @@ pub async fn export(
                 )
             })
             .hint("choose another place for the output, where this user may write")?;
+    }
+    if let Some(store) = &mut store {
+        lock_output(store, &names)?;
     }
     // Again, now that nobody else can come in between.
     check_output(&plan, &names)?;
@@ -249,7 +252,7 @@ pub async fn resume(
         true => resumable(error, path.to_str()),
         false => error,
     };
-    let store = take_store(path).map_err(try_again)?;
+    let mut store = take_store(path).map_err(try_again)?;
     let mut state = file::load(path)?;
     if state.kind != JobKind::Export {
         return Err(usage(
@@ -271,6 +274,7 @@ pub async fn resume(
     })?;
     same_container(&state, &connected).with_context(cannot)?;
     let names = Arc::new(FileNames::of_state(&state, parent_of(path)));
+    lock_output(&mut store, &names).map_err(try_again)?;
     let recovery = recover(&mut state, path, &names, plan.repair)
         .map_err(try_again)
         .with_context(cannot)?;
@@ -312,7 +316,30 @@ pub(super) fn take_store(path: &Path) -> Result<Store> {
     Ok(Store {
         path: path.to_owned(),
         lock,
+        output_lock: None,
     })
+}
+
+/// Takes the lock of the output, which is that of the state where it lies unless told otherwise.
+///
+/// Without it two jobs whose states lie elsewhere would write to files of the same names.
+pub(super) fn lock_output(store: &mut Store, names: &FileNames) -> Result<()> {
+    let Some(beside) = names.default_state() else {
+        return Ok(());
+    };
+    let path = lock_path(&beside);
+    // Two names of one file are one lock, which this process has already.
+    let is_own = match (path.canonicalize(), lock_path(&store.path).canonicalize()) {
+        (Ok(output), Ok(own)) => output == own,
+        _ => false,
+    };
+    if !is_own {
+        let lock = Lock::acquire(&path)
+            .with_context(|| format!("cannot write to `{}`", names.display()))
+            .hint("wait for the other export, or stop it; or choose another output")?;
+        store.output_lock = Some(lock);
+    }
+    Ok(())
 }
 
 /// The ranges of a container that has not been read yet. To start from now, each of them is

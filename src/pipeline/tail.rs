@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Connected;
 use super::coordinator::{Coordinator, Finished, Job, Stop};
-use super::start::{check_position, same_container, take_store};
+use super::start::{check_position, lock_output, same_container, take_store};
 use super::watch::{Announcement, Watch, WatchEnd, rfc3339};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
@@ -169,11 +169,12 @@ fn go_on(
     plan: &TailPlan,
     connected: &Connected,
     mut state: State,
-    store: Store,
+    mut store: Store,
     scope: &Scope,
     report: &Report,
 ) -> Result<Ready> {
-    let cannot = || format!("cannot go on from `{}`", store.path.display());
+    let state_path = store.path.clone();
+    let cannot = || format!("cannot go on from `{}`", state_path.display());
     same_container(&state, connected).with_context(cannot)?;
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
@@ -201,7 +202,8 @@ fn go_on(
     state.settings = plan.settings.clone();
     state.finished = false;
     let names = Arc::new(FileNames::of_state(&state, &plan.base));
-    let recovery = recover(&mut state, &store.path, &names, false).with_context(cannot)?;
+    lock_output(&mut store, &names)?;
+    let recovery = recover(&mut state, &state_path, &names, false).with_context(cannot)?;
     for notice in &recovery.notices {
         report.notice(notice);
     }
@@ -223,7 +225,10 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         &connected.source.container,
         format.name(),
     );
-    let store = plan.state_path.as_deref().map(take_store).transpose()?;
+    let mut store = plan.state_path.as_deref().map(take_store).transpose()?;
+    if let Some(store) = &mut store {
+        lock_output(store, &names)?;
+    }
     // Between the first look and the lock another tail may have begun here.
     if let Some(path) = plan.state_path.as_deref().filter(|path| path.exists()) {
         return Err(usage(

@@ -40,6 +40,8 @@ pub struct Store {
     pub path: PathBuf,
     /// Held for as long as the job runs.
     pub lock: Lock,
+    /// The lock of the output, if the state lies elsewhere.
+    pub output_lock: Option<Lock>,
 }
 
 impl Ledger {

@@ -1,7 +1,9 @@
 //! The state file: damaged, newer, of another container, not there, or in use.
 
 use super::{assert_explained, refuse, snapshot};
-use crate::command::{against, assert_latest, export, files, lines, resume, spawn, succeed, wait};
+use crate::command::{
+    against, assert_latest, export, files, lines, lines_of, resume, run, spawn, succeed, wait,
+};
 use crate::export::{fill, filled};
 use crate::gateway::{Action, Fault, Hold, RequestKind};
 
@@ -131,18 +133,91 @@ fn an_export_in_use_by_another_process_is_left_to_it() {
 }
 
 #[test]
+fn exports_with_states_elsewhere_do_not_share_an_output() {
+    for out in ["out", "out.jsonl"] {
+        let (gateway, container) = filled(2, 1000);
+        let hold = Hold::new();
+        let held = Fault::on(RequestKind::ChangeFeed, Action::Hold(hold.clone()));
+        gateway.push_fault(held.partition("1").page(4));
+        let directory = tempfile::tempdir().unwrap();
+        let state = |name: &str| directory.path().join(name);
+        let out = directory.path().join(out);
+        let mut first = export(&gateway, &out);
+        first
+            .args(["--page-size", "50", "--state"])
+            .arg(state("one"));
+        let child = spawn(&mut first);
+        hold.wait_until_reached();
+        let process = format!("another process (process {})", child.id());
+        let parts = ["cannot write to", process.as_str(), "another output"];
+        let mut second = export(&gateway, &out);
+        second.args(["--force", "--state"]).arg(state("other"));
+        refuse(&mut second, 1, &parts);
+        // It would remove what the first writes.
+        refuse(
+            export(&gateway, &out).arg("--force"),
+            1,
+            &["is in use", process.as_str()],
+        );
+        hold.release();
+        let ended = wait(child);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let found = match out.is_dir() {
+            true => lines(&out),
+            false => lines_of(&out),
+        };
+        assert_latest(&found, &container);
+        // When the first has ended, its output can be gone on with.
+        let mut again = against(&gateway);
+        succeed(again.args(["resume", "--state"]).arg(state("one")));
+    }
+}
+
+#[test]
 fn of_two_exports_that_race_for_one_directory_exactly_one_wins() {
     let (gateway, container) = filled(2, 200);
-    for round in 0..20 {
+    for round in 0..150 {
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("out");
-        let racers = [(); 2].map(|()| spawn(&mut export(&gateway, &out)));
+        let racers = [0, 1].map(|racer| {
+            let mut command = export(&gateway, &out);
+            // With one state, or with one each.
+            if round % 2 == 1 {
+                let state = directory.path().join(format!("{racer}.json"));
+                command.arg("--state").arg(state);
+            }
+            spawn(&mut command)
+        });
         let ended = racers.map(wait);
         let won = ended.iter().filter(|one| one.code == Some(0)).count();
         assert_eq!(won, 1, "round {round}: {ended:?}");
         let lost = ended.iter().find(|one| one.code != Some(0)).unwrap();
         assert!(matches!(lost.code, Some(1 | 2)), "round {round}: {lost:?}");
         assert_explained(lost, lost.code.unwrap(), &[]);
+        assert_latest(&lines(&out), &container);
+        assert!(files(&out, "open").is_empty());
+    }
+}
+
+#[test]
+fn of_two_resumes_that_race_for_one_state_each_leaves_a_whole_export() {
+    let (gateway, container) = filled(2, 200);
+    for round in 0..50 {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let mut first = export(&gateway, &out);
+        first.args(["--page-size", "20", "--checkpoint-interval", "1ms"]);
+        let step = "state.rename=2*off->return(kill)";
+        let ended = run(first.env("COSMOS_TAIL_FAILPOINTS", step));
+        assert_eq!(ended.code, None, "round {round}: {}", ended.stderr);
+        let racers = [(); 2].map(|()| spawn(&mut resume(&gateway, &out)));
+        let ended = racers.map(wait);
+        // The second may come when the first is done, and finds nothing more.
+        let won = ended.iter().filter(|one| one.code == Some(0)).count();
+        assert!(won >= 1, "round {round}: {ended:?}");
+        for lost in ended.iter().filter(|one| one.code != Some(0)) {
+            assert_explained(lost, 1, &["is in use"]);
+        }
         assert_latest(&lines(&out), &container);
         assert!(files(&out, "open").is_empty());
     }
