@@ -29,6 +29,8 @@ pub struct Shard {
     idle_polls: u32,
     /// Pages with documents that were read.
     pages: u32,
+    /// The checksum of the first item of the last page that was handed over.
+    last_opening: Option<u32>,
 }
 
 /// Polls after the last page that come sooner than the poll interval: each after half the pause of
@@ -88,6 +90,7 @@ impl Shard {
             retries: Retries::new(options.max_retries),
             idle_polls: 0,
             pages: 0,
+            last_opening: None,
         }
     }
 
@@ -219,6 +222,12 @@ impl Turn {
         );
         let page =
             Page::parse(raw.body.clone()).context("the service sent a page that cannot be used")?;
+        let opening = page.items().next().map(|item| crc32c::crc32c(item.json()));
+        // The first ETag has none before it that it could be compared with, and an ETag can go back.
+        ensure!(
+            opening.is_none() || opening != self.shard.last_opening,
+            "the service sent documents again that came with the page before: its ETag did not move"
+        );
         let (step, position) = self.judge(&raw, &page)?;
         self.shard.pages += u32::from(!page.is_empty());
         let step = match (step, self.shared.options.end, last_change(&page)) {
@@ -229,6 +238,7 @@ impl Turn {
         let is_news = position.is_some();
         if let Some(position) = position {
             self.hand_over(page, position, &raw).await?;
+            self.shard.last_opening = opening.or(self.shard.last_opening);
         }
         if self.shard.retries.reset() {
             let range = self.shard.id;

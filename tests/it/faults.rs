@@ -1,6 +1,7 @@
 //! What the service and the network can do wrong, at the first, a middle and the last page of a
 //! range: nothing is lost, nothing repeated, and what cannot be mended is told and resumed.
 
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -227,6 +228,89 @@ fn an_etag_that_does_not_move_is_noticed() {
         );
         scene.assert_whole("an ETag that does not move");
     }
+}
+
+#[test]
+fn a_first_etag_that_does_not_move_repeats_nothing() {
+    let scene = Scene::new();
+    let fault = Fault::on(RequestKind::ChangeFeed, Action::StuckEtag);
+    scene
+        .gateway
+        .push_fault(fault.partition("1").when(is_read).nth(1));
+    let ended = scene.export(&["--max-retries", "1"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    let told = "documents again that came with the page before: its ETag did not move";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    let mut found = lines(&scene.out);
+    let all = found.len();
+    found.sort();
+    found.dedup();
+    assert_eq!(found.len(), all, "a document is there twice");
+}
+
+#[test]
+fn a_body_that_does_not_end_is_given_up_and_asked_for_again() {
+    let scene = Scene::new();
+    let drip = Action::Trickle {
+        bytes: 1,
+        every: Duration::from_millis(20),
+    };
+    scene.strike(&drip, 1);
+    let mut command = export(&scene.gateway, &scene.out);
+    let variable = "AZURE_COSMOS_CONNECTION_POOL_MAX_DATAPLANE_REQUEST_TIMEOUT_MS";
+    command.env(variable, "300");
+    let ended = run(command.args(["--page-size", &PAGE.to_string()]));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    scene.assert_whole("a body that does not end");
+}
+
+#[test]
+fn a_compressed_body_is_not_unpacked() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    // Unpacked it would be a page without documents, and much larger.
+    encoder
+        .write_all(b"{\"_rid\":\"\",\"Documents\":[],\"_count\":0}")
+        .unwrap();
+    encoder.write_all(&[b' '; 1 << 20]).unwrap();
+    let bomb = encoder.finish().unwrap();
+    assert!(bomb.len() < 1 << 14);
+    let scene = Scene::new();
+    scene.strike(&Action::Gzip(bomb.into()), 1);
+    let ended = scene.export(&[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let told = "the service sent a page that cannot be used";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    scene.assert_whole("a compressed body");
+}
+
+#[test]
+fn a_redirect_to_another_host_takes_no_signature_there() {
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/", elsewhere.local_addr().unwrap());
+    let heard = std::thread::spawn(move || {
+        let (mut stream, _) = elsewhere.accept().unwrap();
+        let mut heard = Vec::new();
+        let mut block = [0; 4096];
+        while !heard.windows(4).any(|end| end == b"\r\n\r\n") {
+            let read = stream.read(&mut block).unwrap();
+            assert!(read > 0, "the request ends early");
+            heard.extend_from_slice(&block[..read]);
+        }
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\nno!";
+        stream.write_all(answer).unwrap();
+        String::from_utf8_lossy(&heard).to_lowercase()
+    });
+    let scene = Scene::new();
+    let fault = Fault::on(RequestKind::ChangeFeed, Action::Redirect(address));
+    scene
+        .gateway
+        .push_fault(fault.partition("1").when(is_read).nth(3));
+    let ended = scene.export(&[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    scene.assert_whole("a redirect");
+    let heard = heard.join().unwrap();
+    assert!(!heard.contains("authorization"), "{heard}");
+    assert!(!heard.contains("sig%3d"), "{heard}");
 }
 
 #[test]

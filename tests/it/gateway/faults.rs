@@ -28,6 +28,10 @@ pub(crate) enum Action {
     CorruptBody,
     /// The answer's body is this instead.
     ReplaceBody(bytes::Bytes),
+    /// The answer's body is this instead, and is said to be compressed with gzip.
+    Gzip(bytes::Bytes),
+    /// The client is sent to this address instead.
+    Redirect(String),
     /// The answer without its ETag.
     MissingEtag,
     /// The page is served, but its ETag names the position that the request came with.
@@ -84,6 +88,8 @@ impl fmt::Debug for Action {
             Self::TruncateBody { after } => write!(f, "TruncateBody({after})"),
             Self::CorruptBody => f.write_str("CorruptBody"),
             Self::ReplaceBody(_) => f.write_str("ReplaceBody"),
+            Self::Gzip(_) => f.write_str("Gzip"),
+            Self::Redirect(to) => write!(f, "Redirect({to})"),
             Self::MissingEtag => f.write_str("MissingEtag"),
             Self::StuckEtag => f.write_str("StuckEtag"),
             Self::Trickle { bytes, every } => write!(f, "Trickle({bytes} every {every:?})"),

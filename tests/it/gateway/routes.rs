@@ -335,6 +335,13 @@ impl Handler for Routes {
         match &on_answer {
             Some(Action::CorruptBody) => answer.body.truncate(answer.body.len() / 2),
             Some(Action::ReplaceBody(body)) => answer.body = body.clone(),
+            Some(Action::Gzip(body)) => {
+                answer.body = body.clone();
+                answer.headers.push(("content-encoding", "gzip".to_owned()));
+            }
+            Some(Action::Redirect(to)) => {
+                answer = Answer::new(307, Bytes::new(), 0).header("location", to);
+            }
             Some(Action::MissingEtag) => answer.headers.retain(|(name, _)| *name != "etag"),
             _ => {}
         }
