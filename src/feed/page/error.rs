@@ -47,11 +47,11 @@ pub enum PageErrorKind {
 impl fmt::Display for PageErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Truncated => "the body ends too early",
-            Self::TooLong => "the body is longer than 4 GiB",
+            Self::Truncated => "it ends too early",
+            Self::TooLong => "it is longer than 4 GiB",
             Self::NotUtf8 => "invalid UTF-8",
             Self::NotAnObject => "expected a JSON object",
-            Self::TrailingData => "unexpected data after the page",
+            Self::TrailingData => "unexpected data after its end",
             Self::NoDocuments => "there is no `Documents`",
             Self::DocumentsTwice => "`Documents` appears twice",
             Self::DocumentsNotAnArray => "`Documents` is not an array",
@@ -71,6 +71,8 @@ impl fmt::Display for PageErrorKind {
 /// excerpt, escaped to printable ASCII (40 bytes of the body, at most 160 characters).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageError {
+    /// What the text was to be.
+    expected: &'static str,
     kind: PageErrorKind,
     offset: usize,
     body_len: usize,
@@ -79,10 +81,19 @@ pub struct PageError {
 
 impl PageError {
     pub(super) fn new(fault: Fault, body: &[u8]) -> Self {
+        Self::of("a page of the change feed", fault, body)
+    }
+
+    pub(super) fn of_line(fault: Fault, line: &[u8]) -> Self {
+        Self::of("a JSON value", fault, line)
+    }
+
+    fn of(expected: &'static str, fault: Fault, body: &[u8]) -> Self {
         let offset = fault.offset.min(body.len());
         let start = offset.saturating_sub(EXCERPT_BEFORE);
         let end = (offset + EXCERPT_AFTER).min(body.len());
         Self {
+            expected,
             kind: fault.kind,
             offset,
             body_len: body.len(),
@@ -105,8 +116,8 @@ impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "not a page of the change feed: {} at byte {} of {}, near `{}`",
-            self.kind, self.offset, self.body_len, self.excerpt
+            "not {}: {} at byte {} of {}, near `{}`",
+            self.expected, self.kind, self.offset, self.body_len, self.excerpt
         )
     }
 }

@@ -20,6 +20,7 @@
 //! ambiguous in practice, since every document of a container has an `id`.
 
 mod error;
+mod line;
 mod members;
 mod metadata;
 mod scanner;
