@@ -4,17 +4,33 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::model::State;
 use crate::durable;
-use crate::error::{ExitCode, with_exit_code, with_hint};
+use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 
 /// The format that this build writes, and the newest that it reads.
 pub const VERSION: u32 = 1;
 
-const FORMAT: &str = "cosmos-tail state";
+const FORM: Form = Form {
+    name: "cosmos-tail state",
+    version: VERSION,
+    anew: "export to a new place",
+};
+
+/// A kind of state file: what its outer layer says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Form {
+    /// What marks it.
+    pub(crate) name: &'static str,
+    /// The format that this build writes, and the newest that it reads.
+    pub(crate) version: u32,
+    /// What is left to do without the state.
+    pub(crate) anew: &'static str,
+}
 
 /// Largest state file that is read: some ten thousand ranges take a few megabytes.
 const MAX_BYTES: u64 = 256 << 20;
@@ -45,16 +61,84 @@ pub fn render(state: &State) -> Result<Vec<u8>> {
     state
         .check()
         .context("the state to be committed contradicts itself; nothing was committed")?;
-    let body = RawValue::from_string(serde_json::to_string_pretty(state)?)?;
-    let envelope = Envelope {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        crc32c: crc32c::crc32c(body.get().as_bytes()),
-        state: &body,
-    };
-    let mut text = serde_json::to_vec(&envelope)?;
-    text.push(b'\n');
-    Ok(text)
+    FORM.render(state)
+}
+
+impl Form {
+    /// The text of a state file that holds `state`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be serialized.
+    pub(crate) fn render(&self, state: &impl Serialize) -> Result<Vec<u8>> {
+        let body = RawValue::from_string(serde_json::to_string_pretty(state)?)?;
+        let envelope = Envelope {
+            format: self.name.to_owned(),
+            version: self.version,
+            crc32c: crc32c::crc32c(body.get().as_bytes()),
+            state: &body,
+        };
+        let mut text = serde_json::to_vec(&envelope)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+
+    /// The state in the text of a state file.
+    ///
+    /// # Errors
+    ///
+    /// If it is of another form or newer than this build, or if it is corrupt.
+    pub(crate) fn parse<T: DeserializeOwned>(&self, text: &[u8]) -> Result<T> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: String,
+            version: u32,
+        }
+        let corrupt = |reason: String| self.corrupt(&reason);
+        // The version first: a newer format need not have anything else in common with this one.
+        let version: Version = serde_json::from_slice(text).map_err(|e| corrupt(e.to_string()))?;
+        if version.format != self.name && version.format.starts_with("cosmos-tail ") {
+            return Err(usage(
+                format!("it holds a {}, not a {}", version.format, self.name),
+                "`resume` goes on with an export; a tail and a replay go on when they are started \
+                 again with the same options",
+            ));
+        }
+        if version.format != self.name {
+            return Err(corrupt(format!("it is not marked as a {}", self.name)));
+        }
+        if version.version > self.version {
+            return Err(with_hint(
+                anyhow!(
+                    "state format {} is newer than this build supports ({})",
+                    version.version,
+                    self.version
+                ),
+                format!("upgrade cosmos-tail, or {}", self.anew),
+            ));
+        }
+        let envelope: Envelope =
+            serde_json::from_slice(text).map_err(|e| corrupt(e.to_string()))?;
+        let found = crc32c::crc32c(envelope.state.get().as_bytes());
+        if found != envelope.crc32c {
+            return Err(corrupt(format!(
+                "its checksum is {found:08x}, but it says {:08x}",
+                envelope.crc32c
+            )));
+        }
+        serde_json::from_str(envelope.state.get()).map_err(|e| corrupt(e.to_string()))
+    }
+
+    fn corrupt(&self, reason: &str) -> anyhow::Error {
+        with_hint(
+            anyhow!("the state file is corrupt: {reason}"),
+            format!(
+                "it is not used, since an older or damaged state could lose or repeat changes; \
+                 restore it if you have its last version, or {}",
+                self.anew
+            ),
+        )
+    }
 }
 
 /// Reads the state file `path`.
@@ -73,6 +157,15 @@ pub fn load(path: &Path) -> Result<State> {
 ///
 /// As [`load`].
 pub fn read(path: &Path) -> Result<State> {
+    parse(&read_text(path)?)
+}
+
+/// The text of the state file `path`.
+///
+/// # Errors
+///
+/// If there is none, or it cannot be one.
+pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -98,7 +191,7 @@ pub fn read(path: &Path) -> Result<State> {
         "with {} bytes it is no state file",
         metadata.len()
     );
-    parse(&fs::read(path)?)
+    Ok(fs::read(path)?)
 }
 
 /// Parses the text of a state file.
@@ -107,45 +200,8 @@ pub fn read(path: &Path) -> Result<State> {
 ///
 /// As [`load`].
 pub fn parse(text: &[u8]) -> Result<State> {
-    #[derive(Deserialize)]
-    struct Version {
-        format: String,
-        version: u32,
-    }
-    let corrupt = |reason: String| {
-        with_hint(
-            anyhow!("the state file is corrupt: {reason}"),
-            "it is not used, since an older or damaged state could lose or repeat changes; restore \
-             it if you have its last version, or export to a new place",
-        )
-    };
-    // The version first: a newer format need not have anything else in common with this one.
-    let version: Version = serde_json::from_slice(text).map_err(|e| corrupt(e.to_string()))?;
-    if version.format != FORMAT {
-        return Err(corrupt(
-            "it is not marked as a state of cosmos-tail".to_owned(),
-        ));
-    }
-    if version.version > VERSION {
-        return Err(with_hint(
-            anyhow!(
-                "state format {} is newer than this build supports ({VERSION})",
-                version.version
-            ),
-            "upgrade cosmos-tail, or export to a new directory",
-        ));
-    }
-    let envelope: Envelope = serde_json::from_slice(text).map_err(|e| corrupt(e.to_string()))?;
-    let found = crc32c::crc32c(envelope.state.get().as_bytes());
-    if found != envelope.crc32c {
-        return Err(corrupt(format!(
-            "its checksum is {found:08x}, but it says {:08x}",
-            envelope.crc32c
-        )));
-    }
-    let state: State =
-        serde_json::from_str(envelope.state.get()).map_err(|e| corrupt(e.to_string()))?;
-    state.check().map_err(|e| corrupt(e.to_string()))?;
+    let state: State = FORM.parse(text)?;
+    state.check().map_err(|e| FORM.corrupt(&e.to_string()))?;
     Ok(state)
 }
 
