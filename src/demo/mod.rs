@@ -74,6 +74,8 @@ impl DemoAccount {
     pub const DATABASE: &'static str = "shop";
     /// The name of the container. Its partition key is `/customerId`.
     pub const CONTAINER: &'static str = "orders";
+    /// The name of an empty container with the same partition key, to replay into.
+    pub const COPY: &'static str = "orders_copy";
 
     /// Starts an account on the loopback address and fills its container. It takes requests when
     /// this returns.
@@ -95,14 +97,16 @@ impl DemoAccount {
         let emulator = InMemoryEmulatorHttpClient::try_new(account)?;
         let store = emulator.store();
         store.create_database(Self::DATABASE);
-        store.create_container_with_config(
-            Self::DATABASE,
-            Self::CONTAINER,
-            "/customerId".into(),
-            ContainerConfig::new()
-                .with_partition_count(options.partitions)
-                .build()?,
-        );
+        for container in [Self::CONTAINER, Self::COPY] {
+            store.create_container_with_config(
+                Self::DATABASE,
+                container,
+                "/customerId".into(),
+                ContainerConfig::new()
+                    .with_partition_count(options.partitions)
+                    .build()?,
+            );
+        }
         let service = Arc::new(Service::new(emulator, endpoint, KEY));
         for number in 0..options.documents {
             let document = documents::document(number, 0);
