@@ -279,6 +279,13 @@ impl ChangeLog {
             .collect()
     }
 
+    /// The item as it is, if there is one.
+    pub(super) fn current(&self, epk: &Epk, id: &str) -> Option<&Change> {
+        let partition = self.partitions.iter().find(|p| p.contains(epk))?;
+        let index = partition.last.get(&(epk.clone(), id.to_owned()))?;
+        Some(&partition.changes[*index]).filter(|change| change.operation != Operation::Delete)
+    }
+
     /// Applies writes as one transaction: one LSN, one partition key. Returns the LSN.
     pub(super) fn apply(&mut self, writes: Vec<Write>, time: u64) -> u64 {
         assert!(!writes.is_empty(), "a transaction writes something");

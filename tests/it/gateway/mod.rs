@@ -2,7 +2,8 @@
 //! log behind it.
 //!
 //! It serves what a change feed reader asks for (account, databases, containers, partition key
-//! ranges, the documents feed in both modes) and keeps, beside it, everything that a test wants
+//! ranges, the documents feed in both modes) and what a replay asks for (point reads and writes, new
+//! containers), and keeps, beside it, everything that a test wants
 //! to know: which requests came, which documents a complete reader must have seen, and which
 //! requests no correct client sends ([`Gateway::violations`]).
 //!
@@ -36,6 +37,7 @@ mod container;
 mod faults;
 mod feed;
 mod fixed_pages;
+mod items;
 mod requests;
 mod routes;
 mod server;
@@ -50,6 +52,7 @@ pub(crate) use change_log::{Operation, PartitionInfo, RawDocument, Served, Syste
 pub(crate) use container::{Container, Lock};
 pub(crate) use faults::{Action, Fault, Hold};
 pub(crate) use fixed_pages::{DocumentShape, StaticGateway, StaticOptions};
+pub(crate) use items::WriteRecord;
 pub(crate) use requests::{RequestKind, RequestRecord};
 
 /// The account key that the gateway accepts, base64.
@@ -106,6 +109,7 @@ struct State {
     faults: faults::FaultTable,
     requests: requests::RequestLog,
     violations: Vec<String>,
+    writes: Vec<WriteRecord>,
     /// Seconds since the epoch, given to documents as `_ts`.
     now: u64,
 }
@@ -144,6 +148,7 @@ impl Gateway {
                 faults: faults::FaultTable::default(),
                 requests: requests::RequestLog::default(),
                 violations: Vec::new(),
+                writes: Vec::new(),
                 now: 1_700_000_000,
             }),
             progress: Condvar::new(),
@@ -220,6 +225,18 @@ impl Gateway {
     /// is empty.
     pub(crate) fn violations(&self) -> Vec<String> {
         self.shared.lock().violations.clone()
+    }
+
+    /// The writes of clients so far, in the order in which they were carried out.
+    pub(crate) fn write_log(&self) -> Vec<WriteRecord> {
+        self.shared.lock().writes.clone()
+    }
+
+    /// The container of this name, which a client may have created.
+    pub(crate) fn container(&self, database: &str, container: &str) -> Option<Container> {
+        let state = self.shared.lock();
+        let rid = state.account.container(database, container)?.rid.clone();
+        Some(Container::new(Arc::clone(&self.shared), rid))
     }
 
     /// Sets the documents' clock, in seconds since the epoch.

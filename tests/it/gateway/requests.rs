@@ -17,6 +17,12 @@ pub(crate) enum RequestKind {
     PartitionKeyRanges,
     /// `GET /dbs/x/colls/y/docs` with `A-IM`
     ChangeFeed,
+    /// `POST /dbs/x/colls`
+    ContainerCreate,
+    /// `GET /dbs/x/colls/y/docs/z`
+    ItemRead,
+    /// A create, upsert, replace or delete of an item.
+    ItemWrite,
     /// Anything else: the gateway does not serve it.
     Unserved,
 }

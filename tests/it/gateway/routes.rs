@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use azure_data_cosmos_driver::models::effective_partition_key::EffectivePartitionKey as Epk;
 use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode, Version};
@@ -12,11 +13,12 @@ use serde_json::Value;
 use time::PrimitiveDateTime;
 use time::macros::format_description;
 
-use super::account::account_to_json;
+use super::account::{StoredContainer, account_to_json};
 use super::body::ResponseBody;
 use super::change_log::Mode;
 use super::faults::Action;
 use super::feed::{self, FeedAnswer, FeedRequest, error_body};
+use super::items::{self, ItemRequest, WriteRecord, new_container};
 use super::requests::{RequestKind, RequestRecord};
 use super::server::Handler;
 use super::{KEY, Shared, State, auth};
@@ -32,6 +34,7 @@ struct Asked {
     headers: HeaderMap,
     method: String,
     host: String,
+    body: Bytes,
 }
 
 /// An answer before the script's last word.
@@ -79,7 +82,7 @@ impl Answer {
 }
 
 impl Asked {
-    fn new(request: &Request<Incoming>) -> Self {
+    fn new(request: &Request<()>, body: Bytes) -> Self {
         let segments: Vec<String> = request
             .uri()
             .path()
@@ -99,6 +102,14 @@ impl Asked {
             ("GET", ["dbs", _, "colls", _, "docs"]) if headers.contains_key("a-im") => {
                 RequestKind::ChangeFeed
             }
+            ("POST", ["dbs", _, "colls"]) => RequestKind::ContainerCreate,
+            ("GET", ["dbs", _, "colls", _, "docs", _]) => RequestKind::ItemRead,
+            ("PUT" | "DELETE", ["dbs", _, "colls", _, "docs", _]) => RequestKind::ItemWrite,
+            ("POST", ["dbs", _, "colls", _, "docs"])
+                if !headers.contains_key("x-ms-documentdb-isquery") =>
+            {
+                RequestKind::ItemWrite
+            }
             _ => RequestKind::Unserved,
         };
         // HTTP/2 carries the host in the URI, HTTP/1.1 in its header.
@@ -114,6 +125,22 @@ impl Asked {
             method: request.method().to_string(),
             headers,
             host,
+            body,
+        }
+    }
+
+    /// What is asked of an item.
+    fn of_item(&self) -> ItemRequest {
+        let body = self.body.clone();
+        let is_upsert = self.text("x-ms-documentdb-is-upsert");
+        match self.method.as_str() {
+            "GET" => ItemRequest::Read,
+            "PUT" => ItemRequest::Replace(body),
+            "DELETE" => ItemRequest::Delete,
+            _ if is_upsert.is_some_and(|value| value.eq_ignore_ascii_case("true")) => {
+                ItemRequest::Upsert(body)
+            }
+            _ => ItemRequest::Create(body),
         }
     }
 
@@ -121,7 +148,7 @@ impl Asked {
         text(&self.headers, name)
     }
 
-    fn record(&self, request: &Request<Incoming>) -> RequestRecord {
+    fn record(&self, request: &Request<()>) -> RequestRecord {
         let owned = |name| self.text(name).map(str::to_owned);
         RequestRecord {
             ordinal: 0,
@@ -199,9 +226,12 @@ impl Routes {
                     _ => database.containers_to_json(),
                 })
             }
-            RequestKind::Container | RequestKind::PartitionKeyRanges | RequestKind::ChangeFeed => {
-                self.answer_for_container(&mut state, asked, stuck)
-            }
+            RequestKind::ContainerCreate => self.create_container(&mut state, asked),
+            RequestKind::Container
+            | RequestKind::PartitionKeyRanges
+            | RequestKind::ChangeFeed
+            | RequestKind::ItemRead
+            | RequestKind::ItemWrite => self.answer_for_container(&mut state, asked, stuck),
             RequestKind::Unserved => {
                 let what = format!("{} /{}", asked.method, asked.segments.join("/"));
                 let mut answer =
@@ -210,6 +240,62 @@ impl Routes {
                 answer
             }
         }
+    }
+
+    fn create_container(&self, state: &mut State, asked: &Asked) -> Answer {
+        let database = &asked.segments[1];
+        if state.account.database(database).is_none() {
+            return not_found(None, "the database does not exist");
+        }
+        let Some((name, key)) = new_container(&asked.body) else {
+            return Answer::error(400, None, "BadRequest", "this is no container");
+        };
+        if state.account.container(database, &name).is_some() {
+            return Answer::error(409, None, "Conflict", "the container exists");
+        }
+        let stride = self.shared.options.lsn_stride;
+        let rid = state
+            .account
+            .create_container(database, &name, key, 2, stride);
+        let container = state.account.container_by_rid(&rid);
+        let json = container.expect("it was created just now").to_json();
+        Answer {
+            status: 201,
+            ..Answer::json(&json)
+        }
+    }
+
+    fn answer_for_item(
+        &self,
+        container: &mut StoredContainer,
+        asked: &Asked,
+        now: u64,
+    ) -> (Answer, Option<WriteRecord>) {
+        let answered = items::answer(
+            container,
+            asked.of_item(),
+            asked.segments.get(5).map(String::as_str),
+            asked.text("x-ms-documentdb-partitionkey"),
+            asked.text("if-match"),
+            now,
+        );
+        let is_write = answered.write.is_some();
+        let minimal = is_write && asked.text("prefer") == Some("return=minimal");
+        let body = if minimal || answered.status == 204 {
+            Bytes::new()
+        } else {
+            answered.body
+        };
+        let mut answer = Answer::new(answered.status, body, answered.charge_hundredths);
+        if let Some(etag) = answered.etag {
+            answer = answer.header("etag", etag);
+        }
+        if let Some(substatus) = answered.substatus {
+            answer = answer.header("x-ms-substatus", substatus);
+        }
+        answer.lsn = answered.lsn;
+        answer.violation = answered.violation;
+        (answer, answered.write)
     }
 
     fn authorize(&self, asked: &Asked) -> Option<Answer> {
@@ -253,11 +339,17 @@ impl Routes {
                 "the container's RID is not the intended one",
             );
         }
+        let now = state.now;
         let container = state
             .account
             .container_by_rid(&rid)
             .expect("the container was found just now");
         match asked.kind {
+            RequestKind::ItemRead | RequestKind::ItemWrite => {
+                let (answer, write) = self.answer_for_item(container, asked, now);
+                state.writes.extend(write);
+                answer
+            }
             RequestKind::Container => Answer::json(&container.to_json())
                 .header("etag", "\"00000000-0000-0000-0000-000000000000\""),
             RequestKind::PartitionKeyRanges => {
@@ -303,7 +395,10 @@ impl Handler for Routes {
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> io::Result<Response<ResponseBody>> {
-        let asked = Asked::new(&request);
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let request = Request::from_parts(head, ());
+        let asked = Asked::new(&request, body);
         let record = asked.record(&request);
         let (ordinal, before, on_answer) = self.arrive(&asked, record);
         for action in before {
