@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use azure_data_cosmos_driver::models::{
-    AccountReference, ContainerReference, CosmosOperation, Credential, DatabaseReference,
-    PartitionKeyDefinition,
+    AccountReference, ContainerReference, CosmosOperation, CosmosRequestHeaders, Credential,
+    DatabaseReference, PartitionKeyDefinition,
 };
 use azure_data_cosmos_driver::options::{
     AvailabilityStrategy, BinaryEncodingOptions, ConnectionPoolOptions, DriverOptions,
@@ -20,7 +20,8 @@ use url::Url;
 
 use crate::cosmos::auth;
 use crate::cosmos::error::{causes, describe};
-use crate::error::{Annotate, ExitCode, with_exit_code, with_hint};
+use crate::cosmos::items::NewContainer;
+use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
 use crate::plan::{ConnectionPlan, CredentialPlan};
 
 /// The address must be resolved and a connection accepted by then.
@@ -65,6 +66,19 @@ impl CosmosClient {
     /// Says which step failed, what the service or the network said, and what to do about it. It
     /// ends within seconds if the address cannot be reached or does not answer.
     pub async fn connect(plan: &ConnectionPlan) -> Result<Self> {
+        Self::connect_and_create(plan, None).await
+    }
+
+    /// As [`CosmosClient::connect`]; if `create` says how, the container is created before if there
+    /// is none.
+    ///
+    /// # Errors
+    ///
+    /// Also if there is one that has another partition key.
+    pub async fn connect_and_create(
+        plan: &ConnectionPlan,
+        create: Option<&NewContainer>,
+    ) -> Result<Self> {
         let (driver, http_version) = Box::pin(open_account(plan)).await?;
         tracing::info!(
             endpoint = %plan.endpoint,
@@ -72,7 +86,13 @@ impl CosmosClient {
             "connected, {}",
             auth::describe(&plan.credential)
         );
+        if let Some(new) = create {
+            Box::pin(create_container(&driver, plan, new)).await?;
+        }
         let container = Box::pin(resolve_container(&driver, plan)).await?;
+        if let Some(new) = create {
+            ensure_partition_key(&container, new)?;
+        }
         Ok(Self {
             driver,
             container,
@@ -449,6 +469,61 @@ async fn resolve_container(
         false => error,
     };
     Err(error).with_context(failed)
+}
+
+/// Creates the container of `plan`, unless there is one of its name.
+async fn create_container(
+    driver: &CosmosDriver,
+    plan: &ConnectionPlan,
+    new: &NewContainer,
+) -> Result<()> {
+    let (database, container) = (&plan.database, &plan.container);
+    let paths = &new.partition_key;
+    let kind = if paths.len() > 1 { "MultiHash" } else { "Hash" };
+    let body = serde_json::json!({
+        "id": container,
+        "partitionKey": { "paths": paths, "kind": kind, "version": 2 },
+    });
+    let mut headers = CosmosRequestHeaders::default();
+    headers.offer_throughput = new.throughput;
+    let reference = DatabaseReference::from_name(driver.account().clone(), database.clone());
+    let operation = CosmosOperation::create_container(reference)
+        .with_body(body.to_string().into_bytes())
+        .with_request_headers(headers);
+    let created = Box::pin(driver.execute_singleton_operation(operation, operation_options()));
+    let error = match created.await {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    let hint = match u16::from(error.status().status_code()) {
+        409 => return Ok(()),
+        404 => format!("create the database `{database}` first"),
+        401 | 403 => {
+            "an Entra ID credential may write documents, but containers are created by an \
+            account key or by: az cosmosdb sql container create"
+                .to_owned()
+        }
+        _ => "create it in the portal, or by: az cosmosdb sql container create".to_owned(),
+    };
+    Err(with_hint(anyhow!(describe(&error)), hint))
+        .with_context(|| format!("cannot create container `{container}` of database `{database}`"))
+}
+
+/// Refuses a container that has another partition key than the one that was to be created.
+fn ensure_partition_key(container: &ContainerReference, new: &NewContainer) -> Result<()> {
+    let found = container.partition_key_definition().paths();
+    if found.iter().eq(new.partition_key.iter()) {
+        return Ok(());
+    }
+    Err(usage(
+        format!(
+            "container `{}` exists, and its partition key is `{}`, not `{}`",
+            container.name(),
+            found.join("`, `"),
+            new.partition_key.join("`, `")
+        ),
+        "leave --create out to use it as it is, or name another container",
+    ))
 }
 
 /// Whether it is the container and not the database that `not_found` is about.

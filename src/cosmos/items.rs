@@ -1,0 +1,199 @@
+//! Point operations on the items of a container, and the creation of a container for them.
+
+use std::time::Duration;
+
+use azure_core::http::Etag;
+use azure_data_cosmos_driver::CosmosError;
+use azure_data_cosmos_driver::models::{
+    CosmosOperation, CosmosResponse, ItemReference, PartitionKey, Precondition, ResponseBody,
+};
+use azure_data_cosmos_driver::options::{
+    ContentResponseOnWrite, OperationOptions, ThrottlingRetryOptions,
+};
+use bytes::Bytes;
+
+use super::client::CosmosClient;
+use super::error::{Verdict, describe, verdict};
+
+/// Which item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ItemAddress {
+    /// Its partition key.
+    pub key: PartitionKey,
+    /// Its id.
+    pub id: String,
+}
+
+/// What is to be done with an item.
+#[derive(Debug, Clone, Copy)]
+pub enum ItemRequest<'a> {
+    /// Read it.
+    Read,
+    /// Create or replace it: its JSON text.
+    Upsert(&'a [u8]),
+    /// Create it: its JSON text.
+    Create(&'a [u8]),
+    /// Replace it if it still has this ETag.
+    Replace(&'a [u8], &'a str),
+    /// Delete it, with an ETag only if it still has that.
+    Delete(Option<&'a str>),
+}
+
+/// How the service answered.
+#[derive(Debug)]
+pub enum ItemOutcome {
+    /// It was read: its JSON text, and its ETag if the service told it.
+    Read(Bytes, Option<String>),
+    /// It is there now, and was not before.
+    Created(Option<String>),
+    /// It was there and is another one now.
+    Replaced(Option<String>),
+    /// It was deleted.
+    Deleted,
+    /// There is no such item.
+    NotFound,
+    /// There is another item that excludes this one, by its id or by a unique key: what the
+    /// service said.
+    Conflict(String),
+    /// It has another ETag.
+    Changed,
+    /// The request rate is too large: wait that long.
+    Throttled(Duration),
+    /// The service does not take this item, and will not take it later: what it said.
+    Refused(String),
+    /// Anything else.
+    Failed(CosmosError),
+}
+
+/// An answer of the service.
+#[derive(Debug)]
+pub struct ItemAnswer {
+    /// What it said.
+    pub outcome: ItemOutcome,
+    /// What it charged, in RU.
+    pub request_charge: f64,
+}
+
+/// A container to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewContainer {
+    /// The paths of its partition key, one to three.
+    pub partition_key: Vec<String>,
+    /// Its throughput in RU/s; what the account gives if none.
+    pub throughput: Option<u64>,
+}
+
+/// The pause after a throttled request of which the service did not say when to try again.
+const UNSAID_PAUSE: Duration = Duration::from_millis(100);
+
+impl CosmosClient {
+    /// Asks the service once; only failures of the network and of partitions are tried again by the
+    /// SDK. A throttled request is an answer: who asks knows in which order to go on.
+    pub async fn item(&self, item: &ItemAddress, request: ItemRequest<'_>) -> ItemAnswer {
+        if !matches!(request, ItemRequest::Upsert(_) | ItemRequest::Create(_))
+            && let Some(reason) = unaddressable(&item.id)
+        {
+            return ItemAnswer {
+                outcome: ItemOutcome::Refused(reason),
+                request_charge: 0.0,
+            };
+        }
+        let reference =
+            ItemReference::from_name(self.container(), item.key.clone(), item.id.clone());
+        let operation = match request {
+            ItemRequest::Read => CosmosOperation::read_item(reference),
+            ItemRequest::Upsert(json) => {
+                CosmosOperation::upsert_item(reference).with_body(json.to_vec())
+            }
+            ItemRequest::Create(json) => {
+                CosmosOperation::create_item(reference).with_body(json.to_vec())
+            }
+            ItemRequest::Replace(json, etag) => CosmosOperation::replace_item(reference)
+                .with_body(json.to_vec())
+                .with_precondition(Precondition::if_match(Etag::from(etag.to_owned()))),
+            ItemRequest::Delete(None) => CosmosOperation::delete_item(reference),
+            ItemRequest::Delete(Some(etag)) => CosmosOperation::delete_item(reference)
+                .with_precondition(Precondition::if_match(Etag::from(etag.to_owned()))),
+        };
+        let answer = Box::pin(
+            self.driver()
+                .execute_singleton_operation(operation, self.item_options()),
+        )
+        .await;
+        match answer {
+            Ok(response) => ItemAnswer {
+                request_charge: charge_of(&response),
+                outcome: done(response, request),
+            },
+            Err(error) => ItemAnswer {
+                request_charge: error.response().map_or(0.0, charge_of),
+                outcome: not_done(error, request),
+            },
+        }
+    }
+
+    fn item_options(&self) -> OperationOptions {
+        let mut options = self.operation_options();
+        // The body is known already.
+        options.content_response_on_write = Some(ContentResponseOnWrite::Disabled);
+        let mut throttling = ThrottlingRetryOptions::default();
+        throttling.max_retry_count = Some(0);
+        options.throttling_retry_options = Some(throttling);
+        options
+    }
+}
+
+/// Why the SDK cannot address the item `id` in a URL, if it cannot: it would reach another
+/// resource.
+fn unaddressable(id: &str) -> Option<String> {
+    let is_step = matches!(id, "." | "..");
+    (is_step || id.contains(|c: char| c == '%' || c.is_control())).then(|| {
+        format!("an item with the id {id:?} cannot be addressed, since its id is part of a URL")
+    })
+}
+
+fn charge_of(response: &CosmosResponse) -> f64 {
+    let charge = response.headers().request_charge;
+    charge.map_or(0.0, |charge| charge.value())
+}
+
+fn done(response: CosmosResponse, request: ItemRequest<'_>) -> ItemOutcome {
+    let etag = response.headers().etag.as_ref().map(ToString::to_string);
+    let created = u16::from(response.status().status_code()) == 201;
+    match request {
+        ItemRequest::Read => match response.into_body() {
+            ResponseBody::Bytes(body) => ItemOutcome::Read(body, etag),
+            _ => ItemOutcome::NotFound,
+        },
+        ItemRequest::Delete(_) => ItemOutcome::Deleted,
+        _ if created => ItemOutcome::Created(etag),
+        _ => ItemOutcome::Replaced(etag),
+    }
+}
+
+fn not_done(error: CosmosError, request: ItemRequest<'_>) -> ItemOutcome {
+    /// The items of one partition key take up all the room that one may.
+    const PARTITION_KEY_FULL: u16 = 1014;
+    let status = error.status();
+    let sub_status = status.sub_status().map_or(0, |s| s.value());
+    let names_the_item = !matches!(request, ItemRequest::Upsert(_) | ItemRequest::Create(_));
+    match u16::from(status.status_code()) {
+        404 if sub_status == 0 && names_the_item => ItemOutcome::NotFound,
+        409 => ItemOutcome::Conflict(describe(&error)),
+        412 => ItemOutcome::Changed,
+        // Only what the service itself says: the SDK has sub-statuses of its own.
+        429 if error.response().is_some() => ItemOutcome::Throttled(
+            match verdict(&error) {
+                Verdict::Transient { retry_after } => retry_after,
+                _ => None,
+            }
+            .unwrap_or(UNSAID_PAUSE),
+        ),
+        403 if sub_status == PARTITION_KEY_FULL => ItemOutcome::Refused(describe(&error)),
+        413 => ItemOutcome::Refused(describe(&error)),
+        400 if sub_status < 20_000 && verdict(&error) != Verdict::ContainerGone => {
+            ItemOutcome::Refused(describe(&error))
+        }
+        _ => ItemOutcome::Failed(error),
+    }
+}
