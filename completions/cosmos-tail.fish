@@ -35,7 +35,7 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -46,6 +46,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "export" -d 
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "schema" -d 'Print the columns that an export to CSV or Parquet would infer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "resume" -d 'Go on with an export: after a crash, or to read what came since it was finished'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "verify" -d 'Check an export against its own manifest and state, without reaching the service'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "replay" -d 'Put exported changes back into a container'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "demo" -d 'Keep an embedded account running, to try things on'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "profiles" -d 'List the profiles of the configuration file, without their secrets'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
@@ -62,7 +63,7 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -102,7 +103,7 @@ workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop where the container stood when the command began'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -149,7 +150,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l follo
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace output that an earlier export left'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l detect-timestamps -d 'Make timestamps of fields of which every value is an ISO 8601 time in UTC, all in one form'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -174,7 +175,7 @@ workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l detect-timestamps -d 'Make timestamps of fields of which every value is an ISO 8601 time in UTC, all in one form'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -205,7 +206,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l follow -d 'Go on with new changes until stopped; what the export was started with if not given'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l no-follow -d 'Read the rest of an export that was started with --follow, and end'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l repair -d 'Throw away open files that do not match the state, and read their ranges again'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -224,11 +225,47 @@ workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l strict -d 'Take for wrong what has an explanation too: finished files that were moved away, and what an export that was interrupted left for `resume`'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l partition-key -d 'Path of the new container\'s partition key, such as /customerId; again for each level of a hierarchical key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput -d 'Throughput of the new container in RU/s; what the account gives by default if not given' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l write-mode -d 'What happens to a document whose id is there already' -r -f -a "upsert\t'It is replaced'
+create\t'It stays: a different one is a refusal. Deletions are refused too'
+newer\t'It is replaced or deleted if it is older than the change, by `_ts`'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l ttl-deletes -d 'Whether deletions by time to live are applied' -r -f -a "apply\t'As other deletions'
+skip\t'No: the target lets its documents expire itself'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l concurrency -d 'Writes that are under way at the same time, each of another partition key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-ru -d 'Use no more than this many RU/s, measured by what the service charges' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-retries -d 'How often a write is tried again after an error of the service or the network' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dead-letter -d 'Append changes that cannot be applied to this file, with the reason, and go on' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-errors -d 'Stop when more changes than this could not be applied [default: 0; with --dead-letter: no limit]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l state -d 'Keep the position in this file, and go on from there when started again' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l checkpoint-interval -d 'Save the position at least this often' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l checkpoint-changes -d 'Apply no more than this many changes beyond the saved position; a crash repeats no more' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l summary -d 'How to print the summary at the end, on standard error' -r -f -a "text\t'For people'
+json\t'One JSON object on one line, for scripts'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l profile -d 'Profile of the configuration file that says what flags and environment do not [env: COSMOS_TAIL_PROFILE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l auth -d 'How to prove who you are [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l stdout -d 'Write the changes to standard output instead of a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dry-run -d 'Say what would be created, replaced, deleted or left as it is, and write nothing'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l create -d 'Create the target container if there is none'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l port -d 'Port on the loopback address; 0 takes a free one' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l documents -d 'Documents in the container at the start' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l partitions -d 'Physical partitions at the start' -r
@@ -245,7 +282,7 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -263,7 +300,7 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -279,7 +316,7 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -5,10 +5,15 @@
 //! into a job.
 
 mod columns;
+mod replay;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use replay::{
+    PositionArgs, RefusalArgs, ReplayArgs, TtlDeletes, WRITES_RANGE, WriteArgs, WriteMode,
+};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -82,6 +87,8 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Check an export against its own manifest and state, without reaching the service
     Verify(VerifyArgs),
+    /// Put exported changes back into a container
+    Replay(ReplayArgs),
     /// Keep an embedded account running, to try things on
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
@@ -135,7 +142,8 @@ pub struct ConnectionArgs {
     #[arg(long, global = true, value_name = "PATH")]
     pub key_file: Option<PathBuf>,
 
-    /// Use an account embedded in this process: database `shop`, container `orders`
+    /// Use an account embedded in this process: database `shop`, container `orders`; `replay` writes
+    /// to `orders_copy`
     #[cfg(feature = "demo")]
     #[arg(long, global = true)]
     pub demo: bool,

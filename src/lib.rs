@@ -12,6 +12,9 @@
 //!                             └─► state     commits receipts: the ledger, the state file, the lock
 //! ```
 //!
+//! and back: [`source`] reads files and streams of changes, which [`replay`] writes to a container
+//! through [`cosmos`].
+//!
 //! Arrows go one way. [`feed`] holds the pure types that all share and does no I/O; [`cosmos`] is
 //! the only code that talks to the service; the [`reader`] knows neither the [`sink`] nor the
 //! [`state`]; what differs between operating systems lies in [`durable`] and [`signal`];
@@ -34,6 +37,7 @@ pub mod profiles;
 pub mod ranges;
 pub mod reader;
 pub mod render;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod schema;

@@ -73,6 +73,49 @@ pub struct Summary {
     pub state: Option<String>,
 }
 
+/// How a replay ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReplaySummary {
+    /// `done`, `interrupted` or `incomplete`.
+    pub outcome: &'static str,
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// The database of the target.
+    pub database: String,
+    /// The target.
+    pub container: String,
+    /// Changes that were applied, or needed not be.
+    pub changes: u64,
+    /// Bytes of them in the source.
+    pub bytes: u64,
+    /// Items that were created.
+    pub created: u64,
+    /// Items that were replaced.
+    pub replaced: u64,
+    /// Items that were deleted.
+    pub deleted: u64,
+    /// Changes that found the item as they would have it.
+    pub unchanged: u64,
+    /// Changes that were left out: the target's copy is newer, or so it was chosen.
+    pub kept: u64,
+    /// Changes that cannot be applied.
+    pub refused: u64,
+    /// Request units charged.
+    pub request_units: f64,
+    /// Requests that were throttled.
+    pub throttled: u64,
+    /// Requests that were tried again for another reason.
+    pub retries: u64,
+    /// Commits of the state.
+    pub commits: u64,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// The state file, if there is one.
+    pub state: Option<String>,
+    /// The file of refused changes, if there is one.
+    pub dead_letters: Option<String>,
+}
+
 impl Report {
     /// The way to a user who asked for this much.
     pub fn new(verbosity: &VerbosityArgs) -> Self {
@@ -175,6 +218,15 @@ impl Report {
         Ok(())
     }
 
+    /// Prints the summary of a replay, as [`Report::summary`] does.
+    pub fn replay_summary(&self, summary: &ReplaySummary, format: SummaryFormat) -> Result<()> {
+        match format {
+            SummaryFormat::Json => self.line(&serde_json::to_string(summary)?),
+            SummaryFormat::Text => self.notice(&summary.text()),
+        }
+        Ok(())
+    }
+
     /// Prints text to standard output.
     ///
     /// # Errors
@@ -221,6 +273,46 @@ impl Summary {
         }
         if self.splits > 0 {
             text.push_str(&format!(", {}", count(self.splits, "split")));
+        }
+        text.push_str(&format!(", {:.1} s", self.seconds));
+        text
+    }
+}
+
+impl ReplaySummary {
+    fn text(&self) -> String {
+        let verb = match (self.dry_run, self.outcome) {
+            (true, _) => "would replay",
+            (false, "done") => "replayed",
+            (false, "interrupted") => "interrupted after",
+            _ => "stopped after",
+        };
+        let mut text = format!(
+            "{verb} {} ({}) to {}/{}: ",
+            count(self.changes, "change"),
+            BinaryBytes(self.bytes),
+            self.database,
+            self.container,
+        );
+        let parts = [
+            (self.created, "created"),
+            (self.replaced, "replaced"),
+            (self.deleted, "deleted"),
+            (self.unchanged, "unchanged"),
+            (self.kept, "left out"),
+            (self.refused, "refused"),
+        ];
+        for (number, what) in parts {
+            if number > 0 {
+                text.push_str(&format!("{} {what}, ", HumanCount(number)));
+            }
+        }
+        text.push_str(&format!("{:.0} RU", self.request_units));
+        if self.throttled > 0 {
+            text.push_str(&format!(", {} throttled", HumanCount(self.throttled)));
+        }
+        if self.retries > 0 {
+            text.push_str(&format!(", {} retries", HumanCount(self.retries)));
         }
         text.push_str(&format!(", {:.1} s", self.seconds));
         text

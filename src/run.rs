@@ -8,25 +8,26 @@ use anyhow::{Result, anyhow};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::{
-    Cli, ColorChoice, Command, CommitArgs, ConnectionArgs, ExportArgs, ResumeArgs, SchemaArgs,
-    TailArgs, TailFormat, TailMode,
+    Cli, ColorChoice, Command, CommitArgs, ConnectionArgs, ExportArgs, ReplayArgs, ResumeArgs,
+    SchemaArgs, TailArgs, TailFormat, TailMode,
 };
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
+use crate::cosmos::items::NewContainer;
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::feed::ChangeFeedStart;
 use crate::pipeline::{self, Connected};
 use crate::plan::{
-    ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, ResumePlan,
-    SchemaPlan, TailPlan, WantedProfile, credential_is_given, fill_options, option_values,
-    process_environment,
+    ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, ReplayPlan,
+    ResumePlan, SchemaPlan, TailPlan, WantedProfile, credential_is_given, fill_options,
+    option_values, process_environment,
 };
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::sink::{ChangeEncoder, Limits};
 use crate::state::model::Source;
-use crate::{generate, profiles, ranges, verify};
+use crate::{generate, profiles, ranges, replay, verify};
 
 /// What the state file says instead of an endpoint when the account was embedded: its port differs
 /// each time.
@@ -51,6 +52,7 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
         Command::Schema(args) => schema(&account, args, report, shutdown).await,
         Command::Resume(args) => resume(&account, &args, report, shutdown).await,
         Command::Verify(args) => verify::verify(args, report, shutdown).await,
+        Command::Replay(args) => put_back(&account, &args, report, shutdown).await,
         #[cfg(feature = "demo")]
         Command::Demo(args) => {
             use crate::demo;
@@ -193,6 +195,32 @@ async fn resume(
     pipeline::resume(connect, plan, report, shutdown).await
 }
 
+async fn put_back(
+    account: &Account,
+    args: &ReplayArgs,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let plan = ReplayPlan::new(args)?;
+    if args.stdout {
+        return replay::to_standard_output(&plan, report, shutdown).await;
+    }
+    if account.is_demo() && plan.state.is_some() {
+        return Err(usage(
+            "the embedded account ends with this process, and what was replayed into it too",
+            "leave --state out, or keep an account running with `cosmos-tail demo`",
+        ));
+    }
+    let create = plan.create.clone();
+    let connect = async || {
+        let connection = account.target_plan()?;
+        account
+            .connect_to(connection, create.as_ref(), report)
+            .await
+    };
+    replay::replay(connect, plan, report, shutdown).await
+}
+
 /// The account that was asked for. It is reached only when it is needed: what is wrong with the
 /// output is told before.
 struct Account {
@@ -275,6 +303,15 @@ impl Account {
         self.resolve(&self.request()?)
     }
 
+    /// As [`Account::plan`], for a container that is written to.
+    fn target_plan(&self) -> Result<ConnectionPlan> {
+        #[cfg(feature = "demo")]
+        if self.is_demo() {
+            return self.demo_plan_of(crate::demo::DemoAccount::COPY);
+        }
+        self.plan()
+    }
+
     /// The name of the container alone: no key is read for it.
     fn container(&self) -> Result<String> {
         if self.is_demo() {
@@ -330,6 +367,16 @@ impl Account {
 
     /// Reaches the container.
     async fn connect(&self, plan: ConnectionPlan, report: &Report) -> Result<Connected> {
+        self.connect_to(plan, None, report).await
+    }
+
+    /// Reaches the container, and creates it if that is wanted and there is none.
+    async fn connect_to(
+        &self,
+        plan: ConnectionPlan,
+        create: Option<&NewContainer>,
+        report: &Report,
+    ) -> Result<Connected> {
         for notice in &plan.notices {
             report.warning(notice);
         }
@@ -350,7 +397,7 @@ impl Account {
         let client = tokio::select! {
             // Nothing has begun that would have to be brought to an end.
             () = self.shutdown.requested() => return Err(self.stopped()),
-            client = CosmosClient::connect(&plan) => client?,
+            client = CosmosClient::connect_and_create(&plan, create) => client?,
         };
         let endpoint = if self.is_demo() {
             DEMO_ENDPOINT.to_owned()
@@ -375,6 +422,10 @@ impl Account {
     /// The embedded account's container, unless another one is typed. What environment and profile
     /// say of other accounts does not count.
     fn demo_plan(&self) -> Result<ConnectionPlan> {
+        self.demo_plan_of(crate::demo::DemoAccount::CONTAINER)
+    }
+
+    fn demo_plan_of(&self, container: &str) -> Result<ConnectionPlan> {
         use anyhow::Context;
 
         use crate::demo::DemoAccount;
@@ -391,7 +442,7 @@ impl Account {
         Ok(ConnectionPlan {
             endpoint: url::Url::parse("http://127.0.0.1/").context("the loopback address")?,
             database: typed(&self.args.database, DemoAccount::DATABASE),
-            container: typed(&self.args.container, DemoAccount::CONTAINER),
+            container: typed(&self.args.container, container),
             credential: CredentialPlan::Key(SecretText::new(String::new())),
             accept_self_signed: false,
             notices,

@@ -4,6 +4,7 @@ mod connection;
 mod files;
 mod job;
 mod profile;
+mod replay;
 mod resolved;
 mod schema;
 mod tail;
@@ -18,6 +19,7 @@ pub use profile::{
     ChosenProfile, ConfigFile, KeySource, Profile, ProfileEndpoint, ProfileOptions, WantedProfile,
     fill_options, option_values,
 };
+pub use replay::ReplayPlan;
 pub use resolved::{Origin, ResolvedValue};
 pub use schema::SchemaPlan;
 pub use tail::TailPlan;

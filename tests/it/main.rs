@@ -18,6 +18,7 @@ mod profiles;
 #[cfg(feature = "demo")]
 mod readme;
 mod recovery;
+mod replay;
 mod rig;
 mod schema;
 mod secrets;

@@ -1,0 +1,118 @@
+//! What a replay is to do, resolved and validated.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::cli::{ReplayArgs, SummaryFormat, TtlDeletes, WriteMode};
+use crate::cosmos::items::NewContainer;
+use crate::error::usage;
+
+/// The most levels that a partition key has.
+const MAX_LEVELS: usize = 3;
+
+/// What a replay is to do.
+#[derive(Debug)]
+pub struct ReplayPlan {
+    /// The files, directories and streams, as they were named.
+    pub sources: Vec<PathBuf>,
+    /// Whether nothing is written.
+    pub dry_run: bool,
+    /// The container to be created if there is none.
+    pub create: Option<NewContainer>,
+    /// What happens to documents whose id is there already.
+    pub write_mode: WriteMode,
+    /// Whether deletions by time to live are applied.
+    pub ttl_deletes: TtlDeletes,
+    /// Writes under way at the same time.
+    pub concurrency: usize,
+    /// The budget in RU/s.
+    pub max_ru: Option<u32>,
+    /// Further tries of a write that failed.
+    pub max_retries: u32,
+    /// Where refused changes go.
+    pub dead_letter: Option<PathBuf>,
+    /// How many changes may be refused.
+    pub max_errors: u64,
+    /// Where the position is kept.
+    pub state: Option<PathBuf>,
+    /// The longest time between two commits.
+    pub checkpoint_interval: Duration,
+    /// The most changes beyond the saved position.
+    pub checkpoint_changes: u64,
+    /// How the summary is printed.
+    pub summary: SummaryFormat,
+}
+
+impl ReplayPlan {
+    /// Resolves what was typed.
+    ///
+    /// # Errors
+    ///
+    /// If it contradicts itself, or a path cannot be made absolute.
+    pub fn new(args: &ReplayArgs) -> Result<Self> {
+        let reads_standard_input = args.sources.iter().any(|source| source == Path::new("-"));
+        if args.position.state.is_some() && reads_standard_input {
+            return Err(usage(
+                "standard input cannot be gone on with: what was read of it is gone",
+                "leave --state out, or write the changes to a file and replay that",
+            ));
+        }
+        if args.position.state.is_some() && args.dry_run {
+            return Err(usage(
+                "a dry run applies nothing, so it has no position to keep",
+                "leave --state or --dry-run out",
+            ));
+        }
+        let absolute = |path: &PathBuf| {
+            std::path::absolute(path).with_context(|| format!("cannot use `{}`", path.display()))
+        };
+        let unlimited = args.refusals.dead_letter.is_some() || args.dry_run;
+        Ok(Self {
+            sources: args.sources.clone(),
+            dry_run: args.dry_run,
+            create: args.create.then(|| new_container(args)).transpose()?,
+            write_mode: args.writing.write_mode,
+            ttl_deletes: args.writing.ttl_deletes,
+            concurrency: usize::try_from(args.writing.concurrency).unwrap_or(usize::MAX),
+            max_ru: args.writing.max_ru,
+            max_retries: args.writing.max_retries,
+            dead_letter: args
+                .refusals
+                .dead_letter
+                .as_ref()
+                .map(absolute)
+                .transpose()?,
+            max_errors: args.refusals.max_errors.unwrap_or(match unlimited {
+                true => u64::MAX,
+                false => 0,
+            }),
+            state: args.position.state.as_ref().map(absolute).transpose()?,
+            checkpoint_interval: args.position.checkpoint_interval,
+            checkpoint_changes: args.position.checkpoint_changes.into(),
+            summary: args.summary,
+        })
+    }
+}
+
+fn new_container(args: &ReplayArgs) -> Result<NewContainer> {
+    let paths = &args.partition_key;
+    if paths.len() > MAX_LEVELS {
+        return Err(usage(
+            format!("a partition key has at most {MAX_LEVELS} levels"),
+            "give --partition-key once for each",
+        ));
+    }
+    let is_path = |path: &&String| path.len() > 1 && path.starts_with('/') && !path.ends_with('/');
+    if let Some(wrong) = paths.iter().find(|path| !is_path(path)) {
+        return Err(usage(
+            format!("`{wrong}` is no path of a partition key"),
+            "it begins with a slash and names a property, such as /customerId or /address/city",
+        ));
+    }
+    Ok(NewContainer {
+        partition_key: paths.clone(),
+        throughput: args.throughput,
+    })
+}

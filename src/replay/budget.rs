@@ -1,0 +1,133 @@
+//! A budget of request units: how many may be used in a second.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What a request is taken to cost before any has been answered, in RU.
+const FIRST_ESTIMATE: f64 = 10.0;
+
+/// How much of a second's budget may be used at once after a pause.
+const BURST: Duration = Duration::from_millis(20);
+
+/// Spaces requests so that their charges add up to no more than a rate.
+///
+/// A charge is known only when the answer comes, so each request is let through by an estimate, and
+/// what it cost more or less moves the next ones.
+#[derive(Debug)]
+pub(super) struct Budget {
+    per_second: f64,
+    pace: Mutex<Pace>,
+}
+
+#[derive(Debug)]
+struct Pace {
+    /// When what was let through so far is paid for.
+    paid_until: Instant,
+    /// What a request costs: an average in which the last ones count most.
+    estimate: f64,
+}
+
+/// A request that was let through, and what it was taken to cost.
+#[derive(Debug)]
+#[must_use = "what was charged has to be settled"]
+pub(super) struct Reserved(f64);
+
+impl Budget {
+    /// `per_second` request units, at least 1.
+    pub(super) fn new(per_second: u32) -> Self {
+        Self {
+            per_second: f64::from(per_second.max(1)),
+            pace: Mutex::new(Pace {
+                paid_until: Instant::now(),
+                estimate: FIRST_ESTIMATE.min(f64::from(per_second)),
+            }),
+        }
+    }
+
+    /// Takes the next place; the request may be sent at the time that is returned.
+    pub(super) fn reserve(&self) -> (Instant, Reserved) {
+        let mut pace = self.pace();
+        let now = Instant::now();
+        let at = pace.paid_until.max(now.checked_sub(BURST).unwrap_or(now));
+        let estimate = pace.estimate;
+        pace.paid_until = at + self.time_for(estimate);
+        (at, Reserved(estimate))
+    }
+
+    /// The service charged `charge` for it.
+    pub(super) fn settle(&self, reserved: Reserved, charge: f64) {
+        let mut pace = self.pace();
+        let more = charge - reserved.0;
+        pace.paid_until = match more >= 0.0 {
+            true => pace.paid_until + self.time_for(more),
+            false => pace
+                .paid_until
+                .checked_sub(self.time_for(-more))
+                .unwrap_or(pace.paid_until),
+        };
+        if charge > 0.0 {
+            // Dearer requests are believed at once, cheaper ones by and by.
+            let weight = if charge > pace.estimate { 0.5 } else { 0.1 };
+            pace.estimate += (charge - pace.estimate) * weight;
+        }
+    }
+
+    fn time_for(&self, charge: f64) -> Duration {
+        Duration::from_secs_f64(charge.max(0.0) / self.per_second)
+    }
+
+    fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
+        // Nothing in here panics half-way through a change.
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends requests that cost `charge` each for ten seconds, and returns the most that was
+    /// charged within any second after the first.
+    async fn most_in_a_second(budget: &Budget, charge: impl Fn(usize) -> f64) -> f64 {
+        let began = Instant::now();
+        let mut charged: Vec<(Duration, f64)> = Vec::new();
+        while began.elapsed() < Duration::from_secs(10) {
+            let (at, reserved) = budget.reserve();
+            tokio::time::sleep_until(at).await;
+            let charge = charge(charged.len());
+            charged.push((began.elapsed(), charge));
+            budget.settle(reserved, charge);
+        }
+        let second = Duration::from_secs(1);
+        let window = |(from, _): &(Duration, f64)| -> f64 {
+            let within = |(at, _): &&(Duration, f64)| at >= from && *at < *from + second;
+            charged
+                .iter()
+                .filter(within)
+                .map(|(_, charge)| charge)
+                .sum()
+        };
+        let total: f64 = charged.iter().map(|(_, charge)| charge).sum();
+        assert!(total > budget.per_second * 9.0, "{total}");
+        charged.iter().map(window).fold(0.0, f64::max)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_second_is_charged_more_than_the_budget_and_a_tenth() {
+        for charges in [[5.0, 5.0], [1.0, 30.0], [0.5, 6.0]] {
+            let budget = Budget::new(500);
+            let most = most_in_a_second(&budget, |request| charges[request % 2]).await;
+            assert!(most <= 550.0, "{charges:?}: {most}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_not_used_in_a_pause_is_not_used_later() {
+        let budget = Budget::new(500);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let most = most_in_a_second(&budget, |_| 5.0).await;
+        assert!(most <= 550.0, "{most}");
+    }
+}

@@ -1,0 +1,136 @@
+//! Changes that could not be applied: counted, told or written to a file, up to a limit.
+
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use fs_err as fs;
+
+use super::change::dead_letter;
+use crate::durable::{parent_of, sync_directory};
+use crate::report::Report;
+
+/// How many refusals are told on standard error when there is no file for them.
+const MAX_TOLD: u64 = 20;
+
+/// Where refused changes go.
+#[derive(Debug)]
+pub(super) struct DeadLetters {
+    file: Option<fs::File>,
+    length: u64,
+    unsynced: bool,
+    /// Refused by this run.
+    count: u64,
+    max: u64,
+    first: Option<String>,
+}
+
+impl DeadLetters {
+    /// Refused changes are appended to the file at `path`, if there is to be one: after its first
+    /// `committed` bytes if a state knows of it. More than `max` are too many.
+    pub(super) fn open(path: Option<&Path>, committed: Option<u64>, max: u64) -> Result<Self> {
+        let mut letters = Self {
+            file: None,
+            length: 0,
+            unsynced: false,
+            count: 0,
+            max,
+            first: None,
+        };
+        let Some(path) = path else {
+            return Ok(letters);
+        };
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        sync_directory("directory.sync", parent_of(path))?;
+        let length = file.metadata()?.len();
+        letters.length = committed.unwrap_or(length);
+        ensure!(
+            length >= letters.length,
+            "the dead letters `{}` have {length} bytes, but {} were committed",
+            path.display(),
+            letters.length
+        );
+        // What lies beyond was written by a run that was cut off, and comes again.
+        if length > letters.length {
+            file.set_len(letters.length)?;
+        }
+        file.seek(SeekFrom::Start(letters.length))?;
+        letters.file = Some(file);
+        Ok(letters)
+    }
+
+    /// Notes that the change on this line of `source` is refused. Returns what is to be written of
+    /// it, with [`DeadLetters::write`], once nothing before it is open.
+    pub(super) fn refuse(
+        &mut self,
+        json: &Bytes,
+        source: &str,
+        line: u64,
+        reason: &str,
+        report: &Report,
+    ) -> Option<Vec<u8>> {
+        let told = format!("{source}, line {line}: {reason}");
+        self.count += 1;
+        let letter = self.file.as_ref().map(|_| {
+            report.detail(&format!("refused: {told}"));
+            dead_letter(json, reason, source, line)
+        });
+        if letter.is_none() && self.max > 0 && self.count <= MAX_TOLD {
+            report.error_line(&format!("refused: {told}"));
+        }
+        self.first.get_or_insert(told);
+        letter
+    }
+
+    /// Appends letters to the file.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the system.
+    pub(super) fn write(&mut self, letters: &[Vec<u8>]) -> Result<()> {
+        if let Some(file) = &mut self.file {
+            for letter in letters {
+                file.write_all(letter)
+                    .context("cannot write the dead letters")?;
+                self.length += letter.len() as u64;
+                self.unsynced = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether more were refused than may be.
+    pub(super) fn are_too_many(&self) -> bool {
+        self.count > self.max
+    }
+
+    /// How many were refused by this run.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Where and why the first was refused.
+    pub(super) fn first(&self) -> Option<&str> {
+        self.first.as_deref()
+    }
+
+    /// Makes durable what was written. Returns its length, if there is a file.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the system.
+    pub(super) fn sync(&mut self) -> Result<Option<u64>> {
+        let Some(file) = &self.file else {
+            return Ok(None);
+        };
+        if std::mem::take(&mut self.unsynced) {
+            file.sync_data().context("cannot write the dead letters")?;
+        }
+        Ok(Some(self.length))
+    }
+}

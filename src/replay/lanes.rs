@@ -1,0 +1,177 @@
+//! The order of writes: those of one partition key one after the other, those of different keys in
+//! any order; and how far everything is done.
+
+use std::collections::{HashMap, VecDeque};
+
+use azure_data_cosmos_driver::models::PartitionKey;
+
+/// Writes that wait, one queue for each partition key that has any or has one under way.
+#[derive(Debug)]
+pub(super) struct Lanes<T> {
+    queues: HashMap<PartitionKey, VecDeque<T>>,
+    /// Keys with a write that may begin.
+    ready: VecDeque<PartitionKey>,
+}
+
+impl<T> Default for Lanes<T> {
+    fn default() -> Self {
+        Self {
+            queues: HashMap::new(),
+            ready: VecDeque::new(),
+        }
+    }
+}
+
+impl<T> Lanes<T> {
+    /// Puts a write behind the others of its key.
+    pub(super) fn push(&mut self, key: &PartitionKey, write: T) {
+        match self.queues.get_mut(key) {
+            Some(queue) => queue.push_back(write),
+            None => {
+                self.queues.insert(key.clone(), VecDeque::from([write]));
+                self.ready.push_back(key.clone());
+            }
+        }
+    }
+
+    /// A write that may begin. Its key has none other until [`Lanes::done`].
+    pub(super) fn next(&mut self) -> Option<T> {
+        let key = self.ready.pop_front()?;
+        self.queues.get_mut(&key)?.pop_front()
+    }
+
+    /// The write of `key` that was under way has ended.
+    pub(super) fn done(&mut self, key: &PartitionKey) {
+        match self.queues.get(key) {
+            Some(queue) if !queue.is_empty() => self.ready.push_back(key.clone()),
+            _ => drop(self.queues.remove(key)),
+        }
+    }
+}
+
+/// Which of the changes that were taken from the source are done, in the order of the source.
+#[derive(Debug)]
+pub(super) struct Progress<P> {
+    /// Number of the first change in `open`.
+    first: u64,
+    /// Changes from the first that is not done.
+    open: VecDeque<Open<P>>,
+    /// Where the source stood after the last change before which everything is done.
+    position: P,
+    /// What is left of changes that are done without a gap, in the order of the source.
+    letters: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Open<P> {
+    done: bool,
+    /// Where the source stands after it.
+    after: P,
+    /// What is to be kept of it if it was refused.
+    letter: Option<Vec<u8>>,
+}
+
+impl<P> Progress<P> {
+    /// Begins at `position`.
+    pub(super) fn new(position: P) -> Self {
+        Self {
+            first: 0,
+            open: VecDeque::new(),
+            position,
+            letters: Vec::new(),
+        }
+    }
+
+    /// A change was taken, after which the source stands at `after`. Returns its number.
+    pub(super) fn take(&mut self, after: P) -> u64 {
+        self.open.push_back(Open {
+            done: false,
+            after,
+            letter: None,
+        });
+        self.first + self.open.len() as u64 - 1
+    }
+
+    /// The change `number` is done, and leaves a dead letter if it was refused.
+    pub(super) fn done(&mut self, number: u64, letter: Option<Vec<u8>>) {
+        let index = usize::try_from(number.wrapping_sub(self.first)).unwrap_or(usize::MAX);
+        if let Some(open) = self.open.get_mut(index) {
+            open.done = true;
+            open.letter = letter;
+        }
+        while self.open.front().is_some_and(|open| open.done)
+            && let Some(open) = self.open.pop_front()
+        {
+            self.position = open.after;
+            self.letters.extend(open.letter);
+            self.first += 1;
+        }
+    }
+
+    /// The dead letters of the changes that are done without a gap, since this was last called.
+    pub(super) fn take_letters(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.letters)
+    }
+
+    /// The dead letters that are left, of changes after a gap.
+    pub(super) fn take_letters_after_gaps(&mut self) -> Vec<Vec<u8>> {
+        let letters = self.open.iter_mut().filter_map(|open| open.letter.take());
+        letters.collect()
+    }
+
+    /// How many changes are done without a gap.
+    pub(super) fn done_through(&self) -> u64 {
+        self.first
+    }
+
+    /// How many changes were taken.
+    pub(super) fn taken(&self) -> u64 {
+        self.first + self.open.len() as u64
+    }
+
+    /// Where to go on: everything before is done.
+    pub(super) fn position(&self) -> &P {
+        &self.position
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_of_a_key_follow_each_other_and_other_keys_do_not_wait() {
+        let (a, b) = (PartitionKey::from("a"), PartitionKey::from("b"));
+        let mut lanes = Lanes::default();
+        for (key, write) in [(&a, 1), (&a, 2), (&b, 3), (&a, 4)] {
+            lanes.push(key, write);
+        }
+        assert_eq!(lanes.next(), Some(1));
+        assert_eq!(lanes.next(), Some(3));
+        assert_eq!(lanes.next(), None);
+        lanes.done(&a);
+        assert_eq!(lanes.next(), Some(2));
+        lanes.done(&b);
+        assert_eq!(lanes.next(), None);
+        lanes.done(&a);
+        assert_eq!(lanes.next(), Some(4));
+        lanes.done(&a);
+        assert!(lanes.queues.is_empty());
+        lanes.push(&a, 5);
+        assert_eq!(lanes.next(), Some(5));
+    }
+
+    #[test]
+    fn the_position_moves_only_over_what_is_done_without_a_gap() {
+        let mut progress = Progress::new('0');
+        let numbers: Vec<u64> = ['a', 'b', 'c'].map(|at| progress.take(at)).to_vec();
+        progress.done(numbers[1], Some(b"letter".to_vec()));
+        assert!(progress.take_letters().is_empty());
+        assert_eq!((progress.done_through(), *progress.position()), (0, '0'));
+        progress.done(numbers[0], None);
+        assert_eq!(progress.take_letters(), [b"letter"]);
+        assert_eq!((progress.done_through(), *progress.position()), (2, 'b'));
+        progress.done(progress.taken() - 1, None);
+        assert_eq!((progress.done_through(), *progress.position()), (3, 'c'));
+    }
+}

@@ -1,0 +1,147 @@
+//! The state of a replay: how far the source has been applied to which target.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::{TtlDeletes, WriteMode};
+use crate::durable::{self, Lock};
+use crate::error::usage;
+use crate::source::{Fingerprint, Inputs, Mark};
+use crate::state::file::{Form, lock_path, read_text};
+use crate::state::model::Source;
+
+const FORM: Form = Form {
+    name: "cosmos-tail replay state",
+    version: 1,
+    anew: "replay from the beginning with another --state",
+};
+
+/// Where a replay stands in all of its inputs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Position {
+    /// Number of the input, from 0.
+    pub(super) input: usize,
+    /// Where it stands within it.
+    pub(super) mark: Mark,
+}
+
+/// What is kept in the state file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReplayState {
+    /// Counts the commits, from 1.
+    pub(super) generation: u64,
+    /// When the replay began, in seconds since 1970.
+    pub(super) began: i64,
+    /// The container that is written to.
+    pub(super) target: Source,
+    pub(super) write_mode: WriteMode,
+    pub(super) ttl_deletes: TtlDeletes,
+    /// The inputs that were begun, in their order.
+    pub(super) inputs: Vec<Fingerprint>,
+    /// Everything before is applied.
+    pub(super) position: Position,
+    /// How much of the dead letters is committed, in bytes, if there are any.
+    pub(super) dead_letters: Option<u64>,
+    /// How many changes were applied or refused, by all runs.
+    pub(super) changes: u64,
+}
+
+/// The state file, locked.
+#[derive(Debug)]
+pub(super) struct StateFile {
+    path: PathBuf,
+    _lock: Lock,
+}
+
+impl StateFile {
+    /// Locks the state file `path`, and reads it if it is there.
+    pub(super) fn open(path: &Path) -> Result<(Self, Option<ReplayState>)> {
+        durable::create_directory(durable::parent_of(path))?;
+        let lock = Lock::acquire(&lock_path(path))?;
+        let state = match path.exists() {
+            true => {
+                let state = read_text(path).and_then(|text| FORM.parse(&text));
+                Some(state.with_context(|| format!("cannot go on from `{}`", path.display()))?)
+            }
+            false => None,
+        };
+        let file = Self {
+            path: path.to_owned(),
+            _lock: lock,
+        };
+        Ok((file, state))
+    }
+
+    /// Makes `state` the one to go on from.
+    pub(super) fn commit(&self, state: &ReplayState) -> Result<()> {
+        durable::replace(&self.path, &FORM.render(state)?)
+            .with_context(|| format!("cannot write the state `{}`", self.path.display()))
+    }
+}
+
+impl ReplayState {
+    /// Whether a replay with these choices goes on with this one.
+    ///
+    /// # Errors
+    ///
+    /// If it is of another target or another source, or would be applied in another way. Both sides
+    /// are named.
+    pub(super) fn check(
+        &self,
+        target: &Source,
+        write_mode: WriteMode,
+        ttl_deletes: TtlDeletes,
+        inputs: &Inputs,
+    ) -> Result<()> {
+        const ANEW: &str = "go on as it was begun, or begin anew with another --state";
+        let same_endpoint = self.target.endpoint == target.endpoint;
+        if !same_endpoint || self.target.container_rid != target.container_rid {
+            return Err(usage(
+                format!(
+                    "the state is of a replay into {}, not into {}",
+                    describe(&self.target),
+                    describe(target)
+                ),
+                ANEW,
+            ));
+        }
+        if (self.write_mode, self.ttl_deletes) != (write_mode, ttl_deletes) {
+            return Err(usage(
+                "the state is of a replay with another --write-mode or --ttl-deletes",
+                ANEW,
+            ));
+        }
+        for (index, known) in self.inputs.iter().enumerate() {
+            let input = inputs.inputs.get(index);
+            let found = match input {
+                Some(input) => input.fingerprint(Some(known.prefix))?,
+                None => None,
+            };
+            if found.as_ref() != Some(known) {
+                let found = input.map_or("nothing".to_owned(), ToString::to_string);
+                return Err(usage(
+                    format!(
+                        "the state is of another source: input {} was `{}`, and now there is {found}, \
+                         or its content has changed",
+                        index + 1,
+                        known.path.display()
+                    ),
+                    ANEW,
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A container, for people.
+pub(super) fn describe(container: &Source) -> String {
+    format!(
+        "{}/{} of {} (RID {})",
+        container.database, container.container, container.endpoint, container.container_rid
+    )
+}

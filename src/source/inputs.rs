@@ -1,0 +1,327 @@
+//! Which files are meant: those that were named, and those that an export's manifest lists.
+
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use crate::durable::{OPEN_SUFFIX, parent_of, with_suffix};
+use crate::error::{usage, with_hint};
+use crate::schema::{Layout, Schema};
+use crate::state::file;
+use crate::state::manifest::Entry;
+use crate::state::model::{CsvOptions, Format, Source, State, checksum_text};
+
+const MANIFEST: &str = "manifest.ndjson";
+const STATE: &str = "state.json";
+
+/// How much of a file's beginning makes its fingerprint.
+const FINGERPRINT_BYTES: u64 = 4096;
+
+/// One file, or standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// The file; none for standard input.
+    pub path: Option<PathBuf>,
+    /// Its length in bytes; 0 if it has none.
+    pub length: u64,
+    /// How its rows are read if it is CSV; none if that is not known.
+    pub csv: Option<Arc<CsvForm>>,
+}
+
+/// What an export's state says of its files of CSV.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvForm {
+    /// The columns of documents; none if documents are a column of their own.
+    pub schema: Option<Schema>,
+    /// The dialect.
+    pub options: CsvOptions,
+}
+
+impl CsvForm {
+    fn of(state: &State) -> Option<Arc<Self>> {
+        let schema = match (state.options.format, &state.options.layout) {
+            (Format::Csv, Some(Layout::Columns { schema, .. })) => Some(schema.clone()),
+            (Format::Csv, Some(Layout::Raw)) => None,
+            _ => return None,
+        };
+        Some(Arc::new(Self {
+            schema,
+            options: state.options.csv.clone().unwrap_or_default(),
+        }))
+    }
+}
+
+/// All inputs, in the order in which they are read.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// The files and streams.
+    pub inputs: Vec<Input>,
+    /// The containers that exports among them are of, as far as it is known.
+    pub origins: Vec<Source>,
+    /// What the user should know of them.
+    pub notices: Vec<String>,
+}
+
+/// Tells whether a file is the one that it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// How many of its first bytes the checksum covers.
+    pub prefix: u64,
+    /// CRC-32C of them.
+    #[serde(with = "checksum_text")]
+    pub crc32c: u32,
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.path {
+            Some(path) => write!(f, "`{}`", path.display()),
+            None => f.write_str("standard input"),
+        }
+    }
+}
+
+impl Input {
+    /// Opens the file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or is standard input, which cannot be read from its end.
+    pub(super) fn open_file(&self) -> Result<std::fs::File> {
+        let Some(path) = &self.path else {
+            return Err(usage(
+                "Parquet cannot be read from standard input: it has to be read from its end",
+                "name the file instead",
+            ));
+        };
+        Ok(fs::File::open(path)?.into_parts().0)
+    }
+
+    /// Its fingerprint; none for standard input. `prefix` is how much of it is looked at: by
+    /// default what there is, up to 4 KiB.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn fingerprint(&self, prefix: Option<u64>) -> Result<Option<Fingerprint>> {
+        let Some(path) = &self.path else {
+            return Ok(None);
+        };
+        let mut beginning = Vec::new();
+        fs::File::open(path)?
+            .take(prefix.unwrap_or(FINGERPRINT_BYTES))
+            .read_to_end(&mut beginning)?;
+        Ok(Some(Fingerprint {
+            path: std::path::absolute(path)?,
+            prefix: beginning.len() as u64,
+            crc32c: crc32c::crc32c(&beginning),
+        }))
+    }
+}
+
+impl Inputs {
+    /// Finds what `sources` mean.
+    ///
+    /// # Errors
+    ///
+    /// If a file is missing, a directory has no manifest, or a file is not as its manifest says.
+    pub fn find(sources: &[PathBuf]) -> Result<Self> {
+        let mut found = Self::default();
+        for source in sources {
+            if source == Path::new("-") {
+                let input = Input {
+                    path: None,
+                    length: 0,
+                    csv: None,
+                };
+                if found.inputs.contains(&input) {
+                    return Err(usage(
+                        "standard input is named twice",
+                        "it can be read only once: leave one `-` out",
+                    ));
+                }
+                found.inputs.push(input);
+                continue;
+            }
+            let metadata = match fs::metadata(source) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(usage(
+                        format!("there is no `{}`", source.display()),
+                        "name a directory that `export` wrote, a file of JSON lines, or `-` for \
+                         standard input",
+                    ));
+                }
+                metadata => metadata?,
+            };
+            if metadata.is_dir() {
+                found.add_directory(source)?;
+                continue;
+            }
+            let csv = match is_csv(source) {
+                true => found.csv_form_beside(source)?,
+                false => None,
+            };
+            found.inputs.push(Input {
+                path: Some(source.clone()),
+                // A pipe has no length.
+                length: if metadata.is_file() {
+                    metadata.len()
+                } else {
+                    0
+                },
+                csv,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Whether standard input is among them.
+    pub fn have_standard_input(&self) -> bool {
+        self.inputs.iter().any(|input| input.path.is_none())
+    }
+
+    /// The bytes of all of them, as far as they are known.
+    pub fn total_bytes(&self) -> u64 {
+        self.inputs.iter().map(|input| input.length).sum()
+    }
+
+    /// The finished files of an export, in the order in which they were finished: a file of a range
+    /// after those before it, and files of the children of a split after those of their parent.
+    fn add_directory(&mut self, directory: &Path) -> Result<()> {
+        let manifest = directory.join(MANIFEST);
+        let text = match fs::read(&manifest) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(usage(
+                    format!(
+                        "`{}` has no {MANIFEST}: it is no directory of an export with finished files",
+                        directory.display()
+                    ),
+                    "name the files themselves, in the order in which they are to be applied",
+                ));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let state = directory.join(STATE);
+        let csv = match state.exists() {
+            true => {
+                let state = file::read(&state)
+                    .with_context(|| format!("cannot replay by `{}`", state.display()))?;
+                let csv = self.csv_form(&state);
+                self.origins.push(state.source);
+                csv
+            }
+            false => None,
+        };
+        let first = self.inputs.len();
+        // An export that is under way may be in the middle of a line.
+        let whole = memchr::memrchr(b'\n', &text).map_or(0, |end| end + 1);
+        for (index, line) in text[..whole].split(|byte| *byte == b'\n').enumerate() {
+            if line.is_empty() {
+                continue;
+            }
+            let entry: Entry = serde_json::from_slice(line).with_context(|| {
+                let line = index + 1;
+                format!("line {line} of `{}` is damaged", manifest.display())
+            })?;
+            let input = Input {
+                csv: csv.clone(),
+                ..listed(directory, &entry)?
+            };
+            if !self.inputs[first..].contains(&input) {
+                self.inputs.push(input);
+            }
+        }
+        self.look_at_unfinished(directory)
+    }
+
+    /// What a state says of its files of CSV.
+    fn csv_form(&mut self, state: &State) -> Option<Arc<CsvForm>> {
+        let form = CsvForm::of(state)?;
+        if form.options.safe {
+            self.notices.push(
+                "the export was made with --csv-safe: text that it altered for spreadsheets stays \
+                 altered"
+                    .to_owned(),
+            );
+        }
+        Some(form)
+    }
+
+    /// The same for a file of CSV that was named: its state is in its directory, or has its name.
+    fn csv_form_beside(&mut self, path: &Path) -> Result<Option<Arc<CsvForm>>> {
+        let own = with_suffix(path, &format!(".{STATE}"));
+        let shared = parent_of(path).join(STATE);
+        for state in [own, shared] {
+            if state.exists() {
+                let state = file::read(&state)
+                    .with_context(|| format!("cannot replay by `{}`", state.display()))?;
+                return Ok(self.csv_form(&state));
+            }
+        }
+        Ok(None)
+    }
+
+    fn look_at_unfinished(&mut self, directory: &Path) -> Result<()> {
+        let mut open = 0;
+        for entry in fs::read_dir(directory)? {
+            let name = entry?.file_name();
+            open += usize::from(name.to_string_lossy().ends_with(OPEN_SUFFIX));
+        }
+        if open > 0 {
+            self.notices.push(format!(
+                "{open} files of `{}` are not finished and are left out: cosmos-tail resume --state {}",
+                directory.display(),
+                directory.join(STATE).display()
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a file's name says that it is CSV.
+pub(super) fn is_csv(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    [".csv", ".csv.gz", ".csv.zst"]
+        .iter()
+        .any(|end| name.ends_with(end))
+}
+
+/// The file that a manifest lists.
+fn listed(directory: &Path, entry: &Entry) -> Result<Input> {
+    if Path::new(&entry.file).file_name() != Some(entry.file.as_ref()) {
+        anyhow::bail!("the manifest lists `{}`, which is no file name", entry.file);
+    }
+    let path = directory.join(&entry.file);
+    let metadata = fs::metadata(&path).map_err(|error| {
+        with_hint(
+            error,
+            "the manifest lists it; if it was moved away on purpose, name the files instead of the \
+             directory",
+        )
+    })?;
+    if metadata.len() != entry.bytes {
+        return Err(with_hint(
+            anyhow::anyhow!(
+                "`{}` has {} bytes, but its manifest says {}",
+                path.display(),
+                metadata.len(),
+                entry.bytes
+            ),
+            "it was changed or damaged since it was exported: restore it",
+        ));
+    }
+    Ok(Input {
+        path: Some(path),
+        length: metadata.len(),
+        csv: None,
+    })
+}

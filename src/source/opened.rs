@@ -1,0 +1,151 @@
+//! The bytes of an input: opened, recognized, decompressed and counted.
+
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+
+use anyhow::{Context, Result, bail};
+use flate2::read::MultiGzDecoder;
+use fs_err as fs;
+
+use super::inputs::is_csv;
+use super::{BytesRead, Input, Mark};
+use crate::error::with_hint;
+
+/// How much is read at once.
+const BLOCK: usize = 256 << 10;
+
+/// What an input holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Lines of JSON.
+    Text,
+    /// Comma-separated values.
+    Csv,
+    /// Parquet, which is read from its end.
+    Parquet,
+}
+
+/// An input that was opened and stands at the mark that it was to go to.
+pub(super) struct Opened {
+    /// Its name, for messages.
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    /// Its bytes, decompressed.
+    pub(super) bytes: Box<dyn BufRead + Send>,
+}
+
+impl Opened {
+    pub(super) fn new(input: &Input, mark: Mark, read: &BytesRead) -> Result<Self> {
+        let name = input.to_string();
+        let failed = || format!("cannot read {name}");
+        let mut raw: Box<dyn Source> = match &input.path {
+            Some(path) => Box::new(fs::File::open(path)?),
+            None => Box::new(Stream(io::stdin())),
+        };
+        let mut magic = Vec::new();
+        (&mut raw)
+            .take(4)
+            .read_to_end(&mut magic)
+            .with_context(failed)?;
+        let kind = match magic.as_slice() {
+            b"PAR1" => Kind::Parquet,
+            _ if input.path.as_deref().is_some_and(is_csv) => Kind::Csv,
+            _ => Kind::Text,
+        };
+        let compressed = match magic.as_slice() {
+            [0x1f, 0x8b, ..] => Some(Codec::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd] => Some(Codec::Zstd),
+            _ => None,
+        };
+        // A file that is no stream is gone to its mark at once, a compressed one by reading.
+        let can_seek = compressed.is_none() && input.path.is_some();
+        let skip = match mark.offset {
+            0 => 0,
+            // Rows are passed over by their reader, which has to see the header.
+            _ if kind != Kind::Text => 0,
+            offset if can_seek => {
+                raw.go_to(offset).with_context(failed)?;
+                read.add(offset);
+                magic.clear();
+                0
+            }
+            offset => offset,
+        };
+        let counted = Counted {
+            inner: io::Cursor::new(magic).chain(raw),
+            read: read.clone(),
+        };
+        let mut bytes: Box<dyn BufRead + Send> = match compressed {
+            None => Box::new(BufReader::with_capacity(BLOCK, counted)),
+            Some(Codec::Gzip) => {
+                let decoder = MultiGzDecoder::new(BufReader::with_capacity(BLOCK, counted));
+                Box::new(BufReader::with_capacity(BLOCK, decoder))
+            }
+            Some(Codec::Zstd) => {
+                let decoder = zstd::stream::read::Decoder::new(counted).with_context(failed)?;
+                Box::new(BufReader::with_capacity(BLOCK, decoder))
+            }
+        };
+        let skipped = io::copy(&mut (&mut bytes).take(skip), &mut io::sink());
+        if skipped.map_err(|error| broken(&name, error))? < skip {
+            bail!("{name} is shorter than what was read of it before");
+        }
+        Ok(Self { name, kind, bytes })
+    }
+}
+
+enum Codec {
+    Gzip,
+    Zstd,
+}
+
+/// The error of an input that cannot be read on.
+pub(super) fn broken(name: &str, error: io::Error) -> anyhow::Error {
+    let cut = error.kind() == io::ErrorKind::UnexpectedEof;
+    let error = anyhow::Error::new(error);
+    match cut {
+        true => with_hint(
+            error.context(format!("{name} is cut off: its compressed data has no end")),
+            "get a whole copy of the file",
+        ),
+        false => error.context(format!("cannot read {name}")),
+    }
+}
+
+/// A file or a stream.
+trait Source: Read + Send {
+    fn go_to(&mut self, offset: u64) -> io::Result<()>;
+}
+
+impl Source for fs::File {
+    fn go_to(&mut self, offset: u64) -> io::Result<()> {
+        self.seek(SeekFrom::Start(offset)).map(drop)
+    }
+}
+
+struct Stream(io::Stdin);
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Source for Stream {
+    fn go_to(&mut self, _offset: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    inner: R,
+    read: BytesRead,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.read.add(length as u64);
+        Ok(length)
+    }
+}

@@ -1,0 +1,336 @@
+//! Export, replay into another container, export that: the same documents.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::command::{CONTAINER, DATABASE, assert_same, export, lines, spawn, succeed, wait};
+use crate::export::{document, fill, filled};
+use crate::gateway::{Operation, RawDocument, SystemFields};
+
+/// Documents that a careless hand would alter.
+fn delicate() -> Vec<RawDocument> {
+    [
+        r#"{"id":"n1","pk":"key-1","price":1.10,"big":123456789012345678901234567890,"tiny":1E-7}"#,
+        r#"{"pk":"key-1","id":"n2","z":1,"a":2,"dup":{"x":1,"x":2},"e":"\u00e9\ud83d\ude00","ttl":3600}"#,
+        r#"{"id":"n3","pk":"key-1","nested":{"_ts":1,"_rid":"kept"},"current":{"id":"x"},"text":"line\nbreak"}"#,
+        r#"{"id":"n 4 ü","pk":"key-1","empty":{},"list":[[],{}],"null":null}"#,
+    ]
+    .iter()
+    .map(|text| RawDocument {
+        id: serde_json::from_str::<Value>(text).unwrap()["id"].as_str().unwrap().to_owned(),
+        partition_key: vec!["key-1".into()],
+        text: (*text).into(),
+        system_fields: SystemFields::Spliced,
+    })
+    .collect()
+}
+
+#[test]
+fn an_export_that_is_replayed_and_exported_again_is_the_same_to_the_letter() {
+    for compression in ["none", "gzip", "zstd"] {
+        let (gateway, container) = filled(4, 500);
+        container.raw(delicate());
+        let directory = tempfile::tempdir().unwrap();
+        let (first, second) = (directory.path().join("a"), directory.path().join("b"));
+        succeed(export(&gateway, &first).args(["--compression", compression]));
+        let ended = succeed(replay(&gateway, &first).args([
+            "--create",
+            "--partition-key",
+            "/pk",
+            "--summary",
+            "json",
+        ]));
+        let told = summary(&ended);
+        assert_eq!(
+            (&told["outcome"], &told["created"], &told["changes"]),
+            (&json!("done"), &json!(504), &json!(504))
+        );
+        succeed(&mut export_copy(&gateway, &second));
+        let strip = |lines: Vec<Vec<u8>>| -> Vec<Vec<u8>> {
+            lines.iter().map(|l| without_system_fields(l)).collect()
+        };
+        assert_same(&strip(lines(&second)), &strip(lines(&first)));
+        assert_eq!(lines(&second).len(), 504);
+        let log = gateway.write_log();
+        assert!(log.iter().all(|write| {
+            let body: Value = serde_json::from_slice(&write.body).unwrap();
+            ["_rid", "_self", "_etag", "_attachments", "_ts", "_lsn"]
+                .iter()
+                .all(|name| body.get(name).is_none())
+        }));
+        // Once more, which changes nothing but is charged.
+        let again = succeed(replay(&gateway, &first).args(["--summary", "json"]));
+        assert_eq!(summary(&again)["replaced"], 504);
+        let copy = gateway.container(DATABASE, COPY).unwrap();
+        assert_same(&content(&copy), &content(&container));
+        assert_no_violations(&gateway);
+    }
+}
+
+#[test]
+fn rows_of_csv_and_parquet_become_the_same_documents() {
+    for arguments in [
+        &["--format", "csv", "--delimiter", ";", "--null", "NULL"][..],
+        &[
+            "--format",
+            "csv",
+            "--compression",
+            "zstd",
+            "--schema",
+            "raw",
+        ],
+        &["--format", "parquet", "--system-fields", "drop"],
+        &["--format", "parquet", "--schema", "raw"],
+    ] {
+        let (gateway, container) = filled(2, 200);
+        container.raw(delicate());
+        let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        succeed(export(&gateway, &out).args(arguments));
+        let state = directory.path().join("state");
+        succeed(replay(&gateway, &out).arg("--state").arg(&state));
+        // Columns have an order of their own; what the values are is kept.
+        let values = |container: &Container| {
+            let mut values: Vec<String> = content(container)
+                .iter()
+                .map(|document| {
+                    serde_json::from_slice::<Value>(document)
+                        .unwrap()
+                        .to_string()
+                })
+                .collect();
+            values.sort();
+            values
+        };
+        assert_eq!(values(&copy), values(&container), "{arguments:?}");
+        let again = succeed(
+            replay(&gateway, &out)
+                .args(["--summary", "json", "--state"])
+                .arg(&state),
+        );
+        assert_eq!(summary(&again)["changes"], 0, "{arguments:?}");
+        assert_no_violations(&gateway);
+    }
+}
+
+#[test]
+fn every_version_and_delete_of_a_feed_is_applied_in_order() {
+    let gateway = Gateway::start(crate::gateway::GatewayOptions::default());
+    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 4);
+    let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
+    fill(&container, 0..50);
+    fill(&copy, 0..50);
+    let directory = tempfile::tempdir().unwrap();
+    let feed = directory.path().join("feed.jsonl");
+    let tail = || {
+        let mut command = against(&gateway);
+        command
+            .args(["tail", "--mode", "all", "--until-caught-up", "-o"])
+            .arg(&feed);
+        command
+    };
+    succeed(&mut tail());
+    for number in 0..60 {
+        for version in 0..3 {
+            let mut changed = document(number);
+            changed["version"] = json!(version);
+            container.upsert(changed);
+        }
+        let key = format!("key-{}", number % 97);
+        match number % 5 {
+            0 => drop(container.delete(&format!("item-{number}"), key.as_str())),
+            1 => drop(container.expire(&format!("item-{number}"), key.as_str())),
+            _ => {}
+        }
+    }
+    succeed(&mut tail());
+    let ended = succeed(replay(&gateway, &feed).args(["--summary", "json"]));
+    assert_eq!(summary(&ended)["deleted"], 24);
+    assert_same(&content(&copy), &content(&container));
+    // In the order of the source, version after version.
+    let log = gateway.write_log();
+    for number in 0..60 {
+        let writes = writes_of(&log, &format!("item-{number}"));
+        let versions: Vec<Value> = writes
+            .iter()
+            .filter(|write| write.operation != Operation::Delete)
+            .map(|write| serde_json::from_slice::<Value>(&write.body).unwrap()["version"].clone())
+            .collect();
+        assert_eq!(versions, [0, 1, 2], "item-{number}");
+        let last = writes.last().unwrap().operation;
+        assert_eq!(last == Operation::Delete, number % 5 < 2, "item-{number}");
+    }
+    // The same deletes again find nothing, which is fine; expiries can be left out.
+    let again =
+        succeed(replay(&gateway, &feed).args(["--ttl-deletes", "skip", "--summary", "json"]));
+    assert_eq!(summary(&again)["kept"], 12);
+    assert_eq!(content(&copy).len(), content(&container).len() + 12);
+    assert_no_violations(&gateway);
+}
+
+#[test]
+fn standard_input_is_applied_as_it_comes() {
+    let (gateway, container) = filled(2, 100);
+    let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
+    let mut child = spawn(replay(&gateway, Path::new("-")).stdin(Stdio::piped()));
+    let mut input = child.stdin.take().unwrap();
+    for (number, served) in container.latest().iter().enumerate() {
+        input.write_all(&served.text).unwrap();
+        input.write_all(b"\r\n\n").unwrap();
+        if number == 49 {
+            // What has come is written, although the pipe is still open.
+            gateway.wait_until("50 writes", |records| {
+                let writes = records
+                    .iter()
+                    .filter(|r| r.kind == crate::gateway::RequestKind::ItemWrite);
+                writes.count() == 50
+            });
+        }
+    }
+    drop(input);
+    let ended = wait(child);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("replayed 100 changes"),
+        "{}",
+        ended.stderr
+    );
+    assert_same(&content(&copy), &content(&container));
+}
+
+#[test]
+fn hierarchical_keys_numbers_and_odd_ids_find_their_items() {
+    let gateway = Gateway::start(crate::gateway::GatewayOptions::default());
+    let copy = gateway.create_container(DATABASE, COPY, ("/tenant", "/user/id"), 2);
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("a.jsonl");
+    write_lines(
+        &source,
+        [
+            r#"{"id":"a b+c&d=é","tenant":"t","user":{"id":1.50}}"#,
+            r#"{"id":"2","tenant":null,"user":{"id":true}}"#,
+            r#"{"id":"3","tenant":"x","user":{"id":12345678901}}"#,
+            r#"{"current":{},"metadata":{"operationType":"delete","id":"a b+c&d=é","partitionKey":{"tenant":"t","id":1.5}}}"#,
+            r#"{"metadata":{"operationType":"delete","id":"2","partitionKey":[null,true]}}"#,
+        ],
+    );
+    succeed(&mut replay(&gateway, &source));
+    assert_eq!(
+        content(&copy),
+        [br#"{"id":"3","tenant":"x","user":{"id":12345678901}}"#.to_vec()]
+    );
+    assert_no_violations(&gateway);
+}
+
+#[test]
+fn what_would_be_written_can_be_shown_instead() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("a.jsonl");
+    write_lines(
+        &source,
+        [
+            r#"{"id":"1","pk":"p","n":1.10,"_rid":"r","_ts":4}"#,
+            r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{"pk":"p"}}}"#,
+        ],
+    );
+    let ended = succeed(
+        crate::command::cosmos_tail()
+            .arg("replay")
+            .arg(&source)
+            .arg("--stdout"),
+    );
+    assert_eq!(
+        ended.stdout,
+        "{\"id\":\"1\",\"pk\":\"p\",\"n\":1.10}\n\
+         {\"current\":{},\"metadata\":{\"operationType\":\"delete\",\"id\":\"1\",\"partitionKey\":{\"pk\":\"p\"}}}\n"
+    );
+}
+
+#[cfg(feature = "demo")]
+#[test]
+fn the_emulator_has_the_same_documents_after_a_round_trip() {
+    use cosmos_tail::demo::{DemoAccount, DemoOptions};
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = DemoOptions {
+        documents: 500,
+        ..DemoOptions::default()
+    };
+    let account = runtime.block_on(DemoAccount::start(&options)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let of = |container: &str| {
+        let mut command = crate::command::cosmos_tail();
+        command
+            .env("AZURE_COSMOS_ENDPOINT", account.endpoint().as_str())
+            .env("AZURE_COSMOS_KEY", account.key())
+            .env("AZURE_COSMOS_DATABASE", DemoAccount::DATABASE)
+            .env("AZURE_COSMOS_CONTAINER", container);
+        command
+    };
+    let documents = |name: &str, container: &str| -> Vec<Vec<u8>> {
+        let path = directory.path().join(name);
+        succeed(of(container).args(["export", "-o"]).arg(&path));
+        let mut documents: Vec<Vec<u8>> = lines(&path)
+            .iter()
+            .map(|line| {
+                let mut document: Value = serde_json::from_slice(line).unwrap();
+                let members = document.as_object_mut().unwrap();
+                members.retain(|name, _| !name.starts_with('_'));
+                document.to_string().into_bytes()
+            })
+            .collect();
+        documents.sort();
+        documents
+    };
+    let before = documents("a", DemoAccount::CONTAINER);
+    let mut replay = of(DemoAccount::COPY);
+    replay.arg("replay").arg(directory.path().join("a"));
+    let told = summary(&succeed(replay.args(["--summary", "json"])));
+    assert_eq!(told["created"], 500);
+    assert!(told["request_units"].as_f64().unwrap() > 500.0, "{told}");
+    assert_same(&documents("b", DemoAccount::COPY), &before);
+
+    // Every change and delete of it is undone by the files, whatever mode of writing.
+    let dry = summary(&succeed(
+        of(DemoAccount::COPY)
+            .arg("replay")
+            .arg(directory.path().join("a"))
+            .args(["--dry-run", "--summary", "json"]),
+    ));
+    assert_eq!(
+        (&dry["unchanged"], &dry["dry_run"]),
+        (&json!(500), &json!(true))
+    );
+    let deletions = directory.path().join("deletions.jsonl");
+    write_lines(
+        &deletions,
+        before.iter().take(100).map(|document| {
+            let document: Value = serde_json::from_slice(document).unwrap();
+            json!({"metadata": {"operationType": "delete", "id": document["id"],
+                "partitionKey": {"customerId": document["customerId"]}}})
+            .to_string()
+        }),
+    );
+    let deleted = summary(&succeed(
+        of(DemoAccount::COPY)
+            .arg("replay")
+            .arg(&deletions)
+            .args(["--summary", "json"]),
+    ));
+    assert_eq!(deleted["deleted"], 100);
+    for mode in ["create", "newer", "upsert"] {
+        let told = summary(&succeed(
+            of(DemoAccount::COPY)
+                .arg("replay")
+                .arg(directory.path().join("a"))
+                .args(["--write-mode", mode, "--summary", "json"]),
+        ));
+        let created = if mode == "create" { 100 } else { 0 };
+        assert_eq!(told["created"], created, "{mode}: {told}");
+    }
+    assert_same(&documents("c", DemoAccount::COPY), &before);
+}

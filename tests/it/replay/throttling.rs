@@ -1,0 +1,198 @@
+//! 429s, outages, and a budget of request units.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::*;
+use crate::bad_input::refuse;
+use crate::command::{DATABASE, assert_same, run, succeed};
+use crate::gateway::{Action, Fault, GatewayOptions, RequestKind};
+
+const ITEMS: usize = 40;
+
+/// Three versions of each of some items of few keys, one after the other.
+fn versions(path: &Path, versions: usize) -> Vec<Vec<u8>> {
+    let document = |item: usize, version: usize| {
+        json!({"id": format!("item-{item}"), "pk": format!("key-{}", item % 8), "version": version})
+            .to_string()
+    };
+    let lines = (0..versions).flat_map(|v| (0..ITEMS).map(move |item| (item, v)));
+    write_lines(path, lines.map(|(item, version)| document(item, version)));
+    (0..ITEMS)
+        .map(|item| document(item, versions - 1).into_bytes())
+        .collect()
+}
+
+#[track_caller]
+fn assert_versions_in_order(gateway: &Gateway, versions: usize) {
+    let log = gateway.write_log();
+    for item in 0..ITEMS {
+        let found: Vec<Value> = writes_of(&log, &format!("item-{item}"))
+            .iter()
+            .map(|write| serde_json::from_slice::<Value>(&write.body).unwrap()["version"].clone())
+            .collect();
+        let expected: Vec<Value> = (0..versions).map(|version| json!(version)).collect();
+        assert_eq!(found, expected, "item-{item}");
+    }
+}
+
+#[test]
+fn a_storm_of_429s_loses_neither_changes_nor_their_order() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("a");
+    let expected = versions(&source, 10);
+    gateway.push_fault(
+        Fault::on(RequestKind::ItemWrite, Action::throttle(4))
+            .when(numbered(|number| number % 5 < 3))
+            .always(),
+    );
+    let told = summary(&succeed(
+        replay(&gateway, &source).args(["--summary", "json"]),
+    ));
+    assert!(told["throttled"].as_u64().unwrap() > 100, "{told}");
+    assert_eq!(told["changes"], 10 * ITEMS);
+    assert_same(&content(&copy), &expected);
+    assert_versions_in_order(&gateway, 10);
+    assert_no_violations(&gateway);
+}
+
+/// Measures how long the machine lets threads of this process wait beyond what they asked for.
+fn longest_stall(measure: impl FnOnce()) -> Duration {
+    const TICK: Duration = Duration::from_millis(5);
+    let done = Arc::new(AtomicBool::new(false));
+    let ticker = std::thread::spawn({
+        let done = Arc::clone(&done);
+        move || {
+            let mut longest = Duration::ZERO;
+            while !done.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                std::thread::sleep(TICK);
+                longest = longest.max(began.elapsed().saturating_sub(TICK));
+            }
+            longest
+        }
+    });
+    measure();
+    done.store(true, Ordering::Relaxed);
+    ticker.join().unwrap()
+}
+
+#[test]
+fn no_second_is_charged_more_than_the_budget_and_a_tenth() {
+    const BUDGET: f64 = 400.0;
+    let gateway = Gateway::start(GatewayOptions::default());
+    gateway.create_container(DATABASE, COPY, "/pk", 2);
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("a");
+    versions(&source, 6);
+    gateway.push_fault(
+        Fault::on(RequestKind::ItemWrite, Action::throttle(20))
+            .when(numbered(|number| number % 7 == 0))
+            .always(),
+    );
+    let began = Instant::now();
+    let stall = longest_stall(|| {
+        let budget = BUDGET.to_string();
+        succeed(replay(&gateway, &source).args(["--max-ru", &budget]));
+    });
+    let took = began.elapsed().as_secs_f64();
+    let log = gateway.write_log();
+    let charge = |write: &WriteRecord| write.charge_hundredths as f64 / 100.0;
+    let total: f64 = log.iter().map(charge).sum();
+    assert!(took > total / BUDGET * 0.9, "{total} RU in {took} s");
+    assert!(took < total / BUDGET * 2.0 + 3.0, "{total} RU in {took} s");
+    // What a stalled machine held back comes later, and all at once.
+    let most = BUDGET * (1.1 + stall.as_secs_f64());
+    for (from, first) in log.iter().enumerate() {
+        let second = log[from..]
+            .iter()
+            .take_while(|write| write.at - first.at < Duration::from_secs(1));
+        let charged: f64 = second.map(charge).sum();
+        assert!(
+            charged <= most,
+            "{charged} RU in a second; {stall:?} of stall"
+        );
+    }
+    assert_versions_in_order(&gateway, 6);
+    assert_no_violations(&gateway);
+}
+
+#[test]
+fn an_outage_is_outlived_and_one_that_does_not_end_stops_the_replay_where_it_can_go_on() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
+    let directory = tempfile::tempdir().unwrap();
+    let (source, state) = (directory.path().join("a"), directory.path().join("state"));
+    let expected = versions(&source, 3);
+    gateway.push_fault(
+        Fault::on(RequestKind::ItemWrite, Action::ResetBeforeHeaders)
+            .nth(20)
+            .times(10),
+    );
+    gateway.push_fault(
+        Fault::on(RequestKind::ItemWrite, Action::status(503, 0))
+            .when(numbered(|number| number > 60))
+            .always(),
+    );
+    let command = || {
+        let mut command = replay(&gateway, &source);
+        command.args(["--max-retries", "1", "--summary", "json", "--state"]);
+        command.arg(&state);
+        command
+    };
+    let stopped = refuse(&mut command(), 3, &["503", "start the same command again"]);
+    assert_eq!(summary(&stopped)["outcome"], "incomplete");
+    gateway.clear_faults();
+    let told = summary(&succeed(&mut command()));
+    assert!(
+        told["changes"].as_u64().unwrap() < 3 * ITEMS as u64,
+        "{told}"
+    );
+    assert_same(&content(&copy), &expected);
+    // It is done, and stays so until the source grows.
+    let before = gateway.requests(RequestKind::ItemWrite);
+    assert_eq!(summary(&succeed(&mut command()))["changes"], 0);
+    assert_eq!(gateway.requests(RequestKind::ItemWrite), before);
+    let mut longer = std::fs::read_to_string(&source).unwrap();
+    longer.push_str("{\"id\":\"more\",\"pk\":\"p\"}\n");
+    std::fs::write(&source, longer).unwrap();
+    assert_eq!(summary(&succeed(&mut command()))["created"], 1);
+    assert_no_violations(&gateway);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_what_is_under_way_and_the_same_command_goes_on() {
+    use crate::command::{interrupt, spawn, wait};
+    let gateway = Gateway::start(GatewayOptions::default());
+    let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
+    let directory = tempfile::tempdir().unwrap();
+    let (source, state) = (directory.path().join("a"), directory.path().join("state"));
+    let expected = versions(&source, 5);
+    // From the thirtieth on nothing gets through.
+    gateway.push_fault(
+        Fault::on(RequestKind::ItemWrite, Action::throttle(60_000))
+            .nth(30)
+            .always(),
+    );
+    let child = spawn(replay(&gateway, &source).arg("--state").arg(&state));
+    gateway.wait_for(RequestKind::ItemWrite, 34);
+    interrupt(&child);
+    let ended = wait(child);
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("interrupted after"),
+        "{}",
+        ended.stderr
+    );
+    gateway.clear_faults();
+    let ended = run(replay(&gateway, &source).arg("--state").arg(&state));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_same(&content(&copy), &expected);
+    assert_no_violations(&gateway);
+}
