@@ -45,7 +45,13 @@ pub struct ReplayArgs {
     /// Write the changes to standard output instead of a container
     ///
     /// One per line: documents without their system fields, deletions in their envelope.
-    #[arg(long, conflicts_with_all = ["create", "dry_run", "write_mode", "max_ru", "concurrency"])]
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "create", "dry_run", "write_mode", "concurrency", "max_ru", "max_retries", "dead_letter",
+            "max_errors", "state", "checkpoint_interval", "checkpoint_changes", "summary",
+        ]
+    )]
     pub stdout: bool,
 
     /// Say what would be created, replaced, deleted or left as it is, and write nothing
@@ -53,6 +59,17 @@ pub struct ReplayArgs {
     /// Each change is compared with the target as it stands now, which costs a read.
     #[arg(long)]
     pub dry_run: bool,
+
+    /// Only changes that were made at this time or later; or at this age or younger, such as 10m
+    #[arg(long, value_name = "WHEN", value_parser = crate::plan::parse_time_or_age, conflicts_with = "state")]
+    pub since: Option<time::OffsetDateTime>,
+
+    /// Only changes that were made at this time or earlier, or at this age or older
+    ///
+    /// The time of a change is in its metadata, or it is the `_ts` of the document, in whole seconds;
+    /// a change without one is refused.
+    #[arg(long, value_name = "WHEN", value_parser = crate::plan::parse_time_or_age, conflicts_with = "state")]
+    pub until: Option<time::OffsetDateTime>,
 
     /// Create the target container if there is none
     #[arg(long, requires = "partition_key")]

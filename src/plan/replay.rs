@@ -19,6 +19,8 @@ pub struct ReplayPlan {
     pub sources: Vec<PathBuf>,
     /// Whether nothing is written.
     pub dry_run: bool,
+    /// Which changes are meant, by their time.
+    pub window: TimeWindow,
     /// The container to be created if there is none.
     pub create: Option<NewContainer>,
     /// What happens to documents whose id is there already.
@@ -43,6 +45,26 @@ pub struct ReplayPlan {
     pub checkpoint_changes: u64,
     /// How the summary is printed.
     pub summary: SummaryFormat,
+}
+
+/// A span of time, in whole seconds since 1970; both ends are in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TimeWindow {
+    since: Option<i64>,
+    until: Option<i64>,
+}
+
+impl TimeWindow {
+    /// Whether every time is in it.
+    pub fn is_unbounded(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether it holds this time.
+    pub fn holds(&self, seconds: i64) -> bool {
+        self.since.is_none_or(|since| since <= seconds)
+            && self.until.is_none_or(|until| seconds <= until)
+    }
 }
 
 impl ReplayPlan {
@@ -72,6 +94,7 @@ impl ReplayPlan {
         Ok(Self {
             sources: args.sources.clone(),
             dry_run: args.dry_run,
+            window: window(args)?,
             create: args.create.then(|| new_container(args)).transpose()?,
             write_mode: args.writing.write_mode,
             ttl_deletes: args.writing.ttl_deletes,
@@ -94,6 +117,24 @@ impl ReplayPlan {
             summary: args.summary,
         })
     }
+}
+
+fn window(args: &ReplayArgs) -> Result<TimeWindow> {
+    let (since, until) = (args.since, args.until);
+    if since.zip(until).is_some_and(|(since, until)| until < since) {
+        return Err(usage(
+            "--until is before --since: no change can be made between them",
+            "give the earlier time to --since",
+        ));
+    }
+    Ok(TimeWindow {
+        // A second that has begun before it is not in it.
+        since: since.map(|since| {
+            let begun = since.unix_timestamp();
+            begun + i64::from(since.nanosecond() > 0)
+        }),
+        until: until.map(time::OffsetDateTime::unix_timestamp),
+    })
 }
 
 fn new_container(args: &ReplayArgs) -> Result<NewContainer> {

@@ -47,6 +47,11 @@ pub(super) struct Defect {
 }
 
 impl Defect {
+    /// Of a change of which it is not known whether it is in a span of time.
+    pub(super) fn without_time() -> Self {
+        Self::new("it has no `_ts`, which --since and --until need")
+    }
+
     fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),

@@ -10,14 +10,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use super::change::Change;
+use super::change::{Change, Defect};
 use super::dead_letters::DeadLetters;
 use super::feed::{self, Taken};
 use super::lanes::{Lanes, Progress};
 use super::state::{Position, ReplayState, StateFile};
 use super::writer::{Applied, Trouble, Writer};
 use crate::error::{ExitCode, usage};
-use crate::plan::ReplayPlan;
+use crate::plan::{ReplayPlan, TimeWindow};
 use crate::render::change::KeyPath;
 use crate::report::{self, PROGRESS_INTERVAL, Rates, Report};
 use crate::signal::Shutdown;
@@ -135,6 +135,7 @@ pub(super) struct Job {
     window: u64,
     checkpoint_interval: Duration,
     stopped: Option<Stopped>,
+    time_window: TimeWindow,
 }
 
 /// How many writes are under way: fewer after throttling, then by and by more again.
@@ -210,6 +211,7 @@ impl Job {
             window: plan.checkpoint_changes,
             checkpoint_interval: plan.checkpoint_interval,
             stopped: None,
+            time_window: plan.window,
             writer,
             inputs,
             bytes_read,
@@ -306,7 +308,18 @@ impl Job {
             }
         };
         let number = self.progress.take(taken.after);
-        match taken.change {
+        let change = match taken.change {
+            Ok(change) if !self.time_window.is_unbounded() => match change.seconds {
+                Some(seconds) if self.time_window.holds(seconds) => Ok(change),
+                Some(_) => {
+                    self.counts.kept += 1;
+                    return self.progress.done(number, None);
+                }
+                None => Err(Defect::without_time()),
+            },
+            change => change,
+        };
+        match change {
             Ok(change) => {
                 // The first with a partition key: those without are on their own.
                 for (number, taken) in self.unkeyed.take().into_iter().flatten() {
@@ -326,8 +339,12 @@ impl Job {
             }
             Err(defect) => match &mut self.unkeyed {
                 Some(unkeyed) if defect.lacks_key => {
-                    let change = Err(defect);
-                    unkeyed.push_back((number, Taken { change, ..taken }));
+                    let taken = Taken {
+                        json: taken.json,
+                        change: Err(defect),
+                        after: taken.after,
+                    };
+                    unkeyed.push_back((number, taken));
                     // More cannot be taken before these are done.
                     if unkeyed.len() as u64 >= MAX_UNKEYED.min(self.window) {
                         self.settle_unkeyed();

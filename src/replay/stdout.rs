@@ -5,11 +5,11 @@ use std::io::{BufWriter, Write};
 use anyhow::{Context, Result, bail};
 use tokio::sync::oneshot;
 
-use super::change::{Action, action_of};
+use super::change::{Action, Defect, action_of};
 use crate::cli::TtlDeletes;
 use crate::error::ExitCode;
 use crate::feed::page::Page;
-use crate::plan::ReplayPlan;
+use crate::plan::{ReplayPlan, TimeWindow};
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::source::{self, BytesRead, Input, Inputs, Mark};
@@ -32,8 +32,8 @@ pub async fn to_standard_output(
     // A pipe that has nothing more cannot be stopped from waiting, but what it had is written.
     let may_wait = inputs.have_standard_input();
     let (ended, mut end) = oneshot::channel();
-    let (ttl_deletes, stop) = (plan.ttl_deletes, shutdown.clone());
-    std::thread::spawn(move || ended.send(copy_all(&inputs, ttl_deletes, &stop)));
+    let (wanted, stop) = ((plan.ttl_deletes, plan.window), shutdown.clone());
+    std::thread::spawn(move || ended.send(copy_all(&inputs, wanted, &stop)));
     tokio::select! {
         outcome = &mut end => outcome??,
         () = shutdown.requested() => {
@@ -45,17 +45,17 @@ pub async fn to_standard_output(
     Ok(shutdown.reason().unwrap_or(ExitCode::Done))
 }
 
-fn copy_all(inputs: &Inputs, ttl_deletes: TtlDeletes, shutdown: &Shutdown) -> Result<()> {
+fn copy_all(inputs: &Inputs, wanted: (TtlDeletes, TimeWindow), shutdown: &Shutdown) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for input in &inputs.inputs {
-        copy(input, ttl_deletes, shutdown, &mut out)?;
+        copy(input, wanted, shutdown, &mut out)?;
     }
     Ok(())
 }
 
 fn copy(
     input: &Input,
-    ttl_deletes: TtlDeletes,
+    (ttl_deletes, window): (TtlDeletes, TimeWindow),
     shutdown: &Shutdown,
     out: &mut impl Write,
 ) -> Result<()> {
@@ -66,6 +66,13 @@ fn copy(
         let place = || format!("{input}, line {}", record.end.line);
         let page = Page::of_line(record.json.clone()).with_context(place)?;
         for item in page.items() {
+            if !window.is_unbounded() {
+                match item.seconds() {
+                    Some(seconds) if window.holds(seconds) => {}
+                    Some(_) => continue,
+                    None => bail!("{}: {}", place(), Defect::without_time().reason),
+                }
+            }
             let mut line = match action_of(item, &[]) {
                 Ok(Action::Put(document)) => document,
                 Ok(Action::Delete { expired: true }) if ttl_deletes == TtlDeletes::Skip => continue,

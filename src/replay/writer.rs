@@ -18,6 +18,7 @@ use crate::cli::{TtlDeletes, WriteMode};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{Verdict, describe, explain, verdict};
 use crate::cosmos::items::{ItemAddress, ItemOutcome, ItemRequest};
+use crate::error::with_hint;
 use crate::feed::page::members;
 
 /// The longest pause between two tries of a write.
@@ -26,6 +27,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// How often an item that changes all the time is looked at again.
 const MAX_RACES: u32 = 20;
+
+const DENIED_HINT: &str = "writing needs a key of the account that is not read-only, or an identity with \
+    the role `Cosmos DB Built-in Data Contributor`";
 
 /// What came of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -290,8 +294,15 @@ impl Writer {
                     pause.mul_f64(1.0 + fastrand::f64() / 4.0)
                 }
                 ItemOutcome::Failed(error) => {
-                    let Verdict::Transient { retry_after } = verdict(&error) else {
-                        return Err(Trouble::Failed(explain(error.into())));
+                    let retry_after = match verdict(&error) {
+                        Verdict::Transient { retry_after } => retry_after,
+                        Verdict::Denied => {
+                            return Err(Trouble::Failed(with_hint(
+                                explain(error.into()),
+                                DENIED_HINT,
+                            )));
+                        }
+                        _ => return Err(Trouble::Failed(explain(error.into()))),
                     };
                     if failures >= self.max_retries {
                         let tries = failures + 1;

@@ -250,6 +250,45 @@ fn what_would_be_written_can_be_shown_instead() {
     );
 }
 
+#[test]
+fn a_span_of_time_is_cut_out_of_a_source() {
+    let gateway = Gateway::start(crate::gateway::GatewayOptions::default());
+    let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("a.jsonl");
+    // 1700000000 is 2023-11-14T22:13:20Z.
+    let lines = (0..5).map(|n| format!(r#"{{"id":"{n}","pk":"p","_ts":{}}}"#, 1_700_000_000 + n));
+    write_lines(&source, lines);
+    let span = [
+        "--since",
+        "2023-11-14T22:13:21Z",
+        "--until",
+        "2023-11-14T22:13:23Z",
+    ];
+    let told = summary(&succeed(
+        replay(&gateway, &source)
+            .args(span)
+            .args(["--summary", "json"]),
+    ));
+    assert_eq!((&told["created"], &told["kept"]), (&json!(3), &json!(2)));
+    let ids: Vec<String> = copy
+        .latest()
+        .iter()
+        .map(|served| served.id.clone())
+        .collect();
+    assert_eq!(ids, ["1", "2", "3"]);
+    let mut shown = crate::command::cosmos_tail();
+    shown.arg("replay").arg(&source).arg("--stdout").args(span);
+    assert_eq!(succeed(&mut shown).stdout.lines().count(), 3);
+    write_lines(&source, [r#"{"id":"n","pk":"p"}"#]);
+    let mut without = replay(&gateway, &source);
+    crate::bad_input::refuse(without.args(span), 1, &["line 1: it has no `_ts`"]);
+    let mut turned = replay(&gateway, &source);
+    turned.args(["--since", "1h", "--until", "2h"]);
+    crate::bad_input::refuse(&mut turned, 2, &["--until is before --since"]);
+    assert_no_violations(&gateway);
+}
+
 #[cfg(feature = "demo")]
 #[test]
 fn the_emulator_has_the_same_documents_after_a_round_trip() {
