@@ -3,6 +3,7 @@
 
 #![cfg(unix)]
 
+mod disk;
 mod failpoints;
 mod planted;
 mod power;

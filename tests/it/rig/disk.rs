@@ -1,0 +1,69 @@
+//! A disk that fills, runs into a quota, or writes less than it was given, for once and for good: at
+//! the first bytes of a file, in the middle of it, and late.
+
+use serde_json::json;
+
+use super::{FORMATS, Scene, expect, has_state};
+
+/// What a write meets, and what the message says of it.
+const TROUBLES: [(&str, &str); 4] = [
+    ("return(ENOSPC)", "no storage space"),
+    ("return(EDQUOT)", "quota"),
+    // Half of a row, or of a row group, is in the file then.
+    ("return(torn)", "no storage space"),
+    ("return(EIO)", "input/output error"),
+];
+
+/// A container of which every file has many writes: of Parquet one for each row group, which needs
+/// as much as a megabyte of documents.
+fn scene(format: &[&str]) -> Scene {
+    let mut scene = Scene::new(format);
+    if format.contains(&"parquet") {
+        for number in 0..16 {
+            let text: String = std::iter::repeat_with(fastrand::alphanumeric)
+                .take(300_000)
+                .collect();
+            scene.container.upsert(json!({
+                "id": format!("large-{number}"), "pk": format!("key-{number}"), "text": text,
+            }));
+        }
+        let groups = ["--row-group-size", "1MiB"].map(str::to_owned);
+        scene.arguments.extend(groups);
+    }
+    scene
+}
+
+#[test]
+fn a_disk_that_fills_in_the_middle_of_a_file_loses_nothing() {
+    for format in FORMATS {
+        for (action, told) in TROUBLES {
+            for passed in [0, 2, 5] {
+                let name = format!("part.write={passed}*off->{action}, {format:?}");
+                let scene = scene(format);
+                let ended = scene.go_on(&format!("part.write={passed}*off->{action}"));
+                assert_eq!(ended.code, Some(3), "{name}: {}", ended.stderr);
+                let message = ended.stderr.to_lowercase();
+                assert!(message.contains(told), "{name}: {}", ended.stderr);
+                assert!(has_state(&scene.out), "{name}");
+                // As long as there is no room, every resume ends in the same way.
+                let again = scene.go_on(&format!("part.write={action}"));
+                assert_eq!(again.code, Some(3), "{name}: {}", again.stderr);
+                expect(scene.finish(), &name);
+            }
+        }
+    }
+}
+
+#[test]
+fn writes_that_are_short_or_interrupted_are_gone_on_with() {
+    for format in FORMATS {
+        for action in ["return(short)", "return(EINTR)"] {
+            let name = format!("{action}, {format:?}");
+            let scene = scene(format);
+            // Every other write, so that all of them come to an end.
+            let ended = scene.go_on(&format!("part.write=50%{action}"));
+            assert_eq!(ended.code, Some(0), "{name}: {}", ended.stderr);
+            expect(scene.finish(), &name);
+        }
+    }
+}
