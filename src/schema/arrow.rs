@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit as ArrowUnit};
+use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit as ArrowUnit};
 
 use super::fit::TimeUnit;
 use super::{Column, ColumnType, Field as StructField};

@@ -11,6 +11,7 @@ import decimal
 import gzip
 import hashlib
 import json
+import multiprocessing
 import pathlib
 import sys
 
@@ -346,6 +347,21 @@ def check_csv(directory, expected):
     return sum(row[-1] is not None for row in by_python) if schema else 0
 
 
+def check(directory, expected):
+    """Compares one export with what is expected; says what was found in it."""
+    options, files = exported(directory)
+    if options["format"] == "jsonl":
+        query = f"""SELECT json FROM read_json({sql(str(directory / '*.zst'))}, records = false,
+            format = 'newline_delimited', columns = {{json: 'JSON'}},
+            maximum_object_size = 8000000)"""
+        rows = (meaning(parse(row[0])) for row in duckdb.sql(query).fetchall())
+        assert digest(rows) == expected, directory
+        return f"{directory.name}: {len(files)} files"
+    check_format = check_parquet if options["format"] == "parquet" else check_csv
+    overflowed = check_format(directory, expected)
+    return f"{directory.name}: {len(files)} files, {overflowed} rows with _extra"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, required=True)
@@ -358,22 +374,10 @@ def main():
     ]
     expected = digest(lines)
     assert expected[0] == arguments.documents == len(set(lines)), expected
-    told = []
-    for path in sorted(arguments.directory.iterdir()):
-        if not path.is_dir() or path.name == "jsonl":
-            continue
-        options, files = exported(path)
-        if options["format"] == "jsonl":
-            query = f"""SELECT json FROM read_json({sql(str(path / '*.zst'))}, records = false,
-                format = 'newline_delimited', columns = {{json: 'JSON'}},
-                maximum_object_size = 8000000)"""
-            rows = (meaning(parse(row[0])) for row in duckdb.sql(query).fetchall())
-            assert digest(rows) == expected, path
-            told.append(f"{path.name}: {len(files)} files")
-            continue
-        check = check_parquet if options["format"] == "parquet" else check_csv
-        overflowed = check(path, expected)
-        told.append(f"{path.name}: {len(files)} files, {overflowed} rows with _extra")
+    directories = sorted(path for path in arguments.directory.iterdir() if path.is_dir())
+    directories = [path for path in directories if path.name != "jsonl"]
+    with multiprocessing.Pool() as pool:
+        told = pool.starmap(check, ((path, expected) for path in directories), chunksize=1)
     print(f"{expected[0]} documents are the same, read by others: {'; '.join(told)}")
 
 

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arrow::array::{
-    ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, Int64Array, ListArray,
-    NullBufferBuilder, StringArray, StructArray, TimestampMicrosecondArray,
-    TimestampNanosecondArray,
+use arrow_array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray, StringArray, StructArray,
+    TimestampMicrosecondArray, TimestampNanosecondArray,
 };
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{FieldRef, Fields};
+use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{FieldRef, Fields};
 
 use crate::feed::page::{elements, members};
 use crate::schema::arrow::{UTC, element_field, struct_fields};

@@ -9,9 +9,8 @@ mod column;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
-use arrow::array::ArrayRef;
-use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
