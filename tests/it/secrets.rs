@@ -133,7 +133,43 @@ fn runs_that_succeed_say_and_write_no_secret() {
         listen(export(&gateway, &file).args(["--summary", "json"])).code,
         Some(0)
     );
+    for format in ["csv", "parquet"] {
+        let out = directory.path().join(format);
+        let mut command = export(&gateway, &out);
+        command.args(["--format", format, "--rotate-bytes", "4KiB"]);
+        assert_eq!(listen(&mut command).code, Some(0));
+        let ended = listen(against(&gateway).arg("verify").arg(&out));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
+    let changes = directory.path().join("changes.jsonl");
+    for output in [Path::new("-"), &changes] {
+        let mut command = against(&gateway);
+        command.args(["tail", "--from", "beginning", "--until-caught-up", "-o"]);
+        let ended = listen(command.arg(output));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
+    let ended = listen(against(&gateway).arg("schema"));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     look_at_files(directory.path());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_export_that_dies_or_fails_anywhere_leaves_no_secret() {
+    for (number, step) in cosmos_tail::failpoint::STEPS.into_iter().enumerate() {
+        let (gateway, _) = filled(2, 60);
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let action = ["kill", "EIO"][number % 2];
+        let mut command = export(&gateway, &out);
+        command.args(["--page-size", "20"]);
+        listen(command.env("COSMOS_TAIL_FAILPOINTS", format!("{step}=return({action})")));
+        match out.join("state.json").exists() {
+            true => listen(&mut resume(&gateway, &out)),
+            false => listen(export(&gateway, &out).arg("--force")),
+        };
+        look_at_files(directory.path());
+    }
 }
 
 #[test]
@@ -283,6 +319,10 @@ fn help_and_completions_do_not_show_the_environment() {
         &["export", "--help"],
         &["resume", "--help"],
         &["ranges", "--help"],
+        &["tail", "--help"],
+        &["schema", "--help"],
+        &["verify", "--help"],
+        &["profiles"],
         &["completions", "bash"],
         &["export", "--nonsense"],
     ] {

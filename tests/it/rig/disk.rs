@@ -1,5 +1,5 @@
-//! A disk that fills, runs into a quota, or writes less than it was given, for once and for good: at
-//! the first bytes of a file, in the middle of it, and late.
+//! A disk that fills, runs into a quota, or writes less than it was given: at the first bytes of a
+//! file, in the middle of it, and late.
 
 use serde_json::json;
 
