@@ -1,8 +1,6 @@
 //! 429s, outages, and a budget of request units.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -61,31 +59,11 @@ fn a_storm_of_429s_loses_neither_changes_nor_their_order() {
     assert_no_violations(&gateway);
 }
 
-/// Measures how long the machine lets threads of this process wait beyond what they asked for.
-fn longest_stall(measure: impl FnOnce()) -> Duration {
-    const TICK: Duration = Duration::from_millis(5);
-    let done = Arc::new(AtomicBool::new(false));
-    let ticker = std::thread::spawn({
-        let done = Arc::clone(&done);
-        move || {
-            let mut longest = Duration::ZERO;
-            while !done.load(Ordering::Relaxed) {
-                let began = Instant::now();
-                std::thread::sleep(TICK);
-                longest = longest.max(began.elapsed().saturating_sub(TICK));
-            }
-            longest
-        }
-    });
-    measure();
-    done.store(true, Ordering::Relaxed);
-    ticker.join().unwrap()
-}
-
 /// That no second is charged more than a tenth above the budget is shown by the budget's own test,
-/// whose clock nothing disturbs. Here, what was sent in time may be held back by a busy machine.
+/// whose clock nothing disturbs. Here, a busy machine can hold back what was sent in time, but it
+/// cannot hurry anything.
 #[test]
-fn a_replay_keeps_to_its_budget_through_throttling() {
+fn at_no_moment_a_replay_has_used_more_than_its_budget_up_to_then() {
     const BUDGET: f64 = 400.0;
     let gateway = Gateway::start(GatewayOptions::default());
     gateway.create_container(DATABASE, COPY, "/pk", 2);
@@ -98,27 +76,19 @@ fn a_replay_keeps_to_its_budget_through_throttling() {
             .always(),
     );
     let began = Instant::now();
-    let stall = longest_stall(|| {
-        let budget = BUDGET.to_string();
-        succeed(replay(&gateway, &source).args(["--max-ru", &budget]));
-    });
+    let budget = BUDGET.to_string();
+    succeed(replay(&gateway, &source).args(["--max-ru", &budget]));
     let took = began.elapsed().as_secs_f64();
     let log = gateway.write_log();
     let charge = |write: &WriteRecord| write.charge_hundredths as f64 / 100.0;
     let total: f64 = log.iter().map(charge).sum();
     assert!(took > total / BUDGET * 0.9, "{total} RU in {took} s");
     assert!(took < total / BUDGET * 2.0 + 3.0, "{total} RU in {took} s");
-    // What was held back comes later, and all at once.
-    let most = BUDGET * (1.4 + stall.as_secs_f64());
-    for (from, first) in log.iter().enumerate() {
-        let second = log[from..]
-            .iter()
-            .take_while(|write| write.at - first.at < Duration::from_secs(1));
-        let charged: f64 = second.map(charge).sum();
-        assert!(
-            charged <= most,
-            "{charged} RU in a second; {stall:?} of stall"
-        );
+    let mut charged = 0.0;
+    for write in &log {
+        charged += charge(write);
+        let most = BUDGET * 1.1 * write.at.duration_since(began).as_secs_f64();
+        assert!(charged <= most, "{charged} RU instead of {most}");
     }
     assert_versions_in_order(&gateway, 6);
     assert_no_violations(&gateway);
