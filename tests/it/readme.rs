@@ -178,6 +178,7 @@ fn wait_until(what: &str, group: &mut Group, condition: impl Fn() -> bool) {
         if let Some(status) = group.0.try_wait().unwrap() {
             assert!(condition(), "{what} did not come: {status}");
         }
+        // Between two looks: what is waited for is a file that another process writes.
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -193,6 +194,7 @@ fn to_its_end(directory: &Path, script: &str, log: &Path) -> Option<i32> {
             return status.code();
         }
         assert!(Instant::now() < end, "it does not end: {script}");
+        // Between two looks: the standard library cannot wait for a process with a limit.
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -403,6 +403,7 @@ impl Handler for Routes {
         let (ordinal, before, on_answer) = self.arrive(&asked, record);
         for action in before {
             match action {
+                // The fault that a test asked for is that the answer comes late.
                 Action::Delay(delay) => tokio::time::sleep(delay).await,
                 Action::Hold(hold) => hold.pass().await,
                 Action::Call(call) => call(),
