@@ -44,6 +44,15 @@ use writer::{Meter, Writer};
 
 pub use stdout::to_standard_output;
 
+/// Finds what is to be replayed, and tells what there is to know of it.
+fn inputs_of(plan: &ReplayPlan, report: &Report) -> Result<Inputs> {
+    let inputs = Inputs::find(&plan.sources)?;
+    for notice in &inputs.notices {
+        report.warning(notice);
+    }
+    Ok(inputs)
+}
+
 /// Replays into a container, which `connect` reaches. What is wrong with the source is told before.
 ///
 /// # Errors
@@ -55,10 +64,7 @@ pub async fn replay(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let inputs = Inputs::find(&plan.sources)?;
-    for notice in &inputs.notices {
-        report.warning(notice);
-    }
+    let inputs = inputs_of(&plan, report)?;
     let (state_file, found) = match &plan.state {
         Some(path) => {
             let (file, state) = StateFile::open(path)?;

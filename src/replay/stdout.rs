@@ -25,10 +25,7 @@ pub async fn to_standard_output(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let inputs = Inputs::find(&plan.sources)?;
-    for notice in &inputs.notices {
-        report.warning(notice);
-    }
+    let inputs = super::inputs_of(plan, report)?;
     // A pipe that has nothing more cannot be stopped from waiting, but what it had is written.
     let may_wait = inputs.have_standard_input();
     let (ended, mut end) = oneshot::channel();

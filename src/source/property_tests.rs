@@ -229,7 +229,7 @@ fn assert_same(found: &[u8], expected: &[u8]) -> Result<(), TestCaseError> {
 }
 
 /// The bytes of a file with one page.
-fn encoded(options: EncoderOptions, page: &Page) -> Vec<u8> {
+pub(super) fn encoded(options: EncoderOptions, page: &Page) -> Vec<u8> {
     let mut encoder = encoders(options)().unwrap();
     let mut out = Vec::new();
     encoder.begin(&mut out).unwrap();

@@ -4,11 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use ::bytes::Bytes;
 
+use super::property_tests::encoded;
 use super::{CsvRows, Mark, ParquetRows, Record, RecordReader};
+use crate::feed::FeedMode;
 use crate::feed::page::Page;
-use crate::feed::{FeedMode, RangeId};
 use crate::schema::{Layout, Schema, parse_column};
-use crate::sink::{EncoderOptions, FileAbout, encoders};
+use crate::sink::EncoderOptions;
 use crate::state::model::{Compression, CsvOptions, Format};
 
 fn schema() -> Schema {
@@ -114,20 +115,11 @@ fn parquet() -> Vec<u8> {
         partition_key_paths: vec!["/pk".to_owned()],
         layout: Arc::new(OnceLock::from(layout)),
     };
-    let mut encoder = encoders(options)().unwrap();
-    let mut out = Vec::new();
-    encoder.begin(&mut out).unwrap();
     let body = r#"{"Documents":[{"id":"a","n":1,"d":1.5,"ok":true,"j":[]},{"id":"b","x":1}]}"#;
-    let page = Page::parse(Bytes::from_static(body.as_bytes())).unwrap();
-    encoder.encode(RangeId(0), &page, &mut out).unwrap();
-    let about = FileAbout {
-        export_id: uuid::Uuid::nil(),
-        container: "orders",
-        start: &[],
-        end: &[],
-    };
-    encoder.finish(&about, &mut out).unwrap();
-    out
+    encoded(
+        options,
+        &Page::parse(Bytes::from_static(body.as_bytes())).unwrap(),
+    )
 }
 
 fn read_parquet(bytes: Vec<u8>) -> Result<Vec<Record>, String> {
