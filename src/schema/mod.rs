@@ -199,6 +199,12 @@ impl FieldPath {
         &self.0[0]
     }
 
+    /// The innermost name, and those that lead to it.
+    pub fn split_last(&self) -> (&str, &[String]) {
+        let last = self.0.len() - 1;
+        (&self.0[last], &self.0[..last])
+    }
+
     /// This path with another name at its end.
     #[must_use]
     pub fn join(&self, name: &str) -> Self {

@@ -54,11 +54,7 @@ impl Rebuilder {
         let mut cells = 0;
         for column in schema.columns() {
             let mut object = &mut document;
-            let (last, path) = column
-                .path
-                .names()
-                .split_last()
-                .unwrap_or((const { &String::new() }, &[]));
+            let (last, path) = column.path.split_last();
             for name in path {
                 object = object.object(name);
             }
