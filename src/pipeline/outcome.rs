@@ -104,7 +104,11 @@ fn failed_ranges(state: &State, mut failures: Vec<(RangeId, anyhow::Error)>) -> 
         .map(|(range, _)| range.to_string())
         .collect();
     let more = if count > named.len() { ", …" } else { "" };
-    let others = if count < total { "; the others were" } else { "" };
+    let others = if count < total {
+        "; the others were"
+    } else {
+        ""
+    };
     let (_, first) = failures.swap_remove(0);
     first.context(format!(
         "{count} of {total} feed ranges could not be read to their end: {}{more}{others}",
