@@ -51,6 +51,8 @@ pub struct Summary {
     pub container: String,
     /// Documents written and committed by this run.
     pub documents: u64,
+    /// Those of which something did not fit its column, or had none: it is in `_extra`.
+    pub overflowed: u64,
     /// Bytes of them.
     pub bytes: u64,
     /// Files that got their final name.
@@ -268,6 +270,10 @@ impl Summary {
             count(self.files, "finished file"),
             self.request_units,
         ));
+        if self.overflowed > 0 {
+            let overflowed = HumanCount(self.overflowed);
+            text.push_str(&format!(", {overflowed} with something in _extra"));
+        }
         if self.retries > 0 {
             text.push_str(&format!(", {} retries", HumanCount(self.retries)));
         }
@@ -397,6 +403,7 @@ mod tests {
             database: "shop".into(),
             container: "orders".into(),
             documents: 12_345,
+            overflowed: 1200,
             bytes: 3 << 20,
             files: 1,
             ranges: 4,
@@ -411,7 +418,7 @@ mod tests {
         assert_eq!(
             summary.text("out/"),
             "exported 12,345 documents (3.00 MiB) of shop/orders to out/: \
-             4 ranges, 1 finished file, 42 RU, 1 split, 1.3 s"
+             4 ranges, 1 finished file, 42 RU, 1,200 with something in _extra, 1 split, 1.3 s"
         );
     }
 }

@@ -55,6 +55,7 @@ pub(super) async fn run(
         database,
         container,
         documents: now.documents.saturating_sub(before.documents),
+        overflowed: now.overflowed.saturating_sub(before.overflowed),
         bytes: now.bytes.saturating_sub(before.bytes),
         files: counts.files,
         ranges: state.ranges.len(),

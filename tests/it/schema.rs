@@ -283,11 +283,13 @@ fn columns_can_be_asked_for() {
         ended.stderr
     );
     let out = directory.path().join("out");
-    succeed(
-        csv(&gateway, &out)
-            .args(arguments)
-            .args(["--system-fields", "drop"]),
-    );
+    let ended = succeed(csv(&gateway, &out).args(arguments).args([
+        "--system-fields",
+        "drop",
+        "--summary",
+        "json",
+    ]));
+    assert_eq!(summary(&ended)["overflowed"], 200);
     assert_eq!(frozen(&out), columns);
     let table = rows(&out);
     assert_eq!(table.0[1..3], ["customer.name", "total"]);
