@@ -9,9 +9,7 @@ use crate::cosmos::feed::partition_key;
 use crate::cosmos::items::ItemAddress;
 use crate::feed::page::{ItemRef, Page, members};
 use crate::render::change::{Change as Seen, KeyPath};
-
-/// What the service writes into documents itself.
-const SYSTEM_FIELDS: [&str; 6] = ["_rid", "_self", "_etag", "_attachments", "_ts", "_lsn"];
+use crate::schema::SYSTEM_FIELDS;
 
 /// The longest id that the service takes, in bytes.
 const MAX_ID: usize = 1023;

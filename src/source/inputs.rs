@@ -15,9 +15,7 @@ use crate::schema::{Layout, Schema};
 use crate::state::file;
 use crate::state::manifest::Entry;
 use crate::state::model::{CsvOptions, Format, Source, State, checksum_text};
-
-const MANIFEST: &str = "manifest.ndjson";
-const STATE: &str = "state.json";
+use crate::state::names::{MANIFEST_FILE, STATE_FILE};
 
 /// How much of a file's beginning makes its fingerprint.
 const FINGERPRINT_BYTES: u64 = 4096;
@@ -196,13 +194,13 @@ impl Inputs {
     /// The finished files of an export, in the order in which they were finished: a file of a range
     /// after those before it, and files of the children of a split after those of their parent.
     fn add_directory(&mut self, directory: &Path) -> Result<()> {
-        let manifest = directory.join(MANIFEST);
+        let manifest = directory.join(MANIFEST_FILE);
         let text = match fs::read(&manifest) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(usage(
                     format!(
-                        "`{}` has no {MANIFEST}: it is no directory of an export with finished files",
+                        "`{}` has no {MANIFEST_FILE}: it is no directory of an export with finished files",
                         directory.display()
                     ),
                     "name the files themselves, in the order in which they are to be applied",
@@ -210,7 +208,7 @@ impl Inputs {
             }
             Err(error) => return Err(error.into()),
         };
-        let state = directory.join(STATE);
+        let state = directory.join(STATE_FILE);
         let csv = match state.exists() {
             true => {
                 let state = file::read(&state)
@@ -258,8 +256,8 @@ impl Inputs {
 
     /// The same for a file of CSV that was named: its state is in its directory, or has its name.
     fn csv_form_beside(&mut self, path: &Path) -> Result<Option<Arc<CsvForm>>> {
-        let own = with_suffix(path, &format!(".{STATE}"));
-        let shared = parent_of(path).join(STATE);
+        let own = with_suffix(path, &format!(".{STATE_FILE}"));
+        let shared = parent_of(path).join(STATE_FILE);
         for state in [own, shared] {
             if state.exists() {
                 let state = file::read(&state)
@@ -280,7 +278,7 @@ impl Inputs {
             self.notices.push(format!(
                 "{open} files of `{}` are not finished and are left out: cosmos-tail resume --state {}",
                 directory.display(),
-                directory.join(STATE).display()
+                directory.join(STATE_FILE).display()
             ));
         }
         Ok(())

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::model::State;
+use super::names::STATE_FILE;
 use crate::durable;
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 
@@ -181,7 +182,7 @@ pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
             with_exit_code(anyhow!("it is a directory"), ExitCode::Usage),
             format!(
                 "name the state file, such as {}",
-                path.join("state.json").display()
+                path.join(STATE_FILE).display()
             ),
         ));
     }

@@ -8,6 +8,11 @@ use fs_err as fs;
 use super::model::{Output, State};
 use crate::durable::{OPEN_SUFFIX, with_suffix};
 
+/// The manifest of an export to a directory.
+pub const MANIFEST_FILE: &str = "manifest.ndjson";
+/// The state of an export to a directory.
+pub const STATE_FILE: &str = "state.json";
+
 /// Where the files of an export are, and what they are called.
 #[derive(Debug, Clone)]
 pub struct FileNames {
@@ -119,7 +124,7 @@ impl FileNames {
     /// The manifest: the list of published files.
     pub fn manifest(&self) -> Option<PathBuf> {
         match &self.layout {
-            Layout::Directory { directory, .. } => Some(directory.join("manifest.ndjson")),
+            Layout::Directory { directory, .. } => Some(directory.join(MANIFEST_FILE)),
             Layout::File { path } => Some(with_suffix(path, ".manifest.ndjson")),
             // It is never finished, so there is nothing to list.
             Layout::Append { .. } | Layout::StandardOutput => None,
@@ -129,7 +134,7 @@ impl FileNames {
     /// The state file, unless the user names another; none for standard output.
     pub fn default_state(&self) -> Option<PathBuf> {
         match &self.layout {
-            Layout::Directory { directory, .. } => Some(directory.join("state.json")),
+            Layout::Directory { directory, .. } => Some(directory.join(STATE_FILE)),
             Layout::File { path } | Layout::Append { path } => {
                 Some(with_suffix(path, ".state.json"))
             }

@@ -26,7 +26,7 @@ use crate::signal::Shutdown;
 use crate::state::file::{self, lock_path};
 use crate::state::manifest::Entry;
 use crate::state::model::{FileState, State};
-use crate::state::names::FileNames;
+use crate::state::names::{FileNames, STATE_FILE};
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
@@ -130,7 +130,7 @@ fn print_text(found: &Findings, report: &Report) -> Result<()> {
 /// The state file of the export that `path` names: a directory, a file, or the state itself.
 fn state_of(path: &Path) -> Result<PathBuf> {
     if path.is_dir() {
-        let state = path.join("state.json");
+        let state = path.join(STATE_FILE);
         return match state.exists() {
             true => Ok(state),
             false => Err(usage(
