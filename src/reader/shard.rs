@@ -1,5 +1,6 @@
 //! One range being read: from its position to where it is finished, split, or failed.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +30,9 @@ pub struct Shard {
     idle_polls: u32,
     /// Pages with documents that were read.
     pages: u32,
-    /// The checksum of the first item of the last page that was handed over.
-    last_opening: Option<u32>,
+    /// The hash of the first item of the last page that was handed over: wide enough that no two of
+    /// the pages of a container are taken for one.
+    last_opening: Option<u64>,
 }
 
 /// Polls after the last page that come sooner than the poll interval: each after half the pause of
@@ -222,7 +224,7 @@ impl Turn {
         );
         let page =
             Page::parse(raw.body.clone()).context("the service sent a page that cannot be used")?;
-        let opening = page.items().next().map(|item| crc32c::crc32c(item.json()));
+        let opening = page.items().next().map(|item| hash_of(item.json()));
         // The first ETag has none before it that it could be compared with, and an ETag can go back.
         ensure!(
             opening.is_none() || opening != self.shard.last_opening,
@@ -476,4 +478,10 @@ fn etag_of(token: &str, range: &FeedRange) -> Result<Option<String>> {
 fn last_change(page: &Page) -> Option<OffsetDateTime> {
     let seconds = page.items().next_back()?.seconds()?;
     OffsetDateTime::from_unix_timestamp(seconds).ok()
+}
+
+fn hash_of(json: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    json.hash(&mut hasher);
+    hasher.finish()
 }
