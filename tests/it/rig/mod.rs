@@ -40,8 +40,8 @@ impl Scene {
     /// Two partitions of which one is split into two while it is read, in pages of 20 documents,
     /// each of them a commit.
     pub(crate) fn new(format: &[&str]) -> Self {
-        let (gateway, container) = filled(2, 360);
-        let handle = container.clone();
+        let scene = Self::without_splits(2, format);
+        let handle = scene.container.clone();
         let split = Action::call(move || {
             // A run that was killed comes here again.
             if handle
@@ -53,12 +53,18 @@ impl Scene {
             }
         });
         let is_read = |record: &RequestRecord| record.token.as_deref() != Some("*");
-        gateway.push_fault(
+        scene.gateway.push_fault(
             Fault::on(RequestKind::ChangeFeed, split)
                 .partition("0")
                 .nth(5)
                 .when(is_read),
         );
+        scene
+    }
+
+    /// So many partitions that stay as they are.
+    pub(crate) fn without_splits(partitions: usize, format: &[&str]) -> Self {
+        let (gateway, container) = filled(partitions, 360);
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("out");
         let common = ["--page-size", "20", "--checkpoint-interval", "1ms"];
