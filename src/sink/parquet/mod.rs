@@ -88,7 +88,12 @@ impl Parquet {
     fn take_bytes(&mut self, out: &mut Vec<u8>) -> Result<()> {
         if let Some(file) = &mut self.file {
             file.sync().context("cannot write Parquet")?;
-            out.append(file.inner_mut());
+            // What is kept for the next bytes would be as large as a row group, in every file.
+            let mut bytes = std::mem::take(file.inner_mut());
+            match out.is_empty() {
+                true => *out = bytes,
+                false => out.append(&mut bytes),
+            }
         }
         Ok(())
     }
