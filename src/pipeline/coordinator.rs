@@ -36,7 +36,7 @@ const LEAST_BUFFERED_BYTES: usize = 8 << 20;
 /// The same, at most.
 const MOST_BUFFERED_BYTES: usize = 64 << 20;
 /// Bytes of rows that encoders may keep in memory, all of them together.
-const ENCODER_MEMORY: usize = 96 << 20;
+const ENCODER_MEMORY: usize = 64 << 20;
 /// Events that may wait for the coordinator; their pages are bounded in bytes.
 pub(super) const EVENTS: usize = 256;
 
