@@ -5,6 +5,7 @@
 //! that what was written of it cannot be committed before it is finished.
 
 mod column;
+mod dictionary;
 
 use std::sync::{Arc, OnceLock};
 
@@ -42,7 +43,7 @@ pub(super) struct Parquet {
     key_paths: Vec<String>,
     layout: Arc<OnceLock<Layout>>,
     columns: Option<Columns>,
-    /// The writer of the file that is open.
+    /// The writer of the file, from its first rows on.
     file: Option<ArrowWriter<Vec<u8>>>,
 }
 
@@ -71,14 +72,20 @@ impl Parquet {
 
     /// Encodes what was gathered, and ends the row group if it has reached its size.
     fn encode_batch(&mut self) -> Result<()> {
-        let (Some(columns), Some(file)) = (&mut self.columns, &mut self.file) else {
+        let Some(columns) = &mut self.columns else {
             return Ok(());
         };
         if columns.rows > 0 {
-            file.write(&columns.take()?)
-                .context("cannot write Parquet")?;
+            let rows = columns.take()?;
+            let file = match &mut self.file {
+                Some(file) => file,
+                None => self.file.insert(new_file(&rows, self.compression)?),
+            };
+            file.write(&rows).context("cannot write Parquet")?;
         }
-        if file.memory_size() >= self.row_group_bytes {
+        if let Some(file) = &mut self.file
+            && file.memory_size() >= self.row_group_bytes
+        {
             file.flush().context("cannot write Parquet")?;
         }
         Ok(())
@@ -125,24 +132,12 @@ impl Columns {
 }
 
 impl Encoder for Parquet {
-    fn begin(&mut self, out: &mut Vec<u8>) -> Result<()> {
+    fn begin(&mut self, _: &mut Vec<u8>) -> Result<()> {
         if self.columns.is_none() {
             let table = Table::of_known(&self.layout, self.mode, &self.key_paths, false)?;
             self.columns = Some(Columns::new(table));
         }
-        let schema = match &self.columns {
-            Some(columns) => Arc::clone(&columns.schema),
-            None => return Ok(()),
-        };
-        let properties = WriterProperties::builder()
-            .set_created_by(concat!("cosmos-tail version ", env!("CARGO_PKG_VERSION")).to_owned())
-            .set_compression(codec(self.compression)?)
-            .set_dictionary_page_size_limit(DICTIONARY_BYTES)
-            .build();
-        let options = ArrowWriterOptions::new().with_properties(properties);
-        let file = ArrowWriter::try_new_with_options(Vec::new(), schema, options);
-        self.file = Some(file.context("cannot begin a Parquet file")?);
-        self.take_bytes(out)
+        Ok(())
     }
 
     fn makes_rows(&self, page: &Page) -> bool {
@@ -210,17 +205,35 @@ impl Encoder for Parquet {
 
     fn finish(&mut self, about: &FileAbout<'_>, out: &mut Vec<u8>) -> Result<()> {
         self.encode_batch()?;
-        let Some(mut file) = self.file.take() else {
-            return Ok(());
+        let columns = self.columns.as_ref().context("no file was begun")?;
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                let no_rows = RecordBatch::new_empty(Arc::clone(&columns.schema));
+                new_file(&no_rows, self.compression)?
+            }
         };
-        let table = self.columns.as_ref().map(|columns| &columns.table);
-        for (key, value) in about_file(about, table.and_then(Table::schema))? {
+        for (key, value) in about_file(about, columns.table.schema())? {
             file.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         }
         let mut bytes = file.into_inner().context("cannot end a Parquet file")?;
         out.append(&mut bytes);
         Ok(())
     }
+}
+
+/// A file that begins with these rows, which are not written yet.
+fn new_file(rows: &RecordBatch, compression: Compression) -> Result<ArrowWriter<Vec<u8>>> {
+    let mut properties = WriterProperties::builder()
+        .set_created_by(concat!("cosmos-tail version ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(codec(compression)?)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES);
+    for column in dictionary::columns_without(rows) {
+        properties = properties.set_column_dictionary_enabled(column, false);
+    }
+    let options = ArrowWriterOptions::new().with_properties(properties.build());
+    ArrowWriter::try_new_with_options(Vec::new(), rows.schema(), options)
+        .context("cannot begin a Parquet file")
 }
 
 /// What a file says of itself.
