@@ -100,6 +100,8 @@ pub struct ReplaySummary {
     pub unchanged: u64,
     /// Changes that were left out: the target's copy is newer, or so it was chosen.
     pub kept: u64,
+    /// Documents of which `--transform` makes nothing.
+    pub dropped: u64,
     /// Changes that cannot be applied.
     pub refused: u64,
     /// Request units charged.
@@ -306,6 +308,7 @@ impl ReplaySummary {
             (self.deleted, "deleted"),
             (self.unchanged, "unchanged"),
             (self.kept, "left out"),
+            (self.dropped, "dropped by --transform"),
             (self.refused, "refused"),
         ];
         for (number, what) in parts {

@@ -137,7 +137,11 @@ fn rendering(args: &TailArgs) -> Result<RenderOptions> {
     Ok(RenderOptions {
         format,
         fields: args.fields.clone(),
-        filter: args.jq.as_deref().map(Filter::compile).transpose()?,
+        filter: args
+            .jq
+            .as_deref()
+            .map(|program| Filter::compile("--jq", program))
+            .transpose()?,
         filter_input: if all {
             FilterInput::Envelope
         } else {

@@ -18,6 +18,7 @@ Examples:
   cosmos-tail replay orders/ -d shop -c orders_copy --create --partition-key /customerId
   cosmos-tail replay - -d shop -c orders < docs.jsonl   documents from anywhere
   cosmos-tail replay orders/ -d shop -c orders --dry-run    what would happen, without a write
+  cosmos-tail replay orders/ -d shop -c masked --transform 'del(.email)'    without the addresses
   cosmos-tail replay changes.jsonl --stdout             the changes as they would be written";
 
 /// Arguments of `replay`.
@@ -70,6 +71,17 @@ pub struct ReplayArgs {
     /// a change without one is refused.
     #[arg(long, value_name = "WHEN", value_parser = crate::plan::parse_time_or_age, conflicts_with = "state")]
     pub until: Option<time::OffsetDateTime>,
+
+    /// Write what this jq program makes of each document
+    ///
+    /// The program sees the document as it stands in the source, with its system fields, and makes
+    /// one object of it, which is written, or nothing (`empty`), which is counted as dropped; anything
+    /// else is a refusal. Numbers that it passes on keep their text. Where a deletion is, there is no
+    /// document: it is of the item that the program makes of an object with only the id and the
+    /// partition key, or, if it makes none of that, of the item as it stands. Documents of all-versions
+    /// feeds whose deletion would miss them are refused.
+    #[arg(long, value_name = "PROGRAM")]
+    pub transform: Option<String>,
 
     /// Create the target container if there is none
     #[arg(long, requires = "partition_key")]

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::cli::{ReplayArgs, SummaryFormat, TtlDeletes, WriteMode};
 use crate::cosmos::items::NewContainer;
 use crate::error::usage;
+use crate::render::Filter;
 
 /// The most levels that a partition key has.
 const MAX_LEVELS: usize = 3;
@@ -21,6 +22,8 @@ pub struct ReplayPlan {
     pub dry_run: bool,
     /// Which changes are meant, by their time.
     pub window: TimeWindow,
+    /// What documents go through before they are written.
+    pub transform: Option<Filter>,
     /// The container to be created if there is none.
     pub create: Option<NewContainer>,
     /// What happens to documents whose id is there already.
@@ -95,6 +98,11 @@ impl ReplayPlan {
             sources: args.sources.clone(),
             dry_run: args.dry_run,
             window: window(args)?,
+            transform: args
+                .transform
+                .as_deref()
+                .map(|program| Filter::compile("--transform", program))
+                .transpose()?,
             create: args.create.then(|| new_container(args)).transpose()?,
             write_mode: args.writing.write_mode,
             ttl_deletes: args.writing.ttl_deletes,

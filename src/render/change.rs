@@ -43,12 +43,27 @@ pub(crate) struct Change<'a> {
 impl<'a> Change<'a> {
     pub(crate) fn of(item: ItemRef<'a>) -> Self {
         let mut change = Self {
-            document: item.document(),
             metadata: item.metadata().unwrap_or_default(),
             previous: item.previous(),
+            ..item
+                .document()
+                .map_or_else(Self::default, Self::of_document)
+        };
+        let said = |previous: &'a [u8]| value_at(previous, &["id".to_owned()]);
+        change.id = change
+            .id
+            .or(change.metadata.id)
+            .or_else(|| change.previous.and_then(said));
+        change
+    }
+
+    /// What a document says of itself.
+    pub(crate) fn of_document(document: &'a [u8]) -> Self {
+        let mut change = Self {
+            document: Some(document),
             ..Self::default()
         };
-        for member in change.document.into_iter().flat_map(members) {
+        for member in members(document) {
             if member.is_named("id") {
                 change.id = Some(member.value);
             } else if member.is_named("_lsn") {
@@ -57,11 +72,6 @@ impl<'a> Change<'a> {
                 change.document_ts = serde_json::from_slice(member.value).ok();
             }
         }
-        let said = |previous: &'a [u8]| value_at(previous, &["id".to_owned()]);
-        change.id = change
-            .id
-            .or(change.metadata.id)
-            .or_else(|| change.previous.and_then(said));
         change
     }
 
@@ -149,7 +159,7 @@ pub(crate) fn value_at<'a>(document: &'a [u8], path: &[String]) -> Option<&'a [u
 
 /// Appends members with nested names, `{"a":{"b":1,"c":2}}` for `a.b` and `a.c`, without the
 /// outer braces.
-pub(super) fn write_nested(entries: &[(&[String], &[u8])], out: &mut Vec<u8>) {
+pub(crate) fn write_nested(entries: &[(&[String], &[u8])], out: &mut Vec<u8>) {
     let mut done: Vec<&str> = Vec::new();
     for (path, value) in entries {
         let Some((name, rest)) = path.split_first() else {

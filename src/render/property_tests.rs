@@ -160,7 +160,7 @@ proptest! {
             false => item,
         };
         for format in FORMATS {
-            let filters = [None, Some(Filter::compile("., (.. | strings), error").unwrap())];
+            let filters = [None, Some(Filter::compile("--jq", "., (.. | strings), error").unwrap())];
             for filter in filters {
                 let plain = Some(Terminal { color: false });
                 let with_filter = |terminal| RenderOptions { filter: filter.clone(), ..options(format, terminal) };
@@ -185,7 +185,7 @@ proptest! {
 
     #[test]
     fn a_filter_that_passes_a_document_on_keeps_its_tokens(item in value()) {
-        let filter = Filter::compile(".").unwrap();
+        let filter = Filter::compile("--jq", ".").unwrap();
         let mut output = Vec::new();
         filter.run(item.trim().as_bytes(), |json| output.extend_from_slice(json)).unwrap();
         let (once, mut again) = (output.clone(), Vec::new());

@@ -230,7 +230,10 @@ fn nothing_of_the_data_can_command_a_terminal() {
         ChangeFormat::Pretty,
         ChangeFormat::Envelope,
     ] {
-        let filters = [None, Some(Filter::compile("., .id, [.[]?]").unwrap())];
+        let filters = [
+            None,
+            Some(Filter::compile("--jq", "., .id, [.[]?]").unwrap()),
+        ];
         for filter in filters {
             let options = RenderOptions {
                 filter,
@@ -257,7 +260,7 @@ fn colours_are_there_when_they_are_wanted() {
          {\x1b[34;1m\"id\"\x1b[0m:\x1b[32m\"a\"\x1b[0m,\x1b[34;1m\"n\"\x1b[0m:\x1b[90mnull\x1b[0m}\n"
     );
     let filtered = RenderOptions {
-        filter: Some(Filter::compile(".id").unwrap()),
+        filter: Some(Filter::compile("--jq", ".id").unwrap()),
         ..coloured
     };
     assert_eq!(shown(filtered, &[BARE]), "\x1b[32m\"a\"\x1b[0m\n");
@@ -298,7 +301,7 @@ fn fields_are_taken_from_documents_in_every_format() {
 #[test]
 fn a_filter_gets_the_document_or_the_envelope_and_may_leave_a_change_out() {
     let filtered = |program: &str, options: RenderOptions| RenderOptions {
-        filter: Some(Filter::compile(program).unwrap()),
+        filter: Some(Filter::compile("--jq", program).unwrap()),
         ..options
     };
     let json = options(ChangeFormat::Json);
@@ -341,7 +344,7 @@ fn a_filter_gets_the_document_or_the_envelope_and_may_leave_a_change_out() {
 fn an_error_of_a_filter_names_the_change_and_stops_nothing() {
     let page = page(&[BARE, "{\"id\":\"\\u001b[2J\",\"n\":\"x\"}", BARE]);
     let mut renderer = Renderer::new(RenderOptions {
-        filter: Some(Filter::compile(".id, .n + 1").unwrap()),
+        filter: Some(Filter::compile("--jq", ".id, .n + 1").unwrap()),
         ..options(ChangeFormat::Json)
     });
     let mut out = Vec::new();

@@ -1,21 +1,14 @@
-//! From a record of the source to a write: which item it is about, and what of it is written.
+//! A change that can be applied: which item it is about, and what of it is written; and what is kept
+//! of one that cannot be.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::cosmos::feed::partition_key;
 use crate::cosmos::items::ItemAddress;
-use crate::feed::page::{ItemRef, Page, members};
-use crate::render::change::{Change as Seen, KeyPath};
+use crate::feed::page::{Page, members};
 use crate::schema::SYSTEM_FIELDS;
-
-/// The longest id that the service takes, in bytes.
-const MAX_ID: usize = 1023;
-
-/// The members that a tail's short form of a deletion has, beside the id and the partition key.
-const DELETION_NAMES: [&str; 4] = ["_deleted", "_timeToLiveExpired", "_ts", "_lsn"];
 
 /// A change that can be applied.
 #[derive(Debug)]
@@ -50,112 +43,11 @@ impl Defect {
         Self::new("it has no `_ts`, which --since and --until need")
     }
 
-    fn new(reason: impl Into<String>) -> Self {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
             lacks_key: false,
         }
-    }
-}
-
-/// Reads `json` as a change of a container whose partition key has these paths.
-pub(super) fn interpret(json: &Bytes, key_paths: &[KeyPath]) -> Result<Change, Defect> {
-    let page = Page::of_line(json.clone()).map_err(|error| Defect::new(error.to_string()))?;
-    let item = page
-        .items()
-        .next()
-        .ok_or_else(|| Defect::new("there is no document"))?;
-    let action = action_of(item, key_paths)?;
-    let seen = Seen::of(item);
-    let id = id_of(&seen)?;
-    let found = seen.partition_key(key_paths);
-    let mut values = Vec::with_capacity(key_paths.len());
-    for path in key_paths {
-        let Some((_, value)) = found.iter().find(|(found, _)| found == path) else {
-            return Err(Defect {
-                reason: format!(
-                    "item {id:?} has no value at `/{}`, the partition key of the target",
-                    path.join("/")
-                ),
-                lacks_key: true,
-            });
-        };
-        let value: Value = serde_json::from_slice(value)
-            .map_err(|error| Defect::new(format!("the partition key cannot be used: {error}")))?;
-        values.push(value);
-    }
-    let key = partition_key(&values).map_err(|error| Defect::new(format!("{error:#}")))?;
-    Ok(Change {
-        item: ItemAddress { key, id },
-        action,
-        seconds: seen.metadata.crts.or(seen.document_ts),
-    })
-}
-
-/// What the change `item` does.
-pub(super) fn action_of(item: ItemRef<'_>, key_paths: &[KeyPath]) -> Result<Action, Defect> {
-    let Some(document) = item.document() else {
-        use crate::feed::page::OperationType;
-        let metadata = item.metadata().unwrap_or_default();
-        return match metadata.operation_type {
-            None | Some(OperationType::Delete) => Ok(Action::Delete {
-                expired: metadata.time_to_live_expired,
-            }),
-            Some(_) => Err(Defect::new(
-                "the envelope has no document in `current`, and is no deletion",
-            )),
-        };
-    };
-    if document.first() != Some(&b'{') {
-        return Err(Defect::new("it is no JSON object"));
-    }
-    if let Some(expired) = short_deletion(document, key_paths) {
-        return Ok(Action::Delete { expired });
-    }
-    Ok(Action::Put(without_system_fields(document)))
-}
-
-/// Whether `document` is what `tail --format json` writes for a deletion, and then whether the time
-/// to live had ended. It has nothing but the id, the partition key and what it says of itself, so
-/// that no document is lost to this form.
-fn short_deletion(document: &[u8], key_paths: &[KeyPath]) -> Option<bool> {
-    let (mut deleted, mut expired) = (false, false);
-    for member in members(document) {
-        let is_key = |path: &KeyPath| path.first().is_some_and(|name| member.is_named(name));
-        let known = member.is_named("id")
-            || DELETION_NAMES.iter().any(|name| member.is_named(name))
-            || key_paths.iter().any(is_key);
-        if !known {
-            return None;
-        }
-        let is_true = member.value == b"true";
-        deleted |= is_true && member.is_named("_deleted");
-        expired |= is_true && member.is_named("_timeToLiveExpired");
-    }
-    deleted.then_some(expired)
-}
-
-fn id_of(seen: &Seen<'_>) -> Result<String, Defect> {
-    let Some(json) = seen.id else {
-        return Err(Defect::new("there is no `id`"));
-    };
-    let id: String = serde_json::from_slice(json).map_err(|_| {
-        let json = String::from_utf8_lossy(json);
-        let json: String = json.chars().take(40).collect();
-        Defect::new(format!("the id {json} is no text"))
-    })?;
-    let forbidden = id.chars().find(|c| matches!(c, '/' | '\\' | '?' | '#'));
-    if let Some(forbidden) = forbidden {
-        return Err(Defect::new(format!(
-            "the id {id:?} has a `{forbidden}`, which the service forbids in ids"
-        )));
-    }
-    match id.len() {
-        0 => Err(Defect::new("the id is empty")),
-        1..=MAX_ID => Ok(id),
-        length => Err(Defect::new(format!(
-            "the id has {length} bytes, and the service takes {MAX_ID}"
-        ))),
     }
 }
 
@@ -246,89 +138,6 @@ pub(super) fn dead_letter(json: &Bytes, reason: &str, source: &str, line: u64) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::change::parse_key_path;
-
-    fn read(json: &str, paths: &[&str]) -> Result<Change, Defect> {
-        let paths: Vec<KeyPath> = paths.iter().map(|path| parse_key_path(path)).collect();
-        interpret(&Bytes::from(json.to_owned()), &paths)
-    }
-
-    fn reason(json: &str) -> String {
-        read(json, &["/pk"]).unwrap_err().reason
-    }
-
-    #[test]
-    fn system_fields_are_left_out_and_everything_else_is_to_the_letter() {
-        let json = r#"{"_rid":"r", "id":"1" ,"n":1.10,"big":123456789012345678901234567890,"x":1e400,
-            "a\u0062":{"_ts":1},"_self":"s","_etag":"\"e\"","pk":"p","ttl":60,"_attachments":"a/","_ts":7,"_lsn":8}"#;
-        let change = read(json, &["/pk"]).unwrap();
-        let expected = r#"{"id":"1","n":1.10,"big":123456789012345678901234567890,"x":1e400,"a\u0062":{"_ts":1},"pk":"p","ttl":60}"#;
-        assert_eq!(change.action, Action::Put(expected.as_bytes().to_vec()));
-        assert_eq!(change.seconds, Some(7));
-        assert_eq!(change.item.id, "1");
-        assert_eq!(without_system_fields(br#"{"_ts":1}"#), b"{}");
-    }
-
-    #[test]
-    fn deletions_are_understood_in_each_form() {
-        for (json, expired) in [
-            (
-                r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{"pk":"p"},"crts":9}}"#,
-                false,
-            ),
-            (
-                r#"{"current":{},"previous":{"id":"1","pk":"p"},"metadata":{"operationType":"delete","timeToLiveExpired":true},"range":3}"#,
-                true,
-            ),
-            (
-                r#"{"metadata":{"operationType":"delete","id":"1","partitionKey":["p"]}}"#,
-                false,
-            ),
-            (
-                r#"{"id":"1","pk":"p","_deleted":true,"_timeToLiveExpired":true,"_ts":3,"_lsn":4}"#,
-                true,
-            ),
-        ] {
-            let change = read(json, &["/pk"]).unwrap();
-            assert_eq!(change.action, Action::Delete { expired }, "{json}");
-            assert_eq!(change.item.id, "1");
-            assert_eq!(change.item.key, partition_key(&["p".into()]).unwrap());
-        }
-        // A document that marks itself as deleted stays one.
-        let soft = read(
-            r#"{"id":"1","pk":"p","_deleted":true,"name":"n"}"#,
-            &["/pk"],
-        )
-        .unwrap();
-        assert!(matches!(soft.action, Action::Put(_)));
-    }
-
-    #[test]
-    fn what_cannot_be_applied_says_why() {
-        assert!(reason(r#"{"id":"1","pk":"p""#).starts_with("not a JSON value: it ends too early"));
-        assert_eq!(reason("[1]"), "it is no JSON object");
-        assert_eq!(reason(r#"{"pk":"p"}"#), "there is no `id`");
-        assert_eq!(reason(r#"{"id":7,"pk":"p"}"#), "the id 7 is no text");
-        assert_eq!(reason(r#"{"id":"","pk":"p"}"#), "the id is empty");
-        assert_eq!(
-            reason(r#"{"id":"a/b","pk":"p"}"#),
-            "the id \"a/b\" has a `/`, which the service forbids in ids"
-        );
-        let long = format!(r#"{{"id":"{}","pk":"p"}}"#, "x".repeat(1024));
-        assert!(reason(&long).contains("1024 bytes"));
-        assert!(reason(r#"{"id":"1","pk":{}}"#).contains("is no partition key"));
-        assert!(reason(r#"{"id":"1","pk":1e400}"#).contains("partition key"));
-        let lacking = read(r#"{"id":"1","a":{"b":1}}"#, &["/a/b", "/a/c"]).unwrap_err();
-        assert!(lacking.lacks_key);
-        assert_eq!(
-            lacking.reason,
-            "item \"1\" has no value at `/a/c`, the partition key of the target"
-        );
-        assert!(
-            reason(r#"{"metadata":{"operationType":"replace","id":"1"}}"#)
-                .starts_with("the envelope has no document")
-        );
-    }
 
     #[test]
     fn content_is_compared_by_value() {
@@ -339,23 +148,5 @@ mod tests {
         assert!(!same_content(br#"{"a":1}"#, br#"{"a":1,"b":null}"#));
         assert!(same_content(b"{\"a\":1e400}", b"{\"a\":1e400}"));
         assert!(!same_content(b"{\"a\":1e400}", b"{\"a\":1e401}"));
-    }
-
-    #[test]
-    fn a_dead_letter_can_be_replayed() {
-        for json in [
-            r#"{"id":"1","pk":"p","n":1.10}"#,
-            r#"{"current":{},"previous":{"id":"1","pk":"p"},"metadata":{"operationType":"delete"}}"#,
-        ] {
-            let first = read(json, &["/pk"]).unwrap();
-            let line = dead_letter(&Bytes::from(json), "too \"large\"", "a.jsonl", 3);
-            let again = read(std::str::from_utf8(&line).unwrap(), &["/pk"]).unwrap();
-            assert_eq!(again.action, first.action);
-            assert_eq!(again.item, first.item);
-        }
-        let line = dead_letter(&Bytes::from("{\"id\":"), "r", "a", 1);
-        let line: Value = serde_json::from_slice(&line).unwrap();
-        assert_eq!(line["text"], "{\"id\":");
-        assert_eq!(line["origin"]["line"], 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The thread that reads the inputs, one after the other, and says what each record does.
+//! The thread that reads the inputs, one after the other, and says what each record means.
 
 use std::sync::Arc;
 
@@ -6,20 +6,20 @@ use anyhow::Result;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::change::{Change, Defect, interpret};
+use super::change::Defect;
+use super::interpreter::{Interpreter, Meaning};
 use super::state::Position;
-use crate::render::change::KeyPath;
 use crate::source::{self, BytesRead, Input, Mark};
 
 /// How many records wait. They go one by one: a pipe may have nothing more for a long time, and
 /// what it had is not held back.
 const WAITING: usize = 64;
 
-/// A record of the source, and what it does.
+/// A record of the source, and what it means.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) json: Bytes,
-    pub(super) change: Result<Change, Defect>,
+    pub(super) meaning: Result<Meaning, Defect>,
     /// Where the source stands after it.
     pub(super) after: Position,
 }
@@ -29,13 +29,13 @@ pub(super) struct Taken {
 pub(super) fn read(
     inputs: Arc<Vec<Input>>,
     from: Position,
-    key_paths: Vec<KeyPath>,
+    interpreter: Interpreter,
     bytes_read: BytesRead,
 ) -> mpsc::Receiver<Result<Taken>> {
     let (sender, receiver) = mpsc::channel(WAITING);
     std::thread::spawn(move || {
         let hand_over = |taken| sender.blocking_send(Ok(taken)).is_ok();
-        if let Err(error) = read_all(&inputs, from, &key_paths, &bytes_read, hand_over) {
+        if let Err(error) = read_all(&inputs, from, &interpreter, &bytes_read, hand_over) {
             // A receiver that has gone wants to know nothing.
             sender.blocking_send(Err(error)).ok();
         }
@@ -47,7 +47,7 @@ pub(super) fn read(
 fn read_all(
     inputs: &[Input],
     from: Position,
-    key_paths: &[KeyPath],
+    interpreter: &Interpreter,
     bytes_read: &BytesRead,
     hand_over: impl Fn(Taken) -> bool,
 ) -> Result<()> {
@@ -59,7 +59,7 @@ fn read_all(
         let mut reader = source::open(input, mark, bytes_read)?;
         while let Some(record) = reader.next()? {
             let taken = Taken {
-                change: interpret(&record.json, key_paths),
+                meaning: interpreter.interpret(&record.json),
                 json: record.json,
                 after: Position {
                     input: index,

@@ -10,15 +10,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use super::change::{Change, Defect};
+use super::change::Change;
 use super::dead_letters::DeadLetters;
 use super::feed::{self, Taken};
+use super::interpreter::{Interpreter, Meaning};
 use super::lanes::{Lanes, Progress};
 use super::state::{Position, ReplayState, StateFile};
 use super::writer::{Applied, Trouble, Writer};
 use crate::error::{ExitCode, usage};
-use crate::plan::{ReplayPlan, TimeWindow};
-use crate::render::change::KeyPath;
+use crate::plan::ReplayPlan;
 use crate::report::{self, PROGRESS_INTERVAL, Rates, Report};
 use crate::signal::Shutdown;
 use crate::source::{BytesRead, Inputs};
@@ -41,6 +41,7 @@ pub(super) struct Counts {
     pub(super) deleted: u64,
     pub(super) unchanged: u64,
     pub(super) kept: u64,
+    pub(super) dropped: u64,
     pub(super) bytes: u64,
     pub(super) commits: u64,
 }
@@ -48,7 +49,7 @@ pub(super) struct Counts {
 impl Counts {
     /// All changes that were applied or needed not be.
     pub(super) fn changes(&self) -> u64 {
-        self.created + self.replaced + self.deleted + self.unchanged + self.kept
+        self.created + self.replaced + self.deleted + self.unchanged + self.kept + self.dropped
     }
 
     fn add(&mut self, applied: Applied, bytes: usize) {
@@ -135,7 +136,6 @@ pub(super) struct Job {
     window: u64,
     checkpoint_interval: Duration,
     stopped: Option<Stopped>,
-    time_window: TimeWindow,
 }
 
 /// How many writes are under way: fewer after throttling, then by and by more again.
@@ -184,7 +184,7 @@ impl Job {
     pub(super) fn new(
         writer: Arc<Writer>,
         inputs: Inputs,
-        key_paths: Vec<KeyPath>,
+        interpreter: Interpreter,
         letters: DeadLetters,
         saved: Saved,
         plan: &ReplayPlan,
@@ -199,7 +199,12 @@ impl Job {
         Self {
             names: inputs.iter().map(ToString::to_string).collect(),
             total_bytes,
-            source: feed::read(Arc::clone(&inputs), position, key_paths, bytes_read.clone()),
+            source: feed::read(
+                Arc::clone(&inputs),
+                position,
+                interpreter,
+                bytes_read.clone(),
+            ),
             source_open: true,
             lanes: Lanes::default(),
             progress: Progress::new(position),
@@ -211,7 +216,6 @@ impl Job {
             window: plan.checkpoint_changes,
             checkpoint_interval: plan.checkpoint_interval,
             stopped: None,
-            time_window: plan.window,
             writer,
             inputs,
             bytes_read,
@@ -308,22 +312,19 @@ impl Job {
             }
         };
         let number = self.progress.take(taken.after);
-        let change = match taken.change {
-            Ok(change) if !self.time_window.is_unbounded() => match change.seconds {
-                Some(seconds) if self.time_window.holds(seconds) => Ok(change),
-                Some(_) => {
-                    self.counts.kept += 1;
-                    return self.progress.done(number, None);
-                }
-                None => Err(Defect::without_time()),
-            },
-            change => change,
-        };
-        match change {
-            Ok(change) => {
+        match taken.meaning {
+            Ok(Meaning::OutsideWindow) => {
+                self.counts.kept += 1;
+                self.progress.done(number, None);
+            }
+            Ok(Meaning::Dropped) => {
+                self.counts.dropped += 1;
+                self.progress.done(number, None);
+            }
+            Ok(Meaning::Change(change)) => {
                 // The first with a partition key: those without are on their own.
                 for (number, taken) in self.unkeyed.take().into_iter().flatten() {
-                    if let Err(defect) = &taken.change {
+                    if let Err(defect) = &taken.meaning {
                         self.refuse(number, &taken.json, taken.after, &defect.reason, report);
                     }
                 }
@@ -341,7 +342,7 @@ impl Job {
                 Some(unkeyed) if defect.lacks_key => {
                     let taken = Taken {
                         json: taken.json,
-                        change: Err(defect),
+                        meaning: Err(defect),
                         after: taken.after,
                     };
                     unkeyed.push_back((number, taken));
@@ -365,7 +366,7 @@ impl Job {
         else {
             return;
         };
-        let Err(defect) = &first.change else {
+        let Err(defect) = &first.meaning else {
             return;
         };
         let paths = self.writer.client.partition_key_definition().paths();

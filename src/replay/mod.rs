@@ -15,12 +15,14 @@ mod budget;
 mod change;
 mod dead_letters;
 mod feed;
+mod interpreter;
 mod job;
 mod lanes;
 mod outcome;
 mod own;
 mod state;
 mod stdout;
+mod transform;
 mod writer;
 
 use std::sync::Arc;
@@ -37,6 +39,7 @@ use crate::source::Inputs;
 use crate::state::model::Source;
 use budget::Budget;
 use dead_letters::DeadLetters;
+use interpreter::Interpreter;
 use job::{Job, Saved};
 use own::OwnWrites;
 use state::{Position, ReplayState, StateFile, describe};
@@ -78,7 +81,7 @@ pub async fn replay(
     } = connect().await?;
     refuse_own_source(&inputs, &target)?;
     if let Some(state) = &found {
-        state.check(&target, plan.write_mode, plan.ttl_deletes, &inputs)?;
+        state.check(&target, &plan, &inputs)?;
     }
     let committed = found.as_ref().and_then(|state| state.dead_letters);
     let letters = DeadLetters::open(plan.dead_letter.as_deref(), committed, plan.max_errors)?;
@@ -89,13 +92,20 @@ pub async fn replay(
         target: target.clone(),
         write_mode: plan.write_mode,
         ttl_deletes: plan.ttl_deletes,
+        transform: plan
+            .transform
+            .as_ref()
+            .map(|program| program.text().to_owned()),
         inputs: Vec::new(),
         position: Position::default(),
         dead_letters: None,
         changes: 0,
     });
     let key_paths = client.partition_key_definition().paths();
-    let key_paths = key_paths.iter().map(|path| parse_key_path(path)).collect();
+    let interpreter = Interpreter::new(
+        key_paths.iter().map(|path| parse_key_path(path)).collect(),
+        &plan,
+    );
     let writer = Writer {
         client,
         mode: plan.write_mode,
@@ -110,7 +120,7 @@ pub async fn replay(
     let job = Job::new(
         Arc::new(writer),
         inputs,
-        key_paths,
+        interpreter,
         letters,
         Saved::new(state_file, state),
         &plan,

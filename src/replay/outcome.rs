@@ -45,6 +45,7 @@ pub(super) async fn run(
         deleted: counts.deleted,
         unchanged: counts.unchanged,
         kept: counts.kept,
+        dropped: counts.dropped,
         refused: letters.count(),
         request_units: writer.meter.request_units(),
         throttled: writer.meter.throttled(),

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::cli::{TtlDeletes, WriteMode};
 use crate::durable::{self, Lock};
 use crate::error::usage;
+use crate::plan::ReplayPlan;
+use crate::render::Filter;
 use crate::source::{Fingerprint, Inputs, Mark};
 use crate::state::file::{Form, lock_path, read_text};
 use crate::state::model::Source;
@@ -40,6 +42,8 @@ pub(super) struct ReplayState {
     pub(super) target: Source,
     pub(super) write_mode: WriteMode,
     pub(super) ttl_deletes: TtlDeletes,
+    /// The program that documents go through, as text.
+    pub(super) transform: Option<String>,
     /// The inputs that were begun, in their order.
     pub(super) inputs: Vec<Fingerprint>,
     /// Everything before is applied.
@@ -90,13 +94,7 @@ impl ReplayState {
     ///
     /// If it is of another target or another source, or would be applied in another way. Both sides
     /// are named.
-    pub(super) fn check(
-        &self,
-        target: &Source,
-        write_mode: WriteMode,
-        ttl_deletes: TtlDeletes,
-        inputs: &Inputs,
-    ) -> Result<()> {
+    pub(super) fn check(&self, target: &Source, plan: &ReplayPlan, inputs: &Inputs) -> Result<()> {
         const ANEW: &str = "go on as it was begun, or begin anew with another --state";
         let same_endpoint = self.target.endpoint == target.endpoint;
         if !same_endpoint || self.target.container_rid != target.container_rid {
@@ -109,9 +107,24 @@ impl ReplayState {
                 ANEW,
             ));
         }
-        if (self.write_mode, self.ttl_deletes) != (write_mode, ttl_deletes) {
+        if (self.write_mode, self.ttl_deletes) != (plan.write_mode, plan.ttl_deletes) {
             return Err(usage(
                 "the state is of a replay with another --write-mode or --ttl-deletes",
+                ANEW,
+            ));
+        }
+        let program = plan.transform.as_ref().map(Filter::text);
+        if self.transform.as_deref() != program {
+            let told = |program: Option<&str>| match program {
+                Some(program) => format!("--transform {program:?}"),
+                None => "no --transform".to_owned(),
+            };
+            return Err(usage(
+                format!(
+                    "the state is of a replay with {}, not with {}",
+                    told(self.transform.as_deref()),
+                    told(program)
+                ),
                 ANEW,
             ));
         }

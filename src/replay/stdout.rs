@@ -2,17 +2,20 @@
 
 use std::io::{BufWriter, Write};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use tokio::sync::oneshot;
 
-use super::change::{Action, Defect, action_of};
+use super::change::Action;
+use super::interpreter::{Interpreter, Meaning};
 use crate::cli::TtlDeletes;
-use crate::error::ExitCode;
-use crate::feed::page::Page;
-use crate::plan::{ReplayPlan, TimeWindow};
+use crate::error::{ExitCode, with_hint};
+use crate::plan::ReplayPlan;
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::source::{self, BytesRead, Input, Inputs, Mark};
+
+const DEFECT_HINT: &str = "take it out of the source; a replay into a container can go on in spite of such \
+    changes and keep them, with --dead-letter FILE";
 
 /// Writes documents without their system fields, and deletions as they stand in the source.
 ///
@@ -29,8 +32,9 @@ pub async fn to_standard_output(
     // A pipe that has nothing more cannot be stopped from waiting, but what it had is written.
     let may_wait = inputs.have_standard_input();
     let (ended, mut end) = oneshot::channel();
-    let (wanted, stop) = ((plan.ttl_deletes, plan.window), shutdown.clone());
-    std::thread::spawn(move || ended.send(copy_all(&inputs, wanted, &stop)));
+    let interpreter = Interpreter::new(Vec::new(), plan);
+    let (ttl_deletes, stop) = (plan.ttl_deletes, shutdown.clone());
+    std::thread::spawn(move || ended.send(copy_all(&inputs, &interpreter, ttl_deletes, &stop)));
     tokio::select! {
         outcome = &mut end => outcome??,
         () = shutdown.requested() => {
@@ -42,17 +46,23 @@ pub async fn to_standard_output(
     Ok(shutdown.reason().unwrap_or(ExitCode::Done))
 }
 
-fn copy_all(inputs: &Inputs, wanted: (TtlDeletes, TimeWindow), shutdown: &Shutdown) -> Result<()> {
+fn copy_all(
+    inputs: &Inputs,
+    interpreter: &Interpreter,
+    ttl_deletes: TtlDeletes,
+    shutdown: &Shutdown,
+) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for input in &inputs.inputs {
-        copy(input, wanted, shutdown, &mut out)?;
+        copy(input, interpreter, ttl_deletes, shutdown, &mut out)?;
     }
     Ok(())
 }
 
 fn copy(
     input: &Input,
-    (ttl_deletes, window): (TtlDeletes, TimeWindow),
+    interpreter: &Interpreter,
+    ttl_deletes: TtlDeletes,
     shutdown: &Shutdown,
     out: &mut impl Write,
 ) -> Result<()> {
@@ -60,26 +70,24 @@ fn copy(
     while shutdown.reason().is_none()
         && let Some(record) = reader.next()?
     {
-        let place = || format!("{input}, line {}", record.end.line);
-        let page = Page::of_line(record.json.clone()).with_context(place)?;
-        for item in page.items() {
-            if !window.is_unbounded() {
-                match item.seconds() {
-                    Some(seconds) if window.holds(seconds) => {}
-                    Some(_) => continue,
-                    None => bail!("{}: {}", place(), Defect::without_time().reason),
-                }
+        let mut line = match interpreter.interpret(&record.json) {
+            Ok(Meaning::OutsideWindow | Meaning::Dropped) => continue,
+            Ok(Meaning::Change(change)) => match change.action {
+                Action::Put(document) => document,
+                Action::Delete { expired: true } if ttl_deletes == TtlDeletes::Skip => continue,
+                Action::Delete { .. } => record.json.to_vec(),
+            },
+            Err(defect) => {
+                let place = format!("{input}, line {}", record.end.line);
+                return Err(with_hint(
+                    anyhow!("{place}: {}", defect.reason),
+                    DEFECT_HINT,
+                ));
             }
-            let mut line = match action_of(item, &[]) {
-                Ok(Action::Put(document)) => document,
-                Ok(Action::Delete { expired: true }) if ttl_deletes == TtlDeletes::Skip => continue,
-                Ok(Action::Delete { .. }) => item.json().to_vec(),
-                Err(defect) => bail!("{}: {}", place(), defect.reason),
-            };
-            line.push(b'\n');
-            out.write_all(&line)
-                .context("cannot write to standard output")?;
-        }
+        };
+        line.push(b'\n');
+        out.write_all(&line)
+            .context("cannot write to standard output")?;
         // Whoever reads the pipe gets what there is.
         if input.path.is_none() {
             out.flush().context("cannot write to standard output")?;

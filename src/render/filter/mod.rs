@@ -1,4 +1,5 @@
-//! `--jq`: programs of the jq language, run on one change at a time.
+//! Programs of the jq language, run on one change at a time: `--jq` of a tail, `--transform` of a
+//! replay.
 //!
 //! The language is that of the jaq interpreter with its standard library and a few definitions
 //! more (`@csv`, `@tsv`, `IN`, `INDEX`, `toarray`, `trimstr`), less whatever reaches beyond the
@@ -57,15 +58,15 @@ impl fmt::Debug for Filter {
 }
 
 impl Filter {
-    /// Compiles a program.
+    /// Compiles a program that was given with `flag`.
     ///
     /// # Errors
     ///
-    /// A usage error that shows where the program is wrong.
-    pub fn compile(text: &str) -> anyhow::Result<Self> {
+    /// A usage error that names the flag and shows where the program is wrong.
+    pub fn compile(flag: &'static str, text: &str) -> anyhow::Result<Self> {
         Ok(Self {
             text: text.to_owned(),
-            program: Arc::new(program::compile(text)?),
+            program: Arc::new(program::compile(flag, text)?),
         })
     }
 
@@ -81,7 +82,7 @@ impl Filter {
     ///
     /// A message for the user, safe for a terminal, at most a few hundred bytes long. The outputs
     /// before the error have been handed out.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         json: &[u8],
         mut on_output: impl FnMut(&[u8]),

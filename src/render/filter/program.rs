@@ -57,8 +57,8 @@ fn from_json(value: &Val) -> ValR {
     values::read_checked(text).map_err(|error| Error::str(format!("fromjson: {error}")))
 }
 
-/// Compiles `text`.
-pub(super) fn compile(text: &str) -> anyhow::Result<jaq_core::Filter<Data>> {
+/// Compiles `text`, which was given with `flag`.
+pub(super) fn compile(flag: &'static str, text: &str) -> anyhow::Result<jaq_core::Filter<Data>> {
     let definitions = jaq_core::defs()
         .chain(jaq_std::defs())
         .chain(jaq_json::defs())
@@ -79,18 +79,19 @@ pub(super) fn compile(text: &str) -> anyhow::Result<jaq_core::Filter<Data>> {
     };
     let modules = Loader::new(definitions)
         .load(&arena, file)
-        .map_err(refused)?;
+        .map_err(|errors| refused(flag, errors))?;
     // Without this a program that imports data compiles, and its variables have no values.
-    load::import(&modules, |_| Err(String::new())).map_err(refused)?;
+    load::import(&modules, |_| Err(String::new())).map_err(|errors| refused(flag, errors))?;
     Compiler::default()
         .with_funs(functions)
         .compile(modules)
         .map_err(|errors| {
-            first(errors.into_iter().map(|(file, errors)| {
+            let faults = errors.into_iter().map(|(file, errors)| {
                 let (name, undefined) = errors.into_iter().next()?;
                 let what = undefined_symbol(name, &undefined);
                 Some(Fault::at(&file, name, what))
-            }))
+            });
+            first(flag, faults)
         })
 }
 
@@ -112,7 +113,7 @@ impl Fault {
         }
     }
 
-    fn into_error(self) -> anyhow::Error {
+    fn into_error(self, flag: &str) -> anyhow::Error {
         let (before, after) = self.program.split_at(self.offset);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let before_in_line = &before[line_start..];
@@ -126,7 +127,7 @@ impl Fault {
         let indent = " ".repeat(shown_before.chars().count());
         usage(
             format!(
-                "--jq: {} at {place}\n    {shown_before}{shown_after}\n    {indent}^",
+                "{flag}: {} at {place}\n    {shown_before}{shown_after}\n    {indent}^",
                 self.message
             ),
             "the program is written in the language of jq, such as `{id, total: (.items | length)}`",
@@ -134,16 +135,19 @@ impl Fault {
     }
 }
 
-fn first(faults: impl Iterator<Item = Option<Fault>>) -> anyhow::Error {
+fn first(flag: &str, faults: impl Iterator<Item = Option<Fault>>) -> anyhow::Error {
     match faults.flatten().next() {
-        Some(fault) => fault.into_error(),
-        None => usage("--jq: the program cannot be compiled", "check its syntax"),
+        Some(fault) => fault.into_error(flag),
+        None => usage(
+            format!("{flag}: the program cannot be compiled"),
+            "check its syntax",
+        ),
     }
 }
 
-fn refused(errors: load::Errors<&str, ()>) -> anyhow::Error {
+fn refused(flag: &str, errors: load::Errors<&str, ()>) -> anyhow::Error {
     let faults = errors.into_iter();
-    first(faults.map(|(file, error)| load_fault(&file, error)))
+    first(flag, faults.map(|(file, error)| load_fault(&file, error)))
 }
 
 fn load_fault(file: &File<&str, ()>, error: load::Error<&str>) -> Option<Fault> {

@@ -3,7 +3,7 @@ use crate::error::{ExitCode, exit_code, render};
 
 /// All outputs, and the error that ended them.
 fn run(program: &str, json: &str) -> (Vec<String>, Option<String>) {
-    let filter = Filter::compile(program).unwrap();
+    let filter = Filter::compile("--jq", program).unwrap();
     let mut outputs = Vec::new();
     let ended = filter.run(json.as_bytes(), |output| {
         outputs.push(String::from_utf8(output.to_vec()).unwrap());
@@ -119,13 +119,13 @@ fn an_error_comes_after_the_outputs_before_it_and_is_short() {
 
 #[test]
 fn a_program_that_loops_has_an_end_where_it_has_outputs() {
-    let filter = Filter::compile("range(infinite)").unwrap();
+    let filter = Filter::compile("--jq", "range(infinite)").unwrap();
     let mut count = 0;
     let error = filter.run(b"null", |_| count += 1).unwrap_err();
     assert_eq!(error, "there are more than 1000000 outputs");
     assert_eq!(count, MAX_OUTPUTS);
 
-    let filter = Filter::compile("repeat(\"x\" * 16000000)").unwrap();
+    let filter = Filter::compile("--jq", "repeat(\"x\" * 16000000)").unwrap();
     let mut bytes = 0;
     let error = filter.run(b"null", |output| bytes += output.len());
     assert_eq!(error.unwrap_err(), "the outputs exceed 256 MiB");
@@ -175,7 +175,7 @@ fn what_reaches_beyond_the_change_is_refused() {
         "input_line_number",
         "def f: env; f",
     ] {
-        let error = render(&Filter::compile(program).unwrap_err());
+        let error = render(&Filter::compile("--jq", program).unwrap_err());
         assert!(error.contains("is not available"), "{program}: {error}");
     }
     for program in [
@@ -183,7 +183,7 @@ fn what_reaches_beyond_the_change_is_refused() {
         "import \"a\" as $a; $a",
         "include \"/etc/passwd\"; .",
     ] {
-        let error = render(&Filter::compile(program).unwrap_err());
+        let error = render(&Filter::compile("--jq", program).unwrap_err());
         assert!(error.contains("cannot be imported"), "{error}");
     }
     for program in [
@@ -193,7 +193,7 @@ fn what_reaches_beyond_the_change_is_refused() {
         "debug_empty",
         "stderr_empty",
     ] {
-        assert!(Filter::compile(program).is_err(), "{program}");
+        assert!(Filter::compile("--jq", program).is_err(), "{program}");
     }
 }
 
@@ -241,7 +241,7 @@ fn a_wrong_program_is_a_usage_error_that_shows_the_place() {
             "--jq: there is no label `$x` at column 7\n    break $x\n          ^\n",
         ),
     ] {
-        let error = Filter::compile(program).unwrap_err();
+        let error = Filter::compile("--jq", program).unwrap_err();
         assert_eq!(exit_code(&error), ExitCode::Usage);
         let text = render(&error);
         let text = text.strip_prefix("error: ").unwrap();

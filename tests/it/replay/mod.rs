@@ -4,6 +4,7 @@ mod crash;
 mod refusals;
 mod round_trip;
 mod throttling;
+mod transform;
 mod write_modes;
 
 use std::path::Path;
