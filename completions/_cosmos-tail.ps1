@@ -245,6 +245,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
         'cosmos-tail;replay' {
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only changes that were made at this time or later; or at this age or younger, such as 10m')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Only changes that were made at this time or earlier, or at this age or older')
+            [CompletionResult]::new('--speed', '--speed', [CompletionResultType]::ParameterName, 'How many times as fast as they were made changes follow each other: a number, or max')
             [CompletionResult]::new('--transform', '--transform', [CompletionResultType]::ParameterName, 'Write what this jq program makes of each document')
             [CompletionResult]::new('--partition-key', '--partition-key', [CompletionResultType]::ParameterName, 'Path of the new container''s partition key, such as /customerId; again for each level of a hierarchical key')
             [CompletionResult]::new('--throughput', '--throughput', [CompletionResultType]::ParameterName, 'Throughput of the new container in RU/s; what the account gives by default if not given')

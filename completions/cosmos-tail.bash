@@ -449,7 +449,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__replay)
-            opts="-d -c -v -q -h -V --stdout --dry-run --since --until --transform --create --partition-key --throughput --write-mode --ttl-deletes --concurrency --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --summary --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --write-mode --ttl-deletes --concurrency --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --summary --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -460,6 +460,10 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --speed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -235,6 +235,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         &'cosmos-tail;replay'= {
             cand --since 'Only changes that were made at this time or later; or at this age or younger, such as 10m'
             cand --until 'Only changes that were made at this time or earlier, or at this age or older'
+            cand --speed 'How many times as fast as they were made changes follow each other: a number, or max'
             cand --transform 'Write what this jq program makes of each document'
             cand --partition-key 'Path of the new container''s partition key, such as /customerId; again for each level of a hierarchical key'
             cand --throughput 'Throughput of the new container in RU/s; what the account gives by default if not given'

@@ -232,6 +232,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l since -d 'Only changes that were made at this time or later; or at this age or younger, such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l until -d 'Only changes that were made at this time or earlier, or at this age or older' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l speed -d 'How many times as fast as they were made changes follow each other: a number, or max' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l transform -d 'Write what this jq program makes of each document' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l partition-key -d 'Path of the new container\'s partition key, such as /customerId; again for each level of a hierarchical key' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput -d 'Throughput of the new container in RU/s; what the account gives by default if not given' -r

@@ -72,6 +72,15 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "WHEN", value_parser = crate::plan::parse_time_or_age, conflicts_with = "state")]
     pub until: Option<time::OffsetDateTime>,
 
+    /// How many times as fast as they were made changes follow each other: a number, or max
+    ///
+    /// With 1 a change is applied as long after the first one as it was made after it, by the clock of
+    /// the source, in whole seconds; with 10 in a tenth of that time. One that was made before the first,
+    /// or at a time that is not known, comes right after the one before it, and so does one that is late.
+    /// Files are read one after the other, so ranges that changed at the same time follow each other.
+    #[arg(long, value_name = "N", default_value = "max", value_parser = crate::plan::parse_speed, conflicts_with = "dry_run")]
+    pub speed: crate::plan::Speed,
+
     /// Write what this jq program makes of each document
     ///
     /// The program sees the document as it stands in the source, with its system fields, and makes

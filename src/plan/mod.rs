@@ -19,11 +19,12 @@ pub use profile::{
     ChosenProfile, ConfigFile, KeySource, Profile, ProfileEndpoint, ProfileOptions, WantedProfile,
     fill_options, option_values,
 };
-pub use replay::{ReplayPlan, TimeWindow};
+pub use replay::{ReplayPlan, Speed, TimeWindow};
 pub use resolved::{Origin, ResolvedValue};
 pub use schema::SchemaPlan;
 pub use tail::TailPlan;
 pub use values::{
     parse_bytes, parse_bytes_or_none, parse_compression, parse_delimiter, parse_duration_or_none,
-    parse_sample, parse_schema_source, parse_start, parse_tail_start, parse_time_or_age,
+    parse_sample, parse_schema_source, parse_speed, parse_start, parse_tail_start,
+    parse_time_or_age,
 };

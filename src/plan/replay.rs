@@ -22,6 +22,8 @@ pub struct ReplayPlan {
     pub dry_run: bool,
     /// Which changes are meant, by their time.
     pub window: TimeWindow,
+    /// How fast changes follow each other.
+    pub speed: Speed,
     /// What documents go through before they are written.
     pub transform: Option<Filter>,
     /// The container to be created if there is none.
@@ -48,6 +50,15 @@ pub struct ReplayPlan {
     pub checkpoint_changes: u64,
     /// How the summary is printed.
     pub summary: SummaryFormat,
+}
+
+/// How fast changes follow each other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Speed {
+    /// As fast as it goes.
+    Max,
+    /// In their own time, so many times as fast; positive and finite.
+    Times(f64),
 }
 
 /// A span of time, in whole seconds since 1970; both ends are in it.
@@ -98,6 +109,7 @@ impl ReplayPlan {
             sources: args.sources.clone(),
             dry_run: args.dry_run,
             window: window(args)?,
+            speed: args.speed,
             transform: args
                 .transform
                 .as_deref()

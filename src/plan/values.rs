@@ -6,6 +6,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::replay::Speed;
 use crate::cli::SchemaSource;
 use crate::feed::ChangeFeedStart;
 use crate::schema::SampleSize;
@@ -47,6 +48,21 @@ pub fn parse_tail_start(text: &str) -> Result<ChangeFeedStart, String> {
                 "`now`, a time such as 2026-11-23T12:00:00Z or an age such as 10m",
             )
         }),
+    }
+}
+
+/// Parses a speed: `max`, or how many times as fast.
+///
+/// # Errors
+///
+/// A sentence for the user, without the flag's name: clap puts it before.
+pub fn parse_speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Max);
+    }
+    match text.parse() {
+        Ok(times) if times > 0.0 && f64::is_finite(times) => Ok(Speed::Times(times)),
+        _ => Err("expected `max` or a number above 0, such as 1, 10 or 0.5".to_owned()),
     }
 }
 
@@ -277,6 +293,16 @@ mod tests {
         ));
         for wrong in ["", "yesterday", "2020-01-02", "2999-01-01T00:00:00Z"] {
             assert!(parse_start(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_speed_is_max_or_a_positive_number() {
+        assert_eq!(parse_speed("max"), Ok(Speed::Max));
+        assert_eq!(parse_speed("10"), Ok(Speed::Times(10.0)));
+        assert_eq!(parse_speed("0.25"), Ok(Speed::Times(0.25)));
+        for wrong in ["0", "-1", "inf", "nan", "", "2x", "MAX", "1e999"] {
+            assert!(parse_speed(wrong).is_err(), "{wrong}");
         }
     }
 }

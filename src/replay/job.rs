@@ -15,10 +15,11 @@ use super::dead_letters::DeadLetters;
 use super::feed::{self, Taken};
 use super::interpreter::{Interpreter, Meaning};
 use super::lanes::{Lanes, Progress};
+use super::schedule;
 use super::state::{Position, ReplayState, StateFile};
 use super::writer::{Applied, Trouble, Writer};
 use crate::error::{ExitCode, usage};
-use crate::plan::ReplayPlan;
+use crate::plan::{ReplayPlan, Speed};
 use crate::report::{self, PROGRESS_INTERVAL, Rates, Report};
 use crate::signal::Shutdown;
 use crate::source::{BytesRead, Inputs};
@@ -196,15 +197,19 @@ impl Job {
         let inputs = Arc::new(inputs.inputs);
         let bytes_read = BytesRead::default();
         let position = saved.state.position;
+        let source = feed::read(
+            Arc::clone(&inputs),
+            position,
+            interpreter,
+            bytes_read.clone(),
+        );
         Self {
             names: inputs.iter().map(ToString::to_string).collect(),
             total_bytes,
-            source: feed::read(
-                Arc::clone(&inputs),
-                position,
-                interpreter,
-                bytes_read.clone(),
-            ),
+            source: match plan.speed {
+                Speed::Max => source,
+                Speed::Times(speed) => schedule::in_time(source, speed),
+            },
             source_open: true,
             lanes: Lanes::default(),
             progress: Progress::new(position),

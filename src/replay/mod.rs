@@ -20,6 +20,7 @@ mod job;
 mod lanes;
 mod outcome;
 mod own;
+mod schedule;
 mod state;
 mod stdout;
 mod transform;

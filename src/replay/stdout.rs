@@ -1,18 +1,21 @@
 //! A replay to standard output: the changes as they would be written, in the order of the source.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Stdout, Write};
 
 use anyhow::{Context, Result, anyhow};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::sleep_until;
 
-use super::change::Action;
+use super::change::{Action, Change};
 use super::interpreter::{Interpreter, Meaning};
+use super::schedule::Schedule;
 use crate::cli::TtlDeletes;
 use crate::error::{ExitCode, with_hint};
-use crate::plan::ReplayPlan;
+use crate::plan::{ReplayPlan, Speed};
 use crate::report::Report;
 use crate::signal::Shutdown;
-use crate::source::{self, BytesRead, Input, Inputs, Mark};
+use crate::source::{self, BytesRead, Input, Inputs, Mark, Record};
 
 const DEFECT_HINT: &str = "take it out of the source; a replay into a container can go on in spite of such \
     changes and keep them, with --dead-letter FILE";
@@ -32,9 +35,19 @@ pub async fn to_standard_output(
     // A pipe that has nothing more cannot be stopped from waiting, but what it had is written.
     let may_wait = inputs.have_standard_input();
     let (ended, mut end) = oneshot::channel();
-    let interpreter = Interpreter::new(Vec::new(), plan);
-    let (ttl_deletes, stop) = (plan.ttl_deletes, shutdown.clone());
-    std::thread::spawn(move || ended.send(copy_all(&inputs, &interpreter, ttl_deletes, &stop)));
+    let schedule = match plan.speed {
+        Speed::Max => None,
+        Speed::Times(speed) => Some(Schedule::new(speed)),
+    };
+    let copier = Copier {
+        out: BufWriter::new(std::io::stdout()),
+        interpreter: Interpreter::new(Vec::new(), plan),
+        ttl_deletes: plan.ttl_deletes,
+        schedule,
+        runtime: Handle::current(),
+        shutdown: shutdown.clone(),
+    };
+    std::thread::spawn(move || ended.send(copier.copy_all(&inputs)));
     tokio::select! {
         outcome = &mut end => outcome??,
         () = shutdown.requested() => {
@@ -46,52 +59,83 @@ pub async fn to_standard_output(
     Ok(shutdown.reason().unwrap_or(ExitCode::Done))
 }
 
-fn copy_all(
-    inputs: &Inputs,
-    interpreter: &Interpreter,
+/// Copies changes, on a thread that may block.
+struct Copier {
+    out: BufWriter<Stdout>,
+    interpreter: Interpreter,
     ttl_deletes: TtlDeletes,
-    shutdown: &Shutdown,
-) -> Result<()> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    for input in &inputs.inputs {
-        copy(input, interpreter, ttl_deletes, shutdown, &mut out)?;
-    }
-    Ok(())
+    /// When changes are due; none if at once.
+    schedule: Option<Schedule>,
+    /// Has the clock.
+    runtime: Handle,
+    shutdown: Shutdown,
 }
 
-fn copy(
-    input: &Input,
-    interpreter: &Interpreter,
-    ttl_deletes: TtlDeletes,
-    shutdown: &Shutdown,
-    out: &mut impl Write,
-) -> Result<()> {
-    let mut reader = source::open(input, Mark::default(), &BytesRead::default())?;
-    while shutdown.reason().is_none()
-        && let Some(record) = reader.next()?
-    {
-        let mut line = match interpreter.interpret(&record.json) {
-            Ok(Meaning::OutsideWindow | Meaning::Dropped) => continue,
-            Ok(Meaning::Change(change)) => match change.action {
-                Action::Put(document) => document,
-                Action::Delete { expired: true } if ttl_deletes == TtlDeletes::Skip => continue,
-                Action::Delete { .. } => record.json.to_vec(),
-            },
-            Err(defect) => {
-                let place = format!("{input}, line {}", record.end.line);
-                return Err(with_hint(
-                    anyhow!("{place}: {}", defect.reason),
-                    DEFECT_HINT,
-                ));
-            }
-        };
-        line.push(b'\n');
-        out.write_all(&line)
-            .context("cannot write to standard output")?;
-        // Whoever reads the pipe gets what there is.
-        if input.path.is_none() {
-            out.flush().context("cannot write to standard output")?;
+impl Copier {
+    /// Copies everything. What was copied before an error is written too when this returns.
+    fn copy_all(mut self, inputs: &Inputs) -> Result<()> {
+        for input in &inputs.inputs {
+            self.copy(input)?;
         }
+        self.flush()
     }
-    out.flush().context("cannot write to standard output")
+
+    fn copy(&mut self, input: &Input) -> Result<()> {
+        let mut reader = source::open(input, Mark::default(), &BytesRead::default())?;
+        while self.shutdown.reason().is_none()
+            && let Some(record) = reader.next()?
+        {
+            match self.interpreter.interpret(&record.json) {
+                Ok(Meaning::OutsideWindow | Meaning::Dropped) => {}
+                Ok(Meaning::Change(change)) => self.write(change, &record)?,
+                Err(defect) => {
+                    let place = format!("{input}, line {}", record.end.line);
+                    return Err(with_hint(
+                        anyhow!("{place}: {}", defect.reason),
+                        DEFECT_HINT,
+                    ));
+                }
+            }
+            // Whoever reads the pipe gets what there is.
+            if input.path.is_none() {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what `change`, which the record is, leaves.
+    fn write(&mut self, change: Change, record: &Record) -> Result<()> {
+        let mut line = match change.action {
+            Action::Put(document) => document,
+            Action::Delete { expired: true } if self.ttl_deletes == TtlDeletes::Skip => {
+                return Ok(());
+            }
+            Action::Delete { .. } => record.json.to_vec(),
+        };
+        let due = self.schedule.as_mut().and_then(|s| s.due(change.seconds));
+        if let Some(due) = due {
+            self.flush()?;
+            let shutdown = &self.shutdown;
+            let stopped = self.runtime.block_on(async {
+                tokio::select! {
+                    // After a stop the clock may be gone: it must not be asked.
+                    biased;
+                    () = shutdown.requested() => true,
+                    () = sleep_until(due) => false,
+                }
+            });
+            if stopped {
+                return Ok(());
+            }
+        }
+        line.push(b'\n');
+        self.out
+            .write_all(&line)
+            .context("cannot write to standard output")
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.out.flush().context("cannot write to standard output")
+    }
 }

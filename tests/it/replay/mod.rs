@@ -3,6 +3,7 @@
 mod crash;
 mod refusals;
 mod round_trip;
+mod speed;
 mod throttling;
 mod transform;
 mod write_modes;

@@ -1,0 +1,187 @@
+//! `--speed`: changes at the distances in time at which they were made.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::feed::Taken;
+use super::interpreter::Meaning;
+
+/// How far away a change can be at most: more is as good as never, and stays within what the clock
+/// can count.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// When changes are due: as long after the first as they were made after it, divided by the speed.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    speed: f64,
+    /// When the first change came, and when it was made, in seconds since 1970.
+    first: Option<(Instant, i64)>,
+}
+
+impl Schedule {
+    /// `speed` seconds of the source are to pass in one; it is positive.
+    pub(super) fn new(speed: f64) -> Self {
+        Self { speed, first: None }
+    }
+
+    /// Until when to wait with a change that was made at `seconds`. There is nothing to wait for if
+    /// that is not known, or has come, or lies before the first.
+    pub(super) fn due(&mut self, seconds: Option<i64>) -> Option<Instant> {
+        let seconds = seconds?;
+        let now = Instant::now();
+        let (start, first) = *self.first.get_or_insert((now, seconds));
+        let after = seconds.checked_sub(first).filter(|after| *after > 0)?;
+        let scaled = Duration::try_from_secs_f64(after as f64 / self.speed);
+        let due = start + scaled.unwrap_or(NEVER).min(NEVER);
+        (due > now).then_some(due)
+    }
+}
+
+/// Hands on what comes from `source`, each change when it is due; what is no change, right after
+/// the change before it. Ends with the source, and when nobody receives any more.
+pub(super) fn in_time(
+    mut source: mpsc::Receiver<Result<Taken>>,
+    speed: f64,
+) -> mpsc::Receiver<Result<Taken>> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut schedule = Schedule::new(speed);
+        while let Some(taken) = source.recv().await {
+            let due = match &taken {
+                Ok(Taken {
+                    meaning: Ok(Meaning::Change(change)),
+                    ..
+                }) => schedule.due(change.seconds),
+                _ => None,
+            };
+            if let Some(due) = due {
+                tokio::select! {
+                    () = sleep_until(due) => {}
+                    () = sender.closed() => return,
+                }
+            }
+            if sender.send(taken).await.is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use azure_data_cosmos_driver::models::PartitionKey;
+
+    use super::super::change::{Action, Change, Defect};
+    use super::super::state::Position;
+    use super::*;
+    use crate::cosmos::items::ItemAddress;
+
+    fn taken(meaning: Result<Meaning, Defect>) -> Result<Taken> {
+        Ok(Taken {
+            json: bytes::Bytes::new(),
+            meaning,
+            after: Position::default(),
+        })
+    }
+
+    fn change(seconds: Option<i64>) -> Result<Taken> {
+        taken(Ok(Meaning::Change(Change {
+            item: ItemAddress {
+                key: PartitionKey::from("p"),
+                id: "1".to_owned(),
+            },
+            action: Action::Delete { expired: false },
+            seconds,
+        })))
+    }
+
+    /// When each of these comes out, in seconds after the beginning; they are all there from the
+    /// beginning on.
+    async fn times(speed: f64, all: Vec<Result<Taken>>) -> Vec<f64> {
+        let (sender, source) = mpsc::channel(all.len());
+        for one in all {
+            sender.send(one).await.unwrap();
+        }
+        drop(sender);
+        let began = Instant::now();
+        let mut receiver = in_time(source, speed);
+        let mut times = Vec::new();
+        while receiver.recv().await.is_some() {
+            times.push(began.elapsed().as_millis() as f64 / 1000.0);
+        }
+        times
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_distances_are_those_of_the_source_scaled() {
+        let made = [1_700_000_000, 1_700_000_000, 1_700_000_010, 1_700_000_100];
+        let changes = || made.map(|seconds| change(Some(seconds))).into();
+        assert_eq!(times(1.0, changes()).await, [0.0, 0.0, 10.0, 100.0]);
+        assert_eq!(times(10.0, changes()).await, [0.0, 0.0, 1.0, 10.0]);
+        assert_eq!(times(0.5, changes()).await, [0.0, 0.0, 20.0, 200.0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_made_earlier_or_at_no_time_comes_right_after_the_one_before() {
+        let made = [
+            None,
+            Some(100),
+            None,
+            Some(130),
+            Some(90),
+            None,
+            Some(120),
+            Some(131),
+        ];
+        let changes = made.map(change).into();
+        assert_eq!(
+            times(1.0, changes).await,
+            [0.0, 0.0, 0.0, 30.0, 30.0, 30.0, 30.0, 31.0]
+        );
+        let others = vec![
+            taken(Ok(Meaning::OutsideWindow)),
+            change(Some(5)),
+            taken(Ok(Meaning::Dropped)),
+            taken(Err(Defect::new("broken"))),
+            Err(anyhow::anyhow!("torn")),
+            change(Some(6)),
+        ];
+        assert_eq!(times(1.0, others).await, [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_late_is_made_up_for() {
+        let (sender, source) = mpsc::channel(8);
+        for seconds in [0, 10, 20, 30] {
+            sender.send(change(Some(seconds))).await.unwrap();
+        }
+        let began = Instant::now();
+        let mut receiver = in_time(source, 1.0);
+        receiver.recv().await.unwrap().unwrap();
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        let mut times = Vec::new();
+        for _ in 0..3 {
+            receiver.recv().await.unwrap().unwrap();
+            times.push(began.elapsed().as_secs());
+        }
+        assert_eq!(times, [25, 25, 30]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_when_nobody_receives_any_more() {
+        let (sender, source) = mpsc::channel(8);
+        for seconds in [i64::MIN, 0, i64::MAX] {
+            sender.send(change(Some(seconds))).await.unwrap();
+        }
+        let mut receiver = in_time(source, 1e-9);
+        receiver.recv().await.unwrap().unwrap();
+        let began = Instant::now();
+        drop(receiver);
+        sender.closed().await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+}
