@@ -93,19 +93,6 @@ fn rows_of_csv_and_parquet_become_the_same_documents() {
         succeed(export(&gateway, &out).args(arguments));
         let state = directory.path().join("state");
         succeed(replay(&gateway, &out).arg("--state").arg(&state));
-        // Columns have an order of their own; what the values are is kept.
-        let values = |container: &Container| {
-            let mut values: Vec<String> = content(container)
-                .iter()
-                .map(|document| {
-                    serde_json::from_slice::<Value>(document)
-                        .unwrap()
-                        .to_string()
-                })
-                .collect();
-            values.sort();
-            values
-        };
         assert_eq!(values(&copy), values(&container), "{arguments:?}");
         let again = succeed(
             replay(&gateway, &out)
@@ -113,6 +100,133 @@ fn rows_of_csv_and_parquet_become_the_same_documents() {
                 .arg(&state),
         );
         assert_eq!(summary(&again)["changes"], 0, "{arguments:?}");
+        assert_no_violations(&gateway);
+    }
+}
+
+/// The latest documents of a container by their values: columns have an order of their own.
+fn values(container: &Container) -> Vec<String> {
+    let value = |document: &Vec<u8>| serde_json::from_slice::<Value>(document).unwrap();
+    let mut values: Vec<String> = content(container)
+        .iter()
+        .map(|document| value(document).to_string())
+        .collect();
+    values.sort();
+    values
+}
+
+/// Creates some items, changes and deletes what was there, and brings some of it back.
+fn live(container: &Container, numbers: std::ops::Range<usize>) {
+    for (round, number) in numbers.enumerate() {
+        let (id, key) = (format!("item-{number}"), format!("key-{}", number % 97));
+        for version in 0..3 {
+            let mut changed = document(number);
+            changed["version"] = json!(version);
+            container.upsert(changed);
+        }
+        if round % 4 < 2 {
+            container.delete(&id, key.as_str());
+        }
+        if round % 4 == 1 {
+            let mut changed = document(number);
+            changed["version"] = json!("again");
+            changed["extra"] = json!([number, {"deep": 1.5}]);
+            container.upsert(changed);
+        }
+        if round % 4 == 2 {
+            container.expire(&id, key.as_str());
+        }
+    }
+}
+
+#[test]
+fn an_export_of_all_versions_is_applied_from_every_format() {
+    for (arguments, previous_images) in [
+        (&["--format", "jsonl"][..], false),
+        (&["--format", "csv", "--null", "NULL"], false),
+        (
+            &[
+                "--format",
+                "csv",
+                "--schema",
+                "raw",
+                "--compression",
+                "gzip",
+            ],
+            true,
+        ),
+        (&["--format", "parquet"], true),
+        (&["--format", "parquet", "--schema", "raw"], false),
+    ] {
+        let gateway = Gateway::start(crate::gateway::GatewayOptions {
+            previous_images,
+            ..Default::default()
+        });
+        let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
+        let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
+        fill(&container, 0..50);
+        fill(&copy, 0..50);
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        // The feed of all versions begins with this.
+        succeed(
+            export(&gateway, &out)
+                .args(["--mode", "all"])
+                .args(arguments),
+        );
+        live(&container, 20..60);
+        container.raw(delicate());
+        let mut resume = crate::command::resume(&gateway, &out);
+        succeed(&mut resume);
+        container.split(&container.partitions()[0].id, 2);
+        live(&container, 40..80);
+        container.delete("n1", "key-1");
+        succeed(&mut resume);
+        let told = summary(&succeed(replay(&gateway, &out).args(["--summary", "json"])));
+        // Of four of the 80 rounds two have a delete, one an expiry, one an item that came back; and of
+        // the delicate ones one was deleted.
+        let (versions, deleted, again) = (3 * 80 + delicate().len(), 40 + 20 + 1, 20);
+        assert_eq!(
+            told["changes"],
+            versions + deleted + again,
+            "{arguments:?}: {told}"
+        );
+        assert_eq!(told["deleted"], deleted, "{arguments:?}: {told}");
+        assert_eq!(values(&copy), values(&container), "{arguments:?}");
+        assert_eq!(values(&copy).len(), 20 + 10 + 20 + 3, "{arguments:?}");
+        // In the order of the source, version after version.
+        let log = gateway.write_log();
+        for number in 20..80 {
+            let id = format!("item-{number}");
+            let written: Vec<String> = writes_of(&log, &id)
+                .iter()
+                .map(|write| match write.operation {
+                    Operation::Delete => "deleted".to_owned(),
+                    _ => {
+                        serde_json::from_slice::<Value>(&write.body).unwrap()["version"].to_string()
+                    }
+                })
+                .collect();
+            let life = |round: usize| -> &[&str] {
+                match round % 4 {
+                    0 => &["0", "1", "2", "deleted"],
+                    1 => &["0", "1", "2", "deleted", "\"again\""],
+                    2 => &["0", "1", "2", "deleted"],
+                    _ => &["0", "1", "2"],
+                }
+            };
+            let first = (20..60).contains(&number).then(|| life(number - 20));
+            let second = (40..80).contains(&number).then(|| life(number - 40));
+            let lives = [first, second].into_iter().flatten().flatten();
+            assert_eq!(
+                written,
+                lives.copied().collect::<Vec<_>>(),
+                "{arguments:?}: {id}"
+            );
+        }
+        // Once more, which leaves the same.
+        succeed(&mut replay(&gateway, &out));
+        assert_eq!(values(&copy), values(&container), "{arguments:?}");
         assert_no_violations(&gateway);
     }
 }
