@@ -62,6 +62,11 @@ pub(crate) fn resume(gateway: &Gateway, output: &Path) -> Command {
     command
 }
 
+/// Runs `verify`, which needs neither an account nor a key.
+pub(crate) fn verify(path: &Path, arguments: &[&str]) -> Ended {
+    run(cosmos_tail().arg("verify").arg(path).args(arguments))
+}
+
 /// What a run left: its exit code and what it said.
 #[derive(Debug)]
 pub(crate) struct Ended {

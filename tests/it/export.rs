@@ -9,26 +9,8 @@ use crate::command::{
     CONTAINER, DATABASE, against, assert_latest, assert_same, export, fail, files, lines, lines_of,
     resume, run, spawn, split_lines, succeed, wait,
 };
-use crate::gateway::{Action, Container, Fault, Gateway, GatewayOptions, RequestKind};
-
-/// A gateway with a container of `partitions` partitions and `documents` documents.
-pub(crate) fn filled(partitions: usize, documents: usize) -> (Gateway, Container) {
-    let gateway = Gateway::start(GatewayOptions::default());
-    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", partitions);
-    fill(&container, 0..documents);
-    (gateway, container)
-}
-
-pub(crate) fn fill(container: &Container, numbers: std::ops::Range<usize>) {
-    for number in numbers {
-        container.upsert(document(number));
-    }
-}
-
-pub(crate) fn document(number: usize) -> Value {
-    json!({"id": format!("item-{number}"), "pk": format!("key-{}", number % 97), "number": number,
-           "text": "some text that makes the document a little longer"})
-}
+use crate::gateway::{Action, Fault, Gateway, GatewayOptions, RequestKind};
+use crate::orders::{document, fill, filled};
 
 /// The summary that a run printed as JSON.
 pub(crate) fn summary(ended: &crate::command::Ended) -> Value {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::bad_input::assert_explained;
 use crate::command::{CONTAINER, DATABASE};
 use crate::command::{assert_latest, export, files, lines, resume, run, succeed};
-use crate::export::fill;
 use crate::gateway::{
     Action, Container, Fault, Gateway, GatewayOptions, RequestKind, RequestRecord,
 };
+use crate::orders::fill;
 
 const PAGE: usize = 20;
 /// Documents of the container: enough for each of its three partitions to have several pages.

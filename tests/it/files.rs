@@ -10,8 +10,8 @@ use crate::command::{
     CONTAINER, DATABASE, all_files, assert_latest, export, fail, files, interrupt, lines, lines_of,
     resume, spawn, succeed, text_of, wait,
 };
-use crate::export::{fill, filled};
 use crate::gateway::{Container, Gateway, GatewayOptions, RequestKind};
+use crate::orders::{fill, filled};
 
 /// The entries of the manifest of a directory, each of which must tell the truth of its file.
 pub(crate) fn checked_manifest(out: &Path) -> Vec<Entry> {

@@ -12,14 +12,19 @@ mod files;
 mod gateway;
 mod gateway_conformance;
 mod generated;
+#[cfg(unix)]
+mod kills;
 mod left_out;
 mod oracle;
+mod orders;
 mod profiles;
 #[cfg(feature = "demo")]
 mod readme;
 mod recovery;
 mod replay;
 mod rig;
+#[cfg(unix)]
+mod scene;
 mod schema;
 mod secrets;
 mod tail;

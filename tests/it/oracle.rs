@@ -15,9 +15,8 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::Value;
 
-use crate::command::{all_files, text_of};
+use crate::command::{all_files, text_of, verify};
 use crate::gateway::{Container, Gateway, Operation, Served};
-use crate::verify::verify;
 
 /// A row of a published file.
 struct Row {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::command::{
     CONTAINER, DATABASE, assert_latest, cosmos_tail, fail, files, lines, succeed,
 };
-use crate::export::{fill, filled};
 use crate::gateway::{Gateway, KEY};
+use crate::orders::{fill, filled};
 
 /// A key that nothing may print.
 const CANARY: &str = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LWNhbmFyeQ==";

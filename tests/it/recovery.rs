@@ -12,8 +12,8 @@ use crate::bad_input::{refuse, snapshot};
 use crate::command::{
     against, assert_latest, export, fail, files, lines, lines_of, resume, succeed,
 };
-use crate::export::{fill, filled};
 use crate::gateway::{Action, Container, Fault, Gateway, RequestKind};
+use crate::orders::{fill, filled};
 
 /// An export that stopped early: of three ranges two are finished, and `1` has an open file with
 /// what was committed of it.

@@ -10,10 +10,11 @@ use crate::command::{
     CONTAINER, DATABASE, Ended, against, all_files, export, fail, files, interrupt, resume, run,
     spawn, succeed, wait,
 };
-use crate::export::{fill, filled, summary};
+use crate::export::summary;
 use crate::gateway::{
     Action, Container, Fault, Gateway, GatewayOptions, Hold, RawDocument, RequestKind, SystemFields,
 };
+use crate::orders::{fill, filled};
 
 /// The options of the state in a directory.
 fn options(out: &Path) -> Value {

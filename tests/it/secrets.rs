@@ -9,8 +9,8 @@ use base64::Engine;
 
 use crate::bad_input::{snapshot, stranger};
 use crate::command::{Ended, against, cosmos_tail, export, resume, run, spawn, wait};
-use crate::export::{fill, filled};
 use crate::gateway::{Action, Fault, Gateway, KEY, RequestKind};
+use crate::orders::{fill, filled};
 
 /// A key of the right form that the gateway refuses.
 const WRONG_KEY: &str = "Y2FuYXJ5IGNhbmFyeSBjYW5hcnkgY2FuYXJ5IGNhbmFyeSBjYW5hcnk=";

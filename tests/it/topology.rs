@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use crate::command::{assert_latest, export, lines, resume, succeed};
-use crate::export::{fill, filled};
 use crate::gateway::{Action, Container, Fault, Gateway, RequestKind};
+use crate::orders::{fill, filled};
 
 /// Splits partition `0` into `children` when its `page`th page is asked for.
 fn split_on_page(gateway: &Gateway, container: &Container, page: usize, children: usize) {

@@ -8,14 +8,9 @@ use cosmos_tail::state::manifest::Entry;
 use cosmos_tail::state::model::{ManifestMark, RangeState, State};
 use serde_json::Value;
 
-use crate::command::{Ended, cosmos_tail, export, files, resume, run, succeed};
-use crate::export::{fill, filled};
+use crate::command::{export, files, resume, run, succeed, verify};
 use crate::gateway::{Action, Container, Fault, Gateway, RequestKind, RequestRecord};
-
-/// Runs `verify`, which needs neither an account nor a key.
-pub(crate) fn verify(path: &Path, arguments: &[&str]) -> Ended {
-    run(cosmos_tail().arg("verify").arg(path).args(arguments))
-}
+use crate::orders::{fill, filled};
 
 /// Asserts that an export is as a finished one is left.
 #[track_caller]

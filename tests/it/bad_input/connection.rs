@@ -9,8 +9,8 @@ use crate::command::{
     CONTAINER, DATABASE, against, assert_latest, export, files, interrupt, lines, lines_of, resume,
     run, spawn, succeed, wait,
 };
-use crate::export::{fill, filled};
 use crate::gateway::{Action, Container, Fault, Gateway, GatewayOptions, RequestKind};
+use crate::orders::{fill, filled};
 
 // Which account, which container.
 

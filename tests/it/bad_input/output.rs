@@ -7,9 +7,9 @@ use super::{refuse, snapshot, through_shell};
 use crate::command::{
     Ended, against, assert_latest, export, lines, lines_of, resume, run, split_lines, succeed,
 };
-use crate::export::{fill, filled};
 use crate::gateway::{Action, Fault, RequestKind};
 use crate::left_out::say;
+use crate::orders::{fill, filled};
 
 // The output.
 

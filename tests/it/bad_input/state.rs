@@ -4,8 +4,8 @@ use super::{assert_explained, refuse, snapshot};
 use crate::command::{
     against, assert_latest, export, files, lines, lines_of, resume, run, spawn, succeed, wait,
 };
-use crate::export::{fill, filled};
 use crate::gateway::{Action, Fault, Hold, RequestKind};
+use crate::orders::{fill, filled};
 
 // The state file.
 

@@ -6,8 +6,8 @@ use super::{refuse, refuse_value, snapshot};
 use crate::command::{
     against, assert_latest, cosmos_tail, export, lines, resume, run, split_lines, succeed,
 };
-use crate::export::{document, filled};
 use crate::gateway::KEY;
+use crate::orders::{document, filled};
 
 // Values.
 

@@ -109,7 +109,7 @@ fn assert_order(steps: &[Step], log: &[WriteRecord], restarts: usize) {
 
 #[test]
 fn a_replay_that_is_killed_at_random_and_started_again_leaves_the_same_in_order() {
-    let seed = crate::rig::seed();
+    let seed = crate::scene::seed();
     println!("COSMOS_TAIL_TEST_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let mut hits = 0;

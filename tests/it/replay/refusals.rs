@@ -8,8 +8,8 @@ use serde_json::json;
 use super::*;
 use crate::bad_input::{refuse, snapshot};
 use crate::command::{CONTAINER, DATABASE, export, files, succeed};
-use crate::export::filled;
 use crate::gateway::{Action, Fault, GatewayOptions, RequestKind};
+use crate::orders::filled;
 
 struct Target {
     gateway: Gateway,

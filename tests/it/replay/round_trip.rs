@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::command::{CONTAINER, DATABASE, assert_same, export, lines, spawn, succeed, wait};
-use crate::export::{document, fill, filled};
 use crate::gateway::{Operation, RawDocument, SystemFields};
+use crate::orders::{document, fill, filled};
 
 /// Documents that a careless hand would alter.
 fn delicate() -> Vec<RawDocument> {

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{FORMATS, Scene, expect, has_state};
+use crate::scene::{FORMATS, Scene, expect, has_state};
 
 /// What a write meets, and what the message says of it.
 const TROUBLES: [(&str, &str); 4] = [

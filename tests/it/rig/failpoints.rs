@@ -1,39 +1,8 @@
 //! Every step of a commit and of a recovery, for every format: the process dies there, the step
 //! fails, the step comes late.
 
-use cosmos_tail::failpoint::STEPS;
-
-use super::{FORMATS, Scene, expect, has_state};
 use crate::command::Ended;
-
-/// Steps that only a resume takes, and what has to have happened before.
-const RESUMES: [(&str, &str); 5] = [
-    ("resume.delete", "state.create=1*off->return(kill)"),
-    ("resume.cut", "state.create=3*off->return(kill)"),
-    ("resume.sync", "state.create=3*off->return(kill)"),
-    ("part.open", "state.create=3*off->return(kill)"),
-    ("manifest.cut", "manifest.sync=return(kill)"),
-];
-
-/// A scene in which `step` comes next.
-fn before(step: &str, format: &[&str]) -> Scene {
-    let Some((_, prelude)) = RESUMES.iter().find(|(name, _)| *name == step) else {
-        return Scene::rotating(format);
-    };
-    let scene = Scene::new(format);
-    let ended = scene.go_on(prelude);
-    assert_eq!(ended.code, None, "{step}, {format:?}: {}", ended.stderr);
-    scene
-}
-
-/// The steps that an export in this format takes: Parquet has no commit inside a file.
-fn steps(format: &[&str]) -> impl Iterator<Item = &'static str> {
-    let is_parquet = format.contains(&"parquet");
-    let inside = ["resume.cut", "resume.sync", "part.open"];
-    STEPS
-        .into_iter()
-        .filter(move |step| !(is_parquet && inside.contains(step)))
-}
+use crate::scene::{FORMATS, Scene, before, expect, has_state, steps};
 
 /// A run in which `step` does `action` when it is reached, after it was passed `times`.
 ///

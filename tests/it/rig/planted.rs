@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::power::Outage;
-use super::{FORMATS, Scene, has_state};
 use crate::command::{export, interrupt, lines, resume, signal, spawn, wait};
-use crate::export::{fill, filled};
+use crate::orders::{fill, filled};
+use crate::scene::{FORMATS, Scene, has_state};
 
 /// Runs exports with the defect that die at the `times`th pass of `step`, until one is judged wrong.
 fn found_by_dying_at(defect: &str, step: &str) -> Option<String> {

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 use serde_json::Value;
 
-use super::{FORMATS, Scene, expect, seed};
+use crate::scene::{FORMATS, Scene, expect, seed};
 
 /// A change of the contents of a file.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use super::{Tailing, tail, texts};
 use crate::command::{against, assert_same, fail, lines_of, split_lines, succeed};
-use crate::export::{fill, filled};
 use crate::gateway::RequestKind;
+use crate::orders::{fill, filled};
 
 #[test]
 fn a_state_makes_a_tail_go_on_where_it_stood() {

@@ -17,8 +17,8 @@ use crate::command::{
     CONTAINER, DATABASE, Ended, against, assert_latest, assert_same, fail, interrupt, split_lines,
     succeed,
 };
-use crate::export::{document, fill, filled};
 use crate::gateway::{Action, Container, Fault, Gateway, GatewayOptions, RequestKind};
+use crate::orders::{document, fill, filled};
 
 fn tail(gateway: &Gateway) -> Command {
     let mut command = against(gateway);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Tailing, tail, texts};
 use crate::command::{assert_same, split_lines};
-use crate::export::{fill, filled};
 use crate::gateway::{Action, Fault, RequestKind};
+use crate::orders::{fill, filled};
 
 #[test]
 fn a_split_and_a_merge_lose_and_repeat_nothing() {

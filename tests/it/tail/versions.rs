@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Tailing, tail};
 use crate::command::{CONTAINER, DATABASE, fail, split_lines, succeed};
-use crate::export::{document, fill, filled};
 use crate::gateway::{Action, Container, Fault, Gateway, GatewayOptions, RequestKind};
+use crate::orders::{document, fill, filled};
 
 /// Creates, replaces and removes ten documents, half of them by their time to live.
 fn live_and_die(container: &Container) {

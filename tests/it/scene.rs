@@ -1,0 +1,180 @@
+//! An export that is about to go wrong: on its gateway, with the failpoints of each of its runs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cosmos_tail::failpoint::STEPS;
+
+use crate::command::{Ended, export, resume, run};
+use crate::gateway::{Action, Container, Fault, Gateway, RequestKind, RequestRecord};
+use crate::oracle::judge;
+use crate::orders::filled;
+
+/// The formats, each as the arguments of its export.
+pub(crate) const FORMATS: [&[&str]; 4] = [
+    &["--format", "jsonl"],
+    &["--format", "jsonl", "--compression", "zstd"],
+    &["--format", "csv", "--compression", "gzip"],
+    &["--format", "parquet"],
+];
+
+/// Resumes after which an export that is not done is stuck.
+const PATIENCE: usize = 12;
+
+/// An export that is about to go wrong.
+pub(crate) struct Scene {
+    pub(crate) gateway: Gateway,
+    pub(crate) container: Container,
+    pub(crate) out: PathBuf,
+    pub(crate) arguments: Vec<String>,
+    _directory: tempfile::TempDir,
+}
+
+impl Scene {
+    /// Two partitions of which one is split into two while it is read, in pages of 20 documents,
+    /// each of them a commit.
+    pub(crate) fn new(format: &[&str]) -> Self {
+        let scene = Self::without_splits(2, format);
+        let handle = scene.container.clone();
+        let split = Action::call(move || {
+            // A run that was killed comes here again.
+            if handle
+                .partitions()
+                .iter()
+                .any(|partition| partition.id == "0")
+            {
+                handle.split("0", 2);
+            }
+        });
+        let is_read = |record: &RequestRecord| record.token.as_deref() != Some("*");
+        scene.gateway.push_fault(
+            Fault::on(RequestKind::ChangeFeed, split)
+                .partition("0")
+                .nth(5)
+                .when(is_read),
+        );
+        scene
+    }
+
+    /// So many partitions that stay as they are.
+    pub(crate) fn without_splits(partitions: usize, format: &[&str]) -> Self {
+        let (gateway, container) = filled(partitions, 360);
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let common = ["--page-size", "20", "--checkpoint-interval", "1ms"];
+        let arguments = common.iter().chain(format);
+        Self {
+            gateway,
+            container,
+            out,
+            arguments: arguments.map(|&argument| argument.to_owned()).collect(),
+            _directory: directory,
+        }
+    }
+
+    /// The same, in files of a few pages.
+    pub(crate) fn rotating(format: &[&str]) -> Self {
+        let mut scene = Self::new(format);
+        let rotate = ["--rotate-bytes", "2KiB"].map(str::to_owned);
+        scene.arguments.extend(rotate);
+        scene
+    }
+
+    /// Exports, or resumes what there is to resume, with these failpoints.
+    pub(crate) fn go_on(&self, failpoints: &str) -> Ended {
+        run(self
+            .next_command()
+            .env("COSMOS_TAIL_FAILPOINTS", failpoints))
+    }
+
+    /// The same, and appends to `trace` each change of a file.
+    pub(crate) fn go_on_traced(&self, failpoints: &str, trace: &Path) -> Ended {
+        let mut command = self.next_command();
+        command.env("COSMOS_TAIL_DISK_TRACE", trace);
+        run(command.env("COSMOS_TAIL_FAILPOINTS", failpoints))
+    }
+
+    fn next_command(&self) -> Command {
+        if self.out.join("state.json").exists() {
+            let mut command = resume(&self.gateway, &self.out);
+            command.args(["--checkpoint-interval", "1ms"]);
+            command
+        } else {
+            let mut command = export(&self.gateway, &self.out);
+            command.args(&self.arguments);
+            command
+        }
+    }
+
+    /// Resumes until the export is done.
+    ///
+    /// # Errors
+    ///
+    /// If a run ends otherwise than it may, or the export does not come to its end.
+    pub(crate) fn finish(&self) -> Result<(), String> {
+        self.finish_with("")
+    }
+
+    /// The same, with failpoints in every run.
+    pub(crate) fn finish_with(&self, failpoints: &str) -> Result<(), String> {
+        for _ in 0..PATIENCE {
+            let ended = self.go_on(failpoints);
+            match ended.code {
+                Some(0) => return judge(&self.gateway, &self.container, &self.out),
+                None | Some(3) => {}
+                Some(code) => return Err(format!("exit {code}: {}", ended.stderr)),
+            }
+        }
+        Err(format!("not done after {PATIENCE} runs"))
+    }
+}
+
+/// Steps that only a resume takes, and what has to have happened before.
+const RESUMES: [(&str, &str); 5] = [
+    ("resume.delete", "state.create=1*off->return(kill)"),
+    ("resume.cut", "state.create=3*off->return(kill)"),
+    ("resume.sync", "state.create=3*off->return(kill)"),
+    ("part.open", "state.create=3*off->return(kill)"),
+    ("manifest.cut", "manifest.sync=return(kill)"),
+];
+
+/// A scene in which `step` comes next.
+pub(crate) fn before(step: &str, format: &[&str]) -> Scene {
+    let Some((_, prelude)) = RESUMES.iter().find(|(name, _)| *name == step) else {
+        return Scene::rotating(format);
+    };
+    let scene = Scene::new(format);
+    let ended = scene.go_on(prelude);
+    assert_eq!(ended.code, None, "{step}, {format:?}: {}", ended.stderr);
+    scene
+}
+
+/// The steps that an export in this format takes: Parquet has no commit inside a file.
+pub(crate) fn steps(format: &[&str]) -> impl Iterator<Item = &'static str> {
+    let is_parquet = format.contains(&"parquet");
+    let inside = ["resume.cut", "resume.sync", "part.open"];
+    STEPS
+        .into_iter()
+        .filter(move |step| !(is_parquet && inside.contains(step)))
+}
+
+/// A seed for this run: printed with a failure, and taken from the environment to repeat it.
+pub(crate) fn seed() -> u64 {
+    match std::env::var("COSMOS_TAIL_TEST_SEED") {
+        Ok(seed) => seed.parse().expect("COSMOS_TAIL_TEST_SEED is a number"),
+        Err(_) => fastrand::u64(..),
+    }
+}
+
+/// Panics with what names the run that failed, and keeps its files.
+#[track_caller]
+pub(crate) fn expect(outcome: Result<(), String>, name: &str) {
+    if let Err(wrong) = outcome {
+        panic!("{name}: {wrong}");
+    }
+}
+
+/// Whether the state of an export is there.
+pub(crate) fn has_state(out: &Path) -> bool {
+    out.join("state.json").exists()
+}
