@@ -14,6 +14,9 @@
 //! | `return` | the defect of that name is there |
 //! | `sleep(MS)` | the step comes later |
 //!
+//! `COSMOS_TAIL_LOCKSTEP`, if it is there, lets every commit end before the next page is taken. With one
+//! range read at a time and commits that depend on bytes alone, a run then takes the same steps again.
+//!
 //! `COSMOS_TAIL_DISK_TRACE` names a file that gets a line for each change of a file, from which a
 //! model of a disk can make what a crash would leave of changes that were not synced.
 
@@ -111,6 +114,19 @@ pub fn is_planted(name: &'static str) -> bool {
     }
 }
 
+/// Whether a test asks for every commit to end before the next page is taken.
+#[inline]
+pub fn is_lockstep() -> bool {
+    #[cfg(feature = "failpoints")]
+    {
+        *switched::LOCKSTEP
+    }
+    #[cfg(not(feature = "failpoints"))]
+    {
+        false
+    }
+}
+
 #[cfg(feature = "failpoints")]
 pub use switched::{DEFECTS, STEPS};
 
@@ -174,6 +190,9 @@ mod switched {
         }
         Ok(())
     });
+
+    pub(super) static LOCKSTEP: LazyLock<bool> =
+        LazyLock::new(|| std::env::var_os("COSMOS_TAIL_LOCKSTEP").is_some());
 
     /// Where changes are told, if they are; locked for as long as one takes, so that they are told
     /// in the order in which they happen.

@@ -16,6 +16,7 @@ use super::progress::Tracker;
 use super::watch::{Watch, WatchEnd, watch_end};
 use super::{Connected, feed_request, sample};
 use crate::error::ExitCode;
+use crate::failpoint;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, FeedRange, Position, RangeId};
 use crate::plan;
@@ -317,6 +318,9 @@ impl<'a> Coordinator<'a> {
                     && self.commit.is_none()
                 {
                     self.begin_commit();
+                    if failpoint::is_lockstep() {
+                        self.await_commit().await?;
+                    }
                 }
             }
             ReaderEvent::Replaced {

@@ -1,0 +1,107 @@
+//! The soak: kills, pairs of failpoints, and schedules of faults that are drawn from seeds, by the
+//! thousand, each judged by the oracle.
+//!
+//! ```text
+//! cargo test --release --test soak -- --kills 20000 --pairs --schedules 50000
+//! ```
+//!
+//! Without arguments it is over in seconds, so that it is part of `cargo test` too. It tells what
+//! it does on standard error, and ends with exit code 1 and the seeds of what was wrong.
+
+#![cfg_attr(
+    unix,
+    expect(
+        clippy::unwrap_used,
+        clippy::print_stderr,
+        reason = "the soak talks, and stops at what cannot happen"
+    )
+)]
+
+#[cfg(unix)]
+mod campaign;
+#[cfg(unix)]
+mod options;
+#[cfg(unix)]
+mod pairs;
+#[cfg(unix)]
+mod schedule;
+
+// What it shares with the integration tests, of which it uses a part.
+#[cfg(unix)]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../it/command.rs"]
+mod command;
+#[cfg(unix)]
+#[path = "../it/gateway/mod.rs"]
+mod gateway;
+#[cfg(unix)]
+#[path = "../it/kills.rs"]
+mod kills;
+#[cfg(unix)]
+#[path = "../it/oracle.rs"]
+mod oracle;
+#[cfg(unix)]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../it/orders.rs"]
+mod orders;
+#[cfg(unix)]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../it/scene.rs"]
+mod scene;
+
+#[cfg(unix)]
+fn main() -> std::process::ExitCode {
+    use campaign::Campaign;
+    use clap::Parser as _;
+
+    let options = options::Options::parse();
+    if !options.is_for_soak() {
+        return std::process::ExitCode::SUCCESS;
+    }
+    let plan = options.plan();
+    eprintln!("seed {}, {} at a time", plan.seed, plan.jobs);
+    let mut campaign = Campaign::new(plan.jobs);
+    campaign.run("kills", kill_batches(plan.kills, plan.seed));
+    campaign.run("pairs", pairs::tasks(plan.pairs, plan.seed));
+    campaign.run("schedules", schedule::tasks(&plan));
+    campaign.finish()
+}
+
+#[cfg(not(unix))]
+fn main() {}
+
+/// Kills in a batch, which has a gateway of its own.
+#[cfg(unix)]
+const BATCH: usize = 40;
+
+/// Random kills, spread over what there is to be killed.
+#[cfg(unix)]
+fn kill_batches(kills: usize, seed: u64) -> Vec<campaign::Task> {
+    use kills::Victim;
+
+    const VICTIMS: [Victim; 8] = [
+        Victim::new(2000, &[]),
+        Victim::new(2000, &["--compression", "zstd", "--rotate-bytes", "8KiB"]),
+        Victim::new(1000, &["--format", "csv", "--compression", "gzip"]),
+        Victim::new(1000, &["--format", "parquet", "--rotate-bytes", "8KiB"]),
+        Victim::new(2000, &["--rotate-bytes", "8KiB"]).across_splits(),
+        Victim::new(2000, &["--compression", "gzip"]).across_splits(),
+        Victim::new(1000, &["--format", "csv", "--rotate-bytes", "8KiB"]).across_splits(),
+        Victim::new(1000, &["--format", "parquet"]).across_splits(),
+    ];
+    (0..kills)
+        .step_by(BATCH)
+        .zip(0..)
+        .map(|(done, number)| {
+            let victim = VICTIMS[number % VICTIMS.len()];
+            let kills = BATCH.min(kills - done);
+            let seed = seed.wrapping_add(number as u64);
+            campaign::Task {
+                weight: kills,
+                name: format!("kills of {victim:?}, seed {seed}"),
+                again: format!("--seed {seed} --kills {kills}"),
+                run: Box::new(move || victim.kill(kills, seed).map(|()| String::new())),
+            }
+        })
+        .collect()
+}

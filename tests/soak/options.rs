@@ -1,0 +1,87 @@
+//! What is asked for on the command line.
+
+use clap::Parser;
+
+/// Kills, pairs of failpoints and fault schedules, each judged by the oracle. Without arguments:
+/// a few of each.
+#[derive(Debug, Parser)]
+#[command(name = "soak")]
+pub(crate) struct Options {
+    /// Kill exports at random moments, so often
+    #[arg(long, value_name = "N")]
+    kills: Option<usize>,
+    /// Let exports die or fail at two steps, in so many ways; all there are, if not told how many
+    #[arg(long, value_name = "N", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "the flag, and its value")]
+    pairs: Option<Option<usize>>,
+    /// Run so many schedules of faults, each drawn from a seed
+    #[arg(long, value_name = "N")]
+    schedules: Option<usize>,
+    /// The first seed; the others follow it [default: random]
+    #[arg(long, value_name = "SEED")]
+    seed: Option<u64>,
+    /// Run each schedule twice; it is a failure if the second does not do what the first did
+    #[arg(long)]
+    twice: bool,
+    /// A failpoint for every run of every schedule, such as a defect that the soak is to find
+    #[arg(long, value_name = "NAME=ACTION", default_value = "")]
+    plant: String,
+    /// Tell what each schedule is, and what each of its runs leaves
+    #[arg(long)]
+    tell: bool,
+    /// So many at a time [default: twice the number of cores]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Names of tests, as `cargo test` hands them to each of its binaries
+    #[arg(hide = true)]
+    filters: Vec<String>,
+    /// Given to the other test binaries
+    #[arg(long, hide = true)]
+    nocapture: bool,
+    #[arg(long, hide = true)]
+    list: bool,
+    #[arg(long, hide = true)]
+    ignored: bool,
+    #[arg(long, hide = true)]
+    test_threads: Option<usize>,
+}
+
+/// What is to be run.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) kills: usize,
+    /// `None`: all.
+    pub(crate) pairs: Option<usize>,
+    pub(crate) schedules: usize,
+    pub(crate) seed: u64,
+    pub(crate) twice: bool,
+    pub(crate) plant: String,
+    pub(crate) tell: bool,
+    pub(crate) jobs: usize,
+}
+
+impl Options {
+    /// Whether it is this test that is asked for, and to be run.
+    pub(crate) fn is_for_soak(&self) -> bool {
+        let is_named = self
+            .filters
+            .iter()
+            .any(|filter| "soak".contains(filter.as_str()));
+        (self.filters.is_empty() || is_named) && !self.list && !self.ignored
+    }
+
+    pub(crate) fn plan(self) -> Plan {
+        let is_short = self.kills.is_none() && self.pairs.is_none() && self.schedules.is_none();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Plan {
+            kills: self.kills.unwrap_or(if is_short { 10 } else { 0 }),
+            pairs: self.pairs.unwrap_or(Some(if is_short { 12 } else { 0 })),
+            schedules: self.schedules.unwrap_or(if is_short { 10 } else { 0 }),
+            seed: self.seed.unwrap_or_else(|| fastrand::u64(..1 << 48)),
+            twice: self.twice || is_short,
+            plant: self.plant,
+            tell: self.tell,
+            jobs: self.jobs.or(self.test_threads).unwrap_or(2 * cores).max(1),
+        }
+    }
+}

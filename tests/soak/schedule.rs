@@ -1,0 +1,473 @@
+//! Schedules of faults, each drawn from a seed: what the container is like, how it is exported, and
+//! what goes wrong in each run.
+//!
+//! Moments are counted, not timed: the nth request of a run, the nth pass of a step. The export reads
+//! one range at a time, commits by bytes, and takes no page before the commit of the last has ended;
+//! what the container is to go through in a run has happened when the next begins, even if the run
+//! died before. So a seed names one course of events, and [`Course`] can say whether it was the same.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cosmos_tail::failpoint::STEPS;
+use cosmos_tail::state::file;
+use fastrand::Rng;
+
+use crate::campaign::Task;
+use crate::command::{Ended, all_files, export, resume, run};
+use crate::gateway::{Action, Container, Fault, Gateway, Lock, RequestKind, RequestRecord};
+use crate::options::Plan;
+use crate::oracle::judge;
+use crate::orders::{document, filled};
+use crate::scene::{FORMATS, has_state};
+
+/// Runs without faults after which an export that is not done is stuck.
+const PATIENCE: usize = 4;
+/// Partitions that a container has at most.
+const MOST_PARTITIONS: usize = 7;
+
+/// One for each seed from the plan's on.
+pub(crate) fn tasks(plan: &Plan) -> Vec<Task> {
+    let seeds = (0..plan.schedules as u64).map(|offset| plan.seed.wrapping_add(offset));
+    let (twice, tell) = (plan.twice, plan.tell);
+    seeds
+        .map(|seed| {
+            let plant = plan.plant.clone();
+            Task {
+                weight: 1,
+                name: format!("schedule {seed}"),
+                again: format!("--seed {seed} --schedules 1"),
+                run: Box::new(move || judge_seed(seed, twice, tell, &plant)),
+            }
+        })
+        .collect()
+}
+
+fn judge_seed(seed: u64, twice: bool, tell: bool, plant: &str) -> Result<String, String> {
+    let schedule = Schedule::draw(seed);
+    let course = schedule.run(plant);
+    if tell {
+        eprintln!("{schedule:#?}\n{}", course.told);
+    }
+    let judged = |course: &Course| match &course.wrong {
+        Some(wrong) => Err(format!("{wrong}\n{}", course.told)),
+        None => Ok(String::new()),
+    };
+    if twice {
+        let again = schedule.run(plant);
+        if course.told != again.told {
+            let (first, second) = (&course.told, &again.told);
+            return Err(format!("not the same again:\n{first}\n{second}"));
+        }
+    }
+    judged(&course)
+}
+
+/// What a seed stands for.
+#[derive(Debug)]
+struct Schedule {
+    partitions: usize,
+    documents: usize,
+    arguments: Vec<String>,
+    /// Given to every run, as a resume does not take the rest.
+    retries: usize,
+    runs: Vec<Run>,
+}
+
+/// What goes wrong in one run.
+#[derive(Debug)]
+struct Run {
+    failpoints: String,
+    faults: Vec<Trouble>,
+    moments: Vec<Moment>,
+}
+
+/// Something that the service or the network does wrong.
+#[derive(Debug)]
+struct Trouble {
+    kind: RequestKind,
+    nth: usize,
+    times: usize,
+    action: Action,
+}
+
+/// Something that happens to the container before the nth page that is asked for.
+#[derive(Debug)]
+struct Moment {
+    nth: usize,
+    change: Change,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    /// Splits a partition into so many.
+    Split(usize, usize),
+    /// Merges two neighbours.
+    Merge(usize),
+    /// Lets a partition refuse so many requests, as one that is being split does.
+    Lock(usize, usize),
+    /// Writes documents: some are new, some replace others.
+    Write(std::ops::Range<usize>),
+    /// Deletes one.
+    Delete(usize),
+}
+
+/// What became of a schedule.
+struct Course {
+    /// A line for each run: how it ended, and what it left.
+    told: String,
+    wrong: Option<String>,
+}
+
+/// Small numbers more often than large ones.
+fn small(random: &mut Rng, most: usize) -> usize {
+    let most = 1 + random.usize(..most);
+    1 + random.usize(..most)
+}
+
+impl Schedule {
+    fn draw(seed: u64) -> Self {
+        let random = &mut Rng::with_seed(seed);
+        let documents = 20 + random.usize(..380);
+        let page_size = 1 + documents / 40 + random.usize(..30);
+        let mut arguments: Vec<String> = FORMATS[random.usize(..FORMATS.len())]
+            .iter()
+            .chain(["--page-size", &page_size.to_string()].iter())
+            .map(|&argument| argument.to_owned())
+            .collect();
+        // A commit after each page, or after several.
+        let commit = if random.bool() {
+            1
+        } else {
+            small(random, 20) << 10
+        };
+        arguments.push(format!("--checkpoint-bytes={commit}"));
+        if random.bool() {
+            arguments.push(format!("--rotate-bytes={}", small(random, 16) << 10));
+        }
+        let runs = small(random, 4);
+        Self {
+            partitions: small(random, 4),
+            documents,
+            arguments,
+            retries: small(random, 3),
+            runs: (0..runs).map(|_| Run::draw(random, documents)).collect(),
+        }
+    }
+
+    fn run(&self, plant: &str) -> Course {
+        let (gateway, container) = filled(self.partitions, self.documents);
+        let directory = tempfile::tempdir().unwrap();
+        let mut course = Course {
+            told: String::new(),
+            wrong: None,
+        };
+        let scene = Scene {
+            schedule: self,
+            gateway,
+            container,
+            out: directory.path().join("out"),
+        };
+        if let Err(wrong) = scene.play(plant, &mut course.told) {
+            let kept = directory.keep();
+            course.wrong = Some(format!("{wrong}; see {}", kept.display()));
+        }
+        course
+    }
+}
+
+impl Run {
+    fn draw(random: &mut Rng, documents: usize) -> Self {
+        let mut failpoints: Vec<String> = Vec::new();
+        for _ in 0..random.usize(..3) {
+            let step = STEPS[random.usize(..STEPS.len())];
+            let passed = small(random, 24) - 1;
+            failpoints.push(format!("{step}={passed}*off->{}", action_of(random, step)));
+        }
+        let faults = (0..random.usize(..4)).map(|_| Trouble::draw(random));
+        let faults = faults.collect();
+        let mut moments: Vec<Moment> = (0..random.usize(..4))
+            .map(|_| Moment {
+                nth: small(random, 40),
+                change: Change::draw(random, documents),
+            })
+            .collect();
+        moments.sort_by_key(|moment| moment.nth);
+        Self {
+            failpoints: failpoints.join(";"),
+            faults,
+            moments,
+        }
+    }
+}
+
+fn action_of(random: &mut Rng, step: &str) -> String {
+    let refusals = ["return(EIO)", "return(ENOSPC)", "return(EDQUOT)"];
+    let writes = ["return(torn)", "1*return(short)", "1*return(EINTR)"];
+    match random.usize(..10) {
+        0..6 => "return(kill)".to_owned(),
+        6 => format!("2*sleep({})", small(random, 5)),
+        7 if step.ends_with(".write") => writes[random.usize(..writes.len())].to_owned(),
+        // Once, or for good.
+        8 => format!("1*{}", refusals[random.usize(..refusals.len())]),
+        _ => refusals[random.usize(..refusals.len())].to_owned(),
+    }
+}
+
+impl Trouble {
+    fn draw(random: &mut Rng) -> Self {
+        const TRANSIENT: [(u16, u32); 12] = [
+            (408, 0),
+            (410, 0),
+            (410, 1000),
+            (410, 1002),
+            (410, 1007),
+            (404, 1002),
+            (429, 3200),
+            (449, 0),
+            (500, 0),
+            (502, 0),
+            (503, 0),
+            (504, 0),
+        ];
+        const FINAL: [(u16, u32); 5] = [(400, 0), (401, 0), (403, 0), (403, 5300), (410, 1024)];
+        let transient = TRANSIENT[random.usize(..TRANSIENT.len())];
+        let (kind, action) = match random.usize(..20) {
+            0 => (
+                RequestKind::PartitionKeyRanges,
+                Action::status(transient.0, transient.1),
+            ),
+            1..7 => (
+                RequestKind::ChangeFeed,
+                Action::status(transient.0, transient.1),
+            ),
+            7 => {
+                let (status, substatus) = FINAL[random.usize(..FINAL.len())];
+                (RequestKind::ChangeFeed, Action::status(status, substatus))
+            }
+            number => (RequestKind::ChangeFeed, odd_answer(random, number - 8)),
+        };
+        Self {
+            kind,
+            nth: if kind == RequestKind::ChangeFeed {
+                small(random, 50)
+            } else {
+                small(random, 3)
+            },
+            times: small(random, 3),
+            action,
+        }
+    }
+}
+
+/// An answer that is no error, but not what it should be. `number` is below 12.
+fn odd_answer(random: &mut Rng, number: usize) -> Action {
+    match number {
+        0 => Action::throttle(random.u64(..20)),
+        1 => Action::ResetBeforeHeaders,
+        2 => Action::TruncateBody {
+            after: random.usize(..3000),
+        },
+        3 => Action::CorruptBody,
+        4 => Action::ReplaceBody("<html>".into()),
+        5 => Action::ReplaceBody("".into()),
+        6 => Action::Gzip("no gzip".into()),
+        7 => Action::MissingEtag,
+        8 => Action::StuckEtag,
+        9 => Action::Trickle {
+            bytes: 1 + random.usize(..5000),
+            every: std::time::Duration::from_micros(100),
+        },
+        10 => Action::Refuse {
+            status: 400,
+            message: "Reduce page size and try again: the response size is too large",
+        },
+        _ => Action::Delay(std::time::Duration::from_millis(random.u64(..20))),
+    }
+}
+
+impl Change {
+    fn draw(random: &mut Rng, documents: usize) -> Self {
+        let which = random.usize(..);
+        match random.usize(..10) {
+            0..4 => Self::Split(which, 2 + random.usize(..2)),
+            4..6 => Self::Merge(which),
+            6 => Self::Lock(which, small(random, 12)),
+            7 => Self::Delete(which),
+            _ => {
+                let first = random.usize(..documents + 20);
+                Self::Write(first..first + small(random, 30))
+            }
+        }
+    }
+
+    fn happen(&self, container: &Container) {
+        let partitions = container.partitions();
+        match *self {
+            Self::Split(which, parts) if partitions.len() + parts <= MOST_PARTITIONS + 1 => {
+                container.split(&partitions[which % partitions.len()].id, parts);
+            }
+            Self::Merge(which) if partitions.len() > 1 => {
+                let at = which % (partitions.len() - 1);
+                container.merge(&partitions[at].id, &partitions[at + 1].id);
+            }
+            Self::Lock(which, requests) => {
+                let partition = &partitions[which % partitions.len()];
+                container.lock(&partition.id, Lock::Requests(requests));
+            }
+            Self::Write(ref numbers) => {
+                for number in numbers.clone() {
+                    container.upsert(document(number));
+                }
+            }
+            Self::Delete(which) => {
+                let latest = container.latest();
+                if !latest.is_empty() {
+                    let served = &latest[which % latest.len()];
+                    let document: serde_json::Value = serde_json::from_slice(&served.text).unwrap();
+                    container.delete(&served.id, document["pk"].clone());
+                }
+            }
+            Self::Split(..) | Self::Merge(_) => {}
+        }
+    }
+}
+
+/// A schedule that is being played.
+struct Scene<'a> {
+    schedule: &'a Schedule,
+    gateway: Gateway,
+    container: Container,
+    out: PathBuf,
+}
+
+/// A change that has still to happen.
+type Pending = Arc<Mutex<Option<Change>>>;
+
+fn happen_once(pending: &Pending, container: &Container) {
+    let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(change) = pending.take() {
+        change.happen(container);
+    }
+}
+
+impl Scene<'_> {
+    fn play(&self, plant: &str, told: &mut String) -> Result<(), String> {
+        for run in &self.schedule.runs {
+            let pending = self.arm(run);
+            let ended = self.go_on(&format!("{plant};{}", run.failpoints));
+            self.gateway.clear_faults();
+            for pending in &pending {
+                happen_once(pending, &self.container);
+            }
+            for partition in self.container.partitions() {
+                self.container.unlock(&partition.id);
+            }
+            self.note(&ended, told);
+            match ended.code {
+                None | Some(0 | 3) => {}
+                // Before there is a state there is nothing to resume.
+                Some(1) if !has_state(&self.out) => {}
+                Some(code) => return Err(format!("exit {code}: {}", ended.stderr)),
+            }
+        }
+        self.finish(plant, told)?;
+        // What was written after the end.
+        let ended = self.go_on(plant);
+        self.note(&ended, told);
+        if ended.code != Some(0) {
+            return Err(format!("{:?} in the end: {}", ended.code, ended.stderr));
+        }
+        judge(&self.gateway, &self.container, &self.out)
+    }
+
+    fn finish(&self, plant: &str, told: &mut String) -> Result<(), String> {
+        for _ in 0..PATIENCE {
+            let ended = self.go_on(plant);
+            self.note(&ended, told);
+            match ended.code {
+                Some(0) => return Ok(()),
+                code => {
+                    if code != Some(3) {
+                        return Err(format!("{code:?} without a fault: {}", ended.stderr));
+                    }
+                }
+            }
+        }
+        Err(format!("not done after {PATIENCE} runs without a fault"))
+    }
+
+    /// Tells the gateway what is to go wrong in the next run.
+    fn arm(&self, run: &Run) -> Vec<Pending> {
+        let is_page = |record: &RequestRecord| record.token.as_deref() != Some("*");
+        // The first ETag of a range has none before it that it could be compared with.
+        let is_later_page =
+            |record: &RequestRecord| record.token.as_deref().is_some_and(|token| token != "*");
+        for fault in &run.faults {
+            let script = Fault::on(fault.kind, fault.action.clone())
+                .nth(fault.nth)
+                .times(fault.times);
+            self.gateway.push_fault(match fault.action {
+                Action::StuckEtag => script.when(is_later_page),
+                _ => script,
+            });
+        }
+        let mut armed = Vec::new();
+        for moment in &run.moments {
+            let pending: Pending = Arc::new(Mutex::new(Some(moment.change.clone())));
+            let (change, container) = (Arc::clone(&pending), self.container.clone());
+            let call = Action::call(move || happen_once(&change, &container));
+            self.gateway.push_fault(
+                Fault::on(RequestKind::ChangeFeed, call)
+                    .when(is_page)
+                    .nth(moment.nth),
+            );
+            armed.push(pending);
+        }
+        armed
+    }
+
+    fn go_on(&self, failpoints: &str) -> Ended {
+        let mut command = if has_state(&self.out) {
+            resume(&self.gateway, &self.out)
+        } else {
+            let mut command = export(&self.gateway, &self.out);
+            command.args(&self.schedule.arguments);
+            command
+        };
+        command.args(["--concurrency", "1", "--checkpoint-interval", "1h"]);
+        command.arg(format!("--max-retries={}", self.schedule.retries));
+        command.env("COSMOS_TAIL_LOCKSTEP", "1");
+        run(command.env("COSMOS_TAIL_FAILPOINTS", failpoints.trim_matches(';')))
+    }
+
+    /// Tells how a run ended and what it left, without what differs from export to export.
+    fn note(&self, ended: &Ended, told: &mut String) {
+        write!(told, "{:?}:", ended.code).unwrap();
+        if let Ok(state) = file::load(&self.out.join("state.json")) {
+            let documents = state.totals.documents;
+            write!(
+                told,
+                " generation {}, {documents} documents",
+                state.generation
+            )
+            .unwrap();
+        }
+        if !self.out.exists() {
+            return told.push('\n');
+        }
+        let parts = all_files(&self.out);
+        for (name, path) in parts.iter().filter_map(|path| Some((name_of(path)?, path))) {
+            let length = std::fs::metadata(path).unwrap().len();
+            write!(told, " {name} {length}").unwrap();
+        }
+        told.push('\n');
+    }
+}
+
+/// What the name of a part says beside the id of the export: its numbers, and what is in it.
+fn name_of(path: &Path) -> Option<&str> {
+    let (_, numbers) = path.file_name()?.to_str()?.split_once('-')?;
+    Some(numbers)
+}
