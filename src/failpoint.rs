@@ -14,6 +14,9 @@
 //! | `return` | the defect of that name is there |
 //! | `sleep(MS)` | the step comes later |
 //!
+//! `COSMOS_TAIL_CLOCK` names a file that holds by how many seconds the wall clock is wrong, ahead or, with
+//! a minus, back. It is read at each look at the clock, so that a test can let it jump.
+//!
 //! `COSMOS_TAIL_LOCKSTEP`, if it is there, lets every commit end before the next page is taken. With one
 //! range read at a time and commits that depend on bytes alone, a run then takes the same steps again.
 //!
@@ -125,6 +128,15 @@ pub fn is_lockstep() -> bool {
     {
         false
     }
+}
+
+/// By how much a test wants the wall clock to be wrong.
+#[cfg(feature = "failpoints")]
+pub fn clock_offset() -> time::Duration {
+    let seconds = std::env::var_os("COSMOS_TAIL_CLOCK")
+        .and_then(|path| std::fs::read_to_string(path).ok())
+        .and_then(|text| text.trim().parse().ok());
+    time::Duration::seconds(seconds.unwrap_or(0))
 }
 
 #[cfg(feature = "failpoints")]

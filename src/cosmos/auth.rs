@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
-use azure_core::time::OffsetDateTime;
 use azure_data_cosmos_driver::models::Credential;
 use azure_identity::{
     AzureCliCredential, ClientSecretCredential, ManagedIdentityCredential,
@@ -14,6 +13,7 @@ use azure_identity::{
 };
 use tokio::time::Instant;
 
+use crate::clock;
 use crate::cosmos::error::one_line;
 use crate::error::with_hint;
 use crate::plan::{CredentialPlan, EntraIdPlan};
@@ -192,7 +192,7 @@ impl RenewingCredential {
         let token = self.token.read().unwrap_or_else(PoisonError::into_inner);
         token
             .clone()
-            .filter(|token| token.expires_on > OffsetDateTime::now_utc() + margin)
+            .filter(|token| token.expires_on > clock::now() + margin)
     }
 }
 

@@ -11,6 +11,7 @@ use super::coordinator::{Job, OpenLayout};
 use super::outcome::{resumable, run};
 use super::sample::{self, SampleRequest};
 use super::{Connected, feed_request};
+use crate::clock;
 use crate::cosmos::error::explain;
 use crate::cosmos::feed::{container_rid_of, segments};
 use crate::durable::{self, Lock, parent_of};
@@ -123,7 +124,7 @@ pub async fn export(
         kind: JobKind::Export,
         export_id: uuid::Uuid::now_v7(),
         generation: 0,
-        created: time::OffsetDateTime::now_utc(),
+        created: clock::now(),
         source: connected.source.clone(),
         options: plan.options,
         settings: plan.settings,

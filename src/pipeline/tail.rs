@@ -11,6 +11,7 @@ use super::Connected;
 use super::coordinator::{Coordinator, Finished, Job, Stop};
 use super::start::{check_position, lock_output, same_container, take_store};
 use super::watch::{Announcement, Watch, WatchEnd, rfc3339};
+use crate::clock;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::cosmos::feed::{partition_key, range_of_partition_key, range_of_portable};
@@ -253,7 +254,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         kind: JobKind::Tail,
         export_id: uuid::Uuid::now_v7(),
         generation: 0,
-        created: time::OffsetDateTime::now_utc(),
+        created: clock::now(),
         source: connected.source.clone(),
         options: FrozenOptions {
             mode: plan.mode,

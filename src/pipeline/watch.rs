@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::feed::RangeId;
 use crate::feed::page::Page;
 use crate::reader::RetryNotice;
@@ -117,7 +118,7 @@ impl Watch {
         if let Some(made) =
             made.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
         {
-            let lag = Duration::try_from(OffsetDateTime::now_utc() - made).unwrap_or_default();
+            let lag = Duration::try_from(clock::now() - made).unwrap_or_default();
             self.minute.lag = self.minute.lag.max(lag);
         }
     }
@@ -135,7 +136,7 @@ impl Watch {
     /// Tells that the tail has begun.
     pub(super) fn announce(&mut self, report: &Report) {
         if let Some(Announcement { what, from }) = self.announcement.take() {
-            let from = from.unwrap_or_else(|| rfc3339(OffsetDateTime::now_utc()));
+            let from = from.unwrap_or_else(|| rfc3339(clock::now()));
             report.notice(&format!("tailing {what} from {from}"));
             (self.last_change, self.minute) = (Instant::now(), Minute::new());
         }
@@ -147,7 +148,7 @@ impl Watch {
         self.failing.insert(range);
         if self.outage.is_none() {
             self.outage = Some(Instant::now());
-            let at = rfc3339(OffsetDateTime::now_utc());
+            let at = rfc3339(clock::now());
             report.notice(&format!(
                 "{at} interrupted: {}; trying again",
                 notice.reason
@@ -160,7 +161,7 @@ impl Watch {
         self.failing.remove(&range);
         if let Some(began) = self.outage.filter(|_| self.failing.is_empty()) {
             self.outage = None;
-            let at = rfc3339(OffsetDateTime::now_utc());
+            let at = rfc3339(clock::now());
             report.notice(&format!(
                 "{at} reconnected after {:.1} s, nothing lost",
                 began.elapsed().as_secs_f64()

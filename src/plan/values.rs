@@ -8,6 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::replay::Speed;
 use crate::cli::SchemaSource;
+use crate::clock;
 use crate::feed::ChangeFeedStart;
 use crate::schema::SampleSize;
 use crate::state::model::Compression;
@@ -26,9 +27,11 @@ pub fn parse_start(text: &str) -> Result<ChangeFeedStart, String> {
     let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
         "expected `beginning`, `now` or a time such as 2026-11-23T12:00:00Z".to_owned()
     })?;
-    if time > OffsetDateTime::now_utc() {
+    if time > clock::now() {
         return Err(
-            "the time lies in the future; changes come from the past, or from `now` on".to_owned(),
+            "the time lies in the future by this machine's clock; changes come from the past, or from \
+             `now` on"
+                .to_owned(),
         );
     }
     Ok(ChangeFeedStart::PointInTime(time))
@@ -81,7 +84,7 @@ pub fn parse_time_or_age(text: &str) -> Result<OffsetDateTime, String> {
 
 fn parse_age(text: &str) -> Option<OffsetDateTime> {
     let age = humantime::parse_duration(text).ok()?;
-    OffsetDateTime::now_utc().checked_sub(time::Duration::try_from(age).ok()?)
+    clock::now().checked_sub(time::Duration::try_from(age).ok()?)
 }
 
 /// Parses how much is looked at: a number of pages, or `all`.

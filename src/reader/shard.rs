@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::retry::{Decision, Retries};
 use super::scheduler::Shared;
 use super::{ReadEnd, ReaderEvent, ReaderOptions};
+use crate::clock;
 use crate::cosmos::feed::{Cursor, CursorStart, FeedRequest, RawPage, segments};
 use crate::failpoint;
 use crate::feed::page::Page;
@@ -189,7 +190,7 @@ impl Turn {
     fn is_over(&self) -> bool {
         match self.shared.options.end {
             ReadEnd::CaughtUp | ReadEnd::Pages(_) => true,
-            ReadEnd::Time(end) => OffsetDateTime::now_utc() > end + LATE_CHANGES,
+            ReadEnd::Time(end) => clock::now() > end + LATE_CHANGES,
             ReadEnd::Never => failpoint::is_planted("defect.nothing-new-is-the-end"),
         }
     }

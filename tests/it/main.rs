@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what cannot happen")]
 
 mod bad_input;
+mod clocks;
 mod command;
 mod crash;
 #[cfg(feature = "demo")]

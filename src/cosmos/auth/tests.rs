@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use azure_core::error::{Error, ErrorKind};
+use azure_core::time::OffsetDateTime;
 use tokio::sync::Notify;
 
 use super::*;
