@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import json
 import multiprocessing
+import operator
 import pathlib
 import sys
 
@@ -22,6 +23,17 @@ csv.field_size_limit(1 << 26)
 
 # What says what happened, in front of the document's columns.
 RAW = ["_operation", "id", "_partition_key", "_ts", "_lsn", "document"]
+
+
+# Of numbers as long as any in the documents, no digit is rounded away.
+EXACT = decimal.Context(
+    prec=100_000,
+    Emax=decimal.MAX_EMAX,
+    Emin=decimal.MIN_EMIN,
+    traps=[decimal.Inexact, decimal.InvalidOperation, decimal.Overflow],
+)
+
+quoted = json.encoder.encode_basestring_ascii
 
 
 class Pairs(list):
@@ -36,17 +48,16 @@ def parse(text):
 def meaning(value):
     """The same text for values that mean the same: the order of members does not count, except
     among those of one name; numbers are decimal numbers."""
+    if isinstance(value, str):
+        return quoted(value)
     if isinstance(value, Pairs):
-        members = sorted(((name, meaning(member)) for name, member in value), key=lambda m: m[0])
-        return "{" + ",".join(json.dumps(name) + ":" + member for name, member in members) + "}"
+        members = sorted(value, key=operator.itemgetter(0))
+        return "{" + ",".join([quoted(name) + ":" + meaning(one) for name, one in members]) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(meaning, value)) + "]"
-    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return "[" + ",".join([meaning(one) for one in value]) + "]"
+    if isinstance(value, bool) or value is None:
         return json.dumps(value)
-    sign, digits, exponent = decimal.Decimal(value).as_tuple()
-    digits = "".join(map(str, digits)).lstrip("0")
-    kept = digits.rstrip("0")
-    return f"{'-' if sign else ''}{kept}e{exponent + len(digits) - len(kept) if kept else 0}"
+    return str(EXACT.normalize(decimal.Decimal(value)))
 
 
 def digest(texts):

@@ -1,0 +1,424 @@
+//! What an export costs: client CPU per GB, rate and peak memory, beside other clients that read the
+//! same pages, and beside DuckDB and pyarrow turning the exported JSON lines, which already lie on
+//! disk, into Parquet.
+//!
+//! A gateway in this process serves pages that it has made before, as fast as clients take them.
+//! Each client is a process of its own, measured by the operating system when it has ended. The
+//! ratios are of one run on one machine; the figures of another machine will differ.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench prints, and may stop at what cannot happen"
+)]
+
+#[path = "../../tests/it/gateway/mod.rs"]
+mod gateway;
+
+mod clients;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use clap::Parser;
+use clients::Client;
+use gateway::{DocumentShape, Gateway, KEY, StaticGateway, StaticOptions};
+
+#[derive(Debug, Parser)]
+struct Options {
+    /// Gigabytes of pages
+    #[arg(long, default_value_t = 2.0)]
+    gb: f64,
+    /// Feed ranges
+    #[arg(long, default_value_t = 8)]
+    ranges: usize,
+    /// Documents in a page
+    #[arg(long, default_value_t = 1000)]
+    documents: u64,
+    /// Bytes of a document
+    #[arg(long, default_value_t = 1024)]
+    document_bytes: usize,
+    /// What the documents are like: mostly one long text, or objects and lists too
+    #[arg(long, default_value = "text", value_parser = ["text", "order"])]
+    shape: String,
+    /// Formats to export to
+    #[arg(long, value_delimiter = ',', default_value = "jsonl", value_parser = ["jsonl", "csv", "parquet"])]
+    formats: Vec<String>,
+    /// Clients of this bench to compare with
+    #[arg(long, value_delimiter = ',', default_value = "driver")]
+    with: Vec<Client>,
+    /// Another client to compare with, as NAME=COMMAND; may be given several times. The command gets a
+    /// directory to write JSON lines to as its last argument, and the account as AZURE_COSMOS_ENDPOINT,
+    /// _KEY, _DATABASE and _CONTAINER
+    #[arg(long, value_parser = parse_client)]
+    client: Vec<OtherClient>,
+    /// A Python that has the packages duckdb and pyarrow, to convert the JSON lines to Parquet with
+    #[arg(long)]
+    duckdb: Option<std::path::PathBuf>,
+    /// Only HTTP/1.1 (1) or HTTP/2 (2)
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
+    http: Option<u8>,
+    /// Runs of each client; the median is printed
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Fail if an export has taken more memory than this, in MB
+    #[arg(long)]
+    memory_limit: Option<f64>,
+    /// Where exports are written; a temporary directory if not given
+    #[arg(long)]
+    directory: Option<std::path::PathBuf>,
+    /// Given by `cargo bench`
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// What this process is to do instead: run a command and print what it took, or read the feed
+    #[arg(long, hide = true, num_args = 1.., allow_hyphen_values = true)]
+    measure: Option<Vec<String>>,
+    #[arg(long, hide = true, requires = "directory")]
+    read: Option<Client>,
+    /// Where that is to be read
+    #[arg(long, hide = true)]
+    endpoint: Option<String>,
+}
+
+/// A client that is no part of this bench.
+#[derive(Debug, Clone)]
+struct OtherClient {
+    name: String,
+    command: Vec<String>,
+}
+
+fn parse_client(text: &str) -> Result<OtherClient, String> {
+    let (name, command) = text.split_once('=').ok_or("no NAME=COMMAND")?;
+    Ok(OtherClient {
+        name: name.to_owned(),
+        command: command.split_whitespace().map(str::to_owned).collect(),
+    })
+}
+
+/// What a process took.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    cpu_seconds: f64,
+    seconds: f64,
+    peak_mb: f64,
+}
+
+fn main() {
+    let options = Options::parse();
+    if let Some(command) = &options.measure {
+        return measure(command);
+    }
+    if let (Some(client), Some(endpoint), Some(out)) =
+        (options.read, &options.endpoint, &options.directory)
+    {
+        return client.read(endpoint, options.ranges, options.http == Some(2), out);
+    }
+    for (version, http1_only) in [(1, true), (2, false)] {
+        if options.http.is_none_or(|wanted| wanted == version) {
+            compare(&options, http1_only);
+        }
+    }
+}
+
+fn compare(options: &Options, http1_only: bool) {
+    let page_bytes = options.documents as f64 * (options.document_bytes + 40) as f64;
+    let pages = (options.gb * 1e9 / page_bytes / options.ranges as f64).ceil() as u64;
+    let gateway = Gateway::start_static(StaticOptions {
+        ranges: options.ranges,
+        pages_per_range: pages.max(1),
+        documents_per_page: options.documents,
+        document_bytes: options.document_bytes,
+        shape: match options.shape.as_str() {
+            "order" => DocumentShape::Order,
+            _ => DocumentShape::Text,
+        },
+        http1_only,
+        threads: 2,
+    });
+    let version = if http1_only { 1 } else { 2 };
+    let about = format!("HTTP/{version}, {} ranges", options.ranges);
+    println!(
+        "{about:<34} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}",
+        "CPU s/GB", "min", "max", "MB/s", "docs/s", "peak MB"
+    );
+    let mut costs: Vec<(String, Vec<Cost>)> = Vec::new();
+    let mut note = |name: String, cost| match costs.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, of_name)) => of_name.push(cost),
+        None => costs.push((name, vec![cost])),
+    };
+    for _ in 0..options.runs {
+        for client in &options.with {
+            let cost = run_own(&gateway, *client, options.ranges, version);
+            note(client.name().to_owned(), cost);
+        }
+        for format in &options.formats {
+            let directory = directory_of(options);
+            let out = directory.path().join("out");
+            note(export_name(format), run_export(&gateway, format, &out));
+            if let (Some(python), "jsonl") = (&options.duckdb, format.as_str()) {
+                for (name, convert) in [(DUCKDB, DUCKDB_PROGRAM), (PYARROW, PYARROW_PROGRAM)] {
+                    note(
+                        name.to_owned(),
+                        run_conversion(&gateway, python, convert, &out),
+                    );
+                }
+            }
+        }
+        for client in &options.client {
+            note(client.name.clone(), run_other(&gateway, client, options));
+        }
+    }
+    print_costs(&gateway, &mut costs);
+    let exports = costs.iter().filter(|(name, _)| name.starts_with("export"));
+    let peaks = exports
+        .flat_map(|(_, costs)| costs)
+        .map(|cost| cost.peak_mb);
+    let peak = peaks.fold(0.0, f64::max);
+    if let Some(limit) = options.memory_limit {
+        assert!(
+            peak <= limit,
+            "an export has taken {peak:.0} MB, more than {limit:.0} MB"
+        );
+    }
+}
+
+fn export_name(format: &str) -> String {
+    format!("export, {format}")
+}
+
+fn directory_of(options: &Options) -> tempfile::TempDir {
+    match &options.directory {
+        Some(directory) => tempfile::tempdir_in(directory).unwrap(),
+        None => tempfile::tempdir().unwrap(),
+    }
+}
+
+/// Prints a row for each client, cheapest first as they were named, and what the ratios are.
+fn print_costs(gateway: &StaticGateway, costs: &mut [(String, Vec<Cost>)]) {
+    let gigabytes = gateway.total_bytes() as f64 / 1e9;
+    let documents = gateway.total_documents() as f64;
+    let mut medians = std::collections::HashMap::new();
+    for (name, costs) in costs {
+        costs.sort_by(|a, b| a.cpu_seconds.total_cmp(&b.cpu_seconds));
+        let median = costs[costs.len() / 2];
+        println!(
+            "{name:<34} {:>9.2} {:>9.2} {:>9.2} {:>9.0} {:>9.0} {:>8.0}",
+            median.cpu_seconds / gigabytes,
+            costs[0].cpu_seconds / gigabytes,
+            costs[costs.len() - 1].cpu_seconds / gigabytes,
+            gigabytes * 1000.0 / median.seconds,
+            documents / median.seconds,
+            costs.iter().map(|cost| cost.peak_mb).fold(0.0, f64::max),
+        );
+        medians.insert(name.clone(), median.cpu_seconds);
+    }
+    let pairs = [
+        (export_name("jsonl"), Client::Bare.name().to_owned()),
+        (export_name("jsonl"), Client::Driver.name().to_owned()),
+        (export_name("csv"), export_name("jsonl")),
+        (export_name("parquet"), DUCKDB.to_owned()),
+    ];
+    for (a, b) in pairs {
+        if let (Some(first), Some(second)) = (medians.get(&a), medians.get(&b)) {
+            println!("  {:<50} {:>7.2}", format!("{a} / {b}"), first / second);
+        }
+    }
+}
+
+fn run_export(gateway: &StaticGateway, format: &str, out: &Path) -> Cost {
+    let binary = env!("CARGO_BIN_EXE_cosmos-tail");
+    let (database, container) = (StaticGateway::DATABASE, StaticGateway::CONTAINER);
+    let cost = run_measured(
+        &[
+            binary,
+            "export",
+            "-d",
+            database,
+            "-c",
+            container,
+            "-q",
+            "--format",
+            format,
+            "-o",
+            out.to_str().unwrap(),
+        ],
+        gateway,
+    );
+    assert_eq!(
+        count_rows(out),
+        gateway.total_documents(),
+        "the export is whole"
+    );
+    cost
+}
+
+const DUCKDB: &str = "DuckDB, JSON lines to Parquet";
+const DUCKDB_PROGRAM: &str = "
+import duckdb, sys
+source, target, threads = sys.argv[1:]
+duckdb.connect().execute(f\"\"\"
+    set threads={threads}; set preserve_insertion_order=false;
+    copy (select * from read_json('{source}/*.jsonl', format='newline_delimited'))
+    to '{target}' (format parquet, compression snappy, per_thread_output true)\"\"\")
+";
+
+const PYARROW: &str = "pyarrow, JSON lines to Parquet";
+const PYARROW_PROGRAM: &str = "
+import pathlib, sys
+import pyarrow.json, pyarrow.parquet
+source, target = map(pathlib.Path, sys.argv[1:3])
+target.mkdir()
+for path in source.glob('*.jsonl'):
+    with pyarrow.json.open_json(path) as lines:
+        with pyarrow.parquet.ParquetWriter(target / f'{path.stem}.parquet', lines.schema) as out:
+            for batch in lines:
+                out.write_batch(batch)
+";
+
+/// Converts the JSON lines in a directory to Parquet, which is not kept.
+fn run_conversion(gateway: &StaticGateway, python: &Path, program: &str, out: &Path) -> Cost {
+    let target = tempfile::tempdir_in(out.parent().unwrap()).unwrap();
+    let target = target.path().join("parquet");
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let command = [
+        python.to_str().unwrap(),
+        "-c",
+        program,
+        out.to_str().unwrap(),
+        target.to_str().unwrap(),
+        &threads.to_string(),
+    ];
+    let cost = run_measured(&command, gateway);
+    assert_eq!(count_rows(&target), gateway.total_documents());
+    cost
+}
+
+/// Runs a client of this bench.
+fn run_own(gateway: &StaticGateway, client: Client, ranges: usize, version: u8) -> Cost {
+    let out = tempfile::tempdir().unwrap();
+    let this = std::env::current_exe().unwrap();
+    let client_name = clap::ValueEnum::to_possible_value(&client).unwrap();
+    let command = [
+        this.to_str().unwrap(),
+        "--read",
+        client_name.get_name(),
+        "--endpoint",
+        &gateway.endpoint(),
+        "--ranges",
+        &ranges.to_string(),
+        "--http",
+        &version.to_string(),
+        "--directory",
+        out.path().to_str().unwrap(),
+    ];
+    let cost = run_measured(&command, gateway);
+    if client == Client::Typed {
+        assert_eq!(count_rows(out.path()), gateway.total_documents());
+    }
+    cost
+}
+
+/// Runs a client that writes JSON lines.
+fn run_other(gateway: &StaticGateway, client: &OtherClient, options: &Options) -> Cost {
+    let out = directory_of(options);
+    let mut command: Vec<&str> = client.command.iter().map(String::as_str).collect();
+    command.push(out.path().to_str().unwrap());
+    let cost = run_measured(&command, gateway);
+    assert_eq!(
+        count_rows(out.path()),
+        gateway.total_documents(),
+        "{} has read all",
+        client.name
+    );
+    cost
+}
+
+/// Runs a command below a process of its own, whose children's usage is that of the command alone.
+fn run_measured(command: &[&str], gateway: &StaticGateway) -> Cost {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .arg("--measure")
+        .args(command)
+        .env("AZURE_COSMOS_ENDPOINT", gateway.endpoint())
+        .env("AZURE_COSMOS_KEY", KEY)
+        .env("AZURE_COSMOS_DATABASE", StaticGateway::DATABASE)
+        .env("AZURE_COSMOS_CONTAINER", StaticGateway::CONTAINER)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{command:?} failed");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let figures: Vec<f64> = text
+        .split_whitespace()
+        .map(|figure| figure.parse().unwrap())
+        .collect();
+    Cost {
+        cpu_seconds: figures[0],
+        seconds: figures[1],
+        peak_mb: figures[2],
+    }
+}
+
+#[cfg(unix)]
+fn measure(command: &[String]) {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let began = Instant::now();
+    let status = Command::new(&command[0])
+        .args(&command[1..])
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    let seconds = began.elapsed().as_secs_f64();
+    assert!(status.success(), "{status}");
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+    let of = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    // Linux counts in KiB, macOS in bytes.
+    let unit = if cfg!(target_os = "macos") {
+        1e6
+    } else {
+        1e6 / 1024.0
+    };
+    println!(
+        "{} {seconds} {}",
+        of(usage.user_time()) + of(usage.system_time()),
+        usage.max_rss() as f64 / unit
+    );
+}
+
+#[cfg(not(unix))]
+fn measure(_: &[String]) {
+    panic!("this bench measures processes on Unix only");
+}
+
+/// The rows of all files of a directory.
+fn count_rows(directory: &Path) -> u64 {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let mut rows = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        rows += match path.extension().and_then(|extension| extension.to_str()) {
+            Some("jsonl") => count_lines(&path),
+            // The header is a line too; nothing in these documents breaks a line.
+            Some("csv") => count_lines(&path) - 1,
+            Some("parquet") => {
+                let file = std::fs::File::open(path).unwrap();
+                let reader = SerializedFileReader::new(file).unwrap();
+                reader.metadata().file_metadata().num_rows().cast_unsigned()
+            }
+            _ => 0,
+        };
+    }
+    rows
+}
+
+fn count_lines(path: &Path) -> u64 {
+    let mut file = std::fs::File::open(path).unwrap();
+    let mut block = vec![0; 1 << 20];
+    let mut lines = 0;
+    loop {
+        let read = std::io::Read::read(&mut file, &mut block).unwrap();
+        if read == 0 {
+            return lines;
+        }
+        lines += memchr::memchr_iter(b'\n', &block[..read]).count() as u64;
+    }
+}
