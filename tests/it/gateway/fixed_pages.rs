@@ -6,8 +6,8 @@
 //! take part in that.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -71,7 +71,10 @@ pub(crate) struct StaticGateway {
 struct FixedPages {
     options: StaticOptions,
     account: Account,
+    rid: String,
     bodies: Vec<Bytes>,
+    /// The same without envelopes, for clients that do not ask for them.
+    plain_bodies: OnceLock<Vec<Bytes>>,
     requests: AtomicU64,
 }
 
@@ -95,14 +98,12 @@ impl StaticGateway {
             .expect("the container was created just now")
             .rid
             .clone();
-        let page_bytes = options.documents_per_page * options.document_bytes as u64;
-        let distinct = (BODY_BYTES / page_bytes.max(1)).clamp(2, MOST_DISTINCT_BODIES);
-        let bodies = (0..distinct.min(options.pages_per_range))
-            .map(|page| render_page(&options, &rid, page))
-            .collect();
+        let bodies = render_pages(&options, &rid, Form::Envelopes);
         let pages = Arc::new(FixedPages {
             account,
+            rid,
             bodies,
+            plain_bodies: OnceLock::new(),
             requests: AtomicU64::new(0),
             options: options.clone(),
         });
@@ -119,7 +120,7 @@ impl StaticGateway {
     pub(crate) fn total_bytes(&self) -> u64 {
         let options = &self.pages.options;
         let per_range: u64 = (0..options.pages_per_range)
-            .map(|page| self.pages.body(page).len() as u64)
+            .map(|page| self.pages.body(page, Form::Envelopes).len() as u64)
             .sum();
         per_range * options.ranges as u64
     }
@@ -137,8 +138,14 @@ impl StaticGateway {
 }
 
 impl FixedPages {
-    fn body(&self, page: u64) -> &Bytes {
-        &self.bodies[(page % self.bodies.len() as u64) as usize]
+    fn body(&self, page: u64, form: Form) -> &Bytes {
+        let bodies = match form {
+            Form::Envelopes => &self.bodies,
+            Form::Plain => self
+                .plain_bodies
+                .get_or_init(|| render_pages(&self.options, &self.rid, form)),
+        };
+        &bodies[(page % bodies.len() as u64) as usize]
     }
 
     fn feed(&self, request: &Request<Incoming>) -> Response<ResponseBody> {
@@ -163,7 +170,11 @@ impl FixedPages {
             let response = plain(StatusCode::NOT_MODIFIED, Bytes::new());
             (response, end, HeaderValue::from_static("1.00"))
         } else {
-            let body = self.body(lsn / per_page).clone();
+            let form = match header("x-ms-cosmos-changefeed-wire-format-version") {
+                Some(_) => Form::Envelopes,
+                None => Form::Plain,
+            };
+            let body = self.body(lsn / per_page, form).clone();
             let response = plain(StatusCode::OK, body);
             (response, lsn + per_page, HeaderValue::from_static("10.00"))
         };
@@ -250,8 +261,24 @@ fn plain(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
     response
 }
 
+/// How the items of a page stand in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Each document as the current image of a change, beside what is told of the change.
+    Envelopes,
+    Plain,
+}
+
+fn render_pages(options: &StaticOptions, rid: &str, form: Form) -> Vec<Bytes> {
+    let page_bytes = options.documents_per_page * options.document_bytes as u64;
+    let distinct = (BODY_BYTES / page_bytes.max(1)).clamp(2, MOST_DISTINCT_BODIES);
+    (0..distinct.min(options.pages_per_range))
+        .map(|page| render_page(options, rid, page, form))
+        .collect()
+}
+
 /// One page in the service's form, its documents of the wanted size.
-fn render_page(options: &StaticOptions, rid: &str, page: u64) -> Bytes {
+fn render_page(options: &StaticOptions, rid: &str, page: u64, form: Form) -> Bytes {
     let mut body = format!("{{\"_rid\":\"{rid}\",\"Documents\":[");
     let mut random = fastrand::Rng::with_seed(page);
     for item in 0..options.documents_per_page {
@@ -259,7 +286,9 @@ fn render_page(options: &StaticOptions, rid: &str, page: u64) -> Bytes {
             body.push(',');
         }
         let lsn = page * options.documents_per_page + item + 1;
-        body.push_str("{\"current\":");
+        if form == Form::Envelopes {
+            body.push_str("{\"current\":");
+        }
         let document = body.len();
         match options.shape {
             DocumentShape::Text => write_text_members(&mut body, lsn),
@@ -280,9 +309,11 @@ fn render_page(options: &StaticOptions, rid: &str, page: u64) -> Bytes {
             DocumentShape::Order => write_words(&mut body, missing, &mut random),
         }
         body.push_str(&tail);
-        body.push_str(&format!(
-            ",\"metadata\":{{\"lsn\":{lsn},\"crts\":1700000000}}}}"
-        ));
+        if form == Form::Envelopes {
+            body.push_str(&format!(
+                ",\"metadata\":{{\"lsn\":{lsn},\"crts\":1700000000}}}}"
+            ));
+        }
     }
     body.push_str(&format!("],\"_count\":{}}}", options.documents_per_page));
     Bytes::from(body)
