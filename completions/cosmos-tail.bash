@@ -449,7 +449,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__replay)
-            opts="-d -c -v -q -h -V --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --write-mode --ttl-deletes --concurrency --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --summary --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --follow --write-mode --ttl-deletes --concurrency --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --summary --profile --endpoint --database --container --auth --key-file --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -477,6 +477,22 @@ _cosmos__tail() {
                     ;;
                 --throughput)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-container)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source-profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -W "latest all" -- "${cur}"))
                     return 0
                     ;;
                 --write-mode)

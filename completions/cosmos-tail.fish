@@ -236,19 +236,24 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l speed
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l transform -d 'Write what this jq program makes of each document' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l partition-key -d 'Path of the new container\'s partition key, such as /customerId; again for each level of a hierarchical key' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput -d 'Throughput of the new container in RU/s; what the account gives by default if not given' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l from-container -d 'Replay the feed of this container instead of files, such as shop/orders' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l source-profile -d 'Profile of the account that --from-container is in' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l from -d 'Where the feed starts: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z [default: beginning; with --mode all: now]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l mode -d 'Which feed to read' -r -f -a "latest\t'The latest version of each document: no deletes, and no versions in between'
+all\t'Every version and every delete, from now on; needs a container that keeps them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l write-mode -d 'What happens to a document whose id is there already' -r -f -a "upsert\t'It is replaced'
 create\t'It stays: a different one is a refusal. Deletions are refused too'
 newer\t'It is replaced or deleted if it is older than the change, by `_ts`'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l ttl-deletes -d 'Whether deletions by time to live are applied' -r -f -a "apply\t'As other deletions'
 skip\t'No: the target lets its documents expire itself'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l concurrency -d 'Writes that are under way at the same time, each of another partition key' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-ru -d 'Use no more than this many RU/s, measured by what the service charges' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-ru -d 'Use no more than this many RU/s, measured by what the service charges; for reading the source too, if it is a container' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-retries -d 'How often a write is tried again after an error of the service or the network' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dead-letter -d 'Append changes that cannot be applied to this file, with the reason, and go on' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-errors -d 'Stop when more changes than this could not be applied [default: 0; with --dead-letter: no limit]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l state -d 'Keep the position in this file, and go on from there when started again' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l checkpoint-interval -d 'Save the position at least this often' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l checkpoint-changes -d 'Apply no more than this many changes beyond the saved position; a crash repeats no more' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l checkpoint-changes -d 'Apply no more than this many changes beyond the saved position; a crash repeats no more, or twice as many of a container\'s feed' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l summary -d 'How to print the summary at the end, on standard error' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l profile -d 'Profile of the configuration file that says what flags and environment do not [env: COSMOS_TAIL_PROFILE]' -r
@@ -265,6 +270,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l stdout -d 'Write the changes to standard output instead of a container'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dry-run -d 'Say what would be created, replaced, deleted or left as it is, and write nothing'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l create -d 'Create the target container if there is none'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l follow -d 'Go on with new changes until stopped; it is told when all that was there is applied'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'

@@ -18,8 +18,8 @@ use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::feed::ChangeFeedStart;
 use crate::pipeline::{self, Connected};
 use crate::plan::{
-    ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, ReplayPlan,
-    ResumePlan, SchemaPlan, TailPlan, WantedProfile, credential_is_given, fill_options,
+    ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, FeedPlan, Origin,
+    ReplayPlan, ResumePlan, SchemaPlan, TailPlan, WantedProfile, credential_is_given, fill_options,
     option_values, process_environment,
 };
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
@@ -216,11 +216,20 @@ async fn put_back(
         ));
     }
     let create = plan.create.clone();
+    let feed = plan.feed.clone();
+    account.refuse_start_at_a_time(feed.as_ref().map(|feed| feed.from))?;
     let connect = async || {
         let connection = account.target_plan()?;
-        account
-            .connect_to(connection, create.as_ref(), report)
-            .await
+        let source = feed
+            .map(|feed| account.source_plan(&connection, &feed))
+            .transpose()?;
+        let create = create.as_ref();
+        let target = account.connect_to(connection, create, report).await?;
+        let source = match source {
+            Some(source) => Some(account.connect(source, report).await?),
+            None => None,
+        };
+        Ok(replay::Ends { target, source })
     };
     replay::replay(connect, plan, report, shutdown).await
 }
@@ -314,6 +323,34 @@ impl Account {
             return self.demo_plan_of(crate::demo::DemoAccount::COPY);
         }
         self.plan()
+    }
+
+    /// Which container to replay from: one in the account of the target, or in that of a profile.
+    fn source_plan(&self, target: &ConnectionPlan, feed: &FeedPlan) -> Result<ConnectionPlan> {
+        let Some(name) = &feed.profile else {
+            return Ok(ConnectionPlan {
+                database: feed.database.clone(),
+                container: feed.container.clone(),
+                notices: Vec::new(),
+                ..target.clone()
+            });
+        };
+        if self.is_demo() {
+            return Err(usage(
+                "with --demo source and target are in the embedded account",
+                "leave --source-profile out",
+            ));
+        }
+        let wanted = WantedProfile {
+            name: name.clone(),
+            origin: Origin::Flag("--source-profile"),
+        };
+        ConnectionPlan::of_profile(
+            self.config()?.choose(Some(&wanted))?,
+            &feed.database,
+            &feed.container,
+            &process_environment,
+        )
     }
 
     /// The name of the container alone: no key is read for it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{EXIT_CODES_HELP, SummaryFormat};
+use super::{EXIT_CODES_HELP, ExportMode, SummaryFormat};
 
 /// How many writes can be asked to be under way at the same time.
 pub const WRITES_RANGE: RangeInclusive<i64> = 1..=1024;
@@ -17,6 +17,7 @@ Examples:
   cosmos-tail replay orders/ -d shop -c orders_copy     what an export wrote, into another container
   cosmos-tail replay orders/ -d shop -c orders_copy --create --partition-key /customerId
   cosmos-tail replay - -d shop -c orders < docs.jsonl   documents from anywhere
+  cosmos-tail replay --from-container shop/orders -d shop -c orders_copy    a container, by its feed
   cosmos-tail replay orders/ -d shop -c orders --dry-run    what would happen, without a write
   cosmos-tail replay orders/ -d shop -c masked --transform 'del(.email)'    without the addresses
   cosmos-tail replay changes.jsonl --stdout             the changes as they would be written";
@@ -40,7 +41,7 @@ pub struct ReplayArgs {
     /// line is a document, or the envelope {"current":…,"previous":…,"metadata":…} of a change;
     /// gzip, zstd and Parquet are recognized by what is in the file. What the columns of CSV are
     /// stands in the state of the export, which has to be in its place.
-    #[arg(value_name = "SOURCE", required = true)]
+    #[arg(value_name = "SOURCE", required_unless_present = "from_container")]
     pub sources: Vec<PathBuf>,
 
     /// Write the changes to standard output instead of a container
@@ -51,6 +52,7 @@ pub struct ReplayArgs {
         conflicts_with_all = [
             "create", "dry_run", "write_mode", "concurrency", "max_ru", "max_retries", "dead_letter",
             "max_errors", "state", "checkpoint_interval", "checkpoint_changes", "summary",
+            "from_container", "source_profile", "from", "mode", "follow",
         ]
     )]
     pub stdout: bool,
@@ -105,6 +107,10 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "RU", requires = "create", value_parser = clap::value_parser!(u64).range(400..))]
     pub throughput: Option<u64>,
 
+    /// The feed of a container as the source
+    #[command(flatten)]
+    pub feed: FeedArgs,
+
     /// How it is written
     #[command(flatten)]
     pub writing: WriteArgs,
@@ -120,6 +126,38 @@ pub struct ReplayArgs {
     /// How to print the summary at the end, on standard error
     #[arg(long, value_enum, default_value_t = SummaryFormat::Text)]
     pub summary: SummaryFormat,
+}
+
+/// The feed of a container as the source.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "From a container")]
+pub struct FeedArgs {
+    /// Replay the feed of this container instead of files, such as shop/orders
+    ///
+    /// It is in the account of the target, unless --source-profile says otherwise. The replay ends
+    /// where the container stood when it began.
+    #[arg(long, value_name = "DATABASE/CONTAINER")]
+    pub from_container: Option<String>,
+
+    /// Profile of the account that --from-container is in
+    ///
+    /// Endpoint and credential are those of the profile alone: the flags and the AZURE_COSMOS_…
+    /// variables for them are about the target.
+    #[arg(long, value_name = "NAME", requires = "from_container")]
+    pub source_profile: Option<String>,
+
+    /// Where the feed starts: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z
+    /// [default: beginning; with --mode all: now]
+    #[arg(long, value_name = "WHERE", value_parser = crate::plan::parse_start, requires = "from_container")]
+    pub from: Option<crate::feed::ChangeFeedStart>,
+
+    /// Which feed to read
+    #[arg(long, value_enum, default_value_t = ExportMode::Latest, requires = "from_container")]
+    pub mode: ExportMode,
+
+    /// Go on with new changes until stopped; it is told when all that was there is applied
+    #[arg(long, requires = "from_container")]
+    pub follow: bool,
 }
 
 /// How changes are written.
@@ -138,7 +176,8 @@ pub struct WriteArgs {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(WRITES_RANGE))]
     pub concurrency: u32,
 
-    /// Use no more than this many RU/s, measured by what the service charges
+    /// Use no more than this many RU/s, measured by what the service charges; for reading the source
+    /// too, if it is a container
     ///
     /// Throttling by the service (429) slows the writing down with and without it.
     #[arg(long, value_name = "RU", value_parser = clap::value_parser!(u32).range(1..))]
@@ -183,7 +222,8 @@ pub struct PositionArgs {
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "1s")]
     pub checkpoint_interval: Duration,
 
-    /// Apply no more than this many changes beyond the saved position; a crash repeats no more
+    /// Apply no more than this many changes beyond the saved position; a crash repeats no more, or
+    /// twice as many of a container's feed
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub checkpoint_changes: u32,
 }

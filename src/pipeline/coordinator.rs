@@ -330,6 +330,7 @@ impl<'a> Coordinator<'a> {
             } => {
                 self.replace(parent, children, reply).await?;
             }
+            ReaderEvent::CaughtUp { .. } => {}
             ReaderEvent::Finished { range } => {
                 self.tracker.finished(range);
                 if self.series_by_range {

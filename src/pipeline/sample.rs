@@ -289,6 +289,7 @@ impl Sampler<'_> {
                 self.report.detail(&format!("range {range}: {notice}"));
             }
             ReaderEvent::Pinned { .. }
+            | ReaderEvent::CaughtUp { .. }
             | ReaderEvent::Finished { .. }
             | ReaderEvent::Recovered { .. } => {}
         }

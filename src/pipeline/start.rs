@@ -13,7 +13,7 @@ use super::sample::{self, SampleRequest};
 use super::{Connected, feed_request};
 use crate::clock;
 use crate::cosmos::error::explain;
-use crate::cosmos::feed::{container_rid_of, segments};
+use crate::cosmos::feed::{FeedRequest, container_rid_of, segments};
 use crate::durable::{self, Lock, parent_of};
 use crate::error::{Annotate, ExitCode, attached_exit_code, is_of_the_system, usage, with_hint};
 use crate::failpoint;
@@ -136,7 +136,8 @@ pub async fn export(
         manifest: ManifestMark::default(),
         totals: Totals::default(),
     };
-    state.ranges = first_ranges(&connected, &state).await?;
+    let request = feed_request(&state)?;
+    state.ranges = first_ranges(&connected, state.options.from, &request).await?;
     state.next_range =
         u32::try_from(state.ranges.len()).context("more ranges than there are numbers")?;
     let request_charge = infer_layout(&connected, &mut state, report, shutdown).await?;
@@ -345,7 +346,11 @@ pub(super) fn lock_output(store: &mut Store, names: &FileNames) -> Result<()> {
 
 /// The ranges of a container that has not been read yet. To start from now, each of them is
 /// pinned: from here on nothing is missed.
-async fn first_ranges(connected: &Connected, state: &State) -> Result<Vec<RangeState>> {
+pub(crate) async fn first_ranges(
+    connected: &Connected,
+    from: ChangeFeedStart,
+    request: &FeedRequest,
+) -> Result<Vec<RangeState>> {
     let partitions = connected
         .client
         .physical_partitions(false)
@@ -355,8 +360,7 @@ async fn first_ranges(connected: &Connected, state: &State) -> Result<Vec<RangeS
         .into_iter()
         .map(|partition| (partition.range, None))
         .collect();
-    if state.options.from == ChangeFeedStart::Now {
-        let request = feed_request(state)?;
+    if from == ChangeFeedStart::Now {
         let pins = stream::iter(ranges)
             .map(|(range, _)| {
                 let (client, request) = (Arc::clone(&connected.client), request.clone());
@@ -389,7 +393,7 @@ async fn first_ranges(connected: &Connected, state: &State) -> Result<Vec<RangeS
 
 /// Checks that the position of a range is one of this container and of this range: on another it
 /// would silently start from the beginning.
-pub(super) fn check_position(range: &RangeState, container_rid: &str) -> Result<()> {
+pub(crate) fn check_position(range: &RangeState, container_rid: &str) -> Result<()> {
     let Some(position) = &range.position else {
         return Ok(());
     };

@@ -166,6 +166,38 @@ impl ConnectionPlan {
         Self::resolve(request, &process_environment, &mut std::io::stdin().lock())
     }
 
+    /// A container in the account of `profile`, with its credential: flags and variables for account and
+    /// key are about another account, and do not count.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectionPlan::resolve`].
+    pub fn of_profile(
+        profile: Option<ChosenProfile<'_>>,
+        database: &str,
+        container: &str,
+        environment: Environment<'_>,
+    ) -> Result<Self> {
+        let args = ConnectionArgs {
+            profile: None,
+            endpoint: None,
+            database: Some(database.to_owned()),
+            container: Some(container.to_owned()),
+            auth: None,
+            key_file: None,
+            #[cfg(feature = "demo")]
+            demo: false,
+        };
+        let request = ConnectionRequest {
+            args: &args,
+            profile,
+            source: None,
+        };
+        let of_others = |name: &str| !name.starts_with("AZURE_COSMOS_");
+        let environment = |name: &str| environment(name).filter(|_| of_others(name));
+        Self::resolve(&request, &environment, &mut std::io::empty())
+    }
+
     /// Resolves `request`: a flag wins over the environment, the environment over the profile.
     ///
     /// Runs the profile's key command if the key comes from there; that may take 30 seconds.

@@ -60,7 +60,7 @@ impl ExportPlan {
     pub fn new(args: &ExportArgs) -> Result<Self> {
         let files = FilesPlan::new(&args.files, &args.output)?;
         let columns = ColumnsPlan::new(&args.schema, &args.columns, files.format)?;
-        let (mode, from) = feed(args)?;
+        let (mode, from) = feed_start(args.mode, args.from)?;
         let output = output_kind(&args.output, &files)?;
         let absolute =
             std::path::absolute(&args.output).context("cannot make the output path absolute")?;
@@ -166,8 +166,11 @@ pub(super) fn usual_settings() -> Settings {
 }
 
 /// Which feed is read, and from where.
-fn feed(args: &ExportArgs) -> Result<(FeedMode, ChangeFeedStart)> {
-    match (args.mode, args.from) {
+pub(super) fn feed_start(
+    mode: ExportMode,
+    from: Option<ChangeFeedStart>,
+) -> Result<(FeedMode, ChangeFeedStart)> {
+    match (mode, from) {
         (ExportMode::Latest, from) => Ok((
             FeedMode::LatestVersion,
             from.unwrap_or(ChangeFeedStart::Beginning),

@@ -19,7 +19,7 @@ pub use profile::{
     ChosenProfile, ConfigFile, KeySource, Profile, ProfileEndpoint, ProfileOptions, WantedProfile,
     fill_options, option_values,
 };
-pub use replay::{ReplayPlan, Speed, TimeWindow};
+pub use replay::{FeedPlan, ReplayPlan, Speed, TimeWindow};
 pub use resolved::{Origin, ResolvedValue};
 pub use schema::SchemaPlan;
 pub use tail::TailPlan;

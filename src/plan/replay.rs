@@ -8,6 +8,9 @@ use anyhow::{Context, Result};
 use crate::cli::{ReplayArgs, SummaryFormat, TtlDeletes, WriteMode};
 use crate::cosmos::items::NewContainer;
 use crate::error::usage;
+use crate::feed::{ChangeFeedStart, FeedMode};
+use crate::plan::connection::check_name;
+use crate::plan::job::feed_start;
 use crate::render::Filter;
 
 /// The most levels that a partition key has.
@@ -18,6 +21,8 @@ const MAX_LEVELS: usize = 3;
 pub struct ReplayPlan {
     /// The files, directories and streams, as they were named.
     pub sources: Vec<PathBuf>,
+    /// The container whose feed is the source, if it is one.
+    pub feed: Option<FeedPlan>,
     /// Whether nothing is written.
     pub dry_run: bool,
     /// Which changes are meant, by their time.
@@ -50,6 +55,23 @@ pub struct ReplayPlan {
     pub checkpoint_changes: u64,
     /// How the summary is printed.
     pub summary: SummaryFormat,
+}
+
+/// A container's feed as the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedPlan {
+    /// Its database.
+    pub database: String,
+    /// Its name.
+    pub container: String,
+    /// The profile that says in which account it is; that of the target if there is none.
+    pub profile: Option<String>,
+    /// Which feed is read.
+    pub mode: FeedMode,
+    /// From where.
+    pub from: ChangeFeedStart,
+    /// Whether it goes on until it is stopped.
+    pub follow: bool,
 }
 
 /// How fast changes follow each other.
@@ -88,6 +110,12 @@ impl ReplayPlan {
     ///
     /// If it contradicts itself, or a path cannot be made absolute.
     pub fn new(args: &ReplayArgs) -> Result<Self> {
+        if args.feed.from_container.is_some() && !args.sources.is_empty() {
+            return Err(usage(
+                "files and --from-container are two sources",
+                "replay one after the other, each with a --state of its own",
+            ));
+        }
         let reads_standard_input = args.sources.iter().any(|source| source == Path::new("-"));
         if args.position.state.is_some() && reads_standard_input {
             return Err(usage(
@@ -107,6 +135,12 @@ impl ReplayPlan {
         let unlimited = args.refusals.dead_letter.is_some() || args.dry_run;
         Ok(Self {
             sources: args.sources.clone(),
+            feed: args
+                .feed
+                .from_container
+                .as_deref()
+                .map(|name| feed(args, name))
+                .transpose()?,
             dry_run: args.dry_run,
             window: window(args)?,
             speed: args.speed,
@@ -137,6 +171,24 @@ impl ReplayPlan {
             summary: args.summary,
         })
     }
+}
+
+fn feed(args: &ReplayArgs, name: &str) -> Result<FeedPlan> {
+    let (database, container) = name.split_once('/').ok_or_else(|| {
+        usage(
+            format!("`{name}` names no container"),
+            "give --from-container the names of its database and its own, such as shop/orders",
+        )
+    })?;
+    let (mode, from) = feed_start(args.feed.mode, args.feed.from)?;
+    Ok(FeedPlan {
+        database: check_name("database", database)?,
+        container: check_name("container", container)?,
+        profile: args.feed.source_profile.clone(),
+        mode,
+        from,
+        follow: args.feed.follow,
+    })
 }
 
 fn window(args: &ReplayArgs) -> Result<TimeWindow> {

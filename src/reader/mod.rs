@@ -88,6 +88,11 @@ pub enum ReaderEvent {
         /// Takes the numbers of the children, in their order.
         reply: oneshot::Sender<Vec<RangeId>>,
     },
+    /// A range has nothing new for now, for the first time since it had something.
+    CaughtUp {
+        /// The range.
+        range: RangeId,
+    },
     /// A range has been read up to where the container stood.
     Finished {
         /// The range.

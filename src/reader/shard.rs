@@ -126,6 +126,10 @@ pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
                 continue;
             }
             Ok(Step::CaughtUp) if !turn.is_over() => {
+                if turn.shard.idle_polls == 0 {
+                    let range = turn.shard.id;
+                    send(&turn.shared, ReaderEvent::CaughtUp { range }).await;
+                }
                 turn.shard.idle_polls = turn.shard.idle_polls.saturating_add(1);
                 return Outcome::Idle(turn.shard);
             }

@@ -74,6 +74,15 @@ impl Budget {
         }
     }
 
+    /// The service charged `charge` for what nobody had asked leave for. Returns when it is paid.
+    pub(super) fn charge(&self, charge: f64) -> Instant {
+        let mut pace = self.pace();
+        let now = Instant::now();
+        let at = pace.paid_until.max(now.checked_sub(BURST).unwrap_or(now));
+        pace.paid_until = at + self.time_for(charge);
+        pace.paid_until
+    }
+
     fn time_for(&self, charge: f64) -> Duration {
         Duration::from_secs_f64(charge.max(0.0) / self.per_second)
     }
@@ -121,6 +130,18 @@ mod tests {
             let most = most_in_a_second(&budget, |request| charges[request % 2]).await;
             assert!(most <= 550.0, "{charges:?}: {most}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_charged_unasked_is_paid_before_the_next_request() {
+        let budget = Budget::new(500);
+        let began = Instant::now();
+        let paid = budget.charge(250.0);
+        let (at, reserved) = budget.reserve();
+        assert_eq!(at, paid);
+        let waited = at - began;
+        assert!(waited >= Duration::from_millis(480), "{waited:?}");
+        budget.settle(reserved, 10.0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use fs_err as fs;
 
 use super::change::dead_letter;
+use super::origin::Place;
 use crate::durable::{parent_of, sync_directory};
 use crate::report::Report;
 
@@ -64,21 +65,20 @@ impl DeadLetters {
         Ok(letters)
     }
 
-    /// Notes that the change on this line of `source` is refused. Returns what is to be written of
+    /// Notes that the change at `place` is refused. Returns what is to be written of
     /// it, with [`DeadLetters::write`], once nothing before it is open.
     pub(super) fn refuse(
         &mut self,
         json: &Bytes,
-        source: &str,
-        line: u64,
+        place: &Place,
         reason: &str,
         report: &Report,
     ) -> Option<Vec<u8>> {
-        let told = format!("{source}, line {line}: {reason}");
+        let told = format!("{place}: {reason}");
         self.count += 1;
         let letter = self.file.as_ref().map(|_| {
             report.detail(&format!("refused: {told}"));
-            dead_letter(json, reason, source, line)
+            dead_letter(json, reason, &place.name, place.number)
         });
         if letter.is_none() && self.max > 0 && self.count <= MAX_TOLD {
             report.error_line(&format!("refused: {told}"));

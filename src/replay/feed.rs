@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 
 use super::change::Defect;
 use super::interpreter::{Interpreter, Meaning};
-use super::state::Position;
+use super::state::{Position, Step};
 use crate::source::{self, BytesRead, Input, Mark};
 
 /// How many records wait. They go one by one: a pipe may have nothing more for a long time, and
 /// what it had is not held back.
-const WAITING: usize = 64;
+pub(super) const WAITING: usize = 64;
 
 /// A record of the source, and what it means.
 #[derive(Debug)]
@@ -21,7 +21,18 @@ pub(super) struct Taken {
     pub(super) json: Bytes,
     pub(super) meaning: Result<Meaning, Defect>,
     /// Where the source stands after it.
-    pub(super) after: Position,
+    pub(super) after: Step,
+}
+
+/// What a source hands over.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// A record.
+    Record(Taken),
+    /// The source has moved on without one.
+    Passed(Step),
+    /// There was nothing more a moment ago.
+    CaughtUp,
 }
 
 /// Starts the thread. It ends when everything was read, at the first error, which it hands over, and
@@ -31,10 +42,10 @@ pub(super) fn read(
     from: Position,
     interpreter: Interpreter,
     bytes_read: BytesRead,
-) -> mpsc::Receiver<Result<Taken>> {
+) -> mpsc::Receiver<Result<Delivery>> {
     let (sender, receiver) = mpsc::channel(WAITING);
     std::thread::spawn(move || {
-        let hand_over = |taken| sender.blocking_send(Ok(taken)).is_ok();
+        let hand_over = |taken| sender.blocking_send(Ok(Delivery::Record(taken))).is_ok();
         if let Err(error) = read_all(&inputs, from, &interpreter, &bytes_read, hand_over) {
             // A receiver that has gone wants to know nothing.
             sender.blocking_send(Err(error)).ok();
@@ -61,9 +72,12 @@ fn read_all(
             let taken = Taken {
                 meaning: interpreter.interpret(&record.json),
                 json: record.json,
-                after: Position {
-                    input: index,
-                    mark: record.end,
+                after: Step {
+                    position: Position {
+                        input: index,
+                        mark: record.end,
+                    },
+                    feed: None,
                 },
             };
             if !hand_over(taken) {

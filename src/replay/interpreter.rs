@@ -61,6 +61,15 @@ impl Interpreter {
             .items()
             .next()
             .ok_or_else(|| Defect::new("there is no document"))?;
+        self.interpret_item(item)
+    }
+
+    /// What an item of a feed means.
+    ///
+    /// # Errors
+    ///
+    /// As [`Interpreter::interpret`].
+    pub(super) fn interpret_item(&self, item: ItemRef<'_>) -> Result<Meaning, Defect> {
         let seen = Seen::of(item);
         let seconds = seen.metadata.crts.or(seen.document_ts);
         if !self.window.is_unbounded() {

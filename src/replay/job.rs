@@ -10,19 +10,19 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use super::change::Change;
+use super::change::{Change, Defect};
 use super::dead_letters::DeadLetters;
-use super::feed::{self, Taken};
-use super::interpreter::{Interpreter, Meaning};
+use super::feed::{Delivery, Taken};
+use super::interpreter::Meaning;
 use super::lanes::{Lanes, Progress};
+use super::origin::Origin;
 use super::schedule;
-use super::state::{Position, ReplayState, StateFile};
+use super::state::{Position, ReplayState, Standing, StateFile};
 use super::writer::{Applied, Trouble, Writer};
 use crate::error::{ExitCode, usage};
 use crate::plan::{ReplayPlan, Speed};
 use crate::report::{self, PROGRESS_INTERVAL, Rates, Report};
 use crate::signal::Shutdown;
-use crate::source::{BytesRead, Inputs};
 
 /// The shortest time between two commits.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
@@ -73,6 +73,25 @@ struct Pending {
     at: Position,
 }
 
+/// A document without a partition key.
+struct Unkeyed {
+    number: u64,
+    json: Bytes,
+    at: Position,
+    defect: Defect,
+}
+
+/// What is to be told of having caught up with a source that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CaughtUp {
+    /// Nothing, or nothing more.
+    Silent,
+    /// Once it is read.
+    Awaited,
+    /// Once so many changes are done.
+    After(u64),
+}
+
 /// A write that has ended.
 struct Ended {
     pending: Pending,
@@ -117,19 +136,17 @@ pub(super) enum Stopped {
 /// A replay that is under way.
 pub(super) struct Job {
     writer: Arc<Writer>,
-    inputs: Arc<Vec<crate::source::Input>>,
-    names: Vec<String>,
-    total_bytes: u64,
-    bytes_read: BytesRead,
-    source: mpsc::Receiver<Result<Taken>>,
+    origin: Origin,
+    source: mpsc::Receiver<Result<Delivery>>,
     source_open: bool,
     lanes: Lanes<Pending>,
-    progress: Progress<Position>,
+    progress: Progress<Standing>,
+    caught_up: CaughtUp,
     writes: JoinSet<Ended>,
     /// Bytes of changes that wait or are under way.
     waiting_bytes: usize,
     /// Records without a partition key that were read before any with one; none once that is known.
-    unkeyed: Option<VecDeque<(u64, Taken)>>,
+    unkeyed: Option<VecDeque<Unkeyed>>,
     letters: DeadLetters,
     saved: Saved,
     counts: Counts,
@@ -184,35 +201,27 @@ impl Pace {
 impl Job {
     pub(super) fn new(
         writer: Arc<Writer>,
-        inputs: Inputs,
-        interpreter: Interpreter,
+        origin: Origin,
+        source: mpsc::Receiver<Result<Delivery>>,
         letters: DeadLetters,
         saved: Saved,
         plan: &ReplayPlan,
     ) -> Self {
-        let total_bytes = match inputs.have_standard_input() {
-            true => 0,
-            false => inputs.total_bytes(),
-        };
-        let inputs = Arc::new(inputs.inputs);
-        let bytes_read = BytesRead::default();
-        let position = saved.state.position;
-        let source = feed::read(
-            Arc::clone(&inputs),
-            position,
-            interpreter,
-            bytes_read.clone(),
-        );
+        let (position, feed) = (saved.state.position, saved.state.feed.clone());
+        let follows = plan.feed.as_ref().is_some_and(|feed| feed.follow);
         Self {
-            names: inputs.iter().map(ToString::to_string).collect(),
-            total_bytes,
             source: match plan.speed {
                 Speed::Max => source,
                 Speed::Times(speed) => schedule::in_time(source, speed),
             },
             source_open: true,
             lanes: Lanes::default(),
-            progress: Progress::new(position),
+            progress: Progress::new(Standing { position, feed }),
+            caught_up: if follows {
+                CaughtUp::Awaited
+            } else {
+                CaughtUp::Silent
+            },
             writes: JoinSet::new(),
             waiting_bytes: 0,
             unkeyed: (position == Position::default()).then(VecDeque::new),
@@ -222,8 +231,7 @@ impl Job {
             checkpoint_interval: plan.checkpoint_interval,
             stopped: None,
             writer,
-            inputs,
-            bytes_read,
+            origin,
             letters,
             saved,
         }
@@ -240,11 +248,12 @@ impl Job {
         let mut show = tokio::time::interval(PROGRESS_INTERVAL);
         show.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rates = Rates::default();
-        report.start_progress(self.total_bytes > 0)?;
+        report.start_progress(self.origin.done().is_some())?;
         // From here on there is a state, whatever happens.
         self.commit()?;
         loop {
             self.start_writes();
+            self.tell_caught_up(report);
             if self.writes.is_empty() && (!self.source_open || self.stopped.is_some()) {
                 break;
             }
@@ -258,7 +267,7 @@ impl Job {
                     self.stop(Stopped::Signal(code));
                 }
                 Some(ended) = self.writes.join_next() => self.ended(ended, report)?,
-                taken = self.source.recv(), if may_take => self.take(taken, report),
+                delivered = self.source.recv(), if may_take => self.receive(delivered, report, shutdown),
                 _ = commit.tick() => self.commit()?,
                 _ = show.tick() => report.show_progress(&self.shown(), &mut rates),
             }
@@ -306,16 +315,47 @@ impl Job {
         self.progress.done_through() - self.saved.done_through
     }
 
-    /// A record came from the source, or its end.
-    fn take(&mut self, taken: Option<Result<Taken>>, report: &Report) {
-        let taken = match taken {
-            Some(Ok(taken)) => taken,
-            Some(Err(error)) => return self.stop(Stopped::Failed(error)),
+    /// The source has something to say, or is at its end.
+    fn receive(
+        &mut self,
+        delivered: Option<Result<Delivery>>,
+        report: &Report,
+        shutdown: &Shutdown,
+    ) {
+        match delivered {
+            Some(Ok(Delivery::Record(taken))) => self.take(taken, report),
+            Some(Ok(Delivery::Passed(step))) => self.progress.pass(step),
+            Some(Ok(Delivery::CaughtUp)) => {
+                self.settle_unkeyed();
+                if self.caught_up == CaughtUp::Awaited {
+                    self.caught_up = CaughtUp::After(self.progress.taken());
+                }
+            }
+            Some(Err(error)) => self.stop(Stopped::Failed(error)),
             None => {
                 self.source_open = false;
-                return self.settle_unkeyed();
+                match (&self.origin, shutdown.reason()) {
+                    // It was the stop that ended it, and it may be seen here first.
+                    (Origin::Container { .. }, Some(code)) => self.stop(Stopped::Signal(code)),
+                    _ => self.settle_unkeyed(),
+                }
             }
-        };
+        }
+    }
+
+    /// Tells, once, that everything is done that there was.
+    fn tell_caught_up(&mut self, report: &Report) {
+        if let CaughtUp::After(changes) = self.caught_up
+            && self.progress.done_through() >= changes
+        {
+            self.caught_up = CaughtUp::Silent;
+            report.notice("caught up with the source; new changes are applied as they come");
+        }
+    }
+
+    /// A record came from the source.
+    fn take(&mut self, taken: Taken, report: &Report) {
+        let at = taken.after.position;
         let number = self.progress.take(taken.after);
         match taken.meaning {
             Ok(Meaning::OutsideWindow) => {
@@ -328,10 +368,9 @@ impl Job {
             }
             Ok(Meaning::Change(change)) => {
                 // The first with a partition key: those without are on their own.
-                for (number, taken) in self.unkeyed.take().into_iter().flatten() {
-                    if let Err(defect) = &taken.meaning {
-                        self.refuse(number, &taken.json, taken.after, &defect.reason, report);
-                    }
+                for other in self.unkeyed.take().into_iter().flatten() {
+                    let reason = &other.defect.reason;
+                    self.refuse(other.number, &other.json, other.at, reason, report);
                 }
                 self.waiting_bytes += taken.json.len();
                 let key = change.item.key.clone();
@@ -339,24 +378,24 @@ impl Job {
                     number,
                     change,
                     json: taken.json,
-                    at: taken.after,
+                    at,
                 };
                 self.lanes.push(&key, pending);
             }
             Err(defect) => match &mut self.unkeyed {
                 Some(unkeyed) if defect.lacks_key => {
-                    let taken = Taken {
+                    unkeyed.push_back(Unkeyed {
+                        number,
                         json: taken.json,
-                        meaning: Err(defect),
-                        after: taken.after,
-                    };
-                    unkeyed.push_back((number, taken));
+                        at,
+                        defect,
+                    });
                     // More cannot be taken before these are done.
                     if unkeyed.len() as u64 >= MAX_UNKEYED.min(self.window) {
                         self.settle_unkeyed();
                     }
                 }
-                _ => self.refuse(number, &taken.json, taken.after, &defect.reason, report),
+                _ => self.refuse(number, &taken.json, at, &defect.reason, report),
             },
         }
     }
@@ -364,25 +403,21 @@ impl Job {
     /// If documents have come, and all of them without a value at the partition key's path, then the
     /// target has another partition key than the source. Nothing was written then.
     fn settle_unkeyed(&mut self) {
-        let Some((count, (_, first))) = self
+        let Some((count, first)) = self
             .unkeyed
             .as_ref()
             .and_then(|unkeyed| Some((unkeyed.len(), unkeyed.front()?)))
         else {
             return;
         };
-        let Err(defect) = &first.meaning else {
-            return;
-        };
         let paths = self.writer.client.partition_key_definition().paths();
         let error = usage(
             format!(
                 "the target has another partition key than the source: {count} documents were read, and \
-                 none has a value at `{}`; the first: {}, line {}: {}",
+                 none has a value at `{}`; the first: {}: {}",
                 paths.join("`, `"),
-                self.names[first.after.input],
-                first.after.mark.line,
-                defect.reason
+                self.origin.place(first.at),
+                first.defect.reason
             ),
             "replay into a container that has the partition key of the source",
         );
@@ -391,10 +426,8 @@ impl Job {
 
     /// The change `number` is refused, which is done with that.
     fn refuse(&mut self, number: u64, json: &Bytes, at: Position, reason: &str, report: &Report) {
-        let source = &self.names[at.input];
-        let letter = self
-            .letters
-            .refuse(json, source, at.mark.line, reason, report);
+        let place = self.origin.place(at);
+        let letter = self.letters.refuse(json, &place, reason, report);
         self.progress.done(number, letter);
         if self.letters.are_too_many() {
             self.stop(Stopped::TooManyRefused);
@@ -423,10 +456,10 @@ impl Job {
             // Its key stays blocked: nothing of it may be applied before this.
             Err(Trouble::Stopped) => return Ok(()),
             Err(Trouble::Failed(error)) => {
-                let Position { input, mark } = pending.at;
                 let what = format!(
-                    "cannot apply the change of item {:?} ({}, line {})",
-                    item.id, self.names[input], mark.line
+                    "cannot apply the change of item {:?} ({})",
+                    item.id,
+                    self.origin.place(pending.at)
                 );
                 self.stop(Stopped::Failed(error.context(what)));
                 return Ok(());
@@ -451,17 +484,23 @@ impl Job {
         };
         let state = &mut self.saved.state;
         let done_through = self.progress.done_through();
-        if state.generation > 0 && done_through == self.saved.done_through {
+        let standing = self.progress.position();
+        if state.generation > 0
+            && done_through == self.saved.done_through
+            && state.feed == standing.feed
+        {
             return Ok(());
         }
-        let position = *self.progress.position();
-        for index in state.inputs.len()..=position.input {
-            if let Some(input) = self.inputs.get(index) {
-                state.inputs.extend(input.fingerprint(None)?);
+        if let Origin::Files(files) = &self.origin {
+            for index in state.inputs.len()..=standing.position.input {
+                if let Some(input) = files.inputs.get(index) {
+                    state.inputs.extend(input.fingerprint(None)?);
+                }
             }
         }
         state.generation += 1;
-        state.position = position;
+        state.position = standing.position;
+        state.feed.clone_from(&standing.feed);
         state.dead_letters = self.letters.sync()?;
         state.changes += done_through - self.saved.done_through;
         file.commit(state)?;
@@ -475,8 +514,7 @@ impl Job {
             documents: self.counts.changes(),
             bytes: self.counts.bytes,
             request_charge: self.writer.meter.request_units(),
-            done: (self.total_bytes > 0)
-                .then(|| self.bytes_read.get() as f64 / self.total_bytes as f64),
+            done: self.origin.done(),
         }
     }
 }

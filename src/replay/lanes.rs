@@ -49,13 +49,22 @@ impl<T> Lanes<T> {
     }
 }
 
+/// A place in a source, which moves step by step.
+pub(super) trait Advance {
+    /// What moves it.
+    type Step;
+
+    /// Takes a step; each is taken once, in the order of the source.
+    fn advance(&mut self, step: Self::Step);
+}
+
 /// Which of the changes that were taken from the source are done, in the order of the source.
 #[derive(Debug)]
-pub(super) struct Progress<P> {
+pub(super) struct Progress<P: Advance> {
     /// Number of the first change in `open`.
     first: u64,
     /// Changes from the first that is not done.
-    open: VecDeque<Open<P>>,
+    open: VecDeque<Open<P::Step>>,
     /// Where the source stood after the last change before which everything is done.
     position: P,
     /// What is left of changes that are done without a gap, in the order of the source.
@@ -63,15 +72,15 @@ pub(super) struct Progress<P> {
 }
 
 #[derive(Debug)]
-struct Open<P> {
+struct Open<S> {
     done: bool,
-    /// Where the source stands after it.
-    after: P,
+    /// The steps of the source up to the next change.
+    after: Vec<S>,
     /// What is to be kept of it if it was refused.
     letter: Option<Vec<u8>>,
 }
 
-impl<P> Progress<P> {
+impl<P: Advance> Progress<P> {
     /// Begins at `position`.
     pub(super) fn new(position: P) -> Self {
         Self {
@@ -82,14 +91,22 @@ impl<P> Progress<P> {
         }
     }
 
-    /// A change was taken, after which the source stands at `after`. Returns its number.
-    pub(super) fn take(&mut self, after: P) -> u64 {
+    /// A change was taken, with which the source takes this step. Returns its number.
+    pub(super) fn take(&mut self, step: P::Step) -> u64 {
         self.open.push_back(Open {
             done: false,
-            after,
+            after: vec![step],
             letter: None,
         });
         self.first + self.open.len() as u64 - 1
+    }
+
+    /// The source takes a step without a change.
+    pub(super) fn pass(&mut self, step: P::Step) {
+        match self.open.back_mut() {
+            Some(open) => open.after.push(step),
+            None => self.position.advance(step),
+        }
     }
 
     /// The change `number` is done, and leaves a dead letter if it was refused.
@@ -102,7 +119,9 @@ impl<P> Progress<P> {
         while self.open.front().is_some_and(|open| open.done)
             && let Some(open) = self.open.pop_front()
         {
-            self.position = open.after;
+            for step in open.after {
+                self.position.advance(step);
+            }
             self.letters.extend(open.letter);
             self.first += 1;
         }
@@ -161,17 +180,46 @@ mod tests {
         assert_eq!(lanes.next(), Some(5));
     }
 
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    struct At(char);
+
+    impl Advance for At {
+        type Step = char;
+
+        fn advance(&mut self, step: char) {
+            assert!(self.0 < step, "{self:?} goes back to {step}");
+            self.0 = step;
+        }
+    }
+
     #[test]
     fn the_position_moves_only_over_what_is_done_without_a_gap() {
-        let mut progress = Progress::new('0');
+        let mut progress = Progress::new(At('0'));
         let numbers: Vec<u64> = ['a', 'b', 'c'].map(|at| progress.take(at)).to_vec();
         progress.done(numbers[1], Some(b"letter".to_vec()));
         assert!(progress.take_letters().is_empty());
-        assert_eq!((progress.done_through(), *progress.position()), (0, '0'));
+        assert_eq!(
+            (progress.done_through(), *progress.position()),
+            (0, At('0'))
+        );
         progress.done(numbers[0], None);
         assert_eq!(progress.take_letters(), [b"letter"]);
-        assert_eq!((progress.done_through(), *progress.position()), (2, 'b'));
+        assert_eq!(
+            (progress.done_through(), *progress.position()),
+            (2, At('b'))
+        );
+        // A step without a change waits for those before it.
+        progress.pass('d');
+        assert_eq!(*progress.position(), At('b'));
         progress.done(progress.taken() - 1, None);
-        assert_eq!((progress.done_through(), *progress.position()), (3, 'c'));
+        assert_eq!(
+            (progress.done_through(), *progress.position()),
+            (3, At('d'))
+        );
+        progress.pass('e');
+        assert_eq!(
+            (progress.done_through(), *progress.position()),
+            (3, At('e'))
+        );
     }
 }

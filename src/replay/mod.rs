@@ -1,4 +1,4 @@
-//! Replay: puts changes from files and streams back into a container.
+//! Replay: puts changes from files and streams, or from another container's feed, into a container.
 //!
 //! ```text
 //! source ──► feed thread: record → change ──► job: lanes by partition key ──► writer ──► service
@@ -13,11 +13,13 @@
 
 mod budget;
 mod change;
+mod container;
 mod dead_letters;
 mod feed;
 mod interpreter;
 mod job;
 mod lanes;
+mod origin;
 mod outcome;
 mod own;
 mod schedule;
@@ -30,20 +32,21 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::error::{ExitCode, usage};
+use crate::error::ExitCode;
 use crate::pipeline::Connected;
 use crate::plan::ReplayPlan;
 use crate::render::change::parse_key_path;
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::source::Inputs;
-use crate::state::model::Source;
 use budget::Budget;
+use container::FeedState;
 use dead_letters::DeadLetters;
 use interpreter::Interpreter;
 use job::{Job, Saved};
+use origin::Origin;
 use own::OwnWrites;
-use state::{Position, ReplayState, StateFile, describe};
+use state::{Position, ReplayState, StateFile};
 use writer::{Meter, Writer};
 
 pub use stdout::to_standard_output;
@@ -57,13 +60,22 @@ fn inputs_of(plan: &ReplayPlan, report: &Report) -> Result<Inputs> {
     Ok(inputs)
 }
 
-/// Replays into a container, which `connect` reaches. What is wrong with the source is told before.
+/// The containers that a replay is about.
+#[derive(Debug)]
+pub struct Ends {
+    /// The one that is written to.
+    pub target: Connected,
+    /// The one that is read, if the source is one.
+    pub source: Option<Connected>,
+}
+
+/// Replays into a container, which `connect` reaches. What is wrong with files is told before.
 ///
 /// # Errors
 ///
 /// With the exit code and the hint that the user is to get attached.
 pub async fn replay(
-    connect: impl AsyncFnOnce() -> Result<Connected>,
+    connect: impl AsyncFnOnce() -> Result<Ends>,
     plan: ReplayPlan,
     report: &Report,
     shutdown: &Shutdown,
@@ -76,18 +88,26 @@ pub async fn replay(
         }
         None => (None, None),
     };
+    let Ends { target, source } = connect().await?;
     let Connected {
         client,
         source: target,
-    } = connect().await?;
-    refuse_own_source(&inputs, &target)?;
+    } = target;
+    let origin = match (source, &plan.feed) {
+        (Some(connected), Some(feed)) => Origin::Container {
+            connected,
+            plan: feed.clone(),
+        },
+        _ => Origin::of_files(inputs),
+    };
+    origin.refuse_as_target(&target)?;
     if let Some(state) = &found {
-        state.check(&target, &plan, &inputs)?;
+        state.check(&target, &plan, &origin)?;
     }
     let committed = found.as_ref().and_then(|state| state.dead_letters);
     let letters = DeadLetters::open(plan.dead_letter.as_deref(), committed, plan.max_errors)?;
     let resumed = found.is_some();
-    let state = found.unwrap_or_else(|| ReplayState {
+    let mut state = found.unwrap_or_else(|| ReplayState {
         generation: 0,
         began: own::now(),
         target: target.clone(),
@@ -99,6 +119,7 @@ pub async fn replay(
             .map(|program| program.text().to_owned()),
         inputs: Vec::new(),
         position: Position::default(),
+        feed: None,
         dead_letters: None,
         changes: 0,
     });
@@ -107,7 +128,7 @@ pub async fn replay(
         key_paths.iter().map(|path| parse_key_path(path)).collect(),
         &plan,
     );
-    let writer = Writer {
+    let writer = Arc::new(Writer {
         client,
         mode: plan.write_mode,
         ttl_deletes: plan.ttl_deletes,
@@ -117,33 +138,37 @@ pub async fn replay(
         meter: Meter::default(),
         own: OwnWrites::new(state.began, resumed),
         stop: shutdown.child_token(),
+    });
+    let source = match &origin {
+        Origin::Files(files) => {
+            let inputs = Arc::clone(&files.inputs);
+            feed::read(
+                inputs,
+                state.position,
+                interpreter,
+                files.bytes_read.clone(),
+            )
+        }
+        Origin::Container {
+            connected,
+            plan: feed,
+        } => {
+            let from = match state.feed.take() {
+                Some(from) => from,
+                None => FeedState::new(connected, feed).await?,
+            };
+            state.feed = Some(from.clone());
+            let reader = container::Begin {
+                connected: connected.clone(),
+                from,
+                line: state.position.mark.line,
+                window: plan.checkpoint_changes,
+                follow: feed.follow,
+            };
+            container::read(reader, interpreter, Arc::clone(&writer))
+        }
     };
-    let job = Job::new(
-        Arc::new(writer),
-        inputs,
-        interpreter,
-        letters,
-        Saved::new(state_file, state),
-        &plan,
-    );
+    let saved = Saved::new(state_file, state);
+    let job = Job::new(writer, origin, source, letters, saved, &plan);
     outcome::run(job, &plan, &target, report, shutdown).await
-}
-
-/// Refuses to apply an export to the container that it is of.
-fn refuse_own_source(inputs: &Inputs, target: &Source) -> Result<()> {
-    let is_target = |origin: &&Source| {
-        origin.endpoint == target.endpoint && origin.container_rid == target.container_rid
-    };
-    match inputs.origins.iter().find(is_target) {
-        Some(_) => Err(usage(
-            format!(
-                "source and target are the same container, {}: what has changed since the export \
-                 would be undone",
-                describe(target)
-            ),
-            "name another target with -d and -c; to undo changes on purpose, name the files instead of \
-             the directory",
-        )),
-        None => Ok(()),
-    }
 }

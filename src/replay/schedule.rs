@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::feed::Taken;
+use super::feed::{Delivery, Taken};
 use super::interpreter::Meaning;
 
 /// How far away a change can be at most: more is as good as never, and stays within what the clock
@@ -43,18 +43,18 @@ impl Schedule {
 /// Hands on what comes from `source`, each change when it is due; what is no change, right after
 /// the change before it. Ends with the source, and when nobody receives any more.
 pub(super) fn in_time(
-    mut source: mpsc::Receiver<Result<Taken>>,
+    mut source: mpsc::Receiver<Result<Delivery>>,
     speed: f64,
-) -> mpsc::Receiver<Result<Taken>> {
+) -> mpsc::Receiver<Result<Delivery>> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         let mut schedule = Schedule::new(speed);
         while let Some(taken) = source.recv().await {
             let due = match &taken {
-                Ok(Taken {
+                Ok(Delivery::Record(Taken {
                     meaning: Ok(Meaning::Change(change)),
                     ..
-                }) => schedule.due(change.seconds),
+                })) => schedule.due(change.seconds),
                 _ => None,
             };
             if let Some(due) = due {
@@ -76,19 +76,22 @@ mod tests {
     use azure_data_cosmos_driver::models::PartitionKey;
 
     use super::super::change::{Action, Change, Defect};
-    use super::super::state::Position;
+    use super::super::state::{Position, Step};
     use super::*;
     use crate::cosmos::items::ItemAddress;
 
-    fn taken(meaning: Result<Meaning, Defect>) -> Result<Taken> {
-        Ok(Taken {
+    fn taken(meaning: Result<Meaning, Defect>) -> Result<Delivery> {
+        Ok(Delivery::Record(Taken {
             json: bytes::Bytes::new(),
             meaning,
-            after: Position::default(),
-        })
+            after: Step {
+                position: Position::default(),
+                feed: None,
+            },
+        }))
     }
 
-    fn change(seconds: Option<i64>) -> Result<Taken> {
+    fn change(seconds: Option<i64>) -> Result<Delivery> {
         taken(Ok(Meaning::Change(Change {
             item: ItemAddress {
                 key: PartitionKey::from("p"),
@@ -101,7 +104,7 @@ mod tests {
 
     /// When each of these comes out, in seconds after the beginning; they are all there from the
     /// beginning on.
-    async fn times(speed: f64, all: Vec<Result<Taken>>) -> Vec<f64> {
+    async fn times(speed: f64, all: Vec<Result<Delivery>>) -> Vec<f64> {
         let (sender, source) = mpsc::channel(all.len());
         for one in all {
             sender.send(one).await.unwrap();
@@ -148,9 +151,13 @@ mod tests {
             taken(Ok(Meaning::Dropped)),
             taken(Err(Defect::new("broken"))),
             Err(anyhow::anyhow!("torn")),
+            Ok(Delivery::CaughtUp),
             change(Some(6)),
         ];
-        assert_eq!(times(1.0, others).await, [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+        assert_eq!(
+            times(1.0, others).await,
+            [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::container::{FeedState, FeedStep};
+use super::lanes::Advance;
+use super::origin::Origin;
 use crate::cli::{TtlDeletes, WriteMode};
 use crate::durable::{self, Lock};
 use crate::error::usage;
 use crate::plan::ReplayPlan;
 use crate::render::Filter;
-use crate::source::{Fingerprint, Inputs, Mark};
+use crate::source::{Fingerprint, Mark};
 use crate::state::file::{Form, lock_path, read_text};
 use crate::state::model::Source;
 
@@ -28,6 +31,32 @@ pub(super) struct Position {
     pub(super) input: usize,
     /// Where it stands within it.
     pub(super) mark: Mark,
+}
+
+/// Where the source stands: everything before is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) position: Position,
+    /// All of it, if it is the feed of a container; its position only counts changes then.
+    pub(super) feed: Option<FeedState>,
+}
+
+/// What moves the source on.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) position: Position,
+    pub(super) feed: Option<FeedStep>,
+}
+
+impl Advance for Standing {
+    type Step = Step;
+
+    fn advance(&mut self, step: Step) {
+        self.position = step.position;
+        if let (Some(feed), Some(step)) = (&mut self.feed, step.feed) {
+            feed.advance(step);
+        }
+    }
 }
 
 /// What is kept in the state file.
@@ -48,6 +77,8 @@ pub(super) struct ReplayState {
     pub(super) inputs: Vec<Fingerprint>,
     /// Everything before is applied.
     pub(super) position: Position,
+    /// Where the feed stands that is the source, if it is one.
+    pub(super) feed: Option<FeedState>,
     /// How much of the dead letters is committed, in bytes, if there are any.
     pub(super) dead_letters: Option<u64>,
     /// How many changes were applied or refused, by all runs.
@@ -94,7 +125,7 @@ impl ReplayState {
     ///
     /// If it is of another target or another source, or would be applied in another way. Both sides
     /// are named.
-    pub(super) fn check(&self, target: &Source, plan: &ReplayPlan, inputs: &Inputs) -> Result<()> {
+    pub(super) fn check(&self, target: &Source, plan: &ReplayPlan, origin: &Origin) -> Result<()> {
         const ANEW: &str = "go on as it was begun, or begin anew with another --state";
         let same_endpoint = self.target.endpoint == target.endpoint;
         if !same_endpoint || self.target.container_rid != target.container_rid {
@@ -128,26 +159,26 @@ impl ReplayState {
                 ANEW,
             ));
         }
-        for (index, known) in self.inputs.iter().enumerate() {
-            let input = inputs.inputs.get(index);
-            let found = match input {
-                Some(input) => input.fingerprint(Some(known.prefix))?,
-                None => None,
-            };
-            if found.as_ref() != Some(known) {
-                let found = input.map_or("nothing".to_owned(), ToString::to_string);
-                return Err(usage(
+        match (origin, &self.feed) {
+            (Origin::Files(files), None) => files.check(&self.inputs, ANEW),
+            (Origin::Container { connected, plan }, Some(feed)) => {
+                feed.check(&connected.source, plan, ANEW)
+            }
+            (_, feed) => {
+                let told = |of_container| match of_container {
+                    true => "another container",
+                    false => "files",
+                };
+                Err(usage(
                     format!(
-                        "the state is of another source: input {} was `{}`, and now there is {found}, \
-                         or its content has changed",
-                        index + 1,
-                        known.path.display()
+                        "the state is of a replay of {}, not of {}",
+                        told(feed.is_some()),
+                        told(feed.is_none())
                     ),
                     ANEW,
-                ));
+                ))
             }
         }
-        Ok(())
     }
 }
 

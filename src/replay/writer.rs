@@ -82,6 +82,15 @@ impl Meter {
         self.retries.load(Ordering::Relaxed)
     }
 
+    fn charged(&self, request_units: f64) {
+        Self::add(&self.charge, (request_units * 100.0).round() as u64);
+    }
+
+    /// A request was tried again.
+    pub(super) fn retried(&self) {
+        Self::add(&self.retries, 1);
+    }
+
     fn add(counter: &AtomicU64, number: u64) {
         counter.fetch_add(number, Ordering::Relaxed);
     }
@@ -111,6 +120,18 @@ struct Copy {
 }
 
 impl Writer {
+    /// Notes what reading the source was charged with, and waits until that is paid, or for a stop.
+    pub(super) async fn read_was_charged(&self, charge: f64) {
+        self.meter.charged(charge);
+        if let Some(budget) = &self.budget {
+            let paid = budget.charge(charge);
+            // After a stop nothing more is read that it could matter to.
+            self.unless_stopped(tokio::time::sleep_until(paid))
+                .await
+                .ok();
+        }
+    }
+
     /// Applies `change`.
     ///
     /// # Errors
@@ -280,10 +301,7 @@ impl Writer {
                 None => None,
             };
             let answer = self.client.item(item, request).await;
-            Meter::add(
-                &self.meter.charge,
-                (answer.request_charge * 100.0).round() as u64,
-            );
+            self.meter.charged(answer.request_charge);
             if let Some((budget, reserved)) = reserved {
                 budget.settle(reserved, answer.request_charge);
             }
@@ -313,7 +331,7 @@ impl Writer {
                     }
                     tracing::debug!("{}; trying again", describe(&error));
                     failures += 1;
-                    Meter::add(&self.meter.retries, 1);
+                    self.meter.retried();
                     let pause = FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(10));
                     pause
                         .min(LONGEST_PAUSE)

@@ -1,0 +1,366 @@
+//! Another container's feed as the source: read in parallel by the reader that exports have, handed
+//! over as one stream in which the changes of each partition key are in their order.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::feed::{Delivery, Taken, WAITING};
+use super::interpreter::Interpreter;
+use super::state::{Position, Step, describe};
+use super::writer::Writer;
+use crate::cosmos::feed::FeedRequest;
+use crate::error::usage;
+use crate::feed::page::Page;
+use crate::feed::{
+    ChangeFeedStart, FeedMode, FeedRange, Position as FeedPosition, RangeId, ensure_tiling,
+};
+use crate::pipeline::{Connected, check_position, first_ranges};
+use crate::plan::FeedPlan;
+use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use crate::source::Mark;
+use crate::state::model::{RangeState, Source};
+
+/// Ranges that are read at the same time: the writes are what takes the time.
+const CONCURRENCY: usize = 8;
+/// Bytes of pages that may wait.
+const BUFFERED_BYTES: u32 = 8 << 20;
+/// Items asked for in one page.
+const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+/// The same with a budget: a page is charged as a whole.
+const PAGE_SIZE_WITH_BUDGET: NonZeroU32 = NonZeroU32::new(100).unwrap();
+/// How long a range that has nothing new is left alone.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How far a container's feed has been replayed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FeedState {
+    /// The container.
+    pub(super) source: Source,
+    mode: FeedMode,
+    /// Where ranges without a position start.
+    from: ChangeFeedStart,
+    /// They tile the container.
+    ranges: Vec<RangeState>,
+    /// The next number for a range.
+    next_range: u32,
+}
+
+/// What moves a feed.
+#[derive(Debug)]
+pub(super) enum FeedStep {
+    /// A range stands here.
+    Moved(RangeId, FeedPosition),
+    /// A range was split into these.
+    Split(RangeId, Vec<RangeState>),
+}
+
+impl FeedState {
+    /// A feed that is to be read from the start. If that is now, it is pinned: nothing that comes is
+    /// missed.
+    pub(super) async fn new(connected: &Connected, plan: &FeedPlan) -> Result<Self> {
+        let request = request(plan.mode, PAGE_SIZE);
+        let ranges = first_ranges(connected, plan.from, &request).await?;
+        Ok(Self {
+            source: connected.source.clone(),
+            mode: plan.mode,
+            from: plan.from,
+            next_range: u32::try_from(ranges.len())
+                .context("more ranges than there are numbers")?,
+            ranges,
+        })
+    }
+
+    /// Whether a replay of `source` goes on with this one.
+    ///
+    /// # Errors
+    ///
+    /// If it is of another container, is read otherwise, or has positions that cannot be used.
+    pub(super) fn check(&self, source: &Source, plan: &FeedPlan, anew: &str) -> Result<()> {
+        let same_endpoint = self.source.endpoint == source.endpoint;
+        if !same_endpoint || self.source.container_rid != source.container_rid {
+            return Err(usage(
+                format!(
+                    "the state is of a replay of {}, not of {}",
+                    describe(&self.source),
+                    describe(source)
+                ),
+                anew,
+            ));
+        }
+        if (self.mode, self.from) != (plan.mode, plan.from) {
+            return Err(usage(
+                "the state is of a replay with another --mode or --from",
+                anew,
+            ));
+        }
+        ensure_tiling(
+            &FeedRange::full(),
+            self.ranges.iter().map(|range| &range.range),
+        )?;
+        self.ranges
+            .iter()
+            .try_for_each(|range| check_position(range, &self.source.container_rid))
+    }
+
+    /// Takes a step.
+    pub(super) fn advance(&mut self, step: FeedStep) {
+        match step {
+            FeedStep::Moved(id, position) => {
+                if let Some(range) = self.ranges.iter_mut().find(|range| range.id == id) {
+                    range.position = Some(position);
+                }
+            }
+            FeedStep::Split(parent, children) => {
+                if let Some(at) = self.ranges.iter().position(|range| range.id == parent) {
+                    self.next_range += children.len() as u32;
+                    self.ranges.splice(at..=at, children);
+                }
+            }
+        }
+    }
+
+    /// The ranges that a split puts in the place of `parent`, with their numbers.
+    fn children(
+        &self,
+        parent: RangeId,
+        parts: Vec<(FeedRange, Option<FeedPosition>)>,
+    ) -> Result<Vec<RangeState>> {
+        let known = self.ranges.iter().find(|range| range.id == parent);
+        let known = known.with_context(|| format!("a split of the unknown range {parent}"))?;
+        ensure_tiling(&known.range, parts.iter().map(|(range, _)| range))
+            .with_context(|| format!("the children of range {parent} do not make it up"))?;
+        let parents: Vec<RangeId> = known.parents.iter().copied().chain([parent]).collect();
+        let numbered = parts.into_iter().zip(self.next_range..);
+        Ok(numbered
+            .map(|((range, position), id)| RangeState {
+                id: RangeId(id),
+                range,
+                parents: parents.clone(),
+                position,
+            })
+            .collect())
+    }
+}
+
+fn request(mode: FeedMode, page_size: NonZeroU32) -> FeedRequest {
+    FeedRequest {
+        mode,
+        page_size,
+        partition_key: None,
+    }
+}
+
+/// What is read.
+pub(super) struct Begin {
+    pub(super) connected: Connected,
+    /// Where it stands.
+    pub(super) from: FeedState,
+    /// How many changes of it come before.
+    pub(super) line: u64,
+    /// The most changes beyond the saved position. A page has no more: a range moves with the whole of it.
+    pub(super) window: u64,
+    /// Whether it goes on after it has reached where the container stood.
+    pub(super) follow: bool,
+}
+
+/// Starts to read a feed. It ends by itself if it is not to be followed; at a stop of the `writer`;
+/// and when nobody receives any more.
+pub(super) fn read(
+    begin: Begin,
+    interpreter: Interpreter,
+    writer: Arc<Writer>,
+) -> mpsc::Receiver<Result<Delivery>> {
+    let Begin {
+        connected,
+        from,
+        line,
+        window,
+        follow,
+    } = begin;
+    let has_budget = writer.budget.is_some();
+    let page_size = match has_budget {
+        true => PAGE_SIZE_WITH_BUDGET,
+        false => PAGE_SIZE,
+    };
+    let window = NonZeroU32::try_from(u32::try_from(window).unwrap_or(u32::MAX));
+    let options = ReaderOptions {
+        // What is charged has to be paid before more is read.
+        concurrency: if has_budget { 1 } else { CONCURRENCY },
+        request: request(
+            from.mode,
+            window.map_or(page_size, |window| window.min(page_size)),
+        ),
+        max_retries: writer.max_retries,
+        start: from.from,
+        end: match follow {
+            true => ReadEnd::Never,
+            false => ReadEnd::CaughtUp,
+        },
+        poll_interval: POLL_INTERVAL,
+        buffered_bytes: if has_budget { 1 } else { BUFFERED_BYTES },
+    };
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let stream = Stream {
+        behind: from.ranges.iter().map(|range| range.id).collect(),
+        ahead: from,
+        line,
+        interpreter,
+        writer,
+        sender: sender.clone(),
+    };
+    tokio::spawn(async move {
+        if let Err(error) = stream.run(connected, options).await {
+            // A receiver that has gone wants to know nothing.
+            sender.send(Err(error)).await.ok();
+        }
+    });
+    receiver
+}
+
+/// Turns what the reader has to say into a stream of changes.
+struct Stream {
+    /// How far it was read, which is further than it was replayed.
+    ahead: FeedState,
+    /// Ranges that had more when they were last asked.
+    behind: HashSet<RangeId>,
+    /// How many changes were read, by all runs.
+    line: u64,
+    interpreter: Interpreter,
+    writer: Arc<Writer>,
+    sender: mpsc::Sender<Result<Delivery>>,
+}
+
+/// Nobody receives any more.
+struct Gone;
+
+impl Stream {
+    async fn run(mut self, connected: Connected, options: ReaderOptions) -> Result<()> {
+        let (sender, mut events) = mpsc::channel(WAITING);
+        let shards = self.ahead.ranges.iter().map(|range| {
+            let (bounds, position) = (range.range.clone(), range.position.clone());
+            Shard::new(range.id, bounds, position, &options)
+        });
+        let shards = shards.collect();
+        let stop = self.writer.stop.child_token();
+        let reader = Reader::start(connected.client, shards, options, sender, stop.clone());
+        while let Some(event) = events.recv().await {
+            if let Err(Gone) = self.take(event).await? {
+                break;
+            }
+        }
+        stop.cancel();
+        drop(events);
+        reader.join().await
+    }
+
+    async fn take(&mut self, event: ReaderEvent) -> Result<Result<(), Gone>> {
+        match event {
+            ReaderEvent::Page {
+                range,
+                page,
+                position,
+                request_charge,
+                permit,
+            } => {
+                self.writer.read_was_charged(request_charge).await;
+                let handed_over = self.hand_over(range, &page, position).await;
+                drop(permit);
+                return Ok(handed_over);
+            }
+            ReaderEvent::Replaced {
+                parent,
+                children,
+                reply,
+            } => {
+                let placed = self.ahead.children(parent, children)?;
+                let numbers: Vec<RangeId> = placed.iter().map(|child| child.id).collect();
+                self.behind.remove(&parent);
+                self.behind.extend(&numbers);
+                let split = || FeedStep::Split(parent, placed.clone());
+                self.ahead.advance(split());
+                // All of the parent was handed over before, so nothing of a child overtakes it.
+                let passed = Delivery::Passed(self.step(split()));
+                if let Err(Gone) = self.send(passed).await {
+                    return Ok(Err(Gone));
+                }
+                // The reader is gone when it was stopped.
+                reply.send(numbers).ok();
+            }
+            ReaderEvent::CaughtUp { range } | ReaderEvent::Finished { range } => {
+                if self.behind.remove(&range) && self.behind.is_empty() {
+                    return Ok(self.send(Delivery::CaughtUp).await);
+                }
+            }
+            ReaderEvent::Failed { range, error } => {
+                let source = describe(&self.ahead.source);
+                return Err(error.context(format!("range {range} of {source} cannot be read")));
+            }
+            ReaderEvent::Charged { request_charge } => {
+                self.writer.read_was_charged(request_charge).await;
+            }
+            ReaderEvent::Retrying { .. } => self.writer.meter.retried(),
+            ReaderEvent::Pinned { .. } | ReaderEvent::Recovered { .. } => {}
+        }
+        Ok(Ok(()))
+    }
+
+    /// Hands over the changes of a page. The range has moved with the last of them.
+    async fn hand_over(
+        &mut self,
+        range: RangeId,
+        page: &Page,
+        position: FeedPosition,
+    ) -> Result<(), Gone> {
+        self.ahead.advance(FeedStep::Moved(range, position.clone()));
+        let mut moved = Some(FeedStep::Moved(range, position));
+        let last = page.len().saturating_sub(1);
+        for (index, item) in page.items().enumerate() {
+            self.behind.insert(range);
+            self.line += 1;
+            let mut after = self.place();
+            if index == last {
+                after.feed = moved.take();
+            }
+            let taken = Taken {
+                json: Bytes::copy_from_slice(item.json()),
+                meaning: self.interpreter.interpret_item(item),
+                after,
+            };
+            self.send(Delivery::Record(taken)).await?;
+        }
+        match moved {
+            Some(moved) => self.send(Delivery::Passed(self.step(moved))).await,
+            None => Ok(()),
+        }
+    }
+
+    fn place(&self) -> Step {
+        let mark = Mark {
+            offset: 0,
+            line: self.line,
+        };
+        Step {
+            position: Position { input: 0, mark },
+            feed: None,
+        }
+    }
+
+    fn step(&self, feed: FeedStep) -> Step {
+        Step {
+            feed: Some(feed),
+            ..self.place()
+        }
+    }
+
+    async fn send(&self, delivery: Delivery) -> Result<(), Gone> {
+        self.sender.send(Ok(delivery)).await.map_err(|_| Gone)
+    }
+}
