@@ -331,10 +331,17 @@ impl Turn {
     /// said.
     fn judge(&mut self, raw: &RawPage, page: &Page) -> Result<(Step, Option<Position>)> {
         let shard = &mut *self.shard;
-        let moved = shard
-            .position
-            .as_ref()
-            .is_none_or(|position| position.token != raw.token);
+        let moved = match &shard.position {
+            Some(position) if position.token == raw.token => false,
+            // A split changes the token, whether or not its page came with an ETag: the parts then
+            // stand where the range stood, and would be read from there again.
+            Some(position) if raw.segments.len() > 1 => {
+                let before = etag_of(&position.token, &shard.range)?;
+                let mut parts = raw.segments.iter();
+                page.is_empty() || parts.any(|part| part.etag.is_some() && part.etag != before)
+            }
+            _ => true,
+        };
         if !page.is_empty() && !moved {
             bail!("the service sent {} documents but no new ETag", page.len());
         }
