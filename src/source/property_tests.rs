@@ -292,7 +292,7 @@ fn round_trip(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2500))]
+    #![proptest_config(ProptestConfig::with_cases(3500))]
 
     #[test]
     fn documents_are_given_back_whatever_the_schema(
@@ -336,7 +336,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
     fn changes_are_given_back_with_all_that_is_said_of_them(
