@@ -9,8 +9,8 @@ use crate::bad_input::refuse;
 use crate::command::{CONTAINER, DATABASE, assert_same, cosmos_tail, fail, succeed};
 #[cfg(unix)]
 use crate::command::{interrupt, spawn, wait};
-use crate::export::{document, fill, filled};
 use crate::gateway::{GatewayOptions, KEY, RequestKind};
+use crate::orders::{document, fill, filled};
 
 /// A replay of the feed of [`CONTAINER`] into [`COPY`].
 fn copy_container(gateway: &Gateway) -> Command {
