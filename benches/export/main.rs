@@ -14,15 +14,17 @@
 #[path = "../../tests/it/gateway/mod.rs"]
 mod gateway;
 
+#[path = "../process/mod.rs"]
+mod process;
+
 mod clients;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use clap::Parser;
 use clients::Client;
-use gateway::{DocumentShape, Gateway, KEY, StaticGateway, StaticOptions};
+use gateway::{DocumentShape, Gateway, StaticGateway, StaticOptions};
+use process::{Cost, OtherClient, measure, parse_client, run_measured};
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -78,29 +80,6 @@ struct Options {
     /// Where that is to be read
     #[arg(long, hide = true)]
     endpoint: Option<String>,
-}
-
-/// A client that is no part of this bench.
-#[derive(Debug, Clone)]
-struct OtherClient {
-    name: String,
-    command: Vec<String>,
-}
-
-fn parse_client(text: &str) -> Result<OtherClient, String> {
-    let (name, command) = text.split_once('=').ok_or("no NAME=COMMAND")?;
-    Ok(OtherClient {
-        name: name.to_owned(),
-        command: command.split_whitespace().map(str::to_owned).collect(),
-    })
-}
-
-/// What a process took.
-#[derive(Debug, Clone, Copy)]
-struct Cost {
-    cpu_seconds: f64,
-    seconds: f64,
-    peak_mb: f64,
 }
 
 fn main() {
@@ -331,62 +310,6 @@ fn run_other(gateway: &StaticGateway, client: &OtherClient, options: &Options) -
         client.name
     );
     cost
-}
-
-/// Runs a command below a process of its own, whose children's usage is that of the command alone.
-fn run_measured(command: &[&str], gateway: &StaticGateway) -> Cost {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .arg("--measure")
-        .args(command)
-        .env("AZURE_COSMOS_ENDPOINT", gateway.endpoint())
-        .env("AZURE_COSMOS_KEY", KEY)
-        .env("AZURE_COSMOS_DATABASE", StaticGateway::DATABASE)
-        .env("AZURE_COSMOS_CONTAINER", StaticGateway::CONTAINER)
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{command:?} failed");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let figures: Vec<f64> = text
-        .split_whitespace()
-        .map(|figure| figure.parse().unwrap())
-        .collect();
-    Cost {
-        cpu_seconds: figures[0],
-        seconds: figures[1],
-        peak_mb: figures[2],
-    }
-}
-
-#[cfg(unix)]
-fn measure(command: &[String]) {
-    use nix::sys::resource::{UsageWho, getrusage};
-    let began = Instant::now();
-    let status = Command::new(&command[0])
-        .args(&command[1..])
-        .stdout(Stdio::null())
-        .status()
-        .unwrap();
-    let seconds = began.elapsed().as_secs_f64();
-    assert!(status.success(), "{status}");
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
-    let of = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    // Linux counts in KiB, macOS in bytes.
-    let unit = if cfg!(target_os = "macos") {
-        1e6
-    } else {
-        1e6 / 1024.0
-    };
-    println!(
-        "{} {seconds} {}",
-        of(usage.user_time()) + of(usage.system_time()),
-        usage.max_rss() as f64 / unit
-    );
-}
-
-#[cfg(not(unix))]
-fn measure(_: &[String]) {
-    panic!("this bench measures processes on Unix only");
 }
 
 /// The rows of all files of a directory.

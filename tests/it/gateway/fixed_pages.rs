@@ -3,16 +3,17 @@
 //! Every range has the same pages. Their bodies are a handful of buffers, used again and again,
 //! so a client can read any amount of data while the server's memory stays small and constant;
 //! only the ETag counts. The LSN advances by one per item; the numbers inside the bodies do not
-//! take part in that.
+//! take part in that. Documents that are written are acknowledged and thrown away.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 
 use super::account::{Account, account_to_json};
 use super::body::ResponseBody;
@@ -76,6 +77,7 @@ struct FixedPages {
     /// The same without envelopes, for clients that do not ask for them.
     plain_bodies: OnceLock<Vec<Bytes>>,
     requests: AtomicU64,
+    writes: AtomicU64,
 }
 
 impl StaticGateway {
@@ -105,6 +107,7 @@ impl StaticGateway {
             bodies,
             plain_bodies: OnceLock::new(),
             requests: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
             options: options.clone(),
         });
         let server = Server::start(Arc::clone(&pages), options.http1_only, options.threads);
@@ -129,6 +132,11 @@ impl StaticGateway {
     pub(crate) fn total_documents(&self) -> u64 {
         let options = &self.pages.options;
         options.ranges as u64 * options.pages_per_range * options.documents_per_page
+    }
+
+    /// Documents that were written so far.
+    pub(crate) fn writes(&self) -> u64 {
+        self.pages.writes.load(Ordering::Relaxed)
     }
 
     /// Requests so far, of all kinds.
@@ -240,16 +248,37 @@ impl Handler for FixedPages {
         request: Request<Incoming>,
     ) -> io::Result<Response<ResponseBody>> {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        if request
+        let is_docs = request
             .uri()
             .path()
             .trim_end_matches('/')
-            .ends_with("/docs")
-        {
+            .ends_with("/docs");
+        if is_docs && request.method() == Method::POST {
+            let response = acknowledge(request).await?;
+            self.writes.fetch_add(1, Ordering::Relaxed);
+            return Ok(response);
+        }
+        if is_docs {
             return Ok(self.feed(&request));
         }
         Ok(self.metadata(&request))
     }
+}
+
+/// Says that a document was written, which is not kept.
+async fn acknowledge(request: Request<Incoming>) -> io::Result<Response<ResponseBody>> {
+    let prefer = request.headers().get("prefer");
+    let is_minimal = prefer.is_some_and(|prefer| prefer == "return=minimal");
+    let body = request.into_body().collect().await;
+    let document = body.map_err(io::Error::other)?.to_bytes();
+    let body = if is_minimal { Bytes::new() } else { document };
+    let mut response = plain(StatusCode::CREATED, body);
+    let headers = response.headers_mut();
+    headers.insert("etag", HeaderValue::from_static("\"1\""));
+    headers.insert("lsn", HeaderValue::from_static("1"));
+    headers.insert("x-ms-request-charge", HeaderValue::from_static("6.29"));
+    headers.insert("x-ms-session-token", HeaderValue::from_static("0:-1#1"));
+    Ok(response)
 }
 
 fn plain(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
