@@ -79,8 +79,8 @@ impl Answer {
 
 /// Escapes what a header cannot carry.
 ///
-/// The emulator's ETags and continuations are JSON with ids in their strings. There `\uXXXX` means
-/// the same as the character, so they come back as what they were.
+/// The emulator's ETags and continuations are JSON with ids in their strings. There `\u` and four
+/// digits mean the same as the character, so they come back as what they were.
 fn ascii(value: &str) -> std::borrow::Cow<'_, str> {
     if value.is_ascii() {
         return value.into();

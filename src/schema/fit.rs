@@ -171,7 +171,7 @@ fn has_whole_characters(inner: &[u8], mut at: usize) -> bool {
     }
 }
 
-/// The code unit of the escape `\uXXXX` at `at`, if there is one.
+/// The code unit of the escape `\u` with its four digits at `at`, if there is one.
 fn code_unit(inner: &[u8], at: usize) -> Option<u16> {
     let digits = inner.get(at..at + 6)?.strip_prefix(b"\\u")?;
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
