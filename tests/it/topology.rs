@@ -70,17 +70,21 @@ fn a_split_on_the_very_first_page_loses_and_repeats_nothing() {
 
 #[test]
 fn a_page_that_tells_of_a_split_but_of_no_new_position_is_asked_for_again() {
-    for action in [Action::MissingEtag, Action::StuckEtag] {
+    for (page, action, told) in [
+        (3, Action::MissingEtag, "50 documents but no new ETag"),
+        (3, Action::StuckEtag, "50 documents but no new ETag"),
+        (1, Action::MissingEtag, "the page came without an ETag"),
+    ] {
         let (gateway, container) = filled(1, 1000);
-        split_on_page(&gateway, &container, 3, 2);
+        split_on_page(&gateway, &container, page, 2);
         let fault = Fault::on(RequestKind::ChangeFeed, action.clone());
         gateway.push_fault(fault.partition("1"));
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("out");
         let ended = succeed(export(&gateway, &out).args(["--page-size", "50", "-v"]));
         assert_latest(&lines(&out), &container);
-        let told = "50 documents but no new ETag; retry 1 of 15";
-        assert!(ended.stderr.contains(told), "{action:?}: {}", ended.stderr);
+        let told = format!("{told}; retry 1 of 15");
+        assert!(ended.stderr.contains(&told), "{action:?}: {}", ended.stderr);
         assert!(
             gateway.violations().is_empty(),
             "{:?}",
