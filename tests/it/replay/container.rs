@@ -31,14 +31,22 @@ fn sorted(container: &Container) -> Vec<Vec<u8>> {
     documents
 }
 
-/// Waits until `condition` holds, for a minute at most.
+/// Waits until the copy has the documents of the container, looking again at each request that the
+/// replay makes.
 #[cfg(unix)]
 #[track_caller]
-fn until(what: &str, condition: impl Fn() -> bool) {
+fn wait_for_the_same_content(gateway: &Gateway, container: &Container, copy: &Container) {
     let began = Instant::now();
-    while !condition() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(5));
+    loop {
+        let requests = gateway.total_requests();
+        if sorted(copy) == sorted(container) {
+            return;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "the content is another one"
+        );
+        gateway.wait_for_requests(requests + 1);
     }
 }
 
@@ -168,12 +176,8 @@ fn a_live_container_is_followed_across_splits_and_kills_until_the_cut_over() {
     let kills = 3;
     for kill in 0..kills {
         let mut child = spawn(command().arg("--follow"));
-        let written = gateway.write_log().len();
-        let enough = |more: usize| {
-            until("enough writes", || {
-                gateway.write_log().len() >= written + more
-            });
-        };
+        let written = gateway.requests(RequestKind::ItemWrite);
+        let enough = |more| gateway.wait_for(RequestKind::ItemWrite, written + more);
         enough(10);
         container.split(&container.partitions()[kill].id, 2);
         live.round();
@@ -188,7 +192,7 @@ fn a_live_container_is_followed_across_splits_and_kills_until_the_cut_over() {
     }
     let child = spawn(command().arg("--follow"));
     live.round();
-    until("the same content", || sorted(&copy) == sorted(&container));
+    wait_for_the_same_content(&gateway, &container, &copy);
     interrupt(&child);
     let ended = wait(child);
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
@@ -212,22 +216,27 @@ fn a_live_container_is_followed_across_splits_and_kills_until_the_cut_over() {
 #[test]
 fn it_is_told_once_when_a_followed_container_is_caught_up_with() {
     use std::io::BufRead as _;
+    use std::sync::mpsc;
     let (gateway, container) = filled(3, 200);
     let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
     let mut child = spawn(copy_container(&gateway).arg("--follow"));
-    let mut said = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
-    let line = said.find(|line| line.as_ref().unwrap().contains("caught up with the source"));
-    assert!(line.is_some());
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let (sender, said) = mpsc::channel();
+    let reading = std::thread::spawn(move || {
+        for line in stderr.lines() {
+            sender.send(line.unwrap()).unwrap();
+        }
+    });
+    let is_told = |line: &String| line.contains("caught up with the source");
+    while !is_told(&said.recv_timeout(Duration::from_secs(60)).unwrap()) {}
     assert_same(&content(&copy), &content(&container));
     fill(&container, 200..300);
-    until("the same content", || sorted(&copy) == sorted(&container));
+    wait_for_the_same_content(&gateway, &container, &copy);
     interrupt(&child);
     assert_eq!(wait(child).code, Some(130));
-    let rest: Vec<String> = said.map(Result::unwrap).collect();
-    assert!(
-        !rest.iter().any(|line| line.contains("caught up")),
-        "{rest:?}"
-    );
+    reading.join().unwrap();
+    let rest: Vec<String> = said.iter().collect();
+    assert!(!rest.iter().any(is_told), "{rest:?}");
 }
 
 #[test]
