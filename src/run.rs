@@ -223,12 +223,13 @@ async fn put_back(
         let source = feed
             .map(|feed| account.source_plan(&connection, &feed))
             .transpose()?;
-        let create = create.as_ref();
-        let target = account.connect_to(connection, create, report).await?;
+        // First: without a source, no target is created.
         let source = match source {
             Some(source) => Some(account.connect(source, report).await?),
             None => None,
         };
+        let create = create.as_ref();
+        let target = account.connect_to(connection, create, report).await?;
         Ok(replay::Ends { target, source })
     };
     replay::replay(connect, plan, report, shutdown).await
@@ -331,7 +332,9 @@ impl Account {
             return Ok(ConnectionPlan {
                 database: feed.database.clone(),
                 container: feed.container.clone(),
+                // They are told of the target.
                 notices: Vec::new(),
+                values: Vec::new(),
                 ..target.clone()
             });
         };

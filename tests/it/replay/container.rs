@@ -359,6 +359,9 @@ fn a_source_that_cannot_be_is_refused_before_the_first_write() {
     refuse(&mut both, 2, &["two sources"]);
     let mut missing = of(COPY, &["--from-container", "shop/none"]);
     refuse(&mut missing, 1, &["none"]);
+    let mut missing = of("new", &["--from-container", "shop/none", "--create"]);
+    refuse(missing.args(["--partition-key", "/pk"]), 1, &["none"]);
+    assert!(gateway.container(DATABASE, "new").is_none());
     for arguments in [
         &["--from-container", &source, "--stdout"][..],
         &["a.jsonl", "--follow"],
