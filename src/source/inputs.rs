@@ -287,10 +287,13 @@ impl Inputs {
 
 /// Whether a file's name says that it is CSV.
 pub(super) fn is_csv(path: &Path) -> bool {
+    ends_with(path, &[".csv", ".csv.gz", ".csv.zst"])
+}
+
+/// Whether a file's name has one of these ends.
+pub(super) fn ends_with(path: &Path, ends: &[&str]) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    [".csv", ".csv.gz", ".csv.zst"]
-        .iter()
-        .any(|end| name.ends_with(end))
+    ends.iter().any(|end| name.ends_with(end))
 }
 
 /// The file that a manifest lists.

@@ -2,16 +2,18 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use flate2::read::MultiGzDecoder;
 use fs_err as fs;
 
-use super::inputs::is_csv;
+use super::inputs::{ends_with, is_csv};
 use super::{BytesRead, Input, Mark};
 use crate::error::with_hint;
 
 /// How much is read at once.
 const BLOCK: usize = 256 << 10;
+
+const WHOLE_COPY: &str = "get a whole copy of the file";
 
 /// What an input holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +48,17 @@ impl Opened {
             .take(4)
             .read_to_end(&mut magic)
             .with_context(failed)?;
+        let is_named = |ends: &[&str]| input.path.as_deref().is_some_and(|p| ends_with(p, ends));
+        if magic.is_empty() && is_named(&[".parquet", ".gz", ".zst"]) {
+            // To take it for a source without changes would be to lose them without a word.
+            return Err(with_hint(
+                anyhow!("{name} is empty, which no whole file of its kind is"),
+                WHOLE_COPY,
+            ));
+        }
         let kind = match magic.as_slice() {
             b"PAR1" => Kind::Parquet,
+            _ if is_named(&[".parquet"]) => Kind::Parquet,
             _ if input.path.as_deref().is_some_and(is_csv) => Kind::Csv,
             _ => Kind::Text,
         };
@@ -105,7 +116,7 @@ pub(super) fn broken(name: &str, error: io::Error) -> anyhow::Error {
     match cut {
         true => with_hint(
             error.context(format!("{name} is cut off: its compressed data has no end")),
-            "get a whole copy of the file",
+            WHOLE_COPY,
         ),
         false => error.context(format!("cannot read {name}")),
     }

@@ -159,12 +159,19 @@ fn files_that_are_cut_off_damaged_or_missing_are_named() {
         &["has no manifest.ndjson"],
     );
     let parquet = directory.path().join("a.parquet");
-    std::fs::write(&parquet, b"PAR1 and so on").unwrap();
-    refuse(
-        &mut replay(&gateway, &parquet),
-        1,
-        &["a.parquet", "no whole Parquet file"],
-    );
+    for bytes in [&b"PAR1 and so on"[..], b"and so on, without the beginning"] {
+        std::fs::write(&parquet, bytes).unwrap();
+        refuse(
+            &mut replay(&gateway, &parquet),
+            1,
+            &["a.parquet", "no whole Parquet file"],
+        );
+    }
+    for name in ["none.parquet", "none.jsonl.gz", "none.csv.zst"] {
+        let nothing = directory.path().join(name);
+        std::fs::write(&nothing, b"").unwrap();
+        refuse(&mut replay(&gateway, &nothing), 1, &[name, "is empty"]);
+    }
     let csv = directory.path().join("a.csv");
     std::fs::write(&csv, b"id,pk\n1,p\n").unwrap();
     refuse(
