@@ -180,7 +180,7 @@ pub(super) fn feed_start(
         }
         (ExportMode::All, Some(_)) => Err(usage(
             "all versions and deletes can be read from now on only",
-            "leave --from out; what comes later is read with --follow, or by `resume`",
+            "leave --from out; what comes later is read with --follow, or by a run that goes on from there",
         )),
     }
 }
