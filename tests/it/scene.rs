@@ -31,8 +31,8 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Two partitions of which one is split into two while it is read, in pages of 20 documents,
-    /// each of them a commit.
+    /// Two partitions of which one is split into two while it is read, in pages of 20 documents, with
+    /// a commit every millisecond.
     pub(crate) fn new(format: &[&str]) -> Self {
         let scene = Self::without_splits(2, format);
         let handle = scene.container.clone();
@@ -61,7 +61,7 @@ impl Scene {
         let (gateway, container) = filled(partitions, 360);
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("out");
-        let common = ["--page-size", "20", "--checkpoint-interval", "1ms"];
+        let common = ["--page-size", "20"];
         let arguments = common.iter().chain(format);
         Self {
             gateway,
@@ -82,28 +82,34 @@ impl Scene {
 
     /// Exports, or resumes what there is to resume, with these failpoints.
     pub(crate) fn go_on(&self, failpoints: &str) -> Ended {
-        run(self
-            .next_command()
-            .env("COSMOS_TAIL_FAILPOINTS", failpoints))
+        run(&mut self.next_command(failpoints))
     }
 
     /// The same, and appends to `trace` each change of a file.
     pub(crate) fn go_on_traced(&self, failpoints: &str, trace: &Path) -> Ended {
-        let mut command = self.next_command();
-        command.env("COSMOS_TAIL_DISK_TRACE", trace);
-        run(command.env("COSMOS_TAIL_FAILPOINTS", failpoints))
+        run(self
+            .next_command(failpoints)
+            .env("COSMOS_TAIL_DISK_TRACE", trace))
     }
 
-    fn next_command(&self) -> Command {
-        if self.out.join("state.json").exists() {
-            let mut command = resume(&self.gateway, &self.out);
-            command.args(["--checkpoint-interval", "1ms"]);
-            command
+    fn next_command(&self, failpoints: &str) -> Command {
+        let mut command = if has_state(&self.out) {
+            resume(&self.gateway, &self.out)
         } else {
             let mut command = export(&self.gateway, &self.out);
             command.args(&self.arguments);
             command
+        };
+        if failpoints.contains("*off->") {
+            // A step that is counted has to come, so each page is a commit: of commits that come by
+            // time there are few where an export is done within milliseconds.
+            command.args(["--checkpoint-interval", "1h", "--checkpoint-bytes", "1"]);
+            command.env("COSMOS_TAIL_LOCKSTEP", "1");
+        } else {
+            command.args(["--checkpoint-interval", "1ms"]);
         }
+        command.env("COSMOS_TAIL_FAILPOINTS", failpoints);
+        command
     }
 
     /// Resumes until the export is done.
