@@ -46,7 +46,7 @@ use serde::{Deserialize, Serialize};
 pub use infer::{Inference, InferenceOptions, Inferred, Place, SampleSize};
 pub use list::ColumnList;
 pub use rebuild::{CellTexts, Rebuilder};
-pub use shred::{Cell, Row, Shredder, field_named};
+pub use shred::{Cell, Elements, Lists, Row, Shredder};
 pub use text::{TextError, parse_column};
 
 /// The column that holds what did not fit: a JSON object, or null if everything did.

@@ -1,10 +1,14 @@
 //! Spreads documents over the columns of a schema: a cell for each column, and what did not fit.
 
+mod list;
+
 use std::collections::HashMap;
 
+use self::list::{Element, Levels};
+pub use self::list::{Elements, Lists};
 use super::fit::{self, Text};
-use super::{ColumnType, Field, SYSTEM_FIELDS, Schema};
-use crate::feed::page::{elements, members, skim};
+use super::{ColumnType, SYSTEM_FIELDS, Schema};
+use crate::feed::page::{members, skim};
 
 /// What stands in a row for one column. It borrows from the document.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,8 +27,9 @@ pub enum Cell<'a> {
     Timestamp(i64, Text<'a>),
     /// Of a [`ColumnType::Json`]: the JSON text.
     Json(&'a [u8]),
-    /// Of a [`ColumnType::List`]: the JSON text of an array of which every element fits.
-    List(&'a [u8]),
+    /// Of a [`ColumnType::List`]: the JSON text of an array of which every element fits, and where
+    /// [their cells](Row::lists) are.
+    List(&'a [u8], Elements),
     /// Of a [`ColumnType::Int64`] that no document holds as such.
     Integer(i64),
     /// Of a [`ColumnType::Timestamp`] of whole seconds that no document holds as such, in
@@ -57,8 +62,7 @@ struct Object {
 
 #[derive(Debug)]
 struct Member {
-    /// How the member begins as the service writes it: the name, its closing quote and the colon.
-    /// Of a name that needs escapes it is what no member begins with.
+    /// How the member begins as the service writes it.
     start: Box<[u8]>,
     /// Its number among the fields of all objects.
     number: usize,
@@ -71,6 +75,10 @@ enum MemberKind {
         cell: usize,
         column_type: ColumnType,
     },
+    List {
+        cell: usize,
+        element: Element,
+    },
     /// An index into the objects.
     Object(usize),
     /// A system field that nobody wants.
@@ -81,6 +89,7 @@ enum MemberKind {
 #[derive(Debug)]
 pub struct Row<'a> {
     cells: Vec<Cell<'a>>,
+    levels: Levels<'a>,
     extra: Extra<'a>,
     /// For each field, the last document that had it.
     seen: Vec<u32>,
@@ -94,9 +103,15 @@ impl<'a> Row<'a> {
         &self.cells
     }
 
+    /// The cells of the elements of its lists.
+    pub fn lists(&self) -> Lists<'_, 'a> {
+        self.levels.lists()
+    }
+
     /// Makes it a row of nothing.
     pub fn clear(&mut self) {
         self.cells.fill(Cell::Null);
+        self.levels.clear();
         self.extra.clear();
     }
 
@@ -150,9 +165,16 @@ impl Shredder {
     fn add(&mut self, object: usize, name: &str, column_type: &ColumnType) {
         let cell = self.cells;
         self.cells += 1;
-        let ColumnType::Struct(fields) = column_type else {
-            let column_type = column_type.clone();
-            return self.member(object, name, MemberKind::Leaf { cell, column_type });
+        let fields = match column_type {
+            ColumnType::Struct(fields) => fields,
+            ColumnType::List(element) => {
+                let element = Element::new(element);
+                return self.member(object, name, MemberKind::List { cell, element });
+            }
+            leaf => {
+                let column_type = leaf.clone();
+                return self.member(object, name, MemberKind::Leaf { cell, column_type });
+            }
         };
         self.objects.push(Object {
             cell: Some(cell),
@@ -166,17 +188,12 @@ impl Shredder {
     }
 
     fn member(&mut self, object: usize, name: &str, kind: MemberKind) {
-        let needs_escapes = |c: char| c == '"' || c == '\\' || c < ' ';
-        let start = match name.contains(needs_escapes) {
-            true => "\0".to_owned(),
-            false => format!("{name}\":"),
-        };
         let object = &mut self.objects[object];
         object
             .by_name
             .insert(name.as_bytes().into(), object.fields.len());
         object.fields.push(Member {
-            start: start.into_bytes().into(),
+            start: member_start(name),
             number: self.fields,
             kind,
         });
@@ -187,6 +204,7 @@ impl Shredder {
     pub fn row<'a>(&self) -> Row<'a> {
         Row {
             cells: vec![Cell::Null; self.cells],
+            levels: Levels::default(),
             extra: Extra::default(),
             seen: vec![0; self.fields],
             document: 0,
@@ -343,7 +361,19 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
                 let fitting = cell_of(column_type, self.document.get(start..end)?);
                 (fitting.map(|value| (*cell, value)), end)
             }
-            MemberKind::Object(_) => (None, skim::value_end(self.document, first, start)?),
+            MemberKind::List { cell, element } if first == b'[' => {
+                let levels = &mut self.row.levels;
+                match element.read_list(self.document, start + 1, levels) {
+                    Some((elements, end)) => {
+                        let json = self.document.get(start..end)?;
+                        (Some((*cell, Cell::List(json, elements))), end)
+                    }
+                    None => (None, skim::value_end(self.document, first, start)?),
+                }
+            }
+            MemberKind::Object(_) | MemberKind::List { .. } => {
+                (None, skim::value_end(self.document, first, start)?)
+            }
             MemberKind::Dropped => return skim::value_end(self.document, first, start),
         };
         *is_told = true;
@@ -385,7 +415,18 @@ fn names_found_twice(document: &[u8], at: usize) -> Vec<Option<Vec<u8>>> {
     twice.map(|(name, _)| Some(name)).collect()
 }
 
-/// The cell that `json` makes in a column that is no struct, if it fits.
+/// How a member of this name begins as the service writes it: the name, its closing quote and the
+/// colon. Of a name that needs escapes it is what no member begins with.
+fn member_start(name: &str) -> Box<[u8]> {
+    let needs_escapes = |c: char| c == '"' || c == '\\' || c < ' ';
+    let start = match name.contains(needs_escapes) {
+        true => "\0".to_owned(),
+        false => format!("{name}\":"),
+    };
+    start.into_bytes().into()
+}
+
+/// The cell that `json` makes in a leaf, if it fits.
 fn cell_of<'a>(column_type: &ColumnType, json: &'a [u8]) -> Option<Cell<'a>> {
     match column_type {
         ColumnType::Boolean => match json {
@@ -402,12 +443,8 @@ fn cell_of<'a>(column_type: &ColumnType, json: &'a [u8]) -> Option<Cell<'a>> {
             Some(Cell::Timestamp(moment, text))
         }
         ColumnType::Json => Some(Cell::Json(json)),
-        ColumnType::List(element) => {
-            let fits = json.first() == Some(&b'[')
-                && elements(json).all(|json| json == b"null" || fits_as_a_whole(element, json));
-            fits.then_some(Cell::List(json))
-        }
-        ColumnType::Struct(_) => None,
+        // They are no leaves.
+        ColumnType::List(_) | ColumnType::Struct(_) => None,
     }
 }
 
@@ -425,35 +462,6 @@ fn cell_of_string<'a>(
         ColumnType::Json => Some(Cell::Json(json)),
         ColumnType::String | ColumnType::Timestamp(_) => cell_of(column_type, json),
         _ => None,
-    }
-}
-
-/// Whether nothing of `json` would have to go anywhere else: within a list there is nowhere.
-fn fits_as_a_whole(column_type: &ColumnType, json: &[u8]) -> bool {
-    let ColumnType::Struct(fields) = column_type else {
-        return cell_of(column_type, json).is_some();
-    };
-    let mut seen = vec![false; fields.len()];
-    json.first() == Some(&b'{')
-        && members(json).all(|member| {
-            let field = field_named(fields, member.raw_name);
-            field.is_some_and(|index| {
-                !std::mem::replace(&mut seen[index], true)
-                    && fits_as_a_whole(&fields[index].field_type, member.value)
-            })
-        })
-}
-
-/// The field that a name means, as it stands between its quotes.
-pub fn field_named(fields: &[Field], raw_name: &[u8]) -> Option<usize> {
-    let is = |name: &[u8]| {
-        fields
-            .iter()
-            .position(|field| field.name.as_bytes() == name)
-    };
-    match memchr::memchr(b'\\', raw_name) {
-        None => is(raw_name),
-        Some(_) => is(&decoded_name(raw_name)?),
     }
 }
 

@@ -138,7 +138,7 @@ fn is_told_from_null(cell: &Cell<'_>, null: &[u8]) -> bool {
         }
         Cell::Boolean(true) => null != b"true",
         Cell::Boolean(false) => null != b"false",
-        Cell::Int64(_, json) | Cell::Double(_, json) | Cell::Json(json) | Cell::List(json) => {
+        Cell::Int64(_, json) | Cell::Double(_, json) | Cell::Json(json) | Cell::List(json, _) => {
             *json != null
         }
         Cell::Timestamp(_, text) => *text.decoded() != *null,
@@ -165,7 +165,7 @@ fn write_cell(
         // A struct is its fields' columns here.
         Cell::Null | Cell::Object => writer.write_field(&options.null)?,
         Cell::Boolean(value) => writer.write_field(if value { "true" } else { "false" })?,
-        Cell::Int64(_, json) | Cell::Double(_, json) | Cell::Json(json) | Cell::List(json) => {
+        Cell::Int64(_, json) | Cell::Double(_, json) | Cell::Json(json) | Cell::List(json, _) => {
             writer.write_field(json)?;
         }
         Cell::Text(Text::Plain(text)) => write_text(text, options.safe, scratch, writer)?,

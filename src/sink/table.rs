@@ -8,7 +8,7 @@ use crate::feed::FeedMode;
 use crate::feed::page::ItemRef;
 use crate::render::change::{Change, KeyPath, parse_key_path};
 use crate::schema::{
-    Cell, Column, ColumnType, EXTRA, FieldPath, Fraction, Layout, METADATA, OPERATION,
+    Cell, Column, ColumnType, EXTRA, FieldPath, Fraction, Layout, Lists, METADATA, OPERATION,
     OPERATION_LSN, OPERATION_TIME, PREVIOUS, Row, Schema, Shredder, fit, raw,
 };
 
@@ -85,6 +85,11 @@ impl<'a> TableRow<'a> {
     /// The document's cells, if the layout has any.
     pub(super) fn document(&self) -> Option<&[Cell<'a>]> {
         self.document.as_ref().map(Row::cells)
+    }
+
+    /// The cells of the elements of their lists.
+    pub(super) fn lists(&self) -> Lists<'_, 'a> {
+        self.document.as_ref().map_or(Lists::NONE, Row::lists)
     }
 
     /// What fits none of them.

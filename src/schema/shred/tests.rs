@@ -28,7 +28,7 @@ fn shredded(shredder: &Shredder, document: &str) -> (String, String) {
             | Cell::Moment(value) => value.to_string(),
             Cell::Double(value, _) => format!("{value:?}"),
             Cell::Text(value) => text(&value.decoded()),
-            Cell::Json(json) | Cell::List(json) => text(json),
+            Cell::Json(json) | Cell::List(json, _) => text(json),
             Cell::Object => "{}".to_owned(),
         })
         .collect();

@@ -10,10 +10,9 @@ use arrow_array::{
 use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{FieldRef, Fields};
 
-use crate::feed::page::{elements, members};
 use crate::schema::arrow::{UTC, element_field, struct_fields};
-use crate::schema::fit::{self, TimeUnit};
-use crate::schema::{Cell, ColumnType, Field as StructField, field_named};
+use crate::schema::fit::TimeUnit;
+use crate::schema::{Cell, ColumnType, Elements, Lists};
 
 /// The values of one column.
 #[derive(Debug)]
@@ -35,7 +34,7 @@ enum Values {
     Json(Vec<u8>, Vec<i32>),
     /// The elements of all lists, and where each ends.
     List(Box<ColumnBuilder>, FieldRef, Vec<i32>),
-    Struct(Vec<ColumnBuilder>, Arc<[StructField]>, Fields),
+    Struct(Vec<ColumnBuilder>, Fields),
 }
 
 impl ColumnBuilder {
@@ -57,7 +56,6 @@ impl ColumnBuilder {
                     .iter()
                     .map(|field| Self::new(&field.field_type))
                     .collect(),
-                fields.as_slice().into(),
                 struct_fields(fields),
             ),
         };
@@ -68,16 +66,21 @@ impl ColumnBuilder {
         }
     }
 
-    /// Takes the cell of the column, and those of its fields, from the front of `cells`.
+    /// Takes the cell of the column, and those of its fields, from the front of `cells`; the
+    /// elements of lists are in `lists`.
     ///
     /// # Errors
     ///
     /// If the text of the column passes 2 GiB.
-    pub(super) fn append<'c>(&mut self, cells: &mut impl Iterator<Item = Cell<'c>>) -> Result<()> {
+    pub(super) fn append<'c>(
+        &mut self,
+        cells: &mut impl Iterator<Item = Cell<'c>>,
+        lists: Lists<'_, 'c>,
+    ) -> Result<()> {
         let cell = cells.next().context("a row has too few cells")?;
-        if let Values::Struct(fields, ..) = &mut self.values {
+        if let Values::Struct(fields, _) = &mut self.values {
             for field in fields {
-                field.append(cells)?;
+                field.append(cells, lists)?;
             }
             self.note(cell == Cell::Object);
             return Ok(());
@@ -97,8 +100,8 @@ impl ColumnBuilder {
                 text.extend_from_slice(json);
                 ends.push(end_of(text.len())?);
             }
-            (Values::List(element, _, ends), Cell::List(json)) => {
-                element.append_elements(json)?;
+            (Values::List(element, _, ends), Cell::List(_, elements)) => {
+                element.append_elements(elements, lists)?;
                 ends.push(end_of(element.length)?);
             }
             _ => {
@@ -110,56 +113,12 @@ impl ColumnBuilder {
         Ok(())
     }
 
-    /// Appends the elements of an array, each of which is `null` or fits.
-    fn append_elements(&mut self, json: &[u8]) -> Result<()> {
-        for element in elements(json) {
-            match element {
-                b"null" => self.append_nothing(),
-                element => self.append_json(element)?,
-            }
+    // Not a generic of `append`, which would be one of itself.
+    fn append_elements(&mut self, elements: Elements, lists: Lists<'_, '_>) -> Result<()> {
+        let (mut cells, lists) = lists.of(elements);
+        for _ in 0..elements.count() {
+            self.append(&mut cells, lists)?;
         }
-        Ok(())
-    }
-
-    /// Appends a value that fits as a whole.
-    fn append_json(&mut self, json: &[u8]) -> Result<()> {
-        match &mut self.values {
-            Values::Boolean(values) => values.append(json == b"true"),
-            Values::Int64(values) => values.push(fit::int64(json).unwrap_or_default()),
-            Values::Double(values) => values.push(fit::double(json).unwrap_or_default()),
-            Values::Timestamp(values, fraction) => {
-                let text = fit::string(json).map(fit::Text::decoded);
-                let moment = text.and_then(|text| fit::timestamp(&text, *fraction));
-                values.push(moment.unwrap_or_default());
-            }
-            Values::Text(text, ends) => {
-                if let Some(value) = fit::string(json) {
-                    value.append_to(text);
-                }
-                ends.push(end_of(text.len())?);
-            }
-            Values::Json(text, ends) => {
-                text.extend_from_slice(json);
-                ends.push(end_of(text.len())?);
-            }
-            Values::List(element, _, ends) => {
-                element.append_elements(json)?;
-                ends.push(end_of(element.length)?);
-            }
-            Values::Struct(columns, fields, _) => {
-                for member in members(json) {
-                    if let Some(index) = field_named(fields, member.raw_name) {
-                        columns[index].append_json(member.value)?;
-                    }
-                }
-                for column in columns {
-                    if column.length == self.length {
-                        column.append_nothing();
-                    }
-                }
-            }
-        }
-        self.note(true);
         Ok(())
     }
 
@@ -172,7 +131,7 @@ impl ColumnBuilder {
             Values::Text(_, ends) | Values::Json(_, ends) | Values::List(_, _, ends) => {
                 ends.push(ends.last().copied().unwrap_or_default());
             }
-            Values::Struct(columns, ..) => columns.iter_mut().for_each(Self::append_nothing),
+            Values::Struct(columns, _) => columns.iter_mut().for_each(Self::append_nothing),
         }
         self.note(false);
     }
@@ -221,7 +180,7 @@ impl ColumnBuilder {
                 let field = Arc::clone(field);
                 Arc::new(ListArray::try_new(field, take_ends(ends), elements, nulls)?)
             }
-            Values::Struct(columns, _, fields) => {
+            Values::Struct(columns, fields) => {
                 let columns: Result<Vec<ArrayRef>> = columns.iter_mut().map(Self::take).collect();
                 let fields = fields.clone();
                 Arc::new(StructArray::try_new_with_length(

@@ -25,7 +25,7 @@ use super::table::Table;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
 use crate::schema::arrow::column_field;
-use crate::schema::{Cell, Layout, metadata};
+use crate::schema::{Cell, Layout, Lists, metadata};
 use crate::state::model::Compression;
 
 /// Bytes of rows that are gathered before they are encoded.
@@ -164,17 +164,17 @@ impl Encoder for Parquet {
                 let (leading, documents) = columns.builders.split_at_mut(columns.table.leading());
                 let mut cells = row.leading();
                 for builder in leading {
-                    builder.append(&mut cells)?;
+                    builder.append(&mut cells, Lists::NONE)?;
                 }
                 if let (Some(cells), Some((extra, documents))) =
                     (row.document(), documents.split_last_mut())
                 {
                     let mut cells = cells.iter().copied();
                     for builder in documents {
-                        builder.append(&mut cells)?;
+                        builder.append(&mut cells, row.lists())?;
                     }
                     let cell = row.extra().map_or(Cell::Null, Cell::Json);
-                    extra.append(&mut std::iter::once(cell))?;
+                    extra.append(&mut std::iter::once(cell), Lists::NONE)?;
                 }
                 columns.rows += 1;
                 columns.bytes += item.json().len();

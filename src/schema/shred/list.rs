@@ -1,0 +1,235 @@
+//! Reads lists: each element becomes cells, as a document does, or the list fits no column at all,
+//! since within a list there is no other place for what does not fit.
+
+use super::{Cell, cell_of, cell_of_string, decoded_name, member_start};
+use crate::feed::page::skim;
+use crate::schema::ColumnType;
+
+/// The cells of the elements of lists. Those of a list within an element of another are one level
+/// deeper, so that the elements of every list follow one another.
+#[derive(Debug, Default)]
+pub(super) struct Levels<'a>(Vec<Vec<Cell<'a>>>);
+
+impl<'a> Levels<'a> {
+    pub(super) fn clear(&mut self) {
+        self.0.iter_mut().for_each(Vec::clear);
+    }
+
+    pub(super) fn lists(&self) -> Lists<'_, 'a> {
+        Lists(&self.0)
+    }
+}
+
+/// Gives the cells of the elements of lists; see [`Lists::of`].
+#[derive(Debug, Clone, Copy)]
+pub struct Lists<'r, 'a>(&'r [Vec<Cell<'a>>]);
+
+/// The elements of one list of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elements {
+    start: u32,
+    count: u32,
+}
+
+impl Elements {
+    /// How many there are.
+    pub fn count(self) -> usize {
+        self.count as usize
+    }
+}
+
+impl<'r, 'a> Lists<'r, 'a> {
+    /// Those of no row.
+    pub const NONE: Lists<'static, 'static> = Lists(&[]);
+
+    /// The cells from the first element on: for each element one, and if it is a struct then those
+    /// of its fields as in a row. The other lists are what is given for the lists among them.
+    pub fn of(self, elements: Elements) -> (impl Iterator<Item = Cell<'a>> + use<'r, 'a>, Self) {
+        let (level, deeper) = self.0.split_first().unwrap_or((const { &Vec::new() }, &[]));
+        let cells = level.get(elements.start as usize..).unwrap_or_default();
+        (cells.iter().copied(), Lists(deeper))
+    }
+}
+
+/// What the elements of a list are.
+#[derive(Debug)]
+pub(super) struct Element {
+    kind: ElementKind,
+    /// How many cells it has.
+    cells: usize,
+}
+
+#[derive(Debug)]
+enum ElementKind {
+    Leaf(ColumnType),
+    List(Box<Element>),
+    Struct(Vec<ElementField>),
+}
+
+#[derive(Debug)]
+struct ElementField {
+    name: Box<[u8]>,
+    /// How the member begins as the service writes it.
+    start: Box<[u8]>,
+    /// Cells of the struct that stand before those of the field.
+    offset: usize,
+    element: Element,
+}
+
+impl Element {
+    pub(super) fn new(column_type: &ColumnType) -> Self {
+        let mut cells = 1;
+        let kind = match column_type {
+            ColumnType::List(element) => ElementKind::List(Box::new(Self::new(element))),
+            ColumnType::Struct(fields) => ElementKind::Struct(
+                fields
+                    .iter()
+                    .map(|field| {
+                        let element = Self::new(&field.field_type);
+                        let offset = cells;
+                        cells += element.cells;
+                        ElementField {
+                            name: field.name.as_bytes().into(),
+                            start: member_start(&field.name),
+                            offset,
+                            element,
+                        }
+                    })
+                    .collect(),
+            ),
+            leaf => ElementKind::Leaf(leaf.clone()),
+        };
+        Self { kind, cells }
+    }
+
+    /// Reads the elements of a list that opens before `at`, and returns them and the end of the
+    /// list. None if one of them does not fit.
+    pub(super) fn read_list<'a>(
+        &self,
+        document: &'a [u8],
+        at: usize,
+        levels: &mut Levels<'a>,
+    ) -> Option<(Elements, usize)> {
+        self.list_at_depth(document, at, 0, levels)
+    }
+
+    fn list_at_depth<'a>(
+        &self,
+        document: &'a [u8],
+        at: usize,
+        depth: usize,
+        levels: &mut Levels<'a>,
+    ) -> Option<(Elements, usize)> {
+        if levels.0.len() <= depth {
+            levels.0.push(Vec::new());
+        }
+        let mut elements = Elements {
+            start: u32::try_from(levels.0[depth].len()).ok()?,
+            count: 0,
+        };
+        let (mut first, mut at) = skim::token(document, at);
+        if first == b']' {
+            return Some((elements, at + 1));
+        }
+        loop {
+            let cell = levels.0[depth].len();
+            levels.0[depth].resize(cell + self.cells, Cell::Null);
+            let end = match document[at..].starts_with(b"null") {
+                true => at + b"null".len(),
+                false => self.value(document, (first, at), (depth, cell), levels)?,
+            };
+            elements.count = elements.count.checked_add(1)?;
+            let (after, comma) = skim::token(document, end);
+            match after {
+                b',' => (first, at) = skim::token(document, comma + 1),
+                b']' => return Some((elements, comma + 1)),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Reads a value that begins with the byte `first` at `start` into the cells from `cell` on of
+    /// the level `depth`, and returns its end. None if it does not fit.
+    fn value<'a>(
+        &self,
+        document: &'a [u8],
+        (first, start): (u8, usize),
+        (depth, cell): (usize, usize),
+        levels: &mut Levels<'a>,
+    ) -> Option<usize> {
+        let (value, end) = match &self.kind {
+            ElementKind::Leaf(column_type) if first == b'"' => {
+                let (end, has_escapes) = skim::string_end(document, start + 1)?;
+                let json = document.get(start..end)?;
+                (cell_of_string(column_type, json, has_escapes)?, end)
+            }
+            ElementKind::Leaf(column_type) => {
+                let end = skim::value_end(document, first, start)?;
+                (cell_of(column_type, document.get(start..end)?)?, end)
+            }
+            ElementKind::List(element) if first == b'[' => {
+                let (elements, end) =
+                    element.list_at_depth(document, start + 1, depth + 1, levels)?;
+                (Cell::List(document.get(start..end)?, elements), end)
+            }
+            ElementKind::Struct(fields) if first == b'{' => {
+                let end = members_of(fields, document, start + 1, (depth, cell), levels)?;
+                (Cell::Object, end)
+            }
+            ElementKind::List(_) | ElementKind::Struct(_) => return None,
+        };
+        levels.0[depth][cell] = value;
+        Some(end)
+    }
+}
+
+/// Reads the members of an object that opens before `at`, and returns its end.
+fn members_of<'a>(
+    fields: &[ElementField],
+    document: &'a [u8],
+    at: usize,
+    (depth, cell): (usize, usize),
+    levels: &mut Levels<'a>,
+) -> Option<usize> {
+    // Objects of one kind have their members in one order, more often than not.
+    let mut expected = 0;
+    let (mut byte, mut at) = skim::token(document, at);
+    while byte == b'"' {
+        at += 1;
+        let (index, value) = match fields.get(expected) {
+            Some(field) if document[at..].starts_with(&field.start) => {
+                (expected, at + field.start.len())
+            }
+            _ => {
+                let (end, _) = skim::string_end(document, at)?;
+                let (_, colon) = skim::token(document, end);
+                (position(fields, document.get(at..end - 1)?)?, colon + 1)
+            }
+        };
+        expected = index + 1;
+        let field = &fields[index];
+        let own = cell + field.offset;
+        if levels.0[depth][own] != Cell::Null {
+            // It is there twice.
+            return None;
+        }
+        let token = skim::token(document, value);
+        let end = field.element.value(document, token, (depth, own), levels)?;
+        let (after, comma) = skim::token(document, end);
+        if after != b',' {
+            return (after == b'}').then_some(comma + 1);
+        }
+        (byte, at) = skim::token(document, comma + 1);
+    }
+    // Only an object without members ends here.
+    (byte == b'}').then_some(at + 1)
+}
+
+/// The field that a name means, as it stands between its quotes.
+fn position(fields: &[ElementField], raw_name: &[u8]) -> Option<usize> {
+    let is = |name: &[u8]| fields.iter().position(|field| *field.name == *name);
+    match memchr::memchr(b'\\', raw_name) {
+        None => is(raw_name),
+        Some(_) => is(&decoded_name(raw_name)?),
+    }
+}
