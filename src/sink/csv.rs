@@ -3,12 +3,13 @@
 //! A cell without a value holds the text for that; a value that looks the same goes to the overflow
 //! column, so that the two can be told apart by every reader. So does text with a NUL, at which
 //! readers stop.
+//!
+//! The fields are written here and not by the crate `csv`: of most of them it is known that they hold
+//! no quote and no end of a line, so that there is little to look for.
 
-use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
-use csv::{Terminator, Writer, WriterBuilder};
 
 use super::format::{Encoded, Encoder, EncoderOptions};
 use super::table::Table;
@@ -25,8 +26,6 @@ pub(super) struct Csv {
     key_paths: Vec<String>,
     layout: Arc<OnceLock<Layout>>,
     table: Option<Table>,
-    /// The text of the cell that is being written.
-    scratch: Vec<u8>,
 }
 
 impl Csv {
@@ -37,7 +36,6 @@ impl Csv {
             key_paths: options.partition_key_paths.clone(),
             layout: Arc::clone(&options.layout),
             table: None,
-            scratch: Vec::new(),
         }
     }
 
@@ -49,12 +47,13 @@ impl Csv {
         self.table.as_ref().context("CSV has no columns")
     }
 
-    fn writer(&self, out: &mut Vec<u8>) -> Writer<Vec<u8>> {
-        WriterBuilder::new()
+    fn lines<'o>(&self, out: &'o mut Vec<u8>) -> Lines<'o> {
+        Lines {
+            out,
             // It was ASCII when it was typed.
-            .delimiter(u8::try_from(self.options.delimiter).unwrap_or(b','))
-            .terminator(Terminator::CRLF)
-            .from_writer(std::mem::take(out))
+            delimiter: u8::try_from(self.options.delimiter).unwrap_or(b','),
+            is_begun: false,
+        }
     }
 }
 
@@ -66,12 +65,11 @@ impl Encoder for Csv {
             .iter()
             .map(|column| column.path.to_string())
             .collect();
-        let mut writer = self.writer(out);
+        let mut lines = self.lines(out);
         for name in names {
-            write_text(name.as_bytes(), safe, &mut self.scratch, &mut writer)?;
+            write_text(name.as_bytes(), safe, &mut lines);
         }
-        writer.write_record(None::<&[u8]>)?;
-        *out = writer.into_inner().context("cannot write CSV")?;
+        lines.end();
         Ok(())
     }
 
@@ -91,31 +89,30 @@ impl Encoder for Csv {
         let null = self.options.null.as_bytes();
         let accepts = |cell: &Cell<'_>| is_told_from_null(cell, null);
         let mut row = table.row();
-        let mut writer = self.writer(out);
+        let mut lines = self.lines(out);
         for item in page.items() {
             if !table.read(item, &accepts, &mut row) {
                 continue;
             }
             for cell in row.leading() {
                 match cell {
-                    Cell::Json(json) => write_rest(json, null, &mut writer)?,
-                    cell => write_cell(cell, &self.options, &mut self.scratch, &mut writer)?,
+                    Cell::Json(json) => write_rest(json, null, &mut lines),
+                    cell => write_cell(cell, &self.options, &mut lines),
                 }
             }
             if let Some(cells) = row.document() {
                 for cell in cells {
-                    write_cell(*cell, &self.options, &mut self.scratch, &mut writer)?;
+                    write_cell(*cell, &self.options, &mut lines);
                 }
                 match row.extra() {
-                    Some(extra) => write_rest(extra, null, &mut writer)?,
-                    None => writer.write_field(null)?,
+                    Some(extra) => write_rest(extra, null, &mut lines),
+                    None => lines.field(null),
                 }
             }
-            writer.write_record(None::<&[u8]>)?;
+            lines.end();
             encoded.rows += 1;
             encoded.overflowed += u64::from(row.extra().is_some());
         }
-        *out = writer.into_inner().context("cannot write CSV")?;
         Ok(encoded)
     }
 }
@@ -147,67 +144,135 @@ fn is_told_from_null(cell: &Cell<'_>, null: &[u8]) -> bool {
 }
 
 /// JSON that has no other place to go to: it is told from no value by a space.
-fn write_rest(json: &[u8], null: &[u8], writer: &mut Writer<Vec<u8>>) -> Result<()> {
+fn write_rest(json: &[u8], null: &[u8], lines: &mut Lines<'_>) {
     match json == null {
-        true => writer.write_field([json, b" "].concat())?,
-        false => writer.write_field(json)?,
+        true => lines.field(&[json, b" "].concat()),
+        false => lines.field(json),
     }
-    Ok(())
 }
 
-fn write_cell(
-    cell: Cell<'_>,
-    options: &CsvOptions,
-    scratch: &mut Vec<u8>,
-    writer: &mut Writer<Vec<u8>>,
-) -> Result<()> {
+fn write_cell(cell: Cell<'_>, options: &CsvOptions, lines: &mut Lines<'_>) {
     match cell {
         // A struct is its fields' columns here.
-        Cell::Null | Cell::Object => writer.write_field(&options.null)?,
-        Cell::Boolean(value) => writer.write_field(if value { "true" } else { "false" })?,
-        Cell::Int64(_, json) | Cell::Double(_, json) | Cell::Json(json) | Cell::List(json, _) => {
-            writer.write_field(json)?;
+        Cell::Null | Cell::Object => lines.field(options.null.as_bytes()),
+        Cell::Boolean(value) => lines.plain_field(if value { b"true" } else { b"false" }),
+        Cell::Int64(_, json) | Cell::Double(_, json) => lines.plain_field(json),
+        Cell::Json(json) | Cell::List(json, _) => lines.field(json),
+        Cell::Text(text) if options.safe => write_text(&text.decoded(), true, lines),
+        Cell::Text(Text::Plain(text)) | Cell::Timestamp(_, Text::Plain(text)) => {
+            lines.plain_field(text);
         }
-        Cell::Text(Text::Plain(text)) => write_text(text, options.safe, scratch, writer)?,
-        Cell::Text(text @ Text::Escaped(_)) => {
-            let text = text.decoded();
-            write_text(&text, options.safe, scratch, writer)?;
-        }
-        Cell::Timestamp(_, text) => writer.write_field(&*text.decoded())?,
-        Cell::Integer(value) => {
-            scratch.clear();
-            write!(scratch, "{value}")?;
-            writer.write_field(&*scratch)?;
-        }
+        Cell::Text(text) | Cell::Timestamp(_, text) => lines.field(&text.decoded()),
+        Cell::Integer(value) => lines.plain_field(value.to_string().as_bytes()),
         Cell::Moment(microseconds) => {
-            scratch.clear();
-            write_timestamp(microseconds, Fraction::Digits(0), scratch);
-            writer.write_field(&*scratch)?;
+            let mut text = Vec::new();
+            write_timestamp(microseconds, Fraction::Digits(0), &mut text);
+            lines.plain_field(&text);
         }
     }
-    Ok(())
 }
 
 /// Text that a person wrote, defused if that is wanted: what begins like this is a formula for a
 /// spreadsheet.
-fn write_text(
-    text: &[u8],
-    safe: bool,
-    scratch: &mut Vec<u8>,
-    writer: &mut Writer<Vec<u8>>,
-) -> Result<()> {
-    if safe
-        && matches!(
-            text.first(),
-            Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r')
-        )
-    {
-        scratch.clear();
-        scratch.push(b'\'');
-        scratch.extend_from_slice(text);
-        writer.write_field(&*scratch)?;
-    } else {
-        writer.write_field(text)?;
+fn write_text(text: &[u8], safe: bool, lines: &mut Lines<'_>) {
+    let begins_a_formula = |byte: &u8| matches!(byte, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r');
+    match safe && text.first().is_some_and(begins_a_formula) {
+        true => lines.field(&[b"'", text].concat()),
+        false => lines.field(text),
     }
-    Ok(())
+}
+
+/// Writes the fields of one line after another. A line has at least two, so that none is empty.
+struct Lines<'o> {
+    out: &'o mut Vec<u8>,
+    delimiter: u8,
+    /// Whether the line has a field.
+    is_begun: bool,
+}
+
+impl Lines<'_> {
+    fn separate(&mut self) {
+        if self.is_begun {
+            self.out.push(self.delimiter);
+        }
+        self.is_begun = true;
+    }
+
+    /// Adds any text.
+    fn field(&mut self, text: &[u8]) {
+        let needs_quotes = memchr::memchr3(b'"', b'\r', b'\n', text).is_some();
+        match needs_quotes || memchr::memchr(self.delimiter, text).is_some() {
+            true => self.quoted_field(text),
+            false => {
+                self.separate();
+                self.out.extend_from_slice(text);
+            }
+        }
+    }
+
+    /// Adds text without a quote or an end of a line, as it is everything that JSON has no escape
+    /// for.
+    fn plain_field(&mut self, text: &[u8]) {
+        match memchr::memchr(self.delimiter, text) {
+            Some(_) => self.quoted_field(text),
+            None => {
+                self.separate();
+                self.out.extend_from_slice(text);
+            }
+        }
+    }
+
+    fn quoted_field(&mut self, text: &[u8]) {
+        self.separate();
+        self.out.push(b'"');
+        let mut rest = text;
+        while let Some(quote) = memchr::memchr(b'"', rest) {
+            self.out.extend_from_slice(&rest[..=quote]);
+            self.out.push(b'"');
+            rest = &rest[quote + 1..];
+        }
+        self.out.extend_from_slice(rest);
+        self.out.push(b'"');
+    }
+
+    fn end(&mut self) {
+        self.out.extend_from_slice(b"\r\n");
+        self.is_begun = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use csv::{Terminator, WriterBuilder};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn lines_are_as_the_csv_crate_writes_them(
+            lines in proptest::collection::vec(
+                proptest::collection::vec("[ab\",;:\r\n\té.1-]{0,12}", 2..5), 0..5),
+            delimiter in proptest::sample::select(b",;\t:1 -".to_vec()),
+        ) {
+            let mut out = Vec::new();
+            let mut written = Lines { out: &mut out, delimiter, is_begun: false };
+            let mut expected = WriterBuilder::new()
+                .delimiter(delimiter)
+                .terminator(Terminator::CRLF)
+                .flexible(true)
+                .from_writer(Vec::new());
+            for line in &lines {
+                for (number, text) in line.iter().enumerate() {
+                    match text.contains(['"', '\r', '\n']) || number % 2 == 0 {
+                        true => written.field(text.as_bytes()),
+                        false => written.plain_field(text.as_bytes()),
+                    }
+                }
+                written.end();
+                expected.write_record(line).unwrap();
+            }
+            prop_assert_eq!(out, expected.into_inner().unwrap());
+        }
+    }
 }
