@@ -141,7 +141,7 @@ impl ColumnBuilder {
         self.length += 1;
     }
 
-    /// Takes the values, and leaves none.
+    /// Takes the values, and leaves none, but room for as many.
     ///
     /// # Errors
     ///
@@ -150,18 +150,18 @@ impl ColumnBuilder {
         let nulls = self.nulls.finish();
         let length = std::mem::take(&mut self.length);
         let take_ends = |ends: &mut Vec<i32>| {
-            OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(ends, vec![0])))
+            let taken = take_all(ends);
+            ends.push(0);
+            OffsetBuffer::new(ScalarBuffer::from(taken))
         };
         Ok(match &mut self.values {
             Values::Boolean(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
-            Values::Int64(values) => {
-                Arc::new(Int64Array::try_new(std::mem::take(values).into(), nulls)?)
-            }
+            Values::Int64(values) => Arc::new(Int64Array::try_new(take_all(values).into(), nulls)?),
             Values::Double(values) => {
-                Arc::new(Float64Array::try_new(std::mem::take(values).into(), nulls)?)
+                Arc::new(Float64Array::try_new(take_all(values).into(), nulls)?)
             }
             Values::Timestamp(values, fraction) => {
-                let values = std::mem::take(values).into();
+                let values = take_all(values).into();
                 match fraction.unit() {
                     TimeUnit::Microseconds => Arc::new(
                         TimestampMicrosecondArray::try_new(values, nulls)?.with_timezone(UTC),
@@ -172,7 +172,7 @@ impl ColumnBuilder {
                 }
             }
             Values::Text(text, ends) | Values::Json(text, ends) => {
-                let text = Buffer::from_vec(std::mem::take(text));
+                let text = Buffer::from_vec(take_all(text));
                 Arc::new(StringArray::try_new(take_ends(ends), text, nulls)?)
             }
             Values::List(element, field, ends) => {
@@ -189,6 +189,12 @@ impl ColumnBuilder {
             }
         })
     }
+}
+
+/// Takes what is there. The next batch will be about as large, and is spared from growing to it.
+fn take_all<T>(values: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(values.len());
+    std::mem::replace(values, room)
 }
 
 /// Where a value ends, as Arrow counts.
