@@ -19,7 +19,7 @@ pub(crate) fn token(bytes: &[u8], mut at: usize) -> (u8, usize) {
 /// The end of the string whose opening quote lies before `at`, and whether it has escapes.
 #[inline(always)]
 pub(crate) fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
-    let stop = wide::string_stop(bytes, at);
+    let stop = wide::valid_string_stop(bytes, at);
     match bytes.get(stop) {
         Some(b'"') => Some((stop + 1, false)),
         Some(b'\\') => Some((escaped_string_end(bytes, stop)?, true)),
@@ -32,7 +32,7 @@ fn escaped_string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match bytes.get(at)? {
             b'"' => return Some(at + 1),
-            b'\\' => at = wide::string_stop(bytes, at + 2),
+            b'\\' => at = wide::valid_string_stop(bytes, at + 2),
             _ => return None,
         }
     }
