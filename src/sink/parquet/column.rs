@@ -113,7 +113,6 @@ impl ColumnBuilder {
         Ok(())
     }
 
-    // Not a generic of `append`, which would be one of itself.
     fn append_elements(&mut self, elements: Elements, lists: Lists<'_, '_>) -> Result<()> {
         let (mut cells, lists) = lists.of(elements);
         for _ in 0..elements.count() {
