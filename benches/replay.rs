@@ -29,6 +29,9 @@ struct Options {
     /// Bytes of a document
     #[arg(long, default_value_t = 1024)]
     document_bytes: usize,
+    /// Partition keys that the documents have in turn
+    #[arg(long, default_value_t = 20_000)]
+    keys: usize,
     /// Writes at the same time
     #[arg(long, default_value_t = 64)]
     concurrency: usize,
@@ -61,15 +64,23 @@ fn main() {
         ..StaticOptions::default()
     });
     let binary = env!("CARGO_BIN_EXE_cosmos-tail");
-    let replay = OtherClient {
-        name: "replay".to_owned(),
-        command: [binary, "replay", "-q"].map(str::to_owned).into(),
+    let own = |name: &str, arguments: &[&str]| OtherClient {
+        name: name.to_owned(),
+        command: [&[binary, "replay", "-q"], arguments]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
     };
+    let replays = [
+        own("replay", &[]),
+        own("replay --batch-size 1", &["--batch-size", "1"]),
+    ];
     let concurrency = options.concurrency.to_string();
     let file = file.to_str().unwrap();
-    let mut costs = vec![Vec::new(); 1 + options.client.len()];
+    let mut costs = vec![Vec::new(); replays.len() + options.client.len()];
     for _ in 0..options.runs {
-        let own = [
+        let to_container = [
             file,
             "-d",
             StaticGateway::DATABASE,
@@ -78,8 +89,10 @@ fn main() {
             "--concurrency",
             &concurrency,
         ];
-        costs[0].push(run(&gateway, &replay, &own, options.documents));
-        for (client, costs) in options.client.iter().zip(&mut costs[1..]) {
+        for (replay, costs) in replays.iter().zip(&mut costs) {
+            costs.push(run(&gateway, replay, &to_container, options.documents));
+        }
+        for (client, costs) in options.client.iter().zip(&mut costs[replays.len()..]) {
             costs.push(run(
                 &gateway,
                 client,
@@ -97,7 +110,7 @@ fn main() {
         "max",
         "peak MB"
     );
-    for (client, costs) in [&replay].into_iter().chain(&options.client).zip(&mut costs) {
+    for (client, costs) in replays.iter().chain(&options.client).zip(&mut costs) {
         print_row(&client.name, costs, options.documents as f64);
     }
 }
@@ -108,7 +121,7 @@ fn write_documents(options: &Options, path: &Path) {
     for number in 0..options.documents {
         let begin = format!(
             "{{\"id\":\"{number:012}\",\"pk\":\"customer-{:05}\",\"note\":\"",
-            number % 20_000
+            number % options.keys
         );
         let missing = options.document_bytes.saturating_sub(begin.len() + 2);
         writeln!(file, "{begin}{}\"}}", "x".repeat(missing)).unwrap();

@@ -33,6 +33,8 @@ Exit codes:
 
 /// How many ranges can be asked to be read at the same time.
 pub const CONCURRENCY_RANGE: RangeInclusive<i64> = 1..=4096;
+/// The numbers that the throughput buckets of a container have.
+pub const BUCKET_RANGE: RangeInclusive<i64> = 1..=5;
 /// How many documents can be asked for in one page.
 pub const PAGE_SIZE_RANGE: RangeInclusive<i64> = 1..=1_000_000;
 
@@ -142,11 +144,31 @@ pub struct ConnectionArgs {
     #[arg(long, global = true, value_name = "PATH")]
     pub key_file: Option<PathBuf>,
 
+    /// Priority of all requests, in accounts with priority-based execution
+    ///
+    /// When a container has more requests than throughput, those of low priority are throttled first.
+    #[arg(long, global = true, value_enum, value_name = "LEVEL")]
+    pub priority: Option<Priority>,
+
+    /// Throughput bucket of the container that all requests draw on, 1 to 5, in containers that have
+    /// such
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(BUCKET_RANGE))]
+    pub throughput_bucket: Option<u32>,
+
     /// Use an account embedded in this process: database `shop`, container `orders`; `replay` writes
     /// to `orders_copy`
     #[cfg(feature = "demo")]
     #[arg(long, global = true)]
     pub demo: bool,
+}
+
+/// The priorities of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Priority {
+    /// Throttled last
+    High,
+    /// Throttled first
+    Low,
 }
 
 /// The ways to prove who you are.

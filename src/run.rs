@@ -489,6 +489,10 @@ impl Account {
             container: typed(&self.args.container, container),
             credential: CredentialPlan::Key(SecretText::new(String::new())),
             accept_self_signed: false,
+            throughput: crate::plan::ThroughputPlan {
+                bucket: self.args.throughput_bucket,
+                priority: self.args.priority,
+            },
             notices,
             values: Vec::new(),
         })

@@ -85,6 +85,7 @@ fn connection(endpoint: &str) -> cosmos_tail::plan::ConnectionPlan {
         container: StaticGateway::CONTAINER.to_owned(),
         credential: CredentialPlan::Key(SecretText::new(KEY)),
         accept_self_signed: false,
+        throughput: cosmos_tail::plan::ThroughputPlan::default(),
         notices: Vec::new(),
         values: Vec::new(),
     }

@@ -12,6 +12,9 @@ use super::{EXIT_CODES_HELP, ExportMode, SummaryFormat};
 /// How many writes can be asked to be under way at the same time.
 pub const WRITES_RANGE: RangeInclusive<i64> = 1..=1024;
 
+/// How many documents the service takes in one request.
+const BATCH_RANGE: RangeInclusive<i64> = 1..=100;
+
 const EXAMPLES: &str = "\
 Examples:
   cosmos-tail replay orders/ -d shop -c orders_copy     what an export wrote, into another container
@@ -50,7 +53,7 @@ pub struct ReplayArgs {
     #[arg(
         long,
         conflicts_with_all = [
-            "create", "dry_run", "write_mode", "concurrency", "max_ru", "max_retries", "dead_letter",
+            "create", "dry_run", "write_mode", "concurrency", "batch_size", "max_ru", "max_retries", "dead_letter",
             "max_errors", "state", "checkpoint_interval", "checkpoint_changes", "summary",
             "from_container", "source_profile", "from", "mode", "follow",
         ]
@@ -175,6 +178,13 @@ pub struct WriteArgs {
     /// Writes that are under way at the same time, each of another partition key
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(WRITES_RANGE))]
     pub concurrency: u32,
+
+    /// Documents of one partition key that are upserted in one request at most; 1 for each in its own
+    ///
+    /// Those that wait for their turn go together, in a transaction: all of them or none. If the
+    /// service does not take them together, each is written on its own.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(BATCH_RANGE))]
+    pub batch_size: u32,
 
     /// Use no more than this many RU/s, measured by what the service charges; for reading the source
     /// too, if it is a container

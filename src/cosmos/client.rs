@@ -11,18 +11,20 @@ use azure_data_cosmos_driver::models::{
 };
 use azure_data_cosmos_driver::options::{
     AvailabilityStrategy, BinaryEncodingOptions, ConnectionPoolOptions, DriverOptions,
-    OperationOptions, OperationOptionsBuilder, ServerCertificateValidation, UserAgentSuffix,
+    OperationOptions, OperationOptionsBuilder, PriorityLevel, ServerCertificateValidation,
+    ThroughputControlOptionsBuilder, UserAgentSuffix,
 };
 use azure_data_cosmos_driver::{CosmosDriver, CosmosDriverRuntime, CosmosError};
 use futures_util::future::select_ok;
 use tokio::net::TcpStream;
 use url::Url;
 
+use crate::cli::Priority;
 use crate::cosmos::auth;
 use crate::cosmos::error::{causes, describe};
 use crate::cosmos::items::NewContainer;
 use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
-use crate::plan::{ConnectionPlan, CredentialPlan};
+use crate::plan::{ConnectionPlan, CredentialPlan, ThroughputPlan};
 
 /// The address must be resolved and a connection accepted by then.
 const REACH_DEADLINE: Duration = Duration::from_secs(5);
@@ -56,6 +58,7 @@ pub struct CosmosClient {
     driver: Arc<CosmosDriver>,
     container: ContainerReference,
     http_version: HttpVersion,
+    throughput: ThroughputPlan,
 }
 
 impl CosmosClient {
@@ -97,6 +100,7 @@ impl CosmosClient {
             driver,
             container,
             http_version,
+            throughput: plan.throughput,
         })
     }
 
@@ -142,7 +146,7 @@ impl CosmosClient {
 
     /// The options of every operation. The driver has them as its defaults.
     pub fn operation_options(&self) -> OperationOptions {
-        operation_options()
+        operation_options(self.throughput)
     }
 }
 
@@ -151,15 +155,25 @@ impl CosmosClient {
 /// Session tokens stay on, as the driver has them: in an account with session consistency they
 /// keep a replica that lags behind from answering "nothing new" to a reader that has already seen
 /// more. They cost a header.
-fn operation_options() -> OperationOptions {
-    OperationOptionsBuilder::new()
+fn operation_options(throughput: ThroughputPlan) -> OperationOptions {
+    let options = OperationOptionsBuilder::new()
         // Documents are exported byte for byte as the service wrote them; text made from the
         // binary form has other numbers and another order of names.
         .with_binary_encoding(BinaryEncodingOptions::new().with_enabled(false))
         // A page of the feed often takes longer than the second after which the driver would ask
         // another region for it as well, and both would be charged.
-        .with_availability_strategy(AvailabilityStrategy::Disabled)
-        .build()
+        .with_availability_strategy(AvailabilityStrategy::Disabled);
+    let mut control = ThroughputControlOptionsBuilder::new();
+    if let Some(bucket) = throughput.bucket {
+        control = control.with_throughput_bucket(bucket);
+    }
+    if let Some(priority) = throughput.priority {
+        control = control.with_priority_level(match priority {
+            Priority::High => PriorityLevel::High,
+            Priority::Low => PriorityLevel::Low,
+        });
+    }
+    options.with_throughput_control(control.build()).build()
 }
 
 /// Reaches the account, proves who we are, and reads its properties.
@@ -283,7 +297,7 @@ async fn create_driver(
         }
     };
     let options = DriverOptions::builder(account)
-        .with_operation_options(operation_options())
+        .with_operation_options(operation_options(plan.throughput))
         .build();
     let mut runtime = CosmosDriverRuntime::builder().with_connection_pool(pool);
     // The suffix is where an application names itself, and what an account's logs are searched by.
@@ -434,7 +448,8 @@ async fn resolve_container(
 ) -> Result<ContainerReference> {
     let (database, container) = (&plan.database, &plan.container);
     let failed = || format!("cannot open container `{container}` of database `{database}`");
-    let resolved = Box::pin(driver.resolve_container(database, container, operation_options()));
+    let resolved =
+        Box::pin(driver.resolve_container(database, container, operation_options(plan.throughput)));
     let error = match tokio::time::timeout(RESOLVE_DEADLINE, resolved).await {
         Ok(Ok(container)) => return Ok(container),
         Ok(Err(error)) => error,
@@ -490,7 +505,8 @@ async fn create_container(
     let operation = CosmosOperation::create_container(reference)
         .with_body(body.to_string().into_bytes())
         .with_request_headers(headers);
-    let created = Box::pin(driver.execute_singleton_operation(operation, operation_options()));
+    let created =
+        Box::pin(driver.execute_singleton_operation(operation, operation_options(plan.throughput)));
     let error = match created.await {
         Ok(_) => return Ok(()),
         Err(error) => error,
@@ -539,7 +555,7 @@ async fn database_exists(
     let database = DatabaseReference::from_name(driver.account().clone(), plan.database.clone());
     let read = Box::pin(driver.execute_singleton_operation(
         CosmosOperation::read_database(database),
-        operation_options(),
+        operation_options(plan.throughput),
     ));
     match tokio::time::timeout(ANSWER_DEADLINE, read).await {
         Ok(Err(error)) => u16::from(error.status().status_code()) != 404,

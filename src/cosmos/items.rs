@@ -48,6 +48,8 @@ pub enum ItemOutcome {
     Created(Option<String>),
     /// It was there and is another one now.
     Replaced(Option<String>),
+    /// All of a batch are there now: for each, whether it was not before.
+    WrittenTogether(Vec<bool>),
     /// It was deleted.
     Deleted,
     /// There is no such item.
@@ -84,7 +86,7 @@ pub struct NewContainer {
 }
 
 /// The pause after a throttled request of which the service did not say when to try again.
-const UNSAID_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const UNSAID_PAUSE: Duration = Duration::from_millis(100);
 
 impl CosmosClient {
     /// Asks the service once; only failures of the network and of partitions are tried again by the
@@ -132,7 +134,7 @@ impl CosmosClient {
         }
     }
 
-    fn item_options(&self) -> OperationOptions {
+    pub(super) fn item_options(&self) -> OperationOptions {
         let mut options = self.operation_options();
         // The body is known already.
         options.content_response_on_write = Some(ContentResponseOnWrite::Disabled);
@@ -152,7 +154,7 @@ fn unaddressable(id: &str) -> Option<String> {
     })
 }
 
-fn charge_of(response: &CosmosResponse) -> f64 {
+pub(super) fn charge_of(response: &CosmosResponse) -> f64 {
     let charge = response.headers().request_charge;
     charge.map_or(0.0, |charge| charge.value())
 }
@@ -171,7 +173,7 @@ fn done(response: CosmosResponse, request: ItemRequest<'_>) -> ItemOutcome {
     }
 }
 
-fn not_done(error: CosmosError, request: ItemRequest<'_>) -> ItemOutcome {
+pub(super) fn not_done(error: CosmosError, request: ItemRequest<'_>) -> ItemOutcome {
     /// The items of one partition key take up all the room that one may.
     const PARTITION_KEY_FULL: u16 = 1014;
     let status = error.status();

@@ -11,6 +11,7 @@
 mod endpoint;
 mod key;
 mod target;
+mod throughput;
 
 use std::fmt;
 use std::io::Read;
@@ -31,6 +32,8 @@ pub(super) use endpoint::{check_name, parse_endpoint, same_account};
 use key::account_key;
 pub(super) use key::mode_open_to_others;
 use target::{Endpoint, Name};
+pub use throughput::ThroughputPlan;
+pub(super) use throughput::name_of as priority_name;
 
 /// The well-known key of the Cosmos DB emulator. It is public and protects nothing.
 const EMULATOR_KEY: &str =
@@ -122,6 +125,8 @@ pub struct ConnectionPlan {
     /// Whether a certificate that no authority signed is accepted. Only ever true for an endpoint
     /// on the loopback interface.
     pub accept_self_signed: bool,
+    /// How the service is to weigh the requests.
+    pub throughput: ThroughputPlan,
     /// What the user should know but what stops nothing.
     pub notices: Vec<String>,
     /// Where each value came from.
@@ -185,6 +190,8 @@ impl ConnectionPlan {
             container: Some(container.to_owned()),
             auth: None,
             key_file: None,
+            priority: None,
+            throughput_bucket: None,
             #[cfg(feature = "demo")]
             demo: false,
         };
@@ -266,6 +273,8 @@ impl ConnectionPlan {
             notices.extend(overridden(request, &values));
         }
 
+        let throughput = ThroughputPlan::resolve(request, &mut values);
+
         let asks_for_self_signed = from_string.is_some_and(|s| s.accept_self_signed);
         if asks_for_self_signed && !is_loopback(&endpoint) {
             notices.push(format!(
@@ -280,6 +289,7 @@ impl ConnectionPlan {
             database: database.value,
             container: container.value,
             credential,
+            throughput,
             notices,
             values,
         })

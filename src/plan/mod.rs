@@ -12,7 +12,7 @@ mod values;
 
 pub use connection::{
     ConnectionPlan, ConnectionRequest, CredentialPlan, EntraIdPlan, Environment, SecretText,
-    credential_is_given, process_environment,
+    ThroughputPlan, credential_is_given, process_environment,
 };
 pub use job::{ExportPlan, ResumePlan, concurrency};
 pub use profile::{

@@ -39,6 +39,8 @@ pub struct ReplayPlan {
     pub ttl_deletes: TtlDeletes,
     /// Writes under way at the same time.
     pub concurrency: usize,
+    /// Most documents that are upserted in one request.
+    pub batch_size: usize,
     /// The budget in RU/s.
     pub max_ru: Option<u32>,
     /// Further tries of a write that failed.
@@ -153,6 +155,7 @@ impl ReplayPlan {
             write_mode: args.writing.write_mode,
             ttl_deletes: args.writing.ttl_deletes,
             concurrency: usize::try_from(args.writing.concurrency).unwrap_or(usize::MAX),
+            batch_size: usize::try_from(args.writing.batch_size).unwrap_or(1),
             max_ru: args.writing.max_ru,
             max_retries: args.writing.max_retries,
             dead_letter: args

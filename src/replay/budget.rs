@@ -8,6 +8,9 @@ use tokio::time::Instant;
 /// What a request is taken to cost before any has been answered, in RU.
 const FIRST_ESTIMATE: f64 = 10.0;
 
+/// The part of a second's budget that one request may use.
+const MOST_AT_ONCE: f64 = 0.04;
+
 /// How much of a second's budget may be used at once after a pause.
 const BURST: Duration = Duration::from_millis(20);
 
@@ -25,14 +28,17 @@ pub(super) struct Budget {
 struct Pace {
     /// When what was let through so far is paid for.
     paid_until: Instant,
-    /// What a request costs: an average in which the last ones count most.
+    /// What an operation costs: an average in which the last ones count most.
     estimate: f64,
 }
 
-/// A request that was let through, and what it was taken to cost.
+/// A request that was let through: how many operations it has, and what they were taken to cost.
 #[derive(Debug)]
 #[must_use = "what was charged has to be settled"]
-pub(super) struct Reserved(f64);
+pub(super) struct Reserved {
+    operations: f64,
+    cost: f64,
+}
 
 impl Budget {
     /// `per_second` request units, at least 1.
@@ -46,20 +52,22 @@ impl Budget {
         }
     }
 
-    /// Takes the next place; the request may be sent at the time that is returned.
-    pub(super) fn reserve(&self) -> (Instant, Reserved) {
+    /// Takes the next place for a request of so many operations; it may be sent at the time that is
+    /// returned.
+    pub(super) fn reserve(&self, operations: usize) -> (Instant, Reserved) {
         let mut pace = self.pace();
         let now = Instant::now();
         let at = pace.paid_until.max(now.checked_sub(BURST).unwrap_or(now));
-        let estimate = pace.estimate;
-        pace.paid_until = at + self.time_for(estimate);
-        (at, Reserved(estimate))
+        let operations = operations.max(1) as f64;
+        let cost = pace.estimate * operations;
+        pace.paid_until = at + self.time_for(cost);
+        (at, Reserved { operations, cost })
     }
 
     /// The service charged `charge` for it.
     pub(super) fn settle(&self, reserved: Reserved, charge: f64) {
         let mut pace = self.pace();
-        let more = charge - reserved.0;
+        let more = charge - reserved.cost;
         pace.paid_until = match more >= 0.0 {
             true => pace.paid_until + self.time_for(more),
             false => pace
@@ -67,11 +75,18 @@ impl Budget {
                 .checked_sub(self.time_for(-more))
                 .unwrap_or(pace.paid_until),
         };
+        let charge = charge / reserved.operations;
         if charge > 0.0 {
             // Dearer requests are believed at once, cheaper ones by and by.
             let weight = if charge > pace.estimate { 0.5 } else { 0.1 };
             pace.estimate += (charge - pace.estimate) * weight;
         }
+    }
+
+    /// How many operations may go in one request, which is charged all at once; at least one.
+    pub(super) fn at_once(&self) -> usize {
+        let most = self.per_second * MOST_AT_ONCE / self.pace().estimate.max(0.01);
+        (most as usize).max(1)
     }
 
     /// The service charged `charge` for what nobody had asked leave for. Returns when it is paid.
@@ -97,15 +112,16 @@ impl Budget {
 mod tests {
     use super::*;
 
-    /// Sends requests that cost `charge` each for ten seconds, and returns the most that was
-    /// charged within any second after the first.
-    async fn most_in_a_second(budget: &Budget, charge: impl Fn(usize) -> f64) -> f64 {
+    /// Sends requests of up to `most` operations that cost `charge` each for ten seconds, and returns
+    /// the most that was charged within any second after the first.
+    async fn most_in_a_second(budget: &Budget, most: usize, charge: impl Fn(usize) -> f64) -> f64 {
         let began = Instant::now();
         let mut charged: Vec<(Duration, f64)> = Vec::new();
         while began.elapsed() < Duration::from_secs(10) {
-            let (at, reserved) = budget.reserve();
+            let operations = budget.at_once().min(most);
+            let (at, reserved) = budget.reserve(operations);
             tokio::time::sleep_until(at).await;
-            let charge = charge(charged.len());
+            let charge = charge(charged.len()) * operations as f64;
             charged.push((began.elapsed(), charge));
             budget.settle(reserved, charge);
         }
@@ -125,10 +141,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_second_is_charged_more_than_the_budget_and_a_tenth() {
-        for charges in [[5.0, 5.0], [1.0, 30.0], [0.5, 6.0]] {
-            let budget = Budget::new(500);
-            let most = most_in_a_second(&budget, |request| charges[request % 2]).await;
-            assert!(most <= 550.0, "{charges:?}: {most}");
+        for operations in [1, 100] {
+            for charges in [[5.0, 5.0], [1.0, 30.0], [0.5, 6.0], [0.1, 0.1]] {
+                let budget = Budget::new(500);
+                let charge = |request: usize| charges[request % 2];
+                let most = most_in_a_second(&budget, operations, charge).await;
+                assert!(most <= 550.0, "{operations} of {charges:?}: {most}");
+            }
         }
     }
 
@@ -137,7 +156,7 @@ mod tests {
         let budget = Budget::new(500);
         let began = Instant::now();
         let paid = budget.charge(250.0);
-        let (at, reserved) = budget.reserve();
+        let (at, reserved) = budget.reserve(1);
         assert_eq!(at, paid);
         let waited = at - began;
         assert!(waited >= Duration::from_millis(480), "{waited:?}");
@@ -148,7 +167,7 @@ mod tests {
     async fn what_was_not_used_in_a_pause_is_not_used_later() {
         let budget = Budget::new(500);
         tokio::time::advance(Duration::from_secs(60)).await;
-        let most = most_in_a_second(&budget, |_| 5.0).await;
+        let most = most_in_a_second(&budget, 1, |_| 5.0).await;
         assert!(most <= 550.0, "{most}");
     }
 }

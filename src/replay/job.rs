@@ -92,10 +92,11 @@ enum CaughtUp {
     After(u64),
 }
 
-/// A write that has ended.
+/// Writes of one partition key that have ended.
 struct Ended {
-    pending: Pending,
-    outcome: Result<Applied, Trouble>,
+    run: Vec<Pending>,
+    /// Of those that were tried, which is all up to the first that failed.
+    outcomes: Vec<Result<Applied, Trouble>>,
 }
 
 /// The state, and what of it is saved.
@@ -290,13 +291,18 @@ impl Job {
     /// Starts as many writes as may be under way.
     fn start_writes(&mut self) {
         while self.stopped.is_none() && self.writes.len() < self.pace.now {
-            let Some(pending) = self.lanes.next() else {
+            let writer = &self.writer;
+            let joins = |run: &[Pending], next: &Pending| {
+                writer.may_join(run.iter().map(|pending| &pending.change), &next.change)
+            };
+            let Some(run) = self.lanes.next(joins) else {
                 return;
             };
-            let writer = Arc::clone(&self.writer);
+            let writer = Arc::clone(writer);
             self.writes.spawn(async move {
-                let outcome = writer.apply(&pending.change).await;
-                Ended { pending, outcome }
+                let changes: Vec<&Change> = run.iter().map(|pending| &pending.change).collect();
+                let outcomes = writer.apply_in_order(&changes).await;
+                Ended { run, outcomes }
             });
         }
     }
@@ -434,15 +440,33 @@ impl Job {
         }
     }
 
-    /// A write has ended.
+    /// Writes have ended.
     fn ended(
         &mut self,
         ended: Result<Ended, tokio::task::JoinError>,
         report: &Report,
     ) -> Result<()> {
-        let Ended { pending, outcome } = ended?;
-        self.waiting_bytes -= pending.json.len();
+        let Ended { run, outcomes } = ended?;
         self.pace.note(self.writer.meter.throttled());
+        let key = run[0].change.item.key.clone();
+        for (pending, outcome) in run.into_iter().zip(outcomes) {
+            self.waiting_bytes -= pending.json.len();
+            // Its key stays blocked: nothing of it may be applied before this.
+            if !self.outcome(&pending, outcome, report) {
+                return Ok(());
+            }
+        }
+        self.lanes.done(&key);
+        Ok(())
+    }
+
+    /// Notes what came of a change; whether those after it may be applied.
+    fn outcome(
+        &mut self,
+        pending: &Pending,
+        outcome: Result<Applied, Trouble>,
+        report: &Report,
+    ) -> bool {
         let item = &pending.change.item;
         match outcome {
             Ok(applied) => {
@@ -453,8 +477,7 @@ impl Job {
                 let reason = format!("item {:?}: {reason}", item.id);
                 self.refuse(pending.number, &pending.json, pending.at, &reason, report);
             }
-            // Its key stays blocked: nothing of it may be applied before this.
-            Err(Trouble::Stopped) => return Ok(()),
+            Err(Trouble::Stopped) => return false,
             Err(Trouble::Failed(error)) => {
                 let what = format!(
                     "cannot apply the change of item {:?} ({})",
@@ -462,11 +485,10 @@ impl Job {
                     self.origin.place(pending.at)
                 );
                 self.stop(Stopped::Failed(error.context(what)));
-                return Ok(());
+                return false;
             }
         }
-        self.lanes.done(&item.key);
-        Ok(())
+        true
     }
 
     /// Nothing is begun any more, and nothing waits; what is under way is brought to its end.

@@ -34,13 +34,20 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// A write that may begin. Its key has none other until [`Lanes::done`].
-    pub(super) fn next(&mut self) -> Option<T> {
+    /// Writes of one key that may begin, in their order: one, and those behind it of which
+    /// `joins` says, one by one, that they go with what is there already. The key has none other until
+    /// [`Lanes::done`].
+    pub(super) fn next(&mut self, mut joins: impl FnMut(&[T], &T) -> bool) -> Option<Vec<T>> {
         let key = self.ready.pop_front()?;
-        self.queues.get_mut(&key)?.pop_front()
+        let queue = self.queues.get_mut(&key)?;
+        let mut run = vec![queue.pop_front()?];
+        while queue.front().is_some_and(|write| joins(&run, write)) {
+            run.extend(queue.pop_front());
+        }
+        Some(run)
     }
 
-    /// The write of `key` that was under way has ended.
+    /// The writes of `key` that were under way have ended.
     pub(super) fn done(&mut self, key: &PartitionKey) {
         match self.queues.get(key) {
             Some(queue) if !queue.is_empty() => self.ready.push_back(key.clone()),
@@ -165,19 +172,36 @@ mod tests {
         for (key, write) in [(&a, 1), (&a, 2), (&b, 3), (&a, 4)] {
             lanes.push(key, write);
         }
-        assert_eq!(lanes.next(), Some(1));
-        assert_eq!(lanes.next(), Some(3));
-        assert_eq!(lanes.next(), None);
+        let mut alone = || lanes.next(|_, _| false);
+        assert_eq!(alone(), Some(vec![1]));
+        assert_eq!(alone(), Some(vec![3]));
+        assert_eq!(alone(), None);
         lanes.done(&a);
-        assert_eq!(lanes.next(), Some(2));
+        assert_eq!(lanes.next(|_, _| false), Some(vec![2]));
         lanes.done(&b);
-        assert_eq!(lanes.next(), None);
+        assert_eq!(lanes.next(|_, _| false), None);
         lanes.done(&a);
-        assert_eq!(lanes.next(), Some(4));
+        assert_eq!(lanes.next(|_, _| false), Some(vec![4]));
         lanes.done(&a);
         assert!(lanes.queues.is_empty());
         lanes.push(&a, 5);
-        assert_eq!(lanes.next(), Some(5));
+        assert_eq!(lanes.next(|_, _| false), Some(vec![5]));
+    }
+
+    #[test]
+    fn what_joins_goes_with_the_first_up_to_what_does_not() {
+        let key = PartitionKey::from("a");
+        let mut lanes = Lanes::default();
+        for write in [1, 2, 3, 9, 4, 5] {
+            lanes.push(&key, write);
+        }
+        let rising = |run: &[i32], next: &i32| run.last().is_some_and(|last| last + 1 == *next);
+        for run in [vec![1, 2, 3], vec![9], vec![4, 5]] {
+            assert_eq!(lanes.next(rising), Some(run));
+            assert_eq!(lanes.next(rising), None);
+            lanes.done(&key);
+        }
+        assert!(lanes.queues.is_empty());
     }
 
     #[derive(Debug, Clone, Copy, PartialEq)]

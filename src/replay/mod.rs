@@ -133,6 +133,7 @@ pub async fn replay(
         mode: plan.write_mode,
         ttl_deletes: plan.ttl_deletes,
         dry_run: plan.dry_run,
+        batch_size: plan.batch_size,
         max_retries: plan.max_retries,
         budget: plan.max_ru.map(Budget::new),
         meter: Meter::default(),

@@ -1,5 +1,5 @@
-//! Applies one change to the target: by the write mode, within the budget, again after throttling
-//! and after what passes by itself.
+//! Applies changes to the target: by the write mode, upserts of one key in batches, within the budget,
+//! again after throttling and after what passes by itself.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::anyhow;
+use azure_data_cosmos_driver::models::PartitionKey;
 use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,9 +16,10 @@ use super::budget::Budget;
 use super::change::{Action, Change, same_content, without_system_fields};
 use super::own::OwnWrites;
 use crate::cli::{TtlDeletes, WriteMode};
+use crate::cosmos::batch::MAX_BATCH_BYTES;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{Verdict, describe, explain, verdict};
-use crate::cosmos::items::{ItemAddress, ItemOutcome, ItemRequest};
+use crate::cosmos::items::{ItemAddress, ItemAnswer, ItemOutcome, ItemRequest};
 use crate::error::with_hint;
 use crate::feed::page::members;
 
@@ -104,6 +106,8 @@ pub(super) struct Writer {
     pub(super) ttl_deletes: TtlDeletes,
     /// Whether nothing is written, but only told what would be.
     pub(super) dry_run: bool,
+    /// The most documents that are upserted in one request.
+    pub(super) batch_size: usize,
     pub(super) max_retries: u32,
     pub(super) budget: Option<Budget>,
     pub(super) meter: Meter,
@@ -117,6 +121,39 @@ pub(super) struct Writer {
 struct Copy {
     json: Bytes,
     etag: Option<String>,
+}
+
+/// What came of a batch.
+enum Together {
+    Written(Vec<Applied>),
+    /// Nothing was written, for now.
+    Throttled,
+    /// Nothing was written, nor will be: not together.
+    Refused,
+}
+
+/// What the service is asked.
+#[derive(Debug, Clone, Copy)]
+enum Request<'a> {
+    Item(&'a ItemAddress, ItemRequest<'a>),
+    /// Documents of one partition key.
+    UpsertTogether(&'a PartitionKey, &'a [&'a [u8]]),
+}
+
+impl Request<'_> {
+    fn operations(&self) -> usize {
+        match self {
+            Self::Item(..) => 1,
+            Self::UpsertTogether(_, documents) => documents.len(),
+        }
+    }
+
+    async fn send(&self, client: &CosmosClient) -> ItemAnswer {
+        match *self {
+            Self::Item(item, request) => client.item(item, request).await,
+            Self::UpsertTogether(key, documents) => client.upsert_together(key, documents).await,
+        }
+    }
 }
 
 impl Writer {
@@ -149,13 +186,10 @@ impl Writer {
         match (self.mode, &change.action) {
             (WriteMode::Upsert, Action::Put(json)) => {
                 let request = ItemRequest::Upsert(json);
-                written(self.request(&change.item, request).await?)
+                written(self.item(&change.item, request).await?)
             }
             (WriteMode::Upsert, Action::Delete { .. }) => {
-                match self
-                    .request(&change.item, ItemRequest::Delete(None))
-                    .await?
-                {
+                match self.item(&change.item, ItemRequest::Delete(None)).await? {
                     ItemOutcome::NotFound => Ok(Applied::Unchanged),
                     other => written(other),
                 }
@@ -166,8 +200,105 @@ impl Writer {
         }
     }
 
+    /// Whether `change` may go into one request with `run`, changes of its key that come right before.
+    ///
+    /// Only upserts may: what other writes do depends on what is there. And each item once: the
+    /// target's own feed of all versions is to have every version, and those that one transaction
+    /// overwrote may not be in it.
+    pub(super) fn may_join<'a>(
+        &self,
+        run: impl ExactSizeIterator<Item = &'a Change> + Clone,
+        change: &Change,
+    ) -> bool {
+        if self.mode != WriteMode::Upsert || self.dry_run {
+            return false;
+        }
+        let most = match &self.budget {
+            Some(budget) => budget.at_once().min(self.batch_size),
+            None => self.batch_size,
+        };
+        let bytes = |change: &Change| match &change.action {
+            Action::Put(json) => Some(json.len()),
+            Action::Delete { .. } => None,
+        };
+        let all: Option<usize> = run.clone().map(bytes).sum();
+        run.len() < most
+            && all
+                .zip(bytes(change))
+                .is_some_and(|(all, more)| all + more <= MAX_BATCH_BYTES)
+            && run.clone().all(|other| other.item.id != change.item.id)
+    }
+
+    /// Applies changes of one partition key in their order. Ends with the first that was not applied
+    /// for a reason that others have too; those after it are not in what is returned.
+    pub(super) async fn apply_in_order(&self, run: &[&Change]) -> Vec<Result<Applied, Trouble>> {
+        let mut outcomes = Vec::with_capacity(run.len());
+        let mut together = run.len();
+        while outcomes.len() < run.len() {
+            let rest = &run[outcomes.len()..];
+            let part = &rest[..together.min(rest.len())];
+            if part.len() > 1 {
+                match self.upsert_together(part).await {
+                    Ok(Together::Written(applied)) => {
+                        outcomes.extend(applied.into_iter().map(Ok));
+                        continue;
+                    }
+                    // It may be too much for what there is in a second.
+                    Ok(Together::Throttled) => {
+                        together = part.len() / 2;
+                        continue;
+                    }
+                    // Which of them it is shows when each is on its own.
+                    Ok(Together::Refused) => together = 1,
+                    Err(trouble) => {
+                        outcomes.push(Err(trouble));
+                        return outcomes;
+                    }
+                }
+            }
+            let outcome = self.apply(part[0]).await;
+            let goes_on = matches!(outcome, Ok(_) | Err(Trouble::Refused(_)));
+            outcomes.push(outcome);
+            if !goes_on {
+                return outcomes;
+            }
+        }
+        outcomes
+    }
+
+    async fn upsert_together(&self, part: &[&Change]) -> Result<Together, Trouble> {
+        let documents: Option<Vec<&[u8]>> = part
+            .iter()
+            .map(|change| match &change.action {
+                Action::Put(json) => Some(json.as_slice()),
+                Action::Delete { .. } => None,
+            })
+            .collect();
+        let Some(documents) = documents else {
+            return Ok(Together::Refused);
+        };
+        let request = Request::UpsertTogether(&part[0].item.key, &documents);
+        match self.request(request).await? {
+            ItemOutcome::WrittenTogether(created) => Ok(Together::Written(
+                created
+                    .into_iter()
+                    .map(|created| match created {
+                        true => Applied::Created,
+                        false => Applied::Replaced,
+                    })
+                    .collect(),
+            )),
+            ItemOutcome::Throttled(_) => Ok(Together::Throttled),
+            ItemOutcome::Refused(reason) => {
+                tracing::debug!("{reason}; writing each of {} on its own", part.len());
+                Ok(Together::Refused)
+            }
+            other => written(other).map(|_| Together::Refused),
+        }
+    }
+
     async fn create(&self, item: &ItemAddress, json: &[u8]) -> Result<Applied, Trouble> {
-        let conflict = match self.request(item, ItemRequest::Create(json)).await? {
+        let conflict = match self.item(item, ItemRequest::Create(json)).await? {
             ItemOutcome::Conflict(message) => message,
             other => return written(other),
         };
@@ -189,7 +320,7 @@ impl Writer {
         for _ in 0..MAX_RACES {
             let mut conflict = None;
             if let Action::Put(json) = action {
-                match self.request(item, ItemRequest::Create(json)).await? {
+                match self.item(item, ItemRequest::Create(json)).await? {
                     ItemOutcome::Conflict(message) => conflict = Some(message),
                     other => return self.written_by_us(item, other),
                 }
@@ -211,7 +342,7 @@ impl Writer {
                 Action::Put(json) => ItemRequest::Replace(json, etag),
                 Action::Delete { .. } => ItemRequest::Delete(Some(etag)),
             };
-            match self.request(item, request).await? {
+            match self.item(item, request).await? {
                 ItemOutcome::Changed | ItemOutcome::NotFound => {}
                 other => return self.written_by_us(item, other),
             }
@@ -263,7 +394,7 @@ impl Writer {
     }
 
     async fn read(&self, item: &ItemAddress) -> Result<Option<Copy>, Trouble> {
-        match self.request(item, ItemRequest::Read).await? {
+        match self.item(item, ItemRequest::Read).await? {
             ItemOutcome::Read(json, etag) => {
                 // Some emulators tell the ETag in the body alone.
                 let etag = etag.or_else(|| text_of(&json, "_etag"));
@@ -281,12 +412,17 @@ impl Writer {
         written(outcome)
     }
 
-    /// Sends a request until there is an answer to it that says something about the item.
-    async fn request(
+    async fn item(
         &self,
         item: &ItemAddress,
         request: ItemRequest<'_>,
     ) -> Result<ItemOutcome, Trouble> {
+        self.request(Request::Item(item, request)).await
+    }
+
+    /// Sends a request until there is an answer to it that says something about the item. That of a
+    /// batch is returned too if it was throttled, after the pause for that.
+    async fn request(&self, request: Request<'_>) -> Result<ItemOutcome, Trouble> {
         let mut failures = 0;
         loop {
             if self.stop.is_cancelled() {
@@ -294,13 +430,13 @@ impl Writer {
             }
             let reserved = match &self.budget {
                 Some(budget) => {
-                    let (at, reserved) = budget.reserve();
+                    let (at, reserved) = budget.reserve(request.operations());
                     self.unless_stopped(tokio::time::sleep_until(at)).await?;
                     Some((budget, reserved))
                 }
                 None => None,
             };
-            let answer = self.client.item(item, request).await;
+            let answer = request.send(&self.client).await;
             self.meter.charged(answer.request_charge);
             if let Some((budget, reserved)) = reserved {
                 budget.settle(reserved, answer.request_charge);
@@ -309,7 +445,12 @@ impl Writer {
                 ItemOutcome::Throttled(pause) => {
                     Meter::add(&self.meter.throttled, 1);
                     // No earlier than the service says, and not all at the same moment.
-                    pause.mul_f64(1.0 + fastrand::f64() / 4.0)
+                    let wait = pause.mul_f64(1.0 + fastrand::f64() / 4.0);
+                    if request.operations() > 1 {
+                        self.unless_stopped(tokio::time::sleep(wait)).await?;
+                        return Ok(ItemOutcome::Throttled(pause));
+                    }
+                    wait
                 }
                 ItemOutcome::Failed(error) => {
                     let retry_after = match verdict(&error) {
@@ -367,7 +508,8 @@ fn written(outcome: ItemOutcome) -> Result<Applied, Trouble> {
         ItemOutcome::Read(..)
         | ItemOutcome::NotFound
         | ItemOutcome::Changed
-        | ItemOutcome::Throttled(_) => Err(Trouble::Failed(anyhow!(
+        | ItemOutcome::Throttled(_)
+        | ItemOutcome::WrittenTogether(_) => Err(Trouble::Failed(anyhow!(
             "the service's answer makes no sense for this request: {outcome:?}"
         ))),
     }

@@ -29,5 +29,6 @@ mod scene;
 mod schema;
 mod secrets;
 mod tail;
+mod throughput;
 mod topology;
 mod verify;

@@ -103,6 +103,7 @@ fn plan(url: &str) -> ConnectionPlan {
         container: "orders".to_owned(),
         credential: CredentialPlan::Key(SecretText::new(CANARY)),
         accept_self_signed: false,
+        throughput: ThroughputPlan::default(),
         notices: Vec::new(),
         values: Vec::new(),
     }
@@ -299,7 +300,7 @@ async fn an_outage_is_told() {
 
 #[test]
 fn every_operation_reads_text_and_asks_one_region() {
-    let options = operation_options();
+    let options = operation_options(ThroughputPlan::default());
     assert_eq!(options.binary_encoding.map(|b| b.enabled), Some(false));
     assert_eq!(
         options.availability_strategy,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::cli::Priority;
 use crate::error::{ExitCode, exit_code, render};
 use crate::plan::profile::{ConfigFile, ProfileOptions};
 
@@ -19,6 +20,8 @@ fn args() -> ConnectionArgs {
         container: None,
         auth: None,
         key_file: None,
+        priority: None,
+        throughput_bucket: None,
         #[cfg(feature = "demo")]
         demo: false,
     }
@@ -409,4 +412,36 @@ mod key_commands {
         }
         assert!(started.elapsed() < LONG);
     }
+}
+
+#[test]
+fn priority_and_bucket_come_from_the_flag_or_else_the_profile() {
+    let of = |options: &str, args: &ConnectionArgs| {
+        let profile = profile(&format!(
+            "endpoint = 'shop'\ndatabase = 'd'\ncontainer = 'c'\nkey = '{KEY}'\n{options}"
+        ));
+        let plan = resolve(args, &[], &profile, None).unwrap();
+        (plan.throughput, lines(&plan).split_off(5))
+    };
+    assert_eq!(of("", &args()), (ThroughputPlan::default(), Vec::new()));
+    let both = "options.priority = 'low'\noptions.throughput-bucket = 2";
+    let (plan, said) = of(both, &args());
+    assert_eq!((plan.priority, plan.bucket), (Some(Priority::Low), Some(2)));
+    assert_eq!(
+        said,
+        [
+            "throughput-bucket 2 (profile staging)",
+            "priority low (profile staging)"
+        ]
+    );
+    let typed = ConnectionArgs {
+        priority: Some(Priority::High),
+        ..args()
+    };
+    let (plan, said) = of(both, &typed);
+    assert_eq!(
+        (plan.priority, plan.bucket),
+        (Some(Priority::High), Some(2))
+    );
+    assert_eq!(said[1], "priority high (--priority)");
 }

@@ -16,6 +16,8 @@ fn args() -> ConnectionArgs {
         container: Some("orders".to_owned()),
         auth: None,
         key_file: None,
+        priority: None,
+        throughput_bucket: None,
         #[cfg(feature = "demo")]
         demo: false,
     }

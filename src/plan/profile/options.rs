@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::cli::{CommitArgs, ReaderArgs};
+use crate::cli::{CommitArgs, Priority, ReaderArgs};
+use crate::plan::connection::priority_name;
 use crate::plan::resolved::{Origin, ResolvedValue};
 use crate::state::model::Settings;
 
@@ -23,6 +24,10 @@ pub struct ProfileOptions {
     pub checkpoint_interval: Option<Duration>,
     /// Most bytes between commits.
     pub checkpoint_bytes: Option<u64>,
+    /// Priority of requests.
+    pub priority: Option<Priority>,
+    /// Throughput bucket that requests draw on.
+    pub throughput_bucket: Option<u32>,
 }
 
 impl ProfileOptions {
@@ -41,6 +46,11 @@ impl ProfileOptions {
             (
                 "checkpoint-bytes",
                 self.checkpoint_bytes.map(|n| n.to_string()),
+            ),
+            ("priority", self.priority.map(priority_name)),
+            (
+                "throughput-bucket",
+                self.throughput_bucket.map(|n| n.to_string()),
             ),
         ]
         .into_iter()

@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{KeySource, Profile, ProfileEndpoint, ProfileOptions, nearest};
-use crate::cli::{AuthMethod, CONCURRENCY_RANGE, PAGE_SIZE_RANGE};
+use crate::cli::{AuthMethod, BUCKET_RANGE, CONCURRENCY_RANGE, PAGE_SIZE_RANGE, Priority};
 use crate::error::usage;
 use crate::plan::connection::{SecretText, check_name, parse_endpoint};
 
@@ -34,6 +34,8 @@ const OPTION_KEYS: &[&str] = &[
     "poll-interval",
     "checkpoint-interval",
     "checkpoint-bytes",
+    "priority",
+    "throughput-bucket",
 ];
 
 type Key<'t> = &'t Spanned<toml::de::DeString<'t>>;
@@ -143,7 +145,7 @@ impl File<'_> {
                 }
                 "database" => profile.database = Some(self.name("database", key, value)?),
                 "container" => profile.container = Some(self.name("container", key, value)?),
-                "auth" => profile.auth = Some(self.auth(key, value)?),
+                "auth" => profile.auth = Some(self.one_of::<AuthMethod>(key, value)?),
                 "options" => profile.options = self.options(&profile.name, key, value)?,
                 "key" | "key-file" | "key-command" => {
                     if let Some(other) = key_is_at.replace(key) {
@@ -192,6 +194,10 @@ impl File<'_> {
                     options.checkpoint_interval = Some(self.duration(key, value)?);
                 }
                 "checkpoint-bytes" => options.checkpoint_bytes = Some(self.bytes(key, value)?),
+                "priority" => options.priority = Some(self.one_of::<Priority>(key, value)?),
+                "throughput-bucket" => {
+                    options.throughput_bucket = Some(self.integer(key, value, BUCKET_RANGE)?);
+                }
                 _ => {
                     let within = format!(" in [profiles.{profile}.options]");
                     return Err(self.unknown(key, value, &within, OPTION_KEYS));
@@ -228,18 +234,22 @@ impl File<'_> {
         check_name(kind, self.string(key, value)?).map_err(|e| self.wrong(value.span(), e))
     }
 
-    fn auth(&self, key: Key<'_>, value: Value<'_>) -> Result<AuthMethod> {
+    /// One of the values that the flag of this name takes.
+    fn one_of<T: ValueEnum>(&self, key: Key<'_>, value: Value<'_>) -> Result<T> {
         let text = self.string(key, value)?;
-        AuthMethod::from_str(text, false).map_err(|_| {
-            let names: Vec<String> = AuthMethod::value_variants()
+        T::from_str(text, false).map_err(|_| {
+            let names: Vec<String> = T::value_variants()
                 .iter()
-                .filter_map(|method| Some(method.to_possible_value()?.get_name().to_owned()))
+                .filter_map(|one| Some(one.to_possible_value()?.get_name().to_owned()))
                 .collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let nearest = nearest(text, &names).unwrap_or_default();
             self.error(
                 value.span(),
-                "`auth` is no method that there is",
+                match &**key.get_ref() {
+                    "auth" => "`auth` is no method that there is".to_owned(),
+                    key => format!("`{key}` is none that there is"),
+                },
                 format!("did you mean `{nearest}`? one of: {}", names.join(", ")),
             )
         })

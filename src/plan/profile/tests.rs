@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
+use crate::cli::Priority;
 use crate::error::{exit_code, render};
 
 /// A text that no message may repeat.
@@ -66,6 +67,8 @@ fn a_profile_may_say_everything() {
         poll-interval = "500ms"
         checkpoint-interval = "1m"
         checkpoint-bytes = "64MiB"
+        priority = "low"
+        throughput-bucket = 2
         "#,
     );
     assert_eq!(
@@ -87,6 +90,8 @@ fn a_profile_may_say_everything() {
                 poll_interval: Some(Duration::from_millis(500)),
                 checkpoint_interval: Some(Duration::from_secs(60)),
                 checkpoint_bytes: Some(64 << 20),
+                priority: Some(Priority::Low),
+                throughput_bucket: Some(2),
             },
         }
     );

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use azure_data_cosmos_driver::models::PartitionKeyDefinition;
 
+use std::collections::BTreeMap;
+
 use super::change_log::ChangeLog;
 
 #[derive(Default)]
@@ -27,6 +29,8 @@ pub(super) struct StoredContainer {
     pub(super) rid: String,
     pub(super) definition: PartitionKeyDefinition,
     pub(super) log: ChangeLog,
+    /// Ids of documents whose writes are refused, and the status with which they are.
+    pub(super) refused: BTreeMap<String, u16>,
 }
 
 /// A RID is its bytes in base64, with `/` written as `-`.
@@ -73,6 +77,7 @@ impl Account {
             rid: text.clone(),
             log: ChangeLog::new(rid, self_link, definition.clone(), partitions, lsn_stride),
             definition,
+            refused: BTreeMap::new(),
         });
         text
     }

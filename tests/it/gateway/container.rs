@@ -51,6 +51,16 @@ impl Container {
         &self.rid
     }
 
+    /// Refuses every write of the document `id` with this status from now on.
+    pub(crate) fn refuse(&self, id: &str, status: u16) {
+        self.with(|container, _| container.refused.insert(id.to_owned(), status));
+    }
+
+    /// Takes writes of all documents again.
+    pub(crate) fn refuse_nothing(&self) {
+        self.with(|container, _| container.refused.clear());
+    }
+
     /// Creates or replaces a document, which has an `id` and the partition key. Returns its LSN.
     pub(crate) fn upsert(&self, document: Value) -> u64 {
         self.transaction(vec![document])

@@ -254,8 +254,8 @@ impl Handler for FixedPages {
             .trim_end_matches('/')
             .ends_with("/docs");
         if is_docs && request.method() == Method::POST {
-            let response = acknowledge(request).await?;
-            self.writes.fetch_add(1, Ordering::Relaxed);
+            let (response, written) = acknowledge(request).await?;
+            self.writes.fetch_add(written, Ordering::Relaxed);
             return Ok(response);
         }
         if is_docs {
@@ -265,20 +265,34 @@ impl Handler for FixedPages {
     }
 }
 
-/// Says that a document was written, which is not kept.
-async fn acknowledge(request: Request<Incoming>) -> io::Result<Response<ResponseBody>> {
+/// Says that a document was written, or all of a batch, and how many they are. They are not kept.
+async fn acknowledge(request: Request<Incoming>) -> io::Result<(Response<ResponseBody>, u64)> {
+    let is_batch = request
+        .headers()
+        .contains_key("x-ms-cosmos-is-batch-request");
     let prefer = request.headers().get("prefer");
     let is_minimal = prefer.is_some_and(|prefer| prefer == "return=minimal");
     let body = request.into_body().collect().await;
     let document = body.map_err(io::Error::other)?.to_bytes();
-    let body = if is_minimal { Bytes::new() } else { document };
-    let mut response = plain(StatusCode::CREATED, body);
+    let (status, body, written) = if is_batch {
+        let operations: Vec<serde::de::IgnoredAny> =
+            serde_json::from_slice(&document).map_err(io::Error::other)?;
+        let result = r#"{"statusCode":201,"requestCharge":6.29,"eTag":"\"1\""}"#;
+        let results = vec![result; operations.len()].join(",");
+        let body = Bytes::from(format!("[{results}]"));
+        (StatusCode::OK, body, operations.len() as u64)
+    } else if is_minimal {
+        (StatusCode::CREATED, Bytes::new(), 1)
+    } else {
+        (StatusCode::CREATED, document, 1)
+    };
+    let mut response = plain(status, body);
     let headers = response.headers_mut();
     headers.insert("etag", HeaderValue::from_static("\"1\""));
     headers.insert("lsn", HeaderValue::from_static("1"));
     headers.insert("x-ms-request-charge", HeaderValue::from_static("6.29"));
     headers.insert("x-ms-session-token", HeaderValue::from_static("0:-1#1"));
-    Ok(response)
+    Ok((response, written))
 }
 
 fn plain(status: StatusCode, body: Bytes) -> Response<ResponseBody> {

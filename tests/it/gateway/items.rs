@@ -50,7 +50,7 @@ pub(super) struct ItemAnswer {
 }
 
 impl ItemAnswer {
-    fn error(status: u16, code: &str, message: &str) -> Self {
+    pub(super) fn error(status: u16, code: &str, message: &str) -> Self {
         Self {
             status,
             body: error_body(code, message),
@@ -63,7 +63,7 @@ impl ItemAnswer {
         }
     }
 
-    fn violation(message: String) -> Self {
+    pub(super) fn violation(message: String) -> Self {
         Self {
             violation: Some(message.clone()),
             ..Self::error(400, "BadRequest", &message)
@@ -102,6 +102,9 @@ pub(super) fn answer(
         .current(&epk, &id)
         .map(|change| (change.lsn, change.text.clone()));
     let etag = current.as_ref().and_then(|(_, text)| etag_of(text));
+    if let Some(status) = refusal_of(container, &request, &id) {
+        return ItemAnswer::error(status, "Refused", "The document is refused.");
+    }
     let needs_one = matches!(
         request,
         ItemRequest::Read | ItemRequest::Replace(_) | ItemRequest::Delete
@@ -155,8 +158,7 @@ pub(super) fn answer(
         (false, false) => (201, Operation::Create),
     };
     let written = container.log.current(&epk, &id).map(|c| c.text.clone());
-    // A kilobyte costs about a sixth of a write.
-    let charge_hundredths = 500 + body.len() as u64 / 10;
+    let charge_hundredths = charge_of(&body);
     ItemAnswer {
         status,
         etag: written.as_ref().and_then(|text| etag_of(text)),
@@ -177,8 +179,19 @@ pub(super) fn answer(
     }
 }
 
+/// What a write is charged, in hundredths of an RU: a kilobyte costs about a sixth of it.
+pub(super) fn charge_of(body: &[u8]) -> u64 {
+    500 + body.len() as u64 / 10
+}
+
+/// The status with which a write is refused, if the test wants that.
+fn refusal_of(container: &StoredContainer, request: &ItemRequest, id: &str) -> Option<u16> {
+    let is_write = !matches!(request, ItemRequest::Read);
+    container.refused.get(id).copied().filter(|_| is_write)
+}
+
 /// The id of the item that a request is about, if the request agrees with itself.
-fn identify(
+pub(super) fn identify(
     container: &StoredContainer,
     body: &Bytes,
     id: Option<&str>,

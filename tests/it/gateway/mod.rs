@@ -31,6 +31,7 @@
 
 mod account;
 mod auth;
+mod batch;
 mod body;
 mod change_log;
 mod container;
@@ -294,6 +295,16 @@ impl Gateway {
         });
     }
 
+    /// Waits until `count` documents have been written by clients.
+    ///
+    /// # Panics
+    /// After a minute.
+    pub(crate) fn wait_for_writes(&self, count: usize) {
+        self.wait_for_state(&format!("{count} writes"), |state| {
+            state.writes.len() >= count
+        });
+    }
+
     /// Waits until the reader has caught up: every live partition of `container` has answered a
     /// 304 at its current LSN.
     ///
@@ -322,13 +333,15 @@ impl Gateway {
         what: &str,
         mut condition: impl FnMut(&[RequestRecord]) -> bool,
     ) {
+        self.wait_for_state(what, |state| condition(state.requests.records()));
+    }
+
+    fn wait_for_state(&self, what: &str, mut condition: impl FnMut(&State) -> bool) {
         let state = self.shared.lock();
         let (state, timeout) = self
             .shared
             .progress
-            .wait_timeout_while(state, PATIENCE, |state| {
-                !condition(state.requests.records())
-            })
+            .wait_timeout_while(state, PATIENCE, |state| !condition(state))
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let seen = state.requests.records().len();
         drop(state);

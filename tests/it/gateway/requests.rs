@@ -47,6 +47,12 @@ pub(crate) struct RequestRecord {
     pub(crate) token: Option<String>,
     /// `If-Modified-Since`
     pub(crate) modified_since: Option<String>,
+    /// `x-ms-cosmos-priority-level`
+    pub(crate) priority: Option<String>,
+    /// `x-ms-cosmos-throughput-bucket`
+    pub(crate) throughput_bucket: Option<String>,
+    /// It is a transactional batch.
+    pub(crate) is_batch: bool,
     /// `x-ms-max-item-count`
     pub(crate) max_item_count: Option<i64>,
     /// The page of its partition that a 200 would be, from 1.

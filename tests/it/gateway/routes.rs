@@ -14,6 +14,7 @@ use time::PrimitiveDateTime;
 use time::macros::format_description;
 
 use super::account::{StoredContainer, account_to_json};
+use super::batch;
 use super::body::ResponseBody;
 use super::change_log::Mode;
 use super::faults::Action;
@@ -144,6 +145,11 @@ impl Asked {
         }
     }
 
+    fn is_batch(&self) -> bool {
+        let header = self.text("x-ms-cosmos-is-batch-request");
+        header.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
     fn text(&self, name: &'static str) -> Option<&str> {
         text(&self.headers, name)
     }
@@ -161,6 +167,9 @@ impl Asked {
             epk_range: owned("x-ms-start-epk").zip(owned("x-ms-end-epk")),
             token: owned("if-none-match"),
             modified_since: owned("if-modified-since"),
+            priority: owned("x-ms-cosmos-priority-level"),
+            throughput_bucket: owned("x-ms-cosmos-throughput-bucket"),
+            is_batch: self.is_batch(),
             max_item_count: self
                 .text("x-ms-max-item-count")
                 .and_then(|count| count.parse().ok()),
@@ -345,6 +354,16 @@ impl Routes {
             .container_by_rid(&rid)
             .expect("the container was found just now");
         match asked.kind {
+            RequestKind::ItemWrite if asked.is_batch() => {
+                let key = asked.text("x-ms-documentdb-partitionkey");
+                let answered = batch::answer(container, &asked.body, key, now);
+                let mut answer =
+                    Answer::new(answered.status, answered.body, answered.charge_hundredths);
+                answer.lsn = answered.lsn;
+                answer.violation = answered.violation;
+                state.writes.extend(answered.writes);
+                answer
+            }
             RequestKind::ItemRead | RequestKind::ItemWrite => {
                 let (answer, write) = self.answer_for_item(container, asked, now);
                 state.writes.extend(write);

@@ -63,7 +63,7 @@ fn a_container_is_copied_across_a_split_and_what_comes_later_is_added() {
     };
     let told = std::thread::scope(|scope| {
         let copying = scope.spawn(|| summary(&succeed(&mut command())));
-        gateway.wait_for(RequestKind::ItemWrite, 50);
+        gateway.wait_for_writes(50);
         container.split(&container.partitions()[0].id, 3);
         copying.join().unwrap()
     });

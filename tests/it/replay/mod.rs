@@ -1,5 +1,6 @@
 //! Replay: what was exported comes back, in order, once more or not at all.
 
+mod batches;
 mod container;
 mod crash;
 mod refusals;

@@ -297,12 +297,7 @@ fn standard_input_is_applied_as_it_comes() {
         input.write_all(b"\r\n\n").unwrap();
         if number == 49 {
             // What has come is written, although the pipe is still open.
-            gateway.wait_until("50 writes", |records| {
-                let writes = records
-                    .iter()
-                    .filter(|r| r.kind == crate::gateway::RequestKind::ItemWrite);
-                writes.count() == 50
-            });
+            gateway.wait_for_writes(50);
         }
     }
     drop(input);

@@ -79,7 +79,7 @@ fn a_wait_for_the_next_change_ends_at_a_stop_and_is_gone_on_with() {
     let mut command = replay(&gateway, &source);
     command.arg("--state").arg(&state);
     let child = spawn(command.args(["--speed", "1"]));
-    gateway.wait_for(crate::gateway::RequestKind::ItemWrite, 2);
+    gateway.wait_for_writes(2);
     interrupt(&child);
     let ended = wait(child);
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);

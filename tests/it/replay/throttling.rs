@@ -103,12 +103,12 @@ fn an_outage_is_outlived_and_one_that_does_not_end_stops_the_replay_where_it_can
     let expected = versions(&source, 3);
     gateway.push_fault(
         Fault::on(RequestKind::ItemWrite, Action::ResetBeforeHeaders)
-            .nth(20)
-            .times(10),
+            .nth(5)
+            .times(4),
     );
     gateway.push_fault(
         Fault::on(RequestKind::ItemWrite, Action::status(503, 0))
-            .when(numbered(|number| number > 60))
+            .when(numbered(|number| number > 15))
             .always(),
     );
     let command = || {
@@ -146,14 +146,14 @@ fn ctrl_c_ends_what_is_under_way_and_the_same_command_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let (source, state) = (directory.path().join("a"), directory.path().join("state"));
     let expected = versions(&source, 5);
-    // From the thirtieth on nothing gets through.
+    // From the twentieth on nothing gets through.
     gateway.push_fault(
         Fault::on(RequestKind::ItemWrite, Action::throttle(60_000))
-            .nth(30)
+            .nth(20)
             .always(),
     );
     let child = spawn(replay(&gateway, &source).arg("--state").arg(&state));
-    gateway.wait_for(RequestKind::ItemWrite, 34);
+    gateway.wait_for(RequestKind::ItemWrite, 24);
     interrupt(&child);
     let ended = wait(child);
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
