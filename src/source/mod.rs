@@ -8,6 +8,8 @@
 mod csv;
 mod inputs;
 mod jsonl;
+#[cfg(test)]
+mod meaning;
 mod opened;
 mod parquet;
 #[cfg(test)]
@@ -26,6 +28,11 @@ use serde::{Deserialize, Serialize};
 pub use self::csv::CsvRows;
 pub use self::inputs::{CsvForm, Fingerprint, Input, Inputs};
 pub use self::parquet::ParquetRows;
+
+#[cfg(test)]
+use crate::feed::page::{elements, members};
+#[cfg(test)]
+use crate::schema::fit::{self, Decimal};
 
 use self::opened::{Kind, Opened};
 use crate::error::with_hint;

@@ -8,10 +8,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::meaning::meaning;
 use super::{CsvRows, Mark, ParquetRows, RecordReader};
-use crate::feed::page::{Page, elements, members};
+use crate::feed::page::{Page, members};
 use crate::feed::{FeedMode, RangeId};
-use crate::schema::fit::{self, Decimal};
 use crate::schema::{
     Column, ColumnType, Field, FieldPath, Fraction, Inference, InferenceOptions, Layout, Place,
     Schema,
@@ -180,51 +180,17 @@ fn csv_options() -> impl Strategy<Value = CsvOptions> {
     })
 }
 
-/// A text that two JSON texts have in common if, and only if, they mean the same: the order of
-/// members does not count, except among those of one name; numbers are decimal numbers.
-fn meaning(json: &[u8], out: &mut String) {
-    match json.first() {
-        Some(b'{') => {
-            let mut all: Vec<(String, String)> = members(json)
-                .map(|member| {
-                    let mut name = String::new();
-                    meaning(&[b"\"", member.raw_name, b"\""].concat(), &mut name);
-                    let mut value = String::new();
-                    meaning(member.value, &mut value);
-                    (name, value)
-                })
-                .collect();
-            all.sort_by(|a, b| a.0.cmp(&b.0));
-            *out += &format!("{all:?}");
-        }
-        Some(b'[') => {
-            out.push('[');
-            for element in elements(json) {
-                meaning(element, out);
-                out.push(',');
-            }
-            out.push(']');
-        }
-        Some(b'"') => match fit::string(json) {
-            Some(text) => *out += &format!("{:?}", text.decoded()),
-            None => out.push_str(std::str::from_utf8(json).unwrap()),
-        },
-        Some(b'-' | b'0'..=b'9') => {
-            let text = std::str::from_utf8(json).unwrap();
-            *out += &format!("{:?}", Decimal::of(text).expect("a number"));
-        }
-        _ => out.push_str(std::str::from_utf8(json).unwrap()),
-    }
-}
-
 fn assert_same(found: &[u8], expected: &[u8]) -> Result<(), TestCaseError> {
     let text = |json| String::from_utf8_lossy(json).into_owned();
     let parsed = serde_json::from_slice::<&serde_json::value::RawValue>(found);
     prop_assert!(parsed.is_ok(), "{}", text(found));
-    let [mut one, mut other] = [String::new(), String::new()];
-    meaning(found, &mut one);
-    meaning(expected, &mut other);
-    prop_assert_eq!(one, other, "{} is not {}", text(found), text(expected));
+    prop_assert_eq!(
+        meaning(found),
+        meaning(expected),
+        "{} is not {}",
+        text(found),
+        text(expected)
+    );
     Ok(())
 }
 

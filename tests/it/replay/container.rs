@@ -8,9 +8,11 @@ use super::*;
 use crate::bad_input::refuse;
 use crate::command::{CONTAINER, DATABASE, assert_same, cosmos_tail, fail, succeed};
 #[cfg(unix)]
-use crate::command::{interrupt, spawn, wait};
+use crate::command::{interrupt, signal, spawn, wait};
 use crate::gateway::{GatewayOptions, KEY, RequestKind};
 use crate::orders::{document, fill, filled};
+#[cfg(unix)]
+use nix::sys::signal::Signal;
 
 /// A replay of the feed of [`CONTAINER`] into [`COPY`].
 fn copy_container(gateway: &Gateway) -> Command {
@@ -147,6 +149,22 @@ impl Live<'_> {
     }
 }
 
+/// Splits a partition, merges two, or leaves them as they are.
+#[cfg(unix)]
+fn change_topology(container: &Container, random: &mut fastrand::Rng) {
+    let partitions = container.partitions();
+    let at = random.usize(..partitions.len());
+    match random.u8(..4) {
+        0 if partitions.len() < 8 => {
+            container.split(&partitions[at].id, random.usize(2..4));
+        }
+        1 if at > 0 => {
+            container.merge(&partitions[at - 1].id, &partitions[at].id);
+        }
+        _ => {}
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_live_container_is_followed_across_splits_and_kills_until_the_cut_over() {
@@ -172,22 +190,24 @@ fn a_live_container_is_followed_across_splits_and_kills_until_the_cut_over() {
     // From now on: this is before everything.
     succeed(&mut command());
     assert!(gateway.write_log().is_empty());
-    live.round();
-    let kills = 3;
-    for kill in 0..kills {
-        let mut child = spawn(command().arg("--follow"));
-        let written = gateway.requests(RequestKind::ItemWrite);
-        let enough = |more| gateway.wait_for(RequestKind::ItemWrite, written + more);
-        enough(10);
-        container.split(&container.partitions()[kill].id, 2);
+    let seed = crate::scene::seed();
+    println!("COSMOS_TAIL_TEST_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let kills = 25;
+    for _ in 0..kills {
         live.round();
-        enough(50);
-        child.kill().unwrap();
+        // Each round makes more changes than are waited for.
+        let written = gateway.write_log().len();
+        let child = spawn(command().arg("--follow"));
+        let (first, second) = (random.usize(..30), random.usize(..30));
+        gateway.wait_for_writes(written + first);
+        change_topology(&container, &mut random);
+        gateway.wait_for_writes(written + first + second);
+        signal(&child, Signal::SIGKILL);
         wait(child);
-        live.round();
-        if kill == 1 {
-            // While nobody reads.
-            container.split(&container.partitions()[0].id, 2);
+        // While nobody reads.
+        if random.u8(..4) == 0 {
+            change_topology(&container, &mut random);
         }
     }
     let child = spawn(command().arg("--follow"));
