@@ -303,7 +303,7 @@ async fn scope(client: &CosmosClient, plan: &TailPlan) -> Result<Scope> {
     let partitions = match plan.ranges.is_empty() {
         true => Vec::new(),
         false => client
-            .physical_partitions(true)
+            .physical_partitions(false)
             .await
             .context("cannot list the container's feed ranges")?,
     };
@@ -383,7 +383,7 @@ async fn ranges_of(client: &CosmosClient, scope: &Scope) -> Result<Vec<FeedRange
         return Ok(scope.ranges.clone());
     }
     let partitions = client
-        .physical_partitions(true)
+        .physical_partitions(false)
         .await
         .context("cannot list the container's feed ranges")?;
     let whole = [FeedRange::full()];

@@ -1,0 +1,175 @@
+//! What a commit costs: the state of so many ranges alone, and with a part file of each to be synced.
+//!
+//! It is written where temporary files are; a real disk is wanted there.
+#![expect(clippy::unwrap_used, reason = "a bench may stop at what cannot happen")]
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cosmos_tail::durable::Lock;
+use cosmos_tail::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId};
+use cosmos_tail::sink::{PartReceipt, Receipt, Written};
+use cosmos_tail::state::ledger::{Ledger, Store};
+use cosmos_tail::state::model::*;
+use cosmos_tail::state::names::FileNames;
+use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+
+/// Bytes that are added to each part between two commits.
+const ADDED: usize = 64 << 10;
+
+fn state(ranges: u32) -> State {
+    let bound = |number: u32| match number {
+        0 => String::new(),
+        number if number == ranges => "FF".to_owned(),
+        number => format!(
+            "{:08X}",
+            u64::from(number) * 0x3FFF_FFFF / u64::from(ranges)
+        ),
+    };
+    State {
+        kind: JobKind::Export,
+        export_id: uuid::Uuid::from_u128(7),
+        generation: 0,
+        created: time::OffsetDateTime::UNIX_EPOCH,
+        source: Source {
+            endpoint: "https://shop.documents.azure.com/".to_owned(),
+            database: "shop".to_owned(),
+            container: "orders".to_owned(),
+            container_rid: "Gz8AAI1vXh4=".to_owned(),
+        },
+        options: FrozenOptions {
+            mode: FeedMode::LatestVersion,
+            scope: Scope::default(),
+            from: ChangeFeedStart::Beginning,
+            format: Format::Jsonl,
+            compression: Compression::None,
+            layout: None,
+            inference: None,
+            csv: None,
+            output: Output::Directory(".".to_owned()),
+        },
+        settings: Settings {
+            follow: false,
+            concurrency: None,
+            page_size: 1000,
+            max_retries: 15,
+            poll_interval_ms: 1000,
+            checkpoint_interval_ms: 5000,
+            checkpoint_bytes: 1 << 28,
+            rotate_bytes: None,
+            rotate_interval_ms: None,
+            row_group_bytes: None,
+        },
+        finished: false,
+        ranges: (0..ranges)
+            .map(|number| RangeState {
+                id: RangeId(number),
+                range: FeedRange::new(&bound(number), &bound(number + 1)).unwrap(),
+                parents: Vec::new(),
+                position: None,
+            })
+            .collect(),
+        next_range: ranges,
+        series: Vec::new(),
+        sealed: Vec::new(),
+        manifest: ManifestMark::default(),
+        totals: Totals::default(),
+    }
+}
+
+/// Where every range stands after so many commits. A token of the SDK has about 200 bytes.
+fn positions(ranges: u32, lsn: u64) -> Vec<(RangeId, Position)> {
+    let position = |number| Position {
+        token: format!("{number:08}{lsn:08}{}", "x".repeat(184)),
+        lsn: Some(lsn),
+    };
+    (0..ranges)
+        .map(|number| (RangeId(number), position(number)))
+        .collect()
+}
+
+fn commit(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("commit");
+    group
+        .sample_size(20)
+        .measurement_time(Duration::from_secs(3));
+    for (ranges, has_files) in [
+        (8, false),
+        (256, false),
+        (10_000, false),
+        (8, true),
+        (32, true),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(ranges);
+        let names = Arc::new(FileNames::of_state(&state, directory.path()));
+        let path = directory.path().join("state.json");
+        let store = Store {
+            lock: Lock::acquire(&cosmos_tail::state::file::lock_path(&path)).unwrap(),
+            path,
+            output_lock: None,
+        };
+        let mut ledger = Ledger::new(state, Arc::clone(&names), Some(store));
+        let mut lsn = 0;
+        let mut lengths = vec![0; ranges as usize];
+        let mut receipts = || -> Vec<Receipt> {
+            lsn += 1;
+            let all = positions(ranges, lsn);
+            if !has_files {
+                return vec![Receipt {
+                    series: 0,
+                    parts: Vec::new(),
+                    positions: all,
+                    written: Written::default(),
+                }];
+            }
+            all.into_iter()
+                .zip(&mut lengths)
+                .map(|(position, length)| {
+                    let series = position.0.0;
+                    let file = fs_err::OpenOptions::new()
+                        .append(true)
+                        .create(true)
+                        .open(names.open_part(series, 0));
+                    let mut file = file.unwrap();
+                    file.write_all(&vec![b'x'; ADDED]).unwrap();
+                    *length += ADDED as u64;
+                    Receipt {
+                        series,
+                        parts: vec![PartReceipt {
+                            part: 0,
+                            length: *length,
+                            rows: *length / 1024,
+                            crc32c: 0,
+                            sealed: false,
+                            positions: vec![position],
+                            unsynced: file,
+                        }],
+                        positions: Vec::new(),
+                        written: Written::default(),
+                    }
+                })
+                .collect()
+        };
+        let what = if has_files {
+            "with a file of each"
+        } else {
+            "state alone"
+        };
+        group.bench_function(BenchmarkId::new(what, ranges), |bencher| {
+            bencher.iter_batched(
+                &mut receipts,
+                |receipts| {
+                    ledger.apply(receipts).unwrap();
+                    ledger.commit().unwrap();
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, commit);
+criterion_main!(benches);

@@ -1,0 +1,152 @@
+//! How many instructions the splitter takes for a byte of a page, and the whole path to JSON lines,
+//! beside serde_json's `from_slice::<&RawValue>` of the same page, which only finds out that it is JSON.
+//!
+//! ```text
+//! cargo bench --bench instructions
+//! cargo bench --bench instructions -- --most-split 0.7 --most-lines 1.0
+//! ```
+//!
+//! Callgrind counts them, so they do not depend on what else the machine does; valgrind has to be
+//! installed. What is measured runs in a process of its own, once with and once without rounds.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints, and may stop at what cannot happen"
+)]
+
+use std::hint::black_box;
+use std::process::{Command, ExitCode};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use clap::{Parser, ValueEnum};
+use cosmos_tail::feed::page::Page;
+use cosmos_tail::feed::{FeedMode, RangeId};
+use cosmos_tail::schema::Layout;
+use cosmos_tail::sink::{EncoderOptions, encoders};
+use cosmos_tail::state::model::{Compression, CsvOptions, Format};
+use serde_json::value::RawValue;
+
+#[path = "pages/mod.rs"]
+mod pages;
+use pages::{KINDS, page};
+
+/// Bytes of a document.
+const SIZE: usize = 1_000;
+/// How often a page is gone through.
+const ROUNDS: usize = 5;
+
+#[derive(Debug, Parser)]
+struct Options {
+    /// Fail if the splitter takes more than so many times the instructions of serde_json, for any kind
+    /// of page
+    #[arg(long, value_name = "RATIO")]
+    most_split: Option<f64>,
+    /// The same for the path to JSON lines: splitting, writing the lines, their checksum
+    #[arg(long, value_name = "RATIO")]
+    most_lines: Option<f64>,
+    /// Given by `cargo bench`
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// What to run under callgrind: the number of a kind, what to do, and how often
+    #[arg(long, hide = true, num_args = 3)]
+    run: Option<Vec<String>>,
+}
+
+/// What is done with a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Path {
+    Serde,
+    Split,
+    Lines,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if let Some(run) = &options.run {
+        let path = Path::from_str(&run[1], false).unwrap();
+        go_through(run[0].parse().unwrap(), path, run[2].parse().unwrap());
+        return ExitCode::SUCCESS;
+    }
+    println!(
+        "{:<10} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "a byte", "serde", "split", "ratio", "lines", "ratio"
+    );
+    let mut is_too_much = false;
+    for (number, (kind, add_member)) in KINDS.iter().enumerate() {
+        let bytes = (page(SIZE, *add_member).len() * ROUNDS) as f64;
+        let [serde, split, lines] = [Path::Serde, Path::Split, Path::Lines].map(|path| {
+            let counted = instructions(number, path, ROUNDS);
+            let without = instructions(number, path, 0);
+            (counted - without) as f64 / bytes
+        });
+        let ratios = [split / serde, lines / serde];
+        println!(
+            "{kind:<10} {serde:>10.2} {split:>10.2} {:>10.2} {lines:>10.2} {:>10.2}",
+            ratios[0], ratios[1]
+        );
+        for (what, ratio, most) in [
+            ("the splitter", ratios[0], options.most_split),
+            ("the path to JSON lines", ratios[1], options.most_lines),
+        ] {
+            if most.is_some_and(|most| ratio > most) {
+                eprintln!("{what} takes {ratio:.2} times serde_json's instructions for {kind}");
+                is_too_much = true;
+            }
+        }
+    }
+    ExitCode::from(u8::from(is_too_much))
+}
+
+/// The instructions of a process that does so many rounds.
+fn instructions(kind: usize, path: Path, rounds: usize) -> u64 {
+    let path = path.to_possible_value().unwrap();
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(std::env::current_exe().unwrap())
+        .arg("--run")
+        .args([&kind.to_string(), path.get_name(), &rounds.to_string()])
+        .output()
+        .expect("valgrind runs: is it installed?");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let collected = said
+        .lines()
+        .find_map(|line| line.split_once("Collected : "));
+    collected.unwrap().1.trim().parse().unwrap()
+}
+
+fn go_through(kind: usize, path: Path, rounds: usize) {
+    let body = page(SIZE, KINDS[kind].1);
+    let options = EncoderOptions {
+        format: Format::Jsonl,
+        mode: FeedMode::LatestVersion,
+        compression: Compression::None,
+        csv: CsvOptions::default(),
+        row_group_bytes: 1 << 20,
+        partition_key_paths: vec!["/pk".to_owned()],
+        layout: Arc::new(OnceLock::from(Layout::Raw)),
+    };
+    let mut encoder = encoders(options)().unwrap();
+    let mut out = Vec::with_capacity(2 * body.len());
+    for _ in 0..rounds {
+        match path {
+            Path::Serde => {
+                black_box(serde_json::from_slice::<&RawValue>(&body).unwrap());
+            }
+            Path::Split => {
+                black_box(split(&body).len());
+            }
+            Path::Lines => {
+                out.clear();
+                encoder.encode(RangeId(0), &split(&body), &mut out).unwrap();
+                black_box(crc32c::crc32c(&out));
+            }
+        }
+    }
+}
+
+fn split(body: &Bytes) -> Page {
+    Page::parse(body.clone()).unwrap()
+}
