@@ -112,6 +112,7 @@ fn compare(options: &Options, http1_only: bool) {
             _ => DocumentShape::Text,
         },
         http1_only,
+        tls: false,
         threads: 2,
     });
     let version = if http1_only { 1 } else { 2 };

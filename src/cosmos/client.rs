@@ -204,7 +204,8 @@ async fn open_account(plan: &ConnectionPlan) -> Result<(Arc<CosmosDriver>, HttpV
     let may_be_http11 = version == HttpVersion::Http2
         && std::env::var_os(HTTP2_VARIABLE).is_none()
         && first.is_of_transport()
-        && !first.is_unanswered_handshake();
+        && !first.is_unanswered_handshake()
+        && !first.is_of_certificate();
     if !may_be_http11 {
         return Err(first.into_error(plan)).with_context(failed);
     }
@@ -214,9 +215,12 @@ async fn open_account(plan: &ConnectionPlan) -> Result<(Arc<CosmosDriver>, HttpV
     let attempt = create_driver(plan, pool, &credential, HTTP11_ANSWER_DEADLINE);
     match Box::pin(attempt).await {
         Ok(driver) => Ok((driver, HttpVersion::Http11)),
-        // An answer over HTTP/1.1 says more than the failure to speak HTTP/2; a second failure
-        // of the transport says less.
-        Err(second) if second.is_of_transport() => Err(first.into_error(plan)).with_context(failed),
+        // An answer over HTTP/1.1 says more than the failure to speak HTTP/2, and so does a
+        // certificate: a server that refuses HTTP/2 in TLS does so before it shows one. Any other
+        // second failure of the transport says less.
+        Err(second) if second.is_of_transport() && !second.is_of_certificate() => {
+            Err(first.into_error(plan)).with_context(failed)
+        }
         Err(second) => Err(second.into_error(plan)).with_context(failed),
     }
 }
@@ -350,6 +354,11 @@ impl AccountFailure {
         }
     }
 
+    /// Whether the server's certificate is not accepted.
+    fn is_of_certificate(&self) -> bool {
+        matches!(self, Self::Error(error) if is_certificate(error))
+    }
+
     fn into_error(self, plan: &ConnectionPlan) -> anyhow::Error {
         match self {
             Self::Silence(deadline) => with_hint(
@@ -411,8 +420,9 @@ fn is_certificate(error: &CosmosError) -> bool {
 fn certificate_hint(plan: &ConnectionPlan) -> String {
     match plan.endpoint.host_str() {
         Some("localhost" | "127.0.0.1" | "[::1]") => {
-            "if this is the local emulator, use `--endpoint emulator`, which accepts its \
-             certificate"
+            "a self-signed certificate is accepted from the local emulator, with `--endpoint \
+             emulator`, and from what else listens on this machine, if \
+             AZURE_COSMOS_CONNECTION_STRING holds DisableServerCertificateValidation=true"
         }
         _ => {
             "the certificate is not trusted by this machine: a proxy that inspects TLS needs its \

@@ -38,6 +38,13 @@ pub(crate) fn cosmos_tail() -> Command {
 /// The binary, pointed at the container `orders` of a gateway.
 pub(crate) fn against(gateway: &Gateway) -> Command {
     let mut command = cosmos_tail();
+    // Only there can it be said that a certificate is accepted that nobody signed.
+    if gateway.is_tls() {
+        command.env(
+            "AZURE_COSMOS_CONNECTION_STRING",
+            gateway.connection_string(),
+        );
+    }
     command
         .env("AZURE_COSMOS_ENDPOINT", gateway.endpoint())
         .env("AZURE_COSMOS_KEY", KEY)

@@ -6,12 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::bad_input::assert_explained;
-use crate::command::{CONTAINER, DATABASE};
 use crate::command::{assert_latest, export, files, lines, resume, run, succeed};
 use crate::gateway::{
     Action, Container, Fault, Gateway, GatewayOptions, RequestKind, RequestRecord,
 };
-use crate::orders::fill;
+use crate::orders::filled_with;
 
 const PAGE: usize = 20;
 /// Documents of the container: enough for each of its three partitions to have several pages.
@@ -31,9 +30,11 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let gateway = Gateway::start(GatewayOptions::default());
-        let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 3);
-        fill(&container, 0..DOCUMENTS);
+        Self::with(GatewayOptions::default())
+    }
+
+    fn with(options: GatewayOptions) -> Self {
+        let (gateway, container) = filled_with(options, 3, DOCUMENTS);
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("out");
         Self {
@@ -94,8 +95,13 @@ impl Scene {
 
 /// Every fault of the table is survived within one run.
 fn survive(table: &[(&str, Action, usize)]) {
+    survive_with(&GatewayOptions::default(), table);
+}
+
+/// The same, with gateways that are like this.
+pub(crate) fn survive_with(options: &GatewayOptions, table: &[(&str, Action, usize)]) {
     for (name, action, times) in table {
-        let scene = Scene::new();
+        let scene = Scene::with(options.clone());
         scene.strike(action, *times);
         let ended = scene.export(&[]);
         assert_eq!(ended.code, Some(0), "{name}: {}", ended.stderr);

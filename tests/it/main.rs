@@ -30,5 +30,6 @@ mod schema;
 mod secrets;
 mod tail;
 mod throughput;
+mod tls;
 mod topology;
 mod verify;

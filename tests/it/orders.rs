@@ -7,7 +7,16 @@ use crate::gateway::{Container, Gateway, GatewayOptions};
 
 /// A gateway with a container of `partitions` partitions and `documents` documents.
 pub(crate) fn filled(partitions: usize, documents: usize) -> (Gateway, Container) {
-    let gateway = Gateway::start(GatewayOptions::default());
+    filled_with(GatewayOptions::default(), partitions, documents)
+}
+
+/// The same, with a gateway that is like this.
+pub(crate) fn filled_with(
+    options: GatewayOptions,
+    partitions: usize,
+    documents: usize,
+) -> (Gateway, Container) {
+    let gateway = Gateway::start(options);
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", partitions);
     fill(&container, 0..documents);
     (gateway, container)

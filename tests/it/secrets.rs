@@ -69,7 +69,7 @@ fn assert_silent(what: &str, text: &[u8]) {
 
 /// Runs a command at the highest verbosity and looks at all that it said, which must be something.
 #[track_caller]
-fn listen(command: &mut Command) -> Ended {
+pub(crate) fn listen(command: &mut Command) -> Ended {
     let ended = run(command.arg("-vvv"));
     let what = format!("{:?}", command.get_args().collect::<Vec<_>>());
     assert_silent(&what, ended.stdout.as_bytes());
@@ -82,7 +82,7 @@ fn listen(command: &mut Command) -> Ended {
 }
 
 #[track_caller]
-fn look_at_files(directory: &Path) {
+pub(crate) fn look_at_files(directory: &Path) {
     let found = snapshot(directory);
     assert!(!found.is_empty());
     for (path, text) in found {

@@ -283,8 +283,11 @@ fn a_certificate_that_is_not_trusted_is_told() {
          invalid peer certificate: UnknownIssuer"
     );
     for (endpoint, says) in [
-        ("https://localhost:8081/", "use `--endpoint emulator`"),
-        ("https://[::1]:8081/", "use `--endpoint emulator`"),
+        ("https://localhost:8081/", "with `--endpoint emulator`"),
+        (
+            "https://[::1]:8081/",
+            "DisableServerCertificateValidation=true",
+        ),
         ("https://shop.documents.azure.com/", "inspects TLS"),
     ] {
         assert_says(&account_hint(&error, &plan(endpoint)), &[says]);

@@ -17,7 +17,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::account::{Account, account_to_json};
 use super::body::ResponseBody;
-use super::server::{Handler, Server};
+use super::server::{Handler, Server, Transport};
 
 /// Bodies that are rendered, at most, whatever the number of pages: so many that what repeats them
 /// is no help to a client that compresses.
@@ -46,6 +46,8 @@ pub(crate) struct StaticOptions {
     pub(crate) document_bytes: usize,
     pub(crate) shape: DocumentShape,
     pub(crate) http1_only: bool,
+    /// Speak TLS, as [`super::GatewayOptions::tls`].
+    pub(crate) tls: bool,
     pub(crate) threads: usize,
 }
 
@@ -58,7 +60,17 @@ impl Default for StaticOptions {
             document_bytes: 1_024,
             shape: DocumentShape::Text,
             http1_only: false,
+            tls: false,
             threads: 2,
+        }
+    }
+}
+
+impl StaticOptions {
+    fn transport(&self) -> Transport {
+        Transport {
+            tls: self.tls,
+            http1_only: self.http1_only,
         }
     }
 }
@@ -110,13 +122,23 @@ impl StaticGateway {
             writes: AtomicU64::new(0),
             options: options.clone(),
         });
-        let server = Server::start(Arc::clone(&pages), options.http1_only, options.threads);
+        let server = Server::start(Arc::clone(&pages), options.transport(), options.threads);
         Self { pages, server }
     }
 
-    /// The account endpoint, `http://127.0.0.1:PORT/`.
+    /// The account endpoint, `http://127.0.0.1:PORT/`, or `https://127.0.0.1:PORT/` with TLS.
     pub(crate) fn endpoint(&self) -> String {
         self.server.endpoint()
+    }
+
+    /// A connection string for this account, as [`super::Gateway::connection_string`].
+    pub(crate) fn connection_string(&self) -> String {
+        self.server.connection_string()
+    }
+
+    /// The certificate of a gateway that speaks TLS.
+    pub(crate) fn certificate_pem(&self) -> Option<String> {
+        self.server.certificate_pem()
     }
 
     /// Bytes of all page bodies of all ranges, as one complete reader gets them.
@@ -215,7 +237,7 @@ impl FixedPages {
             })
             .unwrap_or_default();
         let json = match path.split('/').filter(|s| !s.is_empty()).count() {
-            0 => account_to_json(&format!("http://{host}/")),
+            0 => account_to_json(&self.options.transport().url(&host)),
             2 => self
                 .account
                 .database(StaticGateway::DATABASE)

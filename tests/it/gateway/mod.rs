@@ -1,5 +1,7 @@
 //! A scripted Cosmos gateway: a real HTTP server on the loopback interface with a real change
-//! log behind it.
+//! log behind it. It speaks HTTP/1.1 and HTTP/2, or HTTP/1.1 alone ([`GatewayOptions::http1_only`]),
+//! in plain text, or in TLS with a certificate that nobody signed but itself
+//! ([`GatewayOptions::tls`]).
 //!
 //! It serves what a change feed reader asks for (account, databases, containers, partition key
 //! ranges, the documents feed in both modes) and what a replay asks for (point reads and writes, new
@@ -42,6 +44,7 @@ mod items;
 mod requests;
 mod routes;
 mod server;
+mod tls;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
@@ -67,6 +70,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct GatewayOptions {
     /// Speak HTTP/1.1 only, as some proxies do. Otherwise HTTP/1.1 and HTTP/2.
     pub(crate) http1_only: bool,
+    /// Speak TLS only, with a self-signed certificate for `127.0.0.1` and `localhost`, and the
+    /// version of HTTP that ALPN agrees on.
+    pub(crate) tls: bool,
     /// Verify the master-key signature of every request, so that a wrong key is a 401.
     /// Otherwise the authorization header only has to be there.
     pub(crate) verify_signature: bool,
@@ -92,6 +98,7 @@ impl Default for GatewayOptions {
     fn default() -> Self {
         Self {
             http1_only: false,
+            tls: false,
             verify_signature: true,
             envelope: true,
             epk_sub_ranges: true,
@@ -100,6 +107,15 @@ impl Default for GatewayOptions {
             default_page_items: 100,
             lsn_stride: 10_000,
             threads: 1,
+        }
+    }
+}
+
+impl GatewayOptions {
+    fn transport(&self) -> server::Transport {
+        server::Transport {
+            tls: self.tls,
+            http1_only: self.http1_only,
         }
     }
 }
@@ -141,7 +157,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts a gateway with an empty account on a free port of 127.0.0.1.
     pub(crate) fn start(options: GatewayOptions) -> Self {
-        let (http1_only, threads) = (options.http1_only, options.threads);
+        let (transport, threads) = (options.transport(), options.threads);
         let shared = Arc::new(Shared {
             options,
             state: Mutex::new(State {
@@ -155,7 +171,7 @@ impl Gateway {
             progress: Condvar::new(),
         });
         let handler = Arc::new(routes::Routes::new(Arc::clone(&shared)));
-        let server = server::Server::start(handler, http1_only, threads);
+        let server = server::Server::start(handler, transport, threads);
         Self { shared, server }
     }
 
@@ -165,14 +181,19 @@ impl Gateway {
         StaticGateway::start(options)
     }
 
-    /// The account endpoint, `http://127.0.0.1:PORT/`.
+    /// The account endpoint, `http://127.0.0.1:PORT/`, or `https://127.0.0.1:PORT/` with TLS.
     pub(crate) fn endpoint(&self) -> String {
         self.server.endpoint()
     }
 
-    /// A connection string for this account.
+    /// A connection string for this account. With TLS it asks that the certificate be accepted.
     pub(crate) fn connection_string(&self) -> String {
-        format!("AccountEndpoint={};AccountKey={KEY};", self.endpoint())
+        self.server.connection_string()
+    }
+
+    /// Whether it speaks TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.shared.options.tls
     }
 
     /// Creates a container (and its database, if new) of `partitions` partitions that share the

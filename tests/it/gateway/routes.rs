@@ -223,7 +223,8 @@ impl Routes {
         let mut state = self.shared.lock();
         match asked.kind {
             RequestKind::Account => {
-                Answer::json(&account_to_json(&format!("http://{}/", asked.host)))
+                let url = self.shared.options.transport().url(&asked.host);
+                Answer::json(&account_to_json(&url))
             }
             RequestKind::DatabaseFeed => Answer::json(&state.account.databases_to_json()),
             RequestKind::Database | RequestKind::ContainerFeed => {

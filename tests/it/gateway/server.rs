@@ -1,4 +1,5 @@
-//! The HTTP server: a listener on loopback, with a thread and a runtime of its own.
+//! The HTTP server: a listener on loopback, with or without TLS, with a thread and a runtime of its
+//! own.
 
 use std::future::Future;
 use std::io;
@@ -11,9 +12,26 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
 use super::body::ResponseBody;
+use super::{KEY, tls};
+
+/// What connections speak.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transport {
+    pub(super) tls: bool,
+    pub(super) http1_only: bool,
+}
+
+impl Transport {
+    /// The URL of the account at an authority, such as `127.0.0.1:PORT`.
+    pub(super) fn url(self, authority: &str) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{authority}/")
+    }
+}
 
 /// Answers requests. An error resets the connection (HTTP/1.1) or the stream (HTTP/2).
 pub(super) trait Handler: Send + Sync + 'static {
@@ -25,12 +43,13 @@ pub(super) trait Handler: Send + Sync + 'static {
 
 pub(super) struct Server {
     address: SocketAddr,
+    transport: Transport,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    pub(super) fn start<H: Handler>(handler: Arc<H>, http1_only: bool, threads: usize) -> Self {
+    pub(super) fn start<H: Handler>(handler: Arc<H>, transport: Transport, threads: usize) -> Self {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind a port of 127.0.0.1");
         listener
@@ -49,7 +68,7 @@ impl Server {
                     .expect("build the gateway's runtime");
                 runtime.block_on(async move {
                     tokio::select! {
-                        () = accept(listener, handler, http1_only) => {}
+                        () = accept(listener, handler, transport) => {}
                         // Ends too when the sender is dropped without a word.
                         _ = stopped => {}
                     }
@@ -60,13 +79,26 @@ impl Server {
             .expect("start the gateway's thread");
         Self {
             address,
+            transport,
             stop: Some(stop),
             thread: Some(thread),
         }
     }
 
+    pub(super) fn connection_string(&self) -> String {
+        let mut string = format!("AccountEndpoint={};AccountKey={KEY};", self.endpoint());
+        if self.transport.tls {
+            string.push_str("DisableServerCertificateValidation=true;");
+        }
+        string
+    }
+
+    pub(super) fn certificate_pem(&self) -> Option<String> {
+        self.transport.tls.then(tls::certificate_pem)
+    }
+
     pub(super) fn endpoint(&self) -> String {
-        format!("http://{}/", self.address)
+        self.transport.url(&self.address.to_string())
     }
 }
 
@@ -82,29 +114,48 @@ impl Drop for Server {
     }
 }
 
-async fn accept<H: Handler>(listener: TcpListener, handler: Arc<H>, http1_only: bool) {
+async fn accept<H: Handler>(listener: TcpListener, handler: Arc<H>, transport: Transport) {
     let listener =
         tokio::net::TcpListener::from_std(listener).expect("hand the listener to the runtime");
+    let Transport { tls, http1_only } = transport;
+    let acceptor = tls.then(|| tls::acceptor(http1_only));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
         stream.set_nodelay(true).ok();
         let handler = Arc::clone(&handler);
+        let acceptor = acceptor.clone();
         tokio::spawn(async move {
-            let service = service_fn(move |request| Arc::clone(&handler).handle(request));
-            let mut connection = auto::Builder::new(TokioExecutor::new());
-            connection.http2().max_send_buf_size(4 << 20);
-            let connection = if http1_only {
-                connection.http1_only()
-            } else {
-                connection
-            };
-            // Clients that go away and scripted resets end here.
-            connection
-                .serve_connection(TokioIo::new(stream), service)
-                .await
-                .ok();
+            match acceptor {
+                None => serve(stream, handler, http1_only).await,
+                Some(acceptor) => {
+                    // A client that does not trust the certificate ends here.
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        serve(stream, handler, http1_only).await;
+                    }
+                }
+            }
         });
     }
+}
+
+async fn serve<H: Handler>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    handler: Arc<H>,
+    http1_only: bool,
+) {
+    let service = service_fn(move |request| Arc::clone(&handler).handle(request));
+    let mut connection = auto::Builder::new(TokioExecutor::new());
+    connection.http2().max_send_buf_size(4 << 20);
+    let connection = if http1_only {
+        connection.http1_only()
+    } else {
+        connection
+    };
+    // Clients that go away and scripted resets end here.
+    connection
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+        .ok();
 }

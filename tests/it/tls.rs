@@ -1,0 +1,163 @@
+//! The same over TLS: exports, faults and a replay over both versions of HTTP, and a certificate that
+//! nobody signed, which is accepted only if that is asked for.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::bad_input::{assert_explained, snapshot};
+use crate::command::{DATABASE, against, assert_latest, assert_same, cosmos_tail};
+use crate::command::{export, lines, resume, succeed};
+use crate::faults::survive_with;
+use crate::gateway::{Action, Gateway, GatewayOptions, StaticGateway, StaticOptions};
+use crate::orders::{fill, filled_with};
+use crate::replay::{COPY, assert_no_violations, content, replay};
+use crate::secrets::{listen, look_at_files};
+
+fn over_tls(http1_only: bool) -> GatewayOptions {
+    GatewayOptions {
+        tls: true,
+        http1_only,
+        ..GatewayOptions::default()
+    }
+}
+
+/// Asserts that whatever was asked was asked in this version of HTTP.
+#[track_caller]
+fn assert_spoken(gateway: &Gateway, http1_only: bool) {
+    let log = gateway.request_log();
+    assert!(!log.is_empty());
+    assert!(log.iter().all(|record| record.http2 != http1_only));
+}
+
+#[test]
+fn an_export_and_its_resume_are_whole() {
+    for http1_only in [false, true] {
+        let (gateway, container) = filled_with(over_tls(http1_only), 3, 1_000);
+        assert!(gateway.endpoint().starts_with("https://127.0.0.1:"));
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let ended = listen(&mut export(&gateway, &out));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_latest(&lines(&out), &container);
+        fill(&container, 1_000..1_400);
+        let ended = listen(&mut resume(&gateway, &out));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_latest(&lines(&out), &container);
+        assert_spoken(&gateway, http1_only);
+        assert_no_violations(&gateway);
+        look_at_files(&out);
+    }
+}
+
+#[test]
+fn an_export_of_pages_of_megabytes_is_whole() {
+    for http1_only in [false, true] {
+        let gateway = Gateway::start_static(StaticOptions {
+            ranges: 2,
+            pages_per_range: 4,
+            documents_per_page: 1_000,
+            document_bytes: 2_048,
+            tls: true,
+            http1_only,
+            ..StaticOptions::default()
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let mut command = cosmos_tail();
+        command.env(
+            "AZURE_COSMOS_CONNECTION_STRING",
+            gateway.connection_string(),
+        );
+        command.args(["export", "-d", StaticGateway::DATABASE]);
+        command.args(["-c", StaticGateway::CONTAINER, "-o"]);
+        let ended = listen(command.arg(&out));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_eq!(lines(&out).len() as u64, gateway.total_documents());
+    }
+}
+
+#[test]
+fn broken_connections_and_bodies_are_read_again() {
+    for http1_only in [false, true] {
+        survive_with(
+            &over_tls(http1_only),
+            &[
+                ("reset before the answer", Action::ResetBeforeHeaders, 2),
+                (
+                    "body cut in the middle",
+                    Action::TruncateBody { after: 1_700 },
+                    2,
+                ),
+                (
+                    "a trickle",
+                    Action::Trickle {
+                        bytes: 97,
+                        every: Duration::from_millis(1),
+                    },
+                    1,
+                ),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_replay_is_whole() {
+    for http1_only in [false, true] {
+        let (gateway, container) = filled_with(over_tls(http1_only), 2, 300);
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let ended = listen(&mut export(&gateway, &out));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let mut command = replay(&gateway, &out);
+        let ended = listen(command.args(["--create", "--partition-key", "/pk"]));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let copy = gateway.container(DATABASE, COPY).unwrap();
+        assert_same(&content(&copy), &content(&container));
+        assert_spoken(&gateway, http1_only);
+        assert_no_violations(&gateway);
+    }
+}
+
+/// The command with a connection string that does not ask that the certificate be accepted.
+fn strictly(gateway: &Gateway, mut command: Command) -> Command {
+    let string = gateway.connection_string();
+    let (string, _) = string
+        .split_once("DisableServerCertificateValidation")
+        .unwrap();
+    command.env("AZURE_COSMOS_CONNECTION_STRING", string);
+    command
+}
+
+#[test]
+fn a_certificate_that_nobody_signed_is_refused_unless_it_is_to_be_accepted() {
+    for http1_only in [false, true] {
+        let (gateway, _) = filled_with(over_tls(http1_only), 2, 20);
+        let directory = tempfile::tempdir().unwrap();
+        let whole = directory.path().join("whole");
+        succeed(&mut export(&gateway, &whole));
+        let before = (snapshot(&whole), gateway.total_requests());
+        let out = directory.path().join("out");
+        let mut ranges = against(&gateway);
+        ranges.arg("ranges");
+        for (command, code) in [
+            (ranges, 1),
+            (export(&gateway, &out), 1),
+            (resume(&gateway, &whole), 3),
+        ] {
+            let ended = listen(&mut strictly(&gateway, command));
+            assert_explained(
+                &ended,
+                code,
+                &[
+                    &format!("cannot connect to {}", gateway.endpoint()),
+                    "certificate",
+                    "UnknownIssuer",
+                    "DisableServerCertificateValidation=true",
+                ],
+            );
+        }
+        assert!(!out.exists());
+        assert_eq!((snapshot(&whole), gateway.total_requests()), before);
+    }
+}
