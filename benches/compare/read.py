@@ -3,7 +3,8 @@ feed range, all of them at the same time.
 
     read.py asynchronous|threads DIRECTORY
 
-The account comes from AZURE_COSMOS_ENDPOINT, _KEY, _DATABASE and _CONTAINER.
+The account comes from AZURE_COSMOS_ENDPOINT, _KEY, _DATABASE and _CONTAINER, and a certificate that is to
+be trusted from the file that COSMOS_TAIL_BENCH_CA names.
 """
 
 import asyncio
@@ -16,12 +17,16 @@ import sys
 ENDPOINT, KEY, DATABASE, CONTAINER = (
     os.environ[f"AZURE_COSMOS_{name}"] for name in ("ENDPOINT", "KEY", "DATABASE", "CONTAINER")
 )
+CERTIFICATE = os.environ.get("COSMOS_TAIL_BENCH_CA")
+TRUST = {"connection_verify": CERTIFICATE} if CERTIFICATE else {}
 
 
 async def asynchronous(directory):
     from azure.cosmos.aio import CosmosClient
 
-    async with CosmosClient(ENDPOINT, KEY) as client:
+    # On the loopback interface the SDK verifies no certificate all the same: with an `ssl_config` it
+    # would, but would insist on a certificate of the client's too.
+    async with CosmosClient(ENDPOINT, KEY, **TRUST) as client:
         container = client.get_database_client(DATABASE).get_container_client(CONTAINER)
 
         async def read(number, feed_range):
@@ -37,9 +42,12 @@ async def asynchronous(directory):
 
 
 def threads(directory):
-    from azure.cosmos import CosmosClient
+    from azure.cosmos import CosmosClient, SSLConfiguration
 
-    client = CosmosClient(ENDPOINT, KEY)
+    # Without an `ssl_config` the SDK verifies nothing on the loopback interface, and warns of that at
+    # each request.
+    trust = TRUST and {**TRUST, "ssl_config": SSLConfiguration()}
+    client = CosmosClient(ENDPOINT, KEY, **trust)
     container = client.get_database_client(DATABASE).get_container_client(CONTAINER)
 
     def read(number, feed_range):

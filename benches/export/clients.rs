@@ -1,5 +1,6 @@
 //! Clients to compare with, each as a process of its own: the SDK's driver, the typed SDK and a bare
-//! HTTP client.
+//! HTTP client. Over TLS the bare client verifies the gateway's certificate; the SDK can only be told to
+//! accept any on the loopback interface.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,8 +10,15 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::gateway::{KEY, StaticGateway};
+use crate::process::CERTIFICATE_VARIABLE;
 
 /// What a process reads the feed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -77,6 +85,10 @@ async fn driver(endpoint: &str, ranges: usize) {
     tasks.join_all().await;
 }
 
+fn is_tls(endpoint: &str) -> bool {
+    endpoint.starts_with("https:")
+}
+
 fn connection(endpoint: &str) -> cosmos_tail::plan::ConnectionPlan {
     use cosmos_tail::plan::{ConnectionPlan, CredentialPlan, SecretText};
     ConnectionPlan {
@@ -84,7 +96,7 @@ fn connection(endpoint: &str) -> cosmos_tail::plan::ConnectionPlan {
         database: StaticGateway::DATABASE.to_owned(),
         container: StaticGateway::CONTAINER.to_owned(),
         credential: CredentialPlan::Key(SecretText::new(KEY)),
-        accept_self_signed: false,
+        accept_self_signed: is_tls(endpoint),
         throughput: cosmos_tail::plan::ThroughputPlan::default(),
         notices: Vec::new(),
         values: Vec::new(),
@@ -94,14 +106,21 @@ fn connection(endpoint: &str) -> cosmos_tail::plan::ConnectionPlan {
 async fn typed(endpoint: &str, ranges: usize, http2: bool, out: &Path) {
     use azure_data_cosmos::AccountEndpoint;
     use azure_data_cosmos::feed::FeedScope;
-    use azure_data_cosmos::options::{ChangeFeedStartFrom, ConnectionPoolOptions};
+    use azure_data_cosmos::options::{
+        ChangeFeedStartFrom, ConnectionPoolOptions, ServerCertificateValidation,
+    };
     use azure_data_cosmos::{AccountReference, CosmosClient, CosmosRuntime, RoutingStrategy};
     use futures_util::StreamExt;
     let account = AccountReference::with_authentication_key(
         endpoint.parse::<AccountEndpoint>().unwrap(),
         KEY.to_owned(),
     );
-    let pool = ConnectionPoolOptions::builder().with_is_http2_allowed(http2);
+    let mut pool = ConnectionPoolOptions::builder().with_is_http2_allowed(http2);
+    if is_tls(endpoint) {
+        pool = pool.with_server_certificate_validation(
+            ServerCertificateValidation::RequiredUnlessEmulator,
+        );
+    }
     let runtime = CosmosRuntime::builder()
         .with_connection_pool(pool.build().unwrap())
         .build()
@@ -150,15 +169,15 @@ async fn typed(endpoint: &str, ranges: usize, http2: bool, out: &Path) {
 
 async fn bare(endpoint: &str, ranges: usize, http2: bool) {
     let uri: Uri = endpoint.parse().unwrap();
-    let authority = uri.authority().unwrap().to_string();
+    let tls = is_tls(endpoint).then(|| connector(http2));
     let mut tasks = tokio::task::JoinSet::new();
     for range in 0..ranges {
-        let authority = authority.clone();
+        let (uri, tls) = (uri.clone(), tls.clone());
         tasks.spawn(async move {
-            let mut connection = Connection::open(&authority, http2).await;
+            let mut connection = Connection::open(&uri, tls, http2).await;
             let mut etag = None;
             loop {
-                let request = feed_request(&authority, range, etag.as_deref());
+                let request = feed_request(&uri, range, etag.as_deref());
                 let mut response = connection.send(request).await;
                 if response.status() == StatusCode::NOT_MODIFIED {
                     break;
@@ -174,14 +193,33 @@ async fn bare(endpoint: &str, ranges: usize, http2: bool) {
     tasks.join_all().await;
 }
 
-fn feed_request(authority: &str, range: usize, etag: Option<&str>) -> Request<Empty<Bytes>> {
-    let path = format!(
-        "http://{authority}/dbs/{}/colls/{}/docs",
+/// Trusts the certificate that this process is told of, and no other.
+fn connector(http2: bool) -> TlsConnector {
+    let certificate = std::env::var_os(CERTIFICATE_VARIABLE).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(certificate).unwrap())
+        .unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let version: &[u8] = if http2 { b"h2" } else { b"http/1.1" };
+    config.alpn_protocols = vec![version.to_vec()];
+    TlsConnector::from(Arc::new(config))
+}
+
+/// A request for a page of the account at `uri`.
+fn feed_request(uri: &Uri, range: usize, etag: Option<&str>) -> Request<Empty<Bytes>> {
+    let url = format!(
+        "{uri}dbs/{}/colls/{}/docs",
         StaticGateway::DATABASE,
         StaticGateway::CONTAINER
     );
-    let request = Request::get(path)
-        .header("host", authority)
+    let request = Request::get(url)
+        .header("host", uri.authority().unwrap().as_str())
         .header("a-im", "Incremental Feed")
         .header("x-ms-cosmos-changefeed-wire-format-version", "2021-09-15")
         .header("x-ms-documentdb-partitionkeyrangeid", range.to_string());
@@ -199,9 +237,23 @@ enum Connection {
 }
 
 impl Connection {
-    async fn open(authority: &str, http2: bool) -> Self {
-        let stream = tokio::net::TcpStream::connect(authority).await.unwrap();
+    async fn open(uri: &Uri, tls: Option<TlsConnector>, http2: bool) -> Self {
+        let authority = uri.authority().unwrap();
+        let stream = tokio::net::TcpStream::connect(authority.as_str())
+            .await
+            .unwrap();
         stream.set_nodelay(true).unwrap();
+        let Some(tls) = tls else {
+            return Self::over(stream, http2).await;
+        };
+        let server = ServerName::try_from(authority.host().to_owned()).unwrap();
+        Self::over(tls.connect(server, stream).await.unwrap(), http2).await
+    }
+
+    async fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        http2: bool,
+    ) -> Self {
         let stream = TokioIo::new(stream);
         if http2 {
             let (sender, driven) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())

@@ -7,6 +7,7 @@
 //! ratios are of one run on one machine; the figures of another machine will differ.
 #![expect(
     clippy::unwrap_used,
+    clippy::print_stderr,
     clippy::print_stdout,
     reason = "a bench prints, and may stop at what cannot happen"
 )]
@@ -24,7 +25,7 @@ use std::path::Path;
 use clap::Parser;
 use clients::Client;
 use gateway::{DocumentShape, Gateway, StaticGateway, StaticOptions};
-use process::{Cost, OtherClient, measure, parse_client, run_measured};
+use process::{Cost, OtherClient, measure, parse_client, run_measured, try_measured};
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -51,7 +52,9 @@ struct Options {
     with: Vec<Client>,
     /// Another client to compare with, as NAME=COMMAND; may be given several times. The command gets a
     /// directory to write JSON lines to as its last argument, and the account as AZURE_COSMOS_ENDPOINT,
-    /// _KEY, _DATABASE and _CONTAINER
+    /// _KEY, _DATABASE and _CONTAINER; with --tls also its certificate, as a file in PEM that
+    /// COSMOS_TAIL_BENCH_CA and NODE_EXTRA_CA_CERTS name, and what needs none as
+    /// AZURE_COSMOS_CONNECTION_STRING. With --tls a command that fails is left out
     #[arg(long, value_parser = parse_client)]
     client: Vec<OtherClient>,
     /// A Python that has the packages duckdb and pyarrow, to convert the JSON lines to Parquet with
@@ -60,6 +63,9 @@ struct Options {
     /// Only HTTP/1.1 (1) or HTTP/2 (2)
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
     http: Option<u8>,
+    /// Serve the pages over TLS, with a self-signed certificate
+    #[arg(long)]
+    tls: bool,
     /// Runs of each client; the median is printed
     #[arg(long, default_value_t = 3)]
     runs: usize,
@@ -112,11 +118,12 @@ fn compare(options: &Options, http1_only: bool) {
             _ => DocumentShape::Text,
         },
         http1_only,
-        tls: false,
+        tls: options.tls,
         threads: 2,
     });
     let version = if http1_only { 1 } else { 2 };
-    let about = format!("HTTP/{version}, {} ranges", options.ranges);
+    let over = if options.tls { " over TLS" } else { "" };
+    let about = format!("HTTP/{version}{over}, {} ranges", options.ranges);
     println!(
         "{about:<34} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}",
         "CPU s/GB", "min", "max", "MB/s", "docs/s", "peak MB"
@@ -126,6 +133,7 @@ fn compare(options: &Options, http1_only: bool) {
         Some((_, of_name)) => of_name.push(cost),
         None => costs.push((name, vec![cost])),
     };
+    let mut others: Vec<&OtherClient> = options.client.iter().collect();
     for _ in 0..options.runs {
         for client in &options.with {
             let cost = run_own(&gateway, *client, options.ranges, version);
@@ -144,9 +152,16 @@ fn compare(options: &Options, http1_only: bool) {
                 }
             }
         }
-        for client in &options.client {
-            note(client.name.clone(), run_other(&gateway, client, options));
-        }
+        others.retain(|client| match run_other(&gateway, client, options) {
+            Some(cost) => {
+                note(client.name.clone(), cost);
+                true
+            }
+            None => {
+                eprintln!("{} has failed over TLS and is left out", client.name);
+                false
+            }
+        });
     }
     print_costs(&gateway, &mut costs);
     let exports = costs.iter().filter(|(name, _)| name.starts_with("export"));
@@ -298,19 +313,23 @@ fn run_own(gateway: &StaticGateway, client: Client, ranges: usize, version: u8) 
     cost
 }
 
-/// Runs a client that writes JSON lines.
-fn run_other(gateway: &StaticGateway, client: &OtherClient, options: &Options) -> Cost {
+/// Runs a client that writes JSON lines. Over TLS it may be one that cannot be made to trust the
+/// certificate: it fails.
+fn run_other(gateway: &StaticGateway, client: &OtherClient, options: &Options) -> Option<Cost> {
     let out = directory_of(options);
     let mut command: Vec<&str> = client.command.iter().map(String::as_str).collect();
     command.push(out.path().to_str().unwrap());
-    let cost = run_measured(&command, gateway);
+    let cost = match options.tls {
+        true => try_measured(&command, gateway)?,
+        false => run_measured(&command, gateway),
+    };
     assert_eq!(
         count_rows(out.path()),
         gateway.total_documents(),
         "{} has read all",
         client.name
     );
-    cost
+    Some(cost)
 }
 
 /// The rows of all files of a directory.

@@ -1,9 +1,13 @@
 //! Processes that a bench compares, and what the operating system says that they took.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::gateway::{KEY, StaticGateway};
+
+/// Names the file with the certificate of a gateway that speaks TLS, in PEM.
+pub(crate) const CERTIFICATE_VARIABLE: &str = "COSMOS_TAIL_BENCH_CA";
 
 /// What a process took.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +33,31 @@ pub(crate) fn parse_client(text: &str) -> Result<OtherClient, String> {
 }
 
 /// Runs a command below a process of its own, whose children's usage is that of the command alone.
+///
+/// # Panics
+/// If the command fails.
 pub(crate) fn run_measured(command: &[&str], gateway: &StaticGateway) -> Cost {
-    let output = Command::new(std::env::current_exe().unwrap())
+    try_measured(command, gateway).unwrap_or_else(|| panic!("{command:?} failed"))
+}
+
+/// The same, if the command succeeds.
+pub(crate) fn try_measured(command: &[&str], gateway: &StaticGateway) -> Option<Cost> {
+    let mut measured = Command::new(std::env::current_exe().unwrap());
+    let certificate = gateway.certificate_pem().map(|pem| {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(pem.as_bytes()).unwrap();
+        file
+    });
+    if let Some(file) = &certificate {
+        measured
+            .env(CERTIFICATE_VARIABLE, file.path())
+            .env("NODE_EXTRA_CA_CERTS", file.path())
+            .env(
+                "AZURE_COSMOS_CONNECTION_STRING",
+                gateway.connection_string(),
+            );
+    }
+    let output = measured
         .arg("--measure")
         .args(command)
         .env("AZURE_COSMOS_ENDPOINT", gateway.endpoint())
@@ -40,17 +67,19 @@ pub(crate) fn run_measured(command: &[&str], gateway: &StaticGateway) -> Cost {
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{command:?} failed");
+    if !output.status.success() {
+        return None;
+    }
     let text = String::from_utf8(output.stdout).unwrap();
     let figures: Vec<f64> = text
         .split_whitespace()
         .map(|figure| figure.parse().unwrap())
         .collect();
-    Cost {
+    Some(Cost {
         cpu_seconds: figures[0],
         seconds: figures[1],
         peak_mb: figures[2],
-    }
+    })
 }
 
 /// Runs a command, and prints what it took: what a bench does with `--measure`.
