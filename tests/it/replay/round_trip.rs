@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
+#[cfg(feature = "demo")]
+use cosmos_tail::demo::{DemoAccount, DemoOptions};
 use serde_json::{Value, json};
 
 use super::*;
@@ -398,30 +400,43 @@ fn a_span_of_time_is_cut_out_of_a_source() {
     assert_no_violations(&gateway);
 }
 
+/// The embedded account: somebody else's idea of the service.
 #[cfg(feature = "demo")]
-#[test]
-fn the_emulator_has_the_same_documents_after_a_round_trip() {
-    use cosmos_tail::demo::{DemoAccount, DemoOptions};
+struct Emulated {
+    account: DemoAccount,
+    directory: tempfile::TempDir,
+    _runtime: tokio::runtime::Runtime,
+}
 
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let options = DemoOptions {
-        documents: 500,
-        ..DemoOptions::default()
-    };
-    let account = runtime.block_on(DemoAccount::start(&options)).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let of = |container: &str| {
+#[cfg(feature = "demo")]
+impl Emulated {
+    fn with(documents: u32) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let options = DemoOptions {
+            documents,
+            ..DemoOptions::default()
+        };
+        Self {
+            account: runtime.block_on(DemoAccount::start(&options)).unwrap(),
+            directory: tempfile::tempdir().unwrap(),
+            _runtime: runtime,
+        }
+    }
+
+    fn command(&self, container: &str) -> Command {
         let mut command = crate::command::cosmos_tail();
         command
-            .env("AZURE_COSMOS_ENDPOINT", account.endpoint().as_str())
-            .env("AZURE_COSMOS_KEY", account.key())
+            .env("AZURE_COSMOS_ENDPOINT", self.account.endpoint().as_str())
+            .env("AZURE_COSMOS_KEY", self.account.key())
             .env("AZURE_COSMOS_DATABASE", DemoAccount::DATABASE)
             .env("AZURE_COSMOS_CONTAINER", container);
         command
-    };
-    let documents = |name: &str, container: &str| -> Vec<Vec<u8>> {
-        let path = directory.path().join(name);
-        succeed(of(container).args(["export", "-o"]).arg(&path));
+    }
+
+    /// The documents of a container, exported to `name`, without their system fields.
+    fn documents(&self, name: &str, container: &str) -> Vec<Vec<u8>> {
+        let path = self.directory.path().join(name);
+        succeed(self.command(container).args(["export", "-o"]).arg(&path));
         let mut documents: Vec<Vec<u8>> = lines(&path)
             .iter()
             .map(|line| {
@@ -433,27 +448,80 @@ fn the_emulator_has_the_same_documents_after_a_round_trip() {
             .collect();
         documents.sort();
         documents
-    };
-    let before = documents("a", DemoAccount::CONTAINER);
-    let mut replay = of(DemoAccount::COPY);
-    replay.arg("replay").arg(directory.path().join("a"));
+    }
+}
+
+#[cfg(feature = "demo")]
+#[test]
+fn the_emulator_has_the_same_documents_from_every_format() {
+    let emulated = Emulated::with(300);
+    let before = emulated.documents("a", DemoAccount::CONTAINER);
+    assert_eq!(before.len(), 300);
+    for (number, arguments) in [
+        &["--compression", "gzip"][..],
+        &["--compression", "zstd", "--rotate-bytes", "16KiB"],
+        &["--format", "csv"],
+        &[
+            "--format",
+            "csv",
+            "--compression",
+            "gzip",
+            "--delimiter",
+            "tab",
+        ],
+        &["--format", "csv", "--schema", "raw"],
+        &["--format", "parquet"],
+        &[
+            "--format",
+            "parquet",
+            "--compression",
+            "zstd",
+            "--schema",
+            "raw",
+        ],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let exported = emulated.directory.path().join(format!("of-{number}"));
+        let mut export = emulated.command(DemoAccount::CONTAINER);
+        succeed(export.args(["export", "-o"]).arg(&exported).args(arguments));
+        let copy = format!("copy-{number}");
+        let mut replay = emulated.command(&copy);
+        replay.args(["replay", "--create", "--partition-key", "/customerId"]);
+        succeed(replay.arg(&exported));
+        let after = emulated.documents(&format!("after-{number}"), &copy);
+        assert_same(&after, &before);
+    }
+}
+
+#[cfg(feature = "demo")]
+#[test]
+fn the_emulator_has_the_same_documents_after_a_round_trip() {
+    let emulated = Emulated::with(500);
+    let before = emulated.documents("a", DemoAccount::CONTAINER);
+    let mut replay = emulated.command(DemoAccount::COPY);
+    replay
+        .arg("replay")
+        .arg(emulated.directory.path().join("a"));
     let told = summary(&succeed(replay.args(["--summary", "json"])));
     assert_eq!(told["created"], 500);
     assert!(told["request_units"].as_f64().unwrap() > 500.0, "{told}");
-    assert_same(&documents("b", DemoAccount::COPY), &before);
+    assert_same(&emulated.documents("b", DemoAccount::COPY), &before);
 
     // Every change and delete of it is undone by the files, whatever mode of writing.
     let dry = summary(&succeed(
-        of(DemoAccount::COPY)
+        emulated
+            .command(DemoAccount::COPY)
             .arg("replay")
-            .arg(directory.path().join("a"))
+            .arg(emulated.directory.path().join("a"))
             .args(["--dry-run", "--summary", "json"]),
     ));
     assert_eq!(
         (&dry["unchanged"], &dry["dry_run"]),
         (&json!(500), &json!(true))
     );
-    let deletions = directory.path().join("deletions.jsonl");
+    let deletions = emulated.directory.path().join("deletions.jsonl");
     write_lines(
         &deletions,
         before.iter().take(100).map(|document| {
@@ -464,7 +532,8 @@ fn the_emulator_has_the_same_documents_after_a_round_trip() {
         }),
     );
     let deleted = summary(&succeed(
-        of(DemoAccount::COPY)
+        emulated
+            .command(DemoAccount::COPY)
             .arg("replay")
             .arg(&deletions)
             .args(["--summary", "json"]),
@@ -472,13 +541,14 @@ fn the_emulator_has_the_same_documents_after_a_round_trip() {
     assert_eq!(deleted["deleted"], 100);
     for mode in ["create", "newer", "upsert"] {
         let told = summary(&succeed(
-            of(DemoAccount::COPY)
+            emulated
+                .command(DemoAccount::COPY)
                 .arg("replay")
-                .arg(directory.path().join("a"))
+                .arg(emulated.directory.path().join("a"))
                 .args(["--write-mode", mode, "--summary", "json"]),
         ));
         let created = if mode == "create" { 100 } else { 0 };
         assert_eq!(told["created"], created, "{mode}: {told}");
     }
-    assert_same(&documents("c", DemoAccount::COPY), &before);
+    assert_same(&emulated.documents("c", DemoAccount::COPY), &before);
 }
