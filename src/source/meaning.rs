@@ -37,7 +37,11 @@ fn write_meaning(json: &[u8], out: &mut String) {
         },
         Some(b'-' | b'0'..=b'9') => {
             let text = std::str::from_utf8(json).unwrap();
-            *out += &format!("{:?}", Decimal::of(text).expect("a number"));
+            match Decimal::of(text) {
+                Some(number) => *out += &format!("{number:?}"),
+                // Its exponent is beyond all bounds.
+                None => out.push_str(text),
+            }
         }
         _ => out.push_str(std::str::from_utf8(json).unwrap()),
     }

@@ -5,6 +5,7 @@
 //! its name; each kind has a [`RecordReader`] in a file of its own, which yields JSON text: a
 //! document, or the envelope of a change. What that means is not looked at here.
 
+mod caught;
 mod csv;
 mod inputs;
 mod jsonl;
@@ -25,6 +26,7 @@ use ::bytes::Bytes;
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::caught::caught;
 pub use self::csv::CsvRows;
 pub use self::inputs::{CsvForm, Fingerprint, Input, Inputs};
 pub use self::parquet::ParquetRows;

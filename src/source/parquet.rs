@@ -12,6 +12,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::file::reader::ChunkReader;
 
+use super::caught::caught;
 use super::rows::{RowCells, Rows, checked};
 use super::{Mark, Record, RecordReader};
 use crate::error::with_hint;
@@ -49,6 +50,11 @@ impl ParquetRows {
     ///
     /// If it is no Parquet file, none that an export wrote, or has fewer rows than the mark.
     pub fn new(file: impl ChunkReader + 'static, name: String, mark: Mark) -> Result<Self> {
+        let damaged = damaged(&name, mark.line);
+        caught(|| Self::open(file, name, mark)).unwrap_or(Err(damaged))
+    }
+
+    fn open(file: impl ChunkReader + 'static, name: String, mark: Mark) -> Result<Self> {
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
             .with_context(|| format!("{name} is no whole Parquet file"))?;
         let said = metadata.metadata().file_metadata();
@@ -155,8 +161,22 @@ fn add_cells(array: &ArrayRef, column_type: &ColumnType, cells: &mut Vec<(ArrayR
     }
 }
 
+/// What is said of a file at which the library panics.
+fn damaged(name: &str, row: u64) -> anyhow::Error {
+    with_hint(
+        anyhow!("{name} is damaged: it cannot be read after row {row}"),
+        "`verify` says which files of an export are as they were written",
+    )
+}
+
 impl RecordReader for ParquetRows {
     fn next(&mut self) -> Result<Option<Record>> {
+        caught(|| self.read()).unwrap_or_else(|| Err(damaged(&self.name, self.row)))
+    }
+}
+
+impl ParquetRows {
+    fn read(&mut self) -> Result<Option<Record>> {
         let Some(batch) = self.batch()? else {
             return Ok(None);
         };

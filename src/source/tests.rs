@@ -160,3 +160,22 @@ fn parquet_that_was_cut_or_is_of_someone_else_is_refused() {
         "{found}"
     );
 }
+
+#[test]
+fn no_changed_byte_of_parquet_is_more_than_an_error() {
+    let whole = parquet();
+    let (mut refused, mut damaged) = (0, 0);
+    for at in 0..whole.len() {
+        for change in [0x01, 0x80, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= change;
+            if let Err(why) = read_parquet(bytes) {
+                assert!(why.contains("`x.parquet`"), "byte {at}: {why}");
+                refused += 1;
+                damaged += usize::from(why.contains("is damaged"));
+            }
+        }
+    }
+    // Most are told by the library; at some it panics.
+    assert!(refused > whole.len() && damaged > 0, "{refused}, {damaged}");
+}

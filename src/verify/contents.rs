@@ -3,13 +3,14 @@
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use flate2::read::MultiGzDecoder;
 use fs_err as fs;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::durable;
 use crate::schema::metadata;
+use crate::source::caught;
 use crate::state::manifest::Entry;
 use crate::state::model::{Compression, FileState, Format, State};
 
@@ -157,7 +158,11 @@ impl Contents {
         if length == 0 {
             return Ok((crc32c, Ok(0)));
         }
-        Ok((crc32c, self.parquet_rows(file)))
+        let rows = caught(|| self.parquet_rows(file));
+        Ok((
+            crc32c,
+            rows.unwrap_or_else(|| Err(anyhow!("is no Parquet that can be read"))),
+        ))
     }
 
     fn parquet_rows(&self, file: fs::File) -> Result<u64> {
