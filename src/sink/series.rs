@@ -21,6 +21,14 @@ use crate::state::names::FileNames;
 /// Bytes gathered before they are handed to the system.
 const BUFFER_BYTES: usize = 256 << 10;
 
+/// Memory in which the series of a thread take turns: one writes at a time, and a container can have
+/// thousands.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    buffer: Vec<u8>,
+    encoded: Vec<u8>,
+}
+
 /// A part that an earlier run left open, cut to what was committed.
 #[derive(Debug)]
 pub struct ResumedPart {
@@ -280,6 +288,41 @@ impl Series {
         release_if_large(&mut self.buffer);
         self.buffer.clear();
         Ok(())
+    }
+
+    /// Takes the room, to write in.
+    pub(super) fn enter(&mut self, room: &mut Room) {
+        if self.buffer.capacity() == 0 {
+            std::mem::swap(&mut self.buffer, &mut room.buffer);
+        }
+        std::mem::swap(&mut self.encoded, &mut room.encoded);
+    }
+
+    /// Leaves the room to others. What is gathered and not yet written is kept, in no more memory than
+    /// it needs.
+    pub(super) fn leave(&mut self, room: &mut Room) {
+        if self.encoded.capacity() > room.encoded.capacity() {
+            room.encoded = std::mem::take(&mut self.encoded);
+        } else {
+            self.encoded = Vec::new();
+        }
+        let left = match self.buffer.is_empty() {
+            true => std::mem::take(&mut self.buffer),
+            false if self.buffer.capacity() > 2 * BUFFER_BYTES => {
+                let kept = self.buffer.clone();
+                std::mem::replace(&mut self.buffer, kept)
+            }
+            false => return,
+        };
+        if left.capacity() > room.buffer.capacity() {
+            room.buffer = left;
+            room.buffer.clear();
+        }
+    }
+
+    /// Bytes of memory that hold what is gathered.
+    pub(super) fn gathered_memory(&self) -> usize {
+        self.buffer.capacity()
     }
 
     /// Bytes of memory that the encoder keeps rows in.

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Receipt;
 use super::format::NewEncoder;
-use super::series::{ResumedPart, Series, SinkOptions};
+use super::series::{ResumedPart, Room, Series, SinkOptions};
 use crate::feed::Position;
 use crate::feed::page::Page;
 use crate::state::model::RangeState;
@@ -99,6 +99,8 @@ impl Sink {
         let mut writers: Vec<Writer> = Vec::new();
         for _ in 0..threads {
             writers.push(Writer {
+                room: Room::default(),
+                gathered: 0,
                 names: Arc::clone(names),
                 options: Arc::clone(&options),
                 encoder_memory,
@@ -192,7 +194,13 @@ impl Drop for Sink {
     }
 }
 
+/// Bytes of memory that the series of a thread may gather in, before all of them write what they have.
+const MOST_GATHERED: usize = 8 << 20;
+
 struct Writer {
+    room: Room,
+    /// Bytes of memory in which series have gathered something.
+    gathered: usize,
     names: Arc<FileNames>,
     options: Arc<SinkOptions>,
     /// This thread's share of what encoders may keep in memory.
@@ -219,9 +227,30 @@ impl Writer {
     }
 
     fn write(&mut self, series: u32, page: PageToWrite) -> Result<()> {
-        self.series(series)?
-            .write(page.before, &page.page, page.position, page.request_charge)?;
+        let mut room = std::mem::take(&mut self.room);
+        let series = self.series(series)?;
+        let before = series.gathered_memory();
+        series.enter(&mut room);
+        let written = series.write(page.before, &page.page, page.position, page.request_charge);
+        series.leave(&mut room);
+        let after = series.gathered_memory();
+        self.room = room;
+        self.gathered = self.gathered + after - before;
+        written?;
+        if self.gathered > MOST_GATHERED {
+            self.series.values_mut().try_for_each(Series::flush)?;
+            self.make_room();
+        }
         self.free_memory()
+    }
+
+    /// After something else than [`Writer::write`] was done with series.
+    fn make_room(&mut self) {
+        self.gathered = 0;
+        for series in self.series.values_mut() {
+            series.leave(&mut self.room);
+            self.gathered += series.gathered_memory();
+        }
     }
 
     /// Lets the encoder that keeps most write it, if all of them together keep too much.
@@ -236,7 +265,10 @@ impl Writer {
                 return Ok(());
             };
             let before = largest.encoder_memory();
+            let gathered = largest.gathered_memory();
             largest.flush_encoder()?;
+            largest.leave(&mut self.room);
+            self.gathered = self.gathered + largest.gathered_memory() - gathered;
             if largest.encoder_memory() >= before {
                 // What is left are buffers that it will need again.
                 return Ok(());
@@ -316,6 +348,7 @@ impl Writer {
             self.series.remove(&id);
             self.next_parts.insert(id, next_part);
         }
+        self.make_room();
         Ok(receipts)
     }
 }
