@@ -31,12 +31,7 @@ impl CosmosClient {
     pub async fn upsert_together(&self, key: &PartitionKey, documents: &[&[u8]]) -> ItemAnswer {
         let operation = CosmosOperation::batch(self.container().clone(), key.clone())
             .with_body(body_of(documents));
-        let answer = Box::pin(
-            self.driver()
-                .execute_singleton_operation(operation, self.item_options()),
-        )
-        .await;
-        match answer {
+        match self.ask_once(operation).await {
             Ok(response) => ItemAnswer {
                 request_charge: charge_of(&response),
                 outcome: match response.into_body() {

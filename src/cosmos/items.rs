@@ -117,12 +117,7 @@ impl CosmosClient {
             ItemRequest::Delete(Some(etag)) => CosmosOperation::delete_item(reference)
                 .with_precondition(Precondition::if_match(Etag::from(etag.to_owned()))),
         };
-        let answer = Box::pin(
-            self.driver()
-                .execute_singleton_operation(operation, self.item_options()),
-        )
-        .await;
-        match answer {
+        match self.ask_once(operation).await {
             Ok(response) => ItemAnswer {
                 request_charge: charge_of(&response),
                 outcome: done(response, request),
@@ -134,7 +129,20 @@ impl CosmosClient {
         }
     }
 
-    pub(super) fn item_options(&self) -> OperationOptions {
+    /// Asks the service, and has the driver try nothing again that was throttled.
+    pub(super) async fn ask_once(
+        &self,
+        operation: CosmosOperation,
+    ) -> Result<CosmosResponse, CosmosError> {
+        let options = self.item_options();
+        Box::pin(
+            self.driver()
+                .execute_singleton_operation(operation, options),
+        )
+        .await
+    }
+
+    fn item_options(&self) -> OperationOptions {
         let mut options = self.operation_options();
         // The body is known already.
         options.content_response_on_write = Some(ContentResponseOnWrite::Disabled);
