@@ -23,6 +23,7 @@ use crate::cli::Priority;
 use crate::cosmos::auth;
 use crate::cosmos::error::{causes, describe};
 use crate::cosmos::items::NewContainer;
+use crate::cosmos::transport::BoundedClients;
 use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
 use crate::plan::{ConnectionPlan, CredentialPlan, ThroughputPlan};
 
@@ -303,7 +304,9 @@ async fn create_driver(
     let options = DriverOptions::builder(account)
         .with_operation_options(operation_options(plan.throughput))
         .build();
-    let mut runtime = CosmosDriverRuntime::builder().with_connection_pool(pool);
+    let mut runtime = CosmosDriverRuntime::builder()
+        .with_connection_pool(pool)
+        .with_mock_http_client_factory(Arc::new(BoundedClients));
     // The suffix is where an application names itself, and what an account's logs are searched by.
     let name = concat!("cosmos-tail-", env!("CARGO_PKG_VERSION"));
     if let Some(suffix) = UserAgentSuffix::try_new(name) {

@@ -59,6 +59,9 @@ fn classify(status: CosmosStatus, message: &str) -> Verdict {
         // another shape than the operation.
         (_, 20007 | 20116 | 20117 | 20203 | 20204 | 20205 | 20213 | 20214) => Verdict::TokenRefused,
 
+        // A redirect that was not followed: of something in between, which may be gone soon.
+        (300..=303 | 305..=399, _) => TRANSIENT,
+
         (400, 1024) => Verdict::ContainerGone,
         (400, 20100..=20399) => Verdict::Fatal,
         (400, _) => classify_bad_request(message),

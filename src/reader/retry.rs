@@ -52,8 +52,8 @@ impl fmt::Display for RetryNotice {
 pub(super) enum Decision {
     /// Try again after the notice's pause.
     Retry(RetryNotice),
-    /// Ask for smaller pages, then try again.
-    ShrinkPage,
+    /// Ask for smaller pages, then try again; if there are none, this is why it fails.
+    ShrinkPage(anyhow::Error),
     /// Nothing helps.
     GiveUp(anyhow::Error),
 }
@@ -73,7 +73,9 @@ impl Retries {
     pub(super) fn decide(&mut self, error: anyhow::Error) -> Decision {
         let asked = match error.downcast_ref::<CosmosError>().map(verdict) {
             Some(Verdict::Transient { retry_after }) => retry_after,
-            Some(Verdict::PageTooLarge) => return Decision::ShrinkPage,
+            Some(Verdict::PageTooLarge) => {
+                return Decision::ShrinkPage(explain(error));
+            }
             Some(_) => return Decision::GiveUp(explain(error)),
             None if error.is::<ContainerReplaced>() => {
                 return Decision::GiveUp(with_hint(error, "export it to a new place"));
@@ -82,10 +84,11 @@ impl Retries {
             None => None,
         };
         if self.failed >= self.max {
-            let tries = self.max + 1;
-            return Decision::GiveUp(
-                explain(error).context(format!("gave up after {tries} tries")),
-            );
+            let tries = match self.max {
+                0 => "one try".to_owned(),
+                more => format!("{} tries", more + 1),
+            };
+            return Decision::GiveUp(explain(error).context(format!("gave up after {tries}")));
         }
         self.failed += 1;
         let pause = FIRST_PAUSE

@@ -154,12 +154,12 @@ pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
                     () = tokio::time::sleep(pause) => {}
                 }
             }
-            Decision::ShrinkPage if turn.shard.request.page_size > NonZeroU32::MIN => {
+            Decision::ShrinkPage(_) if turn.shard.request.page_size > NonZeroU32::MIN => {
                 let half = turn.shard.request.page_size.get() / 2;
                 turn.shard.request.page_size = NonZeroU32::new(half).unwrap_or(NonZeroU32::MIN);
             }
-            Decision::ShrinkPage => {
-                let error = anyhow::anyhow!("the service calls a page of a single item too large");
+            Decision::ShrinkPage(error) => {
+                let error = error.context("a page of a single item is too large");
                 send(&turn.shared, ReaderEvent::Failed { range, error }).await;
                 return Outcome::Ended;
             }

@@ -1,7 +1,7 @@
 //! What the service and the network can do wrong, at the first, a middle and the last page of a
 //! range: nothing is lost, nothing repeated, and what cannot be mended is told and resumed.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::gateway::{
     Action, Container, Fault, Gateway, GatewayOptions, RequestKind, RequestRecord,
 };
 use crate::orders::filled_with;
+use crate::replay::{COPY, replay};
 
 const PAGE: usize = 20;
 /// Documents of the container: enough for each of its three partitions to have several pages.
@@ -290,33 +291,58 @@ fn a_compressed_body_is_not_unpacked() {
 }
 
 #[test]
-fn a_redirect_to_another_host_takes_no_signature_there() {
+fn a_body_of_any_size_is_not_taken_into_memory() {
+    survive(&[
+        ("a body without an end", Action::Endless, 1),
+        (
+            "a body that announces 1 GB",
+            Action::AnnounceBody(1 << 30),
+            1,
+        ),
+    ]);
+    let is_too_long = "413: the answer is longer than 64 MiB, which no answer of the service is";
+    stop_and_resume(&[
+        ("always without an end", Action::Endless, &[is_too_long]),
+        ("always 1 GB", Action::AnnounceBody(1 << 30), &[is_too_long]),
+    ]);
+}
+
+#[test]
+fn a_redirect_to_another_server_is_not_followed() {
     let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/", elsewhere.local_addr().unwrap());
-    let heard = std::thread::spawn(move || {
-        let (mut stream, _) = elsewhere.accept().unwrap();
-        let mut heard = Vec::new();
-        let mut block = [0; 4096];
-        while !heard.windows(4).any(|end| end == b"\r\n\r\n") {
-            let read = stream.read(&mut block).unwrap();
-            assert!(read > 0, "the request ends early");
-            heard.extend_from_slice(&block[..read]);
-        }
-        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\nno!";
-        stream.write_all(answer).unwrap();
-        String::from_utf8_lossy(&heard).to_lowercase()
-    });
+    elsewhere.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", elsewhere.local_addr().unwrap());
+    let redirect = Action::Redirect(format!("{address}/some/where?token=a"));
+    survive(&[("a redirect elsewhere", redirect.clone(), 2)]);
+    let told = format!("307: the server redirects to {address}, and what is meant for one server");
+    stop_and_resume(&[("always", redirect.clone(), &[&told])]);
+
+    // What the account itself is asked first carries a signature too, and so does a write.
     let scene = Scene::new();
-    let fault = Fault::on(RequestKind::ChangeFeed, Action::Redirect(address));
-    scene
-        .gateway
-        .push_fault(fault.partition("1").when(is_read).nth(3));
-    let ended = scene.export(&[]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    scene.assert_whole("a redirect");
-    let heard = heard.join().unwrap();
-    assert!(!heard.contains("authorization"), "{heard}");
-    assert!(!heard.contains("sig%3d"), "{heard}");
+    let fault = Fault::on(RequestKind::Account, redirect.clone());
+    scene.gateway.push_fault(fault.always());
+    assert_explained(&scene.export(&[]), 1, &[&told]);
+    let scene = Scene::new();
+    succeed(&mut export(&scene.gateway, &scene.out));
+    let target = Gateway::start(GatewayOptions::default());
+    let copy = target.create_container("shop", COPY, "/pk", 1);
+    target.push_fault(Fault::on(RequestKind::ItemWrite, redirect).always());
+    let ended = run(replay(&target, &scene.out).args(["--max-retries", "0"]));
+    assert_explained(&ended, 1, &[&told]);
+    assert!(copy.latest().is_empty(), "nothing was written");
+
+    let heard = elsewhere.accept().map(|(_, from)| from);
+    let error = heard.expect_err("nobody may have come");
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{error}");
+}
+
+#[test]
+fn a_redirect_within_the_server_is_followed() {
+    // Back to the same page, which is served then.
+    survive(&[("a redirect to itself", Action::Redirect(String::new()), 2)]);
+    // But not for ever.
+    let told = "307: the server redirects in a way that is not followed";
+    stop_and_resume(&[("in a circle", Action::Redirect(String::new()), &[told])]);
 }
 
 #[test]
@@ -429,7 +455,7 @@ fn refusals_end_their_range_and_no_other_and_can_be_resumed() {
                 status: 400,
                 message: "Reduce page size and try again",
             },
-            &["a page of a single item too large"],
+            &["a page of a single item is too large"],
         ),
     ]);
 }

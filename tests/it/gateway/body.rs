@@ -14,6 +14,11 @@ pub(super) enum ResponseBody {
     Whole(Option<Bytes>),
     /// A part of what the content length promises, then the connection is reset.
     Truncated { part: Option<Bytes>, promised: u64 },
+    /// The same bytes again and again, whatever length was announced.
+    Endless {
+        block: Bytes,
+        announced: Option<u64>,
+    },
     /// A few bytes at each tick, as slowly as it takes.
     Trickle {
         rest: Bytes,
@@ -33,6 +38,14 @@ impl ResponseBody {
         Self::Truncated {
             part: Some(part),
             promised,
+        }
+    }
+
+    /// What may come between two tokens of JSON, without an end.
+    pub(super) fn endless(announced: Option<u64>) -> Self {
+        Self::Endless {
+            block: Bytes::from_static(&[b' '; 1 << 16]),
+            announced,
         }
     }
 
@@ -68,6 +81,7 @@ impl Body for ResponseBody {
                     "the script resets the connection in the middle of this body",
                 )))),
             },
+            Self::Endless { block, .. } => Poll::Ready(Some(Ok(Frame::data(block.clone())))),
             Self::Trickle { rest, step, ticks } => {
                 if rest.is_empty() {
                     return Poll::Ready(None);
@@ -82,7 +96,7 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Self::Truncated { .. } => false,
+            Self::Truncated { .. } | Self::Endless { .. } => false,
             Self::Trickle { rest, .. } => rest.is_empty(),
         }
     }
@@ -93,6 +107,9 @@ impl Body for ResponseBody {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Self::Truncated { promised, .. } => SizeHint::with_exact(*promised),
+            Self::Endless { announced, .. } => {
+                announced.map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
             Self::Trickle { rest, .. } => SizeHint::with_exact(rest.len() as u64),
         }
     }

@@ -32,6 +32,10 @@ pub(crate) enum Action {
     Gzip(bytes::Bytes),
     /// The client is sent to this address instead.
     Redirect(String),
+    /// A body that goes on for ever, as fast as it is read, and announces no length.
+    Endless,
+    /// The same, but announces so many bytes.
+    AnnounceBody(u64),
     /// The answer without its ETag.
     MissingEtag,
     /// The page is served, but its ETag names the position that the request came with.
@@ -90,6 +94,8 @@ impl fmt::Debug for Action {
             Self::ReplaceBody(_) => f.write_str("ReplaceBody"),
             Self::Gzip(_) => f.write_str("Gzip"),
             Self::Redirect(to) => write!(f, "Redirect({to})"),
+            Self::Endless => f.write_str("Endless"),
+            Self::AnnounceBody(bytes) => write!(f, "AnnounceBody({bytes})"),
             Self::MissingEtag => f.write_str("MissingEtag"),
             Self::StuckEtag => f.write_str("StuckEtag"),
             Self::Trickle { bytes, every } => write!(f, "Trickle({bytes} every {every:?})"),

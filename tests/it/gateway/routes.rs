@@ -446,6 +446,7 @@ impl Handler for Routes {
             Some(Action::Refuse { status, message }) => {
                 Answer::error(*status, None, "Scripted", message)
             }
+            Some(Action::Redirect(to)) => Answer::new(307, Bytes::new(), 0).header("location", to),
             _ => self.answer(&asked, matches!(on_answer, Some(Action::StuckEtag))),
         };
         match &on_answer {
@@ -454,9 +455,6 @@ impl Handler for Routes {
             Some(Action::Gzip(body)) => {
                 answer.body = body.clone();
                 answer.headers.push(("content-encoding", "gzip".to_owned()));
-            }
-            Some(Action::Redirect(to)) => {
-                answer = Answer::new(307, Bytes::new(), 0).header("location", to);
             }
             Some(Action::MissingEtag) => answer.headers.retain(|(name, _)| *name != "etag"),
             _ => {}
@@ -472,6 +470,8 @@ fn response(answer: Answer, on_answer: Option<Action>, ordinal: usize) -> Respon
             ResponseBody::truncated(answer.body, after)
         }
         Some(Action::Trickle { bytes, every }) => ResponseBody::trickle(answer.body, bytes, every),
+        Some(Action::Endless) => ResponseBody::endless(None),
+        Some(Action::AnnounceBody(bytes)) => ResponseBody::endless(Some(bytes)),
         _ => ResponseBody::whole(answer.body),
     };
     let mut response = Response::new(body);

@@ -1,0 +1,289 @@
+//! The HTTP client below the SDK's driver.
+//!
+//! The driver brings one of its own, whose settings this one takes over. It differs in what a
+//! program must not leave to whoever answers: how long a body may be, and where a redirect leads.
+//! It also puts a body together once instead of twice.
+//!
+//! The driver takes another client through its feature `__internal_mocking` only, which is no part of
+//! its public contract: one more reason to pin it to one exact version. Without this module (and
+//! the line that names it in [`client`](super::client)) the program works too, unbounded and slower.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core::http::headers::{HeaderName, HeaderValue, Headers};
+use azure_data_cosmos_driver::CosmosError;
+use azure_data_cosmos_driver::diagnostics::RequestSentStatus;
+use azure_data_cosmos_driver::error::{CosmosStatus, status_codes};
+use azure_data_cosmos_driver::options::{ConnectionPoolOptions, ServerCertificateValidation};
+use azure_data_cosmos_driver::test::{
+    HttpClientConfig, HttpClientFactory, HttpRequest, HttpResponse, TransportClient, TransportError,
+};
+use reqwest::header::{HeaderMap, LOCATION};
+use reqwest::redirect::{Action, Attempt, Policy};
+use reqwest::{Client, Response, StatusCode};
+use url::Url;
+
+/// The longest body that is taken, in bytes. The service sends 4 MB, and 16 MB if it is configured
+/// to (the driver's `HttpResponse`); what is longer comes from something else.
+pub const MAX_BODY: usize = 64 << 20;
+
+/// How many redirects are followed in turn.
+const MAX_REDIRECTS: usize = 5;
+
+/// The hosts that the driver takes for an emulator, whose certificate may be any if the options say so
+/// (its `is_emulator_host`), beside the one that this variable names.
+const EMULATOR_HOSTS: [&str; 4] = ["localhost", "127.0.0.1", "[::1]", "[0:0:0:0:0:0:0:1]"];
+const EMULATOR_HOST_VARIABLE: &str = "AZURE_COSMOS_EMULATOR_HOST";
+
+/// Makes the driver's HTTP clients.
+#[derive(Debug)]
+pub(super) struct BoundedClients;
+
+impl HttpClientFactory for BoundedClients {
+    fn build(
+        &self,
+        pool: &ConnectionPoolOptions,
+        _config: HttpClientConfig,
+    ) -> Result<Arc<dyn TransportClient>, CosmosError> {
+        let build = |accept_any_certificate| {
+            client(pool, accept_any_certificate).map_err(|error| {
+                CosmosError::builder()
+                    .with_status(status_codes::CLIENT_HTTP_CLIENT_CONSTRUCTION_FAILED)
+                    .with_message("cannot set up the HTTP client")
+                    .with_source(error)
+                    .build()
+            })
+        };
+        let may_be_emulator = pool.server_certificate_validation()
+            == ServerCertificateValidation::RequiredUnlessEmulator;
+        Ok(Arc::new(BoundedClient {
+            client: build(false)?,
+            of_emulator: may_be_emulator.then(|| build(true)).transpose()?,
+            items_timeout: pool.max_dataplane_request_timeout(),
+            metadata_timeout: pool.max_metadata_request_timeout(),
+        }))
+    }
+}
+
+/// A client as the driver builds its own from the same options.
+fn client(
+    pool: &ConnectionPoolOptions,
+    accept_any_certificate: bool,
+) -> Result<Client, reqwest::Error> {
+    let mut builder = Client::builder()
+        .tls_backend_rustls()
+        .tls_danger_accept_invalid_certs(accept_any_certificate)
+        .redirect(Policy::custom(follow_within_origin))
+        .pool_max_idle_per_host(pool.max_idle_connections_per_endpoint())
+        .connect_timeout(pool.max_connect_timeout());
+    if let Some(timeout) = pool.idle_connection_timeout() {
+        builder = builder.pool_idle_timeout(timeout);
+    }
+    if !pool.proxy_allowed() {
+        builder = builder.no_proxy();
+    }
+    if let Some(address) = pool.local_address() {
+        builder = builder.local_address(address);
+    }
+    builder = if pool.is_http2_allowed() {
+        builder
+            .http2_keep_alive_interval(pool.http2_keep_alive_interval())
+            .http2_keep_alive_timeout(pool.http2_keep_alive_timeout())
+            .http2_keep_alive_while_idle(true)
+            .http2_prior_knowledge()
+    } else {
+        builder = builder.tcp_keepalive(pool.tcp_keepalive_time());
+        if let Some(interval) = pool.tcp_keepalive_interval() {
+            builder = builder.tcp_keepalive_interval(interval);
+        }
+        if let Some(retries) = pool.tcp_keepalive_retries() {
+            builder = builder.tcp_keepalive_retries(retries);
+        }
+        builder.http1_only()
+    };
+    builder.build()
+}
+
+/// Follows a redirect that keeps the request as it is and stays with the server that was asked. What
+/// is signed with an account's key goes nowhere else, and a write is not turned into a read.
+fn follow_within_origin(attempt: Attempt<'_>) -> Action {
+    let keeps_request = matches!(
+        attempt.status(),
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
+    );
+    let from = attempt.previous().last().map(Url::origin);
+    let stays = from.is_some_and(|origin| origin == attempt.url().origin());
+    if keeps_request && stays && attempt.previous().len() <= MAX_REDIRECTS {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
+}
+
+/// A client that reads bounded bodies, and follows a redirect only to where it came from.
+#[derive(Debug)]
+struct BoundedClient {
+    client: Client,
+    /// Takes any certificate. For requests to an emulator only.
+    of_emulator: Option<Client>,
+    /// How long a request about items may take, its body included.
+    items_timeout: Duration,
+    /// The same for any other request.
+    metadata_timeout: Duration,
+}
+
+#[async_trait]
+impl TransportClient for BoundedClient {
+    async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
+        let response = self.request(request).send().await.map_err(unsent)?;
+        let status = response.status().as_u16();
+        let headers = headers_of(response.headers());
+        if let Some(refused) = refused_redirect(&response) {
+            return Ok(answer(status, headers, &refused));
+        }
+        match read_body(response).await {
+            Ok(Some(body)) => Ok(HttpResponse {
+                status,
+                headers,
+                body,
+            }),
+            // What the service says of a page that would be too large, so that a smaller one is
+            // asked for.
+            Ok(None) => Ok(answer(413, headers, &too_long())),
+            Err(error) => Err(TransportError::new(
+                cosmos_error(status_codes::TRANSPORT_BODY_READ_FAILED, error),
+                RequestSentStatus::Sent,
+            )),
+        }
+    }
+}
+
+impl BoundedClient {
+    fn request(&self, request: &HttpRequest) -> reqwest::RequestBuilder {
+        let client = match &self.of_emulator {
+            Some(client) if is_emulator(&request.url) => client,
+            _ => &self.client,
+        };
+        let timeout = request.timeout.unwrap_or(if is_about_items(&request.url) {
+            self.items_timeout
+        } else {
+            self.metadata_timeout
+        });
+        let method = reqwest::Method::from_bytes(request.method.as_str().as_bytes())
+            .expect("the SDK's methods are those of HTTP");
+        let mut builder = client.request(method, request.url.clone()).timeout(timeout);
+        for (name, value) in request.headers.iter() {
+            builder = builder.header(name.as_str(), value.as_str());
+        }
+        match &request.body {
+            Some(body) => builder.body(body.clone()),
+            None => builder,
+        }
+    }
+}
+
+/// Whether a request is about the items of a container, as `/dbs/D/colls/C/docs` is.
+fn is_about_items(url: &Url) -> bool {
+    let mut segments = url.path_segments().into_iter().flatten();
+    segments.nth(4) == Some("docs")
+}
+
+fn is_emulator(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let named = std::env::var(EMULATOR_HOST_VARIABLE).unwrap_or_default();
+    EMULATOR_HOSTS
+        .into_iter()
+        .chain([named.as_str()])
+        .any(|emulator| host.eq_ignore_ascii_case(emulator))
+}
+
+/// The whole body, or none if it is longer than [`MAX_BODY`]; what is left of it is not read.
+async fn read_body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let announced = response.content_length().unwrap_or_default();
+    if announced > MAX_BODY as u64 {
+        return Ok(None);
+    }
+    let mut body = Vec::with_capacity(announced as usize);
+    while let Some(piece) = response.chunk().await? {
+        if body.len() + piece.len() > MAX_BODY {
+            return Ok(None);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(Some(body))
+}
+
+fn too_long() -> String {
+    let most = MAX_BODY >> 20;
+    format!("the answer is longer than {most} MiB, which no answer of the service is")
+}
+
+/// Why a redirect was not followed, if the response is one.
+fn refused_redirect(response: &Response) -> Option<String> {
+    if response.status() == StatusCode::NOT_MODIFIED || !response.status().is_redirection() {
+        return None;
+    }
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let target = response.url().join(location).ok()?;
+    Some(if target.origin() == response.url().origin() {
+        "the server redirects in a way that is not followed".to_owned()
+    } else {
+        format!(
+            "the server redirects to {}, and what is meant for one server is not sent to another; if \
+             that is the account, give it as the endpoint",
+            target.origin().ascii_serialization()
+        )
+    })
+}
+
+/// An answer that says what the server's own does not.
+fn answer(status: u16, headers: Headers, message: &str) -> HttpResponse {
+    HttpResponse {
+        status,
+        headers,
+        body: serde_json::json!({ "message": message })
+            .to_string()
+            .into_bytes(),
+    }
+}
+
+fn unsent(error: reqwest::Error) -> TransportError {
+    let (status, sent) = if error.is_connect() {
+        (
+            status_codes::TRANSPORT_CONNECTION_FAILED,
+            RequestSentStatus::NotSent,
+        )
+    } else if error.is_body() {
+        (status_codes::TRANSPORT_IO_FAILED, RequestSentStatus::Sent)
+    } else {
+        (
+            status_codes::TRANSPORT_IO_FAILED,
+            RequestSentStatus::Unknown,
+        )
+    };
+    TransportError::new(cosmos_error(status, error), sent)
+}
+
+fn cosmos_error(status: CosmosStatus, error: reqwest::Error) -> CosmosError {
+    CosmosError::builder()
+        .with_status(status)
+        .with_message(error.to_string())
+        .with_source(error)
+        .build()
+}
+
+/// Headers that are text, as the driver takes them.
+fn headers_of(headers: &HeaderMap) -> Headers {
+    let mut out = Headers::new();
+    for (name, value) in headers {
+        if let Ok(value) = value.to_str() {
+            out.insert(
+                HeaderName::from(name.as_str().to_owned()),
+                HeaderValue::from(value.to_owned()),
+            );
+        }
+    }
+    out
+}
