@@ -289,12 +289,42 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.json.lock");
         let first = Lock::acquire(&path).unwrap();
+        let began = Instant::now();
         let refused = Lock::acquire(&path).unwrap_err().to_string();
-        assert!(refused.contains("another process"), "{refused}");
+        // One that was killed a moment ago may not be quite dead.
+        assert!(began.elapsed() >= LOCK_PATIENCE, "{:?}", began.elapsed());
+        let own = format!("another process (process {}) holds", std::process::id());
+        assert!(refused.contains(&own), "{refused}");
         assert!(Lock::is_held(&path).unwrap());
         drop(first);
         assert!(!Lock::is_held(&path).unwrap());
         Lock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn a_lock_without_an_owner_is_told_without_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.json.lock");
+        let foreign = std::fs::File::create(&path).unwrap();
+        foreign.lock().unwrap();
+        let refused = Lock::acquire(&path).unwrap_err().to_string();
+        assert!(refused.contains("another process holds"), "{refused}");
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_looked_at_is_not_taken_for_a_free_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.json.lock");
+        assert!(!Lock::is_held(&path).unwrap(), "there is no such file");
+        assert!(!path.exists(), "nothing is created");
+        fs::write(&path, "").unwrap();
+        Lock::is_held(&path.join("below-a-file")).unwrap_err();
+    }
+
+    #[test]
+    fn a_bare_name_lies_in_the_current_directory() {
+        assert_eq!(parent_of(Path::new("orders.jsonl")), Path::new("."));
+        assert_eq!(parent_of(Path::new("out/orders.jsonl")), Path::new("out"));
     }
 
     #[test]

@@ -288,6 +288,17 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn only_what_is_missing_is_called_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.json");
+        let missing = "there is no such file";
+        assert_eq!(read(&path).unwrap_err().to_string(), missing);
+        fs::write(&path, "").unwrap();
+        let below = read(&path.join("below-a-file")).unwrap_err();
+        assert_ne!(below.to_string(), missing);
+    }
+
+    #[test]
     fn a_newer_state_is_refused_whatever_it_holds() {
         let newer = br#"{"format":"cosmos-tail state","version":2,"body":"something else"}"#;
         let error = parse(newer).unwrap_err().to_string();

@@ -316,3 +316,73 @@ fn sync_all(files: Vec<fs::File>) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::Written;
+    use crate::state::file::tests::sample;
+    use crate::state::model::Totals;
+
+    fn ledger(directory: &Path) -> Ledger {
+        let path = directory.join("state.json");
+        let lock = Lock::acquire(&directory.join("state.json.lock")).unwrap();
+        let state = sample();
+        let names = Arc::new(FileNames::of_state(&state, directory));
+        let store = Store {
+            path,
+            lock,
+            output_lock: None,
+        };
+        Ledger::new(state, names, Some(store))
+    }
+
+    fn saved(directory: &Path) -> State {
+        file::read(&directory.join("state.json")).unwrap()
+    }
+
+    #[test]
+    fn what_is_said_of_the_job_is_saved_and_each_save_has_its_number() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut ledger = ledger(directory.path());
+        ledger.commit().unwrap();
+        assert_eq!(saved(directory.path()).generation, 4);
+        for finished in [true, false] {
+            ledger.set_finished(finished);
+            ledger.commit().unwrap();
+            assert_eq!(saved(directory.path()).finished, finished);
+        }
+        assert_eq!(saved(directory.path()).generation, 6);
+        ledger.set_finished(false);
+        ledger.commit().unwrap();
+        assert_eq!(saved(directory.path()).generation, 6, "nothing was new");
+    }
+
+    #[test]
+    fn totals_are_sums() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut ledger = ledger(directory.path());
+        for times in 1..=2 {
+            let receipt = Receipt {
+                series: 0,
+                parts: vec![],
+                positions: vec![],
+                written: Written {
+                    documents: 2,
+                    overflowed: 3,
+                    bytes: 5,
+                    request_charge: 7.0,
+                },
+            };
+            ledger.apply(vec![receipt]).unwrap();
+            ledger.commit().unwrap();
+            let sum = Totals {
+                documents: 2 * times,
+                overflowed: 3 * times,
+                bytes: 5 * times,
+                request_charge: 7.0 * times as f64,
+            };
+            assert_eq!(saved(directory.path()).totals, sum);
+        }
+    }
+}

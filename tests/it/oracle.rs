@@ -9,8 +9,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use cosmos_tail::feed::RangeId;
+use cosmos_tail::state::file;
 use cosmos_tail::state::manifest::Entry;
-use cosmos_tail::state::{file, model::State};
+use cosmos_tail::state::model::{RangeState, State};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::Value;
@@ -119,6 +120,7 @@ fn changes_are_there_once(
                     entry.file, row.id, row.lsn
                 ));
             }
+            lies_within(entry, &log[*at])?;
             series.entry(series_of(&entry.file)).or_default().push(*at);
         }
     }
@@ -146,6 +148,25 @@ fn changes_are_there_once(
         return Err("a delete is among the latest versions".to_owned());
     }
     lines_are_in_order(state, &series, &log)
+}
+
+/// A change of a file lies between where its range stood before the file and after it.
+fn lies_within(entry: &Entry, change: &Served) -> Result<(), String> {
+    let stood = |ranges: &[RangeState]| {
+        let own = ranges.iter().find(|state| {
+            let range = &state.range;
+            range.min_inclusive <= change.epk && change.epk < range.max_exclusive
+        });
+        own.and_then(|state| state.position.as_ref()?.lsn)
+    };
+    let (start, end) = (stood(&entry.start), stood(&entry.end));
+    if start.is_some_and(|start| change.lsn <= start) || end.is_none_or(|end| change.lsn > end) {
+        return Err(format!(
+            "{}: {} at LSN {} lies outside {start:?} to {end:?}",
+            entry.file, change.id, change.lsn
+        ));
+    }
+    Ok(())
 }
 
 /// Along every line of ranges that ends in one that is read now, changes come in their order.

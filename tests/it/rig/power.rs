@@ -290,3 +290,29 @@ fn what_was_not_synced_is_not_needed() {
         expect(outcome, &name);
     }
 }
+
+#[test]
+fn every_directory_that_is_created_is_made_durable_from_the_top() {
+    let (gateway, _container) = crate::orders::filled(1, 10);
+    let directory = tempfile::tempdir().unwrap();
+    let (top, trace) = (directory.path().join("top"), directory.path().join("trace"));
+    std::fs::create_dir(&top).unwrap();
+    let out = top.join("a/b/c");
+    crate::command::succeed(
+        crate::command::export(&gateway, &out).env("COSMOS_TAIL_DISK_TRACE", &trace),
+    );
+    let trace = std::fs::read_to_string(&trace).unwrap();
+    let changes = trace
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let begun: Vec<Value> = changes.take(5).collect();
+    // A name is durable when the directory that it is in is.
+    assert_eq!(begun[0], serde_json::json!({"create": out}));
+    for (change, above) in begun[1..4]
+        .iter()
+        .zip([&top, &top.join("a"), &top.join("a/b")])
+    {
+        assert_eq!(*change, serde_json::json!({"sync_directory": above}));
+    }
+    assert_eq!(begun[4]["sync_directory"], Value::Null, "{}", begun[4]);
+}
