@@ -296,6 +296,37 @@ mod tests {
     }
 
     #[test]
+    fn an_output_is_told_by_where_it_lies() {
+        let base = Path::new("base");
+        let name = |output: Output| FileNames::new(&output, base, "orders", "jsonl").display();
+        assert_eq!(
+            name(Output::Directory("out".into())),
+            base.join("out").display().to_string()
+        );
+        assert_eq!(
+            name(Output::File("a.jsonl".into())),
+            base.join("a.jsonl").display().to_string()
+        );
+        assert_eq!(name(Output::StandardOutput), "standard output");
+    }
+
+    #[test]
+    fn a_file_is_called_by_its_format_and_its_compression() {
+        use crate::state::model::{Compression, Format};
+        for (format, compression, extension) in [
+            (Format::Jsonl, Compression::None, "jsonl"),
+            (Format::Jsonl, Compression::Gzip(6), "jsonl.gz"),
+            (Format::Jsonl, Compression::Zstd(3), "jsonl.zst"),
+            (Format::Csv, Compression::None, "csv"),
+            (Format::Csv, Compression::Gzip(6), "csv.gz"),
+            (Format::Csv, Compression::Zstd(3), "csv.zst"),
+            (Format::Parquet, Compression::Snappy, "parquet"),
+        ] {
+            assert_eq!(format.extension(compression), extension);
+        }
+    }
+
+    #[test]
     fn a_single_file_has_numbered_successors() {
         let directory = tempfile::tempdir().unwrap();
         let names = FileNames::new(
