@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cosmos_tail::state::manifest::Entry;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
 
 use crate::command::{
@@ -72,6 +73,42 @@ fn files_of_a_size_follow_one_another_and_hold_everything_once() {
     let rows: u64 = entries.iter().map(|entry| entry.rows).sum();
     assert_eq!(rows, 3000);
     assert!(files(&out, "open").is_empty());
+}
+
+#[test]
+fn a_parquet_file_says_of_itself_what_the_manifest_says() {
+    let (gateway, container) = filled(3, 600);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let rotated = ["--page-size", "20", "--rotate-bytes", "2KiB"];
+    succeed(
+        export(&gateway, &out)
+            .args(["--format", "parquet"])
+            .args(rotated),
+    );
+    let entries = checked_manifest(&out);
+    assert!(entries.len() > 3, "{} files", entries.len());
+    let rows: u64 = entries.iter().map(|entry| entry.rows).sum();
+    assert_eq!(rows, container.latest().len() as u64);
+    assert_spans_follow(&entries);
+    for entry in &entries {
+        let file = std::fs::File::open(out.join(&entry.file)).unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
+        let about = reader.metadata().file_metadata().key_value_metadata();
+        let said = |key: &str| {
+            let pair = about.unwrap().iter().find(|pair| pair.key == key).unwrap();
+            serde_json::from_str::<Value>(pair.value.as_ref().unwrap()).unwrap()
+        };
+        for (key, ranges) in [("start", &entry.start), ("end", &entry.end)] {
+            let listed = serde_json::to_value(ranges).unwrap();
+            assert_eq!(
+                said(&format!("cosmos-tail.{key}")),
+                listed,
+                "{}",
+                entry.file
+            );
+        }
+    }
 }
 
 #[test]
