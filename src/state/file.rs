@@ -277,6 +277,23 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_scope_comes_back_as_it_was() {
+        let mut state = sample();
+        state.options.scope.ranges = state.ranges.iter().map(|r| r.range.clone()).collect();
+        assert_eq!(parse(&render(&state).unwrap()).unwrap(), state);
+        state.options.scope.partition_key = Some(vec!["a".into()]);
+        assert_eq!(parse(&render(&state).unwrap()).unwrap(), state);
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_not_in_the_text() {
+        let text = String::from_utf8(render(&sample()).unwrap()).unwrap();
+        for absent in ["scope", "compression", "overflowed"] {
+            assert!(!text.contains(absent), "{absent} in {text}");
+        }
+    }
+
+    #[test]
     fn any_changed_byte_is_noticed() {
         let text = render(&sample()).unwrap();
         for at in 0..text.len() - 1 {

@@ -327,6 +327,24 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_grows_is_found_by_its_name_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = Output::Append("a.jsonl".into());
+        let names = FileNames::new(&output, directory.path(), "orders", "jsonl");
+        for name in ["a.jsonl", "b.jsonl"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        let found: Vec<PathBuf> = names
+            .existing()
+            .unwrap()
+            .into_iter()
+            .map(|f| f.path)
+            .collect();
+        assert_eq!(found, [directory.path().join("a.jsonl")]);
+        assert_eq!(names.open_part(0, 1), directory.path().join("a.jsonl"));
+    }
+
+    #[test]
     fn a_single_file_has_numbered_successors() {
         let directory = tempfile::tempdir().unwrap();
         let names = FileNames::new(
