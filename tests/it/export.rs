@@ -442,3 +442,47 @@ fn a_state_for_standard_output_makes_it_resumable() {
     let all = split_lines(format!("{}{}", first.stdout, second.stdout).as_bytes());
     assert_latest(&all, &container);
 }
+
+#[test]
+fn what_is_committed_tells_what_the_service_charged_for_it() {
+    let (gateway, _container) = filled(2, 300);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    succeed(export(&gateway, &out).args(["--page-size", "20"]));
+    let log = gateway.request_log();
+    let of_feed = log
+        .iter()
+        .filter(|record| record.kind == RequestKind::ChangeFeed && record.items > 0);
+    let hundredths: u64 = of_feed.map(|record| record.charge_hundredths).sum();
+    let state = cosmos_tail::state::file::load(&out.join("state.json")).unwrap();
+    let told = state.totals.request_charge;
+    assert!(hundredths > 0);
+    assert!(
+        (told - hundredths as f64 / 100.0).abs() < 0.01,
+        "{told} RU, {hundredths}"
+    );
+}
+
+#[test]
+fn a_pipe_that_is_followed_gets_what_there_is_before_the_next_commit() {
+    use std::io::BufRead as _;
+    let (gateway, _container) = filled(2, 30);
+    let mut command = export(&gateway, std::path::Path::new("-"));
+    let mut child = spawn(command.args(["--follow", "--checkpoint-interval", "1h"]));
+    let stdout = std::io::BufReader::new(child.stdout.take().unwrap());
+    let (sender, lines) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        for line in stdout.lines().map_while(Result::ok) {
+            sender.send(line).ok();
+        }
+    });
+    let patience = std::time::Duration::from_secs(60);
+    let shown: Result<Vec<String>, _> = (0..30).map(|_| lines.recv_timeout(patience)).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    reader.join().unwrap();
+    let mut shown = shown.expect("all that there is comes within a minute");
+    shown.sort();
+    shown.dedup();
+    assert_eq!(shown.len(), 30);
+}
