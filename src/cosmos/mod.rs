@@ -6,4 +6,4 @@ pub mod client;
 pub mod error;
 pub mod feed;
 pub mod items;
-pub mod transport;
+mod transport;

@@ -27,7 +27,7 @@ use url::Url;
 
 /// The longest body that is taken, in bytes. The service sends 4 MB, and 16 MB if it is configured
 /// to (the driver's `HttpResponse`); what is longer comes from something else.
-pub const MAX_BODY: usize = 64 << 20;
+const MAX_BODY: usize = 64 << 20;
 
 /// How many redirects are followed in turn.
 const MAX_REDIRECTS: usize = 5;
