@@ -3,8 +3,7 @@
 use bytes::Bytes;
 
 use super::error::Fault;
-use super::scanner::Scanner;
-use super::{Item, Page, PageError, PageErrorKind, Span, check_utf8, members};
+use super::{Item, Page, PageError, PageErrorKind, Span, checked, members};
 
 /// What an envelope in a file may hold beside the service's own members.
 const NAMES_BESIDE: [&str; 3] = ["range", "reason", "origin"];
@@ -38,23 +37,24 @@ fn item_of(line: &[u8]) -> Result<Item, Fault> {
             offset: u32::MAX as usize,
         });
     }
-    check_utf8(line)?;
-    let mut scanner = Scanner::new(line);
-    let (_, start) = scanner.token(0);
-    let end = scanner.value(start)?;
-    let (_, rest) = scanner.token(end);
-    if rest != line.len() {
-        return Err(scanner.fault(PageErrorKind::TrailingData, rest));
-    }
-    let mut item = Item::bare(start, end);
-    item.line_break = scanner.line_break;
+    let item = checked(line, |scanner| {
+        let (_, start) = scanner.token(0);
+        let end = scanner.value(start)?;
+        let mut item = Item::bare(start, end);
+        item.line_break = scanner.line_break;
+        let (_, rest) = scanner.token(end);
+        if rest != line.len() {
+            return Err(scanner.fault(PageErrorKind::TrailingData, rest));
+        }
+        Ok(item)
+    })?;
     let span = |value: &[u8]| {
         // The values are parts of the line.
         let start = value.as_ptr() as usize - line.as_ptr() as usize;
         Span::new(start, start + value.len())
     };
     let [mut current, mut previous, mut metadata] = [Span::default(); 3];
-    for member in members(&line[start..end]) {
+    for member in members(item.whole.of(line).unwrap_or_default()) {
         let part = if member.is_named("current") {
             &mut current
         } else if member.is_named("metadata") {
@@ -68,7 +68,10 @@ fn item_of(line: &[u8]) -> Result<Item, Fault> {
         };
         let value = span(member.value);
         if !part.is_missing() {
-            return Err(scanner.fault(PageErrorKind::EnvelopeMemberTwice, value.start as usize));
+            return Err(Fault {
+                kind: PageErrorKind::EnvelopeMemberTwice,
+                offset: value.start as usize,
+            });
         }
         *part = value;
     }

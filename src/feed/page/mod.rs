@@ -6,8 +6,8 @@
 //! {"_rid": "…", "Documents": [item, item, …], "_count": 2}
 //! ```
 //!
-//! Every byte of it is checked against RFC 8259 in one pass (a second, vectorised one checks
-//! UTF-8), so an item that is handed out is valid JSON, and it is the service's own text: key
+//! Every byte of it is checked against RFC 8259 in one pass (a second, vectorised one checks UTF-8 if
+//! there is more than ASCII), so an item that is handed out is valid JSON, and it is the service's own text: key
 //! order, duplicate keys, `1.10`, `1e400` and integers of any length stay what they were.
 //!
 //! # Items
@@ -244,9 +244,48 @@ fn split(body: &[u8], items: &mut Vec<Item>) -> Result<(), Fault> {
             offset: u32::MAX as usize,
         });
     }
-    check_utf8(body)?;
+    checked(body, |scanner| split_text(scanner, body, items))
+}
 
-    let mut scanner = Scanner::new(body);
+/// What `scan` makes of `text`, if that is UTF-8; otherwise whichever of the two faults comes first.
+fn checked<'a, T>(
+    text: &'a [u8],
+    scan: impl FnOnce(&mut Scanner<'a>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let mut scanner = Scanner::new(text);
+    let outcome = scan(&mut scanner);
+    if outcome.is_ok() && scanner.is_ascii() {
+        return outcome;
+    }
+    match (check_utf8(text), outcome) {
+        (Err(not_utf8), Err(fault)) if not_utf8.offset >= fault.offset => Err(fault),
+        (Err(not_utf8), _) => Err(not_utf8),
+        (Ok(()), outcome) => outcome,
+    }
+}
+
+/// Refuses what cannot be the beginning of a text in UTF-8.
+fn check_utf8(text: &[u8]) -> Result<(), Fault> {
+    if simdutf8::basic::from_utf8(text).is_ok() {
+        return Ok(());
+    }
+    match std::str::from_utf8(text) {
+        // It may have been cut inside a character.
+        Ok(_) => Ok(()),
+        Err(error) if error.error_len().is_none() => Ok(()),
+        Err(error) => Err(Fault {
+            kind: PageErrorKind::NotUtf8,
+            offset: error.valid_up_to(),
+        }),
+    }
+}
+
+/// [`split`], without a look at what is not ASCII.
+fn split_text<'a>(
+    scanner: &mut Scanner<'a>,
+    body: &'a [u8],
+    items: &mut Vec<Item>,
+) -> Result<(), Fault> {
     let (b'{', open) = scanner.token(0) else {
         let (_, at) = scanner.token(0);
         return Err(scanner.fault(PageErrorKind::NotAnObject, at));
@@ -254,17 +293,17 @@ fn split(body: &[u8], items: &mut Vec<Item>) -> Result<(), Fault> {
     let mut documents_seen = false;
     let (mut byte, mut at) = scanner.token(open + 1);
     while byte != b'}' {
-        let (name, value) = member_name(&mut scanner, body, (byte, at))?;
+        let (name, value) = member_name(scanner, body, (byte, at))?;
         at = if is_name(name, "Documents") {
             if documents_seen {
                 return Err(scanner.fault(PageErrorKind::DocumentsTwice, at));
             }
             documents_seen = true;
-            documents(&mut scanner, body, value, items)?
+            documents(scanner, body, value, items)?
         } else {
             scanner.value(value)?
         };
-        (byte, at) = next_member(&mut scanner, at)?;
+        (byte, at) = next_member(scanner, at)?;
     }
     let (_, end) = scanner.token(at + 1);
     if end != body.len() {
@@ -274,24 +313,6 @@ fn split(body: &[u8], items: &mut Vec<Item>) -> Result<(), Fault> {
         return Err(scanner.fault(PageErrorKind::NoDocuments, at));
     }
     Ok(())
-}
-
-fn check_utf8(body: &[u8]) -> Result<(), Fault> {
-    if simdutf8::basic::from_utf8(body).is_ok() {
-        return Ok(());
-    }
-    match std::str::from_utf8(body) {
-        Ok(_) => Ok(()),
-        // A body that was cut inside a character.
-        Err(error) if error.error_len().is_none() => Err(Fault {
-            kind: PageErrorKind::Truncated,
-            offset: body.len(),
-        }),
-        Err(error) => Err(Fault {
-            kind: PageErrorKind::NotUtf8,
-            offset: error.valid_up_to(),
-        }),
-    }
 }
 
 /// Reads a member's name at `token` and its colon. Returns the name as it stands between its

@@ -7,12 +7,14 @@
 use super::error::{Fault, PageErrorKind as Kind};
 use super::wide;
 
-/// Scans one text. Positions are byte offsets into it; the text must be valid UTF-8, which the
-/// scanner does not check again.
+/// Scans one text. Positions are byte offsets into it. Outside of strings only ASCII follows the
+/// grammar; in strings it is not checked that what is not ASCII is UTF-8 (see [`Scanner::is_ascii`]).
 pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
     /// Whether whitespace with a CR or LF was passed; set by the scanner, reset by its owner.
     pub(super) line_break: bool,
+    /// What strings have been made of.
+    seen: wide::Seen,
     /// Levels that no longer fit in [`Nesting::top`].
     outer: Vec<u64>,
 }
@@ -29,8 +31,14 @@ impl<'a> Scanner<'a> {
         Self {
             bytes,
             line_break: false,
+            seen: wide::Seen::default(),
             outer: Vec::new(),
         }
+    }
+
+    /// Whether all that was scanned is ASCII.
+    pub(super) fn is_ascii(&self) -> bool {
+        self.seen.is_ascii()
     }
 
     /// Skips whitespace. Returns the next byte and its position; NUL, which no token begins with,
@@ -51,8 +59,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// The end of the string whose opening quote lies before `at`.
-    pub(super) fn string(&self, at: usize) -> Result<usize, Fault> {
-        string(self.bytes, at)
+    pub(super) fn string(&mut self, at: usize) -> Result<usize, Fault> {
+        string(self.bytes, at, &mut self.seen)
     }
 
     /// The position after the colon that must follow a member's name.
@@ -68,16 +76,17 @@ impl<'a> Scanner<'a> {
 
     fn scan(&mut self, mut at: usize, mut nesting: Nesting) -> Result<usize, Fault> {
         let bytes = self.bytes;
+        let mut seen = self.seen;
         self.outer.clear();
         loop {
             let (byte, start) = self.token(at);
             at = match byte {
-                b'"' => string(bytes, start + 1)?,
+                b'"' => string(bytes, start + 1, &mut seen)?,
                 b'0'..=b'9' | b'-' => number(bytes, start)?,
                 b'{' => match self.token(start + 1) {
                     (b'"', quote) => {
                         self.push(&mut nesting, true);
-                        at = name(bytes, quote, &mut self.line_break)?;
+                        at = name(bytes, quote, &mut self.line_break, &mut seen)?;
                         continue;
                     }
                     (b'}', end) => end + 1,
@@ -99,6 +108,7 @@ impl<'a> Scanner<'a> {
             // After a value: containers may end, then the innermost one goes on.
             loop {
                 if nesting.depth == 0 {
+                    self.seen = seen;
                     return Ok(at);
                 }
                 let (byte, next) = self.token(at);
@@ -109,7 +119,7 @@ impl<'a> Scanner<'a> {
                             let (_, wrong) = self.token(at);
                             return Err(self.fault(Kind::ExpectedName, wrong));
                         };
-                        at = name(bytes, quote, &mut self.line_break)?;
+                        at = name(bytes, quote, &mut self.line_break, &mut seen)?;
                     }
                     break;
                 }
@@ -175,15 +185,20 @@ fn colon(bytes: &[u8], at: usize, line_break: &mut bool) -> Result<usize, Fault>
 
 /// The position after the name that begins with the quote at `quote`, and its colon.
 #[inline(always)]
-fn name(bytes: &[u8], quote: usize, line_break: &mut bool) -> Result<usize, Fault> {
-    colon(bytes, string(bytes, quote + 1)?, line_break)
+fn name(
+    bytes: &[u8],
+    quote: usize,
+    line_break: &mut bool,
+    seen: &mut wide::Seen,
+) -> Result<usize, Fault> {
+    colon(bytes, string(bytes, quote + 1, seen)?, line_break)
 }
 
 /// The end of the string whose opening quote lies before `at`.
 #[inline(always)]
-fn string(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
+fn string(bytes: &[u8], mut at: usize, seen: &mut wide::Seen) -> Result<usize, Fault> {
     loop {
-        at = wide::string_stop(bytes, at);
+        at = wide::string_stop(bytes, at, seen);
         match bytes.get(at) {
             Some(b'"') => return Ok(at + 1),
             Some(b'\\') => at = escape(bytes, at)?,

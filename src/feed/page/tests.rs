@@ -451,6 +451,21 @@ fn a_body_that_is_not_utf8_is_refused_at_its_byte() {
     ] {
         let body = [br#"{"Documents":[{"id":""#, bytes, br#""}]}"#].concat();
         assert_eq!(fault(&body), (PageErrorKind::NotUtf8, 21), "{bytes:?}");
+        for (before, after) in [
+            (r#"{"_rid":"a"#, r#"","Documents":[]}"#),
+            (r#"{"Documents":[{"current":{"id":"1"},""#, r#"":0}]}"#),
+            (
+                r#"{"Documents":[{"n":["\"é long enough for a wider step to be taken, or two of them, and then"#,
+                r#""]}]}"#,
+            ),
+            // What is wrong later is not what is told.
+            (r#"{"Documents":[{"id":""#, "\n\"}]}"),
+            (r#"{"Documents":["é"#, "\"}]"),
+        ] {
+            let body = [before.as_bytes(), bytes, after.as_bytes()].concat();
+            let expected = (PageErrorKind::NotUtf8, before.len());
+            assert_eq!(fault(&body), expected, "{before} {bytes:?} {after}");
+        }
     }
 }
 
