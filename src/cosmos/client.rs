@@ -149,13 +149,17 @@ impl CosmosClient {
     pub fn operation_options(&self) -> OperationOptions {
         operation_options(self.throughput)
     }
+
+    /// The options of reading the feed. Its session tokens are not the driver's matter but the HTTP
+    /// client's (see [`transport`](super::transport)).
+    pub fn feed_options(&self) -> OperationOptions {
+        let mut options = self.operation_options();
+        options.session_capturing_disabled = Some(true);
+        options
+    }
 }
 
 /// What every operation shares.
-///
-/// Session tokens stay on, as the driver has them: in an account with session consistency they
-/// keep a replica that lags behind from answering "nothing new" to a reader that has already seen
-/// more. They cost a header.
 fn operation_options(throughput: ThroughputPlan) -> OperationOptions {
     let options = OperationOptionsBuilder::new()
         // Documents are exported byte for byte as the service wrote them; text made from the
@@ -185,9 +189,7 @@ async fn open_account(plan: &ConnectionPlan) -> Result<(Arc<CosmosDriver>, HttpV
         .with_context(failed)
         .hint("check the AZURE_COSMOS_CONNECTION_POOL_… variables")?;
     // Behind a proxy the name may resolve, and the address be reached, only by the proxy.
-    if !pool.proxy_allowed() {
-        reach(&plan.endpoint).await.with_context(failed)?;
-    }
+    let is_direct = !pool.proxy_allowed();
     let credential = auth::credential(&plan.credential).await?;
 
     let version = if pool.is_http2_allowed() {
@@ -195,8 +197,28 @@ async fn open_account(plan: &ConnectionPlan) -> Result<(Arc<CosmosDriver>, HttpV
     } else {
         HttpVersion::Http11
     };
-    let attempt = create_driver(plan, pool, &credential, ANSWER_DEADLINE);
-    let first = match Box::pin(attempt).await {
+    let mut attempt = Box::pin(create_driver(plan, pool, &credential, ANSWER_DEADLINE));
+    // Beside the attempt, so that an address that can be reached costs no time.
+    let mut reached = Box::pin(async {
+        match is_direct {
+            true => reach(&plan.endpoint).await,
+            false => Ok(()),
+        }
+    });
+    let first = tokio::select! {
+        biased;
+        first = &mut attempt => {
+            if first.as_ref().is_err_and(AccountFailure::is_of_transport) {
+                reached.await.with_context(failed)?;
+            }
+            first
+        }
+        reached = &mut reached => {
+            reached.with_context(failed)?;
+            attempt.await
+        }
+    };
+    let first = match first {
         Ok(driver) => return Ok((driver, version)),
         Err(error) => error,
     };
@@ -293,20 +315,23 @@ async fn create_driver(
     credential: &Credential,
     deadline: Duration,
 ) -> Result<Arc<CosmosDriver>, AccountFailure> {
-    let account = match credential {
-        Credential::AccountKey(key) => {
-            AccountReference::with_account_key(plan.endpoint.clone(), key.clone())
-        }
-        Credential::TokenCredential(token) => {
-            AccountReference::with_credential(plan.endpoint.clone(), Arc::clone(token))
-        }
+    let (account, key) = match credential {
+        Credential::AccountKey(key) => (
+            AccountReference::with_account_key(plan.endpoint.clone(), key.clone()),
+            Some(key.clone()),
+        ),
+        Credential::TokenCredential(token) => (
+            AccountReference::with_credential(plan.endpoint.clone(), Arc::clone(token)),
+            None,
+        ),
     };
+    let clients = BoundedClients::new(&plan.database, &plan.container, key);
     let options = DriverOptions::builder(account)
         .with_operation_options(operation_options(plan.throughput))
         .build();
     let mut runtime = CosmosDriverRuntime::builder()
         .with_connection_pool(pool)
-        .with_mock_http_client_factory(Arc::new(BoundedClients));
+        .with_mock_http_client_factory(Arc::new(clients));
     // The suffix is where an application names itself, and what an account's logs are searched by.
     let name = concat!("cosmos-tail-", env!("CARGO_PKG_VERSION"));
     if let Some(suffix) = UserAgentSuffix::try_new(name) {

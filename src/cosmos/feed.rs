@@ -210,7 +210,7 @@ impl CosmosClient {
             .driver()
             .plan_operation(
                 operation,
-                &self.operation_options(),
+                &self.feed_options(),
                 token.as_ref(),
                 &PlanOptions::default(),
             )
@@ -302,7 +302,7 @@ impl Cursor {
         let container = Some(client.container().clone());
         let response = client
             .driver()
-            .execute_plan(&mut self.plan, container, client.operation_options())
+            .execute_plan(&mut self.plan, container, client.feed_options())
             .await?
             .context("the SDK says that the feed has ended, which it never does")?;
         let not_modified = u16::from(response.status().status_code()) == 304;

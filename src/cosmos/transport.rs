@@ -2,16 +2,23 @@
 //!
 //! The driver brings one of its own, whose settings this one takes over. It differs in what a
 //! program must not leave to whoever answers: how long a body may be, and where a redirect leads.
-//! It also puts a body together once instead of twice.
+//! It also puts a body together once instead of twice, asks for the list of ranges beside the container
+//! ([`ranges_ahead`]), and sends the session token of the range that is read instead of all
+//! ([`session`]).
 //!
 //! The driver takes another client through its feature `__internal_mocking` only, which is no part of
 //! its public contract: one more reason to pin it to one exact version. Without this module (and
 //! the line that names it in [`client`](super::client)) the program works too, unbounded and slower.
 
+mod range_list;
+mod ranges_ahead;
+mod session;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use azure_core::credentials::Secret;
 use azure_core::http::headers::{HeaderName, HeaderValue, Headers};
 use azure_data_cosmos_driver::CosmosError;
 use azure_data_cosmos_driver::diagnostics::RequestSentStatus;
@@ -25,6 +32,9 @@ use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
+use ranges_ahead::RangesAhead;
+use session::{SESSION_TOKEN, SessionTokens};
+
 /// The longest body that is taken, in bytes. The service sends 4 MB, and 16 MB if it is configured
 /// to (the driver's `HttpResponse`); what is longer comes from something else.
 const MAX_BODY: usize = 64 << 20;
@@ -37,9 +47,22 @@ const MAX_REDIRECTS: usize = 5;
 const EMULATOR_HOSTS: [&str; 4] = ["localhost", "127.0.0.1", "[::1]", "[0:0:0:0:0:0:0:1]"];
 const EMULATOR_HOST_VARIABLE: &str = "AZURE_COSMOS_EMULATOR_HOST";
 
-/// Makes the driver's HTTP clients.
+/// Makes the driver's HTTP clients, which share what they know.
 #[derive(Debug)]
-pub(super) struct BoundedClients;
+pub(super) struct BoundedClients {
+    ranges_ahead: Arc<RangesAhead>,
+    session_tokens: Arc<SessionTokens>,
+}
+
+impl BoundedClients {
+    /// For a program that reads this container, with the account's key if it reads with that.
+    pub(super) fn new(database: &str, container: &str, key: Option<Secret>) -> Self {
+        Self {
+            ranges_ahead: Arc::new(RangesAhead::new(database, container, key)),
+            session_tokens: Arc::default(),
+        }
+    }
+}
 
 impl HttpClientFactory for BoundedClients {
     fn build(
@@ -63,6 +86,8 @@ impl HttpClientFactory for BoundedClients {
             of_emulator: may_be_emulator.then(|| build(true)).transpose()?,
             items_timeout: pool.max_dataplane_request_timeout(),
             metadata_timeout: pool.max_metadata_request_timeout(),
+            ranges_ahead: Arc::clone(&self.ranges_ahead),
+            session_tokens: Arc::clone(&self.session_tokens),
         }))
     }
 }
@@ -123,7 +148,7 @@ fn follow_within_origin(attempt: Attempt<'_>) -> Action {
 }
 
 /// A client that reads bounded bodies, and follows a redirect only to where it came from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct BoundedClient {
     client: Client,
     /// Takes any certificate. For requests to an emulator only.
@@ -132,11 +157,34 @@ struct BoundedClient {
     items_timeout: Duration,
     /// The same for any other request.
     metadata_timeout: Duration,
+    ranges_ahead: Arc<RangesAhead>,
+    session_tokens: Arc<SessionTokens>,
 }
 
 #[async_trait]
 impl TransportClient for BoundedClient {
     async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
+        if !is_about_items(&request.url) {
+            self.ranges_ahead.begin(request, |list| {
+                let client = self.clone();
+                tokio::spawn(async move { client.exchange(&list).await.ok() })
+            });
+            if let Some(answer) = self.ranges_ahead.answer(request).await {
+                return Ok(answer);
+            }
+        }
+        self.exchange(request).await
+    }
+}
+
+impl BoundedClient {
+    async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
+        let response = self.fetch(request).await?;
+        self.session_tokens.note(request, &response);
+        Ok(response)
+    }
+
+    async fn fetch(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
         let response = self.request(request).send().await.map_err(unsent)?;
         let status = response.status().as_u16();
         let headers = headers_of(response.headers());
@@ -158,9 +206,7 @@ impl TransportClient for BoundedClient {
             )),
         }
     }
-}
 
-impl BoundedClient {
     fn request(&self, request: &HttpRequest) -> reqwest::RequestBuilder {
         let client = match &self.of_emulator {
             Some(client) if is_emulator(&request.url) => client,
@@ -176,6 +222,9 @@ impl BoundedClient {
         let mut builder = client.request(method, request.url.clone()).timeout(timeout);
         for (name, value) in request.headers.iter() {
             builder = builder.header(name.as_str(), value.as_str());
+        }
+        if let Some(token) = self.session_tokens.of(request) {
+            builder = builder.header(SESSION_TOKEN.as_str(), token);
         }
         match &request.body {
             Some(body) => builder.body(body.clone()),

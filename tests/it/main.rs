@@ -24,10 +24,12 @@ mod readme;
 mod recovery;
 mod replay;
 mod rig;
+mod round_trips;
 #[cfg(unix)]
 mod scene;
 mod schema;
 mod secrets;
+mod session_tokens;
 mod tail;
 mod throughput;
 mod tls;

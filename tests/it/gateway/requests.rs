@@ -47,6 +47,8 @@ pub(crate) struct RequestRecord {
     pub(crate) token: Option<String>,
     /// `If-Modified-Since`
     pub(crate) modified_since: Option<String>,
+    /// `x-ms-session-token`
+    pub(crate) session_token: Option<String>,
     /// `x-ms-cosmos-priority-level`
     pub(crate) priority: Option<String>,
     /// `x-ms-cosmos-throughput-bucket`

@@ -167,6 +167,7 @@ impl Asked {
             epk_range: owned("x-ms-start-epk").zip(owned("x-ms-end-epk")),
             token: owned("if-none-match"),
             modified_since: owned("if-modified-since"),
+            session_token: owned("x-ms-session-token"),
             priority: owned("x-ms-cosmos-priority-level"),
             throughput_bucket: owned("x-ms-cosmos-throughput-bucket"),
             is_batch: self.is_batch(),

@@ -1,0 +1,134 @@
+//! The service's list of the partition key ranges of a container.
+
+use azure_core::http::Method;
+use azure_data_cosmos_driver::test::HttpRequest;
+use serde::Deserialize;
+use url::Url;
+
+use crate::feed::{FeedRange, ensure_tiling};
+
+/// What is read of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct RangeList {
+    /// The RID of the container.
+    #[serde(default, rename = "_rid")]
+    pub(super) container: String,
+    #[serde(rename = "PartitionKeyRanges")]
+    pub(super) ranges: Vec<ListedRange>,
+}
+
+/// A range of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct ListedRange {
+    pub(super) id: String,
+    #[serde(rename = "minInclusive")]
+    min_inclusive: String,
+    #[serde(rename = "maxExclusive")]
+    max_exclusive: String,
+    /// The ids of the ranges that it came out of, by splits or merges.
+    #[serde(default)]
+    pub(super) parents: Option<Vec<String>>,
+}
+
+impl RangeList {
+    /// Reads the body of an answer; none if it is no list.
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok()
+    }
+
+    /// Whether its ranges make up a container, so that nothing of it is still to come.
+    pub(super) fn is_whole(&self) -> bool {
+        let ranges: Vec<FeedRange> = self
+            .ranges
+            .iter()
+            .map(|range| FeedRange {
+                min_inclusive: range.min_inclusive.clone(),
+                max_exclusive: range.max_exclusive.clone(),
+            })
+            .collect();
+        ensure_tiling(&FeedRange::full(), &ranges).is_ok()
+    }
+}
+
+/// Whether the request reads `/dbs/D/colls/C`.
+pub(super) fn reads_container(request: &HttpRequest) -> bool {
+    request.method == Method::Get
+        && matches!(
+            segments(&request.url).as_deref(),
+            Some(["dbs", _, "colls", _])
+        )
+}
+
+/// Whether the request reads a list, `/dbs/D/colls/C/pkranges`.
+pub(super) fn reads_list(request: &HttpRequest) -> bool {
+    request.method == Method::Get
+        && matches!(
+            segments(&request.url).as_deref(),
+            Some(["dbs", _, "colls", _, "pkranges"])
+        )
+}
+
+fn segments(url: &Url) -> Option<Vec<&str>> {
+    Some(url.path_segments()?.filter(|s| !s.is_empty()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use azure_core::http::headers::Headers;
+
+    use super::*;
+
+    fn list(ranges: &[(&str, &str)]) -> RangeList {
+        let ranges: Vec<_> = ranges
+            .iter()
+            .map(|(min, max)| {
+                serde_json::json!({ "id": "0", "minInclusive": min, "maxExclusive": max })
+            })
+            .collect();
+        let json = serde_json::json!({ "_rid": "x", "PartitionKeyRanges": ranges });
+        RangeList::parse(json.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_list_is_whole_if_its_ranges_are_the_container() {
+        assert!(list(&[("", "FF")]).is_whole());
+        assert!(list(&[("20", "FF"), ("", "20")]).is_whole());
+        for part in [
+            &[("", "20")][..],
+            &[("20", "FF")],
+            &[("", "20"), ("30", "FF")],
+            &[("", "30"), ("20", "FF")],
+            &[("", "FF"), ("", "20"), ("20", "FF")],
+            &[],
+        ] {
+            assert!(!list(part).is_whole(), "{part:?}");
+        }
+        assert!(RangeList::parse(b"no list").is_none());
+    }
+
+    #[test]
+    fn what_reads_a_container_or_its_list_is_known_by_its_path() {
+        let request = |method, path: &str| HttpRequest {
+            url: Url::parse("https://localhost").unwrap().join(path).unwrap(),
+            method,
+            headers: Headers::new(),
+            body: None,
+            timeout: None,
+        };
+        for (path, container, list) in [
+            ("/", false, false),
+            ("/dbs/d", false, false),
+            ("/dbs/d/colls/c", true, false),
+            ("/dbs/d/colls/c/", true, false),
+            ("/dbs/d/colls/c/pkranges", false, true),
+            ("/dbs/d/colls/c/docs", false, false),
+            ("/dbs/d/colls/c/docs/pkranges", false, false),
+        ] {
+            let read = request(Method::Get, path);
+            let found = (reads_container(&read), reads_list(&read));
+            assert_eq!(found, (container, list), "{path}");
+            let write = request(Method::Post, path);
+            assert!(!reads_container(&write) && !reads_list(&write), "{path}");
+        }
+    }
+}

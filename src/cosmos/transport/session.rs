@@ -1,0 +1,243 @@
+//! Session tokens: what a reader has seen of a range, as the service told it.
+//!
+//! In an account with session consistency they keep a replica that lags behind from answering
+//! "nothing new" to a reader that has already seen more. With each request the driver sends the
+//! tokens of all ranges that it knows; with a few hundred of them that is a header that servers refuse,
+//! and it is put together anew each time. Here a request for a range gets the token of that range
+//! alone, or, until it has one, those of the ranges that it came out of. The driver's own are
+//! switched off for the feed (see [`feed_options`](super::super::client::CosmosClient::feed_options)).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use azure_core::http::Method;
+use azure_core::http::headers::HeaderName;
+use azure_data_cosmos_driver::test::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+
+use super::range_list::{RangeList, reads_list};
+
+pub(super) const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-ms-session-token");
+/// Of the feed alone.
+const A_IM: HeaderName = HeaderName::from_static("a-im");
+const CONTAINER_RID: HeaderName = HeaderName::from_static("x-ms-cosmos-intended-collection-rid");
+/// What a request is about: a range, or one logical partition.
+const TARGETS: [HeaderName; 2] = [
+    HeaderName::from_static("x-ms-documentdb-partitionkeyrangeid"),
+    HeaderName::from_static("x-ms-documentdb-partitionkey"),
+];
+
+/// The tokens of what was read of an account.
+#[derive(Debug, Default)]
+pub(super) struct SessionTokens(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Whether reads of the account go by them.
+    are_wanted: bool,
+    tokens: HashMap<Target, String>,
+    /// The ranges that a range came out of, by their ids.
+    parents: HashMap<Target, Vec<String>>,
+}
+
+/// The RID of a container, and the id of one of its ranges or the value of a partition key.
+type Target = (String, String);
+
+impl SessionTokens {
+    /// The token that a request is to be sent with.
+    pub(super) fn of(&self, request: &HttpRequest) -> Option<String> {
+        let (container, id) = target_of(request)?;
+        let known = self.known();
+        if !known.are_wanted {
+            return None;
+        }
+        let target = (container, id);
+        if let Some(token) = known.tokens.get(&target) {
+            return Some(token.clone());
+        }
+        let container = &target.0;
+        let parents = known.parents.get(&target)?.iter();
+        let tokens: Vec<&str> = parents
+            .filter_map(|id| known.tokens.get(&(container.clone(), id.clone())))
+            .map(String::as_str)
+            .collect();
+        (!tokens.is_empty()).then(|| tokens.join(","))
+    }
+
+    /// Notes what an answer says of tokens: its own, which ranges have become of which, or whether
+    /// the account wants any.
+    pub(super) fn note(&self, request: &HttpRequest, response: &HttpResponse) {
+        if let Some(target) = target_of(request) {
+            let token = response.headers.get_optional_str(&SESSION_TOKEN);
+            if let (200..=399, Some(token)) = (response.status, token) {
+                self.known().tokens.insert(target, token.to_owned());
+            }
+        } else if reads_list(request) && response.status == 200 {
+            let Some(list) = RangeList::parse(&response.body) else {
+                return;
+            };
+            let mut known = self.known();
+            for range in list.ranges {
+                if let Some(parents) = range.parents.filter(|parents| !parents.is_empty()) {
+                    let target = (list.container.clone(), range.id);
+                    known.parents.insert(target, parents);
+                }
+            }
+        } else if request.url.path() == "/" && response.status == 200 {
+            self.known().are_wanted = has_session_consistency(&response.body);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a request for the feed is about; none if it is for something else, or has a token already.
+fn target_of(request: &HttpRequest) -> Option<Target> {
+    let is_feed = request.method == Method::Get
+        && header(request, A_IM).is_some()
+        && header(request, SESSION_TOKEN).is_none();
+    if !is_feed {
+        return None;
+    }
+    let target = TARGETS.into_iter().find_map(|name| header(request, name))?;
+    let container = header(request, CONTAINER_RID).unwrap_or_default();
+    Some((container.to_owned(), target.to_owned()))
+}
+
+fn header(request: &HttpRequest, name: HeaderName) -> Option<&str> {
+    request.headers.get_optional_str(&name)
+}
+
+/// Whether an account, as it tells of itself, reads with session consistency unless told otherwise.
+fn has_session_consistency(account: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Account {
+        #[serde(rename = "userConsistencyPolicy")]
+        policy: Policy,
+    }
+    #[derive(Deserialize)]
+    struct Policy {
+        #[serde(rename = "defaultConsistencyLevel")]
+        level: String,
+    }
+    serde_json::from_slice::<Account>(account)
+        .is_ok_and(|account| account.policy.level.eq_ignore_ascii_case("Session"))
+}
+
+#[cfg(test)]
+mod tests {
+    use azure_core::http::headers::Headers;
+    use url::Url;
+
+    use super::*;
+
+    fn request(path: &str, headers: &[(HeaderName, &'static str)]) -> HttpRequest {
+        let mut all = Headers::new();
+        for (name, value) in headers {
+            all.insert(name.clone(), *value);
+        }
+        HttpRequest {
+            url: Url::parse("https://account.example")
+                .unwrap()
+                .join(path)
+                .unwrap(),
+            method: Method::Get,
+            headers: all,
+            body: None,
+            timeout: None,
+        }
+    }
+
+    fn feed(container: &'static str, range: &'static str) -> HttpRequest {
+        let [of_range, _] = TARGETS;
+        let headers = [
+            (A_IM, "Incremental feed"),
+            (CONTAINER_RID, container),
+            (of_range, range),
+        ];
+        request("/dbs/d/colls/c/docs", &headers)
+    }
+
+    fn answer(status: u16, token: Option<&'static str>, body: &str) -> HttpResponse {
+        let mut headers = Headers::new();
+        if let Some(token) = token {
+            headers.insert(SESSION_TOKEN, token);
+        }
+        HttpResponse {
+            status,
+            headers,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    /// Tokens of an account with this consistency.
+    fn tokens_of(consistency: &str) -> SessionTokens {
+        let tokens = SessionTokens::default();
+        let account = serde_json::json!({
+            "userConsistencyPolicy": { "defaultConsistencyLevel": consistency }
+        });
+        tokens.note(&request("/", &[]), &answer(200, None, &account.to_string()));
+        tokens
+    }
+
+    #[test]
+    fn a_range_gets_the_last_token_of_its_own() {
+        let tokens = tokens_of("Session");
+        assert_eq!(tokens.of(&feed("c", "0")), None);
+        tokens.note(&feed("c", "0"), &answer(200, Some("0:1#5"), ""));
+        tokens.note(&feed("c", "1"), &answer(200, Some("1:1#7"), ""));
+        tokens.note(&feed("c", "0"), &answer(304, Some("0:1#6"), ""));
+        tokens.note(&feed("c", "0"), &answer(503, Some("0:1#9"), ""));
+        assert_eq!(tokens.of(&feed("c", "0")).as_deref(), Some("0:1#6"));
+        assert_eq!(tokens.of(&feed("c", "1")).as_deref(), Some("1:1#7"));
+        // A container that was created anew under the same name.
+        assert_eq!(tokens.of(&feed("d", "0")), None);
+    }
+
+    #[test]
+    fn a_range_without_a_token_gets_those_that_it_came_out_of() {
+        let tokens = tokens_of("Session");
+        tokens.note(&feed("c", "0"), &answer(200, Some("0:1#5"), ""));
+        tokens.note(&feed("c", "1"), &answer(200, Some("1:1#7"), ""));
+        let range = |id: &str, parents: serde_json::Value| {
+            serde_json::json!({
+                "id": id, "minInclusive": "", "maxExclusive": "FF", "parents": parents
+            })
+        };
+        let list = serde_json::json!({ "_rid": "c", "PartitionKeyRanges": [
+            range("2", serde_json::json!(["0"])),
+            range("3", serde_json::json!(["0", "1", "9"])),
+            range("4", serde_json::json!([])),
+            range("5", serde_json::Value::Null),
+        ]});
+        let asked = request("/dbs/d/colls/c/pkranges", &[(A_IM, "Incremental feed")]);
+        tokens.note(&asked, &answer(200, None, &list.to_string()));
+        assert_eq!(tokens.of(&feed("c", "2")).as_deref(), Some("0:1#5"));
+        assert_eq!(tokens.of(&feed("c", "3")).as_deref(), Some("0:1#5,1:1#7"));
+        assert_eq!(tokens.of(&feed("c", "4")), None);
+        assert_eq!(tokens.of(&feed("c", "5")), None);
+        tokens.note(&feed("c", "2"), &answer(200, Some("2:1#8"), ""));
+        assert_eq!(tokens.of(&feed("c", "2")).as_deref(), Some("2:1#8"));
+    }
+
+    #[test]
+    fn only_the_feed_of_an_account_with_session_consistency_gets_tokens() {
+        let tokens = tokens_of("Eventual");
+        tokens.note(&feed("c", "0"), &answer(200, Some("0:1#5"), ""));
+        assert_eq!(tokens.of(&feed("c", "0")), None);
+
+        let tokens = tokens_of("Session");
+        tokens.note(&feed("c", "0"), &answer(200, Some("0:1#5"), ""));
+        let [of_range, _] = TARGETS;
+        let item = request(
+            "/dbs/d/colls/c/docs/1",
+            &[(CONTAINER_RID, "c"), (of_range, "0")],
+        );
+        assert_eq!(tokens.of(&item), None);
+        let mut own = feed("c", "0");
+        own.headers.insert(SESSION_TOKEN, "0:1#1");
+        assert_eq!(tokens.of(&own), None);
+    }
+}
