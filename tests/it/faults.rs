@@ -312,7 +312,7 @@ fn a_redirect_to_another_server_is_not_followed() {
     let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
     let address = format!("http://{}", elsewhere.local_addr().unwrap());
-    let redirect = Action::Redirect(format!("{address}/some/where?token=a"));
+    let redirect = Action::redirect(format!("{address}/some/where?token=a"));
     survive(&[("a redirect elsewhere", redirect.clone(), 2)]);
     let told = format!("307: the server redirects to {address}, and what is meant for one server");
     stop_and_resume(&[("always", redirect.clone(), &[&told])]);
@@ -339,10 +339,24 @@ fn a_redirect_to_another_server_is_not_followed() {
 #[test]
 fn a_redirect_within_the_server_is_followed() {
     // Back to the same page, which is served then.
-    survive(&[("a redirect to itself", Action::Redirect(String::new()), 2)]);
-    // But not for ever.
-    let told = "307: the server redirects in a way that is not followed";
-    stop_and_resume(&[("in a circle", Action::Redirect(String::new()), &[told])]);
+    let to_itself = |status| Action::Redirect {
+        status,
+        to: String::new(),
+    };
+    survive(&[
+        ("a redirect to itself", to_itself(307), 2),
+        ("for good", to_itself(308), 2),
+    ]);
+    // But not for ever, and not where another request may be made of it.
+    let told = |status| format!("{status}: the server redirects in a way that is not followed");
+    for (name, status) in [
+        ("in a circle", 307),
+        ("as whatever", 301),
+        ("as whatever", 302),
+        ("as a read", 303),
+    ] {
+        stop_and_resume(&[(name, to_itself(status), &[&told(status)])]);
+    }
 }
 
 #[test]

@@ -30,8 +30,8 @@ pub(crate) enum Action {
     ReplaceBody(bytes::Bytes),
     /// The answer's body is this instead, and is said to be compressed with gzip.
     Gzip(bytes::Bytes),
-    /// The client is sent to this address instead.
-    Redirect(String),
+    /// The client is sent to this address instead, with this status.
+    Redirect { status: u16, to: String },
     /// A body that goes on for ever, as fast as it is read, and announces no length.
     Endless,
     /// The same, but announces so many bytes.
@@ -52,6 +52,11 @@ pub(crate) enum Action {
 }
 
 impl Action {
+    /// A redirect that keeps the request as it is.
+    pub(crate) fn redirect(to: String) -> Self {
+        Self::Redirect { status: 307, to }
+    }
+
     /// A plain error of this status and substatus.
     pub(crate) fn status(status: u16, substatus: u32) -> Self {
         Self::Status {
@@ -93,7 +98,7 @@ impl fmt::Debug for Action {
             Self::CorruptBody => f.write_str("CorruptBody"),
             Self::ReplaceBody(_) => f.write_str("ReplaceBody"),
             Self::Gzip(_) => f.write_str("Gzip"),
-            Self::Redirect(to) => write!(f, "Redirect({to})"),
+            Self::Redirect { status, to } => write!(f, "Redirect({status} to {to})"),
             Self::Endless => f.write_str("Endless"),
             Self::AnnounceBody(bytes) => write!(f, "AnnounceBody({bytes})"),
             Self::MissingEtag => f.write_str("MissingEtag"),

@@ -447,7 +447,9 @@ impl Handler for Routes {
             Some(Action::Refuse { status, message }) => {
                 Answer::error(*status, None, "Scripted", message)
             }
-            Some(Action::Redirect(to)) => Answer::new(307, Bytes::new(), 0).header("location", to),
+            Some(Action::Redirect { status, to }) => {
+                Answer::new(*status, Bytes::new(), 0).header("location", to)
+            }
             _ => self.answer(&asked, matches!(on_answer, Some(Action::StuckEtag))),
         };
         match &on_answer {
