@@ -1,15 +1,21 @@
 //! Any body as a page: it is refused, or it is JSON to serde_json too, and its items are its
-//! documents, to the byte.
+//! documents, to the byte. What is refused for its grammar, serde_json refuses too.
 #![no_main]
 
 use bytes::Bytes;
-use cosmos_tail::feed::page::{Page, write_line};
+use cosmos_tail::feed::page::{Page, PageErrorKind, write_line};
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
 
 fuzz_target!(|body: &[u8]| {
-    let Ok(page) = Page::parse(Bytes::copy_from_slice(body)) else {
-        return;
+    let page = match Page::parse(Bytes::copy_from_slice(body)) {
+        Ok(page) => page,
+        Err(error) if is_of_pages(error.kind()) => return,
+        Err(error) => {
+            let json = serde_json::from_slice::<&RawValue>(body);
+            assert!(json.is_err(), "{error}, but it is JSON");
+            return;
+        }
     };
     if body.is_empty() {
         return;
@@ -36,3 +42,15 @@ fuzz_target!(|body: &[u8]| {
         );
     }
 });
+
+/// Whether JSON may be refused as a page for this.
+fn is_of_pages(kind: PageErrorKind) -> bool {
+    matches!(
+        kind,
+        PageErrorKind::NotAnObject
+            | PageErrorKind::NoDocuments
+            | PageErrorKind::DocumentsTwice
+            | PageErrorKind::DocumentsNotAnArray
+            | PageErrorKind::EnvelopeMemberTwice
+    )
+}
