@@ -2,9 +2,11 @@
 //!
 //! In an account with session consistency they keep a replica that lags behind from answering
 //! "nothing new" to a reader that has already seen more. With each request the driver sends the
-//! tokens of all ranges that it knows; with a few hundred of them that is a header that servers refuse,
-//! and it is put together anew each time. Here a request for a range gets the token of that range
-//! alone, or, until it has one, those of the ranges that it came out of. The driver's own are
+//! tokens of all ranges that it knows; with a few hundred of them that is a header that the service
+//! refuses, and it is put together anew each time. Here a request for a range gets the token of that range
+//! alone, or, until it has one, those of the ranges that it came out of; if there are none either, it is
+//! the first of its kind and has none. So do the service's clients for .NET and Java, which ran into the
+//! limit of the header (Azure/azure-cosmos-dotnet-v3, pull requests 2165 and 2975). The driver's own are
 //! switched off for the feed (see [`feed_options`](super::super::client::CosmosClient::feed_options)).
 
 use std::collections::HashMap;

@@ -383,14 +383,15 @@ fn object_item<'a>(scanner: &mut Scanner<'a>, body: &'a [u8], start: usize) -> R
     let (mut byte, mut at) = scanner.token(start + 1);
     while byte != b'}' {
         let (name, value) = member_name(scanner, body, (byte, at))?;
-        let part = if is_name(name, "current") {
-            &mut current
-        } else if is_name(name, "metadata") {
-            &mut metadata
-        } else if is_name(name, "previous") {
-            &mut previous
-        } else {
-            return Ok(Item::bare(start, scanner.rest_of_object(value)?));
+        // As the service writes them, before a name is looked at more closely.
+        let part = match name {
+            b"current" => &mut current,
+            b"metadata" => &mut metadata,
+            b"previous" => &mut previous,
+            _ if is_name(name, "current") => &mut current,
+            _ if is_name(name, "metadata") => &mut metadata,
+            _ if is_name(name, "previous") => &mut previous,
+            _ => return Ok(Item::bare(start, scanner.rest_of_object(value)?)),
         };
         if !part.is_missing() {
             twice = twice.or(Some(at));
