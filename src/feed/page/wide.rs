@@ -85,14 +85,16 @@ fn stop_in_words(
 #[inline(never)]
 fn long_string_stop(bytes: &[u8], mut from: usize, seen: &mut Seen) -> usize {
     while let Some(block) = bytes.get(from..).and_then(<[u8]>::first_chunk::<BLOCK>) {
-        let (has_stop, bits) = block.iter().fold((false, 0), |(has_stop, bits), &byte| {
-            let is_stop = (byte < 0x20) | (byte == b'"') | (byte == b'\\');
-            (has_stop | is_stop, bits | byte)
-        });
-        if has_stop {
+        let (mut stops, mut bits) = (0, 0);
+        for word in block.as_chunks().0 {
+            let word = u64::from_le_bytes(*word);
+            stops |= string_stops(word);
+            bits |= word;
+        }
+        if stops != 0 {
             break;
         }
-        seen.0 |= u64::from(bits);
+        seen.0 |= bits;
         from += BLOCK;
     }
     // The stop lies in the next block, or there is no whole block any more.
