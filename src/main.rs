@@ -15,7 +15,10 @@ fn main() -> ExitCode {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     keep_freed_memory();
     let report = Arc::new(Report::new(&cli.verbosity));
+    // One at least that can hear a signal while another waits for who reads what it prints.
+    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
     {
@@ -25,11 +28,14 @@ fn main() -> ExitCode {
             return error::ExitCode::Failed.into();
         }
     };
-    let outcome = runtime.block_on(async {
+    let told = Arc::clone(&report);
+    // On a thread of the runtime, since this one would have to be woken for each page.
+    let outcome = runtime.block_on(runtime.spawn(async move {
         let shutdown = Shutdown::default();
         signal::listen(shutdown.clone(), end_at_once)?;
-        run::run(cli, &report, &shutdown).await
-    });
+        run::run(cli, &told, &shutdown).await
+    }));
+    let outcome = outcome.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()));
     // A read of standard input cannot be taken back; it must not keep the process alive.
     runtime.shutdown_background();
     match outcome {

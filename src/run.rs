@@ -1,8 +1,8 @@
 //! What each subcommand does: the story that `main` tells.
 
-use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow};
 use tracing_subscriber::filter::LevelFilter;
@@ -241,7 +241,7 @@ struct Account {
     args: ConnectionArgs,
     wanted_profile: Option<WantedProfile>,
     /// Read when it is first needed; not at all for an embedded account.
-    config: OnceCell<ConfigFile>,
+    config: OnceLock<ConfigFile>,
     shutdown: Shutdown,
     #[cfg(feature = "demo")]
     demo: tokio::sync::OnceCell<crate::demo::DemoAccount>,
@@ -251,7 +251,7 @@ impl Account {
     fn new(args: ConnectionArgs, shutdown: &Shutdown) -> Self {
         Self {
             wanted_profile: WantedProfile::resolve(args.profile.as_deref(), &process_environment),
-            config: OnceCell::new(),
+            config: OnceLock::new(),
             args,
             shutdown: shutdown.clone(),
             #[cfg(feature = "demo")]
