@@ -7,8 +7,9 @@
 //! ([`session`]).
 //!
 //! The driver takes another client through its feature `__internal_mocking` only, which is no part of
-//! its public contract: one more reason to pin it to one exact version. Without this module (and
-//! the line that names it in [`client`](super::client)) the program works too, unbounded and slower.
+//! its public contract: one more reason to pin it to one exact version. Without this module, the line
+//! that names it and the one that switches off the driver's session tokens (both in
+//! [`client`](super::client)) the program works too, unbounded and slower.
 
 mod range_list;
 mod ranges_ahead;

@@ -120,7 +120,9 @@ impl RangesAhead {
     /// The request for the list, made of the one for the container.
     fn list_request(&self, container: &HttpRequest) -> Option<HttpRequest> {
         let mut list = container.clone();
-        list.url.path_segments_mut().ok()?.push("pkranges");
+        let mut path = list.url.path_segments_mut().ok()?;
+        path.pop_if_empty().push("pkranges");
+        drop(path);
         list.headers.remove(ACTIVITY_ID);
         for (name, value) in LIST_HEADERS {
             list.headers.insert(name, value);
