@@ -151,7 +151,7 @@ impl CosmosClient {
     }
 
     /// The options of reading the feed. Its session tokens are not the driver's matter but the HTTP
-    /// client's (see [`transport`](super::transport)).
+    /// client's (see `cosmos::transport`).
     pub fn feed_options(&self) -> OperationOptions {
         let mut options = self.operation_options();
         options.session_capturing_disabled = Some(true);
