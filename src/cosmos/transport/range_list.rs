@@ -74,8 +74,7 @@ fn segments(url: &Url) -> Option<Vec<&str>> {
 
 #[cfg(test)]
 mod tests {
-    use azure_core::http::headers::Headers;
-
+    use super::super::read_of;
     use super::*;
 
     fn list(ranges: &[(&str, &str)]) -> RangeList {
@@ -108,13 +107,6 @@ mod tests {
 
     #[test]
     fn what_reads_a_container_or_its_list_is_known_by_its_path() {
-        let request = |method, path: &str| HttpRequest {
-            url: Url::parse("https://localhost").unwrap().join(path).unwrap(),
-            method,
-            headers: Headers::new(),
-            body: None,
-            timeout: None,
-        };
         for (path, container, list) in [
             ("/", false, false),
             ("/dbs/d", false, false),
@@ -124,10 +116,13 @@ mod tests {
             ("/dbs/d/colls/c/docs", false, false),
             ("/dbs/d/colls/c/docs/pkranges", false, false),
         ] {
-            let read = request(Method::Get, path);
+            let read = read_of(path, &[]);
             let found = (reads_container(&read), reads_list(&read));
             assert_eq!(found, (container, list), "{path}");
-            let write = request(Method::Post, path);
+            let write = HttpRequest {
+                method: Method::Post,
+                ..read
+            };
             assert!(!reads_container(&write) && !reads_list(&write), "{path}");
         }
     }

@@ -145,26 +145,13 @@ impl RangesAhead {
 
 #[cfg(test)]
 mod tests {
-    use azure_core::http::Method;
-
+    use super::super::read_of;
     use super::*;
 
     fn request(path: &str, if_none_match: Option<&'static str>) -> HttpRequest {
-        let mut headers = Headers::new();
-        headers.insert(DATE, "Fri, 27 Nov 2026 00:00:00 GMT");
-        if let Some(etag) = if_none_match {
-            headers.insert(IF_NONE_MATCH, etag);
-        }
-        HttpRequest {
-            url: Url::parse("https://account.example")
-                .unwrap()
-                .join(path)
-                .unwrap(),
-            method: Method::Get,
-            headers,
-            body: None,
-            timeout: None,
-        }
+        let mut headers = vec![(DATE, "Fri, 27 Nov 2026 00:00:00 GMT")];
+        headers.extend(if_none_match.map(|etag| (IF_NONE_MATCH, etag)));
+        read_of(path, &headers)
     }
 
     fn list(status: u16, ranges: serde_json::Value) -> HttpResponse {

@@ -130,27 +130,9 @@ fn has_session_consistency(account: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use azure_core::http::headers::Headers;
-    use url::Url;
-
+    use super::super::read_of;
     use super::*;
-
-    fn request(path: &str, headers: &[(HeaderName, &'static str)]) -> HttpRequest {
-        let mut all = Headers::new();
-        for (name, value) in headers {
-            all.insert(name.clone(), *value);
-        }
-        HttpRequest {
-            url: Url::parse("https://account.example")
-                .unwrap()
-                .join(path)
-                .unwrap(),
-            method: Method::Get,
-            headers: all,
-            body: None,
-            timeout: None,
-        }
-    }
+    use azure_core::http::headers::Headers;
 
     fn feed(container: &'static str, range: &'static str) -> HttpRequest {
         let [of_range, _] = TARGETS;
@@ -159,7 +141,7 @@ mod tests {
             (CONTAINER_RID, container),
             (of_range, range),
         ];
-        request("/dbs/d/colls/c/docs", &headers)
+        read_of("/dbs/d/colls/c/docs", &headers)
     }
 
     fn answer(status: u16, token: Option<&'static str>, body: &str) -> HttpResponse {
@@ -180,7 +162,7 @@ mod tests {
         let account = serde_json::json!({
             "userConsistencyPolicy": { "defaultConsistencyLevel": consistency }
         });
-        tokens.note(&request("/", &[]), &answer(200, None, &account.to_string()));
+        tokens.note(&read_of("/", &[]), &answer(200, None, &account.to_string()));
         tokens
     }
 
@@ -214,7 +196,7 @@ mod tests {
             range("4", serde_json::json!([])),
             range("5", serde_json::Value::Null),
         ]});
-        let asked = request("/dbs/d/colls/c/pkranges", &[(A_IM, "Incremental feed")]);
+        let asked = read_of("/dbs/d/colls/c/pkranges", &[(A_IM, "Incremental feed")]);
         tokens.note(&asked, &answer(200, None, &list.to_string()));
         assert_eq!(tokens.of(&feed("c", "2")).as_deref(), Some("0:1#5"));
         assert_eq!(tokens.of(&feed("c", "3")).as_deref(), Some("0:1#5,1:1#7"));
@@ -233,7 +215,7 @@ mod tests {
         let tokens = tokens_of("Session");
         tokens.note(&feed("c", "0"), &answer(200, Some("0:1#5"), ""));
         let [of_range, _] = TARGETS;
-        let item = request(
+        let item = read_of(
             "/dbs/d/colls/c/docs/1",
             &[(CONTAINER_RID, "c"), (of_range, "0")],
         );
