@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use crate::command::{assert_latest, export, lines, succeed};
-use crate::gateway::{Action, Container, Fault, Gateway, RequestKind, RequestRecord};
+use crate::gateway::{Container, Gateway, RequestKind, RequestRecord};
 use crate::orders::filled;
+use crate::topology::split_on_page;
 
 /// The requests for the feed of each range, in the order in which they came.
 fn feed_requests(gateway: &Gateway) -> HashMap<String, Vec<RequestRecord>> {
@@ -56,17 +57,7 @@ fn a_request_has_the_token_of_its_range_alone() {
 #[test]
 fn the_children_of_a_split_begin_with_the_token_of_their_parent() {
     let (gateway, container) = filled(2, 2000);
-    let handle = container.clone();
-    let split = Action::call(move || {
-        handle.split("0", 2);
-    });
-    let is_read = |record: &RequestRecord| record.token.as_deref() != Some("*");
-    gateway.push_fault(
-        Fault::on(RequestKind::ChangeFeed, split)
-            .partition("0")
-            .page(5)
-            .when(is_read),
-    );
+    split_on_page(&gateway, &container, 5, 2);
     export_all(&gateway, &container);
     let by_range = feed_requests(&gateway);
     assert_eq!(by_range.len(), 4, "{:?}", by_range.keys());

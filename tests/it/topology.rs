@@ -7,7 +7,12 @@ use crate::gateway::{Action, Container, Fault, Gateway, RequestKind};
 use crate::orders::{fill, filled};
 
 /// Splits partition `0` into `children` when its `page`th page is asked for.
-fn split_on_page(gateway: &Gateway, container: &Container, page: usize, children: usize) {
+pub(crate) fn split_on_page(
+    gateway: &Gateway,
+    container: &Container,
+    page: usize,
+    children: usize,
+) {
     let handle = container.clone();
     let split = Action::call(move || {
         handle.split("0", children);
