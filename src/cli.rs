@@ -363,6 +363,17 @@ pub enum ExportMode {
     All,
 }
 
+/// How far a range is read by an export that has an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Until {
+    /// Until the service has nothing newer, so that every document is in the files that existed
+    /// throughout, even one that was rewritten meanwhile
+    Head,
+    /// Up to where the range was when the export began: documents that are rewritten before they are
+    /// read are in the next resume
+    Pin,
+}
+
 /// What the files are like.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Files")]
@@ -435,6 +446,10 @@ pub struct ExportArgs {
     #[arg(long)]
     pub follow: bool,
 
+    /// How far to read each range [default: head; with --mode all: pin]
+    #[arg(long, value_enum, value_name = "WHERE", conflicts_with = "follow")]
+    pub until: Option<Until>,
+
     /// Replace output that an earlier export left
     #[arg(long)]
     pub force: bool,
@@ -485,6 +500,10 @@ pub struct ResumeArgs {
     /// Read the rest of an export that was started with --follow, and end
     #[arg(long, conflicts_with = "follow")]
     pub no_follow: bool,
+
+    /// How far to read each range; what the export was started with if not given
+    #[arg(long, value_enum, value_name = "WHERE", conflicts_with = "follow")]
+    pub until: Option<Until>,
 
     /// Throw away open files that do not match the state, and read their ranges again
     ///

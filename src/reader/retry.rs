@@ -49,7 +49,7 @@ impl fmt::Display for RetryNotice {
 
 /// What to do about an error.
 #[derive(Debug)]
-pub(super) enum Decision {
+pub(crate) enum Decision {
     /// Try again after the notice's pause.
     Retry(RetryNotice),
     /// Ask for smaller pages, then try again; if there are none, this is why it fails.
@@ -70,7 +70,7 @@ impl Retries {
     }
 
     /// A try failed.
-    pub(super) fn decide(&mut self, error: anyhow::Error) -> Decision {
+    pub(crate) fn decide(&mut self, error: anyhow::Error) -> Decision {
         let asked = match error.downcast_ref::<CosmosError>().map(verdict) {
             Some(Verdict::Transient { retry_after }) => retry_after,
             Some(Verdict::PageTooLarge) => {
