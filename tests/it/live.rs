@@ -28,6 +28,11 @@ fn the_oracle_knows_what_existed_throughout() {
     }
     judge_one_shot(&gateway, &container, &out, &existed).unwrap();
 
+    // A replica that lags need not have the last of them.
+    let lagging = Snapshot::of_replicas(&container, 3).existed_until_now(&container);
+    assert!(lagging.len() < Snapshot::of(&container).existed_until_now(&container).len());
+    assert!(lagging.contains(&"item-0".to_owned()) && !lagging.contains(&"item-5".to_owned()));
+
     fill(&container, 70..72);
     let later = Snapshot::of(&container).existed_until_now(&container);
     assert_eq!(later.len(), 71);

@@ -98,17 +98,31 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn of(container: &Container) -> Self {
-        let mut deletes: BTreeMap<String, usize> = container
-            .latest()
+        Self::of_replicas(container, 0)
+    }
+
+    /// What every replica holds that lags by `lag` transactions at most.
+    pub(crate) fn of_replicas(container: &Container, lag: u64) -> Self {
+        let seen_through: BTreeMap<String, u64> = container
+            .partitions()
             .into_iter()
-            .map(|latest| (latest.id, 0))
+            .map(|partition| (partition.id, partition.lsn.saturating_sub(lag)))
             .collect();
+        let mut deletes = BTreeMap::new();
+        // Documents of which every replica has the last version, or one that no delete has followed.
+        let mut held = BTreeSet::new();
         for change in container.changes() {
-            if let Some(count) = deletes.get_mut(&change.id) {
-                *count += usize::from(change.operation == Operation::Delete);
+            if change.operation == Operation::Delete {
+                *deletes.entry(change.id.clone()).or_insert(0) += 1;
+                held.remove(&change.id);
+            } else if change.lsn <= seen_through[&change.partition] {
+                held.insert(change.id);
             }
         }
-        Self { deletes }
+        let count = |id: String| (id.clone(), deletes.get(&id).copied().unwrap_or(0));
+        Self {
+            deletes: held.into_iter().map(count).collect(),
+        }
     }
 
     /// The documents that have existed from then until now, without a break.

@@ -30,6 +30,12 @@ pub(crate) enum Action {
     /// "Nothing new", whatever there is. Without an ETag of its own it has the one that the request
     /// came with, and none if that is none or `*`.
     NotModified { etag: Option<String> },
+    /// The same, with an ETag so many transactions before the one that the request came with; none if
+    /// it came with none or `*`.
+    NotModifiedBehind(u64),
+    /// The answer to a token of so many transactions before, or to none if there were not so many: a
+    /// page that goes back.
+    GoBack(u64),
     /// The answer comes from a replica that has not seen the partition's last transactions.
     Lag(u64),
     /// The answer with its body changed.
@@ -155,6 +161,8 @@ impl fmt::Debug for Action {
                 status, headers, ..
             } => write!(f, "Answer({status}, {headers:?})"),
             Self::NotModified { etag } => write!(f, "NotModified({etag:?})"),
+            Self::NotModifiedBehind(behind) => write!(f, "NotModifiedBehind({behind})"),
+            Self::GoBack(transactions) => write!(f, "GoBack({transactions})"),
             Self::Lag(transactions) => write!(f, "Lag({transactions})"),
             Self::EditBody(_) => f.write_str("EditBody"),
             Self::EditEtag(_) => f.write_str("EditEtag"),

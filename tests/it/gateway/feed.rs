@@ -23,6 +23,8 @@ pub(super) struct FeedRequest {
     pub(super) max_item_count: Option<i64>,
     /// The script wants the ETag to stay where it was.
     pub(super) stuck: bool,
+    /// The script wants the page of so many transactions before.
+    pub(super) back: u64,
     /// How far the replica lags that answers.
     pub(super) lag: Lag,
     /// The session tokens that the answer must not stand behind.
@@ -142,7 +144,11 @@ pub(super) fn answer(
             "the continuation is outside the retention window",
         );
     }
-    let after = if is_now { replica } else { after };
+    let after = if is_now {
+        replica
+    } else {
+        after.saturating_sub(request.back)
+    };
     let page = select(partition, replica, request, &target, after, options);
     let mut lsn = page.last().map_or(replica, |change| change.lsn);
     if request.stuck {

@@ -53,6 +53,8 @@ struct Arrival {
 struct Twist {
     /// The ETag stays where it was.
     stuck: bool,
+    /// The page is one of so many transactions before.
+    back: u64,
     lag: Lag,
 }
 
@@ -568,9 +570,21 @@ impl Handler for Routes {
                 answer
             }
             Some(Action::NotModified { etag }) => self.not_modified(&asked, etag.as_deref()),
-            _ => {
-                let stuck = matches!(on_answer, Some(Action::StuckEtag));
-                self.answer(&asked, Twist { stuck, lag })
+            Some(Action::NotModifiedBehind(behind)) => {
+                let own = asked.text("if-none-match").and_then(lsn_of);
+                let etag = own.map(|lsn| format!("\"{}\"", lsn.saturating_sub(*behind)));
+                self.not_modified(&asked, etag.as_deref())
+            }
+            other => {
+                let twist = Twist {
+                    stuck: matches!(other, Some(Action::StuckEtag)),
+                    back: match other {
+                        Some(Action::GoBack(transactions)) => *transactions,
+                        _ => 0,
+                    },
+                    lag,
+                };
+                self.answer(&asked, twist)
             }
         };
         match &on_answer {
@@ -743,6 +757,7 @@ fn feed_request(
             })
             .transpose()?,
         stuck: twist.stuck,
+        back: twist.back,
         lag: twist.lag,
         session_token: asked
             .text("x-ms-session-token")

@@ -110,6 +110,18 @@ fn a_false_304_has_the_etag_that_it_is_given_or_that_came() {
         assert_eq!(answer.body, "");
         assert_eq!(answer.header("x-ms-session-token"), None);
     }
+    for (behind, header, expected) in [
+        (2, at, Some("\"1\"")),
+        (9, at, Some("\"0\"")),
+        (2, pin, None),
+    ] {
+        gateway.push_fault(Fault::on(
+            RequestKind::ChangeFeed,
+            Action::NotModifiedBehind(behind),
+        ));
+        let answer = feed(&gateway, "0", &[header]);
+        assert_eq!((answer.status, answer.etag()), (304, expected), "{behind}");
+    }
     // Whoever was given a token may use it.
     let rest = feed(&gateway, "0", &[("If-None-Match", "\"8\"")]);
     assert_eq!((rest.status, rest.fields("id")), (200, vec![json!("0008")]));
@@ -153,6 +165,24 @@ fn a_good_page_is_edited() {
         let record = gateway.request_log().pop().unwrap();
         assert_eq!((record.etag.as_deref(), record.lsn), (edited, lsn));
     }
+    assert_clean(&gateway);
+}
+
+#[test]
+fn a_page_goes_back_behind_the_token() {
+    let (gateway, container) = start(1);
+    write(&container, 0..9);
+    assert_eq!(feed(&gateway, "0", &[]).etag(), Some("\"9\""));
+    let at = ("If-None-Match", "\"9\"");
+    for (back, from) in [(2, 8), (9, 1), (u64::MAX, 1)] {
+        gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::GoBack(back)));
+        let answer = feed(&gateway, "0", &[at]);
+        assert_eq!((answer.status, answer.etag()), (200, Some("\"9\"")));
+        let lsns: Vec<u64> = (from..=9).collect();
+        assert_eq!(answer.fields("_lsn"), lsns);
+    }
+    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::GoBack(3)));
+    assert_eq!(feed(&gateway, "0", &[("If-None-Match", "*")]).status, 304);
     assert_clean(&gateway);
 }
 
