@@ -122,6 +122,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where to write: a directory, a file with the format''s extension, or `-` for standard output')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z [default: beginning; with --mode all: now]')
             [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Which feed to read')
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'How far to read each range [default: head; with --mode all: pin]')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Where to keep the state file; beside the output if not given')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Format of the files [default: by the extension of the output, otherwise jsonl]')
             [CompletionResult]::new('--compression', '--compression', [CompletionResultType]::ParameterName, 'none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9 [default: by the extension of the output; Parquet: snappy]')
@@ -198,6 +199,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
         }
         'cosmos-tail;resume' {
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The state file of the export')
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'How far to read each range; what the export was started with if not given')
             [CompletionResult]::new('--rotate-bytes', '--rotate-bytes', [CompletionResultType]::ParameterName, 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet: 128MiB]')
             [CompletionResult]::new('--rotate-interval', '--rotate-interval', [CompletionResultType]::ParameterName, 'Finish files at least this often, or `none` [default: none; Parquet: 10m]')
             [CompletionResult]::new('--row-group-size', '--row-group-size', [CompletionResultType]::ParameterName, 'Parquet: finish a row group that takes this much memory [default: 16MiB]')

@@ -116,6 +116,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --output 'Where to write: a directory, a file with the format''s extension, or `-` for standard output'
             cand --from 'Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z [default: beginning; with --mode all: now]'
             cand --mode 'Which feed to read'
+            cand --until 'How far to read each range [default: head; with --mode all: pin]'
             cand --state 'Where to keep the state file; beside the output if not given'
             cand --format 'Format of the files [default: by the extension of the output, otherwise jsonl]'
             cand --compression 'none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9 [default: by the extension of the output; Parquet: snappy]'
@@ -190,6 +191,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         }
         &'cosmos-tail;resume'= {
             cand --state 'The state file of the export'
+            cand --until 'How far to read each range; what the export was started with if not given'
             cand --rotate-bytes 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet: 128MiB]'
             cand --rotate-interval 'Finish files at least this often, or `none` [default: none; Parquet: 10m]'
             cand --row-group-size 'Parquet: finish a row group that takes this much memory [default: 16MiB]'

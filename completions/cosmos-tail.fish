@@ -121,6 +121,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s o -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l from -d 'Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z [default: beginning; with --mode all: now]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode -d 'Which feed to read' -r -f -a "latest\t'The latest version of each document: no deletes, and no versions in between'
 all\t'Every version and every delete, from now on; needs a container that keeps them'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l until -d 'How far to read each range [default: head; with --mode all: pin]' -r -f -a "head\t'Until the service has nothing newer, so that every document is in the files that existed throughout, even one that was rewritten meanwhile'
+pin\t'Up to where the range was when the export began: documents that are rewritten before they are read are in the next resume'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state file; beside the output if not given' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format of the files [default: by the extension of the output, otherwise jsonl]' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
 csv\t'One row per line by RFC 4180, with a header in every file'
@@ -196,6 +198,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s q -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l state -d 'The state file of the export' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l until -d 'How far to read each range; what the export was started with if not given' -r -f -a "head\t'Until the service has nothing newer, so that every document is in the files that existed throughout, even one that was rewritten meanwhile'
+pin\t'Up to where the range was when the export began: documents that are rewritten before they are read are in the next resume'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet: 128MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l rotate-interval -d 'Finish files at least this often, or `none` [default: none; Parquet: 10m]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l row-group-size -d 'Parquet: finish a row group that takes this much memory [default: 16MiB]' -r

@@ -10,6 +10,9 @@ use crate::cosmos::feed::ContainerReplaced;
 use crate::error::with_hint;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// What to do about answers that make no sense.
+const NONSENSE: &str = "something between this machine and the account may alter its answers, such as a \
+    proxy or a gateway";
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Counts the tries of one thing since it last succeeded.
@@ -88,7 +91,12 @@ impl Retries {
                 0 => "one try".to_owned(),
                 more => format!("{} tries", more + 1),
             };
-            return Decision::GiveUp(explain(error).context(format!("gave up after {tries}")));
+            let is_of_service = error.is::<CosmosError>();
+            let error = explain(error).context(format!("gave up after {tries}"));
+            return Decision::GiveUp(match is_of_service {
+                true => error,
+                false => with_hint(error, NONSENSE),
+            });
         }
         self.failed += 1;
         let pause = FIRST_PAUSE

@@ -400,7 +400,11 @@ impl Turn {
             Some(cursor) => cursor,
             none => {
                 let start = match &shard.position {
-                    Some(position) => CursorStart::Position(position),
+                    Some(position) => {
+                        // On another range it would silently start from the beginning.
+                        segments(&position.token, &shard.range)?;
+                        CursorStart::Position(position)
+                    }
                     None => CursorStart::Fresh(self.shared.options.start),
                 };
                 none.insert(
