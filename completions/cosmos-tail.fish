@@ -111,7 +111,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l key-fil
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l throughput-bucket -d 'Throughput bucket of the container that all requests draw on, 1 to 5, in containers that have such' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop where the container stood when the command began'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop once the service has nothing newer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
@@ -160,7 +160,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l throughput-bucket -d 'Throughput bucket of the container that all requests draw on, 1 to 5, in containers that have such' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l follow -d 'Go on with new changes until stopped, instead of ending at where the container stood'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l follow -d 'Go on with new changes until stopped, instead of ending once there is nothing newer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace output that an earlier export left'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l detect-timestamps -d 'Make timestamps of fields of which every value is an ISO 8601 time in UTC, all in one form'

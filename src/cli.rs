@@ -234,7 +234,7 @@ pub struct TailArgs {
     #[arg(long, value_name = "WHEN", value_parser = crate::plan::parse_time_or_age, conflicts_with = "until_caught_up")]
     pub until: Option<time::OffsetDateTime>,
 
-    /// Stop where the container stood when the command began
+    /// Stop once the service has nothing newer
     #[arg(long)]
     pub until_caught_up: bool,
 
@@ -442,7 +442,7 @@ pub struct ExportArgs {
     #[arg(long, value_enum, default_value_t = ExportMode::Latest)]
     pub mode: ExportMode,
 
-    /// Go on with new changes until stopped, instead of ending at where the container stood
+    /// Go on with new changes until stopped, instead of ending once there is nothing newer
     #[arg(long)]
     pub follow: bool,
 
