@@ -7,6 +7,7 @@ mod command;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
+mod ends;
 mod export;
 mod faults;
 mod files;
