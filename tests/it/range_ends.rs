@@ -50,14 +50,14 @@ impl Trial {
 
     fn export(&self) -> Ended {
         let mut command = export(&self.gateway, &self.out());
-        run(command.args(["--page-size", "20", "--max-retries", "4"]))
+        run(command.args(["--page-size", "20", "--max-retries", "3"]))
     }
 
     /// All documents to standard output.
     fn tail(&self) -> Ended {
         let mut command = against(&self.gateway);
         command.args(["tail", "--from", "beginning", "--until-caught-up"]);
-        run(command.args(["--max-retries", "4"]))
+        run(command.args(["--max-retries", "3"]))
     }
 
     /// A copy of the container.
@@ -70,7 +70,7 @@ impl Trial {
         command.env("AZURE_COSMOS_CONTAINER", COPY);
         let source = format!("{DATABASE}/{CONTAINER}");
         command.args(["replay", "--from-container", &source]);
-        command.args(["--max-retries", "4", "--state"]);
+        command.args(["--max-retries", "3", "--state"]);
         (
             run(command.arg(self.directory.path().join("replayed"))),
             copy,
@@ -280,7 +280,7 @@ fn a_false_304_is_not_the_end() {
     let empty = ("an empty ETag", Action::answer(304, Some(""), ""));
     for (name, answer) in stale_answers().into_iter().skip(1).chain([empty]) {
         for page in [1, 5] {
-            for times in [1, 3, usize::MAX] {
+            for times in [3, usize::MAX] {
                 let trial = Trial::new("Session", 2, 400, 0);
                 let fault = trial.on_feed(answer.clone());
                 trial.gateway.push_fault(
@@ -323,6 +323,8 @@ fn an_answer_to_the_pin_that_is_none_is_not_the_end() {
             assert_eq!(ended.code, Some(0), "{what}: {}", ended.stderr);
             trial.judge(&what, &ended);
         }
+    }
+    for (name, body) in [NONSENSE[0], NONSENSE[1]] {
         let trial = Trial::new("Session", 2, 200, 0);
         let fault = trial.on_feed(Action::answer(200, Some("\"5\""), body));
         trial
