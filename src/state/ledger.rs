@@ -229,7 +229,7 @@ impl Ledger {
         self.state.options.layout = Some(layout);
     }
 
-    /// Notes whether every range has been read up to where the container stood.
+    /// Notes whether every range has been read to its end.
     pub fn set_finished(&mut self, finished: bool) {
         self.dirty |= self.state.finished != finished;
         self.state.finished = finished;

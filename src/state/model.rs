@@ -28,7 +28,7 @@ pub struct State {
     pub options: FrozenOptions,
     /// What a resume takes over unless it is told otherwise.
     pub settings: Settings,
-    /// Whether every range has been read up to where the container stood.
+    /// Whether every range has been read to its end.
     pub finished: bool,
     /// The ranges being read. They tile the container.
     pub ranges: Vec<RangeState>,
