@@ -21,6 +21,7 @@ mod live;
 mod oracle;
 mod orders;
 mod profiles;
+mod range_ends;
 #[cfg(feature = "demo")]
 mod readme;
 mod recovery;
