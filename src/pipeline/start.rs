@@ -14,7 +14,7 @@ use super::{Connected, feed_request};
 use crate::clock;
 use crate::cosmos::error::explain;
 use crate::cosmos::feed::{FeedRequest, container_rid_of, segments};
-use crate::durable::{self, parent_of};
+use crate::durable::{self, Lock, parent_of};
 use crate::error::{
     Annotate, ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
 };
@@ -26,7 +26,7 @@ use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::sink::{EncoderOptions, encoders};
 use crate::state::earlier::{ensure_free, left_by_earlier};
-use crate::state::file;
+use crate::state::file::{self, lock_path};
 use crate::state::ledger::Ledger;
 use crate::state::model::{JobKind, ManifestMark, RangeState, Source, State, Totals};
 use crate::state::names::FileNames;
@@ -52,6 +52,13 @@ fn check_output(plan: &ExportPlan, names: &FileNames) -> Result<()> {
         true => error,
         false => with_exit_code(error, ExitCode::Usage),
     })
+}
+
+/// Whether another process works on the output that is to be replaced.
+fn is_in_use(plan: &ExportPlan, names: &FileNames) -> bool {
+    let states = plan.state_path.iter().cloned().chain(names.default_state());
+    let mut locks = states.map(|state| lock_path(&state));
+    plan.force && locks.any(|lock| Lock::is_held(&lock).unwrap_or(false))
 }
 
 /// Removes what an earlier export left.
@@ -80,7 +87,10 @@ pub async fn export(
         container,
         plan.options.format.extension(plan.options.compression),
     );
-    check_output(&plan, &names)?;
+    // What another process works on changes under our eyes; its lock is refused below.
+    if !is_in_use(&plan, &names) {
+        check_output(&plan, &names)?;
+    }
     let connected = connect().await?;
     let mut store = match &plan.state_path {
         Some(path) => Some(Store::take(path)?),

@@ -105,9 +105,9 @@ impl StateFile {
         };
         // Before the lock, which would leave a file beside what is no state.
         read()?;
-        durable::left_staged(path).exit_code(ExitCode::Usage)?;
         durable::create_directory(durable::parent_of(path))?;
         let lock = Lock::acquire(&lock_path(path))?;
+        durable::left_staged(path).exit_code(ExitCode::Usage)?;
         let state = read()?;
         let file = Self {
             path: path.to_owned(),

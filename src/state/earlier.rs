@@ -10,9 +10,10 @@ use super::file;
 use super::manifest::{Manifest, Purpose};
 use super::model::State;
 use super::names::FileNames;
+use super::owner::Owner;
 use super::recover::may_be_unknown;
 use crate::durable::{self, parent_of};
-use crate::error::{ExitCode, with_exit_code, with_hint};
+use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 
 /// The files of earlier exports to the output `names`, in the order in which they are to be removed:
 /// states first, so that after a crash in between nobody takes the rest for a whole export.
@@ -38,6 +39,15 @@ pub fn left_by_earlier(names: &FileNames, state_path: Option<&Path>) -> Result<V
             ensure_no_replay(&path)?;
         }
         found.push(path);
+    }
+    // A state that lies elsewhere knows the files too. It stays, and has no power any more.
+    if let Some(owner) = Owner::read(names)? {
+        let path = owner.state_path(names);
+        if let Ok(state) = file::read(&path)
+            && state.export_id == owner.export_id
+        {
+            states.push((state, path));
+        }
     }
     let mut listed = BTreeSet::new();
     if let Some(path) = names.manifest()
@@ -109,8 +119,6 @@ fn foreign(path: &Path, why: &str) -> anyhow::Error {
 ///
 /// Names what is in the way.
 pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
-    use super::owner::Owner;
-    use crate::error::usage;
     const REPLACE: &str =
         "choose another output, or replace what an earlier export left with --force";
     let mut states: Vec<PathBuf> = state_path.map(Path::to_owned).into_iter().collect();

@@ -34,12 +34,13 @@ impl Store {
             .with_context(|| format!("cannot create the directory `{}`", directory.display()))
             .hint("choose another place for the output, where this user may write")?;
         durable::is_plain_file(path)?;
-        durable::left_staged(path)?;
         let lock = acquire(
             &lock_path(path),
             &format!("the state `{}` is in use", path.display()),
             "wait for the other export, or stop it; its lock goes with it",
         )?;
+        // Not before: another process may be about to commit.
+        durable::left_staged(path)?;
         Ok(Self {
             path: path.to_owned(),
             lock: Arc::new(lock),

@@ -14,6 +14,8 @@ mod gateway;
 mod gateway_conformance;
 mod generated;
 #[cfg(unix)]
+mod hostile;
+#[cfg(unix)]
 mod kills;
 mod left_out;
 mod oracle;
@@ -34,4 +36,6 @@ mod tail;
 mod throughput;
 mod tls;
 mod topology;
+#[cfg(unix)]
+mod trust;
 mod verify;
