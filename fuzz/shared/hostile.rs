@@ -74,7 +74,10 @@ const OUTPUTS: [&str; 16] = [
 ];
 
 /// Where the state may lie.
-const STATES: [&str; 9] = [
+const STATES: [&str; 12] = [
+    "mine/state.json",
+    "mine/state.json",
+    "mine/state.json",
     "mine/state.json",
     "mine.jsonl.state.json",
     "elsewhere.json",
