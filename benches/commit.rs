@@ -7,12 +7,12 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cosmos_tail::durable::Lock;
 use cosmos_tail::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId};
 use cosmos_tail::sink::{PartReceipt, Receipt, Written};
-use cosmos_tail::state::ledger::{Ledger, Store};
+use cosmos_tail::state::ledger::Ledger;
 use cosmos_tail::state::model::*;
 use cosmos_tail::state::names::FileNames;
+use cosmos_tail::state::store::Store;
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
 /// Bytes that are added to each part between two commits.
@@ -51,6 +51,7 @@ fn state(ranges: u32) -> State {
         },
         settings: Settings {
             follow: false,
+            until: None,
             concurrency: None,
             page_size: 1000,
             max_retries: 15,
@@ -68,6 +69,7 @@ fn state(ranges: u32) -> State {
                 range: FeedRange::new(&bound(number), &bound(number + 1)).unwrap(),
                 parents: Vec::new(),
                 position: None,
+                end: None,
             })
             .collect(),
         next_range: ranges,
@@ -75,6 +77,7 @@ fn state(ranges: u32) -> State {
         sealed: Vec::new(),
         manifest: ManifestMark::default(),
         totals: Totals::default(),
+        version: cosmos_tail::state::file::VERSION,
     }
 }
 
@@ -105,11 +108,7 @@ fn commit(criterion: &mut Criterion) {
         let state = state(ranges);
         let names = Arc::new(FileNames::of_state(&state, directory.path()));
         let path = directory.path().join("state.json");
-        let store = Store {
-            lock: Lock::acquire(&cosmos_tail::state::file::lock_path(&path)).unwrap(),
-            path,
-            output_lock: None,
-        };
+        let store = Store::take(&path).unwrap();
         let mut ledger = Ledger::new(state, Arc::clone(&names), Some(store));
         let mut lsn = 0;
         let mut lengths = vec![0; ranges as usize];

@@ -8,6 +8,8 @@
 //! | replacing a file | `rename` is atomic | `MoveFileEx` with replace, which needs the target closed |
 //! | a private file | mode 0600 at creation | the directory's access list, which it inherits |
 //! | an exclusive lock | `flock`, freed by the kernel at death | `LockFileEx`, freed likewise |
+//! | a lock file that cannot be exchanged | its device and inode are compared with its path's | it is opened so that nobody can delete or rename it |
+//! | not through a link | `O_NOFOLLOW` | `FILE_FLAG_OPEN_REPARSE_POINT`, and what was opened is looked at |
 //!
 //! On macOS `File::sync_all` is `F_FULLFSYNC`, so data reaches the medium there too.
 
@@ -16,9 +18,10 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use fs_err as fs;
 
+use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::failpoint::{self, Change};
 
 /// The suffix of a file that is being written. No reader takes it for a finished one.
@@ -94,18 +97,198 @@ fn private() -> fs::OpenOptions {
     options
 }
 
+/// Whether something has the name `path`, were it a link that leads nowhere.
+pub fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Whether `path` is a file. What this program creates, replaces, cuts or deletes is never reached
+/// through a link in the last component of its path, and is no directory, FIFO or device.
+///
+/// # Errors
+///
+/// If it is there and no regular file, naming what it is; or any error of the system.
+pub fn is_plain_file(path: &Path) -> Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => {
+            ensure_plain(path, metadata.file_type())?;
+            Ok(true)
+        }
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn ensure_plain(path: &Path, found: std::fs::FileType) -> Result<()> {
+    let Some(kind) = special(found) else {
+        return Ok(());
+    };
+    let hint = match found.is_symlink() {
+        true => {
+            "nothing is written through a link: name the file that it points to, or move the link away"
+        }
+        false => "move it away, or name another place",
+    };
+    Err(with_hint(
+        anyhow!("`{}` is {kind}, not a regular file", path.display()),
+        hint,
+    ))
+}
+
+/// What a file is called that is no regular one.
+fn special(found: std::fs::FileType) -> Option<&'static str> {
+    if found.is_file() {
+        return None;
+    }
+    if found.is_symlink() {
+        return Some("a symbolic link");
+    }
+    if found.is_dir() {
+        return Some("a directory");
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if found.is_fifo() {
+            return Some("a FIFO");
+        }
+        if found.is_char_device() || found.is_block_device() {
+            return Some("a device");
+        }
+        if found.is_socket() {
+            return Some("a socket");
+        }
+    }
+    Some("something else")
+}
+
+/// Opens a file that this program writes to; `step` is the name of that in [`failpoint`].
+///
+/// The options must not truncate: what was opened is looked at first.
+///
+/// # Errors
+///
+/// As [`is_plain_file`], also if it becomes something else at the last moment.
+pub fn open_plain(
+    step: &'static str,
+    path: &Path,
+    options: &mut fs::OpenOptions,
+) -> Result<fs::File> {
+    open_looking(path, options, |options| {
+        failpoint::open(step, path, options)
+    })
+}
+
+/// The same, for a file that no failpoint is about.
+///
+/// # Errors
+///
+/// As [`open_plain`].
+pub fn open_plain_quietly(path: &Path, options: &mut fs::OpenOptions) -> Result<fs::File> {
+    open_looking(path, options, |options| options.open(path))
+}
+
+fn open_looking(
+    path: &Path,
+    options: &mut fs::OpenOptions,
+    open: impl FnOnce(&fs::OpenOptions) -> io::Result<fs::File>,
+) -> Result<fs::File> {
+    is_plain_file(path)?;
+    #[cfg(unix)]
+    {
+        use fs_err::os::unix::fs::OpenOptionsExt;
+        use rustix::fs::OFlags;
+        // A FIFO that took the place of the file would be waited for.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    #[cfg(windows)]
+    {
+        use fs_err::os::windows::fs::OpenOptionsExt;
+        const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
+        options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
+    }
+    let file = open(options)?;
+    ensure_plain(path, file.metadata()?.file_type())?;
+    Ok(file)
+}
+
+/// Removes the file `path`; `step` is the name of that in [`failpoint`]. That there is none is no error.
+///
+/// # Errors
+///
+/// As [`is_plain_file`].
+pub fn remove_plain(step: &'static str, path: &Path) -> Result<()> {
+    if is_plain_file(path)? {
+        failpoint::step(step, Change::Remove(path), || fs::remove_file(path))?;
+    }
+    Ok(())
+}
+
+/// What every file that [`replace`] is given begins with.
+const STAGED_BEGINNING: &[u8] = br#"{"format":"cosmos-tail "#;
+
+/// The file that is staged to replace `path`, if a run that was cut off has left one.
+///
+/// # Errors
+///
+/// If what has that name was not staged by this program. After a power failure it may be empty, and
+/// hold zeros where its bytes were not yet durable.
+pub fn left_staged(path: &Path) -> Result<Option<PathBuf>> {
+    let staged = with_suffix(path, STAGED_SUFFIX);
+    if !is_plain_file(&staged)? {
+        return Ok(None);
+    }
+    begins_as_ours(&staged)?;
+    Ok(Some(staged))
+}
+
+/// Checks that a file begins as every file does that [`replace`] is given.
+///
+/// # Errors
+///
+/// If it does not, or cannot be read.
+pub fn begins_as_ours(path: &Path) -> Result<()> {
+    let mut beginning = Vec::new();
+    fs::File::open(path)?
+        .take(STAGED_BEGINNING.len() as u64)
+        .read_to_end(&mut beginning)?;
+    let is_ours = beginning
+        .iter()
+        .zip(STAGED_BEGINNING)
+        .all(|(found, expected)| *found == 0 || found == expected);
+    match is_ours {
+        true => Ok(()),
+        false => Err(with_hint(
+            anyhow!("`{}` was not written by cosmos-tail", path.display()),
+            "it is in the way of a file of that name: move it away, or name another place",
+        )),
+    }
+}
+
 /// Replaces the contents of the state file `path` with `contents`: either the old or the new text is there after
 /// a crash, never a mixture. The file is private to its owner.
 ///
 /// # Errors
 ///
-/// Any error of the system. The old contents are then still in place, and a staged file may be
-/// left beside them; the next call overwrites it.
-pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+/// If `path`, or the file that is staged beside it, is not this program's to replace; or any error of
+/// the system. The old contents are then still in place, and a staged file may be left beside them;
+/// the next call removes it.
+pub fn replace(path: &Path, contents: &[u8]) -> Result<()> {
+    debug_assert!(contents.starts_with(STAGED_BEGINNING));
+    is_plain_file(path)?;
+    if let Some(left) = left_staged(path)? {
+        remove_plain("resume.delete", &left)?;
+    }
     let staged = with_suffix(path, STAGED_SUFFIX);
-    let mut options = private();
-    options.create(true).truncate(true);
-    let mut file = failpoint::open("state.create", &staged, &options)?;
+    let mut file = open_plain("state.create", &staged, private().create_new(true))?;
     failpoint::write("state.write", &mut file, contents)?;
     // Without this sync the rename could become durable before the bytes that it names.
     failpoint::step("state.sync", Change::Sync(&staged), || file.sync_all())?;
@@ -113,7 +296,8 @@ pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     failpoint::step("state.rename", Change::Rename(&staged, path), || {
         fs::rename(&staged, path)
     })?;
-    sync_directory("state.sync-directory", parent_of(path))
+    sync_directory("state.sync-directory", parent_of(path))?;
+    Ok(())
 }
 
 /// Gives the finished file `open` its final name, and refuses if that name is taken.
@@ -172,24 +356,36 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 ///
 /// The lock is on a file of its own, never on the file that it guards: that one's inode is
 /// replaced by every commit. The file stays when the lock goes: if it were deleted, two processes
-/// could hold locks on two files of one name.
+/// could hold locks on two files of one name. If somebody deletes it all the same, [`Lock::check`]
+/// notices.
 #[derive(Debug)]
 pub struct Lock {
-    _file: std::fs::File,
+    file: std::fs::File,
+    path: PathBuf,
 }
+
+/// The most that a lock file holds: a process id.
+const LOCK_BYTES: u64 = 20;
 
 impl Lock {
     /// Takes the lock on `path`, creating the file if needed.
     ///
     /// # Errors
     ///
-    /// If another process holds it for a second and more, naming its process id; or any error of
-    /// the system.
+    /// If another process holds it for a second and more, naming its process id; if the file is no
+    /// lock; or any error of the system.
     pub fn acquire(path: &Path) -> Result<Self> {
         let mut options = private();
         options.create(true).truncate(false).read(true);
-        let file = failpoint::open("lock.open", path, &options)?;
-        let (mut file, _) = file.into_parts();
+        #[cfg(windows)]
+        {
+            use fs_err::os::windows::fs::OpenOptionsExt;
+            // To read and to write, not to delete.
+            const FILE_SHARE_READ_WRITE: u32 = 3;
+            options.share_mode(FILE_SHARE_READ_WRITE);
+        }
+        let file = open_plain("lock.open", path, &mut options)?;
+        let (file, _) = file.into_parts();
         let deadline = Instant::now() + LOCK_PATIENCE;
         loop {
             match file.try_lock() {
@@ -201,8 +397,10 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => {
                     let mut owner = String::new();
                     // For the message only. On Windows the lock forbids the reading too.
-                    let owner = match (&file).take(32).read_to_string(&mut owner) {
-                        Ok(_) if !owner.trim().is_empty() => format!(" (process {})", owner.trim()),
+                    let owner = match (&file).take(LOCK_BYTES).read_to_string(&mut owner) {
+                        Ok(1..) if owner.bytes().all(|byte| byte.is_ascii_digit()) => {
+                            format!(" (process {owner})")
+                        }
                         _ => String::new(),
                     };
                     bail!("another process{owner} holds the lock `{}`", path.display());
@@ -212,10 +410,83 @@ impl Lock {
                 }
             }
         }
-        file.set_len(0)
-            .and_then(|()| write!(file, "{}", std::process::id()))
+        let mut lock = Self {
+            file,
+            path: path.to_owned(),
+        };
+        lock.ensure_is_a_lock()?;
+        // Between the opening and the locking it may have been deleted.
+        lock.check()?;
+        lock.sign()
             .with_context(|| format!("cannot write to the lock `{}`", path.display()))?;
-        Ok(Self { _file: file })
+        Ok(lock)
+    }
+
+    /// Writes this process's id, for the messages of others.
+    fn sign(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        write!(self.file, "{}", std::process::id())
+    }
+
+    /// Checks that the file holds nothing but what a lock holds: it would be lost.
+    fn ensure_is_a_lock(&mut self) -> Result<()> {
+        let mut held = Vec::new();
+        let read = (&self.file).take(LOCK_BYTES + 1).read_to_end(&mut held);
+        read.with_context(|| format!("cannot read the lock `{}`", self.path.display()))?;
+        let is_lock = held.len() as u64 <= LOCK_BYTES
+            && held.iter().all(|byte| byte.is_ascii_digit() || *byte == 0);
+        match is_lock {
+            true => Ok(()),
+            false => Err(with_hint(
+                anyhow!("`{}` is not a lock of cosmos-tail", self.path.display()),
+                "the file is in the way of the lock: move it away, or keep the state elsewhere with --state",
+            )),
+        }
+    }
+
+    /// Checks that the file that is locked still has its name. If it was deleted, another process can
+    /// lock a new file of that name and work on the same files.
+    ///
+    /// # Errors
+    ///
+    /// If it has lost its name, with the exit code of what can be resumed; or any error of the system.
+    pub fn check(&self) -> Result<()> {
+        if failpoint::is_planted("defect.lock-not-checked") {
+            return Ok(());
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let own = self.file.metadata()?;
+            let what = match std::fs::symlink_metadata(&self.path) {
+                Ok(named) if (named.dev(), named.ino()) == (own.dev(), own.ino()) => return Ok(()),
+                Ok(_) => "was replaced by another file",
+                Err(error) if error.kind() == io::ErrorKind::NotFound => "was deleted",
+                Err(error) => {
+                    return Err(error)
+                        .with_context(|| format!("cannot look at `{}`", self.path.display()));
+                }
+            };
+            let error = anyhow!(
+                "the lock `{}` {what} while this process held it; nothing was committed since",
+                self.path.display()
+            );
+            Err(with_exit_code(
+                with_hint(
+                    error,
+                    "another process may have begun to work on the same files: see that none does; lock \
+                     files are not to be deleted, the lock ends with its process",
+                ),
+                ExitCode::Resumable,
+            ))
+        }
+        // On Windows a file that is open so cannot lose its name.
+        #[cfg(not(unix))]
+        {
+            let _not_needed = (&self.file, &self.path);
+            Ok(())
+        }
     }
 }
 
@@ -226,6 +497,11 @@ impl Lock {
     ///
     /// Any error of the system but that there is no such file, which nobody can have locked.
     pub fn is_held(path: &Path) -> Result<bool> {
+        // It can only be locked if it is a file.
+        match std::fs::metadata(path) {
+            Ok(metadata) if !metadata.is_file() => return Ok(false),
+            _ => {}
+        }
         let file = match std::fs::File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -244,6 +520,26 @@ impl Lock {
     }
 }
 
+/// The locks of a job, which whoever writes for it can look at.
+#[derive(Debug, Clone, Default)]
+pub struct Locks(Vec<std::sync::Arc<Lock>>);
+
+impl Locks {
+    /// These locks.
+    pub fn new(locks: impl IntoIterator<Item = std::sync::Arc<Lock>>) -> Self {
+        Self(locks.into_iter().collect())
+    }
+
+    /// Checks that each of them is still the one of its name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::check`].
+    pub fn check(&self) -> Result<()> {
+        self.0.iter().try_for_each(|lock| lock.check())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,9 +548,10 @@ mod tests {
     fn replacing_leaves_the_new_text_and_no_staged_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.json");
-        replace(&path, b"one").unwrap();
-        replace(&path, b"two").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"two");
+        let text = |what: &str| format!(r#"{{"format":"cosmos-tail {what}"}}"#);
+        replace(&path, text("one").as_bytes()).unwrap();
+        replace(&path, text("two").as_bytes()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), text("two"));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         #[cfg(unix)]
         {

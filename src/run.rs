@@ -103,7 +103,11 @@ async fn tail(
     for value in option_values(&plan.settings, origins) {
         report.detail(&value.to_string());
     }
-    let connect = async || account.connect(account.plan()?, report).await;
+    let connect = async |earlier: Option<&Source>| {
+        let plan = account.plan()?;
+        account.ensure_same(&plan, earlier)?;
+        account.connect(plan, report).await
+    };
     let said = Arc::clone(report);
     let complain: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line| said.error_line(line));
     let encoder = |limits: Limits, client: &CosmosClient| {
@@ -218,8 +222,9 @@ async fn put_back(
     let create = plan.create.clone();
     let feed = plan.feed.clone();
     account.refuse_start_at_a_time(feed.as_ref().map(|feed| feed.from))?;
-    let connect = async || {
+    let connect = async |earlier: Option<&Source>| {
         let connection = account.target_plan()?;
+        account.ensure_same(&connection, earlier)?;
         let source = feed
             .map(|feed| account.source_plan(&connection, &feed))
             .transpose()?;
@@ -370,8 +375,19 @@ impl Account {
         Ok(plan)
     }
 
+    /// Checks, before anything is asked, that a state of `earlier` is of what is to be reached. An
+    /// embedded account is told by its container's RID.
+    fn ensure_same(&self, plan: &ConnectionPlan, earlier: Option<&Source>) -> Result<()> {
+        match earlier {
+            Some(earlier) if !self.is_demo() && earlier.endpoint != DEMO_ENDPOINT => {
+                plan.ensure_is_of(earlier)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Which container to reach for an export that was begun before: the state says which, flags,
-    /// environment and profile only how to prove who we are.
+    /// environment and profile how to prove who we are. What these say of the container must be the same.
     fn plan_of(&self, source: &Source) -> Result<ConnectionPlan> {
         match (source.endpoint == DEMO_ENDPOINT, self.is_demo()) {
             (true, true) => self.plan(),

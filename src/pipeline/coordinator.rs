@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::progress::Tracker;
 use super::watch::{Watch, WatchEnd, watch_end};
 use super::{Connected, feed_request, sample};
+use crate::durable::Locks;
 use crate::error::ExitCode;
 use crate::failpoint;
 use crate::feed::page::Page;
@@ -156,7 +157,7 @@ impl<'a> Coordinator<'a> {
         };
         let sink = Sink::start(
             &job.names,
-            sink_options(&state),
+            sink_options(&state, job.ledger.locks()),
             job.encoders,
             threads,
             &job.next_parts,
@@ -648,7 +649,7 @@ async fn tick(timer: &mut Option<tokio::time::Interval>) {
     }
 }
 
-fn sink_options(state: &State) -> SinkOptions {
+fn sink_options(state: &State, locks: Locks) -> SinkOptions {
     SinkOptions {
         export_id: state.export_id,
         container: state.source.container.clone(),
@@ -660,6 +661,7 @@ fn sink_options(state: &State) -> SinkOptions {
         commits_within_files: state.options.format.commits_within_files(),
         rotate_bytes: state.settings.rotate_bytes,
         encoder_memory: ENCODER_MEMORY,
+        locks,
     }
 }
 

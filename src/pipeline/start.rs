@@ -25,11 +25,14 @@ use crate::reader::{Decision, ReadEnd, Retries};
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::sink::{EncoderOptions, encoders};
+use crate::state::earlier::{ensure_free, left_by_earlier};
 use crate::state::file::{self, lock_path};
-use crate::state::ledger::{Ledger, Store};
+use crate::state::ledger::Ledger;
 use crate::state::model::{JobKind, ManifestMark, RangeState, Source, State, Totals};
 use crate::state::names::FileNames;
+use crate::state::owner::{Owner, prove};
 use crate::state::recover::{Recovery, recover};
+use crate::state::store::Store;
 
 /// Ranges pinned at the same time.
 const PARALLEL_PINS: usize = 64;
@@ -38,47 +41,30 @@ const PARALLEL_PINS: usize = 64;
 ///
 /// # Errors
 ///
-/// If there is output of an earlier export, unless it is to be replaced.
+/// If there is output of an earlier export, unless it is to be replaced; or something else in the way.
 fn check_output(plan: &ExportPlan, names: &FileNames) -> Result<()> {
-    if plan.force {
-        return Ok(());
-    }
-    if let Some(state) = plan.state_path.as_deref().filter(|path| path.exists()) {
-        return Err(usage(
-            format!("`{}` holds the state of an export", state.display()),
-            format!(
-                "go on with it: cosmos-tail resume --state {}; or replace it with --force",
-                state.display()
-            ),
-        ));
-    }
-    if let Some(found) = names.existing()?.first() {
-        return Err(usage(
-            format!("`{}` exists", found.path.display()),
-            "choose another output, or replace what an earlier export left with --force",
-        ));
-    }
-    if let Some(manifest) = names.manifest().filter(|path| path.exists()) {
-        return Err(usage(
-            format!("`{}` exists", manifest.display()),
-            "choose another output, or replace what an earlier export left with --force",
-        ));
-    }
-    Ok(())
+    let state_path = plan.state_path.as_deref();
+    let checked = match plan.force {
+        true => left_by_earlier(names, state_path).map(drop),
+        false => ensure_free(names, state_path),
+    };
+    checked.map_err(|error| match is_of_the_system(&error) {
+        true => error,
+        false => with_exit_code(error, ExitCode::Usage),
+    })
 }
 
-/// Removes what an earlier export left: its state first, so that after a crash in here nobody
-/// takes the rest for a whole export.
+/// Whether another process works on the output that is to be replaced.
+fn is_in_use(plan: &ExportPlan, names: &FileNames) -> bool {
+    let states = plan.state_path.iter().cloned().chain(names.default_state());
+    let mut locks = states.map(|state| lock_path(&state));
+    plan.force && locks.any(|lock| Lock::is_held(&lock).unwrap_or(false))
+}
+
+/// Removes what an earlier export left.
 fn remove_output(state_path: Option<&Path>, names: &FileNames) -> Result<()> {
-    let manifest = names.manifest();
-    for path in state_path.into_iter().chain(manifest.as_deref()) {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-    }
-    for found in names.existing()? {
-        fs::remove_file(&found.path)?;
+    for path in left_by_earlier(names, state_path)? {
+        fs::remove_file(path)?;
     }
     Ok(())
 }
@@ -101,10 +87,13 @@ pub async fn export(
         container,
         plan.options.format.extension(plan.options.compression),
     );
-    check_output(&plan, &names)?;
+    // What another process works on changes under our eyes; its lock is refused below.
+    if !is_in_use(&plan, &names) {
+        check_output(&plan, &names)?;
+    }
     let connected = connect().await?;
     let mut store = match &plan.state_path {
-        Some(path) => Some(take_store(path)?),
+        Some(path) => Some(Store::take(path)?),
         None => None,
     };
     if !names.is_standard_output() {
@@ -118,7 +107,7 @@ pub async fn export(
             .hint("choose another place for the output, where this user may write")?;
     }
     if let Some(store) = &mut store {
-        lock_output(store, &names)?;
+        store.lock_output(&names)?;
     }
     // Again, now that nobody else can come in between.
     check_output(&plan, &names)?;
@@ -153,6 +142,9 @@ pub async fn export(
     if plan.force {
         remove_output(plan.state_path.as_deref(), &names)
             .context("cannot remove what an earlier export left")?;
+    }
+    if let Some(store) = &store {
+        Owner::write(&names, state.export_id, &store.path)?;
     }
     let job = job(
         connected,
@@ -262,7 +254,7 @@ pub async fn resume(
         true => resumable(error, path.to_str()),
         false => error,
     };
-    let mut store = take_store(path).map_err(try_again)?;
+    let mut store = Store::take(path).map_err(try_again)?;
     let mut state = file::load(path)?;
     if state.kind != JobKind::Export {
         return Err(usage(
@@ -275,6 +267,10 @@ pub async fn resume(
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
+    let names = Arc::new(FileNames::of_state(&state, parent_of(path)));
+    prove(&state, path, &names)
+        .map_err(try_again)
+        .with_context(cannot)?;
     let connected = connect(&state.source).await.map_err(|error| {
         // What was typed, or a container that is gone, is not mended by waiting.
         match attached_exit_code(&error) {
@@ -283,8 +279,7 @@ pub async fn resume(
         }
     })?;
     same_container(&state, &connected).with_context(cannot)?;
-    let names = Arc::new(FileNames::of_state(&state, parent_of(path)));
-    lock_output(&mut store, &names).map_err(try_again)?;
+    store.lock_output(&names).map_err(try_again)?;
     let recovery = recover(&mut state, path, &names, plan.repair)
         .map_err(try_again)
         .with_context(cannot)?;
@@ -313,44 +308,6 @@ pub async fn resume(
         request_charge,
     );
     run(job, &destination, plan.summary, report, shutdown).await
-}
-
-/// Takes the lock of a state file, whose directory is created if needed.
-pub(super) fn take_store(path: &Path) -> Result<Store> {
-    let directory = parent_of(path);
-    durable::create_directory(directory)
-        .with_context(|| format!("cannot create the directory `{}`", directory.display()))
-        .hint("choose another place for the output, where this user may write")?;
-    let lock = Lock::acquire(&lock_path(path))
-        .with_context(|| format!("the state `{}` is in use", path.display()))
-        .hint("wait for the other export, or stop it; its lock goes with it")?;
-    Ok(Store {
-        path: path.to_owned(),
-        lock,
-        output_lock: None,
-    })
-}
-
-/// Takes the lock of the output, which is that of the state where it lies unless told otherwise.
-///
-/// Without it two jobs whose states lie elsewhere would write to files of the same names.
-pub(super) fn lock_output(store: &mut Store, names: &FileNames) -> Result<()> {
-    let Some(beside) = names.default_state() else {
-        return Ok(());
-    };
-    let path = lock_path(&beside);
-    // Two names of one file are one lock, which this process has already.
-    let is_own = match (path.canonicalize(), lock_path(&store.path).canonicalize()) {
-        (Ok(output), Ok(own)) => output == own,
-        _ => false,
-    };
-    if !is_own {
-        let lock = Lock::acquire(&path)
-            .with_context(|| format!("cannot write to `{}`", names.display()))
-            .hint("wait for the other export, or stop it; or choose another output")?;
-        store.output_lock = Some(lock);
-    }
-    Ok(())
 }
 
 /// How a container is begun to be read.

@@ -9,13 +9,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::Connected;
 use super::coordinator::{Coordinator, Finished, Job, Stop};
-use super::start::{check_position, lock_output, same_container, take_store};
+use super::start::{check_position, same_container};
 use super::watch::{Announcement, Watch, WatchEnd, rfc3339};
 use crate::clock;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::cosmos::feed::{partition_key, range_of_partition_key, range_of_portable};
-use crate::error::{ExitCode, find, hint, is_broken_pipe, usage, with_exit_code, with_hint};
+use crate::durable;
+use crate::error::{
+    Annotate, ExitCode, find, hint, is_broken_pipe, usage, with_exit_code, with_hint,
+};
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId};
 use crate::plan::TailPlan;
 use crate::reader::ReadEnd;
@@ -23,13 +26,15 @@ use crate::report::{Report, count};
 use crate::signal::{self, Shutdown};
 use crate::sink::{ChangeEncoder, Limits};
 use crate::state::file;
-use crate::state::ledger::{Ledger, Store};
+use crate::state::ledger::Ledger;
 use crate::state::model::{
-    Compression, Format, FrozenOptions, JobKind, ManifestMark, Output, RangeState, Scope, State,
-    Totals,
+    Compression, Format, FrozenOptions, JobKind, ManifestMark, Output, RangeState, Scope, Source,
+    State, Totals,
 };
 use crate::state::names::FileNames;
+use crate::state::owner::{Owner, prove};
 use crate::state::recover::{Recovery, recover};
+use crate::state::store::Store;
 
 /// Ranges polled at the same time, at most.
 const MOST_CONCURRENT: usize = 256;
@@ -41,7 +46,7 @@ const MOST_CONCURRENT: usize = 256;
 /// If what was asked for does not fit the container or an earlier state, if the service refuses
 /// it for good, or if the changes cannot be written.
 pub async fn tail(
-    connect: impl AsyncFnOnce() -> Result<Connected>,
+    connect: impl AsyncFnOnce(Option<&Source>) -> Result<Connected>,
     plan: TailPlan,
     new_encoder: impl Fn(Limits, &CosmosClient) -> ChangeEncoder,
     report: &Arc<Report>,
@@ -49,11 +54,16 @@ pub async fn tail(
 ) -> Result<ExitCode> {
     let started = Instant::now();
     // Before anything is read: a state that cannot be used, or that asks for something else.
-    let earlier = match plan.state_path.as_deref().filter(|path| path.exists()) {
-        Some(path) => Some((take_store(path)?, load(path, &plan)?)),
-        None => None,
+    let earlier = match plan.state_path.as_deref() {
+        Some(path) if durable::is_plain_file(path).exit_code(ExitCode::Usage)? => {
+            // Before the lock, which would leave a file beside what is no state.
+            load(path, &plan)?;
+            Some((Store::take(path)?, load(path, &plan)?))
+        }
+        _ => None,
     };
-    let connected = connect().await?;
+    let source = earlier.as_ref().map(|(_, state)| &state.source);
+    let connected = connect(source).await?;
     let scope = scope(&connected.client, &plan).await?;
     let ready = match earlier {
         Some((store, state)) => go_on(&plan, &connected, state, store, &scope, report)?,
@@ -198,14 +208,20 @@ fn go_on(
     if then.scope != *scope {
         return Err(differs("--range or --partition-key")).with_context(cannot);
     }
-    if then.output != now.output {
+    // A state that was moved beside its file has the same one by another path.
+    let output = |output: &Output| match output {
+        Output::Append(path) => Some(plan.base.join(path)),
+        _ => None,
+    };
+    if output(&then.output) != output(&now.output) {
         return Err(differs("output")).with_context(cannot);
     }
     state.settings = plan.settings.clone();
     // It is to end where the container is now.
     state.begin_run(false);
     let names = Arc::new(FileNames::of_state(&state, &plan.base));
-    lock_output(&mut store, &names)?;
+    prove(&state, &state_path, &names).with_context(cannot)?;
+    store.lock_output(&names)?;
     let recovery = recover(&mut state, &state_path, &names, false).with_context(cannot)?;
     for notice in &recovery.notices {
         report.notice(notice);
@@ -219,6 +235,16 @@ fn go_on(
     })
 }
 
+/// Refuses to write to what is no file, before anything is left beside it.
+fn ensure_no_special_file(plan: &TailPlan, names: &FileNames) -> Result<()> {
+    let Output::Append(_) = plan.output else {
+        return Ok(());
+    };
+    durable::is_plain_file(&names.part(0, 1))
+        .exit_code(ExitCode::Usage)
+        .map(drop)
+}
+
 /// Begins a tail that has no state yet.
 async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<Ready> {
     let format = Format::Jsonl;
@@ -228,12 +254,17 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         &connected.source.container,
         format.name(),
     );
-    let mut store = plan.state_path.as_deref().map(take_store).transpose()?;
+    ensure_no_special_file(plan, &names)?;
+    let mut store = plan.state_path.as_deref().map(Store::take).transpose()?;
     if let Some(store) = &mut store {
-        lock_output(store, &names)?;
+        store.lock_output(&names)?;
     }
     // Between the first look and the lock another tail may have begun here.
-    if let Some(path) = plan.state_path.as_deref().filter(|path| path.exists()) {
+    if let Some(path) = plan
+        .state_path
+        .as_deref()
+        .filter(|path| durable::is_there(path))
+    {
         return Err(usage(
             format!(
                 "another tail has just begun to keep its position in `{}`",
@@ -244,10 +275,19 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
     }
     if let Output::Append(_) = plan.output {
         let path = names.part(0, 1);
-        if path.exists() {
+        if durable::is_there(&path) {
             return Err(usage(
                 format!("`{}` exists, but there is no state for it", path.display()),
                 "choose another file, or move it away",
+            ));
+        }
+        if let Some(beside) = names.default_state().filter(|path| durable::is_there(path)) {
+            return Err(usage(
+                format!(
+                    "`{}` is there, the state of another tail to that file",
+                    beside.display()
+                ),
+                "choose another file, or go on with that state",
             ));
         }
     }
@@ -289,6 +329,9 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         totals: Totals::default(),
         version: file::VERSION,
     };
+    if let Some(store) = &store {
+        Owner::write(&names, state.export_id, &store.path)?;
+    }
     Ok(Ready {
         state,
         names: Arc::new(names),

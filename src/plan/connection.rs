@@ -27,7 +27,7 @@ use crate::cli::{AuthMethod, ConnectionArgs};
 use crate::error::usage;
 use crate::state::model::Source;
 
-use endpoint::{ConnectionString, is_loopback};
+use endpoint::{ConnectionString, is_loopback, is_of_azure};
 pub(super) use endpoint::{check_name, parse_endpoint, same_account};
 use key::account_key;
 pub(super) use key::mode_open_to_others;
@@ -140,8 +140,8 @@ pub struct ConnectionRequest<'a> {
     pub args: &'a ConnectionArgs,
     /// The profile in effect.
     pub profile: Option<ChosenProfile<'a>>,
-    /// The account and container of an export that was begun before. They stand; flags,
-    /// environment and profile only say how to prove who you are.
+    /// The account and container of an export that was begun before. Flags, environment and profile
+    /// say how to prove who you are, and may not name others.
     pub source: Option<&'a Source>,
 }
 
@@ -227,7 +227,7 @@ impl ConnectionPlan {
             .map(|text| ConnectionString::parse(&text))
             .transpose()?;
         let endpoint = Endpoint::resolve(request, &env, from_string.as_ref())?;
-        let is_emulator = endpoint.is_emulator;
+        let (is_emulator, is_named) = (endpoint.is_emulator, endpoint.is_named);
         let mut values = vec![endpoint.value()];
         let endpoint = endpoint.url;
         // A connection string for another account contributes nothing: its key least of all.
@@ -269,6 +269,17 @@ impl ConnectionPlan {
                 "use https, or the account key",
             ));
         }
+        if matches!(credential, CredentialPlan::EntraId(_)) && !is_named && !is_of_azure(&endpoint)
+        {
+            // A state may come from anywhere, and who gets a token can use it.
+            return Err(usage(
+                format!(
+                    "nothing but the state names the account {endpoint}, and an Entra ID token would be \
+                     sent there"
+                ),
+                format!("if it is yours, say so: --endpoint {endpoint}"),
+            ));
+        }
         if source.is_none() {
             notices.extend(overridden(request, &values));
         }
@@ -293,6 +304,41 @@ impl ConnectionPlan {
             notices,
             values,
         })
+    }
+
+    /// Checks that a state of `source` is of what this is a connection to.
+    ///
+    /// # Errors
+    ///
+    /// A usage error (exit code 2) that names both sides.
+    pub fn ensure_is_of(&self, source: &Source) -> Result<()> {
+        let origin = |name: &str| {
+            let value = self.values.iter().find(|value| value.name == name);
+            value.map_or(Origin::Default, |value| value.origin.clone())
+        };
+        let refuse = |kind, name: &str, flag, own: &str, given: &str| {
+            Err(target::contradiction(kind, flag, own, given, &origin(name)))
+        };
+        let (url, _) = parse_endpoint(&source.endpoint, "the state file's endpoint")?;
+        if !same_account(&url, &self.endpoint) {
+            let (own, given) = (url.as_str(), self.endpoint.as_str());
+            return refuse("account", "endpoint", "--endpoint", own, given);
+        }
+        if source.database != self.database {
+            let own = check_name("database", &source.database)?;
+            return refuse("database", "database", "--database", &own, &self.database);
+        }
+        if source.container != self.container {
+            let own = check_name("container", &source.container)?;
+            return refuse(
+                "container",
+                "container",
+                "--container",
+                &own,
+                &self.container,
+            );
+        }
+        Ok(())
     }
 
     /// The name of the container alone, without a look at what the rest would take: no key is

@@ -182,7 +182,7 @@ pub(super) struct Begin {
     pub(super) line: u64,
     /// The most changes beyond the saved position. A page has no more: a range moves with the whole of it.
     pub(super) window: u64,
-    /// Whether it goes on after it has reached where the container stood.
+    /// Whether it goes on after it has reached the head.
     pub(super) follow: bool,
 }
 

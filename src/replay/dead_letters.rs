@@ -1,15 +1,16 @@
 //! Changes that could not be applied: counted, told or written to a file, up to a limit.
 
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use fs_err as fs;
 
 use super::change::dead_letter;
 use super::origin::Place;
-use crate::durable::{parent_of, sync_directory};
+use crate::durable::{self, parent_of, sync_directory};
+use crate::error::{ExitCode, is_of_the_system, with_exit_code, with_hint};
 use crate::report::Report;
 
 /// How many refusals are told on standard error when there is no file for them.
@@ -27,6 +28,56 @@ pub(super) struct DeadLetters {
     first: Option<String>,
 }
 
+/// What every dead letter begins with.
+const BEGINNING: &[u8] = br#"{"reason":"#;
+
+/// Looks at the file for dead letters: what of it is not `committed` will be cut off. Returns its
+/// length.
+///
+/// # Errors
+///
+/// If it is no regular file, shorter than committed, or holds something else than dead letters beyond;
+/// or any error of the system.
+fn look_at(path: &Path, committed: Option<u64>) -> Result<u64> {
+    if !durable::is_plain_file(path)? {
+        ensure!(
+            committed.unwrap_or(0) == 0,
+            "the dead letters `{}` are missing",
+            path.display()
+        );
+        return Ok(0);
+    }
+    let mut file = fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    let Some(committed) = committed else {
+        return Ok(length);
+    };
+    ensure!(
+        length >= committed,
+        "the dead letters `{}` have {length} bytes, but {committed} were committed",
+        path.display()
+    );
+    let mut beyond = Vec::new();
+    file.seek(SeekFrom::Start(committed))?;
+    file.read_to_end(&mut beyond)?;
+    let is_letter = |line: &[u8]| {
+        let mut pairs = line.iter().zip(BEGINNING);
+        // After a power failure there may be zeros.
+        pairs.all(|(found, expected)| found == expected || *found == 0)
+    };
+    if !beyond.split(|byte| *byte == b'\n').all(is_letter) {
+        return Err(with_hint(
+            anyhow!(
+                "`{}` holds something else than dead letters beyond the {committed} bytes that were \
+                 committed, and would be cut there",
+                path.display()
+            ),
+            "name the file that the replay was begun with, or move this one away",
+        ));
+    }
+    Ok(length)
+}
+
 impl DeadLetters {
     /// Refused changes are appended to the file at `path`, if there is to be one: after its first
     /// `committed` bytes if a state knows of it. More than `max` are too many.
@@ -42,20 +93,15 @@ impl DeadLetters {
         let Some(path) = path else {
             return Ok(letters);
         };
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        sync_directory("directory.sync", parent_of(path))?;
-        let length = file.metadata()?.len();
+        let length = look_at(path, committed).map_err(|error| match is_of_the_system(&error) {
+            true => error,
+            false => with_exit_code(error, ExitCode::Usage),
+        })?;
         letters.length = committed.unwrap_or(length);
-        ensure!(
-            length >= letters.length,
-            "the dead letters `{}` have {length} bytes, but {} were committed",
-            path.display(),
-            letters.length
-        );
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        let mut file = durable::open_plain_quietly(path, &mut options)?;
+        sync_directory("directory.sync", parent_of(path))?;
         // What lies beyond was written by a run that was cut off, and comes again.
         if length > letters.length {
             file.set_len(letters.length)?;

@@ -39,6 +39,7 @@ use crate::render::change::parse_key_path;
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::source::Inputs;
+use crate::state::model::Source;
 use budget::Budget;
 use container::FeedState;
 use dead_letters::DeadLetters;
@@ -75,7 +76,7 @@ pub struct Ends {
 ///
 /// With the exit code and the hint that the user is to get attached.
 pub async fn replay(
-    connect: impl AsyncFnOnce() -> Result<Ends>,
+    connect: impl AsyncFnOnce(Option<&Source>) -> Result<Ends>,
     plan: ReplayPlan,
     report: &Report,
     shutdown: &Shutdown,
@@ -88,7 +89,7 @@ pub async fn replay(
         }
         None => (None, None),
     };
-    let Ends { target, source } = connect().await?;
+    let Ends { target, source } = connect(found.as_ref().map(|state| &state.target)).await?;
     let Connected {
         client,
         source: target,

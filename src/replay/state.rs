@@ -10,7 +10,7 @@ use super::lanes::Advance;
 use super::origin::Origin;
 use crate::cli::{TtlDeletes, WriteMode};
 use crate::durable::{self, Lock};
-use crate::error::usage;
+use crate::error::{Annotate, ExitCode, usage};
 use crate::plan::ReplayPlan;
 use crate::render::Filter;
 use crate::source::{Fingerprint, Mark};
@@ -89,30 +89,36 @@ pub(super) struct ReplayState {
 #[derive(Debug)]
 pub(super) struct StateFile {
     path: PathBuf,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl StateFile {
     /// Locks the state file `path`, and reads it if it is there.
     pub(super) fn open(path: &Path) -> Result<(Self, Option<ReplayState>)> {
+        let read = || -> Result<Option<ReplayState>> {
+            if !durable::is_plain_file(path).exit_code(ExitCode::Usage)? {
+                return Ok(None);
+            }
+            let state = read_text(path).and_then(|text| FORM.parse(&text));
+            let state = state.with_context(|| format!("cannot go on from `{}`", path.display()))?;
+            Ok(Some(state))
+        };
+        // Before the lock, which would leave a file beside what is no state.
+        read()?;
         durable::create_directory(durable::parent_of(path))?;
         let lock = Lock::acquire(&lock_path(path))?;
-        let state = match path.exists() {
-            true => {
-                let state = read_text(path).and_then(|text| FORM.parse(&text));
-                Some(state.with_context(|| format!("cannot go on from `{}`", path.display()))?)
-            }
-            false => None,
-        };
+        durable::left_staged(path).exit_code(ExitCode::Usage)?;
+        let state = read()?;
         let file = Self {
             path: path.to_owned(),
-            _lock: lock,
+            lock,
         };
         Ok((file, state))
     }
 
     /// Makes `state` the one to go on from.
     pub(super) fn commit(&self, state: &ReplayState) -> Result<()> {
+        self.lock.check()?;
         durable::replace(&self.path, &FORM.render(state)?)
             .with_context(|| format!("cannot write the state `{}`", self.path.display()))
     }

@@ -11,6 +11,7 @@ use super::compression::Compressor;
 use super::format::{Encoded, Encoder, FileAbout};
 use super::receipt::Written;
 use super::{PartReceipt, Receipt};
+use crate::durable::{self, Locks};
 use crate::error::with_hint;
 use crate::failpoint;
 use crate::feed::page::Page;
@@ -59,6 +60,8 @@ pub struct SinkOptions {
     pub rotate_bytes: Option<u64>,
     /// Bytes of rows that encoders may keep in memory, all of them together.
     pub encoder_memory: usize,
+    /// The locks that make the files this process's: without them nothing is written.
+    pub locks: Locks,
 }
 
 /// The writer of one series.
@@ -155,7 +158,7 @@ impl Series {
     pub(super) fn resume(&mut self, resumed: &ResumedPart) -> Result<()> {
         let path = self.names.open_part(self.id, resumed.part);
         let mut options = fs::OpenOptions::new();
-        let mut file = failpoint::open("part.open", &path, options.write(true))?;
+        let mut file = durable::open_plain("part.open", &path, options.write(true))?;
         file.seek(SeekFrom::Start(resumed.length))?;
         self.target = Target::Parts(Some(OpenPart {
             length: resumed.length,
@@ -246,7 +249,7 @@ impl Series {
             Target::Parts(open) => {
                 let path = self.names.open_part(self.id, self.next_part);
                 let finished = self.names.part(self.id, self.next_part);
-                if !self.names.is_append() && finished.exists() {
+                if !self.names.is_append() && durable::is_there(&finished) {
                     return Err(with_hint(
                         anyhow::anyhow!("`{}` exists already", finished.display()),
                         "it was not made by this export; move it away, then resume",
@@ -254,7 +257,7 @@ impl Series {
                 }
                 let mut options = fs::OpenOptions::new();
                 options.write(true).create_new(true);
-                let file = failpoint::open("part.create", &path, &options)?;
+                let file = durable::open_plain("part.create", &path, &mut options)?;
                 *open = Some(OpenPart::new(self.next_part, file));
                 self.next_part += 1;
             }
@@ -269,6 +272,7 @@ impl Series {
         }
         match &mut self.target {
             Target::Parts(Some(part)) => {
+                self.options.locks.check()?;
                 // What is in the processor's cache is read twice, and no write is so large that the
                 // system looks for long runs of free memory.
                 for bytes in self.buffer.chunks(BUFFER_BYTES) {

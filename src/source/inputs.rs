@@ -10,10 +10,10 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{OPEN_SUFFIX, parent_of, with_suffix};
-use crate::error::{usage, with_hint};
+use crate::error::{Annotate, usage, with_hint};
 use crate::schema::{Layout, Schema};
 use crate::state::file;
-use crate::state::manifest::Entry;
+use crate::state::manifest::{Entry, Manifest, Purpose};
 use crate::state::model::{CsvOptions, Format, Source, State, checksum_text};
 use crate::state::names::{MANIFEST_FILE, STATE_FILE};
 
@@ -195,48 +195,42 @@ impl Inputs {
     /// after those before it, and files of the children of a split after those of their parent.
     fn add_directory(&mut self, directory: &Path) -> Result<()> {
         let manifest = directory.join(MANIFEST_FILE);
-        let text = match fs::read(&manifest) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(usage(
-                    format!(
-                        "`{}` has no {MANIFEST_FILE}: it is no directory of an export with finished files",
-                        directory.display()
-                    ),
-                    "name the files themselves, in the order in which they are to be applied",
-                ));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let state = directory.join(STATE_FILE);
-        let csv = match state.exists() {
-            true => {
-                let state = file::read(&state)
-                    .with_context(|| format!("cannot replay by `{}`", state.display()))?;
-                let csv = self.csv_form(&state);
-                self.origins.push(state.source);
-                csv
-            }
+        if !manifest.exists() {
+            return Err(usage(
+                format!(
+                    "`{}` has no {MANIFEST_FILE}: it is no directory of an export with finished files",
+                    directory.display()
+                ),
+                "name the files themselves, in the order in which they are to be applied",
+            ));
+        }
+        let path = directory.join(STATE_FILE);
+        // Before the manifest, which an export that is under way makes longer meanwhile.
+        let state = match path.exists() {
+            true => Some(
+                file::read(&path)
+                    .with_context(|| format!("cannot replay by `{}`", path.display()))?,
+            ),
             false => None,
         };
-        let first = self.inputs.len();
-        // An export that is under way may be in the middle of a line.
-        let whole = memchr::memrchr(b'\n', &text).map_or(0, |end| end + 1);
-        for (index, line) in text[..whole].split(|byte| *byte == b'\n').enumerate() {
-            if line.is_empty() {
-                continue;
-            }
-            let entry: Entry = serde_json::from_slice(line).with_context(|| {
-                let line = index + 1;
-                format!("line {line} of `{}` is damaged", manifest.display())
-            })?;
-            let input = Input {
+        let purpose = Purpose::Finished {
+            state: state.as_ref(),
+        };
+        let read = Manifest::read(&manifest, purpose)?;
+        read.ensure_whole(&manifest).hint(
+            "it was changed since it was exported: restore it, or name the files themselves, in the \
+             order in which they are to be applied",
+        )?;
+        let csv = state.and_then(|state| {
+            let csv = self.csv_form(&state);
+            self.origins.push(state.source);
+            csv
+        });
+        for entry in &read.entries {
+            self.inputs.push(Input {
                 csv: csv.clone(),
-                ..listed(directory, &entry)?
-            };
-            if !self.inputs[first..].contains(&input) {
-                self.inputs.push(input);
-            }
+                ..listed(directory, entry)?
+            });
         }
         self.look_at_unfinished(directory)
     }
@@ -298,9 +292,6 @@ pub(super) fn ends_with(path: &Path, ends: &[&str]) -> bool {
 
 /// The file that a manifest lists.
 fn listed(directory: &Path, entry: &Entry) -> Result<Input> {
-    if Path::new(&entry.file).file_name() != Some(entry.file.as_ref()) {
-        anyhow::bail!("the manifest lists `{}`, which is no file name", entry.file);
-    }
     let path = directory.join(&entry.file);
     let metadata = fs::metadata(&path).map_err(|error| {
         with_hint(

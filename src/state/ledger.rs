@@ -1,7 +1,7 @@
 //! The ledger: the one place where receipts become commits.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -11,7 +11,8 @@ use super::file;
 use super::manifest::{self, Entry};
 use super::model::{FileState, RangeState, SeriesState, State};
 use super::names::FileNames;
-use crate::durable::{self, Lock};
+use super::store::Store;
+use crate::durable::{self, Locks};
 use crate::failpoint::{self, Change};
 use crate::feed::{FeedRange, PinnedEnd, Position, RangeId, ensure_tiling};
 use crate::schema::Layout;
@@ -32,17 +33,6 @@ pub struct Ledger {
     has_new_names: bool,
     /// Whether the state on disk differs from the one here.
     dirty: bool,
-}
-
-/// Where the state is kept, and the lock that makes it ours.
-#[derive(Debug)]
-pub struct Store {
-    /// The state file.
-    pub path: PathBuf,
-    /// Held for as long as the job runs.
-    pub lock: Lock,
-    /// The lock of the output, if the state lies elsewhere.
-    pub output_lock: Option<Lock>,
 }
 
 impl Ledger {
@@ -66,6 +56,13 @@ impl Ledger {
     /// The state file, if there is one.
     pub fn state_path(&self) -> Option<&Path> {
         self.store.as_ref().map(|store| store.path.as_path())
+    }
+
+    /// The locks of the job.
+    pub fn locks(&self) -> Locks {
+        self.store
+            .as_ref()
+            .map_or_else(Locks::default, Store::locks)
     }
 
     /// Takes up receipts, to be made durable by the next [`commit`](Self::commit).
@@ -229,7 +226,7 @@ impl Ledger {
         self.state.options.layout = Some(layout);
     }
 
-    /// Notes whether every range has been read up to where the container stood.
+    /// Notes whether every range has been read to its end.
     pub fn set_finished(&mut self, finished: bool) {
         self.dirty |= self.state.finished != finished;
         self.state.finished = finished;
@@ -250,9 +247,12 @@ impl Ledger {
             durable::sync_directory("parts.sync-directory", self.names.directory())
                 .context("cannot make new file names durable")?;
         }
+        let locks = self.locks();
+        locks.check()?;
         if self.dirty {
             self.save()?;
         }
+        locks.check()?;
         // A crash from here on leaves sealed files with open names: a resume publishes them.
         let published = self.publish()?;
         Ok(published)
@@ -295,11 +295,7 @@ pub(super) fn list_in_manifest(state: &mut State, names: &FileNames) -> Result<(
     let entries: Vec<Entry> = state
         .sealed
         .iter()
-        .map(|sealed| {
-            let path = names.part(sealed.series, sealed.part);
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            Entry::new(state.export_id, &name, sealed)
-        })
+        .map(|sealed| Entry::of(state, names, sealed))
         .collect();
     state.manifest = manifest::append(&path, state.manifest, &entries)
         .with_context(|| format!("cannot list finished files in `{}`", path.display()))?;
@@ -339,15 +335,9 @@ mod tests {
     use crate::state::model::Totals;
 
     fn ledger(directory: &Path) -> Ledger {
-        let path = directory.join("state.json");
-        let lock = Lock::acquire(&directory.join("state.json.lock")).unwrap();
+        let store = Store::take(&directory.join("state.json")).unwrap();
         let state = sample();
         let names = Arc::new(FileNames::of_state(&state, directory));
-        let store = Store {
-            path,
-            lock,
-            output_lock: None,
-        };
         Ledger::new(state, names, Some(store))
     }
 
@@ -381,6 +371,19 @@ mod tests {
         ledger.commit().unwrap();
         let after = saved(directory.path()).generation;
         assert_eq!(after, generation, "nothing was new");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_was_deleted_stops_the_next_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut ledger = ledger(directory.path());
+        ledger.commit().unwrap();
+        fs::remove_file(directory.path().join("state.json.lock")).unwrap();
+        let generation = saved(directory.path()).generation;
+        ledger.set_layout(Layout::Raw);
+        ledger.commit().unwrap_err();
+        assert_eq!(saved(directory.path()).generation, generation);
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct State {
     pub options: FrozenOptions,
     /// What a resume takes over unless it is told otherwise.
     pub settings: Settings,
-    /// Whether every range has been read up to where the container stood.
+    /// Whether every range has been read to its end.
     pub finished: bool,
     /// The ranges being read. They tile the container.
     pub ranges: Vec<RangeState>,
@@ -409,6 +409,14 @@ pub struct ManifestMark {
     pub length: u64,
     /// Entries: published files.
     pub entries: u64,
+    /// CRC-32C of the committed bytes. Absent in states of builds before it, and for a manifest of
+    /// which nothing is committed.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "optional_checksum_text"
+    )]
+    pub crc32c: Option<u32>,
 }
 
 /// Totals over all runs of an export.
@@ -458,6 +466,42 @@ pub mod checksum_text {
             8 => u32::from_str_radix(&text, 16).map_err(D::Error::custom),
             _ => Err(D::Error::custom("a checksum has eight hexadecimal digits")),
         }
+    }
+}
+
+/// A checksum as text that may be absent.
+pub mod optional_checksum_text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::checksum_text;
+
+    /// Writes the checksum.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(
+        checksum: &Option<u32>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match checksum {
+            Some(checksum) => checksum_text::serialize(checksum, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads the checksum.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not eight hexadecimal digits.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<u32>, D::Error> {
+        #[derive(Deserialize)]
+        struct Checksum(#[serde(with = "checksum_text")] u32);
+        let checksum = Option::<Checksum>::deserialize(deserializer)?;
+        Ok(checksum.map(|Checksum(checksum)| checksum))
     }
 }
 
@@ -529,8 +573,8 @@ impl State {
     /// # Errors
     ///
     /// Says which of these does not hold: the ranges tile the container; numbers are unique and
-    /// below the next one; every series has ranges; no part is both open and sealed; in a finished
-    /// export every range has come to its end.
+    /// below the next one; every series has ranges; no two parts have one name, and none the name of
+    /// a part to come; only a tail appends; in a finished export every range has come to its end.
     pub fn check(&self) -> Result<()> {
         self.options
             .scope
@@ -569,6 +613,8 @@ impl State {
                     .context("in a file's start")?;
             }
         }
+        self.check_output()?;
+        self.check_parts()?;
         for one in &self.series {
             let Some(open) = &one.open else { continue };
             ensure!(
@@ -585,6 +631,68 @@ impl State {
                 "part {} of series {} is both open and sealed",
                 open.part,
                 open.series
+            );
+        }
+        Ok(())
+    }
+
+    /// Checks that the output is of the kind that such a job has.
+    fn check_output(&self) -> Result<()> {
+        match (self.kind, &self.options.output) {
+            (JobKind::Export, Output::Append(_)) => Err(anyhow::anyhow!(
+                "it is of an export, and its output is a file that only a tail appends to"
+            )),
+            (JobKind::Tail, Output::Directory(_) | Output::File(_)) => Err(anyhow::anyhow!(
+                "it is of a tail, and its output is one that only an export has"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that the numbers of parts are ones that this job gives, so that no two have one name.
+    fn check_parts(&self) -> Result<()> {
+        let has_series = |series: u32| match self.options.output {
+            Output::Directory(_) => series < self.next_range,
+            _ => series == 0,
+        };
+        for one in &self.series {
+            ensure!(
+                has_series(one.id) && one.next_part > 0,
+                "series {} with the next part {} is none of its own",
+                one.id,
+                one.next_part
+            );
+        }
+        let mut sealed: Vec<(u32, u32)> = Vec::new();
+        for file in &self.sealed {
+            let next = self.series.iter().find(|one| one.id == file.series);
+            ensure!(
+                has_series(file.series)
+                    && file.part > 0
+                    && next.is_none_or(|series| file.part < series.next_part),
+                "the finished part {} of series {} is none of its own",
+                file.part,
+                file.series
+            );
+            sealed.push((file.series, file.part));
+        }
+        sealed.sort_unstable();
+        ensure!(
+            sealed.windows(2).all(|pair| pair[0] < pair[1]),
+            "a part is finished twice"
+        );
+        let open = self.series.iter().filter_map(|one| one.open.as_ref());
+        for file in open {
+            ensure!(
+                file.part > 0,
+                "series {} has an open part without a number",
+                file.series
+            );
+        }
+        if matches!(self.options.output, Output::Append(_)) {
+            ensure!(
+                self.sealed.is_empty() && self.series.iter().all(|one| one.next_part <= 2),
+                "a tail's file is in more than one part"
             );
         }
         Ok(())

@@ -6,12 +6,15 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 
 use super::model::{Output, State};
-use crate::durable::{OPEN_SUFFIX, with_suffix};
+use crate::durable::{self, OPEN_SUFFIX, with_suffix};
 
 /// The manifest of an export to a directory.
 pub const MANIFEST_FILE: &str = "manifest.ndjson";
 /// The state of an export to a directory.
 pub const STATE_FILE: &str = "state.json";
+
+/// The suffix of the file that says which state an output belongs to.
+const OWNER_SUFFIX: &str = ".owner";
 
 /// Where the files of an export are, and what they are called.
 #[derive(Debug, Clone)]
@@ -66,6 +69,11 @@ impl FileNames {
     /// Whether files keep one name, so that none of them is ever finished.
     pub fn is_append(&self) -> bool {
         matches!(self.layout, Layout::Append { .. })
+    }
+
+    /// Whether each range has files of its own, in a directory.
+    pub fn is_directory(&self) -> bool {
+        matches!(self.layout, Layout::Directory { .. })
     }
 
     /// Whether documents go to standard output, so that there are no files.
@@ -140,6 +148,28 @@ impl FileNames {
             }
             Layout::StandardOutput => None,
         }
+    }
+
+    /// The file that says which state the output belongs to, if that lies elsewhere.
+    pub fn owner(&self) -> Option<PathBuf> {
+        Some(with_suffix(&self.default_state()?, OWNER_SUFFIX))
+    }
+
+    /// The state or the manifest of another export to a single file that has the name of this part of
+    /// ours, if there is one: the part is that export's.
+    pub fn claimed_by_another(&self, series: u32, part: u32) -> Option<PathBuf> {
+        let path = self.part(series, part);
+        let own = self.default_state();
+        let state = with_suffix(&path, ".state.json");
+        if own.as_ref() == Some(&state) {
+            return None;
+        }
+        let claims = [
+            with_suffix(&state, OWNER_SUFFIX),
+            with_suffix(&path, ".manifest.ndjson"),
+            state,
+        ];
+        claims.into_iter().find(|claim| durable::is_there(claim))
     }
 
     /// All files on disk that carry a name of this export, open ones and finished ones.

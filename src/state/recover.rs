@@ -1,20 +1,21 @@
 //! After a crash: brings the files on disk into line with the last committed state.
 //!
-//! Every step can be repeated, so a crash in the middle of it costs nothing: files are cut to
-//! what was committed, finished ones get their names, unknown open ones go, and nothing else is
-//! touched.
+//! All checks come first, so that what is refused is left as it was. Then files are cut to what was
+//! committed, finished ones get their names, unknown open ones go, and nothing else is touched. Each of
+//! these steps can be repeated, so a crash in the middle of them costs nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use fs_err as fs;
 
 use super::ledger::list_in_manifest;
-use super::manifest;
-use super::model::{FileState, State};
-use super::names::FileNames;
+use super::manifest::{self, Manifest, Purpose};
+use super::model::{FileState, ManifestMark, State};
+use super::names::{FileNames, PartFile};
+use super::owner::{Owner, Proof, ensure_known_beyond, prove};
 use crate::durable;
-use crate::error::{is_of_the_system, with_hint};
+use crate::error::{Annotate, is_of_the_system, with_hint};
 use crate::failpoint::{self, Change};
 use crate::feed::RangeId;
 use crate::sink::ResumedPart;
@@ -33,106 +34,109 @@ pub struct Recovery {
 ///
 /// # Errors
 ///
-/// If a file contradicts the state, naming it and what can be done; or any error of the system.
+/// If the output is not provably the export's, or a file contradicts the state, naming it and what can
+/// be done: then nothing has changed. Or any error of the system.
 pub fn recover(
     state: &mut State,
     state_path: &Path,
     names: &FileNames,
     repair: bool,
 ) -> Result<Recovery> {
-    let mut recovery = Recovery::default();
-    // It was never committed, whatever it says.
-    remove_if_there(&durable::with_suffix(state_path, durable::STAGED_SUFFIX))?;
-    if names.is_standard_output() {
-        return Ok(recovery);
-    }
-    durable::create_directory(names.directory()).context("cannot create the output directory")?;
-    delete_unknown(state, names, &mut recovery)?;
-    publish_sealed(state, names)?;
-    let open: Vec<FileState> = state
-        .series
-        .iter()
-        .filter_map(|series| series.open.clone())
-        .collect();
-    for part in open {
-        match cut_to_committed(&part, names) {
-            Ok(()) => recovery.resumed.push(ResumedPart {
-                series: part.series,
-                part: part.part,
-                length: part.length,
-                rows: part.rows,
-                crc32c: part.crc32c,
-            }),
-            Err(mismatch) if repair => {
-                let path = names.open_part(part.series, part.part);
-                rewind(state, &part);
-                remove_if_there(&path)
-                    .map_err(|error| with_hint(error, "move it away, then resume with --repair"))?;
-                recovery.notices.push(format!(
-                    "{mismatch:#}; threw `{}` away and read its range again from where it began",
-                    path.display()
-                ));
-            }
-            Err(mismatch) => {
-                return Err(contradiction(
-                    mismatch,
-                    "the file was changed or damaged after it was committed; `resume --repair` throws \
-                     it away and reads its range again from where the file began",
-                ));
-            }
-        }
-    }
-    Ok(recovery)
+    let changes = Changes::find(state, state_path, names, repair)?;
+    changes.make(state, state_path, names)
 }
 
-/// Deletes open parts that were begun after the last commit.
-fn delete_unknown(state: &State, names: &FileNames, recovery: &mut Recovery) -> Result<()> {
-    for found in names.existing()?.into_iter().filter(|found| found.is_open) {
-        let known = state
-            .series
-            .iter()
-            .filter_map(|series| series.open.as_ref())
-            .chain(&state.sealed);
-        if !known
-            .into_iter()
-            .any(|file| (file.series, file.part) == (found.series, found.part))
-        {
-            remove(&found.path)?;
-            let path = found.path.display();
-            recovery
-                .notices
-                .push(format!("deleted `{path}`, of which nothing was committed"));
-        }
-    }
-    Ok(())
+/// Whether an open part that the state does not know can be one that was begun after the last commit:
+/// of a range that is read, and not before the part that comes next.
+pub fn may_be_unknown(state: &State, found: &PartFile) -> bool {
+    let next = state.series.iter().find(|one| one.id == found.series);
+    state.ranges_of(found.series).next().is_some()
+        && found.part >= next.map_or(1, |series| series.next_part)
 }
 
-/// Gives sealed files their final names, unless that was done before the crash.
-fn publish_sealed(state: &mut State, names: &FileNames) -> Result<()> {
-    if let Some(path) = names.manifest() {
-        manifest::truncate(&path, state.manifest).map_err(|error| {
-            contradiction(
-                error,
-                "put the manifest back as it was; without it finished files are unaccounted for",
-            )
-        })?;
+/// What has to change so that the files are in line with the state.
+#[derive(Debug, Default)]
+struct Changes {
+    /// A state that was staged and never committed, whatever it says.
+    staged: Option<PathBuf>,
+    /// Whether the output is to be marked as this export's.
+    unmarked: bool,
+    /// Open parts that were begun after the last commit.
+    unknown: Vec<PathBuf>,
+    /// How much of the manifest counts.
+    manifest: ManifestMark,
+    /// Finished parts that have not got their final name.
+    unpublished: Vec<FileState>,
+    /// Open parts to go on with.
+    resumed: Vec<FileState>,
+    /// Open parts to throw away, and why.
+    thrown: Vec<(FileState, anyhow::Error)>,
+}
+
+impl Changes {
+    /// Looks at everything, and changes nothing.
+    fn find(state: &State, state_path: &Path, names: &FileNames, repair: bool) -> Result<Self> {
+        let mut changes = Self {
+            staged: durable::left_staged(state_path)?,
+            manifest: state.manifest,
+            ..Self::default()
+        };
+        if names.is_standard_output() {
+            return Ok(changes);
+        }
+        changes.unmarked = prove(state, state_path, names)? == Proof::Recognized;
+        changes.look_at_manifest(state, names)?;
+        for sealed in &state.sealed {
+            changes.look_at_sealed(sealed, names)?;
+        }
+        let open = state.series.iter().filter_map(|one| one.open.as_ref());
+        for part in open.clone() {
+            changes.look_at_open(part, names, repair)?;
+        }
+        for found in names.existing()?.into_iter().filter(|found| found.is_open) {
+            let is_known = open
+                .clone()
+                .chain(&state.sealed)
+                .any(|file| (file.series, file.part) == (found.series, found.part));
+            let is_ours = may_be_unknown(state, &found)
+                && names.claimed_by_another(found.series, found.part).is_none();
+            if !is_known && is_ours {
+                durable::is_plain_file(&found.path)?;
+                changes.unknown.push(found.path);
+            }
+        }
+        Ok(changes)
     }
-    if state.sealed.is_empty() {
-        return Ok(());
+
+    fn look_at_manifest(&mut self, state: &State, names: &FileNames) -> Result<()> {
+        let Some(path) = names.manifest() else {
+            return Ok(());
+        };
+        let read = durable::is_plain_file(&path).and_then(|_| {
+            let manifest = Manifest::read(&path, Purpose::Committed { state, names })?;
+            manifest.ensure_whole(&path)?;
+            ensure_known_beyond(&manifest.beyond, state, names, &path)?;
+            Ok(manifest.mark)
+        });
+        let hint = "put the manifest back as it was; without it finished files are unaccounted for";
+        self.manifest = read.map_err(|error| contradiction(error, hint))?;
+        Ok(())
     }
-    for sealed in &state.sealed {
+
+    fn look_at_sealed(&mut self, sealed: &FileState, names: &FileNames) -> Result<()> {
+        ensure_unclaimed(sealed, names)?;
         let open = names.open_part(sealed.series, sealed.part);
         let path = names.part(sealed.series, sealed.part);
-        match (open.exists(), path.exists()) {
+        match (durable::is_there(&open), durable::is_there(&path)) {
             (true, false) => {
-                cut_to_committed(sealed, names).map_err(|error| {
+                verify(sealed, &open, false).map_err(|error| {
                     contradiction(
                         error,
                         "the file was finished, and changed or damaged before it was published; put \
                          it back as it was, or export to a new place",
                     )
                 })?;
-                durable::publish(&open, &path)?;
+                self.unpublished.push(sealed.clone());
             }
             (false, true) => verify(sealed, &path, true).map_err(|error| {
                 contradiction(
@@ -156,11 +160,102 @@ fn publish_sealed(state: &mut State, names: &FileNames) -> Result<()> {
                 ));
             }
         }
+        Ok(())
     }
-    durable::sync_directory("publish.sync-directory", names.directory())?;
-    list_in_manifest(state, names)?;
-    state.sealed.clear();
-    Ok(())
+
+    fn look_at_open(&mut self, part: &FileState, names: &FileNames, repair: bool) -> Result<()> {
+        ensure_unclaimed(part, names)?;
+        let path = names.open_part(part.series, part.part);
+        // What is no file was not made by this export, and is not thrown away either.
+        durable::is_plain_file(&path).hint("move it away, then resume with --repair")?;
+        match verify(part, &path, false) {
+            Ok(()) => self.resumed.push(part.clone()),
+            Err(error) if is_of_the_system(&error) => return Err(error),
+            Err(mismatch) if repair => self.thrown.push((part.clone(), mismatch)),
+            Err(mismatch) => {
+                return Err(with_hint(
+                    mismatch,
+                    "the file was changed or damaged after it was committed; `resume --repair` throws \
+                     it away and reads its range again from where the file began",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the changes.
+    fn make(self, state: &mut State, state_path: &Path, names: &FileNames) -> Result<Recovery> {
+        let mut recovery = Recovery::default();
+        if let Some(staged) = &self.staged {
+            durable::remove_plain("resume.delete", staged)?;
+        }
+        if names.is_standard_output() {
+            return Ok(recovery);
+        }
+        durable::create_directory(names.directory())
+            .map_err(|error| anyhow!(error).context("cannot create the output directory"))?;
+        if self.unmarked {
+            Owner::write(names, state.export_id, state_path)?;
+        }
+        for path in &self.unknown {
+            durable::remove_plain("resume.delete", path)?;
+            let path = path.display();
+            recovery
+                .notices
+                .push(format!("deleted `{path}`, of which nothing was committed"));
+        }
+        state.manifest = self.manifest;
+        if let Some(path) = names.manifest() {
+            manifest::truncate(&path, state.manifest)?;
+        }
+        for sealed in &self.unpublished {
+            cut_to_committed(sealed, names)?;
+            let open = names.open_part(sealed.series, sealed.part);
+            durable::publish(&open, &names.part(sealed.series, sealed.part))?;
+        }
+        if !state.sealed.is_empty() {
+            durable::sync_directory("publish.sync-directory", names.directory())?;
+            list_in_manifest(state, names)?;
+            state.sealed.clear();
+        }
+        for part in self.resumed {
+            cut_to_committed(&part, names)?;
+            recovery.resumed.push(ResumedPart {
+                series: part.series,
+                part: part.part,
+                length: part.length,
+                rows: part.rows,
+                crc32c: part.crc32c,
+            });
+        }
+        for (part, mismatch) in self.thrown {
+            let path = names.open_part(part.series, part.part);
+            rewind(state, &part);
+            durable::remove_plain("resume.delete", &path)
+                .map_err(|error| with_hint(error, "move it away, then resume with --repair"))?;
+            recovery.notices.push(format!(
+                "{mismatch:#}; threw `{}` away and read its range again from where it began",
+                path.display()
+            ));
+        }
+        Ok(recovery)
+    }
+}
+
+/// Checks that a part that the state speaks of is not a file of another export, which keeps its state
+/// beside it.
+fn ensure_unclaimed(part: &FileState, names: &FileNames) -> Result<()> {
+    match names.claimed_by_another(part.series, part.part) {
+        Some(claim) => Err(with_hint(
+            anyhow!(
+                "`{}` is of another export: `{}` exists",
+                names.part(part.series, part.part).display(),
+                claim.display()
+            ),
+            "move that export's files away, then resume",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// An error of a file that contradicts the state, with what can be done. What only the system could
@@ -172,21 +267,23 @@ fn contradiction(error: anyhow::Error, hint: &str) -> anyhow::Error {
     }
 }
 
-/// Checks the committed part of an open file and cuts off the rest.
+/// Cuts an open file to what was committed of it, and was looked at before.
 fn cut_to_committed(part: &FileState, names: &FileNames) -> Result<()> {
     let path = names.open_part(part.series, part.part);
-    verify(part, &path, false)?;
-    let file = fs::OpenOptions::new().write(true).open(&path)?;
-    if file.metadata()?.len() > part.length {
-        let cut = Change::Cut(&path, part.length);
-        failpoint::step("resume.cut", cut, || file.set_len(part.length))?;
-        failpoint::step("resume.sync", Change::Sync(&path), || file.sync_all())?;
+    if fs::symlink_metadata(&path)?.len() == part.length {
+        return Ok(());
     }
+    let mut options = fs::OpenOptions::new();
+    let file = durable::open_plain("part.open", &path, options.write(true))?;
+    let cut = Change::Cut(&path, part.length);
+    failpoint::step("resume.cut", cut, || file.set_len(part.length))?;
+    failpoint::step("resume.sync", Change::Sync(&path), || file.sync_all())?;
     Ok(())
 }
 
 /// Checks that `path` begins with what was committed, and with `whole` that it ends there too.
 fn verify(part: &FileState, path: &Path, whole: bool) -> Result<()> {
+    durable::is_plain_file(path)?;
     let mut file = match fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -229,18 +326,5 @@ fn rewind(state: &mut State, part: &FileState) {
     {
         series.open = None;
         series.next_part = part.part;
-    }
-}
-
-fn remove(path: &Path) -> std::io::Result<()> {
-    failpoint::step("resume.delete", Change::Remove(path), || {
-        fs::remove_file(path)
-    })
-}
-
-fn remove_if_there(path: &Path) -> Result<()> {
-    match remove(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
     }
 }

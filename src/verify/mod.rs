@@ -26,9 +26,10 @@ use crate::feed::lsn_of_etag;
 use crate::report::{Report, count};
 use crate::signal::Shutdown;
 use crate::state::file::{self, lock_path};
-use crate::state::manifest::Entry;
+use crate::state::manifest::{Entry, Manifest, Purpose};
 use crate::state::model::{Ends, FileState, State};
 use crate::state::names::{FileNames, STATE_FILE};
+use crate::state::recover::may_be_unknown;
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
@@ -314,9 +315,13 @@ fn check_files(state: &State, names: &FileNames, found: &mut Findings) -> Result
             continue;
         }
         match other.is_open {
-            true => found.note(
+            true if may_be_unknown(state, &other) => found.note(
                 name_of(&other.path),
                 "nothing of it was committed; `resume` deletes it",
+            ),
+            true => found.note(
+                name_of(&other.path),
+                "is not of this export; `resume` leaves it alone",
             ),
             false => found.fault(
                 name_of(&other.path),
@@ -365,86 +370,20 @@ fn read_manifest(state: &State, names: &FileNames, found: &mut Findings) -> Resu
         return Ok(Vec::new());
     };
     let name = name_of(&path);
-    let mark = state.manifest;
-    let text = match fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if mark.length > 0 {
-                found.fault(name, "is missing");
-            }
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let committed = usize::try_from(mark.length).unwrap_or(usize::MAX);
-    if text.len() < committed {
-        found.fault(
-            &name,
-            format!("has {} bytes, but {committed} were committed", text.len()),
-        );
+    let manifest = Manifest::read(&path, Purpose::Committed { state, names })?;
+    for fault in manifest.faults {
+        found.fault(&name, fault);
     }
-    if text.len() > committed {
+    if !manifest.beyond.is_empty() {
         found.note(
             &name,
             format!(
                 "{} bytes beyond what was committed; `resume` cuts them off",
-                text.len() - committed
+                manifest.beyond.len()
             ),
         );
     }
-    let text = &text[..committed.min(text.len())];
-    if !text.is_empty() && !text.ends_with(b"\n") {
-        found.fault(&name, "its last line is not whole");
-    }
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut files = BTreeSet::new();
-    let lines = text
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty());
-    for (number, line) in lines.enumerate() {
-        let line_number = number + 1;
-        let entry: Entry = match serde_json::from_slice(line) {
-            Ok(entry) => entry,
-            Err(error) => {
-                found.fault(&name, format!("line {line_number}: {error}"));
-                continue;
-            }
-        };
-        if entry.export_id != state.export_id {
-            found.fault(
-                &name,
-                format!("line {line_number} is of the export {}", entry.export_id),
-            );
-        }
-        let part = names.part_of(&entry.file);
-        if part.is_none_or(|part| part.is_open) {
-            let own = entry.file.escape_debug();
-            found.fault(
-                &name,
-                format!("line {line_number}: `{own}` is no name of this export's files"),
-            );
-            continue;
-        }
-        if !files.insert(entry.file.clone()) {
-            found.fault(
-                &name,
-                format!("line {line_number}: `{}` is listed twice", entry.file),
-            );
-            continue;
-        }
-        entries.push(entry);
-    }
-    if entries.len() as u64 != mark.entries {
-        found.fault(
-            &name,
-            format!(
-                "lists {}, but the state tells of {}",
-                count(entries.len() as u64, "file"),
-                mark.entries
-            ),
-        );
-    }
-    Ok(entries)
+    Ok(manifest.entries)
 }
 
 /// Compares the totals of the state with what its files and the manifest's have in all.

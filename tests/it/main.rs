@@ -15,6 +15,8 @@ mod gateway;
 mod gateway_conformance;
 mod generated;
 #[cfg(unix)]
+mod hostile;
+#[cfg(unix)]
 mod kills;
 mod left_out;
 mod live;
@@ -37,4 +39,6 @@ mod tail;
 mod throughput;
 mod tls;
 mod topology;
+#[cfg(unix)]
+mod trust;
 mod verify;

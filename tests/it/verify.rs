@@ -113,6 +113,7 @@ fn change_manifest(out: &Path, change: impl Fn(&mut Vec<Entry>)) {
         state.manifest = ManifestMark {
             length: text.len() as u64,
             entries: entries.len() as u64,
+            crc32c: Some(crc32c::crc32c(text.as_bytes())),
         };
     });
 }

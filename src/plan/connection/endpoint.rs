@@ -126,6 +126,23 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether the host of `url` is one that only Azure Cosmos DB itself gives to accounts.
+pub(super) fn is_of_azure(url: &Url) -> bool {
+    const DOMAINS: [&str; 4] = [
+        "documents.azure.com",
+        "documents.azure.cn",
+        "documents.azure.us",
+        "documents.microsoftazure.de",
+    ];
+    let Some(Host::Domain(name)) = url.host() else {
+        return false;
+    };
+    DOMAINS.iter().any(|domain| {
+        let account = name.strip_suffix(domain);
+        account.is_some_and(|account| account.len() > 1 && account.ends_with('.'))
+    })
+}
+
 pub(in crate::plan) fn same_account(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin()
 }

@@ -12,6 +12,8 @@ use crate::plan::resolved::{Origin, ResolvedValue};
 pub(super) struct Endpoint {
     pub(super) url: Url,
     pub(super) is_emulator: bool,
+    /// Whether flags, environment or profile name it, and not a state alone.
+    pub(super) is_named: bool,
     origin: Origin,
 }
 
@@ -36,6 +38,7 @@ impl Endpoint {
                 Ok::<_, anyhow::Error>(Self {
                     url,
                     is_emulator,
+                    is_named: true,
                     origin,
                 })
             })
@@ -44,6 +47,7 @@ impl Endpoint {
             Some(Self {
                 url: from_string?.endpoint.clone(),
                 is_emulator: false,
+                is_named: true,
                 origin: Origin::Variable(CONNECTION_STRING),
             })
         });
@@ -53,18 +57,27 @@ impl Endpoint {
             Some(Self {
                 url: own.url.clone(),
                 is_emulator: own.is_emulator,
+                is_named: true,
                 origin: Origin::Profile(profile.name.clone()),
             })
         });
         match (request.source, given) {
             (Some(source), given) => {
                 let (url, _) = parse_endpoint(&source.endpoint, "the state file's endpoint")?;
-                // The state has the emulator's address, not that it is the emulator.
-                let is_emulator =
-                    given.is_some_and(|given| given.is_emulator && same_account(&given.url, &url));
+                if let Some(given) = given.as_ref().filter(|g| !same_account(&g.url, &url)) {
+                    return Err(contradiction(
+                        "account",
+                        "--endpoint",
+                        url.as_str(),
+                        given.url.as_str(),
+                        &given.origin,
+                    ));
+                }
                 Ok(Self {
                     url,
-                    is_emulator,
+                    // The state has the emulator's address, not that it is the emulator.
+                    is_emulator: given.as_ref().is_some_and(|given| given.is_emulator),
+                    is_named: given.is_some(),
                     origin: Origin::State,
                 })
             }
@@ -104,24 +117,41 @@ impl Name {
         let value = |text: &str, origin| {
             check_name(kind, text).map(|name| ResolvedValue::new(kind, name, origin))
         };
-        if let Some(source) = request.source {
-            return value(self.of(&source.database, &source.container), Origin::State);
-        }
         let typed = self.of(&request.args.database, &request.args.container);
-        if let Some(text) = typed.as_deref().filter(|text| !text.trim().is_empty()) {
-            return value(text, Origin::Flag(flag));
-        }
-        if let Some(text) = env(variable) {
-            return value(&text, Origin::Variable(variable));
-        }
         let of_string = from_string.and_then(|s| self.of(s.database.as_deref(), None));
-        if let Some(text) = of_string {
-            return value(text, Origin::Variable(CONNECTION_STRING));
-        }
         let profile = request.profile.map(|chosen| chosen.profile);
         let of_profile = profile.and_then(|p| self.of(&p.database, &p.container).as_deref());
-        if let (Some(profile), Some(text)) = (profile, of_profile) {
-            return value(text, Origin::Profile(profile.name.clone()));
+        let given = if let Some(text) = typed.as_deref().filter(|text| !text.trim().is_empty()) {
+            Some(value(text, Origin::Flag(flag))?)
+        } else if let Some(text) = env(variable) {
+            Some(value(&text, Origin::Variable(variable))?)
+        } else if let Some(text) = of_string {
+            Some(value(text, Origin::Variable(CONNECTION_STRING))?)
+        } else if let (Some(profile), Some(text)) = (profile, of_profile) {
+            Some(value(text, Origin::Profile(profile.name.clone()))?)
+        } else {
+            None
+        };
+        if let Some(source) = request.source {
+            let own = value(self.of(&source.database, &source.container), Origin::State)?;
+            // A profile that nobody named was chosen for the account alone.
+            let says = given.filter(|given| {
+                let is_profile = matches!(given.origin, Origin::Profile(_));
+                !is_profile || request.profile.is_some_and(|chosen| chosen.is_named)
+            });
+            return match says.filter(|given| given.value != own.value) {
+                Some(given) => Err(contradiction(
+                    kind,
+                    flag,
+                    &own.value,
+                    &given.value,
+                    &given.origin,
+                )),
+                None => Ok(own),
+            };
+        }
+        if let Some(given) = given {
+            return Ok(given);
         }
         let short = &kind[..1];
         Err(missing(
@@ -137,6 +167,26 @@ impl Name {
             Self::Container => container,
         }
     }
+}
+
+/// The state of an export says another account, database or container than was said otherwise. Neither
+/// is taken: a state may come from anywhere, and what was said may be forgotten.
+pub(super) fn contradiction(
+    kind: &str,
+    flag: &str,
+    own: &str,
+    given: &str,
+    origin: &Origin,
+) -> anyhow::Error {
+    let way = match origin {
+        Origin::Flag(flag) => format!("leave {flag} out"),
+        Origin::Variable(name) => format!("unset {name}, or give {flag} {own}"),
+        _ => format!("name another profile, or give {flag} {own}"),
+    };
+    usage(
+        format!("the state is of the {kind} `{own}`, but {origin} says `{given}`"),
+        format!("if the state is the one that you mean, {way}"),
+    )
 }
 
 /// A usage error for something that is missing; its hint names the flag, the variable and the demo.

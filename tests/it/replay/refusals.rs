@@ -250,7 +250,10 @@ fn a_state_of_another_target_source_or_manner_is_refused_and_left_as_it_is() {
     refuse(
         &mut elsewhere,
         2,
-        &["of a replay into shop/copy", "not into shop/other"],
+        &[
+            "the state is of the container `copy`, but AZURE_COSMOS_CONTAINER says `other`",
+            "unset AZURE_COSMOS_CONTAINER, or give --container copy",
+        ],
     );
     let other = target.directory.path().join("other.jsonl");
     write_lines(&other, [GOOD]);

@@ -1,0 +1,613 @@
+//! States with right checksums and hostile contents, against a directory that holds other files and
+//! other exports: nothing of these changes, whatever such a state says.
+//!
+//! It is part of the fuzz target `hostile` and of the tests, which draw its choices from a seed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cosmos_tail::durable::{open_plain_quietly, parent_of};
+use cosmos_tail::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId};
+use cosmos_tail::state::file;
+use cosmos_tail::state::ledger::Ledger;
+use cosmos_tail::state::manifest::{Entry, lines_of};
+use cosmos_tail::state::model::*;
+use cosmos_tail::state::names::FileNames;
+use cosmos_tail::state::owner::{Owner, prove};
+use cosmos_tail::state::recover::recover;
+use cosmos_tail::state::store::Store;
+
+/// What became of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// No state could be made of it, or it contradicts itself.
+    NoState,
+    /// It was refused.
+    Refused,
+    /// It was taken for the state of what it named.
+    Taken,
+}
+
+/// A directory with an export of our own among the files of others.
+pub(crate) struct Arena {
+    root: PathBuf,
+    /// The files of others.
+    foreign: BTreeMap<PathBuf, Foreign>,
+    /// The files of our own export, as they are put back.
+    own: BTreeMap<PathBuf, Vec<u8>>,
+    base: State,
+    exports: Vec<State>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Foreign {
+    bytes: Vec<u8>,
+    inode: u64,
+    modified: (i64, i64),
+}
+
+/// Directories in which nothing may even be created.
+const CLOSED: [&str; 3] = ["other", "far", "old"];
+
+/// Paths that a state may name as its output, below the root.
+const OUTPUTS: [&str; 16] = [
+    ".",
+    "mine",
+    "other",
+    "far",
+    "old",
+    "sub",
+    "links/to-other",
+    "new",
+    "mine.jsonl",
+    "other.jsonl",
+    "other.000002.jsonl",
+    "notes.jsonl",
+    "data",
+    "Cargo",
+    "links/notes.jsonl",
+    "mine/state.json",
+];
+
+/// Where the state may lie.
+const STATES: [&str; 12] = [
+    "mine/state.json",
+    "mine/state.json",
+    "mine/state.json",
+    "mine/state.json",
+    "mine.jsonl.state.json",
+    "elsewhere.json",
+    "Cargo",
+    "data",
+    "states/new.json",
+    "notes",
+    "links/state.json",
+    "sub/deeper.json",
+];
+
+/// Choices that are drawn from the bytes of an input.
+struct Choices<'a> {
+    bytes: &'a [u8],
+}
+
+impl Choices<'_> {
+    fn byte(&mut self) -> u8 {
+        match self.bytes.split_first() {
+            Some((first, rest)) => {
+                self.bytes = rest;
+                *first
+            }
+            None => 0,
+        }
+    }
+
+    fn below(&mut self, count: usize) -> usize {
+        usize::from(self.byte()) % count
+    }
+
+    fn of<'t, T>(&mut self, all: &'t [T]) -> &'t T {
+        &all[self.below(all.len())]
+    }
+}
+
+impl Arena {
+    /// Makes the directory, below `root`, which is empty.
+    pub(crate) fn new(root: &Path) -> Self {
+        let root = root.canonicalize().expect("the root is there");
+        let write = |name: &str, text: &[u8]| {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().expect("it has a parent")).expect("it can be made");
+            fs::write(path, text).expect("it can be written");
+        };
+        for (name, text) in [
+            ("notes.jsonl", &b"{\"mine\":1}\n"[..]),
+            ("notes.jsonl.open", b"{\"mine\":2}\n"),
+            ("notes.000002.jsonl.open", b"x"),
+            ("notes.tmp", b"my notes"),
+            ("notes.lock", b"my lock"),
+            ("data.open", b"data that is open"),
+            ("data.tmp", b"mine"),
+            ("Cargo.lock", b"version = 4\n"),
+            ("Cargo.tmp", b"{\"format\":\"something\"}"),
+            ("elsewhere.json.tmp", b"not staged"),
+            ("orders-00000-000001.jsonl.open", b"theirs\n"),
+            ("orders-00001-000001.jsonl", b"theirs too\n"),
+            ("manifest.ndjson", b"{\"a\":1}\n"),
+            ("sub/orders-00000-000001.jsonl.open", b"below\n"),
+            ("sub/notes.txt", b"below\n"),
+            ("states/keep.txt", b"keep"),
+        ] {
+            write(name, text);
+        }
+        let mut exports = Vec::new();
+        // Others: beside their state, elsewhere with an owner file, as older builds left them, a file.
+        for (number, output, state_at) in [
+            (1, Output::Directory(".".into()), "other/state.json"),
+            (
+                2,
+                Output::Directory(root.join("far").display().to_string()),
+                "states/far.json",
+            ),
+            (
+                3,
+                Output::Directory(root.join("old").display().to_string()),
+                "states/old.json",
+            ),
+            (
+                4,
+                Output::File("other.jsonl".into()),
+                "other.jsonl.state.json",
+            ),
+        ] {
+            let path = root.join(state_at);
+            let state = export(number, output, &path);
+            if number == 2 {
+                let names = FileNames::of_state(&state, parent_of(&path));
+                Owner::write(&names, state.export_id, &path).expect("it can be written");
+            }
+            exports.push(state);
+        }
+        fs::create_dir(root.join("links")).expect("it can be made");
+        for (name, target) in [
+            ("links/to-other", "../other"),
+            ("links/notes.jsonl", "../notes.jsonl"),
+            ("links/notes.jsonl.open", "../notes.jsonl.open"),
+            ("links/state.json", "../elsewhere.json"),
+            ("mine.jsonl.state.json.tmp", "notes.jsonl"),
+            ("states/new.json.lock", "../notes.jsonl"),
+        ] {
+            std::os::unix::fs::symlink(target, root.join(name)).expect("it can be made");
+        }
+        let mut arena = Self {
+            foreign: BTreeMap::new(),
+            own: BTreeMap::new(),
+            base: exports[0].clone(),
+            exports,
+            root,
+        };
+        for path in arena.walk() {
+            arena.foreign.insert(path.clone(), look(&path));
+        }
+        // Our own, beside its state.
+        let path = arena.root.join("mine/state.json");
+        arena.base = export(9, Output::Directory(".".into()), &path);
+        for path in arena.walk() {
+            if !arena.foreign.contains_key(&path) {
+                let bytes = fs::read(&path).expect("it is there");
+                arena.own.insert(path, bytes);
+            }
+        }
+        arena
+    }
+
+    /// All files and links below the root.
+    fn walk(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut directories = vec![self.root.clone()];
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(&directory).expect("it is there") {
+                let entry = entry.expect("it can be listed");
+                match entry.file_type().expect("it has a type").is_dir() {
+                    true => directories.push(entry.path()),
+                    false => found.push(entry.path()),
+                }
+            }
+        }
+        found
+    }
+
+    /// Resumes by a state that the input makes.
+    ///
+    /// # Panics
+    ///
+    /// If that changes a file of others.
+    pub(crate) fn check(&self, input: &[u8]) -> Outcome {
+        let mut choices = Choices { bytes: input };
+        let at = self.root.join(choices.of(&STATES));
+        let repair = choices.byte() & 1 == 1;
+        let state = self.state(&mut choices, parent_of(&at) == self.root);
+        let Ok(text) = file::render(&state) else {
+            return Outcome::NoState;
+        };
+        let is_link = fs::symlink_metadata(&at).is_ok_and(|found| found.is_symlink());
+        let target = match is_link {
+            true => self.root.join("elsewhere.json"),
+            false => at.clone(),
+        };
+        fs::write(&target, &text).expect("it can be written");
+        let outcome = match resume(&at, repair) {
+            Ok(()) => Outcome::Taken,
+            Err(_) => Outcome::Refused,
+        };
+        self.compare(&state, &at, outcome);
+        self.put_back();
+        outcome
+    }
+
+    /// A state that is ours but for some changes.
+    fn state(&self, choices: &mut Choices<'_>, is_in_root: bool) -> State {
+        let mut state = self.base.clone();
+        for _ in 0..=choices.below(4) {
+            self.change(&mut state, choices, is_in_root);
+        }
+        // What contradicts itself is refused before a file is looked at.
+        if choices.below(8) > 0 {
+            mend(&mut state);
+        }
+        state
+    }
+
+    fn change(&self, state: &mut State, choices: &mut Choices<'_>, is_in_root: bool) {
+        match choices.below(14) {
+            0..=3 => {
+                let below = *choices.of(&OUTPUTS);
+                let path = match choices.below(3) {
+                    0 => below.to_owned(),
+                    // It is never one outside of the root.
+                    1 if is_in_root => format!("sub/../{below}"),
+                    1 => format!("../{below}"),
+                    _ => self.root.join(below).display().to_string(),
+                };
+                state.options.output = match choices.below(5) {
+                    0 => Output::Append(path),
+                    1 | 2 => Output::File(path),
+                    _ => Output::Directory(path),
+                };
+            }
+            4 => state.kind = [JobKind::Export, JobKind::Tail][choices.below(2)],
+            5 => {
+                let name = choices.of(&["orders", "notes", "../other/orders", "other", "data"]);
+                state.source.container = (*name).to_owned();
+            }
+            6 => {
+                // That of the export of an older build would be its name and all that it has.
+                let known = [0, 1, 3].map(|at| self.exports[at].export_id);
+                state.export_id = *choices.of(&known);
+            }
+            7 => {
+                let formats = [
+                    (Format::Jsonl, Compression::None),
+                    (Format::Jsonl, Compression::Gzip(6)),
+                    (Format::Csv, Compression::None),
+                    (Format::Parquet, Compression::Snappy),
+                ];
+                (state.options.format, state.options.compression) = *choices.of(&formats);
+            }
+            8 => {
+                state.manifest = match choices.below(3) {
+                    0 => ManifestMark::default(),
+                    1 => self.exports[choices.below(4)].manifest,
+                    _ => ManifestMark {
+                        length: u64::from(choices.byte()) * 8,
+                        entries: u64::from(choices.byte() % 4),
+                        crc32c: None,
+                    },
+                };
+            }
+            9 => state.manifest.crc32c = None,
+            10 => {
+                let file = self.part(state, choices);
+                let next_part = file.part.saturating_add(choices.below(3) as u32);
+                state.series.retain(|one| one.id != file.series);
+                state.series.push(SeriesState {
+                    id: file.series,
+                    next_part,
+                    open: Some(file),
+                });
+            }
+            11 => {
+                let file = self.part(state, choices);
+                state.sealed.push(file);
+            }
+            12 => match choices.below(4) {
+                0 => state.series.clear(),
+                1 => state.sealed.clear(),
+                2 => state.next_range = state.next_range.saturating_add(choices.below(9) as u32),
+                _ => {
+                    let of = &self.exports[choices.below(4)];
+                    (state.series, state.sealed) = (of.series.clone(), of.sealed.clone());
+                }
+            },
+            _ => {
+                for one in &mut state.series {
+                    one.next_part = choices.below(4) as u32;
+                }
+            }
+        }
+    }
+
+    /// A part with a length and a checksum that some file has.
+    fn part(&self, state: &State, choices: &mut Choices<'_>) -> FileState {
+        let all: Vec<&Foreign> = self.foreign.values().collect();
+        let bytes = &choices.of(&all).bytes;
+        let length = match choices.below(3) {
+            0 => 0,
+            1 => bytes.len(),
+            _ => choices.below(64).min(bytes.len()),
+        };
+        FileState {
+            series: choices.below(4) as u32,
+            part: choices.below(4) as u32,
+            length: length as u64,
+            rows: 1,
+            crc32c: crc32c_of(&bytes[..length]),
+            start: state.ranges.clone(),
+            end: state.ranges.clone(),
+        }
+    }
+
+    fn compare(&self, state: &State, at: &Path, outcome: Outcome) {
+        let what = || format!("{outcome:?} at {}:\n{state:#?}", at.display());
+        for (path, before) in &self.foreign {
+            if fs::symlink_metadata(path).is_err() {
+                panic!("{} is gone, {}", path.display(), what());
+            }
+            assert!(
+                look(path) == *before,
+                "{} has changed, {}",
+                path.display(),
+                what()
+            );
+        }
+        for path in self.walk() {
+            let below = path.strip_prefix(&self.root).expect("it is below");
+            let is_closed = CLOSED.iter().any(|closed| below.starts_with(closed));
+            assert!(
+                !is_closed || self.foreign.contains_key(&path),
+                "{} was made, {}",
+                path.display(),
+                what()
+            );
+        }
+    }
+
+    fn put_back(&self) {
+        for path in self.walk() {
+            if !self.foreign.contains_key(&path) && !self.own.contains_key(&path) {
+                fs::remove_file(path).expect("it can be removed");
+            }
+        }
+        for (path, bytes) in &self.own {
+            if fs::read(path).ok().as_ref() != Some(bytes) {
+                fs::write(path, bytes).expect("it can be written");
+            }
+        }
+    }
+}
+
+/// Makes a state out of it that does not contradict itself.
+fn mend(state: &mut State) {
+    state.kind = match state.options.output {
+        Output::Append(_) => JobKind::Tail,
+        _ => JobKind::Export,
+    };
+    if !matches!(state.options.output, Output::Directory(_)) {
+        state.series.truncate(1);
+        state.series.iter_mut().for_each(|one| one.id = 0);
+        state.sealed.iter_mut().for_each(|file| file.series = 0);
+    }
+    if matches!(state.options.output, Output::Append(_)) {
+        state.sealed.clear();
+    }
+    let appends = matches!(state.options.output, Output::Append(_));
+    for one in &mut state.series {
+        one.next_part = one.next_part.clamp(1, if appends { 2 } else { 9 });
+        state.next_range = state.next_range.max(one.id + 1);
+        if let Some(open) = &mut one.open {
+            open.series = one.id;
+            open.part = if appends { 1 } else { open.part.max(1) };
+            one.next_part = one.next_part.max(open.part + 1);
+            let numbers = (open.series, open.part);
+            state
+                .sealed
+                .retain(|file| (file.series, file.part) != numbers);
+        }
+    }
+    let mut seen = BTreeMap::new();
+    for mut file in std::mem::take(&mut state.sealed) {
+        file.part = file.part.max(1);
+        state.next_range = state.next_range.max(file.series + 1);
+        let next = state.series.iter_mut().find(|one| one.id == file.series);
+        if let Some(one) = next {
+            one.next_part = one.next_part.max(file.part + 1);
+        }
+        seen.insert((file.series, file.part), file);
+    }
+    let open = state.series.iter().filter_map(|one| one.open.as_ref());
+    for file in open {
+        seen.remove(&(file.series, file.part));
+    }
+    state.sealed = seen.into_values().collect();
+}
+
+/// What a resume does on the disk, without the service.
+fn resume(at: &Path, repair: bool) -> anyhow::Result<()> {
+    file::load(at)?;
+    let mut store = Store::take(at)?;
+    let mut state = file::load(at)?;
+    let names = Arc::new(FileNames::of_state(&state, parent_of(at)));
+    prove(&state, at, &names)?;
+    store.lock_output(&names)?;
+    let recovery = recover(&mut state, at, &names, repair)?;
+    for part in &recovery.resumed {
+        let mut options = fs_err::OpenOptions::new();
+        let path = names.open_part(part.series, part.part);
+        let mut file = open_plain_quietly(&path, options.write(true))?;
+        file.seek(SeekFrom::Start(part.length))?;
+        file.write_all(b"what is written next\n")?;
+    }
+    Ledger::new(state, names, Some(store)).commit()?;
+    Ok(())
+}
+
+fn look(path: &Path) -> Foreign {
+    let found = fs::symlink_metadata(path).expect("it is there");
+    let bytes = match found.is_symlink() {
+        true => fs::read_link(path)
+            .expect("it is a link")
+            .into_os_string()
+            .into_encoded_bytes(),
+        false => fs::read(path).expect("it can be read"),
+    };
+    Foreign {
+        bytes,
+        inode: found.ino(),
+        modified: (found.mtime(), found.mtime_nsec()),
+    }
+}
+
+/// An export with a finished file, one that waits for its name, and one that is open; its files are
+/// written.
+fn export(number: u128, output: Output, path: &Path) -> State {
+    let range = |id: u32, min: &str, max: &str| RangeState {
+        id: RangeId(id),
+        range: FeedRange::new(min, max).expect("it is a range"),
+        parents: vec![],
+        position: None::<Position>,
+        end: None,
+    };
+    let ranges = vec![range(0, "", "1FFF"), range(1, "1FFF", "FF")];
+    let is_file = matches!(output, Output::File(_));
+    let part = |series: u32, part: u32, text: &str| {
+        let file = FileState {
+            series: if is_file { 0 } else { series },
+            part,
+            length: text.len() as u64,
+            rows: 1,
+            crc32c: crc32c_of(text.as_bytes()),
+            start: ranges.clone(),
+            end: ranges.clone(),
+        };
+        (
+            file,
+            format!("{text}{}", ["", "not committed"][usize::from(part == 3)]),
+        )
+    };
+    let finished = part(0, 1, "{\"id\":1}\n");
+    let sealed = part(0, 2, "{\"id\":2}\n");
+    let open = match is_file {
+        true => part(0, 3, "{\"id\":3}\n"),
+        false => part(1, 1, "{\"id\":3}\n"),
+    };
+    let mut state = State {
+        kind: JobKind::Export,
+        export_id: uuid::Uuid::from_u128(number),
+        generation: 3,
+        created: time_of_nothing(),
+        source: Source {
+            endpoint: "https://a.documents.azure.com/".into(),
+            database: "shop".into(),
+            container: "orders".into(),
+            container_rid: "AAAA".into(),
+        },
+        options: FrozenOptions {
+            mode: FeedMode::LatestVersion,
+            scope: Scope::default(),
+            from: ChangeFeedStart::Beginning,
+            format: Format::Jsonl,
+            compression: Compression::None,
+            layout: None,
+            inference: None,
+            csv: None,
+            output,
+        },
+        settings: Settings {
+            follow: false,
+            until: None,
+            concurrency: None,
+            page_size: 1000,
+            max_retries: 15,
+            poll_interval_ms: 1000,
+            checkpoint_interval_ms: 5000,
+            checkpoint_bytes: 1 << 28,
+            rotate_bytes: None,
+            rotate_interval_ms: None,
+            row_group_bytes: None,
+        },
+        finished: false,
+        ranges: ranges.clone(),
+        next_range: 2,
+        series: vec![],
+        sealed: vec![sealed.0.clone()],
+        manifest: ManifestMark::default(),
+        totals: Totals::default(),
+        version: file::VERSION,
+    };
+    let next_part = open.0.part + 1;
+    if !is_file {
+        state.series.push(SeriesState {
+            id: 0,
+            next_part: 3,
+            open: None,
+        });
+    }
+    state.series.push(SeriesState {
+        id: open.0.series,
+        next_part,
+        open: Some(open.0.clone()),
+    });
+    let names = FileNames::of_state(&state, parent_of(path));
+    let text = lines_of(&[Entry::of(&state, &names, &finished.0)]).expect("it has a text");
+    state.manifest = ManifestMark {
+        length: text.len() as u64,
+        entries: 1,
+        crc32c: (number != 3).then(|| crc32c_of(&text)),
+    };
+    fs::create_dir_all(names.directory()).expect("it can be made");
+    fs::create_dir_all(parent_of(path)).expect("it can be made");
+    let files = [
+        (names.manifest().expect("it has one"), text),
+        (names.part(0, 1), finished.1.into_bytes()),
+        (names.open_part(0, 2), sealed.1.into_bytes()),
+        (
+            names.open_part(open.0.series, open.0.part),
+            open.1.into_bytes(),
+        ),
+        (
+            path.to_owned(),
+            file::render(&state).expect("it is a state"),
+        ),
+    ];
+    for (path, bytes) in files {
+        fs::write(path, bytes).expect("it can be written");
+    }
+    state
+}
+
+/// A time that a state can have.
+fn time_of_nothing() -> time::OffsetDateTime {
+    time::OffsetDateTime::UNIX_EPOCH
+}
+
+/// CRC-32C, bit by bit.
+fn crc32c_of(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0x82f6_3b78 & (crc & 1).wrapping_neg())
+        })
+    })
+}
