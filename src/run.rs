@@ -1,10 +1,11 @@
 //! What each subcommand does: the story that `main` tells.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::{
@@ -14,7 +15,7 @@ use crate::cli::{
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::items::NewContainer;
-use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::error::{ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::pipeline::{self, Connected};
 use crate::plan::{
@@ -27,7 +28,7 @@ use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::sink::{ChangeEncoder, Limits};
 use crate::state::model::Source;
-use crate::{generate, profiles, ranges, replay, verify};
+use crate::{generate, process, profiles, ranges, replay, verify};
 
 /// What the state file says instead of an endpoint when the account was embedded: its port differs
 /// each time.
@@ -40,6 +41,7 @@ const DEMO_ENDPOINT: &str = "demo";
 /// With the exit code and the hint that the user is to get attached.
 pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
     log_to_stderr(cli.verbosity.verbose);
+    ensure_streams(&cli)?;
     let account = Account::new(cli.connection, shutdown);
     match cli.command {
         Command::Ranges(args) => {
@@ -56,6 +58,7 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
         #[cfg(feature = "demo")]
         Command::Demo(args) => {
             use crate::demo;
+            shutdown.begin()?;
             let log = |line: &str| report.notice(line);
             let mut stdout = std::io::stdout();
             if stdout.is_terminal() {
@@ -85,6 +88,36 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
             Ok(ExitCode::Done)
         }
     }
+}
+
+/// Refuses standard streams that a command needs and that were closed: what is written to them, or not
+/// read from them, would be lost in silence. Where a `resume` writes is known by its state alone.
+fn ensure_streams(cli: &Cli) -> Result<()> {
+    let is_dash = |path: &Path| path == Path::new("-");
+    let prints = match &cli.command {
+        Command::Ranges(_)
+        | Command::Schema(_)
+        | Command::Verify(_)
+        | Command::Profiles(_)
+        | Command::Completions(_) => true,
+        #[cfg(feature = "demo")]
+        Command::Demo(_) => true,
+        Command::Tail(args) => args.output.is_none(),
+        Command::Export(args) => is_dash(&args.output),
+        Command::Replay(args) => args.stdout,
+        Command::Resume(_) => false,
+    };
+    if prints {
+        process::ensure_standard_output()?;
+    }
+    let reads_source = match &cli.command {
+        Command::Replay(args) => args.sources.iter().any(|source| is_dash(source)),
+        _ => false,
+    };
+    if reads_source || cli.connection.key_file.as_deref().is_some_and(is_dash) {
+        process::ensure_standard_input()?;
+    }
+    Ok(())
 }
 
 async fn tail(
@@ -304,6 +337,7 @@ impl Account {
             args: &self.args,
             profile: self.profile()?,
             source: None,
+            shutdown: &self.shutdown,
         })
     }
 
@@ -353,6 +387,7 @@ impl Account {
             &feed.database,
             &feed.container,
             &process_environment,
+            &self.shutdown,
         )
     }
 
@@ -394,19 +429,10 @@ impl Account {
                     args: &self.args,
                     profile: config.choose_for(wanted, source, must_decide)?,
                     source: Some(source),
+                    shutdown: &self.shutdown,
                 })
             }
         }
-    }
-
-    /// The error of a run that was told to stop before it had begun.
-    fn stopped(&self) -> anyhow::Error {
-        let code = self.shutdown.reason().unwrap_or(ExitCode::Interrupted);
-        let error = anyhow!("stopped before the account had answered");
-        with_exit_code(
-            with_hint(error, "nothing was changed; start it again"),
-            code,
-        )
     }
 
     /// Reaches the container.
@@ -440,7 +466,9 @@ impl Account {
         ));
         let client = tokio::select! {
             // Nothing has begun that would have to be brought to an end.
-            () = self.shutdown.requested() => return Err(self.stopped()),
+            () = self.shutdown.requested() => {
+                return Err(self.shutdown.stopped_before("the account had answered"));
+            }
             client = CosmosClient::connect_and_create(&plan, create) => client?,
         };
         let endpoint = if self.is_demo() {

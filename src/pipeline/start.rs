@@ -19,6 +19,7 @@ use crate::error::{Annotate, ExitCode, attached_exit_code, is_of_the_system, usa
 use crate::failpoint;
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
 use crate::plan::{ExportPlan, ResumePlan};
+use crate::process;
 use crate::reader::ReadEnd;
 use crate::report::Report;
 use crate::signal::Shutdown;
@@ -141,6 +142,7 @@ pub async fn export(
     state.next_range =
         u32::try_from(state.ranges.len()).context("more ranges than there are numbers")?;
     let request_charge = infer_layout(&connected, &mut state, report, shutdown).await?;
+    shutdown.begin()?;
     // Not before the service has told all that is needed to begin.
     if plan.force {
         remove_output(plan.state_path.as_deref(), &names)
@@ -276,7 +278,11 @@ pub async fn resume(
     })?;
     same_container(&state, &connected).with_context(cannot)?;
     let names = Arc::new(FileNames::of_state(&state, parent_of(path)));
+    if names.is_standard_output() {
+        process::ensure_standard_output()?;
+    }
     lock_output(&mut store, &names).map_err(try_again)?;
+    shutdown.begin()?;
     let recovery = recover(&mut state, path, &names, plan.repair)
         .map_err(try_again)
         .with_context(cannot)?;

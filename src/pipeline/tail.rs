@@ -56,9 +56,13 @@ pub async fn tail(
     let connected = connect().await?;
     let scope = scope(&connected.client, &plan).await?;
     let ready = match earlier {
-        Some((store, state)) => go_on(&plan, &connected, state, store, &scope, report)?,
+        Some((store, state)) => {
+            shutdown.begin()?;
+            go_on(&plan, &connected, state, store, &scope, report)?
+        }
         None => begin(&plan, &connected, scope).await?,
     };
+    shutdown.begin()?;
     let limits = Limits {
         max: plan.max,
         until: plan.until,

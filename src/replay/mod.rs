@@ -169,6 +169,7 @@ pub async fn replay(
             container::read(reader, interpreter, Arc::clone(&writer))
         }
     };
+    shutdown.begin()?;
     let saved = Saved::new(state_file, state);
     let job = Job::new(writer, origin, source, letters, saved, &plan);
     outcome::run(job, &plan, &target, report, shutdown).await

@@ -30,6 +30,10 @@ mod scene;
 mod schema;
 mod secrets;
 mod session_tokens;
+#[cfg(target_os = "linux")]
+mod signals;
+#[cfg(unix)]
+mod streams;
 mod tail;
 mod throughput;
 mod tls;
