@@ -38,6 +38,7 @@ mod gateway;
 #[path = "../it/kills.rs"]
 mod kills;
 #[cfg(unix)]
+#[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../it/oracle.rs"]
 mod oracle;
 #[cfg(unix)]
