@@ -15,13 +15,14 @@ use crate::cli::{
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::items::NewContainer;
+use crate::cosmos::retry::Persistence;
 use crate::error::{ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::pipeline::{self, Connected};
 use crate::plan::{
     ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, FeedPlan, Origin,
-    ReplayPlan, ResumePlan, SchemaPlan, TailPlan, WantedProfile, credential_is_given, fill_options,
-    option_values, process_environment,
+    ReplayPlan, ResumePlan, SchemaPlan, TailPlan, USUAL_RETRIES, WantedProfile,
+    credential_is_given, fill_options, option_values, process_environment,
 };
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::Report;
@@ -45,7 +46,9 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
     let account = Account::new(cli.connection, shutdown);
     match cli.command {
         Command::Ranges(args) => {
-            let connected = account.connect(account.plan()?, report).await?;
+            let connected = account
+                .connect(account.plan()?, USUAL_RETRIES, report)
+                .await?;
             ranges::list(&connected.client, args.format, report).await?;
             Ok(ExitCode::Done)
         }
@@ -136,7 +139,11 @@ async fn tail(
     for value in option_values(&plan.settings, origins) {
         report.detail(&value.to_string());
     }
-    let connect = async || account.connect(account.plan()?, report).await;
+    let connect = async || {
+        account
+            .connect(account.plan()?, USUAL_RETRIES, report)
+            .await
+    };
     let said = Arc::clone(report);
     let complain: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line| said.error_line(line));
     let encoder = |limits: Limits, client: &CosmosClient| {
@@ -188,7 +195,7 @@ fn rendering(args: &TailArgs) -> Result<RenderOptions> {
 async fn export(
     account: &Account,
     mut args: ExportArgs,
-    report: &Report,
+    report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let profile = account.profile()?;
@@ -199,14 +206,15 @@ async fn export(
     for value in option_values(&plan.settings, origins) {
         report.detail(&value.to_string());
     }
-    let connect = async || account.connect(account.plan()?, report).await;
+    let retries = plan.settings.max_retries;
+    let connect = async || account.connect(account.plan()?, retries, report).await;
     pipeline::export(connect, plan, &container, report, shutdown).await
 }
 
 async fn schema(
     account: &Account,
     args: SchemaArgs,
-    report: &Report,
+    report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let mut reader = args.reader();
@@ -214,20 +222,21 @@ async fn schema(
     fill_options(&mut reader, &mut CommitArgs::default(), account.profile()?);
     let plan = SchemaPlan::new(&args, &reader)?;
     account.refuse_start_at_a_time(args.from)?;
-    let connected = account.connect(account.plan()?, report).await?;
+    let retries = plan.settings.max_retries;
+    let connected = account.connect(account.plan()?, retries, report).await?;
     pipeline::schema(connected, plan, report, shutdown).await
 }
 
 async fn resume(
     account: &Account,
     args: &ResumeArgs,
-    report: &Report,
+    report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let plan = ResumePlan::new(args)?;
-    let connect = async |source: &Source| {
+    let connect = async |source: &Source, retries| {
         let connection = account.plan_of(source)?;
-        account.connect(connection, report).await
+        account.connect(connection, retries, report).await
     };
     pipeline::resume(connect, plan, report, shutdown).await
 }
@@ -235,7 +244,7 @@ async fn resume(
 async fn put_back(
     account: &Account,
     args: &ReplayArgs,
-    report: &Report,
+    report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let plan = ReplayPlan::new(args)?;
@@ -249,6 +258,7 @@ async fn put_back(
         ));
     }
     let create = plan.create.clone();
+    let retries = plan.max_retries;
     let feed = plan.feed.clone();
     account.refuse_start_at_a_time(feed.as_ref().map(|feed| feed.from))?;
     let connect = async || {
@@ -258,11 +268,13 @@ async fn put_back(
             .transpose()?;
         // First: without a source, no target is created.
         let source = match source {
-            Some(source) => Some(account.connect(source, report).await?),
+            Some(source) => Some(account.connect(source, retries, report).await?),
             None => None,
         };
         let create = create.as_ref();
-        let target = account.connect_to(connection, create, report).await?;
+        let target = account
+            .connect_to(connection, create, retries, report)
+            .await?;
         Ok(replay::Ends { target, source })
     };
     replay::replay(connect, plan, report, shutdown).await
@@ -435,9 +447,14 @@ impl Account {
         }
     }
 
-    /// Reaches the container.
-    async fn connect(&self, plan: ConnectionPlan, report: &Report) -> Result<Connected> {
-        self.connect_to(plan, None, report).await
+    /// Reaches the container, with so many tries beyond the first.
+    async fn connect(
+        &self,
+        plan: ConnectionPlan,
+        max_retries: u32,
+        report: &Arc<Report>,
+    ) -> Result<Connected> {
+        self.connect_to(plan, None, max_retries, report).await
     }
 
     /// Reaches the container, and creates it if that is wanted and there is none.
@@ -445,7 +462,8 @@ impl Account {
         &self,
         plan: ConnectionPlan,
         create: Option<&NewContainer>,
-        report: &Report,
+        max_retries: u32,
+        report: &Arc<Report>,
     ) -> Result<Connected> {
         for notice in &plan.notices {
             report.warning(notice);
@@ -464,12 +482,13 @@ impl Account {
             plan.endpoint,
             auth::describe(&plan.credential)
         ));
+        let persistence = persistence(max_retries, report);
         let client = tokio::select! {
             // Nothing has begun that would have to be brought to an end.
             () = self.shutdown.requested() => {
                 return Err(self.shutdown.stopped_before("the account had answered"));
             }
-            client = CosmosClient::connect_and_create(&plan, create) => client?,
+            client = CosmosClient::connect_and_create(&plan, create, &persistence) => client?,
         };
         let endpoint = if self.is_demo() {
             DEMO_ENDPOINT.to_owned()
@@ -487,6 +506,19 @@ impl Account {
             source,
         })
     }
+}
+
+/// How often what comes before the first page is tried: every retry is a detail, and a wait that one
+/// notices is worth a warning.
+fn persistence(max_retries: u32, report: &Arc<Report>) -> Persistence {
+    const NOTICED: u32 = 4;
+    let report = Arc::clone(report);
+    Persistence::new(max_retries, move |what, notice| {
+        report.detail(&format!("{what}: {notice}"));
+        if notice.attempt == NOTICED {
+            report.warning(&format!("{what}: {}; trying again", notice.reason));
+        }
+    })
 }
 
 #[cfg(feature = "demo")]

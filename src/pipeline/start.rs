@@ -12,7 +12,6 @@ use super::outcome::{resumable, run};
 use super::sample::{self, SampleRequest};
 use super::{Connected, feed_request};
 use crate::clock;
-use crate::cosmos::error::explain;
 use crate::cosmos::feed::{FeedRequest, container_rid_of, segments};
 use crate::durable::{self, Lock, parent_of};
 use crate::error::{Annotate, ExitCode, attached_exit_code, is_of_the_system, usage, with_hint};
@@ -235,14 +234,14 @@ async fn infer_layout(
     Ok(sample.request_charge)
 }
 
-/// Goes on with an export.
+/// Goes on with an export. `connect` reaches a container, with so many tries beyond the first.
 ///
 /// # Errors
 ///
 /// If the state cannot be used, the files contradict it, the container is another one, or the job
 /// fails.
 pub async fn resume(
-    connect: impl AsyncFnOnce(&Source) -> Result<Connected>,
+    connect: impl AsyncFnOnce(&Source, u32) -> Result<Connected>,
     plan: ResumePlan,
     report: &Report,
     shutdown: &Shutdown,
@@ -269,7 +268,8 @@ pub async fn resume(
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
-    let connected = connect(&state.source).await.map_err(|error| {
+    let reached = connect(&state.source, state.settings.max_retries).await;
+    let connected = reached.map_err(|error| {
         // What was typed, or a container that is gone, is not mended by waiting.
         match attached_exit_code(&error) {
             None => resumable(error, path.to_str()),
@@ -357,11 +357,7 @@ pub(crate) async fn first_ranges(
     from: ChangeFeedStart,
     request: &FeedRequest,
 ) -> Result<Vec<RangeState>> {
-    let partitions = connected
-        .client
-        .physical_partitions(false)
-        .await
-        .context("cannot list the container's feed ranges")?;
+    let partitions = connected.client.list_partitions(false).await?;
     let mut ranges: Vec<(FeedRange, Option<Position>)> = partitions
         .into_iter()
         .map(|partition| (partition.range, None))
@@ -371,8 +367,9 @@ pub(crate) async fn first_ranges(
             .map(|(range, _)| {
                 let (client, request) = (Arc::clone(&connected.client), request.clone());
                 async move {
-                    let pinned = client.pin_now(&request, &range).await.map_err(explain);
-                    pinned.with_context(|| format!("cannot pin the feed range {range} to now"))
+                    let what = format!("cannot pin the feed range {range} to now");
+                    let pin = || client.pin_now(&request, &range);
+                    client.persistence().persist(&what, pin).await.context(what)
                 }
             })
             .buffered(PARALLEL_PINS);

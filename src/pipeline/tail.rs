@@ -306,10 +306,7 @@ async fn scope(client: &CosmosClient, plan: &TailPlan) -> Result<Scope> {
     let mut ranges = Vec::with_capacity(plan.ranges.len());
     let partitions = match plan.ranges.is_empty() {
         true => Vec::new(),
-        false => client
-            .physical_partitions(false)
-            .await
-            .context("cannot list the container's feed ranges")?,
+        false => client.list_partitions(false).await?,
     };
     for text in &plan.ranges {
         ranges.push(match text.parse::<usize>() {
@@ -386,10 +383,7 @@ async fn ranges_of(client: &CosmosClient, scope: &Scope) -> Result<Vec<FeedRange
     if scope.partition_key.is_some() {
         return Ok(scope.ranges.clone());
     }
-    let partitions = client
-        .physical_partitions(false)
-        .await
-        .context("cannot list the container's feed ranges")?;
+    let partitions = client.list_partitions(false).await?;
     let whole = [FeedRange::full()];
     let parts = if scope.ranges.is_empty() {
         &whole[..]

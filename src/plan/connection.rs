@@ -29,6 +29,7 @@ use crate::error::usage;
 use crate::signal::Shutdown;
 use crate::state::model::Source;
 
+pub(crate) use endpoint::location_fault;
 use endpoint::{ConnectionString, is_loopback};
 pub(super) use endpoint::{check_name, parse_endpoint, same_account};
 use key::account_key;

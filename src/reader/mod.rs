@@ -3,7 +3,6 @@
 //! It knows neither files nor states. What it reads leaves as [`ReaderEvent`]s, in order for each
 //! range; how much it may have in flight is bounded in bytes, so a slow consumer slows it down.
 
-mod retry;
 mod scheduler;
 mod shard;
 
@@ -12,11 +11,12 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-pub use retry::{Retries, RetryNotice};
 pub use scheduler::Reader;
 pub use shard::Shard;
 
 use crate::cosmos::feed::FeedRequest;
+use crate::cosmos::retry;
+pub use crate::cosmos::retry::{Retries, RetryNotice};
 use crate::feed::page::Page;
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId};
 
