@@ -189,7 +189,7 @@ pub enum AuthMethod {
 }
 
 /// What is said on standard error.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct VerbosityArgs {
     /// Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does

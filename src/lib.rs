@@ -17,7 +17,7 @@
 //!
 //! Arrows go one way. [`feed`] holds the pure types that all share and does no I/O; [`cosmos`] is
 //! the only code that talks to the service; the [`reader`] knows neither the [`sink`] nor the
-//! [`state`]; what differs between operating systems lies in [`durable`] and [`signal`];
+//! [`state`]; what differs between operating systems lies in [`durable`], [`process`] and [`signal`];
 //! [`clock`] is where the time of day is read; [`schema`] says what the columns of a table-like format are, and [`source`] reads them back;
 //! [`render`] turns a change into what a tail shows; [`report`] is the only code that prints, beside
 //! sinks that write data to standard output.
@@ -34,6 +34,7 @@ pub mod feed;
 pub mod generate;
 pub mod pipeline;
 pub mod plan;
+pub mod process;
 pub mod profiles;
 pub mod ranges;
 pub mod reader;

@@ -1,44 +1,26 @@
 //! The `cosmos-tail` command: parse, run, print the error once, exit.
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
+use anyhow::{Context, Result, anyhow};
 use clap::Parser;
 use cosmos_tail::cli::Cli;
 use cosmos_tail::report::Report;
 use cosmos_tail::signal::{self, Shutdown};
-use cosmos_tail::{error, run};
+use cosmos_tail::{error, process, run};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    process::forbid_core_dumps();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => return say_and_end(&said),
+    };
     spare_metadata_probe();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     keep_freed_memory();
     let report = Arc::new(Report::new(&cli.verbosity));
-    // One at least that can hear a signal while another waits for who reads what it prints.
-    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(cause) => {
-            report.error(&anyhow::Error::from(cause).context("cannot start the runtime"));
-            return error::ExitCode::Failed.into();
-        }
-    };
-    let told = Arc::clone(&report);
-    // On a thread of the runtime, since this one would have to be woken for each page.
-    let outcome = runtime.block_on(runtime.spawn(async move {
-        let shutdown = Shutdown::default();
-        signal::listen(shutdown.clone(), end_at_once)?;
-        run::run(cli, &told, &shutdown).await
-    }));
-    let outcome = outcome.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()));
-    // A read of standard input cannot be taken back; it must not keep the process alive.
-    runtime.shutdown_background();
-    match outcome {
+    match run_to_end(cli, &report) {
         Ok(code) => code.into(),
         Err(error) if error::is_broken_pipe(&error) => error::ExitCode::Done.into(),
         Err(error) => {
@@ -46,6 +28,82 @@ fn main() -> ExitCode {
             error::exit_code(&error).into()
         }
     }
+}
+
+/// Prints what the command line was answered with: help, the version, or what is wrong with it.
+fn say_and_end(said: &clap::Error) -> ExitCode {
+    if !said.use_stderr()
+        && let Err(closed) = process::ensure_standard_output()
+    {
+        Report::default().error(&closed);
+        return error::exit_code(&closed).into();
+    }
+    said.exit()
+}
+
+/// What the main thread waits for.
+enum Event {
+    /// The run has ended.
+    Ended(Result<error::ExitCode>),
+    /// A first signal has come.
+    Stop,
+}
+
+/// Runs the command on a runtime, and waits for it or for a signal that ends it. The wait is for a
+/// channel, so that it depends on none of the runtime's threads: they may be reading an input that
+/// nobody writes.
+fn run_to_end(cli: Cli, report: &Arc<Report>) -> Result<error::ExitCode> {
+    let shutdown = Shutdown::default();
+    let (events, next) = mpsc::channel();
+    let stop = events.clone();
+    // Nobody listens any more when the process is ending.
+    let asked = move || drop(stop.send(Event::Stop));
+    signal::listen(shutdown.clone(), asked, end_at_once).context("cannot listen for signals")?;
+    // One at least that can be interrupted while another waits for who reads what it prints.
+    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let (told, asked_to_stop) = (Arc::clone(report), shutdown.clone());
+    let command = runtime.spawn(async move { run::run(cli, &told, &asked_to_stop).await });
+    runtime.spawn(async move {
+        let outcome = command
+            .await
+            .unwrap_or_else(|ended| Err(failed_inside(ended)));
+        events.send(Event::Ended(outcome)).ok();
+    });
+    let outcome = match next.recv() {
+        Ok(Event::Stop) => outcome_of_stop(&next, &shutdown),
+        Ok(Event::Ended(outcome)) => outcome,
+        Err(mpsc::RecvError) => Err(anyhow!("the run has ended without an outcome")),
+    };
+    // A read of standard input cannot be taken back; it must not keep the process alive.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// How a run ends that was asked to stop: as it says itself, unless it has nothing to bring to an end
+/// and does not end.
+fn outcome_of_stop(next: &mpsc::Receiver<Event>, shutdown: &Shutdown) -> Result<error::ExitCode> {
+    let event = match next.recv_timeout(signal::GRACE) {
+        Err(mpsc::RecvTimeoutError::Timeout) if shutdown.abandon() => None,
+        Err(mpsc::RecvTimeoutError::Timeout) => next.recv().ok(),
+        received => received.ok(),
+    };
+    match event {
+        Some(Event::Ended(outcome)) => outcome,
+        Some(Event::Stop) | None => Err(shutdown.stopped_before("anything was begun")),
+    }
+}
+
+/// The error of a command that panicked. What it had to say of it stands on standard error.
+fn failed_inside(ended: tokio::task::JoinError) -> anyhow::Error {
+    error::with_hint(
+        anyhow!(ended).context("this is a defect of cosmos-tail"),
+        "report it with the lines above; what was committed can be resumed",
+    )
 }
 
 #[expect(

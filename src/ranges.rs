@@ -1,6 +1,6 @@
 //! The `ranges` subcommand: the feed ranges of a container, for people and for scripts.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use azure_data_cosmos_driver::models::PartitionKeyVersion;
 use serde::Serialize;
 
@@ -32,10 +32,7 @@ struct Row {
 ///
 /// If the service does not tell them, or standard output is closed.
 pub async fn list(client: &CosmosClient, format: TableFormat, report: &Report) -> Result<()> {
-    let partitions = client
-        .physical_partitions(true)
-        .await
-        .context("cannot list the container's feed ranges")?;
+    let partitions = client.list_partitions(true).await?;
     // The hashes of version 2 leave the two highest bits free. Those of version 1 are encoded in
     // a way that says nothing of shares.
     let space_end = match client.partition_key_definition().version() {

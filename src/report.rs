@@ -123,6 +123,13 @@ pub struct ReplaySummary {
     pub dead_letters: Option<String>,
 }
 
+impl Default for Report {
+    /// The way to a user who asked for nothing in particular.
+    fn default() -> Self {
+        Self::new(&VerbosityArgs::default())
+    }
+}
+
 impl Report {
     /// The way to a user who asked for this much.
     pub fn new(verbosity: &VerbosityArgs) -> Self {

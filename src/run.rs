@@ -1,10 +1,11 @@
 //! What each subcommand does: the story that `main` tells.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::{
@@ -14,20 +15,21 @@ use crate::cli::{
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::items::NewContainer;
-use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::cosmos::retry::Persistence;
+use crate::error::{ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::pipeline::{self, Connected};
 use crate::plan::{
     ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, FeedPlan, Origin,
-    ReplayPlan, ResumePlan, SchemaPlan, TailPlan, WantedProfile, credential_is_given, fill_options,
-    option_values, process_environment,
+    ReplayPlan, ResumePlan, SchemaPlan, TailPlan, USUAL_RETRIES, WantedProfile,
+    credential_is_given, fill_options, option_values, process_environment,
 };
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::sink::{ChangeEncoder, Limits};
 use crate::state::model::Source;
-use crate::{generate, profiles, ranges, replay, verify};
+use crate::{generate, process, profiles, ranges, replay, verify};
 
 /// What the state file says instead of an endpoint when the account was embedded: its port differs
 /// each time.
@@ -40,10 +42,13 @@ const DEMO_ENDPOINT: &str = "demo";
 /// With the exit code and the hint that the user is to get attached.
 pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
     log_to_stderr(cli.verbosity.verbose);
+    ensure_streams(&cli)?;
     let account = Account::new(cli.connection, shutdown);
     match cli.command {
         Command::Ranges(args) => {
-            let connected = account.connect(account.plan()?, report).await?;
+            let connected = account
+                .connect(account.plan()?, USUAL_RETRIES, report)
+                .await?;
             ranges::list(&connected.client, args.format, report).await?;
             Ok(ExitCode::Done)
         }
@@ -56,6 +61,7 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
         #[cfg(feature = "demo")]
         Command::Demo(args) => {
             use crate::demo;
+            shutdown.begin()?;
             let log = |line: &str| report.notice(line);
             let mut stdout = std::io::stdout();
             if stdout.is_terminal() {
@@ -87,6 +93,36 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
     }
 }
 
+/// Refuses standard streams that a command needs and that were closed: what is written to them, or not
+/// read from them, would be lost in silence. Where a `resume` writes is known by its state alone.
+fn ensure_streams(cli: &Cli) -> Result<()> {
+    let is_dash = |path: &Path| path == Path::new("-");
+    let prints = match &cli.command {
+        Command::Ranges(_)
+        | Command::Schema(_)
+        | Command::Verify(_)
+        | Command::Profiles(_)
+        | Command::Completions(_) => true,
+        #[cfg(feature = "demo")]
+        Command::Demo(_) => true,
+        Command::Tail(args) => args.output.is_none(),
+        Command::Export(args) => is_dash(&args.output),
+        Command::Replay(args) => args.stdout,
+        Command::Resume(_) => false,
+    };
+    if prints {
+        process::ensure_standard_output()?;
+    }
+    let reads_source = match &cli.command {
+        Command::Replay(args) => args.sources.iter().any(|source| is_dash(source)),
+        _ => false,
+    };
+    if reads_source || cli.connection.key_file.as_deref().is_some_and(is_dash) {
+        process::ensure_standard_input()?;
+    }
+    Ok(())
+}
+
 async fn tail(
     account: &Account,
     mut args: TailArgs,
@@ -106,7 +142,7 @@ async fn tail(
     let connect = async |earlier: Option<&Source>| {
         let plan = account.plan()?;
         account.ensure_same(&plan, earlier)?;
-        account.connect(plan, report).await
+        account.connect(plan, USUAL_RETRIES, report).await
     };
     let said = Arc::clone(report);
     let complain: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line| said.error_line(line));
@@ -159,7 +195,7 @@ fn rendering(args: &TailArgs) -> Result<RenderOptions> {
 async fn export(
     account: &Account,
     mut args: ExportArgs,
-    report: &Report,
+    report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let profile = account.profile()?;
@@ -170,14 +206,15 @@ async fn export(
     for value in option_values(&plan.settings, origins) {
         report.detail(&value.to_string());
     }
-    let connect = async || account.connect(account.plan()?, report).await;
+    let retries = plan.settings.max_retries;
+    let connect = async || account.connect(account.plan()?, retries, report).await;
     pipeline::export(connect, plan, &container, report, shutdown).await
 }
 
 async fn schema(
     account: &Account,
     args: SchemaArgs,
-    report: &Report,
+    report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let mut reader = args.reader();
@@ -185,20 +222,21 @@ async fn schema(
     fill_options(&mut reader, &mut CommitArgs::default(), account.profile()?);
     let plan = SchemaPlan::new(&args, &reader)?;
     account.refuse_start_at_a_time(args.from)?;
-    let connected = account.connect(account.plan()?, report).await?;
+    let retries = plan.settings.max_retries;
+    let connected = account.connect(account.plan()?, retries, report).await?;
     pipeline::schema(connected, plan, report, shutdown).await
 }
 
 async fn resume(
     account: &Account,
     args: &ResumeArgs,
-    report: &Report,
+    report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let plan = ResumePlan::new(args)?;
-    let connect = async |source: &Source| {
+    let connect = async |source: &Source, retries| {
         let connection = account.plan_of(source)?;
-        account.connect(connection, report).await
+        account.connect(connection, retries, report).await
     };
     pipeline::resume(connect, plan, report, shutdown).await
 }
@@ -206,7 +244,7 @@ async fn resume(
 async fn put_back(
     account: &Account,
     args: &ReplayArgs,
-    report: &Report,
+    report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let plan = ReplayPlan::new(args)?;
@@ -220,6 +258,7 @@ async fn put_back(
         ));
     }
     let create = plan.create.clone();
+    let retries = plan.max_retries;
     let feed = plan.feed.clone();
     account.refuse_start_at_a_time(feed.as_ref().map(|feed| feed.from))?;
     let connect = async |earlier: Option<&Source>| {
@@ -230,11 +269,13 @@ async fn put_back(
             .transpose()?;
         // First: without a source, no target is created.
         let source = match source {
-            Some(source) => Some(account.connect(source, report).await?),
+            Some(source) => Some(account.connect(source, retries, report).await?),
             None => None,
         };
         let create = create.as_ref();
-        let target = account.connect_to(connection, create, report).await?;
+        let target = account
+            .connect_to(connection, create, retries, report)
+            .await?;
         Ok(replay::Ends { target, source })
     };
     replay::replay(connect, plan, report, shutdown).await
@@ -309,6 +350,7 @@ impl Account {
             args: &self.args,
             profile: self.profile()?,
             source: None,
+            shutdown: &self.shutdown,
         })
     }
 
@@ -358,6 +400,7 @@ impl Account {
             &feed.database,
             &feed.container,
             &process_environment,
+            &self.shutdown,
         )
     }
 
@@ -410,24 +453,20 @@ impl Account {
                     args: &self.args,
                     profile: config.choose_for(wanted, source, must_decide)?,
                     source: Some(source),
+                    shutdown: &self.shutdown,
                 })
             }
         }
     }
 
-    /// The error of a run that was told to stop before it had begun.
-    fn stopped(&self) -> anyhow::Error {
-        let code = self.shutdown.reason().unwrap_or(ExitCode::Interrupted);
-        let error = anyhow!("stopped before the account had answered");
-        with_exit_code(
-            with_hint(error, "nothing was changed; start it again"),
-            code,
-        )
-    }
-
-    /// Reaches the container.
-    async fn connect(&self, plan: ConnectionPlan, report: &Report) -> Result<Connected> {
-        self.connect_to(plan, None, report).await
+    /// Reaches the container, with so many tries beyond the first.
+    async fn connect(
+        &self,
+        plan: ConnectionPlan,
+        max_retries: u32,
+        report: &Arc<Report>,
+    ) -> Result<Connected> {
+        self.connect_to(plan, None, max_retries, report).await
     }
 
     /// Reaches the container, and creates it if that is wanted and there is none.
@@ -435,7 +474,8 @@ impl Account {
         &self,
         plan: ConnectionPlan,
         create: Option<&NewContainer>,
-        report: &Report,
+        max_retries: u32,
+        report: &Arc<Report>,
     ) -> Result<Connected> {
         for notice in &plan.notices {
             report.warning(notice);
@@ -454,10 +494,13 @@ impl Account {
             plan.endpoint,
             auth::describe(&plan.credential)
         ));
+        let persistence = persistence(max_retries, report);
         let client = tokio::select! {
             // Nothing has begun that would have to be brought to an end.
-            () = self.shutdown.requested() => return Err(self.stopped()),
-            client = CosmosClient::connect_and_create(&plan, create) => client?,
+            () = self.shutdown.requested() => {
+                return Err(self.shutdown.stopped_before("the account had answered"));
+            }
+            client = CosmosClient::connect_and_create(&plan, create, &persistence) => client?,
         };
         let endpoint = if self.is_demo() {
             DEMO_ENDPOINT.to_owned()
@@ -475,6 +518,19 @@ impl Account {
             source,
         })
     }
+}
+
+/// How often what comes before the first page is tried: every retry is a detail, and a wait that one
+/// notices is worth a warning.
+fn persistence(max_retries: u32, report: &Arc<Report>) -> Persistence {
+    const NOTICED: u32 = 4;
+    let report = Arc::clone(report);
+    Persistence::new(max_retries, move |what, notice| {
+        report.detail(&format!("{what}: {notice}"));
+        if notice.attempt == NOTICED {
+            report.warning(&format!("{what}: {}; trying again", notice.reason));
+        }
+    })
 }
 
 #[cfg(feature = "demo")]

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
+use azure_data_cosmos_driver::error::status_codes;
 use azure_data_cosmos_driver::models::{
     AccountReference, ContainerReference, CosmosOperation, CosmosRequestHeaders, Credential,
     DatabaseReference, PartitionKeyDefinition,
@@ -14,16 +15,18 @@ use azure_data_cosmos_driver::options::{
     OperationOptions, OperationOptionsBuilder, PriorityLevel, ServerCertificateValidation,
     ThroughputControlOptionsBuilder, UserAgentSuffix,
 };
-use azure_data_cosmos_driver::{CosmosDriver, CosmosDriverRuntime, CosmosError};
+use azure_data_cosmos_driver::{CosmosDriver, CosmosDriverRuntime, CosmosError, CosmosStatus};
 use futures_util::future::select_ok;
 use tokio::net::TcpStream;
 use url::Url;
 
 use crate::cli::Priority;
 use crate::cosmos::auth;
-use crate::cosmos::error::{causes, describe};
+use crate::cosmos::error::{Verdict, causes, describe, one_line, verdict};
+use crate::cosmos::feed::PhysicalPartition;
 use crate::cosmos::items::NewContainer;
-use crate::cosmos::transport::BoundedClients;
+use crate::cosmos::retry::Persistence;
+use crate::cosmos::transport::{BoundedClients, Heard, Refusal};
 use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
 use crate::plan::{ConnectionPlan, CredentialPlan, ThroughputPlan};
 
@@ -34,6 +37,9 @@ const REACH_DEADLINE: Duration = Duration::from_secs(5);
 const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
 /// The same for the second attempt, in HTTP/1.1.
 const HTTP11_ANSWER_DEADLINE: Duration = Duration::from_secs(6);
+/// How long an address at which nothing has shown yet that it is an account's is tried again: long
+/// enough for a connection that was reset, and short enough for an address that is wrong.
+const FIRST_CONTACT: Duration = Duration::from_secs(5);
 /// The container must be resolved by then. Longer, since a throttled account makes the driver wait.
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -60,21 +66,23 @@ pub struct CosmosClient {
     container: ContainerReference,
     http_version: HttpVersion,
     throughput: ThroughputPlan,
+    persistence: Persistence,
+    heard: Arc<Heard>,
 }
 
 impl CosmosClient {
-    /// Connects to the account of `plan` and resolves its container.
+    /// Connects to the account of `plan` and resolves its container. Nothing is tried again.
     ///
     /// # Errors
     ///
     /// Says which step failed, what the service or the network said, and what to do about it. It
     /// ends within seconds if the address cannot be reached or does not answer.
     pub async fn connect(plan: &ConnectionPlan) -> Result<Self> {
-        Self::connect_and_create(plan, None).await
+        Self::connect_and_create(plan, None, &Persistence::default()).await
     }
 
-    /// As [`CosmosClient::connect`]; if `create` says how, the container is created before if there
-    /// is none.
+    /// As [`CosmosClient::connect`], with what fails for a moment tried again; if `create` says how, the
+    /// container is created before if there is none.
     ///
     /// # Errors
     ///
@@ -82,8 +90,12 @@ impl CosmosClient {
     pub async fn connect_and_create(
         plan: &ConnectionPlan,
         create: Option<&NewContainer>,
+        persistence: &Persistence,
     ) -> Result<Self> {
-        let (driver, http_version) = Box::pin(open_account(plan)).await?;
+        let heard = Arc::new(Heard::default());
+        let opened = Box::pin(open_persistently(plan, &heard, persistence)).await;
+        let (driver, http_version) =
+            opened.with_context(|| format!("cannot connect to {}", plan.endpoint))?;
         tracing::info!(
             endpoint = %plan.endpoint,
             ?http_version,
@@ -91,9 +103,9 @@ impl CosmosClient {
             auth::describe(&plan.credential)
         );
         if let Some(new) = create {
-            Box::pin(create_container(&driver, plan, new)).await?;
+            Box::pin(create_container(&driver, plan, new, persistence)).await?;
         }
-        let container = Box::pin(resolve_container(&driver, plan)).await?;
+        let container = Box::pin(resolve_container(&driver, plan, &heard, persistence)).await?;
         if let Some(new) = create {
             ensure_partition_key(&container, new)?;
         }
@@ -102,7 +114,29 @@ impl CosmosClient {
             container,
             http_version,
             throughput: plan.throughput,
+            persistence: persistence.clone(),
+            heard,
         })
+    }
+
+    /// As [`CosmosClient::physical_partitions`], tried again if it fails for a moment.
+    ///
+    /// # Errors
+    ///
+    /// As that.
+    pub async fn list_partitions(&self, refresh: bool) -> Result<Vec<PhysicalPartition>> {
+        const WHAT: &str = "cannot list the container's feed ranges";
+        let list = || async move {
+            let listed = self.physical_partitions(refresh).await;
+            // The driver does not tell why there is no list.
+            listed.map_err(|error| self.heard.refused_ranges().map_or(error, of_ranges))
+        };
+        self.persistence.persist(WHAT, list).await.context(WHAT)
+    }
+
+    /// How often what comes before the first page is tried.
+    pub fn persistence(&self) -> &Persistence {
+        &self.persistence
     }
 
     /// The driver.
@@ -181,23 +215,91 @@ fn operation_options(throughput: ThroughputPlan) -> OperationOptions {
     options.with_throughput_control(control.build()).build()
 }
 
+/// Reaches the account, proves who we are, and reads its properties; what fails for a moment is tried
+/// again.
+async fn open_persistently(
+    plan: &ConnectionPlan,
+    heard: &Arc<Heard>,
+    persistence: &Persistence,
+) -> Result<(Arc<CosmosDriver>, HttpVersion)> {
+    let credential = auth::credential(&plan.credential).await?;
+    let what = format!("cannot connect to {}", plan.endpoint);
+    let started = Instant::now();
+    let mut retries = persistence.retries();
+    loop {
+        let failed = match Box::pin(open_account(plan, &credential, heard)).await {
+            Ok(opened) => return Ok(opened),
+            Err(failed) => failed,
+        };
+        let tried = retries.clone();
+        let reason = || one_line(&format!("{:#}", failed.error));
+        let notice = match failed.hope {
+            Hope::None => None,
+            Hope::InTrouble { retry_after } => retries.again(retry_after, reason),
+            Hope::PerhapsNoAccount => retries
+                .again(None, reason)
+                .filter(|notice| started.elapsed() + notice.pause <= FIRST_CONTACT),
+        };
+        match notice {
+            Some(notice) => persistence.pause(&what, &notice).await,
+            None => return Err(tried.after_retries(failed.error)),
+        }
+    }
+}
+
+/// Why an account could not be opened, and whether it may be at another try.
+struct OpenFailure {
+    error: anyhow::Error,
+    hope: Hope,
+}
+
+impl OpenFailure {
+    fn hopeless(error: anyhow::Error) -> Self {
+        let hope = Hope::None;
+        Self { error, hope }
+    }
+
+    fn of_address(error: anyhow::Error) -> Self {
+        let hope = Hope::PerhapsNoAccount;
+        Self { error, hope }
+    }
+}
+
+/// What another try may bring.
+#[derive(Debug, Clone, Copy)]
+enum Hope {
+    /// The same.
+    None,
+    /// What is said by an account that is in trouble: that may take a while.
+    InTrouble {
+        /// How long the service asked to wait, if it did.
+        retry_after: Option<Duration>,
+    },
+    /// The connection fails, or what comes over it is nothing that an account says. That happens once to
+    /// an account too; and always at an address that is wrong.
+    PerhapsNoAccount,
+}
+
 /// Reaches the account, proves who we are, and reads its properties.
-async fn open_account(plan: &ConnectionPlan) -> Result<(Arc<CosmosDriver>, HttpVersion)> {
-    let failed = || format!("cannot connect to {}", plan.endpoint);
+async fn open_account(
+    plan: &ConnectionPlan,
+    credential: &Credential,
+    heard: &Arc<Heard>,
+) -> Result<(Arc<CosmosDriver>, HttpVersion), OpenFailure> {
     let pool = connection_pool(plan, None)
         .map_err(|e| anyhow!(describe(&e)))
-        .with_context(failed)
-        .hint("check the AZURE_COSMOS_CONNECTION_POOL_… variables")?;
+        .hint("check the AZURE_COSMOS_CONNECTION_POOL_… variables")
+        .map_err(OpenFailure::hopeless)?;
     // Behind a proxy the name may resolve, and the address be reached, only by the proxy.
     let is_direct = !pool.proxy_allowed();
-    let credential = auth::credential(&plan.credential).await?;
 
     let version = if pool.is_http2_allowed() {
         HttpVersion::Http2
     } else {
         HttpVersion::Http11
     };
-    let mut attempt = Box::pin(create_driver(plan, pool, &credential, ANSWER_DEADLINE));
+    let attempt = create_driver(plan, pool, credential, heard, ANSWER_DEADLINE);
+    let mut attempt = Box::pin(attempt);
     // Beside the attempt, so that an address that can be reached costs no time.
     let mut reached = Box::pin(async {
         match is_direct {
@@ -209,12 +311,12 @@ async fn open_account(plan: &ConnectionPlan) -> Result<(Arc<CosmosDriver>, HttpV
         biased;
         first = &mut attempt => {
             if first.as_ref().is_err_and(AccountFailure::is_of_transport) {
-                reached.await.with_context(failed)?;
+                reached.await?;
             }
             first
         }
         reached = &mut reached => {
-            reached.with_context(failed)?;
+            reached?;
             attempt.await
         }
     };
@@ -230,27 +332,29 @@ async fn open_account(plan: &ConnectionPlan) -> Result<(Arc<CosmosDriver>, HttpV
         && !first.is_unanswered_handshake()
         && !first.is_of_certificate();
     if !may_be_http11 {
-        return Err(first.into_error(plan)).with_context(failed);
+        return Err(first.into_failure(plan, heard));
     }
     let pool = connection_pool(plan, Some(HttpVersion::Http11))
-        .map_err(|e| anyhow!(describe(&e)))
-        .with_context(failed)?;
-    let attempt = create_driver(plan, pool, &credential, HTTP11_ANSWER_DEADLINE);
+        .map_err(|e| OpenFailure::hopeless(anyhow!(describe(&e))))?;
+    let attempt = create_driver(plan, pool, credential, heard, HTTP11_ANSWER_DEADLINE);
     match Box::pin(attempt).await {
         Ok(driver) => Ok((driver, HttpVersion::Http11)),
         // An answer over HTTP/1.1 says more than the failure to speak HTTP/2, and so does a
         // certificate: a server that refuses HTTP/2 in TLS does so before it shows one. Any other
         // second failure of the transport says less.
         Err(second) if second.is_of_transport() && !second.is_of_certificate() => {
-            Err(first.into_error(plan)).with_context(failed)
+            Err(first.into_failure(plan, heard))
         }
-        Err(second) => Err(second.into_error(plan)).with_context(failed),
+        Err(second) => Err(second.into_failure(plan, heard)),
     }
 }
 
 /// Opens a TCP connection and drops it, to tell a wrong address at once and in plain words: the
 /// driver tries three times and reports no more than "error sending request".
-async fn reach(endpoint: &Url) -> Result<()> {
+///
+/// A name that is not known stays so, a server for names that does not answer may answer at another try,
+/// and so may a port that refuses. An address that does not answer at all has had its time.
+async fn reach(endpoint: &Url) -> Result<(), OpenFailure> {
     const HINT: &str = "check the endpoint, and whether this machine may reach it (firewall, VPN, \
         private endpoint)";
     let host = endpoint.host_str().unwrap_or_default();
@@ -258,13 +362,23 @@ async fn reach(endpoint: &Url) -> Result<()> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = endpoint.port_or_known_default().unwrap_or(443);
     let connect = async {
-        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
-            .await
-            .with_context(|| format!("the name {host} cannot be resolved"))
-            .hint("check the spelling of the account's name, and the network")?
-            .collect();
+        let addresses: Vec<SocketAddr> = match tokio::net::lookup_host((host, port)).await {
+            Ok(addresses) => addresses.collect(),
+            Err(error) => {
+                let passes = passes_by_itself(&error);
+                let error = with_hint(
+                    anyhow!(error).context(format!("the name {host} cannot be resolved")),
+                    "check the spelling of the account's name, and the network",
+                );
+                return Err(match passes {
+                    true => OpenFailure::of_address(error),
+                    false => OpenFailure::hopeless(error),
+                });
+            }
+        };
         if addresses.is_empty() {
-            return Err(with_hint(anyhow!("the name {host} has no address"), HINT));
+            let error = anyhow!("the name {host} has no address");
+            return Err(OpenFailure::hopeless(with_hint(error, HINT)));
         }
         // All at once: an address family that is not routed must not eat up the time.
         let attempts = addresses.into_iter().map(|address| {
@@ -274,18 +388,29 @@ async fn reach(endpoint: &Url) -> Result<()> {
                     .with_context(|| format!("no connection to {address}"))
             })
         });
-        select_ok(attempts).await.map(drop).hint(HINT)
+        let connected = select_ok(attempts).await.map(drop).hint(HINT);
+        connected.map_err(OpenFailure::of_address)
     };
     match tokio::time::timeout(REACH_DEADLINE, connect).await {
         Ok(result) => result,
-        Err(_) => Err(with_hint(
+        Err(_) => Err(OpenFailure::hopeless(with_hint(
             anyhow!(
                 "{host}:{port} does not answer within {} s",
                 REACH_DEADLINE.as_secs()
             ),
             HINT,
-        )),
+        ))),
     }
+}
+
+/// Whether a name was not resolved since no server for names said anything of it: getaddrinfo's
+/// EAI_AGAIN, which Rust has as text only, and WSATRY_AGAIN.
+fn passes_by_itself(error: &std::io::Error) -> bool {
+    const TRY_AGAIN: i32 = 11002;
+    let text = error.to_string().to_ascii_lowercase();
+    error.raw_os_error() == Some(TRY_AGAIN)
+        || text.contains("temporary failure")
+        || text.contains("try again")
 }
 
 fn connection_pool(
@@ -313,6 +438,7 @@ async fn create_driver(
     plan: &ConnectionPlan,
     pool: ConnectionPoolOptions,
     credential: &Credential,
+    heard: &Arc<Heard>,
     deadline: Duration,
 ) -> Result<Arc<CosmosDriver>, AccountFailure> {
     let (account, key) = match credential {
@@ -325,7 +451,8 @@ async fn create_driver(
             None,
         ),
     };
-    let clients = BoundedClients::new(&plan.database, &plan.container, key);
+    let (database, container) = (&plan.database, &plan.container);
+    let clients = BoundedClients::new(&plan.endpoint, database, container, key, heard);
     let options = DriverOptions::builder(account)
         .with_operation_options(operation_options(plan.throughput))
         .build();
@@ -344,6 +471,9 @@ async fn create_driver(
         Err(_) => Err(AccountFailure::Silence(deadline)),
     }
 }
+
+/// The sub-status of an answer that is not what the driver asked for.
+const NOT_UNDERSTOOD: u16 = 20020;
 
 /// Why the account's properties could not be read.
 #[derive(Debug)]
@@ -387,6 +517,39 @@ impl AccountFailure {
         matches!(self, Self::Error(error) if is_certificate(error))
     }
 
+    fn into_failure(self, plan: &ConnectionPlan, heard: &Heard) -> OpenFailure {
+        if let Some(fault) = heard.refused_location() {
+            return OpenFailure::hopeless(with_hint(
+                anyhow!(fault),
+                "nothing was sent there. An account names the addresses of its regions, as \
+                 https://NAME-REGION.documents.azure.com:443/: check that the endpoint is the account's \
+                 own, and what stands between",
+            ));
+        }
+        let hope = self.hope();
+        let error = self.into_error(plan);
+        OpenFailure { error, hope }
+    }
+
+    fn hope(&self) -> Hope {
+        let Self::Error(error) = self else {
+            // It has waited for long already.
+            return Hope::None;
+        };
+        let sub_status = error.status().sub_status().map_or(0, |s| s.value());
+        match u16::from(error.status().status_code()) {
+            _ if is_certificate(error) => Hope::None,
+            _ if self.is_of_transport() => Hope::PerhapsNoAccount,
+            // No JSON, not that of an account, or a redirect that is not followed.
+            500 if sub_status == NOT_UNDERSTOOD => Hope::PerhapsNoAccount,
+            300..=399 => Hope::PerhapsNoAccount,
+            _ => match verdict(error) {
+                Verdict::Transient { retry_after } => Hope::InTrouble { retry_after },
+                _ => Hope::None,
+            },
+        }
+    }
+
     fn into_error(self, plan: &ConnectionPlan) -> anyhow::Error {
         match self {
             Self::Silence(deadline) => with_hint(
@@ -420,7 +583,8 @@ fn account_hint(error: &CosmosError, plan: &ConnectionPlan) -> String {
         _ if is_certificate(error) => certificate_hint(plan),
         401 | 403 => denied_hint(&message, sub_status, &plan.credential),
         429 => "the account is throttling; try again later".to_owned(),
-        500 if sub_status == 20020 => NOT_AN_ACCOUNT.to_owned(),
+        500 if sub_status == NOT_UNDERSTOOD => NOT_AN_ACCOUNT.to_owned(),
+        408 | 410 | 449 => "try again later".to_owned(),
         300..=499 => NOT_AN_ACCOUNT.to_owned(),
         _ if error.response().is_none() && is_transport(error) => format!(
             "the address accepts connections but does not speak {} as a Cosmos DB account does: \
@@ -479,30 +643,82 @@ fn denied_hint(message: &str, sub_status: u16, credential: &CredentialPlan) -> S
     .to_owned()
 }
 
-/// Looks the container up by name.
+/// Looks the container up by name, with its ranges; what fails for a moment is tried again.
 async fn resolve_container(
     driver: &CosmosDriver,
     plan: &ConnectionPlan,
+    heard: &Heard,
+    persistence: &Persistence,
 ) -> Result<ContainerReference> {
     let (database, container) = (&plan.database, &plan.container);
-    let failed = || format!("cannot open container `{container}` of database `{database}`");
-    let resolved =
-        Box::pin(driver.resolve_container(database, container, operation_options(plan.throughput)));
-    let error = match tokio::time::timeout(RESOLVE_DEADLINE, resolved).await {
-        Ok(Ok(container)) => return Ok(container),
-        Ok(Err(error)) => error,
-        Err(_) => {
-            return Err(with_hint(
-                anyhow!("no answer within {} s", RESOLVE_DEADLINE.as_secs()),
-                "the account answers but does not say where the container is; try again later",
-            ))
-            .with_context(failed);
+    let what = format!("cannot open container `{container}` of database `{database}`");
+    let mut retries = persistence.retries();
+    loop {
+        let options = operation_options(plan.throughput);
+        let resolved = Box::pin(driver.resolve_container(database, container, options));
+        let error = match tokio::time::timeout(RESOLVE_DEADLINE, resolved).await {
+            Ok(Ok(container)) => return Ok(container),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                return Err(with_hint(
+                    anyhow!("no answer within {} s", RESOLVE_DEADLINE.as_secs()),
+                    "the account answers but does not say where the container is; try again later",
+                ))
+                .context(what);
+            }
+        };
+        // The driver does not tell why there is no list of ranges.
+        let refused = heard
+            .refused_ranges()
+            .filter(|_| error.status() == status_codes::CLIENT_TOPOLOGY_RESOLUTION_FAILED);
+        let error = match refused {
+            Some(refused) => error_of(refused),
+            None => error,
+        };
+        if let Verdict::Transient { retry_after } = verdict(&error)
+            && let Some(notice) = retries.again(retry_after, || describe(&error))
+        {
+            persistence.pause(&what, &notice).await;
+            continue;
         }
+        let error = explain_unresolved(driver, plan, &error, persistence).await;
+        return Err(retries.after_retries(error)).context(what);
+    }
+}
+
+/// The answer to a request for the ranges, as the driver would tell it.
+fn error_of(refused: Refusal) -> CosmosError {
+    let code = azure_core::http::StatusCode::from(refused.status);
+    let status = CosmosStatus::new(code);
+    let status = match refused.sub_status {
+        Some(sub_status) => status.with_sub_status(sub_status),
+        None => status,
     };
+    CosmosError::builder()
+        .with_status(status)
+        .with_message(format!(
+            "the service does not list the container's feed ranges: {}",
+            refused.message
+        ))
+        .build()
+}
+
+fn of_ranges(refused: Refusal) -> anyhow::Error {
+    error_of(refused).into()
+}
+
+/// Why a container could not be resolved, and what to do about it.
+async fn explain_unresolved(
+    driver: &CosmosDriver,
+    plan: &ConnectionPlan,
+    error: &CosmosError,
+    persistence: &Persistence,
+) -> anyhow::Error {
+    let (database, container) = (&plan.database, &plan.container);
     let is_not_found = u16::from(error.status().status_code()) == 404;
     let (cause, hint) = if !is_not_found {
-        (describe(&error), account_hint(&error, plan))
-    } else if Box::pin(database_exists(driver, plan, &error)).await {
+        (describe(error), account_hint(error, plan))
+    } else if Box::pin(database_exists(driver, plan, error, persistence)).await {
         (
             format!("database `{database}` has no container `{container}`"),
             "check the name given with -c (AZURE_COSMOS_CONTAINER); names are case-sensitive"
@@ -517,11 +733,10 @@ async fn resolve_container(
     };
     let error = with_hint(anyhow!(cause), hint);
     // Nothing comes of waiting for a name that is not there.
-    let error = match is_not_found {
+    match is_not_found {
         true => with_exit_code(error, ExitCode::Failed),
         false => error,
-    };
-    Err(error).with_context(failed)
+    }
 }
 
 /// Creates the container of `plan`, unless there is one of its name.
@@ -529,25 +744,40 @@ async fn create_container(
     driver: &CosmosDriver,
     plan: &ConnectionPlan,
     new: &NewContainer,
+    persistence: &Persistence,
 ) -> Result<()> {
     let (database, container) = (&plan.database, &plan.container);
+    let what = format!("cannot create container `{container}` of database `{database}`");
     let paths = &new.partition_key;
     let kind = if paths.len() > 1 { "MultiHash" } else { "Hash" };
     let body = serde_json::json!({
         "id": container,
         "partitionKey": { "paths": paths, "kind": kind, "version": 2 },
     });
-    let mut headers = CosmosRequestHeaders::default();
-    headers.offer_throughput = new.throughput;
-    let reference = DatabaseReference::from_name(driver.account().clone(), database.clone());
-    let operation = CosmosOperation::create_container(reference)
-        .with_body(body.to_string().into_bytes())
-        .with_request_headers(headers);
-    let created =
-        Box::pin(driver.execute_singleton_operation(operation, operation_options(plan.throughput)));
-    let error = match created.await {
-        Ok(_) => return Ok(()),
-        Err(error) => error,
+    let create = || async {
+        let mut headers = CosmosRequestHeaders::default();
+        headers.offer_throughput = new.throughput;
+        let reference = DatabaseReference::from_name(driver.account().clone(), database.clone());
+        let operation = CosmosOperation::create_container(reference)
+            .with_body(body.to_string().into_bytes())
+            .with_request_headers(headers);
+        let options = operation_options(plan.throughput);
+        Box::pin(driver.execute_singleton_operation(operation, options)).await
+    };
+    let mut retries = persistence.retries();
+    let error = loop {
+        let error = match create().await {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        // A try whose answer was lost may have created it: the next one finds it then (409).
+        if let Verdict::Transient { retry_after } = verdict(&error)
+            && let Some(notice) = retries.again(retry_after, || describe(&error))
+        {
+            persistence.pause(&what, &notice).await;
+            continue;
+        }
+        break error;
     };
     let hint = match u16::from(error.status().status_code()) {
         409 => return Ok(()),
@@ -559,8 +789,8 @@ async fn create_container(
         }
         _ => "create it in the portal, or by: az cosmosdb sql container create".to_owned(),
     };
-    Err(with_hint(anyhow!(describe(&error)), hint))
-        .with_context(|| format!("cannot create container `{container}` of database `{database}`"))
+    let error = with_hint(anyhow!(describe(&error)), hint);
+    Err(retries.after_retries(error)).context(what)
 }
 
 /// Refuses a container that has another partition key than the one that was to be created.
@@ -585,20 +815,28 @@ async fn database_exists(
     driver: &CosmosDriver,
     plan: &ConnectionPlan,
     not_found: &CosmosError,
+    persistence: &Persistence,
 ) -> bool {
     const OWNER_NOT_FOUND: u16 = 1003;
     if not_found.status().sub_status().map(|s| s.value()) == Some(OWNER_NOT_FOUND) {
         return false;
     }
-    let database = DatabaseReference::from_name(driver.account().clone(), plan.database.clone());
-    let read = Box::pin(driver.execute_singleton_operation(
-        CosmosOperation::read_database(database),
-        operation_options(plan.throughput),
-    ));
-    match tokio::time::timeout(ANSWER_DEADLINE, read).await {
-        Ok(Err(error)) => u16::from(error.status().status_code()) != 404,
-        Ok(Ok(_)) | Err(_) => true,
-    }
+    let read = || async move {
+        let account = driver.account().clone();
+        let database = DatabaseReference::from_name(account, plan.database.clone());
+        let read = Box::pin(driver.execute_singleton_operation(
+            CosmosOperation::read_database(database),
+            operation_options(plan.throughput),
+        ));
+        match tokio::time::timeout(ANSWER_DEADLINE, read).await {
+            Ok(Err(error)) if u16::from(error.status().status_code()) == 404 => Ok(false),
+            Ok(Err(error)) => Err(error.into()),
+            Ok(Ok(_)) | Err(_) => Ok(true),
+        }
+    };
+    let what = format!("cannot read database `{}`", plan.database);
+    // What is known is that the container is not there.
+    persistence.persist(&what, read).await.unwrap_or(true)
 }
 
 #[cfg(test)]

@@ -6,4 +6,5 @@ pub mod client;
 pub mod error;
 pub mod feed;
 pub mod items;
+pub mod retry;
 mod transport;

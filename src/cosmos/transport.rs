@@ -2,6 +2,8 @@
 //!
 //! The driver brings one of its own, whose settings this one takes over. It differs in what a
 //! program must not leave to whoever answers: how long a body may be, and where a redirect leads.
+//! The account's answer is not handed on if it names a location that no request may be sent to
+//! ([`heard`]).
 //! It also puts a body together once instead of twice, asks for the list of ranges beside the container
 //! ([`ranges_ahead`]), and sends the session token of the range that is read instead of all
 //! ([`session`]).
@@ -11,6 +13,7 @@
 //! that names it and the one that switches off the driver's session tokens (both in
 //! [`client`](super::client)) the program works too, unbounded and slower.
 
+mod heard;
 mod range_list;
 mod ranges_ahead;
 mod session;
@@ -33,12 +36,16 @@ use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
+pub(super) use heard::{Heard, Refusal};
 use ranges_ahead::RangesAhead;
 use session::{CONSISTENCY_LEVEL, SESSION_TOKEN, SessionTokens};
 
 /// The longest body that is taken, in bytes. The service sends 4 MB, and 16 MB if it is configured
 /// to (the driver's `HttpResponse`); what is longer comes from something else.
 const MAX_BODY: usize = 64 << 20;
+
+/// The status of an answer that is refused here and not tried again.
+const REFUSED: u16 = 400;
 
 /// How many redirects are followed in turn.
 const MAX_REDIRECTS: usize = 5;
@@ -51,14 +58,25 @@ const EMULATOR_HOST_VARIABLE: &str = "AZURE_COSMOS_EMULATOR_HOST";
 /// Makes the driver's HTTP clients, which share what they know.
 #[derive(Debug)]
 pub(super) struct BoundedClients {
+    endpoint: Url,
+    heard: Arc<Heard>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
 }
 
 impl BoundedClients {
-    /// For a program that reads this container, with the account's key if it reads with that.
-    pub(super) fn new(database: &str, container: &str, key: Option<Secret>) -> Self {
+    /// For a program that reads this container of the account at `endpoint`, with the account's key if
+    /// it reads with that.
+    pub(super) fn new(
+        endpoint: &Url,
+        database: &str,
+        container: &str,
+        key: Option<Secret>,
+        heard: &Arc<Heard>,
+    ) -> Self {
         Self {
+            endpoint: endpoint.clone(),
+            heard: Arc::clone(heard),
             ranges_ahead: Arc::new(RangesAhead::new(database, container, key)),
             session_tokens: Arc::default(),
         }
@@ -87,6 +105,8 @@ impl HttpClientFactory for BoundedClients {
             of_emulator: may_be_emulator.then(|| build(true)).transpose()?,
             items_timeout: pool.max_dataplane_request_timeout(),
             metadata_timeout: pool.max_metadata_request_timeout(),
+            endpoint: self.endpoint.clone(),
+            heard: Arc::clone(&self.heard),
             ranges_ahead: Arc::clone(&self.ranges_ahead),
             session_tokens: Arc::clone(&self.session_tokens),
         }))
@@ -158,6 +178,9 @@ struct BoundedClient {
     items_timeout: Duration,
     /// The same for any other request.
     metadata_timeout: Duration,
+    /// The endpoint of the account.
+    endpoint: Url,
+    heard: Arc<Heard>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
 }
@@ -180,7 +203,11 @@ impl TransportClient for BoundedClient {
 
 impl BoundedClient {
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-        let response = self.fetch(request).await?;
+        let mut response = self.fetch(request).await?;
+        if let Err(refused) = self.heard.judge(request, &mut response, &self.endpoint) {
+            tracing::warn!("{refused}");
+            return Ok(answer(REFUSED, response.headers, &refused));
+        }
         self.session_tokens.note(request, &response);
         Ok(response)
     }

@@ -145,12 +145,7 @@ pub(super) async fn take(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<Sample> {
-    let partitions = request
-        .connected
-        .client
-        .physical_partitions(false)
-        .await
-        .context("cannot list the container's feed ranges")?;
+    let partitions = request.connected.client.list_partitions(false).await?;
     let ranges: Vec<NumberedRange> = (0..)
         .map(RangeId)
         .zip(partitions.into_iter().map(|partition| partition.range))

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -21,7 +21,8 @@ use crate::error::{
 use crate::failpoint;
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
 use crate::plan::{ExportPlan, ResumePlan};
-use crate::reader::{Decision, ReadEnd, Retries};
+use crate::process;
+use crate::reader::ReadEnd;
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::sink::{EncoderOptions, encoders};
@@ -129,15 +130,11 @@ pub async fn export(
         version: file::VERSION,
     };
     let request = feed_request(&state)?;
-    let first = FirstRanges {
-        from: state.options.from,
-        request: &request,
-        max_retries: state.settings.max_retries,
-    };
-    state.ranges = first_ranges(&connected, &first, report, shutdown).await?;
+    state.ranges = first_ranges(&connected, state.options.from, &request).await?;
     state.next_range =
         u32::try_from(state.ranges.len()).context("more ranges than there are numbers")?;
     let request_charge = infer_layout(&connected, &mut state, report, shutdown).await?;
+    shutdown.begin()?;
     // Not before the service has told all that is needed to begin.
     if plan.force {
         remove_output(plan.state_path.as_deref(), &names)
@@ -233,14 +230,14 @@ async fn infer_layout(
     Ok(sample.request_charge)
 }
 
-/// Goes on with an export.
+/// Goes on with an export. `connect` reaches a container, with so many tries beyond the first.
 ///
 /// # Errors
 ///
 /// If the state cannot be used, the files contradict it, the container is another one, or the job
 /// fails.
 pub async fn resume(
-    connect: impl AsyncFnOnce(&Source) -> Result<Connected>,
+    connect: impl AsyncFnOnce(&Source, u32) -> Result<Connected>,
     plan: ResumePlan,
     report: &Report,
     shutdown: &Shutdown,
@@ -271,7 +268,8 @@ pub async fn resume(
     prove(&state, path, &names)
         .map_err(try_again)
         .with_context(cannot)?;
-    let connected = connect(&state.source).await.map_err(|error| {
+    let reached = connect(&state.source, state.settings.max_retries).await;
+    let connected = reached.map_err(|error| {
         // What was typed, or a container that is gone, is not mended by waiting.
         match attached_exit_code(&error) {
             None => resumable(error, path.to_str()),
@@ -279,7 +277,11 @@ pub async fn resume(
         }
     })?;
     same_container(&state, &connected).with_context(cannot)?;
+    if names.is_standard_output() {
+        process::ensure_standard_output()?;
+    }
     store.lock_output(&names).map_err(try_again)?;
+    shutdown.begin()?;
     let recovery = recover(&mut state, path, &names, plan.repair)
         .map_err(try_again)
         .with_context(cannot)?;
@@ -310,46 +312,32 @@ pub async fn resume(
     run(job, &destination, plan.summary, report, shutdown).await
 }
 
-/// How a container is begun to be read.
-pub(crate) struct FirstRanges<'a> {
-    pub(crate) from: ChangeFeedStart,
-    pub(crate) request: &'a FeedRequest,
-    /// Tries of a pin beyond the first.
-    pub(crate) max_retries: u32,
-}
-
 /// The ranges of a container that has not been read yet. To start from now, each of them is
 /// pinned: from here on nothing is missed.
 pub(crate) async fn first_ranges(
     connected: &Connected,
-    first: &FirstRanges<'_>,
-    report: &Report,
-    shutdown: &Shutdown,
+    from: ChangeFeedStart,
+    request: &FeedRequest,
 ) -> Result<Vec<RangeState>> {
-    let partitions = connected
-        .client
-        .physical_partitions(false)
-        .await
-        .context("cannot list the container's feed ranges")?;
+    let partitions = connected.client.list_partitions(false).await?;
     let mut ranges: Vec<(FeedRange, Option<Position>)> = partitions
         .into_iter()
         .map(|partition| (partition.range, None))
         .collect();
-    if first.from == ChangeFeedStart::Now {
+    if from == ChangeFeedStart::Now {
         let pins = stream::iter(ranges)
             .map(|(range, _)| async move {
-                let pinned = pin_start(&connected.client, first, &range, report).await;
-                pinned.with_context(|| format!("cannot pin the feed range {range} to now"))
+                let what = format!("cannot pin the feed range {range} to now");
+                let pin = || pin_start(&connected.client, request, &range);
+                connected
+                    .client
+                    .persistence()
+                    .persist(&what, pin)
+                    .await
+                    .context(what)
             })
             .buffered(PARALLEL_PINS);
-        let pinned: Vec<Pinned> = tokio::select! {
-            () = shutdown.requested() => {
-                let code = shutdown.reason().unwrap_or(ExitCode::Interrupted);
-                let error = with_hint(anyhow!("stopped before the start was known"), "start it again");
-                return Err(with_exit_code(error, code));
-            }
-            pinned = pins.try_collect() => pinned?,
-        };
+        let pinned: Vec<Pinned> = pins.try_collect().await?;
         ranges = pinned
             .into_iter()
             .flat_map(|pinned| pinned.parts)
@@ -371,29 +359,19 @@ pub(crate) async fn first_ranges(
         .collect())
 }
 
-/// Pins a range that is to be read from now on, which is asked for again as a page is.
+/// Pins a range that is to be read from now on.
 async fn pin_start(
     client: &Arc<CosmosClient>,
-    first: &FirstRanges<'_>,
+    request: &FeedRequest,
     range: &FeedRange,
-    report: &Report,
 ) -> Result<Pinned> {
-    let mut retries = Retries::new(first.max_retries);
-    loop {
-        let error = match client.pin_now(first.request, range).await {
-            Ok(pinned) if !pinned.has_documents => return Ok(pinned),
-            // They would lie before the position, and were never written.
-            Ok(_) => anyhow!("the service sent documents for a feed that starts now"),
-            Err(error) => error,
-        };
-        match retries.decide(error) {
-            Decision::Retry(notice) => {
-                report.detail(&format!("feed range {range}: {notice}"));
-                tokio::time::sleep(notice.pause).await;
-            }
-            Decision::ShrinkPage(error) | Decision::GiveUp(error) => return Err(error),
-        }
-    }
+    let pinned = client.pin_now(request, range).await?;
+    // They would lie before the position, and were never written.
+    ensure!(
+        !pinned.has_documents,
+        "the service sent documents for a feed that starts now"
+    );
+    Ok(pinned)
 }
 
 /// Checks that the position of a range is one of this container and of this range: on another it

@@ -66,9 +66,13 @@ pub async fn tail(
     let connected = connect(source).await?;
     let scope = scope(&connected.client, &plan).await?;
     let ready = match earlier {
-        Some((store, state)) => go_on(&plan, &connected, state, store, &scope, report)?,
+        Some((store, state)) => {
+            shutdown.begin()?;
+            go_on(&plan, &connected, state, store, &scope, report)?
+        }
         None => begin(&plan, &connected, scope).await?,
     };
+    shutdown.begin()?;
     let limits = Limits {
         max: plan.max,
         until: plan.until,
@@ -349,10 +353,7 @@ async fn scope(client: &CosmosClient, plan: &TailPlan) -> Result<Scope> {
     let mut ranges = Vec::with_capacity(plan.ranges.len());
     let partitions = match plan.ranges.is_empty() {
         true => Vec::new(),
-        false => client
-            .physical_partitions(false)
-            .await
-            .context("cannot list the container's feed ranges")?,
+        false => client.list_partitions(false).await?,
     };
     for text in &plan.ranges {
         ranges.push(match text.parse::<usize>() {
@@ -429,10 +430,7 @@ async fn ranges_of(client: &CosmosClient, scope: &Scope) -> Result<Vec<FeedRange
     if scope.partition_key.is_some() {
         return Ok(scope.ranges.clone());
     }
-    let partitions = client
-        .physical_partitions(false)
-        .await
-        .context("cannot list the container's feed ranges")?;
+    let partitions = client.list_partitions(false).await?;
     let whole = [FeedRange::full()];
     let parts = if scope.ranges.is_empty() {
         &whole[..]

@@ -20,13 +20,16 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::profile::{ChosenProfile, Profile};
 use super::resolved::{Origin, ResolvedValue};
 use crate::cli::{AuthMethod, ConnectionArgs};
 use crate::error::usage;
+use crate::signal::Shutdown;
 use crate::state::model::Source;
 
+pub(crate) use endpoint::location_fault;
 use endpoint::{ConnectionString, is_loopback, is_of_azure};
 pub(super) use endpoint::{check_name, parse_endpoint, same_account};
 use key::account_key;
@@ -46,14 +49,14 @@ const CONNECTION_STRING: &str = "AZURE_COSMOS_CONNECTION_STRING";
 /// Looks up an environment variable.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A secret: neither `Debug` nor any message shows it.
+/// A secret: neither `Debug` nor any message shows it, and its memory is cleared when it is given back.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretText(String);
+pub struct SecretText(Zeroizing<String>);
 
 impl SecretText {
     /// Takes a secret.
     pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
+        Self(Zeroizing::new(secret.into()))
     }
 
     /// The secret itself, for the code that signs with it.
@@ -143,6 +146,8 @@ pub struct ConnectionRequest<'a> {
     /// The account and container of an export that was begun before. Flags, environment and profile
     /// say how to prove who you are, and may not name others.
     pub source: Option<&'a Source>,
+    /// What ends a key command that does not end.
+    pub shutdown: &'a Shutdown,
 }
 
 /// The environment of this process. What is not Unicode comes with replacement characters, so that
@@ -182,6 +187,7 @@ impl ConnectionPlan {
         database: &str,
         container: &str,
         environment: Environment<'_>,
+        shutdown: &Shutdown,
     ) -> Result<Self> {
         let args = ConnectionArgs {
             profile: None,
@@ -199,6 +205,7 @@ impl ConnectionPlan {
             args: &args,
             profile,
             source: None,
+            shutdown,
         };
         let of_others = |name: &str| !name.starts_with("AZURE_COSMOS_");
         let environment = |name: &str| environment(name).filter(|_| of_others(name));
@@ -245,7 +252,7 @@ impl ConnectionPlan {
         values.push(method.value());
         let credential = match method.auth {
             AuthMethod::Auto | AuthMethod::Key => {
-                let found = account_key(args, &env, from_string, profile, stdin, &mut notices)?;
+                let found = account_key(request, &env, from_string, profile, stdin, &mut notices)?;
                 match found {
                     Some(found) => {
                         values.push(found.value);

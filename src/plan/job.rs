@@ -16,6 +16,9 @@ use crate::plan::schema::ColumnsPlan;
 use crate::state::model::{Format, FrozenOptions, Output, Scope, Settings};
 use crate::state::names::FileNames;
 
+/// Further tries of what failed, where it is not said otherwise.
+pub const USUAL_RETRIES: u32 = 15;
+
 /// What an export is to do.
 #[derive(Debug)]
 pub struct ExportPlan {
@@ -167,7 +170,7 @@ pub(super) fn usual_settings() -> Settings {
         until: None,
         concurrency: None,
         page_size: 1000,
-        max_retries: 15,
+        max_retries: USUAL_RETRIES,
         poll_interval_ms: 1000,
         checkpoint_interval_ms: 5000,
         checkpoint_bytes: 256 << 20,

@@ -4,7 +4,6 @@
 //! range; how much it may have in flight is bounded in bytes, so a slow consumer slows it down.
 
 mod horizon;
-mod retry;
 mod scheduler;
 mod shard;
 
@@ -13,12 +12,12 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-pub(crate) use retry::Decision;
-pub use retry::{Retries, RetryNotice};
 pub use scheduler::Reader;
 pub use shard::Shard;
 
 use crate::cosmos::feed::FeedRequest;
+use crate::cosmos::retry;
+pub use crate::cosmos::retry::{Retries, RetryNotice};
 use crate::feed::page::Page;
 use crate::feed::{ChangeFeedStart, FeedRange, PinnedEnd, Position, RangeId, ReadUntil};
 

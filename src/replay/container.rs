@@ -22,11 +22,9 @@ use crate::feed::{
     ChangeFeedStart, FeedMode, FeedRange, Position as FeedPosition, RangeId, ReadUntil,
     ensure_tiling,
 };
-use crate::pipeline::{Connected, FirstRanges, check_position, first_ranges};
+use crate::pipeline::{Connected, check_position, first_ranges};
 use crate::plan::FeedPlan;
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
-use crate::report::Report;
-use crate::signal::Shutdown;
 use crate::source::Mark;
 use crate::state::model::{RangeState, Source};
 
@@ -68,20 +66,9 @@ pub(super) enum FeedStep {
 impl FeedState {
     /// A feed that is to be read from the start. If that is now, it is pinned: nothing that comes is
     /// missed.
-    pub(super) async fn new(
-        connected: &Connected,
-        plan: &FeedPlan,
-        max_retries: u32,
-        report: &Report,
-        shutdown: &Shutdown,
-    ) -> Result<Self> {
+    pub(super) async fn new(connected: &Connected, plan: &FeedPlan) -> Result<Self> {
         let request = request(plan.mode, PAGE_SIZE);
-        let first = FirstRanges {
-            from: plan.from,
-            request: &request,
-            max_retries,
-        };
-        let ranges = first_ranges(connected, &first, report, shutdown).await?;
+        let ranges = first_ranges(connected, plan.from, &request).await?;
         Ok(Self {
             source: connected.source.clone(),
             mode: plan.mode,

@@ -157,7 +157,7 @@ pub async fn replay(
         } => {
             let from = match state.feed.take() {
                 Some(from) => from,
-                None => FeedState::new(connected, feed, plan.max_retries, report, shutdown).await?,
+                None => FeedState::new(connected, feed).await?,
             };
             state.feed = Some(from.clone());
             let reader = container::Begin {
@@ -170,6 +170,7 @@ pub async fn replay(
             container::read(reader, interpreter, Arc::clone(&writer))
         }
     };
+    shutdown.begin()?;
     let saved = Saved::new(state_file, state);
     let job = Job::new(writer, origin, source, letters, saved, &plan);
     outcome::run(job, &plan, &target, report, shutdown).await

@@ -51,7 +51,7 @@ impl std::fmt::Display for Place {
 
 impl Origin {
     pub(super) fn of_files(inputs: Inputs) -> Self {
-        let total_bytes = match inputs.have_standard_input() {
+        let total_bytes = match inputs.may_wait() {
             true => 0,
             false => inputs.total_bytes(),
         };

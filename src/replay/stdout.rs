@@ -33,7 +33,8 @@ pub async fn to_standard_output(
 ) -> Result<ExitCode> {
     let inputs = super::inputs_of(plan, report)?;
     // A pipe that has nothing more cannot be stopped from waiting, but what it had is written.
-    let may_wait = inputs.have_standard_input();
+    let may_wait = inputs.may_wait();
+    shutdown.begin()?;
     let (ended, mut end) = oneshot::channel();
     let schedule = match plan.speed {
         Speed::Max => None,
@@ -82,6 +83,7 @@ impl Copier {
 
     fn copy(&mut self, input: &Input) -> Result<()> {
         let mut reader = source::open(input, Mark::default(), &BytesRead::default())?;
+        let may_wait = input.may_wait();
         while self.shutdown.reason().is_none()
             && let Some(record) = reader.next()?
         {
@@ -97,7 +99,7 @@ impl Copier {
                 }
             }
             // Whoever reads the pipe gets what there is.
-            if input.path.is_none() {
+            if may_wait {
                 self.flush()?;
             }
         }

@@ -103,6 +103,14 @@ impl Input {
         Ok(fs::File::open(path)?.into_parts().0)
     }
 
+    /// Whether it may have nothing more for now without having ended.
+    pub fn may_wait(&self) -> bool {
+        match &self.path {
+            Some(path) => !fs::metadata(path).is_ok_and(|metadata| metadata.is_file()),
+            None => true,
+        }
+    }
+
     /// Its fingerprint; none for standard input. `prefix` is how much of it is looked at: by
     /// default what there is, up to 4 KiB.
     ///
@@ -181,9 +189,9 @@ impl Inputs {
         Ok(found)
     }
 
-    /// Whether standard input is among them.
-    pub fn have_standard_input(&self) -> bool {
-        self.inputs.iter().any(|input| input.path.is_none())
+    /// Whether one of them may have nothing more for now: standard input, or what is no regular file.
+    pub fn may_wait(&self) -> bool {
+        self.inputs.iter().any(Input::may_wait)
     }
 
     /// The bytes of all of them, as far as they are known.

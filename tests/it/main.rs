@@ -11,6 +11,7 @@ mod ends;
 mod export;
 mod faults;
 mod files;
+mod first_requests;
 mod gateway;
 mod gateway_conformance;
 mod generated;
@@ -20,6 +21,7 @@ mod hostile;
 mod kills;
 mod left_out;
 mod live;
+mod locations;
 mod oracle;
 mod orders;
 mod profiles;
@@ -35,6 +37,10 @@ mod scene;
 mod schema;
 mod secrets;
 mod session_tokens;
+#[cfg(target_os = "linux")]
+mod signals;
+#[cfg(unix)]
+mod streams;
 mod tail;
 mod throughput;
 mod tls;

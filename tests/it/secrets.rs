@@ -346,3 +346,45 @@ fn the_embedded_account_does_not_show_what_was_meant_for_another() {
     look_at_files(&out);
     assert_eq!(gateway.total_requests(), 0);
 }
+
+/// A core dump would hold the key.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_core_dump_is_left_unless_it_is_asked_for() {
+    use std::os::unix::process::ExitStatusExt;
+
+    use crate::bad_input::through_shell;
+    use crate::gateway::Hold;
+
+    let (gateway, _) = filled(1, 1);
+    let hold = Hold::new();
+    gateway.push_fault(Fault::on(RequestKind::Account, Action::Hold(hold.clone())).always());
+    let directory = tempfile::tempdir().unwrap();
+    for (allowed, expected) in [(false, "0"), (true, "unlimited")] {
+        let mut command = against(&gateway);
+        command.arg("ranges");
+        if allowed {
+            command.env("COSMOS_TAIL_CORE_DUMPS", "1");
+        }
+        // The hard limit may be lower; then there is nothing to see.
+        let script = "ulimit -c unlimited || exit 77; exec \"$0\" \"$@\"";
+        let mut shell = through_shell(&command, script);
+        let before = gateway.requests(RequestKind::Account);
+        let mut child = spawn(shell.current_dir(directory.path()));
+        if !allowed && child.try_wait().unwrap().and_then(|s| s.code()) == Some(77) {
+            return;
+        }
+        gateway.wait_for(RequestKind::Account, before + 1);
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let core = limits
+            .lines()
+            .find_map(|line| line.strip_prefix("Max core file size"))
+            .unwrap();
+        assert_eq!(core.split_whitespace().next(), Some(expected), "{limits}");
+        crate::command::signal(&child, nix::sys::signal::Signal::SIGSEGV);
+        let status = child.wait_with_output().unwrap().status;
+        // That the process may be dumped can be seen by this alone, where the system makes dumps.
+        assert!(allowed || !status.core_dumped());
+    }
+    hold.release();
+}

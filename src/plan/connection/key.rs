@@ -8,19 +8,23 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use base64::Engine;
+use zeroize::Zeroizing;
 
 use super::endpoint::ConnectionString;
-use super::{Environment, SecretText};
-use crate::cli::ConnectionArgs;
+use super::{ConnectionRequest, Environment, SecretText};
 use crate::error::{Annotate, usage, with_hint};
 use crate::plan::profile::{KeySource, Profile};
 use crate::plan::resolved::{Origin, ResolvedValue};
+use crate::signal::Shutdown;
 
 /// A key file larger than this is not a key file; nor is a command's output a key.
 const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
 
 /// A key command must be done by then. The Azure CLI alone takes seconds on a cold start.
 const KEY_COMMAND_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether a key command is still wanted.
+const LOOK_AROUND: Duration = Duration::from_millis(50);
 
 /// A key, and what can be said of it.
 #[derive(Debug)]
@@ -41,14 +45,14 @@ impl Key {
 /// The account key: from the file that a flag names, otherwise from the environment, otherwise
 /// from the profile.
 pub(super) fn account_key(
-    args: &ConnectionArgs,
+    request: &ConnectionRequest<'_>,
     env: Environment<'_>,
     from_string: Option<&ConnectionString>,
     profile: Option<&Profile>,
     stdin: &mut dyn Read,
     notices: &mut Vec<String>,
 ) -> Result<Option<Key>> {
-    if let Some(path) = &args.key_file {
+    if let Some(path) = &request.args.key_file {
         let flag = Origin::Flag("--key-file");
         if path.as_os_str() == "-" {
             let origin = "standard input (--key-file -)";
@@ -65,7 +69,7 @@ pub(super) fn account_key(
     }
     profile
         .and_then(|profile| Some((profile, profile.key.as_ref()?)))
-        .map(|(profile, source)| key_of_profile(profile, source, notices))
+        .map(|(profile, source)| key_of_profile(profile, source, notices, request.shutdown))
         .transpose()
 }
 
@@ -95,7 +99,12 @@ fn key_of_environment(
         .or(string.map(key(STRING))))
 }
 
-fn key_of_profile(profile: &Profile, source: &KeySource, notices: &mut Vec<String>) -> Result<Key> {
+fn key_of_profile(
+    profile: &Profile,
+    source: &KeySource,
+    notices: &mut Vec<String>,
+    shutdown: &Shutdown,
+) -> Result<Key> {
     let origin = Origin::Profile(profile.name.clone());
     match source {
         KeySource::Text(key) => {
@@ -113,7 +122,7 @@ fn key_of_profile(profile: &Profile, source: &KeySource, notices: &mut Vec<Strin
         KeySource::Command(words) => {
             let program = words.first().map_or("", String::as_str);
             let name = format!("key-command `{program}` of profile `{}`", profile.name);
-            let text = run_key_command(words, &name, KEY_COMMAND_DEADLINE)?;
+            let text = run_key_command(words, &name, KEY_COMMAND_DEADLINE, shutdown)?;
             // The arguments are not told: they may hold a token.
             Ok(Key::new(
                 valid_key(&text, &format!("the output of {name}"))?,
@@ -126,7 +135,12 @@ fn key_of_profile(profile: &Profile, source: &KeySource, notices: &mut Vec<Strin
 
 /// Runs a command, without a shell, whose standard output is the key. What it says on standard
 /// error goes to the user; standard input stays with this process, for which it may be data.
-pub(super) fn run_key_command(words: &[String], name: &str, deadline: Duration) -> Result<String> {
+pub(super) fn run_key_command(
+    words: &[String],
+    name: &str,
+    deadline: Duration,
+    shutdown: &Shutdown,
+) -> Result<Zeroizing<String>> {
     const HINT: &str = "run the key-command by hand; it has to print the key and nothing else";
     let (program, arguments) = words
         .split_first()
@@ -150,7 +164,17 @@ pub(super) fn run_key_command(words: &[String], name: &str, deadline: Duration) 
         sender.send(text).ok();
     });
     let started = std::time::Instant::now();
-    let text = match receiver.recv_timeout(deadline) {
+    let outcome = loop {
+        let received = receiver.recv_timeout(LOOK_AROUND.min(deadline));
+        if matches!(received, Err(RecvTimeoutError::Timeout))
+            && started.elapsed() < deadline
+            && shutdown.reason().is_none()
+        {
+            continue;
+        }
+        break received;
+    };
+    let text = match outcome {
         Ok(Ok(text)) => text,
         outcome => {
             child.kill().ok();
@@ -160,7 +184,7 @@ pub(super) fn run_key_command(words: &[String], name: &str, deadline: Duration) 
                 Ok(Ok(_)) | Err(RecvTimeoutError::Disconnected) => {
                     with_hint(anyhow!("cannot read the output of {name}"), HINT)
                 }
-                Err(RecvTimeoutError::Timeout) => too_slow(name, deadline),
+                Err(RecvTimeoutError::Timeout) => ended_early(name, deadline, shutdown),
             });
         }
     };
@@ -172,10 +196,10 @@ pub(super) fn run_key_command(words: &[String], name: &str, deadline: Duration) 
         {
             break status;
         }
-        if started.elapsed() > deadline {
+        if started.elapsed() > deadline || shutdown.reason().is_some() {
             child.kill().ok();
             child.wait().ok();
-            return Err(too_slow(name, deadline));
+            return Err(ended_early(name, deadline, shutdown));
         }
         std::thread::sleep(Duration::from_millis(5));
     };
@@ -185,7 +209,11 @@ pub(super) fn run_key_command(words: &[String], name: &str, deadline: Duration) 
     Ok(text)
 }
 
-fn too_slow(name: &str, deadline: Duration) -> anyhow::Error {
+/// Why a command was ended.
+fn ended_early(name: &str, deadline: Duration, shutdown: &Shutdown) -> anyhow::Error {
+    if shutdown.reason().is_some() {
+        return shutdown.stopped_before(&format!("{name} had printed the key"));
+    }
     with_hint(
         anyhow!("{name} was not done within {} s", deadline.as_secs_f64()),
         "run the key-command by hand; it must not wait for input",
@@ -198,7 +226,11 @@ fn key_of_file(path: &Path, notices: &mut Vec<String>) -> Result<SecretText> {
     valid_key(&text, &origin)
 }
 
-fn read_key_file(path: &Path, origin: &str, notices: &mut Vec<String>) -> Result<String> {
+fn read_key_file(
+    path: &Path,
+    origin: &str,
+    notices: &mut Vec<String>,
+) -> Result<Zeroizing<String>> {
     let mut file = fs_err::File::open(path)
         .context("cannot read the account key")
         .hint("a key file holds the key and nothing else")?;
@@ -226,8 +258,9 @@ pub(in crate::plan) fn mode_open_to_others(metadata: &std::fs::Metadata) -> Opti
 }
 
 /// Reads a key, trimmed, without trusting the source to end.
-fn read_key(source: &mut dyn Read, origin: &str) -> Result<String> {
-    let mut bytes = Vec::new();
+fn read_key(source: &mut dyn Read, origin: &str) -> Result<Zeroizing<String>> {
+    // As large as it may become, since a buffer that grows leaves what it held behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_KEY_FILE_BYTES as usize + 1));
     source
         .take(MAX_KEY_FILE_BYTES + 1)
         .read_to_end(&mut bytes)
@@ -240,20 +273,27 @@ fn read_key(source: &mut dyn Read, origin: &str) -> Result<String> {
     }
     let text = std::str::from_utf8(&bytes).unwrap_or_default();
     // Some editors and shells put a byte order mark first.
-    Ok(text.trim_start_matches('\u{feff}').trim().to_owned())
+    let text = text.trim_start_matches('\u{feff}').trim();
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Checks that a key is base64, as every account key is. The key appears in no message.
 fn valid_key(text: &str, origin: &str) -> Result<SecretText> {
     let text = text.trim();
-    if text.to_ascii_lowercase().contains("accountkey=") {
+    // Without a copy of the text.
+    const NAME: &[u8] = b"accountkey=";
+    let mut parts = text.as_bytes().windows(NAME.len());
+    if parts.any(|part| part.eq_ignore_ascii_case(NAME)) {
         return Err(usage(
             format!("{origin} holds a connection string, not an account key"),
             "set AZURE_COSMOS_CONNECTION_STRING to it",
         ));
     }
     let decoded = base64::engine::general_purpose::STANDARD.decode(text);
-    if decoded.is_ok_and(|bytes| !bytes.is_empty()) {
+    if decoded
+        .map(Zeroizing::new)
+        .is_ok_and(|bytes| !bytes.is_empty())
+    {
         return Ok(SecretText::new(text));
     }
     Err(usage(

@@ -8,6 +8,7 @@ use super::*;
 use crate::cli::Priority;
 use crate::error::{ExitCode, exit_code, render};
 use crate::plan::profile::{ConfigFile, ProfileOptions};
+use crate::signal::Shutdown;
 
 const KEY: &str = "cHJvZmlsZS1rZXktcHJvZmlsZS1rZXk=";
 const OTHER_KEY: &str = "b3RoZXIta2V5LW90aGVyLWtleQ==";
@@ -53,6 +54,7 @@ fn resolve(
             is_named: true,
         }),
         source,
+        shutdown: &Shutdown::default(),
     };
     let environment = |name: &str| env.get(name).map(|v| (*v).to_owned());
     ConnectionPlan::resolve(&request, &environment, &mut OTHER_KEY.as_bytes())
@@ -393,6 +395,7 @@ fn the_container_alone_needs_no_key() {
             is_named: true,
         }),
         source: None,
+        shutdown: &Shutdown::default(),
     };
     assert_eq!(
         ConnectionPlan::container_of(&request, &|_| None).unwrap(),
@@ -408,7 +411,8 @@ mod key_commands {
 
     fn run(script: &str, deadline: Duration) -> Result<String> {
         let words = ["/bin/sh", "-c", script].map(str::to_owned);
-        run_key_command(&words, "key-command `sh`", deadline)
+        run_key_command(&words, "key-command `sh`", deadline, &Shutdown::default())
+            .map(|key| key.to_string())
     }
 
     fn failure(script: &str, deadline: Duration) -> String {
@@ -461,7 +465,8 @@ mod key_commands {
         assert!(text.contains("hint: "), "{text}");
         let text = failure("head -c 70000 /dev/zero", LONG);
         assert!(text.contains("more than 64 KiB"), "{text}");
-        let error = run_key_command(&["/nonexistent/az".to_owned()], "key-command `az`", LONG);
+        let words = ["/nonexistent/az".to_owned()];
+        let error = run_key_command(&words, "key-command `az`", LONG, &Shutdown::default());
         assert!(render(&error.unwrap_err()).contains("cannot run key-command `az`"));
     }
 

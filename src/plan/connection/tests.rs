@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::error::{ExitCode, exit_code, render};
+use crate::signal::Shutdown;
 
 /// A base64 text that no message may repeat.
 const CANARY: &str = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LWNhbmFyeQ==";
@@ -45,6 +46,7 @@ fn resolve_with_stdin(
         args,
         profile: None,
         source: None,
+        shutdown: &Shutdown::default(),
     };
     ConnectionPlan::resolve(
         &request,

@@ -245,7 +245,12 @@ fn feed_ranges_that_the_service_does_not_tell_are_an_error_without_output() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     gateway.push_fault(refused().always());
-    let parts = ["cannot open container `orders`", "try again later"];
+    let parts = [
+        "cannot open container `orders`",
+        "403/5300",
+        "does not list the container's feed ranges",
+        "check that the key belongs to this account",
+    ];
     refuse(against(&gateway).arg("ranges"), 1, &parts);
     refuse(&mut export(&gateway, &out), 1, &parts);
     assert!(!out.exists());
@@ -255,7 +260,7 @@ fn feed_ranges_that_the_service_does_not_tell_are_an_error_without_output() {
     gateway.push_fault(refused().always());
     let parts = [
         "cannot open container `orders`",
-        "try again later",
+        "403/5300",
         "resume --state",
     ];
     refuse(&mut resume(&gateway, &out), 3, &parts);

@@ -1,13 +1,17 @@
 //! Trying again, beyond the SDK's own tries: with growing pauses, and never silently.
+//!
+//! [`Retries`] is the policy. Reading the feed counts with it by itself, range by range; what comes
+//! before the first page is tried by [`Persistence::persist`].
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use azure_data_cosmos_driver::CosmosError;
 
-use crate::cosmos::error::{Verdict, describe, explain, verdict};
-use crate::cosmos::feed::ContainerReplaced;
-use crate::error::with_hint;
+use super::error::{ServiceError, Verdict, describe, explain, verdict};
+use super::feed::ContainerReplaced;
+use crate::error::{find, hint, with_hint};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// What to do about answers that make no sense.
@@ -68,13 +72,17 @@ impl Retries {
     }
 
     /// A try succeeded. Says whether one had failed before.
-    pub(super) fn reset(&mut self) -> bool {
+    pub(crate) fn reset(&mut self) -> bool {
         std::mem::take(&mut self.failed) > 0
     }
 
     /// A try failed.
     pub(crate) fn decide(&mut self, error: anyhow::Error) -> Decision {
-        let asked = match error.downcast_ref::<CosmosError>().map(verdict) {
+        let meaning = match error.downcast_ref::<CosmosError>() {
+            Some(error) => Some(verdict(error)),
+            None => find::<ServiceError>(&error).map(|explained| explained.verdict),
+        };
+        let asked = match meaning {
             Some(Verdict::Transient { retry_after }) => retry_after,
             Some(Verdict::PageTooLarge) => {
                 return Decision::ShrinkPage(explain(error));
@@ -86,17 +94,27 @@ impl Retries {
             // What the service sent makes no sense: a broken connection can do that too.
             None => None,
         };
+        match self.again(asked, || one_line(&error)) {
+            Some(notice) => Decision::Retry(notice),
+            None => {
+                let error = explain(error).context(self.gave_up());
+                Decision::GiveUp(match meaning {
+                    None if hint(&error).is_none() => with_hint(error, NONSENSE),
+                    _ => error,
+                })
+            }
+        }
+    }
+
+    /// A try failed of what may succeed when it is tried again, not before the pause that the service
+    /// `asked` for. None if there are no more tries.
+    pub(crate) fn again(
+        &mut self,
+        asked: Option<Duration>,
+        reason: impl FnOnce() -> String,
+    ) -> Option<RetryNotice> {
         if self.failed >= self.max {
-            let tries = match self.max {
-                0 => "one try".to_owned(),
-                more => format!("{} tries", more + 1),
-            };
-            let is_of_service = error.is::<CosmosError>();
-            let error = explain(error).context(format!("gave up after {tries}"));
-            return Decision::GiveUp(match is_of_service {
-                true => error,
-                false => with_hint(error, NONSENSE),
-            });
+            return None;
         }
         self.failed += 1;
         let pause = FIRST_PAUSE
@@ -106,12 +124,100 @@ impl Retries {
         let pause = pause
             .mul_f64(0.5 + fastrand::f64() / 2.0)
             .max(asked.unwrap_or_default().min(LONGEST_PAUSE));
-        Decision::Retry(RetryNotice {
+        Some(RetryNotice {
             attempt: self.failed,
             max: self.max,
             pause,
-            reason: one_line(&error),
+            reason: reason(),
         })
+    }
+
+    /// The error of the last try, if others were made before, with their number.
+    pub(crate) fn after_retries(&self, error: anyhow::Error) -> anyhow::Error {
+        match self.failed {
+            0 => error,
+            _ => error.context(self.gave_up()),
+        }
+    }
+
+    /// How often it was tried, when no more tries follow.
+    pub(crate) fn gave_up(&self) -> String {
+        match self.failed {
+            0 => "gave up after one try".to_owned(),
+            more => format!("gave up after {} tries", more + 1),
+        }
+    }
+}
+
+/// How often something is tried again, and who hears of it.
+#[derive(Clone)]
+pub struct Persistence {
+    max_retries: u32,
+    told: Arc<Told>,
+}
+
+/// Hears what failed, and what is done about it.
+type Told = dyn Fn(&str, &RetryNotice) + Send + Sync;
+
+impl fmt::Debug for Persistence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Persistence")
+            .field("max_retries", &self.max_retries)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Persistence {
+    /// Tries nothing again.
+    fn default() -> Self {
+        Self::new(0, |_, _| {})
+    }
+}
+
+impl Persistence {
+    /// At most `max_retries` tries beyond the first; `told` hears what failed before each.
+    pub fn new(
+        max_retries: u32,
+        told: impl Fn(&str, &RetryNotice) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            max_retries,
+            told: Arc::new(told),
+        }
+    }
+
+    /// Counts the tries of one thing.
+    pub(crate) fn retries(&self) -> Retries {
+        Retries::new(self.max_retries)
+    }
+
+    /// Says that `what` failed, and waits until it is tried again.
+    pub(crate) async fn pause(&self, what: &str, notice: &RetryNotice) {
+        (self.told)(what, notice);
+        tokio::time::sleep(notice.pause).await;
+    }
+
+    /// Does `what` until it succeeds, fails for good, or has failed too often.
+    ///
+    /// # Errors
+    ///
+    /// The last one, explained.
+    pub async fn persist<T, F: Future<Output = anyhow::Result<T>>>(
+        &self,
+        what: &str,
+        mut once: impl FnMut() -> F,
+    ) -> anyhow::Result<T> {
+        let mut retries = self.retries();
+        loop {
+            let error = match once().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            match retries.decide(error) {
+                Decision::Retry(notice) => self.pause(what, &notice).await,
+                Decision::ShrinkPage(error) | Decision::GiveUp(error) => return Err(error),
+            }
+        }
     }
 }
 

@@ -1,0 +1,207 @@
+//! What was heard in answers of which the driver tells nothing, or which it must not get.
+//!
+//! The driver sends what it asks, signed or with a token, to every location that the account names, and
+//! panics at some that are no addresses. So the account's answer, whenever it is read, passes the same
+//! rules as an endpoint that is typed, or it is refused as a whole: a location that is left out in
+//! silence would send the requests elsewhere than the account's owner meant. An account that names none,
+//! as a simple emulator may, is one whose region is the endpoint itself.
+//!
+//! Of a list of ranges that was refused, the driver says no more than that there is none.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use azure_core::http::Method;
+use azure_core::http::headers::HeaderName;
+use azure_data_cosmos_driver::test::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::range_list::reads_list;
+use crate::plan::location_fault;
+
+const SUB_STATUS: HeaderName = HeaderName::from_static("x-ms-substatus");
+/// The member of a location in the account's answer, whatever list of locations it is in.
+const LOCATION: &str = "databaseAccountEndpoint";
+/// The longest text of a location that is shown, in characters.
+const MAX_SHOWN: usize = 200;
+
+/// Why the service did not list the ranges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cosmos) struct Refusal {
+    /// The HTTP status.
+    pub(in crate::cosmos) status: u16,
+    /// What the service says more of it.
+    pub(in crate::cosmos) sub_status: Option<u16>,
+    /// What it said.
+    pub(in crate::cosmos) message: String,
+}
+
+/// What was heard. Shared by all clients of a connection.
+#[derive(Debug, Default)]
+pub(in crate::cosmos) struct Heard {
+    location: Mutex<Option<String>>,
+    ranges: Mutex<Option<Refusal>>,
+}
+
+impl Heard {
+    /// What is wrong with a location that the account named.
+    pub(in crate::cosmos) fn refused_location(&self) -> Option<String> {
+        lock(&self.location).clone()
+    }
+
+    /// Why the ranges were not listed, if the service was asked for them last in vain.
+    pub(in crate::cosmos) fn refused_ranges(&self) -> Option<Refusal> {
+        lock(&self.ranges).clone()
+    }
+
+    /// Notes what an answer says, and completes it. Returns why it must not be handed on, if so.
+    pub(super) fn judge(
+        &self,
+        request: &HttpRequest,
+        answer: &mut HttpResponse,
+        endpoint: &Url,
+    ) -> Result<(), String> {
+        let is_good = (200..300).contains(&answer.status);
+        if reads_account(request) && is_good {
+            // What is no JSON, the driver refuses.
+            let Ok(mut account) = serde_json::from_slice(&answer.body) else {
+                return Ok(());
+            };
+            let fault = fault_of(&account, endpoint);
+            lock(&self.location).clone_from(&fault);
+            if complete(&mut account, endpoint) {
+                answer.body = account.to_string().into_bytes();
+            }
+            return fault.map_or(Ok(()), Err);
+        }
+        if reads_list(request) {
+            let refusal = (!is_good && answer.status != 304).then(|| Refusal {
+                status: answer.status,
+                sub_status: answer
+                    .headers
+                    .get_optional_str(&SUB_STATUS)
+                    .and_then(|value| value.parse().ok()),
+                message: message_of(&answer.body),
+            });
+            *lock(&self.ranges) = refusal;
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the request reads the account itself, at whichever of its addresses.
+fn reads_account(request: &HttpRequest) -> bool {
+    request.method == Method::Get && request.url.path() == "/"
+}
+
+/// What is wrong with the first location, at any depth, that breaks the rules of an endpoint.
+fn fault_of(value: &Value, endpoint: &Url) -> Option<String> {
+    match value {
+        Value::Object(members) => members.iter().find_map(|(name, value)| match value {
+            Value::String(location) if name == LOCATION => {
+                let why = location_fault(location, endpoint)?;
+                let shown: String = location.escape_debug().take(MAX_SHOWN).collect();
+                Some(format!(
+                    "the account names the location `{shown}`, which {why}"
+                ))
+            }
+            other => fault_of(other, endpoint),
+        }),
+        Value::Array(values) => values.iter().find_map(|value| fault_of(value, endpoint)),
+        _ => None,
+    }
+}
+
+/// Adds what the driver needs to know of an account and what follows from its endpoint. Says whether
+/// anything was missing.
+fn complete(account: &mut Value, endpoint: &Url) -> bool {
+    let Some(account) = account.as_object_mut() else {
+        return false;
+    };
+    let mut was_missing = false;
+    for list in ["readableLocations", "writableLocations"] {
+        let given = account.get(list);
+        if given.is_none_or(|given| given.as_array().is_some_and(Vec::is_empty)) {
+            let here = json!([{ "name": "endpoint", LOCATION: endpoint.as_str() }]);
+            account.insert(list.to_owned(), here);
+            was_missing = true;
+        }
+    }
+    was_missing
+}
+
+fn message_of(body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    body["message"].as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read_of;
+    use super::*;
+
+    fn judge(endpoint: &str, body: &Value) -> Result<(), String> {
+        let mut answer = HttpResponse {
+            status: 200,
+            headers: azure_core::http::headers::Headers::new(),
+            body: body.to_string().into_bytes(),
+        };
+        let endpoint = Url::parse(endpoint).unwrap();
+        Heard::default().judge(&read_of("/", &[]), &mut answer, &endpoint)
+    }
+
+    #[test]
+    fn a_location_passes_the_rules_of_an_endpoint() {
+        const CLOUD: &str = "https://shop.documents.azure.com/";
+        const LOCAL: &str = "http://127.0.0.1:8081/";
+        for (endpoint, location, fault) in [
+            (CLOUD, "https://shop-eastus.documents.azure.com:443/", None),
+            (CLOUD, "https://elsewhere.example:8443", None),
+            (LOCAL, "https://127.0.0.1:8081/", None),
+            (LOCAL, "http://localhost:10250/", None),
+            (LOCAL, "http://[::1]:8081/", None),
+            (
+                CLOUD,
+                "http://shop-eastus.documents.azure.com/",
+                Some("plain http"),
+            ),
+            (CLOUD, "http://127.0.0.1/", Some("plain http")),
+            (
+                "https://localhost:8081/",
+                "http://localhost:8081/",
+                Some("plain http"),
+            ),
+            (LOCAL, "http://127.0.0.2/", Some("plain http")),
+            (CLOUD, "https://user:pw@x.example/", Some("user name")),
+            (CLOUD, "https://x.example/dbs", Some("after the host")),
+            (CLOUD, "https://x.example/?a", Some("after the host")),
+            (CLOUD, "javascript:alert(1)", Some("scheme `javascript`")),
+            (CLOUD, "data:,x", Some("scheme `data`")),
+            (CLOUD, "mailto:a@b.example", Some("scheme `mailto`")),
+            (CLOUD, "file:///etc/passwd", Some("scheme `file`")),
+            (CLOUD, "ws://x.example/", Some("scheme `ws`")),
+            (CLOUD, "//x.example/", Some("no URL")),
+            (CLOUD, "", Some("no URL")),
+            (CLOUD, "https://", Some("no URL")),
+        ] {
+            let body = json!({"a": [{"databaseAccountEndpoint": "https://good.example/"}],
+                              "b": {"c": [{"databaseAccountEndpoint": location}]}});
+            match (judge(endpoint, &body), fault) {
+                (Ok(()), None) => {}
+                (Err(message), Some(fault)) => assert!(message.contains(fault), "{message}"),
+                other => panic!("{endpoint} {location}: {other:?}"),
+            }
+        }
+        let hostile = "javascript:\u{1b}[2J\u{202e}\nerror: all is well";
+        let body = json!({"databaseAccountEndpoint": hostile});
+        let message = judge(CLOUD, &body).unwrap_err();
+        assert!(
+            message.contains(r"`javascript:\u{1b}[2J\u{202e}\nerror: all is well`"),
+            "{message}"
+        );
+    }
+}
