@@ -51,6 +51,7 @@ fn state(ranges: u32) -> State {
         },
         settings: Settings {
             follow: false,
+            until: None,
             concurrency: None,
             page_size: 1000,
             max_retries: 15,
@@ -68,6 +69,7 @@ fn state(ranges: u32) -> State {
                 range: FeedRange::new(&bound(number), &bound(number + 1)).unwrap(),
                 parents: Vec::new(),
                 position: None,
+                end: None,
             })
             .collect(),
         next_range: ranges,
@@ -75,6 +77,7 @@ fn state(ranges: u32) -> State {
         sealed: Vec::new(),
         manifest: ManifestMark::default(),
         totals: Totals::default(),
+        version: cosmos_tail::state::file::VERSION,
     }
 }
 

@@ -105,7 +105,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that holds the account key; `-` reads it from standard input')
             [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
             [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket of the container that all requests draw on, 1 to 5, in containers that have such')
-            [CompletionResult]::new('--until-caught-up', '--until-caught-up', [CompletionResultType]::ParameterName, 'Stop where the container stood when the command began')
+            [CompletionResult]::new('--until-caught-up', '--until-caught-up', [CompletionResultType]::ParameterName, 'Stop once the service has nothing newer')
             [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does')
@@ -122,6 +122,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where to write: a directory, a file with the format''s extension, or `-` for standard output')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z [default: beginning; with --mode all: now]')
             [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Which feed to read')
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'How far to read each range [default: head; with --mode all: pin]')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Where to keep the state file; beside the output if not given')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Format of the files [default: by the extension of the output, otherwise jsonl]')
             [CompletionResult]::new('--compression', '--compression', [CompletionResultType]::ParameterName, 'none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9 [default: by the extension of the output; Parquet: snappy]')
@@ -151,7 +152,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that holds the account key; `-` reads it from standard input')
             [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
             [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket of the container that all requests draw on, 1 to 5, in containers that have such')
-            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Go on with new changes until stopped, instead of ending at where the container stood')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Go on with new changes until stopped, instead of ending once there is nothing newer')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace output that an earlier export left')
             [CompletionResult]::new('--csv-safe', '--csv-safe', [CompletionResultType]::ParameterName, 'CSV: put a `''` before text that a spreadsheet would take for a formula; this alters data')
             [CompletionResult]::new('--detect-timestamps', '--detect-timestamps', [CompletionResultType]::ParameterName, 'Make timestamps of fields of which every value is an ISO 8601 time in UTC, all in one form')
@@ -198,6 +199,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
         }
         'cosmos-tail;resume' {
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The state file of the export')
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'How far to read each range; what the export was started with if not given')
             [CompletionResult]::new('--rotate-bytes', '--rotate-bytes', [CompletionResultType]::ParameterName, 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet: 128MiB]')
             [CompletionResult]::new('--rotate-interval', '--rotate-interval', [CompletionResultType]::ParameterName, 'Finish files at least this often, or `none` [default: none; Parquet: 10m]')
             [CompletionResult]::new('--row-group-size', '--row-group-size', [CompletionResultType]::ParameterName, 'Parquet: finish a row group that takes this much memory [default: 16MiB]')

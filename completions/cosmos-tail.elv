@@ -100,7 +100,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --key-file 'File that holds the account key; `-` reads it from standard input'
             cand --priority 'Priority of all requests, in accounts with priority-based execution'
             cand --throughput-bucket 'Throughput bucket of the container that all requests draw on, 1 to 5, in containers that have such'
-            cand --until-caught-up 'Stop where the container stood when the command began'
+            cand --until-caught-up 'Stop once the service has nothing newer'
             cand --demo 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
             cand -v 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
             cand --verbose 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
@@ -116,6 +116,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --output 'Where to write: a directory, a file with the format''s extension, or `-` for standard output'
             cand --from 'Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z [default: beginning; with --mode all: now]'
             cand --mode 'Which feed to read'
+            cand --until 'How far to read each range [default: head; with --mode all: pin]'
             cand --state 'Where to keep the state file; beside the output if not given'
             cand --format 'Format of the files [default: by the extension of the output, otherwise jsonl]'
             cand --compression 'none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9 [default: by the extension of the output; Parquet: snappy]'
@@ -145,7 +146,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --key-file 'File that holds the account key; `-` reads it from standard input'
             cand --priority 'Priority of all requests, in accounts with priority-based execution'
             cand --throughput-bucket 'Throughput bucket of the container that all requests draw on, 1 to 5, in containers that have such'
-            cand --follow 'Go on with new changes until stopped, instead of ending at where the container stood'
+            cand --follow 'Go on with new changes until stopped, instead of ending once there is nothing newer'
             cand --force 'Replace output that an earlier export left'
             cand --csv-safe 'CSV: put a `''` before text that a spreadsheet would take for a formula; this alters data'
             cand --detect-timestamps 'Make timestamps of fields of which every value is an ISO 8601 time in UTC, all in one form'
@@ -190,6 +191,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         }
         &'cosmos-tail;resume'= {
             cand --state 'The state file of the export'
+            cand --until 'How far to read each range; what the export was started with if not given'
             cand --rotate-bytes 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet: 128MiB]'
             cand --rotate-interval 'Finish files at least this often, or `none` [default: none; Parquet: 10m]'
             cand --row-group-size 'Parquet: finish a row group that takes this much memory [default: 16MiB]'

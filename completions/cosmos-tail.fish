@@ -111,7 +111,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l key-fil
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l throughput-bucket -d 'Throughput bucket of the container that all requests draw on, 1 to 5, in containers that have such' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop where the container stood when the command began'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop once the service has nothing newer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s v -l verbose -d 'Say more: -v retries, splits and credentials; -vv what the SDK warns of; -vvv all it does'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s q -l quiet -d 'Say nothing but errors: no progress, no summary'
@@ -121,6 +121,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s o -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l from -d 'Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z [default: beginning; with --mode all: now]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode -d 'Which feed to read' -r -f -a "latest\t'The latest version of each document: no deletes, and no versions in between'
 all\t'Every version and every delete, from now on; needs a container that keeps them'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l until -d 'How far to read each range [default: head; with --mode all: pin]' -r -f -a "head\t'Until the service has nothing newer, so that every document is in the files that existed throughout, even one that was rewritten meanwhile'
+pin\t'Up to where the range was when the export began: documents that are rewritten before they are read are in the next resume'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state file; beside the output if not given' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format of the files [default: by the extension of the output, otherwise jsonl]' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
 csv\t'One row per line by RFC 4180, with a header in every file'
@@ -158,7 +160,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l throughput-bucket -d 'Throughput bucket of the container that all requests draw on, 1 to 5, in containers that have such' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l follow -d 'Go on with new changes until stopped, instead of ending at where the container stood'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l follow -d 'Go on with new changes until stopped, instead of ending once there is nothing newer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace output that an earlier export left'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l detect-timestamps -d 'Make timestamps of fields of which every value is an ISO 8601 time in UTC, all in one form'
@@ -196,6 +198,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s q -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l state -d 'The state file of the export' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l until -d 'How far to read each range; what the export was started with if not given' -r -f -a "head\t'Until the service has nothing newer, so that every document is in the files that existed throughout, even one that was rewritten meanwhile'
+pin\t'Up to where the range was when the export began: documents that are rewritten before they are read are in the next resume'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet: 128MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l rotate-interval -d 'Finish files at least this often, or `none` [default: none; Parquet: 10m]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l row-group-size -d 'Parquet: finish a row group that takes this much memory [default: 16MiB]' -r

@@ -234,7 +234,7 @@ pub struct TailArgs {
     #[arg(long, value_name = "WHEN", value_parser = crate::plan::parse_time_or_age, conflicts_with = "until_caught_up")]
     pub until: Option<time::OffsetDateTime>,
 
-    /// Stop where the container stood when the command began
+    /// Stop once the service has nothing newer
     #[arg(long)]
     pub until_caught_up: bool,
 
@@ -363,6 +363,17 @@ pub enum ExportMode {
     All,
 }
 
+/// How far a range is read by an export that has an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Until {
+    /// Until the service has nothing newer, so that every document is in the files that existed
+    /// throughout, even one that was rewritten meanwhile
+    Head,
+    /// Up to where the range was when the export began: documents that are rewritten before they are
+    /// read are in the next resume
+    Pin,
+}
+
 /// What the files are like.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Files")]
@@ -431,9 +442,13 @@ pub struct ExportArgs {
     #[arg(long, value_enum, default_value_t = ExportMode::Latest)]
     pub mode: ExportMode,
 
-    /// Go on with new changes until stopped, instead of ending at where the container stood
+    /// Go on with new changes until stopped, instead of ending once there is nothing newer
     #[arg(long)]
     pub follow: bool,
+
+    /// How far to read each range [default: head; with --mode all: pin]
+    #[arg(long, value_enum, value_name = "WHERE", conflicts_with = "follow")]
+    pub until: Option<Until>,
 
     /// Replace output that an earlier export left
     #[arg(long)]
@@ -485,6 +500,10 @@ pub struct ResumeArgs {
     /// Read the rest of an export that was started with --follow, and end
     #[arg(long, conflicts_with = "follow")]
     pub no_follow: bool,
+
+    /// How far to read each range; what the export was started with if not given
+    #[arg(long, value_enum, value_name = "WHERE", conflicts_with = "follow")]
+    pub until: Option<Until>,
 
     /// Throw away open files that do not match the state, and read their ranges again
     ///

@@ -183,10 +183,12 @@ mod switched {
     ];
 
     /// Defects that can be planted; those beside them are steps that are skipped.
-    pub const DEFECTS: [&str; 6] = [
+    pub const DEFECTS: [&str; 8] = [
         "defect.position-before-data",
         "defect.one-token-for-all-children",
         "defect.nothing-new-is-the-end",
+        "defect.nothing-new-below-the-pin-is-the-end",
+        "defect.the-pin-is-the-end",
         "defect.now-again-on-resume",
         "defect.lock-not-checked",
         "defect.manifest-not-checked",

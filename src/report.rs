@@ -12,6 +12,7 @@ use indicatif::{
 use serde::Serialize;
 
 use crate::cli::{SummaryFormat, VerbosityArgs};
+use crate::state::model::Ends;
 
 /// How often the progress line is drawn anew.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
@@ -71,6 +72,8 @@ pub struct Summary {
     pub commits: u64,
     /// How long it took, in seconds.
     pub seconds: f64,
+    /// How the ranges came to their ends, if all of them have.
+    pub ends: Option<Ends>,
     /// The state file, if there is one.
     pub state: Option<String>,
 }
@@ -283,6 +286,14 @@ impl Summary {
             text.push_str(&format!(", {}", count(self.splits, "split")));
         }
         text.push_str(&format!(", {:.1} s", self.seconds));
+        if let Some(ends) = &self.ends {
+            text.push_str(&format!(", {ends}"));
+            if ends.newer_transactions > 0 {
+                text.push_str(
+                    ", and the documents that they rewrote may be in no file: `resume` reads them",
+                );
+            }
+        }
         text
     }
 }
@@ -416,6 +427,7 @@ mod tests {
             retries: 0,
             commits: 2,
             seconds: 1.26,
+            ends: None,
             state: None,
         };
         assert_eq!(

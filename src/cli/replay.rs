@@ -138,7 +138,7 @@ pub struct FeedArgs {
     /// Replay the feed of this container instead of files, such as shop/orders
     ///
     /// It is in the account of the target, unless --source-profile says otherwise. The replay ends
-    /// where the container stood when it began.
+    /// once the container has nothing newer.
     #[arg(long, value_name = "DATABASE/CONTAINER")]
     pub from_container: Option<String>,
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use azure_data_cosmos_driver::models::{
-    ChangeFeedStartFrom, ContinuationToken, CosmosOperation, EffectivePartitionKey,
+    ChangeFeedStartFrom, ContinuationToken, CosmosOperation, CosmosResponse, EffectivePartitionKey,
     FeedRange as DriverFeedRange, MaxItemCountHint, PartitionKey, PartitionKeyDefinition,
     PartitionKeyValue,
 };
@@ -20,7 +20,10 @@ use serde::Deserialize;
 
 use super::client::CosmosClient;
 use super::error::explain;
-use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, lsn_of_etag};
+use crate::feed::page::Page;
+use crate::feed::{
+    ChangeFeedStart, FeedMode, FeedRange, Position, is_position, lsn_of_etag, lsn_of_session_token,
+};
 
 /// Where a cursor begins.
 #[derive(Debug, Clone, Copy)]
@@ -63,35 +66,40 @@ pub struct Segment {
     pub etag: Option<String>,
 }
 
-/// A page as it came.
+/// An answer of the feed that has passed every check.
 #[derive(Debug)]
-pub struct RawPage {
-    /// The text of the service; empty when there was nothing new.
-    pub body: Bytes,
+pub struct Answer {
+    /// The documents; none if there was nothing new.
+    pub page: Page,
     /// Whether the service said that there is nothing new (304).
     pub not_modified: bool,
     /// Request units charged for it.
     pub request_charge: f64,
     /// The id of the partition key range that answered, if it said so.
-    pub partition_key_range_id: Option<String>,
-    /// Where the cursor stands after it.
+    pub partition: Option<String>,
+    /// The partition's LSN at that moment, by the answer's session token.
+    pub partition_lsn: Option<u64>,
+    /// Where the cursor is after it.
     pub token: String,
-    /// The parts of the range and where each stands. More than one: the range has been split.
+    /// The parts of the range and where each is. More than one: the range has been split.
     pub segments: Vec<Segment>,
 }
 
-impl RawPage {
-    /// Where the range stands after this page.
+impl Answer {
+    /// The ETag of the answer; of a range that has been split, that of its first part with one.
+    pub fn etag(&self) -> Option<&str> {
+        self.segments
+            .iter()
+            .find_map(|segment| segment.etag.as_deref())
+    }
+
+    /// Where the range is after this answer.
     ///
     /// # Errors
     ///
-    /// If the page came without an ETag, so that its end is not known.
+    /// If the answer came without an ETag, so that its end is not known.
     pub fn position(&self) -> Result<Position> {
-        let etag = self
-            .segments
-            .iter()
-            .find_map(|segment| segment.etag.as_deref());
-        let etag = etag.context("the page came without an ETag")?;
+        let etag = self.etag().context("the page came without an ETag")?;
         Ok(Position {
             token: self.token.clone(),
             lsn: lsn_of_etag(etag),
@@ -99,13 +107,17 @@ impl RawPage {
     }
 }
 
-/// Where a feed that starts now stands.
+/// Where a feed that starts now is.
 #[derive(Debug)]
 pub struct Pinned {
-    /// The parts of the range that was asked for, and where each stands.
+    /// The parts of the range that was asked for, and where each is.
     pub parts: Vec<(FeedRange, Position)>,
     /// The id of the partition key range that answered last, if it said so.
-    pub partition_key_range_id: Option<String>,
+    pub partition: Option<String>,
+    /// That partition's LSN, by the session token of its answer.
+    pub partition_lsn: Option<u64>,
+    /// Whether documents came with it, which are then not part of what follows.
+    pub has_documents: bool,
     /// Request units charged for finding out.
     pub request_charge: f64,
 }
@@ -131,14 +143,16 @@ impl std::fmt::Display for ContainerReplaced {
 
 impl std::error::Error for ContainerReplaced {}
 
-/// Parts that one range can have: far more than splits can make of it between two polls.
-const MAX_PARTS: usize = 100_000;
+/// Answers that a pin may take beyond one for each part of its range.
+const SPARE_ANSWERS: usize = 4;
 
 /// Reads one range of the feed.
 pub struct Cursor {
     client: Arc<CosmosClient>,
     plan: OperationPlan,
     range: FeedRange,
+    /// Request units charged for answers that were refused.
+    refused_charge: f64,
 }
 
 impl CosmosClient {
@@ -219,6 +233,7 @@ impl CosmosClient {
             client: Arc::clone(self),
             plan,
             range: range.clone(),
+            refused_charge: 0.0,
         })
     }
 
@@ -240,16 +255,21 @@ impl CosmosClient {
         };
         let mut cursor = self.open(&request, range, start).await?;
         let mut request_charge = 0.0;
+        let mut has_documents = false;
         // Parts are polled one after the other: each must have got its ETag.
-        for _ in 0..MAX_PARTS {
-            let page = cursor.next().await?;
-            request_charge += page.request_charge;
-            if page.segments.iter().any(|segment| segment.etag.is_none()) {
+        for number in 1.. {
+            let answer = cursor.next().await?;
+            request_charge += answer.request_charge;
+            has_documents |= !answer.page.is_empty();
+            if answer.segments.iter().any(|segment| segment.etag.is_none()) {
+                if number >= answer.segments.len() + SPARE_ANSWERS {
+                    break;
+                }
                 continue;
             }
-            let position = page.position()?;
-            let mut parts = Vec::with_capacity(page.segments.len());
-            for segment in page.segments {
+            let position = answer.position()?;
+            let mut parts = Vec::with_capacity(answer.segments.len());
+            for segment in answer.segments {
                 let cut = self
                     .cut(&request, &position, &segment.range)
                     .await?
@@ -258,11 +278,15 @@ impl CosmosClient {
             }
             return Ok(Pinned {
                 parts,
-                partition_key_range_id: page.partition_key_range_id,
+                partition: answer.partition,
+                partition_lsn: answer.partition_lsn,
+                has_documents,
                 request_charge,
             });
         }
-        anyhow::bail!("the service does not tell where the feed of {range} stands")
+        anyhow::bail!(
+            "the service does not say where the feed of {range} is: its answers have no ETag"
+        )
     }
 
     /// Cuts a position to `part`, which lies within the range that it is for. Makes no request
@@ -294,10 +318,14 @@ impl Cursor {
     /// Fetches the next page. An empty one means that there is nothing new at present; the feed
     /// itself never ends.
     ///
+    /// This is where every answer of the feed is judged, whatever it is wanted for: it is a page of
+    /// this container that the service can have meant, with an ETag that names a position, or a 304.
+    ///
     /// # Errors
     ///
-    /// What is left of an error after the SDK's own tries. The cursor has not moved then.
-    pub async fn next(&mut self) -> Result<RawPage> {
+    /// What remains of an error after the SDK's own tries, or what is wrong with the answer. The cursor
+    /// may have moved then: another one has to be opened.
+    pub async fn next(&mut self) -> Result<Answer> {
         let client = Arc::clone(&self.client);
         let container = Some(client.container().clone());
         let response = client
@@ -305,21 +333,30 @@ impl Cursor {
             .execute_plan(&mut self.plan, container, client.feed_options())
             .await?
             .context("the SDK says that the feed has ended, which it never does")?;
-        let not_modified = u16::from(response.status().status_code()) == 304;
+        let charge = response.headers().request_charge;
+        let charge = charge.map_or(0.0, |charge| charge.value());
+        let judged = self.judge(response, charge);
+        if judged.is_err() {
+            self.refused_charge += charge;
+        }
+        judged
+    }
+
+    /// Takes the request units that were charged for answers that were refused.
+    pub fn take_refused_charge(&mut self) -> f64 {
+        std::mem::take(&mut self.refused_charge)
+    }
+
+    fn judge(&self, response: CosmosResponse, request_charge: f64) -> Result<Answer> {
+        let client = &self.client;
+        let status = u16::from(response.status().status_code());
         let headers = response.headers();
-        let request_charge = headers.request_charge.map_or(0.0, |charge| charge.value());
-        let partition_key_range_id = headers.partition_key_range_id.clone().or_else(|| {
+        let session_token = headers.session_token.as_ref().map(|token| token.as_str());
+        let partition = headers.partition_key_range_id.clone().or_else(|| {
             // `id:version#globalLSN#…`
-            Some(
-                headers
-                    .session_token
-                    .as_ref()?
-                    .as_str()
-                    .split_once(':')?
-                    .0
-                    .to_owned(),
-            )
+            Some(session_token?.split_once(':')?.0.to_owned())
         });
+        let partition_lsn = session_token.and_then(lsn_of_session_token);
         let body = match response.into_body() {
             ResponseBody::Bytes(body) => body,
             ResponseBody::NoPayload => Bytes::new(),
@@ -335,12 +372,24 @@ impl Cursor {
             }
             .into());
         }
+        let page = page_of(status, body, client.rid())?;
         let segments = form.segments(&self.range)?;
-        Ok(RawPage {
-            body,
-            not_modified,
+        for etag in segments
+            .iter()
+            .filter_map(|segment| segment.etag.as_deref())
+        {
+            ensure!(
+                is_position(etag),
+                "the service sent the ETag `{}`, which names no position",
+                etag.escape_debug()
+            );
+        }
+        Ok(Answer {
+            page,
+            not_modified: status == NOT_MODIFIED,
             request_charge,
-            partition_key_range_id,
+            partition,
+            partition_lsn,
             token,
             segments,
         })
@@ -350,6 +399,29 @@ impl Cursor {
     fn token(&self) -> Result<String> {
         Ok(self.plan.to_continuation_token()?.as_str().to_owned())
     }
+}
+
+const NOT_MODIFIED: u16 = 304;
+
+/// The page in an answer of this status, if it can be one of the container with this RID.
+fn page_of(status: u16, body: Bytes, rid: &str) -> Result<Page> {
+    match status {
+        NOT_MODIFIED => return Ok(Page::default()),
+        // Only "nothing new" may come without a body: otherwise documents lie behind its ETag that
+        // were never seen.
+        200 => ensure!(!body.is_empty(), "the service sent a page without a body"),
+        other => anyhow::bail!("the service answered with the status {other}, which no page has"),
+    }
+    let page = Page::parse(body).and_then(|page| page.check().map(|()| page));
+    let page = page.context("the service sent a page that cannot be used")?;
+    if let Some(found) = page.container_rid() {
+        ensure!(
+            found == rid,
+            "the service sent a page of another container: its RID is `{}`, not `{rid}`",
+            found.escape_debug().take(80).collect::<String>()
+        );
+    }
+    Ok(page)
 }
 
 /// What is read of the SDK's continuation token: `c1.` and base64url of this JSON. The form is

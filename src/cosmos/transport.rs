@@ -34,7 +34,7 @@ use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
 use ranges_ahead::RangesAhead;
-use session::{SESSION_TOKEN, SessionTokens};
+use session::{CONSISTENCY_LEVEL, SESSION_TOKEN, SessionTokens};
 
 /// The longest body that is taken, in bytes. The service sends 4 MB, and 16 MB if it is configured
 /// to (the driver's `HttpResponse`); what is longer comes from something else.
@@ -226,6 +226,9 @@ impl BoundedClient {
         }
         if let Some(token) = self.session_tokens.of(request) {
             builder = builder.header(SESSION_TOKEN.as_str(), token);
+            if let Some(level) = self.session_tokens.consistency() {
+                builder = builder.header(CONSISTENCY_LEVEL.as_str(), level);
+            }
         }
         match &request.body {
             Some(body) => builder.body(body.clone()),

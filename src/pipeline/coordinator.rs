@@ -19,7 +19,7 @@ use crate::durable::Locks;
 use crate::error::ExitCode;
 use crate::failpoint;
 use crate::feed::page::Page;
-use crate::feed::{FeedMode, FeedRange, Position, RangeId};
+use crate::feed::{FeedMode, FeedRange, PinnedEnd, Position, RangeId};
 use crate::plan;
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
@@ -98,6 +98,8 @@ pub(super) struct Coordinator<'a> {
     series_by_range: bool,
     /// The ranges as they stand after what was handed to the sink.
     ranges: HashMap<RangeId, RangeState>,
+    /// Ends of ranges that the next commit is to note.
+    ends: HashMap<RangeId, PinnedEnd>,
     /// Series that a commit is to seal, since their range is finished.
     to_seal: Vec<u32>,
     /// Whether it is time to seal all of them.
@@ -171,6 +173,7 @@ impl<'a> Coordinator<'a> {
             settings: settings.clone(),
             series_by_range,
             ranges: HashMap::new(),
+            ends: HashMap::new(),
             to_seal: Vec::new(),
             rotation_is_due: false,
             has_rows_to_rotate: !job.recovery.resumed.is_empty(),
@@ -218,13 +221,18 @@ impl<'a> Coordinator<'a> {
     fn shards(&mut self, state: &State, options: &ReaderOptions) -> Vec<Shard> {
         let mut shards = Vec::with_capacity(state.ranges.len());
         for range in &state.ranges {
-            self.ranges.insert(range.id, range.clone());
+            self.ranges.insert(range.id, range.place());
             self.tracker.add(range.id);
+            if let Some(end) = &range.end {
+                let position_lsn = range.position.as_ref().and_then(|position| position.lsn);
+                self.tracker.pinned(range.id, position_lsn, end.lsn());
+            }
             let (bounds, position) = (range.range.clone(), range.position.clone());
             if let (None, Some(watch)) = (&position, &mut self.watch) {
                 watch.awaits(range.id);
             }
-            shards.push(Shard::new(range.id, bounds, position, options));
+            let shard = Shard::new(range.id, bounds, position, options);
+            shards.push(shard.pinned_before(range.end.clone()));
         }
         shards
     }
@@ -286,6 +294,7 @@ impl<'a> Coordinator<'a> {
                 range,
                 page,
                 position,
+                highest_lsn,
                 request_charge,
                 permit,
             } => {
@@ -294,7 +303,7 @@ impl<'a> Coordinator<'a> {
                 self.counts.documents += page.len() as u64;
                 self.counts.bytes += page.body_len() as u64;
                 self.bytes_since_commit += page.body_len() as u64;
-                self.tracker.moved(range, position.lsn);
+                self.tracker.moved(range, position.lsn, highest_lsn);
                 self.dirty = true;
                 if let Some(watch) = &mut self.watch {
                     watch.page(range, &page, request_charge);
@@ -332,11 +341,12 @@ impl<'a> Coordinator<'a> {
                 self.replace(parent, children, reply).await?;
             }
             ReaderEvent::CaughtUp { .. } => {}
-            ReaderEvent::Finished { range } => {
+            ReaderEvent::Finished { range, end } => {
                 self.tracker.finished(range);
+                self.ends.extend(end.map(|end| (range, end)));
+                self.dirty = true;
                 if self.series_by_range {
                     self.to_seal.push(range.0);
-                    self.dirty = true;
                 }
             }
             ReaderEvent::Failed { range, error } => {
@@ -352,9 +362,11 @@ impl<'a> Coordinator<'a> {
             ReaderEvent::Pinned {
                 range,
                 position_lsn,
-                target_lsn,
+                end,
             } => {
-                self.tracker.pinned(range, position_lsn, target_lsn);
+                self.tracker.pinned(range, position_lsn, end.lsn());
+                self.ends.insert(range, end);
+                self.dirty = true;
             }
             ReaderEvent::Charged { request_charge } => {
                 self.counts.request_charge += request_charge;
@@ -429,9 +441,10 @@ impl<'a> Coordinator<'a> {
 
     /// Begins a commit of all that has been handed to the sink so far.
     fn begin_commit(&mut self) {
-        let Some(ledger) = self.ledger.take() else {
+        let Some(mut ledger) = self.ledger.take() else {
             return;
         };
+        ledger.set_ends(std::mem::take(&mut self.ends));
         let to_seal = std::mem::take(&mut self.to_seal);
         let seal = if std::mem::take(&mut self.rotation_is_due) {
             self.has_rows_to_rotate = false;
@@ -473,7 +486,8 @@ impl<'a> Coordinator<'a> {
         change: impl FnOnce(&mut Ledger) -> Result<()> + Send + 'static,
     ) -> Result<()> {
         self.await_commit().await?;
-        let ledger = self.ledger.take().context("the ledger is missing")?;
+        let mut ledger = self.ledger.take().context("the ledger is missing")?;
+        ledger.set_ends(std::mem::take(&mut self.ends));
         self.bytes_since_commit = 0;
         self.dirty = false;
         self.commit = Some(tokio::spawn(commit(

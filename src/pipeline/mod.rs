@@ -9,7 +9,7 @@ mod tail;
 mod watch;
 
 pub use sample::schema;
-pub(crate) use start::{check_position, first_ranges};
+pub(crate) use start::{FirstRanges, check_position, first_ranges};
 pub use start::{export, resume};
 pub use tail::tail;
 

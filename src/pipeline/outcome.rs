@@ -65,6 +65,7 @@ pub(super) async fn run(
         retries: counts.retries,
         commits: counts.commits,
         seconds: started.elapsed().as_secs_f64(),
+        ends: state.ends().filter(|_| state.finished),
         state: state_path.clone(),
     };
     report.summary(&summary_text, summary, destination)?;

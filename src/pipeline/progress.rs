@@ -46,8 +46,14 @@ impl Tracker {
         (span.start, span.target) = (start, target);
     }
 
-    pub(super) fn moved(&mut self, range: RangeId, lsn: Option<u64>) {
-        self.ranges.entry(range).or_default().now = lsn;
+    /// A range is at `lsn`. Its partition is known to be at `highest` by now, which is as far as it is
+    /// to be read.
+    pub(super) fn moved(&mut self, range: RangeId, lsn: Option<u64>, highest: Option<u64>) {
+        let span = self.ranges.entry(range).or_default();
+        span.now = lsn;
+        if span.target.is_some() {
+            span.target = span.target.max(highest);
+        }
     }
 
     pub(super) fn finished(&mut self, range: RangeId) {
@@ -82,7 +88,7 @@ mod tests {
             tracker.add(RangeId(id));
         }
         tracker.pinned(RangeId(0), Some(100), Some(200));
-        tracker.moved(RangeId(0), Some(150));
+        tracker.moved(RangeId(0), Some(150), Some(200));
         assert_eq!(tracker.done(), 0.25);
         tracker.finished(RangeId(1));
         assert_eq!(tracker.done(), 0.75);

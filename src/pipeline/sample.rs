@@ -13,7 +13,7 @@ use super::coordinator::{EVENTS, buffered_bytes};
 use crate::cosmos::feed::FeedRequest;
 use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::feed::page::Page;
-use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId};
+use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId, ReadUntil};
 use crate::plan::{self, SchemaPlan};
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::render::change::parse_key_path;
@@ -345,7 +345,7 @@ fn reader_options(request: &SampleRequest<'_>, from: ChangeFeedStart) -> Result<
         end: match request.options.sample {
             None => ReadEnd::Pages(USUAL_PAGES),
             Some(SampleSize::Pages(pages)) => ReadEnd::Pages(pages),
-            Some(SampleSize::All) => ReadEnd::CaughtUp,
+            Some(SampleSize::All) => ReadEnd::Caught(ReadUntil::Pin),
         },
         // No range is left alone: each ends where there is nothing new.
         poll_interval: Duration::ZERO,

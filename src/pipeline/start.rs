@@ -12,8 +12,8 @@ use super::outcome::{resumable, run};
 use super::sample::{self, SampleRequest};
 use super::{Connected, feed_request};
 use crate::clock;
-use crate::cosmos::error::explain;
-use crate::cosmos::feed::{FeedRequest, container_rid_of, segments};
+use crate::cosmos::client::CosmosClient;
+use crate::cosmos::feed::{FeedRequest, Pinned, container_rid_of, segments};
 use crate::durable::{self, Lock, parent_of};
 use crate::error::{
     Annotate, ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
@@ -21,7 +21,7 @@ use crate::error::{
 use crate::failpoint;
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
 use crate::plan::{ExportPlan, ResumePlan};
-use crate::reader::ReadEnd;
+use crate::reader::{Decision, ReadEnd, Retries};
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::sink::{EncoderOptions, encoders};
@@ -126,9 +126,15 @@ pub async fn export(
         sealed: Vec::new(),
         manifest: ManifestMark::default(),
         totals: Totals::default(),
+        version: file::VERSION,
     };
     let request = feed_request(&state)?;
-    state.ranges = first_ranges(&connected, state.options.from, &request).await?;
+    let first = FirstRanges {
+        from: state.options.from,
+        request: &request,
+        max_retries: state.settings.max_retries,
+    };
+    state.ranges = first_ranges(&connected, &first, report, shutdown).await?;
     state.next_range =
         u32::try_from(state.ranges.len()).context("more ranges than there are numbers")?;
     let request_charge = infer_layout(&connected, &mut state, report, shutdown).await?;
@@ -189,7 +195,7 @@ fn job(
         encoders,
         end: match state.settings.follow {
             true => ReadEnd::Never,
-            false => ReadEnd::CaughtUp,
+            false => ReadEnd::Caught(state.read_until()),
         },
         ledger: Ledger::new(state, Arc::clone(&names), store),
         names,
@@ -280,7 +286,8 @@ pub async fn resume(
     for notice in &recovery.notices {
         report.notice(notice);
     }
-    state.finished = false;
+    // One that was cut off is read to where it was pinned, and beyond that if it is to.
+    state.begin_run(!state.finished && !state.settings.follow);
     let sampled = infer_layout(&connected, &mut state, report, shutdown).await;
     let request_charge = sampled.map_err(|error| match attached_exit_code(&error) {
         None => resumable(error, path.to_str()),
@@ -303,12 +310,21 @@ pub async fn resume(
     run(job, &destination, plan.summary, report, shutdown).await
 }
 
+/// How a container is begun to be read.
+pub(crate) struct FirstRanges<'a> {
+    pub(crate) from: ChangeFeedStart,
+    pub(crate) request: &'a FeedRequest,
+    /// Tries of a pin beyond the first.
+    pub(crate) max_retries: u32,
+}
+
 /// The ranges of a container that has not been read yet. To start from now, each of them is
 /// pinned: from here on nothing is missed.
 pub(crate) async fn first_ranges(
     connected: &Connected,
-    from: ChangeFeedStart,
-    request: &FeedRequest,
+    first: &FirstRanges<'_>,
+    report: &Report,
+    shutdown: &Shutdown,
 ) -> Result<Vec<RangeState>> {
     let partitions = connected
         .client
@@ -319,17 +335,21 @@ pub(crate) async fn first_ranges(
         .into_iter()
         .map(|partition| (partition.range, None))
         .collect();
-    if from == ChangeFeedStart::Now {
+    if first.from == ChangeFeedStart::Now {
         let pins = stream::iter(ranges)
-            .map(|(range, _)| {
-                let (client, request) = (Arc::clone(&connected.client), request.clone());
-                async move {
-                    let pinned = client.pin_now(&request, &range).await.map_err(explain);
-                    pinned.with_context(|| format!("cannot pin the feed range {range} to now"))
-                }
+            .map(|(range, _)| async move {
+                let pinned = pin_start(&connected.client, first, &range, report).await;
+                pinned.with_context(|| format!("cannot pin the feed range {range} to now"))
             })
             .buffered(PARALLEL_PINS);
-        let pinned: Vec<_> = pins.try_collect().await?;
+        let pinned: Vec<Pinned> = tokio::select! {
+            () = shutdown.requested() => {
+                let code = shutdown.reason().unwrap_or(ExitCode::Interrupted);
+                let error = with_hint(anyhow!("stopped before the start was known"), "start it again");
+                return Err(with_exit_code(error, code));
+            }
+            pinned = pins.try_collect() => pinned?,
+        };
         ranges = pinned
             .into_iter()
             .flat_map(|pinned| pinned.parts)
@@ -346,8 +366,34 @@ pub(crate) async fn first_ranges(
             range,
             parents: Vec::new(),
             position,
+            end: None,
         })
         .collect())
+}
+
+/// Pins a range that is to be read from now on, which is asked for again as a page is.
+async fn pin_start(
+    client: &Arc<CosmosClient>,
+    first: &FirstRanges<'_>,
+    range: &FeedRange,
+    report: &Report,
+) -> Result<Pinned> {
+    let mut retries = Retries::new(first.max_retries);
+    loop {
+        let error = match client.pin_now(first.request, range).await {
+            Ok(pinned) if !pinned.has_documents => return Ok(pinned),
+            // They would lie before the position, and were never written.
+            Ok(_) => anyhow!("the service sent documents for a feed that starts now"),
+            Err(error) => error,
+        };
+        match retries.decide(error) {
+            Decision::Retry(notice) => {
+                report.detail(&format!("feed range {range}: {notice}"));
+                tokio::time::sleep(notice.pause).await;
+            }
+            Decision::ShrinkPage(error) | Decision::GiveUp(error) => return Err(error),
+        }
+    }
 }
 
 /// Checks that the position of a range is one of this container and of this range: on another it

@@ -98,6 +98,7 @@ pub async fn tail(
     let watch = Watch::new(announcement, plan.idle_timeout, limits.reached, pipe_closed);
     let state_path = ready.store.as_ref().map(|store| store.path.clone());
     let (mode, from) = (state.options.mode, state.options.from);
+    let read_until = state.read_until();
     let before = state.totals;
     let job = Job {
         connected,
@@ -111,7 +112,7 @@ pub async fn tail(
         recovery: ready.recovery,
         encoders: encoder.into_encoders(),
         end: match (plan.until_caught_up, plan.until) {
-            (true, _) => ReadEnd::CaughtUp,
+            (true, _) => ReadEnd::Caught(read_until),
             (false, Some(time)) => ReadEnd::Time(time),
             (false, None) => ReadEnd::Never,
         },
@@ -216,7 +217,8 @@ fn go_on(
         return Err(differs("output")).with_context(cannot);
     }
     state.settings = plan.settings.clone();
-    state.finished = false;
+    // It is to end where the container is now.
+    state.begin_run(false);
     let names = Arc::new(FileNames::of_state(&state, &plan.base));
     prove(&state, &state_path, &names).with_context(cannot)?;
     store.lock_output(&names)?;
@@ -318,12 +320,14 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
                 range,
                 parents: Vec::new(),
                 position: None,
+                end: None,
             })
             .collect(),
         series: Vec::new(),
         sealed: Vec::new(),
         manifest: ManifestMark::default(),
         totals: Totals::default(),
+        version: file::VERSION,
     };
     if let Some(store) = &store {
         Owner::write(&names, state.export_id, &store.path)?;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::cli::{
-    CommitArgs, ExportArgs, ExportMode, ReaderArgs, ResumeArgs, RotationArgs, SummaryFormat,
+    CommitArgs, ExportArgs, ExportMode, ReaderArgs, ResumeArgs, RotationArgs, SummaryFormat, Until,
 };
 use crate::durable::parent_of;
 use crate::error::usage;
-use crate::feed::{ChangeFeedStart, FeedMode};
+use crate::feed::{ChangeFeedStart, FeedMode, ReadUntil};
 use crate::plan::files::{FilesPlan, override_rotation, usual_rotation};
 use crate::plan::schema::ColumnsPlan;
 use crate::state::model::{Format, FrozenOptions, Output, Scope, Settings};
@@ -46,6 +46,7 @@ pub struct ResumePlan {
     pub summary: SummaryFormat,
     follow: bool,
     no_follow: bool,
+    until: Option<ReadUntil>,
     rotation: RotationArgs,
     reader: ReaderArgs,
     commit: CommitArgs,
@@ -88,6 +89,7 @@ impl ExportPlan {
             .unwrap_or(absolute);
         let mut settings = usual_settings();
         settings.follow = args.follow;
+        settings.until = args.until.map(read_until);
         usual_rotation(&mut settings, files.format);
         override_rotation(&mut settings, &args.rotation, files.format)?;
         override_settings(&mut settings, &args.reader, &args.commit);
@@ -130,6 +132,7 @@ impl ResumePlan {
             summary: args.commit.summary,
             follow: args.follow,
             no_follow: args.no_follow,
+            until: args.until.map(read_until),
             rotation: args.rotation.clone(),
             reader: args.reader.clone(),
             commit: args.commit.clone(),
@@ -143,9 +146,17 @@ impl ResumePlan {
     /// If what was typed is not of the export's format.
     pub fn override_settings(&self, settings: &mut Settings, format: Format) -> Result<()> {
         settings.follow = (settings.follow || self.follow) && !self.no_follow;
+        settings.until = self.until.or(settings.until);
         override_rotation(settings, &self.rotation, format)?;
         override_settings(settings, &self.reader, &self.commit);
         Ok(())
+    }
+}
+
+fn read_until(until: Until) -> ReadUntil {
+    match until {
+        Until::Head => ReadUntil::Head,
+        Until::Pin => ReadUntil::Pin,
     }
 }
 
@@ -153,6 +164,7 @@ impl ResumePlan {
 pub(super) fn usual_settings() -> Settings {
     Settings {
         follow: false,
+        until: None,
         concurrency: None,
         page_size: 1000,
         max_retries: 15,

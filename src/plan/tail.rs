@@ -107,6 +107,7 @@ impl TailPlan {
             None => output,
         };
         let mut settings = Settings {
+            until: None,
             follow: !args.until_caught_up,
             concurrency: None,
             page_size: 1000,

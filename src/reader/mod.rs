@@ -3,6 +3,7 @@
 //! It knows neither files nor states. What it reads leaves as [`ReaderEvent`]s, in order for each
 //! range; how much it may have in flight is bounded in bytes, so a slow consumer slows it down.
 
+mod horizon;
 mod retry;
 mod scheduler;
 mod shard;
@@ -12,13 +13,14 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+pub(crate) use retry::Decision;
 pub use retry::{Retries, RetryNotice};
 pub use scheduler::Reader;
 pub use shard::Shard;
 
 use crate::cosmos::feed::FeedRequest;
 use crate::feed::page::Page;
-use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId};
+use crate::feed::{ChangeFeedStart, FeedRange, PinnedEnd, Position, RangeId, ReadUntil};
 
 /// How ranges are read.
 #[derive(Debug, Clone)]
@@ -27,7 +29,8 @@ pub struct ReaderOptions {
     pub concurrency: usize,
     /// What is asked for.
     pub request: FeedRequest,
-    /// Tries of a page beyond the SDK's own, before its range is given up.
+    /// Tries of a page beyond the SDK's own, before its range is given up; also of answers that are
+    /// behind what is known.
     pub max_retries: u32,
     /// Where ranges without a position start.
     pub start: ChangeFeedStart,
@@ -43,8 +46,9 @@ pub struct ReaderOptions {
 /// Where the reading of a range ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadEnd {
-    /// Where the container stood when the reading began, whatever is written meanwhile.
-    CaughtUp,
+    /// Where the container is: each range is pinned when its reading begins, and read at least up to
+    /// there.
+    Caught(ReadUntil),
     /// With the last change that is not after this time, by the service's clock.
     Time(OffsetDateTime),
     /// After so many pages with documents, or where there is nothing new.
@@ -56,15 +60,14 @@ pub enum ReadEnd {
 /// What the reader has to say. Events of one range are in order.
 #[derive(Debug)]
 pub enum ReaderEvent {
-    /// It is known where a range ends, for progress: its LSN now, and the LSN up to which it will
-    /// be read.
+    /// A range was pinned: it is read at least up to there.
     Pinned {
         /// The range.
         range: RangeId,
-        /// Where it stands, if known.
+        /// The LSN that it is at, if known.
         position_lsn: Option<u64>,
-        /// Up to where it is read, if known.
-        target_lsn: Option<u64>,
+        /// Where it was pinned.
+        end: PinnedEnd,
     },
     /// A page; without documents if there was nothing new.
     Page {
@@ -74,6 +77,8 @@ pub enum ReaderEvent {
         page: Page,
         /// Where the range stands after it.
         position: Position,
+        /// The highest LSN that its partition is known to be at.
+        highest_lsn: Option<u64>,
         /// Request units charged for it.
         request_charge: f64,
         /// Its share of [`ReaderOptions::buffered_bytes`], to be dropped once it is written.
@@ -93,10 +98,12 @@ pub enum ReaderEvent {
         /// The range.
         range: RangeId,
     },
-    /// A range has been read up to where the container stood.
+    /// A range has been read to its end.
     Finished {
         /// The range.
         range: RangeId,
+        /// Where it was pinned and how it came there, if it was pinned.
+        end: Option<PinnedEnd>,
     },
     /// A range could not be read on. What was read of it stands.
     Failed {

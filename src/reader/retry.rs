@@ -10,6 +10,9 @@ use crate::cosmos::feed::ContainerReplaced;
 use crate::error::with_hint;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// What to do about answers that make no sense.
+const NONSENSE: &str = "something between this machine and the account may alter its answers, such as a \
+    proxy or a gateway";
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Counts the tries of one thing since it last succeeded.
@@ -49,7 +52,7 @@ impl fmt::Display for RetryNotice {
 
 /// What to do about an error.
 #[derive(Debug)]
-pub(super) enum Decision {
+pub(crate) enum Decision {
     /// Try again after the notice's pause.
     Retry(RetryNotice),
     /// Ask for smaller pages, then try again; if there are none, this is why it fails.
@@ -70,7 +73,7 @@ impl Retries {
     }
 
     /// A try failed.
-    pub(super) fn decide(&mut self, error: anyhow::Error) -> Decision {
+    pub(crate) fn decide(&mut self, error: anyhow::Error) -> Decision {
         let asked = match error.downcast_ref::<CosmosError>().map(verdict) {
             Some(Verdict::Transient { retry_after }) => retry_after,
             Some(Verdict::PageTooLarge) => {
@@ -88,7 +91,12 @@ impl Retries {
                 0 => "one try".to_owned(),
                 more => format!("{} tries", more + 1),
             };
-            return Decision::GiveUp(explain(error).context(format!("gave up after {tries}")));
+            let is_of_service = error.is::<CosmosError>();
+            let error = explain(error).context(format!("gave up after {tries}"));
+            return Decision::GiveUp(match is_of_service {
+                true => error,
+                false => with_hint(error, NONSENSE),
+            });
         }
         self.failed += 1;
         let pause = FIRST_PAUSE

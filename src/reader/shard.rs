@@ -5,28 +5,35 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
+use super::horizon::{Horizon, Lag, place};
 use super::retry::{Decision, Retries};
 use super::scheduler::Shared;
 use super::{ReadEnd, ReaderEvent, ReaderOptions};
 use crate::clock;
-use crate::cosmos::feed::{Cursor, CursorStart, FeedRequest, RawPage, segments};
+use crate::cosmos::feed::{Answer, Cursor, CursorStart, FeedRequest, segments};
 use crate::failpoint;
 use crate::feed::page::Page;
-use crate::feed::{FeedRange, Position, RangeId};
+use crate::feed::{
+    FeedRange, PinnedEnd, Position, RangeId, ReachedEnd, ReadUntil, has_transactions, lsn_of_etag,
+};
 
 /// A range to be read.
 pub struct Shard {
     id: RangeId,
     range: FeedRange,
     position: Option<Position>,
+    /// The ETag of the position, if it has one for the whole range.
+    etag: Option<String>,
     request: FeedRequest,
     cursor: Option<Cursor>,
-    target: Option<Target>,
+    horizon: Horizon,
     retries: Retries,
+    /// Counts answers in a row that are behind what is known.
+    lagging: Retries,
     /// Polls without anything new since the last page.
     idle_polls: u32,
     /// Pages with documents that were read.
@@ -43,13 +50,9 @@ const FASTER_POLLS: u32 = 4;
 /// How long after its time an end is waited for: clocks differ, and a change has whole seconds.
 const LATE_CHANGES: time::Duration = time::Duration::seconds(2);
 
-/// Where the range stood when its reading began: there it ends.
-#[derive(Debug)]
-struct Target {
-    etag: String,
-    lsn: Option<u64>,
-    partition_key_range_id: Option<String>,
-}
+/// How often in a row an answer that is behind what is known is asked for again where other errors are
+/// retried without end.
+const MAX_LAGGING: u32 = 15;
 
 /// How a turn of a shard ended.
 pub(super) enum Outcome {
@@ -63,43 +66,70 @@ pub(super) enum Outcome {
     Replaced(Vec<Shard>),
 }
 
-/// What became of one page.
+/// What became of one answer.
 enum Step {
     /// There may be more.
     More,
     /// There is nothing new.
     CaughtUp,
-    /// The target was reached.
-    Reached,
+    /// The end was reached.
+    Reached(Option<ReachedEnd>),
+    /// Nothing is new to whoever answered, but more is known to exist.
+    Behind(Lag),
     /// The range was split.
     Split(Vec<(FeedRange, Option<Position>)>),
 }
 
 impl Shard {
-    /// A range that stands at `position`, or has not been read yet.
+    /// A range that is at `position`, or has not been read yet.
     pub fn new(
         id: RangeId,
         range: FeedRange,
         position: Option<Position>,
         options: &ReaderOptions,
     ) -> Self {
+        let etag = position
+            .as_ref()
+            .and_then(|position| etag_of(&position.token, &range).ok().flatten());
+        let lagging = match options.max_retries {
+            u32::MAX => MAX_LAGGING,
+            max => max,
+        };
         Self {
             id,
             range,
             position,
+            etag,
             request: options.request.clone(),
             cursor: None,
-            target: None,
+            horizon: Horizon::default(),
             retries: Retries::new(options.max_retries),
+            lagging: Retries::new(lagging),
             idle_polls: 0,
             pages: 0,
             last_opening: None,
         }
     }
 
+    /// The same, read to where it was pinned in an earlier run.
+    #[must_use]
+    pub fn pinned_before(self, end: Option<PinnedEnd>) -> Self {
+        Self {
+            horizon: Horizon::of_pinned(end),
+            ..self
+        }
+    }
+
     /// How long it is left alone now that it has nothing new: the longer the quieter it has been.
     pub(super) fn pause(&self, longest: Duration) -> Duration {
         longest / (1 << FASTER_POLLS.saturating_sub(self.idle_polls))
+    }
+
+    /// The range's end, as it was come to.
+    fn end(&self, reached: Option<ReachedEnd>) -> Option<PinnedEnd> {
+        let reached = Some(reached?);
+        let pinned = self.horizon.pinned()?.clone();
+        Some(PinnedEnd { reached, ..pinned })
     }
 }
 
@@ -125,24 +155,28 @@ pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
                 }
                 continue;
             }
-            Ok(Step::CaughtUp) if !turn.is_over() => {
+            Ok(Step::CaughtUp) => {
+                let range = turn.shard.id;
                 if turn.shard.idle_polls == 0 {
-                    let range = turn.shard.id;
                     send(&turn.shared, ReaderEvent::CaughtUp { range }).await;
                 }
                 turn.shard.idle_polls = turn.shard.idle_polls.saturating_add(1);
                 return Outcome::Idle(turn.shard);
             }
-            Ok(Step::CaughtUp | Step::Reached) => {
-                let range = turn.shard.id;
-                send(&turn.shared, ReaderEvent::Finished { range }).await;
+            Ok(Step::Reached(reached)) => {
+                let (range, end) = (turn.shard.id, turn.shard.end(reached));
+                send(&turn.shared, ReaderEvent::Finished { range, end }).await;
                 return Outcome::Ended;
             }
             Ok(Step::Split(children)) => return turn.replace(children).await,
-            Err(error) => turn.shard.retries.decide(error),
+            Ok(Step::Behind(lag)) => turn.decide_lag(lag),
+            Err(error) => match error.downcast::<Lag>() {
+                Ok(lag) => turn.decide_lag(lag),
+                Err(error) => turn.shard.retries.decide(error),
+            },
         };
         // Whatever the cursor thinks, the position is where the last good page ended.
-        turn.shard.cursor = None;
+        turn.drop_cursor().await;
         let range = turn.shard.id;
         match decision {
             Decision::Retry(notice) => {
@@ -185,31 +219,72 @@ impl Turn {
     /// Whether it makes room for others after a page, since they could wait for ever.
     fn may_never_end(&self) -> bool {
         match self.shared.options.end {
-            ReadEnd::CaughtUp | ReadEnd::Pages(_) => false,
+            ReadEnd::Caught(_) | ReadEnd::Pages(_) => false,
             ReadEnd::Time(_) | ReadEnd::Never => true,
         }
     }
 
-    /// Whether a range that has nothing new is at its end.
-    fn is_over(&self) -> bool {
+    /// How far the range is to be read now, if it has an end that can be pinned.
+    fn until(&self) -> Option<ReadUntil> {
         match self.shared.options.end {
-            ReadEnd::CaughtUp | ReadEnd::Pages(_) => true,
-            ReadEnd::Time(end) => clock::now() > end + LATE_CHANGES,
-            ReadEnd::Never => failpoint::is_planted("defect.nothing-new-is-the-end"),
+            ReadEnd::Caught(until) => Some(until),
+            // All that was made up to the time is there by then.
+            ReadEnd::Time(end) if clock::now() > end + LATE_CHANGES => Some(ReadUntil::Pin),
+            ReadEnd::Time(_) | ReadEnd::Pages(_) | ReadEnd::Never => None,
         }
     }
 
-    /// Fetches a page and hands it over.
-    async fn step(&mut self) -> Result<Step> {
-        if self.shard.target.is_none()
-            && self.shared.options.end == ReadEnd::CaughtUp
-            && let Some(step) = self.pin().await?
-        {
-            return Ok(step);
+    /// What to do about an answer from behind what is known.
+    fn decide_lag(&mut self, lag: Lag) -> Decision {
+        // Without an end nothing is taken for it, so it may wait as long as for any outage.
+        let has_end = self.until().is_some();
+        let counted = match has_end || !lag.may_pass() {
+            true => &mut self.shard.lagging,
+            false => &mut self.shard.retries,
+        };
+        match counted.decide(anyhow!("{lag}")) {
+            Decision::GiveUp(error) => Decision::GiveUp(lag.hint(error)),
+            decision => decision,
         }
-        let raw = self.fetch().await?;
-        let request_charge = raw.request_charge;
-        match self.take(raw).await {
+    }
+
+    async fn drop_cursor(&mut self) {
+        let Some(mut cursor) = self.shard.cursor.take() else {
+            return;
+        };
+        // Whatever came of it, it was charged.
+        let request_charge = cursor.take_refused_charge();
+        if request_charge > 0.0 {
+            send(&self.shared, ReaderEvent::Charged { request_charge }).await;
+        }
+    }
+
+    /// Fetches an answer and hands over what it holds.
+    async fn step(&mut self) -> Result<Step> {
+        if let Some(until) = self.until() {
+            // Of an end by time there is nothing to pin before all up to it has been asked for.
+            let is_due = match self.shared.options.end {
+                ReadEnd::Time(_) => self.shard.idle_polls > 0,
+                _ => true,
+            };
+            if self.shard.horizon.pinned().is_none()
+                && is_due
+                && let Some(step) = self.pin().await?
+            {
+                return Ok(step);
+            }
+            if until == ReadUntil::Pin
+                && self
+                    .shard
+                    .horizon
+                    .has_reached_pin(self.shard.etag.as_deref())
+            {
+                return Ok(Step::Reached(Some(self.shard.horizon.at_pin())));
+            }
+        }
+        let answer = self.fetch().await?;
+        let request_charge = answer.request_charge;
+        match self.take(answer).await {
             Ok((step, true)) => Ok(step),
             // Whatever came of it, it was charged.
             not_handed_over => {
@@ -219,44 +294,46 @@ impl Turn {
         }
     }
 
-    /// Takes a page that came. Also says whether it was handed over.
-    async fn take(&mut self, raw: RawPage) -> Result<(Step, bool)> {
-        // Only "nothing new" may come without a body: otherwise documents lie behind its ETag that
-        // were never seen.
-        ensure!(
-            raw.not_modified || !raw.body.is_empty(),
-            "the service sent a page without a body"
-        );
-        let page =
-            Page::parse(raw.body.clone()).context("the service sent a page that cannot be used")?;
-        let opening = page.items().next().map(|item| hash_of(item.json()));
+    /// Takes an answer that came. Also says whether something was handed over.
+    async fn take(&mut self, answer: Answer) -> Result<(Step, bool)> {
+        let opening = answer.page.items().next().map(|item| hash_of(item.json()));
         // The first ETag has none before it that it could be compared with, and an ETag can go back.
         ensure!(
             opening.is_none() || opening != self.shard.last_opening,
             "the service sent documents again that came with the page before: its ETag did not move"
         );
-        let (step, position) = self.judge(&raw, &page)?;
-        self.shard.pages += u32::from(!page.is_empty());
-        let step = match (step, self.shared.options.end, last_change(&page)) {
-            (Step::More, ReadEnd::Time(end), Some(time)) if time > end => Step::Reached,
-            (Step::More, ReadEnd::Pages(most), _) if self.shard.pages >= most => Step::Reached,
+        self.ensure_forward(&answer)?;
+        let (step, position) = self.judge(&answer)?;
+        self.shard.pages += u32::from(!answer.page.is_empty());
+        let step = match (step, self.shared.options.end, last_change(&answer.page)) {
+            (Step::More, ReadEnd::Time(end), Some(time)) if time > end => Step::Reached(None),
+            (Step::More, ReadEnd::Pages(most), _) if self.shard.pages >= most => {
+                Step::Reached(None)
+            }
+            (Step::CaughtUp, ReadEnd::Pages(_), _) => Step::Reached(None),
             (step, ..) => step,
         };
         let is_news = position.is_some();
         if let Some(position) = position {
-            self.hand_over(page, position, &raw).await?;
+            self.hand_over(answer, position).await?;
             self.shard.last_opening = opening.or(self.shard.last_opening);
         }
-        if self.shard.retries.reset() {
+        let mut has_recovered = self.shard.retries.reset();
+        // What moves on is not stuck behind.
+        if is_news || !matches!(step, Step::Behind(_)) {
+            has_recovered |= self.shard.lagging.reset();
+        }
+        if has_recovered {
             let range = self.shard.id;
             send(&self.shared, ReaderEvent::Recovered { range }).await;
         }
         Ok((step, is_news))
     }
 
-    /// Finds out where the range stands now, so that the reading has an end.
+    /// Finds out where the range is now: there, at the earliest, is its end.
     async fn pin(&mut self) -> Result<Option<Step>> {
         let shard = &mut self.shard;
+        let pinned_at = clock::now();
         let pinned = self
             .shared
             .client
@@ -287,33 +364,47 @@ impl Turn {
             shard.range
         );
         let etag = etag_of(&now.token, range)?.context("the service pinned no ETag")?;
+        let position_lsn = shard.position.as_ref().and_then(|position| position.lsn);
+        if let (Some(here), Some(service)) = (position_lsn, now.lsn)
+            && service < here
+        {
+            let range = shard.id;
+            bail!(Lag::BehindPosition {
+                range,
+                here,
+                service
+            });
+        }
+        let is_there = shard.etag.as_deref() == Some(&etag);
+        let end = PinnedEnd {
+            etag,
+            partition: pinned.partition,
+            pinned_at,
+            reached: None,
+        };
+        shard.horizon.pin(end.clone(), pinned.partition_lsn);
         let event = ReaderEvent::Pinned {
             range: shard.id,
-            position_lsn: shard.position.as_ref().and_then(|position| position.lsn),
-            target_lsn: now.lsn,
+            position_lsn,
+            end,
         };
-        let target = Target {
-            etag,
-            lsn: now.lsn,
-            partition_key_range_id: pinned.partition_key_range_id,
-        };
-        let here = match &shard.position {
-            Some(position) => etag_of(&position.token, &shard.range)?,
-            None => None,
-        };
-        let is_there = here.is_some_and(|here| here == target.etag);
-        shard.target = Some(target);
         send(&self.shared, event).await;
-        Ok(is_there.then_some(Step::Reached))
+        // The pin says itself that nothing is newer.
+        let has_nothing_new = is_there && !pinned.has_documents;
+        Ok(has_nothing_new.then_some(Step::Reached(Some(ReachedEnd::Head))))
     }
 
-    async fn fetch(&mut self) -> Result<RawPage> {
+    async fn fetch(&mut self) -> Result<Answer> {
         let shard = &mut *self.shard;
         let cursor = match &mut shard.cursor {
             Some(cursor) => cursor,
             none => {
                 let start = match &shard.position {
-                    Some(position) => CursorStart::Position(position),
+                    Some(position) => {
+                        // On another range it would silently start from the beginning.
+                        segments(&position.token, &shard.range)?;
+                        CursorStart::Position(position)
+                    }
                     None => CursorStart::Fresh(self.shared.options.start),
                 };
                 none.insert(
@@ -327,59 +418,153 @@ impl Turn {
         cursor.next().await
     }
 
-    /// Decides what a page means, and where the range stands after it; nowhere new if nothing was
+    /// Refuses an answer from before where the range was read: its documents were written once, and
+    /// its ETag would have them come again.
+    fn ensure_forward(&self, answer: &Answer) -> Result<()> {
+        let (range, before) = (self.shard.id, self.shard.etag.as_deref());
+        let Some(here) = before.and_then(lsn_of_etag) else {
+            return Ok(());
+        };
+        for etag in answer
+            .segments
+            .iter()
+            .filter_map(|part| part.etag.as_deref())
+        {
+            let Some(service) = lsn_of_etag(etag) else {
+                let shown: String = etag.escape_debug().take(60).collect();
+                bail!(
+                    "the service sent the ETag `{shown}`, which has another form than those before"
+                );
+            };
+            if service < here && answer.page.is_empty() {
+                bail!(Lag::BehindPosition {
+                    range,
+                    here,
+                    service
+                });
+            }
+            if service < here {
+                let page = service;
+                bail!(Lag::GoesBack { range, here, page });
+            }
+        }
+        ensure!(
+            !self
+                .shard
+                .horizon
+                .is_beyond(answer.etag(), answer.partition_lsn),
+            "the service sent the ETag {}, but its partition is at LSN {}",
+            answer.etag().unwrap_or_default(),
+            answer.partition_lsn.unwrap_or_default()
+        );
+        let first = answer.page.items().next().and_then(|item| item.lsn());
+        if let Some(page) = first
+            && (page < here || page == here && before.is_some_and(has_transactions))
+        {
+            bail!(Lag::GoesBack { range, here, page });
+        }
+        Ok(())
+    }
+
+    /// Decides what an answer means, and where the range is after it; nowhere new if nothing was
     /// said.
-    fn judge(&mut self, raw: &RawPage, page: &Page) -> Result<(Step, Option<Position>)> {
+    fn judge(&mut self, answer: &Answer) -> Result<(Step, Option<Position>)> {
         let shard = &mut *self.shard;
+        let count = answer.page.len();
         let moved = match &shard.position {
-            Some(position) if position.token == raw.token => false,
+            Some(position) if position.token == answer.token => false,
             // A split changes the token, whether or not its page came with an ETag: the parts then
-            // stand where the range stood, and would be read from there again.
-            Some(position) if raw.segments.len() > 1 => {
-                let before = etag_of(&position.token, &shard.range)?;
-                let mut parts = raw.segments.iter();
-                page.is_empty() || parts.any(|part| part.etag.is_some() && part.etag != before)
+            // are where the range was, and would be read from there again.
+            Some(_) if answer.segments.len() > 1 => {
+                let mut parts = answer.segments.iter();
+                count == 0 || parts.any(|part| part.etag.is_some() && part.etag != shard.etag)
             }
             _ => true,
         };
-        if !page.is_empty() && !moved {
-            bail!("the service sent {} documents but no new ETag", page.len());
-        }
-        let position = match (moved, page.len()) {
+        ensure!(
+            count == 0 || moved,
+            "the service sent {count} documents but no new ETag"
+        );
+        let position = match (moved, count) {
             (false, _) => None,
-            (true, 0) => raw.position().ok(),
-            (true, _) => Some(raw.position()?),
+            (true, 0) => answer.position().ok(),
+            (true, _) => Some(answer.position()?),
         };
-        if raw.segments.len() > 1 {
-            // Each part stands where the token says, and is read on its own from there.
-            let children = raw.segments.iter().map(|part| {
+        if answer.segments.len() > 1 {
+            // Each part is where the token says, and is read on its own from there.
+            let children = answer.segments.iter().map(|part| {
                 let position = part.etag.as_ref().map(|_| Position {
-                    token: raw.token.clone(),
+                    token: answer.token.clone(),
                     lsn: None,
                 });
                 (part.range.clone(), position)
             });
             return Ok((Step::Split(children.collect()), position));
         }
-        if raw.not_modified {
-            return Ok((Step::CaughtUp, position));
+        Ok((self.arrive(answer), position))
+    }
+
+    /// Whether an answer of an undivided range brings it to its end.
+    fn arrive(&mut self, answer: &Answer) -> Step {
+        let until = self.until();
+        let shard = &mut *self.shard;
+        let nothing_new = match answer.not_modified {
+            true if failpoint::is_planted("defect.nothing-new-is-the-end") => Step::Reached(None),
+            true => Step::CaughtUp,
+            false => Step::More,
+        };
+        let Some(until) = until.filter(|_| shard.horizon.pinned().is_some()) else {
+            return nothing_new;
+        };
+        if shard.horizon.is_of_another(answer.partition.as_deref()) {
+            // A merge: what the pin says may no longer compare. It is pinned again.
+            let (range, here) = (shard.id, place(shard.etag.as_deref()));
+            let end = place(shard.horizon.pinned().map(|end| end.etag.as_str()));
+            shard.horizon.forget();
+            return match answer.not_modified {
+                true => Step::Behind(Lag::BelowEnd { range, here, end }),
+                false => Step::More,
+            };
         }
-        if let (Some(target), Some(position)) = (&shard.target, &position) {
-            if target.partition_key_range_id != raw.partition_key_range_id {
-                // A merge: what the target says may no longer compare. It is pinned again.
-                shard.target = None;
-            } else if target.is_reached(
-                raw.segments.first().and_then(|part| part.etag.as_deref()),
-                position,
-            ) {
-                return Ok((Step::Reached, Some(position.clone())));
+        let etag = answer.etag().or(shard.etag.as_deref());
+        let known = shard.horizon.highest();
+        let reached = match answer.not_modified {
+            true => shard
+                .horizon
+                .after_nothing_new(until, etag, answer.partition_lsn),
+            false => shard.horizon.after_page(until, etag, answer.partition_lsn),
+        };
+        if failpoint::is_planted("defect.nothing-new-below-the-pin-is-the-end")
+            && answer.not_modified
+        {
+            return Step::Reached(Some(ReachedEnd::Head));
+        }
+        if failpoint::is_planted("defect.the-pin-is-the-end") && shard.horizon.has_reached_pin(etag)
+        {
+            return Step::Reached(Some(ReachedEnd::Head));
+        }
+        match (reached, answer.not_modified) {
+            (Some(reached), _) => Step::Reached(Some(reached)),
+            (None, false) => Step::More,
+            (None, true) => {
+                let (range, here) = (shard.id, place(etag));
+                Step::Behind(match known {
+                    Some(known) if shard.horizon.has_reached_pin(etag) => {
+                        Lag::BelowKnown { range, here, known }
+                    }
+                    _ => {
+                        let end = place(shard.horizon.pinned().map(|end| end.etag.as_str()));
+                        Lag::BelowEnd { range, here, end }
+                    }
+                })
             }
         }
-        Ok((Step::More, position))
     }
 
     /// Waits until there is memory for the page, then hands it to the consumer.
-    async fn hand_over(&mut self, page: Page, position: Position, raw: &RawPage) -> Result<()> {
+    async fn hand_over(&mut self, answer: Answer, position: Position) -> Result<()> {
+        let etag = answer.etag().map(str::to_owned);
+        let page = answer.page;
         let permit = match u32::try_from(page.body_len()).unwrap_or(u32::MAX) {
             0 => None,
             // A page that is larger than all there is takes all there is.
@@ -396,7 +581,8 @@ impl Turn {
             range: self.shard.id,
             page,
             position: position.clone(),
-            request_charge: raw.request_charge,
+            highest_lsn: self.shard.horizon.highest(),
+            request_charge: answer.request_charge,
             permit,
         };
         // The position may move only together with the page: no await lies between the two that
@@ -409,6 +595,7 @@ impl Turn {
             .context("nobody takes the pages any more")?;
         slot.send(event);
         self.shard.position = Some(position);
+        self.shard.etag = etag;
         Ok(())
     }
 
@@ -465,14 +652,6 @@ impl Turn {
             }
         });
         Outcome::Replaced(children.collect())
-    }
-}
-
-impl Target {
-    /// Whether a range that stands at `position`, at `etag`, has been read up to the target.
-    fn is_reached(&self, etag: Option<&str>, position: &Position) -> bool {
-        etag == Some(&self.etag)
-            || matches!((position.lsn, self.lsn), (Some(here), Some(end)) if here > end)
     }
 }
 

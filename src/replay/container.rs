@@ -19,11 +19,14 @@ use crate::cosmos::feed::FeedRequest;
 use crate::error::usage;
 use crate::feed::page::Page;
 use crate::feed::{
-    ChangeFeedStart, FeedMode, FeedRange, Position as FeedPosition, RangeId, ensure_tiling,
+    ChangeFeedStart, FeedMode, FeedRange, Position as FeedPosition, RangeId, ReadUntil,
+    ensure_tiling,
 };
-use crate::pipeline::{Connected, check_position, first_ranges};
+use crate::pipeline::{Connected, FirstRanges, check_position, first_ranges};
 use crate::plan::FeedPlan;
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use crate::report::Report;
+use crate::signal::Shutdown;
 use crate::source::Mark;
 use crate::state::model::{RangeState, Source};
 
@@ -65,9 +68,20 @@ pub(super) enum FeedStep {
 impl FeedState {
     /// A feed that is to be read from the start. If that is now, it is pinned: nothing that comes is
     /// missed.
-    pub(super) async fn new(connected: &Connected, plan: &FeedPlan) -> Result<Self> {
+    pub(super) async fn new(
+        connected: &Connected,
+        plan: &FeedPlan,
+        max_retries: u32,
+        report: &Report,
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
         let request = request(plan.mode, PAGE_SIZE);
-        let ranges = first_ranges(connected, plan.from, &request).await?;
+        let first = FirstRanges {
+            from: plan.from,
+            request: &request,
+            max_retries,
+        };
+        let ranges = first_ranges(connected, &first, report, shutdown).await?;
         Ok(Self {
             source: connected.source.clone(),
             mode: plan.mode,
@@ -145,6 +159,7 @@ impl FeedState {
                 range,
                 parents: parents.clone(),
                 position,
+                end: None,
             })
             .collect())
     }
@@ -167,7 +182,7 @@ pub(super) struct Begin {
     pub(super) line: u64,
     /// The most changes beyond the saved position. A page has no more: a range moves with the whole of it.
     pub(super) window: u64,
-    /// Whether it goes on after it has reached where the container stood.
+    /// Whether it goes on after it has reached the head.
     pub(super) follow: bool,
 }
 
@@ -202,7 +217,11 @@ pub(super) fn read(
         start: from.from,
         end: match follow {
             true => ReadEnd::Never,
-            false => ReadEnd::CaughtUp,
+            false => ReadEnd::Caught(match from.mode {
+                // Of a document there is only one version, which may move beyond the pin.
+                FeedMode::LatestVersion => ReadUntil::Head,
+                FeedMode::AllVersionsAndDeletes => ReadUntil::Pin,
+            }),
         },
         poll_interval: POLL_INTERVAL,
         buffered_bytes: if has_budget { 1 } else { BUFFERED_BYTES },
@@ -269,6 +288,7 @@ impl Stream {
                 position,
                 request_charge,
                 permit,
+                ..
             } => {
                 self.writer.read_was_charged(request_charge).await;
                 let handed_over = self.hand_over(range, &page, position).await;
@@ -294,7 +314,7 @@ impl Stream {
                 // The reader is gone when it was stopped.
                 reply.send(numbers).ok();
             }
-            ReaderEvent::CaughtUp { range } | ReaderEvent::Finished { range } => {
+            ReaderEvent::CaughtUp { range } | ReaderEvent::Finished { range, .. } => {
                 if self.behind.remove(&range) && self.behind.is_empty() {
                     return Ok(self.send(Delivery::CaughtUp).await);
                 }

@@ -157,7 +157,7 @@ pub async fn replay(
         } => {
             let from = match state.feed.take() {
                 Some(from) => from,
-                None => FeedState::new(connected, feed).await?,
+                None => FeedState::new(connected, feed, plan.max_retries, report, shutdown).await?,
             };
             state.feed = Some(from.clone());
             let reader = container::Begin {

@@ -14,7 +14,7 @@ use crate::durable;
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 
 /// The format that this build writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const FORM: Form = Form {
     name: "cosmos-tail state",
@@ -59,6 +59,10 @@ pub fn lock_path(path: &Path) -> PathBuf {
 ///
 /// If the state breaks one of its own rules ([`State::check`]): better no commit than a wrong one.
 pub fn render(state: &State) -> Result<Vec<u8>> {
+    ensure!(
+        state.version == VERSION,
+        "a state of an older format is not written"
+    );
     state
         .check()
         .context("the state to be committed contradicts itself; nothing was committed")?;
@@ -90,6 +94,15 @@ impl Form {
     ///
     /// If it is of another form or newer than this build, or if it is corrupt.
     pub(crate) fn parse<T: DeserializeOwned>(&self, text: &[u8]) -> Result<T> {
+        self.parse_with_version(text).map(|(state, _)| state)
+    }
+
+    /// The same, with the format version of the text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Form::parse`].
+    fn parse_with_version<T: DeserializeOwned>(&self, text: &[u8]) -> Result<(T, u32)> {
         #[derive(Deserialize)]
         struct Version {
             format: String,
@@ -127,7 +140,9 @@ impl Form {
                 envelope.crc32c
             )));
         }
-        serde_json::from_str(envelope.state.get()).map_err(|e| corrupt(e.to_string()))
+        let state =
+            serde_json::from_str(envelope.state.get()).map_err(|e| corrupt(e.to_string()))?;
+        Ok((state, version.version))
     }
 
     fn corrupt(&self, reason: &str) -> anyhow::Error {
@@ -201,7 +216,8 @@ pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
 ///
 /// As [`load`].
 pub fn parse(text: &[u8]) -> Result<State> {
-    let state: State = FORM.parse(text)?;
+    let (mut state, version) = FORM.parse_with_version::<State>(text)?;
+    state.version = version;
     state.check().map_err(|e| FORM.corrupt(&e.to_string()))?;
     Ok(state)
 }
@@ -221,6 +237,7 @@ pub(crate) mod tests {
                 token: format!("c1.token{id}"),
                 lsn: Some(7),
             }),
+            end: None,
         };
         State {
             kind: JobKind::Export,
@@ -246,6 +263,7 @@ pub(crate) mod tests {
             },
             settings: Settings {
                 follow: false,
+                until: None,
                 concurrency: None,
                 page_size: 1000,
                 max_retries: 15,
@@ -267,6 +285,7 @@ pub(crate) mod tests {
             sealed: vec![],
             manifest: ManifestMark::default(),
             totals: Totals::default(),
+            version: VERSION,
         }
     }
 
@@ -317,11 +336,11 @@ pub(crate) mod tests {
 
     #[test]
     fn a_newer_state_is_refused_whatever_it_holds() {
-        let newer = br#"{"format":"cosmos-tail state","version":2,"body":"something else"}"#;
+        let newer = br#"{"format":"cosmos-tail state","version":3,"body":"something else"}"#;
         let error = parse(newer).unwrap_err().to_string();
         assert_eq!(
             error,
-            "state format 2 is newer than this build supports (1)"
+            "state format 3 is newer than this build supports (2)"
         );
     }
 

@@ -3,7 +3,10 @@
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId, ensure_tiling};
+use crate::feed::{
+    ChangeFeedStart, FeedMode, FeedRange, PinnedEnd, Position, RangeId, ReachedEnd, ReadUntil,
+    ensure_tiling,
+};
 use crate::schema::{InferenceOptions, Layout};
 
 /// The whole of what is committed.
@@ -25,7 +28,7 @@ pub struct State {
     pub options: FrozenOptions,
     /// What a resume takes over unless it is told otherwise.
     pub settings: Settings,
-    /// Whether every range has been read up to where the container stood.
+    /// Whether every range has been read to its end.
     pub finished: bool,
     /// The ranges being read. They tile the container.
     pub ranges: Vec<RangeState>,
@@ -39,6 +42,42 @@ pub struct State {
     pub manifest: ManifestMark,
     /// Totals over all runs.
     pub totals: Totals,
+    /// The format version of the file that it was read from: what older ones did not hold is not known.
+    #[serde(skip, default = "current_version")]
+    pub version: u32,
+}
+
+fn current_version() -> u32 {
+    super::file::VERSION
+}
+
+/// How the ranges of a finished run came to their ends, taken together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Ends {
+    /// When the first of them was pinned, by this machine's clock: what was there by then is in the
+    /// files.
+    #[serde(with = "time::serde::rfc3339")]
+    pub pinned_at: time::OffsetDateTime,
+    /// Whether every range was read on until nothing newer existed.
+    pub head: bool,
+    /// Transactions that came after the ends at a pin, as far as was known.
+    pub newer_transactions: u64,
+}
+
+impl std::fmt::Display for Ends {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (hour, minute, second) = self.pinned_at.to_offset(time::UtcOffset::UTC).to_hms();
+        let which = if self.head { "head" } else { "end" };
+        write!(
+            f,
+            "every range read to its {which} of {hour:02}:{minute:02}:{second:02} UTC"
+        )?;
+        match self.newer_transactions {
+            0 => Ok(()),
+            1 => f.write_str("; 1 transaction came after that"),
+            newer => write!(f, "; {newer} transactions came after that"),
+        }
+    }
 }
 
 /// What a state is of.
@@ -264,6 +303,10 @@ pub enum Output {
 pub struct Settings {
     /// Whether the export goes on until it is stopped.
     pub follow: bool,
+    /// How far each range is read otherwise. Absent: by the mode of the feed, see
+    /// [`State::read_until`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<ReadUntil>,
     /// Ranges read at the same time, if it was given.
     pub concurrency: Option<u32>,
     /// Documents asked for in one page.
@@ -301,6 +344,25 @@ pub struct RangeState {
     /// How far it has been read; absent before its first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
+    /// Where it was pinned by the run that is under way or was the last, if that has an end. Only of the
+    /// ranges being read: spans of files have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<PinnedEnd>,
+}
+
+impl RangeState {
+    /// Whether it was read to where it was pinned.
+    pub fn has_ended(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.reached.is_some())
+    }
+
+    /// The range as it bounds the span of a file: without its end.
+    pub fn place(&self) -> Self {
+        Self {
+            end: None,
+            ..self.clone()
+        }
+    }
 }
 
 /// A series of part files: `part 1`, `part 2`, … of which at most the last is open.
@@ -444,6 +506,53 @@ pub mod optional_checksum_text {
 }
 
 impl State {
+    /// How far each range is read by a run that has an end: to the head for the latest versions, of
+    /// which there is only one of each document; to the pin where every version is there for good.
+    pub fn read_until(&self) -> ReadUntil {
+        self.settings.until.unwrap_or(match self.options.mode {
+            FeedMode::LatestVersion => ReadUntil::Head,
+            FeedMode::AllVersionsAndDeletes => ReadUntil::Pin,
+        })
+    }
+
+    /// How its ranges came to their ends; none if one of them has not, or if it is not known.
+    pub fn ends(&self) -> Option<Ends> {
+        let mut ends: Option<Ends> = None;
+        for range in &self.ranges {
+            let end = range.end.as_ref()?;
+            let (head, newer) = match end.reached? {
+                ReachedEnd::Head => (true, 0),
+                ReachedEnd::Pin { newer } => (false, newer),
+            };
+            let before = ends.unwrap_or(Ends {
+                pinned_at: end.pinned_at,
+                head: true,
+                newer_transactions: 0,
+            });
+            ends = Some(Ends {
+                pinned_at: before.pinned_at.min(end.pinned_at),
+                head: before.head && head,
+                newer_transactions: before.newer_transactions.saturating_add(newer),
+            });
+        }
+        ends
+    }
+
+    /// Makes it the state of a run that begins. With `keep_ends` the ranges keep the ends of the run
+    /// before, which was cut off; all but those that end at a pin are read on from where they came.
+    pub fn begin_run(&mut self, keep_ends: bool) {
+        self.version = super::file::VERSION;
+        self.finished = false;
+        for range in &mut self.ranges {
+            range.end = range.end.take().filter(|_| keep_ends);
+        }
+    }
+
+    /// Whether it holds where ranges end. Formats before the second did not.
+    pub fn knows_ends(&self) -> bool {
+        self.version > 1
+    }
+
     /// The series that `range` is written to.
     pub fn series_of(&self, range: RangeId) -> u32 {
         match self.options.output {
@@ -465,7 +574,7 @@ impl State {
     ///
     /// Says which of these does not hold: the ranges tile the container; numbers are unique and
     /// below the next one; every series has ranges; no two parts have one name, and none the name of
-    /// a part to come; only a tail appends.
+    /// a part to come; only a tail appends; in a finished export every range has come to its end.
     pub fn check(&self) -> Result<()> {
         self.options
             .scope
@@ -480,6 +589,13 @@ impl State {
             ids.last().is_none_or(|last| *last < self.next_range),
             "a range has a number to come"
         );
+        for range in self.ranges.iter().filter(|_| self.knows_ends()) {
+            ensure!(
+                !self.finished || range.has_ended(),
+                "it is finished, but range {} has not come to its end",
+                range.id
+            );
+        }
         let mut series: Vec<u32> = self.series.iter().map(|s| s.id).collect();
         series.sort_unstable();
         ensure!(

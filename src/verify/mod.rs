@@ -19,13 +19,15 @@ use serde::Serialize;
 use self::contents::{Contents, Expected};
 use self::spans::Part;
 use crate::cli::{SummaryFormat, VerifyArgs};
+use crate::cosmos::feed::segments;
 use crate::durable::{self, Lock, parent_of, with_suffix};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::feed::lsn_of_etag;
 use crate::report::{Report, count};
 use crate::signal::Shutdown;
 use crate::state::file::{self, lock_path};
 use crate::state::manifest::{Entry, Manifest, Purpose};
-use crate::state::model::{FileState, State};
+use crate::state::model::{Ends, FileState, State};
 use crate::state::names::{FileNames, STATE_FILE};
 use crate::state::recover::may_be_unknown;
 
@@ -34,6 +36,9 @@ use crate::state::recover::may_be_unknown;
 struct Findings {
     /// The state file.
     state: String,
+    /// Whether it is the state of a finished export from before states held where ranges end: whether
+    /// each was read to its end cannot be checked.
+    knows_no_ends: bool,
     /// Finished files that are there.
     files: usize,
     /// Finished files that are gone.
@@ -42,6 +47,9 @@ struct Findings {
     rows: u64,
     /// Bytes of them.
     bytes: u64,
+    /// How the ranges came to their ends; none if the export is not finished, or its state does not hold
+    /// where they end.
+    ends: Option<Ends>,
     /// What is wrong.
     faults: Vec<Finding>,
     /// What is not as a finished export leaves it, but explained.
@@ -119,12 +127,27 @@ fn print_text(found: &Findings, report: &Report) -> Result<()> {
         0 => String::new(),
         moved => format!(" ({moved} more moved away)"),
     };
+    let ends = match (&found.ends, found.knows_no_ends) {
+        (Some(ends), _) => format!(", {ends}"),
+        (None, true) => {
+            ", whether each range was read to its end is not known: the state is from an earlier version \
+             of cosmos-tail"
+                .to_owned()
+        }
+        (None, false) => String::new(),
+    };
     report.notice(&format!(
-        "verified `{}`: {}{moved}, {}, {verdict}",
+        "verified `{}`: {}{moved}, {}, {verdict}{ends}",
         found.state,
         count(found.files as u64, "finished file"),
         count(found.rows, "row"),
     ));
+    if found.ends.is_some_and(|ends| ends.newer_transactions > 0) {
+        report.notice(
+            "documents that these transactions rewrote before they were read may be in no file; `resume` \
+             reads them",
+        );
+    }
     Ok(())
 }
 
@@ -160,8 +183,11 @@ fn check(path: &Path) -> Result<Findings> {
     let names = FileNames::of_state(&state, parent_of(&path));
     let mut found = Findings {
         state: path.display().to_string(),
+        ends: state.ends().filter(|_| state.finished),
+        knows_no_ends: state.finished && !state.knows_ends(),
         ..Findings::default()
     };
+    check_ends(&state, &mut found);
     if with_suffix(&path, durable::STAGED_SUFFIX).exists() {
         let staged = name_of(&with_suffix(&path, durable::STAGED_SUFFIX));
         found.note(
@@ -187,6 +213,43 @@ fn in_use(path: &Path) -> anyhow::Error {
         ),
         "verify it when it has ended, or stop it first: `resume` goes on with it",
     )
+}
+
+/// Checks that a finished export read each range to where it was pinned: what was never read leaves no
+/// trace in its files.
+fn check_ends(state: &State, found: &mut Findings) {
+    let state_name = name_of(Path::new(&found.state));
+    for range in &state.ranges {
+        let Some(end) = &range.end else { continue };
+        let is_there = match &range.position {
+            None => false,
+            Some(position) => segments(&position.token, &range.range)
+                .unwrap_or_default()
+                .iter()
+                .all(|part| {
+                    part.etag.as_deref().is_some_and(|etag| {
+                        end.is_reached_by(etag) || lsn_of_etag(etag) == end.lsn()
+                    })
+                }),
+        };
+        if end.reached.is_some() && !is_there {
+            let lsn = |lsn: Option<u64>| {
+                lsn.map_or("an unknown place".to_owned(), |lsn| format!("LSN {lsn}"))
+            };
+            found.fault(
+                &state_name,
+                format!(
+                    "range {} is said to have been read to its end at {}, but it is at {}",
+                    range.id,
+                    lsn(end.lsn()),
+                    match &range.position {
+                        Some(position) => lsn(position.lsn),
+                        None => "the beginning".to_owned(),
+                    }
+                ),
+            );
+        }
+    }
 }
 
 fn check_files(state: &State, names: &FileNames, found: &mut Findings) -> Result<()> {

@@ -54,3 +54,19 @@ fn parquet_that_is_killed_at_random_and_resumed_holds_every_change_once() {
     kill(Victim::new(1000, rotating), 50);
     kill(Victim::new(1000, rotating).across_splits(), 50);
 }
+
+#[test]
+fn exports_from_replicas_that_lag_are_killed_and_resumed_and_hold_every_change_once() {
+    kill(Victim::new(1000, &[]).lagging(), 40);
+    kill(Victim::new(1000, &[]).across_splits().lagging(), 20);
+}
+
+#[test]
+fn exports_of_what_is_rewritten_meanwhile_are_killed_and_resumed_and_leave_no_document_out() {
+    kill(
+        Victim::new(1000, &["--rotate-bytes", "8KiB"]).rewritten(),
+        40,
+    );
+    kill(Victim::new(1000, &["--format", "parquet"]).rewritten(), 20);
+    kill(Victim::new(1000, &[]).lagging().rewritten(), 40);
+}

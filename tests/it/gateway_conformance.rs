@@ -3,8 +3,11 @@
 //! emulator, put in its place, behaves the same as far as a reader can see.
 
 mod against_the_emulator;
+mod careless_client;
 mod driver_reader;
 mod faults_and_refusals;
+mod replicas;
+mod scripted_answers;
 
 use std::collections::BTreeMap;
 

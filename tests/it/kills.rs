@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::command::{export, resume, signal, spawn, wait};
-use crate::gateway::{Container, Gateway};
-use crate::oracle::judge;
-use crate::orders::filled;
+use crate::gateway::{Container, Gateway, GatewayOptions, at_random, rewriter};
+use crate::oracle::{Snapshot, judge, judge_one_shot};
+use crate::orders::filled_with;
+
+/// Attempts after which an export that is not done is stuck.
+const PATIENCE: usize = 30;
 
 /// An export to be killed.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +21,16 @@ pub(crate) struct Victim {
     pub(crate) arguments: &'static [&'static str],
     /// Whether partitions are split and merged meanwhile.
     pub(crate) across_splits: bool,
+    /// By how many transactions replicas lag at most, in an account that allows it.
+    pub(crate) lag: u64,
+    /// Whether documents are rewritten between pages.
+    pub(crate) is_rewritten: bool,
 }
+
+/// Transactions by which replicas lag at most: more than there are in a page.
+const LAG: u64 = 30;
+/// Documents that are rewritten in the course of an export.
+const REWRITTEN: usize = 100;
 
 impl Victim {
     pub(crate) const fn new(documents: usize, arguments: &'static [&'static str]) -> Self {
@@ -26,6 +38,21 @@ impl Victim {
             documents,
             arguments,
             across_splits: false,
+            lag: 0,
+            is_rewritten: false,
+        }
+    }
+
+    /// Replicas lag, each request's by a number of its own.
+    pub(crate) const fn lagging(self) -> Self {
+        Self { lag: LAG, ..self }
+    }
+
+    /// Documents are rewritten between pages.
+    pub(crate) const fn rewritten(self) -> Self {
+        Self {
+            is_rewritten: true,
+            ..self
         }
     }
 
@@ -42,7 +69,12 @@ impl Victim {
     ///
     /// Says what is wrong, and in what round.
     pub(crate) fn kill(self, kills: usize, seed: u64) -> Result<(), String> {
-        let (gateway, container) = filled(if self.across_splits { 2 } else { 8 }, self.documents);
+        let partitions = if self.across_splits { 2 } else { 8 };
+        let mut options = GatewayOptions::default();
+        if self.lag > 0 {
+            options.consistency = "Eventual";
+        }
+        let (gateway, container) = filled_with(options, partitions, self.documents);
         let mut killer = Killer {
             victim: self,
             gateway,
@@ -80,7 +112,41 @@ struct Killer {
 impl Killer {
     /// One export, until it is done.
     fn round(&mut self, out: &Path) -> Result<(), String> {
-        for attempt in 0.. {
+        let before = Snapshot::of_replicas(&self.container, self.victim.lag);
+        self.disturb();
+        self.until_done(out)?;
+        if self.victim.lag > 0 || self.victim.is_rewritten {
+            let existed = before.existed_until_now(&self.container);
+            judge_one_shot(&self.gateway, &self.container, out, &existed)?;
+            self.gateway.clear_faults();
+            self.gateway.clear_lag();
+            // What came after the end, or was not seen.
+            let ended = wait(spawn(&mut resume(&self.gateway, out)));
+            if ended.code != Some(0) {
+                return Err(format!("{:?} in the end: {}", ended.code, ended.stderr));
+            }
+        }
+        judge(&self.gateway, &self.container, out)
+    }
+
+    /// What the victim has to live with until it is done.
+    fn disturb(&mut self) {
+        if self.victim.lag > 0 {
+            self.gateway
+                .set_lag(at_random(self.random.u64(..), self.victim.lag));
+        }
+        if self.victim.is_rewritten {
+            let documents = self.victim.documents;
+            let ids = (0..REWRITTEN).map(|_| format!("item-{}", self.random.usize(..documents)));
+            let ids: Vec<String> = ids.collect();
+            let nth = self.random.usize(1..3);
+            self.gateway.push_fault(rewriter(&self.container, ids, nth));
+        }
+    }
+
+    /// Kills the first attempts, then lets one come to its end.
+    fn until_done(&mut self, out: &Path) -> Result<(), String> {
+        for attempt in 0..PATIENCE {
             let mut command = next_command(&self.gateway, out, self.victim.arguments);
             let began = Instant::now();
             let child = spawn(command.args(["--page-size", "20", "--checkpoint-interval", "5ms"]));
@@ -95,8 +161,10 @@ impl Killer {
             match ended.code {
                 Some(0) => {
                     self.whole = (self.whole + began.elapsed()) / 2;
-                    break;
+                    return Ok(());
                 }
+                // Replicas that lag can be all that a range meets.
+                Some(3) if self.victim.lag > 0 => {}
                 None => {
                     self.hits += 1;
                     if self.victim.across_splits {
@@ -106,7 +174,7 @@ impl Killer {
                 Some(code) => return Err(format!("exit {code}: {}", ended.stderr)),
             }
         }
-        judge(&self.gateway, &self.container, out)
+        Err(format!("not done after {PATIENCE} attempts"))
     }
 }
 

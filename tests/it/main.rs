@@ -7,6 +7,7 @@ mod command;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
+mod ends;
 mod export;
 mod faults;
 mod files;
@@ -18,9 +19,11 @@ mod hostile;
 #[cfg(unix)]
 mod kills;
 mod left_out;
+mod live;
 mod oracle;
 mod orders;
 mod profiles;
+mod range_ends;
 #[cfg(feature = "demo")]
 mod readme;
 mod recovery;

@@ -3,6 +3,9 @@
 //! Every change that a document stands at now is there; no change is there twice; what is there is
 //! in the log, to the byte; along every line of ranges, from parents to children, changes come in
 //! the order of the log; state and manifest tell the same of the files; and no file is left over.
+//!
+//! Of a container that was written meanwhile, [`judge_one_shot`] asks that every document that
+//! existed throughout is there in one version at least, instead of each in its last.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -34,6 +37,109 @@ struct Row {
 ///
 /// Says what is wrong.
 pub(crate) fn judge(gateway: &Gateway, container: &Container, out: &Path) -> Result<(), String> {
+    let log = container.changes();
+    let seen = published(gateway, &log, out)?;
+    let missing: Vec<Served> = container
+        .latest()
+        .into_iter()
+        .filter(|latest| !seen.contains(&(latest.id.clone(), latest.lsn)))
+        .collect();
+    if let Some(first) = missing.first() {
+        return Err(format!(
+            "{} changes are missing, such as {} at LSN {} of partition {}",
+            missing.len(),
+            first.id,
+            first.lsn,
+            first.partition
+        ));
+    }
+    Ok(())
+}
+
+/// Compares the directory `out`, which holds a LatestVersion export that has come to its end while
+/// `container` was written, with the log of `container`: the documents `existed_throughout`
+/// ([`Snapshot`]) are there, each in one version at least.
+///
+/// # Errors
+///
+/// Says what is wrong.
+pub(crate) fn judge_one_shot(
+    gateway: &Gateway,
+    container: &Container,
+    out: &Path,
+    existed_throughout: &[String],
+) -> Result<(), String> {
+    let log = container.changes();
+    let seen = published(gateway, &log, out)?;
+    let seen: BTreeSet<&str> = seen.iter().map(|(id, _)| id.as_str()).collect();
+    let is_missing = |id: &&String| !seen.contains(id.as_str());
+    let missing: Vec<&String> = existed_throughout.iter().filter(is_missing).collect();
+    let Some(first) = missing.first() else {
+        return Ok(());
+    };
+    let versions: Vec<u64> = log
+        .iter()
+        .filter(|change| change.id == **first)
+        .map(|change| change.lsn)
+        .collect();
+    Err(format!(
+        "{} of {} documents that existed throughout are in no file, such as {first}, which has \
+         versions at LSN {versions:?}",
+        missing.len(),
+        existed_throughout.len()
+    ))
+}
+
+/// What a container holds at a moment.
+pub(crate) struct Snapshot {
+    /// How often each document that there is has been deleted before.
+    deletes: BTreeMap<String, usize>,
+}
+
+impl Snapshot {
+    pub(crate) fn of(container: &Container) -> Self {
+        Self::of_replicas(container, 0)
+    }
+
+    /// What every replica holds that lags by `lag` transactions at most.
+    pub(crate) fn of_replicas(container: &Container, lag: u64) -> Self {
+        let seen_through: BTreeMap<String, u64> = container
+            .partitions()
+            .into_iter()
+            .map(|partition| (partition.id, partition.lsn.saturating_sub(lag)))
+            .collect();
+        let mut deletes = BTreeMap::new();
+        // Documents of which every replica has the last version, or one that no delete has followed.
+        let mut held = BTreeSet::new();
+        for change in container.changes() {
+            if change.operation == Operation::Delete {
+                *deletes.entry(change.id.clone()).or_insert(0) += 1;
+                held.remove(&change.id);
+            } else if change.lsn <= seen_through[&change.partition] {
+                held.insert(change.id);
+            }
+        }
+        let count = |id: String| (id.clone(), deletes.get(&id).copied().unwrap_or(0));
+        Self {
+            deletes: held.into_iter().map(count).collect(),
+        }
+    }
+
+    /// The documents that have existed from then until now, without a break.
+    pub(crate) fn existed_until_now(&self, container: &Container) -> Vec<String> {
+        let now = Self::of(container);
+        let is_unbroken = |id: &&String| self.deletes.get(*id) == now.deletes.get(*id);
+        now.deletes.keys().filter(is_unbroken).cloned().collect()
+    }
+}
+
+/// Compares what is in `out` with `log`, apart from what is missing. Returns id and LSN of each
+/// change that is there.
+fn published(
+    gateway: &Gateway,
+    log: &[Served],
+    out: &Path,
+) -> Result<BTreeSet<(String, u64)>, String> {
     let violations = gateway.violations();
     if !violations.is_empty() {
         return Err(format!("no correct client does this: {violations:?}"));
@@ -45,7 +151,7 @@ pub(crate) fn judge(gateway: &Gateway, container: &Container, out: &Path) -> Res
     let state = file::load(&out.join("state.json")).map_err(|error| format!("{error:#}"))?;
     let entries = manifest(out)?;
     no_file_is_left_over(out, &entries)?;
-    changes_are_there_once(&state, &entries, container, out)
+    changes_are_there_once(&state, &entries, log, out)
 }
 
 fn manifest(out: &Path) -> Result<Vec<Entry>, String> {
@@ -86,10 +192,9 @@ fn series_of(file: &str) -> u32 {
 fn changes_are_there_once(
     state: &State,
     entries: &[Entry],
-    container: &Container,
+    log: &[Served],
     out: &Path,
-) -> Result<(), String> {
-    let log = container.changes();
+) -> Result<BTreeSet<(String, u64)>, String> {
     let known: BTreeMap<(&str, u64), usize> = log
         .iter()
         .enumerate()
@@ -124,30 +229,15 @@ fn changes_are_there_once(
             series.entry(series_of(&entry.file)).or_default().push(*at);
         }
     }
-    let missing: Vec<&Served> = container
-        .latest()
-        .iter()
-        .filter_map(|latest| {
-            let at = known[&(latest.id.as_str(), latest.lsn)];
-            (!seen.contains(&at)).then_some(&log[at])
-        })
-        .collect();
-    if let Some(first) = missing.first() {
-        return Err(format!(
-            "{} changes are missing, such as {} at LSN {} of partition {}",
-            missing.len(),
-            first.id,
-            first.lsn,
-            first.partition
-        ));
-    }
     if seen
         .iter()
         .any(|at| log[*at].operation == Operation::Delete)
     {
         return Err("a delete is among the latest versions".to_owned());
     }
-    lines_are_in_order(state, &series, &log)
+    lines_are_in_order(state, &series, log)?;
+    let seen = seen.into_iter().map(|at| (log[at].id.clone(), log[at].lsn));
+    Ok(seen.collect())
 }
 
 /// A change of a file lies between where its range stood before the file and after it.

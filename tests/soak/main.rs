@@ -25,6 +25,8 @@ mod options;
 mod pairs;
 #[cfg(unix)]
 mod schedule;
+#[cfg(unix)]
+mod trouble;
 
 // What it shares with the integration tests, of which it uses a part.
 #[cfg(unix)]
@@ -38,6 +40,7 @@ mod gateway;
 #[path = "../it/kills.rs"]
 mod kills;
 #[cfg(unix)]
+#[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../it/oracle.rs"]
 mod oracle;
 #[cfg(unix)]
@@ -79,7 +82,7 @@ const BATCH: usize = 40;
 fn kill_batches(kills: usize, seed: u64) -> Vec<campaign::Task> {
     use kills::Victim;
 
-    const VICTIMS: [Victim; 8] = [
+    const VICTIMS: [Victim; 13] = [
         Victim::new(2000, &[]),
         Victim::new(2000, &["--compression", "zstd", "--rotate-bytes", "8KiB"]),
         Victim::new(1000, &["--format", "csv", "--compression", "gzip"]),
@@ -88,6 +91,13 @@ fn kill_batches(kills: usize, seed: u64) -> Vec<campaign::Task> {
         Victim::new(2000, &["--compression", "gzip"]).across_splits(),
         Victim::new(1000, &["--format", "csv", "--rotate-bytes", "8KiB"]).across_splits(),
         Victim::new(1000, &["--format", "parquet"]).across_splits(),
+        Victim::new(2000, &[]).lagging(),
+        Victim::new(2000, &["--rotate-bytes", "8KiB"]).rewritten(),
+        Victim::new(1000, &["--format", "csv"])
+            .lagging()
+            .rewritten(),
+        Victim::new(1000, &[]).across_splits().lagging().rewritten(),
+        Victim::new(1000, &["--format", "parquet"]).rewritten(),
     ];
     (0..kills)
         .step_by(BATCH)

@@ -16,14 +16,24 @@ use fastrand::Rng;
 
 use crate::campaign::Task;
 use crate::command::{Ended, all_files, export, resume, run};
-use crate::gateway::{Action, Container, Fault, Gateway, Lock, RequestKind, RequestRecord};
+use crate::gateway::{
+    Action, Container, Fault, Gateway, GatewayOptions, Lock, RequestKind, RequestRecord, at_random,
+};
 use crate::options::Plan;
-use crate::oracle::judge;
-use crate::orders::{document, filled};
+use crate::oracle::{Snapshot, judge, judge_one_shot};
+use crate::orders::{document, filled_with};
 use crate::scene::{FORMATS, has_state};
+use crate::trouble::Trouble;
 
 /// Runs without faults after which an export that is not done is stuck.
 const PATIENCE: usize = 4;
+/// Default consistency levels of accounts.
+const CONSISTENCIES: [&str; 4] = [
+    "Session",
+    "Eventual",
+    "ConsistentPrefix",
+    "BoundedStaleness",
+];
 /// Partitions that a container has at most.
 const MOST_PARTITIONS: usize = 7;
 
@@ -74,6 +84,7 @@ fn judge_seed(seed: u64, twice: bool, tell: bool, plant: &str) -> Result<String,
 struct Schedule {
     partitions: usize,
     documents: usize,
+    consistency: &'static str,
     arguments: Vec<String>,
     /// Given to every run, as a resume does not take the rest.
     retries: usize,
@@ -85,16 +96,9 @@ struct Schedule {
 struct Run {
     failpoints: String,
     faults: Vec<Trouble>,
+    /// A seed, and by how many transactions replicas lag at most in the whole run.
+    lag: Option<(u64, u64)>,
     moments: Vec<Moment>,
-}
-
-/// Something that the service or the network does wrong.
-#[derive(Debug)]
-struct Trouble {
-    kind: RequestKind,
-    nth: usize,
-    times: usize,
-    action: Action,
 }
 
 /// Something that happens to the container before the nth page that is asked for.
@@ -116,6 +120,8 @@ enum Change {
     Write(std::ops::Range<usize>),
     /// Deletes one.
     Delete(usize),
+    /// Writes one once more.
+    Rewrite(usize),
 }
 
 /// What became of a schedule.
@@ -135,7 +141,7 @@ enum Worst {
 }
 
 /// Small numbers more often than large ones.
-fn small(random: &mut Rng, most: usize) -> usize {
+pub(crate) fn small(random: &mut Rng, most: usize) -> usize {
     let most = 1 + random.usize(..most);
     1 + random.usize(..most)
 }
@@ -164,6 +170,7 @@ impl Schedule {
         Self {
             partitions: small(random, 4),
             documents,
+            consistency: CONSISTENCIES[random.usize(..CONSISTENCIES.len())],
             arguments,
             retries: small(random, 3),
             runs: (0..runs).map(|_| Run::draw(random, documents)).collect(),
@@ -171,7 +178,11 @@ impl Schedule {
     }
 
     fn run(&self, plant: &str) -> Course {
-        let (gateway, container) = filled(self.partitions, self.documents);
+        let options = GatewayOptions {
+            consistency: self.consistency,
+            ..GatewayOptions::default()
+        };
+        let (gateway, container) = filled_with(options, self.partitions, self.documents);
         let directory = tempfile::tempdir().unwrap();
         let mut course = Course {
             worst: Worst::WentThrough,
@@ -193,6 +204,12 @@ impl Schedule {
 }
 
 impl Run {
+    /// By how many transactions a replica lags at most that it may meet.
+    fn longest_lag(&self) -> u64 {
+        let own = self.lag.map_or(0, |(_, most)| most);
+        self.faults.iter().map(Trouble::lag).fold(own, u64::max)
+    }
+
     fn draw(random: &mut Rng, documents: usize) -> Self {
         let mut failpoints: Vec<String> = Vec::new();
         for _ in 0..random.usize(1..4) {
@@ -210,10 +227,21 @@ impl Run {
                 change: Change::draw(random, documents),
             })
             .collect();
+        // A writer that writes while one reads: a document before every so manieth page.
+        if random.usize(..3) == 0 {
+            let every = small(random, 3);
+            let rewrites = (1..=small(random, 30)).map(|time| Moment {
+                nth: time * every,
+                change: Change::Rewrite(random.usize(..documents)),
+            });
+            moments.extend(rewrites);
+        }
         moments.sort_by_key(|moment| moment.nth);
+        let lag = (random.usize(..6) == 0).then(|| (random.u64(..), small(random, 30) as u64));
         Self {
             failpoints: failpoints.join(";"),
             faults,
+            lag,
             moments,
         }
     }
@@ -229,78 +257,6 @@ fn action_of(random: &mut Rng, step: &str) -> String {
         // Once, or for good.
         8 => format!("1*{}", refusals[random.usize(..refusals.len())]),
         _ => refusals[random.usize(..refusals.len())].to_owned(),
-    }
-}
-
-impl Trouble {
-    fn draw(random: &mut Rng) -> Self {
-        const TRANSIENT: [(u16, u32); 12] = [
-            (408, 0),
-            (410, 0),
-            (410, 1000),
-            (410, 1002),
-            (410, 1007),
-            (404, 1002),
-            (429, 3200),
-            (449, 0),
-            (500, 0),
-            (502, 0),
-            (503, 0),
-            (504, 0),
-        ];
-        const FINAL: [(u16, u32); 5] = [(400, 0), (401, 0), (403, 0), (403, 5300), (410, 1024)];
-        let transient = TRANSIENT[random.usize(..TRANSIENT.len())];
-        let (kind, action) = match random.usize(..20) {
-            0 => (
-                RequestKind::PartitionKeyRanges,
-                Action::status(transient.0, transient.1),
-            ),
-            1..7 => (
-                RequestKind::ChangeFeed,
-                Action::status(transient.0, transient.1),
-            ),
-            7 => {
-                let (status, substatus) = FINAL[random.usize(..FINAL.len())];
-                (RequestKind::ChangeFeed, Action::status(status, substatus))
-            }
-            number => (RequestKind::ChangeFeed, odd_answer(random, number - 8)),
-        };
-        Self {
-            kind,
-            nth: if kind == RequestKind::ChangeFeed {
-                small(random, 25)
-            } else {
-                small(random, 3)
-            },
-            times: small(random, 3),
-            action,
-        }
-    }
-}
-
-/// An answer that is no error, but not what it should be. `number` is below 12.
-fn odd_answer(random: &mut Rng, number: usize) -> Action {
-    match number {
-        0 => Action::throttle(random.u64(..20)),
-        1 => Action::ResetBeforeHeaders,
-        2 => Action::TruncateBody {
-            after: random.usize(..3000),
-        },
-        3 => Action::CorruptBody,
-        4 => Action::ReplaceBody("<html>".into()),
-        5 => Action::ReplaceBody("".into()),
-        6 => Action::Gzip("no gzip".into()),
-        7 => Action::MissingEtag,
-        8 => Action::StuckEtag,
-        9 => Action::Trickle {
-            bytes: 1 + random.usize(..5000),
-            every: std::time::Duration::from_micros(100),
-        },
-        10 => Action::Refuse {
-            status: 400,
-            message: "Reduce page size and try again: the response size is too large",
-        },
-        _ => Action::Delay(std::time::Duration::from_millis(random.u64(..20))),
     }
 }
 
@@ -346,6 +302,9 @@ impl Change {
                     container.delete(&served.id, document["pk"].clone());
                 }
             }
+            Self::Rewrite(number) => {
+                container.rewrite(&format!("item-{number}"));
+            }
             Self::Split(..) | Self::Merge(_) => {}
         }
     }
@@ -371,10 +330,20 @@ fn happen_once(pending: &Pending, container: &Container) {
 
 impl Scene<'_> {
     fn play(&self, plant: &str, course: &mut Course) -> Result<(), String> {
+        let lags = self.schedule.runs.iter().map(Run::longest_lag);
+        let lag = lags.max().unwrap_or_default();
+        // What was there when the run began that the next ones go on with, until it is done.
+        let mut before = Snapshot::of_replicas(&self.container, lag);
         for run in &self.schedule.runs {
             let pending = self.arm(run);
             let ended = self.go_on(&format!("{plant};{}", run.failpoints));
             self.gateway.clear_faults();
+            self.gateway.clear_lag();
+            let is_done = ended.code == Some(0);
+            if is_done {
+                let existed = before.existed_until_now(&self.container);
+                judge_one_shot(&self.gateway, &self.container, &self.out, &existed)?;
+            }
             for pending in &pending {
                 happen_once(pending, &self.container);
             }
@@ -387,6 +356,9 @@ impl Scene<'_> {
                 // Before there is a state there is nothing to resume.
                 Some(1) if !has_state(&self.out) => {}
                 Some(code) => return Err(format!("exit {code}: {}", ended.stderr)),
+            }
+            if is_done {
+                before = Snapshot::of_replicas(&self.container, lag);
             }
         }
         self.finish(plant, course)?;
@@ -417,18 +389,11 @@ impl Scene<'_> {
 
     /// Tells the gateway what is to go wrong in the next run.
     fn arm(&self, run: &Run) -> Vec<Pending> {
-        let is_page = |record: &RequestRecord| record.token.as_deref() != Some("*");
-        // The first ETag of a range has none before it that it could be compared with.
-        let is_later_page =
-            |record: &RequestRecord| record.token.as_deref().is_some_and(|token| token != "*");
         for fault in &run.faults {
-            let script = Fault::on(fault.kind, fault.action.clone())
-                .nth(fault.nth)
-                .times(fault.times);
-            self.gateway.push_fault(match fault.action {
-                Action::StuckEtag => script.when(is_later_page),
-                _ => script,
-            });
+            self.gateway.push_fault(fault.fault());
+        }
+        if let Some((seed, most)) = run.lag {
+            self.gateway.set_lag(at_random(seed, most));
         }
         let mut armed = Vec::new();
         for moment in &run.moments {
@@ -437,7 +402,7 @@ impl Scene<'_> {
             let call = Action::call(move || happen_once(&change, &container));
             self.gateway.push_fault(
                 Fault::on(RequestKind::ChangeFeed, call)
-                    .when(is_page)
+                    .when(RequestRecord::is_page)
                     .nth(moment.nth),
             );
             armed.push(pending);

@@ -18,8 +18,10 @@ use azure_data_cosmos_driver::test::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 use super::range_list::{RangeList, reads_list};
+use crate::feed::lsn_of_session_token;
 
 pub(super) const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-ms-session-token");
+pub(super) const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("x-ms-consistency-level");
 /// Of the feed alone.
 const A_IM: HeaderName = HeaderName::from_static("a-im");
 const CONTAINER_RID: HeaderName = HeaderName::from_static("x-ms-cosmos-intended-collection-rid");
@@ -33,10 +35,23 @@ const TARGETS: [HeaderName; 2] = [
 #[derive(Debug, Default)]
 pub(super) struct SessionTokens(Mutex<Known>);
 
+/// Whether reads of an account go by session tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Use {
+    /// They do not, and cannot be asked to: a request may ask for less than the account's consistency,
+    /// never for more. Or they need not.
+    #[default]
+    No,
+    /// They do.
+    OfAccount,
+    /// They do if a request asks for it.
+    OnRequest,
+}
+
 #[derive(Debug, Default)]
 struct Known {
     /// Whether reads of the account go by them.
-    are_wanted: bool,
+    use_of: Use,
     tokens: HashMap<Target, String>,
     /// The ranges that a range came out of, by their ids.
     parents: HashMap<Target, Vec<String>>,
@@ -50,7 +65,7 @@ impl SessionTokens {
     pub(super) fn of(&self, request: &HttpRequest) -> Option<String> {
         let (container, id) = target_of(request)?;
         let known = self.known();
-        if !known.are_wanted {
+        if known.use_of == Use::No {
             return None;
         }
         let target = (container, id);
@@ -66,13 +81,22 @@ impl SessionTokens {
         (!tokens.is_empty()).then(|| tokens.join(","))
     }
 
+    /// The consistency that a request with a token has to ask for, if it is not the account's.
+    pub(super) fn consistency(&self) -> Option<&'static str> {
+        (self.known().use_of == Use::OnRequest).then_some("Session")
+    }
+
     /// Notes what an answer says of tokens: its own, which ranges have become of which, or whether
     /// the account wants any.
     pub(super) fn note(&self, request: &HttpRequest, response: &HttpResponse) {
         if let Some(target) = target_of(request) {
             let token = response.headers.get_optional_str(&SESSION_TOKEN);
             if let (200..=399, Some(token)) = (response.status, token) {
-                self.known().tokens.insert(target, token.to_owned());
+                let mut known = self.known();
+                let is_newer = |known: &String| !is_behind(token, known);
+                if known.tokens.get(&target).is_none_or(is_newer) {
+                    known.tokens.insert(target, token.to_owned());
+                }
             }
         } else if reads_list(request) && response.status == 200 {
             let Some(list) = RangeList::parse(&response.body) else {
@@ -86,7 +110,7 @@ impl SessionTokens {
                 }
             }
         } else if request.url.path() == "/" && response.status == 200 {
-            self.known().are_wanted = has_session_consistency(&response.body);
+            self.known().use_of = use_of_tokens(&response.body);
         }
     }
 
@@ -108,12 +132,26 @@ fn target_of(request: &HttpRequest) -> Option<Target> {
     Some((container.to_owned(), target.to_owned()))
 }
 
+/// Whether a session token is from before another one of the same range, as a replica that lags sends it:
+/// then a request with it would be content with that replica.
+fn is_behind(token: &str, known: &str) -> bool {
+    let version = |token: &str| -> Option<i64> {
+        let (version, _) = token.split_once(':')?.1.split_once('#')?;
+        version.parse().ok()
+    };
+    let id = |token: &str| token.split_once(':').map(|(id, _)| id.to_owned());
+    id(token) == id(known)
+        && version(token) <= version(known)
+        && lsn_of_session_token(token) < lsn_of_session_token(known)
+}
+
 fn header(request: &HttpRequest, name: HeaderName) -> Option<&str> {
     request.headers.get_optional_str(&name)
 }
 
-/// Whether an account, as it tells of itself, reads with session consistency unless told otherwise.
-fn has_session_consistency(account: &[u8]) -> bool {
+/// What an account, by its own description, makes of session tokens. With bounded staleness a replica
+/// may lag behind as well, and session consistency is the weaker of the two, so it may be asked for.
+fn use_of_tokens(account: &[u8]) -> Use {
     #[derive(Deserialize)]
     struct Account {
         #[serde(rename = "userConsistencyPolicy")]
@@ -124,8 +162,13 @@ fn has_session_consistency(account: &[u8]) -> bool {
         #[serde(rename = "defaultConsistencyLevel")]
         level: String,
     }
-    serde_json::from_slice::<Account>(account)
-        .is_ok_and(|account| account.policy.level.eq_ignore_ascii_case("Session"))
+    let account = serde_json::from_slice::<Account>(account);
+    let level = account.map(|account| account.policy.level.to_ascii_lowercase());
+    match level.as_deref() {
+        Ok("session") => Use::OfAccount,
+        Ok("boundedstaleness") => Use::OnRequest,
+        _ => Use::No,
+    }
 }
 
 #[cfg(test)]
@@ -175,6 +218,11 @@ mod tests {
         tokens.note(&feed("c", "0"), &answer(304, Some("0:1#6"), ""));
         tokens.note(&feed("c", "0"), &answer(503, Some("0:1#9"), ""));
         assert_eq!(tokens.of(&feed("c", "0")).as_deref(), Some("0:1#6"));
+        // A replica that lags behind; and a range that counts in another way since a failover.
+        tokens.note(&feed("c", "0"), &answer(304, Some("0:1#4"), ""));
+        assert_eq!(tokens.of(&feed("c", "0")).as_deref(), Some("0:1#6"));
+        tokens.note(&feed("c", "0"), &answer(304, Some("0:2#4"), ""));
+        assert_eq!(tokens.of(&feed("c", "0")).as_deref(), Some("0:2#4"));
         assert_eq!(tokens.of(&feed("c", "1")).as_deref(), Some("1:1#7"));
         // A container that was created anew under the same name.
         assert_eq!(tokens.of(&feed("d", "0")), None);
@@ -204,6 +252,15 @@ mod tests {
         assert_eq!(tokens.of(&feed("c", "5")), None);
         tokens.note(&feed("c", "2"), &answer(200, Some("2:1#8"), ""));
         assert_eq!(tokens.of(&feed("c", "2")).as_deref(), Some("2:1#8"));
+    }
+
+    #[test]
+    fn with_bounded_staleness_session_consistency_is_asked_for() {
+        let tokens = tokens_of("BoundedStaleness");
+        tokens.note(&feed("c", "0"), &answer(200, Some("0:1#5"), ""));
+        assert_eq!(tokens.of(&feed("c", "0")).as_deref(), Some("0:1#5"));
+        assert_eq!(tokens.consistency(), Some("Session"));
+        assert_eq!(tokens_of("Session").consistency(), None);
     }
 
     #[test]

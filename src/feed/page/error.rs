@@ -26,6 +26,10 @@ pub enum PageErrorKind {
     DocumentsTwice,
     /// `Documents` is not an array.
     DocumentsNotAnArray,
+    /// An item is not an object.
+    ItemNotAnObject,
+    /// `_count` is not the number of items.
+    CountDiffers,
     /// An envelope has one of its members twice.
     EnvelopeMemberTwice,
     /// A string has an unescaped control character.
@@ -55,6 +59,8 @@ impl fmt::Display for PageErrorKind {
             Self::NoDocuments => "there is no `Documents`",
             Self::DocumentsTwice => "`Documents` appears twice",
             Self::DocumentsNotAnArray => "`Documents` is not an array",
+            Self::ItemNotAnObject => "an item is not an object",
+            Self::CountDiffers => "`_count` is not the number of items",
             Self::EnvelopeMemberTwice => "a member of an item's envelope appears twice",
             Self::ControlCharacter => "unescaped control character in a string",
             Self::InvalidEscape => "invalid escape in a string",

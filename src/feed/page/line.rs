@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::error::Fault;
-use super::{Item, Page, PageError, PageErrorKind, Span, checked, members};
+use super::{Item, OwnMembers, Page, PageError, PageErrorKind, Span, checked, members};
 
 /// What an envelope in a file may hold beside the service's own members.
 const NAMES_BESIDE: [&str; 3] = ["range", "reason", "origin"];
@@ -22,6 +22,7 @@ impl Page {
     pub fn of_line(line: Bytes) -> Result<Self, PageError> {
         match item_of(&line) {
             Ok(item) => Ok(Self {
+                own: OwnMembers::default(),
                 body: line,
                 items: vec![item],
             }),

@@ -16,8 +16,11 @@
 //! in any order, some of them missing. Emulators send bare documents, the service sends envelopes.
 //! An object is an **envelope** if all its top-level names are `current`, `previous` or `metadata`
 //! and at least one is `current` or `metadata`. Everything else is a **bare document**, also `{}`
-//! and what is no object at all: passing on what nobody expected beats losing it. The rule is not
-//! ambiguous in practice, since every document of a container has an `id`.
+//! and what is no object at all. The rule is not ambiguous in practice, since every document of a
+//! container has an `id`.
+//!
+//! What a page says of itself is apart from its grammar: [`Page::check`] compares its `_count` with its
+//! items, which are all objects, and [`Page::container_rid`] is its `_rid`.
 
 mod error;
 mod line;
@@ -46,6 +49,14 @@ use scanner::{Scanner, is_name};
 pub struct Page {
     body: Bytes,
     items: Vec<Item>,
+    own: OwnMembers,
+}
+
+/// Where a page's members about itself lie.
+#[derive(Debug, Clone, Copy, Default)]
+struct OwnMembers {
+    rid: Span,
+    count: Span,
 }
 
 /// Where an item and its parts lie in the body. Only good for handing a buffer back to
@@ -103,9 +114,10 @@ impl Page {
     pub fn parse_with(body: Bytes, mut items_buffer: Vec<Item>) -> Result<Self, PageError> {
         items_buffer.clear();
         match split(&body, &mut items_buffer) {
-            Ok(()) => Ok(Self {
+            Ok(own) => Ok(Self {
                 body,
                 items: items_buffer,
+                own,
             }),
             Err(fault) => Err(PageError::new(fault, &body)),
         }
@@ -124,6 +136,35 @@ impl Page {
     /// The length of the body in bytes.
     pub fn body_len(&self) -> usize {
         self.body.len()
+    }
+
+    /// Checks what the service promises of its pages beyond their grammar: each item is an object, and
+    /// there are as many as the page's `_count` says, if it does.
+    ///
+    /// # Errors
+    ///
+    /// Names what does not hold, and where.
+    pub fn check(&self) -> Result<(), PageError> {
+        let fault = |kind, at: u32| {
+            let offset = at as usize;
+            PageError::new(Fault { kind, offset }, &self.body)
+        };
+        let is_other = |item: &&Item| self.body.get(item.whole.start as usize) != Some(&b'{');
+        if let Some(other) = self.items.iter().find(is_other) {
+            return Err(fault(PageErrorKind::ItemNotAnObject, other.whole.start));
+        }
+        let count = self.own.count.of(&self.body);
+        let count = count.map(|count| std::str::from_utf8(count).map(str::parse::<usize>));
+        match count {
+            None => Ok(()),
+            Some(Ok(Ok(count))) if self.items.len() == count => Ok(()),
+            Some(_) => Err(fault(PageErrorKind::CountDiffers, self.own.count.start)),
+        }
+    }
+
+    /// The RID of the container that the page says it is of. None if it does not say.
+    pub fn container_rid(&self) -> Option<String> {
+        serde_json::from_slice(self.own.rid.of(&self.body)?).ok()
     }
 
     /// The items, in the order of the feed.
@@ -200,6 +241,15 @@ impl<'a> ItemRef<'a> {
         std::str::from_utf8(timestamp.value).ok()?.parse().ok()
     }
 
+    /// The LSN of the change's transaction: its metadata's `lsn`, or the document's `_lsn`.
+    pub fn lsn(&self) -> Option<u64> {
+        if let Some(lsn) = self.metadata().and_then(|metadata| metadata.lsn) {
+            return Some(lsn);
+        }
+        let lsn = members(self.current()?).find(|member| member.is_named("_lsn"))?;
+        std::str::from_utf8(lsn.value).ok()?.parse().ok()
+    }
+
     /// Whether there is a CR or LF anywhere in the item's text, which can only be whitespace. It
     /// then has to be replaced where a document must fit in one line: see [`write_line`].
     pub fn has_line_break(&self) -> bool {
@@ -234,9 +284,9 @@ pub fn write_line(document: &[u8], has_line_break: bool, out: &mut Vec<u8>) {
 }
 
 /// Finds the items of the page `body`.
-fn split(body: &[u8], items: &mut Vec<Item>) -> Result<(), Fault> {
+fn split(body: &[u8], items: &mut Vec<Item>) -> Result<OwnMembers, Fault> {
     if body.is_empty() {
-        return Ok(());
+        return Ok(OwnMembers::default());
     }
     if u32::try_from(body.len()).is_err() {
         return Err(Fault {
@@ -285,12 +335,13 @@ fn split_text<'a>(
     scanner: &mut Scanner<'a>,
     body: &'a [u8],
     items: &mut Vec<Item>,
-) -> Result<(), Fault> {
+) -> Result<OwnMembers, Fault> {
     let (b'{', open) = scanner.token(0) else {
         let (_, at) = scanner.token(0);
         return Err(scanner.fault(PageErrorKind::NotAnObject, at));
     };
     let mut documents_seen = false;
+    let mut own = OwnMembers::default();
     let (mut byte, mut at) = scanner.token(open + 1);
     while byte != b'}' {
         let (name, value) = member_name(scanner, body, (byte, at))?;
@@ -301,7 +352,14 @@ fn split_text<'a>(
             documents_seen = true;
             documents(scanner, body, value, items)?
         } else {
-            scanner.value(value)?
+            let (_, start) = scanner.token(value);
+            let end = scanner.value(start)?;
+            if is_name(name, "_rid") {
+                own.rid = Span::new(start, end);
+            } else if is_name(name, "_count") {
+                own.count = Span::new(start, end);
+            }
+            end
         };
         (byte, at) = next_member(scanner, at)?;
     }
@@ -312,7 +370,7 @@ fn split_text<'a>(
     if !documents_seen {
         return Err(scanner.fault(PageErrorKind::NoDocuments, at));
     }
-    Ok(())
+    Ok(own)
 }
 
 /// Reads a member's name at `token` and its colon. Returns the name as it stands between its

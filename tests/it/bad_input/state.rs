@@ -57,10 +57,10 @@ fn a_state_that_is_newer_is_refused_with_the_advice_to_upgrade() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path();
-    let newer = r#"{"format":"cosmos-tail state","version":2,"something":"else"}"#;
+    let newer = r#"{"format":"cosmos-tail state","version":3,"something":"else"}"#;
     std::fs::write(out.join("state.json"), newer).unwrap();
     let parts = [
-        "state format 2 is newer than this build supports (1)",
+        "state format 3 is newer than this build supports (2)",
         "upgrade cosmos-tail",
     ];
     refuse(&mut resume(&gateway, out), 1, &parts);

@@ -197,9 +197,21 @@ impl StoredContainer {
     }
 }
 
-/// The account's own JSON: one region, which is this gateway.
-pub(super) fn account_to_json(endpoint: &str) -> Value {
+/// The account's own JSON: one region, which is this gateway, unless `locations` says otherwise. An
+/// object with `writableLocations` or `readableLocations` stands for these; anything else for both.
+pub(super) fn account_to_json(
+    endpoint: &str,
+    consistency: &str,
+    locations: Option<&Value>,
+) -> Value {
     let here = json!([{"name": "East US", "databaseAccountEndpoint": endpoint}]);
+    let names = ["writableLocations", "readableLocations"];
+    let is_by_name = locations.is_some_and(|value| names.iter().any(|&n| value.get(n).is_some()));
+    let [writable, readable] = names.map(|name| match locations {
+        None => &here,
+        Some(locations) if is_by_name => locations.get(name).unwrap_or(&here),
+        Some(locations) => locations,
+    });
     json!({
         "id": "gateway",
         "_rid": "gateway.sql.cosmos.azure.com",
@@ -207,8 +219,8 @@ pub(super) fn account_to_json(endpoint: &str) -> Value {
         "media": "//media/",
         "addresses": "//addresses/",
         "_dbs": "//dbs/",
-        "writableLocations": here,
-        "readableLocations": here,
+        "writableLocations": writable,
+        "readableLocations": readable,
         "enableMultipleWriteLocations": false,
         "continuousBackupEnabled": true,
         "enableNRegionSynchronousCommit": false,
@@ -216,7 +228,7 @@ pub(super) fn account_to_json(endpoint: &str) -> Value {
         "userReplicationPolicy": {
             "asyncReplication": false, "minReplicaSetSize": 3, "maxReplicasetSize": 4,
         },
-        "userConsistencyPolicy": {"defaultConsistencyLevel": "Session"},
+        "userConsistencyPolicy": {"defaultConsistencyLevel": consistency},
         "systemReplicationPolicy": {"minReplicaSetSize": 3, "maxReplicasetSize": 4},
         "readPolicy": {"primaryReadCoefficient": 1, "secondaryReadCoefficient": 1},
         "queryEngineConfiguration": "{}",

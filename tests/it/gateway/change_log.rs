@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::replicas::Lag;
+
 /// What happened to an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -88,8 +90,21 @@ pub(super) struct Change {
     pub(super) text: Bytes,
     /// LSN and text of the version before.
     pub(super) previous: Option<(u64, Bytes)>,
-    /// A later change of the same item exists: LatestVersion no longer shows this one.
-    pub(super) superseded: bool,
+    /// The LSN of the next change of the same item: from there on LatestVersion no longer shows
+    /// this one.
+    pub(super) superseded_by: Option<u64>,
+}
+
+impl Change {
+    /// Whether it is the item's last change, as a replica sees it that has the log up to `lsn`.
+    pub(super) fn is_last_at(&self, lsn: u64) -> bool {
+        self.lsn <= lsn && self.superseded_by.is_none_or(|by| by > lsn)
+    }
+
+    /// Whether it is what its item is now.
+    pub(super) fn is_latest(&self) -> bool {
+        self.superseded_by.is_none() && self.operation != Operation::Delete
+    }
 }
 
 pub(super) enum LockState {
@@ -104,9 +119,13 @@ pub(super) struct Partition {
     pub(super) max: Epk,
     pub(super) parents: Vec<String>,
     pub(super) lsn: u64,
+    /// The LSN that it began with: what its parents had, so each of its replicas has it.
+    began: u64,
     /// The topology version in session tokens.
     pub(super) version: u64,
     pub(super) changes: Vec<Change>,
+    /// What a failover has taken from it.
+    pub(super) lost: Vec<Change>,
     /// The last change of each item.
     last: HashMap<(Epk, String), usize>,
     pub(super) lock: LockState,
@@ -222,8 +241,10 @@ impl ChangeLog {
             max,
             parents,
             lsn,
+            began: lsn,
             version,
             changes: Vec::new(),
+            lost: Vec::new(),
             last: HashMap::new(),
             lock: LockState::Open,
             pages_served: 0,
@@ -497,7 +518,7 @@ impl Partition {
             .map(|&index| &mut self.changes[index])
             .filter(|change| change.operation != Operation::Delete);
         let previous = before.map(|change| {
-            change.superseded = true;
+            change.superseded_by = Some(lsn);
             (change.lsn, change.text.clone())
         });
         let operation = match (&delete, &previous) {
@@ -517,8 +538,35 @@ impl Partition {
             time,
             text,
             previous,
-            superseded: false,
+            superseded_by: None,
         });
+    }
+
+    /// Up to which LSN a replica has the log that lags behind by so much.
+    pub(super) fn replica_lsn(&self, lag: Lag, now: u64) -> u64 {
+        let seen = match lag {
+            Lag::Transactions(count) => self.lsn.saturating_sub(count),
+            Lag::Seconds(seconds) => {
+                let since = now.saturating_sub(seconds);
+                let unseen = self.changes.iter().find(|change| change.time > since);
+                unseen.map_or(self.lsn, |change| change.lsn - 1)
+            }
+        };
+        seen.clamp(self.began, self.lsn)
+    }
+
+    /// Forgets its last transactions for good, and counts on from before them. Returns its LSN.
+    pub(super) fn lose(&mut self, transactions: u64) -> u64 {
+        self.lsn = self.replica_lsn(Lag::Transactions(transactions), 0);
+        let kept = self
+            .changes
+            .partition_point(|change| change.lsn <= self.lsn);
+        self.lost.extend(self.changes.drain(kept..));
+        for change in &mut self.changes {
+            change.superseded_by = change.superseded_by.filter(|&by| by <= self.lsn);
+        }
+        self.index_changes();
+        self.lsn
     }
 
     /// Rebuilds `last` after the changes came from elsewhere.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Shared;
 use super::account::StoredContainer;
 use super::change_log::{
-    Deletion, LockState, Operation, PartitionInfo, RawDocument, Served, SystemFields, Write, epk,
+    Change, Deletion, LockState, PartitionInfo, RawDocument, Served, SystemFields, Write, epk,
 };
 
 /// How long a partition answers 410/1007, as it does while it splits or merges.
@@ -73,12 +73,10 @@ impl Container {
             let partition_key = container.log.partition_key_of(&document);
             let key = container.log.epk_of(&partition_key);
             let exists = container.log.partitions().iter().any(|partition| {
-                partition.changes.iter().any(|change| {
-                    !change.superseded
-                        && change.operation != Operation::Delete
-                        && change.epk == key
-                        && change.id == id
-                })
+                partition
+                    .changes
+                    .iter()
+                    .any(|change| change.is_latest() && change.epk == key && change.id == id)
             });
             assert!(exists, "item {id} exists");
             container
@@ -214,6 +212,49 @@ impl Container {
         });
     }
 
+    /// A region that had seen all but a partition's last transactions takes over: these are lost for
+    /// good, and new writes take their LSNs. What the partition began with stays. Returns its LSN.
+    pub(crate) fn lose(&self, partition: &str, transactions: u64) -> u64 {
+        self.with(|container, _| {
+            container
+                .log
+                .partition_mut(partition)
+                .unwrap_or_else(|| panic!("partition {partition} is live"))
+                .lose(transactions)
+        })
+    }
+
+    /// What live partitions have lost.
+    pub(crate) fn lost(&self) -> Vec<Served> {
+        self.with(|container, _| {
+            let partitions = container.log.partitions().iter();
+            partitions
+                .flat_map(|partition| partition.lost.iter().map(|change| partition.served(change)))
+                .collect()
+        })
+    }
+
+    /// Writes a document once more, with the next number in its field `rewritten`. Returns its LSN, or
+    /// `None` if there is no such document.
+    pub(crate) fn rewrite(&self, id: &str) -> Option<u64> {
+        self.with(|container, now| {
+            let text = container
+                .log
+                .partitions()
+                .iter()
+                .flat_map(|partition| &partition.changes)
+                .find(|change| change.is_latest() && change.id == id)
+                .map(|change| change.text.clone())?;
+            let mut document: Value = serde_json::from_slice(&text).expect("the document is JSON");
+            let fields = document.as_object_mut().expect("the document is an object");
+            fields.retain(|name, _| !name.starts_with('_'));
+            let before = fields.get("rewritten").and_then(Value::as_u64);
+            fields.insert("rewritten".to_owned(), (before.unwrap_or(0) + 1).into());
+            let write = write_of(container, &document);
+            Some(container.log.apply(vec![write], now))
+        })
+    }
+
     /// The live partitions, in EPK order.
     pub(crate) fn partitions(&self) -> Vec<PartitionInfo> {
         self.with(|container, _| {
@@ -229,7 +270,7 @@ impl Container {
     /// What a complete LatestVersion reader that starts now from the beginning sees, partition
     /// by partition in feed order.
     pub(crate) fn latest(&self) -> Vec<Served> {
-        self.collect(|change| !change.superseded && change.operation != Operation::Delete)
+        self.collect(Change::is_latest)
     }
 
     /// Every version and delete ever, partition by partition in feed order.
@@ -237,7 +278,7 @@ impl Container {
         self.collect(|_| true)
     }
 
-    fn collect(&self, wanted: impl Fn(&super::change_log::Change) -> bool) -> Vec<Served> {
+    fn collect(&self, wanted: impl Fn(&Change) -> bool) -> Vec<Served> {
         self.with(|container, _| {
             let mut served = Vec::new();
             for partition in container.log.partitions() {

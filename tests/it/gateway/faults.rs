@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::PATIENCE;
@@ -18,6 +20,28 @@ pub(crate) enum Action {
         substatus: Option<u32>,
         retry_after_ms: Option<u64>,
     },
+    /// This answer, whatever was asked, and nothing is carried out. It has no headers but these,
+    /// its content type and its charge.
+    Answer {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        body: Bytes,
+    },
+    /// "Nothing new", whatever there is. Without an ETag of its own it has the one that the request
+    /// came with, and none if that is none or `*`.
+    NotModified { etag: Option<String> },
+    /// The same, with an ETag so many transactions before the one that the request came with; none if
+    /// it came with none or `*`.
+    NotModifiedBehind(u64),
+    /// The answer to a token of so many transactions before, or to none if there were not so many: a
+    /// page that goes back.
+    GoBack(u64),
+    /// The answer comes from a replica that has not seen the partition's last transactions.
+    Lag(u64),
+    /// The answer with its body changed.
+    EditBody(EditBody),
+    /// The answer with its ETag changed, added, or taken away.
+    EditEtag(EditEtag),
     /// An error instead of the answer, with this message.
     Refuse { status: u16, message: &'static str },
     /// The connection (HTTP/2: the stream) is reset without an answer.
@@ -27,9 +51,9 @@ pub(crate) enum Action {
     /// The answer arrives in full, but its body is only the first half of its JSON.
     CorruptBody,
     /// The answer's body is this instead.
-    ReplaceBody(bytes::Bytes),
+    ReplaceBody(Bytes),
     /// The answer's body is this instead, and is said to be compressed with gzip.
-    Gzip(bytes::Bytes),
+    Gzip(Bytes),
     /// The client is sent to this address instead, with this status.
     Redirect { status: u16, to: String },
     /// A body that goes on for ever, as fast as it is read, and announces no length.
@@ -51,7 +75,48 @@ pub(crate) enum Action {
     Call(Arc<dyn Fn() + Send + Sync>),
 }
 
+/// What becomes of a body.
+pub(crate) type EditBody = Arc<dyn Fn(Bytes) -> Bytes + Send + Sync>;
+
+/// What becomes of an ETag.
+pub(crate) type EditEtag = Arc<dyn Fn(Option<String>) -> Option<String> + Send + Sync>;
+
 impl Action {
+    /// This answer, with an ETag if there is one.
+    pub(crate) fn answer(status: u16, etag: Option<&str>, body: impl Into<Bytes>) -> Self {
+        Self::Answer {
+            status,
+            headers: etag
+                .map(|etag| ("etag", etag.to_owned()))
+                .into_iter()
+                .collect(),
+            body: body.into(),
+        }
+    }
+
+    /// The answer with its body changed.
+    pub(crate) fn edit_body(edit: impl Fn(Bytes) -> Bytes + Send + Sync + 'static) -> Self {
+        Self::EditBody(Arc::new(edit))
+    }
+
+    /// The answer with its body, which is JSON, changed.
+    pub(crate) fn edit_json(edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        Self::edit_body(move |body| {
+            let Ok(mut value) = serde_json::from_slice(&body) else {
+                return body;
+            };
+            edit(&mut value);
+            Bytes::from(value.to_string())
+        })
+    }
+
+    /// The answer with its ETag changed, added, or taken away.
+    pub(crate) fn edit_etag(
+        edit: impl Fn(Option<String>) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self::EditEtag(Arc::new(edit))
+    }
+
     /// A redirect that keeps the request as it is.
     pub(crate) fn redirect(to: String) -> Self {
         Self::Redirect { status: 307, to }
@@ -92,6 +157,15 @@ impl fmt::Debug for Action {
             Self::Status {
                 status, substatus, ..
             } => write!(f, "Status({status}/{})", substatus.unwrap_or(0)),
+            Self::Answer {
+                status, headers, ..
+            } => write!(f, "Answer({status}, {headers:?})"),
+            Self::NotModified { etag } => write!(f, "NotModified({etag:?})"),
+            Self::NotModifiedBehind(behind) => write!(f, "NotModifiedBehind({behind})"),
+            Self::GoBack(transactions) => write!(f, "GoBack({transactions})"),
+            Self::Lag(transactions) => write!(f, "Lag({transactions})"),
+            Self::EditBody(_) => f.write_str("EditBody"),
+            Self::EditEtag(_) => f.write_str("EditEtag"),
             Self::Refuse { status, message } => write!(f, "Refuse({status}: {message})"),
             Self::ResetBeforeHeaders => f.write_str("ResetBeforeHeaders"),
             Self::TruncateBody { after } => write!(f, "TruncateBody({after})"),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::GatewayOptions;
 use super::account::StoredContainer;
 use super::change_log::{Change, LockState, Mode, Operation, Partition};
+use super::replicas::Lag;
 
 /// What a change feed request says in its headers.
 #[derive(Debug)]
@@ -22,6 +23,12 @@ pub(super) struct FeedRequest {
     pub(super) max_item_count: Option<i64>,
     /// The script wants the ETag to stay where it was.
     pub(super) stuck: bool,
+    /// The script wants the page of so many transactions before.
+    pub(super) back: u64,
+    /// How far the replica lags that answers.
+    pub(super) lag: Lag,
+    /// The session tokens that the answer must not stand behind.
+    pub(super) session_token: Option<String>,
 }
 
 pub(super) struct FeedAnswer {
@@ -32,7 +39,7 @@ pub(super) struct FeedAnswer {
     /// The LSN of the ETag, if the answer has one.
     pub(super) lsn: Option<u64>,
     pub(super) partition: Option<String>,
-    /// `lsn` and session token of the partition.
+    /// `lsn` and session token of the replica that answers.
     pub(super) partition_lsn: u64,
     pub(super) session_token: Option<String>,
     /// What is wrong with the request, if no correct client sends it.
@@ -42,6 +49,7 @@ pub(super) struct FeedAnswer {
 impl FeedAnswer {
     fn refusal(status: u16, substatus: Option<u32>, message: &str) -> Self {
         let code = match status {
+            404 => "NotFound",
             410 => "Gone",
             _ => "BadRequest",
         };
@@ -80,6 +88,7 @@ pub(super) fn answer(
     container: &mut StoredContainer,
     request: &FeedRequest,
     options: &GatewayOptions,
+    now: u64,
 ) -> FeedAnswer {
     let target = match target(container, request) {
         Ok(target) => target,
@@ -114,6 +123,18 @@ pub(super) fn answer(
             return locked();
         }
     }
+    let replica = partition.replica_lsn(request.lag, now);
+    match session_lsn(request.session_token.as_deref(), &target.partition) {
+        Ok(Some(wanted)) if wanted > replica => {
+            return FeedAnswer::refusal(
+                404,
+                Some(1002),
+                "The read session is not available for the input session token.",
+            );
+        }
+        Ok(_) => {}
+        Err(message) => return FeedAnswer::violation(message),
+    }
     let is_now = request.token.as_deref() == Some("*");
     if !is_now && request.mode == Mode::AllVersionsAndDeletes && after < partition.forgotten_through
     {
@@ -123,9 +144,13 @@ pub(super) fn answer(
             "the continuation is outside the retention window",
         );
     }
-    let after = if is_now { partition.lsn } else { after };
-    let page = select(partition, request, &target, after, options);
-    let mut lsn = page.last().map_or(partition.lsn, |change| change.lsn);
+    let after = if is_now {
+        replica
+    } else {
+        after.saturating_sub(request.back)
+    };
+    let page = select(partition, replica, request, &target, after, options);
+    let mut lsn = page.last().map_or(replica, |change| change.lsn);
     if request.stuck {
         lsn = after;
     }
@@ -135,7 +160,7 @@ pub(super) fn answer(
     } else {
         render(&container.rid, &page, request, options)
     };
-    let (partition_lsn, version) = (partition.lsn, partition.version);
+    let version = partition.version;
     if items > 0 {
         let partition = container
             .log
@@ -152,11 +177,37 @@ pub(super) fn answer(
         body,
         items,
         lsn: Some(lsn),
-        session_token: Some(format!("{}:{version}#{partition_lsn}", target.partition)),
+        session_token: Some(format!("{}:{version}#{replica}", target.partition)),
         partition: Some(target.partition),
-        partition_lsn,
+        partition_lsn: replica,
         violation: None,
     }
+}
+
+/// Notes that the script gave out `lsn` as a token in answer to this request.
+pub(super) fn issue(container: &mut StoredContainer, request: &FeedRequest, lsn: u64) {
+    if let Ok(target) = target(container, request) {
+        container
+            .log
+            .issue(request.mode, lsn, target.min, target.max);
+    }
+}
+
+/// The LSN that a session token, or several of them, want of a partition.
+fn session_lsn(tokens: Option<&str>, partition: &str) -> Result<Option<u64>, String> {
+    for token in tokens.into_iter().flat_map(|tokens| tokens.split(',')) {
+        // `id:version#LSN`, perhaps with `#region=LSN` behind it.
+        let parsed = token.trim().split_once(':').and_then(|(id, rest)| {
+            let lsn = rest.split('#').nth(1)?.parse().ok()?;
+            Some((id, lsn))
+        });
+        match parsed {
+            Some((id, lsn)) if id == partition => return Ok(Some(lsn)),
+            Some(_) => {}
+            None => return Err(format!("{token:?} is no session token")),
+        }
+    }
+    Ok(None)
 }
 
 fn locked() -> FeedAnswer {
@@ -256,6 +307,7 @@ fn position(
 /// The next page: whole transactions, as many as fit, at least one.
 fn select(
     partition: &Partition,
+    replica: u64,
     request: &FeedRequest,
     target: &Target,
     after: u64,
@@ -270,9 +322,13 @@ fn select(
     let start = partition
         .changes
         .partition_point(|change| change.lsn <= after);
-    let wanted = partition.changes[start..].iter().filter(|change| {
+    let seen = partition
+        .changes
+        .partition_point(|change| change.lsn <= replica)
+        .max(start);
+    let wanted = partition.changes[start..seen].iter().filter(|change| {
         let in_mode = request.mode == Mode::AllVersionsAndDeletes
-            || (!change.superseded && change.operation != Operation::Delete);
+            || (change.is_last_at(replica) && change.operation != Operation::Delete);
         let in_range = if is_point {
             change.epk == target.min
         } else {

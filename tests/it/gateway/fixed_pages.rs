@@ -237,7 +237,7 @@ impl FixedPages {
             })
             .unwrap_or_default();
         let json = match path.split('/').filter(|s| !s.is_empty()).count() {
-            0 => account_to_json(&self.options.transport().url(&host)),
+            0 => account_to_json(&self.options.transport().url(&host), "Session", None),
             2 => self
                 .account
                 .database(StaticGateway::DATABASE)

@@ -24,6 +24,13 @@
 //! So that a token taken to the wrong range is noticed even between partitions that would count
 //! alike, the partitions of a container start [`GatewayOptions::lsn_stride`] apart, and so do
 //! siblings of a split. A stride of 0 gives every partition the LSNs 1, 2, 3, ….
+//!
+//! # Replicas
+//!
+//! A request may be answered by a replica that lags ([`Gateway::set_lag`], [`Action::Lag`]): it has
+//! the partition's log up to an LSN of its own, which its ETags, `lsn` headers and session tokens
+//! name, and shows every item as it was there. It never lags behind what a partition had when it
+//! began, by a split or a merge.
 
 #![allow(
     dead_code,
@@ -41,6 +48,7 @@ mod faults;
 mod feed;
 mod fixed_pages;
 mod items;
+mod replicas;
 mod requests;
 mod routes;
 mod server;
@@ -57,6 +65,7 @@ pub(crate) use container::{Container, Lock};
 pub(crate) use faults::{Action, Fault, Hold};
 pub(crate) use fixed_pages::{DocumentShape, StaticGateway, StaticOptions};
 pub(crate) use items::WriteRecord;
+pub(crate) use replicas::{Lag, at_random, in_turn, rewriter};
 pub(crate) use requests::{RequestKind, RequestRecord};
 
 /// The account key that the gateway accepts, base64.
@@ -90,6 +99,16 @@ pub(crate) struct GatewayOptions {
     pub(crate) default_page_items: usize,
     /// Distance between the first LSNs of partitions; see the module's text.
     pub(crate) lsn_stride: u64,
+    /// The account's default consistency level. With `Session` a replica that stands behind a
+    /// request's session token refuses it (404/1002); with weaker ones it answers with what it has.
+    /// A request may ask for a level of its own with `x-ms-consistency-level`.
+    pub(crate) consistency: &'static str,
+    /// Refuse a request that asks for a stronger consistency than the account's with 400, as the
+    /// service does.
+    pub(crate) refuse_stronger_consistency: bool,
+    /// What the account says of its locations, instead of naming this gateway; see
+    /// [`Gateway::set_locations`].
+    pub(crate) locations: Option<serde_json::Value>,
     /// Threads of the server's runtime.
     pub(crate) threads: usize,
 }
@@ -106,6 +125,9 @@ impl Default for GatewayOptions {
             max_page_bytes: 4 << 20,
             default_page_items: 100,
             lsn_stride: 10_000,
+            consistency: "Session",
+            refuse_stronger_consistency: false,
+            locations: None,
             threads: 1,
         }
     }
@@ -127,6 +149,8 @@ struct State {
     requests: requests::RequestLog,
     violations: Vec<String>,
     writes: Vec<WriteRecord>,
+    replicas: replicas::Replicas,
+    locations: Option<serde_json::Value>,
     /// Seconds since the epoch, given to documents as `_ts`.
     now: u64,
 }
@@ -158,6 +182,7 @@ impl Gateway {
     /// Starts a gateway with an empty account on a free port of 127.0.0.1.
     pub(crate) fn start(options: GatewayOptions) -> Self {
         let (transport, threads) = (options.transport(), options.threads);
+        let locations = options.locations.clone();
         let shared = Arc::new(Shared {
             options,
             state: Mutex::new(State {
@@ -166,6 +191,8 @@ impl Gateway {
                 requests: requests::RequestLog::default(),
                 violations: Vec::new(),
                 writes: Vec::new(),
+                replicas: replicas::Replicas::default(),
+                locations,
                 now: 1_700_000_000,
             }),
             progress: Condvar::new(),
@@ -241,6 +268,26 @@ impl Gateway {
     /// Removes what is left of the script.
     pub(crate) fn clear_faults(&self) {
         self.shared.lock().faults.clear();
+    }
+
+    /// Says for each change feed request how far the replica lags that answers it, unless a fault
+    /// ([`Action::Lag`]) says otherwise. It must not use the gateway's handles.
+    pub(crate) fn set_lag<L: Into<Lag>>(
+        &self,
+        choose: impl FnMut(&RequestRecord) -> L + Send + 'static,
+    ) {
+        self.shared.lock().replicas.set(choose);
+    }
+
+    /// No replica lags any more.
+    pub(crate) fn clear_lag(&self) {
+        self.shared.lock().replicas = replicas::Replicas::default();
+    }
+
+    /// What the account says of its locations from now on: the value of `writableLocations` and
+    /// `readableLocations`, or an object with either.
+    pub(crate) fn set_locations(&self, locations: serde_json::Value) {
+        self.shared.lock().locations = Some(locations);
     }
 
     /// Requests that no correct client sends, in words. Every test ends by asserting that this

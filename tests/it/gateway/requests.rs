@@ -1,5 +1,9 @@
 //! What the gateway remembers of each request, and the counters over it.
 
+use std::time::Instant;
+
+use hyper::header::HeaderMap;
+
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RequestKind {
@@ -49,6 +53,8 @@ pub(crate) struct RequestRecord {
     pub(crate) modified_since: Option<String>,
     /// `x-ms-session-token`
     pub(crate) session_token: Option<String>,
+    /// `x-ms-consistency-level`
+    pub(crate) consistency_level: Option<String>,
     /// `x-ms-cosmos-priority-level`
     pub(crate) priority: Option<String>,
     /// `x-ms-cosmos-throughput-bucket`
@@ -57,6 +63,12 @@ pub(crate) struct RequestRecord {
     pub(crate) is_batch: bool,
     /// `x-ms-max-item-count`
     pub(crate) max_item_count: Option<i64>,
+    /// All headers of the request.
+    pub(crate) headers: HeaderMap,
+    /// When it came.
+    pub(crate) arrived: Instant,
+    /// When its answer was sent, or its connection reset.
+    pub(crate) departed: Option<Instant>,
     /// The page of its partition that a 200 would be, from 1.
     pub(crate) page: usize,
     /// Status of the answer; `None` until it is sent, and for ever if the connection was reset.
@@ -65,8 +77,29 @@ pub(crate) struct RequestRecord {
     pub(crate) items: usize,
     /// The LSN that the answer's ETag names.
     pub(crate) lsn: Option<u64>,
+    /// The answer's ETag, quotes included.
+    pub(crate) etag: Option<String>,
+    /// The LSN of the replica that answered from the feed.
+    pub(crate) replica_lsn: Option<u64>,
     /// RU of the answer, in hundredths.
     pub(crate) charge_hundredths: u64,
+}
+
+impl RequestRecord {
+    /// A header of the request, if it is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether it asks where a feed stands now.
+    pub(crate) fn is_pin(&self) -> bool {
+        self.kind == RequestKind::ChangeFeed && self.token.as_deref() == Some("*")
+    }
+
+    /// Whether it asks for a page of a feed.
+    pub(crate) fn is_page(&self) -> bool {
+        self.kind == RequestKind::ChangeFeed && !self.is_pin()
+    }
 }
 
 #[derive(Default)]

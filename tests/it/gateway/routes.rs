@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use azure_data_cosmos_driver::models::effective_partition_key::EffectivePartitionKey as Epk;
 use bytes::Bytes;
@@ -20,9 +21,10 @@ use super::change_log::Mode;
 use super::faults::Action;
 use super::feed::{self, FeedAnswer, FeedRequest, error_body};
 use super::items::{self, ItemRequest, WriteRecord, new_container};
+use super::replicas::Lag;
 use super::requests::{RequestKind, RequestRecord};
 use super::server::Handler;
-use super::{KEY, Shared, State, auth};
+use super::{GatewayOptions, KEY, Shared, State, auth};
 
 pub(super) struct Routes {
     shared: Arc<Shared>,
@@ -38,6 +40,24 @@ struct Asked {
     body: Bytes,
 }
 
+/// A request that has been logged, and what is to happen to it.
+struct Arrival {
+    ordinal: usize,
+    before: Vec<Action>,
+    on_answer: Option<Action>,
+    lag: Lag,
+}
+
+/// What the script wants of an answer while it is made.
+#[derive(Clone, Copy, Default)]
+struct Twist {
+    /// The ETag stays where it was.
+    stuck: bool,
+    /// The page is one of so many transactions before.
+    back: u64,
+    lag: Lag,
+}
+
 /// An answer before the script's last word.
 struct Answer {
     status: u16,
@@ -45,8 +65,12 @@ struct Answer {
     headers: Vec<(&'static str, String)>,
     violation: Option<String>,
     items: usize,
+    /// The LSN that the ETag names, if that is one of a feed.
     lsn: Option<u64>,
+    replica_lsn: Option<u64>,
     charge_hundredths: u64,
+    /// It has no headers but its own, its content type and its charge.
+    is_bare: bool,
 }
 
 impl Answer {
@@ -62,7 +86,9 @@ impl Answer {
             violation: None,
             items: 0,
             lsn: None,
+            replica_lsn: None,
             charge_hundredths,
+            is_bare: false,
         }
     }
 
@@ -79,6 +105,17 @@ impl Answer {
     fn header(mut self, name: &'static str, value: impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
         self
+    }
+
+    fn etag(&self) -> Option<&str> {
+        let header = self.headers.iter().find(|(name, _)| *name == "etag");
+        header.map(|(_, value)| value.as_str())
+    }
+
+    fn set_etag(&mut self, etag: Option<String>) {
+        self.headers.retain(|(name, _)| *name != "etag");
+        self.lsn = etag.as_deref().and_then(lsn_of);
+        self.headers.extend(etag.map(|etag| ("etag", etag)));
     }
 }
 
@@ -168,16 +205,22 @@ impl Asked {
             token: owned("if-none-match"),
             modified_since: owned("if-modified-since"),
             session_token: owned("x-ms-session-token"),
+            consistency_level: owned("x-ms-consistency-level"),
             priority: owned("x-ms-cosmos-priority-level"),
             throughput_bucket: owned("x-ms-cosmos-throughput-bucket"),
             is_batch: self.is_batch(),
             max_item_count: self
                 .text("x-ms-max-item-count")
                 .and_then(|count| count.parse().ok()),
+            headers: self.headers.clone(),
+            arrived: Instant::now(),
+            departed: None,
             page: 0,
             status: None,
             items: 0,
             lsn: None,
+            etag: None,
+            replica_lsn: None,
             charge_hundredths: 0,
         }
     }
@@ -189,11 +232,7 @@ impl Routes {
     }
 
     /// Logs the request and asks the script what happens to it.
-    fn arrive(
-        &self,
-        asked: &Asked,
-        mut record: RequestRecord,
-    ) -> (usize, Vec<Action>, Option<Action>) {
+    fn arrive(&self, asked: &Asked, mut record: RequestRecord) -> Arrival {
         let mut state = self.shared.lock();
         if asked.segments.len() >= 4 {
             let container = state
@@ -210,14 +249,24 @@ impl Routes {
                 .map_or(0, |partition| partition.pages_served);
         }
         let (before, on_answer) = state.faults.strike(&record);
+        let lag = match on_answer {
+            Some(Action::Lag(transactions)) => Lag::Transactions(transactions),
+            _ if asked.kind == RequestKind::ChangeFeed => state.replicas.lag(&record),
+            _ => Lag::default(),
+        };
         let ordinal = state.requests.push(record);
         drop(state);
         self.shared.progress.notify_all();
-        (ordinal, before, on_answer)
+        Arrival {
+            ordinal,
+            before,
+            on_answer,
+            lag,
+        }
     }
 
     /// The answer as it would be without the script.
-    fn answer(&self, asked: &Asked, stuck: bool) -> Answer {
+    fn answer(&self, asked: &Asked, twist: Twist) -> Answer {
         if let Some(refusal) = self.authorize(asked) {
             return refusal;
         }
@@ -225,7 +274,12 @@ impl Routes {
         match asked.kind {
             RequestKind::Account => {
                 let url = self.shared.options.transport().url(&asked.host);
-                Answer::json(&account_to_json(&url))
+                let consistency = self.shared.options.consistency;
+                Answer::json(&account_to_json(
+                    &url,
+                    consistency,
+                    state.locations.as_ref(),
+                ))
             }
             RequestKind::DatabaseFeed => Answer::json(&state.account.databases_to_json()),
             RequestKind::Database | RequestKind::ContainerFeed => {
@@ -242,7 +296,7 @@ impl Routes {
             | RequestKind::PartitionKeyRanges
             | RequestKind::ChangeFeed
             | RequestKind::ItemRead
-            | RequestKind::ItemWrite => self.answer_for_container(&mut state, asked, stuck),
+            | RequestKind::ItemWrite => self.answer_for_container(&mut state, asked, twist),
             RequestKind::Unserved => {
                 let what = format!("{} /{}", asked.method, asked.segments.join("/"));
                 let mut answer =
@@ -329,7 +383,7 @@ impl Routes {
         })
     }
 
-    fn answer_for_container(&self, state: &mut State, asked: &Asked, stuck: bool) -> Answer {
+    fn answer_for_container(&self, state: &mut State, asked: &Asked, twist: Twist) -> Answer {
         let (database, name) = (&asked.segments[1], &asked.segments[3]);
         let rid = match state.account.container(database, name) {
             Some(container) => container.rid.clone(),
@@ -380,9 +434,15 @@ impl Routes {
                 }
                 Answer::json(&container.partition_key_ranges_to_json()).header("etag", etag)
             }
-            _ => match feed_request(asked, stuck) {
+            _ => match feed_request(asked, twist, &self.shared.options) {
+                Ok(_) if self.asks_too_much(asked) => Answer::error(
+                    400,
+                    None,
+                    "BadRequest",
+                    "The consistency level of the request is stronger than the account's.",
+                ),
                 Ok(request) => {
-                    answer_from_feed(feed::answer(container, &request, &self.shared.options))
+                    answer_from_feed(feed::answer(container, &request, &self.shared.options, now))
                 }
                 Err(message) => {
                     let mut answer = Answer::error(400, None, "BadRequest", &message);
@@ -393,9 +453,50 @@ impl Routes {
         }
     }
 
+    /// Whether the request asks for a stronger consistency than the account has.
+    fn asks_too_much(&self, asked: &Asked) -> bool {
+        const STRONGEST_FIRST: [&str; 5] = [
+            "Strong",
+            "BoundedStaleness",
+            "Session",
+            "ConsistentPrefix",
+            "Eventual",
+        ];
+        let rank = |level: &str| STRONGEST_FIRST.iter().position(|own| *own == level);
+        let options = &self.shared.options;
+        options.refuse_stronger_consistency
+            && asked
+                .text("x-ms-consistency-level")
+                .is_some_and(|level| rank(level) < rank(options.consistency))
+    }
+
+    /// A 304 that need not be true.
+    fn not_modified(&self, asked: &Asked, etag: Option<&str>) -> Answer {
+        let own = asked.text("if-none-match").filter(|token| *token != "*");
+        let mut answer = Answer::new(304, Bytes::new(), 100);
+        answer.set_etag(etag.or(own).map(str::to_owned));
+        let mut state = self.shared.lock();
+        let container = (asked.kind == RequestKind::ChangeFeed)
+            .then(|| {
+                state
+                    .account
+                    .container(&asked.segments[1], &asked.segments[3])
+            })
+            .flatten()
+            .map(|container| container.rid.clone());
+        let container = container.and_then(|rid| state.account.container_by_rid(&rid));
+        let request = feed_request(asked, Twist::default(), &self.shared.options);
+        if let (Some(container), Ok(request), Some(lsn)) = (container, request, answer.lsn) {
+            // Nobody can see that this token is none.
+            feed::issue(container, &request, lsn);
+        }
+        answer
+    }
+
     /// Notes how the request ended.
     fn depart(&self, ordinal: usize, answer: Option<&Answer>) {
         let mut state = self.shared.lock();
+        state.requests.record_mut(ordinal).departed = Some(Instant::now());
         if let Some(answer) = answer {
             if let Some(violation) = &answer.violation {
                 state.violations.push(violation.clone());
@@ -404,6 +505,8 @@ impl Routes {
             record.status = Some(answer.status);
             record.items = answer.items;
             record.lsn = answer.lsn;
+            record.etag = answer.etag().map(str::to_owned);
+            record.replica_lsn = answer.replica_lsn;
             record.charge_hundredths = answer.charge_hundredths;
         }
         drop(state);
@@ -421,7 +524,12 @@ impl Handler for Routes {
         let request = Request::from_parts(head, ());
         let asked = Asked::new(&request, body);
         let record = asked.record(&request);
-        let (ordinal, before, on_answer) = self.arrive(&asked, record);
+        let Arrival {
+            ordinal,
+            before,
+            on_answer,
+            lag,
+        } = self.arrive(&asked, record);
         for action in before {
             match action {
                 // The fault that a test asked for is that the answer comes late.
@@ -450,11 +558,43 @@ impl Handler for Routes {
             Some(Action::Redirect { status, to }) => {
                 Answer::new(*status, Bytes::new(), 0).header("location", to)
             }
-            _ => self.answer(&asked, matches!(on_answer, Some(Action::StuckEtag))),
+            Some(Action::Answer {
+                status,
+                headers,
+                body,
+            }) => {
+                let mut answer = Answer::new(*status, body.clone(), 0);
+                answer.headers.clone_from(headers);
+                answer.lsn = answer.etag().and_then(lsn_of);
+                answer.is_bare = true;
+                answer
+            }
+            Some(Action::NotModified { etag }) => self.not_modified(&asked, etag.as_deref()),
+            Some(Action::NotModifiedBehind(behind)) => {
+                let own = asked.text("if-none-match").and_then(lsn_of);
+                let etag = own.map(|lsn| format!("\"{}\"", lsn.saturating_sub(*behind)));
+                self.not_modified(&asked, etag.as_deref())
+            }
+            other => {
+                let twist = Twist {
+                    stuck: matches!(other, Some(Action::StuckEtag)),
+                    back: match other {
+                        Some(Action::GoBack(transactions)) => *transactions,
+                        _ => 0,
+                    },
+                    lag,
+                };
+                self.answer(&asked, twist)
+            }
         };
         match &on_answer {
             Some(Action::CorruptBody) => answer.body.truncate(answer.body.len() / 2),
             Some(Action::ReplaceBody(body)) => answer.body = body.clone(),
+            Some(Action::EditBody(edit)) => answer.body = edit(answer.body),
+            Some(Action::EditEtag(edit)) => {
+                let etag = edit(answer.etag().map(str::to_owned));
+                answer.set_etag(etag);
+            }
             Some(Action::Gzip(body)) => {
                 answer.body = body.clone();
                 answer.headers.push(("content-encoding", "gzip".to_owned()));
@@ -495,11 +635,15 @@ fn response(answer: Answer, on_answer: Option<Action>, ordinal: usize) -> Respon
         ("x-ms-version", "2020-07-15".to_owned()),
         ("x-ms-gatewayversion", "version=2.14.0".to_owned()),
     ];
+    if answer.is_bare {
+        all.truncate(2);
+    }
+    all.retain(|(name, _)| !answer.headers.iter().any(|(own, _)| own == name));
     all.extend(answer.headers);
     for (name, value) in all {
-        headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_str(&value).expect("a header value is visible ASCII"),
+        headers.append(
+            HeaderName::from_bytes(name.as_bytes()).expect("the script's header is a header"),
+            HeaderValue::from_bytes(value.as_bytes()).expect("a header value has no controls"),
         );
     }
     response
@@ -542,12 +686,17 @@ fn answer_from_feed(feed: FeedAnswer) -> Answer {
     }
     answer.items = feed.items;
     answer.lsn = feed.lsn;
+    answer.replica_lsn = feed.lsn.map(|_| feed.partition_lsn);
     answer.violation = feed.violation;
     answer
 }
 
 /// Reads the headers of a change feed request; an error says what is wrong with them.
-fn feed_request(asked: &Asked, stuck: bool) -> Result<FeedRequest, String> {
+fn feed_request(
+    asked: &Asked,
+    twist: Twist,
+    options: &GatewayOptions,
+) -> Result<FeedRequest, String> {
     let mode = match asked.text("a-im") {
         Some(a_im) if a_im.eq_ignore_ascii_case("Incremental Feed") => Mode::LatestVersion,
         Some(a_im) if a_im.eq_ignore_ascii_case("Full-Fidelity Feed") => {
@@ -562,6 +711,9 @@ fn feed_request(asked: &Asked, stuck: bool) -> Result<FeedRequest, String> {
         return Err("AllVersionsAndDeletes needs the wire format header".to_owned());
     }
     let epk_range = match (asked.text("x-ms-start-epk"), asked.text("x-ms-end-epk")) {
+        (None, None) if asked.text("x-ms-read-key-type").is_some() => {
+            return Err("x-ms-read-key-type without an EPK range".to_owned());
+        }
         (None, None) => None,
         (Some(min), Some(max)) => {
             let key_type = asked.text("x-ms-read-key-type");
@@ -579,6 +731,9 @@ fn feed_request(asked: &Asked, stuck: bool) -> Result<FeedRequest, String> {
         .text("x-ms-documentdb-partitionkey")
         .map(|key| serde_json::from_str(key).map_err(|error| error.to_string()))
         .transpose()?;
+    let consistency = asked
+        .text("x-ms-consistency-level")
+        .unwrap_or(options.consistency);
     let since = asked
         .text("if-modified-since")
         .map(|date| rfc1123(date).ok_or_else(|| format!("If-Modified-Since: {date}")))
@@ -601,7 +756,13 @@ fn feed_request(asked: &Asked, stuck: bool) -> Result<FeedRequest, String> {
                     .map_err(|_| format!("x-ms-max-item-count: {count}"))
             })
             .transpose()?,
-        stuck,
+        stuck: twist.stuck,
+        back: twist.back,
+        lag: twist.lag,
+        session_token: asked
+            .text("x-ms-session-token")
+            .filter(|_| consistency == "Session")
+            .map(str::to_owned),
     })
 }
 
@@ -612,6 +773,11 @@ fn rfc1123(date: &str) -> Option<u64> {
     );
     let time = PrimitiveDateTime::parse(date, format).ok()?.assume_utc();
     u64::try_from(time.unix_timestamp()).ok()
+}
+
+/// The LSN that an ETag names.
+fn lsn_of(etag: &str) -> Option<u64> {
+    etag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

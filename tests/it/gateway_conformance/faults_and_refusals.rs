@@ -1,59 +1,18 @@
 //! What the gateway refuses, what it records as a violation, and what its script does to the
 //! driver.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use azure_data_cosmos_driver::models::{ChangeFeedStartFrom, FeedRange};
 use azure_data_cosmos_driver::options::OperationOptions;
 use serde_json::json;
 
+use super::careless_client::{DATE, DOCS, get, poll};
 use super::driver_reader::{Reader, connect, ids, sorted};
 use super::{assert_clean, latest_texts, start, write};
 use crate::gateway::{
     Action, Fault, Gateway, GatewayOptions, Hold, KEY, RequestKind, StaticOptions, sign,
 };
-
-const DATE: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
-const DOCS: &str = "/dbs/db/colls/coll/docs";
-
-/// A request as a careless client sends it: over HTTP/1.1, with the headers given.
-fn get(gateway: &Gateway, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
-    let address = gateway.endpoint();
-    let address = address
-        .trim_start_matches("http://")
-        .trim_end_matches('/')
-        .to_owned();
-    let mut stream = TcpStream::connect(&address).expect("the gateway listens");
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
-    }
-    request.push_str("\r\n");
-    stream
-        .write_all(request.as_bytes())
-        .expect("the request is sent");
-    let mut response = String::new();
-    stream
-        .read_to_string(&mut response)
-        .expect("the response is read");
-    let status = response[9..12].parse().expect("a status line");
-    (status, response)
-}
-
-/// A change feed request to partition 0, with more headers.
-fn poll(gateway: &Gateway, path: &str, partition: &str, more: &[(&str, &str)]) -> (u16, String) {
-    let signature = sign(KEY, "get", "docs", "dbs/db/colls/coll", DATE);
-    let mut headers = vec![
-        ("authorization", signature.as_str()),
-        ("x-ms-date", DATE),
-        ("A-IM", "Incremental Feed"),
-        ("x-ms-documentdb-partitionkeyrangeid", partition),
-    ];
-    headers.extend_from_slice(more);
-    get(gateway, path, &headers)
-}
 
 #[tokio::test]
 async fn a_wrong_key_is_401_and_a_missing_container_is_404() {

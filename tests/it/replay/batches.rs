@@ -2,6 +2,7 @@
 //! once, in its order.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -44,9 +45,13 @@ fn documents_of_few_keys_take_few_requests() {
     let source = directory.path().join("a.jsonl");
     let lines: Vec<String> = (0..2000).map(|item| line(item, 0)).collect();
     write_lines(&source, &lines);
+    // So that the source is read faster than it is written, also on a machine that is busy.
+    let slowly = Action::Delay(Duration::from_millis(100));
+    gateway.push_fault(Fault::on(RequestKind::ItemWrite, slowly).always());
     let told = summary(&succeed(
         replay(&gateway, &source).args(["--summary", "json"]),
     ));
+    gateway.clear_faults();
     assert_eq!(
         (&told["created"], &told["replaced"], &told["changes"]),
         (&json!(2000), &json!(0), &json!(2000))

@@ -1,0 +1,310 @@
+//! What is known of where a range ends, and whether an answer of the service got there.
+//!
+//! Answers come from replicas, some of which lag behind others. So "nothing new" is the end of a range
+//! only if whoever says so has seen all that is known to exist.
+
+use std::fmt;
+
+use crate::error::with_hint;
+use crate::feed::{PinnedEnd, RangeId, ReachedEnd, ReadUntil, lsn_of_etag};
+
+/// What is known of where a range ends.
+#[derive(Debug, Default)]
+pub(super) struct Horizon {
+    pinned: Option<PinnedEnd>,
+    /// The highest LSN of the partition that any answer has named.
+    highest: Option<u64>,
+    /// Whether the LSNs of session tokens count the same as those of ETags: the pin, which has both,
+    /// shows it.
+    tokens_compare: bool,
+}
+
+impl Horizon {
+    /// The horizon of a range that was pinned before, in an earlier run.
+    pub(super) fn of_pinned(pinned: Option<PinnedEnd>) -> Self {
+        Self {
+            highest: pinned.as_ref().and_then(PinnedEnd::lsn),
+            pinned,
+            tokens_compare: false,
+        }
+    }
+
+    /// Where the range was pinned, if it was.
+    pub(super) fn pinned(&self) -> Option<&PinnedEnd> {
+        self.pinned.as_ref()
+    }
+
+    /// Takes a pin, and the LSN in the session token that came with it.
+    pub(super) fn pin(&mut self, pinned: PinnedEnd, partition_lsn: Option<u64>) {
+        let lsn = pinned.lsn();
+        self.tokens_compare = lsn.is_some() && lsn == partition_lsn;
+        self.highest = self.highest.max(lsn);
+        self.pinned = Some(pinned);
+    }
+
+    /// Forgets all of it: LSNs of another partition do not compare.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether `partition` is another one than the range was pinned in.
+    pub(super) fn is_of_another(&self, partition: Option<&str>) -> bool {
+        let pinned = self
+            .pinned
+            .as_ref()
+            .and_then(|pin| pin.partition.as_deref());
+        matches!((pinned, partition), (Some(then), Some(now)) if then != now)
+    }
+
+    /// Takes note of what an answer says of the partition.
+    pub(super) fn note(&mut self, etag: Option<&str>, partition_lsn: Option<u64>) {
+        self.highest = self.highest.max(etag.and_then(lsn_of_etag));
+        if self.tokens_compare {
+            self.highest = self.highest.max(partition_lsn);
+        }
+    }
+
+    /// Whether an answer names an LSN that its partition has not come to, by its own session token.
+    pub(super) fn is_beyond(&self, etag: Option<&str>, partition_lsn: Option<u64>) -> bool {
+        let here = etag.and_then(lsn_of_etag);
+        self.tokens_compare && partition_lsn.is_some() && here > partition_lsn
+    }
+
+    /// The highest LSN of the partition that is known.
+    pub(super) fn highest(&self) -> Option<u64> {
+        self.highest
+    }
+
+    /// Whether a range at `etag` has reached its pin.
+    pub(super) fn has_reached_pin(&self, etag: Option<&str>) -> bool {
+        match (&self.pinned, etag) {
+            (Some(pinned), Some(etag)) => pinned.is_reached_by(etag),
+            _ => false,
+        }
+    }
+
+    /// How a range at `etag` came to its end, if an answer that nothing is newer shows that it did.
+    /// `partition_lsn` is that of the answer's session token.
+    pub(super) fn after_nothing_new(
+        &mut self,
+        until: ReadUntil,
+        etag: Option<&str>,
+        partition_lsn: Option<u64>,
+    ) -> Option<ReachedEnd> {
+        let here = etag.and_then(lsn_of_etag);
+        let earlier = self.highest;
+        self.note(etag, partition_lsn);
+        // Within one LSN only the answer tells what is there.
+        let end = self.pinned.as_ref().and_then(PinnedEnd::lsn);
+        let has_reached = self.has_reached_pin(etag) || (here.is_some() && here == end);
+        match until {
+            _ if !has_reached => None,
+            _ if earlier <= here => Some(ReachedEnd::Head),
+            ReadUntil::Head => None,
+            ReadUntil::Pin => Some(self.at_pin()),
+        }
+    }
+
+    /// How a range at `etag` came to its end, if a page that ends there shows that it did.
+    /// `partition_lsn` is that of the page's session token.
+    pub(super) fn after_page(
+        &mut self,
+        until: ReadUntil,
+        etag: Option<&str>,
+        partition_lsn: Option<u64>,
+    ) -> Option<ReachedEnd> {
+        let here = etag.and_then(lsn_of_etag);
+        let earlier = self.highest;
+        self.note(etag, partition_lsn);
+        let is_head =
+            self.tokens_compare && here.is_some() && here == partition_lsn && earlier <= here;
+        match until {
+            _ if !self.has_reached_pin(etag) => None,
+            _ if is_head => Some(ReachedEnd::Head),
+            ReadUntil::Pin => Some(self.at_pin()),
+            ReadUntil::Head => None,
+        }
+    }
+
+    /// The end of a range that goes no further than its pin.
+    pub(super) fn at_pin(&self) -> ReachedEnd {
+        let pin = self.pinned.as_ref().and_then(PinnedEnd::lsn);
+        let newer = match (self.highest, pin) {
+            (Some(highest), Some(pin)) => highest.saturating_sub(pin),
+            _ => 0,
+        };
+        // It may have come there in an earlier run, which knew more.
+        let earlier = match self.pinned.as_ref().and_then(|pin| pin.reached) {
+            Some(ReachedEnd::Pin { newer }) => newer,
+            Some(ReachedEnd::Head) | None => 0,
+        };
+        ReachedEnd::Pin {
+            newer: newer.max(earlier),
+        }
+    }
+}
+
+/// The service answers from a place that is behind what is known: a replica or a region that lags, or
+/// one that has lost writes.
+#[derive(Debug)]
+pub(super) enum Lag {
+    /// There is nothing new to it, but the range is not at its end.
+    BelowEnd {
+        range: RangeId,
+        here: String,
+        end: String,
+    },
+    /// There is nothing new to it, but an earlier answer knew of more.
+    BelowKnown {
+        range: RangeId,
+        here: String,
+        known: u64,
+    },
+    /// It has not come to where the range was read.
+    BehindPosition {
+        range: RangeId,
+        here: u64,
+        service: u64,
+    },
+    /// Its page holds changes from before where the range was read.
+    GoesBack {
+        range: RangeId,
+        here: u64,
+        page: u64,
+    },
+}
+
+impl Lag {
+    /// The error of a range that could not outlive it, with what to do.
+    pub(super) fn hint(&self, error: anyhow::Error) -> anyhow::Error {
+        let hint = match self {
+            Self::BelowEnd { .. } | Self::BelowKnown { .. } => {
+                "a replica or a region that lags answers like that; a larger --max-retries waits longer \
+                 for it"
+            }
+            Self::BehindPosition { .. } | Self::GoesBack { .. } => {
+                "a replica or a region that lags answers like that for a while; after an unplanned \
+                 failover a region may have lost the last writes, and numbers new ones as it did those: \
+                 then export again, with --from a time before the failover, to files of their own"
+            }
+        };
+        with_hint(error, hint)
+    }
+
+    /// Whether it can pass by itself without anything having been lost.
+    pub(super) fn may_pass(&self) -> bool {
+        !matches!(self, Self::GoesBack { .. })
+    }
+}
+
+impl fmt::Display for Lag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BelowEnd { range, here, end } => write!(
+                f,
+                "range {range} is at {here} and its end at {end}, but the service answers that there is \
+                 nothing new"
+            ),
+            Self::BelowKnown { range, here, known } => write!(
+                f,
+                "range {range} is at {here}, and its partition was at LSN {known} before, but the \
+                 service answers that there is nothing new"
+            ),
+            Self::BehindPosition {
+                range,
+                here,
+                service,
+            } => write!(
+                f,
+                "range {range} was read to LSN {here}, but the service is at LSN {service}"
+            ),
+            Self::GoesBack { range, here, page } => write!(
+                f,
+                "range {range} was read to LSN {here}, but the service sent changes of LSN {page} after \
+                 that"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Lag {}
+
+/// A place in the feed, for people.
+pub(super) fn place(etag: Option<&str>) -> String {
+    match etag.map(|etag| (lsn_of_etag(etag), etag)) {
+        None => "the beginning".to_owned(),
+        Some((Some(lsn), _)) => format!("LSN {lsn}"),
+        Some((None, etag)) => {
+            let shown: String = etag.escape_debug().take(60).collect();
+            format!("ETag {shown}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pinned_at(lsn: u64, partition_lsn: Option<u64>) -> Horizon {
+        let mut horizon = Horizon::default();
+        let pinned = PinnedEnd {
+            etag: format!("\"{lsn}\""),
+            partition: Some("0".into()),
+            pinned_at: time::OffsetDateTime::UNIX_EPOCH,
+            reached: None,
+        };
+        horizon.pin(pinned, partition_lsn);
+        horizon
+    }
+
+    #[test]
+    fn below_the_pin_nothing_new_is_no_end() {
+        for until in [ReadUntil::Head, ReadUntil::Pin] {
+            let nothing_new =
+                |etag| pinned_at(2000, Some(2000)).after_nothing_new(until, etag, None);
+            assert_eq!(nothing_new(Some("\"1820\"")), None);
+            assert_eq!(nothing_new(None), None);
+            assert_eq!(nothing_new(Some("\"2000\"")), Some(ReachedEnd::Head));
+            assert_eq!(nothing_new(Some("\"2001\"")), Some(ReachedEnd::Head));
+        }
+    }
+
+    #[test]
+    fn nothing_new_from_behind_what_an_earlier_answer_knew_is_no_head() {
+        let nothing_new = |until, etag| {
+            let mut horizon = pinned_at(2000, Some(2000));
+            horizon.note(Some("\"1500\""), Some(2050));
+            horizon.after_nothing_new(until, Some(etag), None)
+        };
+        assert_eq!(nothing_new(ReadUntil::Head, "\"2010\""), None);
+        let newer = Some(ReachedEnd::Pin { newer: 50 });
+        assert_eq!(nothing_new(ReadUntil::Pin, "\"2010\""), newer);
+        let head = Some(ReachedEnd::Head);
+        assert_eq!(nothing_new(ReadUntil::Head, "\"2050\""), head);
+    }
+
+    #[test]
+    fn a_page_that_ends_where_its_partition_is_ends_at_the_head() {
+        let page = |horizon: &mut Horizon, lsn: u64, partition: Option<u64>| {
+            horizon.after_page(ReadUntil::Head, Some(&format!("\"{lsn}\"")), partition)
+        };
+        let mut horizon = pinned_at(2000, Some(2000));
+        assert_eq!(page(&mut horizon, 1999, Some(1999)), None);
+        assert_eq!(page(&mut horizon, 2000, None), None);
+        assert_eq!(page(&mut horizon, 2000, Some(2003)), None);
+        // A replica that is behind what another one knew.
+        assert_eq!(page(&mut horizon, 2002, Some(2002)), None);
+        let head = Some(ReachedEnd::Head);
+        assert_eq!(page(&mut horizon, 2003, Some(2003)), head);
+        // Where session tokens count otherwise than ETags, they say nothing.
+        let mut other = pinned_at(2000, Some(77));
+        assert_eq!(page(&mut other, 2003, Some(2003)), None);
+    }
+
+    #[test]
+    fn a_window_ends_at_its_pin_and_counts_what_came_meanwhile() {
+        let mut horizon = pinned_at(2000, Some(2000));
+        let reached = horizon.after_page(ReadUntil::Pin, Some("\"2000\""), Some(2007));
+        assert_eq!(reached, Some(ReachedEnd::Pin { newer: 7 }));
+    }
+}
