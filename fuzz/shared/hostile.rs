@@ -9,6 +9,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cosmos_tail::durable::{open_plain_quietly, parent_of};
 use cosmos_tail::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId};
@@ -41,14 +42,21 @@ pub(crate) struct Arena {
     own: BTreeMap<PathBuf, Vec<u8>>,
     base: State,
     exports: Vec<State>,
+    checks: AtomicU64,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Foreign {
     bytes: Vec<u8>,
-    inode: u64,
-    modified: (i64, i64),
+    stat: Stat,
 }
+
+/// What the system says of a file: its inode, its length, and when its content and it itself changed
+/// last, which nothing but the system can set.
+type Stat = (u64, u64, (i64, i64), (i64, i64));
+
+/// Checks after which the bytes of all files of others are compared too.
+const BYTES_EVERY: u64 = 32;
 
 /// Directories in which nothing may even be created.
 const CLOSED: [&str; 3] = ["other", "far", "old"];
@@ -183,6 +191,7 @@ impl Arena {
             std::os::unix::fs::symlink(target, root.join(name)).expect("it can be made");
         }
         let mut arena = Self {
+            checks: AtomicU64::new(0),
             foreign: BTreeMap::new(),
             own: BTreeMap::new(),
             base: exports[0].clone(),
@@ -244,7 +253,6 @@ impl Arena {
             Err(_) => Outcome::Refused,
         };
         self.compare(&state, &at, outcome);
-        self.put_back();
         outcome
     }
 
@@ -360,35 +368,43 @@ impl Arena {
         }
     }
 
+    /// Compares the files of others with what they were, and takes away what is new beside them.
     fn compare(&self, state: &State, at: &Path, outcome: Outcome) {
         let what = || format!("{outcome:?} at {}:\n{state:#?}", at.display());
-        for (path, before) in &self.foreign {
-            if fs::symlink_metadata(path).is_err() {
-                panic!("{} is gone, {}", path.display(), what());
-            }
-            assert!(
-                look(path) == *before,
-                "{} has changed, {}",
-                path.display(),
-                what()
-            );
-        }
+        let mut unseen = self.foreign.len();
         for path in self.walk() {
+            if let Some(before) = self.foreign.get(&path) {
+                unseen -= 1;
+                let after = stat(&path);
+                assert!(
+                    after == before.stat,
+                    "{} has changed, {}",
+                    path.display(),
+                    what()
+                );
+                continue;
+            }
+            if self.own.contains_key(&path) {
+                continue;
+            }
             let below = path.strip_prefix(&self.root).expect("it is below");
             let is_closed = CLOSED.iter().any(|closed| below.starts_with(closed));
-            assert!(
-                !is_closed || self.foreign.contains_key(&path),
-                "{} was made, {}",
-                path.display(),
-                what()
-            );
+            assert!(!is_closed, "{} was made, {}", path.display(), what());
+            fs::remove_file(path).expect("it can be removed");
         }
-    }
-
-    fn put_back(&self) {
-        for path in self.walk() {
-            if !self.foreign.contains_key(&path) && !self.own.contains_key(&path) {
-                fs::remove_file(path).expect("it can be removed");
+        assert!(unseen == 0, "{unseen} files are gone, {}", what());
+        if self
+            .checks
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(BYTES_EVERY)
+        {
+            for (path, before) in &self.foreign {
+                assert!(
+                    look(path) == *before,
+                    "{} has changed, {}",
+                    path.display(),
+                    what()
+                );
             }
         }
         for (path, bytes) in &self.own {
@@ -475,9 +491,18 @@ fn look(path: &Path) -> Foreign {
     };
     Foreign {
         bytes,
-        inode: found.ino(),
-        modified: (found.mtime(), found.mtime_nsec()),
+        stat: stat(path),
     }
+}
+
+fn stat(path: &Path) -> Stat {
+    let found = fs::symlink_metadata(path).expect("it is there");
+    (
+        found.ino(),
+        found.len(),
+        (found.mtime(), found.mtime_nsec()),
+        (found.ctime(), found.ctime_nsec()),
+    )
 }
 
 /// An export with a finished file, one that waits for its name, and one that is open; its files are

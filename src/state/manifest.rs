@@ -103,8 +103,13 @@ impl Manifest {
     ///
     /// Any error of the system, but that there is no such file.
     pub fn read(path: &Path, purpose: Purpose<'_>) -> Result<Self> {
-        let mut text = match fs::read(path) {
-            Ok(text) => text,
+        let is_file = |path: &Path| fs::metadata(path).map(|found| found.is_file());
+        let mut text = match is_file(path)
+            .and_then(|is_file| is_file.then(|| fs::read(path)).transpose())
+        {
+            Ok(Some(text)) => text,
+            // To read a FIFO would be to wait.
+            Ok(None) => return Err(anyhow!("`{}` is not a regular file", path.display())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut missing = Self::default();
                 if matches!(purpose, Purpose::Committed { state, .. } if state.manifest.length > 0)

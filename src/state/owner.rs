@@ -191,8 +191,8 @@ fn recognize(state: &State, names: &FileNames, default_state: &Path) -> Result<(
         durable::is_plain_file(path)?;
         let manifest = Manifest::read(path, Purpose::Committed { state, names })?;
         manifest.ensure_whole(path)?;
-        ensure_known_beyond(&manifest.beyond, state, names, path)?;
-        is_marked = !manifest.entries.is_empty();
+        let known_beyond = ensure_known_beyond(&manifest.beyond, state, names, path)?;
+        is_marked = known_beyond > 0 || !manifest.entries.is_empty();
         ensure!(
             is_marked || manifest.beyond.is_empty(),
             "`{}` lists nothing that the state knows to be committed",
@@ -226,7 +226,7 @@ fn recognize(state: &State, names: &FileNames, default_state: &Path) -> Result<(
 }
 
 /// Checks that what lies beyond the committed part of a manifest lists nothing but the files that the
-/// state has sealed: it is cut off.
+/// state has sealed: it is cut off. Returns how many of them it lists.
 ///
 /// # Errors
 ///
@@ -236,7 +236,8 @@ pub fn ensure_known_beyond(
     state: &State,
     names: &FileNames,
     manifest: &Path,
-) -> Result<()> {
+) -> Result<usize> {
+    let mut listed = 0;
     for line in beyond.split(|byte| *byte == b'\n') {
         let Ok(entry) = serde_json::from_slice::<Entry>(line) else {
             continue;
@@ -251,8 +252,9 @@ pub fn ensure_known_beyond(
             manifest.display(),
             entry.file.escape_debug()
         );
+        listed += 1;
     }
-    Ok(())
+    Ok(listed)
 }
 
 /// Whether the state lies where the output has it unless told otherwise.

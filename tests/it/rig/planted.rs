@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::power::Outage;
-use crate::command::{export, interrupt, lines, resume, run, signal, spawn, succeed, wait};
+use crate::command::{export, fail, interrupt, lines, resume, run, signal, spawn, succeed, wait};
 use crate::gateway::{GatewayOptions, RequestRecord, rewriter};
 use crate::oracle::{Snapshot, judge_one_shot};
 use crate::orders::{fill, filled, filled_with};
 use crate::scene::{FORMATS, Scene, has_state};
+use crate::trust::second_process_after_a_deleted_lock;
 
 /// Runs exports with the defect that die at the `times`th pass of `step`, until one is judged wrong.
 fn found_by_dying_at(defect: &str, step: &str) -> Option<String> {
@@ -205,4 +206,27 @@ fn a_pin_that_is_taken_for_the_end_is_found() {
     let existed = before.existed_until_now(&container);
     let found = judge_one_shot(&gateway, &container, &out, &existed).err();
     assert_found(found, &["existed throughout are in no file"]);
+}
+
+#[test]
+fn a_lock_that_is_not_looked_at_again_is_found() {
+    let judged = |defect| second_process_after_a_deleted_lock(defect).code;
+    assert_eq!(judged(""), Some(0));
+    assert_eq!(judged("defect.lock-not-checked=return"), Some(1));
+}
+
+#[test]
+fn a_manifest_whose_checksum_is_not_compared_is_found() {
+    let (gateway, _) = filled(1, 50);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    succeed(&mut export(&gateway, &out));
+    let path = out.join("manifest.ndjson");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let edited = text.replacen("\"rows\":50", "\"rows\":51", 1);
+    assert_ne!(text, edited);
+    std::fs::write(&path, edited).unwrap();
+    fail(&mut resume(&gateway, &out), 1);
+    let defect = "defect.manifest-not-checked=return";
+    succeed(resume(&gateway, &out).env("COSMOS_TAIL_FAILPOINTS", defect));
 }
