@@ -1,16 +1,27 @@
 //! The `cosmos-tail` command: parse, run, print the error once, exit.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
 use cosmos_tail::cli::Cli;
-use cosmos_tail::report::Report;
+use cosmos_tail::report::{self, Report};
 use cosmos_tail::signal::{self, Shutdown};
 use cosmos_tail::{error, run};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    std::panic::set_hook(Box::new(Report::panic));
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            report::wrong_arguments(&error, &arguments);
+            return error::ExitCode::Usage.into();
+        }
+        // It was help that was asked for.
+        Err(help) => help.exit(),
+    };
     spare_metadata_probe();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     keep_freed_memory();

@@ -16,6 +16,7 @@ use crate::cosmos::error::explain;
 use crate::cosmos::feed::{FeedRequest, container_rid_of, segments};
 use crate::durable::{self, Lock, parent_of};
 use crate::error::{Annotate, ExitCode, attached_exit_code, is_of_the_system, usage, with_hint};
+use crate::escape::shell_word;
 use crate::failpoint;
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
 use crate::plan::{ExportPlan, ResumePlan};
@@ -46,7 +47,7 @@ fn check_output(plan: &ExportPlan, names: &FileNames) -> Result<()> {
             format!("`{}` holds the state of an export", state.display()),
             format!(
                 "go on with it: cosmos-tail resume --state {}; or replace it with --force",
-                state.display()
+                shell_word(state)
             ),
         ));
     }
@@ -251,7 +252,7 @@ pub async fn resume(
     file::load(path)?;
     // What only the system could not do is done by the next resume: nothing has changed.
     let try_again = |error| match is_of_the_system(&error) {
-        true => resumable(error, path.to_str()),
+        true => resumable(error, Some(path)),
         false => error,
     };
     let mut store = take_store(path).map_err(try_again)?;
@@ -270,7 +271,7 @@ pub async fn resume(
     let connected = connect(&state.source).await.map_err(|error| {
         // What was typed, or a container that is gone, is not mended by waiting.
         match attached_exit_code(&error) {
-            None => resumable(error, path.to_str()),
+            None => resumable(error, Some(path)),
             Some(_) => error,
         }
     })?;
@@ -286,7 +287,7 @@ pub async fn resume(
     state.finished = false;
     let sampled = infer_layout(&connected, &mut state, report, shutdown).await;
     let request_charge = sampled.map_err(|error| match attached_exit_code(&error) {
-        None => resumable(error, path.to_str()),
+        None => resumable(error, Some(path)),
         Some(_) => error,
     })?;
     if failpoint::is_planted("defect.now-again-on-resume") {

@@ -263,11 +263,11 @@ fn what_is_told_has_no_chain_of_the_sdk_and_a_hint_where_there_is_something_to_d
     assert!(!crate::error::is_broken_pipe(&told), "{told:?}");
     assert!(told.to_string().contains("sending failed"), "{told}");
     assert_eq!(
-        crate::error::hint(&told),
-        Some("the service or the network is in trouble; try again later")
+        crate::error::hints(&told),
+        ["the service or the network is in trouble; try again later"]
     );
     let told = explain(anyhow::Error::from(error(400, 0, "what is this")));
-    assert_eq!(crate::error::hint(&told), None);
+    assert!(crate::error::hints(&told).is_empty());
     let other = explain(anyhow::anyhow!("not of the SDK"));
     assert_eq!(other.to_string(), "not of the SDK");
 }
