@@ -255,7 +255,8 @@ mod tests {
         let forged = "x\nhint: run this\x1b[1A\u{202e}";
         let shown = "x\\u{a}hint: run this\\u{1b}[1A\\u{202e}";
         let error = with_hint(anyhow!("inner {forged}"), format!("look at {forged}"));
-        let error = with_further_hint(error, format!("or {forged}")).context(format!("outer {forged}"));
+        let error =
+            with_further_hint(error, format!("or {forged}")).context(format!("outer {forged}"));
         assert_eq!(
             render(&error),
             format!(

@@ -86,15 +86,25 @@ pub(crate) fn write_json_token(token: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(json_escapes(&text, is_unsafe).as_bytes());
 }
 
+/// Lines of data that go to a terminal instead of a file: in JSON the values stay the same. Tabs and
+/// both ends of lines stay. Bytes that are no UTF-8 become U+FFFD.
+pub(crate) fn escape_data(lines: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(lines);
+    let is_escaped = |c: char| !matches!(c, '\n' | '\t') && is_unsafe(c);
+    let lines = text
+        .split("\r\n")
+        .map(|line| json_escapes(line, is_escaped));
+    lines.collect::<Vec<_>>().join("\r\n").into_bytes()
+}
+
 /// `word` as it has to be typed into a shell: as it is, in quotes if a shell would read it otherwise.
 /// What could be taken for a command by the terminal, and what is no UTF-8, becomes octets of the
 /// quotes `$'…'`, which bash, zsh and ksh read.
 pub(crate) fn shell_word(word: &(impl AsRef<OsStr> + ?Sized)) -> String {
     let word = word.as_ref();
     let bytes = word.as_encoded_bytes();
-    let is_plain = |c: char| {
-        c.is_alphanumeric() || "_-./,:@%+=".contains(c) || (cfg!(windows) && c == '\\')
-    };
+    let is_plain =
+        |c: char| c.is_alphanumeric() || "_-./,:@%+=".contains(c) || (cfg!(windows) && c == '\\');
     match word.to_str() {
         Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
         Some(text) if cfg!(windows) => format!("\"{}\"", escape_for_terminal(text)),
@@ -172,6 +182,15 @@ mod tests {
         out.clear();
         write_json_token(b"\"\xff\x1b\"", &mut out);
         assert_eq!(out, "\"\u{fffd}\\u001b\"".as_bytes());
+    }
+
+    #[test]
+    fn data_keeps_its_lines() {
+        assert_eq!(
+            escape_data("a\tb\r\n\"\rc\x1b[31m\u{9b}\n\"\r\n".as_bytes()),
+            b"a\tb\r\n\"\\u000dc\\u001b[31m\\u009b\n\"\r\n"
+        );
+        assert_eq!(escape_data(b"\xff\n"), "\u{fffd}\n".as_bytes());
     }
 
     #[cfg(unix)]

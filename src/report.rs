@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::cli::{Cli, SummaryFormat, VerbosityArgs};
 use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
 use crate::redact::redact;
+use crate::schema::{self, Schema};
 
 /// How often the progress line is drawn anew.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
@@ -184,7 +185,10 @@ impl Report {
             BacktraceStatus::Captured => backtrace.to_string(),
             _ => "note: RUST_BACKTRACE=1 in the environment shows how it came there".to_owned(),
         };
-        write_lines(&format!("{}\n{more}", escape_for_terminal(&redact(&message))));
+        write_lines(&format!(
+            "{}\n{more}",
+            escape_for_terminal(&redact(&message))
+        ));
     }
 
     /// Begins to show progress, if a person is watching.
@@ -280,6 +284,16 @@ impl Report {
             false => serde_json::to_string(value)?,
         };
         self.print_data(&format!("{}\n", escape_json(&json)))
+    }
+
+    /// Prints a schema to standard output, in the form of its files: what is not plain in it is
+    /// quoted as in JSON.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written, such as when the reader of a pipe has gone.
+    pub fn print_schema(&self, schema: &Schema) -> Result<()> {
+        self.print_data(&escape_json(&schema::file::render(schema)))
     }
 
     /// Prints to standard output what is read by programs only.

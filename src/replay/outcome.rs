@@ -6,9 +6,7 @@ use anyhow::{Result, anyhow};
 
 use super::dead_letters::DeadLetters;
 use super::job::{Ending, Job, Stopped};
-use crate::error::{
-    ExitCode, attached_exit_code, with_exit_code, with_further_hint, with_hint,
-};
+use crate::error::{ExitCode, attached_exit_code, with_exit_code, with_further_hint, with_hint};
 use crate::plan::ReplayPlan;
 use crate::report::{ReplaySummary, Report};
 use crate::signal::Shutdown;

@@ -39,7 +39,6 @@ mod rebuild;
 mod shred;
 mod text;
 
-use crate::escape::escape_json;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -228,14 +227,13 @@ impl fmt::Display for FieldPath {
     }
 }
 
-/// Writes a name, quoted as in JSON unless it consists of letters, digits, `_`, `-` and `$`; in
-/// quotes, what a terminal could take for a command is an escape.
+/// Writes a name, quoted as in JSON unless it consists of letters, digits, `_`, `-` and `$`.
 pub(crate) fn write_name(name: &str, f: &mut impl fmt::Write) -> fmt::Result {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '$');
     if !name.is_empty() && name.chars().all(plain) {
         return f.write_str(name);
     }
-    f.write_str(&escape_json(&serde_json::Value::from(name).to_string()))
+    f.write_str(&serde_json::Value::from(name).to_string())
 }
 
 impl fmt::Display for ColumnType {

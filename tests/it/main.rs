@@ -31,6 +31,7 @@ mod schema;
 mod secrets;
 mod session_tokens;
 mod tail;
+mod terminal;
 mod throughput;
 mod tls;
 mod topology;
