@@ -16,6 +16,7 @@ mod generated;
 #[cfg(unix)]
 mod kills;
 mod left_out;
+mod misplaced_keys;
 mod oracle;
 mod orders;
 mod profiles;
