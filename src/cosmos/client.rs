@@ -22,10 +22,14 @@ use url::Url;
 use crate::cli::Priority;
 use crate::cosmos::auth;
 use crate::cosmos::error::{causes, describe};
+use crate::cosmos::hint::{
+    account_hint, asked_elsewhere, container_hint, creation_hint, is_certificate, is_transport,
+    location_hint, unlike_hint,
+};
 use crate::cosmos::items::NewContainer;
-use crate::cosmos::transport::BoundedClients;
+use crate::cosmos::transport::{BoundedClients, LastList, ListFault};
 use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
-use crate::plan::{ConnectionPlan, CredentialPlan, ThroughputPlan};
+use crate::plan::{ConnectionPlan, ThroughputPlan};
 
 /// The address must be resolved and a connection accepted by then.
 const REACH_DEADLINE: Duration = Duration::from_secs(5);
@@ -83,7 +87,8 @@ impl CosmosClient {
         plan: &ConnectionPlan,
         create: Option<&NewContainer>,
     ) -> Result<Self> {
-        let (driver, http_version) = Box::pin(open_account(plan)).await?;
+        let last_list = Arc::default();
+        let (driver, http_version) = Box::pin(open_account(plan, &last_list)).await?;
         tracing::info!(
             endpoint = %plan.endpoint,
             ?http_version,
@@ -93,7 +98,7 @@ impl CosmosClient {
         if let Some(new) = create {
             Box::pin(create_container(&driver, plan, new)).await?;
         }
-        let container = Box::pin(resolve_container(&driver, plan)).await?;
+        let container = Box::pin(resolve_container(&driver, plan, &last_list)).await?;
         if let Some(new) = create {
             ensure_partition_key(&container, new)?;
         }
@@ -182,7 +187,10 @@ fn operation_options(throughput: ThroughputPlan) -> OperationOptions {
 }
 
 /// Reaches the account, proves who we are, and reads its properties.
-async fn open_account(plan: &ConnectionPlan) -> Result<(Arc<CosmosDriver>, HttpVersion)> {
+async fn open_account(
+    plan: &ConnectionPlan,
+    last_list: &Arc<LastList>,
+) -> Result<(Arc<CosmosDriver>, HttpVersion)> {
     let failed = || format!("cannot connect to {}", plan.endpoint);
     let pool = connection_pool(plan, None)
         .map_err(|e| anyhow!(describe(&e)))
@@ -197,7 +205,13 @@ async fn open_account(plan: &ConnectionPlan) -> Result<(Arc<CosmosDriver>, HttpV
     } else {
         HttpVersion::Http11
     };
-    let mut attempt = Box::pin(create_driver(plan, pool, &credential, ANSWER_DEADLINE));
+    let mut attempt = Box::pin(create_driver(
+        plan,
+        pool,
+        &credential,
+        last_list,
+        ANSWER_DEADLINE,
+    ));
     // Beside the attempt, so that an address that can be reached costs no time.
     let mut reached = Box::pin(async {
         match is_direct {
@@ -235,7 +249,7 @@ async fn open_account(plan: &ConnectionPlan) -> Result<(Arc<CosmosDriver>, HttpV
     let pool = connection_pool(plan, Some(HttpVersion::Http11))
         .map_err(|e| anyhow!(describe(&e)))
         .with_context(failed)?;
-    let attempt = create_driver(plan, pool, &credential, HTTP11_ANSWER_DEADLINE);
+    let attempt = create_driver(plan, pool, &credential, last_list, HTTP11_ANSWER_DEADLINE);
     match Box::pin(attempt).await {
         Ok(driver) => Ok((driver, HttpVersion::Http11)),
         // An answer over HTTP/1.1 says more than the failure to speak HTTP/2, and so does a
@@ -313,6 +327,7 @@ async fn create_driver(
     plan: &ConnectionPlan,
     pool: ConnectionPoolOptions,
     credential: &Credential,
+    last_list: &Arc<LastList>,
     deadline: Duration,
 ) -> Result<Arc<CosmosDriver>, AccountFailure> {
     let (account, key) = match credential {
@@ -325,7 +340,7 @@ async fn create_driver(
             None,
         ),
     };
-    let clients = BoundedClients::new(&plan.database, &plan.container, key);
+    let clients = BoundedClients::new(&plan.database, &plan.container, key, Arc::clone(last_list));
     let options = DriverOptions::builder(account)
         .with_operation_options(operation_options(plan.throughput))
         .build();
@@ -402,87 +417,11 @@ impl AccountFailure {
     }
 }
 
-/// Whether `error` is the driver's word for a connection that failed.
-fn is_transport(error: &CosmosError) -> bool {
-    matches!(
-        error.status().sub_status().map(|s| s.value()),
-        Some(20003 | 20008 | 20010..=20015)
-    )
-}
-
-/// What to do about an account that cannot be opened, or a container that may not be read.
-fn account_hint(error: &CosmosError, plan: &ConnectionPlan) -> String {
-    const NOT_AN_ACCOUNT: &str = "what answers at this address is not a Cosmos DB account (NoSQL \
-        API); its endpoint looks like https://NAME.documents.azure.com:443/";
-    let message = describe(error).to_ascii_lowercase();
-    let sub_status = error.status().sub_status().map_or(0, |s| s.value());
-    match u16::from(error.status().status_code()) {
-        _ if is_certificate(error) => certificate_hint(plan),
-        401 | 403 => denied_hint(&message, sub_status, &plan.credential),
-        429 => "the account is throttling; try again later".to_owned(),
-        500 if sub_status == 20020 => NOT_AN_ACCOUNT.to_owned(),
-        300..=499 => NOT_AN_ACCOUNT.to_owned(),
-        _ if error.response().is_none() && is_transport(error) => format!(
-            "the address accepts connections but does not speak {} as a Cosmos DB account does: \
-             check host, port and scheme",
-            if plan.endpoint.scheme() == "https" {
-                "HTTPS"
-            } else {
-                "HTTP"
-            }
-        ),
-        _ => "try again later".to_owned(),
-    }
-}
-
-fn is_certificate(error: &CosmosError) -> bool {
-    error.response().is_none()
-        && causes(error).any(|cause| {
-            cause
-                .to_string()
-                .to_ascii_lowercase()
-                .contains("certificate")
-        })
-}
-
-fn certificate_hint(plan: &ConnectionPlan) -> String {
-    match plan.endpoint.host_str() {
-        Some("localhost" | "127.0.0.1" | "[::1]") => {
-            "a self-signed certificate is accepted from the local emulator, with `--endpoint \
-             emulator`, and from what else listens on this machine, if \
-             AZURE_COSMOS_CONNECTION_STRING holds DisableServerCertificateValidation=true"
-        }
-        _ => {
-            "the certificate is not trusted by this machine: a proxy that inspects TLS needs its \
-             authority among the system's trusted ones"
-        }
-    }
-    .to_owned()
-}
-
-fn denied_hint(message: &str, sub_status: u16, credential: &CredentialPlan) -> String {
-    let with_key = matches!(credential, CredentialPlan::Key(_));
-    if message.contains("firewall") || message.contains("blocked by") {
-        "the account's network settings do not admit this machine's address"
-    } else if message.contains("local authorization is disabled")
-        || matches!(sub_status, 5202 | 5203)
-    {
-        "this account accepts no keys: use an Entra ID credential, for example --auth cli"
-    } else if with_key {
-        "check that the key belongs to this account, was not regenerated since, and that this \
-         machine's clock is right"
-    } else {
-        "grant this identity the role `Cosmos DB Built-in Data Reader` on the account: \
-         az cosmosdb sql role assignment create --role-definition-name 'Cosmos DB Built-in Data \
-         Reader' --scope / --principal-id ID --account-name NAME --resource-group GROUP"
-    }
-    .to_owned()
-}
-
 /// Looks the container up by name.
 async fn resolve_container(
     driver: &CosmosDriver,
     plan: &ConnectionPlan,
+    last_list: &LastList,
 ) -> Result<ContainerReference> {
     let (database, container) = (&plan.database, &plan.container);
     let failed = || format!("cannot open container `{container}` of database `{database}`");
@@ -501,7 +440,12 @@ async fn resolve_container(
     };
     let is_not_found = u16::from(error.status().status_code()) == 404;
     let (cause, hint) = if !is_not_found {
-        (describe(&error), account_hint(&error, plan))
+        refused_container(&error, plan, last_list)
+    } else if let Some(location) = asked_elsewhere(&error, plan) {
+        (
+            format!("{location} answers: {}", describe(&error)),
+            location_hint(&location, plan),
+        )
     } else if Box::pin(database_exists(driver, plan, &error)).await {
         (
             format!("database `{database}` has no container `{container}`"),
@@ -522,6 +466,35 @@ async fn resolve_container(
         false => error,
     };
     Err(error).with_context(failed)
+}
+
+/// Why a container that may be there could not be opened, and what to do about it.
+fn refused_container(
+    error: &CosmosError,
+    plan: &ConnectionPlan,
+    last_list: &LastList,
+) -> (String, String) {
+    /// The driver's word for ranges that it cannot have or read.
+    const NO_RANGES: u16 = 20305;
+    if error.status().sub_status().map(|s| s.value()) == Some(NO_RANGES) {
+        match last_list.take() {
+            Some(ListFault::Refused(refusal)) => {
+                let cause = format!(
+                    "its list of partition key ranges is refused: {}",
+                    describe(&refusal)
+                );
+                return (cause, container_hint(&refusal, plan));
+            }
+            Some(ListFault::Unlike(why)) => {
+                let cause = format!(
+                    "its list of partition key ranges is not one that Cosmos DB sends: {why}"
+                );
+                return (cause, unlike_hint(&plan.endpoint));
+            }
+            None => {}
+        }
+    }
+    (describe(error), container_hint(error, plan))
 }
 
 /// Creates the container of `plan`, unless there is one of its name.
@@ -549,16 +522,10 @@ async fn create_container(
         Ok(_) => return Ok(()),
         Err(error) => error,
     };
-    let hint = match u16::from(error.status().status_code()) {
-        409 => return Ok(()),
-        404 => format!("create the database `{database}` first"),
-        401 | 403 => {
-            "an Entra ID credential may write documents, but containers are created by an \
-            account key or by: az cosmosdb sql container create"
-                .to_owned()
-        }
-        _ => "create it in the portal, or by: az cosmosdb sql container create".to_owned(),
-    };
+    if u16::from(error.status().status_code()) == 409 {
+        return Ok(());
+    }
+    let hint = creation_hint(&error, plan);
     Err(with_hint(anyhow!(describe(&error)), hint))
         .with_context(|| format!("cannot create container `{container}` of database `{database}`"))
 }

@@ -185,13 +185,14 @@ pub fn describe(error: &CosmosError) -> String {
         .unwrap_or(&header)
         .trim_start_matches(':');
     let mut message = service_message(error).unwrap_or_else(|| message.trim().to_owned());
-    let cause = innermost_cause(error).filter(|cause| !message.contains(cause.as_str()));
+    let cause = innermost_cause(error);
     // The HTTP client's own sentence only announces its cause.
     if cause.is_some()
         && let Some(at) = message.find(": error sending request for url (")
     {
         message.truncate(at);
     }
+    let cause = cause.filter(|cause| !message.contains(cause.as_str()));
     text.push_str(": ");
     text.push_str(&message);
     if let Some(cause) = cause {

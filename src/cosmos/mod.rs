@@ -5,5 +5,6 @@ pub mod batch;
 pub mod client;
 pub mod error;
 pub mod feed;
+mod hint;
 pub mod items;
 mod transport;

@@ -11,6 +11,7 @@
 //! that names it and the one that switches off the driver's session tokens (both in
 //! [`client`](super::client)) the program works too, unbounded and slower.
 
+mod last_list;
 mod range_list;
 mod ranges_ahead;
 mod session;
@@ -33,8 +34,11 @@ use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
+use range_list::reads_list;
 use ranges_ahead::RangesAhead;
 use session::{SESSION_TOKEN, SessionTokens};
+
+pub(super) use last_list::{LastList, ListFault};
 
 /// The longest body that is taken, in bytes. The service sends 4 MB, and 16 MB if it is configured
 /// to (the driver's `HttpResponse`); what is longer comes from something else.
@@ -53,12 +57,20 @@ const EMULATOR_HOST_VARIABLE: &str = "AZURE_COSMOS_EMULATOR_HOST";
 pub(super) struct BoundedClients {
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
+    last_list: Arc<LastList>,
 }
 
 impl BoundedClients {
-    /// For a program that reads this container, with the account's key if it reads with that.
-    pub(super) fn new(database: &str, container: &str, key: Option<Secret>) -> Self {
+    /// For a program that reads this container, with the account's key if it reads with that. What
+    /// becomes of its list of ranges is noted.
+    pub(super) fn new(
+        database: &str,
+        container: &str,
+        key: Option<Secret>,
+        last_list: Arc<LastList>,
+    ) -> Self {
         Self {
+            last_list,
             ranges_ahead: Arc::new(RangesAhead::new(database, container, key)),
             session_tokens: Arc::default(),
         }
@@ -89,6 +101,7 @@ impl HttpClientFactory for BoundedClients {
             metadata_timeout: pool.max_metadata_request_timeout(),
             ranges_ahead: Arc::clone(&self.ranges_ahead),
             session_tokens: Arc::clone(&self.session_tokens),
+            last_list: Arc::clone(&self.last_list),
         }))
     }
 }
@@ -160,6 +173,7 @@ struct BoundedClient {
     metadata_timeout: Duration,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
+    last_list: Arc<LastList>,
 }
 
 #[async_trait]
@@ -180,7 +194,11 @@ impl TransportClient for BoundedClient {
 
 impl BoundedClient {
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-        let response = self.fetch(request).await?;
+        let response = self.fetch(request).await;
+        if reads_list(request) {
+            self.last_list.note(response.as_ref().ok());
+        }
+        let response = response?;
         self.session_tokens.note(request, &response);
         Ok(response)
     }
