@@ -147,7 +147,6 @@ fn transport_hint(error: &CosmosError, asked: &Url) -> String {
     } else if says(&[
         "corrupt message",
         "invalid http",
-        "http2 error",
         "frame with invalid",
         "parse",
     ]) {
@@ -192,6 +191,7 @@ fn fault_of_certificate(error: &CosmosError) -> Option<CertificateFault> {
     } else if says(&[
         "unknownissuer",
         "causedasendentity",
+        "badsignature",
         "unknown issuer",
         "not trusted",
     ]) {

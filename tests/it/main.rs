@@ -14,6 +14,8 @@ mod gateway;
 mod gateway_conformance;
 mod generated;
 #[cfg(unix)]
+mod hints;
+#[cfg(unix)]
 mod kills;
 mod left_out;
 mod misplaced_keys;

@@ -28,8 +28,11 @@ pub(in crate::cosmos) struct LastList(Mutex<Option<ListFault>>);
 impl LastList {
     /// Notes what came; none if no answer did.
     pub(super) fn note(&self, answer: Option<&HttpResponse>) {
+        // Nothing has become of the list since.
+        if answer.is_some_and(|answer| answer.status == 304) {
+            return;
+        }
         let fault = answer.and_then(|answer| match answer.status {
-            304 => None,
             200..=299 => defect(&answer.body).map(ListFault::Unlike),
             _ => Some(ListFault::Refused(Box::new(refusal(answer)))),
         });
