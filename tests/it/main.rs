@@ -21,6 +21,7 @@ mod left_out;
 mod misplaced_keys;
 mod oracle;
 mod orders;
+mod other_emulator;
 mod profiles;
 #[cfg(feature = "demo")]
 mod readme;
