@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use azure_data_cosmos_driver::{CosmosError, CosmosStatus};
 
+use crate::cosmos::hint::transient_hint;
 use crate::error::with_hint;
 use crate::redact::redact;
 
@@ -149,7 +150,7 @@ pub fn explain(error: anyhow::Error) -> anyhow::Error {
     });
     let hint = match verdict(cosmos) {
         Verdict::Transient { .. } | Verdict::PageTooLarge => {
-            "the service or the network is in trouble; try again later"
+            return with_hint(told, transient_hint(cosmos));
         }
         Verdict::TokenRefused => {
             "what lies behind this position cannot be had any more; export the container to a new \

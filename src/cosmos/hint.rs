@@ -79,7 +79,7 @@ const OUTAGE: &str = "the service cannot answer at the moment: try again later";
 /// given.
 fn general_hint(error: &CosmosError, plan: &ConnectionPlan, asked: &Url) -> Option<String> {
     if is_certificate(error) {
-        return Some(certificate_hint(error, asked));
+        return Some(certificate_hint(error, Some(asked)));
     }
     if error.response().is_none() && is_transport(error) {
         return Some(transport_hint(error, asked));
@@ -114,12 +114,33 @@ pub(super) fn unlike_hint(asked: &Url) -> String {
 /// The address that the account itself named and that gave the answer, if it is another one than was
 /// given.
 pub(super) fn asked_elsewhere(error: &CosmosError, plan: &ConnectionPlan) -> Option<Url> {
-    let diagnostics = error.diagnostics()?;
-    let requests = diagnostics.requests();
-    let asked = Url::parse(requests.last()?.endpoint()).ok()?;
+    let asked = last_asked(error)?;
     (asked.origin() != plan.endpoint.origin()).then_some(asked)
 }
 
+/// The address that was asked last, if a request was made.
+fn last_asked(error: &CosmosError) -> Option<Url> {
+    let diagnostics = error.diagnostics()?;
+    let requests = diagnostics.requests();
+    Url::parse(requests.last()?.endpoint()).ok()
+}
+
+/// What to do about an error of the service or the network that is tried again, and stays.
+pub(super) fn transient_hint(error: &CosmosError) -> String {
+    if is_certificate(error) {
+        return certificate_hint(error, last_asked(error).as_ref());
+    }
+    match error.status().sub_status().map(|s| s.value()) {
+        Some(UNREADABLE) => {
+            "answers are cut or altered on their way, or are not those of Cosmos DB: try again later, or \
+             look for a proxy in between"
+        }
+        _ => "the service or the network cannot answer at the moment: try again later",
+    }
+    .to_owned()
+}
+
+/// That it was another address than the one that was given.
 pub(super) fn location_hint(location: &Url, plan: &ConnectionPlan) -> String {
     format!(
         "the account at {} names {location} as its address, and it is this one that was asked: check that \
@@ -202,10 +223,13 @@ fn fault_of_certificate(error: &CosmosError) -> Option<CertificateFault> {
 }
 
 /// What to do about a certificate that is not accepted.
-pub(super) fn certificate_hint(error: &CosmosError, asked: &Url) -> String {
+fn certificate_hint(error: &CosmosError, asked: Option<&Url>) -> String {
     const ACCEPT: &str = "from what listens on this machine, any certificate is accepted with `--endpoint \
         emulator`, or if AZURE_COSMOS_CONNECTION_STRING holds DisableServerCertificateValidation=true";
-    let is_here = matches!(asked.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let is_here = matches!(
+        asked.and_then(Url::host_str),
+        Some("localhost" | "127.0.0.1" | "[::1]")
+    );
     let hint = match fault_of_certificate(error).unwrap_or(CertificateFault::Other) {
         CertificateFault::Expired => {
             "the certificate of the server has expired, or the clock of this machine is ahead: who runs \

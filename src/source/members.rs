@@ -67,14 +67,14 @@ pub(super) struct Members<R: BufRead> {
 }
 
 enum Member<R: BufRead> {
-    Gzip(GzDecoder<R>),
+    Gzip(Box<GzDecoder<R>>),
     Zstd(Decoder<'static, R>),
 }
 
 impl<R: BufRead> Member<R> {
     fn new(codec: Codec, bytes: R) -> io::Result<Self> {
         Ok(match codec {
-            Codec::Gzip => Self::Gzip(GzDecoder::new(bytes)),
+            Codec::Gzip => Self::Gzip(Box::new(GzDecoder::new(bytes))),
             Codec::Zstd => Self::Zstd(Decoder::with_buffer(bytes)?.single_frame()),
         })
     }

@@ -41,8 +41,8 @@ fn tls_server(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> u16 {
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
                     if let Ok(mut stream) = acceptor.accept(connection).await {
-                        let mut first = [0; 64];
-                        stream.read(&mut first).await.ok();
+                        let mut all = Vec::new();
+                        stream.read_to_end(&mut all).await.ok();
                     }
                 });
             }
