@@ -4,7 +4,10 @@
 //! known: a hint says what to do next, an [`ExitCode`] how the process ends. Both are looked up in
 //! the chain once, when the error is printed.
 
+use std::error::Error;
 use std::fmt;
+
+use crate::escape::escape_for_terminal;
 
 /// The documented exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +36,7 @@ impl From<ExitCode> for std::process::ExitCode {
 #[derive(Debug)]
 struct Annotated {
     source: anyhow::Error,
-    hint: Option<String>,
+    hints: Vec<String>,
     exit_code: Option<ExitCode>,
 }
 
@@ -51,8 +54,7 @@ impl std::error::Error for Annotated {
 
 /// Attaches to an error what to do next and how the process ends.
 pub trait Annotate<T> {
-    /// Attaches a hint: what the user can do next, each line a hint of its own. The outermost hint
-    /// is the one printed.
+    /// Attaches a hint: what the user can do next. The outermost one is printed.
     fn hint(self, hint: impl Into<String>) -> anyhow::Result<T>;
     /// Attaches the exit code. The outermost one counts.
     fn exit_code(self, code: ExitCode) -> anyhow::Result<T>;
@@ -72,7 +74,23 @@ impl<T, E: Into<anyhow::Error>> Annotate<T> for Result<T, E> {
 pub fn with_hint(error: impl Into<anyhow::Error>, hint: impl Into<String>) -> anyhow::Error {
     Annotated {
         source: error.into(),
-        hint: Some(hint.into()),
+        hints: vec![hint.into()],
+        exit_code: None,
+    }
+    .into()
+}
+
+/// An error with one more hint, which is printed after those that it has.
+pub fn with_further_hint(
+    error: impl Into<anyhow::Error>,
+    hint: impl Into<String>,
+) -> anyhow::Error {
+    let source = error.into();
+    let mut all = hints(&source).to_vec();
+    all.push(hint.into());
+    Annotated {
+        source,
+        hints: all,
         exit_code: None,
     }
     .into()
@@ -82,7 +100,7 @@ pub fn with_hint(error: impl Into<anyhow::Error>, hint: impl Into<String>) -> an
 pub fn with_exit_code(error: impl Into<anyhow::Error>, code: ExitCode) -> anyhow::Error {
     Annotated {
         source: error.into(),
-        hint: None,
+        hints: Vec::new(),
         exit_code: Some(code),
     }
     .into()
@@ -122,9 +140,17 @@ pub fn attached_exit_code(error: &anyhow::Error) -> Option<ExitCode> {
     annotations(error).find_map(|a| a.exit_code)
 }
 
-/// The hint attached to `error`.
+/// The first of the hints attached to `error`.
 pub fn hint(error: &anyhow::Error) -> Option<&str> {
-    annotations(error).find_map(|a| a.hint.as_deref())
+    hints(error).first().map(String::as_str)
+}
+
+/// The hints attached to `error`: the outermost one, and what it was attached to as a further one.
+pub fn hints(error: &anyhow::Error) -> &[String] {
+    annotations(error)
+        .map(|a| a.hints.as_slice())
+        .find(|hints| !hints.is_empty())
+        .unwrap_or_default()
 }
 
 /// Whether `error` comes from the system: it may be gone when the same is tried again.
@@ -142,9 +168,43 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// Formats an error for a person: `error:`, `Caused by:` and `hint:` lines.
+/// A message of several lines, such as one that points into a program. The lines of any other
+/// message are not ours but come with a name or an answer that it repeats, so that they are shown
+/// as one.
+#[derive(Debug)]
+pub struct Lines(Vec<String>);
+
+impl Lines {
+    /// A message of these lines, none of which has an end of a line.
+    pub fn new<T: Into<String>>(lines: impl IntoIterator<Item = T>) -> Self {
+        Self(lines.into_iter().map(Into::into).collect())
+    }
+}
+
+impl fmt::Display for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl Error for Lines {}
+
+/// A message as it may be shown. Only the lines of [`Lines`] stay lines.
+fn shown(message: &(dyn Error + 'static)) -> String {
+    if let Some(Lines(lines)) = message.downcast_ref() {
+        let lines = lines.iter().map(|line| escape_for_terminal(line));
+        return lines.collect::<Vec<_>>().join("\n    ");
+    }
+    match message.downcast_ref::<Annotated>() {
+        Some(annotated) => shown(annotated.source.as_ref()),
+        None => escape_for_terminal(&message.to_string()).into_owned(),
+    }
+}
+
+/// Formats an error for a terminal: `error:`, `Caused by:` and `hint:` lines. What the messages
+/// repeat of others begins no line and has no character that a terminal could take for a command.
 pub fn render(error: &anyhow::Error) -> String {
-    let mut text = format!("error: {error}\n");
+    let mut text = format!("error: {}\n", shown(error.as_ref()));
     let mut previous = error.to_string();
     for cause in error.chain().skip(1) {
         let message = cause.to_string();
@@ -152,14 +212,11 @@ pub fn render(error: &anyhow::Error) -> String {
         if previous.contains(&message) {
             continue;
         }
-        text.push_str(&format!(
-            "  Caused by: {}\n",
-            message.replace('\n', "\n    ")
-        ));
+        text.push_str(&format!("  Caused by: {}\n", shown(cause)));
         previous = message;
     }
-    for line in hint(error).into_iter().flat_map(str::lines) {
-        text.push_str(&format!("hint: {line}\n"));
+    for hint in hints(error) {
+        text.push_str(&format!("hint: {}\n", escape_for_terminal(hint)));
     }
     text
 }
@@ -184,11 +241,36 @@ mod tests {
     }
 
     #[test]
-    fn each_line_of_a_hint_is_a_hint() {
-        let error = with_hint(anyhow!("it failed"), "mend it\nthen resume");
+    fn a_further_hint_comes_after_the_others() {
+        let error = with_further_hint(with_hint(anyhow!("it failed"), "mend it"), "then resume");
+        let error = with_exit_code(error, ExitCode::Resumable);
         assert_eq!(
             render(&error),
             "error: it failed\nhint: mend it\nhint: then resume\n"
+        );
+    }
+
+    #[test]
+    fn a_message_begins_no_line_unless_it_is_made_of_lines() {
+        let forged = "x\nhint: run this\x1b[1A\u{202e}";
+        let shown = "x\\u{a}hint: run this\\u{1b}[1A\\u{202e}";
+        let error = with_hint(anyhow!("inner {forged}"), format!("look at {forged}"));
+        let error =
+            with_further_hint(error, format!("or {forged}")).context(format!("outer {forged}"));
+        assert_eq!(
+            render(&error),
+            format!(
+                "error: outer {shown}\n  Caused by: inner {shown}\nhint: look at {shown}\nhint: or {shown}\n"
+            )
+        );
+        let lines = || Lines::new([format!("at {forged}"), "  ^".to_owned()]);
+        assert_eq!(
+            render(&with_exit_code(lines(), ExitCode::Usage)),
+            format!("error: at {shown}\n      ^\n")
+        );
+        assert_eq!(
+            render(&with_hint(lines(), "look").context("outer")),
+            format!("error: outer\n  Caused by: at {shown}\n      ^\nhint: look\n")
         );
     }
 

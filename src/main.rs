@@ -1,19 +1,27 @@
 //! The `cosmos-tail` command: parse, run, print the error once, exit.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Parser;
 use cosmos_tail::cli::Cli;
-use cosmos_tail::report::Report;
+use cosmos_tail::report::{self, Report};
 use cosmos_tail::signal::{self, Shutdown};
 use cosmos_tail::{error, process, run};
 
 fn main() -> ExitCode {
     process::forbid_core_dumps();
-    let cli = match Cli::try_parse() {
+    std::panic::set_hook(Box::new(Report::panic));
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            report::wrong_arguments(&error, &arguments);
+            return error::ExitCode::Usage.into();
+        }
+        // It was help that was asked for.
         Err(said) => return say_and_end(&said),
     };
     spare_metadata_probe();

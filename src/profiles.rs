@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::cli::{AuthMethod, TableFormat};
+use crate::escape::escape_for_terminal;
 use crate::plan::{ConfigFile, KeySource, Profile};
 use crate::report::Report;
 
@@ -49,7 +50,7 @@ pub fn list(config: &ConfigFile, format: TableFormat, report: &Report) -> Result
     }
     let rows = rows(config);
     match format {
-        TableFormat::Json => report.print(&format!("{}\n", serde_json::to_string_pretty(&rows)?)),
+        TableFormat::Json => report.print_json(&rows, true),
         TableFormat::Table => report.print(&table(&rows)),
     }
 }
@@ -105,7 +106,7 @@ fn table(rows: &[Row]) -> String {
     ];
     for row in rows {
         let mark = if row.default { " (default)" } else { "" };
-        lines.push([
+        let cells = [
             format!("{}{mark}", row.profile),
             or_dash(&row.endpoint),
             or_dash(&row.database),
@@ -116,7 +117,8 @@ fn table(rows: &[Row]) -> String {
                 (Some(kind), None) => kind.to_owned(),
                 (None, _) => "-".to_owned(),
             },
-        ]);
+        ];
+        lines.push(cells.map(|cell| escape_for_terminal(&cell).into_owned()));
     }
     let width = |column: usize| {
         let lengths = lines.iter().map(|line| line[column].chars().count());

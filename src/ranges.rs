@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::cli::TableFormat;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::feed::PhysicalPartition;
+use crate::escape::escape_for_terminal;
 use crate::report::Report;
 
 /// One line of the list.
@@ -41,7 +42,7 @@ pub async fn list(client: &CosmosClient, format: TableFormat, report: &Report) -
     };
     let rows = rows(partitions, space_end);
     match format {
-        TableFormat::Json => report.print(&format!("{}\n", serde_json::to_string_pretty(&rows)?)),
+        TableFormat::Json => report.print_json(&rows, true),
         TableFormat::Table => report.print(&table(&rows)),
     }
 }
@@ -71,7 +72,7 @@ fn table(rows: &[Row]) -> String {
     };
     let mut lines = vec![["RANGE", "MIN", "MAX", "SHARE", "ID", "FEED RANGE"].map(str::to_owned)];
     for row in rows {
-        lines.push([
+        let cells = [
             row.range.to_string(),
             bound(&row.min_inclusive),
             bound(&row.max_exclusive),
@@ -79,7 +80,8 @@ fn table(rows: &[Row]) -> String {
                 .map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0)),
             row.partition_key_range_id.clone(),
             row.feed_range.clone(),
-        ]);
+        ];
+        lines.push(cells.map(|cell| escape_for_terminal(&cell).into_owned()));
     }
     let widths: [usize; 6] = std::array::from_fn(|column| {
         lines

@@ -1,17 +1,26 @@
 //! All that is said: notices, progress and summaries on standard error, tables on standard output.
 //!
-//! Beside this module only sinks write to standard output, and they write data.
+//! Beside this module only sinks write to standard output, and they write data. Whatever comes
+//! through here is escaped (see [`crate::escape`]): a name or an answer of others neither commands
+//! the terminal nor begins a line of its own. What looks like a secret is blotted out.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write};
+use std::panic::PanicHookInfo;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use clap::Parser;
 use indicatif::{
     BinaryBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle,
 };
 use serde::Serialize;
 
-use crate::cli::{SummaryFormat, VerbosityArgs};
+use crate::cli::{Cli, SummaryFormat, VerbosityArgs};
+use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
+use crate::redact::redact;
+use crate::schema::{self, Schema};
 use crate::state::model::Ends;
 
 /// How often the progress line is drawn anew.
@@ -167,7 +176,29 @@ impl Report {
 
     /// Says why the run failed, whatever the user asked for.
     pub fn error(&self, error: &anyhow::Error) {
-        self.line(crate::error::render(error).trim_end());
+        self.lines(&redact(crate::error::render(error).trim_end()));
+    }
+
+    /// Says, for a panic, where the program itself is wrong. The progress is left as it is: the
+    /// panic may have come of drawing it.
+    pub fn panic(info: &PanicHookInfo<'_>) {
+        let thread = std::thread::current();
+        let place = info.location().map(ToString::to_string);
+        let message = format!(
+            "thread '{}' panicked at {}: {}",
+            thread.name().unwrap_or("<unnamed>"),
+            place.as_deref().unwrap_or("an unknown place"),
+            info.payload_as_str().unwrap_or("no message"),
+        );
+        let backtrace = Backtrace::capture();
+        let more = match backtrace.status() {
+            BacktraceStatus::Captured => backtrace.to_string(),
+            _ => "note: RUST_BACKTRACE=1 in the environment shows how it came there".to_owned(),
+        };
+        write_lines(&format!(
+            "{}\n{more}",
+            escape_for_terminal(&redact(&message))
+        ));
     }
 
     /// Begins to show progress, if a person is watching.
@@ -226,7 +257,7 @@ impl Report {
         destination: &str,
     ) -> Result<()> {
         match format {
-            SummaryFormat::Json => self.line(&serde_json::to_string(summary)?),
+            SummaryFormat::Json => self.lines(&escape_json(&serde_json::to_string(summary)?)),
             SummaryFormat::Text => self.notice(&summary.text(destination)),
         }
         Ok(())
@@ -235,18 +266,52 @@ impl Report {
     /// Prints the summary of a replay, as [`Report::summary`] does.
     pub fn replay_summary(&self, summary: &ReplaySummary, format: SummaryFormat) -> Result<()> {
         match format {
-            SummaryFormat::Json => self.line(&serde_json::to_string(summary)?),
+            SummaryFormat::Json => self.lines(&escape_json(&serde_json::to_string(summary)?)),
             SummaryFormat::Text => self.notice(&summary.text()),
         }
         Ok(())
     }
 
-    /// Prints text to standard output.
+    /// Prints lines for people to standard output: escaped whether or not it is a terminal, since
+    /// what is piped is often paged or logged.
     ///
     /// # Errors
     ///
     /// If it cannot be written, such as when the reader of a pipe has gone.
     pub fn print(&self, text: &str) -> Result<()> {
+        self.print_data(&escape_lines(text))
+    }
+
+    /// Prints a line of JSON to standard output, or several if it is `pretty`: the same values, in
+    /// characters that a terminal may have.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written, such as when the reader of a pipe has gone.
+    pub fn print_json(&self, value: &impl Serialize, pretty: bool) -> Result<()> {
+        let json = match pretty {
+            true => serde_json::to_string_pretty(value)?,
+            false => serde_json::to_string(value)?,
+        };
+        self.print_data(&format!("{}\n", escape_json(&json)))
+    }
+
+    /// Prints a schema to standard output, in the form of its files: what is not plain in it is
+    /// quoted as in JSON.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written, such as when the reader of a pipe has gone.
+    pub fn print_schema(&self, schema: &Schema) -> Result<()> {
+        self.print_data(&escape_json(&schema::file::render(schema)))
+    }
+
+    /// Prints to standard output what is read by programs only.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written, such as when the reader of a pipe has gone.
+    pub fn print_data(&self, text: &str) -> Result<()> {
         let mut stdout = std::io::stdout().lock();
         let written = stdout
             .write_all(text.as_bytes())
@@ -254,12 +319,55 @@ impl Report {
         written.context("cannot write to standard output")
     }
 
+    /// One line, whatever is in it.
     fn line(&self, text: &str) {
-        self.bar.suspend(|| {
-            // Nobody can be told that standard error is closed.
-            writeln!(std::io::stderr().lock(), "{text}").ok();
-        });
+        self.lines(&escape_for_terminal(&redact(text)));
     }
+
+    /// Lines of which each was begun by us.
+    fn lines(&self, text: &str) {
+        self.bar.suspend(|| write_lines(text));
+    }
+}
+
+/// Says what is wrong with the arguments, which `clap` repeats as they are: they are given to it again
+/// as they may be shown, so that its lines and colours stay and none of theirs are added.
+pub fn wrong_arguments(error: &clap::Error, arguments: &[OsString]) {
+    let shown: Vec<OsString> = arguments.iter().map(|argument| shown(argument)).collect();
+    if shown == arguments {
+        // Nobody can be told that standard error is closed.
+        error.print().ok();
+        return;
+    }
+    match Cli::try_parse_from(&shown) {
+        Err(error) if error.use_stderr() => {
+            error.print().ok();
+        }
+        // It is the very character that is wrong.
+        _ => {
+            let text = error.render().to_string();
+            write_lines(&escape_for_terminal(&redact(text.trim_end())));
+        }
+    }
+}
+
+/// An argument as it may be shown.
+fn shown(argument: &OsStr) -> OsString {
+    let text = argument.to_string_lossy();
+    let safe = match text.split_once('=') {
+        // The name of a flag is no part of a secret, however it is spelled.
+        Some((flag, value)) if flag.starts_with("--") => format!("{flag}={}", redact(value)),
+        _ => redact(&text),
+    };
+    match safe == text {
+        true if !text.contains(is_unsafe) => argument.to_owned(),
+        _ => escape_for_terminal(&safe).into_owned().into(),
+    }
+}
+
+fn write_lines(text: &str) {
+    // Nobody can be told that standard error is closed.
+    writeln!(std::io::stderr().lock(), "{}", escape_lines(text)).ok();
 }
 
 impl Summary {
@@ -410,6 +518,21 @@ impl Rates {
             "{} left",
             HumanDuration(Duration::from_secs_f64(left.clamp(0.0, 1e9)))
         )
+    }
+}
+
+/// The way of the SDK's log to standard error: each event is written at once, and is a line.
+#[derive(Debug)]
+pub struct LogLine(pub std::sync::Arc<Report>);
+
+impl Write for LogLine {
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        self.0.line(String::from_utf8_lossy(event).trim_end());
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

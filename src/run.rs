@@ -25,7 +25,7 @@ use crate::plan::{
     credential_is_given, fill_options, option_values, process_environment,
 };
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
-use crate::report::Report;
+use crate::report::{LogLine, Report};
 use crate::signal::Shutdown;
 use crate::sink::{ChangeEncoder, Limits};
 use crate::state::model::Source;
@@ -41,7 +41,7 @@ const DEMO_ENDPOINT: &str = "demo";
 ///
 /// With the exit code and the hint that the user is to get attached.
 pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
-    log_to_stderr(cli.verbosity.verbose);
+    log_to_stderr(cli.verbosity.verbose, report);
     ensure_streams(&cli)?;
     let account = Account::new(cli.connection, shutdown);
     match cli.command {
@@ -87,7 +87,7 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
         }
         Command::Completions(args) => {
             let script = generate::completions(args.shell);
-            report.print(&String::from_utf8_lossy(&script))?;
+            report.print_data(&String::from_utf8_lossy(&script))?;
             Ok(ExitCode::Done)
         }
     }
@@ -588,15 +588,17 @@ impl Account {
 
 /// Lets the SDK and its libraries speak on standard error: with `-vv` what they warn of, with
 /// `-vvv` all that they do.
-fn log_to_stderr(verbose: u8) {
+fn log_to_stderr(verbose: u8, report: &Arc<Report>) {
     let level = match verbose {
         0 | 1 => return,
         2 => LevelFilter::WARN,
         _ => LevelFilter::DEBUG,
     };
+    let report = Arc::clone(report);
     // Set before only in tests that share a process.
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(move || LogLine(Arc::clone(&report)))
+        .with_ansi(false)
         .with_max_level(level)
         .with_target(true)
         // It would tell of a standard error that cannot be written to on standard error, and panic.

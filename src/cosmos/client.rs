@@ -15,7 +15,7 @@ use azure_data_cosmos_driver::options::{
     OperationOptions, OperationOptionsBuilder, PriorityLevel, ServerCertificateValidation,
     ThroughputControlOptionsBuilder, UserAgentSuffix,
 };
-use azure_data_cosmos_driver::{CosmosDriver, CosmosDriverRuntime, CosmosError, CosmosStatus};
+use azure_data_cosmos_driver::{CosmosDriver, CosmosDriverRuntime, CosmosError};
 use futures_util::future::select_ok;
 use tokio::net::TcpStream;
 use url::Url;
@@ -24,11 +24,15 @@ use crate::cli::Priority;
 use crate::cosmos::auth;
 use crate::cosmos::error::{Verdict, causes, describe, one_line, verdict};
 use crate::cosmos::feed::PhysicalPartition;
+use crate::cosmos::hint::{
+    account_hint, asked_elsewhere, container_hint, creation_hint, is_certificate, is_transport,
+    location_hint, unlike_hint,
+};
 use crate::cosmos::items::NewContainer;
 use crate::cosmos::retry::Persistence;
-use crate::cosmos::transport::{BoundedClients, Heard, Refusal};
+use crate::cosmos::transport::{BoundedClients, Heard, ListFault};
 use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
-use crate::plan::{ConnectionPlan, CredentialPlan, ThroughputPlan};
+use crate::plan::{ConnectionPlan, ThroughputPlan};
 
 /// The address must be resolved and a connection accepted by then.
 const REACH_DEADLINE: Duration = Duration::from_secs(5);
@@ -128,8 +132,12 @@ impl CosmosClient {
         const WHAT: &str = "cannot list the container's feed ranges";
         let list = || async move {
             let listed = self.physical_partitions(refresh).await;
-            // The driver does not tell why there is no list.
-            listed.map_err(|error| self.heard.refused_ranges().map_or(error, of_ranges))
+            // The driver does not say why there is no list.
+            listed.map_err(|error| match self.heard.take_list_fault() {
+                Some(ListFault::Refused(refusal)) => (*refusal).into(),
+                Some(unlike) => anyhow!(unlike.to_string()),
+                None => error,
+            })
         };
         self.persistence.persist(WHAT, list).await.context(WHAT)
     }
@@ -565,84 +573,6 @@ impl AccountFailure {
     }
 }
 
-/// Whether `error` is the driver's word for a connection that failed.
-fn is_transport(error: &CosmosError) -> bool {
-    matches!(
-        error.status().sub_status().map(|s| s.value()),
-        Some(20003 | 20008 | 20010..=20015)
-    )
-}
-
-/// What to do about an account that cannot be opened, or a container that may not be read.
-fn account_hint(error: &CosmosError, plan: &ConnectionPlan) -> String {
-    const NOT_AN_ACCOUNT: &str = "what answers at this address is not a Cosmos DB account (NoSQL \
-        API); its endpoint looks like https://NAME.documents.azure.com:443/";
-    let message = describe(error).to_ascii_lowercase();
-    let sub_status = error.status().sub_status().map_or(0, |s| s.value());
-    match u16::from(error.status().status_code()) {
-        _ if is_certificate(error) => certificate_hint(plan),
-        401 | 403 => denied_hint(&message, sub_status, &plan.credential),
-        429 => "the account is throttling; try again later".to_owned(),
-        500 if sub_status == NOT_UNDERSTOOD => NOT_AN_ACCOUNT.to_owned(),
-        408 | 410 | 449 => "try again later".to_owned(),
-        300..=499 => NOT_AN_ACCOUNT.to_owned(),
-        _ if error.response().is_none() && is_transport(error) => format!(
-            "the address accepts connections but does not speak {} as a Cosmos DB account does: \
-             check host, port and scheme",
-            if plan.endpoint.scheme() == "https" {
-                "HTTPS"
-            } else {
-                "HTTP"
-            }
-        ),
-        _ => "try again later".to_owned(),
-    }
-}
-
-fn is_certificate(error: &CosmosError) -> bool {
-    error.response().is_none()
-        && causes(error).any(|cause| {
-            cause
-                .to_string()
-                .to_ascii_lowercase()
-                .contains("certificate")
-        })
-}
-
-fn certificate_hint(plan: &ConnectionPlan) -> String {
-    match plan.endpoint.host_str() {
-        Some("localhost" | "127.0.0.1" | "[::1]") => {
-            "a self-signed certificate is accepted from the local emulator, with `--endpoint \
-             emulator`, and from what else listens on this machine, if \
-             AZURE_COSMOS_CONNECTION_STRING holds DisableServerCertificateValidation=true"
-        }
-        _ => {
-            "the certificate is not trusted by this machine: a proxy that inspects TLS needs its \
-             authority among the system's trusted ones"
-        }
-    }
-    .to_owned()
-}
-
-fn denied_hint(message: &str, sub_status: u16, credential: &CredentialPlan) -> String {
-    let with_key = matches!(credential, CredentialPlan::Key(_));
-    if message.contains("firewall") || message.contains("blocked by") {
-        "the account's network settings do not admit this machine's address"
-    } else if message.contains("local authorization is disabled")
-        || matches!(sub_status, 5202 | 5203)
-    {
-        "this account accepts no keys: use an Entra ID credential, for example --auth cli"
-    } else if with_key {
-        "check that the key belongs to this account, was not regenerated since, and that this \
-         machine's clock is right"
-    } else {
-        "grant this identity the role `Cosmos DB Built-in Data Reader` on the account: \
-         az cosmosdb sql role assignment create --role-definition-name 'Cosmos DB Built-in Data \
-         Reader' --scope / --principal-id ID --account-name NAME --resource-group GROUP"
-    }
-    .to_owned()
-}
-
 /// Looks the container up by name, with its ranges; what fails for a moment is tried again.
 async fn resolve_container(
     driver: &CosmosDriver,
@@ -667,44 +597,38 @@ async fn resolve_container(
                 .context(what);
             }
         };
-        // The driver does not tell why there is no list of ranges.
-        let refused = heard
-            .refused_ranges()
+        // The driver does not say why there is no list of ranges.
+        let fault = heard
+            .take_list_fault()
             .filter(|_| error.status() == status_codes::CLIENT_TOPOLOGY_RESOLUTION_FAILED);
-        let error = match refused {
-            Some(refused) => error_of(refused),
-            None => error,
+        let meaning = match &fault {
+            Some(fault) => fault.verdict(),
+            None => verdict(&error),
         };
-        if let Verdict::Transient { retry_after } = verdict(&error)
-            && let Some(notice) = retries.again(retry_after, || describe(&error))
+        let reason = || match &fault {
+            Some(fault) => fault.to_string(),
+            None => describe(&error),
+        };
+        if let Verdict::Transient { retry_after } = meaning
+            && let Some(notice) = retries.again(retry_after, reason)
         {
             persistence.pause(&what, &notice).await;
             continue;
         }
-        let error = explain_unresolved(driver, plan, &error, persistence).await;
+        let error = match fault {
+            Some(fault) => with_hint(anyhow!(fault.to_string()), list_hint(&fault, plan)),
+            None => explain_unresolved(driver, plan, &error, persistence).await,
+        };
         return Err(retries.after_retries(error)).context(what);
     }
 }
 
-/// The answer to a request for the ranges, as the driver would tell it.
-fn error_of(refused: Refusal) -> CosmosError {
-    let code = azure_core::http::StatusCode::from(refused.status);
-    let status = CosmosStatus::new(code);
-    let status = match refused.sub_status {
-        Some(sub_status) => status.with_sub_status(sub_status),
-        None => status,
-    };
-    CosmosError::builder()
-        .with_status(status)
-        .with_message(format!(
-            "the service does not list the container's feed ranges: {}",
-            refused.message
-        ))
-        .build()
-}
-
-fn of_ranges(refused: Refusal) -> anyhow::Error {
-    error_of(refused).into()
+/// What to do about a list of ranges that cannot be used.
+fn list_hint(fault: &ListFault, plan: &ConnectionPlan) -> String {
+    match fault {
+        ListFault::Refused(refusal) => container_hint(refusal, plan),
+        ListFault::Unlike(_) => unlike_hint(&plan.endpoint),
+    }
 }
 
 /// Why a container could not be resolved, and what to do about it.
@@ -717,7 +641,12 @@ async fn explain_unresolved(
     let (database, container) = (&plan.database, &plan.container);
     let is_not_found = u16::from(error.status().status_code()) == 404;
     let (cause, hint) = if !is_not_found {
-        (describe(error), account_hint(error, plan))
+        (describe(error), container_hint(error, plan))
+    } else if let Some(location) = asked_elsewhere(error, plan) {
+        (
+            format!("{location} answers: {}", describe(error)),
+            location_hint(&location, plan),
+        )
     } else if Box::pin(database_exists(driver, plan, error, persistence)).await {
         (
             format!("database `{database}` has no container `{container}`"),
@@ -779,16 +708,10 @@ async fn create_container(
         }
         break error;
     };
-    let hint = match u16::from(error.status().status_code()) {
-        409 => return Ok(()),
-        404 => format!("create the database `{database}` first"),
-        401 | 403 => {
-            "an Entra ID credential may write documents, but containers are created by an \
-            account key or by: az cosmosdb sql container create"
-                .to_owned()
-        }
-        _ => "create it in the portal, or by: az cosmosdb sql container create".to_owned(),
-    };
+    if u16::from(error.status().status_code()) == 409 {
+        return Ok(());
+    }
+    let hint = creation_hint(&error, plan);
     let error = with_hint(anyhow!(describe(&error)), hint);
     Err(retries.after_retries(error)).context(what)
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use azure_data_cosmos_driver::{CosmosError, CosmosStatus};
 
+use crate::cosmos::hint::transient_hint;
 use crate::error::with_hint;
+use crate::redact::redact;
 
 /// The longest text that [`describe`] returns, in characters.
 const MAX_DESCRIPTION: usize = 400;
@@ -148,7 +150,7 @@ pub fn explain(error: anyhow::Error) -> anyhow::Error {
     });
     let hint = match verdict(cosmos) {
         Verdict::Transient { .. } | Verdict::PageTooLarge => {
-            "the service or the network is in trouble; try again later"
+            return with_hint(told, transient_hint(cosmos));
         }
         Verdict::TokenRefused => {
             "what lies behind this position cannot be had any more; export the container to a new \
@@ -184,13 +186,14 @@ pub fn describe(error: &CosmosError) -> String {
         .unwrap_or(&header)
         .trim_start_matches(':');
     let mut message = service_message(error).unwrap_or_else(|| message.trim().to_owned());
-    let cause = innermost_cause(error).filter(|cause| !message.contains(cause.as_str()));
+    let cause = innermost_cause(error);
     // The HTTP client's own sentence only announces its cause.
     if cause.is_some()
         && let Some(at) = message.find(": error sending request for url (")
     {
         message.truncate(at);
     }
+    let cause = cause.filter(|cause| !message.contains(cause.as_str()));
     text.push_str(": ");
     text.push_str(&message);
     if let Some(cause) = cause {
@@ -246,64 +249,6 @@ fn innermost_cause(error: &CosmosError) -> Option<String> {
 /// The causes of `error`, from the outside in.
 pub(crate) fn causes(error: &CosmosError) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(error.source(), |&cause| cause.source()).take(MAX_CAUSES)
-}
-
-/// Blots out what looks like a key, a signature or a token.
-fn redact(text: &str) -> String {
-    redact_runs(&redact_labelled(text))
-}
-
-/// Blots out what follows a label that announces a secret.
-fn redact_labelled(text: &str) -> String {
-    const LABELS: [&str; 5] = ["sig=", "sig%3d", "accountkey=", "bearer ", "client_secret="];
-    // Lower case in ASCII keeps every byte where it is.
-    let lower = text.to_ascii_lowercase();
-    let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(value) = LABELS
-        .iter()
-        .filter_map(|label| Some(lower[at..].find(label)? + at + label.len()))
-        .min()
-    {
-        out.push_str(&text[at..value]);
-        out.push_str("***");
-        at = text[value..]
-            .find(|c: char| !is_secret_char(c) && c != '%')
-            .map_or(text.len(), |length| value + length);
-    }
-    out.push_str(&text[at..]);
-    out
-}
-
-/// Blots out what has the form of a secret.
-fn redact_runs(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find(is_secret_char) {
-        let (between, tail) = rest.split_at(start);
-        let end = tail
-            .find(|c: char| !is_secret_char(c))
-            .unwrap_or(tail.len());
-        let (run, after) = tail.split_at(end);
-        out.push_str(between);
-        out.push_str(if looks_like_secret(run) { "***" } else { run });
-        rest = after;
-    }
-    out.push_str(rest);
-    out
-}
-
-/// The characters of base64, its URL-safe form, and of the dots of a signed token.
-fn is_secret_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_' | '.')
-}
-
-/// Whether a run of such characters is a signature (44 characters), an account key (88) or a signed
-/// token: long, and ending in base64's padding or beginning as every signed token does.
-fn looks_like_secret(run: &str) -> bool {
-    let unpadded = run.trim_end_matches('=');
-    (unpadded.len() < run.len() && unpadded.len() >= 40)
-        || (run.starts_with("eyJ") && run.len() >= 40)
 }
 
 #[cfg(test)]

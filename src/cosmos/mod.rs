@@ -5,6 +5,7 @@ pub mod batch;
 pub mod client;
 pub mod error;
 pub mod feed;
+mod hint;
 pub mod items;
 pub mod retry;
 mod transport;

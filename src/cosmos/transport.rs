@@ -14,6 +14,7 @@
 //! [`client`](super::client)) the program works too, unbounded and slower.
 
 mod heard;
+mod last_list;
 mod range_list;
 mod ranges_ahead;
 mod session;
@@ -36,9 +37,12 @@ use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
-pub(super) use heard::{Heard, Refusal};
+pub(super) use heard::Heard;
+use range_list::reads_list;
 use ranges_ahead::RangesAhead;
 use session::{CONSISTENCY_LEVEL, SESSION_TOKEN, SessionTokens};
+
+pub(super) use last_list::ListFault;
 
 /// The longest body that is taken, in bytes. The service sends 4 MB, and 16 MB if it is configured
 /// to (the driver's `HttpResponse`); what is longer comes from something else.
@@ -203,7 +207,11 @@ impl TransportClient for BoundedClient {
 
 impl BoundedClient {
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-        let mut response = self.fetch(request).await?;
+        let response = self.fetch(request).await;
+        if reads_list(request) {
+            self.heard.note_list(response.as_ref().ok());
+        }
+        let mut response = response?;
         if let Err(refused) = self.heard.judge(request, &mut response, &self.endpoint) {
             tracing::warn!("{refused}");
             return Ok(answer(REFUSED, response.headers, &refused));

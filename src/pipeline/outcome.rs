@@ -7,7 +7,8 @@ use anyhow::Result;
 
 use super::coordinator::{Coordinator, Finished, Job, Stop};
 use crate::cli::SummaryFormat;
-use crate::error::{ExitCode, hint, is_broken_pipe, with_exit_code, with_hint};
+use crate::error::{ExitCode, is_broken_pipe, with_exit_code, with_further_hint};
+use crate::escape::shell_word;
 use crate::feed::RangeId;
 use crate::report::{Report, Summary};
 use crate::signal::Shutdown;
@@ -22,10 +23,7 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let started = Instant::now();
-    let state_path = job
-        .ledger
-        .state_path()
-        .map(|path| path.display().to_string());
+    let state_path = job.ledger.state_path().map(Path::to_owned);
     let database = job.connected.source.database.clone();
     let container = job.connected.source.container.clone();
     let before = job.ledger.state().totals;
@@ -66,7 +64,7 @@ pub(super) async fn run(
         commits: counts.commits,
         seconds: started.elapsed().as_secs_f64(),
         ends: state.ends().filter(|_| state.finished),
-        state: state_path.clone(),
+        state: state_path.as_ref().map(|path| path.display().to_string()),
     };
     report.summary(&summary_text, summary, destination)?;
     if !failures.is_empty() {
@@ -76,6 +74,7 @@ pub(super) async fn run(
         ));
     }
     if let (Some(_), Some(path)) = (interrupted, &state_path) {
+        let path = shell_word(path);
         report.notice(&format!("go on with: cosmos-tail resume --state {path}"));
     }
     Ok(interrupted.unwrap_or(ExitCode::Done))
@@ -83,17 +82,19 @@ pub(super) async fn run(
 
 /// The error of a job that can be resumed, if it has a state on disk: even the first commit can
 /// fail. What to do about the cause is told first.
-pub(super) fn resumable(error: anyhow::Error, state_path: Option<&str>) -> anyhow::Error {
-    let Some(path) = state_path.filter(|path| Path::new(path).exists()) else {
+pub(super) fn resumable(
+    error: anyhow::Error,
+    state_path: Option<&(impl AsRef<Path> + ?Sized)>,
+) -> anyhow::Error {
+    let path = state_path.map(AsRef::as_ref);
+    let Some(path) = path.filter(|path| path.exists()) else {
         return error;
     };
-    let mut told = String::new();
-    if let Some(hint) = hint(&error) {
-        told = format!("{hint}\n");
-    }
-    told.push_str("what was committed is kept; when the cause is mended: ");
-    told.push_str(&format!("cosmos-tail resume --state {path}"));
-    with_exit_code(with_hint(error, told), ExitCode::Resumable)
+    let hint = format!(
+        "what was committed is kept; when the cause is mended: cosmos-tail resume --state {}",
+        shell_word(path)
+    );
+    with_exit_code(with_further_hint(error, hint), ExitCode::Resumable)
 }
 
 /// One error for all ranges that failed.

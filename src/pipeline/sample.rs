@@ -18,7 +18,7 @@ use crate::plan::{self, SchemaPlan};
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::render::change::parse_key_path;
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report, count};
-use crate::schema::{Inference, InferenceOptions, Inferred, Layout, Place, SampleSize, file};
+use crate::schema::{Inference, InferenceOptions, Inferred, Layout, Place, SampleSize};
 use crate::signal::Shutdown;
 use crate::state::model::Settings;
 
@@ -120,7 +120,7 @@ pub async fn schema(
     }
     let inferred = sample.inference.finish();
     tell(&inferred, &sample.origin(), report);
-    report.print(&file::render(&inferred.schema))?;
+    report.print_schema(&inferred.schema)?;
     Ok(ExitCode::Done)
 }
 

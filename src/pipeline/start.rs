@@ -248,7 +248,7 @@ pub async fn resume(
     file::load(path)?;
     // What only the system could not do is done by the next resume: nothing has changed.
     let try_again = |error| match is_of_the_system(&error) {
-        true => resumable(error, path.to_str()),
+        true => resumable(error, Some(path)),
         false => error,
     };
     let mut store = Store::take(path).map_err(try_again)?;
@@ -272,7 +272,7 @@ pub async fn resume(
     let connected = reached.map_err(|error| {
         // What was typed, or a container that is gone, is not mended by waiting.
         match attached_exit_code(&error) {
-            None => resumable(error, path.to_str()),
+            None => resumable(error, Some(path)),
             Some(_) => error,
         }
     })?;
@@ -292,7 +292,7 @@ pub async fn resume(
     state.begin_run(!state.finished && !state.settings.follow);
     let sampled = infer_layout(&connected, &mut state, report, shutdown).await;
     let request_charge = sampled.map_err(|error| match attached_exit_code(&error) {
-        None => resumable(error, path.to_str()),
+        None => resumable(error, Some(path)),
         Some(_) => error,
     })?;
     if failpoint::is_planted("defect.now-again-on-resume") {

@@ -22,6 +22,7 @@ use crate::error::{
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId};
 use crate::plan::TailPlan;
 use crate::reader::ReadEnd;
+use crate::redact::redact;
 use crate::report::{Report, count};
 use crate::signal::{self, Shutdown};
 use crate::sink::{ChangeEncoder, Limits};
@@ -370,7 +371,7 @@ async fn scope(client: &CosmosClient, plan: &TailPlan) -> Result<Scope> {
                 }
             },
             Err(_) => range_of_portable(text).map_err(|_| {
-                let shown: String = text.escape_debug().take(60).collect();
+                let shown: String = redact(text).escape_debug().take(60).collect();
                 usage(
                     format!("`{shown}` is no feed range"),
                     "give a number or a token from the last column of `cosmos-tail ranges`",

@@ -4,8 +4,9 @@ use time::Date;
 use time::macros::format_description;
 
 use super::change::{Change, KeyPath};
-use super::terminal::{colour, escape_for_terminal};
+use super::terminal::colour;
 use super::tokens::decode_string;
+use crate::escape::escape_for_terminal;
 use crate::feed::page::OperationType;
 
 /// The widest that a column grows, in characters: a UUID fits. Longer values are shown in full,

@@ -1,7 +1,8 @@
 //! JSON text laid out anew, token by token: on one line or indented, with or without colour.
 
-use super::terminal::{self, colour};
+use super::terminal::colour;
 use super::tokens::{Token, tokens};
+use crate::escape::write_json_token;
 
 /// Objects and arrays that lie deeper stay on one line: indentation grows with the square of the
 /// depth, and a document of two megabytes can be a million levels deep.
@@ -82,7 +83,7 @@ impl Layout {
             out.extend_from_slice(colour.as_bytes());
         }
         if self.escaped {
-            terminal::write_json_token(text, out);
+            write_json_token(text, out);
         } else {
             out.extend_from_slice(text);
         }

@@ -39,9 +39,9 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
+pub use crate::escape::escape_for_terminal;
 pub use fields::Fields;
 pub use filter::{Filter, MAX_DEPTH, MAX_OUTPUT_BYTES, MAX_OUTPUTS};
-pub use terminal::escape_for_terminal;
 
 use crate::feed::RangeId;
 use crate::feed::page::{ItemRef, write_line};

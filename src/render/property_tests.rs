@@ -165,7 +165,7 @@ proptest! {
                 let plain = Some(Terminal { color: false });
                 let with_filter = |terminal| RenderOptions { filter: filter.clone(), ..options(format, terminal) };
                 let (text, _) = render_one(&item, with_filter(plain));
-                prop_assert!(!text.contains(|c| c != '\n' && terminal::is_unsafe(c)), "{:?}", text);
+                prop_assert!(!text.contains(|c| c != '\n' && crate::escape::is_unsafe(c)), "{:?}", text);
                 let (coloured, _) = render_one(&item, with_filter(Some(Terminal { color: true })));
                 prop_assert_eq!(without_colours(&coloured), text);
             }

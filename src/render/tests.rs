@@ -241,7 +241,7 @@ fn nothing_of_the_data_can_command_a_terminal() {
             };
             let text = shown(options, &[hostile]);
             assert!(
-                !text.contains(|c| c != '\n' && terminal::is_unsafe(c)),
+                !text.contains(|c| c != '\n' && crate::escape::is_unsafe(c)),
                 "{text:?}"
             );
         }

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 
 use super::dead_letters::DeadLetters;
 use super::job::{Ending, Job, Stopped};
-use crate::error::{ExitCode, attached_exit_code, hint, with_exit_code, with_hint};
+use crate::error::{ExitCode, attached_exit_code, with_exit_code, with_further_hint, with_hint};
 use crate::plan::ReplayPlan;
 use crate::report::{ReplaySummary, Report};
 use crate::signal::Shutdown;
@@ -78,24 +78,21 @@ pub(super) async fn run(
 
 /// The error of a replay that stopped early, with what to do about it: first about the cause.
 fn resumable(error: anyhow::Error, plan: &ReplayPlan) -> anyhow::Error {
-    let mut told = hint(&error).map_or_else(String::new, |hint| format!("{hint}\n"));
     match plan.state.as_ref().filter(|path| path.exists()) {
         Some(path) => {
-            told.push_str(&format!(
+            let hint = format!(
                 "what was applied is noted in {}; when the cause is mended, start the same command \
                  again",
                 path.display()
-            ));
-            with_exit_code(with_hint(error, told), ExitCode::Resumable)
+            );
+            with_exit_code(with_further_hint(error, hint), ExitCode::Resumable)
         }
         None if plan.dry_run => error,
-        None => {
-            told.push_str(
-                "what was applied stays; started again, the replay begins at the beginning, which \
-                 leaves the same documents (--state FILE lets it go on instead)",
-            );
-            with_hint(error, told)
-        }
+        None => with_further_hint(
+            error,
+            "what was applied stays; started again, the replay begins at the beginning, which leaves \
+             the same documents (--state FILE lets it go on instead)",
+        ),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A replay to standard output: the changes as they would be written, in the order of the source.
 
-use std::io::{BufWriter, Stdout, Write};
+use std::io::{BufWriter, IsTerminal, Stdout, Write};
 
 use anyhow::{Context, Result, anyhow};
 use tokio::runtime::Handle;
@@ -12,6 +12,7 @@ use super::interpreter::{Interpreter, Meaning};
 use super::schedule::Schedule;
 use crate::cli::TtlDeletes;
 use crate::error::{ExitCode, with_hint};
+use crate::escape::escape_data;
 use crate::plan::{ReplayPlan, Speed};
 use crate::report::Report;
 use crate::signal::Shutdown;
@@ -42,6 +43,7 @@ pub async fn to_standard_output(
     };
     let copier = Copier {
         out: BufWriter::new(std::io::stdout()),
+        to_terminal: std::io::stdout().is_terminal(),
         interpreter: Interpreter::new(Vec::new(), plan),
         ttl_deletes: plan.ttl_deletes,
         schedule,
@@ -63,6 +65,7 @@ pub async fn to_standard_output(
 /// Copies changes, on a thread that may block.
 struct Copier {
     out: BufWriter<Stdout>,
+    to_terminal: bool,
     interpreter: Interpreter,
     ttl_deletes: TtlDeletes,
     /// When changes are due; none if at once.
@@ -132,6 +135,9 @@ impl Copier {
             }
         }
         line.push(b'\n');
+        if self.to_terminal {
+            line = escape_data(&line);
+        }
         self.out
             .write_all(&line)
             .context("cannot write to standard output")

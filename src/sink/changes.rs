@@ -75,6 +75,10 @@ impl Encoder for ChangeEncoder {
         !page.is_empty()
     }
 
+    fn is_for_terminals(&self) -> bool {
+        true
+    }
+
     fn encode(&mut self, range: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded> {
         let mut encoded = Encoded {
             rows: 0,

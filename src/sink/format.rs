@@ -37,6 +37,11 @@ pub trait Encoder: Send {
     /// If a document cannot be represented in the format.
     fn encode(&mut self, range: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded>;
 
+    /// Whether what is made for a terminal is in a form for terminals already.
+    fn is_for_terminals(&self) -> bool {
+        false
+    }
+
     /// Bytes of memory taken by what is kept for a later call.
     fn buffered_bytes(&self) -> usize {
         0

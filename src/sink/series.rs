@@ -1,7 +1,7 @@
 //! One series: the part that is open, and what has been written since the last checkpoint.
 
 use std::collections::BTreeMap;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{IsTerminal, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -13,6 +13,7 @@ use super::receipt::Written;
 use super::{PartReceipt, Receipt};
 use crate::durable::{self, Locks};
 use crate::error::with_hint;
+use crate::escape::escape_data;
 use crate::failpoint;
 use crate::feed::page::Page;
 use crate::feed::{Position, RangeId};
@@ -284,7 +285,10 @@ impl Series {
             Target::Parts(None) => ensure!(false, "bytes were gathered for no part"),
             Target::StandardOutput { .. } => {
                 let mut stdout = std::io::stdout().lock();
-                let written = stdout.write_all(&self.buffer).and_then(|()| stdout.flush());
+                let shown = (stdout.is_terminal() && !self.encoder.is_for_terminals())
+                    .then(|| escape_data(&self.buffer));
+                let bytes = shown.as_ref().unwrap_or(&self.buffer);
+                let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
                 written.context("cannot write to standard output")?;
             }
         }

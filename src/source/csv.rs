@@ -2,9 +2,10 @@
 
 use std::io::{self, Read};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use csv::{ReaderBuilder, StringRecord};
 
+use super::opened::broken;
 use super::rows::{RowCells, Rows, checked};
 use super::{Mark, Record, RecordReader};
 use crate::schema::fit;
@@ -43,9 +44,7 @@ impl<R: Read + Send> CsvRows<R> {
                 inner: bytes,
                 last: b'\n',
             });
-        let header = reader
-            .headers()
-            .with_context(|| format!("cannot read the header of {name}"))?;
+        let header = reader.headers().map_err(|error| unreadable(&name, error))?;
         let names: Vec<&str> = header.iter().collect();
         let schema = schema.map(Schema::flattened);
         let rows = Rows::new(schema.as_ref(), &names, |column| column.path.to_string())
@@ -70,7 +69,7 @@ impl<R: Read + Send> CsvRows<R> {
 
     fn read(&mut self) -> Result<bool> {
         let found = self.reader.read_record(&mut self.record);
-        let found = found.with_context(|| format!("cannot read {}", self.name))?;
+        let found = found.map_err(|error| unreadable(&self.name, error))?;
         self.row += u64::from(found);
         // The last line may be a part of one, and look whole.
         if self.reader.is_done() && self.reader.get_ref().last != b'\n' {
@@ -81,6 +80,17 @@ impl<R: Read + Send> CsvRows<R> {
             );
         }
         Ok(found)
+    }
+}
+
+/// The error of a file that cannot be read on: what its decompression says of it, says more.
+fn unreadable(name: &str, error: csv::Error) -> anyhow::Error {
+    match error.is_io_error() {
+        true => match error.into_kind() {
+            csv::ErrorKind::Io(error) => broken(name, error),
+            _ => anyhow!("cannot read {name}"),
+        },
+        false => anyhow::Error::new(error).context(format!("cannot read {name}")),
     }
 }
 

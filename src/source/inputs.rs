@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable::{OPEN_SUFFIX, parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
+use crate::escape::shell_word;
 use crate::schema::{Layout, Schema};
 use crate::state::file;
 use crate::state::manifest::{Entry, Manifest, Purpose};
@@ -280,7 +281,7 @@ impl Inputs {
             self.notices.push(format!(
                 "{open} files of `{}` are not finished and are left out: cosmos-tail resume --state {}",
                 directory.display(),
-                directory.join(STATE_FILE).display()
+                shell_word(&directory.join(STATE_FILE))
             ));
         }
         Ok(())

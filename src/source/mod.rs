@@ -11,6 +11,7 @@ mod inputs;
 mod jsonl;
 #[cfg(test)]
 mod meaning;
+mod members;
 mod opened;
 mod parquet;
 #[cfg(test)]

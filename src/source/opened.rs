@@ -3,10 +3,10 @@
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use anyhow::{Context, Result, anyhow, bail};
-use flate2::read::MultiGzDecoder;
 use fs_err as fs;
 
 use super::inputs::{ends_with, is_csv};
+use super::members::{Codec, Members, TrailingBytes};
 use super::{BytesRead, Input, Mark};
 use crate::error::with_hint;
 
@@ -62,11 +62,7 @@ impl Opened {
             _ if input.path.as_deref().is_some_and(is_csv) => Kind::Csv,
             _ => Kind::Text,
         };
-        let compressed = match magic.as_slice() {
-            [0x1f, 0x8b, ..] => Some(Codec::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd] => Some(Codec::Zstd),
-            _ => None,
-        };
+        let compressed = Codec::of(&magic);
         // A file that is no stream is gone to its mark at once, a compressed one by reading.
         let can_seek = compressed.is_none() && input.path.is_some();
         let skip = match mark.offset {
@@ -87,13 +83,12 @@ impl Opened {
         };
         let mut bytes: Box<dyn BufRead + Send> = match compressed {
             None => Box::new(BufReader::with_capacity(BLOCK, counted)),
-            Some(Codec::Gzip) => {
-                let decoder = MultiGzDecoder::new(BufReader::with_capacity(BLOCK, counted));
-                Box::new(BufReader::with_capacity(BLOCK, decoder))
-            }
-            Some(Codec::Zstd) => {
-                let decoder = zstd::stream::read::Decoder::new(counted).with_context(failed)?;
-                Box::new(BufReader::with_capacity(BLOCK, decoder))
+            Some(codec) => {
+                let members = Members::new(codec, BufReader::with_capacity(BLOCK, counted));
+                Box::new(BufReader::with_capacity(
+                    BLOCK,
+                    members.with_context(failed)?,
+                ))
             }
         };
         let skipped = io::copy(&mut (&mut bytes).take(skip), &mut io::sink());
@@ -104,21 +99,27 @@ impl Opened {
     }
 }
 
-enum Codec {
-    Gzip,
-    Zstd,
-}
-
 /// The error of an input that cannot be read on.
 pub(super) fn broken(name: &str, error: io::Error) -> anyhow::Error {
     let cut = error.kind() == io::ErrorKind::UnexpectedEof;
-    let error = anyhow::Error::new(error);
-    match cut {
-        true => with_hint(
-            error.context(format!("{name} is cut off: its compressed data has no end")),
-            WHOLE_COPY,
+    let trails = error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<TrailingBytes>());
+    // What the system says of a file is no word of a decoder.
+    let damaged = error.raw_os_error().is_none();
+    let error = anyhow::Error::new(error).context(match cut {
+        true => format!("{name} is cut off: its compressed data has no end"),
+        false => format!("cannot read {name}"),
+    });
+    match (cut, trails) {
+        (true, _) => with_hint(error, WHOLE_COPY),
+        (_, true) => with_hint(
+            error,
+            "the data before it is whole: if nothing is missing, write it to a file of its own (gzip \
+             -dc, zstd -dc) and replay that; otherwise get a whole copy of the file",
         ),
-        false => error.context(format!("cannot read {name}")),
+        _ if damaged => with_hint(error, WHOLE_COPY),
+        _ => error,
     }
 }
 

@@ -22,6 +22,7 @@ use crate::cli::{SummaryFormat, VerifyArgs};
 use crate::cosmos::feed::segments;
 use crate::durable::{self, Lock, parent_of, with_suffix};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::escape::escape_for_terminal;
 use crate::feed::lsn_of_etag;
 use crate::report::{Report, count};
 use crate::signal::Shutdown;
@@ -101,7 +102,7 @@ pub async fn verify(args: VerifyArgs, report: &Report, shutdown: &Shutdown) -> R
         found.faults.extend(notes);
     }
     match args.format {
-        SummaryFormat::Json => report.print(&format!("{}\n", serde_json::to_string(&found)?))?,
+        SummaryFormat::Json => report.print_json(&found, false)?,
         SummaryFormat::Text => print_text(&found, report)?,
     }
     Ok(match found.faults.is_empty() {
@@ -113,7 +114,9 @@ pub async fn verify(args: VerifyArgs, report: &Report, shutdown: &Shutdown) -> R
 fn print_text(found: &Findings, report: &Report) -> Result<()> {
     let mut text = String::new();
     for fault in &found.faults {
-        text.push_str(&format!("{}: {}\n", fault.file, fault.what));
+        let line = format!("{}: {}", fault.file, fault.what);
+        text.push_str(&escape_for_terminal(&line));
+        text.push('\n');
     }
     report.print(&text)?;
     for note in &found.notes {

@@ -15,6 +15,7 @@ mod first_requests;
 mod gateway;
 mod gateway_conformance;
 mod generated;
+mod hints;
 #[cfg(unix)]
 mod hostile;
 #[cfg(unix)]
@@ -22,8 +23,10 @@ mod kills;
 mod left_out;
 mod live;
 mod locations;
+mod misplaced_keys;
 mod oracle;
 mod orders;
+mod other_emulator;
 mod profiles;
 mod range_ends;
 #[cfg(feature = "demo")]
@@ -42,6 +45,7 @@ mod signals;
 #[cfg(unix)]
 mod streams;
 mod tail;
+mod terminal;
 mod throughput;
 mod tls;
 mod topology;

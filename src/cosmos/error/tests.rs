@@ -263,11 +263,33 @@ fn what_is_told_has_no_chain_of_the_sdk_and_a_hint_where_there_is_something_to_d
     assert!(!crate::error::is_broken_pipe(&told), "{told:?}");
     assert!(told.to_string().contains("sending failed"), "{told}");
     assert_eq!(
-        crate::error::hint(&told),
-        Some("the service or the network is in trouble; try again later")
+        crate::error::hints(&told),
+        ["the service or the network cannot answer at the moment: try again later"]
     );
+    let expired = CosmosError::builder()
+        .with_status(CosmosStatus::new(StatusCode::from(503)).with_sub_status(20010))
+        .with_message("error sending request")
+        .with_source(std::io::Error::other(
+            "invalid peer certificate: certificate expired: verification time 2 (UNIX)",
+        ))
+        .build();
+    for (error, hint) in [
+        (
+            expired,
+            "the certificate of the server has expired, or the clock of this machine is ahead: who runs \
+             the server has to renew it",
+        ),
+        (
+            error(500, 20020, "not JSON"),
+            "answers are cut or altered on their way, or are not those of Cosmos DB: try again later, or \
+             look for a proxy in between",
+        ),
+    ] {
+        let told = explain(anyhow::Error::from(error));
+        assert_eq!(crate::error::hints(&told), [hint]);
+    }
     let told = explain(anyhow::Error::from(error(400, 0, "what is this")));
-    assert_eq!(crate::error::hint(&told), None);
+    assert!(crate::error::hints(&told).is_empty());
     let other = explain(anyhow::anyhow!("not of the SDK"));
     assert_eq!(other.to_string(), "not of the SDK");
 }

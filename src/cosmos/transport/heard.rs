@@ -11,36 +11,23 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use azure_core::http::Method;
-use azure_core::http::headers::HeaderName;
 use azure_data_cosmos_driver::test::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::range_list::reads_list;
+use super::last_list::{LastList, ListFault};
 use crate::plan::location_fault;
 
-const SUB_STATUS: HeaderName = HeaderName::from_static("x-ms-substatus");
 /// The member of a location in the account's answer, whatever list of locations it is in.
 const LOCATION: &str = "databaseAccountEndpoint";
 /// The longest text of a location that is shown, in characters.
 const MAX_SHOWN: usize = 200;
 
-/// Why the service did not list the ranges.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cosmos) struct Refusal {
-    /// The HTTP status.
-    pub(in crate::cosmos) status: u16,
-    /// What the service says more of it.
-    pub(in crate::cosmos) sub_status: Option<u16>,
-    /// What it said.
-    pub(in crate::cosmos) message: String,
-}
-
 /// What was heard. Shared by all clients of a connection.
 #[derive(Debug, Default)]
 pub(in crate::cosmos) struct Heard {
     location: Mutex<Option<String>>,
-    ranges: Mutex<Option<Refusal>>,
+    list: LastList,
 }
 
 impl Heard {
@@ -49,9 +36,14 @@ impl Heard {
         lock(&self.location).clone()
     }
 
-    /// Why the ranges were not listed, if the service was asked for them last in vain.
-    pub(in crate::cosmos) fn refused_ranges(&self) -> Option<Refusal> {
-        lock(&self.ranges).clone()
+    /// Takes what was wrong with the last list of ranges, if anything was.
+    pub(in crate::cosmos) fn take_list_fault(&self) -> Option<ListFault> {
+        self.list.take()
+    }
+
+    /// Notes what came of a request for the list of ranges; none if no answer did.
+    pub(super) fn note_list(&self, answer: Option<&HttpResponse>) {
+        self.list.note(answer);
     }
 
     /// Notes what an answer says, and completes it. Returns why it must not be handed on, if so.
@@ -73,17 +65,6 @@ impl Heard {
                 answer.body = account.to_string().into_bytes();
             }
             return fault.map_or(Ok(()), Err);
-        }
-        if reads_list(request) {
-            let refusal = (!is_good && answer.status != 304).then(|| Refusal {
-                status: answer.status,
-                sub_status: answer
-                    .headers
-                    .get_optional_str(&SUB_STATUS)
-                    .and_then(|value| value.parse().ok()),
-                message: message_of(&answer.body),
-            });
-            *lock(&self.ranges) = refusal;
         }
         Ok(())
     }
@@ -132,11 +113,6 @@ fn complete(account: &mut Value, endpoint: &Url) -> bool {
         }
     }
     was_missing
-}
-
-fn message_of(body: &[u8]) -> String {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    body["message"].as_str().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use url::{Host, Url};
 
 use super::SecretText;
 use crate::error::usage;
+use crate::redact::is_account_key;
 
 const EMULATOR_ENDPOINT: &str = "https://localhost:8081/";
 
@@ -75,6 +76,9 @@ pub(in crate::plan) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bo
             "set AZURE_COSMOS_CONNECTION_STRING to it: what is on the command line can be read by \
              every user of this machine",
         ));
+    }
+    if is_account_key(text) {
+        return Err(usage(format!("{what} is an account key, not a URL"), HINT));
     }
     let is_account_name = text.len() >= 3
         && text != "localhost"
@@ -187,6 +191,13 @@ pub(in crate::plan) fn same_account(a: &Url, b: &Url) -> bool {
 ///
 /// A usage error if the service would refuse it, or if it would name something else in a path.
 pub(in crate::plan) fn check_name(kind: &str, name: &str) -> Result<String> {
+    if is_account_key(name) {
+        // It would be sent in the clear, and logged.
+        return Err(usage(
+            format!("the name of the {kind} is an account key"),
+            "set AZURE_COSMOS_KEY to the key, and give the name in its place",
+        ));
+    }
     if name.contains(['/', '\\', '?', '#'])
         || name.chars().any(char::is_control)
         || name.chars().count() > 255

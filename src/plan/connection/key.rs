@@ -15,6 +15,7 @@ use super::{ConnectionRequest, Environment, SecretText};
 use crate::error::{Annotate, usage, with_hint};
 use crate::plan::profile::{KeySource, Profile};
 use crate::plan::resolved::{Origin, ResolvedValue};
+use crate::redact::is_account_key;
 use crate::signal::Shutdown;
 
 /// A key file larger than this is not a key file; nor is a command's output a key.
@@ -220,7 +221,15 @@ fn ended_early(name: &str, deadline: Duration, shutdown: &Shutdown) -> anyhow::E
     )
 }
 
+/// The key in a file. What is a key itself, where the name of a file is wanted, is not repeated.
 fn key_of_file(path: &Path, notices: &mut Vec<String>) -> Result<SecretText> {
+    if path.to_str().is_some_and(is_account_key) && !path.exists() {
+        return Err(usage(
+            "a key was given where the name of a key file is wanted",
+            "write it to a file, or set AZURE_COSMOS_KEY to it; every user of this machine can read the \
+             command line, so regenerate this key",
+        ));
+    }
     let origin = format!("the key file `{}`", path.display());
     let text = read_key_file(path, &origin, notices)?;
     valid_key(&text, &origin)

@@ -7,9 +7,9 @@ use jaq_core::{Compiler, Error, RunPtr};
 use jaq_json::{Val, ValR};
 use jaq_std::ValT as _;
 
-use super::super::escape_for_terminal;
 use super::values;
-use crate::error::usage;
+use crate::error::{ExitCode, Lines, usage, with_exit_code, with_hint};
+use crate::escape::escape_for_terminal;
 
 type Data = JustLut<Val>;
 
@@ -125,11 +125,13 @@ impl Fault {
             (line, column) => format!("line {}, column {}", line + 1, column + 1),
         };
         let indent = " ".repeat(shown_before.chars().count());
-        usage(
-            format!(
-                "{flag}: {} at {place}\n    {shown_before}{shown_after}\n    {indent}^",
-                self.message
-            ),
+        let lines = Lines::new([
+            format!("{flag}: {} at {place}", self.message),
+            format!("{shown_before}{shown_after}"),
+            format!("{indent}^"),
+        ]);
+        with_hint(
+            with_exit_code(lines, ExitCode::Usage),
             "the program is written in the language of jq, such as `{id, total: (.items | length)}`",
         )
     }

@@ -88,8 +88,8 @@ pub(crate) struct GatewayOptions {
     /// Serve LatestVersion items in their envelope when the client asks for it, as the service
     /// does. `false` sends bare documents whatever was asked, as the emulators do.
     pub(crate) envelope: bool,
-    /// Serve EPK ranges narrower than their partition. `false` refuses them with 400, as the
-    /// service's standard gateway does (Gateway 2.0 serves them).
+    /// Serve EPK ranges narrower than their partition, as the service does: its official clients
+    /// ask the standard gateway for them. `false` refuses them with 400, as an emulator may.
     pub(crate) epk_sub_ranges: bool,
     /// Keep pre-images: `previous` in AllVersionsAndDeletes.
     pub(crate) previous_images: bool,

@@ -710,22 +710,24 @@ fn feed_request(
     if mode == Mode::AllVersionsAndDeletes && !wire_format {
         return Err("AllVersionsAndDeletes needs the wire format header".to_owned());
     }
-    let epk_range = match (asked.text("x-ms-start-epk"), asked.text("x-ms-end-epk")) {
-        (None, None) if asked.text("x-ms-read-key-type").is_some() => {
-            return Err("x-ms-read-key-type without an EPK range".to_owned());
-        }
-        (None, None) => None,
-        (Some(min), Some(max)) => {
-            let key_type = asked.text("x-ms-read-key-type");
-            if key_type != Some("EffectivePartitionKeyRange") {
-                return Err(format!(
-                    "x-ms-read-key-type is {key_type:?} beside an EPK range"
-                ));
-            }
+    // A range narrower than a partition needs all four headers; the partition alone needs its id.
+    let epk_range = match (
+        asked.text("x-ms-documentdb-partitionkeyrangeid"),
+        asked.text("x-ms-start-epk"),
+        asked.text("x-ms-end-epk"),
+        asked.text("x-ms-read-key-type"),
+    ) {
+        (_, None, None, None) => None,
+        (Some(_), Some(min), Some(max), Some("EffectivePartitionKeyRange")) => {
             let parse = |hex: &str| Epk::try_from(hex).map_err(|error| error.to_string());
             Some((parse(min)?, parse(max)?))
         }
-        _ => return Err("one end of an EPK range without the other".to_owned()),
+        (partition, min, max, key_type) => {
+            return Err(format!(
+                "an EPK range has four headers: partition {partition:?}, from {min:?} to {max:?}, key \
+                 type {key_type:?}"
+            ));
+        }
     };
     let partition_key = asked
         .text("x-ms-documentdb-partitionkey")

@@ -153,6 +153,45 @@ fn after_a_merge_a_parents_token_is_refused_on_the_whole() {
 }
 
 #[test]
+fn the_four_headers_of_a_sub_range_go_together() {
+    let (gateway, container) = start(1);
+    write(&container, 0..20);
+    let signature = sign(KEY, "get", "docs", "dbs/db/colls/coll", DATE);
+    let base = [
+        ("authorization", signature.as_str()),
+        ("x-ms-date", DATE),
+        ("A-IM", "Incremental Feed"),
+    ];
+    let four = [
+        ("x-ms-documentdb-partitionkeyrangeid", "0"),
+        ("x-ms-start-epk", "00"),
+        ("x-ms-end-epk", "20"),
+        ("x-ms-read-key-type", "EffectivePartitionKeyRange"),
+    ];
+    let mut violations = 0;
+    for subset in 0..1 << four.len() {
+        let chosen = (0..four.len()).filter(|at| subset & (1 << at) != 0);
+        let mut headers = base.to_vec();
+        headers.extend(chosen.map(|at| four[at]));
+        let (status, _) = get(&gateway, DOCS, &headers);
+        match subset {
+            // The whole partition, and a part of it. Without any of them a request is of no partition.
+            0b0001 | 0b1111 => assert_eq!(status, 200, "{subset:04b}"),
+            _ => {
+                assert_eq!(status, 400, "{subset:04b}");
+                violations += 1;
+            }
+        }
+        assert_eq!(gateway.violations().len(), violations, "{subset:04b}");
+    }
+    let mut headers = base.to_vec();
+    headers.extend_from_slice(&four[..3]);
+    headers.push(("x-ms-read-key-type", "EffectivePartitionKey"));
+    assert_eq!(get(&gateway, DOCS, &headers).0, 400);
+    assert_eq!(gateway.violations().len(), violations + 1);
+}
+
+#[test]
 fn a_start_at_a_time_is_exclusive() {
     let (gateway, container) = start(1);
     write(&container, 0..1);

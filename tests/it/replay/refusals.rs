@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::bad_input::{refuse, snapshot};
-use crate::command::{CONTAINER, DATABASE, export, files, succeed};
+use crate::command::{CONTAINER, DATABASE, assert_same, export, files, run, succeed};
 use crate::gateway::{Action, Fault, GatewayOptions, RequestKind};
 use crate::orders::filled;
 
@@ -179,6 +179,72 @@ fn files_that_are_cut_off_damaged_or_missing_are_named() {
         1,
         &["a.csv", "is not known", "the state of the export"],
     );
+}
+
+#[test]
+fn compressed_files_that_are_cut_damaged_or_followed_by_something_are_told_apart() {
+    const CUT: &str = "hint: get a whole copy of the file\n";
+    const TRAILS: &str = "hint: the data before it is whole: if nothing is missing, write it to a file \
+        of its own (gzip -dc, zstd -dc) and replay that; otherwise get a whole copy of the file\n";
+    let (gateway, container) = filled(1, 300);
+    let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
+    let directory = tempfile::tempdir().unwrap();
+    for format in ["jsonl", "csv"] {
+        for compression in ["gzip", "zstd"] {
+            let out = directory.path().join(format!("{format}-{compression}"));
+            let mut command = export(&gateway, &out);
+            succeed(command.args(["--format", format, "--compression", compression]));
+            let ext = if compression == "gzip" { "gz" } else { "zst" };
+            let file = files(&out, ext)[0].clone();
+            let whole = std::fs::read(&file).unwrap();
+            let said = |bytes: &[u8]| {
+                std::fs::write(&file, bytes).unwrap();
+                let mut command = replay(&gateway, &file);
+                let stderr = run(command.args(["--dry-run", "-q"])).stderr;
+                stderr.replace(&file.display().to_string(), "FILE")
+            };
+            // More than one decoder could read: two files that were put together.
+            if format == "jsonl" {
+                std::fs::write(&file, [&whole[..], &whole].concat()).unwrap();
+                succeed(replay(&gateway, &file).arg("-q"));
+                assert_same(&content(&copy), &content(&container));
+            }
+            for end in [whole.len() / 2, whole.len() - 1] {
+                let said = said(&whole[..end]);
+                // The words of the decoder differ by where the end is.
+                let ours: Vec<&str> = said
+                    .lines()
+                    .filter(|line| !line.starts_with("  "))
+                    .collect();
+                assert_eq!(
+                    ours,
+                    [
+                        "error: `FILE` is cut off: its compressed data has no end",
+                        CUT.trim_end()
+                    ],
+                    "{format} {compression} {end}"
+                );
+            }
+            for junk in [&b"\0\0\0"[..], b"x", b"{\"id\":\"1\"}\n", &[0; 4096]] {
+                assert_eq!(
+                    said(&[&whole[..], junk].concat()),
+                    format!(
+                        "error: cannot read `FILE`\n  Caused by: something stands behind the end of its \
+                         compressed data\n{TRAILS}"
+                    ),
+                    "{format} {compression}"
+                );
+            }
+            let mut damaged = whole.clone();
+            let middle = damaged.len() / 2;
+            damaged[middle..middle + 16].fill(0xff);
+            let damaged = said(&damaged);
+            assert!(damaged.contains("error: "), "{damaged}");
+            for other in ["cut off", "stands behind"] {
+                assert!(!damaged.contains(other), "{damaged}");
+            }
+        }
+    }
 }
 
 #[test]

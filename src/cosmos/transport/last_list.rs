@@ -1,0 +1,149 @@
+//! What became of the last request for a container's list of ranges: the driver, when it cannot read
+//! the list, says no more than that.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use azure_core::http::StatusCode;
+use azure_core::http::headers::HeaderName;
+use azure_data_cosmos_driver::CosmosError;
+use azure_data_cosmos_driver::error::CosmosStatus;
+use azure_data_cosmos_driver::test::HttpResponse;
+use serde_json::Value;
+
+use crate::cosmos::error::{Verdict, describe, verdict};
+
+const SUB_STATUS: HeaderName = HeaderName::from_static("x-ms-substatus");
+
+/// Why a list could not be used.
+#[derive(Debug)]
+pub(in crate::cosmos) enum ListFault {
+    /// The service refused it.
+    Refused(Box<CosmosError>),
+    /// It is no list that Cosmos DB sends: what is wrong with it.
+    Unlike(String),
+}
+
+/// What is wrong with a body that is no JSON, which something in between may have sent.
+const NO_JSON: &str = "it is no JSON";
+
+impl ListFault {
+    /// What to do about it.
+    pub(in crate::cosmos) fn verdict(&self) -> Verdict {
+        match self {
+            Self::Refused(refusal) => verdict(refusal),
+            Self::Unlike(why) if why == NO_JSON => Verdict::Transient { retry_after: None },
+            Self::Unlike(_) => Verdict::Fatal,
+        }
+    }
+}
+
+impl fmt::Display for ListFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => write!(
+                f,
+                "its list of partition key ranges is refused: {}",
+                describe(refusal)
+            ),
+            Self::Unlike(why) => write!(
+                f,
+                "its list of partition key ranges is not one that Cosmos DB sends: {why}"
+            ),
+        }
+    }
+}
+
+/// The fault of the last list, if it had one.
+#[derive(Debug, Default)]
+pub(in crate::cosmos) struct LastList(Mutex<Option<ListFault>>);
+
+impl LastList {
+    /// Notes what came; none if no answer did.
+    pub(super) fn note(&self, answer: Option<&HttpResponse>) {
+        // Nothing has become of the list since.
+        if answer.is_some_and(|answer| answer.status == 304) {
+            return;
+        }
+        let fault = answer.and_then(|answer| match answer.status {
+            200..=299 => defect(&answer.body).map(ListFault::Unlike),
+            _ => Some(ListFault::Refused(Box::new(refusal(answer)))),
+        });
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// Takes the fault.
+    pub(in crate::cosmos) fn take(&self) -> Option<ListFault> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The service's own words, as the driver would hand them on.
+fn refusal(answer: &HttpResponse) -> CosmosError {
+    let mut status = CosmosStatus::new(StatusCode::from(answer.status));
+    let sub_status = answer.headers.get_optional_str(&SUB_STATUS);
+    if let Some(sub_status) = sub_status.and_then(|text| text.parse().ok()) {
+        status = status.with_sub_status(sub_status);
+    }
+    let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    let message = body.as_ref().and_then(|body| body["message"].as_str());
+    CosmosError::builder()
+        .with_status(status)
+        .with_message(message.unwrap_or("no reason is given").to_owned())
+        .build()
+}
+
+/// What is wrong with a list; none if it can be read.
+fn defect(body: &[u8]) -> Option<String> {
+    let Ok(list) = serde_json::from_slice::<Value>(body) else {
+        return Some(NO_JSON.to_owned());
+    };
+    let Some(ranges) = list["PartitionKeyRanges"].as_array() else {
+        return Some("it has no array `PartitionKeyRanges`".to_owned());
+    };
+    if ranges.is_empty() {
+        return Some("it names no range".to_owned());
+    }
+    for name in ["id", "minInclusive", "maxExclusive"] {
+        for range in ranges {
+            let found = match &range[name] {
+                Value::String(_) => continue,
+                Value::Null => return Some(format!("`{name}` of a range is missing")),
+                Value::Bool(_) => "a boolean",
+                Value::Number(_) => "a number",
+                Value::Array(_) => "an array",
+                Value::Object(_) => "an object",
+            };
+            return Some(format!("`{name}` of a range is {found}, not a string"));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_cannot_be_read_is_told_by_what_it_lacks() {
+        for (body, expected) in [
+            ("<html>", Some("it is no JSON")),
+            ("{}", Some("it has no array `PartitionKeyRanges`")),
+            (r#"{"PartitionKeyRanges":[]}"#, Some("it names no range")),
+            (
+                r#"{"PartitionKeyRanges":[{"id":0,"minInclusive":"","maxExclusive":"FF"}]}"#,
+                Some("`id` of a range is a number, not a string"),
+            ),
+            (
+                r#"{"PartitionKeyRanges":[{"id":"0","minInclusive":""}]}"#,
+                Some("`maxExclusive` of a range is missing"),
+            ),
+            (
+                r#"{"PartitionKeyRanges":[{"id":"0","minInclusive":"","maxExclusive":"FF"}]}"#,
+                None,
+            ),
+        ] {
+            assert_eq!(defect(body.as_bytes()).as_deref(), expected, "{body}");
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! What a failing first request says, whole: the hint fits the cause.
+
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair, date_time_ymd};
+use tokio::io::AsyncReadExt;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::bad_input::stranger;
+use crate::command::{CONTAINER, DATABASE, Ended, against, cosmos_tail, run};
+use crate::gateway::{Action, Fault, Gateway, GatewayOptions, KEY, RequestKind};
+use crate::orders::filled;
+
+const ACCEPT: &str = "from what listens on this machine, any certificate is accepted with `--endpoint \
+    emulator`, or if AZURE_COSMOS_CONNECTION_STRING holds DisableServerCertificateValidation=true";
+
+/// A server that ends TLS with this certificate and answers nothing: its port.
+fn tls_server(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> u16 {
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((connection, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    if let Ok(mut stream) = acceptor.accept(connection).await {
+                        let mut all = Vec::new();
+                        stream.read_to_end(&mut all).await.ok();
+                    }
+                });
+            }
+        });
+    });
+    port
+}
+
+/// What `ranges` says of an account at this port, with the port left out, and without the numbers in
+/// the sentences of the TLS library.
+fn told(port: u16, roots: &std::path::Path) -> Vec<String> {
+    let mut command = cosmos_tail();
+    command
+        .env("SSL_CERT_FILE", roots)
+        .env(
+            "AZURE_COSMOS_ENDPOINT",
+            format!("https://127.0.0.1:{port}/"),
+        )
+        .env("AZURE_COSMOS_KEY", KEY)
+        .env("AZURE_COSMOS_DATABASE", DATABASE)
+        .env("AZURE_COSMOS_CONTAINER", CONTAINER);
+    let ended = run(command.arg("ranges"));
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let text = ended.stderr.replace(&format!(":{port}"), ":PORT");
+    text.lines()
+        .map(|line| match line.split_once("verification time") {
+            Some((before, _)) => before.to_owned(),
+            None => line.to_owned(),
+        })
+        .collect()
+}
+
+#[test]
+fn each_fault_of_a_certificate_has_a_hint_of_its_own() {
+    let authority = |name: &str| {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let (trusted, unknown) = (authority("trusted"), authority("unknown"));
+    let roots = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&roots, trusted.pem()).unwrap();
+    let params = |name: &str, from: i32, to: i32| {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(from, 1, 1);
+        params.not_after = date_time_ymd(to, 1, 1);
+        params
+    };
+    let connect = "error: cannot connect to https://127.0.0.1:PORT/";
+    let fetch = "  Caused by: 503/20010: AccountProperties fetch from https://127.0.0.1:PORT/: invalid \
+        peer certificate: ";
+    for (what, params, issuer, cause, hint) in [
+        (
+            "expired",
+            params("127.0.0.1", 2001, 2002),
+            Some(&trusted),
+            "certificate expired: ",
+            "the certificate of the server has expired, or the clock of this machine is ahead: who runs \
+             the server has to renew it; ",
+        ),
+        (
+            "not yet valid",
+            params("127.0.0.1", 4000, 4001),
+            Some(&trusted),
+            "certificate not valid yet: ",
+            "the certificate of the server is not valid yet: the clock of this machine is probably behind; ",
+        ),
+        (
+            "of another name",
+            params("shop.example", 2001, 4001),
+            Some(&trusted),
+            "certificate not valid for name \"127.0.0.1\"; certificate is only valid for \
+             DnsName(\"shop.example\")",
+            "the certificate is of a server of another name: give the endpoint by a name that it is valid \
+             for, or find out who answers in its place (a proxy, an entry in the hosts file, private \
+             DNS); ",
+        ),
+        (
+            "of an unknown authority",
+            params("127.0.0.1", 2001, 4001),
+            Some(&unknown),
+            "UnknownIssuer",
+            "",
+        ),
+        (
+            "self-signed",
+            params("127.0.0.1", 2001, 4001),
+            None,
+            "UnknownIssuer",
+            "",
+        ),
+    ] {
+        let key = KeyPair::generate().unwrap();
+        let certificate = match issuer {
+            Some(issuer) => params.signed_by(&key, issuer).unwrap(),
+            None => params.self_signed(&key).unwrap(),
+        };
+        let port = tls_server(vec![certificate.der().clone()], &key);
+        let expected = [
+            connect.to_owned(),
+            format!("{fetch}{cause}"),
+            format!("hint: {hint}{ACCEPT}"),
+        ];
+        assert_eq!(told(port, roots.path()), expected, "{what}");
+    }
+}
+
+/// What a command says, with the gateway's address left out.
+fn said(gateway: &Gateway, ended: &Ended) -> String {
+    ended.stderr.replace(&gateway.endpoint(), "ENDPOINT")
+}
+
+fn refused(gateway: &Gateway, kind: RequestKind, action: Action, arguments: &[&str]) -> String {
+    gateway.clear_faults();
+    gateway.push_fault(Fault::on(kind, action).always());
+    let ended = run(against(gateway).args(arguments));
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    said(gateway, &ended)
+}
+
+#[track_caller]
+fn assert_hint(told: &str, hint: &str) {
+    let hints: Vec<&str> = told
+        .lines()
+        .filter(|line| line.starts_with("hint: "))
+        .collect();
+    assert_eq!(hints, [format!("hint: {hint}")], "{told}");
+}
+
+const NOT_AN_ACCOUNT: &str = "what answers at this address is not a Cosmos DB account (NoSQL API); its \
+    endpoint looks like https://NAME.documents.azure.com:443/";
+const OUTAGE: &str = "the service cannot answer at the moment: try again later";
+const UNLIKE: &str = "ENDPOINT does not answer as Cosmos DB does: if it is an emulator, this one lacks what \
+    an export needs; Microsoft's has it, and so has `cosmos-tail demo`";
+const SLOW: &str = "the answer took the service too long: try again later";
+const MOVING: &str = "what was asked for is being moved or changed: try again in a moment";
+const PROXY: &str = "a proxy wants to know who asks: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT";
+const CLOSED: &str = "the connection was closed without an answer, as a proxy, a firewall or a service that \
+    does not speak HTTP does: try again, or check host, port and scheme";
+
+#[test]
+fn each_status_of_an_account_has_its_hint() {
+    let (gateway, _) = filled(1, 1);
+    for (status, hint) in [
+        (400, NOT_AN_ACCOUNT),
+        (404, NOT_AN_ACCOUNT),
+        (405, NOT_AN_ACCOUNT),
+        (407, PROXY),
+        (408, SLOW),
+        (410, MOVING),
+        (449, MOVING),
+        (500, OUTAGE),
+        (501, NOT_AN_ACCOUNT),
+        (502, OUTAGE),
+        (503, OUTAGE),
+        (504, OUTAGE),
+    ] {
+        let told = refused(
+            &gateway,
+            RequestKind::Account,
+            Action::status(status, 0),
+            &["ranges"],
+        );
+        assert!(
+            told.starts_with("error: cannot connect to ENDPOINT\n"),
+            "{told}"
+        );
+        assert_hint(&told, hint);
+    }
+    let told = refused(
+        &gateway,
+        RequestKind::Account,
+        Action::ResetBeforeHeaders,
+        &["ranges"],
+    );
+    assert_hint(&told, CLOSED);
+}
+
+#[test]
+fn each_status_of_a_container_and_its_ranges_has_its_hint() {
+    let (gateway, _) = filled(1, 1);
+    for kind in [RequestKind::Container, RequestKind::PartitionKeyRanges] {
+        for (status, hint) in [
+            (400, UNLIKE),
+            (405, UNLIKE),
+            (407, PROXY),
+            (408, SLOW),
+            (500, OUTAGE),
+            (503, OUTAGE),
+            (
+                403,
+                "check that the key belongs to this account, was not regenerated since, and that this \
+                 machine's clock is right",
+            ),
+        ] {
+            let told = refused(&gateway, kind, Action::status(status, 0), &["ranges"]);
+            let begin = "error: cannot open container `orders` of database `shop`\n";
+            assert!(told.starts_with(begin), "{told}");
+            assert_hint(&told, hint);
+        }
+    }
+    for (body, why) in [
+        ("<html>hello", "it is no JSON"),
+        ("{}", "it has no array `PartitionKeyRanges`"),
+        (r#"{"PartitionKeyRanges":[]}"#, "it names no range"),
+        (
+            r#"{"PartitionKeyRanges":[{"id":0,"minInclusive":"","maxExclusive":"FF"}]}"#,
+            "`id` of a range is a number, not a string",
+        ),
+    ] {
+        let body = Action::ReplaceBody(body.into());
+        let told = refused(&gateway, RequestKind::PartitionKeyRanges, body, &["ranges"]);
+        assert_eq!(
+            told,
+            format!(
+                "error: cannot open container `orders` of database `shop`\n  Caused by: its list of \
+                 partition key ranges is not one that Cosmos DB sends: {why}\nhint: {UNLIKE}\n"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_creation_that_reaches_nobody_sends_nobody_to_the_portal() {
+    let (gateway, _) = filled(1, 1);
+    let file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
+    let source = file.path().to_str().unwrap().to_owned();
+    let create = [
+        "replay",
+        &source,
+        "-c",
+        "new",
+        "--create",
+        "--partition-key",
+        "/pk",
+    ];
+    for (action, hint) in [
+        (Action::status(503, 0), OUTAGE),
+        (Action::status(408, 0), SLOW),
+        (Action::status(449, 0), MOVING),
+        (Action::ResetBeforeHeaders, CLOSED),
+        (
+            Action::status(400, 0),
+            "create it in the portal, or by: az cosmosdb sql container create",
+        ),
+        (Action::status(404, 0), "create the database `shop` first"),
+    ] {
+        let told = refused(&gateway, RequestKind::ContainerCreate, action, &create);
+        let begin = "error: cannot create container `new` of database `shop`\n";
+        assert!(told.starts_with(begin), "{told}");
+        assert_hint(&told, hint);
+    }
+}
+
+#[test]
+fn an_address_that_the_account_names_is_named() {
+    let other = Gateway::start(GatewayOptions::default());
+    let (gateway, _) = filled(1, 1);
+    let html =
+        stranger("HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnone");
+    for (location, cause) in [
+        (other.endpoint(), "404"),
+        (format!("http://127.0.0.1:{html}/"), "503"),
+    ] {
+        let locations = serde_json::json!([{"name": "West", "databaseAccountEndpoint": location}]);
+        let account = serde_json::json!({
+            "id": "account", "_rid": "account.documents.azure.com", "_self": "",
+            "writableLocations": locations, "readableLocations": locations,
+            "enableMultipleWriteLocations": false,
+            "userConsistencyPolicy": {"defaultConsistencyLevel": "Session"},
+            "userReplicationPolicy": {"minReplicaSetSize": 3, "maxReplicasetSize": 4},
+            "systemReplicationPolicy": {"minReplicaSetSize": 3, "maxReplicasetSize": 4},
+            "readPolicy": {"primaryReadCoefficient": 1, "secondaryReadCoefficient": 1},
+            "queryEngineConfiguration": "{}",
+        });
+        let body = Action::ReplaceBody(account.to_string().into());
+        let told = refused(&gateway, RequestKind::Account, body, &["ranges"]);
+        let told = told.replace(&location, "LOCATION");
+        assert!(
+            told.contains(&format!("  Caused by: LOCATION answers: {cause}")) || cause == "503",
+            "{told}"
+        );
+        let hint = told.lines().last().unwrap();
+        let named = "hint: the account at ENDPOINT names LOCATION as its address, and it is this one that \
+            was asked: check that it can be reached from here and is the same account";
+        assert!(hint.starts_with(named), "{told}");
+    }
+}
