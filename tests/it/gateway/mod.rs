@@ -104,7 +104,7 @@ pub(crate) struct GatewayOptions {
     /// A request may ask for a level of its own with `x-ms-consistency-level`.
     pub(crate) consistency: &'static str,
     /// Refuse a request that asks for a stronger consistency than the account's with 400, as the
-    /// service does.
+    /// service does. Otherwise it gets what it asks for.
     pub(crate) refuse_stronger_consistency: bool,
     /// What the account says of its locations, instead of naming this gateway; see
     /// [`Gateway::set_locations`].
@@ -126,7 +126,7 @@ impl Default for GatewayOptions {
             default_page_items: 100,
             lsn_stride: 10_000,
             consistency: "Session",
-            refuse_stronger_consistency: false,
+            refuse_stronger_consistency: true,
             locations: None,
             threads: 1,
         }

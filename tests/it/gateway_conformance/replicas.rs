@@ -14,6 +14,7 @@ use crate::gateway::{
 fn start_with(consistency: &'static str) -> (Gateway, Container) {
     let gateway = Gateway::start(GatewayOptions {
         consistency,
+        refuse_stronger_consistency: false,
         ..GatewayOptions::default()
     });
     let container = gateway.create_container("db", "coll", "/pk", 1);
@@ -118,7 +119,6 @@ fn a_session_token_is_honoured_where_the_consistency_says_so() {
 fn a_stronger_consistency_than_the_accounts_is_refused_as_the_service_does() {
     let gateway = Gateway::start(GatewayOptions {
         consistency: "ConsistentPrefix",
-        refuse_stronger_consistency: true,
         ..GatewayOptions::default()
     });
     gateway.create_container("db", "coll", "/pk", 1);
