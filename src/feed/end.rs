@@ -30,6 +30,10 @@ pub struct PinnedEnd {
     /// When it was pinned, by this machine's clock.
     #[serde(with = "time::serde::rfc3339")]
     pub pinned_at: OffsetDateTime,
+    /// The highest LSN of the partition that any answer has named since, if it is beyond the pin. A
+    /// document may have moved up to there while the range was read, so below it nothing is the head.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_lsn: Option<u64>,
     /// How the range came to its end; absent until it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<ReachedEnd>,
@@ -103,6 +107,7 @@ mod tests {
             etag: etag.to_owned(),
             partition: None,
             pinned_at: OffsetDateTime::UNIX_EPOCH,
+            known_lsn: None,
             reached: None,
         }
     }

@@ -100,6 +100,8 @@ pub(super) struct Coordinator<'a> {
     ranges: HashMap<RangeId, RangeState>,
     /// Ends of ranges that the next commit is to note.
     ends: HashMap<RangeId, PinnedEnd>,
+    /// The highest LSNs of the partitions of ranges that the next commit is to note.
+    known_lsns: HashMap<RangeId, u64>,
     /// Series that a commit is to seal, since their range is finished.
     to_seal: Vec<u32>,
     /// Whether it is time to seal all of them.
@@ -174,6 +176,7 @@ impl<'a> Coordinator<'a> {
             series_by_range,
             ranges: HashMap::new(),
             ends: HashMap::new(),
+            known_lsns: HashMap::new(),
             to_seal: Vec::new(),
             rotation_is_due: false,
             has_rows_to_rotate: !job.recovery.resumed.is_empty(),
@@ -304,6 +307,7 @@ impl<'a> Coordinator<'a> {
                 self.counts.bytes += page.body_len() as u64;
                 self.bytes_since_commit += page.body_len() as u64;
                 self.tracker.moved(range, position.lsn, highest_lsn);
+                self.known_lsns.extend(highest_lsn.map(|lsn| (range, lsn)));
                 self.dirty = true;
                 if let Some(watch) = &mut self.watch {
                     watch.page(range, &page, request_charge);
@@ -366,6 +370,8 @@ impl<'a> Coordinator<'a> {
             } => {
                 self.tracker.pinned(range, position_lsn, end.lsn());
                 self.ends.insert(range, end);
+                // LSNs of another partition do not compare.
+                self.known_lsns.remove(&range);
                 self.dirty = true;
             }
             ReaderEvent::Charged { request_charge } => {
@@ -445,6 +451,7 @@ impl<'a> Coordinator<'a> {
             return;
         };
         ledger.set_ends(std::mem::take(&mut self.ends));
+        ledger.set_known_lsns(std::mem::take(&mut self.known_lsns));
         let to_seal = std::mem::take(&mut self.to_seal);
         let seal = if std::mem::take(&mut self.rotation_is_due) {
             self.has_rows_to_rotate = false;
@@ -488,6 +495,7 @@ impl<'a> Coordinator<'a> {
         self.await_commit().await?;
         let mut ledger = self.ledger.take().context("the ledger is missing")?;
         ledger.set_ends(std::mem::take(&mut self.ends));
+        ledger.set_known_lsns(std::mem::take(&mut self.known_lsns));
         self.bytes_since_commit = 0;
         self.dirty = false;
         self.commit = Some(tokio::spawn(commit(

@@ -23,7 +23,7 @@ impl Horizon {
     /// The horizon of a range that was pinned before, in an earlier run.
     pub(super) fn of_pinned(pinned: Option<PinnedEnd>) -> Self {
         Self {
-            highest: pinned.as_ref().and_then(PinnedEnd::lsn),
+            highest: pinned.as_ref().and_then(|end| end.known_lsn.max(end.lsn())),
             pinned,
             tokens_compare: false,
         }
@@ -251,6 +251,7 @@ mod tests {
             etag: format!("\"{lsn}\""),
             partition: Some("0".into()),
             pinned_at: time::OffsetDateTime::UNIX_EPOCH,
+            known_lsn: None,
             reached: None,
         };
         horizon.pin(pinned, partition_lsn);
@@ -299,6 +300,17 @@ mod tests {
         // Where session tokens count otherwise than ETags, they say nothing.
         let mut other = pinned_at(2000, Some(77));
         assert_eq!(page(&mut other, 2003, Some(2003)), None);
+    }
+
+    #[test]
+    fn what_an_earlier_run_knew_of_is_known() {
+        let mut end = pinned_at(2000, None).pinned.unwrap();
+        end.known_lsn = Some(2050);
+        let mut horizon = Horizon::of_pinned(Some(end));
+        let nothing_new = horizon.after_nothing_new(ReadUntil::Head, Some("\"2045\""), None);
+        assert_eq!(nothing_new, None);
+        let nothing_new = horizon.after_nothing_new(ReadUntil::Head, Some("\"2050\""), None);
+        assert_eq!(nothing_new, Some(ReachedEnd::Head));
     }
 
     #[test]

@@ -129,7 +129,15 @@ impl Shard {
     fn end(&self, reached: Option<ReachedEnd>) -> Option<PinnedEnd> {
         let reached = Some(reached?);
         let pinned = self.horizon.pinned()?.clone();
-        Some(PinnedEnd { reached, ..pinned })
+        let known_lsn = self
+            .horizon
+            .highest()
+            .filter(|lsn| Some(*lsn) > pinned.lsn());
+        Some(PinnedEnd {
+            known_lsn,
+            reached,
+            ..pinned
+        })
     }
 }
 
@@ -380,6 +388,7 @@ impl Turn {
             etag,
             partition: pinned.partition,
             pinned_at,
+            known_lsn: None,
             reached: None,
         };
         shard.horizon.pin(end.clone(), pinned.partition_lsn);

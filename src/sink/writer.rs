@@ -1,7 +1,7 @@
 //! The threads that write, and the queues that feed them.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
@@ -105,7 +105,7 @@ impl Sink {
                 options: Arc::clone(&options),
                 encoder_memory,
                 encoders: Arc::clone(&encoders),
-                series: HashMap::new(),
+                series: BTreeMap::new(),
                 next_parts: next_parts.clone(),
                 failed: failed.clone(),
                 has_failed: false,
@@ -206,7 +206,8 @@ struct Writer {
     /// This thread's share of what encoders may keep in memory.
     encoder_memory: usize,
     encoders: Arc<NewEncoder>,
-    series: HashMap<u32, Series>,
+    /// In the order of their numbers, so that the same pages leave the same files in the same order.
+    series: BTreeMap<u32, Series>,
     next_parts: HashMap<u32, u32>,
     failed: mpsc::UnboundedSender<anyhow::Error>,
     has_failed: bool,

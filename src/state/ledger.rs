@@ -220,6 +220,19 @@ impl Ledger {
         }
     }
 
+    /// Notes the highest LSNs of their partitions that answers have named, of ranges that have an end.
+    pub fn set_known_lsns(&mut self, known: HashMap<RangeId, u64>) {
+        for range in &mut self.state.ranges {
+            let (Some(end), Some(lsn)) = (&mut range.end, known.get(&range.id)) else {
+                continue;
+            };
+            if Some(*lsn) > end.lsn() && Some(*lsn) > end.known_lsn {
+                self.dirty = true;
+                end.known_lsn = Some(*lsn);
+            }
+        }
+    }
+
     /// Notes how documents become rows, once it is known. It does not change any more.
     pub fn set_layout(&mut self, layout: Layout) {
         self.dirty = true;
@@ -355,6 +368,7 @@ mod tests {
             etag: "\"7\"".into(),
             partition: None,
             pinned_at: time::macros::datetime!(2026-11-23 12:00 UTC),
+            known_lsn: None,
             reached: Some(ReachedEnd::Head),
         };
         ledger.set_finished(true);

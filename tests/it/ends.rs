@@ -252,6 +252,41 @@ fn replicas_that_lag_at_random_end_no_range_while_documents_are_rewritten() {
     }
 }
 
+#[test]
+fn what_a_run_that_was_cut_off_knew_of_is_known_to_the_next() {
+    let (gateway, container) = eventual(1, 600);
+    let before = Snapshot::of(&container);
+    // At once 40 documents move beyond the pin, and the reader hears of it.
+    let handle = container.clone();
+    let rewrite = Action::call(move || {
+        for id in items(500..540) {
+            handle.rewrite(&id);
+        }
+    });
+    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, rewrite).when(RequestRecord::is_page));
+    gateway.push_fault(
+        Fault::on(RequestKind::ChangeFeed, Action::status(403, 0))
+            .when(|record| record.token.as_deref() == Some("\"620\""))
+            .always(),
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    fail(export(&gateway, &out).args(["--page-size", "20"]), 3);
+    assert_eq!(state(&out)["state"]["ranges"][0]["position"]["lsn"], 620);
+    gateway.clear_faults();
+    // Only replicas are left that have not heard of the last ten.
+    gateway.set_lag(|_: &RequestRecord| 10);
+    let command = &mut resume(&gateway, &out);
+    let behind = "range 0 is at LSN 630, and its partition was at LSN 640 before, but the service \
+                  answers that there is nothing new";
+    refuse(command.args(["--max-retries", "1"]), 3, &[behind]);
+    gateway.clear_lag();
+    succeed(&mut resume(&gateway, &out));
+    let existed = before.existed_until_now(&container);
+    assert_eq!(existed.len(), 600);
+    judge_one_shot(&gateway, &container, &out, &existed).unwrap();
+}
+
 /// All requests but the pins come to a replica that lags.
 fn lag_after_the_pin(gateway: &Gateway, lag: u64) {
     gateway.set_lag(move |record: &RequestRecord| if record.is_pin() { 0 } else { lag });
