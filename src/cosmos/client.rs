@@ -627,7 +627,7 @@ async fn resolve_container(
 fn list_hint(fault: &ListFault, plan: &ConnectionPlan) -> String {
     match fault {
         ListFault::Refused(refusal) => container_hint(refusal, plan),
-        ListFault::Unlike(_) => unlike_hint(&plan.endpoint),
+        ListFault::Other(_) | ListFault::Unlike(_) => unlike_hint(&plan.endpoint),
     }
 }
 

@@ -14,6 +14,7 @@ use super::owner::Owner;
 use super::recover::may_be_unknown;
 use crate::durable::{self, parent_of};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::escape::shell_word;
 
 /// The files of earlier exports to the output `names`, in the order in which they are to be removed:
 /// states first, so that after a crash in between nobody takes the rest for a whole export.
@@ -129,7 +130,7 @@ pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
                 format!("`{}` holds the state of an export", state.display()),
                 format!(
                     "go on with it: cosmos-tail resume --state {}; or replace it with --force",
-                    state.display()
+                    shell_word(state)
                 ),
             ));
         }

@@ -159,6 +159,9 @@ fn said(gateway: &Gateway, ended: &Ended) -> String {
     ended.stderr.replace(&gateway.endpoint(), "ENDPOINT")
 }
 
+/// A command that asks for each thing once.
+const ONCE: [&str; 5] = ["export", "-o", "-", "--max-retries", "0"];
+
 fn refused(gateway: &Gateway, kind: RequestKind, action: Action, arguments: &[&str]) -> String {
     gateway.clear_faults();
     gateway.push_fault(Fault::on(kind, action).always());
@@ -185,7 +188,7 @@ const SLOW: &str = "the answer took the service too long: try again later";
 const MOVING: &str = "what was asked for is being moved or changed: try again in a moment";
 const PROXY: &str = "a proxy wants to know who asks: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT";
 const CLOSED: &str = "the connection was closed without an answer, as a proxy, a firewall or a service that \
-    does not speak HTTP does: try again, or check host, port and scheme";
+    does not speak HTTP does: try or check host, port and scheme";
 
 #[test]
 fn each_status_of_an_account_has_its_hint() {
@@ -208,7 +211,7 @@ fn each_status_of_an_account_has_its_hint() {
             &gateway,
             RequestKind::Account,
             Action::status(status, 0),
-            &["ranges"],
+            &ONCE,
         );
         assert!(
             told.starts_with("error: cannot connect to ENDPOINT\n"),
@@ -220,7 +223,7 @@ fn each_status_of_an_account_has_its_hint() {
         &gateway,
         RequestKind::Account,
         Action::ResetBeforeHeaders,
-        &["ranges"],
+        &ONCE,
     );
     assert_hint(&told, CLOSED);
 }
@@ -242,7 +245,7 @@ fn each_status_of_a_container_and_its_ranges_has_its_hint() {
                  machine's clock is right",
             ),
         ] {
-            let told = refused(&gateway, kind, Action::status(status, 0), &["ranges"]);
+            let told = refused(&gateway, kind, Action::status(status, 0), &ONCE);
             let begin = "error: cannot open container `orders` of database `shop`\n";
             assert!(told.starts_with(begin), "{told}");
             assert_hint(&told, hint);
@@ -258,7 +261,7 @@ fn each_status_of_a_container_and_its_ranges_has_its_hint() {
         ),
     ] {
         let body = Action::ReplaceBody(body.into());
-        let told = refused(&gateway, RequestKind::PartitionKeyRanges, body, &["ranges"]);
+        let told = refused(&gateway, RequestKind::PartitionKeyRanges, body, &ONCE);
         assert_eq!(
             told,
             format!(
@@ -282,6 +285,8 @@ fn a_creation_that_reaches_nobody_sends_nobody_to_the_portal() {
         "--create",
         "--partition-key",
         "/pk",
+        "--max-retries",
+        "0",
     ];
     for (action, hint) in [
         (Action::status(503, 0), OUTAGE),

@@ -139,7 +139,11 @@ fn an_address_that_it_names_and_does_not_serve_is_named() {
     let Some(server) = Server::start(false) else {
         return;
     };
-    let (code, told) = server.say_of("http", CONTAINER, &["ranges"]);
+    let (code, told) = server.say_of(
+        "http",
+        CONTAINER,
+        &["export", "-o", "-", "--max-retries", "0"],
+    );
     assert_eq!(
         told,
         "error: cannot open container `orders` of database `shop`\n  Caused by: 503/20003 \

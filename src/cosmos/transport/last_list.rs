@@ -20,19 +20,20 @@ const SUB_STATUS: HeaderName = HeaderName::from_static("x-ms-substatus");
 pub(in crate::cosmos) enum ListFault {
     /// The service refused it.
     Refused(Box<CosmosError>),
+    /// It is no list at all: what is wrong with it. Something in between may have sent it.
+    Other(&'static str),
     /// It is no list that Cosmos DB sends: what is wrong with it.
     Unlike(String),
 }
 
-/// What is wrong with a body that is no JSON, which something in between may have sent.
-const NO_JSON: &str = "it is no JSON";
+const UNLIKE: &str = "its list of partition key ranges is not one that Cosmos DB sends";
 
 impl ListFault {
     /// What to do about it.
     pub(in crate::cosmos) fn verdict(&self) -> Verdict {
         match self {
             Self::Refused(refusal) => verdict(refusal),
-            Self::Unlike(why) if why == NO_JSON => Verdict::Transient { retry_after: None },
+            Self::Other(_) => Verdict::Transient { retry_after: None },
             Self::Unlike(_) => Verdict::Fatal,
         }
     }
@@ -46,10 +47,8 @@ impl fmt::Display for ListFault {
                 "its list of partition key ranges is refused: {}",
                 describe(refusal)
             ),
-            Self::Unlike(why) => write!(
-                f,
-                "its list of partition key ranges is not one that Cosmos DB sends: {why}"
-            ),
+            Self::Other(why) => write!(f, "{UNLIKE}: {why}"),
+            Self::Unlike(why) => write!(f, "{UNLIKE}: {why}"),
         }
     }
 }
@@ -66,7 +65,7 @@ impl LastList {
             return;
         }
         let fault = answer.and_then(|answer| match answer.status {
-            200..=299 => defect(&answer.body).map(ListFault::Unlike),
+            200..=299 => defect(&answer.body),
             _ => Some(ListFault::Refused(Box::new(refusal(answer)))),
         });
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fault;
@@ -94,27 +93,30 @@ fn refusal(answer: &HttpResponse) -> CosmosError {
 }
 
 /// What is wrong with a list; none if it can be read.
-fn defect(body: &[u8]) -> Option<String> {
+fn defect(body: &[u8]) -> Option<ListFault> {
     let Ok(list) = serde_json::from_slice::<Value>(body) else {
-        return Some(NO_JSON.to_owned());
+        return Some(ListFault::Other("it is no JSON"));
     };
     let Some(ranges) = list["PartitionKeyRanges"].as_array() else {
-        return Some("it has no array `PartitionKeyRanges`".to_owned());
+        return Some(ListFault::Other("it has no array `PartitionKeyRanges`"));
     };
     if ranges.is_empty() {
-        return Some("it names no range".to_owned());
+        return Some(ListFault::Other("it names no range"));
     }
     for name in ["id", "minInclusive", "maxExclusive"] {
         for range in ranges {
             let found = match &range[name] {
                 Value::String(_) => continue,
-                Value::Null => return Some(format!("`{name}` of a range is missing")),
+                Value::Null => {
+                    return Some(ListFault::Unlike(format!("`{name}` of a range is missing")));
+                }
                 Value::Bool(_) => "a boolean",
                 Value::Number(_) => "a number",
                 Value::Array(_) => "an array",
                 Value::Object(_) => "an object",
             };
-            return Some(format!("`{name}` of a range is {found}, not a string"));
+            let why = format!("`{name}` of a range is {found}, not a string");
+            return Some(ListFault::Unlike(why));
         }
     }
     None
@@ -143,7 +145,9 @@ mod tests {
                 None,
             ),
         ] {
-            assert_eq!(defect(body.as_bytes()).as_deref(), expected, "{body}");
+            let found = defect(body.as_bytes()).map(|fault| fault.to_string());
+            let expected = expected.map(|why| format!("{UNLIKE}: {why}"));
+            assert_eq!(found, expected, "{body}");
         }
     }
 }
