@@ -224,7 +224,7 @@ impl Persistence {
 fn one_line(error: &anyhow::Error) -> String {
     match error.downcast_ref::<CosmosError>() {
         Some(error) => describe(error),
-        None => format!("{error:#}").chars().take(300).collect(),
+        None => super::error::one_line(&format!("{error:#}")),
     }
 }
 

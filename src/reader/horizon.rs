@@ -14,8 +14,8 @@ pub(super) struct Horizon {
     pinned: Option<PinnedEnd>,
     /// The highest LSN of the partition that any answer has named.
     highest: Option<u64>,
-    /// Whether the LSNs of session tokens count the same as those of ETags: the pin, which has both,
-    /// shows it.
+    /// Whether the LSNs of session tokens count the same as those of ETags: an answer that nothing is
+    /// new, which has both, shows it.
     tokens_compare: bool,
 }
 
@@ -37,7 +37,7 @@ impl Horizon {
     /// Takes a pin, and the LSN in the session token that came with it.
     pub(super) fn pin(&mut self, pinned: PinnedEnd, partition_lsn: Option<u64>) {
         let lsn = pinned.lsn();
-        self.tokens_compare = lsn.is_some() && lsn == partition_lsn;
+        self.compare(lsn, partition_lsn);
         self.highest = self.highest.max(lsn);
         self.pinned = Some(pinned);
     }
@@ -56,6 +56,11 @@ impl Horizon {
         matches!((pinned, partition), (Some(then), Some(now)) if then != now)
     }
 
+    /// Compares the two LSNs of an answer that nothing is new.
+    pub(super) fn compare(&mut self, lsn: Option<u64>, partition_lsn: Option<u64>) {
+        self.tokens_compare |= lsn.is_some() && lsn == partition_lsn;
+    }
+
     /// Takes note of what an answer says of the partition.
     pub(super) fn note(&mut self, etag: Option<&str>, partition_lsn: Option<u64>) {
         self.highest = self.highest.max(etag.and_then(lsn_of_etag));
@@ -64,10 +69,11 @@ impl Horizon {
         }
     }
 
-    /// Whether an answer names an LSN that its partition has not come to, by its own session token.
+    /// Whether an answer names an LSN that its partition has not come to, by its own session token; or
+    /// has none where all others had one, so that it may be anybody's.
     pub(super) fn is_beyond(&self, etag: Option<&str>, partition_lsn: Option<u64>) -> bool {
         let here = etag.and_then(lsn_of_etag);
-        self.tokens_compare && partition_lsn.is_some() && here > partition_lsn
+        self.tokens_compare && here > partition_lsn
     }
 
     /// The highest LSN of the partition that is known.

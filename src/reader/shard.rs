@@ -430,6 +430,17 @@ impl Turn {
     /// Refuses an answer from before where the range was read: its documents were written once, and
     /// its ETag would have them come again.
     fn ensure_forward(&self, answer: &Answer) -> Result<()> {
+        if self
+            .shard
+            .horizon
+            .is_beyond(answer.etag(), answer.partition_lsn)
+        {
+            let etag = place(answer.etag());
+            match answer.partition_lsn {
+                Some(lsn) => bail!("the service sent {etag}, but its partition is at LSN {lsn}"),
+                None => bail!("the service sent {etag} without its session token"),
+            }
+        }
         let (range, before) = (self.shard.id, self.shard.etag.as_deref());
         let Some(here) = before.and_then(lsn_of_etag) else {
             return Ok(());
@@ -457,15 +468,6 @@ impl Turn {
                 bail!(Lag::GoesBack { range, here, page });
             }
         }
-        ensure!(
-            !self
-                .shard
-                .horizon
-                .is_beyond(answer.etag(), answer.partition_lsn),
-            "the service sent the ETag {}, but its partition is at LSN {}",
-            answer.etag().unwrap_or_default(),
-            answer.partition_lsn.unwrap_or_default()
-        );
         let first = answer.page.items().next().and_then(|item| item.lsn());
         if let Some(page) = first
             && (page < here || page == here && before.is_some_and(has_transactions))
@@ -494,6 +496,16 @@ impl Turn {
             count == 0 || moved,
             "the service sent {count} documents but no new ETag"
         );
+        if let [part] = &answer.segments[..]
+            && let Some(end) = part.etag.as_deref().and_then(lsn_of_etag)
+            && let Some(last) = answer.page.items().next_back().and_then(|item| item.lsn())
+        {
+            // What lies behind its ETag would come again.
+            ensure!(
+                last <= end,
+                "the service sent a change of LSN {last} in a page that ends at LSN {end}"
+            );
+        }
         let position = match (moved, count) {
             (false, _) => None,
             (true, 0) => answer.position().ok(),
@@ -517,6 +529,10 @@ impl Turn {
     fn arrive(&mut self, answer: &Answer) -> Step {
         let until = self.until();
         let shard = &mut *self.shard;
+        if answer.not_modified {
+            let lsn = answer.etag().and_then(lsn_of_etag);
+            shard.horizon.compare(lsn, answer.partition_lsn);
+        }
         let nothing_new = match answer.not_modified {
             true if failpoint::is_planted("defect.nothing-new-is-the-end") => Step::Reached(None),
             true => Step::CaughtUp,

@@ -370,6 +370,9 @@ fn a_304_in_the_middle_is_not_the_end() {
     let wrong = [
         Action::NotModified { etag: None },
         Action::answer(304, None, ""),
+        // Whoever says so has no session token, which the pin had.
+        Action::answer(304, Some("\"999999\""), ""),
+        Action::answer(304, Some("\"600\""), ""),
         // It is behind the position, which stays where it is.
         Action::NotModified {
             etag: Some("\"3\"".to_owned()),
@@ -522,7 +525,7 @@ fn wrong_pages() -> Vec<(Action, &'static str)> {
         (etag("\"x7\""), "which has another form than those before"),
         (
             etag("\"999999\""),
-            r#"the service sent the ETag "999999", but its partition is at LSN 600"#,
+            "the service sent LSN 999999, but its partition is at LSN 600",
         ),
         (
             json(|page| page["Documents"][3] = json!(7)),
