@@ -402,6 +402,34 @@ fn a_304_in_the_middle_is_not_the_end() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_304_from_beyond_the_partition_moves_no_range_that_is_followed() {
+    use crate::command::{interrupt, spawn, wait};
+    let (gateway, container) = filled(1, 100);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let mut command = export(&gateway, &out);
+    command.args(["-v", "--follow", "--poll-interval", "10ms"]);
+    let child = spawn(&mut command);
+    gateway.wait_until_caught_up(&container);
+    for etag in ["\"999999\"", "\"150\""] {
+        let requests = gateway.requests(RequestKind::ChangeFeed);
+        gateway.push_fault(Fault::on(
+            RequestKind::ChangeFeed,
+            Action::answer(304, Some(etag), ""),
+        ));
+        gateway.wait_for(RequestKind::ChangeFeed, requests + 3);
+    }
+    fill(&container, 100..200);
+    gateway.wait_until_caught_up(&container);
+    interrupt(&child);
+    let ended = wait(child);
+    let told = "the service sent LSN 999999 without its session token; retry 1 of 15";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    assert_latest(&lines(&out), &container);
+}
+
 /// Answers that look like a pin to whoever does not look closely.
 fn false_pins() -> Vec<(&'static str, Action)> {
     let page = r#"{"_rid":"","Documents":[],"_count":1}"#;
