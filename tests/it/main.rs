@@ -28,7 +28,6 @@ mod oracle;
 mod orders;
 mod other_emulator;
 mod profiles;
-mod range_ends;
 #[cfg(feature = "demo")]
 mod readme;
 mod recovery;

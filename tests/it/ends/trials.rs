@@ -1,5 +1,5 @@
-//! Where a range ends: not before its pin, whatever an answer says, and not before what came while it
-//! was read.
+//! The same for an export, a tail and a copy alike: a range does not end before its pin, whatever an
+//! answer says, nor before what came while it was read.
 
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -1,6 +1,8 @@
 //! Where a range ends: with writers that rewrite while one reads, replicas that lag, and answers that
 //! are wrong without looking so.
 
+mod trials;
+
 use std::path::Path;
 use std::process::Command;
 
