@@ -2,8 +2,8 @@
 //!
 //! Every range has the same pages. Their bodies are a handful of buffers, used again and again,
 //! so a client can read any amount of data while the server's memory stays small and constant;
-//! only the ETag counts. The LSN advances by one per item; the numbers inside the bodies do not
-//! take part in that. Documents that are written are acknowledged and thrown away.
+//! only the LSNs of the items are written into each again, one further for each item. Documents that are written
+//! are acknowledged and thrown away.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,13 +81,35 @@ pub(crate) struct StaticGateway {
     server: Server,
 }
 
+/// The LSN before the first. All that follow have as many digits, so that they can be written over.
+const FIRST_LSN: u64 = 1_000_000_000;
+
+/// A page that is served again and again, each time with the LSNs of its place in the feed.
+struct RenderedPage {
+    body: Bytes,
+    /// Where the LSNs are, and of which item of the page.
+    lsns: Vec<(usize, u64)>,
+}
+
+impl RenderedPage {
+    /// The page whose first item has this LSN.
+    fn at(&self, first: u64) -> Bytes {
+        let mut body = self.body.to_vec();
+        for (at, item) in &self.lsns {
+            let digits = (first + item).to_string();
+            body[*at..at + digits.len()].copy_from_slice(digits.as_bytes());
+        }
+        Bytes::from(body)
+    }
+}
+
 struct FixedPages {
     options: StaticOptions,
     account: Account,
     rid: String,
-    bodies: Vec<Bytes>,
+    bodies: Vec<RenderedPage>,
     /// The same without envelopes, for clients that do not ask for them.
-    plain_bodies: OnceLock<Vec<Bytes>>,
+    plain_bodies: OnceLock<Vec<RenderedPage>>,
     requests: AtomicU64,
     writes: AtomicU64,
 }
@@ -145,7 +167,7 @@ impl StaticGateway {
     pub(crate) fn total_bytes(&self) -> u64 {
         let options = &self.pages.options;
         let per_range: u64 = (0..options.pages_per_range)
-            .map(|page| self.pages.body(page, Form::Envelopes).len() as u64)
+            .map(|page| self.pages.rendered(page, Form::Envelopes).body.len() as u64)
             .sum();
         per_range * options.ranges as u64
     }
@@ -168,7 +190,7 @@ impl StaticGateway {
 }
 
 impl FixedPages {
-    fn body(&self, page: u64, form: Form) -> &Bytes {
+    fn rendered(&self, page: u64, form: Form) -> &RenderedPage {
         let bodies = match form {
             Form::Envelopes => &self.bodies,
             Form::Plain => self
@@ -187,13 +209,13 @@ impl FixedPages {
             return plain(StatusCode::BAD_REQUEST, Bytes::new());
         }
         let per_page = self.options.documents_per_page;
-        let end = self.options.pages_per_range * per_page;
+        let end = FIRST_LSN + self.options.pages_per_range * per_page;
         let lsn = match header("if-none-match") {
-            None => 0,
+            None => FIRST_LSN,
             Some("*") => end,
             Some(token) => match token.trim_matches('"').parse::<u64>() {
-                Ok(lsn) => lsn,
-                Err(_) => return plain(StatusCode::BAD_REQUEST, Bytes::new()),
+                Ok(lsn) if lsn >= FIRST_LSN => lsn,
+                _ => return plain(StatusCode::BAD_REQUEST, Bytes::new()),
             },
         };
         let (mut response, next, charge) = if lsn >= end {
@@ -204,8 +226,8 @@ impl FixedPages {
                 Some(_) => Form::Envelopes,
                 None => Form::Plain,
             };
-            let body = self.body(lsn / per_page, form).clone();
-            let response = plain(StatusCode::OK, body);
+            let page = self.rendered((lsn - FIRST_LSN) / per_page, form);
+            let response = plain(StatusCode::OK, page.at(lsn + 1));
             (response, lsn + per_page, HeaderValue::from_static("10.00"))
         };
         let number = |value: u64| HeaderValue::from(value);
@@ -334,7 +356,7 @@ enum Form {
     Plain,
 }
 
-fn render_pages(options: &StaticOptions, rid: &str, form: Form) -> Vec<Bytes> {
+fn render_pages(options: &StaticOptions, rid: &str, form: Form) -> Vec<RenderedPage> {
     let page_bytes = options.documents_per_page * options.document_bytes as u64;
     let distinct = (BODY_BYTES / page_bytes.max(1)).clamp(2, MOST_DISTINCT_BODIES);
     (0..distinct.min(options.pages_per_range))
@@ -343,7 +365,8 @@ fn render_pages(options: &StaticOptions, rid: &str, form: Form) -> Vec<Bytes> {
 }
 
 /// One page in the service's form, its documents of the wanted size.
-fn render_page(options: &StaticOptions, rid: &str, page: u64, form: Form) -> Bytes {
+fn render_page(options: &StaticOptions, rid: &str, page: u64, form: Form) -> RenderedPage {
+    let mut lsns = Vec::new();
     let mut body = format!("{{\"_rid\":\"{rid}\",\"Documents\":[");
     let mut random = fastrand::Rng::with_seed(page);
     for item in 0..options.documents_per_page {
@@ -362,7 +385,7 @@ fn render_page(options: &StaticOptions, rid: &str, page: u64, form: Form) -> Byt
         body.push_str(",\"note\":\"");
         let tail = format!(
             "\",\"_rid\":\"{rid}{lsn:08}\",\"_etag\":\"\\\"{lsn:08x}\\\"\",\"_ts\":1700000000,\
-             \"_lsn\":{lsn}}}"
+             \"_lsn\":{FIRST_LSN}}}"
         );
         let written = body.len() - document + tail.len();
         let missing = options.document_bytes.saturating_sub(written);
@@ -374,14 +397,18 @@ fn render_page(options: &StaticOptions, rid: &str, page: u64, form: Form) -> Byt
             DocumentShape::Order => write_words(&mut body, missing, &mut random),
         }
         body.push_str(&tail);
+        lsns.push((body.len() - FIRST_LSN.to_string().len() - 1, item));
         if form == Form::Envelopes {
-            body.push_str(&format!(
-                ",\"metadata\":{{\"lsn\":{lsn},\"crts\":1700000000}}}}"
-            ));
+            body.push_str(",\"metadata\":{\"lsn\":");
+            lsns.push((body.len(), item));
+            body.push_str(&format!("{FIRST_LSN},\"crts\":1700000000}}}}"));
         }
     }
     body.push_str(&format!("],\"_count\":{}}}", options.documents_per_page));
-    Bytes::from(body)
+    RenderedPage {
+        body: Bytes::from(body),
+        lsns,
+    }
 }
 
 fn write_text_members(body: &mut String, lsn: u64) {
