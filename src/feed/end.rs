@@ -30,6 +30,10 @@ pub struct PinnedEnd {
     /// When it was pinned, by this machine's clock.
     #[serde(with = "time::serde::rfc3339")]
     pub pinned_at: OffsetDateTime,
+    /// Whether the LSNs of session tokens count the same as those of ETags, as the pin showed, which had
+    /// both.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tokens_compare: bool,
     /// The highest LSN of the partition that any answer has named since, if it is beyond the pin. A
     /// document may have moved up to there while the range was read, so below it nothing is the head.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,6 +111,7 @@ mod tests {
             etag: etag.to_owned(),
             partition: None,
             pinned_at: OffsetDateTime::UNIX_EPOCH,
+            tokens_compare: false,
             known_lsn: None,
             reached: None,
         }

@@ -24,8 +24,8 @@ impl Horizon {
     pub(super) fn of_pinned(pinned: Option<PinnedEnd>) -> Self {
         Self {
             highest: pinned.as_ref().and_then(|end| end.known_lsn.max(end.lsn())),
+            tokens_compare: pinned.as_ref().is_some_and(|end| end.tokens_compare),
             pinned,
-            tokens_compare: false,
         }
     }
 
@@ -34,11 +34,10 @@ impl Horizon {
         self.pinned.as_ref()
     }
 
-    /// Takes a pin, and the LSN in the session token that came with it.
-    pub(super) fn pin(&mut self, pinned: PinnedEnd, partition_lsn: Option<u64>) {
-        let lsn = pinned.lsn();
-        self.compare(lsn, partition_lsn);
-        self.highest = self.highest.max(lsn);
+    /// Takes a pin.
+    pub(super) fn pin(&mut self, pinned: PinnedEnd) {
+        self.tokens_compare |= pinned.tokens_compare;
+        self.highest = self.highest.max(pinned.lsn());
         self.pinned = Some(pinned);
     }
 
@@ -257,10 +256,11 @@ mod tests {
             etag: format!("\"{lsn}\""),
             partition: Some("0".into()),
             pinned_at: time::OffsetDateTime::UNIX_EPOCH,
+            tokens_compare: partition_lsn == Some(lsn),
             known_lsn: None,
             reached: None,
         };
-        horizon.pin(pinned, partition_lsn);
+        horizon.pin(pinned);
         horizon
     }
 

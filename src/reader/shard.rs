@@ -388,10 +388,11 @@ impl Turn {
             etag,
             partition: pinned.partition,
             pinned_at,
+            tokens_compare: now.lsn.is_some() && now.lsn == pinned.partition_lsn,
             known_lsn: None,
             reached: None,
         };
-        shard.horizon.pin(end.clone(), pinned.partition_lsn);
+        shard.horizon.pin(end.clone());
         let event = ReaderEvent::Pinned {
             range: shard.id,
             position_lsn,

@@ -368,6 +368,7 @@ mod tests {
             etag: "\"7\"".into(),
             partition: None,
             pinned_at: time::macros::datetime!(2026-11-23 12:00 UTC),
+            tokens_compare: true,
             known_lsn: None,
             reached: Some(ReachedEnd::Head),
         };

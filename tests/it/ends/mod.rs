@@ -289,6 +289,43 @@ fn what_a_run_that_was_cut_off_knew_of_is_known_to_the_next() {
     judge_one_shot(&gateway, &container, &out, &existed).unwrap();
 }
 
+#[test]
+fn what_a_resumed_run_hears_of_keeps_a_replica_that_lags_from_ending_it() {
+    let (gateway, container) = eventual(1, 600);
+    let before = Snapshot::of(&container);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    gateway.push_fault(
+        Fault::on(RequestKind::ChangeFeed, Action::status(403, 0))
+            .when(RequestRecord::is_page)
+            .always(),
+    );
+    fail(export(&gateway, &out).args(["--page-size", "20"]), 3);
+    gateway.clear_faults();
+    let handle = container.clone();
+    let rewrite = Action::call(move || {
+        for id in items(500..540) {
+            handle.rewrite(&id);
+        }
+    });
+    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, rewrite).when(RequestRecord::is_page));
+    // The old versions are passed by with a replica that has everything; the new ones are asked of one
+    // that has not heard of the last ten.
+    gateway.set_lag(|record: &RequestRecord| {
+        let token = record.token.as_deref().unwrap_or_default();
+        let lsn: u64 = token.trim_matches('"').parse().unwrap_or(0);
+        if lsn < 600 { 0 } else { 10 }
+    });
+    let command = &mut resume(&gateway, &out);
+    let behind = "range 0 is at LSN 630, and its partition was at LSN 640 before";
+    refuse(command.args(["--max-retries", "1"]), 3, &[behind]);
+    gateway.clear_lag();
+    succeed(&mut resume(&gateway, &out));
+    let existed = before.existed_until_now(&container);
+    assert_eq!(existed.len(), 600);
+    judge_one_shot(&gateway, &container, &out, &existed).unwrap();
+}
+
 /// All requests but the pins come to a replica that lags.
 fn lag_after_the_pin(gateway: &Gateway, lag: u64) {
     gateway.set_lag(move |record: &RequestRecord| if record.is_pin() { 0 } else { lag });
