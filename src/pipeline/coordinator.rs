@@ -4,7 +4,7 @@
 //! they are written behind the checkpoint and belong to the next commit.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -100,8 +100,8 @@ pub(super) struct Coordinator<'a> {
     ranges: HashMap<RangeId, RangeState>,
     /// Ends of ranges that the next commit is to note.
     ends: HashMap<RangeId, PinnedEnd>,
-    /// The highest LSNs of the partitions of ranges that the next commit is to note.
-    known_lsns: HashMap<RangeId, u64>,
+    /// The highest LSNs that answers have named, of the partitions of ranges.
+    known_lsns: KnownLsns,
     /// Series that a commit is to seal, since their range is finished.
     to_seal: Vec<u32>,
     /// Whether it is time to seal all of them.
@@ -176,7 +176,7 @@ impl<'a> Coordinator<'a> {
             series_by_range,
             ranges: HashMap::new(),
             ends: HashMap::new(),
-            known_lsns: HashMap::new(),
+            known_lsns: KnownLsns::default(),
             to_seal: Vec::new(),
             rotation_is_due: false,
             has_rows_to_rotate: !job.recovery.resumed.is_empty(),
@@ -307,7 +307,7 @@ impl<'a> Coordinator<'a> {
                 self.counts.bytes += page.body_len() as u64;
                 self.bytes_since_commit += page.body_len() as u64;
                 self.tracker.moved(range, position.lsn, highest_lsn);
-                self.known_lsns.extend(highest_lsn.map(|lsn| (range, lsn)));
+                self.known_lsns.note(range, highest_lsn);
                 self.dirty = true;
                 if let Some(watch) = &mut self.watch {
                     watch.page(range, &page, request_charge);
@@ -371,7 +371,7 @@ impl<'a> Coordinator<'a> {
                 self.tracker.pinned(range, position_lsn, end.lsn());
                 self.ends.insert(range, end);
                 // LSNs of another partition do not compare.
-                self.known_lsns.remove(&range);
+                self.known_lsns.forget(range);
                 self.dirty = true;
             }
             ReaderEvent::Charged { request_charge } => {
@@ -451,7 +451,6 @@ impl<'a> Coordinator<'a> {
             return;
         };
         ledger.set_ends(std::mem::take(&mut self.ends));
-        ledger.set_known_lsns(std::mem::take(&mut self.known_lsns));
         let to_seal = std::mem::take(&mut self.to_seal);
         let seal = if std::mem::take(&mut self.rotation_is_due) {
             self.has_rows_to_rotate = false;
@@ -465,6 +464,7 @@ impl<'a> Coordinator<'a> {
             Arc::clone(&self.sink),
             ledger,
             seal,
+            self.known_lsns.clone(),
             |_| Ok(()),
         )));
     }
@@ -495,13 +495,13 @@ impl<'a> Coordinator<'a> {
         self.await_commit().await?;
         let mut ledger = self.ledger.take().context("the ledger is missing")?;
         ledger.set_ends(std::mem::take(&mut self.ends));
-        ledger.set_known_lsns(std::mem::take(&mut self.known_lsns));
         self.bytes_since_commit = 0;
         self.dirty = false;
         self.commit = Some(tokio::spawn(commit(
             Arc::clone(&self.sink),
             ledger,
             seal,
+            self.known_lsns.clone(),
             change,
         )));
         self.await_commit().await
@@ -601,11 +601,39 @@ impl<'a> Coordinator<'a> {
     }
 }
 
+/// The highest LSNs that answers have named, of the partitions of ranges.
+///
+/// A commit reads them after the receipts have come: pages are written on until then, and no position may
+/// be committed without what was known when its page came.
+#[derive(Debug, Clone, Default)]
+struct KnownLsns(Arc<Mutex<HashMap<RangeId, u64>>>);
+
+impl KnownLsns {
+    fn note(&self, range: RangeId, lsn: Option<u64>) {
+        if let Some(lsn) = lsn {
+            self.known().insert(range, lsn);
+        }
+    }
+
+    fn forget(&self, range: RangeId) {
+        self.known().remove(&range);
+    }
+
+    fn all(&self) -> HashMap<RangeId, u64> {
+        self.known().clone()
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<RangeId, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// One commit: receipts from every writer, a change of the ledger, then the disk.
 async fn commit(
     sink: Arc<Sink>,
     mut ledger: Ledger,
     seal: Seal,
+    known_lsns: KnownLsns,
     change: impl FnOnce(&mut Ledger) -> Result<()> + Send + 'static,
 ) -> (Ledger, Result<u64>) {
     let receipts = match sink.checkpoint(&seal).await {
@@ -615,6 +643,7 @@ async fn commit(
     let blocking = tokio::task::spawn_blocking(move || {
         let committed = ledger
             .apply(receipts)
+            .map(|()| ledger.set_known_lsns(&known_lsns.all()))
             .and_then(|()| change(&mut ledger))
             .and_then(|()| ledger.commit());
         (ledger, committed)

@@ -221,7 +221,7 @@ impl Ledger {
     }
 
     /// Notes the highest LSNs of their partitions that answers have named, of ranges that have an end.
-    pub fn set_known_lsns(&mut self, known: HashMap<RangeId, u64>) {
+    pub fn set_known_lsns(&mut self, known: &HashMap<RangeId, u64>) {
         for range in &mut self.state.ranges {
             let (Some(end), Some(lsn)) = (&mut range.end, known.get(&range.id)) else {
                 continue;
