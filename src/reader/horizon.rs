@@ -17,6 +17,8 @@ pub(super) struct Horizon {
     /// Whether the LSNs of session tokens count the same as those of ETags: an answer that nothing is
     /// new, which has both, shows it.
     tokens_compare: bool,
+    /// The partition that this was said of, until the range is pinned.
+    heard_of: Option<String>,
 }
 
 impl Horizon {
@@ -26,6 +28,17 @@ impl Horizon {
             highest: pinned.as_ref().and_then(|end| end.known_lsn.max(end.lsn())),
             tokens_compare: pinned.as_ref().is_some_and(|end| end.tokens_compare),
             pinned,
+            heard_of: None,
+        }
+    }
+
+    /// The horizon of a range that is to be pinned again: only what an earlier run heard is known.
+    pub(super) fn of_heard(end: Option<PinnedEnd>) -> Self {
+        let heard_of = end.as_ref().and_then(|end| end.partition.clone());
+        Self {
+            pinned: None,
+            heard_of,
+            ..Self::of_pinned(end)
         }
     }
 
@@ -36,6 +49,11 @@ impl Horizon {
 
     /// Takes a pin.
     pub(super) fn pin(&mut self, pinned: PinnedEnd) {
+        // LSNs of another partition do not compare.
+        if self.heard_of.is_some() && self.heard_of != pinned.partition {
+            self.forget();
+        }
+        self.heard_of = None;
         self.tokens_compare |= pinned.tokens_compare;
         self.highest = self.highest.max(pinned.lsn());
         self.pinned = Some(pinned);
@@ -317,6 +335,25 @@ mod tests {
         assert_eq!(nothing_new, None);
         let nothing_new = horizon.after_nothing_new(ReadUntil::Head, Some("\"2050\""), None);
         assert_eq!(nothing_new, Some(ReachedEnd::Head));
+    }
+
+    #[test]
+    fn what_was_heard_of_the_same_partition_is_known_beside_a_new_pin() {
+        let mut end = pinned_at(2000, Some(2000)).pinned.unwrap();
+        end.known_lsn = Some(2050);
+        let pin_again = |end: PinnedEnd, partition: &str| {
+            let mut horizon = Horizon::of_heard(Some(end.clone()));
+            assert_eq!(horizon.pinned(), None);
+            horizon.pin(PinnedEnd {
+                etag: "\"2045\"".into(),
+                partition: Some(partition.into()),
+                known_lsn: None,
+                ..end
+            });
+            horizon.after_nothing_new(ReadUntil::Head, Some("\"2045\""), None)
+        };
+        assert_eq!(pin_again(end.clone(), "0"), None);
+        assert_eq!(pin_again(end, "1"), Some(ReachedEnd::Head));
     }
 
     #[test]

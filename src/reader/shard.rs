@@ -120,6 +120,15 @@ impl Shard {
         }
     }
 
+    /// The same, pinned again, with what an earlier run heard of its partition.
+    #[must_use]
+    pub fn heard_before(self, end: Option<PinnedEnd>) -> Self {
+        Self {
+            horizon: Horizon::of_heard(end),
+            ..self
+        }
+    }
+
     /// How long it is left alone now that it has nothing new: the longer the quieter it has been.
     pub(super) fn pause(&self, longest: Duration) -> Duration {
         longest / (1 << FASTER_POLLS.saturating_sub(self.idle_polls))

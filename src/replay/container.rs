@@ -1,7 +1,7 @@
 //! Another container's feed as the source: read in parallel by the reader that exports have, handed
 //! over as one stream in which the changes of each partition key are in their order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::cosmos::feed::FeedRequest;
 use crate::error::usage;
 use crate::feed::page::Page;
 use crate::feed::{
-    ChangeFeedStart, FeedMode, FeedRange, Position as FeedPosition, RangeId, ReadUntil,
+    ChangeFeedStart, FeedMode, FeedRange, PinnedEnd, Position as FeedPosition, RangeId, ReadUntil,
     ensure_tiling,
 };
 use crate::pipeline::{Connected, check_position, first_ranges};
@@ -57,8 +57,8 @@ pub(super) struct FeedState {
 /// What moves a feed.
 #[derive(Debug)]
 pub(super) enum FeedStep {
-    /// A range stands here.
-    Moved(RangeId, FeedPosition),
+    /// A range is here, and this was known of its end by then.
+    Moved(RangeId, FeedPosition, Option<PinnedEnd>),
     /// A range was split into these.
     Split(RangeId, Vec<RangeState>),
 }
@@ -114,9 +114,11 @@ impl FeedState {
     /// Takes a step.
     pub(super) fn advance(&mut self, step: FeedStep) {
         match step {
-            FeedStep::Moved(id, position) => {
+            FeedStep::Moved(id, position, end) => {
                 if let Some(range) = self.ranges.iter_mut().find(|range| range.id == id) {
                     range.position = Some(position);
+                    // What was known once stays known.
+                    range.end = end.or(range.end.take());
                 }
             }
             FeedStep::Split(parent, children) => {
@@ -216,6 +218,11 @@ pub(super) fn read(
     let (sender, receiver) = mpsc::channel(WAITING);
     let stream = Stream {
         behind: from.ranges.iter().map(|range| range.id).collect(),
+        ends: from
+            .ranges
+            .iter()
+            .filter_map(|range| Some((range.id, range.end.clone()?)))
+            .collect(),
         ahead: from,
         line,
         interpreter,
@@ -237,6 +244,8 @@ struct Stream {
     ahead: FeedState,
     /// Ranges that had more when they were last asked.
     behind: HashSet<RangeId>,
+    /// Where ranges were pinned, with the highest LSNs of their partitions that were heard of.
+    ends: HashMap<RangeId, PinnedEnd>,
     /// How many changes were read, by all runs.
     line: u64,
     interpreter: Interpreter,
@@ -252,7 +261,7 @@ impl Stream {
         let (sender, mut events) = mpsc::channel(WAITING);
         let shards = self.ahead.ranges.iter().map(|range| {
             let (bounds, position) = (range.range.clone(), range.position.clone());
-            Shard::new(range.id, bounds, position, &options)
+            Shard::new(range.id, bounds, position, &options).heard_before(range.end.clone())
         });
         let shards = shards.collect();
         let stop = self.writer.stop.child_token();
@@ -274,9 +283,10 @@ impl Stream {
                 page,
                 position,
                 request_charge,
+                highest_lsn,
                 permit,
-                ..
             } => {
+                self.hear(range, highest_lsn);
                 self.writer.read_was_charged(request_charge).await;
                 let handed_over = self.hand_over(range, &page, position).await;
                 drop(permit);
@@ -314,9 +324,21 @@ impl Stream {
                 self.writer.read_was_charged(request_charge).await;
             }
             ReaderEvent::Retrying { .. } => self.writer.meter.retried(),
-            ReaderEvent::Pinned { .. } | ReaderEvent::Recovered { .. } => {}
+            ReaderEvent::Pinned { range, end, .. } => {
+                let known = self.ends.get(&range).and_then(|end| end.known_lsn);
+                let known_lsn = known.filter(|lsn| Some(*lsn) > end.lsn());
+                self.ends.insert(range, PinnedEnd { known_lsn, ..end });
+            }
+            ReaderEvent::Recovered { .. } => {}
         }
         Ok(Ok(()))
+    }
+
+    /// Notes the highest LSN of a range's partition.
+    fn hear(&mut self, range: RangeId, lsn: Option<u64>) {
+        if let Some(end) = self.ends.get_mut(&range) {
+            end.known_lsn = end.known_lsn.max(lsn.filter(|lsn| Some(*lsn) > end.lsn()));
+        }
     }
 
     /// Hands over the changes of a page. The range has moved with the last of them.
@@ -326,8 +348,10 @@ impl Stream {
         page: &Page,
         position: FeedPosition,
     ) -> Result<(), Gone> {
-        self.ahead.advance(FeedStep::Moved(range, position.clone()));
-        let mut moved = Some(FeedStep::Moved(range, position));
+        let step = |position| FeedStep::Moved(range, position, self.ends.get(&range).cloned());
+        let (ahead, moved) = (step(position.clone()), step(position));
+        self.ahead.advance(ahead);
+        let mut moved = Some(moved);
         let last = page.len().saturating_sub(1);
         for (index, item) in page.items().enumerate() {
             self.behind.insert(range);

@@ -19,7 +19,8 @@ use crate::state::model::Source;
 
 const FORM: Form = Form {
     name: "cosmos-tail replay state",
-    version: 1,
+    // In the second, ranges of a feed hold what was known of their ends.
+    version: 2,
     anew: "replay from the beginning with another --state",
 };
 

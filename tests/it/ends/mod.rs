@@ -326,6 +326,47 @@ fn what_a_resumed_run_hears_of_keeps_a_replica_that_lags_from_ending_it() {
     judge_one_shot(&gateway, &container, &out, &existed).unwrap();
 }
 
+#[test]
+fn what_a_copy_that_was_cut_off_knew_of_is_known_to_the_next() {
+    let (gateway, container) = eventual(1, 600);
+    gateway.create_container(DATABASE, COPY, "/pk", 1);
+    let handle = container.clone();
+    let rewrite = Action::call(move || {
+        for id in items(500..540) {
+            handle.rewrite(&id);
+        }
+    });
+    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, rewrite).when(RequestRecord::is_page));
+    gateway.push_fault(
+        Fault::on(RequestKind::ChangeFeed, Action::status(403, 0))
+            .when(|record| record.token.as_deref() == Some("\"620\""))
+            .always(),
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let command = || {
+        let mut command = copy(&gateway);
+        command.args([
+            "--checkpoint-changes",
+            "20",
+            "--max-retries",
+            "1",
+            "--state",
+        ]);
+        command.arg(&state);
+        command
+    };
+    fail(&mut command(), 3);
+    gateway.clear_faults();
+    gateway.set_lag(|_: &RequestRecord| 10);
+    let behind = "range 0 is at LSN 630, and its partition was at LSN 640 before";
+    refuse(&mut command(), 3, &[behind]);
+    gateway.clear_lag();
+    succeed(&mut command());
+    let copied = gateway.container(DATABASE, COPY).unwrap().latest();
+    assert_eq!(copied.len(), 600);
+}
+
 /// All requests but the pins come to a replica that lags.
 fn lag_after_the_pin(gateway: &Gateway, lag: u64) {
     gateway.set_lag(move |record: &RequestRecord| if record.is_pin() { 0 } else { lag });
