@@ -188,7 +188,7 @@ const SLOW: &str = "the answer took the service too long: try again later";
 const MOVING: &str = "what was asked for is being moved or changed: try again in a moment";
 const PROXY: &str = "a proxy wants to know who asks: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT";
 const CLOSED: &str = "the connection was closed without an answer, as a proxy, a firewall or a service that \
-    does not speak HTTP does: try or check host, port and scheme";
+    does not speak HTTP does: try again, or check host, port and scheme";
 
 #[test]
 fn each_status_of_an_account_has_its_hint() {
