@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../shared/hostile.rs"]
+#[path = "../cases/hostile.rs"]
 mod hostile;
 
 static ARENA: LazyLock<hostile::Arena> = LazyLock::new(|| {

@@ -1,7 +1,7 @@
 //! States with right checksums and hostile contents, drawn from a seed: `COSMOS_TAIL_HOSTILE=1000000`
 //! says how many, `COSMOS_TAIL_TEST_SEED` repeats them.
 
-#[path = "../../fuzz/shared/hostile.rs"]
+#[path = "../../fuzz/cases/hostile.rs"]
 mod arena;
 
 use std::path::Path;
