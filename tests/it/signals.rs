@@ -33,6 +33,7 @@ fn wait_until_handled(child: &Child, signal: Signal) {
             return;
         }
         assert!(started.elapsed() < Duration::from_secs(60), "{status}");
+        // The system tells nobody when a handler is set; it can only be asked.
         std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -47,6 +47,17 @@ fn rewritten_late(container: &Container, count: usize) -> Fault {
     )
 }
 
+/// With the first page 40 documents move beyond the pin, and the reader hears of it.
+fn rewritten_at_once(container: &Container) -> Fault {
+    let container = container.clone();
+    let rewrite = Action::call(move || {
+        for id in items(500..540) {
+            container.rewrite(&id);
+        }
+    });
+    Fault::on(RequestKind::ChangeFeed, rewrite).when(RequestRecord::is_page)
+}
+
 fn tail(gateway: &Gateway) -> Command {
     let mut command = against(gateway);
     command.args(["tail", "--from", "beginning", "--until-caught-up"]);
@@ -258,14 +269,7 @@ fn replicas_that_lag_at_random_end_no_range_while_documents_are_rewritten() {
 fn what_a_run_that_was_cut_off_knew_of_is_known_to_the_next() {
     let (gateway, container) = eventual(1, 600);
     let before = Snapshot::of(&container);
-    // At once 40 documents move beyond the pin, and the reader hears of it.
-    let handle = container.clone();
-    let rewrite = Action::call(move || {
-        for id in items(500..540) {
-            handle.rewrite(&id);
-        }
-    });
-    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, rewrite).when(RequestRecord::is_page));
+    gateway.push_fault(rewritten_at_once(&container));
     gateway.push_fault(
         Fault::on(RequestKind::ChangeFeed, Action::status(403, 0))
             .when(|record| record.token.as_deref() == Some("\"620\""))
@@ -302,13 +306,7 @@ fn what_a_resumed_run_hears_of_keeps_a_replica_that_lags_from_ending_it() {
     );
     fail(export(&gateway, &out).args(["--page-size", "20"]), 3);
     gateway.clear_faults();
-    let handle = container.clone();
-    let rewrite = Action::call(move || {
-        for id in items(500..540) {
-            handle.rewrite(&id);
-        }
-    });
-    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, rewrite).when(RequestRecord::is_page));
+    gateway.push_fault(rewritten_at_once(&container));
     // The old versions are passed by with a replica that has everything; the new ones are asked of one
     // that has not heard of the last ten.
     gateway.set_lag(|record: &RequestRecord| {
@@ -330,13 +328,7 @@ fn what_a_resumed_run_hears_of_keeps_a_replica_that_lags_from_ending_it() {
 fn what_a_copy_that_was_cut_off_knew_of_is_known_to_the_next() {
     let (gateway, container) = eventual(1, 600);
     gateway.create_container(DATABASE, COPY, "/pk", 1);
-    let handle = container.clone();
-    let rewrite = Action::call(move || {
-        for id in items(500..540) {
-            handle.rewrite(&id);
-        }
-    });
-    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, rewrite).when(RequestRecord::is_page));
+    gateway.push_fault(rewritten_at_once(&container));
     gateway.push_fault(
         Fault::on(RequestKind::ChangeFeed, Action::status(403, 0))
             .when(|record| record.token.as_deref() == Some("\"620\""))
