@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::Connected;
 use super::coordinator::{EVENTS, buffered_bytes};
-use crate::cosmos::feed::FeedRequest;
+use crate::cosmos::cursor::FeedRequest;
 use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::feed::page::Page;
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId, ReadUntil};

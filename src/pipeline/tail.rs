@@ -13,8 +13,8 @@ use super::start::{check_position, same_container};
 use super::watch::{Announcement, Watch, WatchEnd, rfc3339};
 use crate::clock;
 use crate::cosmos::client::CosmosClient;
+use crate::cosmos::epk::{partition_key, range_of_partition_key, range_of_portable};
 use crate::cosmos::error::{ServiceError, Verdict};
-use crate::cosmos::feed::{partition_key, range_of_partition_key, range_of_portable};
 use crate::durable;
 use crate::error::{
     Annotate, ExitCode, find, hint, is_broken_pipe, usage, with_exit_code, with_hint,

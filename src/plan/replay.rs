@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::cli::{ReplayArgs, SummaryFormat, TtlDeletes, WriteMode};
-use crate::cosmos::items::NewContainer;
+use crate::cosmos::container::NewContainer;
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode};
 use crate::plan::connection::check_name;

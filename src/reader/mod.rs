@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 pub use scheduler::Reader;
 pub use shard::Shard;
 
-use crate::cosmos::feed::FeedRequest;
+use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::retry;
 pub use crate::cosmos::retry::{Retries, RetryNotice};
 use crate::feed::page::Page;

@@ -14,7 +14,8 @@ use super::retry::{Decision, Retries};
 use super::scheduler::Shared;
 use super::{ReadEnd, ReaderEvent, ReaderOptions};
 use crate::clock;
-use crate::cosmos::feed::{Answer, Cursor, CursorStart, FeedRequest, segments};
+use crate::cosmos::cursor::{Answer, Cursor, CursorStart, FeedRequest};
+use crate::cosmos::token::segments;
 use crate::failpoint;
 use crate::feed::page::Page;
 use crate::feed::{

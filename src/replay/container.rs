@@ -15,7 +15,7 @@ use super::feed::{Delivery, Taken, WAITING};
 use super::interpreter::Interpreter;
 use super::state::{Position, Step, describe};
 use super::writer::Writer;
-use crate::cosmos::feed::FeedRequest;
+use crate::cosmos::cursor::FeedRequest;
 use crate::error::usage;
 use crate::feed::ContainerAddress;
 use crate::feed::RangeState;

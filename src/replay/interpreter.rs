@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::change::{Action, Change, Defect, without_system_fields};
 use super::transform::Transform;
-use crate::cosmos::feed::partition_key;
+use crate::cosmos::epk::partition_key;
 use crate::cosmos::items::ItemAddress;
 use crate::feed::page::{ItemRef, OperationType, Page, members};
 use crate::plan::{ReplayPlan, TimeWindow};

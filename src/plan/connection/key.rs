@@ -11,7 +11,8 @@ use base64::Engine;
 use zeroize::Zeroizing;
 
 use super::endpoint::ConnectionString;
-use super::{ConnectionRequest, Environment, SecretText};
+use super::{ConnectionRequest, Environment};
+use crate::cosmos::options::SecretText;
 use crate::error::{Annotate, usage, with_hint};
 use crate::plan::profile::{KeySource, Profile};
 use crate::plan::resolved::{Origin, ResolvedValue};

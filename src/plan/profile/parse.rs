@@ -13,8 +13,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::{KeySource, Profile, ProfileEndpoint, ProfileOptions, nearest};
 use crate::cli::{AuthMethod, BUCKET_RANGE, CONCURRENCY_RANGE, PAGE_SIZE_RANGE, Priority};
+use crate::cosmos::options::SecretText;
 use crate::error::usage;
-use crate::plan::connection::{SecretText, check_name, parse_endpoint};
+use crate::plan::connection::{check_name, parse_endpoint};
 
 const TOP_KEYS: &[&str] = &["default-profile", "profiles"];
 const PROFILE_KEYS: &[&str] = &[
