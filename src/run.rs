@@ -22,13 +22,13 @@ use crate::feed::ContainerAddress;
 use crate::format::ChangeEncoder;
 use crate::format::Limits;
 use crate::pipeline::{self, Connected};
-use crate::plan::{
+use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
+use crate::report::{LogLine, Report};
+use crate::settings::{
     ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, FeedPlan, Origin,
     ReplayPlan, ResumePlan, SchemaPlan, TailPlan, USUAL_RETRIES, WantedProfile,
     credential_is_given, fill_options, option_values, process_environment,
 };
-use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
-use crate::report::{LogLine, Report};
 use crate::signal::Shutdown;
 use crate::{generate, process, profiles, ranges, replay, verify};
 
@@ -546,7 +546,7 @@ impl Account {
         use anyhow::Context;
 
         use crate::demo::DemoAccount;
-        use crate::plan::{CredentialPlan, SecretText};
+        use crate::settings::{CredentialPlan, SecretText};
         let mut notices = Vec::new();
         if let Some(profile) = &self.args.profile {
             notices.push(format!(
@@ -562,7 +562,7 @@ impl Account {
             container: typed(&self.args.container, container),
             credential: CredentialPlan::Key(SecretText::new(String::new())),
             accept_self_signed: false,
-            throughput: crate::plan::ThroughputPlan {
+            throughput: crate::settings::ThroughputPlan {
                 bucket: self.args.throughput_bucket,
                 priority: self.args.priority,
             },
@@ -573,7 +573,7 @@ impl Account {
 
     async fn start_demo(&self, plan: ConnectionPlan) -> Result<ConnectionPlan> {
         use crate::demo::{DemoAccount, DemoOptions};
-        use crate::plan::{CredentialPlan, SecretText};
+        use crate::settings::{CredentialPlan, SecretText};
         let options = DemoOptions::default();
         let demo = self
             .demo

@@ -89,15 +89,15 @@ fn is_tls(endpoint: &str) -> bool {
     endpoint.starts_with("https:")
 }
 
-fn connection(endpoint: &str) -> cosmos_tail::plan::ConnectionPlan {
-    use cosmos_tail::plan::{ConnectionPlan, CredentialPlan, SecretText};
+fn connection(endpoint: &str) -> cosmos_tail::settings::ConnectionPlan {
+    use cosmos_tail::settings::{ConnectionPlan, CredentialPlan, SecretText};
     ConnectionPlan {
         endpoint: endpoint.parse().unwrap(),
         database: StaticGateway::DATABASE.to_owned(),
         container: StaticGateway::CONTAINER.to_owned(),
         credential: CredentialPlan::Key(SecretText::new(KEY)),
         accept_self_signed: is_tls(endpoint),
-        throughput: cosmos_tail::plan::ThroughputPlan::default(),
+        throughput: cosmos_tail::settings::ThroughputPlan::default(),
         notices: Vec::new(),
         values: Vec::new(),
     }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::cosmos::error::one_line;
 use crate::error::with_hint;
-use crate::plan::{CredentialPlan, EntraIdPlan};
+use crate::settings::{CredentialPlan, EntraIdPlan};
 
 /// What a token is asked for; the driver asks for the same.
 const SCOPE: &str = "https://cosmos.azure.com/.default";

@@ -32,7 +32,7 @@ use crate::cosmos::items::NewContainer;
 use crate::cosmos::retry::Persistence;
 use crate::cosmos::transport::{BoundedClients, Heard, ListFault};
 use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
-use crate::plan::{ConnectionPlan, ThroughputPlan};
+use crate::settings::{ConnectionPlan, ThroughputPlan};
 
 /// The address must be resolved and a connection accepted by then.
 const REACH_DEADLINE: Duration = Duration::from_secs(5);

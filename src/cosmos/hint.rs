@@ -4,7 +4,7 @@ use azure_data_cosmos_driver::CosmosError;
 use url::Url;
 
 use crate::cosmos::error::{causes, describe};
-use crate::plan::{ConnectionPlan, CredentialPlan};
+use crate::settings::{ConnectionPlan, CredentialPlan};
 
 const NOT_AN_ACCOUNT: &str = "what answers at this address is not a Cosmos DB account (NoSQL API); its \
     endpoint looks like https://NAME.documents.azure.com:443/";

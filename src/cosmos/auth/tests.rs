@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::error::render;
-use crate::plan::SecretText;
+use crate::settings::SecretText;
 
 /// Hands out tokens named by how often it was asked, each good for `lifetime` seconds.
 #[derive(Debug, Default)]

@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::error::{ExitCode, exit_code, render};
-use crate::plan::CredentialPlan;
-use crate::plan::{EntraIdPlan, SecretText};
+use crate::settings::CredentialPlan;
+use crate::settings::{EntraIdPlan, SecretText};
 
 /// The key that no message may repeat.
 const CANARY: &str = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LWNhbmFyeQ==";

@@ -270,7 +270,7 @@ async fn story(
 ) -> Vec<String> {
     use cosmos_tail::cosmos::client::CosmosClient;
     use cosmos_tail::cosmos::items::ItemOutcome;
-    use cosmos_tail::plan::{ConnectionPlan, CredentialPlan, SecretText, ThroughputPlan};
+    use cosmos_tail::settings::{ConnectionPlan, CredentialPlan, SecretText, ThroughputPlan};
     let plan = ConnectionPlan {
         endpoint: endpoint.parse().unwrap(),
         database: database.to_owned(),

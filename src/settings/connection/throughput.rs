@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::ConnectionRequest;
 use crate::cli::Priority;
-use crate::plan::resolved::{Origin, ResolvedValue};
+use crate::settings::resolved::{Origin, ResolvedValue};
 
 /// What is said of it with every request to a container.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl ThroughputPlan {
 }
 
 /// The name of a priority, as it is typed.
-pub(in crate::plan) fn name_of(priority: Priority) -> String {
+pub(in crate::settings) fn name_of(priority: Priority) -> String {
     let name = priority.to_possible_value();
     name.map_or_else(String::new, |value| value.get_name().to_owned())
 }
