@@ -25,13 +25,13 @@ use crate::feed::ContainerAddress;
 use crate::format::ChangeEncoder;
 use crate::format::Limits;
 use crate::pipeline::{self, Connected};
-use crate::plan::{
+use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
+use crate::report::{LogLine, Report};
+use crate::settings::{
     ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, FeedPlan, Origin,
     ReplayPlan, ResumePlan, SchemaPlan, TailPlan, USUAL_RETRIES, WantedProfile,
     credential_is_given, fill_options, option_values, process_environment,
 };
-use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
-use crate::report::{LogLine, Report};
 use crate::signal::Shutdown;
 use crate::{generate, process, profiles, ranges, replay, verify};
 

@@ -42,6 +42,14 @@ pub struct ReaderOptions {
     pub buffered_bytes: u32,
 }
 
+/// How many ranges are read at the same time, if the container has that many: the given number, or one
+/// that suits this machine. Splits can add ranges later.
+pub fn concurrency(given: Option<u32>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // A reader waits for the network most of the time, so there can be several for each core.
+    given.map_or((4 * cores).max(8), |given| given as usize)
+}
+
 /// Where the reading of a range ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadEnd {

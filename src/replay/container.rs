@@ -25,8 +25,8 @@ use crate::feed::{
     ensure_tiling,
 };
 use crate::pipeline::{Connected, check_position, first_ranges};
-use crate::plan::FeedPlan;
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use crate::settings::FeedPlan;
 use crate::source::Mark;
 
 /// Ranges that are read at the same time: the writes are what takes the time.

@@ -9,8 +9,8 @@ use super::transform::Transform;
 use crate::cosmos::epk::partition_key;
 use crate::cosmos::items::ItemAddress;
 use crate::feed::page::{ItemRef, OperationType, Page, members};
-use crate::plan::{ReplayPlan, TimeWindow};
 use crate::render::change::{Change as Seen, KeyPath, write_nested};
+use crate::settings::{ReplayPlan, TimeWindow};
 
 /// The longest id that the service takes, in bytes.
 const MAX_ID: usize = 1023;

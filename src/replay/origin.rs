@@ -8,7 +8,7 @@ use super::state::{Position, describe};
 use crate::error::usage;
 use crate::feed::ContainerAddress;
 use crate::pipeline::Connected;
-use crate::plan::FeedPlan;
+use crate::settings::FeedPlan;
 use crate::source::{BytesRead, Fingerprint, Input, Inputs};
 
 /// The source of a replay.

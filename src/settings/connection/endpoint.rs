@@ -65,7 +65,7 @@ impl ConnectionString {
 }
 
 /// Parses an endpoint: a URL, a host, the name of an account, or `emulator`.
-pub(in crate::plan) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
+pub(in crate::settings) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
     const HINT: &str = "an endpoint looks like https://NAME.documents.azure.com:443/";
     if text.eq_ignore_ascii_case("emulator") {
         let url = Url::parse(EMULATOR_ENDPOINT).context("the emulator's address")?;
@@ -138,7 +138,7 @@ pub(super) fn is_of_azure(url: &Url) -> bool {
     })
 }
 
-pub(in crate::plan) fn same_account(a: &Url, b: &Url) -> bool {
+pub(in crate::settings) fn same_account(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin()
 }
 
@@ -147,7 +147,7 @@ pub(in crate::plan) fn same_account(a: &Url, b: &Url) -> bool {
 /// # Errors
 ///
 /// A usage error if the service would refuse it, or if it would name something else in a path.
-pub(in crate::plan) fn check_name(kind: &str, name: &str) -> Result<String> {
+pub(in crate::settings) fn check_name(kind: &str, name: &str) -> Result<String> {
     if is_account_key(name) {
         // It would be sent in the clear, and logged.
         return Err(usage(

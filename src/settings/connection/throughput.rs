@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use super::ConnectionRequest;
 use crate::cli::Priority;
 use crate::cosmos::options::{RequestPriority, ThroughputControl};
-use crate::plan::resolved::{Origin, ResolvedValue};
+use crate::settings::resolved::{Origin, ResolvedValue};
 
 /// The flags, or else the options of the profile in effect. What is given is put into `values`.
 pub(super) fn resolve(
@@ -46,7 +46,7 @@ impl From<Priority> for RequestPriority {
 }
 
 /// The name of a priority, as it is typed.
-pub(in crate::plan) fn name_of(priority: Priority) -> String {
+pub(in crate::settings) fn name_of(priority: Priority) -> String {
     let name = priority.to_possible_value();
     name.map_or_else(String::new, |value| value.get_name().to_owned())
 }

@@ -13,7 +13,7 @@ mod values;
 pub use connection::{
     ConnectionPlan, ConnectionRequest, Environment, credential_is_given, process_environment,
 };
-pub use job::{ExportPlan, ResumePlan, USUAL_RETRIES, concurrency};
+pub use job::{ExportPlan, ResumePlan, USUAL_RETRIES};
 pub use profile::{
     ChosenProfile, ConfigFile, KeySource, Profile, ProfileEndpoint, ProfileOptions, WantedProfile,
     fill_options, option_values,

@@ -9,7 +9,7 @@ use crate::cli::Priority;
 use crate::cosmos::options::{RequestPriority, ThroughputControl};
 use crate::error::{ExitCode, exit_code, render};
 use crate::feed::ContainerAddress;
-use crate::plan::profile::{ConfigFile, ProfileOptions};
+use crate::settings::profile::{ConfigFile, ProfileOptions};
 use crate::signal::Shutdown;
 
 const KEY: &str = "cHJvZmlsZS1rZXktcHJvZmlsZS1rZXk=";
@@ -392,7 +392,9 @@ fn an_export_of_another_account_is_refused_naming_both() {
 #[test]
 fn the_container_alone_needs_no_key() {
     let mut profile = whole();
-    profile.key = Some(crate::plan::KeySource::Command(vec!["/nonexistent".into()]));
+    profile.key = Some(crate::settings::KeySource::Command(vec![
+        "/nonexistent".into(),
+    ]));
     let request = ConnectionRequest {
         args: &args(),
         profile: Some(ChosenProfile {
@@ -412,7 +414,7 @@ fn the_container_alone_needs_no_key() {
 #[cfg(unix)]
 mod key_commands {
     use super::*;
-    use crate::plan::connection::key::run_key_command;
+    use crate::settings::connection::key::run_key_command;
 
     fn run(script: &str, deadline: Duration) -> Result<String> {
         let words = ["/bin/sh", "-c", script].map(str::to_owned);
