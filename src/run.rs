@@ -74,8 +74,17 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
                      `merge ID ID` or `quit`",
                 );
             }
+            let options = demo::ForegroundOptions {
+                account: demo::DemoOptions {
+                    port: args.port,
+                    documents: args.documents,
+                    partitions: args.partitions,
+                },
+                writes_per_second: args.writes_per_second,
+                split_every: args.split_every,
+            };
             demo::run_foreground(
-                &args,
+                &options,
                 &mut stdout,
                 demo::stdin_lines(),
                 log,
