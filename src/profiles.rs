@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::cli::{AuthMethod, TableFormat};
+use crate::cli::values::choice_name;
 use crate::escape::escape_for_terminal;
 use crate::report::Report;
+use crate::report::TableFormat;
 use crate::settings::{ConfigFile, KeySource, Profile};
 
 /// One line of the list.
@@ -71,7 +71,6 @@ fn row(profile: &Profile, default: Option<&String>) -> Row {
         // Its arguments may hold a token.
         Some(KeySource::Command(words)) => (Some("key-command"), words.first().cloned()),
     };
-    let name_of = |method: AuthMethod| Some(method.to_possible_value()?.get_name().to_owned());
     Row {
         profile: profile.name.clone(),
         default: default == Some(&profile.name),
@@ -81,10 +80,10 @@ fn row(profile: &Profile, default: Option<&String>) -> Row {
         }),
         database: profile.database.clone(),
         container: profile.container.clone(),
-        auth: profile.auth.and_then(name_of),
+        auth: profile.auth.as_ref().map(choice_name),
         key,
         key_source,
-        options: profile.options.given().into_iter().collect(),
+        options: profile.options.all().clone(),
     }
 }
 

@@ -4,11 +4,11 @@ use anyhow::Result;
 use azure_data_cosmos_driver::models::PartitionKeyVersion;
 use serde::Serialize;
 
-use crate::cli::TableFormat;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::escape::escape_for_terminal;
 use crate::report::Report;
+use crate::report::TableFormat;
 
 /// One line of the list.
 #[derive(Debug, Serialize)]

@@ -11,13 +11,12 @@ use std::panic::PanicHookInfo;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::ValueEnum;
 use indicatif::{
     BinaryBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle,
 };
 use serde::Serialize;
 
-use crate::cli::{Cli, SummaryFormat, VerbosityArgs};
 use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
 use crate::feed::Ends;
 use crate::redact::redact;
@@ -28,6 +27,34 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Steps of a full bar.
 const BAR_STEPS: u64 = 1000;
+
+/// How much is printed on standard error.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Verbosity {
+    /// How much more than by default: 0 to 3.
+    pub verbose: u8,
+    /// Only errors.
+    pub quiet: bool,
+}
+
+/// How a summary is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum SummaryFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object on one line, for scripts
+    Json,
+}
+
+/// How a list is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// Aligned columns
+    Table,
+    /// One JSON array
+    Json,
+}
 
 /// The way to the user.
 #[derive(Debug)]
@@ -135,13 +162,13 @@ pub struct ReplaySummary {
 impl Default for Report {
     /// The way to a user who asked for nothing in particular.
     fn default() -> Self {
-        Self::new(&VerbosityArgs::default())
+        Self::new(Verbosity::default())
     }
 }
 
 impl Report {
     /// The way to a user who asked for this much.
-    pub fn new(verbosity: &VerbosityArgs) -> Self {
+    pub fn new(verbosity: Verbosity) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         Self {
             verbose: verbosity.verbose,
@@ -331,16 +358,21 @@ impl Report {
 }
 
 /// Says what is wrong with the arguments, which `clap` repeats as they are: they are given to it again
-/// as they may be shown, so that its lines and colours stay and none of theirs are added.
-pub fn wrong_arguments(error: &clap::Error, arguments: &[OsString]) {
+/// as they may be shown, so that its lines and colours stay and none of theirs are added. `parse` gives them
+/// to it: it returns its error.
+pub fn wrong_arguments(
+    error: &clap::Error,
+    arguments: &[OsString],
+    parse: impl FnOnce(&[OsString]) -> Option<clap::Error>,
+) {
     let shown: Vec<OsString> = arguments.iter().map(|argument| shown(argument)).collect();
     if shown == arguments {
         // Nobody can be told that standard error is closed.
         error.print().ok();
         return;
     }
-    match Cli::try_parse_from(&shown) {
-        Err(error) if error.use_stderr() => {
+    match parse(&shown) {
+        Some(error) if error.use_stderr() => {
             error.print().ok();
         }
         // It is the very character that is wrong.

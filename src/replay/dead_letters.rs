@@ -24,7 +24,8 @@ pub(super) struct DeadLetters {
     unsynced: bool,
     /// Refused by this run.
     count: u64,
-    max: u64,
+    /// How many can be refused, if there is a limit.
+    max: Option<u64>,
     first: Option<String>,
 }
 
@@ -81,7 +82,11 @@ fn look_at(path: &Path, committed: Option<u64>) -> Result<u64> {
 impl DeadLetters {
     /// Refused changes are appended to the file at `path`, if there is to be one: after its first
     /// `committed` bytes if a state knows of it. More than `max` are too many.
-    pub(super) fn open(path: Option<&Path>, committed: Option<u64>, max: u64) -> Result<Self> {
+    pub(super) fn open(
+        path: Option<&Path>,
+        committed: Option<u64>,
+        max: Option<u64>,
+    ) -> Result<Self> {
         let mut letters = Self {
             file: None,
             length: 0,
@@ -126,7 +131,7 @@ impl DeadLetters {
             report.detail(&format!("refused: {told}"));
             dead_letter(json, reason, &place.name, place.number)
         });
-        if letter.is_none() && self.max > 0 && self.count <= MAX_TOLD {
+        if letter.is_none() && self.max != Some(0) && self.count <= MAX_TOLD {
             report.error_line(&format!("refused: {told}"));
         }
         self.first.get_or_insert(told);
@@ -152,7 +157,7 @@ impl DeadLetters {
 
     /// Whether more were refused than may be.
     pub(super) fn are_too_many(&self) -> bool {
-        self.count > self.max
+        self.max.is_some_and(|max| self.count > max)
     }
 
     /// How many were refused by this run.

@@ -8,12 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::container::{FeedState, FeedStep};
 use super::lanes::Advance;
 use super::origin::Origin;
-use crate::cli::{TtlDeletes, WriteMode};
 use crate::durable::{self, Lock};
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ContainerAddress;
 use crate::render::Filter;
-use crate::settings::ReplayPlan;
+use crate::settings::{ReplayPlan, TtlDeletes, WriteMode};
 use crate::source::{Fingerprint, Mark};
 use crate::state::file::{Form, lock_path, read_text};
 

@@ -10,11 +10,10 @@ use tokio::time::sleep_until;
 use super::change::{Action, Change};
 use super::interpreter::{Interpreter, Meaning};
 use super::schedule::Schedule;
-use crate::cli::TtlDeletes;
 use crate::error::{ExitCode, with_hint};
 use crate::escape::escape_data;
 use crate::report::Report;
-use crate::settings::{ReplayPlan, Speed};
+use crate::settings::{ReplayPlan, Speed, TtlDeletes};
 use crate::signal::Shutdown;
 use crate::source::{self, BytesRead, Input, Inputs, Mark, Record};
 

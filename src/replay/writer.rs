@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::budget::Budget;
 use super::change::{Action, Change, same_content, without_system_fields};
 use super::own::OwnWrites;
-use crate::cli::{TtlDeletes, WriteMode};
 use crate::cosmos::batch::MAX_BATCH_BYTES;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{Verdict, describe, verdict};
@@ -23,6 +22,7 @@ use crate::cosmos::hints::explain;
 use crate::cosmos::items::{ItemAddress, ItemAnswer, ItemOutcome, ItemRequest};
 use crate::error::with_hint;
 use crate::feed::page::members;
+use crate::settings::{TtlDeletes, WriteMode};
 
 /// The longest pause between two tries of a write.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
