@@ -27,6 +27,7 @@ pub mod clock;
 pub mod cosmos;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod destination;
 pub mod durable;
 pub mod error;
 pub mod escape;

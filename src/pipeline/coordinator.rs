@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::progress::Tracker;
 use super::watch::{Watch, WatchEnd, watch_end};
 use super::{Connected, feed_request, sample};
-use crate::durable::Locks;
+use crate::destination::{Destination, Kind, Recovery};
 use crate::error::ExitCode;
 use crate::failpoint;
 use crate::feed::RangeState;
@@ -34,11 +34,8 @@ use crate::sink::Seal;
 use crate::sink::Sink;
 use crate::sink::SinkOptions;
 use crate::state::ledger::Ledger;
-use crate::state::model::Output;
 use crate::state::model::Settings;
 use crate::state::model::State;
-use crate::state::names::FileNames;
-use crate::state::recover::Recovery;
 
 /// Bytes of pages that may wait to be written, for each range that is read at the same time.
 const BUFFERED_BYTES_A_RANGE: usize = 1 << 20;
@@ -55,7 +52,7 @@ pub(super) const EVENTS: usize = 256;
 pub(super) struct Job {
     pub(super) connected: Connected,
     pub(super) ledger: Ledger,
-    pub(super) names: Arc<FileNames>,
+    pub(super) destination: Arc<dyn Destination>,
     pub(super) next_parts: HashMap<u32, u32>,
     pub(super) recovery: Recovery,
     pub(super) encoders: Box<NewEncoder>,
@@ -158,7 +155,7 @@ impl<'a> Coordinator<'a> {
         let state = job.ledger.state().clone();
         let settings = state.settings.clone();
         let (failed, mut failures) = mpsc::unbounded_channel();
-        let series_by_range = matches!(state.options.output, Output::Directory(_));
+        let series_by_range = job.destination.kind().has_series_of_ranges();
         let concurrency = plan::concurrency(&settings);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if series_by_range {
@@ -167,8 +164,8 @@ impl<'a> Coordinator<'a> {
             1
         };
         let sink = Sink::start(
-            &job.names,
-            sink_options(&state, job.ledger.locks()),
+            &job.destination,
+            sink_options(&state),
             job.encoders,
             threads,
             &job.next_parts,
@@ -203,7 +200,7 @@ impl<'a> Coordinator<'a> {
             open_layout: job.open_layout,
             connected: job.connected,
             mode: state.options.mode,
-            grows: job.names.is_append(),
+            grows: job.destination.kind() == Kind::Growing,
             commits_within_files: state.options.format.commits_within_files(),
             stop: shutdown.child_token(),
         };
@@ -695,7 +692,7 @@ async fn tick(timer: &mut Option<tokio::time::Interval>) {
     }
 }
 
-fn sink_options(state: &State, locks: Locks) -> SinkOptions {
+fn sink_options(state: &State) -> SinkOptions {
     SinkOptions {
         export_id: state.export_id,
         container: state.source.container.clone(),
@@ -707,7 +704,6 @@ fn sink_options(state: &State, locks: Locks) -> SinkOptions {
         commits_within_files: state.options.format.commits_within_files(),
         rotate_bytes: state.settings.rotate_bytes,
         encoder_memory: ENCODER_MEMORY,
-        locks,
     }
 }
 

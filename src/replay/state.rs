@@ -9,13 +9,13 @@ use super::container::{FeedState, FeedStep};
 use super::lanes::Advance;
 use super::origin::Origin;
 use crate::cli::{TtlDeletes, WriteMode};
-use crate::durable::{self, Lock};
+use crate::durable::{self, Lock, lock_path};
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ContainerAddress;
 use crate::plan::ReplayPlan;
 use crate::render::Filter;
 use crate::source::{Fingerprint, Mark};
-use crate::state::file::{Form, lock_path, read_text};
+use crate::state::file::{Form, read_text};
 
 const FORM: Form = Form {
     name: "cosmos-tail replay state",
