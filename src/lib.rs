@@ -22,6 +22,10 @@
 //! [`render`] turns a change into what a tail shows; [`report`] is the only code that prints, beside
 //! sinks that write data to standard output.
 
+// Unit tests share code with the fuzz targets, which name the crate so.
+#[cfg(test)]
+extern crate self as cosmos_tail;
+
 pub mod cli;
 pub mod clock;
 pub mod cosmos;

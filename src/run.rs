@@ -277,7 +277,7 @@ async fn put_back(
         let target = account
             .connect_to(connection, create, retries, report)
             .await?;
-        Ok(replay::Ends { target, source })
+        Ok(replay::Containers { target, source })
     };
     replay::replay(connect, plan, report, shutdown).await
 }

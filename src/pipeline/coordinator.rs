@@ -27,7 +27,7 @@ use crate::format::NewEncoder;
 use crate::plan;
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
-use crate::schema::{InferenceOptions, Layout, Place};
+use crate::schema::{InferenceOptions, Place, TableLayout};
 use crate::signal::Shutdown;
 use crate::sink::PageToWrite;
 use crate::sink::Seal;
@@ -72,7 +72,7 @@ pub(super) struct Job {
 pub(super) struct OpenLayout {
     pub(super) options: InferenceOptions,
     /// Where encoders look for it.
-    pub(super) layout: Arc<OnceLock<Layout>>,
+    pub(super) layout: Arc<OnceLock<TableLayout>>,
 }
 
 /// A job that has run.

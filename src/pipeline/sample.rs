@@ -18,7 +18,7 @@ use crate::plan::{self, SchemaPlan};
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::render::change::parse_key_path;
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report, count};
-use crate::schema::{Inference, InferenceOptions, Inferred, Layout, Place, SampleSize};
+use crate::schema::{Inference, InferenceOptions, Inferred, Place, SampleSize, TableLayout};
 use crate::signal::Shutdown;
 use crate::state::model::Settings;
 
@@ -55,8 +55,8 @@ pub(super) fn new_inference(connected: &Connected, options: InferenceOptions) ->
 }
 
 /// The layout that follows from what was inferred.
-pub(super) fn layout_of(inferred: &Inferred, options: &InferenceOptions) -> Layout {
-    Layout::Columns {
+pub(super) fn layout_of(inferred: &Inferred, options: &InferenceOptions) -> TableLayout {
+    TableLayout::Columns {
         schema: inferred.schema.clone(),
         without_system_fields: options.without_system_fields,
     }

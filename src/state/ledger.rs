@@ -15,7 +15,7 @@ use super::store::Store;
 use crate::durable::{self, Locks};
 use crate::failpoint::{self, Change};
 use crate::feed::{FeedRange, PinnedEnd, Position, RangeId, RangeState, ensure_tiling};
-use crate::schema::Layout;
+use crate::schema::TableLayout;
 use crate::sink::{PartReceipt, Receipt};
 
 /// Part files synced at the same time.
@@ -234,7 +234,7 @@ impl Ledger {
     }
 
     /// Notes how documents become rows, once it is known. It does not change any more.
-    pub fn set_layout(&mut self, layout: Layout) {
+    pub fn set_layout(&mut self, layout: TableLayout) {
         self.dirty = true;
         self.state.options.layout = Some(layout);
     }
@@ -396,7 +396,7 @@ mod tests {
         ledger.commit().unwrap();
         fs::remove_file(directory.path().join("state.json.lock")).unwrap();
         let generation = saved(directory.path()).generation;
-        ledger.set_layout(Layout::Raw);
+        ledger.set_layout(TableLayout::Raw);
         ledger.commit().unwrap_err();
         assert_eq!(saved(directory.path()).generation, generation);
     }
