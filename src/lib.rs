@@ -4,12 +4,12 @@
 //! # The way of a page
 //!
 //! ```text
-//! cli ──► plan ──► pipeline ──┬─► reader ──► cosmos ──► (the service)
-//!  what     what      wires   │     one shard per feed range, over worker tasks
-//!  was      was       it up   │        │ pages, splits, ends
-//!  typed    meant             │        ▼
-//!                             ├─► sink      writes pages, makes them durable ─► Receipt
-//!                             └─► state     commits receipts: the ledger, the state file, the lock
+//! cli ──► settings ──► pipeline ──┬─► reader ──► cosmos ──► (the service)
+//!  what     what          wires   │     one shard per feed range, over worker tasks
+//!  was      was           it up   │        │ pages, splits, ends
+//!  typed    meant                 │        ▼
+//!                                 ├─► sink      writes pages, makes them durable ─► Receipt
+//!                                 └─► state     commits receipts: the ledger, the state file, the lock
 //! ```
 //!
 //! and back: [`source`] reads files and streams of changes, which [`replay`] writes to a container
@@ -39,7 +39,6 @@ pub mod feed;
 pub mod format;
 pub mod generate;
 pub mod pipeline;
-pub mod plan;
 pub mod process;
 pub mod profiles;
 pub mod ranges;
@@ -50,6 +49,7 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod schema;
+pub mod settings;
 pub mod signal;
 pub mod sink;
 pub mod source;

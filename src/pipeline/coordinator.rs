@@ -24,8 +24,7 @@ use crate::feed::{FeedMode, FeedRange, PinnedEnd, Position, RangeId};
 use crate::format::Compression;
 use crate::format::Format;
 use crate::format::NewEncoder;
-use crate::plan;
-use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
 use crate::schema::{InferenceOptions, Place, TableLayout};
 use crate::signal::Shutdown;
@@ -159,7 +158,7 @@ impl<'a> Coordinator<'a> {
         let settings = state.settings.clone();
         let (failed, mut failures) = mpsc::unbounded_channel();
         let series_by_range = matches!(state.options.output, Output::Directory(_));
-        let concurrency = plan::concurrency(&settings);
+        let concurrency = reader::concurrency(settings.concurrency);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if series_by_range {
             cores.min(concurrency)

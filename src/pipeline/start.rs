@@ -13,7 +13,9 @@ use super::sample::{self, SampleRequest};
 use super::{Connected, feed_request};
 use crate::clock;
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::feed::{FeedRequest, Pinned, container_rid_of, segments};
+use crate::cosmos::cursor::FeedRequest;
+use crate::cosmos::pin::Pinned;
+use crate::cosmos::token::{container_rid_of, segments};
 use crate::durable::{self, Lock, parent_of};
 use crate::error::{
     Annotate, ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
@@ -24,10 +26,10 @@ use crate::feed::RangeState;
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
 use crate::format::EncoderOptions;
 use crate::format::encoders;
-use crate::plan::{ExportPlan, ResumePlan};
 use crate::process;
 use crate::reader::ReadEnd;
 use crate::report::Report;
+use crate::settings::{ExportPlan, ResumePlan};
 use crate::signal::Shutdown;
 use crate::state::earlier::{ensure_free, left_by_earlier};
 use crate::state::file::{self, lock_path};

@@ -13,8 +13,8 @@ use super::start::{check_position, same_container};
 use super::watch::{Announcement, Watch, WatchEnd, rfc3339};
 use crate::clock;
 use crate::cosmos::client::CosmosClient;
+use crate::cosmos::epk::{partition_key, range_of_partition_key, range_of_portable};
 use crate::cosmos::error::{ServiceError, Verdict};
-use crate::cosmos::feed::{partition_key, range_of_partition_key, range_of_portable};
 use crate::durable;
 use crate::error::{
     Annotate, ExitCode, find, hint, is_broken_pipe, usage, with_exit_code, with_hint,
@@ -27,10 +27,10 @@ use crate::format::ChangeEncoder;
 use crate::format::Compression;
 use crate::format::Format;
 use crate::format::Limits;
-use crate::plan::TailPlan;
 use crate::reader::ReadEnd;
 use crate::redact::redact;
 use crate::report::{Report, count};
+use crate::settings::TailPlan;
 use crate::signal::{self, Shutdown};
 use crate::state::file;
 use crate::state::ledger::Ledger;

@@ -16,12 +16,12 @@ use super::feed_state::{FeedState, FeedStep};
 use super::interpreter::Interpreter;
 use super::position::{InputPosition, Step};
 use super::writer::Writer;
-use crate::cosmos::feed::FeedRequest;
+use crate::cosmos::cursor::FeedRequest;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, ReadUntil};
 use crate::pipeline::{Connected, first_ranges};
-use crate::plan::FeedPlan;
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use crate::settings::FeedPlan;
 use crate::source::Mark;
 
 /// Ranges that are read at the same time: the writes are what takes the time.

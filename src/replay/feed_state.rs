@@ -10,7 +10,7 @@ use crate::feed::{
     RangeState, ensure_tiling,
 };
 use crate::pipeline::check_position;
-use crate::plan::FeedPlan;
+use crate::settings::FeedPlan;
 
 /// How far a container's feed has been replayed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

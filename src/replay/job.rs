@@ -21,8 +21,8 @@ use super::schedule;
 use super::state::{ReplayState, StateFile};
 use super::writer::{Applied, Trouble, Writer};
 use crate::error::{ExitCode, usage};
-use crate::plan::{ReplayPlan, Speed};
 use crate::report::{self, PROGRESS_INTERVAL, Rates, Report};
+use crate::settings::{ReplayPlan, Speed};
 use crate::signal::Shutdown;
 
 /// The shortest time between two commits.

@@ -9,8 +9,8 @@ use super::position::InputPosition;
 use crate::error::usage;
 use crate::feed::ContainerAddress;
 use crate::pipeline::Connected;
-use crate::plan::{FeedPlan, ReplayPlan};
 use crate::report::Report;
+use crate::settings::{FeedPlan, ReplayPlan};
 use crate::source::{BytesRead, Fingerprint, Input, Inputs};
 
 /// Finds the files that are to be replayed, and reports what there is to know of them.

@@ -107,7 +107,7 @@ pub(super) fn now() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cosmos::feed::partition_key;
+    use crate::cosmos::epk::partition_key;
 
     fn item(id: &str) -> ItemAddress {
         ItemAddress {

@@ -13,8 +13,8 @@ use crate::cli::{TtlDeletes, WriteMode};
 use crate::durable::{self, Lock};
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ContainerAddress;
-use crate::plan::ReplayPlan;
 use crate::render::Filter;
+use crate::settings::ReplayPlan;
 use crate::source::Fingerprint;
 use crate::state::file::{Form, lock_path, read_text};
 

@@ -14,8 +14,8 @@ use super::schedule::Schedule;
 use crate::cli::TtlDeletes;
 use crate::error::{ExitCode, with_hint};
 use crate::escape::escape_data;
-use crate::plan::{ReplayPlan, Speed};
 use crate::report::Report;
+use crate::settings::{ReplayPlan, Speed};
 use crate::signal::Shutdown;
 use crate::source::{self, BytesRead, Input, Inputs, Mark, Record};
 

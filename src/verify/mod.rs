@@ -19,7 +19,7 @@ use serde::Serialize;
 use self::contents::{Contents, Expected};
 use self::spans::Part;
 use crate::cli::{SummaryFormat, VerifyArgs};
-use crate::cosmos::feed::segments;
+use crate::cosmos::token::segments;
 use crate::durable::{self, Lock, parent_of, with_suffix};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::escape::escape_for_terminal;

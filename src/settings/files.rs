@@ -10,7 +10,7 @@ use crate::error::usage;
 use crate::format::Compression;
 use crate::format::CsvOptions;
 use crate::format::Format;
-use crate::plan::job::milliseconds;
+use crate::settings::job::milliseconds;
 use crate::state::model::Settings;
 
 /// A Parquet file that is not finished counts for nothing, so that it must not grow for ever.

@@ -13,8 +13,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::{KeySource, Profile, ProfileEndpoint, ProfileOptions, nearest};
 use crate::cli::{AuthMethod, BUCKET_RANGE, CONCURRENCY_RANGE, PAGE_SIZE_RANGE, Priority};
+use crate::cosmos::options::SecretText;
 use crate::error::usage;
-use crate::plan::connection::{SecretText, check_name, parse_endpoint};
+use crate::settings::connection::{check_name, parse_endpoint};
 
 const TOP_KEYS: &[&str] = &["default-profile", "profiles"];
 const PROFILE_KEYS: &[&str] = &[
@@ -331,7 +332,7 @@ impl File<'_> {
             DeValue::Integer(integer) => u64::from_str_radix(integer.as_str(), integer.radix())
                 .ok()
                 .filter(|bytes| *bytes > 0),
-            DeValue::String(text) => crate::plan::parse_bytes(text).ok(),
+            DeValue::String(text) => crate::settings::parse_bytes(text).ok(),
             _ => return Err(self.wrong_type(key, value, "a number of bytes", &example)),
         };
         number.ok_or_else(|| {

@@ -3,7 +3,8 @@
 use anyhow::{Context, Result};
 use url::{Host, Url};
 
-use super::SecretText;
+use crate::cosmos::endpoint::{has_more_than_host, has_user, is_loopback};
+use crate::cosmos::options::SecretText;
 use crate::error::usage;
 use crate::redact::is_account_key;
 
@@ -64,7 +65,7 @@ impl ConnectionString {
 }
 
 /// Parses an endpoint: a URL, a host, the name of an account, or `emulator`.
-pub(in crate::plan) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
+pub(in crate::settings) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
     const HINT: &str = "an endpoint looks like https://NAME.documents.azure.com:443/";
     if text.eq_ignore_ascii_case("emulator") {
         let url = Url::parse(EMULATOR_ENDPOINT).context("the emulator's address")?;
@@ -120,50 +121,6 @@ pub(in crate::plan) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bo
     }
 }
 
-/// What is wrong with a location that the account at `endpoint` names, as the end of a sentence. It is
-/// held to the rules of an endpoint that is typed: requests with a key's signature or a token are sent
-/// to it. It may be anywhere, since an account's regions are; plain http is good on the loopback
-/// interface only, and only for an account that is there itself.
-pub(crate) fn location_fault(location: &str, endpoint: &Url) -> Option<String> {
-    let Ok(url) = Url::parse(location) else {
-        return Some("is no URL".to_owned());
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) && endpoint.scheme() == "http" => {}
-        "http" => {
-            return Some(
-                "uses plain http, which would show what is sent there, with its credentials, to \
-                 everyone on the way"
-                    .to_owned(),
-            );
-        }
-        scheme => return Some(format!("has the scheme `{scheme}` instead of https")),
-    }
-    if has_user(&url) {
-        return Some("holds a user name or a password".to_owned());
-    }
-    has_more_than_host(&url).then(|| "has something after the host".to_owned())
-}
-
-fn has_user(url: &Url) -> bool {
-    !url.username().is_empty() || url.password().is_some()
-}
-
-fn has_more_than_host(url: &Url) -> bool {
-    url.path() != "/" || url.query().is_some() || url.fragment().is_some()
-}
-
-/// Whether `url` names the loopback interface the way that the SDK recognizes it.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address == std::net::Ipv4Addr::LOCALHOST,
-        Some(Host::Ipv6(address)) => address == std::net::Ipv6Addr::LOCALHOST,
-        None => false,
-    }
-}
-
 /// Whether the host of `url` is one that only Azure Cosmos DB itself gives to accounts.
 pub(super) fn is_of_azure(url: &Url) -> bool {
     const DOMAINS: [&str; 4] = [
@@ -181,7 +138,7 @@ pub(super) fn is_of_azure(url: &Url) -> bool {
     })
 }
 
-pub(in crate::plan) fn same_account(a: &Url, b: &Url) -> bool {
+pub(in crate::settings) fn same_account(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin()
 }
 
@@ -190,7 +147,7 @@ pub(in crate::plan) fn same_account(a: &Url, b: &Url) -> bool {
 /// # Errors
 ///
 /// A usage error if the service would refuse it, or if it would name something else in a path.
-pub(in crate::plan) fn check_name(kind: &str, name: &str) -> Result<String> {
+pub(in crate::settings) fn check_name(kind: &str, name: &str) -> Result<String> {
     if is_account_key(name) {
         // It would be sent in the clear, and logged.
         return Err(usage(

@@ -1,13 +1,47 @@
-//! What to do about a first request that failed: the account's, the container's, a creation's.
+//! What to do about a request that failed: the account's, the container's, a creation's, any other.
 
 use azure_data_cosmos_driver::CosmosError;
 use url::Url;
 
-use crate::cosmos::error::{causes, describe};
-use crate::plan::{ConnectionPlan, CredentialPlan};
+use super::error::{ServiceError, Verdict, causes, describe};
+use super::options::{ConnectOptions, CredentialOptions};
+use crate::error::with_hint;
 
 const NOT_AN_ACCOUNT: &str = "what answers at this address is not a Cosmos DB account (NoSQL API); its \
     endpoint looks like https://NAME.documents.azure.com:443/";
+
+/// `error` for the user: what the SDK says of the service's answer becomes one line that
+/// [`describe`] bounds and redacts, with a hint where it is known what to do. Anything else stays
+/// as it is.
+///
+/// The SDK's own chain of causes goes with it: an I/O error in it is about the network, and must
+/// not be taken for one about a file or a pipe.
+pub fn explain(error: anyhow::Error) -> anyhow::Error {
+    let Some(cosmos) = error.downcast_ref::<CosmosError>() else {
+        return error;
+    };
+    let explained = ServiceError::of(cosmos);
+    let verdict = explained.verdict;
+    let explained = anyhow::Error::new(explained);
+    let hint = match verdict {
+        Verdict::Transient { .. } | Verdict::PageTooLarge => {
+            return with_hint(explained, transient_hint(cosmos));
+        }
+        Verdict::TokenRefused => {
+            "what lies behind this position cannot be had any more; export the container to a new \
+             place"
+        }
+        Verdict::ContainerGone => {
+            "the container was deleted, or is another one now; export it to a new place"
+        }
+        Verdict::Denied => {
+            "check that the key or identity may still read this account, and that this machine's \
+             clock is right"
+        }
+        Verdict::Fatal => return explained,
+    };
+    with_hint(explained, hint)
+}
 
 /// Whether `error` is the driver's word for a connection that failed.
 pub(super) fn is_transport(error: &CosmosError) -> bool {
@@ -23,8 +57,8 @@ pub(super) fn is_certificate(error: &CosmosError) -> bool {
 }
 
 /// What to do about an account that does not say what it is.
-pub(super) fn account_hint(error: &CosmosError, plan: &ConnectionPlan) -> String {
-    if let Some(hint) = general_hint(error, plan, &plan.endpoint) {
+pub(super) fn account_hint(error: &CosmosError, options: &ConnectOptions) -> String {
+    if let Some(hint) = general_hint(error, options, &options.endpoint) {
         return hint;
     }
     match u16::from(error.status().status_code()) {
@@ -35,10 +69,10 @@ pub(super) fn account_hint(error: &CosmosError, plan: &ConnectionPlan) -> String
 }
 
 /// What to do about a container of an account that did say what it is.
-pub(super) fn container_hint(error: &CosmosError, plan: &ConnectionPlan) -> String {
-    let elsewhere = asked_elsewhere(error, plan);
-    let asked = elsewhere.as_ref().unwrap_or(&plan.endpoint);
-    let hint = general_hint(error, plan, asked).unwrap_or_else(|| {
+pub(super) fn container_hint(error: &CosmosError, options: &ConnectOptions) -> String {
+    let elsewhere = asked_elsewhere(error, options);
+    let asked = elsewhere.as_ref().unwrap_or(&options.endpoint);
+    let hint = general_hint(error, options, asked).unwrap_or_else(|| {
         match u16::from(error.status().status_code()) {
             500.. if error.status().sub_status().map(|s| s.value()) != Some(UNREADABLE) => {
                 OUTAGE.to_owned()
@@ -47,18 +81,18 @@ pub(super) fn container_hint(error: &CosmosError, plan: &ConnectionPlan) -> Stri
         }
     });
     match elsewhere {
-        Some(location) => format!("{}; {hint}", location_hint(&location, plan)),
+        Some(location) => format!("{}; {hint}", location_hint(&location, options)),
         None => hint,
     }
 }
 
 /// What to do about a container that cannot be created.
-pub(super) fn creation_hint(error: &CosmosError, plan: &ConnectionPlan) -> String {
+pub(super) fn creation_hint(error: &CosmosError, options: &ConnectOptions) -> String {
     let code = u16::from(error.status().status_code());
     match code {
-        404 => match asked_elsewhere(error, plan) {
-            Some(location) => location_hint(&location, plan),
-            None => format!("create the database `{}` first", plan.database),
+        404 => match asked_elsewhere(error, options) {
+            Some(location) => location_hint(&location, options),
+            None => format!("create the database `{}` first", options.database),
         },
         401 | 403 => {
             "an Entra ID credential may write documents, but containers are created by an \
@@ -66,7 +100,7 @@ pub(super) fn creation_hint(error: &CosmosError, plan: &ConnectionPlan) -> Strin
                 .to_owned()
         }
         // Nothing was said of the container itself.
-        408 | 410 | 429 | 449 | 500.. => container_hint(error, plan),
+        408 | 410 | 429 | 449 | 500.. => container_hint(error, options),
         _ => "create it in the portal, or by: az cosmosdb sql container create".to_owned(),
     }
 }
@@ -77,7 +111,7 @@ const OUTAGE: &str = "the service cannot answer at the moment: try again later";
 
 /// The hint for what says nothing of the service itself; none for an answer that it might not have
 /// given.
-fn general_hint(error: &CosmosError, plan: &ConnectionPlan, asked: &Url) -> Option<String> {
+fn general_hint(error: &CosmosError, options: &ConnectOptions, asked: &Url) -> Option<String> {
     if is_certificate(error) {
         return Some(certificate_hint(error, Some(asked)));
     }
@@ -87,7 +121,7 @@ fn general_hint(error: &CosmosError, plan: &ConnectionPlan, asked: &Url) -> Opti
     let message = describe(error).to_ascii_lowercase();
     let sub_status = error.status().sub_status().map_or(0, |s| s.value());
     let hint = match u16::from(error.status().status_code()) {
-        401 | 403 => denied_hint(&message, sub_status, &plan.credential),
+        401 | 403 => denied_hint(&message, sub_status, &options.credential),
         407 => {
             "a proxy wants to know who asks: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT".to_owned()
         }
@@ -113,9 +147,9 @@ pub(super) fn unlike_hint(asked: &Url) -> String {
 
 /// The address that the account itself named and that gave the answer, if it is another one than was
 /// given.
-pub(super) fn asked_elsewhere(error: &CosmosError, plan: &ConnectionPlan) -> Option<Url> {
+pub(super) fn asked_elsewhere(error: &CosmosError, options: &ConnectOptions) -> Option<Url> {
     let asked = last_asked(error)?;
-    (asked.origin() != plan.endpoint.origin()).then_some(asked)
+    (asked.origin() != options.endpoint.origin()).then_some(asked)
 }
 
 /// The address that was asked last, if a request was made.
@@ -126,7 +160,7 @@ fn last_asked(error: &CosmosError) -> Option<Url> {
 }
 
 /// What to do about an error of the service or the network that is tried again, and stays.
-pub(super) fn transient_hint(error: &CosmosError) -> String {
+fn transient_hint(error: &CosmosError) -> String {
     if is_certificate(error) {
         return certificate_hint(error, last_asked(error).as_ref());
     }
@@ -141,11 +175,11 @@ pub(super) fn transient_hint(error: &CosmosError) -> String {
 }
 
 /// That it was another address than the one that was given.
-pub(super) fn location_hint(location: &Url, plan: &ConnectionPlan) -> String {
+pub(super) fn location_hint(location: &Url, options: &ConnectOptions) -> String {
     format!(
         "the account at {} names {location} as its address, and it is this one that was asked: check that \
          it can be reached from here and is the same account",
-        plan.endpoint
+        options.endpoint
     )
 }
 
@@ -261,8 +295,8 @@ fn certificate_hint(error: &CosmosError, asked: Option<&Url>) -> String {
     }
 }
 
-fn denied_hint(message: &str, sub_status: u16, credential: &CredentialPlan) -> String {
-    let with_key = matches!(credential, CredentialPlan::Key(_));
+fn denied_hint(message: &str, sub_status: u16, credential: &CredentialOptions) -> String {
+    let with_key = matches!(credential, CredentialOptions::Key(_));
     if message.contains("firewall") || message.contains("blocked by") {
         "the account's network settings do not admit this machine's address"
     } else if message.contains("local authorization is disabled")
@@ -279,3 +313,6 @@ fn denied_hint(message: &str, sub_status: u16, credential: &CredentialPlan) -> S
     }
     .to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use url::Url;
 use super::endpoint::{ConnectionString, check_name, parse_endpoint, same_account};
 use super::{CONNECTION_STRING, ConnectionRequest, Environment};
 use crate::error::usage;
-use crate::plan::resolved::{Origin, ResolvedValue};
+use crate::settings::resolved::{Origin, ResolvedValue};
 
 /// The account that is meant.
 pub(super) struct Endpoint {

@@ -33,9 +33,10 @@ use anyhow::Result;
 
 pub use options::{ProfileOptions, fill_options, option_values};
 
-use super::connection::{Environment, SecretText, parse_endpoint, same_account};
+use super::connection::{Environment, parse_endpoint, same_account};
 use super::resolved::Origin;
 use crate::cli::AuthMethod;
+use crate::cosmos::options::SecretText;
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ContainerAddress;
 

@@ -4,14 +4,16 @@ use std::time::Instant;
 
 use azure_core::http::StatusCode;
 use azure_data_cosmos_driver::CosmosStatus;
+use azure_data_cosmos_driver::models::PartitionKeyDefinition;
+use azure_data_cosmos_driver::options::AvailabilityStrategy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use url::Url;
 
 use super::*;
+use crate::cosmos::options::{CredentialOptions, EntraIdOptions, SecretText, ThroughputControl};
 use crate::error::{ExitCode, exit_code, render};
-use crate::plan::CredentialPlan;
-use crate::plan::{EntraIdPlan, SecretText};
 
 /// The key that no message may repeat.
 const CANARY: &str = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LWNhbmFyeQ==";
@@ -97,23 +99,21 @@ async fn drain(stream: &mut TcpStream) {
     while matches!(stream.read(&mut buffer).await, Ok(n) if n > 0) {}
 }
 
-fn plan(url: &str) -> ConnectionPlan {
-    ConnectionPlan {
+fn options(url: &str) -> ConnectOptions {
+    ConnectOptions {
         endpoint: Url::parse(url).unwrap(),
         database: "shop".to_owned(),
         container: "orders".to_owned(),
-        credential: CredentialPlan::Key(SecretText::new(CANARY)),
+        credential: CredentialOptions::Key(SecretText::new(CANARY)),
         accept_self_signed: false,
-        throughput: ThroughputPlan::default(),
-        notices: Vec::new(),
-        values: Vec::new(),
+        throughput: ThroughputControl::default(),
     }
 }
 
 /// The rendered failure of connecting, which must come within `seconds`.
-async fn failure(plan: &ConnectionPlan, seconds: u64) -> String {
+async fn failure(options: &ConnectOptions, seconds: u64) -> String {
     let started = Instant::now();
-    let error = CosmosClient::connect(plan).await.expect_err("must fail");
+    let error = CosmosClient::connect(options).await.expect_err("must fail");
     let took = started.elapsed();
     let text = render(&error);
     assert!(took < Duration::from_secs(seconds), "{took:?}: {text}");
@@ -141,7 +141,7 @@ async fn a_port_where_nothing_listens_is_told_at_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let text = failure(&plan(&format!("http://{address}/")), 5).await;
+    let text = failure(&options(&format!("http://{address}/")), 5).await;
     assert_says(
         &text,
         &[
@@ -155,7 +155,7 @@ async fn a_port_where_nothing_listens_is_told_at_once() {
 #[tokio::test]
 async fn a_port_that_hangs_up_is_told() {
     let endpoint = serve(Answer::Close).await;
-    let text = failure(&plan(&endpoint.url), 10).await;
+    let text = failure(&options(&endpoint.url), 10).await;
     assert_says(
         &text,
         &["503/200", "the connection was closed without an answer"],
@@ -165,7 +165,7 @@ async fn a_port_that_hangs_up_is_told() {
 #[tokio::test]
 async fn a_port_of_another_protocol_is_told() {
     let endpoint = serve(Answer::Greeting("SSH-2.0-OpenSSH_9.6\r\n")).await;
-    let text = failure(&plan(&endpoint.url), 10).await;
+    let text = failure(&options(&endpoint.url), 10).await;
     assert_says(
         &text,
         &["503/200", "does not speak HTTP as a Cosmos DB account"],
@@ -175,7 +175,7 @@ async fn a_port_of_another_protocol_is_told() {
 #[tokio::test]
 async fn a_port_without_tls_is_told() {
     let endpoint = serve(Answer::Greeting("HTTP/1.1 400 Bad Request\r\n\r\n")).await;
-    let text = failure(&plan(&endpoint.url.replace("http", "https")), 10).await;
+    let text = failure(&options(&endpoint.url.replace("http", "https")), 10).await;
     assert_says(
         &text,
         &["503/200", "does not speak HTTPS as a Cosmos DB account"],
@@ -185,14 +185,14 @@ async fn a_port_without_tls_is_told() {
 #[tokio::test]
 async fn a_port_that_says_nothing_is_told_in_bounded_time() {
     let endpoint = serve(Answer::Silence).await;
-    let text = failure(&plan(&endpoint.url), 20).await;
+    let text = failure(&options(&endpoint.url), 20).await;
     assert_says(&text, &["timed out", "and then nothing comes"]);
 }
 
 #[tokio::test]
 async fn a_port_that_says_nothing_to_tls_is_told_in_bounded_time() {
     let endpoint = serve(Answer::Silence).await;
-    let text = failure(&plan(&endpoint.url.replace("http", "https")), 25).await;
+    let text = failure(&options(&endpoint.url.replace("http", "https")), 25).await;
     assert_says(&text, &["timed out", "and then nothing comes"]);
 }
 
@@ -205,7 +205,7 @@ async fn a_web_page_is_told_from_an_account() {
         )
     })
     .await;
-    let text = failure(&plan(&endpoint.url), 10).await;
+    let text = failure(&options(&endpoint.url), 10).await;
     assert_says(&text, &["500/20020", "is not a Cosmos DB account"]);
 }
 
@@ -216,7 +216,7 @@ async fn a_wrong_key_is_told() {
         ("401 Unauthorized".to_owned(), body.to_owned())
     })
     .await;
-    let text = failure(&plan(&endpoint.url), 10).await;
+    let text = failure(&options(&endpoint.url), 10).await;
     assert_says(
         &text,
         &[
@@ -233,7 +233,7 @@ async fn keys_that_are_switched_off_and_closed_networks_are_told() {
         ("401 Unauthorized\r\nx-ms-substatus: 5202".to_owned(), body.to_owned())
     })
     .await;
-    let text = failure(&plan(&endpoint.url), 10).await;
+    let text = failure(&options(&endpoint.url), 10).await;
     assert_says(
         &text,
         &[
@@ -247,7 +247,7 @@ async fn keys_that_are_switched_off_and_closed_networks_are_told() {
         ("403 Forbidden".to_owned(), body.to_owned())
     })
     .await;
-    let text = failure(&plan(&endpoint.url), 10).await;
+    let text = failure(&options(&endpoint.url), 10).await;
     assert_says(
         &text,
         &["403: Request originated from IP", "network settings"],
@@ -261,10 +261,10 @@ fn a_role_that_is_missing_is_told() {
         .with_status(status)
         .with_message("principal does not have required RBAC permissions")
         .build();
-    let mut plan = plan("https://shop.documents.azure.com/");
-    plan.credential = CredentialPlan::EntraId(EntraIdPlan::AzureCli { by_default: true });
+    let mut options = options("https://shop.documents.azure.com/");
+    options.credential = CredentialOptions::EntraId(EntraIdOptions::AzureCli { by_default: true });
     assert_says(
-        &account_hint(&error, &plan),
+        &account_hint(&error, &options),
         &["Cosmos DB Built-in Data Reader"],
     );
 }
@@ -291,14 +291,14 @@ fn a_certificate_that_is_not_trusted_is_told() {
         ),
         ("https://shop.documents.azure.com/", "inspects TLS"),
     ] {
-        assert_says(&account_hint(&error, &plan(endpoint)), &[says]);
+        assert_says(&account_hint(&error, &options(endpoint)), &[says]);
     }
 }
 
 #[tokio::test]
 async fn an_outage_is_told() {
     let endpoint = answering(|_| ("503 Unavailable".to_owned(), "{}".to_owned())).await;
-    let text = failure(&plan(&endpoint.url), 10).await;
+    let text = failure(&options(&endpoint.url), 10).await;
     assert_says(
         &text,
         &[
@@ -310,7 +310,7 @@ async fn an_outage_is_told() {
 
 #[test]
 fn every_operation_reads_text_and_asks_one_region() {
-    let options = operation_options(ThroughputPlan::default());
+    let options = operation_options(ThroughputControl::default());
     assert_eq!(options.binary_encoding.map(|b| b.enabled), Some(false));
     assert_eq!(
         options.availability_strategy,
@@ -404,7 +404,9 @@ mod emulated {
     async fn an_account_is_connected_in_the_protocol_that_it_speaks() {
         for version in [HttpVersion::Http2, HttpVersion::Http11] {
             let endpoint = account(version).await;
-            let client = CosmosClient::connect(&plan(&endpoint.url)).await.unwrap();
+            let client = CosmosClient::connect(&options(&endpoint.url))
+                .await
+                .unwrap();
             assert_eq!(client.http_version(), version);
             assert_eq!(client.endpoint().as_str(), endpoint.url);
             assert_eq!(client.database_name(), "shop");
@@ -420,7 +422,7 @@ mod emulated {
     #[tokio::test]
     async fn a_container_that_is_missing_is_told_from_a_missing_database() {
         let endpoint = account(HttpVersion::Http2).await;
-        let mut wrong = plan(&endpoint.url);
+        let mut wrong = options(&endpoint.url);
         wrong.container = "order".to_owned();
         let text = failure(&wrong, 10).await;
         assert_says(

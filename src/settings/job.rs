@@ -13,8 +13,8 @@ use crate::error::usage;
 use crate::feed::Scope;
 use crate::feed::{ChangeFeedStart, FeedMode, ReadUntil};
 use crate::format::Format;
-use crate::plan::files::{FilesPlan, override_rotation, usual_rotation};
-use crate::plan::schema::ColumnsPlan;
+use crate::settings::files::{FilesPlan, override_rotation, usual_rotation};
+use crate::settings::schema::ColumnsPlan;
 use crate::state::model::FrozenOptions;
 use crate::state::model::Output;
 use crate::state::model::Settings;
@@ -227,15 +227,6 @@ pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis())
         .unwrap_or(u64::MAX)
         .max(1)
-}
-
-/// How many ranges are read at the same time, if there are as many: splits can make them more.
-pub fn concurrency(settings: &Settings) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    // A reader waits for the network most of the time, so there may be several for each core.
-    settings
-        .concurrency
-        .map_or((4 * cores).max(8), |given| given as usize)
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -13,29 +13,26 @@ mod key;
 mod target;
 mod throughput;
 
-use std::fmt;
 use std::io::Read;
-use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::profile::{ChosenProfile, Profile};
 use super::resolved::{Origin, ResolvedValue};
 use crate::cli::{AuthMethod, ConnectionArgs};
+use crate::cosmos::endpoint::is_loopback;
+use crate::cosmos::options::{ConnectOptions, CredentialOptions, EntraIdOptions, SecretText};
 use crate::error::usage;
 use crate::feed::ContainerAddress;
 use crate::signal::Shutdown;
 
-pub(crate) use endpoint::location_fault;
-use endpoint::{ConnectionString, is_loopback, is_of_azure};
+use endpoint::{ConnectionString, is_of_azure};
 pub(super) use endpoint::{check_name, parse_endpoint, same_account};
 use key::account_key;
 pub(super) use key::mode_open_to_others;
 use target::{Endpoint, Name};
-pub use throughput::ThroughputPlan;
 pub(super) use throughput::name_of as priority_name;
 
 /// The well-known key of the Cosmos DB emulator. It is public and protects nothing.
@@ -49,87 +46,11 @@ const CONNECTION_STRING: &str = "AZURE_COSMOS_CONNECTION_STRING";
 /// Looks up an environment variable.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A secret: neither `Debug` nor any message shows it, and its memory is cleared when it is given back.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretText(Zeroizing<String>);
-
-impl SecretText {
-    /// Takes a secret.
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(Zeroizing::new(secret.into()))
-    }
-
-    /// The secret itself, for the code that signs with it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-/// How to prove who you are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CredentialPlan {
-    /// The account key, in base64.
-    Key(SecretText),
-    /// An Entra ID credential.
-    EntraId(EntraIdPlan),
-}
-
-/// Where the Entra ID token comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EntraIdPlan {
-    /// The signed-in user of the Azure CLI.
-    AzureCli {
-        /// Whether `--auth auto` fell back to it, so that its failure may mean that another method
-        /// has to be named.
-        by_default: bool,
-    },
-    /// The managed identity of this Azure resource.
-    ManagedIdentity {
-        /// The client ID of a user-assigned identity; the system-assigned one if absent.
-        client_id: Option<String>,
-    },
-    /// The workload identity of this Kubernetes pod.
-    WorkloadIdentity {
-        /// Tenant of the identity.
-        tenant_id: String,
-        /// Client ID of the identity.
-        client_id: String,
-        /// File with the pod's service account token.
-        token_file: PathBuf,
-    },
-    /// A service principal with a client secret.
-    ClientSecret {
-        /// Tenant of the application.
-        tenant_id: String,
-        /// Client ID of the application.
-        client_id: String,
-        /// Its secret.
-        client_secret: SecretText,
-    },
-}
-
 /// A resolved and validated connection.
 #[derive(Debug, Clone)]
 pub struct ConnectionPlan {
-    /// Endpoint of the account; its path is `/`.
-    pub endpoint: Url,
-    /// Name of the database.
-    pub database: String,
-    /// Name of the container.
-    pub container: String,
-    /// How to prove who you are.
-    pub credential: CredentialPlan,
-    /// Whether a certificate that no authority signed is accepted. Only ever true for an endpoint
-    /// on the loopback interface.
-    pub accept_self_signed: bool,
-    /// How the service is to weigh the requests.
-    pub throughput: ThroughputPlan,
+    /// What the connection is made with.
+    pub connect: ConnectOptions,
     /// What the user should know but what stops nothing.
     pub notices: Vec<String>,
     /// Where each value came from.
@@ -256,11 +177,11 @@ impl ConnectionPlan {
                 match found {
                     Some(found) => {
                         values.push(found.value);
-                        CredentialPlan::Key(found.key)
+                        CredentialOptions::Key(found.key)
                     }
                     None if is_emulator => {
                         values.push(well_known_key());
-                        CredentialPlan::Key(SecretText::new(EMULATOR_KEY))
+                        CredentialOptions::Key(SecretText::new(EMULATOR_KEY))
                     }
                     None => {
                         no_key_contradiction(&endpoint, other_account)?;
@@ -268,15 +189,17 @@ impl ConnectionPlan {
                     }
                 }
             }
-            named => CredentialPlan::EntraId(entra_id(named, &env)?),
+            named => CredentialOptions::EntraId(entra_id(named, &env)?),
         };
-        if matches!(credential, CredentialPlan::EntraId(_)) && endpoint.scheme() == "http" {
+        if matches!(credential, CredentialOptions::EntraId(_)) && endpoint.scheme() == "http" {
             return Err(usage(
                 format!("an Entra ID token is not sent over plain http to {endpoint}"),
                 "use https, or the account key",
             ));
         }
-        if matches!(credential, CredentialPlan::EntraId(_)) && !is_named && !is_of_azure(&endpoint)
+        if matches!(credential, CredentialOptions::EntraId(_))
+            && !is_named
+            && !is_of_azure(&endpoint)
         {
             // A state may come from anywhere, and who gets a token can use it.
             return Err(usage(
@@ -291,7 +214,7 @@ impl ConnectionPlan {
             notices.extend(overridden(request, &values));
         }
 
-        let throughput = ThroughputPlan::resolve(request, &mut values);
+        let throughput = throughput::resolve(request, &mut values);
 
         let asks_for_self_signed = from_string.is_some_and(|s| s.accept_self_signed);
         if asks_for_self_signed && !is_loopback(&endpoint) {
@@ -300,14 +223,16 @@ impl ConnectionPlan {
             ));
         }
         Ok(Self {
-            accept_self_signed: is_loopback(&endpoint)
-                && endpoint.scheme() == "https"
-                && (is_emulator || asks_for_self_signed),
-            endpoint,
-            database: database.value,
-            container: container.value,
-            credential,
-            throughput,
+            connect: ConnectOptions {
+                accept_self_signed: is_loopback(&endpoint)
+                    && endpoint.scheme() == "https"
+                    && (is_emulator || asks_for_self_signed),
+                endpoint,
+                database: database.value,
+                container: container.value,
+                credential,
+                throughput,
+            },
             notices,
             values,
         })
@@ -327,22 +252,28 @@ impl ConnectionPlan {
             Err(target::contradiction(kind, flag, own, given, &origin(name)))
         };
         let (url, _) = parse_endpoint(&source.endpoint, "the state file's endpoint")?;
-        if !same_account(&url, &self.endpoint) {
-            let (own, given) = (url.as_str(), self.endpoint.as_str());
+        if !same_account(&url, &self.connect.endpoint) {
+            let (own, given) = (url.as_str(), self.connect.endpoint.as_str());
             return refuse("account", "endpoint", "--endpoint", own, given);
         }
-        if source.database != self.database {
+        if source.database != self.connect.database {
             let own = check_name("database", &source.database)?;
-            return refuse("database", "database", "--database", &own, &self.database);
+            return refuse(
+                "database",
+                "database",
+                "--database",
+                &own,
+                &self.connect.database,
+            );
         }
-        if source.container != self.container {
+        if source.container != self.connect.container {
             let own = check_name("container", &source.container)?;
             return refuse(
                 "container",
                 "container",
                 "--container",
                 &own,
-                &self.container,
+                &self.connect.container,
             );
         }
         Ok(())
@@ -507,7 +438,7 @@ fn without_key(
     endpoint: &Url,
     env: Environment<'_>,
     notices: &mut Vec<String>,
-) -> Result<CredentialPlan> {
+) -> Result<CredentialOptions> {
     if method == AuthMethod::Key {
         return Err(usage(
             "--auth key is asked for, but no account key is given",
@@ -519,14 +450,14 @@ fn without_key(
         notices.push(format!(
             "no key is given: using the emulator's well-known key for {endpoint}"
         ));
-        return Ok(CredentialPlan::Key(SecretText::new(EMULATOR_KEY)));
+        return Ok(CredentialOptions::Key(SecretText::new(EMULATOR_KEY)));
     }
-    entra_id(method, env).map(CredentialPlan::EntraId)
+    entra_id(method, env).map(CredentialOptions::EntraId)
 }
 
 /// Decides where the Entra ID token comes from, by what is set: nothing is probed, since a probe
 /// of the metadata service costs seconds on every machine that is not in Azure.
-fn entra_id(method: AuthMethod, env: Environment<'_>) -> Result<EntraIdPlan> {
+fn entra_id(method: AuthMethod, env: Environment<'_>) -> Result<EntraIdOptions> {
     let require = |name: &str, flag: &str| {
         env(name).ok_or_else(|| {
             usage(
@@ -559,7 +490,7 @@ fn entra_id(method: AuthMethod, env: Environment<'_>) -> Result<EntraIdPlan> {
     Ok(match method {
         AuthMethod::Environment => {
             let flag = "--auth environment";
-            EntraIdPlan::ClientSecret {
+            EntraIdOptions::ClientSecret {
                 tenant_id: require("AZURE_TENANT_ID", flag)?,
                 client_id: require("AZURE_CLIENT_ID", flag)?,
                 client_secret: SecretText::new(require("AZURE_CLIENT_SECRET", flag)?),
@@ -567,17 +498,17 @@ fn entra_id(method: AuthMethod, env: Environment<'_>) -> Result<EntraIdPlan> {
         }
         AuthMethod::WorkloadIdentity => {
             let flag = "--auth workload-identity";
-            EntraIdPlan::WorkloadIdentity {
+            EntraIdOptions::WorkloadIdentity {
                 tenant_id: require("AZURE_TENANT_ID", flag)?,
                 client_id: require("AZURE_CLIENT_ID", flag)?,
                 token_file: require("AZURE_FEDERATED_TOKEN_FILE", flag)?.into(),
             }
         }
-        AuthMethod::ManagedIdentity => EntraIdPlan::ManagedIdentity {
+        AuthMethod::ManagedIdentity => EntraIdOptions::ManagedIdentity {
             client_id: env("AZURE_CLIENT_ID"),
         },
-        AuthMethod::Cli => EntraIdPlan::AzureCli { by_default: false },
-        AuthMethod::Auto | AuthMethod::Key => EntraIdPlan::AzureCli { by_default: true },
+        AuthMethod::Cli => EntraIdOptions::AzureCli { by_default: false },
+        AuthMethod::Auto | AuthMethod::Key => EntraIdOptions::AzureCli { by_default: true },
     })
 }
 

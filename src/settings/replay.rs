@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::cli::{ReplayArgs, SummaryFormat, TtlDeletes, WriteMode};
-use crate::cosmos::items::NewContainer;
+use crate::cosmos::container::NewContainer;
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode};
-use crate::plan::connection::check_name;
-use crate::plan::job::feed_start;
 use crate::render::Filter;
+use crate::settings::connection::check_name;
+use crate::settings::job::feed_start;
 
 /// The most levels that a partition key has.
 const MAX_LEVELS: usize = 3;

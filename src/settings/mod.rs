@@ -10,12 +10,10 @@ mod schema;
 mod tail;
 mod values;
 
-pub(crate) use connection::location_fault;
 pub use connection::{
-    ConnectionPlan, ConnectionRequest, CredentialPlan, EntraIdPlan, Environment, SecretText,
-    ThroughputPlan, credential_is_given, process_environment,
+    ConnectionPlan, ConnectionRequest, Environment, credential_is_given, process_environment,
 };
-pub use job::{ExportPlan, ResumePlan, USUAL_RETRIES, concurrency};
+pub use job::{ExportPlan, ResumePlan, USUAL_RETRIES};
 pub use profile::{
     ChosenProfile, ConfigFile, KeySource, Profile, ProfileEndpoint, ProfileOptions, WantedProfile,
     fill_options, option_values,

@@ -11,8 +11,8 @@ use crate::cli::{
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::format::Format;
-use crate::plan::job::{override_reader_settings, usual_settings};
 use crate::schema::{InferenceOptions, Schema, TableLayout, file};
+use crate::settings::job::{override_reader_settings, usual_settings};
 use crate::state::model::Settings;
 
 /// A schema file has a line for each column, so this is more than anyone needs.

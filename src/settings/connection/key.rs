@@ -11,11 +11,12 @@ use base64::Engine;
 use zeroize::Zeroizing;
 
 use super::endpoint::ConnectionString;
-use super::{ConnectionRequest, Environment, SecretText};
+use super::{ConnectionRequest, Environment};
+use crate::cosmos::options::SecretText;
 use crate::error::{Annotate, usage, with_hint};
-use crate::plan::profile::{KeySource, Profile};
-use crate::plan::resolved::{Origin, ResolvedValue};
 use crate::redact::is_account_key;
+use crate::settings::profile::{KeySource, Profile};
+use crate::settings::resolved::{Origin, ResolvedValue};
 use crate::signal::Shutdown;
 
 /// A key file larger than this is not a key file; nor is a command's output a key.
@@ -252,7 +253,7 @@ fn read_key_file(
 }
 
 /// The mode of a file that users beside its owner can read. There are such modes only on Unix.
-pub(in crate::plan) fn mode_open_to_others(metadata: &std::fs::Metadata) -> Option<u32> {
+pub(in crate::settings) fn mode_open_to_others(metadata: &std::fs::Metadata) -> Option<u32> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -68,15 +68,15 @@ fn usage_error(result: Result<ConnectionPlan>) -> String {
 }
 
 fn key(plan: &ConnectionPlan) -> &str {
-    match &plan.credential {
-        CredentialPlan::Key(key) => key.expose(),
+    match &plan.connect.credential {
+        CredentialOptions::Key(key) => key.expose(),
         other => panic!("expected a key, got {other:?}"),
     }
 }
 
-fn entra(plan: &ConnectionPlan) -> &EntraIdPlan {
-    match &plan.credential {
-        CredentialPlan::EntraId(source) => source,
+fn entra(plan: &ConnectionPlan) -> &EntraIdOptions {
+    match &plan.connect.credential {
+        CredentialOptions::EntraId(source) => source,
         other => panic!("expected an Entra ID credential, got {other:?}"),
     }
 }
@@ -88,13 +88,19 @@ fn connection_string(endpoint: &str, key: &str) -> String {
 #[test]
 fn a_key_in_the_environment_goes_with_the_endpoint_flag() {
     let plan = resolve(&at(ACCOUNT), &[("AZURE_COSMOS_KEY", CANARY)]).unwrap();
-    assert_eq!(plan.endpoint.as_str(), "https://shop.documents.azure.com/");
     assert_eq!(
-        (plan.database.as_str(), plan.container.as_str()),
+        plan.connect.endpoint.as_str(),
+        "https://shop.documents.azure.com/"
+    );
+    assert_eq!(
+        (
+            plan.connect.database.as_str(),
+            plan.connect.container.as_str()
+        ),
         ("shop", "orders")
     );
     assert_eq!(key(&plan), CANARY);
-    assert!(!plan.accept_self_signed);
+    assert!(!plan.connect.accept_self_signed);
     assert_eq!(plan.notices, Vec::<String>::new());
 }
 
@@ -104,8 +110,11 @@ fn a_connection_string_alone_gives_endpoint_key_and_database() {
     let mut args = args();
     args.database = None;
     let plan = resolve(&args, &[("AZURE_COSMOS_CONNECTION_STRING", &text)]).unwrap();
-    assert_eq!(plan.endpoint.as_str(), "https://shop.documents.azure.com/");
-    assert_eq!(plan.database, "books");
+    assert_eq!(
+        plan.connect.endpoint.as_str(),
+        "https://shop.documents.azure.com/"
+    );
+    assert_eq!(plan.connect.database, "books");
     assert_eq!(key(&plan), CANARY);
 }
 
@@ -113,14 +122,14 @@ fn a_connection_string_alone_gives_endpoint_key_and_database() {
 fn a_database_flag_wins_over_the_connection_string() {
     let text = format!("{}Database=books", connection_string(ACCOUNT, CANARY));
     let plan = resolve(&args(), &[("AZURE_COSMOS_CONNECTION_STRING", &text)]).unwrap();
-    assert_eq!(plan.database, "shop");
+    assert_eq!(plan.connect.database, "shop");
 }
 
 #[test]
 fn a_connection_string_without_a_key_leads_to_entra_id() {
     let text = format!("AccountEndpoint={ACCOUNT}");
     let plan = resolve(&args(), &[("AZURE_COSMOS_CONNECTION_STRING", &text)]).unwrap();
-    assert_eq!(entra(&plan), &EntraIdPlan::AzureCli { by_default: true });
+    assert_eq!(entra(&plan), &EntraIdOptions::AzureCli { by_default: true });
 }
 
 #[test]
@@ -152,7 +161,7 @@ fn a_connection_string_for_another_account_is_left_aside_when_its_key_is_not_nee
     cli.auth = Some(AuthMethod::Cli);
     assert_eq!(
         entra(&resolve(&cli, &[string]).unwrap()),
-        &EntraIdPlan::AzureCli { by_default: false }
+        &EntraIdOptions::AzureCli { by_default: false }
     );
     assert_eq!(
         key(&resolve(&at("emulator"), &[string]).unwrap()),
@@ -191,12 +200,12 @@ fn a_malformed_connection_string_is_refused_without_being_repeated() {
 #[test]
 fn emulator_is_the_well_known_address_and_key_with_its_own_certificate() {
     let plan = resolve(&at("Emulator"), &[]).unwrap();
-    assert_eq!(plan.endpoint.as_str(), "https://localhost:8081/");
+    assert_eq!(plan.connect.endpoint.as_str(), "https://localhost:8081/");
     assert_eq!(key(&plan), EMULATOR_KEY);
-    assert!(plan.accept_self_signed);
+    assert!(plan.connect.accept_self_signed);
     let plan = resolve(&at("emulator"), &[("AZURE_COSMOS_KEY", CANARY)]).unwrap();
     assert_eq!(key(&plan), CANARY);
-    assert!(plan.accept_self_signed);
+    assert!(plan.connect.accept_self_signed);
 }
 
 #[test]
@@ -211,16 +220,17 @@ fn a_certificate_goes_unchecked_on_the_loopback_interface_only() {
     assert!(
         resolve(&string("https://127.0.0.1:8081"))
             .unwrap()
+            .connect
             .accept_self_signed
     );
     let plan = resolve(&string(ACCOUNT)).unwrap();
-    assert!(!plan.accept_self_signed);
+    assert!(!plan.connect.accept_self_signed);
     assert!(plan.notices[0].contains("is ignored"), "{:?}", plan.notices);
     let plan = self::resolve(
         &at("https://localhost:8081"),
         &[("AZURE_COSMOS_KEY", CANARY)],
     );
-    assert!(!plan.unwrap().accept_self_signed);
+    assert!(!plan.unwrap().connect.accept_self_signed);
 }
 
 #[test]
@@ -228,7 +238,7 @@ fn plain_http_on_loopback_without_a_key_is_an_emulator() {
     let plan = resolve(&at("http://localhost:8081"), &[]).unwrap();
     assert_eq!(key(&plan), EMULATOR_KEY);
     assert!(plan.notices[0].contains("well-known key"));
-    assert!(!plan.accept_self_signed);
+    assert!(!plan.connect.accept_self_signed);
     let plan = resolve(&at("http://[::1]:8081"), &[("AZURE_COSMOS_KEY", CANARY)]).unwrap();
     assert_eq!(key(&plan), CANARY);
 }
@@ -267,7 +277,7 @@ fn hosts_and_account_names_are_completed_to_urls() {
         ("http://127.0.0.1:9/", "http://127.0.0.1:9/"),
     ] {
         let plan = resolve(&at(given), &[("AZURE_COSMOS_KEY", CANARY)]).unwrap();
-        assert_eq!(plan.endpoint.as_str(), endpoint, "{given}");
+        assert_eq!(plan.connect.endpoint.as_str(), endpoint, "{given}");
     }
 }
 
@@ -355,7 +365,7 @@ fn names_that_would_change_the_path_are_refused() {
     let mut args = at(ACCOUNT);
     args.container = Some("Bücher & more ✓".to_owned());
     let plan = resolve(&args, &[("AZURE_COSMOS_KEY", CANARY)]).unwrap();
-    assert_eq!(plan.container, "Bücher & more ✓");
+    assert_eq!(plan.connect.container, "Bücher & more ✓");
 }
 
 #[test]
@@ -452,7 +462,7 @@ fn a_named_entra_id_method_wins_over_a_key() {
     );
     assert_eq!(
         entra(&plan.unwrap()),
-        &EntraIdPlan::ManagedIdentity {
+        &EntraIdOptions::ManagedIdentity {
             client_id: Some("id".to_owned())
         }
     );
@@ -470,13 +480,16 @@ fn auto_without_a_key_decides_by_what_is_set() {
         ("AZURE_CLIENT_ID", "c"),
         ("AZURE_FEDERATED_TOKEN_FILE", "/token"),
     ];
-    let cases: [(&[(&str, &str)], EntraIdPlan); 6] = [
-        (&[], EntraIdPlan::AzureCli { by_default: true }),
+    let cases: [(&[(&str, &str)], EntraIdOptions); 6] = [
+        (&[], EntraIdOptions::AzureCli { by_default: true }),
         // Incomplete settings of a service principal are none.
-        (&principal[..2], EntraIdPlan::AzureCli { by_default: true }),
+        (
+            &principal[..2],
+            EntraIdOptions::AzureCli { by_default: true },
+        ),
         (
             &principal,
-            EntraIdPlan::ClientSecret {
+            EntraIdOptions::ClientSecret {
                 tenant_id: "t".to_owned(),
                 client_id: "c".to_owned(),
                 client_secret: SecretText::new(CANARY),
@@ -484,7 +497,7 @@ fn auto_without_a_key_decides_by_what_is_set() {
         ),
         (
             &workload,
-            EntraIdPlan::WorkloadIdentity {
+            EntraIdOptions::WorkloadIdentity {
                 tenant_id: "t".to_owned(),
                 client_id: "c".to_owned(),
                 token_file: "/token".into(),
@@ -492,11 +505,11 @@ fn auto_without_a_key_decides_by_what_is_set() {
         ),
         (
             &[("IDENTITY_ENDPOINT", "http://x")],
-            EntraIdPlan::ManagedIdentity { client_id: None },
+            EntraIdOptions::ManagedIdentity { client_id: None },
         ),
         (
             &[("MSI_ENDPOINT", "http://x"), ("AZURE_CLIENT_ID", "c")],
-            EntraIdPlan::ManagedIdentity {
+            EntraIdOptions::ManagedIdentity {
                 client_id: Some("c".to_owned()),
             },
         ),

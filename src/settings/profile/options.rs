@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::cli::{CommitArgs, Priority, ReaderArgs};
-use crate::plan::connection::priority_name;
-use crate::plan::resolved::{Origin, ResolvedValue};
+use crate::settings::connection::priority_name;
+use crate::settings::resolved::{Origin, ResolvedValue};
 use crate::state::model::Settings;
 
 use super::ChosenProfile;

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::cli::Priority;
+use crate::cosmos::options::{RequestPriority, ThroughputControl};
 use crate::error::{ExitCode, exit_code, render};
 use crate::feed::ContainerAddress;
-use crate::plan::profile::{ConfigFile, ProfileOptions};
+use crate::settings::profile::{ConfigFile, ProfileOptions};
 use crate::signal::Shutdown;
 
 const KEY: &str = "cHJvZmlsZS1rZXktcHJvZmlsZS1rZXk=";
@@ -66,8 +67,8 @@ fn lines(plan: &ConnectionPlan) -> Vec<String> {
 }
 
 fn key(plan: &ConnectionPlan) -> &str {
-    match &plan.credential {
-        CredentialPlan::Key(key) => key.expose(),
+    match &plan.connect.credential {
+        CredentialOptions::Key(key) => key.expose(),
         other => panic!("expected a key, got {other:?}"),
     }
 }
@@ -230,7 +231,10 @@ fn a_profile_of_another_account_gives_no_key() {
     let mut typed = args();
     typed.endpoint = Some("https://other.example/".to_owned());
     let plan = resolve(&typed, &[], &whole(), None).unwrap();
-    assert!(matches!(plan.credential, CredentialPlan::EntraId(_)));
+    assert!(matches!(
+        plan.connect.credential,
+        CredentialOptions::EntraId(_)
+    ));
     assert_eq!(
         plan.notices,
         [
@@ -256,14 +260,14 @@ fn the_emulator_of_a_profile_is_the_emulator() {
     let emulator = profile("endpoint = 'emulator'\ndatabase = 'd'\ncontainer = 'c'");
     let plan = resolve(&args(), &[], &emulator, None).unwrap();
     assert_eq!(key(&plan), EMULATOR_KEY);
-    assert!(plan.accept_self_signed);
+    assert!(plan.connect.accept_self_signed);
     // And when its export is gone on with, of which the state has the address only.
     let mut typed = args();
     (typed.database, typed.container) = (Some("shop".into()), Some("orders".into()));
     let source = source("https://localhost:8081/");
     let plan = resolve(&typed, &[], &emulator, Some(&source)).unwrap();
     assert_eq!(key(&plan), EMULATOR_KEY);
-    assert!(plan.accept_self_signed);
+    assert!(plan.connect.accept_self_signed);
 }
 
 #[test]
@@ -388,7 +392,9 @@ fn an_export_of_another_account_is_refused_naming_both() {
 #[test]
 fn the_container_alone_needs_no_key() {
     let mut profile = whole();
-    profile.key = Some(crate::plan::KeySource::Command(vec!["/nonexistent".into()]));
+    profile.key = Some(crate::settings::KeySource::Command(vec![
+        "/nonexistent".into(),
+    ]));
     let request = ConnectionRequest {
         args: &args(),
         profile: Some(ChosenProfile {
@@ -408,7 +414,7 @@ fn the_container_alone_needs_no_key() {
 #[cfg(unix)]
 mod key_commands {
     use super::*;
-    use crate::plan::connection::key::run_key_command;
+    use crate::settings::connection::key::run_key_command;
 
     fn run(script: &str, deadline: Duration) -> Result<String> {
         let words = ["/bin/sh", "-c", script].map(str::to_owned);
@@ -498,12 +504,15 @@ fn priority_and_bucket_come_from_the_flag_or_else_the_profile() {
             "endpoint = 'shop'\ndatabase = 'd'\ncontainer = 'c'\nkey = '{KEY}'\n{options}"
         ));
         let plan = resolve(args, &[], &profile, None).unwrap();
-        (plan.throughput, lines(&plan).split_off(5))
+        (plan.connect.throughput, lines(&plan).split_off(5))
     };
-    assert_eq!(of("", &args()), (ThroughputPlan::default(), Vec::new()));
+    assert_eq!(of("", &args()), (ThroughputControl::default(), Vec::new()));
     let both = "options.priority = 'low'\noptions.throughput-bucket = 2";
     let (plan, said) = of(both, &args());
-    assert_eq!((plan.priority, plan.bucket), (Some(Priority::Low), Some(2)));
+    assert_eq!(
+        (plan.priority, plan.bucket),
+        (Some(RequestPriority::Low), Some(2))
+    );
     assert_eq!(
         said,
         [
@@ -518,7 +527,7 @@ fn priority_and_bucket_come_from_the_flag_or_else_the_profile() {
     let (plan, said) = of(both, &typed);
     assert_eq!(
         (plan.priority, plan.bucket),
-        (Some(Priority::High), Some(2))
+        (Some(RequestPriority::High), Some(2))
     );
     assert_eq!(said[1], "priority high (--priority)");
 }

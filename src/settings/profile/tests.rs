@@ -500,7 +500,7 @@ fn an_option_that_was_typed_comes_before_the_profiles() {
         is_named: false,
     };
     let origins = fill_options(&mut args.reader, &mut args.commit, Some(chosen));
-    let plan = crate::plan::ExportPlan::new(&args).unwrap();
+    let plan = crate::settings::ExportPlan::new(&args).unwrap();
     let lines: Vec<String> = option_values(&plan.settings, origins)
         .iter()
         .map(ToString::to_string)
