@@ -4,12 +4,12 @@
 //! # The way of a page
 //!
 //! ```text
-//! cli ──► plan ──► pipeline ──┬─► reader ──► cosmos ──► (the service)
-//!  what     what      wires   │     one shard per feed range, over worker tasks
-//!  was      was       it up   │        │ pages, splits, ends
-//!  typed    meant             │        ▼
-//!                             ├─► sink      writes pages, makes them durable ─► Receipt
-//!                             └─► state     commits receipts: the ledger, the state file, the lock
+//! cli ──► settings ──► pipeline ──┬─► reader ──► cosmos ──► (the service)
+//!  what     what          wires   │     one shard per feed range, over worker tasks
+//!  was      was           it up   │        │ pages, splits, ends
+//!  typed    meant                 │        ▼
+//!                                 ├─► sink      writes pages, makes them durable ─► Receipt
+//!                                 └─► state     commits receipts: the ledger, the state file, the lock
 //! ```
 //!
 //! and back: [`source`] reads files and streams of changes, which [`replay`] writes to a container
@@ -21,6 +21,10 @@
 //! [`clock`] is where the time of day is read; [`schema`] says what the columns of a table-like format are, and [`source`] reads them back;
 //! [`render`] turns a change into what a tail shows; [`report`] is the only code that prints, beside
 //! sinks that write data to standard output.
+
+// Unit tests share code with the fuzz targets, which name the crate so.
+#[cfg(test)]
+extern crate self as cosmos_tail;
 
 pub mod cli;
 pub mod clock;
@@ -36,7 +40,6 @@ pub mod feed;
 pub mod format;
 pub mod generate;
 pub mod pipeline;
-pub mod plan;
 pub mod process;
 pub mod profiles;
 pub mod ranges;
@@ -47,6 +50,7 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod schema;
+pub mod settings;
 pub mod signal;
 pub mod sink;
 pub mod source;

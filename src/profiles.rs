@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::cli::{AuthMethod, TableFormat};
 use crate::escape::escape_for_terminal;
-use crate::plan::{ConfigFile, KeySource, Profile};
 use crate::report::Report;
+use crate::settings::{ConfigFile, KeySource, Profile};
 
 /// One line of the list.
 #[derive(Debug, Serialize)]

@@ -24,10 +24,9 @@ use crate::feed::{FeedMode, FeedRange, PinnedEnd, Position, RangeId};
 use crate::format::Compression;
 use crate::format::Format;
 use crate::format::NewEncoder;
-use crate::plan;
-use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
-use crate::schema::{InferenceOptions, Layout, Place};
+use crate::schema::{InferenceOptions, Place, TableLayout};
 use crate::signal::Shutdown;
 use crate::sink::PageToWrite;
 use crate::sink::Seal;
@@ -69,7 +68,7 @@ pub(super) struct Job {
 pub(super) struct OpenLayout {
     pub(super) options: InferenceOptions,
     /// Where encoders look for it.
-    pub(super) layout: Arc<OnceLock<Layout>>,
+    pub(super) layout: Arc<OnceLock<TableLayout>>,
 }
 
 /// A job that has run.
@@ -156,7 +155,7 @@ impl<'a> Coordinator<'a> {
         let settings = state.settings.clone();
         let (failed, mut failures) = mpsc::unbounded_channel();
         let series_by_range = job.destination.kind().has_series_of_ranges();
-        let concurrency = plan::concurrency(&settings);
+        let concurrency = reader::concurrency(settings.concurrency);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if series_by_range {
             cores.min(concurrency)

@@ -19,7 +19,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::feed::{FeedRequest, partition_key};
+use crate::cosmos::cursor::FeedRequest;
+use crate::cosmos::epk::partition_key;
 use crate::feed::ContainerAddress;
 use crate::state::model::State;
 

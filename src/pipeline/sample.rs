@@ -10,15 +10,15 @@ use tokio::sync::mpsc;
 
 use super::Connected;
 use super::coordinator::{EVENTS, buffered_bytes};
-use crate::cosmos::feed::FeedRequest;
+use crate::cosmos::cursor::FeedRequest;
 use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::feed::page::Page;
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId, ReadUntil};
-use crate::plan::{self, SchemaPlan};
-use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::render::change::parse_key_path;
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report, count};
-use crate::schema::{Inference, InferenceOptions, Inferred, Layout, Place, SampleSize};
+use crate::schema::{Inference, InferenceOptions, Inferred, Place, SampleSize, TableLayout};
+use crate::settings::SchemaPlan;
 use crate::signal::Shutdown;
 use crate::state::model::Settings;
 
@@ -55,8 +55,8 @@ pub(super) fn new_inference(connected: &Connected, options: InferenceOptions) ->
 }
 
 /// The layout that follows from what was inferred.
-pub(super) fn layout_of(inferred: &Inferred, options: &InferenceOptions) -> Layout {
-    Layout::Columns {
+pub(super) fn layout_of(inferred: &Inferred, options: &InferenceOptions) -> TableLayout {
+    TableLayout::Columns {
         schema: inferred.schema.clone(),
         without_system_fields: options.without_system_fields,
     }
@@ -325,7 +325,7 @@ impl Sampler<'_> {
 
 fn reader_options(request: &SampleRequest<'_>, from: ChangeFeedStart) -> Result<ReaderOptions> {
     let settings = request.settings;
-    let concurrency = plan::concurrency(settings);
+    let concurrency = reader::concurrency(settings.concurrency);
     Ok(ReaderOptions {
         concurrency,
         request: FeedRequest {

@@ -21,7 +21,7 @@ use crate::escape::shell_word;
 use crate::feed::ContainerAddress;
 use crate::format::CsvOptions;
 use crate::format::Format;
-use crate::schema::{Layout, Schema};
+use crate::schema::{Schema, TableLayout};
 use crate::state::file;
 use crate::state::model::State;
 
@@ -51,8 +51,8 @@ pub struct CsvForm {
 impl CsvForm {
     fn of(state: &State) -> Option<Arc<Self>> {
         let schema = match (state.options.format, &state.options.layout) {
-            (Format::Csv, Some(Layout::Columns { schema, .. })) => Some(schema.clone()),
-            (Format::Csv, Some(Layout::Raw)) => None,
+            (Format::Csv, Some(TableLayout::Columns { schema, .. })) => Some(schema.clone()),
+            (Format::Csv, Some(TableLayout::Raw)) => None,
             _ => return None,
         };
         Some(Arc::new(Self {

@@ -13,7 +13,7 @@ use crate::destination::{
     Destination, FileState, PartId, PartReceipt, Receipt, SeriesState, Unsynced,
 };
 use crate::feed::{FeedRange, PinnedEnd, Position, RangeId, RangeState, ensure_tiling};
-use crate::schema::Layout;
+use crate::schema::TableLayout;
 
 /// The committed state of a job, and what is about to be committed.
 #[derive(Debug)]
@@ -224,7 +224,7 @@ impl Ledger {
     }
 
     /// Notes how documents become rows, once it is known. It does not change any more.
-    pub fn set_layout(&mut self, layout: Layout) {
+    pub fn set_layout(&mut self, layout: TableLayout) {
         self.dirty = true;
         self.state.options.layout = Some(layout);
     }
@@ -342,7 +342,7 @@ mod tests {
         ledger.commit().unwrap();
         fs::remove_file(directory.path().join("state.json.lock")).unwrap();
         let generation = saved(directory.path()).generation;
-        ledger.set_layout(Layout::Raw);
+        ledger.set_layout(TableLayout::Raw);
         ledger.commit().unwrap_err();
         assert_eq!(saved(directory.path()).generation, generation);
     }

@@ -14,7 +14,7 @@ use crate::feed::{
     ReadUntil, Scope,
 };
 use crate::format::{Compression, CsvOptions, Format};
-use crate::schema::{InferenceOptions, Layout};
+use crate::schema::{InferenceOptions, TableLayout};
 
 /// The whole of what is committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ pub struct FrozenOptions {
     /// How documents become rows, for formats with columns. Absent until it is known: before a
     /// container has its first document, there is nothing to infer it from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub layout: Option<Layout>,
+    pub layout: Option<TableLayout>,
     /// How the layout is inferred, unless it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inference: Option<InferenceOptions>,

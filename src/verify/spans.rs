@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 
-use crate::cosmos::feed::{container_rid_of, segments};
+use crate::cosmos::token::{container_rid_of, segments};
 use crate::destination::Output;
 use crate::feed::RangeState;
 use crate::feed::{FeedRange, RangeId, ensure_tiling, lsn_of_etag};
