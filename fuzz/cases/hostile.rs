@@ -17,10 +17,10 @@ use cosmos_tail::durable::parent_of;
 use cosmos_tail::feed::*;
 use cosmos_tail::format::*;
 use cosmos_tail::state::claim::Claimed;
-use cosmos_tail::state::file;
 use cosmos_tail::state::ledger::Ledger;
 use cosmos_tail::state::local::LocalState;
 use cosmos_tail::state::model::*;
+use cosmos_tail::state::{destination_of, file};
 
 /// What became of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -465,7 +465,7 @@ fn resume(at: &Path, repair: bool) -> anyhow::Result<()> {
     file::load(at)?;
     let (claimed, _) = Claimed::take(Box::new(LocalState::new(at)), file::claim_of)?;
     let mut state = file::load(at)?;
-    let mut destination = state.destination(parent_of(at), Some(at));
+    let mut destination = destination_of(&state, parent_of(at), Some(at));
     destination.prove(&state.committed())?;
     destination.lock(claimed.locks())?;
     let recovery = destination.recover(&state.committed(), repair)?;
@@ -579,7 +579,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
         sealed: vec![sealed.0.clone()],
         manifest: ManifestMark::default(),
         totals: Totals::default(),
-        version: file::VERSION,
+        version: VERSION,
     };
     let next_part = open.0.part + 1;
     if !is_file {

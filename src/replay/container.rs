@@ -19,7 +19,7 @@ use super::writer::Writer;
 use crate::cosmos::cursor::FeedRequest;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, ReadUntil};
-use crate::pipeline::{Connected, first_ranges};
+use crate::job::{Connected, first_ranges};
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::settings::FeedPlan;
 use crate::source::Mark;

@@ -9,14 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::claim::Claim;
-use super::model::State;
+use super::model::{State, VERSION};
 use crate::destination::earlier::Earlier;
 use crate::destination::names::STATE_FILE;
 use crate::durable;
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
-
-/// The format that this build writes, and the newest that it reads.
-pub const VERSION: u32 = 2;
 
 const FORM: Form = Form {
     name: "cosmos-tail state",

@@ -286,6 +286,7 @@ mod tests {
 
     use crate::destination::Written;
     use crate::feed::ReachedEnd;
+    use crate::state::destination_of;
     use crate::state::file::tests::sample;
     use crate::state::local::LocalState;
     use crate::state::model::Totals;
@@ -295,7 +296,7 @@ mod tests {
         let store = Box::new(LocalState::new(&path));
         let (claimed, _) = Claimed::take(store, file::claim_of).unwrap();
         let state = sample();
-        let mut destination = state.destination(directory, Some(&path));
+        let mut destination = destination_of(&state, directory, Some(&path));
         destination.lock(claimed.locks()).unwrap();
         Ledger::new(state, Arc::from(destination), Some(claimed))
     }

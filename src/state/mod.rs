@@ -10,4 +10,7 @@ pub mod file;
 pub mod ledger;
 pub mod local;
 pub mod model;
+mod place;
 pub mod store;
+
+pub use place::destination_of;

@@ -6,15 +6,16 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::destination::names::FileNames;
-use crate::destination::{
-    Committed, Destination, FileState, ManifestMark, Output, Place, Recovery, SeriesState, at,
-};
+use crate::destination::{Committed, FileState, ManifestMark, Output, Recovery, SeriesState};
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeState, ReachedEnd,
     ReadUntil, Scope,
 };
 use crate::format::{Compression, CsvOptions, Format};
 use crate::schema::{InferenceOptions, TableLayout};
+
+/// The format of states that this build writes, and the newest that it reads.
+pub const VERSION: u32 = 2;
 
 /// The whole of what is committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ pub struct State {
 }
 
 fn current_version() -> u32 {
-    super::file::VERSION
+    VERSION
 }
 
 /// What a state is of.
@@ -190,7 +191,7 @@ impl State {
     /// Makes it the state of a run that begins. With `keep_ends` the ranges keep the ends of the run
     /// before, which was cut off; all but those that end at a pin are read on from where they came.
     pub fn begin_run(&mut self, keep_ends: bool) {
-        self.version = super::file::VERSION;
+        self.version = VERSION;
         self.finished = false;
         for range in &mut self.ranges {
             range.end = range.end.take().filter(|_| keep_ends);
@@ -227,21 +228,6 @@ impl State {
             &self.source.container,
             self.extension(),
         )
-    }
-
-    /// Where its bytes lie. `state_path` is where it lies itself, if anywhere, and `base` what relative
-    /// paths are relative to.
-    pub fn destination(&self, base: &Path, state_path: Option<&Path>) -> Box<dyn Destination> {
-        let place = Place {
-            output: &self.options.output,
-            base,
-            container: &self.source.container,
-            extension: self.extension(),
-            state_path,
-            // A tail renders changes for people.
-            is_for_terminals: self.kind == JobKind::Tail,
-        };
-        at(place, super::file::read_earlier)
     }
 
     /// The extension of its files, without a dot.

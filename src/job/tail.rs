@@ -34,10 +34,11 @@ use crate::report::{Report, count};
 use crate::settings::TailPlan;
 use crate::signal::{self, Shutdown};
 use crate::state::claim::Claimed;
+use crate::state::destination_of;
 use crate::state::file;
 use crate::state::ledger::Ledger;
 use crate::state::local::LocalState;
-use crate::state::model::{FrozenOptions, JobKind, State, Totals};
+use crate::state::model::{FrozenOptions, JobKind, State, Totals, VERSION};
 
 /// Ranges polled at the same time, at most.
 const MOST_CONCURRENT: usize = 256;
@@ -231,7 +232,7 @@ fn go_on(
     state.settings = plan.settings.clone();
     // It is to end where the container is now.
     state.begin_run(false);
-    let mut destination = state.destination(&plan.base, claimed.path());
+    let mut destination = destination_of(&state, &plan.base, claimed.path());
     destination.prove(&state.committed()).with_context(cannot)?;
     destination.lock(claimed.locks())?;
     let recovery = destination
@@ -320,7 +321,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         sealed: Vec::new(),
         manifest: ManifestMark::default(),
         totals: Totals::default(),
-        version: file::VERSION,
+        version: VERSION,
     };
     destination.begin(state.export_id)?;
     Ok(Ready {

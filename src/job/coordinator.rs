@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::buffers::{EVENTS, buffered_bytes};
 use super::progress::Tracker;
 use super::watch::{Watch, WatchEnd, watch_end};
 use super::{Connected, feed_request, sample};
@@ -36,17 +37,8 @@ use crate::state::ledger::Ledger;
 use crate::state::model::Settings;
 use crate::state::model::State;
 
-/// Bytes of pages that may wait to be written, for each range that is read at the same time.
-const BUFFERED_BYTES_A_RANGE: usize = 1 << 20;
-/// The same, at least: a page can have 4 MB and more.
-const LEAST_BUFFERED_BYTES: usize = 8 << 20;
-/// The same, at most.
-const MOST_BUFFERED_BYTES: usize = 64 << 20;
 /// Bytes of rows that encoders may keep in memory, all of them together.
 const ENCODER_MEMORY: usize = 64 << 20;
-/// Events that may wait for the coordinator; their pages are bounded in bytes.
-pub(super) const EVENTS: usize = 256;
-
 /// A job that is ready to run.
 pub(super) struct Job {
     pub(super) connected: Connected,
@@ -704,11 +696,6 @@ fn sink_options(state: &State) -> SinkOptions {
         rotate_bytes: state.settings.rotate_bytes,
         encoder_memory: ENCODER_MEMORY,
     }
-}
-
-/// Bytes of pages that may wait, when so many ranges are read at the same time.
-pub(super) fn buffered_bytes(concurrency: usize) -> usize {
-    (concurrency * BUFFERED_BYTES_A_RANGE).clamp(LEAST_BUFFERED_BYTES, MOST_BUFFERED_BYTES)
 }
 
 fn reader_options(state: &State, concurrency: usize, end: ReadEnd) -> Result<ReaderOptions> {

@@ -32,10 +32,11 @@ use crate::report::Report;
 use crate::settings::{ExportPlan, ResumePlan};
 use crate::signal::Shutdown;
 use crate::state::claim::Claimed;
+use crate::state::destination_of;
 use crate::state::file;
 use crate::state::ledger::Ledger;
 use crate::state::local::LocalState;
-use crate::state::model::{JobKind, State, Totals};
+use crate::state::model::{JobKind, State, Totals, VERSION};
 
 /// Ranges pinned at the same time.
 const PARALLEL_PINS: usize = 64;
@@ -122,7 +123,7 @@ pub async fn export(
         sealed: Vec::new(),
         manifest: ManifestMark::default(),
         totals: Totals::default(),
-        version: file::VERSION,
+        version: VERSION,
     };
     let request = feed_request(&state)?;
     state.ranges = first_ranges(&connected, state.options.from, &request).await?;
@@ -259,7 +260,7 @@ pub async fn resume(
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
-    let mut destination = state.destination(parent_of(path), Some(path));
+    let mut destination = destination_of(&state, parent_of(path), Some(path));
     destination
         .prove(&state.committed())
         .map_err(try_again)
