@@ -186,6 +186,7 @@ fn a_state_has_no_power_over_any_file() {
                 crc32c: 0,
                 start: forged.ranges.clone(),
                 end: forged.ranges.clone(),
+                place: None,
             };
             forged.sealed = vec![part];
         });
