@@ -1,12 +1,12 @@
 //! Another container's feed as the source: read in parallel by the reader that exports have, handed
 //! over as one stream in which the changes of each partition key are in their order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -17,12 +17,10 @@ use super::state::{Position, Step, describe};
 use super::writer::Writer;
 use crate::cosmos::cursor::FeedRequest;
 use crate::error::usage;
-use crate::feed::ContainerAddress;
-use crate::feed::RangeState;
 use crate::feed::page::Page;
 use crate::feed::{
-    ChangeFeedStart, FeedMode, FeedRange, PinnedEnd, Position as FeedPosition, RangeId, ReadUntil,
-    ensure_tiling,
+    ChangeFeedStart, ContainerAddress, FeedMode, Part, PinnedEnd, Position as FeedPosition,
+    RangeId, RangeSet, ReadUntil, Scope,
 };
 use crate::pipeline::{Connected, check_position, first_ranges};
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
@@ -50,9 +48,8 @@ pub(super) struct FeedState {
     /// Where ranges without a position start.
     from: ChangeFeedStart,
     /// They tile the container.
-    ranges: Vec<RangeState>,
-    /// The next number for a range.
-    next_range: u32,
+    #[serde(flatten)]
+    ranges: RangeSet,
 }
 
 /// What moves a feed.
@@ -61,7 +58,7 @@ pub(super) enum FeedStep {
     /// A range is here, and this was known of its end by then.
     Moved(RangeId, FeedPosition, Option<PinnedEnd>),
     /// A range was split into these.
-    Split(RangeId, Vec<RangeState>),
+    Split(RangeId, Vec<Part>),
 }
 
 impl FeedState {
@@ -74,8 +71,6 @@ impl FeedState {
             source: connected.source.clone(),
             mode: plan.mode,
             from: plan.from,
-            next_range: u32::try_from(ranges.len())
-                .context("more ranges than there are numbers")?,
             ranges,
         })
     }
@@ -108,55 +103,27 @@ impl FeedState {
                 anew,
             ));
         }
-        ensure_tiling(
-            &FeedRange::full(),
-            self.ranges.iter().map(|range| &range.range),
-        )?;
+        self.ranges.check(&Scope::default())?;
         self.ranges
             .iter()
             .try_for_each(|range| check_position(range, &self.source.container_rid))
     }
 
-    /// Takes a step.
+    /// Takes a step. Each was taken before by the reading side, from the same state and in the same order,
+    /// so none can fail, and children get the same numbers.
     pub(super) fn advance(&mut self, step: FeedStep) {
+        const TAKEN_BEFORE: &str = "the reading side took the same step";
         match step {
             FeedStep::Moved(id, position, end) => {
-                if let Some(range) = self.ranges.iter_mut().find(|range| range.id == id) {
-                    range.position = Some(position);
-                    // What was known once stays known.
-                    range.end = end.or(range.end.take());
+                self.ranges.advance(id, position).expect(TAKEN_BEFORE);
+                if let Some(end) = end {
+                    self.ranges.set_end(id, end);
                 }
             }
             FeedStep::Split(parent, children) => {
-                if let Some(at) = self.ranges.iter().position(|range| range.id == parent) {
-                    self.next_range += children.len() as u32;
-                    self.ranges.splice(at..=at, children);
-                }
+                self.ranges.split(parent, children).expect(TAKEN_BEFORE);
             }
         }
-    }
-
-    /// The ranges that a split puts in the place of `parent`, with their numbers.
-    fn children(
-        &self,
-        parent: RangeId,
-        parts: Vec<(FeedRange, Option<FeedPosition>)>,
-    ) -> Result<Vec<RangeState>> {
-        let known = self.ranges.iter().find(|range| range.id == parent);
-        let known = known.with_context(|| format!("a split of the unknown range {parent}"))?;
-        ensure_tiling(&known.range, parts.iter().map(|(range, _)| range))
-            .with_context(|| format!("the children of range {parent} do not make it up"))?;
-        let parents: Vec<RangeId> = known.parents.iter().copied().chain([parent]).collect();
-        let numbered = parts.into_iter().zip(self.next_range..);
-        Ok(numbered
-            .map(|((range, position), id)| RangeState {
-                id: RangeId(id),
-                range,
-                parents: parents.clone(),
-                position,
-                end: None,
-            })
-            .collect())
     }
 }
 
@@ -224,11 +191,6 @@ pub(super) fn read(
     let (sender, receiver) = mpsc::channel(WAITING);
     let stream = Stream {
         behind: from.ranges.iter().map(|range| range.id).collect(),
-        ends: from
-            .ranges
-            .iter()
-            .filter_map(|range| Some((range.id, range.end.clone()?)))
-            .collect(),
         ahead: from,
         line,
         interpreter,
@@ -246,12 +208,11 @@ pub(super) fn read(
 
 /// Turns what the reader has to say into a stream of changes.
 struct Stream {
-    /// How far it was read, which is further than it was replayed.
+    /// How far it was read, which is further than it was replayed; and where ranges were pinned, with the
+    /// highest LSNs of their partitions that were heard of.
     ahead: FeedState,
     /// Ranges that had more when they were last asked.
     behind: HashSet<RangeId>,
-    /// Where ranges were pinned, with the highest LSNs of their partitions that were heard of.
-    ends: HashMap<RangeId, PinnedEnd>,
     /// How many changes were read, by all runs.
     line: u64,
     interpreter: Interpreter,
@@ -292,25 +253,25 @@ impl Stream {
                 highest_lsn,
                 permit,
             } => {
-                self.hear(range, highest_lsn);
+                if let Some(lsn) = highest_lsn {
+                    self.ahead.ranges.hear(range, lsn);
+                }
                 self.writer.read_was_charged(request_charge).await;
                 let handed_over = self.hand_over(range, &page, position).await;
                 drop(permit);
-                return Ok(handed_over);
+                return handed_over;
             }
             ReaderEvent::Replaced {
                 parent,
                 children,
                 reply,
             } => {
-                let placed = self.ahead.children(parent, children)?;
+                let placed = self.ahead.ranges.split(parent, children.clone())?;
                 let numbers: Vec<RangeId> = placed.iter().map(|child| child.id).collect();
                 self.behind.remove(&parent);
                 self.behind.extend(&numbers);
-                let split = || FeedStep::Split(parent, placed.clone());
-                self.ahead.advance(split());
                 // All of the parent was handed over before, so nothing of a child overtakes it.
-                let passed = Delivery::Passed(self.step(split()));
+                let passed = Delivery::Passed(self.step(FeedStep::Split(parent, children)));
                 if let Err(Gone) = self.send(passed).await {
                     return Ok(Err(Gone));
                 }
@@ -330,21 +291,19 @@ impl Stream {
                 self.writer.read_was_charged(request_charge).await;
             }
             ReaderEvent::Retrying { .. } => self.writer.meter.retried(),
-            ReaderEvent::Pinned { range, end, .. } => {
-                let known = self.ends.get(&range).and_then(|end| end.known_lsn);
-                let known_lsn = known.filter(|lsn| Some(*lsn) > end.lsn());
-                self.ends.insert(range, PinnedEnd { known_lsn, ..end });
+            ReaderEvent::Pinned { range, mut end, .. } => {
+                if let Some(known) = self.end_of(range).and_then(|end| end.known_lsn) {
+                    end.hear(known);
+                }
+                self.ahead.ranges.set_end(range, end);
             }
             ReaderEvent::Recovered { .. } => {}
         }
         Ok(Ok(()))
     }
 
-    /// Notes the highest LSN of a range's partition.
-    fn hear(&mut self, range: RangeId, lsn: Option<u64>) {
-        if let Some(end) = self.ends.get_mut(&range) {
-            end.known_lsn = end.known_lsn.max(lsn.filter(|lsn| Some(*lsn) > end.lsn()));
-        }
+    fn end_of(&self, range: RangeId) -> Option<&PinnedEnd> {
+        self.ahead.ranges.find(range)?.end.as_ref()
     }
 
     /// Hands over the changes of a page. The range has moved with the last of them.
@@ -353,11 +312,10 @@ impl Stream {
         range: RangeId,
         page: &Page,
         position: FeedPosition,
-    ) -> Result<(), Gone> {
-        let step = |position| FeedStep::Moved(range, position, self.ends.get(&range).cloned());
-        let (ahead, moved) = (step(position.clone()), step(position));
-        self.ahead.advance(ahead);
-        let mut moved = Some(moved);
+    ) -> Result<Result<(), Gone>> {
+        self.ahead.ranges.advance(range, position.clone())?;
+        let end = self.end_of(range).cloned();
+        let mut moved = Some(FeedStep::Moved(range, position, end));
         let last = page.len().saturating_sub(1);
         for (index, item) in page.items().enumerate() {
             self.behind.insert(range);
@@ -371,12 +329,14 @@ impl Stream {
                 meaning: self.interpreter.interpret_item(item),
                 after,
             };
-            self.send(Delivery::Record(taken)).await?;
+            if let Err(Gone) = self.send(Delivery::Record(taken)).await {
+                return Ok(Err(Gone));
+            }
         }
-        match moved {
+        Ok(match moved {
             Some(moved) => self.send(Delivery::Passed(self.step(moved))).await,
             None => Ok(()),
-        }
+        })
     }
 
     fn place(&self) -> Step {

@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::feed::{
-    ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeState, ReachedEnd,
-    ReadUntil, Scope,
+    ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeSet, RangeState,
+    ReachedEnd, ReadUntil, Scope,
 };
 use crate::format::{Compression, CsvOptions, Format};
 use crate::schema::{InferenceOptions, Layout};
@@ -31,10 +31,9 @@ pub struct State {
     pub settings: Settings,
     /// Whether every range has been read to its end.
     pub finished: bool,
-    /// The ranges being read. They tile the container.
-    pub ranges: Vec<RangeState>,
-    /// The next number for a range.
-    pub next_range: u32,
+    /// The ranges being read, as `ranges` and `next_range`. They tile the scope.
+    #[serde(flatten)]
+    pub ranges: RangeSet,
     /// The series of part files, one for each range or one for all.
     pub series: Vec<SeriesState>,
     /// Files that are finished but may not have got their final name yet.
@@ -318,8 +317,8 @@ impl State {
     pub fn begin_run(&mut self, keep_ends: bool) {
         self.version = super::file::VERSION;
         self.finished = false;
-        for range in &mut self.ranges {
-            range.end = range.end.take().filter(|_| keep_ends);
+        if !keep_ends {
+            self.ranges.forget_ends();
         }
     }
 
@@ -351,19 +350,7 @@ impl State {
     /// below the next one; every series has ranges; no two parts have one name, and none the name of
     /// a part to come; only a tail appends; in a finished export every range has come to its end.
     pub fn check(&self) -> Result<()> {
-        self.options
-            .scope
-            .ensure_tiled_by(self.ranges.iter().map(|r| &r.range))?;
-        let mut ids: Vec<u32> = self.ranges.iter().map(|r| r.id.0).collect();
-        ids.sort_unstable();
-        ensure!(
-            ids.windows(2).all(|pair| pair[0] < pair[1]),
-            "two ranges have one number"
-        );
-        ensure!(
-            ids.last().is_none_or(|last| *last < self.next_range),
-            "a range has a number to come"
-        );
+        self.ranges.check(&self.options.scope)?;
         for range in self.ranges.iter().filter(|_| self.knows_ends()) {
             ensure!(
                 !self.finished || range.has_ended(),
@@ -427,7 +414,7 @@ impl State {
     /// Checks that the numbers of parts are ones that this job gives, so that no two have one name.
     fn check_parts(&self) -> Result<()> {
         let has_series = |series: u32| match self.options.output {
-            Output::Directory(_) => series < self.next_range,
+            Output::Directory(_) => series < self.ranges.next_number(),
             _ => series == 0,
         };
         for one in &self.series {

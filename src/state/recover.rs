@@ -313,9 +313,7 @@ fn verify(part: &FileState, path: &Path, whole: bool) -> Result<()> {
 /// Puts the ranges of a part back to where it began.
 fn rewind(state: &mut State, part: &FileState) {
     let own: Vec<RangeId> = state.ranges_of(part.series).map(|range| range.id).collect();
-    state.ranges.retain(|range| !own.contains(&range.id));
-    state.ranges.extend(part.start.iter().cloned());
-    state.ranges.sort_by(|a, b| a.range.cmp(&b.range));
+    state.ranges.go_back(&own, part.start.iter().cloned());
     state.totals.documents = state.totals.documents.saturating_sub(part.rows);
     state.totals.bytes = state.totals.bytes.saturating_sub(part.length);
     state.finished = false;
