@@ -8,21 +8,18 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use super::address::describe;
 use super::feed::{Delivery, Taken, WAITING};
+use super::feed_state::{FeedState, FeedStep};
 use super::interpreter::Interpreter;
-use super::state::{Position, Step, describe};
+use super::position::{InputPosition, Step};
 use super::writer::Writer;
 use crate::cosmos::cursor::FeedRequest;
-use crate::error::usage;
 use crate::feed::page::Page;
-use crate::feed::{
-    ChangeFeedStart, ContainerAddress, FeedMode, Part, PinnedEnd, Position as FeedPosition,
-    RangeId, RangeSet, ReadUntil, Scope,
-};
-use crate::pipeline::{Connected, check_position, first_ranges};
+use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, ReadUntil};
+use crate::job::{Connected, first_ranges};
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::settings::FeedPlan;
 use crate::source::Mark;
@@ -38,93 +35,17 @@ const PAGE_SIZE_WITH_BUDGET: NonZeroU32 = NonZeroU32::new(100).unwrap();
 /// How long a range that has nothing new is left alone.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How far a container's feed has been replayed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FeedState {
-    /// The container.
-    pub(super) source: ContainerAddress,
-    mode: FeedMode,
-    /// Where ranges without a position start.
-    from: ChangeFeedStart,
-    /// They tile the container.
-    #[serde(flatten)]
-    ranges: RangeSet,
-}
-
-/// What moves a feed.
-#[derive(Debug)]
-pub(super) enum FeedStep {
-    /// A range is here, and this was known of its end by then.
-    Moved(RangeId, FeedPosition, Option<PinnedEnd>),
-    /// A range was split into these.
-    Split(RangeId, Vec<Part>),
-}
-
-impl FeedState {
-    /// A feed that is to be read from the start. If that is now, it is pinned: nothing that comes is
-    /// missed.
-    pub(super) async fn new(connected: &Connected, plan: &FeedPlan) -> Result<Self> {
-        let request = request(plan.mode, PAGE_SIZE);
-        let ranges = first_ranges(connected, plan.from, &request).await?;
-        Ok(Self {
-            source: connected.source.clone(),
-            mode: plan.mode,
-            from: plan.from,
-            ranges,
-        })
-    }
-
-    /// Whether a replay of `source` goes on with this one.
-    ///
-    /// # Errors
-    ///
-    /// If it is of another container, is read otherwise, or has positions that cannot be used.
-    pub(super) fn check(
-        &self,
-        source: &ContainerAddress,
-        plan: &FeedPlan,
-        anew: &str,
-    ) -> Result<()> {
-        let same_endpoint = self.source.endpoint == source.endpoint;
-        if !same_endpoint || self.source.container_rid != source.container_rid {
-            return Err(usage(
-                format!(
-                    "the state is of a replay of {}, not of {}",
-                    describe(&self.source),
-                    describe(source)
-                ),
-                anew,
-            ));
-        }
-        if (self.mode, self.from) != (plan.mode, plan.from) {
-            return Err(usage(
-                "the state is of a replay with another --mode or --from",
-                anew,
-            ));
-        }
-        self.ranges.check(&Scope::default())?;
-        self.ranges
-            .iter()
-            .try_for_each(|range| check_position(range, &self.source.container_rid))
-    }
-
-    /// Takes a step. Each was taken before by the reading side, from the same state and in the same order,
-    /// so none can fail, and children get the same numbers.
-    pub(super) fn advance(&mut self, step: FeedStep) {
-        const TAKEN_BEFORE: &str = "the reading side took the same step";
-        match step {
-            FeedStep::Moved(id, position, end) => {
-                self.ranges.advance(id, position).expect(TAKEN_BEFORE);
-                if let Some(end) = end {
-                    self.ranges.set_end(id, end);
-                }
-            }
-            FeedStep::Split(parent, children) => {
-                self.ranges.split(parent, children).expect(TAKEN_BEFORE);
-            }
-        }
-    }
+/// A feed that is to be read from the start. If that is now, it is pinned: nothing that comes is
+/// missed.
+pub(super) async fn first_state(connected: &Connected, plan: &FeedPlan) -> Result<FeedState> {
+    let request = request(plan.mode, PAGE_SIZE);
+    let ranges = first_ranges(connected, plan.from, &request).await?;
+    Ok(FeedState {
+        source: connected.source.clone(),
+        mode: plan.mode,
+        from: plan.from,
+        ranges,
+    })
 }
 
 fn request(mode: FeedMode, page_size: NonZeroU32) -> FeedRequest {
@@ -311,7 +232,7 @@ impl Stream {
         &mut self,
         range: RangeId,
         page: &Page,
-        position: FeedPosition,
+        position: Position,
     ) -> Result<Result<(), Gone>> {
         self.ahead.ranges.advance(range, position.clone())?;
         let end = self.end_of(range).cloned();
@@ -345,7 +266,7 @@ impl Stream {
             line: self.line,
         };
         Step {
-            position: Position { input: 0, mark },
+            position: InputPosition { input: 0, mark },
             feed: None,
         }
     }

@@ -11,7 +11,7 @@ use crate::cli::{
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::format::Format;
-use crate::schema::{InferenceOptions, Layout, Schema, file};
+use crate::schema::{InferenceOptions, Schema, TableLayout, file};
 use crate::settings::job::{override_reader_settings, usual_settings};
 use crate::state::model::Settings;
 
@@ -21,7 +21,7 @@ const MOST_FILE_BYTES: u64 = 16 << 20;
 /// The columns of an export: what is known of them, and how to find out the rest.
 #[derive(Debug, Default)]
 pub(super) struct ColumnsPlan {
-    pub(super) layout: Option<Layout>,
+    pub(super) layout: Option<TableLayout>,
     pub(super) inference: Option<InferenceOptions>,
 }
 
@@ -54,7 +54,7 @@ impl ColumnsPlan {
         let layout = match &source.schema {
             None | Some(SchemaSource::Infer) => {
                 let given = args.columns.as_ref().and_then(|columns| columns.schema());
-                given.map(|schema| Layout::Columns {
+                given.map(|schema| TableLayout::Columns {
                     schema,
                     without_system_fields,
                 })
@@ -68,11 +68,11 @@ impl ColumnsPlan {
                         "leave one of the two out",
                     ));
                 }
-                Some(Layout::Raw)
+                Some(TableLayout::Raw)
             }
             Some(SchemaSource::File(path)) => {
                 refuse_inference(args, "a schema file")?;
-                Some(Layout::Columns {
+                Some(TableLayout::Columns {
                     schema: read_file(path)?,
                     without_system_fields,
                 })
@@ -198,7 +198,7 @@ mod tests {
     fn columns_with_all_their_types_need_no_sample() {
         let typed = plan(Format::Csv, &["--columns", "id:string,n:int64"]).unwrap();
         assert!(typed.inference.is_none());
-        let Some(Layout::Columns { schema, .. }) = typed.layout else {
+        let Some(TableLayout::Columns { schema, .. }) = typed.layout else {
             panic!("{typed:?}")
         };
         assert_eq!(file::render(&schema), "id string\nn int64\n");

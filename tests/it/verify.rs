@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use cosmos_tail::destination::ManifestMark;
+use cosmos_tail::destination::manifest::Entry;
 use cosmos_tail::feed::{Position, RangeId, RangeSet};
 use cosmos_tail::state::file;
-use cosmos_tail::state::manifest::Entry;
-use cosmos_tail::state::model::ManifestMark;
 use cosmos_tail::state::model::State;
 use serde_json::Value;
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use tokio::sync::mpsc;
 
 use super::Connected;
-use super::coordinator::{EVENTS, buffered_bytes};
+use super::buffers::{EVENTS, buffered_bytes};
 use crate::cosmos::cursor::FeedRequest;
 use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::feed::page::Page;
@@ -17,7 +17,7 @@ use crate::feed::{ChangeFeedStart, FeedMode, RangeId, RangeSet, ReadUntil};
 use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::render::change::parse_key_path;
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report, count};
-use crate::schema::{Inference, InferenceOptions, Inferred, Layout, Place, SampleSize};
+use crate::schema::{Inference, InferenceOptions, Inferred, Place, SampleSize, TableLayout};
 use crate::settings::SchemaPlan;
 use crate::signal::Shutdown;
 use crate::state::model::Settings;
@@ -52,8 +52,8 @@ pub(super) fn new_inference(connected: &Connected, options: InferenceOptions) ->
 }
 
 /// The layout that follows from what was inferred.
-pub(super) fn layout_of(inferred: &Inferred, options: &InferenceOptions) -> Layout {
-    Layout::Columns {
+pub(super) fn layout_of(inferred: &Inferred, options: &InferenceOptions) -> TableLayout {
+    TableLayout::Columns {
         schema: inferred.schema.clone(),
         without_system_fields: options.without_system_fields,
     }

@@ -1,43 +1,15 @@
-//! Spreads documents over the columns of a schema: a cell for each column, and what did not fit.
-
-mod list;
+//! Reads documents into rows.
 
 use std::collections::HashMap;
 
-use self::list::{Element, Levels};
-pub use self::list::{Elements, Lists};
-use super::fit::{self, Text};
-use super::{ColumnType, SYSTEM_FIELDS, Schema};
+use super::cell::{Cell, cell_of, cell_of_string};
+use super::list::{Element, Levels};
+use super::overflow::Overflow;
+use super::row::Row;
 use crate::feed::page::{members, skim};
-
-/// What stands in a row for one column. It borrows from the document.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Cell<'a> {
-    /// Nothing: the document has no such member, or what it has does not fit.
-    Null,
-    /// Of a [`ColumnType::Boolean`].
-    Boolean(bool),
-    /// Of a [`ColumnType::Int64`], and its JSON text.
-    Int64(i64, &'a [u8]),
-    /// Of a [`ColumnType::Double`], and its JSON text.
-    Double(f64, &'a [u8]),
-    /// Of a [`ColumnType::String`].
-    Text(Text<'a>),
-    /// Of a [`ColumnType::Timestamp`], in its unit, and as it is written.
-    Timestamp(i64, Text<'a>),
-    /// Of a [`ColumnType::Json`]: the JSON text.
-    Json(&'a [u8]),
-    /// Of a [`ColumnType::List`]: the JSON text of an array of which every element fits, and where
-    /// [their cells](Row::lists) are.
-    List(&'a [u8], Elements),
-    /// Of a [`ColumnType::Int64`] that no document holds as such.
-    Integer(i64),
-    /// Of a [`ColumnType::Timestamp`] of whole seconds that no document holds as such, in
-    /// microseconds.
-    Moment(i64),
-    /// Of a [`ColumnType::Struct`]: it is an object. Its fields have cells of their own.
-    Object,
-}
+use crate::schema::column::{ColumnType, Schema};
+use crate::schema::member_name::{decoded_name, member_start};
+use crate::schema::names::SYSTEM_FIELDS;
 
 /// Spreads documents over the columns of one schema.
 #[derive(Debug)]
@@ -83,42 +55,6 @@ enum MemberKind {
     Object(usize),
     /// A system field that nobody wants.
     Dropped,
-}
-
-/// The cells of one document, and what did not fit any. Good for one document after another.
-#[derive(Debug)]
-pub struct Row<'a> {
-    cells: Vec<Cell<'a>>,
-    levels: Levels<'a>,
-    extra: Extra<'a>,
-    /// For each field, the last document that had it.
-    seen: Vec<u32>,
-    document: u32,
-}
-
-impl<'a> Row<'a> {
-    /// A cell for each column: in the schema's order, a struct's own cell before those of its
-    /// fields.
-    pub fn cells(&self) -> &[Cell<'a>] {
-        &self.cells
-    }
-
-    /// The cells of the elements of its lists.
-    pub fn lists(&self) -> Lists<'_, 'a> {
-        self.levels.lists()
-    }
-
-    /// Makes it a row of nothing.
-    pub fn clear(&mut self) {
-        self.cells.fill(Cell::Null);
-        self.levels.clear();
-        self.extra.clear();
-    }
-
-    /// What did not fit: a JSON object, or the document itself if it is none. None if all did.
-    pub fn extra(&self) -> Option<&[u8]> {
-        (!self.extra.text.is_empty()).then_some(&self.extra.text)
-    }
 }
 
 impl Shredder {
@@ -205,7 +141,7 @@ impl Shredder {
         Row {
             cells: vec![Cell::Null; self.cells],
             levels: Levels::default(),
-            extra: Extra::default(),
+            extra: Overflow::default(),
             seen: vec![0; self.fields],
             document: 0,
         }
@@ -397,12 +333,6 @@ impl Object {
     }
 }
 
-/// A name without its escapes; none if UTF-8 cannot hold it, so that it is no column's.
-pub(super) fn decoded_name(name: &[u8]) -> Option<Vec<u8>> {
-    let quoted = [b"\"", name, b"\""].concat();
-    fit::string(&quoted).map(|text| text.decoded().into_owned())
-}
-
 /// The names that the object has more than once, which opens before `at`.
 fn names_found_twice(document: &[u8], at: usize) -> Vec<Option<Vec<u8>>> {
     let mut counts = HashMap::<Vec<u8>, usize>::new();
@@ -414,110 +344,3 @@ fn names_found_twice(document: &[u8], at: usize) -> Vec<Option<Vec<u8>>> {
     let twice = counts.into_iter().filter(|(_, count)| *count > 1);
     twice.map(|(name, _)| Some(name)).collect()
 }
-
-/// How a member of this name begins as the service writes it: the name, its closing quote and the
-/// colon. Of a name that needs escapes it is what no member begins with.
-fn member_start(name: &str) -> Box<[u8]> {
-    let needs_escapes = |c: char| c == '"' || c == '\\' || c < ' ';
-    let start = match name.contains(needs_escapes) {
-        true => "\0".to_owned(),
-        false => format!("{name}\":"),
-    };
-    start.into_bytes().into()
-}
-
-/// The cell that `json` makes in a leaf, if it fits.
-fn cell_of<'a>(column_type: &ColumnType, json: &'a [u8]) -> Option<Cell<'a>> {
-    match column_type {
-        ColumnType::Boolean => match json {
-            b"true" => Some(Cell::Boolean(true)),
-            b"false" => Some(Cell::Boolean(false)),
-            _ => None,
-        },
-        ColumnType::Int64 => fit::int64(json).map(|value| Cell::Int64(value, json)),
-        ColumnType::Double => fit::double(json).map(|value| Cell::Double(value, json)),
-        ColumnType::String => fit::string(json).map(Cell::Text),
-        ColumnType::Timestamp(fraction) => {
-            let text = fit::string(json)?;
-            let moment = fit::timestamp(&text.decoded(), *fraction)?;
-            Some(Cell::Timestamp(moment, text))
-        }
-        ColumnType::Json => Some(Cell::Json(json)),
-        // They are no leaves.
-        ColumnType::List(_) | ColumnType::Struct(_) => None,
-    }
-}
-
-/// The cell that a string makes, as [`cell_of`] would.
-#[inline(always)]
-fn cell_of_string<'a>(
-    column_type: &ColumnType,
-    json: &'a [u8],
-    has_escapes: bool,
-) -> Option<Cell<'a>> {
-    match column_type {
-        ColumnType::String if !has_escapes => {
-            Some(Cell::Text(Text::Plain(json.get(1..json.len() - 1)?)))
-        }
-        ColumnType::Json => Some(Cell::Json(json)),
-        ColumnType::String | ColumnType::Timestamp(_) => cell_of(column_type, json),
-        _ => None,
-    }
-}
-
-/// The text of an object of what did not fit, written as it is found.
-#[derive(Debug, Default)]
-struct Extra<'a> {
-    text: Vec<u8>,
-    /// The objects that are being read, by their names as they stand between their quotes.
-    levels: Vec<&'a [u8]>,
-    /// How many of them are in the text.
-    opened: usize,
-}
-
-impl<'a> Extra<'a> {
-    fn clear(&mut self) {
-        self.text.clear();
-        self.levels.clear();
-        self.opened = 0;
-    }
-
-    fn name(&mut self, name: &[u8]) {
-        if self.text.last() != Some(&b'{') {
-            self.text.push(b',');
-        }
-        self.text.push(b'"');
-        self.text.extend_from_slice(name);
-        self.text.extend_from_slice(b"\":");
-    }
-
-    /// Makes the object that is being read part of the text.
-    fn open(&mut self) {
-        while self.opened < self.levels.len() {
-            if self.opened > 0 {
-                self.name(self.levels[self.opened]);
-            }
-            self.text.push(b'{');
-            self.opened += 1;
-        }
-    }
-
-    /// Adds a member to the object that is being read.
-    fn member(&mut self, name: &[u8], value: &[u8]) {
-        self.open();
-        self.name(name);
-        self.text.extend_from_slice(value);
-    }
-
-    /// Ends the object that is being read.
-    fn leave(&mut self) {
-        if self.opened == self.levels.len() && self.opened > 0 {
-            self.text.push(b'}');
-            self.opened -= 1;
-        }
-        self.levels.pop();
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,8 @@
-//! What JSON texts mean, to compare what was written with what is read. Tests of the crate use it, and
-//! the fuzz targets, which is why it takes what it needs from the module above.
+//! What JSON texts mean, to compare what was written with what is read. Unit tests of the crate and
+//! fuzz targets share it.
 
-use super::{Decimal, elements, fit, members};
+use cosmos_tail::feed::page::{elements, members};
+use cosmos_tail::schema::fit::{self, Decimal};
 
 /// A text that two JSON texts have in common if, and only if, they mean the same: the order of
 /// members does not count, except among those of one name; numbers are decimal numbers.
