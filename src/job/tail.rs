@@ -20,10 +20,7 @@ use crate::durable;
 use crate::error::{
     Annotate, ExitCode, find, hint, is_broken_pipe, usage, with_exit_code, with_hint,
 };
-use crate::feed::ContainerAddress;
-use crate::feed::RangeState;
-use crate::feed::Scope;
-use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId};
+use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, RangeSet, Scope};
 use crate::format::ChangeEncoder;
 use crate::format::Compression;
 use crate::format::Format;
@@ -303,18 +300,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         },
         settings: plan.settings.clone(),
         finished: false,
-        next_range: u32::try_from(ranges.len()).context("more ranges than there are numbers")?,
-        ranges: ranges
-            .into_iter()
-            .zip(0..)
-            .map(|(range, id)| RangeState {
-                id: RangeId(id),
-                range,
-                parents: Vec::new(),
-                position: None,
-                end: None,
-            })
-            .collect(),
+        ranges: RangeSet::number(ranges.into_iter().map(|range| (range, None)))?,
         series: Vec::new(),
         sealed: Vec::new(),
         manifest: ManifestMark::default(),

@@ -1,12 +1,12 @@
 //! Another container's feed as the source: read in parallel by the reader that exports have, handed
 //! over as one stream in which the changes of each partition key are in their order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
@@ -44,7 +44,6 @@ pub(super) async fn first_state(connected: &Connected, plan: &FeedPlan) -> Resul
         source: connected.source.clone(),
         mode: plan.mode,
         from: plan.from,
-        next_range: u32::try_from(ranges.len()).context("more ranges than there are numbers")?,
         ranges,
     })
 }
@@ -113,11 +112,6 @@ pub(super) fn read(
     let (sender, receiver) = mpsc::channel(WAITING);
     let stream = Stream {
         behind: from.ranges.iter().map(|range| range.id).collect(),
-        ends: from
-            .ranges
-            .iter()
-            .filter_map(|range| Some((range.id, range.end.clone()?)))
-            .collect(),
         ahead: from,
         line,
         interpreter,
@@ -135,12 +129,11 @@ pub(super) fn read(
 
 /// Turns what the reader has to say into a stream of changes.
 struct Stream {
-    /// How far it was read, which is further than it was replayed.
+    /// How far it was read, which is further than it was replayed; and where ranges were pinned, with the
+    /// highest LSNs of their partitions that were heard of.
     ahead: FeedState,
     /// Ranges that had more when they were last asked.
     behind: HashSet<RangeId>,
-    /// Where ranges were pinned, with the highest LSNs of their partitions that were heard of.
-    ends: HashMap<RangeId, PinnedEnd>,
     /// How many changes were read, by all runs.
     line: u64,
     interpreter: Interpreter,
@@ -181,25 +174,25 @@ impl Stream {
                 highest_lsn,
                 permit,
             } => {
-                self.hear(range, highest_lsn);
+                if let Some(lsn) = highest_lsn {
+                    self.ahead.ranges.hear(range, lsn);
+                }
                 self.writer.read_was_charged(request_charge).await;
                 let handed_over = self.hand_over(range, &page, position).await;
                 drop(permit);
-                return Ok(handed_over);
+                return handed_over;
             }
             ReaderEvent::Replaced {
                 parent,
                 children,
                 reply,
             } => {
-                let placed = self.ahead.children(parent, children)?;
+                let placed = self.ahead.ranges.split(parent, children.clone())?;
                 let numbers: Vec<RangeId> = placed.iter().map(|child| child.id).collect();
                 self.behind.remove(&parent);
                 self.behind.extend(&numbers);
-                let split = || FeedStep::Split(parent, placed.clone());
-                self.ahead.advance(split());
                 // All of the parent was handed over before, so nothing of a child overtakes it.
-                let passed = Delivery::Passed(self.step(split()));
+                let passed = Delivery::Passed(self.step(FeedStep::Split(parent, children)));
                 if let Err(Gone) = self.send(passed).await {
                     return Ok(Err(Gone));
                 }
@@ -219,21 +212,19 @@ impl Stream {
                 self.writer.read_was_charged(request_charge).await;
             }
             ReaderEvent::Retrying { .. } => self.writer.meter.retried(),
-            ReaderEvent::Pinned { range, end, .. } => {
-                let known = self.ends.get(&range).and_then(|end| end.known_lsn);
-                let known_lsn = known.filter(|lsn| Some(*lsn) > end.lsn());
-                self.ends.insert(range, PinnedEnd { known_lsn, ..end });
+            ReaderEvent::Pinned { range, mut end, .. } => {
+                if let Some(known) = self.end_of(range).and_then(|end| end.known_lsn) {
+                    end.hear(known);
+                }
+                self.ahead.ranges.set_end(range, end);
             }
             ReaderEvent::Recovered { .. } => {}
         }
         Ok(Ok(()))
     }
 
-    /// Notes the highest LSN of a range's partition.
-    fn hear(&mut self, range: RangeId, lsn: Option<u64>) {
-        if let Some(end) = self.ends.get_mut(&range) {
-            end.known_lsn = end.known_lsn.max(lsn.filter(|lsn| Some(*lsn) > end.lsn()));
-        }
+    fn end_of(&self, range: RangeId) -> Option<&PinnedEnd> {
+        self.ahead.ranges.find(range)?.end.as_ref()
     }
 
     /// Hands over the changes of a page. The range has moved with the last of them.
@@ -242,11 +233,10 @@ impl Stream {
         range: RangeId,
         page: &Page,
         position: Position,
-    ) -> Result<(), Gone> {
-        let step = |position| FeedStep::Moved(range, position, self.ends.get(&range).cloned());
-        let (ahead, moved) = (step(position.clone()), step(position));
-        self.ahead.advance(ahead);
-        let mut moved = Some(moved);
+    ) -> Result<Result<(), Gone>> {
+        self.ahead.ranges.advance(range, position.clone())?;
+        let end = self.end_of(range).cloned();
+        let mut moved = Some(FeedStep::Moved(range, position, end));
         let last = page.len().saturating_sub(1);
         for (index, item) in page.items().enumerate() {
             self.behind.insert(range);
@@ -260,12 +250,14 @@ impl Stream {
                 meaning: self.interpreter.interpret_item(item),
                 after,
             };
-            self.send(Delivery::Record(taken)).await?;
+            if let Err(Gone) = self.send(Delivery::Record(taken)).await {
+                return Ok(Err(Gone));
+            }
         }
-        match moved {
+        Ok(match moved {
             Some(moved) => self.send(Delivery::Passed(self.step(moved))).await,
             None => Ok(()),
-        }
+        })
     }
 
     fn place(&self) -> Step {

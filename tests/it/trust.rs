@@ -9,6 +9,7 @@ use std::process::Command;
 use cosmos_tail::destination::FileState;
 use cosmos_tail::destination::ManifestMark;
 use cosmos_tail::destination::Output;
+use cosmos_tail::feed::RangeSet;
 use cosmos_tail::state::file;
 use cosmos_tail::state::model::State;
 
@@ -184,8 +185,8 @@ fn a_state_has_no_power_over_any_file() {
                 length: 0,
                 rows: 0,
                 crc32c: 0,
-                start: forged.ranges.clone(),
-                end: forged.ranges.clone(),
+                start: forged.ranges.to_vec(),
+                end: forged.ranges.to_vec(),
                 place: None,
             };
             forged.sealed = vec![part];
@@ -385,9 +386,11 @@ fn a_tail_cuts_no_file_that_is_not_its_own() {
     std::fs::write(at("notes.jsonl"), "mine\n").unwrap();
     forge(&at("own.jsonl.state.json"), &at("forged.json"), |forged| {
         forged.options.output = Output::Append("notes.jsonl".into());
-        for range in &mut forged.ranges {
+        let (mut ranges, next) = std::mem::take(&mut forged.ranges).into_parts();
+        for range in &mut ranges {
             range.position = None;
         }
+        forged.ranges = RangeSet::from_parts(ranges, next);
         for series in &mut forged.series {
             let open = series.open.as_mut().unwrap();
             (open.length, open.rows, open.crc32c) = (0, 0, 0);

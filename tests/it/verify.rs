@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cosmos_tail::destination::ManifestMark;
 use cosmos_tail::destination::manifest::Entry;
-use cosmos_tail::feed::Position;
-use cosmos_tail::feed::RangeState;
+use cosmos_tail::feed::{Position, RangeId, RangeSet};
 use cosmos_tail::state::file;
 use cosmos_tail::state::model::State;
 use serde_json::Value;
@@ -305,9 +304,9 @@ const DAMAGE: &[Damage] = &[
             });
             change_state(out, |state| {
                 // As if the first child reached to where the third begins.
-                let end = state.ranges[1].range.max_exclusive.clone();
-                state.ranges.remove(1);
-                state.ranges[0].range.max_exclusive = end;
+                let (mut ranges, next) = std::mem::take(&mut state.ranges).into_parts();
+                ranges[0].range.max_exclusive = ranges.remove(1).range.max_exclusive;
+                state.ranges = RangeSet::from_parts(ranges, next);
                 state.series.retain(|series| series.id != 3);
             });
         },
@@ -332,8 +331,8 @@ const DAMAGE: &[Damage] = &[
             change_manifest(out, |entries| {
                 let position = earlier(entries);
                 change_state(out, |state| {
-                    let of_it = |range: &&mut RangeState| range.id.0 == 1;
-                    state.ranges.iter_mut().find(of_it).unwrap().position = position.clone();
+                    let position = position.clone().unwrap();
+                    state.ranges.advance(RangeId(1), position).unwrap();
                 });
             });
         },

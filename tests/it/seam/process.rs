@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 use cosmos_tail::destination::{Destination, ManifestMark, Output};
 use cosmos_tail::feed::page::Page;
 use cosmos_tail::feed::{
-    ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, Position, RangeId, RangeState, Scope,
+    ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, Position, RangeId, RangeSet,
+    RangeState, Scope,
 };
 use cosmos_tail::format::{Compression, EncoderOptions, Format, encoders};
 use cosmos_tail::sink::{PageToWrite, Seal, Sink, SinkOptions};
@@ -67,7 +68,8 @@ fn page_after(range: &RangeState) -> Page {
 }
 
 fn new_state() -> State {
-    let ranges = [(0, CELLS / 2), (CELLS / 2, CELLS)];
+    let halves = [(0, CELLS / 2), (CELLS / 2, CELLS)];
+    let ranges = halves.map(|(from, to)| (range_of(from, to), None));
     State {
         kind: JobKind::Export,
         export_id: uuid::Uuid::now_v7(),
@@ -104,17 +106,7 @@ fn new_state() -> State {
             row_group_bytes: None,
         },
         finished: false,
-        ranges: (0..)
-            .zip(ranges)
-            .map(|(id, (from, to))| RangeState {
-                id: RangeId(id),
-                range: range_of(from, to),
-                parents: Vec::new(),
-                position: None,
-                end: None,
-            })
-            .collect(),
-        next_range: 2,
+        ranges: RangeSet::number(ranges).expect("they are few"),
         series: Vec::new(),
         sealed: Vec::new(),
         manifest: ManifestMark::default(),
