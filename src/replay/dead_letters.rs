@@ -1,31 +1,25 @@
-//! Changes that could not be applied: counted, told or written to a file, up to a limit.
+//! The file of changes that could not be applied.
 
+use std::borrow::Cow;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use fs_err as fs;
+use serde_json::Value;
 
-use super::change::dead_letter;
-use super::origin::Place;
+use super::replay_source::SourceLocation;
 use crate::durable::{self, parent_of, sync_directory};
 use crate::error::{ExitCode, is_of_the_system, with_exit_code, with_hint};
-use crate::report::Report;
+use crate::feed::page::Page;
 
-/// How many refusals are told on standard error when there is no file for them.
-const MAX_TOLD: u64 = 20;
-
-/// Where refused changes go.
+/// The file of refused changes.
 #[derive(Debug)]
 pub(super) struct DeadLetters {
     file: Option<fs::File>,
     length: u64,
     unsynced: bool,
-    /// Refused by this run.
-    count: u64,
-    max: u64,
-    first: Option<String>,
 }
 
 /// What every dead letter begins with.
@@ -81,14 +75,11 @@ fn look_at(path: &Path, committed: Option<u64>) -> Result<u64> {
 impl DeadLetters {
     /// Refused changes are appended to the file at `path`, if there is to be one: after its first
     /// `committed` bytes if a state knows of it. More than `max` are too many.
-    pub(super) fn open(path: Option<&Path>, committed: Option<u64>, max: u64) -> Result<Self> {
+    pub(super) fn open(path: Option<&Path>, committed: Option<u64>) -> Result<Self> {
         let mut letters = Self {
             file: None,
             length: 0,
             unsynced: false,
-            count: 0,
-            max,
-            first: None,
         };
         let Some(path) = path else {
             return Ok(letters);
@@ -111,26 +102,16 @@ impl DeadLetters {
         Ok(letters)
     }
 
-    /// Notes that the change at `place` is refused. Returns what is to be written of
-    /// it, with [`DeadLetters::write`], once nothing before it is open.
-    pub(super) fn refuse(
-        &mut self,
+    /// The line to write for a refused change, if there is a file: with [`DeadLetters::write`], once every
+    /// change before it is done.
+    pub(super) fn letter(
+        &self,
         json: &Bytes,
-        place: &Place,
+        location: &SourceLocation,
         reason: &str,
-        report: &Report,
     ) -> Option<Vec<u8>> {
-        let told = format!("{place}: {reason}");
-        self.count += 1;
-        let letter = self.file.as_ref().map(|_| {
-            report.detail(&format!("refused: {told}"));
-            dead_letter(json, reason, &place.name, place.number)
-        });
-        if letter.is_none() && self.max > 0 && self.count <= MAX_TOLD {
-            report.error_line(&format!("refused: {told}"));
-        }
-        self.first.get_or_insert(told);
-        letter
+        self.file.as_ref()?;
+        Some(dead_letter(json, reason, &location.name, location.number))
     }
 
     /// Appends letters to the file.
@@ -150,21 +131,6 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Whether more were refused than may be.
-    pub(super) fn are_too_many(&self) -> bool {
-        self.count > self.max
-    }
-
-    /// How many were refused by this run.
-    pub(super) fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Where and why the first was refused.
-    pub(super) fn first(&self) -> Option<&str> {
-        self.first.as_deref()
-    }
-
     /// Makes durable what was written. Returns its length, if there is a file.
     ///
     /// # Errors
@@ -179,4 +145,41 @@ impl DeadLetters {
         }
         Ok(Some(self.length))
     }
+}
+
+/// A line of the dead letters: a change with the reason why it could not be applied, in an envelope
+/// that can be replayed.
+pub(super) fn dead_letter(json: &Bytes, reason: &str, source: &str, line: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len() + reason.len() + source.len() + 64);
+    let text = |text: &str| Value::from(text).to_string();
+    out.extend_from_slice(b"{\"reason\":");
+    out.extend_from_slice(text(reason).as_bytes());
+    out.extend_from_slice(b",\"origin\":");
+    out.extend_from_slice(format!("{{\"source\":{},\"line\":{line}}}", text(source)).as_bytes());
+    let mut member = |name: &str, value: Cow<'_, [u8]>| {
+        out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+        out.extend_from_slice(&value);
+    };
+    match Page::of_line(json.clone()) {
+        Ok(page) => {
+            for item in page.items() {
+                for (name, part) in [
+                    ("current", item.current()),
+                    ("previous", item.previous()),
+                    ("metadata", item.metadata_json()),
+                ] {
+                    if let Some(part) = part {
+                        member(name, part.into());
+                    }
+                }
+            }
+        }
+        // It is kept as text, since it is no JSON.
+        Err(_) => {
+            let lossy = String::from_utf8_lossy(json);
+            member("text", text(&lossy).into_bytes().into());
+        }
+    }
+    out.extend_from_slice(b"}\n");
+    out
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::feed_state::{FeedState, FeedStep};
-use super::lanes::Advance;
+use super::watermark::Advance;
 use crate::source::Mark;
 
 /// Where a replay stands in all of its inputs.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{describe, same_container};
 use super::feed_state::FeedState;
-use super::origin::Origin;
 use super::position::InputPosition;
+use super::replay_source::ReplaySource;
 use crate::cli::{TtlDeletes, WriteMode};
 use crate::durable::{self, Lock};
 use crate::error::{Annotate, ExitCode, usage};
@@ -101,7 +101,7 @@ impl ReplayState {
         &self,
         target: &ContainerAddress,
         plan: &ReplayPlan,
-        origin: &Origin,
+        source: &ReplaySource,
     ) -> Result<()> {
         const ANEW: &str = "go on as it was begun, or begin anew with another --state";
         if !same_container(&self.target, target) {
@@ -135,9 +135,9 @@ impl ReplayState {
                 ANEW,
             ));
         }
-        match (origin, &self.feed) {
-            (Origin::Files(files), None) => files.check(&self.inputs, ANEW),
-            (Origin::Container { connected, plan }, Some(feed)) => {
+        match (source, &self.feed) {
+            (ReplaySource::Files(files), None) => files.check(&self.inputs, ANEW),
+            (ReplaySource::Container { connected, plan }, Some(feed)) => {
                 feed.check(&connected.source, plan, ANEW)
             }
             (_, feed) => {

@@ -1,6 +1,6 @@
 //! `--transform`: what a program makes of documents before they are written.
 
-use super::change::Defect;
+use super::item_write::Defect;
 use crate::render::Filter;
 
 /// How much of an output that is no object is told, in characters.

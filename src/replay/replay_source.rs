@@ -23,7 +23,7 @@ pub(super) fn find_inputs(plan: &ReplayPlan, report: &Report) -> Result<Inputs> 
 }
 
 /// The source of a replay.
-pub(super) enum Origin {
+pub(super) enum ReplaySource {
     /// Read one after the other.
     Files(Files),
     /// Its feed.
@@ -45,7 +45,7 @@ pub(super) struct Files {
 
 /// Where a change stands in the source, for people.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct SourceLocation {
     /// The file, or what else it is.
     pub(super) name: String,
     /// What is counted there.
@@ -54,13 +54,13 @@ pub(super) struct Place {
     pub(super) number: u64,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}, {} {}", self.name, self.unit, self.number)
     }
 }
 
-impl Origin {
+impl ReplaySource {
     pub(super) fn of_files(inputs: Inputs) -> Self {
         let total_bytes = match inputs.may_wait() {
             true => 0,
@@ -75,7 +75,7 @@ impl Origin {
     }
 
     /// The change before this position.
-    pub(super) fn place(&self, position: InputPosition) -> Place {
+    pub(super) fn location(&self, position: InputPosition) -> SourceLocation {
         let (name, unit) = match self {
             Self::Files(files) => {
                 let input = files.inputs.get(position.input);
@@ -87,7 +87,7 @@ impl Origin {
                 (name, "change")
             }
         };
-        Place {
+        SourceLocation {
             name,
             unit,
             number: position.mark.line,

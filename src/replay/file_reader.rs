@@ -1,39 +1,14 @@
-//! The thread that reads the inputs, one after the other, and says what each record means.
+//! The thread that reads the inputs, one after the other, and interprets each record.
 
 use std::sync::Arc;
 
 use anyhow::Result;
-use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::change::Defect;
-use super::interpreter::{Interpreter, Meaning};
+use super::delivery::{Delivery, Taken, WAITING};
+use super::interpreter::Interpreter;
 use super::position::{InputPosition, Step};
 use crate::source::{self, BytesRead, Input, Mark};
-
-/// How many records wait. They go one by one: a pipe may have nothing more for a long time, and
-/// what it had is not held back.
-pub(super) const WAITING: usize = 64;
-
-/// A record of the source, and what it means.
-#[derive(Debug)]
-pub(super) struct Taken {
-    pub(super) json: Bytes,
-    pub(super) meaning: Result<Meaning, Defect>,
-    /// Where the source stands after it.
-    pub(super) after: Step,
-}
-
-/// What a source hands over.
-#[derive(Debug)]
-pub(super) enum Delivery {
-    /// A record.
-    Record(Taken),
-    /// The source has moved on without one.
-    Passed(Step),
-    /// There was nothing more a moment ago.
-    CaughtUp,
-}
 
 /// Starts the thread. It ends when everything was read, at the first error, which it hands over, and
 /// when nobody receives any more.
