@@ -24,7 +24,7 @@ use crate::feed::ChangeFeedStart;
 use crate::feed::ContainerAddress;
 use crate::format::ChangeEncoder;
 use crate::format::Limits;
-use crate::pipeline::{self, Connected};
+use crate::job::{self, Connected};
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::{LogLine, Report};
 use crate::settings::{
@@ -167,7 +167,7 @@ async fn tail(
         });
         ChangeEncoder::new(renderer, limits, Arc::clone(&complain))
     };
-    pipeline::tail(connect, plan, encoder, report, shutdown).await
+    job::tail(connect, plan, encoder, report, shutdown).await
 }
 
 /// How changes are shown, as far as it is known before the container is.
@@ -221,7 +221,7 @@ async fn export(
     }
     let retries = plan.settings.max_retries;
     let connect = async || account.connect(account.plan()?, retries, report).await;
-    pipeline::export(connect, plan, &container, report, shutdown).await
+    job::export(connect, plan, &container, report, shutdown).await
 }
 
 async fn schema(
@@ -237,7 +237,7 @@ async fn schema(
     account.refuse_start_at_a_time(args.from)?;
     let retries = plan.settings.max_retries;
     let connected = account.connect(account.plan()?, retries, report).await?;
-    pipeline::schema(connected, plan, report, shutdown).await
+    job::schema(connected, plan, report, shutdown).await
 }
 
 async fn resume(
@@ -251,7 +251,7 @@ async fn resume(
         let connection = account.plan_of(source)?;
         account.connect(connection, retries, report).await
     };
-    pipeline::resume(connect, plan, report, shutdown).await
+    job::resume(connect, plan, report, shutdown).await
 }
 
 async fn put_back(

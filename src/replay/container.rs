@@ -20,7 +20,7 @@ use super::position::{InputPosition, Step};
 use crate::cosmos::cursor::FeedRequest;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, ReadUntil};
-use crate::pipeline::{Connected, first_ranges};
+use crate::job::{Connected, first_ranges};
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::settings::FeedPlan;
 use crate::source::Mark;

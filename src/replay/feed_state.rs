@@ -9,7 +9,7 @@ use crate::feed::{
     ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, PinnedEnd, Position, RangeId,
     RangeState, ensure_tiling,
 };
-use crate::pipeline::check_position;
+use crate::job::check_position;
 use crate::settings::FeedPlan;
 
 /// How far a container's feed has been replayed.

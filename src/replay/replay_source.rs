@@ -8,7 +8,7 @@ use super::address::{describe, same_container};
 use super::position::InputPosition;
 use crate::error::usage;
 use crate::feed::ContainerAddress;
-use crate::pipeline::Connected;
+use crate::job::Connected;
 use crate::report::Report;
 use crate::settings::{FeedPlan, ReplayPlan};
 use crate::source::{BytesRead, Fingerprint, Input, Inputs};

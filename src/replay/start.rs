@@ -23,7 +23,7 @@ use super::state::{ReplayState, StateFile};
 use super::writer::Writer;
 use crate::error::ExitCode;
 use crate::feed::ContainerAddress;
-use crate::pipeline::Connected;
+use crate::job::Connected;
 use crate::render::change::parse_key_path;
 use crate::report::Report;
 use crate::settings::ReplayPlan;

@@ -10,13 +10,13 @@ use super::feed_state::FeedState;
 use super::position::InputPosition;
 use super::replay_source::ReplaySource;
 use crate::cli::{TtlDeletes, WriteMode};
-use crate::durable::{self, Lock};
+use crate::durable::{self, Lock, lock_path};
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ContainerAddress;
 use crate::render::Filter;
 use crate::settings::ReplayPlan;
 use crate::source::Fingerprint;
-use crate::state::file::{Form, lock_path, read_text};
+use crate::state::file::{Form, read_text};
 
 const FORM: Form = Form {
     name: "cosmos-tail replay state",

@@ -8,6 +8,8 @@ use anyhow::{Context, Result};
 use crate::cli::{
     CommitArgs, ExportArgs, ExportMode, ReaderArgs, ResumeArgs, RotationArgs, SummaryFormat, Until,
 };
+use crate::destination::Output;
+use crate::destination::names::FileNames;
 use crate::durable::parent_of;
 use crate::error::usage;
 use crate::feed::Scope;
@@ -16,9 +18,7 @@ use crate::format::Format;
 use crate::settings::files::{FilesPlan, override_rotation, usual_rotation};
 use crate::settings::schema::ColumnsPlan;
 use crate::state::model::FrozenOptions;
-use crate::state::model::Output;
 use crate::state::model::Settings;
-use crate::state::names::FileNames;
 
 /// Further tries of what failed, where it is not said otherwise.
 pub const USUAL_RETRIES: u32 = 15;

@@ -8,13 +8,13 @@ use time::OffsetDateTime;
 
 use super::job::{milliseconds, override_reader_settings};
 use crate::cli::{TailArgs, TailMode};
+use crate::destination::Output;
+use crate::destination::names::FileNames;
 use crate::durable::parent_of;
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode};
 use crate::format::Format;
-use crate::state::model::Output;
 use crate::state::model::Settings;
-use crate::state::names::FileNames;
 
 /// What a tail is to do.
 #[derive(Debug)]

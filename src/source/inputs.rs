@@ -9,6 +9,12 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use crate::destination::checksum_text;
+use crate::destination::manifest::Entry;
+use crate::destination::manifest::Manifest;
+use crate::destination::manifest::Purpose;
+use crate::destination::names::MANIFEST_FILE;
+use crate::destination::names::STATE_FILE;
 use crate::durable::{OPEN_SUFFIX, parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
@@ -17,10 +23,7 @@ use crate::format::CsvOptions;
 use crate::format::Format;
 use crate::schema::{Schema, TableLayout};
 use crate::state::file;
-use crate::state::manifest::{Entry, Manifest, Purpose};
 use crate::state::model::State;
-use crate::state::model::checksum_text;
-use crate::state::names::{MANIFEST_FILE, STATE_FILE};
 
 /// How much of a file's beginning makes its fingerprint.
 const FINGERPRINT_BYTES: u64 = 4096;
@@ -226,8 +229,9 @@ impl Inputs {
             ),
             false => None,
         };
+        let committed = state.as_ref().map(State::committed);
         let purpose = Purpose::Finished {
-            state: state.as_ref(),
+            committed: committed.as_ref(),
         };
         let read = Manifest::read(&manifest, purpose)?;
         read.ensure_whole(&manifest).hint(

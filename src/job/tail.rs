@@ -15,6 +15,7 @@ use crate::clock;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::epk::{partition_key, range_of_partition_key, range_of_portable};
 use crate::cosmos::error::{ServiceError, Verdict};
+use crate::destination::{Destination, Kind, ManifestMark, Output, Place, Recovery, at};
 use crate::durable;
 use crate::error::{
     Annotate, ExitCode, find, hint, is_broken_pipe, usage, with_exit_code, with_hint,
@@ -32,18 +33,12 @@ use crate::redact::redact;
 use crate::report::{Report, count};
 use crate::settings::TailPlan;
 use crate::signal::{self, Shutdown};
+use crate::state::claim::Claimed;
+use crate::state::destination_of;
 use crate::state::file;
 use crate::state::ledger::Ledger;
-use crate::state::model::FrozenOptions;
-use crate::state::model::JobKind;
-use crate::state::model::ManifestMark;
-use crate::state::model::Output;
-use crate::state::model::State;
-use crate::state::model::Totals;
-use crate::state::names::FileNames;
-use crate::state::owner::{Owner, prove};
-use crate::state::recover::{Recovery, recover};
-use crate::state::store::Store;
+use crate::state::local::LocalState;
+use crate::state::model::{FrozenOptions, JobKind, State, Totals, VERSION};
 
 /// Ranges polled at the same time, at most.
 const MOST_CONCURRENT: usize = 256;
@@ -67,7 +62,8 @@ pub async fn tail(
         Some(path) if durable::is_plain_file(path).exit_code(ExitCode::Usage)? => {
             // Before the lock, which would leave a file beside what is no state.
             load(path, &plan)?;
-            Some((Store::take(path)?, load(path, &plan)?))
+            let (claimed, _) = Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?;
+            Some((claimed, load(path, &plan)?))
         }
         _ => None,
     };
@@ -75,9 +71,9 @@ pub async fn tail(
     let connected = connect(source).await?;
     let scope = scope(&connected.client, &plan).await?;
     let ready = match earlier {
-        Some((store, state)) => {
+        Some((claimed, state)) => {
             shutdown.begin()?;
-            go_on(&plan, &connected, state, store, &scope, report)?
+            go_on(&plan, &connected, state, claimed, &scope, report)?
         }
         None => begin(&plan, &connected, scope).await?,
     };
@@ -89,7 +85,7 @@ pub async fn tail(
     };
     let encoder = new_encoder(limits.clone(), &connected.client);
     let pipe_closed = CancellationToken::new();
-    if ready.names.is_standard_output() {
+    if ready.destination.kind() == Kind::Stream {
         signal::watch_standard_output(pipe_closed.clone());
     }
     let mut state = ready.state;
@@ -109,7 +105,11 @@ pub async fn tail(
         from: from_text(&state, ready.is_new),
     };
     let watch = Watch::new(announcement, plan.idle_timeout, limits.reached, pipe_closed);
-    let state_path = ready.store.as_ref().map(|store| store.path.clone());
+    let state_path = ready
+        .claimed
+        .as_ref()
+        .and_then(Claimed::path)
+        .map(Path::to_owned);
     let (mode, from) = (state.options.mode, state.options.from);
     let read_until = state.read_until();
     let before = state.totals;
@@ -120,8 +120,8 @@ pub async fn tail(
             .iter()
             .map(|series| (series.id, series.next_part))
             .collect(),
-        ledger: Ledger::new(state, Arc::clone(&ready.names), ready.store),
-        names: ready.names,
+        ledger: Ledger::new(state, Arc::clone(&ready.destination), ready.claimed),
+        destination: ready.destination,
         recovery: ready.recovery,
         encoders: encoder.into_encoders(),
         end: match (plan.until_caught_up, plan.until) {
@@ -162,8 +162,8 @@ pub async fn tail(
 /// A tail that is ready to run.
 struct Ready {
     state: State,
-    names: Arc<FileNames>,
-    store: Option<Store>,
+    destination: Arc<dyn Destination>,
+    claimed: Option<Claimed>,
     recovery: Recovery,
     is_new: bool,
 }
@@ -194,12 +194,12 @@ fn go_on(
     plan: &TailPlan,
     connected: &Connected,
     mut state: State,
-    mut store: Store,
+    claimed: Claimed,
     scope: &Scope,
     report: &Report,
 ) -> Result<Ready> {
-    let state_path = store.path.clone();
-    let cannot = || format!("cannot go on from `{}`", state_path.display());
+    let state_path = claimed.display();
+    let cannot = || format!("cannot continue from `{state_path}`");
     same_container(&state, connected).with_context(cannot)?;
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
@@ -232,78 +232,59 @@ fn go_on(
     state.settings = plan.settings.clone();
     // It is to end where the container is now.
     state.begin_run(false);
-    let names = Arc::new(FileNames::of_state(&state, &plan.base));
-    prove(&state, &state_path, &names).with_context(cannot)?;
-    store.lock_output(&names)?;
-    let recovery = recover(&mut state, &state_path, &names, false).with_context(cannot)?;
+    let mut destination = destination_of(&state, &plan.base, claimed.path());
+    destination.prove(&state.committed()).with_context(cannot)?;
+    destination.lock(claimed.locks())?;
+    let recovery = destination
+        .recover(&state.committed(), false)
+        .with_context(cannot)?;
+    state.recovered(&recovery);
     for notice in &recovery.notices {
         report.notice(notice);
     }
     Ok(Ready {
         state,
-        names,
-        store: Some(store),
+        destination: destination.into(),
+        claimed: Some(claimed),
         recovery,
         is_new: false,
     })
 }
 
-/// Refuses to write to what is no file, before anything is left beside it.
-fn ensure_no_special_file(plan: &TailPlan, names: &FileNames) -> Result<()> {
-    let Output::Append(_) = plan.output else {
-        return Ok(());
-    };
-    durable::is_plain_file(&names.part(0, 1))
-        .exit_code(ExitCode::Usage)
-        .map(drop)
-}
-
 /// Begins a tail that has no state yet.
 async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<Ready> {
     let format = Format::Jsonl;
-    let names = FileNames::new(
-        &plan.output,
-        &plan.base,
-        &connected.source.container,
-        format.name(),
-    );
-    ensure_no_special_file(plan, &names)?;
-    let mut store = plan.state_path.as_deref().map(Store::take).transpose()?;
-    if let Some(store) = &mut store {
-        store.lock_output(&names)?;
-    }
-    // Between the first look and the lock another tail may have begun here.
-    if let Some(path) = plan
-        .state_path
-        .as_deref()
-        .filter(|path| durable::is_there(path))
-    {
-        return Err(usage(
-            format!(
-                "another tail has just begun to keep its position in `{}`",
-                path.display()
-            ),
-            "name another state, or start again to go on from there",
-        ));
-    }
-    if let Output::Append(_) = plan.output {
-        let path = names.part(0, 1);
-        if durable::is_there(&path) {
-            return Err(usage(
-                format!("`{}` exists, but there is no state for it", path.display()),
-                "choose another file, or move it away",
-            ));
+    let state_path = plan.state_path.as_deref();
+    let place = Place {
+        output: &plan.output,
+        base: &plan.base,
+        container: &connected.source.container,
+        extension: format.name(),
+        state_path,
+        is_for_terminals: true,
+    };
+    let mut destination = at(place, file::read_earlier);
+    // Before anything is left beside it.
+    destination.ensure_free()?;
+    let claimed = match state_path {
+        Some(path) => {
+            let (claimed, stored) = Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?;
+            // Between the first look and the lock another tail may have begun here.
+            if stored.is_some() {
+                return Err(usage(
+                    format!(
+                        "another tail has just begun to keep its position in `{}`",
+                        path.display()
+                    ),
+                    "name another state, or start again to continue from there",
+                ));
+            }
+            destination.lock(claimed.locks())?;
+            destination.ensure_free()?;
+            Some(claimed)
         }
-        if let Some(beside) = names.default_state().filter(|path| durable::is_there(path)) {
-            return Err(usage(
-                format!(
-                    "`{}` is there, the state of another tail to that file",
-                    beside.display()
-                ),
-                "choose another file, or go on with that state",
-            ));
-        }
-    }
+        None => None,
+    };
     let ranges = ranges_of(&connected.client, &scope).await?;
     let state = State {
         kind: JobKind::Tail,
@@ -340,15 +321,13 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         sealed: Vec::new(),
         manifest: ManifestMark::default(),
         totals: Totals::default(),
-        version: file::VERSION,
+        version: VERSION,
     };
-    if let Some(store) = &store {
-        Owner::write(&names, state.export_id, &store.path)?;
-    }
+    destination.begin(state.export_id)?;
     Ok(Ready {
         state,
-        names: Arc::new(names),
-        store,
+        destination: destination.into(),
+        claimed,
         recovery: Recovery::default(),
         is_new: true,
     })

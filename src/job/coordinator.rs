@@ -12,10 +12,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::buffers::{EVENTS, buffered_bytes};
 use super::progress::Tracker;
 use super::watch::{Watch, WatchEnd, watch_end};
 use super::{Connected, feed_request, sample};
-use crate::durable::Locks;
+use crate::destination::{Destination, Kind, Recovery};
 use crate::error::ExitCode;
 use crate::failpoint;
 use crate::feed::RangeState;
@@ -33,28 +34,16 @@ use crate::sink::Seal;
 use crate::sink::Sink;
 use crate::sink::SinkOptions;
 use crate::state::ledger::Ledger;
-use crate::state::model::Output;
 use crate::state::model::Settings;
 use crate::state::model::State;
-use crate::state::names::FileNames;
-use crate::state::recover::Recovery;
 
-/// Bytes of pages that may wait to be written, for each range that is read at the same time.
-const BUFFERED_BYTES_A_RANGE: usize = 1 << 20;
-/// The same, at least: a page can have 4 MB and more.
-const LEAST_BUFFERED_BYTES: usize = 8 << 20;
-/// The same, at most.
-const MOST_BUFFERED_BYTES: usize = 64 << 20;
 /// Bytes of rows that encoders may keep in memory, all of them together.
 const ENCODER_MEMORY: usize = 64 << 20;
-/// Events that may wait for the coordinator; their pages are bounded in bytes.
-pub(super) const EVENTS: usize = 256;
-
 /// A job that is ready to run.
 pub(super) struct Job {
     pub(super) connected: Connected,
     pub(super) ledger: Ledger,
-    pub(super) names: Arc<FileNames>,
+    pub(super) destination: Arc<dyn Destination>,
     pub(super) next_parts: HashMap<u32, u32>,
     pub(super) recovery: Recovery,
     pub(super) encoders: Box<NewEncoder>,
@@ -157,7 +146,7 @@ impl<'a> Coordinator<'a> {
         let state = job.ledger.state().clone();
         let settings = state.settings.clone();
         let (failed, mut failures) = mpsc::unbounded_channel();
-        let series_by_range = matches!(state.options.output, Output::Directory(_));
+        let series_by_range = job.destination.kind().has_series_of_ranges();
         let concurrency = reader::concurrency(settings.concurrency);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if series_by_range {
@@ -166,8 +155,8 @@ impl<'a> Coordinator<'a> {
             1
         };
         let sink = Sink::start(
-            &job.names,
-            sink_options(&state, job.ledger.locks()),
+            &job.destination,
+            sink_options(&state),
             job.encoders,
             threads,
             &job.next_parts,
@@ -202,7 +191,7 @@ impl<'a> Coordinator<'a> {
             open_layout: job.open_layout,
             connected: job.connected,
             mode: state.options.mode,
-            grows: job.names.is_append(),
+            grows: job.destination.kind() == Kind::Growing,
             commits_within_files: state.options.format.commits_within_files(),
             stop: shutdown.child_token(),
         };
@@ -694,7 +683,7 @@ async fn tick(timer: &mut Option<tokio::time::Interval>) {
     }
 }
 
-fn sink_options(state: &State, locks: Locks) -> SinkOptions {
+fn sink_options(state: &State) -> SinkOptions {
     SinkOptions {
         export_id: state.export_id,
         container: state.source.container.clone(),
@@ -706,13 +695,7 @@ fn sink_options(state: &State, locks: Locks) -> SinkOptions {
         commits_within_files: state.options.format.commits_within_files(),
         rotate_bytes: state.settings.rotate_bytes,
         encoder_memory: ENCODER_MEMORY,
-        locks,
     }
-}
-
-/// Bytes of pages that may wait, when so many ranges are read at the same time.
-pub(super) fn buffered_bytes(concurrency: usize) -> usize {
-    (concurrency * BUFFERED_BYTES_A_RANGE).clamp(LEAST_BUFFERED_BYTES, MOST_BUFFERED_BYTES)
 }
 
 fn reader_options(state: &State, concurrency: usize, end: ReadEnd) -> Result<ReaderOptions> {

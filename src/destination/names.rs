@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use fs_err as fs;
 
-use super::model::{Output, State};
+use super::output::Output;
 use crate::durable::{self, OPEN_SUFFIX, with_suffix};
 
 /// The manifest of an export to a directory.
@@ -54,16 +54,6 @@ impl FileNames {
             Output::StandardOutput => Layout::StandardOutput,
         };
         Self { layout, extension }
-    }
-
-    /// The names of the files that `state` speaks of, with `base` the state file's directory.
-    pub fn of_state(state: &State, base: &Path) -> Self {
-        Self::new(
-            &state.options.output,
-            base,
-            &state.source.container,
-            state.options.format.extension(state.options.compression),
-        )
     }
 
     /// Whether files keep one name, so that none of them is ever finished.

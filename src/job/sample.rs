@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use tokio::sync::mpsc;
 
 use super::Connected;
-use super::coordinator::{EVENTS, buffered_bytes};
+use super::buffers::{EVENTS, buffered_bytes};
 use crate::cosmos::cursor::FeedRequest;
 use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::feed::page::Page;

@@ -19,8 +19,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use super::committed::Committed;
 use super::manifest::{Entry, Manifest, Purpose};
-use super::model::State;
 use super::names::FileNames;
 use crate::durable::{self, parent_of};
 use crate::error::with_hint;
@@ -132,12 +132,12 @@ impl Owner {
 /// # Errors
 ///
 /// If it is not provably so, with what can be done.
-pub fn prove(state: &State, state_path: &Path, names: &FileNames) -> Result<Proof> {
+pub fn prove(committed: &Committed<'_>, state_path: &Path, names: &FileNames) -> Result<Proof> {
     let Some(default_state) = names.default_state() else {
         return Ok(Proof::Beside);
     };
     if let Some(owner) = Owner::read(names)? {
-        if owner.names_state(names, state.export_id, state_path) {
+        if owner.names_state(names, committed.export_id, state_path) {
             return Ok(match is_beside(names, state_path) {
                 true => Proof::Beside,
                 false => Proof::Owned,
@@ -161,7 +161,7 @@ pub fn prove(state: &State, state_path: &Path, names: &FileNames) -> Result<Proo
     if is_beside(names, state_path) {
         return Ok(Proof::Beside);
     }
-    recognize(state, names, &default_state).map_err(|error| {
+    recognize(committed, names, &default_state).map_err(|error| {
         with_hint(
             error.context(format!(
                 "the output `{}` is not provably that of this state",
@@ -178,7 +178,7 @@ pub fn prove(state: &State, state_path: &Path, names: &FileNames) -> Result<Proo
 
 /// Recognizes an output that has no owner file: nothing is there yet, or it bears the export's id and
 /// nothing that the export does not know.
-fn recognize(state: &State, names: &FileNames, default_state: &Path) -> Result<()> {
+fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path) -> Result<()> {
     ensure!(
         !durable::is_there(default_state),
         "`{}` is there, the state of another export",
@@ -189,9 +189,9 @@ fn recognize(state: &State, names: &FileNames, default_state: &Path) -> Result<(
     let mut is_marked = false;
     if let Some(path) = &listing {
         durable::is_plain_file(path)?;
-        let manifest = Manifest::read(path, Purpose::Committed { state, names })?;
+        let manifest = Manifest::read(path, Purpose::Committed { committed, names })?;
         manifest.ensure_whole(path)?;
-        let known_beyond = ensure_known_beyond(&manifest.beyond, state, names, path)?;
+        let known_beyond = ensure_known_beyond(&manifest.beyond, committed, names, path)?;
         is_marked = known_beyond > 0 || !manifest.entries.is_empty();
         ensure!(
             is_marked || manifest.beyond.is_empty(),
@@ -206,13 +206,10 @@ fn recognize(state: &State, names: &FileNames, default_state: &Path) -> Result<(
             );
         }
     }
-    let of_state = state
-        .series
-        .iter()
-        .filter_map(|series| series.open.as_ref());
     known.extend(
-        of_state
-            .chain(&state.sealed)
+        committed
+            .open()
+            .chain(committed.sealed)
             .map(|file| (file.series, file.part)),
     );
     for found in names.existing()? {
@@ -233,7 +230,7 @@ fn recognize(state: &State, names: &FileNames, default_state: &Path) -> Result<(
 /// If it lists others: then the manifest is newer than the state, or another's.
 pub fn ensure_known_beyond(
     beyond: &[u8],
-    state: &State,
+    committed: &Committed<'_>,
     names: &FileNames,
     manifest: &Path,
 ) -> Result<usize> {
@@ -242,10 +239,10 @@ pub fn ensure_known_beyond(
         let Ok(entry) = serde_json::from_slice::<Entry>(line) else {
             continue;
         };
-        let is_known = state
+        let is_known = committed
             .sealed
             .iter()
-            .any(|sealed| Entry::of(state, names, sealed) == entry);
+            .any(|sealed| Entry::of(committed.export_id, names, sealed) == entry);
         ensure!(
             is_known,
             "the manifest `{}` lists `{}`, which the state does not know",
@@ -294,8 +291,18 @@ fn relative(path: &Path, directory: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::file::tests::sample;
-    use crate::state::model::Output;
+    use crate::destination::{ManifestMark, Output};
+
+    fn committed(export_id: u128, output: &Output) -> Committed<'_> {
+        Committed {
+            export_id: uuid::Uuid::from_u128(export_id),
+            output,
+            ranges: &[],
+            series: &[],
+            sealed: &[],
+            manifest: ManifestMark::default(),
+        }
+    }
 
     #[test]
     fn a_state_in_a_directory_above_is_named_relatively() {
@@ -314,21 +321,18 @@ mod tests {
     fn an_owner_file_is_the_word_of_one_export_with_one_state() {
         let directory = tempfile::tempdir().unwrap();
         let state_path = directory.path().join("elsewhere.json");
-        let mut state = sample();
-        state.options.output = Output::Directory("out".into());
-        let names = FileNames::of_state(&state, directory.path());
+        let output = Output::Directory("out".into());
+        let own = committed(7, &output);
+        let names = FileNames::new(&output, directory.path(), "orders", "jsonl");
         fs::create_dir(names.directory()).unwrap();
-        assert_eq!(
-            prove(&state, &state_path, &names).unwrap(),
-            Proof::Recognized
-        );
-        Owner::write(&names, state.export_id, &state_path).unwrap();
-        assert_eq!(prove(&state, &state_path, &names).unwrap(), Proof::Owned);
-        prove(&state, &directory.path().join("copy.json"), &names).unwrap_err();
+        assert_eq!(prove(&own, &state_path, &names).unwrap(), Proof::Recognized);
+        Owner::write(&names, own.export_id, &state_path).unwrap();
+        assert_eq!(prove(&own, &state_path, &names).unwrap(), Proof::Owned);
+        prove(&own, &directory.path().join("copy.json"), &names).unwrap_err();
         let beside = names.default_state().unwrap();
-        assert_eq!(prove(&state, &beside, &names).unwrap(), Proof::Beside);
-        state.export_id = uuid::Uuid::from_u128(8);
-        prove(&state, &state_path, &names).unwrap_err();
-        prove(&state, &beside, &names).unwrap_err();
+        assert_eq!(prove(&own, &beside, &names).unwrap(), Proof::Beside);
+        let own = committed(8, &output);
+        prove(&own, &state_path, &names).unwrap_err();
+        prove(&own, &beside, &names).unwrap_err();
     }
 }

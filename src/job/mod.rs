@@ -1,5 +1,6 @@
 //! Wires a job up: reader → sink → ledger, from the first commit to the last.
 
+mod buffers;
 mod coordinator;
 mod outcome;
 mod progress;

@@ -1,4 +1,4 @@
-//! The commands that the README shows, run as it shows them.
+//! The commands of the documentation, run as it shows them.
 //!
 //! A fenced block of `sh` or `console` is run if the line before it is one of these comments:
 //!
@@ -6,13 +6,13 @@
 //! |---|---|
 //! | `<!-- tested -->` | it must end with exit code 0 |
 //! | `<!-- tested with demo.env -->` | the same, with the variables of `demo.env` in its environment |
-//! | `<!-- tested in the background until FILE -->` | it goes on; the next block begins once FILE holds something |
-//! | `<!-- tested with Ctrl-C after a commit to STATE -->` | the same, but it is interrupted once it has committed documents, and must end with exit code 130 |
+//! | `<!-- tested in the background until FILE has TEXT -->` | it keeps running; the next block starts once FILE contains TEXT |
+//! | `<!-- tested with Ctrl-C after a commit to STATE -->` | it is interrupted once it has committed documents, and must end with exit code 130 |
 //!
-//! The blocks run one after another in one directory that was empty before, with `bash` and the
-//! built binary first in the path. A block of `sh` is a script. In a block of `console`, lines that
-//! begin with `$ ` are commands and the others what they print, where `…` stands for any text.
-#![cfg(unix)]
+//! The blocks of a page run one after another in an empty directory, with `bash` and the built
+//! binary first in the path. Pages run in parallel. A block of `sh` is a script. In a block of
+//! `console`, lines that begin with `$ ` are commands and the others are what they print, where `…`
+//! matches any text.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -22,24 +22,25 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::pages::{Page, pages};
 use crate::command::cosmos_tail;
 use crate::left_out::say;
 
-/// No block takes longer than this, on the slowest machine.
+/// The longest time that a block may take, on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What the comment before a block asks for.
+/// How the comment before a block says that it is run.
 #[derive(Debug, Clone, PartialEq)]
 enum Way {
     ToItsEnd,
     WithDemoVariables,
-    InBackgroundUntil(String),
+    InBackgroundUntil { file: String, text: String },
     InterruptedAfterCommit(String),
 }
 
 #[derive(Debug, Clone, PartialEq)]
 struct Block {
-    /// The line of the README that it begins at.
+    /// The line of the page that it begins at.
     line: usize,
     way: Way,
     is_console: bool,
@@ -55,18 +56,20 @@ fn way(comment: &str) -> Option<Way> {
         "" => Way::ToItsEnd,
         "with demo.env" => Way::WithDemoVariables,
         _ => {
-            if let Some(file) = words.strip_prefix("in the background until ") {
-                Way::InBackgroundUntil(file.to_owned())
+            if let Some(condition) = words.strip_prefix("in the background until ") {
+                let (file, text) = condition.split_once(" has ").expect("FILE has TEXT");
+                let (file, text) = (file.to_owned(), text.to_owned());
+                Way::InBackgroundUntil { file, text }
             } else if let Some(file) = words.strip_prefix("with Ctrl-C after a commit to ") {
                 Way::InterruptedAfterCommit(file.to_owned())
             } else {
-                panic!("`{comment}` is no way to test a block")
+                panic!("`{comment}` does not say how to test a block")
             }
         }
     })
 }
 
-/// The blocks of a text that are to be tested.
+/// The tested blocks of a page.
 fn blocks(markdown: &str) -> Vec<Block> {
     let mut found = Vec::new();
     let mut lines = markdown.lines().enumerate();
@@ -76,10 +79,7 @@ fn blocks(markdown: &str) -> Vec<Block> {
         let is_console = match fence {
             "```console" => true,
             "```sh" => false,
-            _ => panic!(
-                "line {}: a block of `sh` or `console` was to come",
-                number + 1
-            ),
+            _ => panic!("line {}: expected a block of `sh` or `console`", number + 1),
         };
         let text: Vec<&str> = lines
             .by_ref()
@@ -96,7 +96,7 @@ fn blocks(markdown: &str) -> Vec<Block> {
     found
 }
 
-/// The commands of a `console` block, and what each of them is to print.
+/// The commands of a `console` block, each with the output that it must print.
 fn commands(text: &str) -> Vec<(String, String)> {
     let mut commands: Vec<(String, String)> = Vec::new();
     for line in text.lines() {
@@ -112,7 +112,7 @@ fn commands(text: &str) -> Vec<(String, String)> {
     commands
 }
 
-/// Whether `text` is `pattern`, in which `…` stands for any text.
+/// Whether `text` is `pattern`, where `…` matches any text.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('…');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
@@ -133,7 +133,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 /// `bash` in `directory`, with the built binary first in the path.
 fn bash(directory: &Path, script: &str) -> Command {
-    // For its environment, which holds nothing of ours that could change what the binary does.
+    // Its environment has no variable that could change what the binary does.
     let clean = cosmos_tail();
     let binary = Path::new(clean.get_program()).parent().unwrap();
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -147,12 +147,12 @@ fn bash(directory: &Path, script: &str) -> Command {
         .args(["--norc", "-euo", "pipefail", "-c", script])
         .current_dir(directory)
         .stdin(Stdio::null())
-        // A group of its own, so that it can be ended with all that it started.
+        // A process group of its own, so that everything it starts can be ended with it.
         .process_group(0);
     bash
 }
 
-/// A process group that ends with this value.
+/// A process group that is killed when this value is dropped.
 struct Group(Child);
 
 impl Group {
@@ -163,27 +163,27 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         killpg(self.id(), Signal::SIGKILL).ok();
         self.0.wait().ok();
     }
 }
 
-/// Waits until `condition` holds, as long as the group runs.
+/// Waits until `condition` holds; fails if the group ends before.
 #[track_caller]
 fn wait_until(what: &str, group: &mut Group, condition: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !condition() {
-        assert!(Instant::now() < end, "{what} does not come");
+        assert!(Instant::now() < end, "{what}: not in time");
         if let Some(status) = group.0.try_wait().unwrap() {
-            assert!(condition(), "{what} did not come: {status}");
+            assert!(condition(), "{what}: not before it ended: {status}");
         }
-        // Between two looks: what is waited for is a file that another process writes.
+        // Polled, since another process writes the file.
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// Runs a script that prints to `log`; returns the exit code.
+/// Runs a script to its end, with its output in `log`; returns the exit code.
 fn to_its_end(directory: &Path, script: &str, log: &Path) -> Option<i32> {
     let output = std::fs::File::create(log).unwrap();
     let mut command = bash(directory, &format!("exec 2>&1\n{script}"));
@@ -193,13 +193,14 @@ fn to_its_end(directory: &Path, script: &str, log: &Path) -> Option<i32> {
         if let Some(status) = group.0.try_wait().unwrap() {
             return status.code();
         }
-        assert!(Instant::now() < end, "it does not end: {script}");
-        // Between two looks: the standard library cannot wait for a process with a limit.
+        assert!(Instant::now() < end, "it did not end in time: {script}");
+        // Polled, since the standard library cannot wait for a process with a time limit.
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
 struct Walk {
+    page: String,
     directory: tempfile::TempDir,
     log: PathBuf,
     background: Vec<Group>,
@@ -210,18 +211,22 @@ impl Walk {
         self.directory.path().join(name)
     }
 
+    fn place(&self, block: &Block) -> String {
+        format!("{}, line {}", self.page, block.line)
+    }
+
     fn run(&mut self, block: &Block) {
-        let at = format!("README.md, line {}", block.line);
+        let at = self.place(block);
         match &block.way {
             Way::ToItsEnd => self.finish(block, "", &at),
             Way::WithDemoVariables => self.finish(block, ". ./demo.env\n", &at),
-            Way::InBackgroundUntil(file) => {
+            Way::InBackgroundUntil { file, text } => {
                 let mut command = bash(self.directory.path(), &block.text);
                 let spawned = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
                 let mut group = Group(spawned.unwrap());
                 let path = self.path(file);
-                wait_until(&format!("{at}: {file}"), &mut group, || {
-                    std::fs::metadata(&path).is_ok_and(|found| found.len() > 0)
+                wait_until(&format!("{at}: {text} in {file}"), &mut group, || {
+                    std::fs::read_to_string(&path).is_ok_and(|found| found.contains(text))
                 });
                 self.background.push(group);
             }
@@ -232,7 +237,7 @@ impl Walk {
                 let mut command = bash(self.directory.path(), &script);
                 let log = std::fs::File::create(&self.log).unwrap();
                 let mut group = Group(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
-                wait_until(&format!("{at}: {state}"), &mut group, || {
+                wait_until(&format!("{at}: a commit to {state}"), &mut group, || {
                     std::fs::read(&path).is_ok_and(|now| {
                         Some(&now) != before.as_ref() && documents(&now).is_some_and(|n| n > 0)
                     })
@@ -248,9 +253,10 @@ impl Walk {
     /// Runs a block that ends by itself.
     fn finish(&self, block: &Block, before: &str, at: &str) {
         const MARK: &str = "\u{1}end of a command\n";
-        let commands = match block.is_console {
-            true => commands(&block.text),
-            false => vec![(block.text.clone(), "…".to_owned())],
+        let commands = if block.is_console {
+            commands(&block.text)
+        } else {
+            vec![(block.text.clone(), "…".to_owned())]
         };
         let mut script = before.to_owned();
         for (command, _) in &commands {
@@ -268,7 +274,7 @@ impl Walk {
     }
 }
 
-/// The documents that a state speaks of.
+/// The number of documents that a state has committed.
 fn documents(state: &[u8]) -> Option<u64> {
     let state: serde_json::Value = serde_json::from_slice(state).ok()?;
     state["state"]["totals"]["documents"].as_u64()
@@ -279,27 +285,20 @@ fn is_there(program: &str) -> bool {
     std::env::split_paths(&paths).any(|path| path.join(program).is_file())
 }
 
-#[test]
-fn every_command_of_the_readme_that_is_marked_works_as_shown() {
-    if !is_there("bash") {
-        say("left out: the commands of the README; there is no bash");
-        return;
-    }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let blocks = blocks(&std::fs::read_to_string(path).unwrap());
-    assert!(blocks.len() >= 8, "only {} blocks are marked", blocks.len());
+/// Runs the tested blocks of a page in a directory of its own.
+fn walk(page: &Page, blocks: &[Block]) {
     let directory = tempfile::tempdir().unwrap();
-    // Beside the directory, since some commands list what is in it.
+    // Outside of the directory, since some commands list its files.
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut walk = Walk {
+        page: page.name.clone(),
         directory,
         log: log.path().to_owned(),
         background: Vec::new(),
     };
-    for block in &blocks {
+    for block in blocks {
         if block.text.contains("jq ") && !is_there("jq") {
-            let line = block.line;
-            say(&format!("left out: README.md, line {line}; there is no jq"));
+            say(&format!("left out: {}; there is no jq", walk.place(block)));
             continue;
         }
         walk.run(block);
@@ -307,7 +306,28 @@ fn every_command_of_the_readme_that_is_marked_works_as_shown() {
 }
 
 #[test]
-fn blocks_are_found_with_what_their_comment_asks_for() {
+fn every_tested_command_of_the_documentation_works_as_shown() {
+    if !is_there("bash") {
+        say("left out: the commands of the documentation; there is no bash");
+        return;
+    }
+    let pages = pages();
+    let tested: Vec<(&Page, Vec<Block>)> = pages
+        .iter()
+        .map(|page| (page, blocks(&page.text)))
+        .filter(|(_, blocks)| !blocks.is_empty())
+        .collect();
+    let count: usize = tested.iter().map(|(_, blocks)| blocks.len()).sum();
+    assert!(count >= 28, "only {count} blocks are tested");
+    std::thread::scope(|scope| {
+        for (page, blocks) in &tested {
+            scope.spawn(|| walk(page, blocks));
+        }
+    });
+}
+
+#[test]
+fn blocks_are_found_by_their_comments() {
     let markdown = "text\n<!-- tested -->\n```console\n$ one\nit …\n$ two\n```\n\
         ```sh\nnot this\n```\n<!-- tested with Ctrl-C after a commit to a/b -->\n```sh\nthree\n```\n";
     let found = blocks(markdown);
@@ -324,7 +344,7 @@ fn blocks_are_found_with_what_their_comment_asks_for() {
 }
 
 #[test]
-fn dots_in_what_is_printed_stand_for_any_text() {
+fn an_ellipsis_matches_any_text() {
     assert!(matches("a … c\n", "a b b c\n"));
     assert!(matches("…", ""));
     assert!(matches("a…b…c", "a1b2bc"));

@@ -17,8 +17,9 @@ use crate::failpoint::{self, Change};
 use crate::feed::{RangeId, RangeState};
 use crate::report::count;
 
-use super::model::{FileState, ManifestMark, State, checksum_text};
+use super::committed::Committed;
 use super::names::{FileNames, PartFile};
+use super::part::{FileState, ManifestMark, checksum_text};
 
 /// One line of a manifest: a published file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,11 +56,11 @@ impl Entry {
         }
     }
 
-    /// The entry of `file`, a part of the export of `state`.
-    pub fn of(state: &State, names: &FileNames, file: &FileState) -> Self {
+    /// The entry of `file`, a part of the export `export_id`.
+    pub fn of(export_id: uuid::Uuid, names: &FileNames, file: &FileState) -> Self {
         let path = names.part(file.series, file.part);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Self::new(state.export_id, &name, file)
+        Self::new(export_id, &name, file)
     }
 }
 
@@ -68,16 +69,16 @@ impl Entry {
 pub enum Purpose<'a> {
     /// What the state says is committed. What lies beyond is not read.
     Committed {
-        /// The state.
-        state: &'a State,
+        /// What the state says.
+        committed: &'a Committed<'a>,
         /// The names of its files.
         names: &'a FileNames,
     },
     /// Every whole line: all finished files of a directory, also beside an export that is under way
     /// and has listed more than its state in the directory, if there is one, says.
     Finished {
-        /// The state.
-        state: Option<&'a State>,
+        /// What the state says.
+        committed: Option<&'a Committed<'a>>,
     },
 }
 
@@ -112,7 +113,7 @@ impl Manifest {
             Ok(None) => return Err(anyhow!("`{}` is not a regular file", path.display())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut missing = Self::default();
-                if matches!(purpose, Purpose::Committed { state, .. } if state.manifest.length > 0)
+                if matches!(purpose, Purpose::Committed { committed, .. } if committed.manifest.length > 0)
                 {
                     missing.faults.push("is missing".to_owned());
                 }
@@ -121,15 +122,15 @@ impl Manifest {
             Err(error) => return Err(error.into()),
         };
         let mut found = Self::default();
-        let state = match purpose {
-            Purpose::Committed { state, .. } => Some(state),
-            Purpose::Finished { state } => state,
+        let committed = match purpose {
+            Purpose::Committed { committed, .. } => Some(committed),
+            Purpose::Finished { committed } => committed,
         };
-        if let Some(state) = state {
-            found.compare(&text, &state.manifest);
+        if let Some(committed) = committed {
+            found.compare(&text, &committed.manifest);
         }
         let end = match purpose {
-            Purpose::Committed { state, .. } => usize::try_from(state.manifest.length)
+            Purpose::Committed { committed, .. } => usize::try_from(committed.manifest.length)
                 .unwrap_or(usize::MAX)
                 .min(text.len()),
             // An export that is under way may be in the middle of a line.
@@ -145,13 +146,13 @@ impl Manifest {
             entries: found.entries.len() as u64,
             crc32c: (!text.is_empty()).then(|| crc32c::crc32c(&text)),
         };
-        if let Purpose::Committed { state, .. } = purpose
-            && found.mark.entries != state.manifest.entries
+        if let Purpose::Committed { committed, .. } = purpose
+            && found.mark.entries != committed.manifest.entries
         {
             found.faults.push(format!(
                 "lists {}, but the state tells of {}",
                 count(found.mark.entries, "file"),
-                state.manifest.entries
+                committed.manifest.entries
             ));
         }
         Ok(found)
@@ -182,11 +183,11 @@ impl Manifest {
     }
 
     fn read_lines(&mut self, text: &[u8], purpose: Purpose<'_>) {
-        let (state, names) = match purpose {
-            Purpose::Committed { state, names } => (Some(state), Some(names)),
-            Purpose::Finished { state } => (state, None),
+        let (committed, names) = match purpose {
+            Purpose::Committed { committed, names } => (Some(committed), Some(names)),
+            Purpose::Finished { committed } => (committed, None),
         };
-        let mut export_id = state.map(|state| state.export_id);
+        let mut export_id = committed.map(|committed| committed.export_id);
         let mut order = Order::default();
         let lines = text
             .split(|byte| *byte == b'\n')
@@ -363,6 +364,28 @@ pub fn append(path: &Path, mark: ManifestMark, entries: &[Entry]) -> Result<Mani
         entries: mark.entries + entries.len() as u64,
         crc32c: before.map(|before| crc32c::crc32c_append(before, &text)),
     })
+}
+
+/// Lists the sealed parts, after they have got their final names, behind `mark`.
+///
+/// # Errors
+///
+/// As [`append`].
+pub fn list(
+    committed: &Committed<'_>,
+    mark: ManifestMark,
+    names: &FileNames,
+) -> Result<ManifestMark> {
+    let Some(path) = names.manifest() else {
+        return Ok(mark);
+    };
+    let entries: Vec<Entry> = committed
+        .sealed
+        .iter()
+        .map(|sealed| Entry::of(committed.export_id, names, sealed))
+        .collect();
+    append(&path, mark, &entries)
+        .with_context(|| format!("cannot list finished files in `{}`", path.display()))
 }
 
 /// Cuts off what is not committed.

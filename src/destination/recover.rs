@@ -9,56 +9,66 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use fs_err as fs;
 
-use super::ledger::list_in_manifest;
+use super::committed::Committed;
 use super::manifest::{self, Manifest, Purpose};
-use super::model::{FileState, ManifestMark, State};
 use super::names::{FileNames, PartFile};
 use super::owner::{Owner, Proof, ensure_known_beyond, prove};
+use super::part::{FileState, ManifestMark, ResumedPart};
 use crate::durable;
 use crate::error::{Annotate, is_of_the_system, with_hint};
 use crate::failpoint::{self, Change};
-use crate::feed::RangeId;
-use crate::sink::ResumedPart;
 
 /// What was found and done.
 #[derive(Debug, Default)]
 pub struct Recovery {
-    /// The parts to go on with.
+    /// The open parts to continue.
     pub resumed: Vec<ResumedPart>,
+    /// Open parts that contradicted the state and were dropped: their ranges are to be read again
+    /// from where these began.
+    pub dropped: Vec<FileState>,
+    /// How much of the manifest is committed, now that all sealed parts are listed in it.
+    pub manifest: ManifestMark,
     /// What the user may want to know, one sentence each.
     pub notices: Vec<String>,
 }
 
-/// Brings the files into line with `state`. With `repair`, open parts that do not match it are
-/// thrown away and their ranges go back to where those began.
+impl Recovery {
+    /// The recovery of a destination that has no parts.
+    pub fn of_nothing(committed: &Committed<'_>) -> Self {
+        Self {
+            manifest: committed.manifest,
+            ..Self::default()
+        }
+    }
+}
+
+/// Brings the files `names` into line with what is committed. With `repair`, open parts that do not
+/// match it are deleted.
 ///
 /// # Errors
 ///
 /// If the output is not provably the export's, or a file contradicts the state, naming it and what can
 /// be done: then nothing has changed. Or any error of the system.
-pub fn recover(
-    state: &mut State,
+pub(super) fn recover(
+    committed: &Committed<'_>,
     state_path: &Path,
     names: &FileNames,
     repair: bool,
 ) -> Result<Recovery> {
-    let changes = Changes::find(state, state_path, names, repair)?;
-    changes.make(state, state_path, names)
+    let changes = Changes::find(committed, state_path, names, repair)?;
+    changes.make(committed, state_path, names)
 }
 
 /// Whether an open part that the state does not know can be one that was begun after the last commit:
 /// of a range that is read, and not before the part that comes next.
-pub fn may_be_unknown(state: &State, found: &PartFile) -> bool {
-    let next = state.series.iter().find(|one| one.id == found.series);
-    state.ranges_of(found.series).next().is_some()
-        && found.part >= next.map_or(1, |series| series.next_part)
+pub fn may_be_unknown(committed: &Committed<'_>, found: &PartFile) -> bool {
+    let next = committed.series.iter().find(|one| one.id == found.series);
+    committed.has_ranges(found.series) && found.part >= next.map_or(1, |series| series.next_part)
 }
 
 /// What has to change so that the files are in line with the state.
 #[derive(Debug, Default)]
 struct Changes {
-    /// A state that was staged and never committed, whatever it says.
-    staged: Option<PathBuf>,
     /// Whether the output is to be marked as this export's.
     unmarked: bool,
     /// Open parts that were begun after the last commit.
@@ -75,30 +85,31 @@ struct Changes {
 
 impl Changes {
     /// Looks at everything, and changes nothing.
-    fn find(state: &State, state_path: &Path, names: &FileNames, repair: bool) -> Result<Self> {
+    fn find(
+        committed: &Committed<'_>,
+        state_path: &Path,
+        names: &FileNames,
+        repair: bool,
+    ) -> Result<Self> {
         let mut changes = Self {
-            staged: durable::left_staged(state_path)?,
-            manifest: state.manifest,
+            manifest: committed.manifest,
             ..Self::default()
         };
-        if names.is_standard_output() {
-            return Ok(changes);
-        }
-        changes.unmarked = prove(state, state_path, names)? == Proof::Recognized;
-        changes.look_at_manifest(state, names)?;
-        for sealed in &state.sealed {
+        changes.unmarked = prove(committed, state_path, names)? == Proof::Recognized;
+        changes.look_at_manifest(committed, names)?;
+        for sealed in committed.sealed {
             changes.look_at_sealed(sealed, names)?;
         }
-        let open = state.series.iter().filter_map(|one| one.open.as_ref());
+        let open = committed.open();
         for part in open.clone() {
             changes.look_at_open(part, names, repair)?;
         }
         for found in names.existing()?.into_iter().filter(|found| found.is_open) {
             let is_known = open
                 .clone()
-                .chain(&state.sealed)
+                .chain(committed.sealed)
                 .any(|file| (file.series, file.part) == (found.series, found.part));
-            let is_ours = may_be_unknown(state, &found)
+            let is_ours = may_be_unknown(committed, &found)
                 && names.claimed_by_another(found.series, found.part).is_none();
             if !is_known && is_ours {
                 durable::is_plain_file(&found.path)?;
@@ -108,14 +119,14 @@ impl Changes {
         Ok(changes)
     }
 
-    fn look_at_manifest(&mut self, state: &State, names: &FileNames) -> Result<()> {
+    fn look_at_manifest(&mut self, committed: &Committed<'_>, names: &FileNames) -> Result<()> {
         let Some(path) = names.manifest() else {
             return Ok(());
         };
         let read = durable::is_plain_file(&path).and_then(|_| {
-            let manifest = Manifest::read(&path, Purpose::Committed { state, names })?;
+            let manifest = Manifest::read(&path, Purpose::Committed { committed, names })?;
             manifest.ensure_whole(&path)?;
-            ensure_known_beyond(&manifest.beyond, state, names, &path)?;
+            ensure_known_beyond(&manifest.beyond, committed, names, &path)?;
             Ok(manifest.mark)
         });
         let hint = "put the manifest back as it was; without it finished files are unaccounted for";
@@ -184,18 +195,20 @@ impl Changes {
     }
 
     /// Makes the changes.
-    fn make(self, state: &mut State, state_path: &Path, names: &FileNames) -> Result<Recovery> {
-        let mut recovery = Recovery::default();
-        if let Some(staged) = &self.staged {
-            durable::remove_plain("resume.delete", staged)?;
-        }
-        if names.is_standard_output() {
-            return Ok(recovery);
-        }
+    fn make(
+        self,
+        committed: &Committed<'_>,
+        state_path: &Path,
+        names: &FileNames,
+    ) -> Result<Recovery> {
+        let mut recovery = Recovery {
+            manifest: self.manifest,
+            ..Recovery::default()
+        };
         durable::create_directory(names.directory())
             .map_err(|error| anyhow!(error).context("cannot create the output directory"))?;
         if self.unmarked {
-            Owner::write(names, state.export_id, state_path)?;
+            Owner::write(names, committed.export_id, state_path)?;
         }
         for path in &self.unknown {
             durable::remove_plain("resume.delete", path)?;
@@ -204,19 +217,17 @@ impl Changes {
                 .notices
                 .push(format!("deleted `{path}`, of which nothing was committed"));
         }
-        state.manifest = self.manifest;
         if let Some(path) = names.manifest() {
-            manifest::truncate(&path, state.manifest)?;
+            manifest::truncate(&path, recovery.manifest)?;
         }
         for sealed in &self.unpublished {
             cut_to_committed(sealed, names)?;
             let open = names.open_part(sealed.series, sealed.part);
             durable::publish(&open, &names.part(sealed.series, sealed.part))?;
         }
-        if !state.sealed.is_empty() {
+        if !committed.sealed.is_empty() {
             durable::sync_directory("publish.sync-directory", names.directory())?;
-            list_in_manifest(state, names)?;
-            state.sealed.clear();
+            recovery.manifest = manifest::list(committed, recovery.manifest, names)?;
         }
         for part in self.resumed {
             cut_to_committed(&part, names)?;
@@ -230,13 +241,13 @@ impl Changes {
         }
         for (part, mismatch) in self.thrown {
             let path = names.open_part(part.series, part.part);
-            rewind(state, &part);
             durable::remove_plain("resume.delete", &path)
                 .map_err(|error| with_hint(error, "move it away, then resume with --repair"))?;
             recovery.notices.push(format!(
                 "{mismatch:#}; threw `{}` away and read its range again from where it began",
                 path.display()
             ));
+            recovery.dropped.push(part);
         }
         Ok(recovery)
     }
@@ -308,23 +319,4 @@ fn verify(part: &FileState, path: &Path, whole: bool) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Puts the ranges of a part back to where it began.
-fn rewind(state: &mut State, part: &FileState) {
-    let own: Vec<RangeId> = state.ranges_of(part.series).map(|range| range.id).collect();
-    state.ranges.retain(|range| !own.contains(&range.id));
-    state.ranges.extend(part.start.iter().cloned());
-    state.ranges.sort_by(|a, b| a.range.cmp(&b.range));
-    state.totals.documents = state.totals.documents.saturating_sub(part.rows);
-    state.totals.bytes = state.totals.bytes.saturating_sub(part.length);
-    state.finished = false;
-    for series in state
-        .series
-        .iter_mut()
-        .filter(|series| series.id == part.series)
-    {
-        series.open = None;
-        series.next_part = part.part;
-    }
 }

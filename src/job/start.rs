@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use fs_err as fs;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::coordinator::{Job, OpenLayout};
@@ -16,9 +15,10 @@ use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::pin::Pinned;
 use crate::cosmos::token::{container_rid_of, segments};
-use crate::durable::{self, Lock, parent_of};
+use crate::destination::{Destination, Kind, ManifestMark, Place, Recovery, at};
+use crate::durable::parent_of;
 use crate::error::{
-    Annotate, ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
+    ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
 };
 use crate::failpoint;
 use crate::feed::ContainerAddress;
@@ -31,17 +31,12 @@ use crate::reader::ReadEnd;
 use crate::report::Report;
 use crate::settings::{ExportPlan, ResumePlan};
 use crate::signal::Shutdown;
-use crate::state::earlier::{ensure_free, left_by_earlier};
-use crate::state::file::{self, lock_path};
+use crate::state::claim::Claimed;
+use crate::state::destination_of;
+use crate::state::file;
 use crate::state::ledger::Ledger;
-use crate::state::model::JobKind;
-use crate::state::model::ManifestMark;
-use crate::state::model::State;
-use crate::state::model::Totals;
-use crate::state::names::FileNames;
-use crate::state::owner::{Owner, prove};
-use crate::state::recover::{Recovery, recover};
-use crate::state::store::Store;
+use crate::state::local::LocalState;
+use crate::state::model::{JobKind, State, Totals, VERSION};
 
 /// Ranges pinned at the same time.
 const PARALLEL_PINS: usize = 64;
@@ -51,31 +46,29 @@ const PARALLEL_PINS: usize = 64;
 /// # Errors
 ///
 /// If there is output of an earlier export, unless it is to be replaced; or something else in the way.
-fn check_output(plan: &ExportPlan, names: &FileNames) -> Result<()> {
-    let state_path = plan.state_path.as_deref();
-    let checked = match plan.force {
-        true => left_by_earlier(names, state_path).map(drop),
-        false => ensure_free(names, state_path),
+fn check_output(plan: &ExportPlan, destination: &dyn Destination) -> Result<()> {
+    let checked = if plan.force {
+        destination.ensure_replaceable()
+    } else {
+        destination.ensure_free()
     };
-    checked.map_err(|error| match is_of_the_system(&error) {
-        true => error,
-        false => with_exit_code(error, ExitCode::Usage),
+    checked.map_err(|error| {
+        if is_of_the_system(&error) {
+            error
+        } else {
+            with_exit_code(error, ExitCode::Usage)
+        }
     })
 }
 
-/// Whether another process works on the output that is to be replaced.
-fn is_in_use(plan: &ExportPlan, names: &FileNames) -> bool {
-    let states = plan.state_path.iter().cloned().chain(names.default_state());
-    let mut locks = states.map(|state| lock_path(&state));
-    plan.force && locks.any(|lock| Lock::is_held(&lock).unwrap_or(false))
-}
-
-/// Removes what an earlier export left.
-fn remove_output(state_path: Option<&Path>, names: &FileNames) -> Result<()> {
-    for path in left_by_earlier(names, state_path)? {
-        fs::remove_file(path)?;
-    }
-    Ok(())
+/// Takes the right to commit to the state file `path`. Returns what it holds, too.
+pub(super) fn claim(path: &Path) -> Result<(Claimed, Option<State>)> {
+    let (claimed, text) = Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?;
+    let state = text
+        .map(|text| file::parse(&text))
+        .transpose()
+        .with_context(|| format!("cannot resume from `{}`", path.display()))?;
+    Ok((claimed, state))
 }
 
 /// Exports a container from the start.
@@ -90,36 +83,31 @@ pub async fn export(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let names = FileNames::new(
-        &plan.options.output,
-        &plan.base,
+    let state_path = plan.state_path.as_deref();
+    let place = Place {
+        output: &plan.options.output,
+        base: &plan.base,
         container,
-        plan.options.format.extension(plan.options.compression),
-    );
+        extension: plan.options.format.extension(plan.options.compression),
+        state_path,
+        is_for_terminals: false,
+    };
+    let mut destination = at(place, file::read_earlier);
     // What another process works on changes under our eyes; its lock is refused below.
-    if !is_in_use(&plan, &names) {
-        check_output(&plan, &names)?;
+    if !(plan.force && destination.is_in_use()) {
+        check_output(&plan, destination.as_ref())?;
     }
     let connected = connect().await?;
-    let mut store = match &plan.state_path {
-        Some(path) => Some(Store::take(path)?),
+    let claimed = match state_path {
+        Some(path) => Some(Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?.0),
         None => None,
     };
-    if !names.is_standard_output() {
-        durable::create_directory(names.directory())
-            .with_context(|| {
-                format!(
-                    "cannot create the output directory `{}`",
-                    names.directory().display()
-                )
-            })
-            .hint("choose another place for the output, where this user may write")?;
-    }
-    if let Some(store) = &mut store {
-        store.lock_output(&names)?;
+    destination.prepare()?;
+    if let Some(claimed) = &claimed {
+        destination.lock(claimed.locks())?;
     }
     // Again, now that nobody else can come in between.
-    check_output(&plan, &names)?;
+    check_output(&plan, destination.as_ref())?;
     let mut state = State {
         kind: JobKind::Export,
         export_id: uuid::Uuid::now_v7(),
@@ -135,7 +123,7 @@ pub async fn export(
         sealed: Vec::new(),
         manifest: ManifestMark::default(),
         totals: Totals::default(),
-        version: file::VERSION,
+        version: VERSION,
     };
     let request = feed_request(&state)?;
     state.ranges = first_ranges(&connected, state.options.from, &request).await?;
@@ -145,17 +133,16 @@ pub async fn export(
     shutdown.begin()?;
     // Not before the service has told all that is needed to begin.
     if plan.force {
-        remove_output(plan.state_path.as_deref(), &names)
+        destination
+            .remove_earlier()
             .context("cannot remove what an earlier export left")?;
     }
-    if let Some(store) = &store {
-        Owner::write(&names, state.export_id, &store.path)?;
-    }
+    destination.begin(state.export_id)?;
     let job = job(
         connected,
         state,
-        Arc::new(names),
-        store,
+        destination,
+        claimed,
         Recovery::default(),
         request_charge,
     );
@@ -166,11 +153,12 @@ pub async fn export(
 fn job(
     connected: Connected,
     state: State,
-    names: Arc<FileNames>,
-    store: Option<Store>,
+    destination: Box<dyn Destination>,
+    claimed: Option<Claimed>,
     recovery: Recovery,
     request_charge: f64,
 ) -> Job {
+    let destination: Arc<dyn Destination> = destination.into();
     let layout = Arc::new(OnceLock::new());
     if let Some(known) = &state.options.layout {
         layout.set(known.clone()).ok();
@@ -202,8 +190,8 @@ fn job(
             true => ReadEnd::Never,
             false => ReadEnd::Caught(state.read_until()),
         },
-        ledger: Ledger::new(state, Arc::clone(&names), store),
-        names,
+        ledger: Ledger::new(state, Arc::clone(&destination), claimed),
+        destination,
         recovery,
         watch: None,
         open_layout,
@@ -259,8 +247,8 @@ pub async fn resume(
         true => resumable(error, Some(path)),
         false => error,
     };
-    let mut store = Store::take(path).map_err(try_again)?;
-    let mut state = file::load(path)?;
+    let (claimed, state) = claim(path).map_err(try_again)?;
+    let mut state = state.with_context(|| format!("`{}` is gone", path.display()))?;
     if state.kind != JobKind::Export {
         return Err(usage(
             format!("`{}` is the state of a tail", path.display()),
@@ -272,8 +260,9 @@ pub async fn resume(
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
-    let names = Arc::new(FileNames::of_state(&state, parent_of(path)));
-    prove(&state, path, &names)
+    let mut destination = destination_of(&state, parent_of(path), Some(path));
+    destination
+        .prove(&state.committed())
         .map_err(try_again)
         .with_context(cannot)?;
     let reached = connect(&state.source, state.settings.max_retries).await;
@@ -285,14 +274,16 @@ pub async fn resume(
         }
     })?;
     same_container(&state, &connected).with_context(cannot)?;
-    if names.is_standard_output() {
+    if destination.kind() == Kind::Stream {
         process::ensure_standard_output()?;
     }
-    store.lock_output(&names).map_err(try_again)?;
+    destination.lock(claimed.locks()).map_err(try_again)?;
     shutdown.begin()?;
-    let recovery = recover(&mut state, path, &names, plan.repair)
+    let recovery = destination
+        .recover(&state.committed(), plan.repair)
         .map_err(try_again)
         .with_context(cannot)?;
+    state.recovered(&recovery);
     for notice in &recovery.notices {
         report.notice(notice);
     }
@@ -308,16 +299,16 @@ pub async fn resume(
             range.position = None;
         }
     }
-    let destination = names.display();
+    let shown = destination.display();
     let job = job(
         connected,
         state,
-        names,
-        Some(store),
+        destination,
+        Some(claimed),
         recovery,
         request_charge,
     );
-    run(job, &destination, plan.summary, report, shutdown).await
+    run(job, &shown, plan.summary, report, shutdown).await
 }
 
 /// The ranges of a container that has not been read yet. To start from now, each of them is

@@ -2,8 +2,8 @@
 
 use crate::feed::{Position, RangeId};
 
-/// What a series has written since its last receipt. To commit it is to sync its parts, then to
-/// save it in the state.
+/// What a series has written since its last receipt. To commit it is to make its parts durable,
+/// then to save it in the state.
 #[derive(Debug)]
 pub struct Receipt {
     /// The series.
@@ -32,8 +32,6 @@ pub struct PartReceipt {
     pub sealed: bool,
     /// Where the ranges stand after it; only those that moved since the receipt before.
     pub positions: Vec<(RangeId, Position)>,
-    /// A handle to sync it by, before it is committed.
-    pub unsynced: fs_err::File,
 }
 
 /// Amounts that are added up.
@@ -51,7 +49,7 @@ pub struct Written {
 
 impl Written {
     /// Adds `other` to it, and leaves nothing there.
-    pub(super) fn take_over(&mut self, other: &mut Self) {
+    pub fn take_over(&mut self, other: &mut Self) {
         let other = std::mem::take(other);
         self.documents += other.documents;
         self.overflowed += other.overflowed;
