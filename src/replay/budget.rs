@@ -9,7 +9,7 @@ use tokio::time::Instant;
 const FIRST_ESTIMATE: f64 = 10.0;
 
 /// The part of a second's budget that one request may use.
-const MOST_AT_ONCE: f64 = 0.04;
+const MAX_SHARE_AT_ONCE: f64 = 0.04;
 
 /// How much of a second's budget may be used at once after a pause.
 const BURST: Duration = Duration::from_millis(20);
@@ -68,12 +68,12 @@ impl Budget {
     pub(super) fn settle(&self, reserved: Reserved, charge: f64) {
         let mut pace = self.pace();
         let more = charge - reserved.cost;
-        pace.paid_until = match more >= 0.0 {
-            true => pace.paid_until + self.time_for(more),
-            false => pace
-                .paid_until
+        pace.paid_until = if more >= 0.0 {
+            pace.paid_until + self.time_for(more)
+        } else {
+            pace.paid_until
                 .checked_sub(self.time_for(-more))
-                .unwrap_or(pace.paid_until),
+                .unwrap_or(pace.paid_until)
         };
         let charge = charge / reserved.operations;
         if charge > 0.0 {
@@ -85,7 +85,7 @@ impl Budget {
 
     /// How many operations may go in one request, which is charged all at once; at least one.
     pub(super) fn at_once(&self) -> usize {
-        let most = self.per_second * MOST_AT_ONCE / self.pace().estimate.max(0.01);
+        let most = self.per_second * MAX_SHARE_AT_ONCE / self.pace().estimate.max(0.01);
         (most as usize).max(1)
     }
 

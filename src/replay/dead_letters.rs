@@ -84,9 +84,12 @@ impl DeadLetters {
         let Some(path) = path else {
             return Ok(letters);
         };
-        let length = look_at(path, committed).map_err(|error| match is_of_the_system(&error) {
-            true => error,
-            false => with_exit_code(error, ExitCode::Usage),
+        let length = look_at(path, committed).map_err(|error| {
+            if is_of_the_system(&error) {
+                error
+            } else {
+                with_exit_code(error, ExitCode::Usage)
+            }
         })?;
         letters.length = committed.unwrap_or(length);
         let mut options = fs::OpenOptions::new();

@@ -38,9 +38,10 @@ fn read_all(
     hand_over: impl Fn(Taken) -> bool,
 ) -> Result<()> {
     for (index, input) in inputs.iter().enumerate().skip(from.input) {
-        let mark = match index == from.input {
-            true => from.mark,
-            false => Mark::default(),
+        let mark = if index == from.input {
+            from.mark
+        } else {
+            Mark::default()
         };
         let mut reader = source::open(input, mark, bytes_read)?;
         while let Some(record) = reader.next()? {

@@ -62,9 +62,10 @@ impl std::fmt::Display for SourceLocation {
 
 impl ReplaySource {
     pub(super) fn of_files(inputs: Inputs) -> Self {
-        let total_bytes = match inputs.may_wait() {
-            true => 0,
-            false => inputs.total_bytes(),
+        let total_bytes = if inputs.may_wait() {
+            0
+        } else {
+            inputs.total_bytes()
         };
         Self::Files(Files {
             total_bytes,

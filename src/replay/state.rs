@@ -141,9 +141,12 @@ impl ReplayState {
                 feed.check(&connected.source, plan, ANEW)
             }
             (_, feed) => {
-                let told = |of_container| match of_container {
-                    true => "another container",
-                    false => "files",
+                let told = |of_container| {
+                    if of_container {
+                        "another container"
+                    } else {
+                        "files"
+                    }
                 };
                 Err(usage(
                     format!(

@@ -30,11 +30,14 @@ pub fn int64(json: &[u8]) -> Option<i64> {
         }
         magnitude = magnitude * 10 + u64::from(digit);
     }
-    match negative {
-        false => i64::try_from(magnitude).ok(),
-        true if magnitude == 0 => None,
-        true => 0_i64.checked_sub_unsigned(magnitude),
+    if !negative {
+        return i64::try_from(magnitude).ok();
     }
+    // `-0` is no integer: an integer does not keep the sign.
+    if magnitude == 0 {
+        return None;
+    }
+    0_i64.checked_sub_unsigned(magnitude)
 }
 
 /// The double that `json` is, if it is a number that the double gives back: written with as few
@@ -101,9 +104,10 @@ impl<'a> Decimal<'a> {
             Cow::Owned(digits) => Cow::Owned(digits[leading..end].to_vec()),
         };
         let point = i64::try_from(whole.len()).ok()? - i64::try_from(leading).ok()?;
-        let exponent = match digits.is_empty() {
-            true => 0,
-            false => exponent.checked_add(point)?,
+        let exponent = if digits.is_empty() {
+            0
+        } else {
+            exponent.checked_add(point)?
         };
         Some(Self {
             negative,

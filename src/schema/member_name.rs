@@ -12,9 +12,10 @@ pub(super) fn decoded_name(name: &[u8]) -> Option<Vec<u8>> {
 /// colon. Of a name that needs escapes it is what no member begins with.
 pub(super) fn member_start(name: &str) -> Box<[u8]> {
     let needs_escapes = |c: char| c == '"' || c == '\\' || c < ' ';
-    let start = match name.contains(needs_escapes) {
-        true => "\0".to_owned(),
-        false => format!("{name}\":"),
+    let start = if name.contains(needs_escapes) {
+        "\0".to_owned()
+    } else {
+        format!("{name}\":")
     };
     start.into_bytes().into()
 }

@@ -16,7 +16,7 @@ use super::column::{Column, ColumnType, Field, FieldPath, Fraction, Schema};
 
 /// Types that are nested deeper than this are refused: nobody writes them by hand, and every
 /// nesting costs a column.
-const MOST_NESTING: usize = 32;
+const MAX_NESTING: usize = 32;
 
 /// Why a text is no column, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,9 +117,10 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, wanted: char, after: &str) -> Result<(), TextError> {
-        match self.take(wanted) {
-            true => Ok(()),
-            false => Err(self.fault(format!("expected `{wanted}` after {after}"))),
+        if self.take(wanted) {
+            Ok(())
+        } else {
+            Err(self.fault(format!("expected `{wanted}` after {after}")))
         }
     }
 
@@ -169,8 +170,8 @@ impl<'a> Parser<'a> {
     }
 
     fn column_type(&mut self, nesting: usize) -> Result<ColumnType, TextError> {
-        if nesting > MOST_NESTING {
-            return Err(self.fault(format!("types nest at most {MOST_NESTING} deep")));
+        if nesting > MAX_NESTING {
+            return Err(self.fault(format!("types nest at most {MAX_NESTING} deep")));
         }
         self.skip_blanks();
         let start = self.at;

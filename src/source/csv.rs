@@ -85,12 +85,13 @@ impl<R: Read + Send> CsvRows<R> {
 
 /// The error of a file that cannot be read on: what its decompression says of it, says more.
 fn unreadable(name: &str, error: csv::Error) -> anyhow::Error {
-    match error.is_io_error() {
-        true => match error.into_kind() {
+    if error.is_io_error() {
+        match error.into_kind() {
             csv::ErrorKind::Io(error) => broken(name, error),
             _ => anyhow!("cannot read {name}"),
-        },
-        false => anyhow::Error::new(error).context(format!("cannot read {name}")),
+        }
+    } else {
+        anyhow::Error::new(error).context(format!("cannot read {name}"))
     }
 }
 

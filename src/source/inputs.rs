@@ -179,9 +179,10 @@ impl Inputs {
                 found.add_directory(source)?;
                 continue;
             }
-            let csv = match is_csv(source) {
-                true => found.csv_form_beside(source)?,
-                false => None,
+            let csv = if is_csv(source) {
+                found.csv_form_beside(source)?
+            } else {
+                None
             };
             found.inputs.push(Input {
                 path: Some(source.clone()),
@@ -222,12 +223,13 @@ impl Inputs {
         }
         let path = directory.join(STATE_FILE);
         // Before the manifest, which an export that is under way makes longer meanwhile.
-        let state = match path.exists() {
-            true => Some(
+        let state = if path.exists() {
+            Some(
                 file::read(&path)
                     .with_context(|| format!("cannot replay by `{}`", path.display()))?,
-            ),
-            false => None,
+            )
+        } else {
+            None
         };
         let committed = state.as_ref().map(State::committed);
         let purpose = Purpose::Finished {

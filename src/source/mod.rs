@@ -7,12 +7,12 @@
 
 mod caught;
 mod csv;
+mod frames;
 mod inputs;
 mod jsonl;
 #[cfg(test)]
 #[path = "../../fuzz/cases/meaning.rs"]
 mod meaning;
-mod members;
 mod open;
 mod opened;
 mod parquet;

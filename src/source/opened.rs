@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use anyhow::{Context, Result, anyhow, bail};
 use fs_err as fs;
 
+use super::frames::{Codec, Frames, TrailingBytes};
 use super::inputs::{Input, ends_with, is_csv};
-use super::members::{Codec, Members, TrailingBytes};
 use super::record::{BytesRead, Mark};
 use crate::error::with_hint;
 
@@ -39,9 +39,9 @@ impl Opened {
     pub(super) fn new(input: &Input, mark: Mark, read: &BytesRead) -> Result<Self> {
         let name = input.to_string();
         let failed = || format!("cannot read {name}");
-        let mut raw: Box<dyn Source> = match &input.path {
+        let mut raw: Box<dyn RawInput> = match &input.path {
             Some(path) => Box::new(fs::File::open(path)?),
-            None => Box::new(Stream(io::stdin())),
+            None => Box::new(StandardInput(io::stdin())),
         };
         let mut magic = Vec::new();
         (&mut raw)
@@ -84,10 +84,10 @@ impl Opened {
         let mut bytes: Box<dyn BufRead + Send> = match compressed {
             None => Box::new(BufReader::with_capacity(BLOCK, counted)),
             Some(codec) => {
-                let members = Members::new(codec, BufReader::with_capacity(BLOCK, counted));
+                let frames = Frames::new(codec, BufReader::with_capacity(BLOCK, counted));
                 Box::new(BufReader::with_capacity(
                     BLOCK,
-                    members.with_context(failed)?,
+                    frames.with_context(failed)?,
                 ))
             }
         };
@@ -107,9 +107,10 @@ pub(super) fn broken(name: &str, error: io::Error) -> anyhow::Error {
         .is_some_and(|inner| inner.is::<TrailingBytes>());
     // What the system says of a file is no word of a decoder.
     let damaged = error.raw_os_error().is_none();
-    let error = anyhow::Error::new(error).context(match cut {
-        true => format!("{name} is cut off: its compressed data has no end"),
-        false => format!("cannot read {name}"),
+    let error = anyhow::Error::new(error).context(if cut {
+        format!("{name} is cut off: its compressed data has no end")
+    } else {
+        format!("cannot read {name}")
     });
     match (cut, trails) {
         (true, _) => with_hint(error, WHOLE_COPY),
@@ -124,25 +125,25 @@ pub(super) fn broken(name: &str, error: io::Error) -> anyhow::Error {
 }
 
 /// A file or a stream.
-trait Source: Read + Send {
+trait RawInput: Read + Send {
     fn go_to(&mut self, offset: u64) -> io::Result<()>;
 }
 
-impl Source for fs::File {
+impl RawInput for fs::File {
     fn go_to(&mut self, offset: u64) -> io::Result<()> {
         self.seek(SeekFrom::Start(offset)).map(drop)
     }
 }
 
-struct Stream(io::Stdin);
+struct StandardInput(io::Stdin);
 
-impl Read for Stream {
+impl Read for StandardInput {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
     }
 }
 
-impl Source for Stream {
+impl RawInput for StandardInput {
     fn go_to(&mut self, _offset: u64) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -212,9 +212,10 @@ impl RowCells for RowOf<'_> {
 
     fn json(&self, column: usize) -> Result<Option<&str>, String> {
         let texts = self.batch.rows.column(column).as_string::<i32>();
-        match texts.is_valid(self.row) {
-            true => checked(texts.value(self.row)).map(Some),
-            false => Ok(None),
+        if texts.is_valid(self.row) {
+            checked(texts.value(self.row)).map(Some)
+        } else {
+            Ok(None)
         }
     }
 
@@ -276,9 +277,10 @@ fn append_value(
                 if index > 0 {
                     out.push(b',');
                 }
-                match values.is_valid(index) {
-                    true => append_value(&values, index, element, out)?,
-                    false => out.extend_from_slice(b"null"),
+                if values.is_valid(index) {
+                    append_value(&values, index, element, out)?
+                } else {
+                    out.extend_from_slice(b"null")
                 }
             }
             out.push(b']');

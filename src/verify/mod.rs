@@ -106,9 +106,10 @@ pub async fn verify(args: VerifyArgs, report: &Report, shutdown: &Shutdown) -> R
         SummaryFormat::Json => report.print_json(&found, false)?,
         SummaryFormat::Text => print_text(&found, report)?,
     }
-    Ok(match found.faults.is_empty() {
-        true => ExitCode::Done,
-        false => ExitCode::Failed,
+    Ok(if found.faults.is_empty() {
+        ExitCode::Done
+    } else {
+        ExitCode::Failed
     })
 }
 
@@ -159,12 +160,13 @@ fn print_text(found: &Findings, report: &Report) -> Result<()> {
 fn state_of(path: &Path) -> Result<PathBuf> {
     if path.is_dir() {
         let state = path.join(STATE_FILE);
-        return match state.exists() {
-            true => Ok(state),
-            false => Err(usage(
+        return if state.exists() {
+            Ok(state)
+        } else {
+            Err(usage(
                 format!("`{}` holds no state of an export", path.display()),
                 "an export that keeps its state elsewhere is verified by the path of that state",
-            )),
+            ))
         };
     }
     let beside = with_suffix(path, ".state.json");
@@ -318,19 +320,16 @@ fn check_files(state: &State, names: &FileNames, found: &mut Findings) -> Result
         if known.contains(&other.path) {
             continue;
         }
-        match other.is_open {
-            true if may_be_unknown(&state.committed(), &other) => found.note(
-                name_of(&other.path),
-                "nothing of it was committed; `resume` deletes it",
-            ),
-            true => found.note(
-                name_of(&other.path),
-                "is not of this export; `resume` leaves it alone",
-            ),
-            false => found.fault(
-                name_of(&other.path),
-                "has the name of a finished file, but neither state nor manifest knows it",
-            ),
+        let name = name_of(&other.path);
+        if !other.is_open {
+            found.fault(
+                name,
+                "has the name of a finished file, but neither the state nor the manifest lists it",
+            );
+        } else if may_be_unknown(&state.committed(), &other) {
+            found.note(name, "nothing of it was committed; `resume` deletes it");
+        } else {
+            found.note(name, "is not of this export; `resume` leaves it alone");
         }
     }
     for (file, what) in read_contents(&jobs, &contents) {

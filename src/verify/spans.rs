@@ -42,7 +42,7 @@ pub(super) fn check(state: &State, parts: &[Part<'_>]) -> Vec<(String, String)> 
 }
 
 /// Where a range was last seen.
-struct Seen<'a> {
+struct LastSeen<'a> {
     state: &'a RangeState,
     /// By which file.
     by: String,
@@ -50,7 +50,7 @@ struct Seen<'a> {
 
 struct Check<'a> {
     state: &'a State,
-    seen: BTreeMap<RangeId, Seen<'a>>,
+    seen: BTreeMap<RangeId, LastSeen<'a>>,
     wrong: Vec<(String, String)>,
 }
 
@@ -65,12 +65,13 @@ impl<'a> Check<'a> {
         for part in parts {
             let wanted = next.entry(part.series).or_insert(1);
             if part.part != *wanted {
-                let what = match part.part < *wanted {
-                    true => "is told of twice".to_owned(),
-                    false => format!(
+                let what = if part.part < *wanted {
+                    "is told of twice".to_owned()
+                } else {
+                    format!(
                         "follows part {} of its series: what is between is told of nowhere",
                         *wanted - 1
-                    ),
+                    )
                 };
                 self.wrong.push((part.name.clone(), what));
             }
@@ -159,7 +160,7 @@ impl<'a> Check<'a> {
         }
         self.seen.insert(
             range.id,
-            Seen {
+            LastSeen {
                 state: range,
                 by: by.to_owned(),
             },

@@ -1,4 +1,4 @@
-//! Compressed input: one member after the other, up to the end of the input.
+//! Compressed input: one frame after the other, up to the end of the input.
 //!
 //! A file of gzip or Zstandard may consist of several, as a file that was appended to does. What
 //! stands behind the last and begins none is neither passed over nor taken for a file that was cut.
@@ -26,7 +26,7 @@ impl Codec {
         }
     }
 
-    /// Whether a member can begin with these bytes, of which there may be only one.
+    /// Whether a frame can begin with these bytes, of which there may be only one.
     fn may_begin(self, bytes: &[u8]) -> bool {
         let begins = |magic: &[u8]| magic.iter().zip(bytes).all(|(a, b)| a == b);
         match self {
@@ -44,7 +44,7 @@ impl Codec {
     }
 }
 
-/// Something stands behind the last member.
+/// Something stands behind the last frame.
 #[derive(Debug)]
 pub(super) struct TrailingBytes;
 
@@ -56,22 +56,22 @@ impl fmt::Display for TrailingBytes {
 
 impl std::error::Error for TrailingBytes {}
 
-/// Reads all members as one.
-pub(super) struct Members<R: BufRead> {
+/// Reads all frames as one.
+pub(super) struct Frames<R: BufRead> {
     codec: Codec,
     /// None after the last one, and after an error.
-    member: Option<Member<R>>,
+    frame: Option<Frame<R>>,
     is_first: bool,
-    /// Whether something of the member was read.
+    /// Whether something of the frame was read.
     has_begun: bool,
 }
 
-enum Member<R: BufRead> {
+enum Frame<R: BufRead> {
     Gzip(Box<GzDecoder<R>>),
     Zstd(Decoder<'static, R>),
 }
 
-impl<R: BufRead> Member<R> {
+impl<R: BufRead> Frame<R> {
     fn new(codec: Codec, bytes: R) -> io::Result<Self> {
         Ok(match codec {
             Codec::Gzip => Self::Gzip(Box::new(GzDecoder::new(bytes))),
@@ -94,19 +94,19 @@ impl<R: BufRead> Member<R> {
     }
 }
 
-impl<R: BufRead> Members<R> {
+impl<R: BufRead> Frames<R> {
     pub(super) fn new(codec: Codec, bytes: R) -> io::Result<Self> {
         Ok(Self {
             codec,
-            member: Some(Member::new(codec, bytes)?),
+            frame: Some(Frame::new(codec, bytes)?),
             is_first: true,
             has_begun: false,
         })
     }
 
-    /// Goes to the next member; there is none at the end of the input.
+    /// Goes to the next frame; there is none at the end of the input.
     fn next(&mut self) -> io::Result<()> {
-        let Some(ended) = self.member.take() else {
+        let Some(ended) = self.frame.take() else {
             return Ok(());
         };
         let mut rest = ended.into_rest();
@@ -117,7 +117,7 @@ impl<R: BufRead> Members<R> {
         if !self.codec.may_begin(next) {
             return Err(trailing());
         }
-        self.member = Some(Member::new(self.codec, rest)?);
+        self.frame = Some(Frame::new(self.codec, rest)?);
         self.is_first = false;
         self.has_begun = false;
         Ok(())
@@ -128,19 +128,19 @@ fn trailing() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, TrailingBytes)
 }
 
-impl<R: BufRead> Read for Members<R> {
+impl<R: BufRead> Read for Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        while let Some(member) = &mut self.member {
-            match member.read(buffer) {
+        while let Some(frame) = &mut self.frame {
+            match frame.read(buffer) {
                 Ok(0) => self.next()?,
                 Ok(read) => {
                     self.has_begun = true;
                     return Ok(read);
                 }
-                // It has the first bytes of a member, and is none.
+                // It has the first bytes of a frame, and is none.
                 Err(error)
                     if !self.is_first
                         && !self.has_begun
@@ -150,7 +150,7 @@ impl<R: BufRead> Read for Members<R> {
                         )
                         && error.raw_os_error().is_none() =>
                 {
-                    self.member = None;
+                    self.frame = None;
                     return Err(trailing());
                 }
                 Err(error) => return Err(error),
@@ -182,7 +182,7 @@ mod tests {
     fn read(codec: Codec, bytes: &[u8], buffer: usize) -> (Vec<u8>, Option<String>) {
         let bytes = BufReader::with_capacity(buffer, bytes);
         let mut text = Vec::new();
-        let end = Members::new(codec, bytes).and_then(|mut all| all.read_to_end(&mut text));
+        let end = Frames::new(codec, bytes).and_then(|mut all| all.read_to_end(&mut text));
         (text, end.err().map(|error| error.to_string()))
     }
 
@@ -203,7 +203,7 @@ mod tests {
                     b"\x1f\x8bno header of gzip",
                     b"\x28\xb5\x2f\xfe____________",
                 ] {
-                    // The first bytes alone look like a member of the other codec, or are none.
+                    // The first bytes alone look like a frame of the other codec, or are none.
                     let (text, end) = read(codec, &[&two[..], junk].concat(), buffer);
                     assert_eq!(text, b"one\ntwo\n");
                     let end = end.unwrap();
