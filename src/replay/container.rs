@@ -215,7 +215,7 @@ impl FeedStream {
             }
             ReaderEvent::Failed { range, error } => {
                 let source = describe(&self.ahead.source);
-                return Err(error.context(format!("range {range} of {source} cannot be read")));
+                return Err(error.context(format!("cannot read range {range} of {source}")));
             }
             ReaderEvent::Charged { request_charge } => {
                 self.target.read_was_charged(request_charge).await;

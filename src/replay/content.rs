@@ -1,12 +1,12 @@
-//! The content of documents: what is written of one, and whether two are the same.
+//! The content of documents: the part that is written, and whether two are the same.
 
 use serde_json::Value;
 
 use crate::feed::page::members;
 use crate::schema::SYSTEM_FIELDS;
 
-/// The members of `document` without those that the service writes itself. Names and values are
-/// copied as they are; whitespace between members is not.
+/// `document` without the members that the service writes itself. Names and values are copied as they
+/// are; whitespace between members is not.
 pub(super) fn without_system_fields(document: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(document.len());
     out.push(b'{');
@@ -32,7 +32,7 @@ pub(super) fn same_content(a: &[u8], b: &[u8]) -> bool {
     let parse = |json| serde_json::from_slice::<Value>(json);
     match (parse(a), parse(b)) {
         (Ok(a), Ok(b)) => same_value(&a, &b),
-        // Beyond what can be compared by value.
+        // A number is too large to be compared by value.
         _ => a == b,
     }
 }

@@ -22,21 +22,21 @@ pub(super) struct DeadLetters {
     unsynced: bool,
 }
 
-/// What every dead letter begins with.
+/// How every dead letter begins.
 const BEGINNING: &[u8] = br#"{"reason":"#;
 
-/// Looks at the file for dead letters: what of it is not `committed` will be cut off. Returns its
+/// Checks the file for dead letters, whose bytes after the first `committed` will be cut off. Returns its
 /// length.
 ///
 /// # Errors
 ///
-/// If it is no regular file, shorter than committed, or holds something else than dead letters beyond;
-/// or any error of the system.
-fn look_at(path: &Path, committed: Option<u64>) -> Result<u64> {
+/// If it is not a regular file, is shorter than committed, or has something other than dead letters after
+/// the committed bytes; or any error of the system.
+fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
     if !durable::is_plain_file(path)? {
         ensure!(
             committed.unwrap_or(0) == 0,
-            "the dead letters `{}` are missing",
+            "the dead-letter file `{}` is missing",
             path.display()
         );
         return Ok(0);
@@ -48,7 +48,7 @@ fn look_at(path: &Path, committed: Option<u64>) -> Result<u64> {
     };
     ensure!(
         length >= committed,
-        "the dead letters `{}` have {length} bytes, but {committed} were committed",
+        "the dead-letter file `{}` has {length} bytes, but {committed} were committed",
         path.display()
     );
     let mut beyond = Vec::new();
@@ -56,25 +56,25 @@ fn look_at(path: &Path, committed: Option<u64>) -> Result<u64> {
     file.read_to_end(&mut beyond)?;
     let is_letter = |line: &[u8]| {
         let mut pairs = line.iter().zip(BEGINNING);
-        // After a power failure there may be zeros.
+        // A power failure may leave zeros.
         pairs.all(|(found, expected)| found == expected || *found == 0)
     };
     if !beyond.split(|byte| *byte == b'\n').all(is_letter) {
         return Err(with_hint(
             anyhow!(
-                "`{}` holds something else than dead letters beyond the {committed} bytes that were \
-                 committed, and would be cut there",
+                "`{}` has something other than dead letters after its {committed} committed bytes, \
+                 and would be truncated there",
                 path.display()
             ),
-            "name the file that the replay was begun with, or move this one away",
+            "name the file that the replay started with, or move this one away",
         ));
     }
     Ok(length)
 }
 
 impl DeadLetters {
-    /// Refused changes are appended to the file at `path`, if there is to be one: after its first
-    /// `committed` bytes if a state knows of it. More than `max` are too many.
+    /// Opens the file at `path`, if there is to be one. Refused changes are appended after its first `committed`
+    /// bytes if a state knows it, and at its end otherwise.
     pub(super) fn open(path: Option<&Path>, committed: Option<u64>) -> Result<Self> {
         let mut letters = Self {
             file: None,
@@ -84,7 +84,7 @@ impl DeadLetters {
         let Some(path) = path else {
             return Ok(letters);
         };
-        let length = look_at(path, committed).map_err(|error| {
+        let length = check_file(path, committed).map_err(|error| {
             if is_of_the_system(&error) {
                 error
             } else {
@@ -96,7 +96,7 @@ impl DeadLetters {
         options.write(true).create(true).truncate(false);
         let mut file = durable::open_plain_quietly(path, &mut options)?;
         sync_directory("directory.sync", parent_of(path))?;
-        // What lies beyond was written by a run that was cut off, and comes again.
+        // An interrupted run wrote the rest; these changes are refused again.
         if length > letters.length {
             file.set_len(letters.length)?;
         }
@@ -126,7 +126,7 @@ impl DeadLetters {
         if let Some(file) = &mut self.file {
             for letter in letters {
                 file.write_all(letter)
-                    .context("cannot write the dead letters")?;
+                    .context("cannot write the dead-letter file")?;
                 self.length += letter.len() as u64;
                 self.unsynced = true;
             }
@@ -134,7 +134,7 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Makes durable what was written. Returns its length, if there is a file.
+    /// Makes the file durable. Returns its length, if there is a file.
     ///
     /// # Errors
     ///
@@ -144,14 +144,14 @@ impl DeadLetters {
             return Ok(None);
         };
         if std::mem::take(&mut self.unsynced) {
-            file.sync_data().context("cannot write the dead letters")?;
+            file.sync_data()
+                .context("cannot write the dead-letter file")?;
         }
         Ok(Some(self.length))
     }
 }
 
-/// A line of the dead letters: a change with the reason why it could not be applied, in an envelope
-/// that can be replayed.
+/// A line of the file: a refused change with the reason, in an envelope that can be replayed.
 pub(super) fn dead_letter(json: &Bytes, reason: &str, source: &str, line: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len() + reason.len() + source.len() + 64);
     let text = |text: &str| Value::from(text).to_string();
@@ -177,7 +177,7 @@ pub(super) fn dead_letter(json: &Bytes, reason: &str, source: &str, line: u64) -
                 }
             }
         }
-        // It is kept as text, since it is no JSON.
+        // It is not JSON, so it is kept as text.
         Err(_) => {
             let lossy = String::from_utf8_lossy(json);
             member("text", text(&lossy).into_bytes().into());

@@ -7,8 +7,8 @@ use super::interpreter::Meaning;
 use super::item_write::Defect;
 use super::position::Step;
 
-/// How many records wait. They go one by one: a pipe may have nothing more for a long time, and
-/// what it had is not held back.
+/// How many records may wait. They are delivered one by one, so that a record from an idle pipe is not
+/// held back.
 pub(super) const WAITING: usize = 64;
 
 /// A record of the source, and what it means.
@@ -16,17 +16,17 @@ pub(super) const WAITING: usize = 64;
 pub(super) struct Taken {
     pub(super) json: Bytes,
     pub(super) meaning: Result<Meaning, Defect>,
-    /// Where the source stands after it.
+    /// How the source advances with it.
     pub(super) after: Step,
 }
 
-/// What a source hands over.
+/// What a source delivers.
 #[derive(Debug)]
 pub(super) enum Delivery {
     /// A record.
     Record(Taken),
-    /// The source has moved on without one.
+    /// The source advanced without a record.
     Passed(Step),
-    /// There was nothing more a moment ago.
+    /// The source had nothing more at its last answer.
     CaughtUp,
 }

@@ -16,32 +16,32 @@ use crate::settings::FeedPlan;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FeedState {
-    /// The container.
+    /// The container that is read.
     pub(super) source: ContainerAddress,
     pub(super) mode: FeedMode,
     /// Where ranges without a position start.
     pub(super) from: ChangeFeedStart,
-    /// They tile the container.
+    /// Together they tile the container.
     pub(super) ranges: Vec<RangeState>,
-    /// The next number for a range.
+    /// The number of the next new range.
     pub(super) next_range: u32,
 }
 
-/// What moves a feed.
+/// How a feed advances.
 #[derive(Debug)]
 pub(super) enum FeedStep {
-    /// A range is here, and this was known of its end by then.
+    /// A range is at this position, with what is known of its end.
     Moved(RangeId, Position, Option<PinnedEnd>),
     /// A range was split into these.
     Split(RangeId, Vec<RangeState>),
 }
 
 impl FeedState {
-    /// Whether a replay of `source` goes on with this one.
+    /// Checks that a replay of `source` can continue this one.
     ///
     /// # Errors
     ///
-    /// If it is of another container, is read otherwise, or has positions that cannot be used.
+    /// If it is of another container, is read in another way, or has unusable positions.
     pub(super) fn check(
         &self,
         source: &ContainerAddress,
@@ -51,7 +51,7 @@ impl FeedState {
         if !same_container(&self.source, source) {
             return Err(usage(
                 format!(
-                    "the state is of a replay of {}, not of {}",
+                    "the state belongs to a replay of {}, not of {}",
                     describe(&self.source),
                     describe(source)
                 ),
@@ -60,7 +60,7 @@ impl FeedState {
         }
         if (self.mode, self.from) != (plan.mode, plan.from) {
             return Err(usage(
-                "the state is of a replay with another --mode or --from",
+                "the state belongs to a replay with another --mode or --from",
                 anew,
             ));
         }
@@ -79,7 +79,7 @@ impl FeedState {
             FeedStep::Moved(id, position, end) => {
                 if let Some(range) = self.ranges.iter_mut().find(|range| range.id == id) {
                     range.position = Some(position);
-                    // What was known once stays known.
+                    // Knowledge of the end is never lost.
                     range.end = end.or(range.end.take());
                 }
             }
@@ -92,16 +92,16 @@ impl FeedState {
         }
     }
 
-    /// The ranges that a split puts in the place of `parent`, with their numbers.
+    /// The ranges that replace `parent` after a split, with their numbers.
     pub(super) fn children(
         &self,
         parent: RangeId,
         parts: Vec<(FeedRange, Option<Position>)>,
     ) -> Result<Vec<RangeState>> {
         let known = self.ranges.iter().find(|range| range.id == parent);
-        let known = known.with_context(|| format!("a split of the unknown range {parent}"))?;
+        let known = known.with_context(|| format!("the unknown range {parent} was split"))?;
         ensure_tiling(&known.range, parts.iter().map(|(range, _)| range))
-            .with_context(|| format!("the children of range {parent} do not make it up"))?;
+            .with_context(|| format!("the children of range {parent} do not cover it"))?;
         let parents: Vec<RangeId> = known.parents.iter().copied().chain([parent]).collect();
         let numbered = parts.into_iter().zip(self.next_range..);
         Ok(numbered

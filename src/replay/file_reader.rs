@@ -10,8 +10,8 @@ use super::interpreter::Interpreter;
 use super::position::{InputPosition, Step};
 use crate::source::{self, BytesRead, Input, Mark};
 
-/// Starts the thread. It ends when everything was read, at the first error, which it hands over, and
-/// when nobody receives any more.
+/// Starts the thread. It ends after the last input, after the first error, which it delivers, and when the
+/// receiver is dropped.
 pub(super) fn read(
     inputs: Arc<Vec<Input>>,
     from: InputPosition,
@@ -20,22 +20,22 @@ pub(super) fn read(
 ) -> mpsc::Receiver<Result<Delivery>> {
     let (sender, receiver) = mpsc::channel(WAITING);
     std::thread::spawn(move || {
-        let hand_over = |taken| sender.blocking_send(Ok(Delivery::Record(taken))).is_ok();
-        if let Err(error) = read_all(&inputs, from, &interpreter, &bytes_read, hand_over) {
-            // A receiver that has gone wants to know nothing.
+        let deliver = |taken| sender.blocking_send(Ok(Delivery::Record(taken))).is_ok();
+        if let Err(error) = read_all(&inputs, from, &interpreter, &bytes_read, deliver) {
+            // If the receiver was dropped, nobody needs the error.
             sender.blocking_send(Err(error)).ok();
         }
     });
     receiver
 }
 
-/// Hands over record after record until `hand_over` says that it is enough.
+/// Delivers record after record until `deliver` returns false.
 fn read_all(
     inputs: &[Input],
     from: InputPosition,
     interpreter: &Interpreter,
     bytes_read: &BytesRead,
-    hand_over: impl Fn(Taken) -> bool,
+    deliver: impl Fn(Taken) -> bool,
 ) -> Result<()> {
     for (index, input) in inputs.iter().enumerate().skip(from.input) {
         let mark = if index == from.input {
@@ -56,7 +56,7 @@ fn read_all(
                     feed: None,
                 },
             };
-            if !hand_over(taken) {
+            if !deliver(taken) {
                 return Ok(());
             }
         }

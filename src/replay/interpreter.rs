@@ -1,5 +1,5 @@
-//! From a record of the source to a change: which item of the target it is about, what is written,
-//! or why it cannot be applied.
+//! What a record of the source does: to which item of the target, what is written, or why it cannot be
+//! applied.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -13,10 +13,10 @@ use crate::feed::page::{ItemRef, OperationType, Page, members};
 use crate::render::change::{Change, KeyPath, write_nested};
 use crate::settings::{ReplayPlan, TimeWindow};
 
-/// The longest id that the service takes, in bytes.
-const MAX_ID: usize = 1023;
+/// The longest id that the service accepts, in bytes.
+const MAX_ID_BYTES: usize = 1023;
 
-/// The members that a tail's short form of a deletion has, beside the id and the partition key.
+/// The members of the short form of a deletion that a tail writes, beside the id and the partition key.
 const DELETION_NAMES: [&str; 4] = ["_deleted", "_timeToLiveExpired", "_ts", "_lsn"];
 
 /// What a record means.
@@ -24,25 +24,25 @@ const DELETION_NAMES: [&str; 4] = ["_deleted", "_timeToLiveExpired", "_ts", "_ls
 pub(super) enum Meaning {
     /// A change that can be applied.
     Write(ItemWrite),
-    /// A change of another time than the wanted one.
+    /// A change outside the time window.
     OutsideWindow,
-    /// A document of which the program makes nothing.
+    /// A document for which the program returns nothing.
     Dropped,
 }
 
-/// How records are understood.
+/// Interprets records.
 #[derive(Debug)]
 pub(super) struct Interpreter {
     /// The paths of the target's partition key; none if there is no target.
     key_paths: Vec<KeyPath>,
-    /// Which changes are wanted.
+    /// Which changes are replayed.
     window: TimeWindow,
-    /// What documents go through.
+    /// The program that documents go through.
     transform: Option<Transform>,
 }
 
 impl Interpreter {
-    /// For a target whose partition key has these paths; none if it is standard output.
+    /// An interpreter for a target whose partition key has these paths; none for standard output.
     pub(super) fn new(key_paths: Vec<KeyPath>, plan: &ReplayPlan) -> Self {
         Self {
             key_paths,
@@ -55,13 +55,13 @@ impl Interpreter {
     ///
     /// # Errors
     ///
-    /// If it is no change, or one that cannot be applied.
+    /// If it is not a change, or cannot be applied.
     pub(super) fn interpret(&self, json: &Bytes) -> Result<Meaning, Defect> {
         let page = Page::of_line(json.clone()).map_err(|error| Defect::new(error.to_string()))?;
         let item = page
             .items()
             .next()
-            .ok_or_else(|| Defect::new("there is no document"))?;
+            .ok_or_else(|| Defect::new("it has no document"))?;
         self.interpret_item(item)
     }
 
@@ -110,7 +110,7 @@ impl Interpreter {
         }))
     }
 
-    /// What the change `item` leaves.
+    /// What the change `item` leaves of its item.
     fn content_of<'a>(&self, item: ItemRef<'a>) -> Result<Content<'a>, Defect> {
         let Some(document) = item.document() else {
             let metadata = item.metadata().unwrap_or_default();
@@ -119,12 +119,12 @@ impl Interpreter {
                     expired: metadata.time_to_live_expired,
                 }),
                 Some(_) => Err(Defect::new(
-                    "the envelope has no document in `current`, and is no deletion",
+                    "the envelope has no document in `current` and is not a deletion",
                 )),
             };
         };
         if document.first() != Some(&b'{') {
-            return Err(Defect::new("it is no JSON object"));
+            return Err(Defect::new("it is not a JSON object"));
         }
         Ok(match short_deletion(document, &self.key_paths) {
             Some(expired) => Content::Deletion { expired },
@@ -132,7 +132,7 @@ impl Interpreter {
         })
     }
 
-    /// The item in the target that a change is about.
+    /// The item of the target that a change is about.
     fn address_of(&self, change: &Change<'_>) -> Result<ItemAddress, Defect> {
         let id = id_of(change)?;
         let found = change.partition_key(&self.key_paths);
@@ -156,9 +156,9 @@ impl Interpreter {
         Ok(ItemAddress { key, id })
     }
 
-    /// The item that a deletion is about, of which the source knows the id and the partition key:
-    /// the one that the program makes of an object that has only these. A program that makes nothing
-    /// of it that could be an item, since it needs more, leaves the deletion as it is.
+    /// The item that a deletion is about. The source knows only its id and partition key, so the program is
+    /// run on an object of just these. If it needs more and returns no usable item, the deletion stays as
+    /// it is.
     fn address_of_deletion(
         &self,
         change: &Change<'_>,
@@ -177,16 +177,14 @@ impl Interpreter {
         let target = address.unwrap_or(source.clone());
         if self.key_paths.is_empty() && target != source {
             return Err(Defect::new(format!(
-                "a deletion of item {:?} is written as it stands, and the program of --transform \
-                 makes another id of that",
+                "the deletion of item {:?} is written unchanged, but --transform changes its id",
                 source.id
             )));
         }
         Ok(target)
     }
 
-    /// Checks that a deletion of the document, if there is one further on, would be about the item
-    /// `made` of it.
+    /// Checks that a later deletion of the document would be about `made`, the item it was turned into.
     fn check_deletable(
         &self,
         change: &Change<'_>,
@@ -196,9 +194,9 @@ impl Interpreter {
         match self.address_of_deletion(change, transform) {
             Ok(deleted) if deleted == *made => Ok(()),
             _ => Err(Defect::new(format!(
-                "the program of --transform makes item {:?} of it, which its deletion would miss: in an \
-                 all-versions feed ids and partition keys can be made of nothing but each other, and \
-                 with --stdout ids stay",
+                "--transform turns it into item {:?}, which its deletion would miss: in an all-versions \
+                 feed, ids and partition keys can only be derived from each other, and with --stdout \
+                 ids have to stay",
                 made.id
             ))),
         }
@@ -207,15 +205,15 @@ impl Interpreter {
 
 /// What a change leaves of its item.
 enum Content<'a> {
-    /// The document as it stands in the source.
+    /// The document as it is in the source.
     Document(&'a [u8]),
-    /// Nothing, perhaps because its time to live ended.
+    /// Nothing, perhaps because its time to live expired.
     Deletion { expired: bool },
 }
 
-/// Whether `document` is what `tail --format json` writes for a deletion, and then whether the time
-/// to live had ended. It has nothing but the id, the partition key and what it says of itself, so
-/// that no document is lost to this form.
+/// Whether `document` is the short form in which `tail --format json` writes a deletion, and if so,
+/// whether the time to live had expired. Anything with a further member is a document, so that no
+/// document is mistaken for a deletion.
 fn short_deletion(document: &[u8], key_paths: &[KeyPath]) -> Option<bool> {
     let (mut deleted, mut expired) = (false, false);
     for member in members(document) {
@@ -235,12 +233,12 @@ fn short_deletion(document: &[u8], key_paths: &[KeyPath]) -> Option<bool> {
 
 fn id_of(change: &Change<'_>) -> Result<String, Defect> {
     let Some(json) = change.id else {
-        return Err(Defect::new("there is no `id`"));
+        return Err(Defect::new("it has no `id`"));
     };
     let id: String = serde_json::from_slice(json).map_err(|_| {
         let json = String::from_utf8_lossy(json);
         let json: String = json.chars().take(40).collect();
-        Defect::new(format!("the id {json} is no text"))
+        Defect::new(format!("the id {json} is not a string"))
     })?;
     let forbidden = id.chars().find(|c| matches!(c, '/' | '\\' | '?' | '#'));
     if let Some(forbidden) = forbidden {
@@ -250,9 +248,9 @@ fn id_of(change: &Change<'_>) -> Result<String, Defect> {
     }
     match id.len() {
         0 => Err(Defect::new("the id is empty")),
-        1..=MAX_ID => Ok(id),
+        1..=MAX_ID_BYTES => Ok(id),
         length => Err(Defect::new(format!(
-            "the id has {length} bytes, and the service takes {MAX_ID}"
+            "the id has {length} bytes, but the service allows {MAX_ID_BYTES}"
         ))),
     }
 }

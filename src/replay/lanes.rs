@@ -1,15 +1,14 @@
-//! The order of writes: those of one partition key one after the other, those of different keys in
-//! any order.
+//! The order of writes: one after the other within a partition key, in any order between keys.
 
 use std::collections::{HashMap, VecDeque};
 
 use azure_data_cosmos_driver::models::PartitionKey;
 
-/// Writes that wait, one queue for each partition key that has any or has one under way.
+/// Waiting writes: a queue for each partition key with writes that wait or run.
 #[derive(Debug)]
 pub(super) struct Lanes<T> {
     queues: HashMap<PartitionKey, VecDeque<T>>,
-    /// Keys with a write that may begin.
+    /// Keys with a write that may start.
     ready: VecDeque<PartitionKey>,
 }
 
@@ -23,7 +22,7 @@ impl<T> Default for Lanes<T> {
 }
 
 impl<T> Lanes<T> {
-    /// Puts a write behind the others of its key.
+    /// Adds a write after the others of its key.
     pub(super) fn push(&mut self, key: &PartitionKey, write: T) {
         match self.queues.get_mut(key) {
             Some(queue) => queue.push_back(write),
@@ -34,9 +33,9 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// Writes of one key that may begin, in their order: one, and those behind it of which
-    /// `joins` says, one by one, that they go with what is there already. The key has none other until
-    /// [`Lanes::done`].
+    /// The next writes that may start, all of one key and in their order: the first in its queue, and as
+    /// many after it as `joins` accepts, one by one, into the run so far. No other write of the key starts
+    /// before [`Lanes::done`].
     pub(super) fn next(&mut self, mut joins: impl FnMut(&[T], &T) -> bool) -> Option<Vec<T>> {
         let key = self.ready.pop_front()?;
         let queue = self.queues.get_mut(&key)?;
@@ -47,7 +46,7 @@ impl<T> Lanes<T> {
         Some(run)
     }
 
-    /// The writes of `key` that were under way have ended.
+    /// The running writes of `key` have ended.
     pub(super) fn done(&mut self, key: &PartitionKey) {
         match self.queues.get(key) {
             Some(queue) if !queue.is_empty() => self.ready.push_back(key.clone()),
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_of_a_key_follow_each_other_and_other_keys_do_not_wait() {
+    fn writes_of_a_key_run_in_order_and_other_keys_do_not_wait() {
         let (a, b) = (PartitionKey::from("a"), PartitionKey::from("b"));
         let mut lanes = Lanes::default();
         for (key, write) in [(&a, 1), (&a, 2), (&b, 3), (&a, 4)] {
@@ -84,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_joins_goes_with_the_first_up_to_what_does_not() {
+    fn a_run_ends_before_the_first_write_that_does_not_join() {
         let key = PartitionKey::from("a");
         let mut lanes = Lanes::default();
         for write in [1, 2, 3, 9, 4, 5] {

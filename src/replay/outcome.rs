@@ -1,4 +1,4 @@
-//! How a replay ended, for people and for scripts.
+//! How a replay ended: the summary, the hint and the exit code.
 
 use std::time::Instant;
 
@@ -61,7 +61,7 @@ pub(super) async fn run(
         None => Ok(ExitCode::Done),
         Some(Stopped::Signal(code)) => {
             if plan.state.is_some() {
-                report.notice("go on with: the same command again");
+                report.notice("resume with: the same command");
             }
             Ok(code)
         }
@@ -73,13 +73,12 @@ pub(super) async fn run(
     }
 }
 
-/// The error of a replay that stopped early, with what to do about it: first about the cause.
+/// The error of a replay that stopped early, with the hint for its cause first and then how to continue.
 fn resumable(error: anyhow::Error, plan: &ReplayPlan) -> anyhow::Error {
     match plan.state.as_ref().filter(|path| path.exists()) {
         Some(path) => {
             let hint = format!(
-                "what was applied is noted in {}; when the cause is mended, start the same command \
-                 again",
+                "progress is saved in {}; once the cause is fixed, run the same command again",
                 path.display()
             );
             with_exit_code(with_further_hint(error, hint), ExitCode::Resumable)
@@ -87,8 +86,8 @@ fn resumable(error: anyhow::Error, plan: &ReplayPlan) -> anyhow::Error {
         None if plan.dry_run => error,
         None => with_further_hint(
             error,
-            "what was applied stays; started again, the replay begins at the beginning, which leaves \
-             the same documents (--state FILE lets it go on instead)",
+            "applied changes stay applied; the same command starts from the beginning and leaves the \
+             same documents (with --state FILE it resumes instead)",
         ),
     }
 }
@@ -96,28 +95,28 @@ fn resumable(error: anyhow::Error, plan: &ReplayPlan) -> anyhow::Error {
 fn too_many_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     let hint = match &plan.dead_letter {
         Some(path) => format!(
-            "they are in {}, each with its reason; to go on in spite of more: a larger --max-errors",
+            "they are in {}, each with its reason; to continue despite more, raise --max-errors",
             path.display()
         ),
-        None => "to go on in spite of such changes, and keep them: --dead-letter FILE".to_owned(),
+        None => "to skip such changes and keep them, use --dead-letter FILE".to_owned(),
     };
     with_hint(refused(counts), hint)
 }
 
-/// The error of a replay that went through, but for some changes.
+/// The error of a replay that applied all but some changes.
 fn some_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     let hint = match &plan.dead_letter {
         Some(path) => format!(
-            "all others were; these are in {}, each with its reason, and can be replayed from there",
+            "all others were applied; these are in {}, each with its reason, and can be replayed from there",
             path.display()
         ),
-        None if plan.dry_run => "all others can be".to_owned(),
-        None => "all others were; --dead-letter FILE keeps those that are refused".to_owned(),
+        None if plan.dry_run => "all others can be applied".to_owned(),
+        None => "all others were applied; --dead-letter FILE keeps refused changes".to_owned(),
     };
     with_exit_code(with_hint(refused(counts), hint), ExitCode::Failed)
 }
 
-/// The error of a replay of which changes were refused.
+/// The error of refused changes.
 fn refused(counts: &ReplayCounts) -> anyhow::Error {
     let first = counts.first_refusal.as_deref().unwrap_or_default();
     match counts.refused {

@@ -69,8 +69,8 @@ impl Unkeyed {
         let first = held.first()?;
         Some(usage(
             format!(
-                "the target has another partition key than the source: {} documents were read, and \
-                 none has a value at `{}`; the first: {}: {}",
+                "the target has another partition key than the source: none of the first {} documents \
+                 has a value at `{}`; the first: {}: {}",
                 held.len(),
                 key_paths.join("`, `"),
                 source.location(first.at),

@@ -3,25 +3,25 @@
 
 use std::collections::VecDeque;
 
-/// A place in a source, which moves step by step.
+/// A position that advances step by step.
 pub(super) trait Advance {
-    /// What moves it.
+    /// How it advances.
     type Step;
 
-    /// Takes a step; each is taken once, in the order of the source.
+    /// Takes a step. Each is taken once, in the order of the source.
     fn advance(&mut self, step: Self::Step);
 }
 
-/// Which of the changes that were taken from the source are done, in the order of the source.
+/// Which of the changes taken from the source are done.
 #[derive(Debug)]
 pub(super) struct Watermark<P: Advance> {
     /// Number of the first change in `open`.
     first: u64,
-    /// Changes from the first that is not done.
+    /// The changes from the first that is not done.
     open: VecDeque<Open<P::Step>>,
-    /// Where the source stood after the last change before which everything is done.
+    /// The position of the source before the first change that is not done.
     position: P,
-    /// What is left of changes that are done without a gap, in the order of the source.
+    /// Dead letters of the changes that are done without a gap, in the order of the source.
     letters: Vec<Vec<u8>>,
 }
 
@@ -30,12 +30,12 @@ struct Open<S> {
     done: bool,
     /// The steps of the source up to the next change.
     after: Vec<S>,
-    /// What is to be kept of it if it was refused.
+    /// Its dead letter, if it was refused.
     letter: Option<Vec<u8>>,
 }
 
 impl<P: Advance> Watermark<P> {
-    /// Begins at `position`.
+    /// A watermark at `position`.
     pub(super) fn new(position: P) -> Self {
         Self {
             first: 0,
@@ -45,7 +45,7 @@ impl<P: Advance> Watermark<P> {
         }
     }
 
-    /// A change was taken, with which the source takes this step. Returns its number.
+    /// A change was taken, with which the source advances by `step`. Returns its number.
     pub(super) fn take(&mut self, step: P::Step) -> u64 {
         self.open.push_back(Open {
             done: false,
@@ -55,7 +55,7 @@ impl<P: Advance> Watermark<P> {
         self.first + self.open.len() as u64 - 1
     }
 
-    /// The source takes a step without a change.
+    /// The source advances without a change.
     pub(super) fn pass(&mut self, step: P::Step) {
         match self.open.back_mut() {
             Some(open) => open.after.push(step),
@@ -63,7 +63,7 @@ impl<P: Advance> Watermark<P> {
         }
     }
 
-    /// The change `number` is done, and leaves a dead letter if it was refused.
+    /// The change `number` is done, with a dead letter if it was refused.
     pub(super) fn done(&mut self, number: u64, letter: Option<Vec<u8>>) {
         let index = usize::try_from(number.wrapping_sub(self.first)).unwrap_or(usize::MAX);
         if let Some(open) = self.open.get_mut(index) {
@@ -81,12 +81,12 @@ impl<P: Advance> Watermark<P> {
         }
     }
 
-    /// The dead letters of the changes that are done without a gap, since this was last called.
+    /// The dead letters of changes that are done without a gap, since the last call.
     pub(super) fn take_letters(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.letters)
     }
 
-    /// The dead letters that are left, of changes after a gap.
+    /// The remaining dead letters, of changes after a gap.
     pub(super) fn take_letters_after_gaps(&mut self) -> Vec<Vec<u8>> {
         let letters = self.open.iter_mut().filter_map(|open| open.letter.take());
         letters.collect()
@@ -102,7 +102,7 @@ impl<P: Advance> Watermark<P> {
         self.first + self.open.len() as u64
     }
 
-    /// Where to go on: everything before is done.
+    /// The position before which every change is done.
     pub(super) fn position(&self) -> &P {
         &self.position
     }
@@ -140,7 +140,7 @@ mod tests {
             (watermark.done_through(), *watermark.position()),
             (2, At('b'))
         );
-        // A step without a change waits for those before it.
+        // A step without a change waits for the changes before it.
         watermark.pass('d');
         assert_eq!(*watermark.position(), At('b'));
         watermark.done(watermark.taken() - 1, None);

@@ -29,7 +29,7 @@ fn reason(json: &str) -> String {
 }
 
 #[test]
-fn system_fields_are_left_out_and_everything_else_is_to_the_letter() {
+fn only_system_fields_are_left_out() {
     let json = r#"{"_rid":"r", "id":"1" ,"n":1.10,"big":123456789012345678901234567890,"x":1e400,
         "a\u0062":{"_ts":1},"_self":"s","_etag":"\"e\"","pk":"p","ttl":60,"_attachments":"a/","_ts":7,"_lsn":8}"#;
     let change = read(json, &["/pk"]).unwrap();
@@ -41,7 +41,7 @@ fn system_fields_are_left_out_and_everything_else_is_to_the_letter() {
 }
 
 #[test]
-fn deletions_are_understood_in_each_form() {
+fn deletions_are_recognized_in_every_form() {
     for (json, expired) in [
         (
             r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{"pk":"p"},"crts":9}}"#,
@@ -75,11 +75,11 @@ fn deletions_are_understood_in_each_form() {
 }
 
 #[test]
-fn what_cannot_be_applied_says_why() {
+fn a_record_that_cannot_be_applied_has_a_reason() {
     assert!(reason(r#"{"id":"1","pk":"p""#).starts_with("not a JSON value: it ends too early"));
-    assert_eq!(reason("[1]"), "it is no JSON object");
-    assert_eq!(reason(r#"{"pk":"p"}"#), "there is no `id`");
-    assert_eq!(reason(r#"{"id":7,"pk":"p"}"#), "the id 7 is no text");
+    assert_eq!(reason("[1]"), "it is not a JSON object");
+    assert_eq!(reason(r#"{"pk":"p"}"#), "it has no `id`");
+    assert_eq!(reason(r#"{"id":7,"pk":"p"}"#), "the id 7 is not a string");
     assert_eq!(reason(r#"{"id":"","pk":"p"}"#), "the id is empty");
     assert_eq!(
         reason(r#"{"id":"a/b","pk":"p"}"#),
@@ -120,7 +120,7 @@ fn a_dead_letter_can_be_replayed() {
 }
 
 #[test]
-fn a_program_sees_the_whole_document_and_its_output_is_written() {
+fn a_program_gets_the_whole_document_and_its_output_is_written() {
     let transformed = |program| {
         meaning(
             r#"{"id":"1","pk":"p","n":1.10,"big":18446744073709551617,"_ts":7,"_rid":"r"}"#,
@@ -154,18 +154,15 @@ fn a_program_sees_the_whole_document_and_its_output_is_written() {
     for (program, reason) in [
         (
             "., .",
-            "the program of --transform makes 2 outputs of it, and one can be written",
+            "--transform returned 2 outputs, but only one can be written",
         ),
-        (
-            ".id",
-            "the program of --transform makes \"1\" of it, which is no object",
-        ),
+        (".id", "--transform returned \"1\", which is not an object"),
         (
             "[range(99)]",
-            "the program of --transform makes [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,1… of it, which is no object",
+            "--transform returned [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,1…, which is not an object",
         ),
-        ("error(\"no\")", "the program of --transform fails: \"no\""),
-        ("del(.id)", "there is no `id`"),
+        ("error(\"no\")", "--transform failed: \"no\""),
+        ("del(.id)", "it has no `id`"),
         (
             ".id |= \"a/b\"",
             "the id \"a/b\" has a `/`, which the service forbids in ids",
@@ -181,7 +178,7 @@ fn a_program_sees_the_whole_document_and_its_output_is_written() {
 }
 
 #[test]
-fn a_deletion_is_of_the_item_that_the_program_made() {
+fn a_deletion_follows_the_item_that_the_program_returned() {
     const DELETION: &str = r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{"pk":"p"}}}"#;
     const PUT: &str = r#"{"current":{"id":"1","pk":"p","name":"N","open":true},"metadata":{"operationType":"create"}}"#;
     for (program, expected) in [
@@ -190,7 +187,7 @@ fn a_deletion_is_of_the_item_that_the_program_made() {
             ".id = \"eu-\" + .id | .pk |= ascii_upcase",
             Some(("eu-1", "P")),
         ),
-        // What needs more than the id and the key says nothing of the deletion.
+        // A program that needs more than the id and the key does not affect the deletion.
         ("select(.open)", Some(("1", "p"))),
         (".name |= ascii_downcase", Some(("1", "p"))),
         ("., empty", Some(("1", "p"))),
@@ -218,9 +215,9 @@ fn a_deletion_is_of_the_item_that_the_program_made() {
             }
         }
     }
-    // Without a target nothing but the id is known, and the deletion stands as it is.
+    // Without a target only the id is known, and the deletion is written unchanged.
     let read = |program| meaning(DELETION, &[], Some(program));
     assert!(read(".pk = \"q\"").is_ok());
     let reason = read(".id = \"2\"").unwrap_err().reason;
-    assert!(reason.contains("makes another id"), "{reason}");
+    assert!(reason.contains("--transform changes its id"), "{reason}");
 }

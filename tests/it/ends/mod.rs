@@ -405,7 +405,7 @@ fn a_tail_and_a_copy_do_not_end_below_the_pin_either() {
     let kept = directory.path().join("copy.json");
     let command = &mut copy(&gateway);
     command.args(["--max-retries", "2", "--state"]).arg(&kept);
-    refuse(command, 3, &[below, "start the same command again"]);
+    refuse(command, 3, &[below, "run the same command again"]);
     gateway.clear_lag();
     succeed(copy(&gateway).arg("--state").arg(&kept));
     assert_eq!(
