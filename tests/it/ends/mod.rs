@@ -789,7 +789,7 @@ fn a_state_that_says_a_range_was_read_to_an_end_that_it_is_not_at_is_a_fault() {
     let verified = verify(&out, &[]);
     assert_eq!(verified.code, Some(1));
     let fault = format!(
-        "state.json: range 1 is said to have been read to its end at LSN {}, but it is at LSN {lsn}\n",
+        "state.json: range 1 is marked as read to its end at LSN {}, but it is at LSN {lsn}\n",
         lsn + 180
     );
     assert_eq!(verified.stdout, fault);
