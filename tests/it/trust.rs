@@ -500,8 +500,8 @@ fn a_manifest_that_was_edited_is_refused_by_all_who_read_it() {
         let first = verified.stdout.lines().next().unwrap();
         assert_eq!(first, format!("manifest.ndjson: {fault}"));
         let stderr = format!(
-            "error: the manifest `{shown}`: {fault}\nhint: it was changed since it was exported: \
-             restore it, or name the files themselves, in the order in which they are to be applied\n"
+            "error: the manifest `{shown}`: {fault}\nhint: it was changed after the export: \
+             restore it, or name the files themselves, in the order in which to apply them\n"
         );
         let mut replay = cosmos_tail();
         replay.args(["replay", "--stdout"]).arg(&out);
@@ -562,8 +562,8 @@ fn files_out_of_their_order_are_noticed_without_a_checksum_too() {
         let told = format!("manifest.ndjson: {fault}\n");
         assert!(verified.stdout.contains(&told), "{}", verified.stdout);
         let stderr = format!(
-            "error: the manifest `{}`: {fault}\nhint: it was changed since it was exported: restore \
-             it, or name the files themselves, in the order in which they are to be applied\n",
+            "error: the manifest `{}`: {fault}\nhint: it was changed after the export: restore \
+             it, or name the files themselves, in the order in which to apply them\n",
             path.display()
         );
         let mut replay = cosmos_tail();
