@@ -273,6 +273,12 @@ impl Job {
                 _ = show.tick() => report.show_progress(&self.shown(), &mut rates),
             }
         }
+        // A stop ends the writes themselves, so the last of them may end before the stop is seen above.
+        if let Some(code) = shutdown.reason()
+            && self.progress.done_through() < self.progress.taken()
+        {
+            self.stop(Stopped::Signal(code));
+        }
         self.commit()?;
         if self.saved.file.is_none() {
             // Nobody will come to them again.
