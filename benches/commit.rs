@@ -7,7 +7,8 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cosmos_tail::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId};
+use cosmos_tail::feed::*;
+use cosmos_tail::format::*;
 use cosmos_tail::sink::{PartReceipt, Receipt, Written};
 use cosmos_tail::state::ledger::Ledger;
 use cosmos_tail::state::model::*;
@@ -32,7 +33,7 @@ fn state(ranges: u32) -> State {
         export_id: uuid::Uuid::from_u128(7),
         generation: 0,
         created: time::OffsetDateTime::UNIX_EPOCH,
-        source: Source {
+        source: ContainerAddress {
             endpoint: "https://shop.documents.azure.com/".to_owned(),
             database: "shop".to_owned(),
             container: "orders".to_owned(),

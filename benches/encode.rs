@@ -11,9 +11,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use cosmos_tail::feed::page::Page;
 use cosmos_tail::feed::{FeedMode, RangeId};
+use cosmos_tail::format::Compression;
+use cosmos_tail::format::CsvOptions;
+use cosmos_tail::format::EncoderOptions;
+use cosmos_tail::format::FileAbout;
+use cosmos_tail::format::Format;
+use cosmos_tail::format::encoders;
 use cosmos_tail::schema::{Layout, Schema, parse_column};
-use cosmos_tail::sink::{EncoderOptions, FileAbout, encoders};
-use cosmos_tail::state::model::{Compression, CsvOptions, Format};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 const PAGES: usize = 32;

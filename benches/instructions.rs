@@ -23,9 +23,12 @@ use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use cosmos_tail::feed::page::Page;
 use cosmos_tail::feed::{FeedMode, RangeId};
+use cosmos_tail::format::Compression;
+use cosmos_tail::format::CsvOptions;
+use cosmos_tail::format::EncoderOptions;
+use cosmos_tail::format::Format;
+use cosmos_tail::format::encoders;
 use cosmos_tail::schema::Layout;
-use cosmos_tail::sink::{EncoderOptions, encoders};
-use cosmos_tail::state::model::{Compression, CsvOptions, Format};
 use serde_json::value::RawValue;
 
 #[path = "pages/mod.rs"]

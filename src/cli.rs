@@ -385,7 +385,7 @@ pub struct FileArgs {
     /// none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9
     /// [default: by the extension of the output; Parquet: snappy]
     #[arg(long, value_name = "CODEC[:LEVEL]", value_parser = crate::plan::parse_compression)]
-    pub compression: Option<crate::state::model::Compression>,
+    pub compression: Option<crate::format::Compression>,
 
     /// CSV: what stands between two cells: one ASCII character, or `tab` [default: ,]
     #[arg(long, value_name = "CHARACTER", value_parser = crate::plan::parse_delimiter)]

@@ -32,6 +32,7 @@ pub mod error;
 pub mod escape;
 pub mod failpoint;
 pub mod feed;
+pub mod format;
 pub mod generate;
 pub mod pipeline;
 pub mod plan;

@@ -19,9 +19,9 @@ use serde::Serialize;
 
 use crate::cli::{Cli, SummaryFormat, VerbosityArgs};
 use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
+use crate::feed::Ends;
 use crate::redact::redact;
 use crate::schema::{self, Schema};
-use crate::state::model::Ends;
 
 /// How often the progress line is drawn anew.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);

@@ -18,6 +18,9 @@ use crate::cosmos::items::NewContainer;
 use crate::cosmos::retry::Persistence;
 use crate::error::{ExitCode, usage};
 use crate::feed::ChangeFeedStart;
+use crate::feed::ContainerAddress;
+use crate::format::ChangeEncoder;
+use crate::format::Limits;
 use crate::pipeline::{self, Connected};
 use crate::plan::{
     ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, FeedPlan, Origin,
@@ -27,8 +30,6 @@ use crate::plan::{
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::{LogLine, Report};
 use crate::signal::Shutdown;
-use crate::sink::{ChangeEncoder, Limits};
-use crate::state::model::Source;
 use crate::{generate, process, profiles, ranges, replay, verify};
 
 /// What the state file says instead of an endpoint when the account was embedded: its port differs
@@ -139,7 +140,7 @@ async fn tail(
     for value in option_values(&plan.settings, origins) {
         report.detail(&value.to_string());
     }
-    let connect = async |earlier: Option<&Source>| {
+    let connect = async |earlier: Option<&ContainerAddress>| {
         let plan = account.plan()?;
         account.ensure_same(&plan, earlier)?;
         account.connect(plan, USUAL_RETRIES, report).await
@@ -234,7 +235,7 @@ async fn resume(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let plan = ResumePlan::new(args)?;
-    let connect = async |source: &Source, retries| {
+    let connect = async |source: &ContainerAddress, retries| {
         let connection = account.plan_of(source)?;
         account.connect(connection, retries, report).await
     };
@@ -261,7 +262,7 @@ async fn put_back(
     let retries = plan.max_retries;
     let feed = plan.feed.clone();
     account.refuse_start_at_a_time(feed.as_ref().map(|feed| feed.from))?;
-    let connect = async |earlier: Option<&Source>| {
+    let connect = async |earlier: Option<&ContainerAddress>| {
         let connection = account.target_plan()?;
         account.ensure_same(&connection, earlier)?;
         let source = feed
@@ -420,7 +421,7 @@ impl Account {
 
     /// Checks, before anything is asked, that a state of `earlier` is of what is to be reached. An
     /// embedded account is told by its container's RID.
-    fn ensure_same(&self, plan: &ConnectionPlan, earlier: Option<&Source>) -> Result<()> {
+    fn ensure_same(&self, plan: &ConnectionPlan, earlier: Option<&ContainerAddress>) -> Result<()> {
         match earlier {
             Some(earlier) if !self.is_demo() && earlier.endpoint != DEMO_ENDPOINT => {
                 plan.ensure_is_of(earlier)
@@ -431,7 +432,7 @@ impl Account {
 
     /// Which container to reach for an export that was begun before: the state says which, flags,
     /// environment and profile how to prove who we are. What these say of the container must be the same.
-    fn plan_of(&self, source: &Source) -> Result<ConnectionPlan> {
+    fn plan_of(&self, source: &ContainerAddress) -> Result<ConnectionPlan> {
         match (source.endpoint == DEMO_ENDPOINT, self.is_demo()) {
             (true, true) => self.plan(),
             (true, false) => Err(usage(
@@ -507,7 +508,7 @@ impl Account {
         } else {
             plan.endpoint.as_str().to_owned()
         };
-        let source = Source {
+        let source = ContainerAddress {
             endpoint,
             database: plan.database,
             container: plan.container,

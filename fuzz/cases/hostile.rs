@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cosmos_tail::durable::{open_plain_quietly, parent_of};
-use cosmos_tail::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId};
+use cosmos_tail::feed::*;
+use cosmos_tail::format::*;
 use cosmos_tail::state::file;
 use cosmos_tail::state::ledger::Ledger;
 use cosmos_tail::state::manifest::{Entry, lines_of};
@@ -543,7 +544,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
         export_id: uuid::Uuid::from_u128(number),
         generation: 3,
         created: time_of_nothing(),
-        source: Source {
+        source: ContainerAddress {
             endpoint: "https://a.documents.azure.com/".into(),
             database: "shop".into(),
             container: "orders".into(),

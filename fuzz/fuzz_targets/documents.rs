@@ -9,9 +9,13 @@ use cosmos_tail::feed::page::{Page, elements, members};
 use cosmos_tail::feed::{FeedMode, RangeId};
 use cosmos_tail::schema::fit::{self, Decimal};
 use cosmos_tail::schema::{Inference, InferenceOptions, Layout, Place, Schema};
-use cosmos_tail::sink::{EncoderOptions, FileAbout, encoders};
+use cosmos_tail::format::EncoderOptions;
+use cosmos_tail::format::FileAbout;
+use cosmos_tail::format::encoders;
 use cosmos_tail::source::{CsvRows, Mark, ParquetRows, RecordReader};
-use cosmos_tail::state::model::{Compression, CsvOptions, Format};
+use cosmos_tail::format::Compression;
+use cosmos_tail::format::CsvOptions;
+use cosmos_tail::format::Format;
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../src/source/meaning.rs"]

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use cosmos_tail::schema::file;
 use cosmos_tail::source::{CsvRows, Mark, ParquetRows, RecordReader};
-use cosmos_tail::state::model::CsvOptions;
+use cosmos_tail::format::CsvOptions;
 use libfuzzer_sys::fuzz_target;
 
 /// Rows that a small file may claim to have are not all looked at.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::lsn_of_etag;
+use super::etag::lsn_of_etag;
 
 /// How far a run that has an end reads each range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,35 @@ pub enum ReadUntil {
     Head,
     /// Up to its pinned end.
     Pin,
+}
+
+/// How the ranges of a finished run came to their ends, taken together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Ends {
+    /// When the first of them was pinned, by this machine's clock: what was there by then is in the
+    /// files.
+    #[serde(with = "time::serde::rfc3339")]
+    pub pinned_at: OffsetDateTime,
+    /// Whether every range was read on until nothing newer existed.
+    pub head: bool,
+    /// Transactions that came after the ends at a pin, as far as was known.
+    pub newer_transactions: u64,
+}
+
+impl std::fmt::Display for Ends {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (hour, minute, second) = self.pinned_at.to_offset(time::UtcOffset::UTC).to_hms();
+        let which = if self.head { "head" } else { "end" };
+        write!(
+            f,
+            "every range read to its {which} of {hour:02}:{minute:02}:{second:02} UTC"
+        )?;
+        match self.newer_transactions {
+            0 => Ok(()),
+            1 => f.write_str("; 1 transaction came after that"),
+            newer => write!(f, "; {newer} transactions came after that"),
+        }
+    }
 }
 
 /// Where a range was when it was pinned. A run that has an end must reach it.

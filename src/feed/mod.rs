@@ -2,14 +2,20 @@
 
 pub mod page;
 
+mod container;
 mod end;
 mod etag;
 mod range;
+mod range_state;
+mod scope;
 mod start;
 
+pub use container::ContainerAddress;
 pub use end::{
-    PinnedEnd, ReachedEnd, ReadUntil, has_transactions, is_position, lsn_of_session_token,
+    Ends, PinnedEnd, ReachedEnd, ReadUntil, has_transactions, is_position, lsn_of_session_token,
 };
 pub use etag::lsn_of_etag;
 pub use range::{FeedRange, Position, RangeId, ensure_tiling};
+pub use range_state::RangeState;
+pub use scope::Scope;
 pub use start::{ChangeFeedStart, FeedMode};

@@ -20,7 +20,8 @@ use anyhow::{Context, Result};
 
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::feed::{FeedRequest, partition_key};
-use crate::state::model::{Source, State};
+use crate::feed::ContainerAddress;
+use crate::state::model::State;
 
 /// A container that has been reached.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ pub struct Connected {
     /// The connection.
     pub client: Arc<CosmosClient>,
     /// What the state file says of it.
-    pub source: Source,
+    pub source: ContainerAddress,
 }
 
 /// What a job asks the service for, by its state.

@@ -19,17 +19,23 @@ use crate::error::{
     Annotate, ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
 };
 use crate::failpoint;
+use crate::feed::ContainerAddress;
+use crate::feed::RangeState;
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
+use crate::format::EncoderOptions;
+use crate::format::encoders;
 use crate::plan::{ExportPlan, ResumePlan};
 use crate::process;
 use crate::reader::ReadEnd;
 use crate::report::Report;
 use crate::signal::Shutdown;
-use crate::sink::{EncoderOptions, encoders};
 use crate::state::earlier::{ensure_free, left_by_earlier};
 use crate::state::file::{self, lock_path};
 use crate::state::ledger::Ledger;
-use crate::state::model::{JobKind, ManifestMark, RangeState, Source, State, Totals};
+use crate::state::model::JobKind;
+use crate::state::model::ManifestMark;
+use crate::state::model::State;
+use crate::state::model::Totals;
 use crate::state::names::FileNames;
 use crate::state::owner::{Owner, prove};
 use crate::state::recover::{Recovery, recover};
@@ -237,7 +243,7 @@ async fn infer_layout(
 /// If the state cannot be used, the files contradict it, the container is another one, or the job
 /// fails.
 pub async fn resume(
-    connect: impl AsyncFnOnce(&Source, u32) -> Result<Connected>,
+    connect: impl AsyncFnOnce(&ContainerAddress, u32) -> Result<Connected>,
     plan: ResumePlan,
     report: &Report,
     shutdown: &Shutdown,

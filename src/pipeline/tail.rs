@@ -19,19 +19,27 @@ use crate::durable;
 use crate::error::{
     Annotate, ExitCode, find, hint, is_broken_pipe, usage, with_exit_code, with_hint,
 };
+use crate::feed::ContainerAddress;
+use crate::feed::RangeState;
+use crate::feed::Scope;
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId};
+use crate::format::ChangeEncoder;
+use crate::format::Compression;
+use crate::format::Format;
+use crate::format::Limits;
 use crate::plan::TailPlan;
 use crate::reader::ReadEnd;
 use crate::redact::redact;
 use crate::report::{Report, count};
 use crate::signal::{self, Shutdown};
-use crate::sink::{ChangeEncoder, Limits};
 use crate::state::file;
 use crate::state::ledger::Ledger;
-use crate::state::model::{
-    Compression, Format, FrozenOptions, JobKind, ManifestMark, Output, RangeState, Scope, Source,
-    State, Totals,
-};
+use crate::state::model::FrozenOptions;
+use crate::state::model::JobKind;
+use crate::state::model::ManifestMark;
+use crate::state::model::Output;
+use crate::state::model::State;
+use crate::state::model::Totals;
 use crate::state::names::FileNames;
 use crate::state::owner::{Owner, prove};
 use crate::state::recover::{Recovery, recover};
@@ -47,7 +55,7 @@ const MOST_CONCURRENT: usize = 256;
 /// If what was asked for does not fit the container or an earlier state, if the service refuses
 /// it for good, or if the changes cannot be written.
 pub async fn tail(
-    connect: impl AsyncFnOnce(Option<&Source>) -> Result<Connected>,
+    connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Connected>,
     plan: TailPlan,
     new_encoder: impl Fn(Limits, &CosmosClient) -> ChangeEncoder,
     report: &Arc<Report>,

@@ -26,8 +26,8 @@ use super::profile::{ChosenProfile, Profile};
 use super::resolved::{Origin, ResolvedValue};
 use crate::cli::{AuthMethod, ConnectionArgs};
 use crate::error::usage;
+use crate::feed::ContainerAddress;
 use crate::signal::Shutdown;
-use crate::state::model::Source;
 
 pub(crate) use endpoint::location_fault;
 use endpoint::{ConnectionString, is_loopback, is_of_azure};
@@ -145,7 +145,7 @@ pub struct ConnectionRequest<'a> {
     pub profile: Option<ChosenProfile<'a>>,
     /// The account and container of an export that was begun before. Flags, environment and profile
     /// say how to prove who you are, and may not name others.
-    pub source: Option<&'a Source>,
+    pub source: Option<&'a ContainerAddress>,
     /// What ends a key command that does not end.
     pub shutdown: &'a Shutdown,
 }
@@ -318,7 +318,7 @@ impl ConnectionPlan {
     /// # Errors
     ///
     /// A usage error (exit code 2) that names both sides.
-    pub fn ensure_is_of(&self, source: &Source) -> Result<()> {
+    pub fn ensure_is_of(&self, source: &ContainerAddress) -> Result<()> {
         let origin = |name: &str| {
             let value = self.values.iter().find(|value| value.name == name);
             value.map_or(Origin::Default, |value| value.origin.clone())

@@ -7,8 +7,11 @@ use anyhow::Result;
 
 use crate::cli::{ExportFormat, FileArgs, RotationArgs};
 use crate::error::usage;
+use crate::format::Compression;
+use crate::format::CsvOptions;
+use crate::format::Format;
 use crate::plan::job::milliseconds;
-use crate::state::model::{Compression, CsvOptions, Format, Settings};
+use crate::state::model::Settings;
 
 /// A Parquet file that is not finished counts for nothing, so that it must not grow for ever.
 const PARQUET_ROTATE_BYTES: u64 = 128 << 20;

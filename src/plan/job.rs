@@ -10,10 +10,14 @@ use crate::cli::{
 };
 use crate::durable::parent_of;
 use crate::error::usage;
+use crate::feed::Scope;
 use crate::feed::{ChangeFeedStart, FeedMode, ReadUntil};
+use crate::format::Format;
 use crate::plan::files::{FilesPlan, override_rotation, usual_rotation};
 use crate::plan::schema::ColumnsPlan;
-use crate::state::model::{Format, FrozenOptions, Output, Scope, Settings};
+use crate::state::model::FrozenOptions;
+use crate::state::model::Output;
+use crate::state::model::Settings;
 use crate::state::names::FileNames;
 
 /// Further tries of what failed, where it is not said otherwise.

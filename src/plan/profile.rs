@@ -37,7 +37,7 @@ use super::connection::{Environment, SecretText, parse_endpoint, same_account};
 use super::resolved::Origin;
 use crate::cli::AuthMethod;
 use crate::error::{Annotate, ExitCode, usage};
-use crate::state::model::Source;
+use crate::feed::ContainerAddress;
 
 /// Names the configuration file.
 const CONFIG_VARIABLE: &str = "COSMOS_TAIL_CONFIG";
@@ -263,7 +263,7 @@ impl ConfigFile {
     pub fn choose_for(
         &self,
         wanted: Option<&WantedProfile>,
-        source: &Source,
+        source: &ContainerAddress,
         must_decide: bool,
     ) -> Result<Option<ChosenProfile<'_>>> {
         if wanted.is_some() {

@@ -10,9 +10,10 @@ use crate::cli::{
 };
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ChangeFeedStart;
+use crate::format::Format;
 use crate::plan::job::{override_reader_settings, usual_settings};
 use crate::schema::{InferenceOptions, Layout, Schema, file};
-use crate::state::model::{Format, Settings};
+use crate::state::model::Settings;
 
 /// A schema file has a line for each column, so this is more than anyone needs.
 const MOST_FILE_BYTES: u64 = 16 << 20;

@@ -11,7 +11,9 @@ use crate::cli::{TailArgs, TailMode};
 use crate::durable::parent_of;
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode};
-use crate::state::model::{Format, Output, Settings};
+use crate::format::Format;
+use crate::state::model::Output;
+use crate::state::model::Settings;
 use crate::state::names::FileNames;
 
 /// What a tail is to do.

@@ -10,8 +10,8 @@ use super::replay::Speed;
 use crate::cli::SchemaSource;
 use crate::clock;
 use crate::feed::ChangeFeedStart;
+use crate::format::Compression;
 use crate::schema::SampleSize;
-use crate::state::model::Compression;
 
 /// Parses where to start: `beginning`, `now` or an RFC 3339 time that is not in the future.
 ///

@@ -17,6 +17,8 @@ use super::state::{Position, Step, describe};
 use super::writer::Writer;
 use crate::cosmos::feed::FeedRequest;
 use crate::error::usage;
+use crate::feed::ContainerAddress;
+use crate::feed::RangeState;
 use crate::feed::page::Page;
 use crate::feed::{
     ChangeFeedStart, FeedMode, FeedRange, PinnedEnd, Position as FeedPosition, RangeId, ReadUntil,
@@ -26,7 +28,6 @@ use crate::pipeline::{Connected, check_position, first_ranges};
 use crate::plan::FeedPlan;
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::source::Mark;
-use crate::state::model::{RangeState, Source};
 
 /// Ranges that are read at the same time: the writes are what takes the time.
 const CONCURRENCY: usize = 8;
@@ -44,7 +45,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 #[serde(deny_unknown_fields)]
 pub(super) struct FeedState {
     /// The container.
-    pub(super) source: Source,
+    pub(super) source: ContainerAddress,
     mode: FeedMode,
     /// Where ranges without a position start.
     from: ChangeFeedStart,
@@ -84,7 +85,12 @@ impl FeedState {
     /// # Errors
     ///
     /// If it is of another container, is read otherwise, or has positions that cannot be used.
-    pub(super) fn check(&self, source: &Source, plan: &FeedPlan, anew: &str) -> Result<()> {
+    pub(super) fn check(
+        &self,
+        source: &ContainerAddress,
+        plan: &FeedPlan,
+        anew: &str,
+    ) -> Result<()> {
         let same_endpoint = self.source.endpoint == source.endpoint;
         if !same_endpoint || self.source.container_rid != source.container_rid {
             return Err(usage(

@@ -33,13 +33,13 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use crate::error::ExitCode;
+use crate::feed::ContainerAddress;
 use crate::pipeline::Connected;
 use crate::plan::ReplayPlan;
 use crate::render::change::parse_key_path;
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::source::Inputs;
-use crate::state::model::Source;
 use budget::Budget;
 use container::FeedState;
 use dead_letters::DeadLetters;
@@ -76,7 +76,7 @@ pub struct Ends {
 ///
 /// With the exit code and the hint that the user is to get attached.
 pub async fn replay(
-    connect: impl AsyncFnOnce(Option<&Source>) -> Result<Ends>,
+    connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Ends>,
     plan: ReplayPlan,
     report: &Report,
     shutdown: &Shutdown,

@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use super::state::{Position, describe};
 use crate::error::usage;
+use crate::feed::ContainerAddress;
 use crate::pipeline::Connected;
 use crate::plan::FeedPlan;
 use crate::source::{BytesRead, Fingerprint, Input, Inputs};
-use crate::state::model::Source;
 
 /// The source of a replay.
 pub(super) enum Origin {
@@ -29,7 +29,7 @@ pub(super) struct Files {
     pub(super) total_bytes: u64,
     pub(super) bytes_read: BytesRead,
     /// The containers that they were exported from, as far as it is known.
-    origins: Vec<Source>,
+    origins: Vec<ContainerAddress>,
 }
 
 /// Where a change stands in the source, for people.
@@ -94,8 +94,8 @@ impl Origin {
     }
 
     /// Refuses to apply changes to the container that they are of.
-    pub(super) fn refuse_as_target(&self, target: &Source) -> Result<()> {
-        let is_target = |origin: &Source| {
+    pub(super) fn refuse_as_target(&self, target: &ContainerAddress) -> Result<()> {
+        let is_target = |origin: &ContainerAddress| {
             origin.endpoint == target.endpoint && origin.container_rid == target.container_rid
         };
         let same = format!(

@@ -7,16 +7,16 @@ use anyhow::{Result, anyhow};
 use super::dead_letters::DeadLetters;
 use super::job::{Ending, Job, Stopped};
 use crate::error::{ExitCode, attached_exit_code, with_exit_code, with_further_hint, with_hint};
+use crate::feed::ContainerAddress;
 use crate::plan::ReplayPlan;
 use crate::report::{ReplaySummary, Report};
 use crate::signal::Shutdown;
-use crate::state::model::Source;
 
 /// Runs a replay to its end, or until it is stopped, and tells how it ended.
 pub(super) async fn run(
     job: Job,
     plan: &ReplayPlan,
-    target: &Source,
+    target: &ContainerAddress,
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {

@@ -11,11 +11,11 @@ use super::origin::Origin;
 use crate::cli::{TtlDeletes, WriteMode};
 use crate::durable::{self, Lock};
 use crate::error::{Annotate, ExitCode, usage};
+use crate::feed::ContainerAddress;
 use crate::plan::ReplayPlan;
 use crate::render::Filter;
 use crate::source::{Fingerprint, Mark};
 use crate::state::file::{Form, lock_path, read_text};
-use crate::state::model::Source;
 
 const FORM: Form = Form {
     name: "cosmos-tail replay state",
@@ -69,7 +69,7 @@ pub(super) struct ReplayState {
     /// When the replay began, in seconds since 1970.
     pub(super) began: i64,
     /// The container that is written to.
-    pub(super) target: Source,
+    pub(super) target: ContainerAddress,
     pub(super) write_mode: WriteMode,
     pub(super) ttl_deletes: TtlDeletes,
     /// The program that documents go through, as text.
@@ -132,7 +132,12 @@ impl ReplayState {
     ///
     /// If it is of another target or another source, or would be applied in another way. Both sides
     /// are named.
-    pub(super) fn check(&self, target: &Source, plan: &ReplayPlan, origin: &Origin) -> Result<()> {
+    pub(super) fn check(
+        &self,
+        target: &ContainerAddress,
+        plan: &ReplayPlan,
+        origin: &Origin,
+    ) -> Result<()> {
         const ANEW: &str = "go on as it was begun, or begin anew with another --state";
         let same_endpoint = self.target.endpoint == target.endpoint;
         if !same_endpoint || self.target.container_rid != target.container_rid {
@@ -190,7 +195,7 @@ impl ReplayState {
 }
 
 /// A container, for people.
-pub(super) fn describe(container: &Source) -> String {
+pub(super) fn describe(container: &ContainerAddress) -> String {
     format!(
         "{}/{} of {} (RID {})",
         container.database, container.container, container.endpoint, container.container_rid

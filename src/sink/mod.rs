@@ -5,20 +5,10 @@
 //! [`Receipt`] for it has been committed: a checkpoint asks every series for one, at a page
 //! boundary, while the writing goes on behind it.
 
-mod changes;
-mod compression;
-mod csv;
-mod format;
-mod parquet;
 mod receipt;
 mod series;
-mod table;
-#[cfg(test)]
-mod table_tests;
 mod writer;
 
-pub use changes::{ChangeEncoder, Limits};
-pub use format::{Encoded, Encoder, EncoderOptions, FileAbout, NewEncoder, encoders};
 pub use receipt::{PartReceipt, Receipt, Written};
 pub use series::{ResumedPart, SinkOptions};
 pub use writer::{PageToWrite, Seal, Sink};

@@ -7,17 +7,16 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use fs_err as fs;
 
-use super::compression::Compressor;
-use super::format::{Encoded, Encoder, FileAbout};
 use super::receipt::Written;
 use super::{PartReceipt, Receipt};
 use crate::durable::{self, Locks};
 use crate::error::with_hint;
 use crate::escape::escape_data;
 use crate::failpoint;
+use crate::feed::RangeState;
 use crate::feed::page::Page;
 use crate::feed::{Position, RangeId};
-use crate::state::model::{Compression, RangeState};
+use crate::format::{Compression, Compressor, Encoded, Encoder, FileAbout};
 use crate::state::names::FileNames;
 
 /// Bytes gathered before they are handed to the system.

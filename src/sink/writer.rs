@@ -10,11 +10,11 @@ use anyhow::{Context, Result, anyhow};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Receipt;
-use super::format::NewEncoder;
 use super::series::{ResumedPart, Room, Series, SinkOptions};
 use crate::feed::Position;
+use crate::feed::RangeState;
 use crate::feed::page::Page;
-use crate::state::model::RangeState;
+use crate::format::NewEncoder;
 use crate::state::names::FileNames;
 
 /// A page on its way to its series.

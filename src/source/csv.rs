@@ -8,9 +8,9 @@ use csv::{ReaderBuilder, StringRecord};
 use super::opened::broken;
 use super::rows::{RowCells, Rows, checked};
 use super::{Mark, Record, RecordReader};
+use crate::format::CsvOptions;
 use crate::schema::fit;
 use crate::schema::{CellTexts, ColumnType, Schema};
-use crate::state::model::CsvOptions;
 
 /// Reads rows. The bytes are those of a whole file, from its header on.
 pub struct CsvRows<R> {

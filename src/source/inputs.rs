@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::durable::{OPEN_SUFFIX, parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
+use crate::feed::ContainerAddress;
+use crate::format::CsvOptions;
+use crate::format::Format;
 use crate::schema::{Layout, Schema};
 use crate::state::file;
 use crate::state::manifest::{Entry, Manifest, Purpose};
-use crate::state::model::{CsvOptions, Format, Source, State, checksum_text};
+use crate::state::model::State;
+use crate::state::model::checksum_text;
 use crate::state::names::{MANIFEST_FILE, STATE_FILE};
 
 /// How much of a file's beginning makes its fingerprint.
@@ -61,7 +65,7 @@ pub struct Inputs {
     /// The files and streams.
     pub inputs: Vec<Input>,
     /// The containers that exports among them are of, as far as it is known.
-    pub origins: Vec<Source>,
+    pub origins: Vec<ContainerAddress>,
     /// What the user should know of them.
     pub notices: Vec<String>,
 }

@@ -12,12 +12,16 @@ use super::meaning::meaning;
 use super::{CsvRows, Mark, ParquetRows, RecordReader};
 use crate::feed::page::{Page, members};
 use crate::feed::{FeedMode, RangeId};
+use crate::format::Compression;
+use crate::format::CsvOptions;
+use crate::format::EncoderOptions;
+use crate::format::FileAbout;
+use crate::format::Format;
+use crate::format::encoders;
 use crate::schema::{
     Column, ColumnType, Field, FieldPath, Fraction, Inference, InferenceOptions, Layout, Place,
     Schema,
 };
-use crate::sink::{EncoderOptions, FileAbout, encoders};
-use crate::state::model::{Compression, CsvOptions, Format};
 
 /// Names as they stand between quotes: of columns, of what no column can be, and the same name in
 /// two ways.

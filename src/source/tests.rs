@@ -8,9 +8,11 @@ use super::property_tests::encoded;
 use super::{CsvRows, Mark, ParquetRows, Record, RecordReader};
 use crate::feed::FeedMode;
 use crate::feed::page::Page;
+use crate::format::Compression;
+use crate::format::CsvOptions;
+use crate::format::EncoderOptions;
+use crate::format::Format;
 use crate::schema::{Layout, Schema, parse_column};
-use crate::sink::EncoderOptions;
-use crate::state::model::{Compression, CsvOptions, Format};
 
 fn schema() -> Schema {
     let lines = ["id string", "n int64", "d double", "ok boolean", "j json"];

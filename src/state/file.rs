@@ -225,7 +225,9 @@ pub fn parse(text: &[u8]) -> Result<State> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::feed::*;
     use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId};
+    use crate::format::{Compression, Format};
     use crate::state::model::*;
 
     pub(crate) fn sample() -> State {
@@ -244,7 +246,7 @@ pub(crate) mod tests {
             export_id: uuid::Uuid::from_u128(7),
             generation: 3,
             created: time::macros::datetime!(2026-11-23 12:00 UTC),
-            source: Source {
+            source: ContainerAddress {
                 endpoint: "https://a.documents.azure.com/".into(),
                 database: "shop".into(),
                 container: "orders".into(),

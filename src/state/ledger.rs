@@ -9,12 +9,12 @@ use fs_err as fs;
 
 use super::file;
 use super::manifest::{self, Entry};
-use super::model::{FileState, RangeState, SeriesState, State};
+use super::model::{FileState, SeriesState, State};
 use super::names::FileNames;
 use super::store::Store;
 use crate::durable::{self, Locks};
 use crate::failpoint::{self, Change};
-use crate::feed::{FeedRange, PinnedEnd, Position, RangeId, ensure_tiling};
+use crate::feed::{FeedRange, PinnedEnd, Position, RangeId, RangeState, ensure_tiling};
 use crate::schema::Layout;
 use crate::sink::{PartReceipt, Receipt};
 

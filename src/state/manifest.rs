@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, parent_of};
 use crate::failpoint::{self, Change};
-use crate::feed::RangeId;
+use crate::feed::{RangeId, RangeState};
 use crate::report::count;
 
-use super::model::{FileState, ManifestMark, RangeState, State, checksum_text};
+use super::model::{FileState, ManifestMark, State, checksum_text};
 use super::names::{FileNames, PartFile};
 
 /// One line of a manifest: a published file.

@@ -4,9 +4,10 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::feed::{
-    ChangeFeedStart, FeedMode, FeedRange, PinnedEnd, Position, RangeId, ReachedEnd, ReadUntil,
-    ensure_tiling,
+    ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeState, ReachedEnd,
+    ReadUntil, Scope,
 };
+use crate::format::{Compression, CsvOptions, Format};
 use crate::schema::{InferenceOptions, Layout};
 
 /// The whole of what is committed.
@@ -23,7 +24,7 @@ pub struct State {
     #[serde(with = "time::serde::rfc3339")]
     pub created: time::OffsetDateTime,
     /// What is exported.
-    pub source: Source,
+    pub source: ContainerAddress,
     /// What may not change while the export lives.
     pub options: FrozenOptions,
     /// What a resume takes over unless it is told otherwise.
@@ -51,35 +52,6 @@ fn current_version() -> u32 {
     super::file::VERSION
 }
 
-/// How the ranges of a finished run came to their ends, taken together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Ends {
-    /// When the first of them was pinned, by this machine's clock: what was there by then is in the
-    /// files.
-    #[serde(with = "time::serde::rfc3339")]
-    pub pinned_at: time::OffsetDateTime,
-    /// Whether every range was read on until nothing newer existed.
-    pub head: bool,
-    /// Transactions that came after the ends at a pin, as far as was known.
-    pub newer_transactions: u64,
-}
-
-impl std::fmt::Display for Ends {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (hour, minute, second) = self.pinned_at.to_offset(time::UtcOffset::UTC).to_hms();
-        let which = if self.head { "head" } else { "end" };
-        write!(
-            f,
-            "every range read to its {which} of {hour:02}:{minute:02}:{second:02} UTC"
-        )?;
-        match self.newer_transactions {
-            0 => Ok(()),
-            1 => f.write_str("; 1 transaction came after that"),
-            newer => write!(f, "; {newer} transactions came after that"),
-        }
-    }
-}
-
 /// What a state is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -88,20 +60,6 @@ pub enum JobKind {
     Export,
     /// A tail, which goes on when it is started again.
     Tail,
-}
-
-/// Which container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// The account's endpoint, or `demo` for the embedded account, whose port differs each time.
-    pub endpoint: String,
-    /// The name of the database.
-    pub database: String,
-    /// The name of the container.
-    pub container: String,
-    /// The RID of the container: a container that was deleted and made anew has another.
-    pub container_rid: String,
 }
 
 /// What may not change while the export lives.
@@ -132,154 +90,6 @@ pub struct FrozenOptions {
     pub csv: Option<CsvOptions>,
     /// Where the files are.
     pub output: Output,
-}
-
-/// Which part of a container is read: all of it, unless it says otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scope {
-    /// Only these ranges of the hash space, in their order. Empty: all of it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ranges: Vec<FeedRange>,
-    /// Only this logical partition, whose key's hash makes up the one range.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partition_key: Option<Vec<serde_json::Value>>,
-}
-
-impl Scope {
-    /// Whether it is the whole container.
-    pub fn is_everything(&self) -> bool {
-        self.ranges.is_empty() && self.partition_key.is_none()
-    }
-
-    /// Checks that `ranges` tile the scope.
-    ///
-    /// # Errors
-    ///
-    /// Names the first gap, overlap or range outside.
-    pub fn ensure_tiled_by<'a>(&self, ranges: impl Iterator<Item = &'a FeedRange>) -> Result<()> {
-        let whole = [FeedRange::full()];
-        let parts = if self.ranges.is_empty() {
-            &whole[..]
-        } else {
-            &self.ranges[..]
-        };
-        let ranges: Vec<&FeedRange> = ranges.collect();
-        let within =
-            |part: &FeedRange, range: &FeedRange| part.intersection(range).as_ref() == Some(range);
-        for range in &ranges {
-            ensure!(
-                parts.iter().any(|part| within(part, range)),
-                "the feed range {range} is outside of what is read"
-            );
-        }
-        for part in parts {
-            ensure_tiling(
-                part,
-                ranges.iter().copied().filter(|range| within(part, range)),
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// The format of the files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// One JSON document per line.
-    Jsonl,
-    /// One row per line, by RFC 4180.
-    Csv,
-    /// Columns in row groups.
-    Parquet,
-}
-
-impl Format {
-    /// The format's name, which is the extension of its files without a dot.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Jsonl => "jsonl",
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-        }
-    }
-
-    /// The extension of files that are compressed so, without a dot.
-    pub fn extension(self, compression: Compression) -> &'static str {
-        match (self, compression) {
-            (Self::Jsonl, Compression::Gzip(_)) => "jsonl.gz",
-            (Self::Jsonl, Compression::Zstd(_)) => "jsonl.zst",
-            (Self::Csv, Compression::Gzip(_)) => "csv.gz",
-            (Self::Csv, Compression::Zstd(_)) => "csv.zst",
-            _ => self.name(),
-        }
-    }
-
-    /// Whether rows have columns, so that a [`Layout`] is needed.
-    pub fn has_columns(self) -> bool {
-        match self {
-            Self::Jsonl => false,
-            Self::Csv | Self::Parquet => true,
-        }
-    }
-
-    /// Whether what was written of a file can be committed before the file is finished. Otherwise
-    /// an unfinished file counts for nothing.
-    pub fn commits_within_files(self) -> bool {
-        match self {
-            Self::Jsonl | Self::Csv => true,
-            // Without its footer it is unreadable.
-            Self::Parquet => false,
-        }
-    }
-}
-
-/// How files are compressed: text as a whole, in frames that end at each commit; Parquet within.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compression {
-    /// Not at all.
-    #[default]
-    None,
-    /// Snappy; Parquet only.
-    Snappy,
-    /// LZ4 without a frame (`LZ4_RAW`); Parquet only.
-    Lz4,
-    /// Gzip with this level, 0 to 9.
-    Gzip(u32),
-    /// Zstandard with this level, 1 to 22.
-    Zstd(i32),
-}
-
-impl Compression {
-    /// Whether nothing is compressed.
-    pub fn is_none(&self) -> bool {
-        *self == Self::None
-    }
-}
-
-/// How CSV is written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CsvOptions {
-    /// What stands between two cells: an ASCII character.
-    pub delimiter: char,
-    /// The text of a cell whose member is missing. A value whose own text is the same does not fit
-    /// its cell.
-    pub null: String,
-    /// Whether text that a spreadsheet would take for a formula is defused. It alters data.
-    pub safe: bool,
-}
-
-impl Default for CsvOptions {
-    fn default() -> Self {
-        Self {
-            delimiter: ',',
-            null: String::new(),
-            safe: false,
-        }
-    }
 }
 
 /// Where the documents go. Paths are relative to the state file's directory where they can be, so
@@ -328,41 +138,6 @@ pub struct Settings {
     /// Bytes of a row group in memory, for formats that have some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row_group_bytes: Option<u64>,
-}
-
-/// One range.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RangeState {
-    /// Its number.
-    pub id: RangeId,
-    /// Its bounds.
-    pub range: FeedRange,
-    /// The ranges that it came from, oldest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parents: Vec<RangeId>,
-    /// How far it has been read; absent before its first page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<Position>,
-    /// Where it was pinned by the run that is under way or was the last, if that has an end. Only of the
-    /// ranges being read: spans of files have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end: Option<PinnedEnd>,
-}
-
-impl RangeState {
-    /// Whether it was read to where it was pinned.
-    pub fn has_ended(&self) -> bool {
-        self.end.as_ref().is_some_and(|end| end.reached.is_some())
-    }
-
-    /// The range as it bounds the span of a file: without its end.
-    pub fn place(&self) -> Self {
-        Self {
-            end: None,
-            ..self.clone()
-        }
-    }
 }
 
 /// A series of part files: `part 1`, `part 2`, … of which at most the last is open.

@@ -342,7 +342,8 @@ mod tests {
 
     #[test]
     fn a_file_is_called_by_its_format_and_its_compression() {
-        use crate::state::model::{Compression, Format};
+        use crate::format::Compression;
+        use crate::format::Format;
         for (format, compression, extension) in [
             (Format::Jsonl, Compression::None, "jsonl"),
             (Format::Jsonl, Compression::Gzip(6), "jsonl.gz"),

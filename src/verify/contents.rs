@@ -9,10 +9,13 @@ use fs_err as fs;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::durable;
+use crate::format::Compression;
+use crate::format::Format;
 use crate::schema::metadata;
 use crate::source::caught;
 use crate::state::manifest::Entry;
-use crate::state::model::{Compression, FileState, Format, State};
+use crate::state::model::FileState;
+use crate::state::model::State;
 
 /// Bytes read at a time.
 const BLOCK: usize = 256 << 10;

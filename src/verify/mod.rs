@@ -23,12 +23,14 @@ use crate::cosmos::feed::segments;
 use crate::durable::{self, Lock, parent_of, with_suffix};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::escape::escape_for_terminal;
+use crate::feed::Ends;
 use crate::feed::lsn_of_etag;
 use crate::report::{Report, count};
 use crate::signal::Shutdown;
 use crate::state::file::{self, lock_path};
 use crate::state::manifest::{Entry, Manifest, Purpose};
-use crate::state::model::{Ends, FileState, State};
+use crate::state::model::FileState;
+use crate::state::model::State;
 use crate::state::names::{FileNames, STATE_FILE};
 use crate::state::recover::may_be_unknown;
 

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, ensure};
 
 use crate::cosmos::feed::{container_rid_of, segments};
+use crate::feed::RangeState;
 use crate::feed::{FeedRange, RangeId, ensure_tiling, lsn_of_etag};
-use crate::state::model::{Output, RangeState, State};
+use crate::state::model::Output;
+use crate::state::model::State;
 
 /// A part as the manifest or the state tells of it.
 pub(super) struct Part<'a> {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::cli::Priority;
 use crate::error::{ExitCode, exit_code, render};
+use crate::feed::ContainerAddress;
 use crate::plan::profile::{ConfigFile, ProfileOptions};
 use crate::signal::Shutdown;
 
@@ -44,7 +45,7 @@ fn resolve(
     args: &ConnectionArgs,
     env: &[(&str, &str)],
     profile: &Profile,
-    source: Option<&Source>,
+    source: Option<&ContainerAddress>,
 ) -> Result<ConnectionPlan> {
     let env: HashMap<&str, &str> = env.iter().copied().collect();
     let request = ConnectionRequest {
@@ -71,8 +72,8 @@ fn key(plan: &ConnectionPlan) -> &str {
     }
 }
 
-fn source(endpoint: &str) -> Source {
-    Source {
+fn source(endpoint: &str) -> ContainerAddress {
+    ContainerAddress {
         endpoint: endpoint.to_owned(),
         database: "shop".to_owned(),
         container: "orders".to_owned(),

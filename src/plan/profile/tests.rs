@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::cli::Priority;
 use crate::error::{exit_code, render};
+use crate::feed::ContainerAddress;
 
 /// A text that no message may repeat.
 const CANARY: &str = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LWNhbmFyeQ==";
@@ -40,8 +41,8 @@ fn wanted(name: &str) -> WantedProfile {
     }
 }
 
-fn source(endpoint: &str) -> Source {
-    Source {
+fn source(endpoint: &str) -> ContainerAddress {
+    ContainerAddress {
         endpoint: endpoint.to_owned(),
         database: "shop".to_owned(),
         container: "orders".to_owned(),

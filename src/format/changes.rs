@@ -6,7 +6,7 @@ use anyhow::Result;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
-use super::format::{Encoded, Encoder, NewEncoder};
+use super::encoder::{Encoded, Encoder, NewEncoder};
 use crate::feed::RangeId;
 use crate::feed::page::Page;
 use crate::render::Renderer;

@@ -4,12 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
 
-use super::csv::Csv;
-use super::parquet::Parquet;
-use crate::feed::page::{self, Page};
+use super::options::{Compression, CsvOptions, Format};
+use crate::feed::RangeState;
+use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
 use crate::schema::Layout;
-use crate::state::model::{Compression, CsvOptions, Format, RangeState};
 
 /// Turns pages into the bytes of files or of a stream, one file after another.
 ///
@@ -121,53 +120,4 @@ pub struct EncoderOptions {
     pub partition_key_paths: Vec<String>,
     /// How documents become rows: known before the first row is, at the latest.
     pub layout: Arc<OnceLock<Layout>>,
-}
-
-/// Makes encoders as `options` say.
-pub fn encoders(options: EncoderOptions) -> Box<NewEncoder> {
-    Box::new(move || {
-        Ok(match (options.format, options.mode) {
-            (Format::Jsonl, FeedMode::LatestVersion) => Box::new(Jsonl),
-            (Format::Jsonl, FeedMode::AllVersionsAndDeletes) => Box::new(JsonlOfChanges),
-            (Format::Csv, _) => Box::new(Csv::new(&options)),
-            (Format::Parquet, _) => Box::new(Parquet::new(&options)),
-        })
-    })
-}
-
-/// One document per line, byte for byte as the service sent it. Only line breaks between tokens,
-/// which would tear a line apart, become spaces.
-struct Jsonl;
-
-impl Encoder for Jsonl {
-    fn encode(&mut self, _: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded> {
-        out.reserve(page.body_len());
-        let mut rows = 0;
-        for item in page.items() {
-            let Some(document) = item.document() else {
-                continue;
-            };
-            page::write_line(document, item.has_line_break(), out);
-            rows += 1;
-        }
-        Ok(Encoded::whole(rows))
-    }
-}
-
-/// One change per line, with its envelope, byte for byte as the service sent it: what was deleted
-/// has nothing but that.
-struct JsonlOfChanges;
-
-impl Encoder for JsonlOfChanges {
-    fn makes_rows(&self, page: &Page) -> bool {
-        !page.is_empty()
-    }
-
-    fn encode(&mut self, _: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded> {
-        out.reserve(page.body_len());
-        for item in page.items() {
-            page::write_line(item.json(), item.has_line_break(), out);
-        }
-        Ok(Encoded::whole(page.len() as u64))
-    }
 }

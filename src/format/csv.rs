@@ -11,13 +11,13 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 
-use super::format::{Encoded, Encoder, EncoderOptions};
+use super::encoder::{Encoded, Encoder, EncoderOptions};
+use super::options::CsvOptions;
 use super::table::Table;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
 use crate::schema::fit::{Text, write_timestamp};
 use crate::schema::{Cell, Fraction, Layout};
-use crate::state::model::CsvOptions;
 
 /// Writes documents as CSV.
 pub(super) struct Csv {

@@ -9,11 +9,14 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
-use super::format::{EncoderOptions, FileAbout, encoders};
+use super::encoder::{EncoderOptions, FileAbout};
+use super::encoders::encoders;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
+use crate::format::Compression;
+use crate::format::CsvOptions;
+use crate::format::Format;
 use crate::schema::{Layout, Schema, parse_column};
-use crate::state::model::{Compression, CsvOptions, Format};
 
 fn page(documents: &[&str]) -> Page {
     let body = format!(r#"{{"Documents":[{}]}}"#, documents.join(","));

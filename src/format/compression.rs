@@ -6,11 +6,11 @@ use std::io::Write;
 use anyhow::{Context, Result};
 use flate2::write::GzEncoder;
 
-use crate::state::model::Compression;
+use super::options::Compression;
 
 /// Compresses a stream of bytes into frames: members of gzip, or frames of Zstandard. Readers take
 /// several of them for one stream.
-pub(super) struct Compressor {
+pub struct Compressor {
     codec: Codec,
     /// Absent between two frames.
     frame: Option<Frame>,
@@ -31,7 +31,7 @@ enum Frame {
 
 impl Compressor {
     /// None if text stays as it is: what is compressed within, or not at all.
-    pub(super) fn of_text(compression: Compression) -> Option<Self> {
+    pub fn of_text(compression: Compression) -> Option<Self> {
         let codec = match compression {
             Compression::Gzip(level) => Codec::Gzip(level),
             Compression::Zstd(level) => Codec::Zstd(level),
@@ -41,7 +41,7 @@ impl Compressor {
     }
 
     /// Compresses `text`. What comes out by now is appended to `out`.
-    pub(super) fn write(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    pub fn write(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<()> {
         if text.is_empty() {
             return Ok(());
         }
@@ -53,7 +53,7 @@ impl Compressor {
     }
 
     /// Ends the frame, if one was begun.
-    pub(super) fn end_frame(&mut self, out: &mut Vec<u8>) -> Result<()> {
+    pub fn end_frame(&mut self, out: &mut Vec<u8>) -> Result<()> {
         match self.frame.take() {
             Some(frame) => frame.end(out).context("cannot compress"),
             None => Ok(()),

@@ -20,13 +20,13 @@ use parquet::file::properties::WriterProperties;
 
 use self::column::ColumnBuilder;
 use super::csv::makes_rows;
-use super::format::{Encoded, Encoder, EncoderOptions, FileAbout};
+use super::encoder::{Encoded, Encoder, EncoderOptions, FileAbout};
+use super::options::Compression;
 use super::table::Table;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
 use crate::schema::arrow::column_field;
 use crate::schema::{Cell, Layout, Lists, metadata};
-use crate::state::model::Compression;
 
 /// Bytes of rows that are gathered before they are encoded.
 const BATCH_BYTES: usize = 1 << 20;

@@ -1,0 +1,102 @@
+//! The formats of files, and how each is compressed and written.
+
+use serde::{Deserialize, Serialize};
+
+/// The format of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// One JSON document per line.
+    Jsonl,
+    /// One row per line, by RFC 4180.
+    Csv,
+    /// Columns in row groups.
+    Parquet,
+}
+
+impl Format {
+    /// The format's name, which is the extension of its files without a dot.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// The extension of files that are compressed so, without a dot.
+    pub fn extension(self, compression: Compression) -> &'static str {
+        match (self, compression) {
+            (Self::Jsonl, Compression::Gzip(_)) => "jsonl.gz",
+            (Self::Jsonl, Compression::Zstd(_)) => "jsonl.zst",
+            (Self::Csv, Compression::Gzip(_)) => "csv.gz",
+            (Self::Csv, Compression::Zstd(_)) => "csv.zst",
+            _ => self.name(),
+        }
+    }
+
+    /// Whether rows have columns, so that a [`Layout`] is needed.
+    pub fn has_columns(self) -> bool {
+        match self {
+            Self::Jsonl => false,
+            Self::Csv | Self::Parquet => true,
+        }
+    }
+
+    /// Whether what was written of a file can be committed before the file is finished. Otherwise
+    /// an unfinished file counts for nothing.
+    pub fn commits_within_files(self) -> bool {
+        match self {
+            Self::Jsonl | Self::Csv => true,
+            // Without its footer it is unreadable.
+            Self::Parquet => false,
+        }
+    }
+}
+
+/// How files are compressed: text as a whole, in frames that end at each commit; Parquet within.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// Snappy; Parquet only.
+    Snappy,
+    /// LZ4 without a frame (`LZ4_RAW`); Parquet only.
+    Lz4,
+    /// Gzip with this level, 0 to 9.
+    Gzip(u32),
+    /// Zstandard with this level, 1 to 22.
+    Zstd(i32),
+}
+
+impl Compression {
+    /// Whether nothing is compressed.
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+/// How CSV is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CsvOptions {
+    /// What stands between two cells: an ASCII character.
+    pub delimiter: char,
+    /// The text of a cell whose member is missing. A value whose own text is the same does not fit
+    /// its cell.
+    pub null: String,
+    /// Whether text that a spreadsheet would take for a formula is defused. It alters data.
+    pub safe: bool,
+}
+
+impl Default for CsvOptions {
+    fn default() -> Self {
+        Self {
+            delimiter: ',',
+            null: String::new(),
+            safe: false,
+        }
+    }
+}
