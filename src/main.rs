@@ -102,7 +102,7 @@ fn outcome_of_stop(next: &mpsc::Receiver<Event>, shutdown: &Shutdown) -> Result<
     };
     match event {
         Some(Event::Ended(outcome)) => outcome,
-        Some(Event::Stop) | None => Err(shutdown.stopped_before("anything was begun")),
+        Some(Event::Stop) | None => Err(shutdown.stopped_before("it started")),
     }
 }
 

@@ -73,7 +73,7 @@ mod tests {
         table.push(["12".into(), "a\nb".into(), String::new()]);
         assert_eq!(
             table.render(),
-            " N  NAME      END\n 7  été       -\n12  a\\u{a}b\n"
+            " N  NAME     END\n 7  été      -\n12  a\\u{a}b\n"
         );
     }
 }
