@@ -1,7 +1,7 @@
 //! What a person can type: the clap definition and nothing else.
 //!
 //! Help texts, completions and man pages are all made from the types here. Nothing in this module
-//! reads a file, an environment variable or the network; [`crate::plan`] resolves what was typed
+//! reads a file, an environment variable or the network; [`crate::settings`] resolves what was typed
 //! into a job.
 
 mod columns;
@@ -101,7 +101,7 @@ pub enum Command {
 }
 
 /// The account and the container, for every subcommand. Only what was typed: environment and
-/// profile are looked up by [`crate::plan`], which remembers where each value came from.
+/// profile are looked up by [`crate::settings`], which remembers where each value came from.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
@@ -227,11 +227,11 @@ pub struct TailArgs {
     ///
     /// From now on, no change is missed that is made after the line "tailing … ranges" has
     /// appeared. Times are the service's, in whole seconds.
-    #[arg(long, value_name = "WHERE", value_parser = crate::plan::parse_tail_start)]
+    #[arg(long, value_name = "WHERE", value_parser = crate::settings::parse_tail_start)]
     pub from: Option<crate::feed::ChangeFeedStart>,
 
     /// Stop after the changes made up to this time, or up to this age ago
-    #[arg(long, value_name = "WHEN", value_parser = crate::plan::parse_time_or_age, conflicts_with = "until_caught_up")]
+    #[arg(long, value_name = "WHEN", value_parser = crate::settings::parse_time_or_age, conflicts_with = "until_caught_up")]
     pub until: Option<time::OffsetDateTime>,
 
     /// Stop once the service has nothing newer
@@ -384,11 +384,11 @@ pub struct FileArgs {
 
     /// none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9
     /// [default: by the extension of the output; Parquet: snappy]
-    #[arg(long, value_name = "CODEC[:LEVEL]", value_parser = crate::plan::parse_compression)]
+    #[arg(long, value_name = "CODEC[:LEVEL]", value_parser = crate::settings::parse_compression)]
     pub compression: Option<crate::format::Compression>,
 
     /// CSV: what stands between two cells: one ASCII character, or `tab` [default: ,]
-    #[arg(long, value_name = "CHARACTER", value_parser = crate::plan::parse_delimiter)]
+    #[arg(long, value_name = "CHARACTER", value_parser = crate::settings::parse_delimiter)]
     pub delimiter: Option<char>,
 
     /// CSV: what a cell without a value holds [default: nothing]
@@ -410,15 +410,15 @@ pub struct RotationArgs {
     /// [default: none; Parquet: 128MiB]
     ///
     /// What is not finished of a Parquet file does not count: a crash reads it again.
-    #[arg(long, value_name = "BYTES", value_parser = crate::plan::parse_bytes_or_none)]
+    #[arg(long, value_name = "BYTES", value_parser = crate::settings::parse_bytes_or_none)]
     pub rotate_bytes: Option<u64>,
 
     /// Finish files at least this often, or `none` [default: none; Parquet: 10m]
-    #[arg(long, value_name = "DURATION", value_parser = crate::plan::parse_duration_or_none)]
+    #[arg(long, value_name = "DURATION", value_parser = crate::settings::parse_duration_or_none)]
     pub rotate_interval: Option<Duration>,
 
     /// Parquet: finish a row group that takes this much memory [default: 16MiB]
-    #[arg(long, value_name = "BYTES", value_parser = crate::plan::parse_bytes)]
+    #[arg(long, value_name = "BYTES", value_parser = crate::settings::parse_bytes)]
     pub row_group_size: Option<u64>,
 }
 
@@ -435,7 +435,7 @@ pub struct ExportArgs {
 
     /// Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z
     /// [default: beginning; with --mode all: now]
-    #[arg(long, value_name = "WHERE", value_parser = crate::plan::parse_start)]
+    #[arg(long, value_name = "WHERE", value_parser = crate::settings::parse_start)]
     pub from: Option<crate::feed::ChangeFeedStart>,
 
     /// Which feed to read
@@ -583,7 +583,7 @@ pub struct CommitArgs {
     pub checkpoint_interval: Option<Duration>,
 
     /// Commit after this many bytes, such as 64MiB [default: 256MiB]
-    #[arg(long, value_name = "BYTES", value_parser = crate::plan::parse_bytes)]
+    #[arg(long, value_name = "BYTES", value_parser = crate::settings::parse_bytes)]
     pub checkpoint_bytes: Option<u64>,
 
     /// How to print the summary at the end, on standard error

@@ -37,6 +37,11 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// The lock file of the state file `path`.
+pub fn lock_path(path: &Path) -> PathBuf {
+    with_suffix(path, ".lock")
+}
+
 /// The directory that contains `path`; the current directory for a bare name.
 pub fn parent_of(path: &Path) -> &Path {
     match path.parent() {
@@ -368,6 +373,22 @@ pub struct Lock {
 const LOCK_BYTES: u64 = 20;
 
 impl Lock {
+    /// As [`Lock::acquire`], with `what` as the context of an error, and with `hint` unless the error has
+    /// a hint of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::acquire`].
+    pub fn acquire_for(path: &Path, what: &str, hint: &str) -> Result<Self> {
+        Self::acquire(path).map_err(|error| {
+            let known = crate::error::hint(&error).map(str::to_owned);
+            with_hint(
+                error.context(what.to_owned()),
+                known.unwrap_or(hint.to_owned()),
+            )
+        })
+    }
+
     /// Takes the lock on `path`, creating the file if necessary.
     ///
     /// # Errors
@@ -533,6 +554,11 @@ impl Locks {
     /// A job with these locks.
     pub fn new(locks: impl IntoIterator<Item = std::sync::Arc<Lock>>) -> Self {
         Self(locks.into_iter().collect())
+    }
+
+    /// Adds a lock.
+    pub fn add(&mut self, lock: std::sync::Arc<Lock>) {
+        self.0.push(lock);
     }
 
     /// Checks each lock.

@@ -4,12 +4,12 @@
 //! # The way of a page
 //!
 //! ```text
-//! cli ──► plan ──► pipeline ──┬─► reader ──► cosmos ──► (the service)
-//!  what     what      wires   │     one shard per feed range, over worker tasks
-//!  was      was       it up   │        │ pages, splits, ends
-//!  typed    meant             │        ▼
-//!                             ├─► sink      writes pages, makes them durable ─► Receipt
-//!                             └─► state     commits receipts: the ledger, the state file, the lock
+//! cli ──► settings ──► job ─────┬─► reader ──► cosmos ──► (the service)
+//!  what     what          wires   │     one shard per feed range, over worker tasks
+//!  was      was           it up   │        │ pages, splits, ends
+//!  typed    meant                 │        ▼
+//!                                 ├─► sink      writes pages, makes them durable ─► Receipt
+//!                                 └─► state     commits receipts: the ledger, the state file, the lock
 //! ```
 //!
 //! and back: [`source`] reads files and streams of changes, which [`replay`] writes to a container
@@ -22,11 +22,16 @@
 //! [`render`] turns a change into what a tail shows; [`report`] is the only code that prints, beside
 //! sinks that write data to standard output.
 
+// Unit tests share code with the fuzz targets, which name the crate so.
+#[cfg(test)]
+extern crate self as cosmos_tail;
+
 pub mod cli;
 pub mod clock;
 pub mod cosmos;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod destination;
 pub mod durable;
 pub mod error;
 pub mod escape;
@@ -34,8 +39,7 @@ pub mod failpoint;
 pub mod feed;
 pub mod format;
 pub mod generate;
-pub mod pipeline;
-pub mod plan;
+pub mod job;
 pub mod process;
 pub mod profiles;
 pub mod ranges;
@@ -46,6 +50,7 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod schema;
+pub mod settings;
 pub mod signal;
 pub mod sink;
 pub mod source;

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::cli::{AuthMethod, TableFormat};
-use crate::plan::{ConfigFile, KeySource, Profile};
 use crate::report::{Align, Report, Table};
+use crate::settings::{ConfigFile, KeySource, Profile};
 
 /// One row of the list.
 #[derive(Debug, Serialize)]

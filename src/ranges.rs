@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::TableFormat;
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::feed::PhysicalPartition;
+use crate::cosmos::partitions::PhysicalPartition;
 use crate::report::{Align, Report, Table};
 
 /// One row of the list.

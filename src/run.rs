@@ -14,21 +14,24 @@ use crate::cli::{
 };
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::items::NewContainer;
+use crate::cosmos::container::NewContainer;
+use crate::cosmos::options::ConnectOptions;
+#[cfg(feature = "demo")]
+use crate::cosmos::options::{CredentialOptions, SecretText};
 use crate::cosmos::retry::Persistence;
 use crate::error::{ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::feed::ContainerAddress;
 use crate::format::ChangeEncoder;
 use crate::format::Limits;
-use crate::pipeline::{self, Connected};
-use crate::plan::{
+use crate::job::{self, Connected};
+use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
+use crate::report::{LogLine, Report};
+use crate::settings::{
     ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, FeedPlan, Origin,
     ReplayPlan, ResumePlan, SchemaPlan, TailPlan, USUAL_RETRIES, WantedProfile,
     credential_is_given, fill_options, option_values, process_environment,
 };
-use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
-use crate::report::{LogLine, Report};
 use crate::signal::Shutdown;
 use crate::{generate, process, profiles, ranges, verify};
 
@@ -70,8 +73,17 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
                      `merge ID ID` or `quit`",
                 );
             }
+            let options = demo::ForegroundOptions {
+                account: demo::DemoOptions {
+                    port: args.port,
+                    documents: args.documents,
+                    partitions: args.partitions,
+                },
+                writes_per_second: args.writes_per_second,
+                split_every: args.split_every,
+            };
             demo::run_foreground(
-                &args,
+                &options,
                 &mut stdout,
                 demo::stdin_lines(),
                 log,
@@ -154,7 +166,7 @@ async fn tail(
         });
         ChangeEncoder::new(renderer, limits, Arc::clone(&complain))
     };
-    pipeline::tail(connect, plan, encoder, report, shutdown).await
+    job::tail(connect, plan, encoder, report, shutdown).await
 }
 
 /// How to show changes, as far as that is known before the container is.
@@ -208,7 +220,7 @@ async fn export(
     }
     let retries = plan.settings.max_retries;
     let connect = async || account.connect(account.plan()?, retries, report).await;
-    pipeline::export(connect, plan, &container, report, shutdown).await
+    job::export(connect, plan, &container, report, shutdown).await
 }
 
 async fn schema(
@@ -224,7 +236,7 @@ async fn schema(
     account.refuse_start_at_a_time(args.from)?;
     let retries = plan.settings.max_retries;
     let connected = account.connect(account.plan()?, retries, report).await?;
-    pipeline::schema(connected, plan, report, shutdown).await
+    job::schema(connected, plan, report, shutdown).await
 }
 
 async fn resume(
@@ -238,7 +250,7 @@ async fn resume(
         let connection = account.plan_of(source)?;
         account.connect(connection, retries, report).await
     };
-    pipeline::resume(connect, plan, report, shutdown).await
+    job::resume(connect, plan, report, shutdown).await
 }
 
 async fn replay(
@@ -276,7 +288,7 @@ async fn replay(
         let target = account
             .connect_to(connection, create, retries, report)
             .await?;
-        Ok(crate::replay::Ends { target, source })
+        Ok(crate::replay::Containers { target, source })
     };
     crate::replay::replay(connect, plan, report, shutdown).await
 }
@@ -377,12 +389,14 @@ impl Account {
     fn source_plan(&self, target: &ConnectionPlan, feed: &FeedPlan) -> Result<ConnectionPlan> {
         let Some(name) = &feed.profile else {
             return Ok(ConnectionPlan {
-                database: feed.database.clone(),
-                container: feed.container.clone(),
+                connect: ConnectOptions {
+                    database: feed.database.clone(),
+                    container: feed.container.clone(),
+                    ..target.connect.clone()
+                },
                 // Those of the target are already reported.
                 notices: Vec::new(),
                 values: Vec::new(),
-                ..target.clone()
             });
         };
         if self.is_demo() {
@@ -407,7 +421,7 @@ impl Account {
     /// The name of the container alone; does not read the key.
     fn container(&self) -> Result<String> {
         if self.is_demo() {
-            return Ok(self.plan()?.container);
+            return Ok(self.plan()?.connect.container);
         }
         ConnectionPlan::container_of(&self.request()?, &process_environment)
     }
@@ -489,10 +503,11 @@ impl Account {
         } else {
             plan
         };
+        let options = plan.connect;
         report.detail(&format!(
             "connecting to {}, {}",
-            plan.endpoint,
-            auth::describe(&plan.credential)
+            options.endpoint,
+            auth::describe(&options.credential)
         ));
         let persistence = persistence(max_retries, report);
         let client = tokio::select! {
@@ -500,17 +515,17 @@ impl Account {
             () = self.shutdown.requested() => {
                 return Err(self.shutdown.stopped_before("the account answered"));
             }
-            client = CosmosClient::connect_and_create(&plan, create, &persistence) => client?,
+            client = CosmosClient::connect_and_create(&options, create, &persistence) => client?,
         };
         let endpoint = if self.is_demo() {
             DEMO_ENDPOINT.to_owned()
         } else {
-            plan.endpoint.as_str().to_owned()
+            options.endpoint.as_str().to_owned()
         };
         let source = ContainerAddress {
             endpoint,
-            database: plan.database,
-            container: plan.container,
+            database: options.database,
+            container: options.container,
             container_rid: client.rid().to_owned(),
         };
         Ok(Connected {
@@ -544,8 +559,8 @@ impl Account {
     fn demo_plan_of(&self, container: &str) -> Result<ConnectionPlan> {
         use anyhow::Context;
 
+        use crate::cosmos::options::ThroughputControl;
         use crate::demo::DemoAccount;
-        use crate::plan::{CredentialPlan, SecretText};
         let mut notices = Vec::new();
         if let Some(profile) = &self.args.profile {
             notices.push(format!(
@@ -557,14 +572,16 @@ impl Account {
             flag.clone().unwrap_or_else(|| default.to_owned())
         };
         Ok(ConnectionPlan {
-            endpoint: url::Url::parse("http://127.0.0.1/").context("the loopback address")?,
-            database: or_default(&self.args.database, DemoAccount::DATABASE),
-            container: or_default(&self.args.container, container),
-            credential: CredentialPlan::Key(SecretText::new(String::new())),
-            accept_self_signed: false,
-            throughput: crate::plan::ThroughputPlan {
-                bucket: self.args.throughput_bucket,
-                priority: self.args.priority,
+            connect: ConnectOptions {
+                endpoint: url::Url::parse("http://127.0.0.1/").context("the loopback address")?,
+                database: or_default(&self.args.database, DemoAccount::DATABASE),
+                container: or_default(&self.args.container, container),
+                credential: CredentialOptions::Key(SecretText::new(String::new())),
+                accept_self_signed: false,
+                throughput: ThroughputControl {
+                    bucket: self.args.throughput_bucket,
+                    priority: self.args.priority.map(Into::into),
+                },
             },
             notices,
             values: Vec::new(),
@@ -573,15 +590,17 @@ impl Account {
 
     async fn start_demo(&self, plan: ConnectionPlan) -> Result<ConnectionPlan> {
         use crate::demo::{DemoAccount, DemoOptions};
-        use crate::plan::{CredentialPlan, SecretText};
         let options = DemoOptions::default();
         let demo = self
             .demo
             .get_or_try_init(|| DemoAccount::start(&options))
             .await?;
         Ok(ConnectionPlan {
-            endpoint: demo.endpoint().clone(),
-            credential: CredentialPlan::Key(SecretText::new(demo.key())),
+            connect: ConnectOptions {
+                endpoint: demo.endpoint().clone(),
+                credential: CredentialOptions::Key(SecretText::new(demo.key())),
+                ..plan.connect
+            },
             ..plan
         })
     }

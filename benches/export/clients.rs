@@ -58,11 +58,11 @@ impl Client {
 
 async fn driver(endpoint: &str, ranges: usize) {
     use cosmos_tail::cosmos::client::CosmosClient;
-    use cosmos_tail::cosmos::feed::{CursorStart, FeedRequest};
+    use cosmos_tail::cosmos::cursor::{CursorStart, FeedRequest};
     use cosmos_tail::feed::{ChangeFeedStart, FeedMode};
     use std::num::NonZeroU32;
-    let plan = connection(endpoint);
-    let client = Arc::new(CosmosClient::connect(&plan).await.unwrap());
+    let options = connection(endpoint);
+    let client = Arc::new(CosmosClient::connect(&options).await.unwrap());
     let mut tasks = tokio::task::JoinSet::new();
     let partitions = client.physical_partitions(false).await.unwrap();
     assert_eq!(partitions.len(), ranges);
@@ -89,17 +89,17 @@ fn is_tls(endpoint: &str) -> bool {
     endpoint.starts_with("https:")
 }
 
-fn connection(endpoint: &str) -> cosmos_tail::plan::ConnectionPlan {
-    use cosmos_tail::plan::{ConnectionPlan, CredentialPlan, SecretText};
-    ConnectionPlan {
+fn connection(endpoint: &str) -> cosmos_tail::cosmos::options::ConnectOptions {
+    use cosmos_tail::cosmos::options::{
+        ConnectOptions, CredentialOptions, SecretText, ThroughputControl,
+    };
+    ConnectOptions {
         endpoint: endpoint.parse().unwrap(),
         database: StaticGateway::DATABASE.to_owned(),
         container: StaticGateway::CONTAINER.to_owned(),
-        credential: CredentialPlan::Key(SecretText::new(KEY)),
+        credential: CredentialOptions::Key(SecretText::new(KEY)),
         accept_self_signed: is_tls(endpoint),
-        throughput: cosmos_tail::plan::ThroughputPlan::default(),
-        notices: Vec::new(),
-        values: Vec::new(),
+        throughput: ThroughputControl::default(),
     }
 }
 

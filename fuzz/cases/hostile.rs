@@ -5,23 +5,22 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cosmos_tail::durable::{open_plain_quietly, parent_of};
+use cosmos_tail::destination::manifest::{Entry, lines_of};
+use cosmos_tail::destination::owner::Owner;
+use cosmos_tail::destination::{FileState, ManifestMark, Output, SeriesState};
+use cosmos_tail::durable::parent_of;
 use cosmos_tail::feed::*;
 use cosmos_tail::format::*;
-use cosmos_tail::state::file;
+use cosmos_tail::state::claim::Claimed;
 use cosmos_tail::state::ledger::Ledger;
-use cosmos_tail::state::manifest::{Entry, lines_of};
+use cosmos_tail::state::local::LocalState;
 use cosmos_tail::state::model::*;
-use cosmos_tail::state::names::FileNames;
-use cosmos_tail::state::owner::{Owner, prove};
-use cosmos_tail::state::recover::recover;
-use cosmos_tail::state::store::Store;
+use cosmos_tail::state::{destination_of, file};
 
 /// What became of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +174,7 @@ impl Arena {
             let path = root.join(state_at);
             let state = export(number, output, &path);
             if number == 2 {
-                let names = FileNames::of_state(&state, parent_of(&path));
+                let names = state.file_names(parent_of(&path));
                 Owner::write(&names, state.export_id, &path).expect("it can be written");
             }
             exports.push(state);
@@ -464,20 +463,19 @@ fn mend(state: &mut State) {
 /// What a resume does on the disk, without the service.
 fn resume(at: &Path, repair: bool) -> anyhow::Result<()> {
     file::load(at)?;
-    let mut store = Store::take(at)?;
+    let (claimed, _) = Claimed::take(Box::new(LocalState::new(at)), file::claim_of)?;
     let mut state = file::load(at)?;
-    let names = Arc::new(FileNames::of_state(&state, parent_of(at)));
-    prove(&state, at, &names)?;
-    store.lock_output(&names)?;
-    let recovery = recover(&mut state, at, &names, repair)?;
+    let mut destination = destination_of(&state, parent_of(at), Some(at));
+    destination.prove(&state.committed())?;
+    destination.lock(claimed.locks())?;
+    let recovery = destination.recover(&state.committed(), repair)?;
+    state.recovered(&recovery);
     for part in &recovery.resumed {
-        let mut options = fs_err::OpenOptions::new();
-        let path = names.open_part(part.series, part.part);
-        let mut file = open_plain_quietly(&path, options.write(true))?;
-        file.seek(SeekFrom::Start(part.length))?;
-        file.write_all(b"what is written next\n")?;
+        destination
+            .reopen(part)?
+            .append(b"what is written next\n")?;
     }
-    Ledger::new(state, names, Some(store)).commit()?;
+    Ledger::new(state, Arc::from(destination), Some(claimed)).commit()?;
     Ok(())
 }
 
@@ -581,7 +579,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
         sealed: vec![sealed.0.clone()],
         manifest: ManifestMark::default(),
         totals: Totals::default(),
-        version: file::VERSION,
+        version: VERSION,
     };
     let next_part = open.0.part + 1;
     if !is_file {
@@ -596,8 +594,8 @@ fn export(number: u128, output: Output, path: &Path) -> State {
         next_part,
         open: Some(open.0.clone()),
     });
-    let names = FileNames::of_state(&state, parent_of(path));
-    let text = lines_of(&[Entry::of(&state, &names, &finished.0)]).expect("it has a text");
+    let names = state.file_names(parent_of(path));
+    let text = lines_of(&[Entry::of(state.export_id, &names, &finished.0)]).expect("it has a text");
     state.manifest = ManifestMark {
         length: text.len() as u64,
         entries: 1,

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use cosmos_tail::plan::ConfigFile;
+use cosmos_tail::settings::ConfigFile;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {

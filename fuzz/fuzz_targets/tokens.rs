@@ -2,7 +2,8 @@
 //! range. It is refused, or what is made of it lies where it says.
 #![no_main]
 
-use cosmos_tail::cosmos::feed::{container_rid_of, range_of_portable, segments};
+use cosmos_tail::cosmos::epk::range_of_portable;
+use cosmos_tail::cosmos::token::{container_rid_of, segments};
 use cosmos_tail::feed::{FeedRange, ensure_tiling, lsn_of_etag};
 use libfuzzer_sys::fuzz_target;
 

@@ -28,7 +28,7 @@ pub struct ColumnArgs {
 
     /// Infer columns from this many pages of every range, or from `all` documents
     /// [default: 2, of at most 100 ranges]
-    #[arg(long, value_name = "N|all", value_parser = crate::plan::parse_sample)]
+    #[arg(long, value_name = "N|all", value_parser = crate::settings::parse_sample)]
     pub sample: Option<crate::schema::SampleSize>,
 
     /// Make timestamps of fields of which every value is an ISO 8601 time in UTC, all in one form
@@ -59,7 +59,7 @@ pub struct SchemaSourceArgs {
     ///
     /// What fits no column is kept in the column `_extra`, as JSON. The columns stay the same for as
     /// long as the export lives, over every `resume`.
-    #[arg(long, value_name = "infer|raw|FILE", value_parser = crate::plan::parse_schema_source, conflicts_with = "columns")]
+    #[arg(long, value_name = "infer|raw|FILE", value_parser = crate::settings::parse_schema_source, conflicts_with = "columns")]
     pub schema: Option<SchemaSource>,
 }
 
@@ -82,7 +82,7 @@ pub enum SchemaSource {
 )]
 pub struct SchemaArgs {
     /// Where to start: `beginning` (the default) or a time such as 2026-11-23T12:00:00Z
-    #[arg(long, value_name = "WHERE", value_parser = crate::plan::parse_start)]
+    #[arg(long, value_name = "WHERE", value_parser = crate::settings::parse_start)]
     pub from: Option<crate::feed::ChangeFeedStart>,
 
     /// The columns

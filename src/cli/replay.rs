@@ -67,14 +67,14 @@ pub struct ReplayArgs {
     pub dry_run: bool,
 
     /// Only changes that were made at this time or later; or at this age or younger, such as 10m
-    #[arg(long, value_name = "WHEN", value_parser = crate::plan::parse_time_or_age, conflicts_with = "state")]
+    #[arg(long, value_name = "WHEN", value_parser = crate::settings::parse_time_or_age, conflicts_with = "state")]
     pub since: Option<time::OffsetDateTime>,
 
     /// Only changes that were made at this time or earlier, or at this age or older
     ///
     /// The time of a change is in its metadata, or it is the `_ts` of the document, in whole seconds;
     /// a change without one is refused.
-    #[arg(long, value_name = "WHEN", value_parser = crate::plan::parse_time_or_age, conflicts_with = "state")]
+    #[arg(long, value_name = "WHEN", value_parser = crate::settings::parse_time_or_age, conflicts_with = "state")]
     pub until: Option<time::OffsetDateTime>,
 
     /// How many times as fast as they were made changes follow each other: a number, or max
@@ -83,8 +83,8 @@ pub struct ReplayArgs {
     /// the source, in whole seconds; with 10 in a tenth of that time. One that was made before the first,
     /// or at a time that is not known, comes right after the one before it, and so does one that is late.
     /// Files are read one after the other, so ranges that changed at the same time follow each other.
-    #[arg(long, value_name = "N", default_value = "max", value_parser = crate::plan::parse_speed, conflicts_with = "dry_run")]
-    pub speed: crate::plan::Speed,
+    #[arg(long, value_name = "N", default_value = "max", value_parser = crate::settings::parse_speed, conflicts_with = "dry_run")]
+    pub speed: crate::settings::Speed,
 
     /// Write what this jq program makes of each document
     ///
@@ -151,7 +151,7 @@ pub struct FeedArgs {
 
     /// Where the feed starts: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z
     /// [default: beginning; with --mode all: now]
-    #[arg(long, value_name = "WHERE", value_parser = crate::plan::parse_start, requires = "from_container")]
+    #[arg(long, value_name = "WHERE", value_parser = crate::settings::parse_start, requires = "from_container")]
     pub from: Option<crate::feed::ChangeFeedStart>,
 
     /// Which feed to read

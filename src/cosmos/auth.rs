@@ -1,4 +1,4 @@
-//! Proving who you are: the SDK's credential for a [`CredentialPlan`], and the token it yields.
+//! Proving who you are: the SDK's credential for a [`CredentialOptions`], and the token it yields.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::cosmos::error::one_line;
+use crate::cosmos::options::{CredentialOptions, EntraIdOptions};
 use crate::error::with_hint;
-use crate::plan::{CredentialPlan, EntraIdPlan};
 
 /// What a token is asked for; the driver asks for the same.
 const SCOPE: &str = "https://cosmos.azure.com/.default";
@@ -31,43 +31,43 @@ const USE_UNTIL: Duration = Duration::from_secs(30);
 const RENEW_PAUSE: Duration = Duration::from_secs(30);
 
 /// A sentence for people: which credential is used.
-pub fn describe(plan: &CredentialPlan) -> String {
-    match plan {
-        CredentialPlan::Key(_) => "using the account key".to_owned(),
-        CredentialPlan::EntraId(source) => format!("using {}", name(source)),
+pub fn describe(options: &CredentialOptions) -> String {
+    match options {
+        CredentialOptions::Key(_) => "using the account key".to_owned(),
+        CredentialOptions::EntraId(source) => format!("using {}", name(source)),
     }
 }
 
-fn name(source: &EntraIdPlan) -> String {
+fn name(source: &EntraIdOptions) -> String {
     match source {
-        EntraIdPlan::AzureCli { .. } => "the Azure CLI's credential".to_owned(),
-        EntraIdPlan::ManagedIdentity { client_id: None } => {
+        EntraIdOptions::AzureCli { .. } => "the Azure CLI's credential".to_owned(),
+        EntraIdOptions::ManagedIdentity { client_id: None } => {
             "the system-assigned managed identity".to_owned()
         }
-        EntraIdPlan::ManagedIdentity {
+        EntraIdOptions::ManagedIdentity {
             client_id: Some(id),
         } => format!("the managed identity {id}"),
-        EntraIdPlan::WorkloadIdentity { client_id, .. } => {
+        EntraIdOptions::WorkloadIdentity { client_id, .. } => {
             format!("the workload identity {client_id}")
         }
-        EntraIdPlan::ClientSecret { client_id, .. } => {
+        EntraIdOptions::ClientSecret { client_id, .. } => {
             format!("the service principal {client_id}")
         }
     }
 }
 
-/// Builds the credential of `plan`. An Entra ID credential has fetched its first token when this
+/// Builds the credential of `options`. An Entra ID credential has fetched its first token when this
 /// returns, so that a missing sign-in is reported as such and not as a failed request.
 ///
 /// # Errors
 ///
 /// The token could not be had; the hint says what to do about it.
-pub async fn credential(plan: &CredentialPlan) -> Result<Credential> {
-    let source = match plan {
-        CredentialPlan::Key(key) => {
+pub async fn credential(options: &CredentialOptions) -> Result<Credential> {
+    let source = match options {
+        CredentialOptions::Key(key) => {
             return Ok(Credential::AccountKey(Secret::new(key.expose().to_owned())));
         }
-        CredentialPlan::EntraId(source) => source,
+        CredentialOptions::EntraId(source) => source,
     };
     let token_source = token_source(source).map_err(|e| token_error(source, &e.to_string()))?;
     let credential = Arc::new(RenewingCredential::new(token_source));
@@ -81,16 +81,16 @@ pub async fn credential(plan: &CredentialPlan) -> Result<Credential> {
     }
 }
 
-fn token_source(source: &EntraIdPlan) -> azure_core::Result<Arc<dyn TokenCredential>> {
+fn token_source(source: &EntraIdOptions) -> azure_core::Result<Arc<dyn TokenCredential>> {
     Ok(match source {
-        EntraIdPlan::AzureCli { .. } => AzureCliCredential::new(None)?,
-        EntraIdPlan::ManagedIdentity { client_id } => {
+        EntraIdOptions::AzureCli { .. } => AzureCliCredential::new(None)?,
+        EntraIdOptions::ManagedIdentity { client_id } => {
             ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
                 user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
                 ..Default::default()
             }))?
         }
-        EntraIdPlan::WorkloadIdentity {
+        EntraIdOptions::WorkloadIdentity {
             tenant_id,
             client_id,
             token_file,
@@ -100,7 +100,7 @@ fn token_source(source: &EntraIdPlan) -> azure_core::Result<Arc<dyn TokenCredent
             token_file_path: Some(token_file.clone()),
             ..Default::default()
         }))?,
-        EntraIdPlan::ClientSecret {
+        EntraIdOptions::ClientSecret {
             tenant_id,
             client_id,
             client_secret,
@@ -114,7 +114,7 @@ fn token_source(source: &EntraIdPlan) -> azure_core::Result<Arc<dyn TokenCredent
 }
 
 /// What went wrong while a token was fetched, and what to do next.
-fn token_error(source: &EntraIdPlan, message: &str) -> anyhow::Error {
+fn token_error(source: &EntraIdOptions, message: &str) -> anyhow::Error {
     // The library names its type first and a web page last.
     let message = message
         .split_once("authentication failed.")
@@ -128,7 +128,7 @@ fn token_error(source: &EntraIdPlan, message: &str) -> anyhow::Error {
         message.push_str("it gave no reason");
     }
     let hint = match source {
-        EntraIdPlan::AzureCli { by_default } => {
+        EntraIdOptions::AzureCli { by_default } => {
             let mut hint = if message.contains("not found on PATH") {
                 "install the Azure CLI and run `az login`".to_owned()
             } else {
@@ -140,22 +140,22 @@ fn token_error(source: &EntraIdPlan, message: &str) -> anyhow::Error {
             }
             hint
         }
-        EntraIdPlan::ManagedIdentity { client_id: None } => {
+        EntraIdOptions::ManagedIdentity { client_id: None } => {
             "assign an identity to this Azure resource; set AZURE_CLIENT_ID if it is a \
              user-assigned one"
                 .to_owned()
         }
-        EntraIdPlan::ManagedIdentity { client_id: Some(_) } => {
+        EntraIdOptions::ManagedIdentity { client_id: Some(_) } => {
             "check that AZURE_CLIENT_ID is the client ID of an identity assigned to this Azure \
              resource"
                 .to_owned()
         }
-        EntraIdPlan::WorkloadIdentity { .. } => {
+        EntraIdOptions::WorkloadIdentity { .. } => {
             "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE, and the \
              federation of the pod's service account"
                 .to_owned()
         }
-        EntraIdPlan::ClientSecret { .. } => {
+        EntraIdOptions::ClientSecret { .. } => {
             "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET".to_owned()
         }
     };

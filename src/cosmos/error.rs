@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use azure_data_cosmos_driver::{CosmosError, CosmosStatus};
 
-use crate::cosmos::hint::transient_hint;
-use crate::error::with_hint;
 use crate::redact::redact;
 
 /// The longest text that [`describe`] returns, in characters.
@@ -125,6 +123,16 @@ pub struct ServiceError {
     text: String,
 }
 
+impl ServiceError {
+    pub(super) fn of(error: &CosmosError) -> Self {
+        Self {
+            status: u16::from(error.status().status_code()),
+            verdict: verdict(error),
+            text: describe(error),
+        }
+    }
+}
+
 impl std::fmt::Display for ServiceError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
@@ -133,40 +141,26 @@ impl std::fmt::Display for ServiceError {
 
 impl Error for ServiceError {}
 
-/// `error` for the user: what the SDK says of the service's answer becomes one line that
-/// [`describe`] bounds and redacts, with a hint where it is known what to do. Anything else stays
-/// as it is.
-///
-/// The SDK's own chain of causes goes with it: an I/O error in it is about the network, and must
-/// not be taken for one about a file or a pipe.
-pub fn explain(error: anyhow::Error) -> anyhow::Error {
-    let Some(cosmos) = error.downcast_ref::<CosmosError>() else {
-        return error;
-    };
-    let told = anyhow::Error::new(ServiceError {
-        status: u16::from(cosmos.status().status_code()),
-        verdict: verdict(cosmos),
-        text: describe(cosmos),
-    });
-    let hint = match verdict(cosmos) {
-        Verdict::Transient { .. } | Verdict::PageTooLarge => {
-            return with_hint(told, transient_hint(cosmos));
-        }
-        Verdict::TokenRefused => {
-            "what lies behind this position cannot be had any more; export the container to a new \
-             place"
-        }
-        Verdict::ContainerGone => {
-            "the container was deleted, or is another one now; export it to a new place"
-        }
-        Verdict::Denied => {
-            "check that the key or identity may still read this account, and that this machine's \
-             clock is right"
-        }
-        Verdict::Fatal => return told,
-    };
-    with_hint(told, hint)
+/// The container was deleted and created again under its name: what is read now is another one's.
+#[derive(Debug)]
+pub struct ContainerReplaced {
+    /// The RID of the container that is there now.
+    pub found: String,
+    /// The RID of the container that was being read.
+    pub expected: String,
 }
+
+impl std::fmt::Display for ContainerReplaced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { found, expected } = self;
+        write!(
+            f,
+            "the container was deleted and created again: its RID is {found}, it was {expected}"
+        )
+    }
+}
+
+impl std::error::Error for ContainerReplaced {}
 
 /// `error` in one bounded line without secrets: status, name of the sub-status, message, and the
 /// innermost cause if it says more.

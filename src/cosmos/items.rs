@@ -1,4 +1,4 @@
-//! Point operations on the items of a container, and the creation of a container for them.
+//! Point operations on the items of a container.
 
 use std::time::Duration;
 
@@ -74,15 +74,6 @@ pub struct ItemAnswer {
     pub outcome: ItemOutcome,
     /// What it charged, in RU.
     pub request_charge: f64,
-}
-
-/// A container to be created.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewContainer {
-    /// The paths of its partition key, one to three.
-    pub partition_key: Vec<String>,
-    /// Its throughput in RU/s; what the account gives if none.
-    pub throughput: Option<u64>,
 }
 
 /// The pause after a throttled request of which the service did not say when to try again.

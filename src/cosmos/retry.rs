@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use azure_data_cosmos_driver::CosmosError;
 
-use super::error::{ServiceError, Verdict, describe, explain, verdict};
-use super::feed::ContainerReplaced;
+use super::error::{ContainerReplaced, ServiceError, Verdict, describe, verdict};
+use super::hints::explain;
 use crate::error::{find, hint, with_hint};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

@@ -9,160 +9,16 @@
 //! What the emulator does not do: it keeps no versions and no deletes, and it ignores a start at a
 //! time.
 
+mod account;
 mod authorization;
+mod commands;
 mod documents;
 mod foreground;
 mod host;
+mod pace;
 mod partitions;
 mod writes;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-
-use anyhow::Context;
-use azure_core::http::Method;
-use azure_core::http::headers::Headers;
-use azure_data_cosmos_driver::in_memory_emulator::{
-    ContainerConfig, InMemoryEmulatorHttpClient, VirtualAccountConfig, VirtualRegion,
-};
-use bytes::Bytes;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use url::Url;
-
-use crate::error::Annotate;
-use documents::Document;
-use host::{Service, succeeded};
-
-pub use foreground::{run_foreground, stdin_lines};
+pub use account::{DemoAccount, DemoOptions};
+pub use foreground::{ForegroundOptions, run_foreground, stdin_lines};
 pub use partitions::Partition;
-
-/// The well-known key of Microsoft's emulators. Everybody has it; it protects nothing.
-const KEY: &str =
-    "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==";
-
-/// What a demo account starts with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DemoOptions {
-    /// Port on the loopback address; 0 takes a free one.
-    pub port: u16,
-    /// Documents in the container at the start.
-    pub documents: u32,
-    /// Physical partitions at the start, at least 1.
-    pub partitions: u32,
-}
-
-impl Default for DemoOptions {
-    /// A free port, 10,000 documents, 4 partitions.
-    fn default() -> Self {
-        Self {
-            port: 0,
-            documents: 10_000,
-            partitions: 4,
-        }
-    }
-}
-
-/// An account that runs in this process for as long as this value lives.
-pub struct DemoAccount {
-    service: Arc<Service>,
-    host: JoinHandle<()>,
-}
-
-impl DemoAccount {
-    /// The name of the database.
-    pub const DATABASE: &'static str = "shop";
-    /// The name of the container. Its partition key is `/customerId`.
-    pub const CONTAINER: &'static str = "orders";
-    /// The name of an empty container with the same partition key, to replay into.
-    pub const COPY: &'static str = "orders_copy";
-
-    /// Starts an account on the loopback address and fills its container. It takes requests when
-    /// this returns.
-    ///
-    /// # Errors
-    ///
-    /// The port is taken, or the emulator does not accept the options.
-    pub async fn start(options: &DemoOptions) -> anyhow::Result<Self> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-        // Bound before the account is made, which has to know the address that it advertises.
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("the demo account cannot listen on {address}"))
-            .hint("give another port, or 0 to take a free one")?;
-        let endpoint = Url::parse(&format!("http://{}/", listener.local_addr()?))?;
-
-        let region = VirtualRegion::new("Demo", endpoint.clone());
-        let account = VirtualAccountConfig::new(vec![region])?;
-        let emulator = InMemoryEmulatorHttpClient::try_new(account)?;
-        let store = emulator.store();
-        store.create_database(Self::DATABASE);
-        for container in [Self::CONTAINER, Self::COPY] {
-            store.create_container_with_config(
-                Self::DATABASE,
-                container,
-                "/customerId".into(),
-                ContainerConfig::new()
-                    .with_partition_count(options.partitions)
-                    .build()?,
-            );
-        }
-        let service = Arc::new(Service::new(emulator, endpoint, KEY));
-        for number in 0..options.documents {
-            let document = documents::document(number, 0);
-            let answer = write(&service, Method::Post, docs_path(None), document).await?;
-            succeeded(answer, "create the documents of its start")?;
-        }
-        let host = tokio::spawn(host::serve(listener, Arc::clone(&service)));
-        Ok(Self { service, host })
-    }
-
-    /// The endpoint: `http://127.0.0.1:PORT/`.
-    pub fn endpoint(&self) -> &Url {
-        self.service.endpoint()
-    }
-
-    /// The account's key, in base64. It is the emulators' well-known one and no secret.
-    pub fn key(&self) -> &str {
-        self.service.key()
-    }
-}
-
-impl Drop for DemoAccount {
-    fn drop(&mut self) {
-        self.host.abort();
-    }
-}
-
-/// The path of the container's documents, or of the one with this id, which must need no escaping.
-fn docs_path(id: Option<&str>) -> String {
-    let docs = format!(
-        "/dbs/{}/colls/{}/docs",
-        DemoAccount::DATABASE,
-        DemoAccount::CONTAINER
-    );
-    match id {
-        Some(id) => format!("{docs}/{id}"),
-        None => docs,
-    }
-}
-
-/// Carries out a write without an HTTP connection, and without the document in the answer.
-async fn write(
-    service: &Service,
-    method: Method,
-    path: String,
-    document: Document,
-) -> anyhow::Result<host::Answer> {
-    let mut headers = Headers::new();
-    headers.insert("prefer", "return=minimal");
-    headers.insert(
-        "x-ms-documentdb-partitionkey",
-        format!("[\"{}\"]", document.customer_id),
-    );
-    let body = match method {
-        Method::Delete => Bytes::new(),
-        _ => Bytes::from(document.json),
-    };
-    service.execute(method, &path, None, headers, body).await
-}

@@ -8,8 +8,8 @@ use azure_core::http::headers::Headers;
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::account::{DemoAccount, docs_path};
 use super::host::succeeded;
-use super::{DemoAccount, docs_path};
 
 /// How long the partitions of a split or merge answer 410, besides the time that the work takes.
 ///

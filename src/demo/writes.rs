@@ -2,9 +2,9 @@
 
 use azure_core::http::Method;
 
+use super::account::{DemoAccount, docs_path, write};
 use super::documents::{Sequence, document};
 use super::host::succeeded;
-use super::{DemoAccount, docs_path, write};
 
 /// Where the choice of writes begins. Any number will do, as long as it stays.
 const SEED: u64 = 0x000f_eed5;
@@ -82,7 +82,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::DemoOptions;
+    use crate::demo::account::DemoOptions;
 
     #[tokio::test]
     async fn a_writer_knows_what_is_there_and_bears_what_others_did() {

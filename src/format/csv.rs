@@ -17,14 +17,14 @@ use super::table::Table;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
 use crate::schema::fit::{Text, write_timestamp};
-use crate::schema::{Cell, Fraction, Layout};
+use crate::schema::{Cell, Fraction, TableLayout};
 
 /// Writes documents as CSV.
 pub(super) struct Csv {
     mode: FeedMode,
     options: CsvOptions,
     key_paths: Vec<String>,
-    layout: Arc<OnceLock<Layout>>,
+    layout: Arc<OnceLock<TableLayout>>,
     table: Option<Table>,
 }
 

@@ -2,35 +2,17 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::event::ReaderEvent;
+use super::options::ReaderOptions;
 use super::shard::{Outcome, Shard, run};
-use super::{ReaderEvent, ReaderOptions};
+use super::shared::Shared;
 use crate::cosmos::client::CosmosClient;
-
-/// What the tasks of a reader share.
-pub(super) struct Shared {
-    pub(super) client: Arc<CosmosClient>,
-    pub(super) options: ReaderOptions,
-    pub(super) events: mpsc::Sender<ReaderEvent>,
-    /// Bytes of pages that may still be handed to the consumer.
-    pub(super) memory: Arc<Semaphore>,
-    pub(super) stop: CancellationToken,
-    /// Shards that are ready while every task is taken.
-    waiting: AtomicUsize,
-}
-
-impl Shared {
-    /// Whether another shard waits for a task: then one that never ends makes room after a page.
-    pub(super) fn is_awaited(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
-    }
-}
 
 /// Reads shards until all are finished or have failed, or until it is stopped.
 #[derive(Debug)]
@@ -50,16 +32,7 @@ impl Reader {
         events: mpsc::Sender<ReaderEvent>,
         stop: CancellationToken,
     ) -> Self {
-        let memory = Arc::new(Semaphore::new(options.buffered_bytes as usize));
-        let waiting = AtomicUsize::new(0);
-        let shared = Arc::new(Shared {
-            client,
-            options,
-            events,
-            memory,
-            stop,
-            waiting,
-        });
+        let shared = Arc::new(Shared::new(client, options, events, stop));
         Self {
             task: tokio::spawn(schedule(shared, shards)),
         }
@@ -85,7 +58,7 @@ async fn schedule(shared: Arc<Shared>, shards: Vec<Shard>) -> Result<()> {
         {
             running.spawn(run(Arc::clone(&shared), shard));
         }
-        shared.waiting.store(ready.len(), Ordering::Relaxed);
+        shared.set_waiting(ready.len());
         tokio::select! {
             Some(outcome) = running.join_next() => {
                 match outcome.context("a reading task ended unexpectedly")? {

@@ -9,12 +9,14 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
+use super::event::ReaderEvent;
 use super::horizon::{Horizon, Lag, place};
-use super::retry::{Decision, Retries};
-use super::scheduler::Shared;
-use super::{ReadEnd, ReaderEvent, ReaderOptions};
+use super::options::{ReadEnd, ReaderOptions};
+use super::shared::Shared;
 use crate::clock;
-use crate::cosmos::feed::{Answer, Cursor, CursorStart, FeedRequest, segments};
+use crate::cosmos::cursor::{Answer, Cursor, CursorStart, FeedRequest};
+use crate::cosmos::retry::{Decision, Retries};
+use crate::cosmos::token::segments;
 use crate::failpoint;
 use crate::feed::page::Page;
 use crate::feed::{
@@ -175,14 +177,14 @@ pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
             Ok(Step::CaughtUp) => {
                 let range = turn.shard.id;
                 if turn.shard.idle_polls == 0 {
-                    send(&turn.shared, ReaderEvent::CaughtUp { range }).await;
+                    turn.shared.send(ReaderEvent::CaughtUp { range }).await;
                 }
                 turn.shard.idle_polls = turn.shard.idle_polls.saturating_add(1);
                 return Outcome::Idle(turn.shard);
             }
             Ok(Step::Reached(reached)) => {
                 let (range, end) = (turn.shard.id, turn.shard.end(reached));
-                send(&turn.shared, ReaderEvent::Finished { range, end }).await;
+                turn.shared.send(ReaderEvent::Finished { range, end }).await;
                 return Outcome::Ended;
             }
             Ok(Step::Split(children)) => return turn.replace(children).await,
@@ -198,7 +200,9 @@ pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
         match decision {
             Decision::Retry(notice) => {
                 let pause = notice.pause;
-                send(&turn.shared, ReaderEvent::Retrying { range, notice }).await;
+                turn.shared
+                    .send(ReaderEvent::Retrying { range, notice })
+                    .await;
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => return Outcome::Ended,
@@ -211,20 +215,15 @@ pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
             }
             Decision::ShrinkPage(error) => {
                 let error = error.context("a page of a single item is too large");
-                send(&turn.shared, ReaderEvent::Failed { range, error }).await;
+                turn.shared.send(ReaderEvent::Failed { range, error }).await;
                 return Outcome::Ended;
             }
             Decision::GiveUp(error) => {
-                send(&turn.shared, ReaderEvent::Failed { range, error }).await;
+                turn.shared.send(ReaderEvent::Failed { range, error }).await;
                 return Outcome::Ended;
             }
         }
     }
-}
-
-async fn send(shared: &Shared, event: ReaderEvent) {
-    // The consumer is gone only when the job is being torn down.
-    shared.events.send(event).await.ok();
 }
 
 struct Turn {
@@ -272,7 +271,9 @@ impl Turn {
         // Whatever came of it, it was charged.
         let request_charge = cursor.take_refused_charge();
         if request_charge > 0.0 {
-            send(&self.shared, ReaderEvent::Charged { request_charge }).await;
+            self.shared
+                .send(ReaderEvent::Charged { request_charge })
+                .await;
         }
     }
 
@@ -305,7 +306,9 @@ impl Turn {
             Ok((step, true)) => Ok(step),
             // Whatever came of it, it was charged.
             not_handed_over => {
-                send(&self.shared, ReaderEvent::Charged { request_charge }).await;
+                self.shared
+                    .send(ReaderEvent::Charged { request_charge })
+                    .await;
                 Ok(not_handed_over?.0)
             }
         }
@@ -342,7 +345,7 @@ impl Turn {
         }
         if has_recovered {
             let range = self.shard.id;
-            send(&self.shared, ReaderEvent::Recovered { range }).await;
+            self.shared.send(ReaderEvent::Recovered { range }).await;
         }
         Ok((step, is_news))
     }
@@ -357,7 +360,9 @@ impl Turn {
             .pin_now(&shard.request, &shard.range)
             .await?;
         let request_charge = pinned.request_charge;
-        send(&self.shared, ReaderEvent::Charged { request_charge }).await;
+        self.shared
+            .send(ReaderEvent::Charged { request_charge })
+            .await;
         let [(range, now)] = &pinned.parts[..] else {
             // The range was split before; each part gets its own end.
             let mut children = Vec::new();
@@ -407,7 +412,7 @@ impl Turn {
             position_lsn,
             end,
         };
-        send(&self.shared, event).await;
+        self.shared.send(event).await;
         // The pin says itself that nothing is newer.
         let has_nothing_new = is_there && !pinned.has_documents;
         Ok(has_nothing_new.then_some(Step::Reached(Some(ReachedEnd::Head))))
@@ -650,7 +655,7 @@ impl Turn {
                         let range = self.shard.id;
                         let error =
                             error.context("cannot cut the position of a range that was split");
-                        send(&self.shared, ReaderEvent::Failed { range, error }).await;
+                        self.shared.send(ReaderEvent::Failed { range, error }).await;
                         return Outcome::Ended;
                     }
                 },
@@ -665,15 +670,12 @@ impl Turn {
             }
         }
         let (reply, numbers) = oneshot::channel();
-        send(
-            &self.shared,
-            ReaderEvent::Replaced {
-                parent: self.shard.id,
-                children: cut.clone(),
-                reply,
-            },
-        )
-        .await;
+        let event = ReaderEvent::Replaced {
+            parent: self.shard.id,
+            children: cut.clone(),
+            reply,
+        };
+        self.shared.send(event).await;
         // No reply: the job is being torn down.
         let Ok(numbers) = numbers.await else {
             return Outcome::Ended;

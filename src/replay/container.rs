@@ -8,25 +8,20 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use super::address::describe;
 use super::feed::{Delivery, Taken, WAITING};
+use super::feed_state::{FeedState, FeedStep};
 use super::interpreter::Interpreter;
-use super::state::{Position, Step, describe};
+use super::position::{InputPosition, Step};
 use super::writer::Writer;
-use crate::cosmos::feed::FeedRequest;
-use crate::error::usage;
-use crate::feed::ContainerAddress;
-use crate::feed::RangeState;
+use crate::cosmos::cursor::FeedRequest;
 use crate::feed::page::Page;
-use crate::feed::{
-    ChangeFeedStart, FeedMode, FeedRange, PinnedEnd, Position as FeedPosition, RangeId, ReadUntil,
-    ensure_tiling,
-};
-use crate::pipeline::{Connected, check_position, first_ranges};
-use crate::plan::FeedPlan;
+use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, ReadUntil};
+use crate::job::{Connected, first_ranges};
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use crate::settings::FeedPlan;
 use crate::source::Mark;
 
 /// Ranges that are read at the same time: the writes are what takes the time.
@@ -40,124 +35,18 @@ const PAGE_SIZE_WITH_BUDGET: NonZeroU32 = NonZeroU32::new(100).unwrap();
 /// How long a range that has nothing new is left alone.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How far a container's feed has been replayed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FeedState {
-    /// The container.
-    pub(super) source: ContainerAddress,
-    mode: FeedMode,
-    /// Where ranges without a position start.
-    from: ChangeFeedStart,
-    /// They tile the container.
-    ranges: Vec<RangeState>,
-    /// The next number for a range.
-    next_range: u32,
-}
-
-/// What moves a feed.
-#[derive(Debug)]
-pub(super) enum FeedStep {
-    /// A range is here, and this was known of its end by then.
-    Moved(RangeId, FeedPosition, Option<PinnedEnd>),
-    /// A range was split into these.
-    Split(RangeId, Vec<RangeState>),
-}
-
-impl FeedState {
-    /// A feed that is to be read from the start. If that is now, it is pinned: nothing that comes is
-    /// missed.
-    pub(super) async fn new(connected: &Connected, plan: &FeedPlan) -> Result<Self> {
-        let request = request(plan.mode, PAGE_SIZE);
-        let ranges = first_ranges(connected, plan.from, &request).await?;
-        Ok(Self {
-            source: connected.source.clone(),
-            mode: plan.mode,
-            from: plan.from,
-            next_range: u32::try_from(ranges.len())
-                .context("more ranges than there are numbers")?,
-            ranges,
-        })
-    }
-
-    /// Whether a replay of `source` goes on with this one.
-    ///
-    /// # Errors
-    ///
-    /// If it is of another container, is read otherwise, or has positions that cannot be used.
-    pub(super) fn check(
-        &self,
-        source: &ContainerAddress,
-        plan: &FeedPlan,
-        anew: &str,
-    ) -> Result<()> {
-        let same_endpoint = self.source.endpoint == source.endpoint;
-        if !same_endpoint || self.source.container_rid != source.container_rid {
-            return Err(usage(
-                format!(
-                    "the state is of a replay of {}, not of {}",
-                    describe(&self.source),
-                    describe(source)
-                ),
-                anew,
-            ));
-        }
-        if (self.mode, self.from) != (plan.mode, plan.from) {
-            return Err(usage(
-                "the state is of a replay with another --mode or --from",
-                anew,
-            ));
-        }
-        ensure_tiling(
-            &FeedRange::full(),
-            self.ranges.iter().map(|range| &range.range),
-        )?;
-        self.ranges
-            .iter()
-            .try_for_each(|range| check_position(range, &self.source.container_rid))
-    }
-
-    /// Takes a step.
-    pub(super) fn advance(&mut self, step: FeedStep) {
-        match step {
-            FeedStep::Moved(id, position, end) => {
-                if let Some(range) = self.ranges.iter_mut().find(|range| range.id == id) {
-                    range.position = Some(position);
-                    // What was known once stays known.
-                    range.end = end.or(range.end.take());
-                }
-            }
-            FeedStep::Split(parent, children) => {
-                if let Some(at) = self.ranges.iter().position(|range| range.id == parent) {
-                    self.next_range += children.len() as u32;
-                    self.ranges.splice(at..=at, children);
-                }
-            }
-        }
-    }
-
-    /// The ranges that a split puts in the place of `parent`, with their numbers.
-    fn children(
-        &self,
-        parent: RangeId,
-        parts: Vec<(FeedRange, Option<FeedPosition>)>,
-    ) -> Result<Vec<RangeState>> {
-        let known = self.ranges.iter().find(|range| range.id == parent);
-        let known = known.with_context(|| format!("a split of the unknown range {parent}"))?;
-        ensure_tiling(&known.range, parts.iter().map(|(range, _)| range))
-            .with_context(|| format!("the children of range {parent} do not make it up"))?;
-        let parents: Vec<RangeId> = known.parents.iter().copied().chain([parent]).collect();
-        let numbered = parts.into_iter().zip(self.next_range..);
-        Ok(numbered
-            .map(|((range, position), id)| RangeState {
-                id: RangeId(id),
-                range,
-                parents: parents.clone(),
-                position,
-                end: None,
-            })
-            .collect())
-    }
+/// A feed that is to be read from the start. If that is now, it is pinned: nothing that comes is
+/// missed.
+pub(super) async fn first_state(connected: &Connected, plan: &FeedPlan) -> Result<FeedState> {
+    let request = request(plan.mode, PAGE_SIZE);
+    let ranges = first_ranges(connected, plan.from, &request).await?;
+    Ok(FeedState {
+        source: connected.source.clone(),
+        mode: plan.mode,
+        from: plan.from,
+        next_range: u32::try_from(ranges.len()).context("more ranges than there are numbers")?,
+        ranges,
+    })
 }
 
 fn request(mode: FeedMode, page_size: NonZeroU32) -> FeedRequest {
@@ -352,7 +241,7 @@ impl Stream {
         &mut self,
         range: RangeId,
         page: &Page,
-        position: FeedPosition,
+        position: Position,
     ) -> Result<(), Gone> {
         let step = |position| FeedStep::Moved(range, position, self.ends.get(&range).cloned());
         let (ahead, moved) = (step(position.clone()), step(position));
@@ -385,7 +274,7 @@ impl Stream {
             line: self.line,
         };
         Step {
-            position: Position { input: 0, mark },
+            position: InputPosition { input: 0, mark },
             feed: None,
         }
     }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::change::Defect;
 use super::interpreter::{Interpreter, Meaning};
-use super::state::{Position, Step};
+use super::position::{InputPosition, Step};
 use crate::source::{self, BytesRead, Input, Mark};
 
 /// How many records wait. They go one by one: a pipe may have nothing more for a long time, and
@@ -39,7 +39,7 @@ pub(super) enum Delivery {
 /// when nobody receives any more.
 pub(super) fn read(
     inputs: Arc<Vec<Input>>,
-    from: Position,
+    from: InputPosition,
     interpreter: Interpreter,
     bytes_read: BytesRead,
 ) -> mpsc::Receiver<Result<Delivery>> {
@@ -57,7 +57,7 @@ pub(super) fn read(
 /// Hands over record after record until `hand_over` says that it is enough.
 fn read_all(
     inputs: &[Input],
-    from: Position,
+    from: InputPosition,
     interpreter: &Interpreter,
     bytes_read: &BytesRead,
     hand_over: impl Fn(Taken) -> bool,
@@ -73,7 +73,7 @@ fn read_all(
                 meaning: interpreter.interpret(&record.json),
                 json: record.json,
                 after: Step {
-                    position: Position {
+                    position: InputPosition {
                         input: index,
                         mark: record.end,
                     },

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::change::{Action, Change, Defect, without_system_fields};
 use super::transform::Transform;
-use crate::cosmos::feed::partition_key;
+use crate::cosmos::epk::partition_key;
 use crate::cosmos::items::ItemAddress;
 use crate::feed::page::{ItemRef, OperationType, Page, members};
-use crate::plan::{ReplayPlan, TimeWindow};
 use crate::render::change::{Change as Seen, KeyPath, write_nested};
+use crate::settings::{ReplayPlan, TimeWindow};
 
 /// The longest id that the service takes, in bytes.
 const MAX_ID: usize = 1023;

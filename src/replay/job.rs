@@ -16,12 +16,13 @@ use super::feed::{Delivery, Taken};
 use super::interpreter::Meaning;
 use super::lanes::{Lanes, Progress};
 use super::origin::Origin;
+use super::position::{InputPosition, Standing};
 use super::schedule;
-use super::state::{Position, ReplayState, Standing, StateFile};
+use super::state::{ReplayState, StateFile};
 use super::writer::{Applied, Trouble, Writer};
 use crate::error::{ExitCode, usage};
-use crate::plan::{ReplayPlan, Speed};
 use crate::report::{self, PROGRESS_INTERVAL, Rates, Report};
+use crate::settings::{ReplayPlan, Speed};
 use crate::signal::Shutdown;
 
 /// The shortest time between two commits.
@@ -70,14 +71,14 @@ struct Pending {
     number: u64,
     change: Change,
     json: Bytes,
-    at: Position,
+    at: InputPosition,
 }
 
 /// A document without a partition key.
 struct Unkeyed {
     number: u64,
     json: Bytes,
-    at: Position,
+    at: InputPosition,
     defect: Defect,
 }
 
@@ -225,7 +226,7 @@ impl Job {
             },
             writes: JoinSet::new(),
             waiting_bytes: 0,
-            unkeyed: (position == Position::default()).then(VecDeque::new),
+            unkeyed: (position == InputPosition::default()).then(VecDeque::new),
             counts: Counts::default(),
             pace: Pace::new(plan.concurrency),
             window: plan.checkpoint_changes,
@@ -437,7 +438,14 @@ impl Job {
     }
 
     /// The change `number` is refused, which is done with that.
-    fn refuse(&mut self, number: u64, json: &Bytes, at: Position, reason: &str, report: &Report) {
+    fn refuse(
+        &mut self,
+        number: u64,
+        json: &Bytes,
+        at: InputPosition,
+        reason: &str,
+        report: &Report,
+    ) {
         let place = self.origin.place(at);
         let letter = self.letters.refuse(json, &place, reason, report);
         self.progress.done(number, letter);

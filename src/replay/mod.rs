@@ -11,17 +11,20 @@
 //! The position in the state is one before which every change is applied or refused; changes behind
 //! it may be applied too, and are applied again after a crash, in their order.
 
+mod address;
 mod budget;
 mod change;
 mod container;
 mod dead_letters;
 mod feed;
+mod feed_state;
 mod interpreter;
 mod job;
 mod lanes;
 mod origin;
 mod outcome;
 mod own;
+mod position;
 mod schedule;
 mod state;
 mod stdout;
@@ -34,36 +37,26 @@ use anyhow::Result;
 
 use crate::error::ExitCode;
 use crate::feed::ContainerAddress;
-use crate::pipeline::Connected;
-use crate::plan::ReplayPlan;
+use crate::job::Connected;
 use crate::render::change::parse_key_path;
 use crate::report::Report;
+use crate::settings::ReplayPlan;
 use crate::signal::Shutdown;
-use crate::source::Inputs;
 use budget::Budget;
-use container::FeedState;
 use dead_letters::DeadLetters;
 use interpreter::Interpreter;
 use job::{Job, Saved};
-use origin::Origin;
+use origin::{Origin, find_inputs};
 use own::OwnWrites;
-use state::{Position, ReplayState, StateFile};
+use position::InputPosition;
+use state::{ReplayState, StateFile};
 use writer::{Meter, Writer};
 
 pub use stdout::to_standard_output;
 
-/// Finds what is to be replayed, and tells what there is to know of it.
-fn inputs_of(plan: &ReplayPlan, report: &Report) -> Result<Inputs> {
-    let inputs = Inputs::find(&plan.sources)?;
-    for notice in &inputs.notices {
-        report.warning(notice);
-    }
-    Ok(inputs)
-}
-
 /// The containers that a replay is about.
 #[derive(Debug)]
-pub struct Ends {
+pub struct Containers {
     /// The one that is written to.
     pub target: Connected,
     /// The one that is read, if the source is one.
@@ -76,12 +69,12 @@ pub struct Ends {
 ///
 /// With the exit code and the hint that the user is to get attached.
 pub async fn replay(
-    connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Ends>,
+    connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Containers>,
     plan: ReplayPlan,
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let inputs = inputs_of(&plan, report)?;
+    let inputs = find_inputs(&plan, report)?;
     let (state_file, found) = match &plan.state {
         Some(path) => {
             let (file, state) = StateFile::open(path)?;
@@ -89,7 +82,7 @@ pub async fn replay(
         }
         None => (None, None),
     };
-    let Ends { target, source } = connect(found.as_ref().map(|state| &state.target)).await?;
+    let Containers { target, source } = connect(found.as_ref().map(|state| &state.target)).await?;
     let Connected {
         client,
         source: target,
@@ -119,7 +112,7 @@ pub async fn replay(
             .as_ref()
             .map(|program| program.text().to_owned()),
         inputs: Vec::new(),
-        position: Position::default(),
+        position: InputPosition::default(),
         feed: None,
         dead_letters: None,
         changes: 0,
@@ -157,7 +150,7 @@ pub async fn replay(
         } => {
             let from = match state.feed.take() {
                 Some(from) => from,
-                None => FeedState::new(connected, feed).await?,
+                None => container::first_state(connected, feed).await?,
             };
             state.feed = Some(from.clone());
             let reader = container::Begin {

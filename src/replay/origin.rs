@@ -4,12 +4,23 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::state::{Position, describe};
+use super::address::{describe, same_container};
+use super::position::InputPosition;
 use crate::error::usage;
 use crate::feed::ContainerAddress;
-use crate::pipeline::Connected;
-use crate::plan::FeedPlan;
+use crate::job::Connected;
+use crate::report::Report;
+use crate::settings::{FeedPlan, ReplayPlan};
 use crate::source::{BytesRead, Fingerprint, Input, Inputs};
+
+/// Finds the files that are to be replayed, and reports what there is to know of them.
+pub(super) fn find_inputs(plan: &ReplayPlan, report: &Report) -> Result<Inputs> {
+    let inputs = Inputs::find(&plan.sources)?;
+    for notice in &inputs.notices {
+        report.warning(notice);
+    }
+    Ok(inputs)
+}
 
 /// The source of a replay.
 pub(super) enum Origin {
@@ -64,7 +75,7 @@ impl Origin {
     }
 
     /// The change before this position.
-    pub(super) fn place(&self, position: Position) -> Place {
+    pub(super) fn place(&self, position: InputPosition) -> Place {
         let (name, unit) = match self {
             Self::Files(files) => {
                 let input = files.inputs.get(position.input);
@@ -95,9 +106,7 @@ impl Origin {
 
     /// Refuses to apply changes to the container that they are of.
     pub(super) fn refuse_as_target(&self, target: &ContainerAddress) -> Result<()> {
-        let is_target = |origin: &ContainerAddress| {
-            origin.endpoint == target.endpoint && origin.container_rid == target.container_rid
-        };
+        let is_target = |origin: &ContainerAddress| same_container(origin, target);
         let same = format!(
             "source and target are the same container, {}",
             describe(target)

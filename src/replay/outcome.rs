@@ -8,8 +8,8 @@ use super::dead_letters::DeadLetters;
 use super::job::{Ending, Job, Stopped};
 use crate::error::{ExitCode, attached_exit_code, with_exit_code, with_further_hint, with_hint};
 use crate::feed::ContainerAddress;
-use crate::plan::ReplayPlan;
 use crate::report::{ReplaySummary, Report};
+use crate::settings::ReplayPlan;
 use crate::signal::Shutdown;
 
 /// Runs a replay to its end, or until it is stopped, and tells how it ended.

@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::clock;
 use crate::cosmos::items::ItemAddress;
 
 /// How many writes each of the two generations remembers. An entry takes 16 bytes and a bit.
@@ -30,24 +30,49 @@ struct Known {
     /// Hash of the item to hash of the ETag that our last write of it got.
     young: HashMap<u64, u64>,
     old: HashMap<u64, u64>,
-    /// When the replay began, in its first run, and until when what it wrote is not remembered;
-    /// empty if everything is.
-    forgotten: (i64, i64),
+    /// When this replay wrote what is no longer remembered.
+    forgotten: Forgotten,
+}
+
+/// A span of time, in seconds since 1970. What the replay wrote in it is no longer remembered, so every
+/// copy from it counts as its own.
+#[derive(Debug)]
+struct Forgotten {
+    /// When the replay began, in its first run.
+    began: i64,
+    /// When the last of it may have been written; none if every write is remembered.
+    until: Option<i64>,
+}
+
+impl Forgotten {
+    /// Extends the span to now. The clock may have jumped back since the replay began, so the span covers
+    /// both readings of it.
+    fn extend(&mut self) {
+        let now = now();
+        self.until = self.until.max(Some(now.max(self.began)));
+        self.began = self.began.min(now);
+    }
+
+    fn contains(&self, seconds: i64) -> bool {
+        self.until.is_some_and(|until| {
+            (self.began - CLOCK_TOLERANCE..until + CLOCK_TOLERANCE).contains(&seconds)
+        })
+    }
 }
 
 impl OwnWrites {
     /// Of a replay that began at `began`, in seconds since 1970, and that goes on if `resumed`.
     pub(super) fn new(began: i64, resumed: bool) -> Self {
-        let until = match resumed {
-            true => now() + CLOCK_TOLERANCE,
-            false => i64::MIN,
-        };
+        let mut forgotten = Forgotten { began, until: None };
+        if resumed {
+            forgotten.extend();
+        }
         Self {
             hasher: RandomState::new(),
             known: Mutex::new(Known {
                 young: HashMap::new(),
                 old: HashMap::new(),
-                forgotten: (began - CLOCK_TOLERANCE, until),
+                forgotten,
             }),
         }
     }
@@ -58,7 +83,7 @@ impl OwnWrites {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.young.len() >= GENERATION {
             known.old = std::mem::take(&mut known.young);
-            known.forgotten.1 = now() + CLOCK_TOLERANCE;
+            known.forgotten.extend();
         }
         known.young.insert(entry.0, entry.1);
     }
@@ -70,22 +95,19 @@ impl OwnWrites {
         if let Some(noted) = known.young.get(&item).or_else(|| known.old.get(&item)) {
             return etag.is_some_and(|etag| self.hasher.hash_one(etag) == *noted);
         }
-        (known.forgotten.0..known.forgotten.1).contains(&seconds)
+        known.forgotten.contains(seconds)
     }
 }
 
 /// Seconds since 1970.
 pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    })
+    clock::now().unix_timestamp()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cosmos::feed::partition_key;
+    use crate::cosmos::epk::partition_key;
 
     fn item(id: &str) -> ItemAddress {
         ItemAddress {
@@ -109,5 +131,14 @@ mod tests {
         assert!(!resumed.wrote(&item("1"), Some("a"), now() + 600));
         resumed.note(&item("1"), "b");
         assert!(!resumed.wrote(&item("1"), Some("a"), now() - 500));
+    }
+
+    #[test]
+    fn a_forgotten_copy_is_ours_although_the_clock_went_back() {
+        let resumed = OwnWrites::new(now() + 1000, true);
+        assert!(resumed.wrote(&item("1"), Some("a"), now()));
+        assert!(resumed.wrote(&item("1"), Some("a"), now() + 1000));
+        assert!(!resumed.wrote(&item("1"), Some("a"), now() - 1000));
+        assert!(!resumed.wrote(&item("1"), Some("a"), now() + 2000));
     }
 }

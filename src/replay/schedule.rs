@@ -76,7 +76,7 @@ mod tests {
     use azure_data_cosmos_driver::models::PartitionKey;
 
     use super::super::change::{Action, Change, Defect};
-    use super::super::state::{Position, Step};
+    use super::super::position::{InputPosition, Step};
     use super::*;
     use crate::cosmos::items::ItemAddress;
 
@@ -85,7 +85,7 @@ mod tests {
             json: bytes::Bytes::new(),
             meaning,
             after: Step {
-                position: Position::default(),
+                position: InputPosition::default(),
                 feed: None,
             },
         }))

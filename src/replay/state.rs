@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::container::{FeedState, FeedStep};
-use super::lanes::Advance;
+use super::address::{describe, same_container};
+use super::feed_state::FeedState;
 use super::origin::Origin;
+use super::position::InputPosition;
 use crate::cli::{TtlDeletes, WriteMode};
-use crate::durable::{self, Lock};
+use crate::durable::{self, Lock, lock_path};
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ContainerAddress;
-use crate::plan::ReplayPlan;
 use crate::render::Filter;
-use crate::source::{Fingerprint, Mark};
-use crate::state::file::{Form, lock_path, read_text};
+use crate::settings::ReplayPlan;
+use crate::source::Fingerprint;
+use crate::state::file::{Form, read_text};
 
 const FORM: Form = Form {
     name: "cosmos-tail replay state",
@@ -23,42 +24,6 @@ const FORM: Form = Form {
     version: 2,
     anew: "replay from the beginning with another --state",
 };
-
-/// Where a replay stands in all of its inputs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Position {
-    /// Number of the input, from 0.
-    pub(super) input: usize,
-    /// Where it stands within it.
-    pub(super) mark: Mark,
-}
-
-/// Where the source stands: everything before is applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Standing {
-    pub(super) position: Position,
-    /// All of it, if it is the feed of a container; its position only counts changes then.
-    pub(super) feed: Option<FeedState>,
-}
-
-/// What moves the source on.
-#[derive(Debug)]
-pub(super) struct Step {
-    pub(super) position: Position,
-    pub(super) feed: Option<FeedStep>,
-}
-
-impl Advance for Standing {
-    type Step = Step;
-
-    fn advance(&mut self, step: Step) {
-        self.position = step.position;
-        if let (Some(feed), Some(step)) = (&mut self.feed, step.feed) {
-            feed.advance(step);
-        }
-    }
-}
 
 /// What is kept in the state file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +42,7 @@ pub(super) struct ReplayState {
     /// The inputs that were begun, in their order.
     pub(super) inputs: Vec<Fingerprint>,
     /// Everything before is applied.
-    pub(super) position: Position,
+    pub(super) position: InputPosition,
     /// Where the feed stands that is the source, if it is one.
     pub(super) feed: Option<FeedState>,
     /// How much of the dead letters is committed, in bytes, if there are any.
@@ -139,8 +104,7 @@ impl ReplayState {
         origin: &Origin,
     ) -> Result<()> {
         const ANEW: &str = "go on as it was begun, or begin anew with another --state";
-        let same_endpoint = self.target.endpoint == target.endpoint;
-        if !same_endpoint || self.target.container_rid != target.container_rid {
+        if !same_container(&self.target, target) {
             return Err(usage(
                 format!(
                     "the state is of a replay into {}, not into {}",
@@ -192,12 +156,4 @@ impl ReplayState {
             }
         }
     }
-}
-
-/// A container, for people.
-pub(super) fn describe(container: &ContainerAddress) -> String {
-    format!(
-        "{}/{} of {} (RID {})",
-        container.database, container.container, container.endpoint, container.container_rid
-    )
 }

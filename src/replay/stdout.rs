@@ -9,12 +9,13 @@ use tokio::time::sleep_until;
 
 use super::change::{Action, Change};
 use super::interpreter::{Interpreter, Meaning};
+use super::origin::find_inputs;
 use super::schedule::Schedule;
 use crate::cli::TtlDeletes;
 use crate::error::{ExitCode, with_hint};
 use crate::escape::escape_data;
-use crate::plan::{ReplayPlan, Speed};
 use crate::report::Report;
+use crate::settings::{ReplayPlan, Speed};
 use crate::signal::Shutdown;
 use crate::source::{self, BytesRead, Input, Inputs, Mark, Record};
 
@@ -32,7 +33,7 @@ pub async fn to_standard_output(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let inputs = super::inputs_of(plan, report)?;
+    let inputs = find_inputs(plan, report)?;
     // A pipe that has nothing more cannot be stopped from waiting, but what it had is written.
     let may_wait = inputs.may_wait();
     shutdown.begin()?;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit as ArrowUnit};
 
+use super::column::{Column, ColumnType, Field as StructField};
 use super::fit::TimeUnit;
-use super::{Column, ColumnType, Field as StructField};
 
 /// The time zone of every moment.
 pub const UTC: &str = "UTC";

@@ -7,8 +7,8 @@
 
 use std::fmt;
 
+use super::column::{Column, Schema, check_column};
 use super::text::parse_line;
-use super::{Column, Schema, check_column};
 
 /// Why a text is no schema, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

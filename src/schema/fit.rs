@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::Fraction;
+use super::column::Fraction;
 
 /// Most significant digits that every double gives back (`DBL_DIG` of C).
 const SAFE_DIGITS: usize = 15;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::column::{Column, ColumnType, FieldPath, Schema};
 use super::text::parse_list;
-use super::{Column, ColumnType, FieldPath, Schema};
 
 /// The columns that were asked for, in their order, together with the types that were given.
 #[derive(Debug, Clone, PartialEq, Eq)]

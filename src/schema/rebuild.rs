@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::shred::decoded_name;
-use super::{ColumnType, Schema};
+use super::column::{ColumnType, Schema};
+use super::member_name::decoded_name;
 use crate::feed::page::members;
 
 /// The cells of one row, each as the JSON text of its value.

@@ -12,7 +12,7 @@
 
 use std::fmt;
 
-use super::{Column, ColumnType, Field, FieldPath, Fraction, Schema};
+use super::column::{Column, ColumnType, Field, FieldPath, Fraction, Schema};
 
 /// Types that are nested deeper than this are refused: nobody writes them by hand, and every
 /// nesting costs a column.

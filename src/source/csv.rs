@@ -6,8 +6,8 @@ use anyhow::{Result, anyhow, bail};
 use csv::{ReaderBuilder, StringRecord};
 
 use super::opened::broken;
+use super::record::{Mark, Record, RecordReader};
 use super::rows::{RowCells, Rows, checked};
-use super::{Mark, Record, RecordReader};
 use crate::format::CsvOptions;
 use crate::schema::fit;
 use crate::schema::{CellTexts, ColumnType, Schema};

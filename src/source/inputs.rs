@@ -9,18 +9,21 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use crate::destination::checksum_text;
+use crate::destination::manifest::Entry;
+use crate::destination::manifest::Manifest;
+use crate::destination::manifest::Purpose;
+use crate::destination::names::MANIFEST_FILE;
+use crate::destination::names::STATE_FILE;
 use crate::durable::{OPEN_SUFFIX, parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
 use crate::feed::ContainerAddress;
 use crate::format::CsvOptions;
 use crate::format::Format;
-use crate::schema::{Layout, Schema};
+use crate::schema::{Schema, TableLayout};
 use crate::state::file;
-use crate::state::manifest::{Entry, Manifest, Purpose};
 use crate::state::model::State;
-use crate::state::model::checksum_text;
-use crate::state::names::{MANIFEST_FILE, STATE_FILE};
 
 /// How much of a file's beginning makes its fingerprint.
 const FINGERPRINT_BYTES: u64 = 4096;
@@ -48,8 +51,8 @@ pub struct CsvForm {
 impl CsvForm {
     fn of(state: &State) -> Option<Arc<Self>> {
         let schema = match (state.options.format, &state.options.layout) {
-            (Format::Csv, Some(Layout::Columns { schema, .. })) => Some(schema.clone()),
-            (Format::Csv, Some(Layout::Raw)) => None,
+            (Format::Csv, Some(TableLayout::Columns { schema, .. })) => Some(schema.clone()),
+            (Format::Csv, Some(TableLayout::Raw)) => None,
             _ => return None,
         };
         Some(Arc::new(Self {
@@ -226,8 +229,9 @@ impl Inputs {
             ),
             false => None,
         };
+        let committed = state.as_ref().map(State::committed);
         let purpose = Purpose::Finished {
-            state: state.as_ref(),
+            committed: committed.as_ref(),
         };
         let read = Manifest::read(&manifest, purpose)?;
         read.ensure_whole(&manifest).hint(

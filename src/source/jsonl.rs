@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use bytes::Bytes;
 
 use super::opened::{Opened, broken};
-use super::{Mark, Record, RecordReader};
+use super::record::{Mark, Record, RecordReader};
 
 /// The longest line that is read, in bytes: documents have up to 2 MB, and an envelope holds two.
 const MAX_LINE: u64 = 64 << 20;

@@ -5,9 +5,9 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use anyhow::{Context, Result, anyhow, bail};
 use fs_err as fs;
 
-use super::inputs::{ends_with, is_csv};
+use super::inputs::{Input, ends_with, is_csv};
 use super::members::{Codec, Members, TrailingBytes};
-use super::{BytesRead, Input, Mark};
+use super::record::{BytesRead, Mark};
 use crate::error::with_hint;
 
 /// How much is read at once.

@@ -13,8 +13,8 @@ use parquet::arrow::arrow_reader::{
 use parquet::file::reader::ChunkReader;
 
 use super::caught::caught;
+use super::record::{Mark, Record, RecordReader};
 use super::rows::{RowCells, Rows, checked};
-use super::{Mark, Record, RecordReader};
 use crate::error::with_hint;
 use crate::schema::arrow::column_field;
 use crate::schema::fit::{TimeUnit, write_timestamp};

@@ -19,8 +19,8 @@ use crate::format::FileAbout;
 use crate::format::Format;
 use crate::format::encoders;
 use crate::schema::{
-    Column, ColumnType, Field, FieldPath, Fraction, Inference, InferenceOptions, Layout, Place,
-    Schema,
+    Column, ColumnType, Field, FieldPath, Fraction, Inference, InferenceOptions, Place, Schema,
+    TableLayout,
 };
 
 /// Names as they stand between quotes: of columns, of what no column can be, and the same name in
@@ -218,14 +218,14 @@ pub(super) fn encoded(options: EncoderOptions, page: &Page) -> Vec<u8> {
 fn round_trip(
     items: &[String],
     mode: FeedMode,
-    layout: &Layout,
+    layout: &TableLayout,
     csv: &CsvOptions,
 ) -> Result<Vec<Vec<Bytes>>, TestCaseError> {
     let body = format!("{{\"Documents\":[{}]}}", items.join(","));
     let page = Page::parse(Bytes::from(body)).unwrap();
     let schema = match layout {
-        Layout::Columns { schema, .. } => Some(schema),
-        Layout::Raw => None,
+        TableLayout::Columns { schema, .. } => Some(schema),
+        TableLayout::Raw => None,
     };
     let mut found = Vec::new();
     for format in [Format::Csv, Format::Parquet] {
@@ -270,7 +270,7 @@ proptest! {
         schema in schema(),
         csv in csv_options(),
     ) {
-        let layout = Layout::Columns { schema, without_system_fields: false };
+        let layout = TableLayout::Columns { schema, without_system_fields: false };
         for found in round_trip(&documents, FeedMode::LatestVersion, &layout, &csv)? {
             prop_assert_eq!(found.len(), documents.len());
             for (found, document) in found.iter().zip(&documents) {
@@ -291,7 +291,7 @@ proptest! {
         for (number, document) in (0..).zip(documents.iter().take(observed)) {
             inference.observe(document.as_bytes(), Place::new(0, number));
         }
-        let layout = Layout::Columns {
+        let layout = TableLayout::Columns {
             schema: inference.finish().schema,
             without_system_fields: false,
         };
@@ -315,8 +315,8 @@ proptest! {
         csv in csv_options(),
     ) {
         let layout = match schema {
-            Some(schema) => Layout::Columns { schema, without_system_fields: false },
-            None => Layout::Raw,
+            Some(schema) => TableLayout::Columns { schema, without_system_fields: false },
+            None => TableLayout::Raw,
         };
         let items: Vec<String> = changes.iter().map(|(current, previous, other)| {
             let previous = previous.iter().map(|json| format!(",\"previous\":{json}"));
@@ -346,7 +346,7 @@ proptest! {
         documents in vec(document(), 1..8),
         csv in csv_options(),
     ) {
-        for found in round_trip(&documents, FeedMode::LatestVersion, &Layout::Raw, &csv)? {
+        for found in round_trip(&documents, FeedMode::LatestVersion, &TableLayout::Raw, &csv)? {
             let found: Vec<&[u8]> = found.iter().map(|json| &json[..]).collect();
             let expected: Vec<&[u8]> = documents.iter().map(|json| json.as_bytes()).collect();
             prop_assert_eq!(found, expected);

@@ -12,7 +12,7 @@ use crate::format::Compression;
 use crate::format::CsvOptions;
 use crate::format::EncoderOptions;
 use crate::format::Format;
-use crate::schema::{Layout, Schema, parse_column};
+use crate::schema::{Schema, TableLayout, parse_column};
 
 fn schema() -> Schema {
     let lines = ["id string", "n int64", "d double", "ok boolean", "j json"];
@@ -104,7 +104,7 @@ fn csv_that_was_cut_or_changed_is_refused_with_its_row() {
 }
 
 fn parquet() -> Vec<u8> {
-    let layout = Layout::Columns {
+    let layout = TableLayout::Columns {
         schema: schema(),
         without_system_fields: false,
     };

@@ -8,13 +8,13 @@ use flate2::read::MultiGzDecoder;
 use fs_err as fs;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
+use crate::destination::FileState;
+use crate::destination::manifest::Entry;
 use crate::durable;
 use crate::format::Compression;
 use crate::format::Format;
 use crate::schema::metadata;
 use crate::source::caught;
-use crate::state::manifest::Entry;
-use crate::state::model::FileState;
 use crate::state::model::State;
 
 /// Bytes read at a time.
@@ -74,7 +74,7 @@ impl Contents {
             // It was ASCII when it was typed.
             delimiter: u8::try_from(csv.delimiter).unwrap_or(b','),
             export_id: state.export_id.to_string(),
-            counts_rows: !matches!(state.options.output, crate::state::model::Output::Append(_)),
+            counts_rows: !matches!(state.options.output, crate::destination::Output::Append(_)),
         }
     }
 

@@ -19,20 +19,19 @@ use serde::Serialize;
 use self::contents::{Contents, Expected};
 use self::spans::Part;
 use crate::cli::{SummaryFormat, VerifyArgs};
-use crate::cosmos::feed::segments;
-use crate::durable::{self, Lock, parent_of, with_suffix};
+use crate::cosmos::token::segments;
+use crate::destination::manifest::{Entry, Manifest, Purpose};
+use crate::destination::names::{FileNames, STATE_FILE};
+use crate::destination::{FileState, may_be_unknown};
+use crate::durable::{self, Lock, lock_path, parent_of, with_suffix};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::escape::escape_for_terminal;
 use crate::feed::Ends;
 use crate::feed::lsn_of_etag;
 use crate::report::{Report, count};
 use crate::signal::Shutdown;
-use crate::state::file::{self, lock_path};
-use crate::state::manifest::{Entry, Manifest, Purpose};
-use crate::state::model::FileState;
+use crate::state::file;
 use crate::state::model::State;
-use crate::state::names::{FileNames, STATE_FILE};
-use crate::state::recover::may_be_unknown;
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
@@ -185,7 +184,7 @@ fn check(path: &Path) -> Result<Findings> {
     if Lock::is_held(&lock_path(&path))? {
         return Err(in_use(&path));
     }
-    let names = FileNames::of_state(&state, parent_of(&path));
+    let names = state.file_names(parent_of(&path));
     let mut found = Findings {
         state: path.display().to_string(),
         ends: state.ends().filter(|_| state.finished),
@@ -320,7 +319,7 @@ fn check_files(state: &State, names: &FileNames, found: &mut Findings) -> Result
             continue;
         }
         match other.is_open {
-            true if may_be_unknown(state, &other) => found.note(
+            true if may_be_unknown(&state.committed(), &other) => found.note(
                 name_of(&other.path),
                 "nothing of it was committed; `resume` deletes it",
             ),
@@ -375,7 +374,8 @@ fn read_manifest(state: &State, names: &FileNames, found: &mut Findings) -> Resu
         return Ok(Vec::new());
     };
     let name = name_of(&path);
-    let manifest = Manifest::read(&path, Purpose::Committed { state, names })?;
+    let committed = &state.committed();
+    let manifest = Manifest::read(&path, Purpose::Committed { committed, names })?;
     for fault in manifest.faults {
         found.fault(&name, fault);
     }

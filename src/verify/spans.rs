@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 
-use crate::cosmos::feed::{container_rid_of, segments};
+use crate::cosmos::token::{container_rid_of, segments};
+use crate::destination::Output;
 use crate::feed::RangeState;
 use crate::feed::{FeedRange, RangeId, ensure_tiling, lsn_of_etag};
-use crate::state::model::Output;
 use crate::state::model::State;
 
 /// A part as the manifest or the state tells of it.

@@ -16,8 +16,7 @@ use azure_data_cosmos_driver::models::{
 use azure_data_cosmos_driver::options::{
     ConnectionPoolOptionsBuilder, DriverOptions, OperationOptions, PlanOptions,
 };
-use cosmos_tail::cli::DemoArgs;
-use cosmos_tail::demo::{DemoAccount, DemoOptions, run_foreground};
+use cosmos_tail::demo::{DemoAccount, DemoOptions, ForegroundOptions, run_foreground};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -343,10 +342,12 @@ impl Foreground {
         let (commands, lines) = mpsc::channel(1);
         let (shutdown, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
-            let args = DemoArgs {
-                port: 0,
-                documents: 300,
-                partitions: 2,
+            let options = ForegroundOptions {
+                account: DemoOptions {
+                    port: 0,
+                    documents: 300,
+                    partitions: 2,
+                },
                 writes_per_second,
                 split_every,
             };
@@ -355,7 +356,7 @@ impl Foreground {
                 flushed: Some(flushed),
             };
             let log = |line: &str| sender.send(line.to_owned()).unwrap();
-            run_foreground(&args, &mut stdout, lines, log, async {
+            run_foreground(&options, &mut stdout, lines, log, async {
                 stopped.await.unwrap();
             })
             .await

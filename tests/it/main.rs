@@ -7,6 +7,7 @@ mod command;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
+mod docs;
 mod ends;
 mod export;
 mod faults;
@@ -30,8 +31,6 @@ mod oracle;
 mod orders;
 mod other_emulator;
 mod profiles;
-#[cfg(feature = "demo")]
-mod readme;
 mod recovery;
 mod replay;
 mod rig;

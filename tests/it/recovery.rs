@@ -4,9 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use cosmos_tail::destination::FileState;
+use cosmos_tail::destination::ManifestMark;
+use cosmos_tail::destination::manifest::Entry;
 use cosmos_tail::state::file;
-use cosmos_tail::state::manifest::Entry;
-use cosmos_tail::state::model::{FileState, ManifestMark, State};
+use cosmos_tail::state::model::State;
 
 use crate::bad_input::{refuse, snapshot};
 use crate::command::{

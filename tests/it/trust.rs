@@ -6,8 +6,11 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use cosmos_tail::destination::FileState;
+use cosmos_tail::destination::ManifestMark;
+use cosmos_tail::destination::Output;
 use cosmos_tail::state::file;
-use cosmos_tail::state::model::{FileState, ManifestMark, Output, State};
+use cosmos_tail::state::model::State;
 
 use crate::bad_input::snapshot;
 use crate::command::{
@@ -392,7 +395,7 @@ fn a_tail_cuts_no_file_that_is_not_its_own() {
     let (state, notes) = (at("forged.json"), at("notes.jsonl"));
     let (state, notes) = (state.display(), notes.display());
     let stderr = format!(
-        "error: cannot go on from `{state}`\n  Caused by: the output `{notes}` is not provably that of \
+        "error: cannot continue from `{state}`\n  Caused by: the output `{notes}` is not provably that of \
          this state\n  Caused by: `{notes}` is there, and no manifest says that it is of this export\n\
          hint: if it is, move the state beside it, to `{notes}.state.json`, and name it there\n"
     );

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use cosmos_tail::destination::ManifestMark;
+use cosmos_tail::destination::manifest::Entry;
 use cosmos_tail::feed::Position;
 use cosmos_tail::feed::RangeState;
 use cosmos_tail::state::file;
-use cosmos_tail::state::manifest::Entry;
-use cosmos_tail::state::model::ManifestMark;
 use cosmos_tail::state::model::State;
 use serde_json::Value;
 

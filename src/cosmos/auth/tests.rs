@@ -5,8 +5,8 @@ use azure_core::time::OffsetDateTime;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::cosmos::options::SecretText;
 use crate::error::render;
-use crate::plan::SecretText;
 
 /// Hands out tokens named by how often it was asked, each good for `lifetime` seconds.
 #[derive(Debug, Default)]
@@ -127,22 +127,22 @@ async fn requests_go_on_with_the_old_token_while_it_is_renewed() {
 
 #[tokio::test]
 async fn a_key_needs_no_token() {
-    let plan = CredentialPlan::Key(SecretText::new("c2VjcmV0"));
+    let options = CredentialOptions::Key(SecretText::new("c2VjcmV0"));
     assert!(matches!(
-        credential(&plan).await.unwrap(),
+        credential(&options).await.unwrap(),
         Credential::AccountKey(key) if key.secret() == "c2VjcmV0"
     ));
-    assert_eq!(describe(&plan), "using the account key");
+    assert_eq!(describe(&options), "using the account key");
 }
 
 #[tokio::test]
 async fn a_token_file_that_is_not_there_is_named() {
-    let plan = CredentialPlan::EntraId(EntraIdPlan::WorkloadIdentity {
+    let options = CredentialOptions::EntraId(EntraIdOptions::WorkloadIdentity {
         tenant_id: "t".to_owned(),
         client_id: "c".to_owned(),
         token_file: "/nonexistent/token".into(),
     });
-    let error = render(&credential(&plan).await.unwrap_err());
+    let error = render(&credential(&options).await.unwrap_err());
     assert_eq!(
         error,
         "error: cannot get a token with the workload identity c\n  \
@@ -155,7 +155,7 @@ async fn a_token_file_that_is_not_there_is_named() {
 #[test]
 fn a_missing_azure_cli_reads_well() {
     let error = token_error(
-        &EntraIdPlan::AzureCli { by_default: true },
+        &EntraIdOptions::AzureCli { by_default: true },
         "AzureCliCredential authentication failed. az not found on PATH\n\
          To troubleshoot, visit https://aka.ms/azsdk/rust/identity/troubleshoot#azure-cli",
     );
@@ -172,7 +172,7 @@ fn a_missing_azure_cli_reads_well() {
 #[test]
 fn a_missing_sign_in_reads_well() {
     let error = token_error(
-        &EntraIdPlan::AzureCli { by_default: false },
+        &EntraIdOptions::AzureCli { by_default: false },
         "AzureCliCredential authentication failed. ERROR: Please run 'az login' to setup account.\r\n\n\
          To troubleshoot, visit https://aka.ms/x",
     );
@@ -187,7 +187,7 @@ fn a_missing_sign_in_reads_well() {
 #[test]
 fn no_secret_shows_in_a_token_error() {
     let secret = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA==";
-    let source = EntraIdPlan::ClientSecret {
+    let source = EntraIdOptions::ClientSecret {
         tenant_id: "t".to_owned(),
         client_id: "c".to_owned(),
         client_secret: SecretText::new(secret),

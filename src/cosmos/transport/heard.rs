@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::last_list::{LastList, ListFault};
-use crate::plan::location_fault;
+use crate::cosmos::endpoint::location_fault;
 
 /// The member of a location in the account's answer, whatever list of locations it is in.
 const LOCATION: &str = "databaseAccountEndpoint";

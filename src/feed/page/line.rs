@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 
-use super::error::Fault;
-use super::{Item, OwnMembers, Page, PageError, PageErrorKind, Span, checked, members};
+use super::error::{Fault, PageError, PageErrorKind};
+use super::members::members;
+use super::parse::{Page, checked};
+use super::span::{Item, OwnMembers, Span};
 
 /// What an envelope in a file may hold beside the service's own members.
 const NAMES_BESIDE: [&str; 3] = ["range", "reason", "origin"];

@@ -1,6 +1,8 @@
 //! The scanner against serde_json on random pages, whole and broken: both accept and find the same
 //! items, or both refuse.
 
+use bytes::Bytes;
+
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -85,7 +85,7 @@ fn container_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::page::Scanner;
+    use crate::feed::page::scanner::Scanner;
     use proptest::prelude::*;
 
     fn assert_same_end(json: &str) {

@@ -1,5 +1,7 @@
 //! The documents, pages and faults that readers of JSON get wrong, one by one.
 
+use bytes::Bytes;
+
 use super::*;
 
 fn page_of(items: &[&str]) -> String {

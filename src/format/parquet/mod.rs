@@ -26,7 +26,7 @@ use super::table::Table;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
 use crate::schema::arrow::column_field;
-use crate::schema::{Cell, Layout, Lists, metadata};
+use crate::schema::{Cell, Lists, TableLayout, metadata};
 
 /// Bytes of rows that are gathered before they are encoded.
 const BATCH_BYTES: usize = 1 << 20;
@@ -41,7 +41,7 @@ pub(super) struct Parquet {
     compression: Compression,
     row_group_bytes: usize,
     key_paths: Vec<String>,
-    layout: Arc<OnceLock<Layout>>,
+    layout: Arc<OnceLock<TableLayout>>,
     columns: Option<Columns>,
     /// The writer of the file, from its first rows on.
     file: Option<ArrowWriter<Vec<u8>>>,

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::super::shred::decoded_name;
-use super::super::{ColumnType, Field, Fraction, fit};
-use super::{MOST_FIELDS, MOST_FIELDS_OF_OBJECT, MOST_NAME_BYTES, MOST_NESTING, Place};
+use super::limits::{MOST_FIELDS, MOST_FIELDS_OF_OBJECT, MOST_NAME_BYTES, MOST_NESTING};
+use super::place::Place;
 use crate::feed::page::{elements, members};
+use crate::schema::column::{ColumnType, Field, Fraction};
+use crate::schema::fit;
+use crate::schema::member_name::decoded_name;
 
 /// Forms of a timestamp: those with so many digits, then [`Fraction::Shortest`].
 const EVERY_FORM: u16 = (1 << 11) - 1;

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::super::{Column, ColumnType, Field, FieldPath, RESERVED, SYSTEM_FIELDS};
+use super::limits::MOST_LEAVES;
 use super::observed::{Observed, Site};
-use super::{MOST_LEAVES, Place};
+use super::place::Place;
+use crate::schema::column::{Column, ColumnType, Field, FieldPath};
+use crate::schema::names::{RESERVED, SYSTEM_FIELDS};
 
 /// Where a name stands among the names of its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

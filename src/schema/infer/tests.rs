@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::*;
-use crate::schema::{Shredder, file};
+use super::limits::*;
+use super::{Inference, InferenceOptions, Place};
+use crate::schema::{ColumnType, FieldPath, Shredder, file};
 
 fn inference(options: InferenceOptions, documents: &[&str]) -> Inference {
     let keys = vec![

@@ -270,18 +270,18 @@ async fn story(
 ) -> Vec<String> {
     use cosmos_tail::cosmos::client::CosmosClient;
     use cosmos_tail::cosmos::items::ItemOutcome;
-    use cosmos_tail::plan::{ConnectionPlan, CredentialPlan, SecretText, ThroughputPlan};
-    let plan = ConnectionPlan {
+    use cosmos_tail::cosmos::options::{
+        ConnectOptions, CredentialOptions, SecretText, ThroughputControl,
+    };
+    let options = ConnectOptions {
         endpoint: endpoint.parse().unwrap(),
         database: database.to_owned(),
         container: container.to_owned(),
-        credential: CredentialPlan::Key(SecretText::new(key)),
+        credential: CredentialOptions::Key(SecretText::new(key)),
         accept_self_signed: false,
-        throughput: ThroughputPlan::default(),
-        notices: Vec::new(),
-        values: Vec::new(),
+        throughput: ThroughputControl::default(),
     };
-    let client = CosmosClient::connect(&plan).await.unwrap();
+    let client = CosmosClient::connect(&options).await.unwrap();
     let of =
         |id: &str, key: &str| format!(r#"{{"id":"{id}","{path}":"{key}","n":1.50}}"#).into_bytes();
     let (a, b, c) = (of("a", "p"), of("b", "p"), of("c", "p"));

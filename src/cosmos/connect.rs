@@ -1,0 +1,386 @@
+//! Connecting: the account is reached, the credential is accepted, and the container is found.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use azure_data_cosmos_driver::models::{AccountReference, Credential};
+use azure_data_cosmos_driver::options::{
+    ConnectionPoolOptions, DriverOptions, ServerCertificateValidation, UserAgentSuffix,
+};
+use azure_data_cosmos_driver::{CosmosDriver, CosmosDriverRuntime, CosmosError};
+
+use super::auth;
+use super::client::{CosmosClient, HttpVersion, operation_options};
+use super::container::{NewContainer, create_container, ensure_partition_key, resolve_container};
+use super::error::{Verdict, causes, describe, one_line, verdict};
+use super::hints::{account_hint, is_certificate, is_transport};
+use super::options::ConnectOptions;
+use super::reach::{Unreachable, reach};
+use super::retry::Persistence;
+use super::transport::{BoundedClients, Heard};
+use crate::error::{Annotate, with_hint};
+
+/// An account that is reached must have answered by then. The driver waits for throttling to end,
+/// and tries a TLS handshake three times for 5 s each.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
+/// The same for the second attempt, in HTTP/1.1.
+const HTTP11_ANSWER_DEADLINE: Duration = Duration::from_secs(6);
+/// How long an address at which nothing has shown yet that it is an account's is tried again: long
+/// enough for a connection that was reset, and short enough for an address that is wrong.
+const FIRST_CONTACT: Duration = Duration::from_secs(5);
+
+/// The driver's default is 6 s, and it covers the whole body: on a slow link every page of 4 MB
+/// would fail again and again. 65 s is what the service's gateway itself allows.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(65);
+const REQUEST_TIMEOUT_VARIABLE: &str =
+    "AZURE_COSMOS_CONNECTION_POOL_MAX_DATAPLANE_REQUEST_TIMEOUT_MS";
+const HTTP2_VARIABLE: &str = "AZURE_COSMOS_CONNECTION_POOL_IS_HTTP2_ALLOWED";
+
+impl CosmosClient {
+    /// Connects to the account of `options` and resolves its container. Nothing is tried again.
+    ///
+    /// # Errors
+    ///
+    /// Says which step failed, what the service or the network said, and what to do about it. It
+    /// ends within seconds if the address cannot be reached or does not answer.
+    pub async fn connect(options: &ConnectOptions) -> Result<Self> {
+        Self::connect_and_create(options, None, &Persistence::default()).await
+    }
+
+    /// As [`CosmosClient::connect`], with what fails for a moment tried again; if `create` says how, the
+    /// container is created before if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Also if there is one that has another partition key.
+    pub async fn connect_and_create(
+        options: &ConnectOptions,
+        create: Option<&NewContainer>,
+        persistence: &Persistence,
+    ) -> Result<Self> {
+        let heard = Arc::new(Heard::default());
+        let opened = Box::pin(open_persistently(options, &heard, persistence)).await;
+        let (driver, http_version) =
+            opened.with_context(|| format!("cannot connect to {}", options.endpoint))?;
+        tracing::info!(
+            endpoint = %options.endpoint,
+            ?http_version,
+            "connected, {}",
+            auth::describe(&options.credential)
+        );
+        if let Some(new) = create {
+            Box::pin(create_container(&driver, options, new, persistence)).await?;
+        }
+        let container = Box::pin(resolve_container(&driver, options, &heard, persistence)).await?;
+        if let Some(new) = create {
+            ensure_partition_key(&container, new)?;
+        }
+        Ok(Self {
+            driver,
+            container,
+            http_version,
+            throughput: options.throughput,
+            persistence: persistence.clone(),
+            heard,
+        })
+    }
+}
+
+/// Reaches the account, proves who we are, and reads its properties; what fails for a moment is tried
+/// again.
+async fn open_persistently(
+    options: &ConnectOptions,
+    heard: &Arc<Heard>,
+    persistence: &Persistence,
+) -> Result<(Arc<CosmosDriver>, HttpVersion)> {
+    let credential = auth::credential(&options.credential).await?;
+    let what = format!("cannot connect to {}", options.endpoint);
+    let started = Instant::now();
+    let mut retries = persistence.retries();
+    loop {
+        let failed = match Box::pin(open_account(options, &credential, heard)).await {
+            Ok(opened) => return Ok(opened),
+            Err(failed) => failed,
+        };
+        let tried = retries.clone();
+        let reason = || one_line(&format!("{:#}", failed.error));
+        let notice = match failed.hope {
+            Hope::None => None,
+            Hope::InTrouble { retry_after } => retries.again(retry_after, reason),
+            Hope::PerhapsNoAccount => retries
+                .again(None, reason)
+                .filter(|notice| started.elapsed() + notice.pause <= FIRST_CONTACT),
+        };
+        match notice {
+            Some(notice) => persistence.pause(&what, &notice).await,
+            None => return Err(tried.after_retries(failed.error)),
+        }
+    }
+}
+
+/// Why an account could not be opened, and whether it may be at another try.
+struct OpenFailure {
+    error: anyhow::Error,
+    hope: Hope,
+}
+
+impl OpenFailure {
+    fn hopeless(error: anyhow::Error) -> Self {
+        let hope = Hope::None;
+        Self { error, hope }
+    }
+}
+
+impl From<Unreachable> for OpenFailure {
+    fn from(unreachable: Unreachable) -> Self {
+        Self {
+            error: unreachable.error,
+            hope: if unreachable.may_pass {
+                Hope::PerhapsNoAccount
+            } else {
+                Hope::None
+            },
+        }
+    }
+}
+
+/// What another try may bring.
+#[derive(Debug, Clone, Copy)]
+enum Hope {
+    /// The same.
+    None,
+    /// What is said by an account that is in trouble: that may take a while.
+    InTrouble {
+        /// How long the service asked to wait, if it did.
+        retry_after: Option<Duration>,
+    },
+    /// The connection fails, or what comes over it is nothing that an account says. That happens once to
+    /// an account too; and always at an address that is wrong.
+    PerhapsNoAccount,
+}
+
+/// Reaches the account, proves who we are, and reads its properties.
+async fn open_account(
+    options: &ConnectOptions,
+    credential: &Credential,
+    heard: &Arc<Heard>,
+) -> Result<(Arc<CosmosDriver>, HttpVersion), OpenFailure> {
+    let pool = connection_pool(options, None)
+        .map_err(|e| anyhow!(describe(&e)))
+        .hint("check the AZURE_COSMOS_CONNECTION_POOL_… variables")
+        .map_err(OpenFailure::hopeless)?;
+    // Behind a proxy the name may resolve, and the address be reached, only by the proxy.
+    let is_direct = !pool.proxy_allowed();
+
+    let version = if pool.is_http2_allowed() {
+        HttpVersion::Http2
+    } else {
+        HttpVersion::Http11
+    };
+    let attempt = create_driver(options, pool, credential, heard, ANSWER_DEADLINE);
+    let mut attempt = Box::pin(attempt);
+    // Beside the attempt, so that an address that can be reached costs no time.
+    let mut reached = Box::pin(async {
+        if is_direct {
+            reach(&options.endpoint).await
+        } else {
+            Ok(())
+        }
+    });
+    let first = tokio::select! {
+        biased;
+        first = &mut attempt => {
+            if first.as_ref().is_err_and(AccountFailure::is_of_transport) {
+                reached.await?;
+            }
+            first
+        }
+        reached = &mut reached => {
+            reached?;
+            attempt.await
+        }
+    };
+    let first = match first {
+        Ok(driver) => return Ok((driver, version)),
+        Err(error) => error,
+    };
+    // The driver speaks HTTP/2 without asking, and goes back to HTTP/1.1 only if the server says so
+    // in HTTP/2. A server that speaks HTTP/1.1 alone breaks the connection instead.
+    let may_be_http11 = version == HttpVersion::Http2
+        && std::env::var_os(HTTP2_VARIABLE).is_none()
+        && first.is_of_transport()
+        && !first.is_unanswered_handshake()
+        && !first.is_of_certificate();
+    if !may_be_http11 {
+        return Err(first.into_failure(options, heard));
+    }
+    let pool = connection_pool(options, Some(HttpVersion::Http11))
+        .map_err(|e| OpenFailure::hopeless(anyhow!(describe(&e))))?;
+    let attempt = create_driver(options, pool, credential, heard, HTTP11_ANSWER_DEADLINE);
+    match Box::pin(attempt).await {
+        Ok(driver) => Ok((driver, HttpVersion::Http11)),
+        // An answer over HTTP/1.1 says more than the failure to speak HTTP/2, and so does a
+        // certificate: a server that refuses HTTP/2 in TLS does so before it shows one. Any other
+        // second failure of the transport says less.
+        Err(second) if second.is_of_transport() && !second.is_of_certificate() => {
+            Err(first.into_failure(options, heard))
+        }
+        Err(second) => Err(second.into_failure(options, heard)),
+    }
+}
+
+fn connection_pool(
+    options: &ConnectOptions,
+    version: Option<HttpVersion>,
+) -> Result<ConnectionPoolOptions, CosmosError> {
+    let mut pool = ConnectionPoolOptions::builder();
+    // What is set in code wins over the driver's variables, so it is set only where they are not.
+    if std::env::var_os(REQUEST_TIMEOUT_VARIABLE).is_none() {
+        pool = pool.with_max_dataplane_request_timeout(REQUEST_TIMEOUT);
+    }
+    if version == Some(HttpVersion::Http11) {
+        pool = pool.with_is_http2_allowed(false);
+    }
+    if options.accept_self_signed {
+        // The driver does so for loopback addresses only.
+        pool = pool.with_server_certificate_validation(
+            ServerCertificateValidation::RequiredUnlessEmulator,
+        );
+    }
+    pool.build()
+}
+
+async fn create_driver(
+    options: &ConnectOptions,
+    pool: ConnectionPoolOptions,
+    credential: &Credential,
+    heard: &Arc<Heard>,
+    deadline: Duration,
+) -> Result<Arc<CosmosDriver>, AccountFailure> {
+    let (account, key) = match credential {
+        Credential::AccountKey(key) => (
+            AccountReference::with_account_key(options.endpoint.clone(), key.clone()),
+            Some(key.clone()),
+        ),
+        Credential::TokenCredential(token) => (
+            AccountReference::with_credential(options.endpoint.clone(), Arc::clone(token)),
+            None,
+        ),
+    };
+    let (database, container) = (&options.database, &options.container);
+    let clients = BoundedClients::new(&options.endpoint, database, container, key, heard);
+    let driver = DriverOptions::builder(account)
+        .with_operation_options(operation_options(options.throughput))
+        .build();
+    let mut runtime = CosmosDriverRuntime::builder()
+        .with_connection_pool(pool)
+        .with_mock_http_client_factory(Arc::new(clients));
+    // The suffix is where an application names itself, and what an account's logs are searched by.
+    let name = concat!("cosmos-tail-", env!("CARGO_PKG_VERSION"));
+    if let Some(suffix) = UserAgentSuffix::try_new(name) {
+        runtime = runtime.with_user_agent_suffix(suffix);
+    }
+    let runtime = Box::pin(runtime.build()).await?;
+    let answer = Box::pin(runtime.create_driver(driver));
+    match tokio::time::timeout(deadline, answer).await {
+        Ok(driver) => Ok(driver?),
+        Err(_) => Err(AccountFailure::Silence(deadline)),
+    }
+}
+
+/// The sub-status of an answer that is not what the driver asked for.
+const NOT_UNDERSTOOD: u16 = 20020;
+
+/// Why the account's properties could not be read.
+#[derive(Debug)]
+enum AccountFailure {
+    /// The connection was accepted, and then nothing came for so long.
+    Silence(Duration),
+    /// An answer, or a failure of the connection.
+    Error(CosmosError),
+}
+
+impl From<CosmosError> for AccountFailure {
+    fn from(error: CosmosError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl AccountFailure {
+    /// Whether the connection failed before any answer came.
+    fn is_of_transport(&self) -> bool {
+        match self {
+            Self::Silence(_) => true,
+            Self::Error(error) => error.response().is_none() && is_transport(error),
+        }
+    }
+
+    /// Whether not even TLS was answered, or nothing for the longest time: the version of HTTP was
+    /// never the question.
+    fn is_unanswered_handshake(&self) -> bool {
+        const CONNECTION_FAILED: u16 = 20010;
+        match self {
+            Self::Silence(_) => true,
+            Self::Error(error) => {
+                error.status().sub_status().map(|s| s.value()) == Some(CONNECTION_FAILED)
+                    && causes(error).any(|cause| cause.to_string().contains("timed out"))
+            }
+        }
+    }
+
+    /// Whether the server's certificate is not accepted.
+    fn is_of_certificate(&self) -> bool {
+        matches!(self, Self::Error(error) if is_certificate(error))
+    }
+
+    fn into_failure(self, options: &ConnectOptions, heard: &Heard) -> OpenFailure {
+        if let Some(fault) = heard.refused_location() {
+            return OpenFailure::hopeless(with_hint(
+                anyhow!(fault),
+                "nothing was sent there. An account names the addresses of its regions, as \
+                 https://NAME-REGION.documents.azure.com:443/: check that the endpoint is the account's \
+                 own, and what stands between",
+            ));
+        }
+        let hope = self.hope();
+        let error = self.into_error(options);
+        OpenFailure { error, hope }
+    }
+
+    fn hope(&self) -> Hope {
+        let Self::Error(error) = self else {
+            // It has waited for long already.
+            return Hope::None;
+        };
+        let sub_status = error.status().sub_status().map_or(0, |s| s.value());
+        match u16::from(error.status().status_code()) {
+            _ if is_certificate(error) => Hope::None,
+            _ if self.is_of_transport() => Hope::PerhapsNoAccount,
+            // No JSON, not that of an account, or a redirect that is not followed.
+            500 if sub_status == NOT_UNDERSTOOD => Hope::PerhapsNoAccount,
+            300..=399 => Hope::PerhapsNoAccount,
+            _ => match verdict(error) {
+                Verdict::Transient { retry_after } => Hope::InTrouble { retry_after },
+                _ => Hope::None,
+            },
+        }
+    }
+
+    fn into_error(self, options: &ConnectOptions) -> anyhow::Error {
+        match self {
+            Self::Silence(deadline) => with_hint(
+                anyhow!("no answer within {} s", deadline.as_secs()),
+                "the address accepts connections: check that it is the endpoint of a Cosmos DB \
+                 account (NoSQL API)",
+            ),
+            Self::Error(error) => {
+                let hint = account_hint(&error, options);
+                with_hint(anyhow!(describe(&error)), hint)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

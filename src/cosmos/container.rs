@@ -1,0 +1,225 @@
+//! The container of a connection: looked up by name, and created if that is wanted.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use azure_data_cosmos_driver::error::status_codes;
+use azure_data_cosmos_driver::models::{
+    ContainerReference, CosmosOperation, CosmosRequestHeaders, DatabaseReference,
+};
+use azure_data_cosmos_driver::{CosmosDriver, CosmosError};
+
+use super::client::operation_options;
+use super::error::{Verdict, describe, verdict};
+use super::hints::{asked_elsewhere, container_hint, creation_hint, location_hint, unlike_hint};
+use super::options::ConnectOptions;
+use super::retry::Persistence;
+use super::transport::{Heard, ListFault};
+use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+
+/// The container must be resolved by then. Longer, since a throttled account makes the driver wait.
+const RESOLVE_DEADLINE: Duration = Duration::from_secs(60);
+/// A database must have been read by then.
+const DATABASE_DEADLINE: Duration = Duration::from_secs(20);
+
+/// A container to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewContainer {
+    /// The paths of its partition key, one to three.
+    pub partition_key: Vec<String>,
+    /// Its throughput in RU/s; `None` is the account's default.
+    pub throughput: Option<u64>,
+}
+
+/// Looks the container up by name, with its ranges; what fails for a moment is tried again.
+pub(super) async fn resolve_container(
+    driver: &CosmosDriver,
+    options: &ConnectOptions,
+    heard: &Heard,
+    persistence: &Persistence,
+) -> Result<ContainerReference> {
+    let (database, container) = (&options.database, &options.container);
+    let what = format!("cannot open container `{container}` of database `{database}`");
+    let mut retries = persistence.retries();
+    loop {
+        let operation = operation_options(options.throughput);
+        let resolved = Box::pin(driver.resolve_container(database, container, operation));
+        let error = match tokio::time::timeout(RESOLVE_DEADLINE, resolved).await {
+            Ok(Ok(container)) => return Ok(container),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                return Err(with_hint(
+                    anyhow!("no answer within {} s", RESOLVE_DEADLINE.as_secs()),
+                    "the account answers but does not say where the container is; try again later",
+                ))
+                .context(what);
+            }
+        };
+        // The driver does not say why there is no list of ranges.
+        let fault = heard
+            .take_list_fault()
+            .filter(|_| error.status() == status_codes::CLIENT_TOPOLOGY_RESOLUTION_FAILED);
+        let meaning = match &fault {
+            Some(fault) => fault.verdict(),
+            None => verdict(&error),
+        };
+        let reason = || match &fault {
+            Some(fault) => fault.to_string(),
+            None => describe(&error),
+        };
+        if let Verdict::Transient { retry_after } = meaning
+            && let Some(notice) = retries.again(retry_after, reason)
+        {
+            persistence.pause(&what, &notice).await;
+            continue;
+        }
+        let error = match fault {
+            Some(fault) => with_hint(anyhow!(fault.to_string()), list_hint(&fault, options)),
+            None => explain_unresolved(driver, options, &error, persistence).await,
+        };
+        return Err(retries.after_retries(error)).context(what);
+    }
+}
+
+/// What to do about a list of ranges that cannot be used.
+fn list_hint(fault: &ListFault, options: &ConnectOptions) -> String {
+    match fault {
+        ListFault::Refused(refusal) => container_hint(refusal, options),
+        ListFault::Other(_) | ListFault::Unlike(_) => unlike_hint(&options.endpoint),
+    }
+}
+
+/// Why a container could not be resolved, and what to do about it.
+async fn explain_unresolved(
+    driver: &CosmosDriver,
+    options: &ConnectOptions,
+    error: &CosmosError,
+    persistence: &Persistence,
+) -> anyhow::Error {
+    let (database, container) = (&options.database, &options.container);
+    let is_not_found = u16::from(error.status().status_code()) == 404;
+    let (cause, hint) = if !is_not_found {
+        (describe(error), container_hint(error, options))
+    } else if let Some(location) = asked_elsewhere(error, options) {
+        (
+            format!("{location} answers: {}", describe(error)),
+            location_hint(&location, options),
+        )
+    } else if Box::pin(database_exists(driver, options, error, persistence)).await {
+        (
+            format!("database `{database}` has no container `{container}`"),
+            "check the name given with -c (AZURE_COSMOS_CONTAINER); names are case-sensitive"
+                .to_owned(),
+        )
+    } else {
+        (
+            format!("{} has no database `{database}`", options.endpoint),
+            "check the name given with -d (AZURE_COSMOS_DATABASE); names are case-sensitive"
+                .to_owned(),
+        )
+    };
+    let error = with_hint(anyhow!(cause), hint);
+    // Nothing comes of waiting for a name that is not there.
+    if is_not_found {
+        with_exit_code(error, ExitCode::Failed)
+    } else {
+        error
+    }
+}
+
+/// Creates the container of `options`, unless there is one of its name.
+pub(super) async fn create_container(
+    driver: &CosmosDriver,
+    options: &ConnectOptions,
+    new: &NewContainer,
+    persistence: &Persistence,
+) -> Result<()> {
+    let (database, container) = (&options.database, &options.container);
+    let what = format!("cannot create container `{container}` of database `{database}`");
+    let paths = &new.partition_key;
+    let kind = if paths.len() > 1 { "MultiHash" } else { "Hash" };
+    let body = serde_json::json!({
+        "id": container,
+        "partitionKey": { "paths": paths, "kind": kind, "version": 2 },
+    });
+    let create = || async {
+        let mut headers = CosmosRequestHeaders::default();
+        headers.offer_throughput = new.throughput;
+        let reference = DatabaseReference::from_name(driver.account().clone(), database.clone());
+        let operation = CosmosOperation::create_container(reference)
+            .with_body(body.to_string().into_bytes())
+            .with_request_headers(headers);
+        let options = operation_options(options.throughput);
+        Box::pin(driver.execute_singleton_operation(operation, options)).await
+    };
+    let mut retries = persistence.retries();
+    let error = loop {
+        let error = match create().await {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        // A try whose answer was lost may have created it: the next one finds it then (409).
+        if let Verdict::Transient { retry_after } = verdict(&error)
+            && let Some(notice) = retries.again(retry_after, || describe(&error))
+        {
+            persistence.pause(&what, &notice).await;
+            continue;
+        }
+        break error;
+    };
+    if u16::from(error.status().status_code()) == 409 {
+        return Ok(());
+    }
+    let hint = creation_hint(&error, options);
+    let error = with_hint(anyhow!(describe(&error)), hint);
+    Err(retries.after_retries(error)).context(what)
+}
+
+/// Refuses a container that has another partition key than the one that was to be created.
+pub(super) fn ensure_partition_key(
+    container: &ContainerReference,
+    new: &NewContainer,
+) -> Result<()> {
+    let found = container.partition_key_definition().paths();
+    if found.iter().eq(new.partition_key.iter()) {
+        return Ok(());
+    }
+    Err(usage(
+        format!(
+            "container `{}` exists, and its partition key is `{}`, not `{}`",
+            container.name(),
+            found.join("`, `"),
+            new.partition_key.join("`, `")
+        ),
+        "leave --create out to use it as it is, or name another container",
+    ))
+}
+
+/// Whether it is the container and not the database that `not_found` is about.
+async fn database_exists(
+    driver: &CosmosDriver,
+    options: &ConnectOptions,
+    not_found: &CosmosError,
+    persistence: &Persistence,
+) -> bool {
+    const OWNER_NOT_FOUND: u16 = 1003;
+    if not_found.status().sub_status().map(|s| s.value()) == Some(OWNER_NOT_FOUND) {
+        return false;
+    }
+    let read = || async move {
+        let account = driver.account().clone();
+        let database = DatabaseReference::from_name(account, options.database.clone());
+        let read = Box::pin(driver.execute_singleton_operation(
+            CosmosOperation::read_database(database),
+            operation_options(options.throughput),
+        ));
+        match tokio::time::timeout(DATABASE_DEADLINE, read).await {
+            Ok(Err(error)) if u16::from(error.status().status_code()) == 404 => Ok(false),
+            Ok(Err(error)) => Err(error.into()),
+            Ok(Ok(_)) | Err(_) => Ok(true),
+        }
+    };
+    let what = format!("cannot read database `{}`", options.database);
+    // What is known is that the container is not there.
+    persistence.persist(&what, read).await.unwrap_or(true)
+}

@@ -1,0 +1,264 @@
+//! The change feed, page by page: the one place that drives the SDK's feed operations.
+//!
+//! The driver is used below its typed client, since that one parses every item into a value: it
+//! reorders keys, alters integers beyond 64 bits, and fails on what it cannot represent.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use azure_data_cosmos_driver::models::{
+    ChangeFeedStartFrom, ContinuationToken, CosmosOperation, CosmosResponse,
+    FeedRange as DriverFeedRange, MaxItemCountHint, PartitionKey,
+};
+use azure_data_cosmos_driver::options::PlanOptions;
+use azure_data_cosmos_driver::{CosmosError, OperationPlan, ResponseBody};
+use bytes::Bytes;
+
+use super::client::CosmosClient;
+use super::epk::to_driver;
+use super::error::ContainerReplaced;
+use super::token::{Segment, TokenForm};
+use crate::feed::page::Page;
+use crate::feed::{
+    ChangeFeedStart, FeedMode, FeedRange, Position, is_position, lsn_of_etag, lsn_of_session_token,
+};
+
+/// Where a cursor begins.
+#[derive(Debug, Clone, Copy)]
+pub enum CursorStart<'a> {
+    /// After a position that was read before. Its token may be for more than the cursor's range;
+    /// the SDK cuts it down.
+    Position(&'a Position),
+    /// Where the feed is to start when there is no position.
+    Fresh(ChangeFeedStart),
+}
+
+/// What of the feed is asked for, whatever the range.
+#[derive(Debug, Clone)]
+pub struct FeedRequest {
+    /// The mode of the feed.
+    pub mode: FeedMode,
+    /// Items asked for in one page: a hint.
+    pub page_size: NonZeroU32,
+    /// Only the changes of this logical partition, which lies in the range that is read.
+    pub partition_key: Option<PartitionKey>,
+}
+
+/// An answer of the feed that has passed every check.
+#[derive(Debug)]
+pub struct Answer {
+    /// The documents; none if there was nothing new.
+    pub page: Page,
+    /// Whether the service said that there is nothing new (304).
+    pub not_modified: bool,
+    /// Request units charged for it.
+    pub request_charge: f64,
+    /// The id of the partition key range that answered, if it said so.
+    pub partition: Option<String>,
+    /// The partition's LSN at that moment, by the answer's session token.
+    pub partition_lsn: Option<u64>,
+    /// Where the cursor is after it.
+    pub token: String,
+    /// The parts of the range and where each is. More than one: the range has been split.
+    pub segments: Vec<Segment>,
+}
+
+impl Answer {
+    /// The ETag of the answer; of a range that has been split, that of its first part with one.
+    pub fn etag(&self) -> Option<&str> {
+        self.segments
+            .iter()
+            .find_map(|segment| segment.etag.as_deref())
+    }
+
+    /// Where the range is after this answer.
+    ///
+    /// # Errors
+    ///
+    /// If the answer came without an ETag, so that its end is not known.
+    pub fn position(&self) -> Result<Position> {
+        let etag = self.etag().context("the page came without an ETag")?;
+        Ok(Position {
+            token: self.token.clone(),
+            lsn: lsn_of_etag(etag),
+        })
+    }
+}
+
+/// Reads one range of the feed.
+pub struct Cursor {
+    client: Arc<CosmosClient>,
+    plan: OperationPlan,
+    range: FeedRange,
+    /// Request units charged for answers that were refused.
+    refused_charge: f64,
+}
+
+impl CosmosClient {
+    /// Begins to read `range`, or of it the logical partition that `request` names.
+    ///
+    /// # Errors
+    ///
+    /// If the position is not one of this container, or the service does not tell its partitions.
+    pub async fn open(
+        self: &Arc<Self>,
+        request: &FeedRequest,
+        range: &FeedRange,
+        start: CursorStart<'_>,
+    ) -> Result<Cursor, CosmosError> {
+        let container = self.container().clone();
+        let target = Some(match &request.partition_key {
+            Some(key) => {
+                DriverFeedRange::for_partition(key.clone(), self.partition_key_definition())
+            }
+            None => to_driver(range)?,
+        });
+        let operation = match request.mode {
+            FeedMode::LatestVersion => CosmosOperation::change_feed(container, target),
+            FeedMode::AllVersionsAndDeletes => {
+                CosmosOperation::change_feed_all_versions_and_deletes(container, target)
+            }
+        };
+        let operation = operation.with_max_item_count(MaxItemCountHint::Limit(request.page_size));
+        let (operation, token) = match start {
+            CursorStart::Position(position) => (
+                operation,
+                Some(ContinuationToken::from_string(position.token.clone())),
+            ),
+            CursorStart::Fresh(start) => {
+                let from = match start {
+                    ChangeFeedStart::Beginning => ChangeFeedStartFrom::Beginning,
+                    ChangeFeedStart::Now => ChangeFeedStartFrom::Now,
+                    ChangeFeedStart::PointInTime(time) => ChangeFeedStartFrom::PointInTime(time),
+                };
+                (operation.with_change_feed_start(from), None)
+            }
+        };
+        let plan = self
+            .driver()
+            .plan_operation(
+                operation,
+                &self.feed_options(),
+                token.as_ref(),
+                &PlanOptions::default(),
+            )
+            .await?;
+        Ok(Cursor {
+            client: Arc::clone(self),
+            plan,
+            range: range.clone(),
+            refused_charge: 0.0,
+        })
+    }
+}
+
+impl Cursor {
+    /// Fetches the next page. An empty one means that there is nothing new at present; the feed
+    /// itself never ends.
+    ///
+    /// This is where every answer of the feed is judged, whatever it is wanted for: it is a page of
+    /// this container that the service can have meant, with an ETag that names a position, or a 304.
+    ///
+    /// # Errors
+    ///
+    /// What remains of an error after the SDK's own tries, or what is wrong with the answer. The cursor
+    /// may have moved then: another one has to be opened.
+    pub async fn next(&mut self) -> Result<Answer> {
+        let client = Arc::clone(&self.client);
+        let container = Some(client.container().clone());
+        let response = client
+            .driver()
+            .execute_plan(&mut self.plan, container, client.feed_options())
+            .await?
+            .context("the SDK says that the feed has ended, which it never does")?;
+        let charge = response.headers().request_charge;
+        let charge = charge.map_or(0.0, |charge| charge.value());
+        let judged = self.judge(response, charge);
+        if judged.is_err() {
+            self.refused_charge += charge;
+        }
+        judged
+    }
+
+    /// Takes the request units that were charged for answers that were refused.
+    pub fn take_refused_charge(&mut self) -> f64 {
+        std::mem::take(&mut self.refused_charge)
+    }
+
+    fn judge(&self, response: CosmosResponse, request_charge: f64) -> Result<Answer> {
+        let client = &self.client;
+        let status = u16::from(response.status().status_code());
+        let headers = response.headers();
+        let session_token = headers.session_token.as_ref().map(|token| token.as_str());
+        let partition = headers.partition_key_range_id.clone().or_else(|| {
+            // `id:version#globalLSN#…`
+            Some(session_token?.split_once(':')?.0.to_owned())
+        });
+        let partition_lsn = session_token.and_then(lsn_of_session_token);
+        let body = match response.into_body() {
+            ResponseBody::Bytes(body) => body,
+            ResponseBody::NoPayload => Bytes::new(),
+            ResponseBody::Items(_) => anyhow::bail!("the SDK split the page of a change feed"),
+        };
+        let token = self.token()?;
+        let form = TokenForm::decode(&token)?;
+        // By name, the SDK may go over to a container that was created in the place of ours.
+        if form.rid != client.rid() {
+            return Err(ContainerReplaced {
+                found: form.rid,
+                expected: client.rid().to_owned(),
+            }
+            .into());
+        }
+        let page = page_of(status, body, client.rid())?;
+        let segments = form.segments(&self.range)?;
+        for etag in segments
+            .iter()
+            .filter_map(|segment| segment.etag.as_deref())
+        {
+            ensure!(
+                is_position(etag),
+                "the service sent the ETag `{}`, which names no position",
+                etag.escape_debug()
+            );
+        }
+        Ok(Answer {
+            page,
+            not_modified: status == NOT_MODIFIED,
+            request_charge,
+            partition,
+            partition_lsn,
+            token,
+            segments,
+        })
+    }
+
+    /// The SDK's continuation token for where the cursor stands.
+    pub(super) fn token(&self) -> Result<String> {
+        Ok(self.plan.to_continuation_token()?.as_str().to_owned())
+    }
+}
+
+const NOT_MODIFIED: u16 = 304;
+
+/// The page in an answer of this status, if it can be one of the container with this RID.
+fn page_of(status: u16, body: Bytes, rid: &str) -> Result<Page> {
+    match status {
+        NOT_MODIFIED => return Ok(Page::default()),
+        // Only "nothing new" may come without a body: otherwise documents lie behind its ETag that
+        // were never seen.
+        200 => ensure!(!body.is_empty(), "the service sent a page without a body"),
+        other => anyhow::bail!("the service answered with the status {other}, which no page has"),
+    }
+    let page = Page::parse(body).and_then(|page| page.check().map(|()| page));
+    let page = page.context("the service sent a page that cannot be used")?;
+    if let Some(found) = page.container_rid() {
+        ensure!(
+            found == rid,
+            "the service sent a page of another container: its RID is `{}`, not `{rid}`",
+            found.escape_debug().take(80).collect::<String>()
+        );
+    }
+    Ok(page)
+}

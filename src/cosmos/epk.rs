@@ -1,0 +1,82 @@
+//! Effective partition keys: partition keys and ranges of their hashes, between our form and the SDK's.
+
+use anyhow::{Context, Result};
+use azure_data_cosmos_driver::CosmosError;
+use azure_data_cosmos_driver::models::{
+    EffectivePartitionKey, FeedRange as DriverFeedRange, PartitionKey, PartitionKeyDefinition,
+    PartitionKeyValue,
+};
+
+use crate::feed::FeedRange;
+
+/// The SDK's partition key of these values, one for each level.
+///
+/// # Errors
+///
+/// If a value is no text, number, boolean or null, or there are more than three.
+pub fn partition_key(values: &[serde_json::Value]) -> Result<PartitionKey> {
+    use serde_json::Value;
+    let mut levels = Vec::with_capacity(values.len());
+    for value in values {
+        levels.push(match value {
+            Value::String(text) => PartitionKeyValue::from(text.clone()),
+            Value::Bool(value) => PartitionKeyValue::from(*value),
+            Value::Null => PartitionKeyValue::NULL,
+            Value::Number(number) => {
+                let number = number
+                    .as_f64()
+                    .with_context(|| format!("{number} is no partition key"))?;
+                PartitionKeyValue::try_from(number)?
+            }
+            other => {
+                anyhow::bail!("{other} is no partition key: text, a number, true, false or null is")
+            }
+        });
+    }
+    Ok(PartitionKey::try_from(levels)?)
+}
+
+/// The range of the hash space that a partition key takes up, and whether it is one logical
+/// partition; otherwise it is the beginning of a hierarchical key.
+///
+/// # Errors
+///
+/// If its hash cannot be told.
+pub fn range_of_partition_key(
+    key: &PartitionKey,
+    definition: &PartitionKeyDefinition,
+) -> Result<(FeedRange, bool)> {
+    let is_whole = key.values().len() == definition.paths().len();
+    let range = DriverFeedRange::for_partition(key.clone(), definition);
+    let min = range.min_inclusive().to_hex();
+    let max = match is_whole {
+        // The least range that holds one hash.
+        true => format!("{min}00"),
+        false => range.max_exclusive().to_hex().to_string(),
+    };
+    Ok((FeedRange::new(&min, &max)?, is_whole))
+}
+
+/// A feed range from the SDK's portable form.
+///
+/// # Errors
+///
+/// If it is none.
+pub fn range_of_portable(text: &str) -> Result<FeedRange> {
+    let range: DriverFeedRange = text.parse()?;
+    from_driver(&range)
+}
+
+pub(super) fn to_driver(range: &FeedRange) -> Result<DriverFeedRange, CosmosError> {
+    DriverFeedRange::new(
+        EffectivePartitionKey::try_from(range.min_inclusive.as_str())?,
+        EffectivePartitionKey::try_from(range.max_exclusive.as_str())?,
+    )
+}
+
+pub(super) fn from_driver(range: &DriverFeedRange) -> Result<FeedRange> {
+    FeedRange::new(
+        &range.min_inclusive().to_hex(),
+        &range.max_exclusive().to_hex(),
+    )
+}

@@ -1,0 +1,108 @@
+//! What a connection is made with.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use url::Url;
+use zeroize::Zeroizing;
+
+/// A secret: neither `Debug` nor any message shows it, and its memory is cleared when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretText(Zeroizing<String>);
+
+impl SecretText {
+    /// Takes a secret.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(Zeroizing::new(secret.into()))
+    }
+
+    /// The secret itself, for the code that signs with it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// How to authenticate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialOptions {
+    /// The account key, in base64.
+    Key(SecretText),
+    /// An Entra ID credential.
+    EntraId(EntraIdOptions),
+}
+
+/// Where the Entra ID token comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntraIdOptions {
+    /// The signed-in user of the Azure CLI.
+    AzureCli {
+        /// Whether `--auth auto` fell back to it, so that its failure may mean that another method
+        /// has to be named.
+        by_default: bool,
+    },
+    /// The managed identity of this Azure resource.
+    ManagedIdentity {
+        /// The client ID of a user-assigned identity; `None` is the system-assigned one.
+        client_id: Option<String>,
+    },
+    /// The workload identity of this Kubernetes pod.
+    WorkloadIdentity {
+        /// Tenant of the identity.
+        tenant_id: String,
+        /// Client ID of the identity.
+        client_id: String,
+        /// File with the pod's service account token.
+        token_file: PathBuf,
+    },
+    /// A service principal with a client secret.
+    ClientSecret {
+        /// Tenant of the application.
+        tenant_id: String,
+        /// Client ID of the application.
+        client_id: String,
+        /// Its secret.
+        client_secret: SecretText,
+    },
+}
+
+/// How the service weighs the requests of this program against those of others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ThroughputControl {
+    /// The throughput bucket of the container, 1 to 5; `None` draws on the whole throughput.
+    pub bucket: Option<u32>,
+    /// The priority; `None` is the account's default.
+    pub priority: Option<RequestPriority>,
+}
+
+/// The priority of requests, in accounts with priority-based execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestPriority {
+    /// Throttled last.
+    High,
+    /// Throttled first.
+    Low,
+}
+
+/// Which account and container to connect to, and how.
+#[derive(Debug, Clone)]
+pub struct ConnectOptions {
+    /// Endpoint of the account; its path is `/`.
+    pub endpoint: Url,
+    /// Name of the database.
+    pub database: String,
+    /// Name of the container.
+    pub container: String,
+    /// How to authenticate.
+    pub credential: CredentialOptions,
+    /// Whether a certificate that no authority signed is accepted. Only ever true for an endpoint
+    /// on the loopback interface.
+    pub accept_self_signed: bool,
+    /// How the service weighs the requests.
+    pub throughput: ThroughputControl,
+}

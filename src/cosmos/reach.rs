@@ -1,0 +1,94 @@
+//! Whether an address can be reached at all, told at once and in plain words.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use futures_util::future::select_ok;
+use tokio::net::TcpStream;
+use url::Url;
+
+use crate::error::{Annotate, with_hint};
+
+/// The address must be resolved and a connection accepted by then.
+const REACH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Why an address cannot be reached.
+pub(super) struct Unreachable {
+    pub(super) error: anyhow::Error,
+    /// Whether it may be reached at another attempt.
+    pub(super) may_pass: bool,
+}
+
+impl Unreachable {
+    fn for_now(error: anyhow::Error) -> Self {
+        let may_pass = true;
+        Self { error, may_pass }
+    }
+
+    fn for_good(error: anyhow::Error) -> Self {
+        let may_pass = false;
+        Self { error, may_pass }
+    }
+}
+
+/// Opens a TCP connection and drops it, to tell a wrong address at once and in plain words: the
+/// driver tries three times and reports no more than "error sending request".
+///
+/// A name that is not known stays so, a server for names that does not answer may answer at another try,
+/// and so may a port that refuses. An address that does not answer at all has had its time.
+pub(super) async fn reach(endpoint: &Url) -> Result<(), Unreachable> {
+    const HINT: &str = "check the endpoint, and whether this machine may reach it (firewall, VPN, \
+        private endpoint)";
+    let host = endpoint.host_str().unwrap_or_default();
+    // The name of an IPv6 address is in brackets in a URL, and without them elsewhere.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = endpoint.port_or_known_default().unwrap_or(443);
+    let connect = async {
+        let addresses: Vec<SocketAddr> = match tokio::net::lookup_host((host, port)).await {
+            Ok(addresses) => addresses.collect(),
+            Err(error) => {
+                let may_pass = passes_by_itself(&error);
+                let error = with_hint(
+                    anyhow!(error).context(format!("the name {host} cannot be resolved")),
+                    "check the spelling of the account's name, and the network",
+                );
+                return Err(Unreachable { error, may_pass });
+            }
+        };
+        if addresses.is_empty() {
+            let error = anyhow!("the name {host} has no address");
+            return Err(Unreachable::for_good(with_hint(error, HINT)));
+        }
+        // All at once: an address family that is not routed must not eat up the time.
+        let attempts = addresses.into_iter().map(|address| {
+            Box::pin(async move {
+                TcpStream::connect(address)
+                    .await
+                    .with_context(|| format!("no connection to {address}"))
+            })
+        });
+        let connected = select_ok(attempts).await.map(drop).hint(HINT);
+        connected.map_err(Unreachable::for_now)
+    };
+    match tokio::time::timeout(REACH_DEADLINE, connect).await {
+        Ok(result) => result,
+        Err(_) => Err(Unreachable::for_good(with_hint(
+            anyhow!(
+                "{host}:{port} does not answer within {} s",
+                REACH_DEADLINE.as_secs()
+            ),
+            HINT,
+        ))),
+    }
+}
+
+/// Whether a name was not resolved since no server for names said anything of it: getaddrinfo's
+/// EAI_AGAIN, which Rust has as text only, and WSATRY_AGAIN.
+fn passes_by_itself(error: &std::io::Error) -> bool {
+    const TRY_AGAIN: i32 = 11002;
+    let text = error.to_string().to_ascii_lowercase();
+    error.raw_os_error() == Some(TRY_AGAIN)
+        || text.contains("temporary failure")
+        || text.contains("try again")
+}

@@ -1,0 +1,51 @@
+//! How ranges are read, and where their reading ends.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::cosmos::cursor::FeedRequest;
+use crate::feed::{ChangeFeedStart, ReadUntil};
+
+/// How ranges are read.
+#[derive(Debug, Clone)]
+pub struct ReaderOptions {
+    /// Ranges read at the same time.
+    pub concurrency: usize,
+    /// What is asked for.
+    pub request: FeedRequest,
+    /// Tries of a page beyond the SDK's own, before its range is given up; also of answers that are
+    /// behind what is known.
+    pub max_retries: u32,
+    /// Where ranges without a position start.
+    pub start: ChangeFeedStart,
+    /// Where ranges end.
+    pub end: ReadEnd,
+    /// How long a range that has nothing new is left alone, at most: one that had something a
+    /// moment ago is asked again sooner.
+    pub poll_interval: Duration,
+    /// Bytes of pages that may wait for the consumer.
+    pub buffered_bytes: u32,
+}
+
+/// How many ranges are read at the same time, if the container has that many: the given number, or one
+/// that suits this machine. Splits can add ranges later.
+pub fn concurrency(given: Option<u32>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // A reader waits for the network most of the time, so there can be several for each core.
+    given.map_or((4 * cores).max(8), |given| given as usize)
+}
+
+/// Where the reading of a range ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadEnd {
+    /// Where the container is: each range is pinned when its reading begins, and read at least up to
+    /// there.
+    Caught(ReadUntil),
+    /// With the last change that is not after this time, by the service's clock.
+    Time(OffsetDateTime),
+    /// After so many pages with documents, or where there is nothing new.
+    Pages(u32),
+    /// Nowhere: it goes on until it is stopped.
+    Never,
+}

@@ -1,0 +1,168 @@
+//! Endpoints, names and connection strings: what they may look like.
+
+use anyhow::{Context, Result};
+use url::{Host, Url};
+
+use crate::cosmos::endpoint::{has_more_than_host, has_user, is_loopback};
+use crate::cosmos::options::SecretText;
+use crate::error::usage;
+use crate::redact::is_account_key;
+
+const EMULATOR_ENDPOINT: &str = "https://localhost:8081/";
+
+/// What a connection string says.
+#[derive(Debug, Clone)]
+pub(super) struct ConnectionString {
+    pub(super) endpoint: Url,
+    pub(super) key: Option<SecretText>,
+    pub(super) database: Option<String>,
+    pub(super) accept_self_signed: bool,
+}
+
+impl ConnectionString {
+    /// Parses `AccountEndpoint=…;AccountKey=…;Database=…;`, whose names are not case-sensitive.
+    ///
+    /// The SDK's own parser insists on a key, drops the database, and does not check the endpoint.
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        const HINT: &str = "copy it from the account's Keys page: \
+            AccountEndpoint=https://NAME.documents.azure.com:443/;AccountKey=…;";
+        const VARIABLE: &str = "AZURE_COSMOS_CONNECTION_STRING";
+        let (mut endpoint, mut key, mut database, mut accept_self_signed) =
+            (None, None, None, false);
+        for part in text.split(';').map(str::trim).filter(|p| !p.is_empty()) {
+            let Some((name, value)) = part.split_once('=') else {
+                return Err(usage(
+                    format!("{VARIABLE} is malformed: a part of it is not NAME=VALUE"),
+                    HINT,
+                ));
+            };
+            let value = value.trim();
+            match name.trim().to_ascii_lowercase().as_str() {
+                "accountendpoint" => endpoint = Some(value),
+                "accountkey" => key = Some(value).filter(|v| !v.is_empty()),
+                "database" => database = Some(value).filter(|v| !v.is_empty()),
+                "disableservercertificatevalidation" => {
+                    accept_self_signed = value.eq_ignore_ascii_case("true");
+                }
+                // Other SDKs have parameters of their own.
+                _ => {}
+            }
+        }
+        let Some(endpoint) = endpoint else {
+            return Err(usage(format!("{VARIABLE} has no AccountEndpoint"), HINT));
+        };
+        Ok(Self {
+            endpoint: parse_endpoint(
+                endpoint,
+                "AccountEndpoint in AZURE_COSMOS_CONNECTION_STRING",
+            )?
+            .0,
+            key: key.map(SecretText::new),
+            database: database.map(str::to_owned),
+            accept_self_signed,
+        })
+    }
+}
+
+/// Parses an endpoint: a URL, a host, the name of an account, or `emulator`.
+pub(in crate::settings) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
+    const HINT: &str = "an endpoint looks like https://NAME.documents.azure.com:443/";
+    if text.eq_ignore_ascii_case("emulator") {
+        let url = Url::parse(EMULATOR_ENDPOINT).context("the emulator's address")?;
+        return Ok((url, true));
+    }
+    if text.to_ascii_lowercase().contains("accountkey=") {
+        return Err(usage(
+            format!("{what} is a connection string, not a URL"),
+            "set AZURE_COSMOS_CONNECTION_STRING to it: what is on the command line can be read by \
+             every user of this machine",
+        ));
+    }
+    if is_account_key(text) {
+        return Err(usage(format!("{what} is an account key, not a URL"), HINT));
+    }
+    let is_account_name = text.len() >= 3
+        && text != "localhost"
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let completed = if text.contains("://") {
+        text.to_owned()
+    } else if is_account_name {
+        format!("https://{text}.documents.azure.com:443/")
+    } else {
+        format!("https://{text}")
+    };
+    // What cannot be parsed may hold a password, so it is not repeated.
+    let url = Url::parse(&completed)
+        .ok()
+        .filter(Url::has_host)
+        .ok_or_else(|| usage(format!("{what} is not a URL"), HINT))?;
+    if has_user(&url) {
+        return Err(usage(
+            format!("{what} holds a user name or a password"),
+            HINT,
+        ));
+    }
+    if has_more_than_host(&url) {
+        return Err(usage(
+            format!("{what} has something after the host; it names the account only"),
+            format!("{HINT}; name the database and the container with -d and -c"),
+        ));
+    }
+    match url.scheme() {
+        "https" => Ok((url, false)),
+        "http" if is_loopback(&url) => Ok((url, false)),
+        "http" => Err(usage(
+            format!(
+                "{what} uses plain http, which is accepted for localhost, 127.0.0.1 and [::1] only: {url}"
+            ),
+            "use https",
+        )),
+        scheme => Err(usage(format!("{what} has the scheme `{scheme}`"), HINT)),
+    }
+}
+
+/// Whether the host of `url` is one that only Azure Cosmos DB itself gives to accounts.
+pub(super) fn is_of_azure(url: &Url) -> bool {
+    const DOMAINS: [&str; 4] = [
+        "documents.azure.com",
+        "documents.azure.cn",
+        "documents.azure.us",
+        "documents.microsoftazure.de",
+    ];
+    let Some(Host::Domain(name)) = url.host() else {
+        return false;
+    };
+    DOMAINS.iter().any(|domain| {
+        let account = name.strip_suffix(domain);
+        account.is_some_and(|account| account.len() > 1 && account.ends_with('.'))
+    })
+}
+
+pub(in crate::settings) fn same_account(a: &Url, b: &Url) -> bool {
+    a.origin() == b.origin()
+}
+
+/// Checks the name of a database or a container.
+///
+/// # Errors
+///
+/// A usage error if the service would refuse it, or if it would name something else in a path.
+pub(in crate::settings) fn check_name(kind: &str, name: &str) -> Result<String> {
+    if is_account_key(name) {
+        // It would be sent in the clear, and logged.
+        return Err(usage(
+            format!("the name of the {kind} is an account key"),
+            "set AZURE_COSMOS_KEY to the key, and give the name in its place",
+        ));
+    }
+    if name.contains(['/', '\\', '?', '#'])
+        || name.chars().any(char::is_control)
+        || name.chars().count() > 255
+    {
+        return Err(usage(
+            format!("{name:?} cannot be the name of a {kind}"),
+            "names have up to 255 characters, without / \\ ? # and control characters",
+        ));
+    }
+    Ok(name.to_owned())
+}

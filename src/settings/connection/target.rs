@@ -1,0 +1,203 @@
+//! Which account and which container: flag, environment, connection string, profile, in this order.
+
+use anyhow::Result;
+use url::Url;
+
+use super::endpoint::{ConnectionString, check_name, parse_endpoint, same_account};
+use super::{CONNECTION_STRING, ConnectionRequest, Environment};
+use crate::error::usage;
+use crate::settings::resolved::{Origin, ResolvedValue};
+
+/// The account that is meant.
+pub(super) struct Endpoint {
+    pub(super) url: Url,
+    pub(super) is_emulator: bool,
+    /// Whether flags, environment or profile name it, and not a state alone.
+    pub(super) is_named: bool,
+    origin: Origin,
+}
+
+impl Endpoint {
+    pub(super) fn resolve(
+        request: &ConnectionRequest<'_>,
+        env: Environment<'_>,
+        from_string: Option<&ConnectionString>,
+    ) -> Result<Self> {
+        let typed = request.args.endpoint.as_deref();
+        let flag = typed
+            .filter(|text| !text.trim().is_empty())
+            .map(|text| (text.to_owned(), Origin::Flag("--endpoint")));
+        let variable = || {
+            let text = env("AZURE_COSMOS_ENDPOINT")?;
+            Some((text, Origin::Variable("AZURE_COSMOS_ENDPOINT")))
+        };
+        let mut given = flag
+            .or_else(variable)
+            .map(|(text, origin)| {
+                let (url, is_emulator) = parse_endpoint(text.trim(), "the endpoint")?;
+                Ok::<_, anyhow::Error>(Self {
+                    url,
+                    is_emulator,
+                    is_named: true,
+                    origin,
+                })
+            })
+            .transpose()?;
+        given = given.or_else(|| {
+            Some(Self {
+                url: from_string?.endpoint.clone(),
+                is_emulator: false,
+                is_named: true,
+                origin: Origin::Variable(CONNECTION_STRING),
+            })
+        });
+        given = given.or_else(|| {
+            let profile = request.profile?.profile;
+            let own = profile.endpoint.as_ref()?;
+            Some(Self {
+                url: own.url.clone(),
+                is_emulator: own.is_emulator,
+                is_named: true,
+                origin: Origin::Profile(profile.name.clone()),
+            })
+        });
+        match (request.source, given) {
+            (Some(source), given) => {
+                let (url, _) = parse_endpoint(&source.endpoint, "the state file's endpoint")?;
+                if let Some(given) = given.as_ref().filter(|g| !same_account(&g.url, &url)) {
+                    return Err(contradiction(
+                        "account",
+                        "--endpoint",
+                        url.as_str(),
+                        given.url.as_str(),
+                        &given.origin,
+                    ));
+                }
+                Ok(Self {
+                    url,
+                    // The state has the emulator's address, not that it is the emulator.
+                    is_emulator: given.as_ref().is_some_and(|given| given.is_emulator),
+                    is_named: given.is_some(),
+                    origin: Origin::State,
+                })
+            }
+            (None, Some(given)) => Ok(given),
+            (None, None) => Err(missing(
+                "no endpoint given",
+                "--endpoint https://NAME.documents.azure.com:443/",
+                "AZURE_COSMOS_ENDPOINT or AZURE_COSMOS_CONNECTION_STRING",
+            )),
+        }
+    }
+
+    pub(super) fn value(&self) -> ResolvedValue {
+        ResolvedValue::new("endpoint", self.url.as_str(), self.origin.clone())
+    }
+}
+
+/// A name that has to be resolved.
+#[derive(Clone, Copy)]
+pub(super) enum Name {
+    Database,
+    Container,
+}
+
+impl Name {
+    /// The flag's name, otherwise the variable's, the connection string's, the profile's.
+    pub(super) fn resolve(
+        self,
+        request: &ConnectionRequest<'_>,
+        env: Environment<'_>,
+        from_string: Option<&ConnectionString>,
+    ) -> Result<ResolvedValue> {
+        let (kind, flag, variable) = match self {
+            Self::Database => ("database", "--database", "AZURE_COSMOS_DATABASE"),
+            Self::Container => ("container", "--container", "AZURE_COSMOS_CONTAINER"),
+        };
+        let value = |text: &str, origin| {
+            check_name(kind, text).map(|name| ResolvedValue::new(kind, name, origin))
+        };
+        let typed = self.of(&request.args.database, &request.args.container);
+        let of_string = from_string.and_then(|s| self.of(s.database.as_deref(), None));
+        let profile = request.profile.map(|chosen| chosen.profile);
+        let of_profile = profile.and_then(|p| self.of(&p.database, &p.container).as_deref());
+        let given = if let Some(text) = typed.as_deref().filter(|text| !text.trim().is_empty()) {
+            Some(value(text, Origin::Flag(flag))?)
+        } else if let Some(text) = env(variable) {
+            Some(value(&text, Origin::Variable(variable))?)
+        } else if let Some(text) = of_string {
+            Some(value(text, Origin::Variable(CONNECTION_STRING))?)
+        } else if let (Some(profile), Some(text)) = (profile, of_profile) {
+            Some(value(text, Origin::Profile(profile.name.clone()))?)
+        } else {
+            None
+        };
+        if let Some(source) = request.source {
+            let own = value(self.of(&source.database, &source.container), Origin::State)?;
+            // A profile that nobody named was chosen for the account alone.
+            let says = given.filter(|given| {
+                let is_profile = matches!(given.origin, Origin::Profile(_));
+                !is_profile || request.profile.is_some_and(|chosen| chosen.is_named)
+            });
+            return match says.filter(|given| given.value != own.value) {
+                Some(given) => Err(contradiction(
+                    kind,
+                    flag,
+                    &own.value,
+                    &given.value,
+                    &given.origin,
+                )),
+                None => Ok(own),
+            };
+        }
+        if let Some(given) = given {
+            return Ok(given);
+        }
+        let short = &kind[..1];
+        Err(missing(
+            &format!("no {kind} given"),
+            &format!("-{short}/--{kind} NAME"),
+            variable,
+        ))
+    }
+
+    fn of<T>(self, database: T, container: T) -> T {
+        match self {
+            Self::Database => database,
+            Self::Container => container,
+        }
+    }
+}
+
+/// The state of an export says another account, database or container than was said otherwise. Neither
+/// is taken: a state may come from anywhere, and what was said may be forgotten.
+pub(super) fn contradiction(
+    kind: &str,
+    flag: &str,
+    own: &str,
+    given: &str,
+    origin: &Origin,
+) -> anyhow::Error {
+    let way = match origin {
+        Origin::Flag(flag) => format!("leave {flag} out"),
+        Origin::Variable(name) => format!("unset {name}, or give {flag} {own}"),
+        _ => format!("name another profile, or give {flag} {own}"),
+    };
+    usage(
+        format!("the state is of the {kind} `{own}`, but {origin} says `{given}`"),
+        format!("if the state is the one that you mean, {way}"),
+    )
+}
+
+/// A usage error for something that is missing; its hint names the flag, the variable and the demo.
+fn missing(what: &str, flag: &str, variable: &str) -> anyhow::Error {
+    let demo = if cfg!(feature = "demo") {
+        "; or try --demo, which needs no account"
+    } else {
+        ""
+    };
+    usage(
+        what,
+        format!("use {flag}, set {variable}, or choose a profile with --profile{demo}"),
+    )
+}
