@@ -25,6 +25,8 @@ mod left_out;
 mod live;
 mod locations;
 mod misplaced_keys;
+#[cfg(feature = "demo")]
+mod moments;
 mod oracle;
 mod orders;
 mod other_emulator;

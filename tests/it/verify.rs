@@ -22,7 +22,7 @@ pub(crate) fn assert_verified(path: &Path) {
 }
 
 /// Two ranges, one of which is split while it is read, in files of a few pages, and an increment.
-fn exported(arguments: &[&str]) -> (Gateway, Container, tempfile::TempDir, PathBuf) {
+pub(crate) fn exported(arguments: &[&str]) -> (Gateway, Container, tempfile::TempDir, PathBuf) {
     let (gateway, container) = filled(2, 1500);
     let handle = container.clone();
     let split = Action::call(move || {
@@ -119,7 +119,7 @@ fn change_manifest(out: &Path, change: impl Fn(&mut Vec<Entry>)) {
     });
 }
 
-fn rewrite(path: &Path, change: impl Fn(&mut Vec<u8>)) {
+pub(crate) fn rewrite(path: &Path, change: impl Fn(&mut Vec<u8>)) {
     let mut bytes = std::fs::read(path).unwrap();
     change(&mut bytes);
     std::fs::write(path, bytes).unwrap();
@@ -143,9 +143,9 @@ fn earlier(entries: &[Entry]) -> Option<Position> {
 }
 
 /// Each damage, and what is said of it.
-type Damage = (&'static str, fn(&Path), &'static [&'static str]);
+pub(crate) type Damage = (&'static str, fn(&Path), &'static [&'static str]);
 
-const DAMAGE: &[Damage] = &[
+pub(crate) const DAMAGE: &[Damage] = &[
     (
         "a byte of a finished file",
         |out| rewrite(&second(out), |bytes| bytes[100] ^= 1),
@@ -347,7 +347,7 @@ const DAMAGE: &[Damage] = &[
 ];
 
 /// A copy of the files of a directory.
-fn copy(from: &Path) -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn copy(from: &Path) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     std::fs::create_dir(&out).unwrap();
