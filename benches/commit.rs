@@ -3,17 +3,17 @@
 //! It is written where temporary files are; a real disk is wanted there.
 #![expect(clippy::unwrap_used, reason = "a bench may stop at what cannot happen")]
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cosmos_tail::destination::*;
 use cosmos_tail::feed::*;
 use cosmos_tail::format::*;
-use cosmos_tail::sink::{PartReceipt, Receipt, Written};
+use cosmos_tail::state::claim::Claimed;
 use cosmos_tail::state::ledger::Ledger;
+use cosmos_tail::state::local::LocalState;
 use cosmos_tail::state::model::*;
-use cosmos_tail::state::names::FileNames;
-use cosmos_tail::state::store::Store;
+use cosmos_tail::state::{destination_of, file};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
 /// Bytes that are added to each part between two commits.
@@ -64,21 +64,16 @@ fn state(ranges: u32) -> State {
             row_group_bytes: None,
         },
         finished: false,
-        ranges: (0..ranges)
-            .map(|number| RangeState {
-                id: RangeId(number),
-                range: FeedRange::new(&bound(number), &bound(number + 1)).unwrap(),
-                parents: Vec::new(),
-                position: None,
-                end: None,
-            })
-            .collect(),
-        next_range: ranges,
+        ranges: RangeSet::number((0..ranges).map(|number| {
+            let range = FeedRange::new(&bound(number), &bound(number + 1)).unwrap();
+            (range, None)
+        }))
+        .unwrap(),
         series: Vec::new(),
         sealed: Vec::new(),
         manifest: ManifestMark::default(),
         totals: Totals::default(),
-        version: cosmos_tail::state::file::VERSION,
+        version: VERSION,
     }
 }
 
@@ -107,10 +102,14 @@ fn commit(criterion: &mut Criterion) {
     ] {
         let directory = tempfile::tempdir().unwrap();
         let state = state(ranges);
-        let names = Arc::new(FileNames::of_state(&state, directory.path()));
         let path = directory.path().join("state.json");
-        let store = Store::take(&path).unwrap();
-        let mut ledger = Ledger::new(state, Arc::clone(&names), Some(store));
+        let store = Box::new(LocalState::new(&path));
+        let (claimed, _) = Claimed::take(store, file::claim_of).unwrap();
+        let destination = destination_of(&state, directory.path(), Some(&path));
+        let destination: Arc<dyn Destination> = Arc::from(destination);
+        let mut ledger = Ledger::new(state, Arc::clone(&destination), Some(claimed));
+        let mut writers: Vec<Option<Box<dyn PartWriter>>> = Vec::new();
+        writers.resize_with(ranges as usize, || None);
         let mut lsn = 0;
         let mut lengths = vec![0; ranges as usize];
         let mut receipts = || -> Vec<Receipt> {
@@ -125,26 +124,23 @@ fn commit(criterion: &mut Criterion) {
                 }];
             }
             all.into_iter()
-                .zip(&mut lengths)
-                .map(|(position, length)| {
+                .zip(lengths.iter_mut().zip(&mut writers))
+                .map(|(position, (length, writer))| {
                     let series = position.0.0;
-                    let file = fs_err::OpenOptions::new()
-                        .append(true)
-                        .create(true)
-                        .open(names.open_part(series, 0));
-                    let mut file = file.unwrap();
-                    file.write_all(&vec![b'x'; ADDED]).unwrap();
+                    let writer = writer.get_or_insert_with(|| {
+                        destination.open(PartId { series, part: 1 }).unwrap()
+                    });
+                    writer.append(&vec![b'x'; ADDED]).unwrap();
                     *length += ADDED as u64;
                     Receipt {
                         series,
                         parts: vec![PartReceipt {
-                            part: 0,
+                            part: 1,
                             length: *length,
                             rows: *length / 1024,
                             crc32c: 0,
                             sealed: false,
                             positions: vec![position],
-                            unsynced: file,
                         }],
                         positions: Vec::new(),
                         written: Written::default(),

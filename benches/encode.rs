@@ -17,7 +17,7 @@ use cosmos_tail::format::EncoderOptions;
 use cosmos_tail::format::FileAbout;
 use cosmos_tail::format::Format;
 use cosmos_tail::format::encoders;
-use cosmos_tail::schema::{Layout, Schema, parse_column};
+use cosmos_tail::schema::{Schema, TableLayout, parse_column};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 const PAGES: usize = 32;
@@ -118,7 +118,7 @@ fn encode(criterion: &mut Criterion) {
     group.sample_size(10);
     group.measurement_time(Duration::from_secs(5));
     let columns = SCHEMA.iter().map(|line| parse_column(line).unwrap());
-    let layout = Layout::Columns {
+    let layout = TableLayout::Columns {
         schema: Schema::new(columns.collect()).unwrap(),
         without_system_fields: true,
     };

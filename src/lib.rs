@@ -4,7 +4,7 @@
 //! # The way of a page
 //!
 //! ```text
-//! cli ──► settings ──► pipeline ──┬─► reader ──► cosmos ──► (the service)
+//! cli ──► settings ──► job ─────┬─► reader ──► cosmos ──► (the service)
 //!  what     what          wires   │     one shard per feed range, over worker tasks
 //!  was      was           it up   │        │ pages, splits, ends
 //!  typed    meant                 │        ▼
@@ -22,11 +22,16 @@
 //! [`render`] turns a change into what a tail shows; [`report`] is the only code that prints, beside
 //! sinks that write data to standard output.
 
+// Unit tests share code with the fuzz targets, which name the crate so.
+#[cfg(test)]
+extern crate self as cosmos_tail;
+
 pub mod cli;
 pub mod clock;
 pub mod cosmos;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod destination;
 pub mod durable;
 pub mod error;
 pub mod escape;
@@ -34,7 +39,7 @@ pub mod failpoint;
 pub mod feed;
 pub mod format;
 pub mod generate;
-pub mod pipeline;
+pub mod job;
 pub mod process;
 pub mod profiles;
 pub mod ranges;

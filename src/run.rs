@@ -1,4 +1,4 @@
-//! What each subcommand does: the story that `main` tells.
+//! Runs each subcommand: from the parsed command line to the exit code.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use crate::feed::ChangeFeedStart;
 use crate::feed::ContainerAddress;
 use crate::format::ChangeEncoder;
 use crate::format::Limits;
-use crate::pipeline::{self, Connected};
+use crate::job::{self, Connected};
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::{LogLine, Report};
 use crate::settings::table;
@@ -32,17 +32,16 @@ use crate::settings::{
     WantedProfile, credential_is_given, process_environment,
 };
 use crate::signal::Shutdown;
-use crate::{generate, process, profiles, ranges, replay, verify};
+use crate::{generate, process, profiles, ranges, verify};
 
-/// What the state file says instead of an endpoint when the account was embedded: its port differs
-/// each time.
+/// Stands for the endpoint of an embedded account in state files: its port differs in each run.
 const DEMO_ENDPOINT: &str = "demo";
 
-/// Runs a command to its end, or until a stop is asked for.
+/// Runs a command to its end, or until a stop is requested.
 ///
 /// # Errors
 ///
-/// With the exit code and the hint that the user is to get attached.
+/// Any error of the command, with the exit code and the hint for the user attached.
 pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
     log_to_stderr(given.verbosity().verbose, report);
     ensure_streams(&given)?;
@@ -60,7 +59,7 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
         Command::Schema => schema(&account, given, report, shutdown).await,
         Command::Resume => resume(&account, &given, report, shutdown).await,
         Command::Verify => verify::verify(VerifyPlan::new(&given)?, report, shutdown).await,
-        Command::Replay => replay_changes(&account, &given, report, shutdown).await,
+        Command::Replay => replay(&account, &given, report, shutdown).await,
         #[cfg(feature = "demo")]
         Command::Demo => {
             use crate::demo;
@@ -69,7 +68,7 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
             let mut stdout = std::io::stdout();
             if stdout.is_terminal() {
                 report.notice(
-                    "other programs reach the account by the lines below; type `split`, `split ID`, \
+                    "the variables below let other programs reach the account; type `split`, `split ID`, \
                      `merge ID ID` or `quit`",
                 );
             }
@@ -90,7 +89,7 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
                 shutdown.requested(),
             )
             .await?;
-            // To be stopped is how it ends.
+            // A stop is its normal end.
             Ok(ExitCode::Done)
         }
         Command::Profiles => {
@@ -106,8 +105,8 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
     }
 }
 
-/// Refuses standard streams that a command needs and that were closed: what is written to them, or not
-/// read from them, would be lost in silence. Where a `resume` writes is known by its state alone.
+/// Refuses to run with a closed standard stream that the command needs: output would be lost silently,
+/// and input would appear to be empty. Only the state knows where a `resume` writes.
 fn ensure_streams(given: &Given) -> Result<()> {
     let is_dash = |path: &PathBuf| path == Path::new("-");
     let prints = match given.command() {
@@ -156,8 +155,8 @@ async fn tail(
         account.ensure_same(&plan, earlier)?;
         account.connect(plan, connect_retries()?, report).await
     };
-    let said = Arc::clone(report);
-    let complain: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line| said.error_line(line));
+    let errors = Arc::clone(report);
+    let complain: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line| errors.error_line(line));
     let encoder = |limits: Limits, client: &CosmosClient| {
         let paths = client.partition_key_definition().paths();
         let renderer = Renderer::new(RenderOptions {
@@ -166,10 +165,10 @@ async fn tail(
         });
         ChangeEncoder::new(renderer, limits, Arc::clone(&complain))
     };
-    pipeline::tail(connect, plan, encoder, report, shutdown).await
+    job::tail(connect, plan, encoder, report, shutdown).await
 }
 
-/// How changes are shown, as far as it is known before the container is.
+/// How to show changes, as far as that is known before the container is.
 fn rendering(given: &Given) -> Result<RenderOptions> {
     let writes_to_stdout = given.typed(&table::TAIL_OUTPUT).is_none();
     let to_terminal = writes_to_stdout && std::io::stdout().is_terminal();
@@ -184,7 +183,7 @@ fn rendering(given: &Given) -> Result<RenderOptions> {
         Some(TailFormat::Json) => ChangeFormat::Json,
         Some(TailFormat::Pretty) => ChangeFormat::Pretty,
         Some(TailFormat::Envelope) => ChangeFormat::Envelope,
-        // On a terminal the columns before the document contain what the envelope does.
+        // On a terminal, the columns before the document show what the envelope would.
         None if all && !to_terminal => ChangeFormat::Envelope,
         None => ChangeFormat::Json,
     };
@@ -220,7 +219,7 @@ async fn export(
     }
     let retries = plan.settings.max_retries;
     let connect = async || account.connect(account.plan()?, retries, report).await;
-    pipeline::export(connect, plan, &container, report, shutdown).await
+    job::export(connect, plan, &container, report, shutdown).await
 }
 
 async fn schema(
@@ -237,7 +236,7 @@ async fn schema(
     }
     let retries = plan.settings.max_retries;
     let connected = account.connect(account.plan()?, retries, report).await?;
-    pipeline::schema(connected, plan, report, shutdown).await
+    job::schema(connected, plan, report, shutdown).await
 }
 
 async fn resume(
@@ -251,10 +250,10 @@ async fn resume(
         let connection = account.plan_of(source)?;
         account.connect(connection, retries, report).await
     };
-    pipeline::resume(connect, plan, report, shutdown).await
+    job::resume(connect, plan, report, shutdown).await
 }
 
-async fn replay_changes(
+async fn replay(
     account: &Account,
     given: &Given,
     report: &Arc<Report>,
@@ -262,12 +261,12 @@ async fn replay_changes(
 ) -> Result<ExitCode> {
     let plan = ReplayPlan::new(given)?;
     if given.is_on(&table::TO_STDOUT) {
-        return replay::to_standard_output(&plan, report, shutdown).await;
+        return crate::replay::to_standard_output(&plan, report, shutdown).await;
     }
     if account.is_demo() && plan.state.is_some() {
         return Err(usage(
-            "the embedded account ends with this process, and everything replayed into it too",
-            "leave --state out, or keep an account running with `cosmos-tail demo`",
+            "--state cannot be used with --demo: the embedded account and its data end with this process",
+            "leave out --state, or keep an account running with `cosmos-tail demo`",
         ));
     }
     let create = plan.create.clone();
@@ -280,7 +279,7 @@ async fn replay_changes(
         let source = feed
             .map(|feed| account.source_plan(&connection, &feed))
             .transpose()?;
-        // First: without a source, no target is created.
+        // The source comes first: if it does not exist, no target is created.
         let source = match source {
             Some(source) => Some(account.connect(source, retries, report).await?),
             None => None,
@@ -289,19 +288,19 @@ async fn replay_changes(
         let target = account
             .connect_to(connection, create, retries, report)
             .await?;
-        Ok(replay::Ends { target, source })
+        Ok(crate::replay::Containers { target, source })
     };
-    replay::replay(connect, plan, report, shutdown).await
+    crate::replay::replay(connect, plan, report, shutdown).await
 }
 
-/// The account that was asked for. It is reached only when it is needed: what is wrong with the
-/// output is told before.
+/// The account that the command line selects. It is not contacted before it is needed, so that errors
+/// of the output are reported first.
 struct Account {
     args: ConnectionArgs,
     #[cfg(feature = "demo")]
     is_demo: bool,
     wanted_profile: Option<WantedProfile>,
-    /// Read when it is first needed; not at all for an embedded account.
+    /// Read when first needed; never for an embedded account.
     config: OnceLock<ConfigFile>,
     shutdown: Shutdown,
     #[cfg(feature = "demo")]
@@ -322,12 +321,12 @@ impl Account {
         })
     }
 
-    /// The embedded account ignores a start at a time, which would show too much.
+    /// Refuses a start at a time from the embedded account, which would ignore it and return too much.
     fn refuse_start_at_a_time(&self, from: Option<ChangeFeedStart>) -> Result<()> {
         if self.is_demo() && matches!(from, Some(ChangeFeedStart::PointInTime(_))) {
             return Err(usage(
                 "the embedded account cannot start at a time",
-                "with --demo use --from beginning or --from now",
+                "with --demo, use --from beginning or --from now",
             ));
         }
         Ok(())
@@ -371,8 +370,8 @@ impl Account {
         })
     }
 
-    /// Which container to reach, by flags, environment and profile. The key is known when this
-    /// returns, so it is not called before the key is needed: a profile's command may be run.
+    /// The container to connect to, from flags, environment and profile. This resolves the key, which
+    /// may run a profile's `key-command`: do not call it before the key is needed.
     fn plan(&self) -> Result<ConnectionPlan> {
         #[cfg(feature = "demo")]
         if self.is_demo() {
@@ -381,7 +380,7 @@ impl Account {
         self.resolve(&self.request()?)
     }
 
-    /// As [`Account::plan`], for a container that is written to.
+    /// As [`Account::plan`], for the target of a replay.
     fn target_plan(&self) -> Result<ConnectionPlan> {
         #[cfg(feature = "demo")]
         if self.is_demo() {
@@ -390,7 +389,7 @@ impl Account {
         self.plan()
     }
 
-    /// Which container to replay from: one in the account of the target, or in that of a profile.
+    /// The source container of a replay: in the account of the target, or in a profile's.
     fn source_plan(&self, target: &ConnectionPlan, feed: &FeedPlan) -> Result<ConnectionPlan> {
         let Some(name) = &feed.profile else {
             return Ok(ConnectionPlan {
@@ -399,15 +398,15 @@ impl Account {
                     container: feed.container.clone(),
                     ..target.connect.clone()
                 },
-                // They are told of the target.
+                // Those of the target are already reported.
                 notices: Vec::new(),
                 values: Vec::new(),
             });
         };
         if self.is_demo() {
             return Err(usage(
-                "with --demo source and target are in the embedded account",
-                "leave --source-profile out",
+                "--source-profile cannot be used with --demo: source and target are both in the embedded account",
+                "leave out --source-profile",
             ));
         }
         let origin = Origin::Flag(table::SOURCE_PROFILE.row.name);
@@ -421,7 +420,7 @@ impl Account {
         )
     }
 
-    /// The name of the container alone: no key is read for it.
+    /// The name of the container alone; does not read the key.
     fn container(&self) -> Result<String> {
         if self.is_demo() {
             return Ok(self.plan()?.connect.container);
@@ -435,8 +434,8 @@ impl Account {
         Ok(plan)
     }
 
-    /// Checks, before anything is asked, that a state of `earlier` is of what is to be reached. An
-    /// embedded account is told by its container's RID.
+    /// Checks, before any request, that a state belongs to the container that `plan` connects to. An
+    /// embedded account is identified by its container's RID instead.
     fn ensure_same(&self, plan: &ConnectionPlan, earlier: Option<&ContainerAddress>) -> Result<()> {
         match earlier {
             Some(earlier) if !self.is_demo() && earlier.endpoint != DEMO_ENDPOINT => {
@@ -446,14 +445,14 @@ impl Account {
         }
     }
 
-    /// Which container to reach for an export that was begun before: the state says which, flags,
-    /// environment and profile how to prove who we are. What these say of the container must be the same.
+    /// The container of an existing export: the state names it, and flags, environment and profile
+    /// provide the credential. If these name a container too, it must be the same.
     fn plan_of(&self, source: &ContainerAddress) -> Result<ConnectionPlan> {
         match (source.endpoint == DEMO_ENDPOINT, self.is_demo()) {
             (true, true) => self.plan(),
             (true, false) => Err(usage(
                 "the export is of an embedded account, which ended with its process",
-                "resume it with --demo, which makes the same account again",
+                "resume it with --demo, which creates the same account again",
             )),
             (false, true) => Err(usage(
                 format!(
@@ -476,7 +475,7 @@ impl Account {
         }
     }
 
-    /// Reaches the container, with so many tries beyond the first.
+    /// Connects to the container, with `max_retries` retries.
     async fn connect(
         &self,
         plan: ConnectionPlan,
@@ -486,7 +485,7 @@ impl Account {
         self.connect_to(plan, None, max_retries, report).await
     }
 
-    /// Reaches the container, and creates it if that is wanted and there is none.
+    /// Connects to the container, and creates it as `create` says if it does not exist.
     async fn connect_to(
         &self,
         plan: ConnectionPlan,
@@ -514,9 +513,9 @@ impl Account {
         ));
         let persistence = persistence(max_retries, report);
         let client = tokio::select! {
-            // Nothing has begun that would have to be brought to an end.
+            // Nothing has started that would have to be finished first.
             () = self.shutdown.requested() => {
-                return Err(self.shutdown.stopped_before("the account had answered"));
+                return Err(self.shutdown.stopped_before("the account answered"));
             }
             client = CosmosClient::connect_and_create(&options, create, &persistence) => client?,
         };
@@ -538,8 +537,8 @@ impl Account {
     }
 }
 
-/// How often what comes before the first page is tried: every retry is a detail, and a wait that one
-/// notices is worth a warning.
+/// The retry policy for requests before the first page. Every retry is logged with `-v`; the one
+/// after which the wait becomes noticeable is a warning.
 fn persistence(max_retries: u32, report: &Arc<Report>) -> Persistence {
     const NOTICED: u32 = 4;
     let report = Arc::clone(report);
@@ -553,8 +552,8 @@ fn persistence(max_retries: u32, report: &Arc<Report>) -> Persistence {
 
 #[cfg(feature = "demo")]
 impl Account {
-    /// The embedded account's container, unless another one is typed. What environment and profile
-    /// say of other accounts does not count.
+    /// The embedded account's container, unless flags name another one. Environment and profile are
+    /// about other accounts and are ignored.
     fn demo_plan(&self) -> Result<ConnectionPlan> {
         self.demo_plan_of(crate::demo::DemoAccount::CONTAINER)
     }
@@ -572,17 +571,18 @@ impl Account {
             .filter(|wanted| wanted.is_typed())
         {
             notices.push(format!(
-                "--demo has an account of its own: the profile `{}` is not used",
+                "--demo has its own account: the profile `{}` is not used",
                 profile.name.escape_debug()
             ));
         }
-        let typed =
-            |given: &Option<String>, own: &str| given.clone().unwrap_or_else(|| own.to_owned());
+        let or_default = |flag: &Option<String>, default: &str| {
+            flag.clone().unwrap_or_else(|| default.to_owned())
+        };
         Ok(ConnectionPlan {
             connect: ConnectOptions {
                 endpoint: url::Url::parse("http://127.0.0.1/").context("the loopback address")?,
-                database: typed(&self.args.database, DemoAccount::DATABASE),
-                container: typed(&self.args.container, container),
+                database: or_default(&self.args.database, DemoAccount::DATABASE),
+                container: or_default(&self.args.container, container),
                 credential: CredentialOptions::Key(SecretText::new(String::new())),
                 accept_self_signed: false,
                 throughput: ThroughputControl {
@@ -613,8 +613,8 @@ impl Account {
     }
 }
 
-/// Lets the SDK and its libraries speak on standard error: with `-vv` what they warn of, with
-/// `-vvv` all that they do.
+/// Sends the log of the SDK and its libraries to standard error: warnings with `-vv`, everything with
+/// `-vvv`.
 fn log_to_stderr(verbose: u8, report: &Arc<Report>) {
     let level = match verbose {
         0 | 1 => return,
@@ -622,13 +622,13 @@ fn log_to_stderr(verbose: u8, report: &Arc<Report>) {
         _ => LevelFilter::DEBUG,
     };
     let report = Arc::clone(report);
-    // Set before only in tests that share a process.
+    // This fails only in tests, which share a process that has set it already.
     tracing_subscriber::fmt()
         .with_writer(move || LogLine(Arc::clone(&report)))
         .with_ansi(false)
         .with_max_level(level)
         .with_target(true)
-        // It would tell of a standard error that cannot be written to on standard error, and panic.
+        // Otherwise a failed write to standard error would be reported on standard error, and panic.
         .log_internal_errors(false)
         .try_init()
         .ok();

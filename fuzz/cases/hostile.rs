@@ -5,23 +5,22 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cosmos_tail::durable::{open_plain_quietly, parent_of};
+use cosmos_tail::destination::manifest::{Entry, lines_of};
+use cosmos_tail::destination::owner::Owner;
+use cosmos_tail::destination::{FileState, ManifestMark, Output, SeriesState};
+use cosmos_tail::durable::parent_of;
 use cosmos_tail::feed::*;
 use cosmos_tail::format::*;
-use cosmos_tail::state::file;
-use cosmos_tail::state::ledger::Ledger;
-use cosmos_tail::state::manifest::{Entry, lines_of};
+use cosmos_tail::state::claim::Claimed;
+use cosmos_tail::state::ledger::{Ledger, take_over};
+use cosmos_tail::state::local::LocalState;
 use cosmos_tail::state::model::*;
-use cosmos_tail::state::names::FileNames;
-use cosmos_tail::state::owner::{Owner, prove};
-use cosmos_tail::state::recover::recover;
-use cosmos_tail::state::store::Store;
+use cosmos_tail::state::{destination_of, file};
 
 /// What became of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +174,7 @@ impl Arena {
             let path = root.join(state_at);
             let state = export(number, output, &path);
             if number == 2 {
-                let names = FileNames::of_state(&state, parent_of(&path));
+                let names = state.file_names(parent_of(&path));
                 Owner::write(&names, state.export_id, &path).expect("it can be written");
             }
             exports.push(state);
@@ -335,7 +334,10 @@ impl Arena {
             12 => match choices.below(4) {
                 0 => state.series.clear(),
                 1 => state.sealed.clear(),
-                2 => state.next_range = state.next_range.saturating_add(choices.below(9) as u32),
+                2 => {
+                    let more = choices.below(9) as u32;
+                    change_next_range(state, |next| next.saturating_add(more));
+                }
                 _ => {
                     let of = &self.exports[choices.below(4)];
                     (state.series, state.sealed) = (of.series.clone(), of.sealed.clone());
@@ -364,8 +366,9 @@ impl Arena {
             length: length as u64,
             rows: 1,
             crc32c: crc32c_of(&bytes[..length]),
-            start: state.ranges.clone(),
-            end: state.ranges.clone(),
+            start: state.ranges.to_vec(),
+            end: state.ranges.to_vec(),
+            place: None,
         }
     }
 
@@ -431,9 +434,10 @@ fn mend(state: &mut State) {
         state.sealed.clear();
     }
     let appends = matches!(state.options.output, Output::Append(_));
+    let mut next_range = state.ranges.next_number();
     for one in &mut state.series {
         one.next_part = one.next_part.clamp(1, if appends { 2 } else { 9 });
-        state.next_range = state.next_range.max(one.id + 1);
+        next_range = next_range.max(one.id + 1);
         if let Some(open) = &mut one.open {
             open.series = one.id;
             open.part = if appends { 1 } else { open.part.max(1) };
@@ -447,13 +451,14 @@ fn mend(state: &mut State) {
     let mut seen = BTreeMap::new();
     for mut file in std::mem::take(&mut state.sealed) {
         file.part = file.part.max(1);
-        state.next_range = state.next_range.max(file.series + 1);
+        next_range = next_range.max(file.series + 1);
         let next = state.series.iter_mut().find(|one| one.id == file.series);
         if let Some(one) = next {
             one.next_part = one.next_part.max(file.part + 1);
         }
         seen.insert((file.series, file.part), file);
     }
+    change_next_range(state, |_| next_range);
     let open = state.series.iter().filter_map(|one| one.open.as_ref());
     for file in open {
         seen.remove(&(file.series, file.part));
@@ -464,20 +469,18 @@ fn mend(state: &mut State) {
 /// What a resume does on the disk, without the service.
 fn resume(at: &Path, repair: bool) -> anyhow::Result<()> {
     file::load(at)?;
-    let mut store = Store::take(at)?;
+    let (mut claimed, _) = Claimed::take(Box::new(LocalState::new(at)), file::claim_of)?;
     let mut state = file::load(at)?;
-    let names = Arc::new(FileNames::of_state(&state, parent_of(at)));
-    prove(&state, at, &names)?;
-    store.lock_output(&names)?;
-    let recovery = recover(&mut state, at, &names, repair)?;
+    let mut destination = destination_of(&state, parent_of(at), Some(at));
+    destination.prove(&state.committed())?;
+    destination.lock(claimed.ownership())?;
+    let recovery = take_over(&mut state, destination.as_ref(), &mut claimed, repair)?;
     for part in &recovery.resumed {
-        let mut options = fs_err::OpenOptions::new();
-        let path = names.open_part(part.series, part.part);
-        let mut file = open_plain_quietly(&path, options.write(true))?;
-        file.seek(SeekFrom::Start(part.length))?;
-        file.write_all(b"what is written next\n")?;
+        destination
+            .reopen(part)?
+            .append(b"what is written next\n")?;
     }
-    Ledger::new(state, names, Some(store)).commit()?;
+    Ledger::new(state, Arc::from(destination), Some(claimed)).commit()?;
     Ok(())
 }
 
@@ -527,6 +530,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
             crc32c: crc32c_of(text.as_bytes()),
             start: ranges.clone(),
             end: ranges.clone(),
+            place: None,
         };
         (
             file,
@@ -575,13 +579,12 @@ fn export(number: u128, output: Output, path: &Path) -> State {
             row_group_bytes: None,
         },
         finished: false,
-        ranges: ranges.clone(),
-        next_range: 2,
+        ranges: RangeSet::from_parts(ranges.clone(), 2),
         series: vec![],
         sealed: vec![sealed.0.clone()],
         manifest: ManifestMark::default(),
         totals: Totals::default(),
-        version: file::VERSION,
+        version: VERSION,
     };
     let next_part = open.0.part + 1;
     if !is_file {
@@ -596,8 +599,8 @@ fn export(number: u128, output: Output, path: &Path) -> State {
         next_part,
         open: Some(open.0.clone()),
     });
-    let names = FileNames::of_state(&state, parent_of(path));
-    let text = lines_of(&[Entry::of(&state, &names, &finished.0)]).expect("it has a text");
+    let names = state.file_names(parent_of(path));
+    let text = lines_of(&[Entry::of(state.export_id, &names, &finished.0)]).expect("it has a text");
     state.manifest = ManifestMark {
         length: text.len() as u64,
         entries: 1,
@@ -625,6 +628,11 @@ fn export(number: u128, output: Output, path: &Path) -> State {
 }
 
 /// A time that a state can have.
+fn change_next_range(state: &mut State, change: impl FnOnce(u32) -> u32) {
+    let (ranges, next) = std::mem::take(&mut state.ranges).into_parts();
+    state.ranges = RangeSet::from_parts(ranges, change(next));
+}
+
 fn time_of_nothing() -> time::OffsetDateTime {
     time::OffsetDateTime::UNIX_EPOCH
 }

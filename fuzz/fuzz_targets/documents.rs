@@ -5,20 +5,14 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use cosmos_tail::feed::page::{Page, elements, members};
+use cosmos_tail::feed::page::Page;
 use cosmos_tail::feed::{FeedMode, RangeId};
-use cosmos_tail::schema::fit::{self, Decimal};
-use cosmos_tail::schema::{Inference, InferenceOptions, Layout, Place, Schema};
-use cosmos_tail::format::EncoderOptions;
-use cosmos_tail::format::FileAbout;
-use cosmos_tail::format::encoders;
+use cosmos_tail::format::{Compression, CsvOptions, EncoderOptions, FileAbout, Format, encoders};
+use cosmos_tail::schema::{Inference, InferenceOptions, Place, Schema, TableLayout};
 use cosmos_tail::source::{CsvRows, Mark, ParquetRows, RecordReader};
-use cosmos_tail::format::Compression;
-use cosmos_tail::format::CsvOptions;
-use cosmos_tail::format::Format;
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../src/source/meaning.rs"]
+#[path = "../cases/meaning.rs"]
 mod meaning;
 use meaning::meaning;
 
@@ -47,7 +41,7 @@ fuzz_target!(|text: &[u8]| {
         return;
     }
     let layout = match first % 4 {
-        0 => Layout::Raw,
+        0 => TableLayout::Raw,
         seen => {
             let options = InferenceOptions {
                 detect_timestamps: seen == 1,
@@ -58,7 +52,7 @@ fuzz_target!(|text: &[u8]| {
             for (number, document) in (0..).zip(&documents[..observed]) {
                 inference.observe(document, Place::new(0, number));
             }
-            Layout::Columns {
+            TableLayout::Columns {
                 schema: inference.finish().schema,
                 without_system_fields: false,
             }
@@ -79,7 +73,7 @@ fuzz_target!(|text: &[u8]| {
     }
 });
 
-fn encoded(page: &Page, format: Format, layout: &Layout, csv: &CsvOptions) -> Vec<u8> {
+fn encoded(page: &Page, format: Format, layout: &TableLayout, csv: &CsvOptions) -> Vec<u8> {
     let options = EncoderOptions {
         format,
         mode: FeedMode::LatestVersion,
@@ -105,10 +99,10 @@ fn encoded(page: &Page, format: Format, layout: &Layout, csv: &CsvOptions) -> Ve
     out
 }
 
-fn read(file: Vec<u8>, format: Format, layout: &Layout, csv: &CsvOptions) -> Vec<Bytes> {
+fn read(file: Vec<u8>, format: Format, layout: &TableLayout, csv: &CsvOptions) -> Vec<Bytes> {
     let schema: Option<&Schema> = match layout {
-        Layout::Columns { schema, .. } => Some(schema),
-        Layout::Raw => None,
+        TableLayout::Columns { schema, .. } => Some(schema),
+        TableLayout::Raw => None,
     };
     let (name, mark) = ("it".to_owned(), Mark::default());
     let mut reader: Box<dyn RecordReader> = match format {

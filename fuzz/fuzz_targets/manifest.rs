@@ -1,7 +1,7 @@
 //! Any line as an entry of a manifest: it is refused, or it is written again as what was read.
 #![no_main]
 
-use cosmos_tail::state::manifest::Entry;
+use cosmos_tail::destination::manifest::Entry;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|line: &[u8]| {

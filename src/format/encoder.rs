@@ -8,7 +8,7 @@ use super::options::{Compression, CsvOptions, Format};
 use crate::feed::RangeState;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
-use crate::schema::Layout;
+use crate::schema::TableLayout;
 
 /// Turns pages into the bytes of files or of a stream, one file after another.
 ///
@@ -119,5 +119,5 @@ pub struct EncoderOptions {
     /// The paths of the container's partition key.
     pub partition_key_paths: Vec<String>,
     /// How documents become rows: known before the first row is, at the latest.
-    pub layout: Arc<OnceLock<Layout>>,
+    pub layout: Arc<OnceLock<TableLayout>>,
 }

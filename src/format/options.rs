@@ -35,7 +35,7 @@ impl Format {
         }
     }
 
-    /// Whether rows have columns, so that a [`Layout`] is needed.
+    /// Whether rows have columns, so that a [`TableLayout`] is needed.
     pub fn has_columns(self) -> bool {
         match self {
             Self::Jsonl => false,

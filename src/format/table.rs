@@ -8,8 +8,8 @@ use crate::feed::FeedMode;
 use crate::feed::page::ItemRef;
 use crate::render::change::{Change, KeyPath, parse_key_path};
 use crate::schema::{
-    Cell, Column, ColumnType, EXTRA, FieldPath, Fraction, Layout, Lists, METADATA, OPERATION,
-    OPERATION_LSN, OPERATION_TIME, PREVIOUS, Row, Schema, Shredder, fit, raw,
+    Cell, Column, ColumnType, EXTRA, FieldPath, Fraction, Lists, METADATA, OPERATION,
+    OPERATION_LSN, OPERATION_TIME, PREVIOUS, Row, Schema, Shredder, TableLayout, fit, raw,
 };
 
 /// The columns of a file, and how changes become rows of them.
@@ -101,9 +101,14 @@ impl<'a> TableRow<'a> {
 
 impl Table {
     /// The columns of `layout`. With `flat` a struct is a column for each of its fields.
-    pub(super) fn new(layout: &Layout, mode: FeedMode, key_paths: &[String], flat: bool) -> Self {
+    pub(super) fn new(
+        layout: &TableLayout,
+        mode: FeedMode,
+        key_paths: &[String],
+        flat: bool,
+    ) -> Self {
         let mut leading = Vec::new();
-        let is_raw = matches!(layout, Layout::Raw);
+        let is_raw = matches!(layout, TableLayout::Raw);
         if is_raw || mode == FeedMode::AllVersionsAndDeletes {
             leading.push(Leading::Operation);
         }
@@ -126,8 +131,8 @@ impl Table {
         }
         let mut columns: Vec<Column> = leading.iter().map(|one| one.column()).collect();
         let documents = match layout {
-            Layout::Raw => None,
-            Layout::Columns {
+            TableLayout::Raw => None,
+            TableLayout::Columns {
                 schema,
                 without_system_fields,
             } => {
@@ -158,7 +163,7 @@ impl Table {
 
     /// As [`Table::new`], with the layout that is known by now.
     pub(super) fn of_known(
-        layout: &Arc<OnceLock<Layout>>,
+        layout: &Arc<OnceLock<TableLayout>>,
         mode: FeedMode,
         key_paths: &[String],
         flat: bool,

@@ -16,22 +16,22 @@ use crate::feed::{FeedMode, RangeId};
 use crate::format::Compression;
 use crate::format::CsvOptions;
 use crate::format::Format;
-use crate::schema::{Layout, Schema, parse_column};
+use crate::schema::{Schema, TableLayout, parse_column};
 
 fn page(documents: &[&str]) -> Page {
     let body = format!(r#"{{"Documents":[{}]}}"#, documents.join(","));
     Page::parse(Bytes::from(body)).unwrap()
 }
 
-fn columns(lines: &[&str]) -> Layout {
+fn columns(lines: &[&str]) -> TableLayout {
     let columns = lines.iter().map(|line| parse_column(line).unwrap());
-    Layout::Columns {
+    TableLayout::Columns {
         schema: Schema::new(columns.collect()).unwrap(),
         without_system_fields: false,
     }
 }
 
-fn options(format: Format, mode: FeedMode, layout: Layout) -> EncoderOptions {
+fn options(format: Format, mode: FeedMode, layout: TableLayout) -> EncoderOptions {
     EncoderOptions {
         format,
         mode,
@@ -103,7 +103,7 @@ fn csv_is_rfc_4180_and_tells_a_missing_value_from_an_empty_one() {
 #[test]
 fn csv_can_be_told_how_to_look() {
     let layout = columns(&["id string", "\"=x\" int64"]);
-    assert!(matches!(layout, Layout::Columns { .. }));
+    assert!(matches!(layout, TableLayout::Columns { .. }));
     let mut options = options(Format::Csv, FeedMode::LatestVersion, layout);
     options.csv = CsvOptions {
         delimiter: ';',
@@ -153,7 +153,7 @@ fn changes_are_rows_with_what_happened_in_front() {
         lines[3].starts_with("delete,5,") && lines[3].ends_with(",,,"),
         "{text}"
     );
-    let text = all(Layout::Raw);
+    let text = all(TableLayout::Raw);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines[0],

@@ -13,7 +13,7 @@ use crate::cli::choices::{SchemaSource, SystemFields};
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::format::Format;
-use crate::schema::{InferenceOptions, Layout, Schema, file};
+use crate::schema::{InferenceOptions, Schema, TableLayout, file};
 use crate::state::model::Settings;
 
 /// A schema file has a line for each column, so no real one is larger.
@@ -22,7 +22,7 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 /// The columns of an export: those that are known, and how to infer the rest.
 #[derive(Debug, Default)]
 pub(super) struct ColumnsPlan {
-    pub(super) layout: Option<Layout>,
+    pub(super) layout: Option<TableLayout>,
     pub(super) inference: Option<InferenceOptions>,
 }
 
@@ -52,7 +52,7 @@ impl ColumnsPlan {
             SchemaSource::Infer => {
                 let columns = given.typed(&table::COLUMNS);
                 let schema = columns.and_then(|columns| columns.schema());
-                schema.map(|schema| Layout::Columns {
+                schema.map(|schema| TableLayout::Columns {
                     schema,
                     without_system_fields,
                 })
@@ -66,11 +66,11 @@ impl ColumnsPlan {
                         "leave one of the two out",
                     ));
                 }
-                Some(Layout::Raw)
+                Some(TableLayout::Raw)
             }
             SchemaSource::File(path) => {
                 refuse_inference(given, "a schema file")?;
-                Some(Layout::Columns {
+                Some(TableLayout::Columns {
                     schema: read_file(&path)?,
                     without_system_fields,
                 })
@@ -192,7 +192,7 @@ mod tests {
     fn columns_with_all_their_types_need_no_sample() {
         let typed = plan(Format::Csv, &["--columns", "id:string,n:int64"]).unwrap();
         assert!(typed.inference.is_none());
-        let Some(Layout::Columns { schema, .. }) = typed.layout else {
+        let Some(TableLayout::Columns { schema, .. }) = typed.layout else {
             panic!("{typed:?}")
         };
         assert_eq!(file::render(&schema), "id string\nn int64\n");

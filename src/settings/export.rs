@@ -10,12 +10,13 @@ use super::files::{FilesPlan, check_row_groups, default_rotation};
 use super::given::{Given, default_settings};
 use super::table;
 use crate::cli::Command;
+use crate::destination::Output;
+use crate::destination::names::FileNames;
 use crate::durable::parent_of;
 use crate::error::usage;
 use crate::feed::Scope;
 use crate::report::SummaryFormat;
-use crate::state::model::{FrozenOptions, Output, Settings};
-use crate::state::names::FileNames;
+use crate::state::model::{FrozenOptions, Settings};
 
 /// What an export does.
 #[derive(Debug)]

@@ -10,12 +10,13 @@ use super::given::{Given, default_settings};
 use super::table;
 use crate::cli::Command;
 use crate::cli::choices::Mode;
+use crate::destination::Output;
+use crate::destination::names::FileNames;
 use crate::durable::parent_of;
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode};
 use crate::format::Format;
-use crate::state::model::{Output, Settings};
-use crate::state::names::FileNames;
+use crate::state::model::Settings;
 
 /// What a tail does.
 #[derive(Debug)]

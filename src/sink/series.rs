@@ -1,25 +1,20 @@
 //! One series: the part that is open, and what has been written since the last checkpoint.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
-use fs_err as fs;
+use anyhow::{Result, bail};
 
-use super::receipt::Written;
-use super::{PartReceipt, Receipt};
-use crate::durable::{self, Locks};
-use crate::error::with_hint;
-use crate::escape::escape_data;
+use crate::destination::{
+    Destination, Kind, PartId, PartReceipt, PartWriter, Receipt, ResumedPart, Written,
+};
 use crate::failpoint;
-use crate::feed::RangeState;
 use crate::feed::page::Page;
-use crate::feed::{Position, RangeId};
+use crate::feed::{Position, RangeId, RangeState};
 use crate::format::{Compression, Compressor, Encoded, Encoder, FileAbout};
-use crate::state::names::FileNames;
 
-/// Bytes gathered before they are handed to the system.
+/// Bytes gathered before they are handed to the destination: what is in the processor's cache is read
+/// twice, and no write is so large that the system looks for long runs of free memory.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Memory in which the series of a thread take turns: one writes at a time, and a container can have
@@ -28,21 +23,6 @@ const BUFFER_BYTES: usize = 256 << 10;
 pub(super) struct Room {
     buffer: Vec<u8>,
     encoded: Vec<u8>,
-}
-
-/// A part that an earlier run left open, cut to what was committed.
-#[derive(Debug)]
-pub struct ResumedPart {
-    /// Its series.
-    pub series: u32,
-    /// Its number.
-    pub part: u32,
-    /// Its length in bytes.
-    pub length: u64,
-    /// Its rows.
-    pub rows: u64,
-    /// CRC-32C of its bytes.
-    pub crc32c: u32,
 }
 
 /// What all series of a job have in common.
@@ -60,14 +40,12 @@ pub struct SinkOptions {
     pub rotate_bytes: Option<u64>,
     /// Bytes of rows that encoders may keep in memory, all of them together.
     pub encoder_memory: usize,
-    /// The locks that make the files this process's: without them nothing is written.
-    pub locks: Locks,
 }
 
 /// The writer of one series.
 pub(super) struct Series {
     id: u32,
-    names: Arc<FileNames>,
+    destination: Arc<dyn Destination>,
     options: Arc<SinkOptions>,
     encoder: Box<dyn Encoder>,
     compressor: Option<Compressor>,
@@ -91,14 +69,13 @@ pub(super) struct Series {
 enum Target {
     /// Part files, of which one may be open.
     Parts(Option<OpenPart>),
-    StandardOutput {
-        begun: bool,
-    },
+    /// A stream, once it has begun.
+    Stream(Option<Box<dyn PartWriter>>),
 }
 
 struct OpenPart {
     part: u32,
-    file: fs::File,
+    writer: Box<dyn PartWriter>,
     length: u64,
     rows: u64,
     crc32c: u32,
@@ -111,10 +88,10 @@ struct OpenPart {
 }
 
 impl OpenPart {
-    fn new(part: u32, file: fs::File) -> Self {
+    fn new(part: u32, writer: Box<dyn PartWriter>) -> Self {
         Self {
             part,
-            file,
+            writer,
             length: 0,
             rows: 0,
             crc32c: 0,
@@ -128,18 +105,19 @@ impl OpenPart {
 impl Series {
     pub(super) fn new(
         id: u32,
-        names: Arc<FileNames>,
+        destination: Arc<dyn Destination>,
         options: Arc<SinkOptions>,
         encoder: Box<dyn Encoder>,
         next_part: u32,
     ) -> Self {
-        let target = match names.is_standard_output() {
-            true => Target::StandardOutput { begun: false },
-            false => Target::Parts(None),
+        let target = if destination.kind() == Kind::Stream {
+            Target::Stream(None)
+        } else {
+            Target::Parts(None)
         };
         Self {
             id,
-            names,
+            destination,
             compressor: Compressor::of_text(options.compression),
             options,
             encoder,
@@ -154,18 +132,15 @@ impl Series {
         }
     }
 
-    /// Goes on with a part that an earlier run left open.
+    /// Continues a part that an earlier run left open.
     pub(super) fn resume(&mut self, resumed: &ResumedPart) -> Result<()> {
-        let path = self.names.open_part(self.id, resumed.part);
-        let mut options = fs::OpenOptions::new();
-        let mut file = durable::open_plain("part.open", &path, options.write(true))?;
-        file.seek(SeekFrom::Start(resumed.length))?;
+        let writer = self.destination.reopen(resumed)?;
         self.target = Target::Parts(Some(OpenPart {
             length: resumed.length,
             rows: resumed.rows,
             crc32c: resumed.crc32c,
             dirty: false,
-            ..OpenPart::new(resumed.part, file)
+            ..OpenPart::new(resumed.part, writer)
         }));
         self.next_part = resumed.part + 1;
         Ok(())
@@ -243,53 +218,36 @@ impl Series {
 
     /// Begins a part if none is open.
     fn begin(&mut self) -> Result<()> {
+        let id = PartId {
+            series: self.id,
+            part: self.next_part,
+        };
         match &mut self.target {
-            Target::StandardOutput { begun: true } | Target::Parts(Some(_)) => return Ok(()),
-            Target::StandardOutput { begun } => *begun = true,
+            Target::Stream(Some(_)) | Target::Parts(Some(_)) => return Ok(()),
+            Target::Stream(stream) => *stream = Some(self.destination.open(id)?),
             Target::Parts(open) => {
-                let path = self.names.open_part(self.id, self.next_part);
-                let finished = self.names.part(self.id, self.next_part);
-                if !self.names.is_append() && durable::is_there(&finished) {
-                    return Err(with_hint(
-                        anyhow::anyhow!("`{}` exists already", finished.display()),
-                        "it was not made by this export; move it away, then resume",
-                    ));
-                }
-                let mut options = fs::OpenOptions::new();
-                options.write(true).create_new(true);
-                let file = durable::open_plain("part.create", &path, &mut options)?;
-                *open = Some(OpenPart::new(self.next_part, file));
+                *open = Some(OpenPart::new(id.part, self.destination.open(id)?));
                 self.next_part += 1;
             }
         }
         self.encode(|encoder, out| encoder.begin(out))
     }
 
-    /// Hands all that is gathered to the system.
+    /// Hands all that is gathered to the destination.
     pub(super) fn flush(&mut self) -> Result<()> {
         if self.buffer.is_empty() {
             return Ok(());
         }
         match &mut self.target {
             Target::Parts(Some(part)) => {
-                self.options.locks.check()?;
-                // What is in the processor's cache is read twice, and no write is so large that the
-                // system looks for long runs of free memory.
                 for bytes in self.buffer.chunks(BUFFER_BYTES) {
-                    failpoint::write("part.write", &mut part.file, bytes)?;
+                    part.writer.append(bytes)?;
                     part.length += bytes.len() as u64;
                     part.crc32c = crc32c::crc32c_append(part.crc32c, bytes);
                 }
             }
-            Target::Parts(None) => ensure!(false, "bytes were gathered for no part"),
-            Target::StandardOutput { .. } => {
-                let mut stdout = std::io::stdout().lock();
-                let shown = (stdout.is_terminal() && !self.encoder.is_for_terminals())
-                    .then(|| escape_data(&self.buffer));
-                let bytes = shown.as_ref().unwrap_or(&self.buffer);
-                let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-                written.context("cannot write to standard output")?;
-            }
+            Target::Stream(Some(stream)) => stream.append(&self.buffer)?,
+            Target::Parts(None) | Target::Stream(None) => bail!("bytes were gathered for no part"),
         }
         self.unfinished.bytes += self.buffer.len() as u64;
         release_if_large(&mut self.buffer);
@@ -350,7 +308,7 @@ impl Series {
 
     /// Whether what is gathered waits for a reader at the other end of a pipe.
     pub(super) fn wants_flush_when_idle(&self) -> bool {
-        matches!(self.target, Target::StandardOutput { .. }) && !self.buffer.is_empty()
+        matches!(self.target, Target::Stream(_)) && !self.buffer.is_empty()
     }
 
     /// Makes all that was encoded part of the file, as far as the format lets it.
@@ -381,11 +339,8 @@ impl Series {
             && let Some(part) = open.take()
         {
             self.written.take_over(&mut self.unfinished);
-            self.sealed.push(receipt_of(
-                &part,
-                true,
-                std::mem::take(&mut self.positions),
-            )?);
+            self.sealed
+                .push(receipt_of(&part, true, std::mem::take(&mut self.positions)));
         }
         Ok(())
     }
@@ -412,7 +367,7 @@ impl Series {
                 match target {
                     Target::Parts(Some(part)) if part.dirty => {
                         part.dirty = false;
-                        parts.push(receipt_of(part, false, moved)?);
+                        parts.push(receipt_of(part, false, moved));
                     }
                     _ => positions.extend(moved),
                 }
@@ -434,17 +389,15 @@ fn receipt_of(
     part: &OpenPart,
     sealed: bool,
     positions: BTreeMap<RangeId, Position>,
-) -> Result<PartReceipt> {
-    let unsynced = part.file.try_clone();
-    Ok(PartReceipt {
+) -> PartReceipt {
+    PartReceipt {
         part: part.part,
         length: part.length,
         rows: part.rows,
         crc32c: part.crc32c,
         sealed,
         positions: positions.into_iter().collect(),
-        unsynced: unsynced.context("cannot sync a part file")?,
-    })
+    }
 }
 
 /// A page of an unusual size must not be paid for until the end.

@@ -9,13 +9,11 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result, anyhow};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::Receipt;
-use super::series::{ResumedPart, Room, Series, SinkOptions};
-use crate::feed::Position;
-use crate::feed::RangeState;
+use super::series::{Room, Series, SinkOptions};
+use crate::destination::{Destination, Receipt, ResumedPart};
 use crate::feed::page::Page;
+use crate::feed::{Position, RangeState};
 use crate::format::NewEncoder;
-use crate::state::names::FileNames;
 
 /// A page on its way to its series.
 #[derive(Debug)]
@@ -75,7 +73,7 @@ pub struct Sink {
 
 impl Sink {
     /// Starts `threads` writers. `next_parts` says with which part a series begins that has
-    /// written before; `resumed` are parts to go on with.
+    /// written before; `resumed` are open parts to continue.
     ///
     /// The first error of a writer is sent to `failed`; from then on it writes nothing, and its
     /// checkpoints fail.
@@ -84,7 +82,7 @@ impl Sink {
     ///
     /// If a resumed part cannot be opened, or a thread cannot be started.
     pub fn start(
-        names: &Arc<FileNames>,
+        destination: &Arc<dyn Destination>,
         options: SinkOptions,
         encoders: Box<NewEncoder>,
         threads: usize,
@@ -101,7 +99,7 @@ impl Sink {
             writers.push(Writer {
                 room: Room::default(),
                 gathered: 0,
-                names: Arc::clone(names),
+                destination: Arc::clone(destination),
                 options: Arc::clone(&options),
                 encoder_memory,
                 encoders: Arc::clone(&encoders),
@@ -113,13 +111,7 @@ impl Sink {
         }
         for part in resumed {
             let writer = &mut writers[part.series as usize % threads];
-            let resumed = writer.series(part.series).and_then(|one| one.resume(part));
-            resumed.with_context(|| {
-                format!(
-                    "cannot go on with `{}`",
-                    names.open_part(part.series, part.part).display()
-                )
-            })?;
+            writer.series(part.series)?.resume(part)?;
         }
         let mut sink = Self {
             queues: Vec::new(),
@@ -201,7 +193,7 @@ struct Writer {
     room: Room,
     /// Bytes of memory in which series have gathered something.
     gathered: usize,
-    names: Arc<FileNames>,
+    destination: Arc<dyn Destination>,
     options: Arc<SinkOptions>,
     /// This thread's share of what encoders may keep in memory.
     encoder_memory: usize,
@@ -219,7 +211,7 @@ impl Writer {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(Series::new(
                 id,
-                Arc::clone(&self.names),
+                Arc::clone(&self.destination),
                 Arc::clone(&self.options),
                 (self.encoders)()?,
                 self.next_parts.get(&id).copied().unwrap_or(1),

@@ -1,6 +1,6 @@
 //! The state file: how a state is written, and read back with suspicion.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
@@ -8,13 +8,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::model::State;
-use super::names::STATE_FILE;
+use super::claim::Claim;
+use super::model::{State, VERSION};
+use crate::destination::earlier::Earlier;
+use crate::destination::names::STATE_FILE;
 use crate::durable;
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
-
-/// The format that this build writes, and the newest that it reads.
-pub const VERSION: u32 = 2;
 
 const FORM: Form = Form {
     name: "cosmos-tail state",
@@ -42,15 +41,13 @@ struct Envelope<'a> {
     format: String,
     version: u32,
     /// Over the text of `state`, to the letter.
-    #[serde(with = "super::model::checksum_text")]
+    #[serde(with = "crate::destination::checksum_text")]
     crc32c: u32,
+    /// Who wrote it, where the place has no locks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claim: Option<Claim>,
     #[serde(borrow)]
     state: &'a RawValue,
-}
-
-/// The lock file that guards the state file `path`.
-pub fn lock_path(path: &Path) -> PathBuf {
-    durable::with_suffix(path, ".lock")
 }
 
 /// The text of a state file.
@@ -59,6 +56,15 @@ pub fn lock_path(path: &Path) -> PathBuf {
 ///
 /// If the state breaks one of its own rules ([`State::check`]): better no commit than a wrong one.
 pub fn render(state: &State) -> Result<Vec<u8>> {
+    render_with_claim(state, None)
+}
+
+/// The same, with who writes it, for a place without locks.
+///
+/// # Errors
+///
+/// As [`render`].
+pub fn render_with_claim(state: &State, claim: Option<Claim>) -> Result<Vec<u8>> {
     ensure!(
         state.version == VERSION,
         "a state of an older format is not written"
@@ -66,7 +72,7 @@ pub fn render(state: &State) -> Result<Vec<u8>> {
     state
         .check()
         .context("the state to be committed contradicts itself; nothing was committed")?;
-    FORM.render(state)
+    FORM.render_with_claim(state, claim)
 }
 
 impl Form {
@@ -76,11 +82,17 @@ impl Form {
     ///
     /// If it cannot be serialized.
     pub(crate) fn render(&self, state: &impl Serialize) -> Result<Vec<u8>> {
+        self.render_with_claim(state, None)
+    }
+
+    /// The same, with who writes it.
+    fn render_with_claim(&self, state: &impl Serialize, claim: Option<Claim>) -> Result<Vec<u8>> {
         let body = RawValue::from_string(serde_json::to_string_pretty(state)?)?;
         let envelope = Envelope {
             format: self.name.to_owned(),
             version: self.version,
             crc32c: crc32c::crc32c(body.get().as_bytes()),
+            claim,
             state: &body,
         };
         let mut text = serde_json::to_vec(&envelope)?;
@@ -222,24 +234,44 @@ pub fn parse(text: &[u8]) -> Result<State> {
     Ok(state)
 }
 
+/// The claim that the text of a state file carries, if it can be read.
+pub fn claim_of(text: &[u8]) -> Option<Claim> {
+    serde_json::from_slice::<Envelope>(text).ok()?.claim
+}
+
+/// What the state file `path` says of its files, for an export that is to take their place.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn read_earlier(path: &Path) -> Result<Earlier> {
+    let state = read(path)?;
+    Ok(Earlier {
+        export_id: state.export_id,
+        names: state.file_names(durable::parent_of(path)),
+        output: state.options.output,
+        ranges: state.ranges,
+        series: state.series,
+        sealed: state.sealed,
+        manifest: state.manifest,
+    })
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::destination::{ManifestMark, Output, SeriesState};
     use crate::feed::*;
-    use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, Position, RangeId};
     use crate::format::{Compression, Format};
     use crate::state::model::*;
 
     pub(crate) fn sample() -> State {
-        let range = |id: u32, min: &str, max: &str| RangeState {
-            id: RangeId(id),
-            range: FeedRange::new(min, max).unwrap(),
-            parents: vec![],
-            position: Some(Position {
+        let part = |id: u32, min: &str, max: &str| {
+            let position = Position {
                 token: format!("c1.token{id}"),
                 lsn: Some(7),
-            }),
-            end: None,
+            };
+            (FeedRange::new(min, max).unwrap(), Some(position))
         };
         State {
             kind: JobKind::Export,
@@ -277,8 +309,7 @@ pub(crate) mod tests {
                 row_group_bytes: None,
             },
             finished: false,
-            ranges: vec![range(0, "", "1FFF"), range(1, "1FFF", "FF")],
-            next_range: 2,
+            ranges: RangeSet::number([part(0, "", "1FFF"), part(1, "1FFF", "FF")]).unwrap(),
             series: vec![SeriesState {
                 id: 0,
                 next_part: 1,
@@ -349,7 +380,9 @@ pub(crate) mod tests {
     #[test]
     fn a_state_that_contradicts_itself_is_not_written() {
         let mut state = sample();
-        state.ranges.pop();
+        let (mut ranges, next) = state.ranges.into_parts();
+        ranges.pop();
+        state.ranges = RangeSet::from_parts(ranges, next);
         assert!(format!("{:#}", render(&state).unwrap_err()).contains("feed ranges end at `1FFF`"));
     }
 }

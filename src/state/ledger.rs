@@ -4,46 +4,38 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
-use fs_err as fs;
+use anyhow::{Result, ensure};
 
+use super::claim::{Claimed, cannot_commit};
 use super::file;
-use super::manifest::{self, Entry};
-use super::model::{FileState, SeriesState, State};
-use super::names::FileNames;
-use super::store::Store;
-use crate::durable::{self, Locks};
-use crate::failpoint::{self, Change};
-use crate::feed::{FeedRange, PinnedEnd, Position, RangeId, RangeState, ensure_tiling};
-use crate::schema::Layout;
-use crate::sink::{PartReceipt, Receipt};
-
-/// Part files synced at the same time.
-const PARALLEL_SYNCS: usize = 16;
+use super::model::State;
+use crate::destination::{
+    Destination, FileState, PartReceipt, Receipt, Recovery, SeriesState, Unsynced,
+};
+use crate::feed::{Part, PinnedEnd, Position, RangeId, RangeState};
+use crate::schema::TableLayout;
 
 /// The committed state of a job, and what is about to be committed.
 #[derive(Debug)]
 pub struct Ledger {
     state: State,
-    names: Arc<FileNames>,
+    destination: Arc<dyn Destination>,
     /// None for an export to standard output without `--state`.
-    store: Option<Store>,
-    unsynced: Vec<fs::File>,
-    /// Whether part files with new names await a sync of their directory.
-    has_new_names: bool,
-    /// Whether the state on disk differs from the one here.
+    claimed: Option<Claimed>,
+    /// Parts that were written to since the last commit.
+    unsynced: Vec<Unsynced>,
+    /// Whether the stored state differs from the one here.
     dirty: bool,
 }
 
 impl Ledger {
     /// A ledger over `state`, which is written with the first commit.
-    pub fn new(state: State, names: Arc<FileNames>, store: Option<Store>) -> Self {
+    pub fn new(state: State, destination: Arc<dyn Destination>, claimed: Option<Claimed>) -> Self {
         Self {
             state,
-            names,
-            store,
+            destination,
+            claimed,
             unsynced: Vec::new(),
-            has_new_names: false,
             dirty: true,
         }
     }
@@ -55,14 +47,7 @@ impl Ledger {
 
     /// The state file, if there is one.
     pub fn state_path(&self) -> Option<&Path> {
-        self.store.as_ref().map(|store| store.path.as_path())
-    }
-
-    /// The locks of the job.
-    pub fn locks(&self) -> Locks {
-        self.store
-            .as_ref()
-            .map_or_else(Locks::default, Store::locks)
+        self.claimed.as_ref().and_then(Claimed::path)
     }
 
     /// Takes up receipts, to be made durable by the next [`commit`](Self::commit).
@@ -114,7 +99,6 @@ impl Ledger {
                     series.next_part
                 );
                 series.next_part += 1;
-                self.has_new_names = true;
                 FileState {
                     series: id,
                     part: part.part,
@@ -124,6 +108,7 @@ impl Ledger {
                     // Where the ranges stood before anything of this part was written.
                     start: self.state.ranges_of(id).map(RangeState::place).collect(),
                     end: Vec::new(),
+                    place: None,
                 }
             }
         };
@@ -133,7 +118,11 @@ impl Ledger {
             part.part
         );
         (file.length, file.rows, file.crc32c) = (part.length, part.rows, part.crc32c);
-        self.unsynced.push(part.unsynced);
+        file.place = self.destination.place_of(file.id());
+        self.unsynced.push(Unsynced {
+            id: file.id(),
+            is_sealed: part.sealed,
+        });
         self.move_to(part.positions)?;
         if part.sealed {
             file.end = self.state.ranges_of(id).map(RangeState::place).collect();
@@ -146,10 +135,7 @@ impl Ledger {
 
     fn move_to(&mut self, positions: Vec<(RangeId, Position)>) -> Result<()> {
         for (range, position) in positions {
-            let known = self.state.ranges.iter_mut().find(|known| known.id == range);
-            known
-                .with_context(|| format!("a position of the unknown range {range}"))?
-                .position = Some(position);
+            self.state.ranges.advance(range, position)?;
         }
         Ok(())
     }
@@ -161,40 +147,9 @@ impl Ledger {
     /// # Errors
     ///
     /// If the children do not tile the parent.
-    pub fn replace(
-        &mut self,
-        parent: RangeId,
-        children: Vec<(FeedRange, Option<Position>)>,
-    ) -> Result<Vec<RangeState>> {
-        let at = self
-            .state
-            .ranges
-            .iter()
-            .position(|range| range.id == parent);
-        let at = at.with_context(|| format!("a split of the unknown range {parent}"))?;
-        ensure_tiling(
-            &self.state.ranges[at].range,
-            children.iter().map(|(range, _)| range),
-        )
-        .with_context(|| format!("the children of range {parent} do not make it up"))?;
+    pub fn replace(&mut self, parent: RangeId, children: Vec<Part>) -> Result<Vec<RangeState>> {
         let own_series = self.state.series_of(parent);
-        let old = self.state.ranges.remove(at);
-        let mut parents = old.parents;
-        parents.push(parent);
-        let mut placed = Vec::new();
-        for (offset, (range, position)) in children.into_iter().enumerate() {
-            let id = RangeId(self.state.next_range);
-            self.state.next_range += 1;
-            let child = RangeState {
-                id,
-                range,
-                parents: parents.clone(),
-                position,
-                end: None,
-            };
-            placed.push(child.clone());
-            self.state.ranges.insert(at + offset, child);
-        }
+        let placed = self.state.ranges.split(parent, children)?;
         if self.state.ranges_of(own_series).next().is_none() {
             let series = &mut self.state.series;
             ensure!(
@@ -212,29 +167,20 @@ impl Ledger {
     /// Notes where ranges end and how they came there. A range that was split meanwhile is not known
     /// any more: its children have ends of their own.
     pub fn set_ends(&mut self, ends: HashMap<RangeId, PinnedEnd>) {
-        for range in &mut self.state.ranges {
-            if let Some(end) = ends.get(&range.id) {
-                self.dirty = true;
-                range.end = Some(end.clone());
-            }
+        for (range, end) in ends {
+            self.dirty |= self.state.ranges.set_end(range, end);
         }
     }
 
     /// Notes the highest LSNs of their partitions that answers have named, of ranges that have an end.
     pub fn set_known_lsns(&mut self, known: &HashMap<RangeId, u64>) {
-        for range in &mut self.state.ranges {
-            let (Some(end), Some(lsn)) = (&mut range.end, known.get(&range.id)) else {
-                continue;
-            };
-            if Some(*lsn) > end.lsn() && Some(*lsn) > end.known_lsn {
-                self.dirty = true;
-                end.known_lsn = Some(*lsn);
-            }
+        for (range, lsn) in known {
+            self.dirty |= self.state.ranges.hear(*range, *lsn);
         }
     }
 
     /// Notes how documents become rows, once it is known. It does not change any more.
-    pub fn set_layout(&mut self, layout: Layout) {
+    pub fn set_layout(&mut self, layout: TableLayout) {
         self.dirty = true;
         self.state.options.layout = Some(layout);
     }
@@ -255,28 +201,23 @@ impl Ledger {
     pub fn commit(&mut self) -> Result<u64> {
         // A crash before the state is replaced leaves data that no state speaks of: a resume cuts
         // it off. So the data must be durable first, or the state could speak of what is lost.
-        sync_all(std::mem::take(&mut self.unsynced))?;
-        if std::mem::take(&mut self.has_new_names) {
-            durable::sync_directory("parts.sync-directory", self.names.directory())
-                .context("cannot make new file names durable")?;
-        }
-        let locks = self.locks();
-        locks.check()?;
+        let unsynced = std::mem::take(&mut self.unsynced);
+        self.destination.make_durable(&unsynced)?;
+        self.destination.check()?;
         if self.dirty {
             self.save()?;
         }
-        locks.check()?;
-        // A crash from here on leaves sealed files with open names: a resume publishes them.
-        let published = self.publish()?;
-        Ok(published)
+        self.destination.check()?;
+        // A crash from here on leaves sealed parts unpublished: a resume publishes them.
+        self.publish()
     }
 
     fn save(&mut self) -> Result<()> {
         self.state.generation += 1;
-        if let Some(store) = &self.store {
-            let text = file::render(&self.state)?;
-            durable::replace(&store.path, &text)
-                .with_context(|| format!("cannot commit to `{}`", store.path.display()))?;
+        if let Some(claimed) = &mut self.claimed {
+            let text = file::render_with_claim(&self.state, claimed.next_claim())?;
+            let committed = claimed.commit(&text);
+            cannot_commit(committed, claimed)?;
         }
         self.dirty = false;
         Ok(())
@@ -286,13 +227,7 @@ impl Ledger {
         if self.state.sealed.is_empty() {
             return Ok(0);
         }
-        for sealed in &self.state.sealed {
-            let open = self.names.open_part(sealed.series, sealed.part);
-            durable::publish(&open, &self.names.part(sealed.series, sealed.part))
-                .context("cannot publish a finished file")?;
-        }
-        durable::sync_directory("publish.sync-directory", self.names.directory())?;
-        list_in_manifest(&mut self.state, &self.names)?;
+        self.state.manifest = self.destination.publish(&self.state.committed())?;
         self.dirty = true;
         let published = self.state.sealed.len() as u64;
         self.state.sealed.clear();
@@ -300,58 +235,52 @@ impl Ledger {
     }
 }
 
-/// Lists the sealed files in the manifest, after they have got their final names.
-pub(super) fn list_in_manifest(state: &mut State, names: &FileNames) -> Result<()> {
-    let Some(path) = names.manifest() else {
-        return Ok(());
-    };
-    let entries: Vec<Entry> = state
-        .sealed
-        .iter()
-        .map(|sealed| Entry::of(state, names, sealed))
-        .collect();
-    state.manifest = manifest::append(&path, state.manifest, &entries)
-        .with_context(|| format!("cannot list finished files in `{}`", path.display()))?;
-    Ok(())
-}
-
-/// Syncs part files, several at a time.
-fn sync_all(files: Vec<fs::File>) -> Result<()> {
-    let sync = |file: &fs::File| {
-        failpoint::step("part.sync", Change::Sync(file.path()), || file.sync_data())
-            .context("cannot sync a part file to the disk")
-    };
-    if files.len() < 2 {
-        return files.iter().try_for_each(sync);
+/// Takes over what an earlier process left: claims the state, where no lock does, and brings the
+/// destination into line with what is committed.
+///
+/// # Errors
+///
+/// If another process claims the state meanwhile, or as [`Destination::recover`].
+pub fn take_over(
+    state: &mut State,
+    destination: &dyn Destination,
+    claimed: &mut Claimed,
+    repair: bool,
+) -> Result<Recovery> {
+    // Before anything is completed or removed: from here on no earlier process can commit.
+    if claimed.is_claimed_by_a_commit() {
+        let inheritance = destination.inherit(&state.committed());
+        state.inherit(&inheritance);
+        state.generation += 1;
+        let text = file::render_with_claim(state, claimed.next_claim())?;
+        let committed = claimed.commit(&text);
+        cannot_commit(committed, claimed)?;
     }
-    for batch in files.chunks(PARALLEL_SYNCS) {
-        std::thread::scope(|scope| {
-            let syncs: Vec<_> = batch
-                .iter()
-                .map(|file| scope.spawn(move || sync(file)))
-                .collect();
-            syncs.into_iter().try_for_each(|one| match one.join() {
-                Ok(outcome) => outcome,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-        })?;
-    }
-    Ok(())
+    let recovery = destination.recover(&state.committed(), repair)?;
+    state.recovered(&recovery);
+    Ok(recovery)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fs_err as fs;
+
+    use crate::destination::Written;
     use crate::feed::ReachedEnd;
-    use crate::sink::Written;
+    use crate::state::destination_of;
     use crate::state::file::tests::sample;
+    use crate::state::local::LocalState;
     use crate::state::model::Totals;
 
     fn ledger(directory: &Path) -> Ledger {
-        let store = Store::take(&directory.join("state.json")).unwrap();
+        let path = directory.join("state.json");
+        let store = Box::new(LocalState::new(&path));
+        let (claimed, _) = Claimed::take(store, file::claim_of).unwrap();
         let state = sample();
-        let names = Arc::new(FileNames::of_state(&state, directory));
-        Ledger::new(state, names, Some(store))
+        let mut destination = destination_of(&state, directory, Some(&path));
+        destination.lock(claimed.ownership()).unwrap();
+        Ledger::new(state, Arc::from(destination), Some(claimed))
     }
 
     fn saved(directory: &Path) -> State {
@@ -396,7 +325,7 @@ mod tests {
         ledger.commit().unwrap();
         fs::remove_file(directory.path().join("state.json.lock")).unwrap();
         let generation = saved(directory.path()).generation;
-        ledger.set_layout(Layout::Raw);
+        ledger.set_layout(TableLayout::Raw);
         ledger.commit().unwrap_err();
         assert_eq!(saved(directory.path()).generation, generation);
     }

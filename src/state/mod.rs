@@ -1,16 +1,16 @@
-//! What is committed: the ledger of an export, its state file and its manifest.
+//! What is committed: the ledger of an export and its state.
 //!
-//! A commit is one replacement of the state file, after the data that it speaks of is durable.
-//! [`model`] says what the file holds, [`mod@file`] how it is written and read back, [`ledger`] turns
-//! receipts into commits, [`recover`] brings the files into line with the state after a crash, in an
-//! output that is provably the export's ([`owner`]). [`store`] is where the state is kept, locked.
+//! A commit is one replacement of the state, after the data that it speaks of is durable. [`model`]
+//! says what a state holds, [`mod@file`] how it becomes text and is read back, [`ledger`] turns
+//! receipts into commits. [`store`] is the seam to where a state is kept, [`local`] the file and its
+//! lock; [`claim`] is the right of one process to commit.
 
-pub mod earlier;
+pub mod claim;
 pub mod file;
 pub mod ledger;
-pub mod manifest;
+pub mod local;
 pub mod model;
-pub mod names;
-pub mod owner;
-pub mod recover;
+mod place;
 pub mod store;
+
+pub use place::destination_of;

@@ -1,14 +1,23 @@
 //! What a state file holds.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::destination::names::FileNames;
+use crate::destination::{
+    Committed, FileState, Inheritance, ManifestMark, Output, Recovery, SeriesState,
+};
 use crate::feed::{
-    ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeState, ReachedEnd,
-    ReadUntil, Scope,
+    ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeSet, RangeState,
+    ReachedEnd, ReadUntil, Scope,
 };
 use crate::format::{Compression, CsvOptions, Format};
-use crate::schema::{InferenceOptions, Layout};
+use crate::schema::{InferenceOptions, TableLayout};
+
+/// The format of states that this build writes, and the newest that it reads.
+pub const VERSION: u32 = 2;
 
 /// The whole of what is committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,10 +40,9 @@ pub struct State {
     pub settings: Settings,
     /// Whether every range has been read to its end.
     pub finished: bool,
-    /// The ranges being read. They tile the container.
-    pub ranges: Vec<RangeState>,
-    /// The next number for a range.
-    pub next_range: u32,
+    /// The ranges being read, as `ranges` and `next_range`. They tile the scope.
+    #[serde(flatten)]
+    pub ranges: RangeSet,
     /// The series of part files, one for each range or one for all.
     pub series: Vec<SeriesState>,
     /// Files that are finished but may not have got their final name yet.
@@ -49,7 +57,7 @@ pub struct State {
 }
 
 fn current_version() -> u32 {
-    super::file::VERSION
+    VERSION
 }
 
 /// What a state is of.
@@ -81,7 +89,7 @@ pub struct FrozenOptions {
     /// How documents become rows, for formats with columns. Absent until it is known: before a
     /// container has its first document, there is nothing to infer it from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub layout: Option<Layout>,
+    pub layout: Option<TableLayout>,
     /// How the layout is inferred, unless it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inference: Option<InferenceOptions>,
@@ -90,21 +98,6 @@ pub struct FrozenOptions {
     pub csv: Option<CsvOptions>,
     /// Where the files are.
     pub output: Output,
-}
-
-/// Where the documents go. Paths are relative to the state file's directory where they can be, so
-/// that an export can be moved as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Output {
-    /// A series of part files for each range, in a directory.
-    Directory(String),
-    /// One series for all ranges, beginning with this file.
-    File(String),
-    /// One file for all ranges, which grows under its own name for as long as it is written to.
-    Append(String),
-    /// Standard output: written at least once, since a pipe cannot be taken back.
-    StandardOutput,
 }
 
 /// What a resume takes over unless it is told otherwise.
@@ -140,60 +133,6 @@ pub struct Settings {
     pub row_group_bytes: Option<u64>,
 }
 
-/// A series of part files: `part 1`, `part 2`, … of which at most the last is open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SeriesState {
-    /// The number of the range whose series it is; 0 for the one series of all ranges.
-    pub id: u32,
-    /// The number of the next part to be created, from 1.
-    pub next_part: u32,
-    /// The part being written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub open: Option<FileState>,
-}
-
-/// One part file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileState {
-    /// Its series.
-    pub series: u32,
-    /// Its part number.
-    pub part: u32,
-    /// Committed length in bytes.
-    pub length: u64,
-    /// Committed rows.
-    pub rows: u64,
-    /// CRC-32C of the committed bytes, as eight hexadecimal digits.
-    #[serde(with = "checksum_text")]
-    pub crc32c: u32,
-    /// Where its ranges stood when it was begun: what a repair goes back to, and the beginning of
-    /// the span of the feed that it holds.
-    pub start: Vec<RangeState>,
-    /// Where its ranges stood when it was sealed: the end of that span. Empty while it is open.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub end: Vec<RangeState>,
-}
-
-/// How much of the manifest is committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ManifestMark {
-    /// Length in bytes.
-    pub length: u64,
-    /// Entries: published files.
-    pub entries: u64,
-    /// CRC-32C of the committed bytes. Absent in states of builds before it, and for a manifest of
-    /// which nothing is committed.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "optional_checksum_text"
-    )]
-    pub crc32c: Option<u32>,
-}
-
 /// Totals over all runs of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -215,69 +154,6 @@ pub struct Totals {
 )]
 fn is_zero(number: &u64) -> bool {
     *number == 0
-}
-
-/// A checksum as text: eight hexadecimal digits.
-pub mod checksum_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    /// Writes the checksum.
-    ///
-    /// # Errors
-    ///
-    /// The serializer's.
-    pub fn serialize<S: Serializer>(checksum: &u32, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{checksum:08x}"))
-    }
-
-    /// Reads the checksum.
-    ///
-    /// # Errors
-    ///
-    /// If the text is not eight hexadecimal digits.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.len() {
-            8 => u32::from_str_radix(&text, 16).map_err(D::Error::custom),
-            _ => Err(D::Error::custom("a checksum has eight hexadecimal digits")),
-        }
-    }
-}
-
-/// A checksum as text that may be absent.
-pub mod optional_checksum_text {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use super::checksum_text;
-
-    /// Writes the checksum.
-    ///
-    /// # Errors
-    ///
-    /// The serializer's.
-    pub fn serialize<S: Serializer>(
-        checksum: &Option<u32>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match checksum {
-            Some(checksum) => checksum_text::serialize(checksum, serializer),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    /// Reads the checksum.
-    ///
-    /// # Errors
-    ///
-    /// If the text is not eight hexadecimal digits.
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<u32>, D::Error> {
-        #[derive(Deserialize)]
-        struct Checksum(#[serde(with = "checksum_text")] u32);
-        let checksum = Option::<Checksum>::deserialize(deserializer)?;
-        Ok(checksum.map(|Checksum(checksum)| checksum))
-    }
 }
 
 impl State {
@@ -316,10 +192,10 @@ impl State {
     /// Makes it the state of a run that begins. With `keep_ends` the ranges keep the ends of the run
     /// before, which was cut off; all but those that end at a pin are read on from where they came.
     pub fn begin_run(&mut self, keep_ends: bool) {
-        self.version = super::file::VERSION;
+        self.version = VERSION;
         self.finished = false;
-        for range in &mut self.ranges {
-            range.end = range.end.take().filter(|_| keep_ends);
+        if !keep_ends {
+            self.ranges.forget_ends();
         }
     }
 
@@ -330,9 +206,76 @@ impl State {
 
     /// The series that `range` is written to.
     pub fn series_of(&self, range: RangeId) -> u32 {
-        match self.options.output {
-            Output::Directory(_) => range.0,
-            Output::File(_) | Output::Append(_) | Output::StandardOutput => 0,
+        self.options.output.series_of(range)
+    }
+
+    /// What its destination must know of it.
+    pub fn committed(&self) -> Committed<'_> {
+        Committed {
+            export_id: self.export_id,
+            output: &self.options.output,
+            ranges: &self.ranges,
+            series: &self.series,
+            sealed: &self.sealed,
+            manifest: self.manifest,
+        }
+    }
+
+    /// The names of its files, with `base` what relative paths are relative to.
+    pub fn file_names(&self, base: &Path) -> FileNames {
+        FileNames::new(
+            &self.options.output,
+            base,
+            &self.source.container,
+            self.extension(),
+        )
+    }
+
+    /// The extension of its files, without a dot.
+    pub fn extension(&self) -> &'static str {
+        self.options.format.extension(self.options.compression)
+    }
+
+    /// Takes over what a recovery has changed at the destination.
+    pub fn recovered(&mut self, recovery: &Recovery) {
+        self.manifest = recovery.manifest;
+        self.sealed.clear();
+        for dropped in &recovery.dropped {
+            self.rewind(dropped);
+        }
+    }
+
+    /// Takes over what becomes of the open parts that another process began.
+    pub fn inherit(&mut self, inheritance: &Inheritance) {
+        for id in &inheritance.sealed {
+            let end = self.ranges_of(id.series).map(RangeState::place).collect();
+            let series = self.series.iter_mut().find(|one| one.id == id.series);
+            if let Some(open) = series.and_then(|series| series.open.take()) {
+                self.sealed.push(FileState { end, ..open });
+            }
+        }
+        for id in &inheritance.dropped {
+            let open = self.committed().open().find(|open| open.id() == *id);
+            if let Some(open) = open.cloned() {
+                self.rewind(&open);
+            }
+        }
+    }
+
+    /// Moves the ranges of a part back to where it began.
+    fn rewind(&mut self, part: &FileState) {
+        let own: Vec<RangeId> = self.ranges_of(part.series).map(|range| range.id).collect();
+        self.ranges.go_back(&own, part.start.iter().cloned());
+        self.totals.documents = self.totals.documents.saturating_sub(part.rows);
+        self.totals.bytes = self.totals.bytes.saturating_sub(part.length);
+        self.finished = false;
+        for series in self
+            .series
+            .iter_mut()
+            .filter(|series| series.id == part.series)
+        {
+            series.open = None;
+            series.next_part = part.part;
         }
     }
 
@@ -351,19 +294,7 @@ impl State {
     /// below the next one; every series has ranges; no two parts have one name, and none the name of
     /// a part to come; only a tail appends; in a finished export every range has come to its end.
     pub fn check(&self) -> Result<()> {
-        self.options
-            .scope
-            .ensure_tiled_by(self.ranges.iter().map(|r| &r.range))?;
-        let mut ids: Vec<u32> = self.ranges.iter().map(|r| r.id.0).collect();
-        ids.sort_unstable();
-        ensure!(
-            ids.windows(2).all(|pair| pair[0] < pair[1]),
-            "two ranges have one number"
-        );
-        ensure!(
-            ids.last().is_none_or(|last| *last < self.next_range),
-            "a range has a number to come"
-        );
+        self.ranges.check(&self.options.scope)?;
         for range in self.ranges.iter().filter(|_| self.knows_ends()) {
             ensure!(
                 !self.finished || range.has_ended(),
@@ -427,7 +358,7 @@ impl State {
     /// Checks that the numbers of parts are ones that this job gives, so that no two have one name.
     fn check_parts(&self) -> Result<()> {
         let has_series = |series: u32| match self.options.output {
-            Output::Directory(_) => series < self.next_range,
+            Output::Directory(_) => series < self.ranges.next_number(),
             _ => series == 0,
         };
         for one in &self.series {

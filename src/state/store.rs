@@ -1,94 +1,94 @@
-//! Where a state is kept, and the locks that make it and its output this process's.
+//! The seam between a state and where it is kept.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::fmt::Debug;
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::file::lock_path;
-use super::names::FileNames;
-use crate::durable::{self, Lock, Locks, parent_of};
-use crate::error::{Annotate, with_hint};
+use crate::durable::Locks;
 
-/// Where the state is kept, and the lock that makes it ours.
-#[derive(Debug)]
-pub struct Store {
-    /// The state file.
-    pub path: PathBuf,
-    /// Held for as long as the job runs.
-    pub lock: Arc<Lock>,
-    /// The lock of the output, if the state lies elsewhere.
-    pub output_lock: Option<Arc<Lock>>,
+/// Names one text that a store has held. Only the store that gave it can compare it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(String);
+
+impl Version {
+    /// The version that a store calls `name`.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// What the store calls it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-impl Store {
-    /// Takes the lock of a state file, whose directory is created if needed.
-    ///
-    /// # Errors
-    ///
-    /// If another process has it, if what has the name of the state or of its lock is no file that
-    /// can be replaced, or any error of the system.
-    pub fn take(path: &Path) -> Result<Self> {
-        let directory = parent_of(path);
-        durable::create_directory(directory)
-            .with_context(|| format!("cannot create the directory `{}`", directory.display()))
-            .hint("choose another place for the output, where this user may write")?;
-        durable::is_plain_file(path)?;
-        let lock = acquire(
-            &lock_path(path),
-            &format!("the state `{}` is in use", path.display()),
-            "wait for the other export, or stop it; its lock goes with it",
-        )?;
-        // Not before: another process may be about to commit.
-        durable::left_staged(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            lock: Arc::new(lock),
-            output_lock: None,
-        })
+/// What a store holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The text.
+    pub text: Vec<u8>,
+    /// Its version.
+    pub version: Version,
+}
+
+/// What became of a text that was to be stored.
+#[derive(Debug)]
+pub enum Put {
+    /// It is stored, with this version.
+    Done(Version),
+    /// The store holds another version than the one expected. That can be this very text, if an
+    /// earlier attempt succeeded and its answer was lost.
+    Conflict,
+    /// The answer was lost: it may be stored or not, now or later.
+    Unclear(anyhow::Error),
+}
+
+/// What keeps two processes from committing to one state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fence {
+    /// A lock, which [`StateStore::lock`] takes. It goes with the process.
+    Lock,
+    /// The condition of each [`StateStore::put`]: a process that starts stores the state under a
+    /// claim of its own, and from then on no other process's expected version is there.
+    Condition,
+}
+
+/// Where a state is kept. All calls block.
+pub trait StateStore: Debug + Send {
+    /// Where that is, for people.
+    fn display(&self) -> String;
+
+    /// The file, if it is one: what `--state` names.
+    fn path(&self) -> Option<&Path> {
+        None
     }
 
-    /// Takes the lock of the output, which is that of the state where it lies unless told otherwise.
-    ///
-    /// Without it two jobs whose states lie elsewhere would write to files of the same names.
+    /// What keeps two processes from committing to it.
+    fn fence(&self) -> Fence;
+
+    /// Takes the lock, as far as the place has locks.
     ///
     /// # Errors
     ///
-    /// As [`Store::take`].
-    pub fn lock_output(&mut self, names: &FileNames) -> Result<()> {
-        let Some(beside) = names.default_state() else {
-            return Ok(());
-        };
-        let path = lock_path(&beside);
-        // Two names of one file are one lock, which this process has already.
-        let is_own = match (path.canonicalize(), lock_path(&self.path).canonicalize()) {
-            (Ok(output), Ok(own)) => output == own,
-            _ => false,
-        };
-        if !is_own {
-            let lock = acquire(
-                &path,
-                &format!("cannot write to `{}`", names.display()),
-                "wait for the other export, or stop it; or choose another output",
-            )?;
-            self.output_lock = Some(Arc::new(lock));
-        }
-        Ok(())
-    }
+    /// If another process has it.
+    fn lock(&mut self) -> Result<()>;
 
     /// The locks that are held.
-    pub fn locks(&self) -> Locks {
-        Locks::new([&self.lock].into_iter().chain(&self.output_lock).cloned())
-    }
-}
+    fn locks(&self) -> Locks;
 
-/// Takes a lock. What is wrong with the file itself says more than that it cannot be locked.
-fn acquire(path: &Path, what: &str, hint: &str) -> Result<Lock> {
-    Lock::acquire(path).map_err(|error| {
-        let known = crate::error::hint(&error).map(str::to_owned);
-        with_hint(
-            error.context(what.to_owned()),
-            known.unwrap_or(hint.to_owned()),
-        )
-    })
+    /// What is stored; none if nothing is.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    fn load(&self) -> Result<Option<Stored>>;
+
+    /// Replaces what is stored by `text`, whole or not at all, if the version stored is `expected`;
+    /// none means that nothing is.
+    ///
+    /// # Errors
+    ///
+    /// If it is certain that nothing was stored.
+    fn put(&self, text: &[u8], expected: Option<&Version>) -> Result<Put>;
 }

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{
-    Ended, against, assert_same, export, fail, files, lines, resume, run, split_lines, succeed,
+    DATABASE, Ended, against, assert_same, export, fail, files, lines, resume, run, split_lines,
+    succeed,
 };
-use crate::gateway::{Action, Container, Fault, Gateway, RequestKind};
+use crate::gateway::{Action, Container, Fault, Gateway, GatewayOptions, RequestKind};
 use crate::orders::{document, fill, filled};
+use crate::replay::{COPY, content, replay, summary, write_lines};
 
 const HOUR: i64 = 3600;
 
@@ -173,5 +175,37 @@ fn a_now_is_the_services_whatever_the_clock_says() {
             .map(|number| text_of(&container, number))
             .collect();
         assert_same(&lines(&out), &expected);
+    }
+}
+
+#[test]
+fn a_resumed_replay_knows_its_own_writes_whatever_the_clock_says() {
+    // By how many hours the service's clock is ahead, then this machine's in the first run and in the
+    // second.
+    for [service, first, second] in [[5, 5, 5], [0, 5, 0], [0, 0, -5], [5, 5, 0]] {
+        let gateway = Gateway::start(GatewayOptions::default());
+        let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
+        let now = time::OffsetDateTime::now_utc().unix_timestamp() + service * HOUR;
+        gateway.set_time(u64::try_from(now).unwrap());
+        let directory = tempfile::tempdir().unwrap();
+        let source = directory.path().join("source");
+        let clock = Clock::new(directory.path());
+        let versions = [
+            r#"{"id":"1","pk":"p","n":1,"_ts":2000}"#,
+            r#"{"id":"1","pk":"p","n":2,"_ts":2001}"#,
+        ];
+        let apply = |versions: &[&str], offset: i64| {
+            write_lines(&source, versions);
+            clock.jump_to(offset * HOUR);
+            let mut command = replay(&gateway, &source);
+            command.args(["--write-mode", "newer", "--summary", "json", "--state"]);
+            summary(&succeed(
+                clock.is_of(command.arg(directory.path().join("state"))),
+            ))
+        };
+        assert_eq!(apply(&versions[..1], first)["created"], 1);
+        let name = format!("service {service} h, then {first} h and {second} h");
+        assert_eq!(apply(&versions, second)["replaced"], 1, "{name}");
+        assert_eq!(content(&copy), [br#"{"id":"1","pk":"p","n":2}"#.to_vec()]);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cosmos_tail::state::manifest::Entry;
+use cosmos_tail::destination::manifest::Entry;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
 

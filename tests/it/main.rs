@@ -7,6 +7,7 @@ mod command;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
+mod docs;
 mod ends;
 mod export;
 mod faults;
@@ -24,12 +25,12 @@ mod left_out;
 mod live;
 mod locations;
 mod misplaced_keys;
+#[cfg(feature = "demo")]
+mod moments;
 mod oracle;
 mod orders;
 mod other_emulator;
 mod profiles;
-#[cfg(feature = "demo")]
-mod readme;
 mod recovery;
 mod replay;
 mod rig;
@@ -37,6 +38,7 @@ mod round_trips;
 #[cfg(unix)]
 mod scene;
 mod schema;
+mod seam;
 mod secrets;
 mod session_tokens;
 #[cfg(target_os = "linux")]

@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::Path;
 
+use cosmos_tail::destination::manifest::Entry;
 use cosmos_tail::feed::RangeId;
 use cosmos_tail::feed::RangeState;
 use cosmos_tail::state::file;
-use cosmos_tail::state::manifest::Entry;
 use cosmos_tail::state::model::State;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;

@@ -4,9 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use cosmos_tail::destination::FileState;
+use cosmos_tail::destination::ManifestMark;
+use cosmos_tail::destination::manifest::Entry;
 use cosmos_tail::state::file;
-use cosmos_tail::state::manifest::Entry;
-use cosmos_tail::state::model::{FileState, ManifestMark, State};
+use cosmos_tail::state::model::State;
 
 use crate::bad_input::{refuse, snapshot};
 use crate::command::{
@@ -358,6 +360,7 @@ fn before_publishing(out: &Path) -> Vec<String> {
             crc32c: entry.crc32c,
             start: entry.start.clone(),
             end: entry.end.clone(),
+            place: None,
         });
     }
     std::fs::write(out.join("state.json"), file::render(&state).unwrap()).unwrap();

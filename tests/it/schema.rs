@@ -497,7 +497,7 @@ fn columns_are_frozen_for_as_long_as_the_export_lives() {
 
 #[cfg(feature = "demo")]
 #[test]
-fn the_embedded_account_has_the_schema_that_the_readme_shows() {
+fn the_embedded_account_has_the_schema_of_its_documents() {
     let mut command = crate::command::cosmos_tail();
     let ended = run(command.args(["--demo", "schema", "--detect-timestamps"]));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -26,7 +26,7 @@ use super::table::Table;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
 use crate::schema::arrow::column_field;
-use crate::schema::{Cell, Layout, Lists, metadata};
+use crate::schema::{Cell, Lists, TableLayout, metadata};
 
 /// Bytes of rows that are gathered before they are encoded.
 const BATCH_BYTES: usize = 1 << 20;
@@ -41,7 +41,7 @@ pub(super) struct Parquet {
     compression: Compression,
     row_group_bytes: usize,
     key_paths: Vec<String>,
-    layout: Arc<OnceLock<Layout>>,
+    layout: Arc<OnceLock<TableLayout>>,
     columns: Option<Columns>,
     /// The writer of the file, from its first rows on.
     file: Option<ArrowWriter<Vec<u8>>>,
@@ -97,9 +97,10 @@ impl Parquet {
             file.sync().context("cannot write Parquet")?;
             // What is kept for the next bytes would be as large as a row group, in every file.
             let mut bytes = std::mem::take(file.inner_mut());
-            match out.is_empty() {
-                true => *out = bytes,
-                false => out.append(&mut bytes),
+            if out.is_empty() {
+                *out = bytes
+            } else {
+                out.append(&mut bytes)
             }
         }
         Ok(())

@@ -135,5 +135,5 @@ fn bounded(message: &dyn fmt::Display) -> String {
     if bounded.cut {
         bounded.text.push('…');
     }
-    super::escape_for_terminal(&bounded.text).into_owned()
+    crate::escape::escape_for_terminal(&bounded.text).into_owned()
 }

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::super::{Column, ColumnType, Field, FieldPath, RESERVED, SYSTEM_FIELDS};
+use super::limits::MAX_LEAVES;
 use super::observed::{Observed, Site};
-use super::{MOST_LEAVES, Place};
+use super::place::Place;
+use crate::schema::column::{Column, ColumnType, Field, FieldPath};
+use crate::schema::names::{RESERVED, SYSTEM_FIELDS};
 
 /// Where a name stands among the names of its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,7 +147,7 @@ fn most_frequent(mut leaves: Vec<Leaf<'_>>) -> (Vec<Leaf<'_>>, usize) {
             .cmp(&order(b))
             .then_with(|| a.names().cmp(b.names()))
     });
-    let (mut room, mut kept) = (MOST_LEAVES, 0);
+    let (mut room, mut kept) = (MAX_LEAVES, 0);
     for leaf in &mut leaves {
         if room == 0 {
             break;

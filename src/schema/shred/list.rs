@@ -1,9 +1,10 @@
 //! Reads lists: each element becomes cells, as a document does, or the list fits no column at all,
 //! since within a list there is no other place for what does not fit.
 
-use super::{Cell, cell_of, cell_of_string, decoded_name, member_start};
+use super::cell::{Cell, Elements, cell_of, cell_of_string};
 use crate::feed::page::skim;
-use crate::schema::ColumnType;
+use crate::schema::column::ColumnType;
+use crate::schema::member_name::{decoded_name, member_start};
 
 /// The cells of the elements of lists. Those of a list within an element of another are one level
 /// deeper, so that the elements of every list follow one another.
@@ -23,20 +24,6 @@ impl<'a> Levels<'a> {
 /// Gives the cells of the elements of lists; see [`Lists::of`].
 #[derive(Debug, Clone, Copy)]
 pub struct Lists<'r, 'a>(&'r [Vec<Cell<'a>>]);
-
-/// The elements of one list of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Elements {
-    start: u32,
-    count: u32,
-}
-
-impl Elements {
-    /// How many there are.
-    pub fn count(self) -> usize {
-        self.count as usize
-    }
-}
 
 impl<'r, 'a> Lists<'r, 'a> {
     /// Those of no row.
@@ -134,9 +121,10 @@ impl Element {
         loop {
             let cell = levels.0[depth].len();
             levels.0[depth].resize(cell + self.cells, Cell::Null);
-            let end = match document[at..].starts_with(b"null") {
-                true => at + b"null".len(),
-                false => self.value(document, (first, at), (depth, cell), levels)?,
+            let end = if document[at..].starts_with(b"null") {
+                at + b"null".len()
+            } else {
+                self.value(document, (first, at), (depth, cell), levels)?
             };
             elements.count = elements.count.checked_add(1)?;
             let (after, comma) = skim::token(document, end);

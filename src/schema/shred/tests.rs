@@ -1,7 +1,7 @@
 //! What becomes of documents: cells, and the rest.
 
-use super::*;
-use crate::schema::parse_column;
+use super::{Cell, Shredder};
+use crate::schema::{Schema, parse_column};
 
 fn schema(lines: &[&str]) -> Schema {
     let columns = lines.iter().map(|line| parse_column(line).unwrap());

@@ -1,0 +1,36 @@
+//! What a state says of the files of its output.
+
+use super::output::Output;
+use super::part::{FileState, ManifestMark, SeriesState};
+use crate::feed::RangeState;
+
+/// What is committed of an output: the part of a state that its destination must know.
+#[derive(Debug, Clone, Copy)]
+pub struct Committed<'a> {
+    /// The export.
+    pub export_id: uuid::Uuid,
+    /// Where its documents go.
+    pub output: &'a Output,
+    /// The ranges being read.
+    pub ranges: &'a [RangeState],
+    /// The series of parts, each with the part that is open.
+    pub series: &'a [SeriesState],
+    /// Parts that are finished and not yet published.
+    pub sealed: &'a [FileState],
+    /// How much of the manifest is committed.
+    pub manifest: ManifestMark,
+}
+
+impl<'a> Committed<'a> {
+    /// The parts that are open.
+    pub fn open(&self) -> impl Iterator<Item = &'a FileState> + Clone + use<'a> {
+        self.series.iter().filter_map(|series| series.open.as_ref())
+    }
+
+    /// Whether a range is written to `series`.
+    pub fn has_ranges(&self, series: u32) -> bool {
+        self.ranges
+            .iter()
+            .any(|range| self.output.series_of(range.id) == series)
+    }
+}

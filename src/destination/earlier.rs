@@ -1,0 +1,225 @@
+//! What an earlier export left, which `export --force` may remove: nothing but that.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow, ensure};
+use fs_err as fs;
+
+use super::committed::Committed;
+use super::manifest::{Manifest, Purpose};
+use super::names::FileNames;
+use super::output::Output;
+use super::owner::Owner;
+use super::part::{FileState, ManifestMark, SeriesState};
+use super::recover::may_be_unknown;
+use crate::durable;
+use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
+use crate::escape::shell_word;
+use crate::feed::RangeSet;
+
+/// What the state of an earlier export says of its files.
+#[derive(Debug)]
+pub struct Earlier {
+    /// The export.
+    pub export_id: uuid::Uuid,
+    /// Where its documents go.
+    pub output: Output,
+    /// The names of its files.
+    pub names: FileNames,
+    /// The ranges being read.
+    pub ranges: RangeSet,
+    /// The series of parts.
+    pub series: Vec<SeriesState>,
+    /// Parts that are finished and not yet published.
+    pub sealed: Vec<FileState>,
+    /// How much of the manifest is committed.
+    pub manifest: ManifestMark,
+}
+
+impl Earlier {
+    fn committed(&self) -> Committed<'_> {
+        Committed {
+            export_id: self.export_id,
+            output: &self.output,
+            ranges: &self.ranges,
+            series: &self.series,
+            sealed: &self.sealed,
+            manifest: self.manifest,
+        }
+    }
+}
+
+/// Reads the state of an earlier export; an error if the file holds none.
+pub type ReadEarlier = fn(&Path) -> Result<Earlier>;
+
+/// The files of earlier exports to the output `names`, in the order in which they are to be removed:
+/// states first, so that after a crash in between nobody takes the rest for a whole export.
+///
+/// # Errors
+///
+/// If something that would have to go was not left by an export: a state that is none, a file that no
+/// manifest and no state lists, a link, or a manifest of something else. Nothing is changed.
+pub fn left_by_earlier(
+    names: &FileNames,
+    state_path: Option<&Path>,
+    read_earlier: ReadEarlier,
+) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut states = Vec::new();
+    let mut paths: Vec<PathBuf> = state_path.map(Path::to_owned).into_iter().collect();
+    paths.extend(names.default_state());
+    paths.dedup();
+    for path in paths {
+        if !durable::is_plain_file(&path)? {
+            continue;
+        }
+        durable::begins_as_ours(&path)?;
+        if let Ok(earlier) = read_earlier(&path) {
+            states.push(earlier);
+        } else {
+            ensure_no_replay(&path)?;
+        }
+        found.push(path);
+    }
+    // A state that lies elsewhere knows the files too. It stays, and has no power any more.
+    if let Some(owner) = Owner::read(names)? {
+        let path = owner.state_path(names);
+        if let Ok(earlier) = read_earlier(&path)
+            && earlier.export_id == owner.export_id
+        {
+            states.push(earlier);
+        }
+    }
+    let mut listed = BTreeSet::new();
+    if let Some(path) = names.manifest()
+        && durable::is_plain_file(&path)?
+    {
+        let manifest = Manifest::read(&path, Purpose::Finished { committed: None })?;
+        if manifest.entries.is_empty() && !manifest.faults.is_empty() {
+            return Err(foreign(&path, "it lists no files of an export"));
+        }
+        listed.extend(manifest.entries.into_iter().map(|entry| entry.file));
+        found.push(path);
+    }
+    for part in names.existing()? {
+        durable::is_plain_file(&part.path)?;
+        let name = part.path.file_name().unwrap_or_default();
+        let is_listed = name.to_str().is_some_and(|name| listed.contains(name));
+        let is_of_state = |earlier: &Earlier| {
+            let committed = earlier.committed();
+            let own = earlier.names.part(part.series, part.part);
+            let is_here = own == names.part(part.series, part.part);
+            let mut known = committed.open().chain(committed.sealed);
+            is_here
+                && (known.any(|file| (file.series, file.part) == (part.series, part.part))
+                    || (part.is_open && may_be_unknown(&committed, &part)))
+        };
+        if names.claimed_by_another(part.series, part.part).is_some()
+            || !(is_listed || states.iter().any(is_of_state))
+        {
+            return Err(foreign(&part.path, "no manifest and no state lists it"));
+        }
+        found.push(part.path);
+    }
+    if let Some(owner) = names.owner()
+        && durable::is_plain_file(&owner)?
+    {
+        durable::begins_as_ours(&owner)?;
+        found.push(owner);
+    }
+    Ok(found)
+}
+
+/// The state of a replay begins like that of an export, and is none.
+fn ensure_no_replay(path: &Path) -> Result<()> {
+    let text = fs::read(path)?;
+    match text.starts_with(br#"{"format":"cosmos-tail replay"#) {
+        true => Err(foreign(path, "it is the state of a replay")),
+        false => Ok(()),
+    }
+}
+
+fn foreign(path: &Path, why: &str) -> anyhow::Error {
+    let error = anyhow!("`{}` was not left by an export: {why}", path.display());
+    with_exit_code(
+        with_hint(
+            error,
+            "--force removes nothing else: move it away, or choose another output",
+        ),
+        ExitCode::Usage,
+    )
+}
+
+/// Checks that an output may be begun where `names` says: that nothing is there, neither a file of
+/// such a name nor the word of another export.
+///
+/// # Errors
+///
+/// Names what is in the way.
+pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
+    const REPLACE: &str =
+        "choose another output, or replace what an earlier export left with --force";
+    let mut states: Vec<PathBuf> = state_path.map(Path::to_owned).into_iter().collect();
+    states.extend(names.default_state());
+    for state in &states {
+        if durable::is_plain_file(state)? {
+            return Err(usage(
+                format!("`{}` holds the state of an export", state.display()),
+                format!(
+                    "go on with it: cosmos-tail resume --state {}; or replace it with --force",
+                    shell_word(state)
+                ),
+            ));
+        }
+    }
+    if let Some(found) = names.existing()?.first() {
+        durable::is_plain_file(&found.path)?;
+        return Err(usage(format!("`{}` exists", found.path.display()), REPLACE));
+    }
+    if let Some(manifest) = names.manifest()
+        && durable::is_plain_file(&manifest)?
+    {
+        return Err(usage(format!("`{}` exists", manifest.display()), REPLACE));
+    }
+    if let Some(owner) = Owner::read(names)? {
+        let theirs = owner.state_path(names);
+        ensure!(
+            !durable::is_there(&theirs),
+            usage(
+                format!(
+                    "the output `{}` belongs to the export with the state `{}`",
+                    names.display(),
+                    theirs.display()
+                ),
+                REPLACE,
+            )
+        );
+    }
+    Ok(())
+}
+
+/// Checks that a tail may begin to append to the file of `names`.
+///
+/// # Errors
+///
+/// Names what is in the way.
+pub fn ensure_free_to_append(names: &FileNames) -> Result<()> {
+    let path = names.part(0, 1);
+    if durable::is_plain_file(&path).exit_code(ExitCode::Usage)? {
+        return Err(usage(
+            format!("`{}` exists, but there is no state for it", path.display()),
+            "choose another file, or move it away",
+        ));
+    }
+    if let Some(beside) = names.default_state().filter(|path| durable::is_there(path)) {
+        return Err(usage(
+            format!(
+                "`{}` exists, the state of another tail to that file",
+                beside.display()
+            ),
+            "choose another file, or continue with that state",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,296 @@
+//! Files on a local disk: a directory of parts, one file and its successors, or one that grows.
+
+use std::collections::HashMap;
+use std::io::{Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result, anyhow};
+use fs_err as fs;
+
+use super::committed::Committed;
+use super::earlier::{self, ReadEarlier};
+use super::manifest::{self, Manifest, Purpose};
+use super::names::{FileNames, PartFile};
+use super::owner::{self, Owner};
+use super::part::{ManifestMark, PartId, ResumedPart};
+use super::recover::{self, Recovery};
+use super::seam::{Destination, Kind, Ownership, PartWriter, Unsynced};
+use crate::durable::{self, Lock, Locks, lock_path};
+use crate::error::{Annotate, with_hint};
+use crate::failpoint::{self, Change};
+
+/// Part files synced at the same time.
+const PARALLEL_SYNCS: usize = 16;
+
+/// Files on a local disk.
+#[derive(Debug)]
+pub struct Local {
+    names: FileNames,
+    /// Where the state lies, if there is one.
+    state_path: Option<PathBuf>,
+    read_earlier: ReadEarlier,
+    locks: Locks,
+    open: Mutex<HashMap<PartId, OpenFile>>,
+}
+
+/// A part file that is written to.
+#[derive(Debug)]
+struct OpenFile {
+    file: fs::File,
+    /// Whether its name is not durable yet.
+    is_new: bool,
+}
+
+impl Local {
+    /// The files `names` of the export whose state lies at `state_path`. `read_earlier` reads states
+    /// of earlier exports, which know what they left here.
+    pub fn new(names: FileNames, state_path: Option<&Path>, read_earlier: ReadEarlier) -> Self {
+        Self {
+            names,
+            state_path: state_path.map(Path::to_owned),
+            read_earlier,
+            locks: Locks::default(),
+            open: Mutex::default(),
+        }
+    }
+
+    fn open_files(&self) -> MutexGuard<'_, HashMap<PartId, OpenFile>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The writer of a part file, which is synced when it is made durable.
+    fn writer(&self, id: PartId, file: fs::File, is_new: bool) -> Result<Box<dyn PartWriter>> {
+        let unsynced = file.try_clone().context("cannot sync a part file")?;
+        let open = OpenFile {
+            file: unsynced,
+            is_new,
+        };
+        self.open_files().insert(id, open);
+        Ok(Box::new(PartFileWriter {
+            file,
+            locks: self.locks.clone(),
+        }))
+    }
+
+    /// The state lies where the output has it unless told otherwise; anywhere, for one without files.
+    fn state_path(&self) -> Result<&Path> {
+        let path = self.state_path.as_deref();
+        path.context("an export to files has a state")
+    }
+
+    /// The states whose locks guard the output.
+    fn guarding_states(&self) -> impl Iterator<Item = PathBuf> {
+        let own = self.state_path.iter().cloned();
+        own.chain(self.names.default_state())
+    }
+}
+
+impl Destination for Local {
+    fn display(&self) -> String {
+        self.names.display()
+    }
+
+    fn kind(&self) -> Kind {
+        if self.names.is_directory() {
+            Kind::PartsOfRanges
+        } else if self.names.is_append() {
+            Kind::Growing
+        } else {
+            Kind::Parts
+        }
+    }
+
+    fn ensure_free(&self) -> Result<()> {
+        if self.names.is_append() {
+            earlier::ensure_free_to_append(&self.names)
+        } else {
+            earlier::ensure_free(&self.names, self.state_path.as_deref())
+        }
+    }
+
+    fn ensure_replaceable(&self) -> Result<()> {
+        earlier::left_by_earlier(&self.names, self.state_path.as_deref(), self.read_earlier)
+            .map(drop)
+    }
+
+    fn remove_earlier(&self) -> Result<()> {
+        let left =
+            earlier::left_by_earlier(&self.names, self.state_path.as_deref(), self.read_earlier)?;
+        for path in left {
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+
+    fn is_in_use(&self) -> bool {
+        self.guarding_states()
+            .any(|state| Lock::is_held(&lock_path(&state)).unwrap_or(false))
+    }
+
+    fn prepare(&self) -> Result<()> {
+        let directory = self.names.directory();
+        durable::create_directory(directory)
+            .with_context(|| {
+                format!(
+                    "cannot create the output directory `{}`",
+                    directory.display()
+                )
+            })
+            .hint("choose another place for the output, where this user may write")
+    }
+
+    /// The lock of an output is that of the state that lies beside it. Without it two jobs whose
+    /// states lie elsewhere would write to files of the same names.
+    fn lock(&mut self, ownership: Ownership) -> Result<()> {
+        self.locks = ownership.locks;
+        let Some(beside) = self.names.default_state() else {
+            return Ok(());
+        };
+        let path = lock_path(&beside);
+        // Two names of one file are one lock, which this process has already.
+        let own = self.state_path.as_deref().map(lock_path);
+        let is_own = match (path.canonicalize(), own.map(|own| own.canonicalize())) {
+            (Ok(output), Some(Ok(own))) => output == own,
+            _ => false,
+        };
+        if !is_own {
+            let lock = Lock::acquire_for(
+                &path,
+                &format!("cannot write to `{}`", self.names.display()),
+                "wait for the other export, or stop it; or choose another output",
+            )?;
+            self.locks.add(Arc::new(lock));
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        self.locks.check()
+    }
+
+    fn begin(&self, export_id: uuid::Uuid) -> Result<()> {
+        Owner::write(&self.names, export_id, self.state_path()?)
+    }
+
+    fn prove(&self, committed: &Committed<'_>) -> Result<()> {
+        owner::prove(committed, self.state_path()?, &self.names).map(drop)
+    }
+
+    fn recover(&self, committed: &Committed<'_>, repair: bool) -> Result<Recovery> {
+        recover::recover(committed, self.state_path()?, &self.names, repair)
+    }
+
+    fn open(&self, id: PartId) -> Result<Box<dyn PartWriter>> {
+        let path = self.names.open_part(id.series, id.part);
+        let finished = self.names.part(id.series, id.part);
+        if !self.names.is_append() && durable::is_there(&finished) {
+            return Err(with_hint(
+                anyhow!("`{}` exists already", finished.display()),
+                "it was not made by this export; move it away, then resume",
+            ));
+        }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        let file = durable::open_plain("part.create", &path, &mut options)?;
+        self.writer(id, file, true)
+    }
+
+    fn reopen(&self, part: &ResumedPart) -> Result<Box<dyn PartWriter>> {
+        let path = self.names.open_part(part.series, part.part);
+        let continued = || -> Result<Box<dyn PartWriter>> {
+            let mut options = fs::OpenOptions::new();
+            let mut file = durable::open_plain("part.open", &path, options.write(true))?;
+            file.seek(SeekFrom::Start(part.length))?;
+            self.writer(part.id(), file, false)
+        };
+        continued().with_context(|| format!("cannot continue `{}`", path.display()))
+    }
+
+    fn make_durable(&self, parts: &[Unsynced]) -> Result<()> {
+        let mut files = Vec::with_capacity(parts.len());
+        let mut has_new_names = false;
+        {
+            let mut open = self.open_files();
+            for part in parts {
+                let known = open.get_mut(&part.id);
+                let known = known.context("a part that was not opened cannot be synced")?;
+                has_new_names |= std::mem::take(&mut known.is_new);
+                if part.is_sealed {
+                    files.extend(open.remove(&part.id).map(|known| known.file));
+                } else {
+                    files.push(known.file.try_clone().context("cannot sync a part file")?);
+                }
+            }
+        }
+        sync_all(files)?;
+        if has_new_names {
+            durable::sync_directory("parts.sync-directory", self.names.directory())
+                .context("cannot make new file names durable")?;
+        }
+        Ok(())
+    }
+
+    fn publish(&self, committed: &Committed<'_>) -> Result<ManifestMark> {
+        if committed.sealed.is_empty() {
+            return Ok(committed.manifest);
+        }
+        for sealed in committed.sealed {
+            let open = self.names.open_part(sealed.series, sealed.part);
+            durable::publish(&open, &self.names.part(sealed.series, sealed.part))
+                .context("cannot publish a finished file")?;
+        }
+        durable::sync_directory("publish.sync-directory", self.names.directory())?;
+        manifest::list(committed, committed.manifest, &self.names)
+    }
+
+    fn manifest(&self, committed: &Committed<'_>) -> Result<Manifest> {
+        let names = &self.names;
+        match names.manifest() {
+            Some(path) => Manifest::read(&path, Purpose::Committed { committed, names }),
+            None => Ok(Manifest::default()),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<PartFile>> {
+        self.names.existing()
+    }
+}
+
+/// Writes to a part file.
+struct PartFileWriter {
+    file: fs::File,
+    locks: Locks,
+}
+
+impl PartWriter for PartFileWriter {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.locks.check()?;
+        failpoint::write("part.write", &mut self.file, bytes)?;
+        Ok(())
+    }
+}
+
+/// Syncs part files, several at a time.
+fn sync_all(files: Vec<fs::File>) -> Result<()> {
+    let sync = |file: &fs::File| {
+        failpoint::step("part.sync", Change::Sync(file.path()), || file.sync_data())
+            .context("cannot sync a part file to the disk")
+    };
+    if files.len() < 2 {
+        return files.iter().try_for_each(sync);
+    }
+    for batch in files.chunks(PARALLEL_SYNCS) {
+        std::thread::scope(|scope| {
+            let syncs: Vec<_> = batch
+                .iter()
+                .map(|file| scope.spawn(move || sync(file)))
+                .collect();
+            syncs.into_iter().try_for_each(|one| match one.join() {
+                Ok(outcome) => outcome,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+        })?;
+    }
+    Ok(())
+}

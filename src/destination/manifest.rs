@@ -1,0 +1,478 @@
+//! The manifest: one line of JSON for each published file, in the order of publishing.
+//!
+//! It grows by appending. The state says how much of it is committed, and the checksum of that; what
+//! lies beyond is cut off by a resume and written again, so that it never lists a file twice.
+//!
+//! [`Manifest::read`] is the one reader, and judges what it reads for whatever [`Purpose`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use crate::durable::{self, parent_of};
+use crate::failpoint::{self, Change};
+use crate::feed::{RangeId, RangeState};
+use crate::report::count;
+
+use super::committed::Committed;
+use super::names::{FileNames, PartFile};
+use super::part::{FileState, ManifestMark, checksum_text};
+
+/// One line of a manifest: a published file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The export that it belongs to.
+    pub export_id: uuid::Uuid,
+    /// Its name, beside the manifest.
+    pub file: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// CRC-32C of all its bytes.
+    #[serde(with = "checksum_text")]
+    pub crc32c: u32,
+    /// Where its ranges stood before its first row.
+    pub start: Vec<RangeState>,
+    /// Where they stood after its last row.
+    pub end: Vec<RangeState>,
+}
+
+impl Entry {
+    /// The entry of `file`, published as `name`.
+    pub fn new(export_id: uuid::Uuid, name: &str, file: &FileState) -> Self {
+        Self {
+            export_id,
+            file: name.to_owned(),
+            rows: file.rows,
+            bytes: file.length,
+            crc32c: file.crc32c,
+            start: file.start.clone(),
+            end: file.end.clone(),
+        }
+    }
+
+    /// The entry of `file`, a part of the export `export_id`.
+    pub fn of(export_id: uuid::Uuid, names: &FileNames, file: &FileState) -> Self {
+        let path = names.part(file.series, file.part);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Self::new(export_id, &name, file)
+    }
+}
+
+/// What a manifest is read for: how much of it counts, and what it must be.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose<'a> {
+    /// What the state says is committed. What lies beyond is not read.
+    Committed {
+        /// What the state says.
+        committed: &'a Committed<'a>,
+        /// The names of its files.
+        names: &'a FileNames,
+    },
+    /// Every whole line: all finished files of a directory, also beside an export that is under way
+    /// and has listed more than its state in the directory, if there is one, says.
+    Finished {
+        /// What the state says.
+        committed: Option<&'a Committed<'a>>,
+    },
+}
+
+/// A manifest that was read.
+#[derive(Debug, Default)]
+pub struct Manifest {
+    /// The entries that can be read, in their order.
+    pub entries: Vec<Entry>,
+    /// What is wrong with it.
+    pub faults: Vec<String>,
+    /// How much of it was read; its checksum is the one of what lies there.
+    pub mark: ManifestMark,
+    /// What lies beyond.
+    pub beyond: Vec<u8>,
+}
+
+impl Manifest {
+    /// Reads the manifest `path`. That something is wrong with it is no error, but told in
+    /// [`Manifest::faults`]: the lines are not those that the state knows, they are of another export,
+    /// list what is no file of it, or list the files of a series out of their order or with gaps.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the system, but that there is no such file.
+    pub fn read(path: &Path, purpose: Purpose<'_>) -> Result<Self> {
+        let is_file = |path: &Path| fs::metadata(path).map(|found| found.is_file());
+        let mut text = match is_file(path)
+            .and_then(|is_file| is_file.then(|| fs::read(path)).transpose())
+        {
+            Ok(Some(text)) => text,
+            // To read a FIFO would be to wait.
+            Ok(None) => return Err(anyhow!("`{}` is not a regular file", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut missing = Self::default();
+                if matches!(purpose, Purpose::Committed { committed, .. } if committed.manifest.length > 0)
+                {
+                    missing.faults.push("is missing".to_owned());
+                }
+                return Ok(missing);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut found = Self::default();
+        let committed = match purpose {
+            Purpose::Committed { committed, .. } => Some(committed),
+            Purpose::Finished { committed } => committed,
+        };
+        if let Some(committed) = committed {
+            found.compare(&text, &committed.manifest);
+        }
+        let end = match purpose {
+            Purpose::Committed { committed, .. } => usize::try_from(committed.manifest.length)
+                .unwrap_or(usize::MAX)
+                .min(text.len()),
+            // An export that is under way may be in the middle of a line.
+            Purpose::Finished { .. } => memchr::memrchr(b'\n', &text).map_or(0, |end| end + 1),
+        };
+        found.beyond = text.split_off(end);
+        if !text.is_empty() && !text.ends_with(b"\n") {
+            found.faults.push("its last line is not whole".to_owned());
+        }
+        found.read_lines(&text, purpose);
+        found.mark = ManifestMark {
+            length: text.len() as u64,
+            entries: found.entries.len() as u64,
+            crc32c: (!text.is_empty()).then(|| crc32c::crc32c(&text)),
+        };
+        if let Purpose::Committed { committed, .. } = purpose
+            && found.mark.entries != committed.manifest.entries
+        {
+            found.faults.push(format!(
+                "lists {}, but the state tells of {}",
+                count(found.mark.entries, "file"),
+                committed.manifest.entries
+            ));
+        }
+        Ok(found)
+    }
+
+    /// Compares the text with what was committed of it.
+    fn compare(&mut self, text: &[u8], committed: &ManifestMark) {
+        let length = usize::try_from(committed.length).unwrap_or(usize::MAX);
+        let Some(prefix) = text.get(..length) else {
+            self.faults.push(format!(
+                "has {} bytes, but {length} were committed",
+                text.len()
+            ));
+            return;
+        };
+        if failpoint::is_planted("defect.manifest-not-checked") {
+            return;
+        }
+        let found = crc32c::crc32c(prefix);
+        if let Some(committed) = committed.crc32c
+            && found != committed
+        {
+            self.faults.push(format!(
+                "its first {length} bytes have checksum {found:08x} where {committed:08x} was \
+                 committed: it was changed"
+            ));
+        }
+    }
+
+    fn read_lines(&mut self, text: &[u8], purpose: Purpose<'_>) {
+        let (committed, names) = match purpose {
+            Purpose::Committed { committed, names } => (Some(committed), Some(names)),
+            Purpose::Finished { committed } => (committed, None),
+        };
+        let mut export_id = committed.map(|committed| committed.export_id);
+        let mut order = Order::default();
+        let lines = text
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
+        for (line, number) in lines.zip(1..) {
+            let entry: Entry = match serde_json::from_slice(line) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.faults.push(format!("line {number}: {error}"));
+                    continue;
+                }
+            };
+            let own = *export_id.get_or_insert(entry.export_id);
+            if entry.export_id != own {
+                self.faults.push(format!(
+                    "line {number} is of the export {}",
+                    entry.export_id
+                ));
+            }
+            let part = match names {
+                Some(names) => names.part_of(&entry.file).filter(|part| !part.is_open),
+                None => part_of_any_directory(&entry.file),
+            };
+            let shown = entry.file.escape_debug();
+            let Some(part) = part else {
+                self.faults.push(format!(
+                    "line {number}: `{shown}` is no name of this export's files"
+                ));
+                continue;
+            };
+            match order.take(&part, &entry, names.is_none_or(FileNames::is_directory)) {
+                Ok(()) => {}
+                Err(Disorder::Twice) => {
+                    self.faults
+                        .push(format!("line {number}: `{shown}` is listed twice"));
+                    continue;
+                }
+                Err(Disorder::Other(what)) => {
+                    self.faults.push(format!("line {number}: `{shown}` {what}"))
+                }
+            }
+            self.entries.push(entry);
+        }
+    }
+
+    /// Refuses it if anything is wrong.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong first, with the name of the manifest.
+    pub fn ensure_whole(&self, path: &Path) -> Result<()> {
+        match self.faults.first() {
+            Some(fault) => Err(anyhow!("the manifest `{}`: {fault}", path.display())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The part that a file is, by a name as every export to a directory gives it.
+fn part_of_any_directory(name: &str) -> Option<PartFile> {
+    let is_bare = Path::new(name).file_name()? == name;
+    let (stem, extension) = match name.split_once(".jsonl") {
+        Some((stem, rest)) => (stem, rest),
+        None => match name.split_once(".csv") {
+            Some((stem, rest)) => (stem, rest),
+            None => (name.strip_suffix(".parquet")?, ""),
+        },
+    };
+    let mut numbers = stem.rsplitn(3, '-');
+    let (part, series) = (numbers.next()?, numbers.next()?);
+    let is_own = numbers.next().is_some() && matches!(extension, "" | ".gz" | ".zst");
+    let number = |text: &str, digits: usize| -> Option<u32> {
+        let is_number = text.len() >= digits && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.parse().ok())?
+    };
+    let (series, part) = (number(series, 5)?, number(part, 6)?);
+    (is_bare && is_own).then(|| PartFile {
+        series,
+        part,
+        is_open: false,
+        path: name.into(),
+    })
+}
+
+/// What is wrong with the place of a line.
+enum Disorder {
+    Twice,
+    Other(String),
+}
+
+/// The order of lines: the parts of a series one after the other, and those of a range before those
+/// of the ranges that came from it.
+#[derive(Default)]
+struct Order {
+    /// The parts of each series that were listed.
+    listed: BTreeMap<u32, BTreeSet<u32>>,
+    /// Ranges from which others came that were listed.
+    replaced: BTreeSet<RangeId>,
+}
+
+impl Order {
+    fn take(
+        &mut self,
+        part: &PartFile,
+        entry: &Entry,
+        series_are_ranges: bool,
+    ) -> Result<(), Disorder> {
+        let listed = self.listed.entry(part.series).or_default();
+        let last = listed.last().copied().unwrap_or(0);
+        if !listed.insert(part.part) {
+            return Err(Disorder::Twice);
+        }
+        if part.part < last {
+            return Err(Disorder::Other(format!(
+                "is out of its order: it follows part {last} of its series"
+            )));
+        }
+        if part.part != last + 1 {
+            return Err(Disorder::Other(format!(
+                "is out of its order: part {} of its series is not before it",
+                last + 1
+            )));
+        }
+        if series_are_ranges {
+            if self.replaced.contains(&RangeId(part.series)) {
+                return Err(Disorder::Other(
+                    "is out of its order: it follows a file of a range that came from its own"
+                        .to_owned(),
+                ));
+            }
+            let ranges = entry.start.iter().chain(&entry.end);
+            self.replaced
+                .extend(ranges.flat_map(|range| &range.parents));
+        }
+        Ok(())
+    }
+}
+
+/// The lines that list `entries`.
+///
+/// # Errors
+///
+/// If they cannot be serialized.
+pub fn lines_of(entries: &[Entry]) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    for entry in entries {
+        serde_json::to_writer(&mut text, entry)?;
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
+/// Appends `entries` after the committed part of the manifest `path`, and makes them durable.
+/// Returns the mark to be committed with the next state.
+///
+/// # Errors
+///
+/// If the manifest is shorter than `mark` says, or any error of the system.
+pub fn append(path: &Path, mark: ManifestMark, entries: &[Entry]) -> Result<ManifestMark> {
+    let text = lines_of(entries)?;
+    let mut file = open(path, mark)?;
+    failpoint::write("manifest.write", &mut file, &text)?;
+    sync(&file)?;
+    if mark.length == 0 {
+        // The next state counts on the manifest, so its name must outlive a crash as its bytes do.
+        durable::sync_directory("manifest.sync-directory", parent_of(path))?;
+    }
+    let before = match mark.length {
+        0 => Some(0),
+        _ => mark.crc32c,
+    };
+    Ok(ManifestMark {
+        length: mark.length + text.len() as u64,
+        entries: mark.entries + entries.len() as u64,
+        crc32c: before.map(|before| crc32c::crc32c_append(before, &text)),
+    })
+}
+
+/// Lists the sealed parts, after they have got their final names, behind `mark`.
+///
+/// # Errors
+///
+/// As [`append`].
+pub fn list(
+    committed: &Committed<'_>,
+    mark: ManifestMark,
+    names: &FileNames,
+) -> Result<ManifestMark> {
+    let Some(path) = names.manifest() else {
+        return Ok(mark);
+    };
+    let entries: Vec<Entry> = committed
+        .sealed
+        .iter()
+        .map(|sealed| Entry::of(committed.export_id, names, sealed))
+        .collect();
+    append(&path, mark, &entries)
+        .with_context(|| format!("cannot list finished files in `{}`", path.display()))
+}
+
+/// Cuts off what is not committed.
+///
+/// # Errors
+///
+/// As [`append`].
+pub fn truncate(path: &Path, mark: ManifestMark) -> Result<()> {
+    if mark.length == 0 && !durable::is_there(path) {
+        return Ok(());
+    }
+    sync(&open(path, mark)?)?;
+    Ok(())
+}
+
+fn sync(file: &fs::File) -> std::io::Result<()> {
+    failpoint::step("manifest.sync", Change::Sync(file.path()), || {
+        file.sync_all()
+    })
+}
+
+/// Opens the manifest for writing, cut to its committed length and positioned there.
+fn open(path: &Path, mark: ManifestMark) -> Result<fs::File> {
+    use std::io::Seek;
+    ensure!(
+        mark.length == 0 || durable::is_there(path),
+        "the manifest `{}` is missing",
+        path.display()
+    );
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(mark.length == 0).truncate(false);
+    let mut file = durable::open_plain("manifest.open", path, &mut options)?;
+    let length = file.metadata()?.len();
+    ensure!(
+        length >= mark.length,
+        "the manifest `{}` has {length} bytes, but {} were committed",
+        path.display(),
+        mark.length
+    );
+    if length > mark.length {
+        let cut = Change::Cut(path, mark.length);
+        failpoint::step("manifest.cut", cut, || file.set_len(mark.length))
+            .context("cannot cut off what was not committed")?;
+    }
+    file.seek(std::io::SeekFrom::Start(mark.length))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str) -> Entry {
+        Entry {
+            export_id: uuid::Uuid::from_u128(1),
+            file: name.into(),
+            rows: 1,
+            bytes: 2,
+            crc32c: 3,
+            start: vec![],
+            end: vec![],
+        }
+    }
+
+    #[test]
+    fn what_was_not_committed_is_written_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("manifest.ndjson");
+        let first = append(&path, ManifestMark::default(), &[entry("a")]).unwrap();
+        append(&path, first, &[entry("lost"), entry("lost too")]).unwrap();
+        let second = append(&path, first, &[entry("b")]).unwrap();
+        assert_eq!(second.entries, 2);
+        let text = fs::read_to_string(&path).unwrap();
+        let names: Vec<String> = text
+            .lines()
+            .map(|l| serde_json::from_str::<Entry>(l).unwrap().file)
+            .collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(text.len() as u64, second.length);
+    }
+
+    #[test]
+    fn a_manifest_that_lost_committed_lines_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("manifest.ndjson");
+        let mark = append(&path, ManifestMark::default(), &[entry("a")]).unwrap();
+        fs::write(&path, "").unwrap();
+        assert!(truncate(&path, mark).is_err());
+    }
+}

@@ -1,0 +1,409 @@
+//! The names of an export's files, and which names in a directory are its own.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use fs_err as fs;
+
+use super::output::Output;
+use crate::durable::{self, OPEN_SUFFIX, with_suffix};
+
+/// The manifest of an export to a directory.
+pub const MANIFEST_FILE: &str = "manifest.ndjson";
+/// The state of an export to a directory.
+pub const STATE_FILE: &str = "state.json";
+
+/// The suffix of the file that says which state an output belongs to.
+const OWNER_SUFFIX: &str = ".owner";
+
+/// Where the files of an export are, and what they are called.
+#[derive(Debug, Clone)]
+pub struct FileNames {
+    layout: Layout,
+    extension: &'static str,
+}
+
+#[derive(Debug, Clone)]
+enum Layout {
+    /// `DIRECTORY/STEM-SERIES-PART.EXTENSION`
+    Directory { directory: PathBuf, stem: String },
+    /// `PATH` for the first part, `STEM.PART.EXTENSION` for the next, where `PATH` is `STEM.EXTENSION`.
+    File { path: PathBuf },
+    /// `PATH`, open or not.
+    Append { path: PathBuf },
+    /// No files.
+    StandardOutput,
+}
+
+impl FileNames {
+    /// The names of the export of `container` to `output`, whose files have the `extension`;
+    /// relative paths are relative to `base`, the state file's directory.
+    pub fn new(output: &Output, base: &Path, container: &str, extension: &'static str) -> Self {
+        let layout = match output {
+            Output::Directory(directory) => Layout::Directory {
+                // A directory relative to itself is `.`, which nobody wants to read in a message.
+                directory: base.join(directory).components().collect(),
+                stem: file_stem(container),
+            },
+            Output::File(path) => Layout::File {
+                path: base.join(path),
+            },
+            Output::Append(path) => Layout::Append {
+                path: base.join(path),
+            },
+            Output::StandardOutput => Layout::StandardOutput,
+        };
+        Self { layout, extension }
+    }
+
+    /// Whether files keep one name, so that none of them is ever finished.
+    pub fn is_append(&self) -> bool {
+        matches!(self.layout, Layout::Append { .. })
+    }
+
+    /// Whether each range has files of its own, in a directory.
+    pub fn is_directory(&self) -> bool {
+        matches!(self.layout, Layout::Directory { .. })
+    }
+
+    /// Whether documents go to standard output, so that there are no files.
+    pub fn is_standard_output(&self) -> bool {
+        matches!(self.layout, Layout::StandardOutput)
+    }
+
+    /// Where the documents go, for people.
+    pub fn display(&self) -> String {
+        match &self.layout {
+            Layout::Directory { directory, .. } => directory.display().to_string(),
+            Layout::File { path } | Layout::Append { path } => path.display().to_string(),
+            Layout::StandardOutput => "standard output".to_owned(),
+        }
+    }
+
+    /// The directory that holds the files.
+    pub fn directory(&self) -> &Path {
+        match &self.layout {
+            Layout::Directory { directory, .. } => directory,
+            Layout::File { path } | Layout::Append { path } => crate::durable::parent_of(path),
+            Layout::StandardOutput => Path::new("."),
+        }
+    }
+
+    /// The final name of a part.
+    pub fn part(&self, series: u32, part: u32) -> PathBuf {
+        match &self.layout {
+            Layout::Directory { directory, stem } => {
+                directory.join(format!("{stem}-{series:05}-{part:06}.{}", self.extension))
+            }
+            Layout::File { path } if part > 1 => {
+                path.with_file_name(format!("{}.{part:06}.{}", self.stem(path), self.extension))
+            }
+            Layout::File { path } | Layout::Append { path } => path.clone(),
+            Layout::StandardOutput => PathBuf::new(),
+        }
+    }
+
+    /// The name of the file `path` without the extension.
+    fn stem(&self, path: &Path) -> String {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let stem = name.strip_suffix(self.extension);
+        let stem = stem.and_then(|stem| stem.strip_suffix('.'));
+        stem.unwrap_or(&name).to_owned()
+    }
+
+    /// The name of a part while it is being written.
+    pub fn open_part(&self, series: u32, part: u32) -> PathBuf {
+        match &self.layout {
+            Layout::Append { path } => path.clone(),
+            _ => with_suffix(&self.part(series, part), OPEN_SUFFIX),
+        }
+    }
+
+    /// The manifest: the list of published files.
+    pub fn manifest(&self) -> Option<PathBuf> {
+        match &self.layout {
+            Layout::Directory { directory, .. } => Some(directory.join(MANIFEST_FILE)),
+            Layout::File { path } => Some(with_suffix(path, ".manifest.ndjson")),
+            // It is never finished, so there is nothing to list.
+            Layout::Append { .. } | Layout::StandardOutput => None,
+        }
+    }
+
+    /// The state file, unless the user names another; none for standard output.
+    pub fn default_state(&self) -> Option<PathBuf> {
+        match &self.layout {
+            Layout::Directory { directory, .. } => Some(directory.join(STATE_FILE)),
+            Layout::File { path } | Layout::Append { path } => {
+                Some(with_suffix(path, ".state.json"))
+            }
+            Layout::StandardOutput => None,
+        }
+    }
+
+    /// The file that says which state the output belongs to, if that lies elsewhere.
+    pub fn owner(&self) -> Option<PathBuf> {
+        Some(with_suffix(&self.default_state()?, OWNER_SUFFIX))
+    }
+
+    /// The state or the manifest of another export to a single file that has the name of this part of
+    /// ours, if there is one: the part is that export's.
+    pub fn claimed_by_another(&self, series: u32, part: u32) -> Option<PathBuf> {
+        let path = self.part(series, part);
+        let own = self.default_state();
+        let state = with_suffix(&path, ".state.json");
+        if own.as_ref() == Some(&state) {
+            return None;
+        }
+        let claims = [
+            with_suffix(&state, OWNER_SUFFIX),
+            with_suffix(&path, ".manifest.ndjson"),
+            state,
+        ];
+        claims.into_iter().find(|claim| durable::is_there(claim))
+    }
+
+    /// All files on disk that carry a name of this export, open ones and finished ones.
+    ///
+    /// # Errors
+    ///
+    /// If the directory exists and cannot be read.
+    pub fn existing(&self) -> Result<Vec<PartFile>> {
+        let mut found = Vec::new();
+        if self.is_standard_output() || !self.directory().exists() {
+            return Ok(found);
+        }
+        for entry in fs::read_dir(self.directory()).context("cannot list the output directory")? {
+            let path = entry.context("cannot list the output directory")?.path();
+            if let Some(part) = self.parse(&path) {
+                found.push(part);
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Which part of this export the file `name` is; none if it is no name of its files.
+    pub fn part_of(&self, name: &str) -> Option<PartFile> {
+        let is_bare = Path::new(name).file_name()? == name;
+        is_bare.then(|| self.parse(&self.directory().join(name)))?
+    }
+
+    /// Which part of this export `path` is, by its name.
+    fn parse(&self, path: &Path) -> Option<PartFile> {
+        let name = path.file_name()?.to_str()?;
+        let (finished_name, is_open) = match name.strip_suffix(OPEN_SUFFIX) {
+            Some(finished) => (finished, true),
+            None => (name, false),
+        };
+        let numbers = |text: &str| -> Option<u32> {
+            text.bytes()
+                .all(|b| b.is_ascii_digit())
+                .then(|| text.parse().ok())?
+        };
+        let (series, part) = match &self.layout {
+            Layout::Directory { stem, .. } => {
+                let rest = finished_name
+                    .strip_suffix(self.extension)?
+                    .strip_suffix('.')?;
+                let (series, part) = rest
+                    .strip_prefix(stem.as_str())?
+                    .strip_prefix('-')?
+                    .split_once('-')?;
+                (numbers(series)?, numbers(part)?)
+            }
+            Layout::File { path } if path.file_name()? == finished_name => (0, 1),
+            Layout::File { path } => {
+                let stem = self.stem(path);
+                let rest = finished_name
+                    .strip_suffix(self.extension)?
+                    .strip_suffix('.')?;
+                (
+                    0,
+                    numbers(rest.strip_prefix(stem.as_str())?.strip_prefix('.')?)?,
+                )
+            }
+            Layout::Append { path: own } => {
+                let is_own = own.file_name()?.to_str()? == name;
+                return is_own.then(|| PartFile {
+                    series: 0,
+                    part: 1,
+                    is_open: true,
+                    path: path.into(),
+                });
+            }
+            Layout::StandardOutput => return None,
+        };
+        // What does not come out the same was not made by this export.
+        let expected = if is_open {
+            self.open_part(series, part)
+        } else {
+            self.part(series, part)
+        };
+        (expected.file_name()? == name).then(|| PartFile {
+            series,
+            part,
+            is_open,
+            path: path.into(),
+        })
+    }
+}
+
+/// A file on disk that carries a name of an export.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PartFile {
+    /// Its series.
+    pub series: u32,
+    /// Its part number.
+    pub part: u32,
+    /// Whether it still carries the name of an open file.
+    pub is_open: bool,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// `name` as the beginning of a file's name: what file systems or shells take amiss is
+/// percent-encoded, and so is `%` itself, so that no two names become one.
+fn file_stem(name: &str) -> String {
+    let mut stem = String::new();
+    for (index, c) in name.chars().enumerate() {
+        let safe = c.is_alphanumeric() || matches!(c, '_' | '-') || (c == '.' && index > 0);
+        if safe {
+            stem.push(c);
+        } else {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                stem.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    stem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory_names(directory: &Path) -> FileNames {
+        FileNames::new(&Output::Directory(".".into()), directory, "orders", "jsonl")
+    }
+
+    #[test]
+    fn names_sort_and_are_found_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let names = directory_names(directory.path());
+        let paths = [names.part(3, 1), names.open_part(3, 2), names.part(12, 1)];
+        for path in &paths {
+            fs::write(path, "").unwrap();
+        }
+        for other in [
+            "orders-3-1.jsonl",
+            "orders-00003-000001.csv",
+            "state.json",
+            "x.jsonl",
+            "orders.jsonl",
+        ] {
+            fs::write(directory.path().join(other), "").unwrap();
+        }
+        let found = names.existing().unwrap();
+        assert_eq!(
+            found
+                .iter()
+                .map(|f| (f.series, f.part, f.is_open))
+                .collect::<Vec<_>>(),
+            [(3, 1, false), (3, 2, true), (12, 1, false)]
+        );
+        assert!(paths[0] < paths[2]);
+    }
+
+    #[test]
+    fn an_output_is_told_by_where_it_lies() {
+        let base = Path::new("base");
+        let name = |output: Output| FileNames::new(&output, base, "orders", "jsonl").display();
+        assert_eq!(
+            name(Output::Directory("out".into())),
+            base.join("out").display().to_string()
+        );
+        assert_eq!(
+            name(Output::File("a.jsonl".into())),
+            base.join("a.jsonl").display().to_string()
+        );
+        assert_eq!(name(Output::StandardOutput), "standard output");
+    }
+
+    #[test]
+    fn a_file_is_called_by_its_format_and_its_compression() {
+        use crate::format::Compression;
+        use crate::format::Format;
+        for (format, compression, extension) in [
+            (Format::Jsonl, Compression::None, "jsonl"),
+            (Format::Jsonl, Compression::Gzip(6), "jsonl.gz"),
+            (Format::Jsonl, Compression::Zstd(3), "jsonl.zst"),
+            (Format::Csv, Compression::None, "csv"),
+            (Format::Csv, Compression::Gzip(6), "csv.gz"),
+            (Format::Csv, Compression::Zstd(3), "csv.zst"),
+            (Format::Parquet, Compression::Snappy, "parquet"),
+        ] {
+            assert_eq!(format.extension(compression), extension);
+        }
+    }
+
+    #[test]
+    fn a_file_that_grows_is_found_by_its_name_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = Output::Append("a.jsonl".into());
+        let names = FileNames::new(&output, directory.path(), "orders", "jsonl");
+        for name in ["a.jsonl", "b.jsonl"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        let found: Vec<PathBuf> = names
+            .existing()
+            .unwrap()
+            .into_iter()
+            .map(|f| f.path)
+            .collect();
+        assert_eq!(found, [directory.path().join("a.jsonl")]);
+        assert_eq!(names.open_part(0, 1), directory.path().join("a.jsonl"));
+    }
+
+    #[test]
+    fn a_single_file_has_numbered_successors() {
+        let directory = tempfile::tempdir().unwrap();
+        let names = FileNames::new(
+            &Output::File("a.b.jsonl".into()),
+            directory.path(),
+            "orders",
+            "jsonl",
+        );
+        assert_eq!(names.part(0, 1).file_name().unwrap(), "a.b.jsonl");
+        assert_eq!(names.part(0, 2).file_name().unwrap(), "a.b.000002.jsonl");
+        for path in [names.part(0, 1), names.open_part(0, 2)] {
+            fs::write(path, "").unwrap();
+        }
+        let found: Vec<_> = names
+            .existing()
+            .unwrap()
+            .iter()
+            .map(|f| (f.part, f.is_open))
+            .collect();
+        assert_eq!(found, [(1, false), (2, true)]);
+    }
+
+    #[test]
+    fn a_compressed_single_file_keeps_both_of_its_extensions() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = Output::File("a.jsonl.gz".into());
+        let names = FileNames::new(&output, directory.path(), "orders", "jsonl.gz");
+        let second = names.part(0, 2);
+        assert_eq!(second.file_name().unwrap(), "a.000002.jsonl.gz");
+        fs::write(second, "").unwrap();
+        assert_eq!(names.existing().unwrap()[0].part, 2);
+    }
+
+    #[test]
+    fn a_name_from_the_service_cannot_leave_the_directory() {
+        assert_eq!(file_stem("../etc/passwd"), "%2E.%2Fetc%2Fpasswd");
+        assert_eq!(file_stem("a%b\0c:d"), "a%25b%00c%3Ad");
+        assert_eq!(file_stem("größe-1_x.y"), "größe-1_x.y");
+        assert_eq!(file_stem("..\\x"), "%2E.%5Cx");
+    }
+}

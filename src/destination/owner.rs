@@ -1,0 +1,338 @@
+//! Whose an output is: what is cut, deleted, renamed or appended to must be provably the export's.
+//!
+//! A checksum keeps out damage, not people: a state may come from anywhere, and name any output. So
+//! a state has power only over
+//!
+//! 1. the output that it lies beside, under the name that it has there unless told otherwise;
+//! 2. an output whose owner file (`state.json.owner`) names that export and that state. It is written
+//!    when an export begins whose state lies elsewhere;
+//! 3. an output without an owner file, as builds before it left them: where nothing is yet, or where
+//!    the manifest lists files of this export, and everything that bears a name of its files is
+//!    listed there or in the state.
+//!
+//! A file within such an output that belongs to another export to a single file
+//! ([`FileNames::claimed_by_another`]) is that export's all the same.
+
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use super::committed::Committed;
+use super::manifest::{Entry, Manifest, Purpose};
+use super::names::FileNames;
+use crate::durable::{self, parent_of};
+use crate::error::with_hint;
+
+const FORMAT: &str = "cosmos-tail owner";
+
+/// The largest owner file that is read: a path and a few words.
+const MAX_BYTES: u64 = 64 << 10;
+
+/// What an owner file says.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owner {
+    format: String,
+    /// The export whose output it is.
+    pub export_id: uuid::Uuid,
+    /// Its state file, relative to the output's directory if the state's directory holds that.
+    pub state: String,
+}
+
+/// On what grounds an output is an export's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The state lies beside it.
+    Beside,
+    /// Its owner file says so.
+    Owned,
+    /// Nothing is there that could be another's, and there is no owner file yet.
+    Recognized,
+}
+
+impl Owner {
+    /// Reads the owner file of the output `names`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If it is damaged, or any error of the system.
+    pub fn read(names: &FileNames) -> Result<Option<Self>> {
+        let Some(path) = names.owner() else {
+            return Ok(None);
+        };
+        if !durable::is_plain_file(&path)? {
+            return Ok(None);
+        }
+        let length = fs::metadata(&path)?.len();
+        let owner: Result<Self> = match length > MAX_BYTES {
+            true => Err(anyhow!("it has {length} bytes")),
+            false => serde_json::from_slice(&fs::read(&path)?).map_err(Into::into),
+        };
+        let owner = owner.and_then(|owner| {
+            ensure!(owner.format == FORMAT, "it is not marked as a {FORMAT}");
+            Ok(owner)
+        });
+        owner.map(Some).map_err(|error| {
+            with_hint(
+                error.context(format!("`{}` is damaged", path.display())),
+                "it says which state the output belongs to: put it back as it was, or move the state \
+                 beside the output and remove this file",
+            )
+        })
+    }
+
+    /// Says in the output `names` that it belongs to the export `export_id` with the state
+    /// `state_path`, if that lies elsewhere; if it lies beside the output, no word is needed.
+    ///
+    /// # Errors
+    ///
+    /// If what is there was not written by this program, the path is not Unicode, or any error of the
+    /// system.
+    pub fn write(names: &FileNames, export_id: uuid::Uuid, state_path: &Path) -> Result<()> {
+        let Some(path) = names.owner() else {
+            return Ok(());
+        };
+        if is_beside(names, state_path) {
+            return durable::remove_plain("resume.delete", &path);
+        }
+        if durable::is_plain_file(&path)? {
+            durable::begins_as_ours(&path)?;
+        }
+        let state = relative(state_path, names.directory());
+        let owner = Self {
+            format: FORMAT.to_owned(),
+            export_id,
+            state: state
+                .to_str()
+                .with_context(|| format!("the path `{}` is not Unicode", state.display()))?
+                .to_owned(),
+        };
+        let mut text = serde_json::to_vec(&owner)?;
+        text.push(b'\n');
+        durable::replace(&path, &text).with_context(|| format!("cannot write `{}`", path.display()))
+    }
+
+    /// Where the state lies that it names.
+    pub fn state_path(&self, names: &FileNames) -> PathBuf {
+        names.directory().join(&self.state)
+    }
+
+    /// Whether it is the word of this export with this state.
+    fn names_state(&self, names: &FileNames, export_id: uuid::Uuid, state_path: &Path) -> bool {
+        self.export_id == export_id
+            && (is_same(&self.state_path(names), state_path) || is_beside(names, state_path))
+    }
+}
+
+/// Says on what grounds the output `names` is that of `state`, which lies at `state_path`. Nothing is
+/// changed.
+///
+/// # Errors
+///
+/// If it is not provably so, with what can be done.
+pub fn prove(committed: &Committed<'_>, state_path: &Path, names: &FileNames) -> Result<Proof> {
+    let Some(default_state) = names.default_state() else {
+        return Ok(Proof::Beside);
+    };
+    if let Some(owner) = Owner::read(names)? {
+        if owner.names_state(names, committed.export_id, state_path) {
+            return Ok(match is_beside(names, state_path) {
+                true => Proof::Beside,
+                false => Proof::Owned,
+            });
+        }
+        let theirs = owner.state_path(names);
+        let error = anyhow!(
+            "the output `{}` belongs to the export {} with the state `{}`",
+            names.display(),
+            owner.export_id,
+            theirs.display()
+        );
+        return Err(with_hint(
+            error,
+            format!(
+                "name that state; if it is this one, and was moved, put it back or move it to `{}`",
+                default_state.display()
+            ),
+        ));
+    }
+    if is_beside(names, state_path) {
+        return Ok(Proof::Beside);
+    }
+    recognize(committed, names, &default_state).map_err(|error| {
+        with_hint(
+            error.context(format!(
+                "the output `{}` is not provably that of this state",
+                names.display()
+            )),
+            format!(
+                "if it is, move the state beside it, to `{}`, and name it there",
+                default_state.display()
+            ),
+        )
+    })?;
+    Ok(Proof::Recognized)
+}
+
+/// Recognizes an output that has no owner file: nothing is there yet, or it bears the export's id and
+/// nothing that the export does not know.
+fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path) -> Result<()> {
+    ensure!(
+        !durable::is_there(default_state),
+        "`{}` is there, the state of another export",
+        default_state.display()
+    );
+    let mut known = Vec::new();
+    let listing = names.manifest().filter(|path| durable::is_there(path));
+    let mut is_marked = false;
+    if let Some(path) = &listing {
+        durable::is_plain_file(path)?;
+        let manifest = Manifest::read(path, Purpose::Committed { committed, names })?;
+        manifest.ensure_whole(path)?;
+        let known_beyond = ensure_known_beyond(&manifest.beyond, committed, names, path)?;
+        is_marked = known_beyond > 0 || !manifest.entries.is_empty();
+        ensure!(
+            is_marked || manifest.beyond.is_empty(),
+            "`{}` lists nothing that the state knows to be committed",
+            path.display()
+        );
+        for entry in &manifest.entries {
+            known.extend(
+                names
+                    .part_of(&entry.file)
+                    .map(|part| (part.series, part.part)),
+            );
+        }
+    }
+    known.extend(
+        committed
+            .open()
+            .chain(committed.sealed)
+            .map(|file| (file.series, file.part)),
+    );
+    for found in names.existing()? {
+        ensure!(
+            is_marked && known.contains(&(found.series, found.part)),
+            "`{}` is there, and no manifest says that it is of this export",
+            found.path.display()
+        );
+    }
+    Ok(())
+}
+
+/// Checks that what lies beyond the committed part of a manifest lists nothing but the files that the
+/// state has sealed: it is cut off. Returns how many of them it lists.
+///
+/// # Errors
+///
+/// If it lists others: then the manifest is newer than the state, or another's.
+pub fn ensure_known_beyond(
+    beyond: &[u8],
+    committed: &Committed<'_>,
+    names: &FileNames,
+    manifest: &Path,
+) -> Result<usize> {
+    let mut listed = 0;
+    for line in beyond.split(|byte| *byte == b'\n') {
+        let Ok(entry) = serde_json::from_slice::<Entry>(line) else {
+            continue;
+        };
+        let is_known = committed
+            .sealed
+            .iter()
+            .any(|sealed| Entry::of(committed.export_id, names, sealed) == entry);
+        ensure!(
+            is_known,
+            "the manifest `{}` lists `{}`, which the state does not know",
+            manifest.display(),
+            entry.file.escape_debug()
+        );
+        listed += 1;
+    }
+    Ok(listed)
+}
+
+/// Whether the state lies where the output has it unless told otherwise.
+fn is_beside(names: &FileNames, state_path: &Path) -> bool {
+    names
+        .default_state()
+        .is_some_and(|default| is_same(&default, state_path))
+}
+
+/// Whether two paths name one file in one directory; links are followed in the directory only.
+fn is_same(a: &Path, b: &Path) -> bool {
+    let directory = |path: &Path| parent_of(path).canonicalize();
+    match (directory(a), directory(b)) {
+        (Ok(of_a), Ok(of_b)) => of_a == of_b && a.file_name() == b.file_name(),
+        _ => a == b,
+    }
+}
+
+/// `path` relative to `directory`, if the directory of `path` holds it: both can then be moved as a whole.
+fn relative(path: &Path, directory: &Path) -> PathBuf {
+    let below = directory.strip_prefix(parent_of(path)).ok();
+    let is_plain = |below: &&Path| {
+        below
+            .components()
+            .all(|component| matches!(component, Component::Normal(_)))
+    };
+    match (below.filter(is_plain), path.file_name()) {
+        (Some(below), Some(name)) => {
+            let mut relative: PathBuf = below.components().map(|_| "..").collect();
+            relative.push(name);
+            relative
+        }
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::destination::{ManifestMark, Output};
+
+    fn committed(export_id: u128, output: &Output) -> Committed<'_> {
+        Committed {
+            export_id: uuid::Uuid::from_u128(export_id),
+            output,
+            ranges: &[],
+            series: &[],
+            sealed: &[],
+            manifest: ManifestMark::default(),
+        }
+    }
+
+    #[test]
+    fn a_state_in_a_directory_above_is_named_relatively() {
+        for (state, directory, expected) in [
+            ("/a/s.json", "/a/b/c", "../../s.json"),
+            ("/a/s.json", "/a", "s.json"),
+            ("/x/s.json", "/a/b", "/x/s.json"),
+            ("/a/b/s.json", "/a", "/a/b/s.json"),
+        ] {
+            let found = relative(Path::new(state), Path::new(directory));
+            assert_eq!(found, Path::new(expected));
+        }
+    }
+
+    #[test]
+    fn an_owner_file_is_the_word_of_one_export_with_one_state() {
+        let directory = tempfile::tempdir().unwrap();
+        let state_path = directory.path().join("elsewhere.json");
+        let output = Output::Directory("out".into());
+        let own = committed(7, &output);
+        let names = FileNames::new(&output, directory.path(), "orders", "jsonl");
+        fs::create_dir(names.directory()).unwrap();
+        assert_eq!(prove(&own, &state_path, &names).unwrap(), Proof::Recognized);
+        Owner::write(&names, own.export_id, &state_path).unwrap();
+        assert_eq!(prove(&own, &state_path, &names).unwrap(), Proof::Owned);
+        prove(&own, &directory.path().join("copy.json"), &names).unwrap_err();
+        let beside = names.default_state().unwrap();
+        assert_eq!(prove(&own, &beside, &names).unwrap(), Proof::Beside);
+        let own = committed(8, &output);
+        prove(&own, &state_path, &names).unwrap_err();
+        prove(&own, &beside, &names).unwrap_err();
+    }
+}

@@ -1,0 +1,50 @@
+//! Which destination an output has.
+
+use std::path::Path;
+
+use super::earlier::ReadEarlier;
+use super::local::Local;
+use super::names::FileNames;
+use super::output::Output;
+use super::seam::Destination;
+use super::standard_output::StandardOutput;
+
+/// What a destination is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// Where the documents go.
+    pub output: &'a Output,
+    /// The directory that relative paths are relative to: that of the state.
+    pub base: &'a Path,
+    /// The name of the container, which files are named by.
+    pub container: &'a str,
+    /// The extension of files, without a dot.
+    pub extension: &'static str,
+    /// Where the state lies, if there is one.
+    pub state_path: Option<&'a Path>,
+    /// Whether what is written is in a form for terminals already.
+    pub is_for_terminals: bool,
+}
+
+/// The destination at `place`. `read_earlier` reads states of earlier exports, which know what they
+/// left there.
+pub fn at(place: Place<'_>, read_earlier: ReadEarlier) -> Box<dyn Destination> {
+    match place.output {
+        Output::Directory(_) | Output::File(_) | Output::Append(_) => {
+            let Place {
+                output,
+                base,
+                container,
+                extension,
+                ..
+            } = place;
+            let names = FileNames::new(output, base, container, extension);
+            Box::new(Local::new(names, place.state_path, read_earlier))
+        }
+        Output::StandardOutput => Box::new(StandardOutput::new(
+            place.state_path,
+            read_earlier,
+            place.is_for_terminals,
+        )),
+    }
+}

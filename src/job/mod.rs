@@ -1,0 +1,53 @@
+//! Wires a job up: reader → sink → ledger, from the first commit to the last.
+
+mod buffers;
+mod coordinator;
+mod outcome;
+mod progress;
+mod sample;
+mod start;
+mod tail;
+mod watch;
+
+pub use sample::schema;
+pub(crate) use start::{check_position, first_ranges};
+pub use start::{export, resume};
+pub use tail::tail;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use crate::cosmos::client::CosmosClient;
+use crate::cosmos::cursor::FeedRequest;
+use crate::cosmos::epk::partition_key;
+use crate::feed::ContainerAddress;
+use crate::state::model::State;
+
+/// A container that has been reached.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// The connection.
+    pub client: Arc<CosmosClient>,
+    /// What the state file says of it.
+    pub source: ContainerAddress,
+}
+
+/// What a job asks the service for, by its state.
+fn feed_request(state: &State) -> Result<FeedRequest> {
+    let page_size = NonZeroU32::new(state.settings.page_size)
+        .context("the state asks for pages of no items")?;
+    let partition_key = state
+        .options
+        .scope
+        .partition_key
+        .as_deref()
+        .map(partition_key)
+        .transpose()?;
+    Ok(FeedRequest {
+        mode: state.options.mode,
+        page_size,
+        partition_key,
+    })
+}

@@ -1,0 +1,369 @@
+//! Looking at a sample of a container's documents, for the columns that are to hold them all.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use tokio::sync::mpsc;
+
+use super::Connected;
+use super::buffers::{EVENTS, buffered_bytes};
+use crate::cosmos::cursor::FeedRequest;
+use crate::error::{ExitCode, with_hint};
+use crate::feed::page::Page;
+use crate::feed::{ChangeFeedStart, FeedMode, RangeId, RangeSet, ReadUntil};
+use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use crate::render::change::parse_key_path;
+use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report, count};
+use crate::schema::{Inference, InferenceOptions, Inferred, Place, SampleSize, TableLayout};
+use crate::settings::SchemaPlan;
+use crate::signal::Shutdown;
+use crate::state::model::Settings;
+
+/// Pages of each range that are looked at unless it is said otherwise: some thousand documents.
+const USUAL_PAGES: u32 = 2;
+/// Ranges that are looked at unless it is said otherwise.
+const MOST_USUAL_RANGES: usize = 100;
+
+/// What a sample is taken of.
+pub(super) struct SampleRequest<'a> {
+    pub(super) connected: &'a Connected,
+    pub(super) options: InferenceOptions,
+    /// Where the export starts. Where nothing has come since, all documents stand for those to come.
+    pub(super) from: ChangeFeedStart,
+    pub(super) settings: &'a Settings,
+}
+
+/// What was found.
+pub(super) struct Sample {
+    pub(super) inference: Inference,
+    /// Ranges that had documents.
+    pub(super) ranges: usize,
+    pub(super) request_charge: f64,
+}
+
+/// An inference that has seen nothing of the container yet.
+pub(super) fn new_inference(connected: &Connected, options: InferenceOptions) -> Inference {
+    let paths = connected.client.partition_key_definition().paths();
+    let key_paths = paths.iter().map(|path| parse_key_path(path)).collect();
+    Inference::new(options, key_paths)
+}
+
+/// The layout that follows from what was inferred.
+pub(super) fn layout_of(inferred: &Inferred, options: &InferenceOptions) -> TableLayout {
+    TableLayout::Columns {
+        schema: inferred.schema.clone(),
+        without_system_fields: options.without_system_fields,
+    }
+}
+
+/// Tells what was inferred, and what somebody might not expect of it.
+pub(super) fn tell(inferred: &Inferred, of: &str, report: &Report) {
+    report.notice(&format!(
+        "inferred {} from {}{of}",
+        count(inferred.schema.columns().len() as u64, "column"),
+        count(inferred.documents, "document"),
+    ));
+    if inferred.left_out > 0 || inferred.has_uncounted {
+        let more = if inferred.has_uncounted {
+            "more than "
+        } else {
+            ""
+        };
+        report.warning(&format!(
+            "{more}{} without a column of {} own: kept in `_extra`; --columns and --schema FILE choose \
+             others",
+            count(inferred.left_out as u64, "field"),
+            if inferred.left_out == 1 { "its" } else { "their" },
+        ));
+    }
+    for path in &inferred.unseen {
+        report.warning(&format!(
+            "no document has `{path}`: its column is one of JSON"
+        ));
+    }
+}
+
+/// Prints the schema that an export would infer.
+///
+/// # Errors
+///
+/// If the container cannot be read, or has no documents.
+pub async fn schema(
+    connected: Connected,
+    plan: SchemaPlan,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let request = SampleRequest {
+        connected: &connected,
+        options: plan.inference,
+        from: plan.from,
+        settings: &plan.settings,
+    };
+    let sample = take(request, report, shutdown).await?;
+    if sample.inference.documents() == 0 {
+        return Err(with_hint(
+            anyhow!(
+                "{}/{} has no documents, so there is nothing to infer a schema from",
+                connected.source.database,
+                connected.source.container
+            ),
+            "an export of it infers the schema from the first documents that come; or write a file by \
+             hand, with one `PATH TYPE` a line",
+        ));
+    }
+    let inferred = sample.inference.finish();
+    tell(&inferred, &sample.origin(), report);
+    report.print_schema(&inferred.schema)?;
+    Ok(ExitCode::Done)
+}
+
+impl Sample {
+    /// Where the documents come from, as the end of a sentence.
+    pub(super) fn origin(&self) -> String {
+        format!(
+            " of {}, {:.0} RU",
+            count(self.ranges as u64, "range"),
+            self.request_charge
+        )
+    }
+}
+
+/// Takes a sample of a container.
+///
+/// # Errors
+///
+/// If it was told to stop, or a range could not be read and no other has documents.
+pub(super) async fn take(
+    request: SampleRequest<'_>,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<Sample> {
+    let partitions = request.connected.client.list_partitions(false).await?;
+    let ranges = RangeSet::number(partitions.into_iter().map(|found| (found.range, None)))?;
+    let all: Vec<RangeId> = ranges.iter().map(|range| range.id).collect();
+    let (first, rest) = match request.options.sample {
+        None => spread(all),
+        Some(_) => (all, Vec::new()),
+    };
+    let mut sampler = Sampler {
+        sample: Sample {
+            inference: new_inference(request.connected, request.options.clone()),
+            ranges: 0,
+            request_charge: 0.0,
+        },
+        bytes: 0,
+        documents: HashMap::new(),
+        failures: Vec::new(),
+        ranges,
+        report,
+    };
+    report.start_progress(false)?;
+    let outcome = sampler.look(&request, first, rest, shutdown).await;
+    report.end_progress();
+    outcome?;
+    sampler.finish()
+}
+
+/// Some of very many ranges, from all over the container, and the others.
+fn spread(ranges: Vec<RangeId>) -> (Vec<RangeId>, Vec<RangeId>) {
+    let step = ranges.len().div_ceil(MOST_USUAL_RANGES).max(1);
+    ranges
+        .into_iter()
+        .partition(|id| (id.0 as usize).is_multiple_of(step))
+}
+
+/// A sample that is being taken.
+struct Sampler<'a> {
+    sample: Sample,
+    bytes: u64,
+    /// Documents that were found in each range.
+    documents: HashMap<RangeId, u64>,
+    failures: Vec<(RangeId, anyhow::Error)>,
+    /// The ranges of the container.
+    ranges: RangeSet,
+    report: &'a Report,
+}
+
+impl Sampler<'_> {
+    /// Reads the `first` ranges; if they have no documents, the `rest`; and if there are none since the
+    /// start of the export either, all of them from their beginning.
+    async fn look(
+        &mut self,
+        request: &SampleRequest<'_>,
+        first: Vec<RangeId>,
+        rest: Vec<RangeId>,
+        shutdown: &Shutdown,
+    ) -> Result<()> {
+        let from = match request.from {
+            // What comes from now on is not there yet.
+            ChangeFeedStart::Now | ChangeFeedStart::Beginning => ChangeFeedStart::Beginning,
+            since @ ChangeFeedStart::PointInTime(_) => since,
+        };
+        for ranges in [first, rest] {
+            self.read(request, from, ranges, shutdown).await?;
+            if self.sample.inference.documents() > 0 {
+                return Ok(());
+            }
+        }
+        if from == ChangeFeedStart::Beginning {
+            return Ok(());
+        }
+        // Those of now: some may have been split.
+        let all = self.ranges.iter().map(|range| range.id).collect();
+        self.read(request, ChangeFeedStart::Beginning, all, shutdown)
+            .await
+    }
+
+    /// Reads as much of `ranges` as was asked for.
+    async fn read(
+        &mut self,
+        request: &SampleRequest<'_>,
+        from: ChangeFeedStart,
+        ranges: Vec<RangeId>,
+        shutdown: &Shutdown,
+    ) -> Result<()> {
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        let options = reader_options(request, from)?;
+        let known = ranges.into_iter().filter_map(|id| self.ranges.find(id));
+        let shards = known.map(|known| Shard::new(known.id, known.range.clone(), None, &options));
+        let (events, mut received) = mpsc::channel(EVENTS);
+        let client = Arc::clone(&request.connected.client);
+        let stop = shutdown.child_token();
+        let reader = Reader::start(client, shards.collect(), options, events, stop);
+        let mut rates = Rates::default();
+        let mut timer = tokio::time::interval(PROGRESS_INTERVAL);
+        loop {
+            tokio::select! {
+                biased;
+                _ = timer.tick() => self.report.show_progress(&self.progress(), &mut rates),
+                event = received.recv() => match event {
+                    Some(event) => self.take(event)?,
+                    None => break,
+                },
+            }
+        }
+        reader.join().await?;
+        match shutdown.reason() {
+            Some(_) => Err(shutdown.stopped_before("the columns were known")),
+            None => Ok(()),
+        }
+    }
+
+    fn take(&mut self, event: ReaderEvent) -> Result<()> {
+        match event {
+            ReaderEvent::Page {
+                range,
+                page,
+                request_charge,
+                ..
+            } => {
+                self.sample.request_charge += request_charge;
+                self.bytes += page.body_len() as u64;
+                self.observe(range, &page);
+            }
+            ReaderEvent::Charged { request_charge } => {
+                self.sample.request_charge += request_charge;
+            }
+            ReaderEvent::Replaced {
+                parent,
+                children,
+                reply,
+            } => {
+                let placed = self.ranges.split(parent, children)?;
+                // The reader waits for it, unless it is being stopped.
+                reply
+                    .send(placed.iter().map(|child| child.id).collect())
+                    .ok();
+            }
+            ReaderEvent::Failed { range, error } => self.failures.push((range, error)),
+            ReaderEvent::Retrying { range, notice } => {
+                self.report.detail(&format!("range {range}: {notice}"));
+            }
+            ReaderEvent::Pinned { .. }
+            | ReaderEvent::CaughtUp { .. }
+            | ReaderEvent::Finished { .. }
+            | ReaderEvent::Recovered { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, range: RangeId, page: &Page) {
+        let found = self.documents.entry(range).or_default();
+        for document in page.items().filter_map(|item| item.document()) {
+            self.sample.ranges += usize::from(*found == 0);
+            self.sample
+                .inference
+                .observe(document, Place::new(range.0, *found));
+            *found += 1;
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            documents: self.sample.inference.documents(),
+            bytes: self.bytes,
+            request_charge: self.sample.request_charge,
+            done: None,
+        }
+    }
+
+    fn finish(mut self) -> Result<Sample> {
+        self.failures.sort_by_key(|(range, _)| *range);
+        if self.sample.inference.documents() == 0
+            && let Some((range, error)) = self.failures.into_iter().next()
+        {
+            let what = format!("cannot read a sample of range {range}, to infer columns from");
+            return Err(error.context(what));
+        }
+        Ok(self.sample)
+    }
+}
+
+fn reader_options(request: &SampleRequest<'_>, from: ChangeFeedStart) -> Result<ReaderOptions> {
+    let settings = request.settings;
+    let concurrency = reader::concurrency(settings.concurrency);
+    Ok(ReaderOptions {
+        concurrency,
+        request: FeedRequest {
+            // All that is there, whichever feed the export reads.
+            mode: FeedMode::LatestVersion,
+            page_size: NonZeroU32::new(settings.page_size)
+                .context("a sample of pages without items was asked for")?,
+            partition_key: None,
+        },
+        max_retries: settings.max_retries,
+        start: from,
+        end: match request.options.sample {
+            None => ReadEnd::Pages(USUAL_PAGES),
+            Some(SampleSize::Pages(pages)) => ReadEnd::Pages(pages),
+            Some(SampleSize::All) => ReadEnd::Caught(ReadUntil::Pin),
+        },
+        // No range is left alone: each ends where there is nothing new.
+        poll_interval: Duration::ZERO,
+        buffered_bytes: u32::try_from(buffered_bytes(concurrency))?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_ranges_some_from_all_over_the_container_come_first() {
+        let ranges = |count: u32| (0..count).map(RangeId).collect();
+        let numbers = |ranges: &[RangeId]| ranges.iter().map(|id| id.0).collect::<Vec<u32>>();
+        for few in [0, 1, 100] {
+            let (first, rest) = spread(ranges(few));
+            assert_eq!((first.len(), rest.len()), (few as usize, 0));
+        }
+        let (first, rest) = spread(ranges(250));
+        assert_eq!(numbers(&first), (0..250).step_by(3).collect::<Vec<_>>());
+        assert_eq!(first.len() + rest.len(), 250);
+    }
+}

@@ -1,0 +1,399 @@
+//! The beginning of a job: what must hold before the first page is read.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::coordinator::{Job, OpenLayout};
+use super::outcome::{resumable, run};
+use super::sample::{self, SampleRequest};
+use super::{Connected, feed_request};
+use crate::clock;
+use crate::cosmos::client::CosmosClient;
+use crate::cosmos::cursor::FeedRequest;
+use crate::cosmos::pin::Pinned;
+use crate::cosmos::token::{container_rid_of, segments};
+use crate::destination::{Destination, Kind, ManifestMark, Place, Recovery, at};
+use crate::durable::parent_of;
+use crate::error::{
+    ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
+};
+use crate::failpoint;
+use crate::feed::{
+    ChangeFeedStart, ContainerAddress, FeedRange, Part, RangeSet, RangeState, Scope,
+};
+use crate::format::EncoderOptions;
+use crate::format::encoders;
+use crate::process;
+use crate::reader::ReadEnd;
+use crate::report::Report;
+use crate::settings::{ExportPlan, ResumePlan};
+use crate::signal::Shutdown;
+use crate::state::claim::Claimed;
+use crate::state::destination_of;
+use crate::state::file;
+use crate::state::ledger::{Ledger, take_over};
+use crate::state::local::LocalState;
+use crate::state::model::{JobKind, State, Totals, VERSION};
+
+/// Ranges pinned at the same time.
+const PARALLEL_PINS: usize = 64;
+
+/// Checks what can be checked of an export before anything is reached or changed.
+///
+/// # Errors
+///
+/// If there is output of an earlier export, unless it is to be replaced; or something else in the way.
+fn check_output(plan: &ExportPlan, destination: &dyn Destination) -> Result<()> {
+    let checked = if plan.force {
+        destination.ensure_replaceable()
+    } else {
+        destination.ensure_free()
+    };
+    checked.map_err(|error| {
+        if is_of_the_system(&error) {
+            error
+        } else {
+            with_exit_code(error, ExitCode::Usage)
+        }
+    })
+}
+
+/// Takes the right to commit to the state file `path`. Returns what it holds, too.
+pub(super) fn claim(path: &Path) -> Result<(Claimed, Option<State>)> {
+    let (claimed, text) = Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?;
+    let state = text
+        .map(|text| file::parse(&text))
+        .transpose()
+        .with_context(|| format!("cannot resume from `{}`", path.display()))?;
+    Ok((claimed, state))
+}
+
+/// Exports a container from the start.
+///
+/// # Errors
+///
+/// If there is output in the way, or the job fails; what was committed then can be resumed.
+pub async fn export(
+    connect: impl AsyncFnOnce() -> Result<Connected>,
+    plan: ExportPlan,
+    container: &str,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let state_path = plan.state_path.as_deref();
+    let place = Place {
+        output: &plan.options.output,
+        base: &plan.base,
+        container,
+        extension: plan.options.format.extension(plan.options.compression),
+        state_path,
+        is_for_terminals: false,
+    };
+    let mut destination = at(place, file::read_earlier);
+    // What another process works on changes under our eyes; its lock is refused below.
+    if !(plan.force && destination.is_in_use()) {
+        check_output(&plan, destination.as_ref())?;
+    }
+    let connected = connect().await?;
+    let claimed = match state_path {
+        Some(path) => Some(Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?.0),
+        None => None,
+    };
+    destination.prepare()?;
+    if let Some(claimed) = &claimed {
+        destination.lock(claimed.ownership())?;
+    }
+    // Again, now that nobody else can come in between.
+    check_output(&plan, destination.as_ref())?;
+    let mut state = State {
+        kind: JobKind::Export,
+        export_id: uuid::Uuid::now_v7(),
+        generation: 0,
+        created: clock::now(),
+        source: connected.source.clone(),
+        options: plan.options,
+        settings: plan.settings,
+        finished: false,
+        ranges: RangeSet::default(),
+        series: Vec::new(),
+        sealed: Vec::new(),
+        manifest: ManifestMark::default(),
+        totals: Totals::default(),
+        version: VERSION,
+    };
+    let request = feed_request(&state)?;
+    state.ranges = first_ranges(&connected, state.options.from, &request).await?;
+    let request_charge = infer_layout(&connected, &mut state, report, shutdown).await?;
+    shutdown.begin()?;
+    // Not before the service has told all that is needed to begin.
+    if plan.force {
+        destination
+            .remove_earlier()
+            .context("cannot remove what an earlier export left")?;
+    }
+    destination.begin(state.export_id)?;
+    let job = job(
+        connected,
+        state,
+        destination,
+        claimed,
+        Recovery::default(),
+        request_charge,
+    );
+    run(job, &plan.destination, plan.summary, report, shutdown).await
+}
+
+/// An export or a resume that is ready to run.
+fn job(
+    connected: Connected,
+    state: State,
+    destination: Box<dyn Destination>,
+    claimed: Option<Claimed>,
+    recovery: Recovery,
+    request_charge: f64,
+) -> Job {
+    let destination: Arc<dyn Destination> = destination.into();
+    let layout = Arc::new(OnceLock::new());
+    if let Some(known) = &state.options.layout {
+        layout.set(known.clone()).ok();
+    }
+    let paths = connected.client.partition_key_definition().paths();
+    let encoders = encoders(EncoderOptions {
+        format: state.options.format,
+        mode: state.options.mode,
+        compression: state.options.compression,
+        csv: state.options.csv.clone().unwrap_or_default(),
+        row_group_bytes: state.settings.row_group_bytes.unwrap_or(u64::MAX),
+        partition_key_paths: paths.iter().map(ToString::to_string).collect(),
+        layout: Arc::clone(&layout),
+    });
+    let is_open = state.options.format.has_columns() && state.options.layout.is_none();
+    let open_layout = is_open.then(|| OpenLayout {
+        options: state.options.inference.clone().unwrap_or_default(),
+        layout,
+    });
+    Job {
+        connected,
+        next_parts: state
+            .series
+            .iter()
+            .map(|series| (series.id, series.next_part))
+            .collect(),
+        encoders,
+        end: match state.settings.follow {
+            true => ReadEnd::Never,
+            false => ReadEnd::Caught(state.read_until()),
+        },
+        ledger: Ledger::new(state, Arc::clone(&destination), claimed),
+        destination,
+        recovery,
+        watch: None,
+        open_layout,
+        request_charge,
+    }
+}
+
+/// Infers the layout from a sample, if it is not known yet; it stays open if the container has no
+/// documents. Returns the request units that this was charged with.
+async fn infer_layout(
+    connected: &Connected,
+    state: &mut State,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<f64> {
+    if !state.options.format.has_columns() || state.options.layout.is_some() {
+        return Ok(0.0);
+    }
+    let options = state.options.inference.clone().unwrap_or_default();
+    let request = SampleRequest {
+        connected,
+        options: options.clone(),
+        from: state.options.from,
+        settings: &state.settings,
+    };
+    let sample = sample::take(request, report, shutdown).await?;
+    if sample.inference.documents() > 0 {
+        let inferred = sample.inference.finish();
+        sample::tell(&inferred, &sample.origin(), report);
+        state.options.layout = Some(sample::layout_of(&inferred, &options));
+    }
+    Ok(sample.request_charge)
+}
+
+/// Goes on with an export. `connect` reaches a container, with so many tries beyond the first.
+///
+/// # Errors
+///
+/// If the state cannot be used, the files contradict it, the container is another one, or the job
+/// fails.
+pub async fn resume(
+    connect: impl AsyncFnOnce(&ContainerAddress, u32) -> Result<Connected>,
+    plan: ResumePlan,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let path = &plan.state_path;
+    let cannot = || format!("cannot resume from `{}`", path.display());
+    // Before the lock, which would leave a file beside what is no state.
+    file::load(path)?;
+    // What only the system could not do is done by the next resume: nothing has changed.
+    let try_again = |error| match is_of_the_system(&error) {
+        true => resumable(error, Some(path)),
+        false => error,
+    };
+    let (mut claimed, state) = claim(path).map_err(try_again)?;
+    let mut state = state.with_context(|| format!("`{}` is gone", path.display()))?;
+    if state.kind != JobKind::Export {
+        return Err(usage(
+            format!("`{}` is the state of a tail", path.display()),
+            "start the tail again with the same options: it goes on from there",
+        ));
+    }
+    plan.override_settings(&mut state.settings, state.options.format)
+        .with_context(cannot)?;
+    for range in &state.ranges {
+        check_position(range, &state.source.container_rid).with_context(cannot)?;
+    }
+    let mut destination = destination_of(&state, parent_of(path), Some(path));
+    destination
+        .prove(&state.committed())
+        .map_err(try_again)
+        .with_context(cannot)?;
+    let reached = connect(&state.source, state.settings.max_retries).await;
+    let connected = reached.map_err(|error| {
+        // What was typed, or a container that is gone, is not mended by waiting.
+        match attached_exit_code(&error) {
+            None => resumable(error, Some(path)),
+            Some(_) => error,
+        }
+    })?;
+    same_container(&state, &connected).with_context(cannot)?;
+    if destination.kind() == Kind::Stream {
+        process::ensure_standard_output()?;
+    }
+    destination.lock(claimed.ownership()).map_err(try_again)?;
+    shutdown.begin()?;
+    let recovery = take_over(&mut state, destination.as_ref(), &mut claimed, plan.repair)
+        .map_err(try_again)
+        .with_context(cannot)?;
+    for notice in &recovery.notices {
+        report.notice(notice);
+    }
+    // One that was cut off is read to where it was pinned, and beyond that if it is to.
+    state.begin_run(!state.finished && !state.settings.follow);
+    let sampled = infer_layout(&connected, &mut state, report, shutdown).await;
+    let request_charge = sampled.map_err(|error| match attached_exit_code(&error) {
+        None => resumable(error, Some(path)),
+        Some(_) => error,
+    })?;
+    if failpoint::is_planted("defect.now-again-on-resume") {
+        let (mut ranges, next) = std::mem::take(&mut state.ranges).into_parts();
+        for range in &mut ranges {
+            range.position = None;
+        }
+        state.ranges = RangeSet::from_parts(ranges, next);
+    }
+    let shown = destination.display();
+    let job = job(
+        connected,
+        state,
+        destination,
+        Some(claimed),
+        recovery,
+        request_charge,
+    );
+    run(job, &shown, plan.summary, report, shutdown).await
+}
+
+/// The ranges of a container that has not been read yet. To start from now, each of them is
+/// pinned: from here on nothing is missed.
+pub(crate) async fn first_ranges(
+    connected: &Connected,
+    from: ChangeFeedStart,
+    request: &FeedRequest,
+) -> Result<RangeSet> {
+    let partitions = connected.client.list_partitions(false).await?;
+    let mut ranges: Vec<Part> = partitions
+        .into_iter()
+        .map(|partition| (partition.range, None))
+        .collect();
+    if from == ChangeFeedStart::Now {
+        let pins = stream::iter(ranges)
+            .map(|(range, _)| async move {
+                let what = format!("cannot pin the feed range {range} to now");
+                let pin = || pin_start(&connected.client, request, &range);
+                connected
+                    .client
+                    .persistence()
+                    .persist(&what, pin)
+                    .await
+                    .context(what)
+            })
+            .buffered(PARALLEL_PINS);
+        let pinned: Vec<Pinned> = pins.try_collect().await?;
+        ranges = pinned
+            .into_iter()
+            .flat_map(|pinned| pinned.parts)
+            .map(|(range, position)| (range, Some(position)))
+            .collect();
+    }
+    let ranges = RangeSet::number(ranges)?;
+    ranges
+        .check(&Scope::default())
+        .context("the feed ranges returned by the service do not cover the container")?;
+    Ok(ranges)
+}
+
+/// Pins a range that is to be read from now on.
+async fn pin_start(
+    client: &Arc<CosmosClient>,
+    request: &FeedRequest,
+    range: &FeedRange,
+) -> Result<Pinned> {
+    let pinned = client.pin_now(request, range).await?;
+    // They would lie before the position, and were never written.
+    ensure!(
+        !pinned.has_documents,
+        "the service sent documents for a feed that starts now"
+    );
+    Ok(pinned)
+}
+
+/// Checks that the position of a range is one of this container and of this range: on another it
+/// would silently start from the beginning.
+pub(crate) fn check_position(range: &RangeState, container_rid: &str) -> Result<()> {
+    let Some(position) = &range.position else {
+        return Ok(());
+    };
+    let wrong = || format!("the position of range {} cannot be used", range.id);
+    let rid = container_rid_of(&position.token).with_context(wrong)?;
+    if rid != container_rid {
+        return Err(anyhow!(
+            "it is for the container {rid}, not {container_rid}"
+        ))
+        .with_context(wrong);
+    }
+    segments(&position.token, &range.range).with_context(wrong)?;
+    Ok(())
+}
+
+/// Checks that the container that was reached is the one of the state, not another of its name.
+pub(super) fn same_container(state: &State, connected: &Connected) -> Result<()> {
+    let (then, now) = (&state.source, &connected.source);
+    if then.container_rid == now.container_rid {
+        return Ok(());
+    }
+    let error = anyhow!(
+        "the container `{}` is another one now: its RID is {}, the state is of {}",
+        now.container,
+        now.container_rid,
+        then.container_rid
+    );
+    Err(with_hint(
+        error,
+        "it was deleted and created again; begin anew, in a new place",
+    ))
+}

@@ -1,0 +1,469 @@
+//! The beginning and the end of a tail.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow};
+use tokio_util::sync::CancellationToken;
+
+use super::Connected;
+use super::coordinator::{Coordinator, Finished, Job, Stop};
+use super::start::{check_position, same_container};
+use super::watch::{Announcement, Watch, WatchEnd, rfc3339};
+use crate::clock;
+use crate::cosmos::client::CosmosClient;
+use crate::cosmos::epk::{partition_key, range_of_partition_key, range_of_portable};
+use crate::cosmos::error::{ServiceError, Verdict};
+use crate::destination::{Destination, Kind, ManifestMark, Output, Place, Recovery, at};
+use crate::durable;
+use crate::error::{
+    Annotate, ExitCode, find, hint, is_broken_pipe, usage, with_exit_code, with_hint,
+};
+use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, RangeSet, Scope};
+use crate::format::ChangeEncoder;
+use crate::format::Compression;
+use crate::format::Format;
+use crate::format::Limits;
+use crate::reader::ReadEnd;
+use crate::redact::redact;
+use crate::report::{Report, count};
+use crate::settings::TailPlan;
+use crate::signal::{self, Shutdown};
+use crate::state::claim::Claimed;
+use crate::state::destination_of;
+use crate::state::file;
+use crate::state::ledger::{Ledger, take_over};
+use crate::state::local::LocalState;
+use crate::state::model::{FrozenOptions, JobKind, State, Totals, VERSION};
+
+/// Ranges polled at the same time, at most.
+const MOST_CONCURRENT: usize = 256;
+
+/// Watches the changes of a container.
+///
+/// # Errors
+///
+/// If what was asked for does not fit the container or an earlier state, if the service refuses
+/// it for good, or if the changes cannot be written.
+pub async fn tail(
+    connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Connected>,
+    plan: TailPlan,
+    new_encoder: impl Fn(Limits, &CosmosClient) -> ChangeEncoder,
+    report: &Arc<Report>,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let started = Instant::now();
+    // Before anything is read: a state that cannot be used, or that asks for something else.
+    let earlier = match plan.state_path.as_deref() {
+        Some(path) if durable::is_plain_file(path).exit_code(ExitCode::Usage)? => {
+            // Before the lock, which would leave a file beside what is no state.
+            load(path, &plan)?;
+            let (claimed, _) = Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?;
+            Some((claimed, load(path, &plan)?))
+        }
+        _ => None,
+    };
+    let source = earlier.as_ref().map(|(_, state)| &state.source);
+    let connected = connect(source).await?;
+    let scope = scope(&connected.client, &plan).await?;
+    let ready = match earlier {
+        Some((claimed, state)) => {
+            shutdown.begin()?;
+            go_on(&plan, &connected, state, claimed, &scope, report)?
+        }
+        None => begin(&plan, &connected, scope).await?,
+    };
+    shutdown.begin()?;
+    let limits = Limits {
+        max: plan.max,
+        until: plan.until,
+        reached: CancellationToken::new(),
+    };
+    let encoder = new_encoder(limits.clone(), &connected.client);
+    let pipe_closed = CancellationToken::new();
+    if ready.destination.kind() == Kind::Stream {
+        signal::watch_standard_output(pipe_closed.clone());
+    }
+    let mut state = ready.state;
+    let ranges = state.ranges.len();
+    state
+        .settings
+        .concurrency
+        .get_or_insert(u32::try_from(ranges.clamp(8, MOST_CONCURRENT))?);
+    let what = format!(
+        "{} of {}/{}",
+        count(ranges as u64, "range"),
+        connected.source.database,
+        connected.source.container
+    );
+    let announcement = Announcement {
+        what: what.clone(),
+        from: from_text(&state, ready.is_new),
+    };
+    let watch = Watch::new(announcement, plan.idle_timeout, limits.reached, pipe_closed);
+    let state_path = ready
+        .claimed
+        .as_ref()
+        .and_then(Claimed::path)
+        .map(Path::to_owned);
+    let (mode, from) = (state.options.mode, state.options.from);
+    let read_until = state.read_until();
+    let before = state.totals;
+    let job = Job {
+        connected,
+        next_parts: state
+            .series
+            .iter()
+            .map(|series| (series.id, series.next_part))
+            .collect(),
+        ledger: Ledger::new(state, Arc::clone(&ready.destination), ready.claimed),
+        destination: ready.destination,
+        recovery: ready.recovery,
+        encoders: encoder.into_encoders(),
+        end: match (plan.until_caught_up, plan.until) {
+            (true, _) => ReadEnd::Caught(read_until),
+            (false, Some(time)) => ReadEnd::Time(time),
+            (false, None) => ReadEnd::Never,
+        },
+        watch: Some(watch),
+        open_layout: None,
+        request_charge: 0.0,
+    };
+    let Finished {
+        state,
+        counts,
+        stop,
+        ..
+    } = match Coordinator::run(job, report, shutdown).await {
+        Ok(finished) => finished,
+        Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::Done),
+        Err(error) => return Err(explain(error, mode, from, state_path.as_deref())),
+    };
+    if stop == Some(Stop::Watched(WatchEnd::PipeClosed)) {
+        return Ok(ExitCode::Done);
+    }
+    let shown = state.totals.documents.saturating_sub(before.documents);
+    report.notice(&format!(
+        "{} from {what} in {:.1} s, {:.0} RU",
+        count(shown, "change"),
+        started.elapsed().as_secs_f64(),
+        counts.request_charge
+    ));
+    Ok(match stop {
+        Some(Stop::Signal(code)) => code,
+        _ => ExitCode::Done,
+    })
+}
+
+/// A tail that is ready to run.
+struct Ready {
+    state: State,
+    destination: Arc<dyn Destination>,
+    claimed: Option<Claimed>,
+    recovery: Recovery,
+    is_new: bool,
+}
+
+/// Reads the state of an earlier tail.
+fn load(path: &Path, plan: &TailPlan) -> Result<State> {
+    let state = file::load(path)?;
+    if state.kind != JobKind::Tail {
+        return Err(usage(
+            format!("`{}` is the state of an export", path.display()),
+            "go on with it by `cosmos-tail resume --state`, or name another state",
+        ));
+    }
+    if plan.from.is_some() && state.ranges.iter().any(|range| range.position.is_some()) {
+        return Err(usage(
+            format!(
+                "`{}` already has a position, so --from cannot apply",
+                path.display()
+            ),
+            "leave --from out to go on from there, or name another state",
+        ));
+    }
+    Ok(state)
+}
+
+/// Goes on from the state of an earlier tail.
+fn go_on(
+    plan: &TailPlan,
+    connected: &Connected,
+    mut state: State,
+    mut claimed: Claimed,
+    scope: &Scope,
+    report: &Report,
+) -> Result<Ready> {
+    let state_path = claimed.display();
+    let cannot = || format!("cannot continue from `{state_path}`");
+    same_container(&state, connected).with_context(cannot)?;
+    for range in &state.ranges {
+        check_position(range, &state.source.container_rid).with_context(cannot)?;
+    }
+    let differs = |what: &str| {
+        let error = anyhow!("it is the state of a tail with another {what}");
+        with_exit_code(
+            with_hint(
+                error,
+                "give the same options as before, or name another state",
+            ),
+            ExitCode::Usage,
+        )
+    };
+    let (then, now) = (&state.options, plan);
+    if then.mode != now.mode {
+        return Err(differs("--mode")).with_context(cannot);
+    }
+    if then.scope != *scope {
+        return Err(differs("--range or --partition-key")).with_context(cannot);
+    }
+    // A state that was moved beside its file has the same one by another path.
+    let output = |output: &Output| match output {
+        Output::Append(path) => Some(plan.base.join(path)),
+        _ => None,
+    };
+    if output(&then.output) != output(&now.output) {
+        return Err(differs("output")).with_context(cannot);
+    }
+    state.settings = plan.settings.clone();
+    // It is to end where the container is now.
+    state.begin_run(false);
+    let mut destination = destination_of(&state, &plan.base, claimed.path());
+    destination.prove(&state.committed()).with_context(cannot)?;
+    destination.lock(claimed.ownership())?;
+    let recovery =
+        take_over(&mut state, destination.as_ref(), &mut claimed, false).with_context(cannot)?;
+    for notice in &recovery.notices {
+        report.notice(notice);
+    }
+    Ok(Ready {
+        state,
+        destination: destination.into(),
+        claimed: Some(claimed),
+        recovery,
+        is_new: false,
+    })
+}
+
+/// Begins a tail that has no state yet.
+async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<Ready> {
+    let format = Format::Jsonl;
+    let state_path = plan.state_path.as_deref();
+    let place = Place {
+        output: &plan.output,
+        base: &plan.base,
+        container: &connected.source.container,
+        extension: format.name(),
+        state_path,
+        is_for_terminals: true,
+    };
+    let mut destination = at(place, file::read_earlier);
+    // Before anything is left beside it.
+    destination.ensure_free()?;
+    let claimed = match state_path {
+        Some(path) => {
+            let (claimed, stored) = Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?;
+            // Between the first look and the lock another tail may have begun here.
+            if stored.is_some() {
+                return Err(usage(
+                    format!(
+                        "another tail has just begun to keep its position in `{}`",
+                        path.display()
+                    ),
+                    "name another state, or start again to continue from there",
+                ));
+            }
+            destination.lock(claimed.ownership())?;
+            destination.ensure_free()?;
+            Some(claimed)
+        }
+        None => None,
+    };
+    let ranges = ranges_of(&connected.client, &scope).await?;
+    let state = State {
+        kind: JobKind::Tail,
+        export_id: uuid::Uuid::now_v7(),
+        generation: 0,
+        created: clock::now(),
+        source: connected.source.clone(),
+        options: FrozenOptions {
+            mode: plan.mode,
+            scope,
+            from: plan.from.unwrap_or(ChangeFeedStart::Now),
+            format,
+            compression: Compression::None,
+            layout: None,
+            inference: None,
+            csv: None,
+            output: plan.output.clone(),
+        },
+        settings: plan.settings.clone(),
+        finished: false,
+        ranges: RangeSet::number(ranges.into_iter().map(|range| (range, None)))?,
+        series: Vec::new(),
+        sealed: Vec::new(),
+        manifest: ManifestMark::default(),
+        totals: Totals::default(),
+        version: VERSION,
+    };
+    destination.begin(state.export_id)?;
+    Ok(Ready {
+        state,
+        destination: destination.into(),
+        claimed,
+        recovery: Recovery::default(),
+        is_new: true,
+    })
+}
+
+/// Which part of the container was asked for.
+async fn scope(client: &CosmosClient, plan: &TailPlan) -> Result<Scope> {
+    if !plan.partition_key.is_empty() {
+        return scope_of_partition_key(client, &plan.partition_key);
+    }
+    let mut ranges = Vec::with_capacity(plan.ranges.len());
+    let partitions = match plan.ranges.is_empty() {
+        true => Vec::new(),
+        false => client.list_partitions(false).await?,
+    };
+    for text in &plan.ranges {
+        ranges.push(match text.parse::<usize>() {
+            Ok(number) => match partitions.get(number) {
+                Some(partition) => partition.range.clone(),
+                None => {
+                    return Err(usage(
+                        format!(
+                            "there is no range {number}: the container has {}",
+                            partitions.len()
+                        ),
+                        "`cosmos-tail ranges` lists them",
+                    ));
+                }
+            },
+            Err(_) => range_of_portable(text).map_err(|_| {
+                let shown: String = redact(text).escape_debug().take(60).collect();
+                usage(
+                    format!("`{shown}` is no feed range"),
+                    "give a number or a token from the last column of `cosmos-tail ranges`",
+                )
+            })?,
+        });
+    }
+    ranges.sort();
+    if let Some(pair) = ranges
+        .windows(2)
+        .find(|pair| pair[0].intersection(&pair[1]).is_some())
+    {
+        return Err(usage(
+            format!("the ranges {} and {} overlap", pair[0], pair[1]),
+            "give each once",
+        ));
+    }
+    Ok(Scope {
+        ranges,
+        partition_key: None,
+    })
+}
+
+fn scope_of_partition_key(client: &CosmosClient, typed: &[String]) -> Result<Scope> {
+    let definition = client.partition_key_definition();
+    let paths: Vec<&str> = definition.paths().iter().map(AsRef::as_ref).collect();
+    if typed.len() > paths.len() {
+        return Err(usage(
+            format!(
+                "{} values were given for a partition key of {}",
+                typed.len(),
+                paths.len()
+            ),
+            format!("the container's partition key is {}", paths.join(", ")),
+        ));
+    }
+    let values: Vec<serde_json::Value> = typed
+        .iter()
+        // What is no JSON is text: nobody wants to quote a name.
+        .map(|text| serde_json::from_str(text).unwrap_or_else(|_| text.clone().into()))
+        .collect();
+    let key = partition_key(&values).map_err(|error| {
+        usage(
+            error.to_string(),
+            "give the value as text, or as JSON if it is no text",
+        )
+    })?;
+    let (range, is_whole) = range_of_partition_key(&key, definition)?;
+    Ok(Scope {
+        ranges: vec![range],
+        partition_key: is_whole.then_some(values),
+    })
+}
+
+/// The ranges to begin with: the partitions of the container, cut to the scope.
+async fn ranges_of(client: &CosmosClient, scope: &Scope) -> Result<Vec<FeedRange>> {
+    if scope.partition_key.is_some() {
+        return Ok(scope.ranges.clone());
+    }
+    let partitions = client.list_partitions(false).await?;
+    let whole = [FeedRange::full()];
+    let parts = if scope.ranges.is_empty() {
+        &whole[..]
+    } else {
+        &scope.ranges[..]
+    };
+    let cut = parts.iter().flat_map(|part| {
+        partitions
+            .iter()
+            .filter_map(|partition| partition.range.intersection(part))
+    });
+    Ok(cut.collect())
+}
+
+/// From where a tail begins, for its first line; none means from now.
+fn from_text(state: &State, is_new: bool) -> Option<String> {
+    if !is_new {
+        return Some("where it stood".to_owned());
+    }
+    match state.options.from {
+        ChangeFeedStart::Now => None,
+        ChangeFeedStart::Beginning => Some("the beginning".to_owned()),
+        ChangeFeedStart::PointInTime(time) => Some(rfc3339(time)),
+    }
+}
+
+/// Says what to do about the error that ended a tail.
+fn explain(
+    error: anyhow::Error,
+    mode: FeedMode,
+    from: ChangeFeedStart,
+    state: Option<&Path>,
+) -> anyhow::Error {
+    let refused = find::<ServiceError>(&error).map(|refused| (refused.status, refused.verdict));
+    let error = match (refused, mode, from) {
+        (Some((_, Verdict::TokenRefused)), FeedMode::AllVersionsAndDeletes, _) => with_hint(
+            error,
+            "the position may lie before what the container still keeps; the changes in between are \
+             gone: start anew with another state",
+        ),
+        (Some((400, _)), FeedMode::AllVersionsAndDeletes, _) => with_hint(
+            error,
+            "--mode all needs an account with continuous backups, or a container with a retention for \
+             all versions and deletes; --mode latest needs neither",
+        ),
+        (Some((400, _)), _, ChangeFeedStart::PointInTime(_)) => with_hint(
+            error,
+            "an account that writes in several regions cannot start at a time: use --from beginning or \
+             --from now",
+        ),
+        _ => error,
+    };
+    match state {
+        // What is known of the cause says more than that one can go on.
+        Some(_) if hint(&error).is_some() => with_exit_code(error, ExitCode::Resumable),
+        Some(path) => {
+            let kept = path.display();
+            let hint =
+                format!("the position is kept in `{kept}`: start again with the same options");
+            with_exit_code(with_hint(error, hint), ExitCode::Resumable)
+        }
+        None => error,
+    }
+}

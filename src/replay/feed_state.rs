@@ -1,0 +1,89 @@
+//! How far the feed of a container has been replayed.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::address::{describe, same_container};
+use crate::error::usage;
+use crate::feed::{
+    ChangeFeedStart, ContainerAddress, FeedMode, Part, PinnedEnd, Position, RangeId, RangeSet,
+    Scope,
+};
+use crate::job::check_position;
+use crate::settings::FeedPlan;
+
+/// How far a container's feed has been replayed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FeedState {
+    /// The container that is read.
+    pub(super) source: ContainerAddress,
+    pub(super) mode: FeedMode,
+    /// Where ranges without a position start.
+    pub(super) from: ChangeFeedStart,
+    /// They tile the container.
+    #[serde(flatten)]
+    pub(super) ranges: RangeSet,
+}
+
+/// How a feed advances.
+#[derive(Debug)]
+pub(super) enum FeedStep {
+    /// A range is at this position, with what is known of its end.
+    Moved(RangeId, Position, Option<PinnedEnd>),
+    /// A range was split into these.
+    Split(RangeId, Vec<Part>),
+}
+
+impl FeedState {
+    /// Checks that a replay of `source` can continue this one.
+    ///
+    /// # Errors
+    ///
+    /// If it is of another container, is read in another way, or has unusable positions.
+    pub(super) fn check(
+        &self,
+        source: &ContainerAddress,
+        plan: &FeedPlan,
+        anew: &str,
+    ) -> Result<()> {
+        if !same_container(&self.source, source) {
+            return Err(usage(
+                format!(
+                    "the state belongs to a replay of {}, not of {}",
+                    describe(&self.source),
+                    describe(source)
+                ),
+                anew,
+            ));
+        }
+        if (self.mode, self.from) != (plan.mode, plan.from) {
+            return Err(usage(
+                "the state belongs to a replay with another --mode or --from",
+                anew,
+            ));
+        }
+        self.ranges.check(&Scope::default())?;
+        self.ranges
+            .iter()
+            .try_for_each(|range| check_position(range, &self.source.container_rid))
+    }
+
+    /// Takes a step. Each was taken before by the reading side, from the same state and in the same order,
+    /// so none can fail, and children get the same numbers.
+    pub(super) fn advance(&mut self, step: FeedStep) {
+        const TAKEN_BEFORE: &str = "the reading side took the same step";
+        match step {
+            FeedStep::Moved(id, position, end) => {
+                self.ranges.advance(id, position).expect(TAKEN_BEFORE);
+                // Knowledge of the end is never lost.
+                if let Some(end) = end {
+                    self.ranges.set_end(id, end);
+                }
+            }
+            FeedStep::Split(parent, children) => {
+                self.ranges.split(parent, children).expect(TAKEN_BEFORE);
+            }
+        }
+    }
+}

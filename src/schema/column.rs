@@ -1,0 +1,250 @@
+//! The model of a schema: columns, their places in a document, and their types.
+
+use std::fmt;
+
+use super::names::RESERVED;
+
+/// The columns of an export, in their order. There is at least one, and no path is within another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schema {
+    pub(super) columns: Vec<Column>,
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Where its values are in a document. The text of the path is the column's name.
+    pub path: FieldPath,
+    /// The type of its values.
+    pub column_type: ColumnType,
+}
+
+/// The names that lead to a value, from the outside in. At least one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FieldPath(Vec<String>);
+
+/// The type of a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnType {
+    /// `true` or `false`.
+    Boolean,
+    /// A signed 64-bit integer.
+    Int64,
+    /// A 64-bit floating-point number.
+    Double,
+    /// Text.
+    String,
+    /// A time in UTC, written as ISO 8601.
+    Timestamp(Fraction),
+    /// Any value, as its JSON text.
+    Json,
+    /// An array.
+    List(Box<ColumnType>),
+    /// An object with these fields, at least one.
+    Struct(Vec<Field>),
+}
+
+/// A field of a struct.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// The type of its values.
+    pub field_type: ColumnType,
+}
+
+/// How the fraction of a second of a timestamp is written in `YYYY-MM-DDTHH:MM:SS[.fraction]Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fraction {
+    /// At most nine digits, without zeros at the end, and without the point if no digit remains.
+    Shortest,
+    /// This many digits, 0 to 9.
+    Digits(u8),
+}
+
+impl FieldPath {
+    /// A path of one name.
+    pub fn top(name: impl Into<String>) -> Self {
+        Self(vec![name.into()])
+    }
+
+    /// A path of these names. None if there are no names.
+    pub fn new(names: Vec<String>) -> Option<Self> {
+        (!names.is_empty()).then_some(Self(names))
+    }
+
+    /// The names, from the outside in.
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+
+    /// The outermost name.
+    pub fn first(&self) -> &str {
+        &self.0[0]
+    }
+
+    /// The innermost name, and those that lead to it.
+    pub fn split_last(&self) -> (&str, &[String]) {
+        let last = self.0.len() - 1;
+        (&self.0[last], &self.0[..last])
+    }
+
+    /// This path with another name appended.
+    #[must_use]
+    pub fn join(&self, name: &str) -> Self {
+        let mut names = self.0.clone();
+        names.push(name.to_owned());
+        Self(names)
+    }
+}
+
+/// The names with points between them. An ambiguous name is quoted as in JSON.
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, name) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(".")?;
+            }
+            write_name(name, f)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a name, quoted as in JSON unless it consists of letters, digits, `_`, `-` and `$`.
+fn write_name(name: &str, f: &mut impl fmt::Write) -> fmt::Result {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '$');
+    if !name.is_empty() && name.chars().all(plain) {
+        return f.write_str(name);
+    }
+    f.write_str(&serde_json::Value::from(name).to_string())
+}
+
+impl fmt::Display for ColumnType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boolean => f.write_str("boolean"),
+            Self::Int64 => f.write_str("int64"),
+            Self::Double => f.write_str("double"),
+            Self::String => f.write_str("string"),
+            Self::Timestamp(Fraction::Shortest) => f.write_str("timestamp"),
+            Self::Timestamp(Fraction::Digits(digits)) => write!(f, "timestamp({digits})"),
+            Self::Json => f.write_str("json"),
+            Self::List(element) => write!(f, "list<{element}>"),
+            Self::Struct(fields) => {
+                f.write_str("struct<")?;
+                for (index, field) in fields.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(", ")?;
+                    }
+                    write_name(&field.name, f)?;
+                    write!(f, ": {}", field.field_type)?;
+                }
+                f.write_str(">")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.path, self.column_type)
+    }
+}
+
+impl Schema {
+    /// A schema of these columns.
+    ///
+    /// # Errors
+    ///
+    /// If there are none, a path is within another or is repeated, a column has a reserved name, or a struct
+    /// has no field or repeats one. The error is a sentence for the user.
+    pub fn new(columns: Vec<Column>) -> Result<Self, String> {
+        if columns.is_empty() {
+            return Err("a schema needs at least one column".to_owned());
+        }
+        for (index, column) in columns.iter().enumerate() {
+            check_column(column, &columns[..index])?;
+        }
+        Ok(Self { columns })
+    }
+
+    /// The columns, in their order.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The same values without structs, as text formats need them: each field of a struct becomes a column.
+    /// Lists become JSON text.
+    #[must_use]
+    pub fn flattened(&self) -> Self {
+        fn flatten(path: &FieldPath, column_type: &ColumnType, columns: &mut Vec<Column>) {
+            match column_type {
+                ColumnType::Struct(fields) => {
+                    for field in fields {
+                        flatten(&path.join(&field.name), &field.field_type, columns);
+                    }
+                }
+                ColumnType::List(_) => columns.push(Column {
+                    path: path.clone(),
+                    column_type: ColumnType::Json,
+                }),
+                other => columns.push(Column {
+                    path: path.clone(),
+                    column_type: other.clone(),
+                }),
+            }
+        }
+        let mut columns = Vec::new();
+        for column in &self.columns {
+            flatten(&column.path, &column.column_type, &mut columns);
+        }
+        Self { columns }
+    }
+}
+
+/// Checks a column that is added after others. The error is a sentence for the user.
+pub(super) fn check_column(column: &Column, others: &[Column]) -> Result<(), String> {
+    if RESERVED.contains(&column.path.first()) {
+        return Err(format!(
+            "`{}` is a reserved name: cosmos-tail has a column of its own with it",
+            column.path.first()
+        ));
+    }
+    check_type(&column.column_type).map_err(|why| format!("column {}: {why}", column.path))?;
+    for other in others {
+        let (a, b) = (column.path.names(), other.path.names());
+        if a == b {
+            return Err(format!("column {} is repeated", column.path));
+        }
+        if a.starts_with(b) || b.starts_with(a) {
+            return Err(format!(
+                "columns {} and {} overlap: one is within the other",
+                other.path, column.path
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_type(column_type: &ColumnType) -> Result<(), String> {
+    match column_type {
+        ColumnType::List(element) => check_type(element),
+        ColumnType::Struct(fields) => {
+            if fields.is_empty() {
+                return Err("a struct needs at least one field".to_owned());
+            }
+            for (index, field) in fields.iter().enumerate() {
+                if fields[..index].iter().any(|other| other.name == field.name) {
+                    return Err(format!("the field `{}` is repeated", field.name));
+                }
+                check_type(&field.field_type)?;
+            }
+            Ok(())
+        }
+        ColumnType::Timestamp(Fraction::Digits(digits)) if *digits > 9 => {
+            Err("a timestamp has at most 9 digits after its seconds".to_owned())
+        }
+        _ => Ok(()),
+    }
+}

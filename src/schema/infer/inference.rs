@@ -1,0 +1,218 @@
+//! An inference: documents in, a schema out.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::observed::{Observed, Observer, name_of};
+use super::place::Place;
+use super::select;
+use crate::feed::page::members;
+use crate::schema::column::{Column, ColumnType, FieldPath, Schema};
+use crate::schema::list::ColumnList;
+use crate::schema::names::SYSTEM_FIELDS;
+
+/// How a schema is inferred.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InferenceOptions {
+    /// How much is looked at; the usual amount if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<SampleSize>,
+    /// Whether strings that are all written as timestamps become such.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub detect_timestamps: bool,
+    /// Whether system fields are left out, unless they are among `columns`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_system_fields: bool,
+    /// The columns, if they are given; then only missing types are inferred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<ColumnList>,
+}
+
+/// How much of a container is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SampleSize {
+    /// So many pages of every range.
+    Pages(u32),
+    /// Every document.
+    All,
+}
+
+/// What was observed, and what is to be made of it.
+#[derive(Debug)]
+pub struct Inference {
+    options: InferenceOptions,
+    key_paths: Vec<Vec<String>>,
+    pub(super) observer: Observer,
+    documents: u64,
+    subject: Subject,
+}
+
+/// What is looked at in a document.
+#[derive(Debug)]
+enum Subject {
+    Everything(Observed),
+    /// The fields that have been asked for, each with the number of its column.
+    Columns {
+        wanted: HashMap<String, Wanted>,
+        observed: Vec<Observed>,
+    },
+}
+
+#[derive(Debug)]
+enum Wanted {
+    Column(usize),
+    Within(HashMap<String, Wanted>),
+}
+
+/// What was inferred.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inferred {
+    /// The schema.
+    pub schema: Schema,
+    /// Documents that were looked at.
+    pub documents: u64,
+    /// Fields that were seen and have no column.
+    pub left_out: usize,
+    /// Whether there are more of them, which were not counted.
+    pub has_uncounted: bool,
+    /// Columns that were asked for without a type and not seen anywhere.
+    pub unseen: Vec<FieldPath>,
+}
+
+impl Inference {
+    /// An inference by `options` that has seen nothing yet. `key_paths` are the names on the paths
+    /// of the partition key.
+    pub fn new(options: InferenceOptions, key_paths: Vec<Vec<String>>) -> Self {
+        let subject = match &options.columns {
+            None => Subject::Everything(Observed::new(Place::default())),
+            Some(list) => {
+                let mut wanted = HashMap::new();
+                for (number, (path, _)) in list.columns().iter().enumerate() {
+                    want(&mut wanted, path.names(), number);
+                }
+                Subject::Columns {
+                    wanted,
+                    observed: list
+                        .columns()
+                        .iter()
+                        .map(|_| Observed::new(Place::default()))
+                        .collect(),
+                }
+            }
+        };
+        Self {
+            observer: Observer {
+                detect_timestamps: options.detect_timestamps,
+                place: Place::default(),
+                tracked: 0,
+                is_full: false,
+            },
+            options,
+            key_paths,
+            documents: 0,
+            subject,
+        }
+    }
+
+    /// Takes note of a document from a [`Page`](crate::feed::page::Page), found at `place`. One that
+    /// is no object has no fields.
+    pub fn observe(&mut self, document: &[u8], place: Place) {
+        self.documents += 1;
+        self.observer.place = place;
+        match &mut self.subject {
+            Subject::Everything(observed) => {
+                let drops = self.options.without_system_fields;
+                let is_wanted = |name: &str| !(drops && SYSTEM_FIELDS.contains(&name));
+                observed.observe_members(document, 1, &mut self.observer, is_wanted);
+            }
+            Subject::Columns { wanted, observed } => {
+                observe_wanted(document, wanted, observed, &mut self.observer);
+            }
+        }
+    }
+
+    /// Documents that were observed.
+    pub fn documents(&self) -> u64 {
+        self.documents
+    }
+
+    /// The schema that follows. Of nothing follows a column for the id, which every document has.
+    pub fn finish(&self) -> Inferred {
+        let (mut columns, left_out, unseen) = match &self.subject {
+            Subject::Everything(observed) => {
+                let (columns, left_out) = select::columns(observed, &self.key_paths);
+                (columns, left_out, Vec::new())
+            }
+            Subject::Columns { observed, .. } => {
+                let (columns, unseen) = self.given_columns(observed);
+                (columns, 0, unseen)
+            }
+        };
+        if columns.is_empty() {
+            columns.push(Column {
+                path: FieldPath::top("id"),
+                column_type: ColumnType::String,
+            });
+        }
+        Inferred {
+            schema: Schema { columns },
+            documents: self.documents,
+            left_out,
+            has_uncounted: self.observer.is_full,
+            unseen,
+        }
+    }
+
+    fn given_columns(&self, observed: &[Observed]) -> (Vec<Column>, Vec<FieldPath>) {
+        let mut unseen = Vec::new();
+        let given = self.options.columns.iter().flat_map(ColumnList::columns);
+        let columns = given.zip(observed).map(|((path, given), seen)| {
+            if given.is_none() && seen.count == 0 {
+                unseen.push(path.clone());
+            }
+            Column {
+                path: path.clone(),
+                column_type: given.clone().unwrap_or_else(|| select::column_type(seen)),
+            }
+        });
+        (columns.collect(), unseen)
+    }
+}
+
+/// Notes that the field at `path` is the column of this `number`. No path lies within another.
+fn want(wanted: &mut HashMap<String, Wanted>, path: &[String], number: usize) {
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
+    if rest.is_empty() {
+        wanted.insert(first.clone(), Wanted::Column(number));
+        return;
+    }
+    let entry = wanted.entry(first.clone());
+    if let Wanted::Within(within) = entry.or_insert_with(|| Wanted::Within(HashMap::new())) {
+        want(within, rest, number);
+    }
+}
+
+fn observe_wanted(
+    object: &[u8],
+    wanted: &HashMap<String, Wanted>,
+    observed: &mut [Observed],
+    observer: &mut Observer,
+) {
+    for member in members(object) {
+        let Some(name) = name_of(member.raw_name) else {
+            continue;
+        };
+        match wanted.get(&*name) {
+            Some(Wanted::Column(number)) => observed[*number].observe(member.value, 1, observer),
+            Some(Wanted::Within(within)) => {
+                observe_wanted(member.value, within, observed, observer)
+            }
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! One cell of a row, and the value that makes it.
+
+use crate::schema::column::ColumnType;
+use crate::schema::fit::{self, Text};
+
+/// What stands in a row for one column. It borrows from the document.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cell<'a> {
+    /// Nothing: the document has no such member, or what it has does not fit.
+    Null,
+    /// Of a [`ColumnType::Boolean`].
+    Boolean(bool),
+    /// Of a [`ColumnType::Int64`], and its JSON text.
+    Int64(i64, &'a [u8]),
+    /// Of a [`ColumnType::Double`], and its JSON text.
+    Double(f64, &'a [u8]),
+    /// Of a [`ColumnType::String`].
+    Text(Text<'a>),
+    /// Of a [`ColumnType::Timestamp`], in its unit, and as it is written.
+    Timestamp(i64, Text<'a>),
+    /// Of a [`ColumnType::Json`]: the JSON text.
+    Json(&'a [u8]),
+    /// Of a [`ColumnType::List`]: the JSON text of an array of which every element fits, and where
+    /// [their cells](super::Row::lists) are.
+    List(&'a [u8], Elements),
+    /// Of a [`ColumnType::Int64`] that no document holds as such.
+    Integer(i64),
+    /// Of a [`ColumnType::Timestamp`] of whole seconds that no document holds as such, in
+    /// microseconds.
+    Moment(i64),
+    /// Of a [`ColumnType::Struct`]: it is an object. Its fields have cells of their own.
+    Object,
+}
+
+/// The elements of one list of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elements {
+    pub(super) start: u32,
+    pub(super) count: u32,
+}
+
+impl Elements {
+    /// How many there are.
+    pub fn count(self) -> usize {
+        self.count as usize
+    }
+}
+
+/// The cell that `json` makes in a leaf, if it fits.
+pub(super) fn cell_of<'a>(column_type: &ColumnType, json: &'a [u8]) -> Option<Cell<'a>> {
+    match column_type {
+        ColumnType::Boolean => match json {
+            b"true" => Some(Cell::Boolean(true)),
+            b"false" => Some(Cell::Boolean(false)),
+            _ => None,
+        },
+        ColumnType::Int64 => fit::int64(json).map(|value| Cell::Int64(value, json)),
+        ColumnType::Double => fit::double(json).map(|value| Cell::Double(value, json)),
+        ColumnType::String => fit::string(json).map(Cell::Text),
+        ColumnType::Timestamp(fraction) => {
+            let text = fit::string(json)?;
+            let moment = fit::timestamp(&text.decoded(), *fraction)?;
+            Some(Cell::Timestamp(moment, text))
+        }
+        ColumnType::Json => Some(Cell::Json(json)),
+        // They are no leaves.
+        ColumnType::List(_) | ColumnType::Struct(_) => None,
+    }
+}
+
+/// The cell that a string makes, as [`cell_of`] would.
+#[inline(always)]
+pub(super) fn cell_of_string<'a>(
+    column_type: &ColumnType,
+    json: &'a [u8],
+    has_escapes: bool,
+) -> Option<Cell<'a>> {
+    match column_type {
+        ColumnType::String if !has_escapes => {
+            Some(Cell::Text(Text::Plain(json.get(1..json.len() - 1)?)))
+        }
+        ColumnType::Json => Some(Cell::Json(json)),
+        ColumnType::String | ColumnType::Timestamp(_) => cell_of(column_type, json),
+        _ => None,
+    }
+}

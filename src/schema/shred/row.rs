@@ -1,0 +1,41 @@
+//! The cells of a document.
+
+use super::cell::Cell;
+use super::list::{Levels, Lists};
+use super::overflow::Overflow;
+
+/// The cells of one document, and what did not fit any. Good for one document after another.
+#[derive(Debug)]
+pub struct Row<'a> {
+    pub(super) cells: Vec<Cell<'a>>,
+    pub(super) levels: Levels<'a>,
+    pub(super) extra: Overflow<'a>,
+    /// For each field, the last document that had it.
+    pub(super) seen: Vec<u32>,
+    pub(super) document: u32,
+}
+
+impl<'a> Row<'a> {
+    /// A cell for each column: in the schema's order, a struct's own cell before those of its
+    /// fields.
+    pub fn cells(&self) -> &[Cell<'a>] {
+        &self.cells
+    }
+
+    /// The cells of the elements of its lists.
+    pub fn lists(&self) -> Lists<'_, 'a> {
+        self.levels.lists()
+    }
+
+    /// Makes it a row of nothing.
+    pub fn clear(&mut self) {
+        self.cells.fill(Cell::Null);
+        self.levels.clear();
+        self.extra.clear();
+    }
+
+    /// What did not fit: a JSON object, or the document itself if it is none. None if all did.
+    pub fn extra(&self) -> Option<&[u8]> {
+        (!self.extra.text.is_empty()).then_some(&self.extra.text)
+    }
+}

@@ -1,0 +1,347 @@
+//! Reads documents into rows.
+
+use std::collections::HashMap;
+
+use super::cell::{Cell, cell_of, cell_of_string};
+use super::list::{Element, Levels};
+use super::overflow::Overflow;
+use super::row::Row;
+use crate::feed::page::{members, skim};
+use crate::schema::column::{ColumnType, Schema};
+use crate::schema::member_name::{decoded_name, member_start};
+use crate::schema::names::SYSTEM_FIELDS;
+
+/// Spreads documents over the columns of one schema.
+#[derive(Debug)]
+pub struct Shredder {
+    /// The objects that have fields of their own; the document is the first.
+    objects: Vec<Object>,
+    /// Cells of a row.
+    cells: usize,
+    /// Fields of all objects together.
+    fields: usize,
+}
+
+#[derive(Debug, Default)]
+struct Object {
+    fields: Vec<Member>,
+    /// By the names as UTF-8.
+    by_name: HashMap<Box<[u8]>, usize>,
+    /// The cell that says that the object is there. What merely lies on the path to a column has
+    /// none.
+    cell: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Member {
+    /// How the member begins as the service writes it.
+    start: Box<[u8]>,
+    /// Its number among the fields of all objects.
+    number: usize,
+    kind: MemberKind,
+}
+
+#[derive(Debug)]
+enum MemberKind {
+    Leaf {
+        cell: usize,
+        column_type: ColumnType,
+    },
+    List {
+        cell: usize,
+        element: Element,
+    },
+    /// An index into the objects.
+    Object(usize),
+    /// A system field that nobody wants.
+    Dropped,
+}
+
+impl Shredder {
+    /// For rows of `schema`. Without system fields, those that have no column are dropped.
+    pub fn new(schema: &Schema, without_system_fields: bool) -> Self {
+        let mut this = Self {
+            objects: vec![Object::default()],
+            cells: 0,
+            fields: 0,
+        };
+        for column in schema.columns() {
+            let mut object = 0;
+            let (last, path) = column.path.split_last();
+            for name in path {
+                object = this.object_on_the_way(object, name);
+            }
+            this.add(object, last, &column.column_type);
+        }
+        for name in SYSTEM_FIELDS {
+            if without_system_fields && !this.objects[0].by_name.contains_key(name.as_bytes()) {
+                this.member(0, name, MemberKind::Dropped);
+            }
+        }
+        this
+    }
+
+    /// The number of cells of a row.
+    pub fn cells(&self) -> usize {
+        self.cells
+    }
+
+    fn object_on_the_way(&mut self, object: usize, name: &str) -> usize {
+        if let Some(&known) = self.objects[object].by_name.get(name.as_bytes())
+            && let MemberKind::Object(known) = self.objects[object].fields[known].kind
+        {
+            return known;
+        }
+        self.objects.push(Object::default());
+        let new = self.objects.len() - 1;
+        self.member(object, name, MemberKind::Object(new));
+        new
+    }
+
+    fn add(&mut self, object: usize, name: &str, column_type: &ColumnType) {
+        let cell = self.cells;
+        self.cells += 1;
+        let fields = match column_type {
+            ColumnType::Struct(fields) => fields,
+            ColumnType::List(element) => {
+                let element = Element::new(element);
+                return self.member(object, name, MemberKind::List { cell, element });
+            }
+            leaf => {
+                let column_type = leaf.clone();
+                return self.member(object, name, MemberKind::Leaf { cell, column_type });
+            }
+        };
+        self.objects.push(Object {
+            cell: Some(cell),
+            ..Object::default()
+        });
+        let new = self.objects.len() - 1;
+        self.member(object, name, MemberKind::Object(new));
+        for field in fields {
+            self.add(new, &field.name, &field.field_type);
+        }
+    }
+
+    fn member(&mut self, object: usize, name: &str, kind: MemberKind) {
+        let object = &mut self.objects[object];
+        object
+            .by_name
+            .insert(name.as_bytes().into(), object.fields.len());
+        object.fields.push(Member {
+            start: member_start(name),
+            number: self.fields,
+            kind,
+        });
+        self.fields += 1;
+    }
+
+    /// A row to read documents into.
+    pub fn row<'a>(&self) -> Row<'a> {
+        Row {
+            cells: vec![Cell::Null; self.cells],
+            levels: Levels::default(),
+            extra: Overflow::default(),
+            seen: vec![0; self.fields],
+            document: 0,
+        }
+    }
+
+    /// Reads `document`, the JSON text of an item of a page, into `row`. A cell that the format
+    /// does not accept counts as one that does not fit.
+    pub fn read<'a>(
+        &self,
+        document: &'a [u8],
+        accepts: &impl Fn(&Cell<'a>) -> bool,
+        row: &mut Row<'a>,
+    ) {
+        // With names that are there twice it takes another look, which most documents are spared.
+        for careful in [false, true] {
+            row.clear();
+            row.document = row.document.checked_add(1).unwrap_or_else(|| {
+                row.seen.fill(0);
+                1
+            });
+            let mut walk = Walk {
+                shredder: self,
+                document,
+                accepts,
+                row,
+                careful,
+                found_twice: false,
+            };
+            let (b'{', open) = skim::token(document, 0) else {
+                break;
+            };
+            walk.row.extra.levels.push(&[]);
+            let whole = walk.object(0, open + 1).is_some();
+            let found_twice = walk.found_twice;
+            row.extra.leave();
+            if whole && !found_twice {
+                return;
+            }
+            if !found_twice {
+                break;
+            }
+        }
+        // What is no object has no members to spread.
+        row.clear();
+        row.extra.text.extend_from_slice(document);
+    }
+}
+
+/// One reading of one document.
+struct Walk<'s, 'a, A> {
+    shredder: &'s Shredder,
+    document: &'a [u8],
+    accepts: &'s A,
+    row: &'s mut Row<'a>,
+    /// Whether names that are there twice are known beforehand, object by object.
+    careful: bool,
+    /// Whether there was a field twice although it was not careful: all is to be read again.
+    found_twice: bool,
+}
+
+impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
+    /// Reads the members of an object that opens before `at`. Returns the position after it, and
+    /// whether a cell or the overflow tells of it.
+    ///
+    /// None if the text is not what a page validated, or if it is to be read again.
+    fn object(&mut self, object: usize, at: usize) -> Option<(usize, bool)> {
+        let known = &self.shredder.objects[object];
+        let twice = if self.careful {
+            names_found_twice(self.document, at)
+        } else {
+            Vec::new()
+        };
+        let mut is_told = false;
+        // Documents of one kind have their members in one order, more often than not.
+        let mut expected = 0;
+        let (mut byte, mut at) = skim::token(self.document, at);
+        while byte == b'"' {
+            at += 1;
+            let (name, value, field) = match known.fields.get(expected) {
+                Some(field) if self.document[at..].starts_with(&field.start) => {
+                    let end = at + field.start.len();
+                    (&self.document[at..end - 2], end, Some(expected))
+                }
+                _ => {
+                    let (end, _) = skim::string_end(self.document, at)?;
+                    let name = &self.document[at..end - 1];
+                    let (_, colon) = skim::token(self.document, end);
+                    (name, colon + 1, known.find(name))
+                }
+            };
+            let field = field.filter(|_| twice.is_empty() || !twice.contains(&decoded_name(name)));
+            let (first, start) = skim::token(self.document, value);
+            let end = match field {
+                Some(index) => {
+                    expected = index + 1;
+                    self.field(&known.fields[index], name, (first, start), &mut is_told)?
+                }
+                None => {
+                    let end = skim::value_end(self.document, first, start)?;
+                    self.row.extra.member(name, self.document.get(start..end)?);
+                    is_told = true;
+                    end
+                }
+            };
+            let (after, comma) = skim::token(self.document, end);
+            if after != b',' {
+                return (after == b'}').then_some((comma + 1, is_told));
+            }
+            (byte, at) = skim::token(self.document, comma + 1);
+        }
+        // Only an object without members ends here.
+        (byte == b'}').then_some((at + 1, is_told))
+    }
+
+    /// Reads the value of a field that begins with the byte `first` at `start`; returns its end.
+    #[inline(always)]
+    fn field(
+        &mut self,
+        field: &Member,
+        name: &'a [u8],
+        (first, start): (u8, usize),
+        is_told: &mut bool,
+    ) -> Option<usize> {
+        let seen = &mut self.row.seen[field.number];
+        if *seen == self.row.document {
+            self.found_twice = true;
+            return None;
+        }
+        *seen = self.row.document;
+        let (cell, end) = match &field.kind {
+            MemberKind::Object(object) if first == b'{' => {
+                let presence = self.shredder.objects[*object].cell;
+                if let Some(cell) = presence {
+                    self.row.cells[cell] = Cell::Object;
+                }
+                self.row.extra.levels.push(name);
+                let (end, told_within) = self.object(*object, start + 1)?;
+                if !told_within && presence.is_none() {
+                    // Nothing else would tell of an object without members.
+                    self.row.extra.open();
+                }
+                self.row.extra.leave();
+                *is_told = true;
+                return Some(end);
+            }
+            MemberKind::Leaf { cell, column_type } if first == b'"' => {
+                let (end, has_escapes) = skim::string_end(self.document, start + 1)?;
+                let json = self.document.get(start..end)?;
+                let fitting = cell_of_string(column_type, json, has_escapes);
+                (fitting.map(|value| (*cell, value)), end)
+            }
+            MemberKind::Leaf { cell, column_type } => {
+                let end = skim::value_end(self.document, first, start)?;
+                let fitting = cell_of(column_type, self.document.get(start..end)?);
+                (fitting.map(|value| (*cell, value)), end)
+            }
+            MemberKind::List { cell, element } if first == b'[' => {
+                let levels = &mut self.row.levels;
+                match element.read_list(self.document, start + 1, levels) {
+                    Some((elements, end)) => {
+                        let json = self.document.get(start..end)?;
+                        (Some((*cell, Cell::List(json, elements))), end)
+                    }
+                    None => (None, skim::value_end(self.document, first, start)?),
+                }
+            }
+            MemberKind::Object(_) | MemberKind::List { .. } => {
+                (None, skim::value_end(self.document, first, start)?)
+            }
+            MemberKind::Dropped => return skim::value_end(self.document, first, start),
+        };
+        *is_told = true;
+        match cell.filter(|(_, value)| (self.accepts)(value)) {
+            Some((cell, value)) => self.row.cells[cell] = value,
+            None => self.row.extra.member(name, self.document.get(start..end)?),
+        }
+        Some(end)
+    }
+}
+
+impl Object {
+    /// The field that a name means, as it stands between its quotes.
+    #[inline]
+    fn find(&self, name: &[u8]) -> Option<usize> {
+        if let Some(&known) = self.by_name.get(name) {
+            return Some(known).filter(|_| !name.contains(&b'\\'));
+        }
+        memchr::memchr(b'\\', name)?;
+        self.by_name.get(&*decoded_name(name)?).copied()
+    }
+}
+
+/// The names that the object has more than once, which opens before `at`.
+fn names_found_twice(document: &[u8], at: usize) -> Vec<Option<Vec<u8>>> {
+    let mut counts = HashMap::<Vec<u8>, usize>::new();
+    for member in members(&document[at - 1..]) {
+        if let Some(name) = decoded_name(member.raw_name) {
+            *counts.entry(name).or_default() += 1;
+        }
+    }
+    let twice = counts.into_iter().filter(|(_, count)| *count > 1);
+    twice.map(|(name, _)| Some(name)).collect()
+}

@@ -1,0 +1,52 @@
+//! Records, and their positions in an input.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::Result;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// A position in one input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    /// How many bytes of the input were read, after decompression.
+    pub offset: u64,
+    /// How many lines or rows were read.
+    pub line: u64,
+}
+
+/// One document or change.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// The JSON text as it is in the source, not yet checked.
+    pub json: Bytes,
+    /// The position after it. The record itself is on line [`Mark::line`].
+    pub end: Mark,
+}
+
+/// Reads the records of one input, in their order.
+pub trait RecordReader: Send {
+    /// The next record; none at the end.
+    ///
+    /// # Errors
+    ///
+    /// If the input cannot be read further. Nothing is known about the rest of it.
+    fn next(&mut self) -> Result<Option<Record>>;
+}
+
+/// How many bytes of all inputs were read, before decompression.
+#[derive(Debug, Clone, Default)]
+pub struct BytesRead(Arc<AtomicU64>);
+
+impl BytesRead {
+    /// The number.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
