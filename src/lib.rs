@@ -40,6 +40,7 @@ pub mod feed;
 pub mod format;
 pub mod generate;
 pub mod job;
+pub mod observe;
 pub mod process;
 pub mod profiles;
 pub mod ranges;
