@@ -26,6 +26,7 @@ mod live;
 mod locations;
 mod misplaced_keys;
 mod oracle;
+mod order;
 mod orders;
 mod other_emulator;
 mod profiles;
