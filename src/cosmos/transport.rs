@@ -10,8 +10,8 @@
 //!
 //! The driver takes another client through its feature `__internal_mocking` only, which is no part of
 //! its public contract: one more reason to pin it to one exact version. Without this module, the line
-//! that names it and the one that switches off the driver's session tokens (both in
-//! [`client`](super::client)) the program works too, unbounded and slower.
+//! that passes it to the driver ([`connect`](super::connect)) and the one that switches off the driver's
+//! session tokens ([`client`](super::client)), the program works too, unbounded and slower.
 
 mod heard;
 mod last_list;
