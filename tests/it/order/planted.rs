@@ -1,11 +1,11 @@
-//! A test of the test: imports in the wrong direction, one of each form, and what is allowed.
+//! A test of the test: imports against the order, one of each form, and what is allowed.
 
 use super::check::{against_the_order, circles, undeclared};
 use super::floors::Floors;
 use super::tree::Tree;
 
-/// What `src/low/inner.rs` says, and the path by which the test is to name it.
-const AGAINST_THE_ORDER: [(&str, &str); 34] = [
+/// Contents of `src/low/inner.rs`, each with the path that the failure names.
+const AGAINST_THE_ORDER: [(&str, &str); 35] = [
     ("use crate::high::Thing;", "crate::high::Thing"),
     ("use crate::high;", "crate::high"),
     (
@@ -29,6 +29,10 @@ const AGAINST_THE_ORDER: [(&str, &str); 34] = [
     (
         "use ::cosmos_tail::high::Thing;",
         "cosmos_tail::high::Thing",
+    ),
+    (
+        "extern crate self as me; use me::high::Thing;",
+        "me::high::Thing",
     ),
     (
         "mod deep { use super::super::super::high; }",
@@ -111,7 +115,7 @@ const AGAINST_THE_ORDER: [(&str, &str); 34] = [
     ),
 ];
 
-/// What `src/low/inner.rs` may say.
+/// Contents of `src/low/inner.rs` that are allowed.
 const ALLOWED: [&str; 12] = [
     "use crate::ground::Base; fn f() { crate::ground::make() }",
     "use super::Own; fn f() { self::g() } fn g() {}",
@@ -143,7 +147,7 @@ ground
 ```
 ";
 
-/// A source with these files beside the usual ones.
+/// A source of these files and of default ones.
 fn planted(files: &[(&str, &str)]) -> Tree {
     let others = [
         (

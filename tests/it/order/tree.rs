@@ -298,6 +298,11 @@ impl<'ast> Visit<'ast> for Collector<'_> {
         match item {
             Item::Const(item) => self.define_item(&item.ident),
             Item::Enum(item) => self.define_item(&item.ident),
+            Item::ExternCrate(item) if item.ident == "self" => {
+                if let Some((_, name)) = &item.rename {
+                    self.define(text_of(name), Name::Import(vec!["crate".to_owned()]));
+                }
+            }
             Item::Fn(item) => self.define_item(&item.sig.ident),
             Item::Macro(item) => {
                 if let Some(name) = &item.ident {
