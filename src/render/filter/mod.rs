@@ -31,9 +31,7 @@ use std::sync::Arc;
 use jaq_core::{Ctx, Vars, data::JustLut};
 use jaq_json::Val;
 
-/// Levels of arrays and objects that a document, a text given to `fromjson` and an output may
-/// have. The interpreter recurses, so a bound keeps a document from overflowing the stack.
-pub const MAX_DEPTH: usize = 512;
+pub use values::MAX_DEPTH;
 
 /// Outputs of one change. More are an error: the program is taken to loop.
 pub const MAX_OUTPUTS: usize = 1_000_000;
