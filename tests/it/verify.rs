@@ -173,11 +173,7 @@ const DAMAGE: &[Damage] = &[
                 entry.crc32c = crc32c::crc32c(&bytes);
             });
         },
-        &[
-            "orders-00001-000002.jsonl: has ",
-            " rows, but ",
-            "counts ",
-        ],
+        &["orders-00001-000002.jsonl: has ", " rows, but ", "counts "],
     ),
     (
         "a file of that name that nobody knows",
