@@ -180,6 +180,12 @@ impl Applier {
                 _ = show.tick() => report.show_progress(&self.progress(), &mut rates),
             }
         }
+        // A stop ends the writes themselves, so the last of them may end before the stop is seen above.
+        if let Some(code) = shutdown.reason()
+            && self.watermark.done_through() < self.watermark.taken()
+        {
+            self.stop(Stopped::Signal(code));
+        }
         self.commit()?;
         if !self.checkpoint.has_state() {
             // No later run comes back to these changes.

@@ -1,12 +1,12 @@
 //! Another container's feed as the source: the reader of exports reads its ranges in parallel, and they
 //! are merged into one stream that keeps the order of each partition key.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
@@ -45,7 +45,6 @@ pub(super) async fn first_state(connected: &Connected, plan: &FeedPlan) -> Resul
         source: connected.source.clone(),
         mode: plan.mode,
         from: plan.from,
-        next_range: u32::try_from(ranges.len()).context("more ranges than there are numbers")?,
         ranges,
     })
 }
@@ -115,11 +114,6 @@ pub(super) fn read(
     let (deliveries, receiver) = mpsc::channel(WAITING);
     let stream = FeedStream {
         behind: from.ranges.iter().map(|range| range.id).collect(),
-        ends: from
-            .ranges
-            .iter()
-            .filter_map(|range| Some((range.id, range.end.clone()?)))
-            .collect(),
         ahead: from,
         line,
         interpreter,
@@ -137,12 +131,11 @@ pub(super) fn read(
 
 /// Turns the events of the reader into a stream of changes.
 struct FeedStream {
-    /// How far the feed has been read, which is further than it has been replayed.
+    /// How far the feed has been read, which is further than it has been replayed, and where its ranges
+    /// were pinned, with the highest known LSNs of their partitions.
     ahead: FeedState,
     /// Ranges that had more at their last answer.
     behind: HashSet<RangeId>,
-    /// Where ranges were pinned, with the highest known LSNs of their partitions.
-    ends: HashMap<RangeId, PinnedEnd>,
     /// How many changes all runs have read.
     line: u64,
     interpreter: Interpreter,
@@ -183,25 +176,25 @@ impl FeedStream {
                 highest_lsn,
                 permit,
             } => {
-                self.note_highest_lsn(range, highest_lsn);
+                if let Some(lsn) = highest_lsn {
+                    self.ahead.ranges.hear(range, lsn);
+                }
                 self.target.read_was_charged(request_charge).await;
                 let delivered = self.deliver_page(range, &page, position).await;
                 drop(permit);
-                return Ok(delivered);
+                return delivered;
             }
             ReaderEvent::Replaced {
                 parent,
                 children,
                 reply,
             } => {
-                let placed = self.ahead.children(parent, children)?;
+                let placed = self.ahead.ranges.split(parent, children.clone())?;
                 let numbers: Vec<RangeId> = placed.iter().map(|child| child.id).collect();
                 self.behind.remove(&parent);
                 self.behind.extend(&numbers);
-                let split = || FeedStep::Split(parent, placed.clone());
-                self.ahead.advance(split());
                 // Every change of the parent was delivered before, so no change of a child overtakes it.
-                let passed = Delivery::Passed(self.step(split()));
+                let passed = Delivery::Passed(self.step(FeedStep::Split(parent, children)));
                 if let Err(Gone) = self.deliver(passed).await {
                     return Ok(Err(Gone));
                 }
@@ -221,21 +214,19 @@ impl FeedStream {
                 self.target.read_was_charged(request_charge).await;
             }
             ReaderEvent::Retrying { .. } => self.target.observer.observe(&ReplayEvent::Retried),
-            ReaderEvent::Pinned { range, end, .. } => {
-                let known = self.ends.get(&range).and_then(|end| end.known_lsn);
-                let known_lsn = known.filter(|lsn| Some(*lsn) > end.lsn());
-                self.ends.insert(range, PinnedEnd { known_lsn, ..end });
+            ReaderEvent::Pinned { range, mut end, .. } => {
+                if let Some(known) = self.end_of(range).and_then(|end| end.known_lsn) {
+                    end.hear(known);
+                }
+                self.ahead.ranges.set_end(range, end);
             }
             ReaderEvent::Recovered { .. } => {}
         }
         Ok(Ok(()))
     }
 
-    /// Notes the highest known LSN of a range's partition.
-    fn note_highest_lsn(&mut self, range: RangeId, lsn: Option<u64>) {
-        if let Some(end) = self.ends.get_mut(&range) {
-            end.known_lsn = end.known_lsn.max(lsn.filter(|lsn| Some(*lsn) > end.lsn()));
-        }
+    fn end_of(&self, range: RangeId) -> Option<&PinnedEnd> {
+        self.ahead.ranges.find(range)?.end.as_ref()
     }
 
     /// Delivers the changes of a page. The range moves with the last of them.
@@ -244,11 +235,10 @@ impl FeedStream {
         range: RangeId,
         page: &Page,
         position: Position,
-    ) -> Result<(), Gone> {
-        let step = |position| FeedStep::Moved(range, position, self.ends.get(&range).cloned());
-        let (ahead, moved) = (step(position.clone()), step(position));
-        self.ahead.advance(ahead);
-        let mut moved = Some(moved);
+    ) -> Result<Result<(), Gone>> {
+        self.ahead.ranges.advance(range, position.clone())?;
+        let end = self.end_of(range).cloned();
+        let mut moved = Some(FeedStep::Moved(range, position, end));
         let last = page.len().saturating_sub(1);
         for (index, item) in page.items().enumerate() {
             self.behind.insert(range);
@@ -262,12 +252,14 @@ impl FeedStream {
                 meaning: self.interpreter.interpret_item(item),
                 after,
             };
-            self.deliver(Delivery::Record(taken)).await?;
+            if let Err(Gone) = self.deliver(Delivery::Record(taken)).await {
+                return Ok(Err(Gone));
+            }
         }
-        match moved {
+        Ok(match moved {
             Some(moved) => self.deliver(Delivery::Passed(self.step(moved))).await,
             None => Ok(()),
-        }
+        })
     }
 
     fn place(&self) -> Step {

@@ -1,13 +1,13 @@
 //! How far the feed of a container has been replayed.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::address::{describe, same_container};
 use crate::error::usage;
 use crate::feed::{
-    ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, PinnedEnd, Position, RangeId,
-    RangeState, ensure_tiling,
+    ChangeFeedStart, ContainerAddress, FeedMode, Part, PinnedEnd, Position, RangeId, RangeSet,
+    Scope,
 };
 use crate::job::check_position;
 use crate::settings::FeedPlan;
@@ -21,10 +21,9 @@ pub(super) struct FeedState {
     pub(super) mode: FeedMode,
     /// Where ranges without a position start.
     pub(super) from: ChangeFeedStart,
-    /// Together they tile the container.
-    pub(super) ranges: Vec<RangeState>,
-    /// The number of the next new range.
-    pub(super) next_range: u32,
+    /// They tile the container.
+    #[serde(flatten)]
+    pub(super) ranges: RangeSet,
 }
 
 /// How a feed advances.
@@ -33,7 +32,7 @@ pub(super) enum FeedStep {
     /// A range is at this position, with what is known of its end.
     Moved(RangeId, Position, Option<PinnedEnd>),
     /// A range was split into these.
-    Split(RangeId, Vec<RangeState>),
+    Split(RangeId, Vec<Part>),
 }
 
 impl FeedState {
@@ -64,54 +63,27 @@ impl FeedState {
                 anew,
             ));
         }
-        ensure_tiling(
-            &FeedRange::full(),
-            self.ranges.iter().map(|range| &range.range),
-        )?;
+        self.ranges.check(&Scope::default())?;
         self.ranges
             .iter()
             .try_for_each(|range| check_position(range, &self.source.container_rid))
     }
 
-    /// Takes a step.
+    /// Takes a step. Each was taken before by the reading side, from the same state and in the same order,
+    /// so none can fail, and children get the same numbers.
     pub(super) fn advance(&mut self, step: FeedStep) {
+        const TAKEN_BEFORE: &str = "the reading side took the same step";
         match step {
             FeedStep::Moved(id, position, end) => {
-                if let Some(range) = self.ranges.iter_mut().find(|range| range.id == id) {
-                    range.position = Some(position);
-                    // Knowledge of the end is never lost.
-                    range.end = end.or(range.end.take());
+                self.ranges.advance(id, position).expect(TAKEN_BEFORE);
+                // Knowledge of the end is never lost.
+                if let Some(end) = end {
+                    self.ranges.set_end(id, end);
                 }
             }
             FeedStep::Split(parent, children) => {
-                if let Some(at) = self.ranges.iter().position(|range| range.id == parent) {
-                    self.next_range += children.len() as u32;
-                    self.ranges.splice(at..=at, children);
-                }
+                self.ranges.split(parent, children).expect(TAKEN_BEFORE);
             }
         }
-    }
-
-    /// The ranges that replace `parent` after a split, with their numbers.
-    pub(super) fn children(
-        &self,
-        parent: RangeId,
-        parts: Vec<(FeedRange, Option<Position>)>,
-    ) -> Result<Vec<RangeState>> {
-        let known = self.ranges.iter().find(|range| range.id == parent);
-        let known = known.with_context(|| format!("the unknown range {parent} was split"))?;
-        ensure_tiling(&known.range, parts.iter().map(|(range, _)| range))
-            .with_context(|| format!("the children of range {parent} do not cover it"))?;
-        let parents: Vec<RangeId> = known.parents.iter().copied().chain([parent]).collect();
-        let numbered = parts.into_iter().zip(self.next_range..);
-        Ok(numbered
-            .map(|((range, position), id)| RangeState {
-                id: RangeId(id),
-                range,
-                parents: parents.clone(),
-                position,
-                end: None,
-            })
-            .collect())
     }
 }

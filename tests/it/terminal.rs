@@ -261,7 +261,7 @@ fn names_that_turn_text_around_are_shown_as_what_they_are() {
     };
     let ended = succeed(&mut named(export(&gateway, &out)));
     assert_clean(&ended.stderr);
-    let of = "of a\\u{202e}b\\u{200f}/a\\u{202e}b\\u{200f} to";
+    let of = "from a\\u{202e}b\\u{200f}/a\\u{202e}b\\u{200f} to";
     assert!(ended.stderr.contains(of), "{}", ended.stderr);
     let mut command = named(resume(&gateway, &out));
     let ended = succeed(command.args(["--summary", "json"]));

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cosmos_tail::destination::ManifestMark;
 use cosmos_tail::destination::manifest::Entry;
-use cosmos_tail::feed::Position;
-use cosmos_tail::feed::RangeState;
+use cosmos_tail::feed::{Position, RangeId, RangeSet};
 use cosmos_tail::state::file;
 use cosmos_tail::state::model::State;
 use serde_json::Value;
@@ -23,7 +22,7 @@ pub(crate) fn assert_verified(path: &Path) {
 }
 
 /// Two ranges, one of which is split while it is read, in files of a few pages, and an increment.
-fn exported(arguments: &[&str]) -> (Gateway, Container, tempfile::TempDir, PathBuf) {
+pub(crate) fn exported(arguments: &[&str]) -> (Gateway, Container, tempfile::TempDir, PathBuf) {
     let (gateway, container) = filled(2, 1500);
     let handle = container.clone();
     let split = Action::call(move || {
@@ -120,7 +119,7 @@ fn change_manifest(out: &Path, change: impl Fn(&mut Vec<Entry>)) {
     });
 }
 
-fn rewrite(path: &Path, change: impl Fn(&mut Vec<u8>)) {
+pub(crate) fn rewrite(path: &Path, change: impl Fn(&mut Vec<u8>)) {
     let mut bytes = std::fs::read(path).unwrap();
     change(&mut bytes);
     std::fs::write(path, bytes).unwrap();
@@ -144,9 +143,9 @@ fn earlier(entries: &[Entry]) -> Option<Position> {
 }
 
 /// Each damage, and what is said of it.
-type Damage = (&'static str, fn(&Path), &'static [&'static str]);
+pub(crate) type Damage = (&'static str, fn(&Path), &'static [&'static str]);
 
-const DAMAGE: &[Damage] = &[
+pub(crate) const DAMAGE: &[Damage] = &[
     (
         "a byte of a finished file",
         |out| rewrite(&second(out), |bytes| bytes[100] ^= 1),
@@ -301,9 +300,9 @@ const DAMAGE: &[Damage] = &[
             });
             change_state(out, |state| {
                 // As if the first child reached to where the third begins.
-                let end = state.ranges[1].range.max_exclusive.clone();
-                state.ranges.remove(1);
-                state.ranges[0].range.max_exclusive = end;
+                let (mut ranges, next) = std::mem::take(&mut state.ranges).into_parts();
+                ranges[0].range.max_exclusive = ranges.remove(1).range.max_exclusive;
+                state.ranges = RangeSet::from_parts(ranges, next);
                 state.series.retain(|series| series.id != 3);
             });
         },
@@ -328,8 +327,8 @@ const DAMAGE: &[Damage] = &[
             change_manifest(out, |entries| {
                 let position = earlier(entries);
                 change_state(out, |state| {
-                    let of_it = |range: &&mut RangeState| range.id.0 == 1;
-                    state.ranges.iter_mut().find(of_it).unwrap().position = position.clone();
+                    let position = position.clone().unwrap();
+                    state.ranges.advance(RangeId(1), position).unwrap();
                 });
             });
         },
@@ -348,7 +347,7 @@ const DAMAGE: &[Damage] = &[
 ];
 
 /// A copy of the files of a directory.
-fn copy(from: &Path) -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn copy(from: &Path) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     std::fs::create_dir(&out).unwrap();

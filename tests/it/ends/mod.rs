@@ -784,7 +784,9 @@ fn a_state_that_says_a_range_was_read_to_an_end_that_it_is_not_at_is_a_fault() {
     let path = out.join("state.json");
     let mut state = cosmos_tail::state::file::read(&path).unwrap();
     let lsn = state.ranges[1].position.as_ref().unwrap().lsn.unwrap();
-    state.ranges[1].end.as_mut().unwrap().etag = format!("\"{}\"", lsn + 180);
+    let mut end = state.ranges[1].end.clone().unwrap();
+    end.etag = format!("\"{}\"", lsn + 180);
+    assert!(state.ranges.set_end(state.ranges[1].id, end));
     std::fs::write(&path, cosmos_tail::state::file::render(&state).unwrap()).unwrap();
     let verified = verify(&out, &[]);
     assert_eq!(verified.code, Some(1));
