@@ -241,7 +241,7 @@ mod tests {
     }
 
     fn quiet() -> Report {
-        Report::new(&crate::cli::VerbosityArgs {
+        Report::new(crate::report::Verbosity {
             verbose: 0,
             quiet: true,
         })
