@@ -96,7 +96,7 @@ fn every_output_is_json() {
     assert!(error_of("\"a\" | tobytes", "null").contains("bytes"));
     assert!(error_of("{(1): 2}", "null").contains("not a string"));
     for no_number in ["+5", "007.5", "1.", "NaN", "0x10", "b\\\"x\\\""] {
-        assert!(error_of(&format!("\"{no_number}\" | tonumber"), "null").contains("no JSON"));
+        assert!(error_of(&format!("\"{no_number}\" | tonumber"), "null").contains("not JSON"));
     }
 }
 
