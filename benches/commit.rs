@@ -64,16 +64,11 @@ fn state(ranges: u32) -> State {
             row_group_bytes: None,
         },
         finished: false,
-        ranges: (0..ranges)
-            .map(|number| RangeState {
-                id: RangeId(number),
-                range: FeedRange::new(&bound(number), &bound(number + 1)).unwrap(),
-                parents: Vec::new(),
-                position: None,
-                end: None,
-            })
-            .collect(),
-        next_range: ranges,
+        ranges: RangeSet::number((0..ranges).map(|number| {
+            let range = FeedRange::new(&bound(number), &bound(number + 1)).unwrap();
+            (range, None)
+        }))
+        .unwrap(),
         series: Vec::new(),
         sealed: Vec::new(),
         manifest: ManifestMark::default(),

@@ -17,7 +17,7 @@ use cosmos_tail::durable::parent_of;
 use cosmos_tail::feed::*;
 use cosmos_tail::format::*;
 use cosmos_tail::state::claim::Claimed;
-use cosmos_tail::state::ledger::Ledger;
+use cosmos_tail::state::ledger::{Ledger, take_over};
 use cosmos_tail::state::local::LocalState;
 use cosmos_tail::state::model::*;
 use cosmos_tail::state::{destination_of, file};
@@ -334,7 +334,10 @@ impl Arena {
             12 => match choices.below(4) {
                 0 => state.series.clear(),
                 1 => state.sealed.clear(),
-                2 => state.next_range = state.next_range.saturating_add(choices.below(9) as u32),
+                2 => {
+                    let more = choices.below(9) as u32;
+                    change_next_range(state, |next| next.saturating_add(more));
+                }
                 _ => {
                     let of = &self.exports[choices.below(4)];
                     (state.series, state.sealed) = (of.series.clone(), of.sealed.clone());
@@ -363,8 +366,9 @@ impl Arena {
             length: length as u64,
             rows: 1,
             crc32c: crc32c_of(&bytes[..length]),
-            start: state.ranges.clone(),
-            end: state.ranges.clone(),
+            start: state.ranges.to_vec(),
+            end: state.ranges.to_vec(),
+            place: None,
         }
     }
 
@@ -430,9 +434,10 @@ fn mend(state: &mut State) {
         state.sealed.clear();
     }
     let appends = matches!(state.options.output, Output::Append(_));
+    let mut next_range = state.ranges.next_number();
     for one in &mut state.series {
         one.next_part = one.next_part.clamp(1, if appends { 2 } else { 9 });
-        state.next_range = state.next_range.max(one.id + 1);
+        next_range = next_range.max(one.id + 1);
         if let Some(open) = &mut one.open {
             open.series = one.id;
             open.part = if appends { 1 } else { open.part.max(1) };
@@ -446,13 +451,14 @@ fn mend(state: &mut State) {
     let mut seen = BTreeMap::new();
     for mut file in std::mem::take(&mut state.sealed) {
         file.part = file.part.max(1);
-        state.next_range = state.next_range.max(file.series + 1);
+        next_range = next_range.max(file.series + 1);
         let next = state.series.iter_mut().find(|one| one.id == file.series);
         if let Some(one) = next {
             one.next_part = one.next_part.max(file.part + 1);
         }
         seen.insert((file.series, file.part), file);
     }
+    change_next_range(state, |_| next_range);
     let open = state.series.iter().filter_map(|one| one.open.as_ref());
     for file in open {
         seen.remove(&(file.series, file.part));
@@ -463,13 +469,12 @@ fn mend(state: &mut State) {
 /// What a resume does on the disk, without the service.
 fn resume(at: &Path, repair: bool) -> anyhow::Result<()> {
     file::load(at)?;
-    let (claimed, _) = Claimed::take(Box::new(LocalState::new(at)), file::claim_of)?;
+    let (mut claimed, _) = Claimed::take(Box::new(LocalState::new(at)), file::claim_of)?;
     let mut state = file::load(at)?;
     let mut destination = destination_of(&state, parent_of(at), Some(at));
     destination.prove(&state.committed())?;
-    destination.lock(claimed.locks())?;
-    let recovery = destination.recover(&state.committed(), repair)?;
-    state.recovered(&recovery);
+    destination.lock(claimed.ownership())?;
+    let recovery = take_over(&mut state, destination.as_ref(), &mut claimed, repair)?;
     for part in &recovery.resumed {
         destination
             .reopen(part)?
@@ -525,6 +530,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
             crc32c: crc32c_of(text.as_bytes()),
             start: ranges.clone(),
             end: ranges.clone(),
+            place: None,
         };
         (
             file,
@@ -573,8 +579,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
             row_group_bytes: None,
         },
         finished: false,
-        ranges: ranges.clone(),
-        next_range: 2,
+        ranges: RangeSet::from_parts(ranges.clone(), 2),
         series: vec![],
         sealed: vec![sealed.0.clone()],
         manifest: ManifestMark::default(),
@@ -623,6 +628,11 @@ fn export(number: u128, output: Output, path: &Path) -> State {
 }
 
 /// A time that a state can have.
+fn change_next_range(state: &mut State, change: impl FnOnce(u32) -> u32) {
+    let (ranges, next) = std::mem::take(&mut state.ranges).into_parts();
+    state.ranges = RangeSet::from_parts(ranges, change(next));
+}
+
 fn time_of_nothing() -> time::OffsetDateTime {
     time::OffsetDateTime::UNIX_EPOCH
 }

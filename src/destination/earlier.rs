@@ -16,7 +16,7 @@ use super::recover::may_be_unknown;
 use crate::durable;
 use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
 use crate::escape::shell_word;
-use crate::feed::RangeState;
+use crate::feed::RangeSet;
 
 /// What the state of an earlier export says of its files.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Earlier {
     /// The names of its files.
     pub names: FileNames,
     /// The ranges being read.
-    pub ranges: Vec<RangeState>,
+    pub ranges: RangeSet,
     /// The series of parts.
     pub series: Vec<SeriesState>,
     /// Parts that are finished and not yet published.

@@ -87,6 +87,16 @@ pub enum ReachedEnd {
 }
 
 impl PinnedEnd {
+    /// Notes that an answer named this LSN of the partition. Returns whether that is news: it is beyond the
+    /// pin and beyond what was known.
+    pub fn hear(&mut self, lsn: u64) -> bool {
+        let is_news = Some(lsn) > self.lsn() && Some(lsn) > self.known_lsn;
+        if is_news {
+            self.known_lsn = Some(lsn);
+        }
+        is_news
+    }
+
     /// The LSN of the end, if the service's ETag has one.
     pub fn lsn(&self) -> Option<u64> {
         lsn_of_etag(&self.etag)

@@ -6,6 +6,7 @@ mod container;
 mod end;
 mod etag;
 mod range;
+mod range_set;
 mod range_state;
 mod scope;
 mod start;
@@ -16,6 +17,7 @@ pub use end::{
 };
 pub use etag::lsn_of_etag;
 pub use range::{FeedRange, Position, RangeId, ensure_tiling};
+pub use range_set::{Part, RangeSet};
 pub use range_state::RangeState;
 pub use scope::Scope;
 pub use start::{ChangeFeedStart, FeedMode};

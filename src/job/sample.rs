@@ -13,7 +13,7 @@ use super::buffers::{EVENTS, buffered_bytes};
 use crate::cosmos::cursor::FeedRequest;
 use crate::error::{ExitCode, with_hint};
 use crate::feed::page::Page;
-use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId, ReadUntil};
+use crate::feed::{ChangeFeedStart, FeedMode, RangeId, RangeSet, ReadUntil};
 use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::render::change::parse_key_path;
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report, count};
@@ -26,9 +26,6 @@ use crate::state::model::Settings;
 const USUAL_PAGES: u32 = 2;
 /// Ranges that are looked at unless it is said otherwise.
 const MOST_USUAL_RANGES: usize = 100;
-
-/// A range that is looked at, and its number in the sample.
-type NumberedRange = (RangeId, FeedRange);
 
 /// What a sample is taken of.
 pub(super) struct SampleRequest<'a> {
@@ -146,24 +143,12 @@ pub(super) async fn take(
     shutdown: &Shutdown,
 ) -> Result<Sample> {
     let partitions = request.connected.client.list_partitions(false).await?;
-    let ranges: Vec<NumberedRange> = (0..)
-        .map(RangeId)
-        .zip(partitions.into_iter().map(|partition| partition.range))
-        .collect();
+    let ranges = RangeSet::number(partitions.into_iter().map(|found| (found.range, None)))?;
+    let all: Vec<RangeId> = ranges.iter().map(|range| range.id).collect();
     let (first, rest) = match request.options.sample {
-        None => spread(ranges.clone()),
-        Some(_) => (ranges.clone(), Vec::new()),
+        None => spread(all),
+        Some(_) => (all, Vec::new()),
     };
-    let mut attempts = vec![(request.from, first), (request.from, rest)];
-    match request.from {
-        ChangeFeedStart::PointInTime(_) => attempts.push((ChangeFeedStart::Beginning, ranges)),
-        // What comes from now on is not there yet.
-        ChangeFeedStart::Now | ChangeFeedStart::Beginning => {
-            for (from, _) in &mut attempts {
-                *from = ChangeFeedStart::Beginning;
-            }
-        }
-    }
     let mut sampler = Sampler {
         sample: Sample {
             inference: new_inference(request.connected, request.options.clone()),
@@ -173,28 +158,22 @@ pub(super) async fn take(
         bytes: 0,
         documents: HashMap::new(),
         failures: Vec::new(),
-        next_range: u32::try_from(attempts[0].1.len() + attempts[1].1.len())?,
+        ranges,
         report,
     };
     report.start_progress(false)?;
-    let mut outcome = Ok(());
-    for (from, ranges) in attempts {
-        outcome = sampler.read(&request, from, ranges, shutdown).await;
-        if outcome.is_err() || sampler.sample.inference.documents() > 0 {
-            break;
-        }
-    }
+    let outcome = sampler.look(&request, first, rest, shutdown).await;
     report.end_progress();
     outcome?;
     sampler.finish()
 }
 
 /// Some of very many ranges, from all over the container, and the others.
-fn spread(ranges: Vec<NumberedRange>) -> (Vec<NumberedRange>, Vec<NumberedRange>) {
+fn spread(ranges: Vec<RangeId>) -> (Vec<RangeId>, Vec<RangeId>) {
     let step = ranges.len().div_ceil(MOST_USUAL_RANGES).max(1);
     ranges
         .into_iter()
-        .partition(|(id, _)| (id.0 as usize).is_multiple_of(step))
+        .partition(|id| (id.0 as usize).is_multiple_of(step))
 }
 
 /// A sample that is being taken.
@@ -204,27 +183,55 @@ struct Sampler<'a> {
     /// Documents that were found in each range.
     documents: HashMap<RangeId, u64>,
     failures: Vec<(RangeId, anyhow::Error)>,
-    /// The number that a child of a split gets.
-    next_range: u32,
+    /// The ranges of the container.
+    ranges: RangeSet,
     report: &'a Report,
 }
 
 impl Sampler<'_> {
+    /// Reads the `first` ranges; if they have no documents, the `rest`; and if there are none since the
+    /// start of the export either, all of them from their beginning.
+    async fn look(
+        &mut self,
+        request: &SampleRequest<'_>,
+        first: Vec<RangeId>,
+        rest: Vec<RangeId>,
+        shutdown: &Shutdown,
+    ) -> Result<()> {
+        let from = match request.from {
+            // What comes from now on is not there yet.
+            ChangeFeedStart::Now | ChangeFeedStart::Beginning => ChangeFeedStart::Beginning,
+            since @ ChangeFeedStart::PointInTime(_) => since,
+        };
+        for ranges in [first, rest] {
+            self.read(request, from, ranges, shutdown).await?;
+            if self.sample.inference.documents() > 0 {
+                return Ok(());
+            }
+        }
+        if from == ChangeFeedStart::Beginning {
+            return Ok(());
+        }
+        // Those of now: some may have been split.
+        let all = self.ranges.iter().map(|range| range.id).collect();
+        self.read(request, ChangeFeedStart::Beginning, all, shutdown)
+            .await
+    }
+
     /// Reads as much of `ranges` as was asked for.
     async fn read(
         &mut self,
         request: &SampleRequest<'_>,
         from: ChangeFeedStart,
-        ranges: Vec<NumberedRange>,
+        ranges: Vec<RangeId>,
         shutdown: &Shutdown,
     ) -> Result<()> {
         if ranges.is_empty() {
             return Ok(());
         }
         let options = reader_options(request, from)?;
-        let shards = ranges
-            .into_iter()
-            .map(|(id, range)| Shard::new(id, range, None, &options));
+        let known = ranges.into_iter().filter_map(|id| self.ranges.find(id));
+        let shards = known.map(|known| Shard::new(known.id, known.range.clone(), None, &options));
         let (events, mut received) = mpsc::channel(EVENTS);
         let client = Arc::clone(&request.connected.client);
         let stop = shutdown.child_token();
@@ -264,13 +271,14 @@ impl Sampler<'_> {
                 self.sample.request_charge += request_charge;
             }
             ReaderEvent::Replaced {
-                children, reply, ..
+                parent,
+                children,
+                reply,
             } => {
-                let first = self.next_range;
-                self.next_range += u32::try_from(children.len())?;
+                let placed = self.ranges.split(parent, children)?;
                 // The reader waits for it, unless it is being stopped.
                 reply
-                    .send((first..self.next_range).map(RangeId).collect())
+                    .send(placed.iter().map(|child| child.id).collect())
                     .ok();
             }
             ReaderEvent::Failed { range, error } => self.failures.push((range, error)),
@@ -348,13 +356,8 @@ mod tests {
 
     #[test]
     fn of_very_many_ranges_some_from_all_over_the_container_come_first() {
-        let ranges = |count: u32| {
-            (0..count)
-                .map(|id| (RangeId(id), FeedRange::full()))
-                .collect()
-        };
-        let numbers =
-            |ranges: &[NumberedRange]| ranges.iter().map(|(id, _)| id.0).collect::<Vec<u32>>();
+        let ranges = |count: u32| (0..count).map(RangeId).collect();
+        let numbers = |ranges: &[RangeId]| ranges.iter().map(|id| id.0).collect::<Vec<u32>>();
         for few in [0, 1, 100] {
             let (first, rest) = spread(ranges(few));
             assert_eq!((first.len(), rest.len()), (few as usize, 0));

@@ -21,9 +21,9 @@ use crate::error::{
     ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
 };
 use crate::failpoint;
-use crate::feed::ContainerAddress;
-use crate::feed::RangeState;
-use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeId, ensure_tiling};
+use crate::feed::{
+    ChangeFeedStart, ContainerAddress, FeedRange, Part, RangeSet, RangeState, Scope,
+};
 use crate::format::EncoderOptions;
 use crate::format::encoders;
 use crate::process;
@@ -34,7 +34,7 @@ use crate::signal::Shutdown;
 use crate::state::claim::Claimed;
 use crate::state::destination_of;
 use crate::state::file;
-use crate::state::ledger::Ledger;
+use crate::state::ledger::{Ledger, take_over};
 use crate::state::local::LocalState;
 use crate::state::model::{JobKind, State, Totals, VERSION};
 
@@ -104,7 +104,7 @@ pub async fn export(
     };
     destination.prepare()?;
     if let Some(claimed) = &claimed {
-        destination.lock(claimed.locks())?;
+        destination.lock(claimed.ownership())?;
     }
     // Again, now that nobody else can come in between.
     check_output(&plan, destination.as_ref())?;
@@ -117,8 +117,7 @@ pub async fn export(
         options: plan.options,
         settings: plan.settings,
         finished: false,
-        ranges: Vec::new(),
-        next_range: 0,
+        ranges: RangeSet::default(),
         series: Vec::new(),
         sealed: Vec::new(),
         manifest: ManifestMark::default(),
@@ -127,8 +126,6 @@ pub async fn export(
     };
     let request = feed_request(&state)?;
     state.ranges = first_ranges(&connected, state.options.from, &request).await?;
-    state.next_range =
-        u32::try_from(state.ranges.len()).context("more ranges than there are numbers")?;
     let request_charge = infer_layout(&connected, &mut state, report, shutdown).await?;
     shutdown.begin()?;
     // Not before the service has told all that is needed to begin.
@@ -247,7 +244,7 @@ pub async fn resume(
         true => resumable(error, Some(path)),
         false => error,
     };
-    let (claimed, state) = claim(path).map_err(try_again)?;
+    let (mut claimed, state) = claim(path).map_err(try_again)?;
     let mut state = state.with_context(|| format!("`{}` is gone", path.display()))?;
     if state.kind != JobKind::Export {
         return Err(usage(
@@ -277,13 +274,11 @@ pub async fn resume(
     if destination.kind() == Kind::Stream {
         process::ensure_standard_output()?;
     }
-    destination.lock(claimed.locks()).map_err(try_again)?;
+    destination.lock(claimed.ownership()).map_err(try_again)?;
     shutdown.begin()?;
-    let recovery = destination
-        .recover(&state.committed(), plan.repair)
+    let recovery = take_over(&mut state, destination.as_ref(), &mut claimed, plan.repair)
         .map_err(try_again)
         .with_context(cannot)?;
-    state.recovered(&recovery);
     for notice in &recovery.notices {
         report.notice(notice);
     }
@@ -295,9 +290,11 @@ pub async fn resume(
         Some(_) => error,
     })?;
     if failpoint::is_planted("defect.now-again-on-resume") {
-        for range in &mut state.ranges {
+        let (mut ranges, next) = std::mem::take(&mut state.ranges).into_parts();
+        for range in &mut ranges {
             range.position = None;
         }
+        state.ranges = RangeSet::from_parts(ranges, next);
     }
     let shown = destination.display();
     let job = job(
@@ -317,9 +314,9 @@ pub(crate) async fn first_ranges(
     connected: &Connected,
     from: ChangeFeedStart,
     request: &FeedRequest,
-) -> Result<Vec<RangeState>> {
+) -> Result<RangeSet> {
     let partitions = connected.client.list_partitions(false).await?;
-    let mut ranges: Vec<(FeedRange, Option<Position>)> = partitions
+    let mut ranges: Vec<Part> = partitions
         .into_iter()
         .map(|partition| (partition.range, None))
         .collect();
@@ -343,19 +340,11 @@ pub(crate) async fn first_ranges(
             .map(|(range, position)| (range, Some(position)))
             .collect();
     }
-    ensure_tiling(&FeedRange::full(), ranges.iter().map(|(range, _)| range))
-        .context("the service told feed ranges that do not make up the container")?;
-    Ok(ranges
-        .into_iter()
-        .zip(0..)
-        .map(|((range, position), id)| RangeState {
-            id: RangeId(id),
-            range,
-            parents: Vec::new(),
-            position,
-            end: None,
-        })
-        .collect())
+    let ranges = RangeSet::number(ranges)?;
+    ranges
+        .check(&Scope::default())
+        .context("the feed ranges returned by the service do not cover the container")?;
+    Ok(ranges)
 }
 
 /// Pins a range that is to be read from now on.

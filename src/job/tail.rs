@@ -20,10 +20,7 @@ use crate::durable;
 use crate::error::{
     Annotate, ExitCode, find, hint, is_broken_pipe, usage, with_exit_code, with_hint,
 };
-use crate::feed::ContainerAddress;
-use crate::feed::RangeState;
-use crate::feed::Scope;
-use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId};
+use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, RangeSet, Scope};
 use crate::format::ChangeEncoder;
 use crate::format::Compression;
 use crate::format::Format;
@@ -36,7 +33,7 @@ use crate::signal::{self, Shutdown};
 use crate::state::claim::Claimed;
 use crate::state::destination_of;
 use crate::state::file;
-use crate::state::ledger::Ledger;
+use crate::state::ledger::{Ledger, take_over};
 use crate::state::local::LocalState;
 use crate::state::model::{FrozenOptions, JobKind, State, Totals, VERSION};
 
@@ -194,7 +191,7 @@ fn go_on(
     plan: &TailPlan,
     connected: &Connected,
     mut state: State,
-    claimed: Claimed,
+    mut claimed: Claimed,
     scope: &Scope,
     report: &Report,
 ) -> Result<Ready> {
@@ -234,11 +231,9 @@ fn go_on(
     state.begin_run(false);
     let mut destination = destination_of(&state, &plan.base, claimed.path());
     destination.prove(&state.committed()).with_context(cannot)?;
-    destination.lock(claimed.locks())?;
-    let recovery = destination
-        .recover(&state.committed(), false)
-        .with_context(cannot)?;
-    state.recovered(&recovery);
+    destination.lock(claimed.ownership())?;
+    let recovery =
+        take_over(&mut state, destination.as_ref(), &mut claimed, false).with_context(cannot)?;
     for notice in &recovery.notices {
         report.notice(notice);
     }
@@ -279,7 +274,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
                     "name another state, or start again to continue from there",
                 ));
             }
-            destination.lock(claimed.locks())?;
+            destination.lock(claimed.ownership())?;
             destination.ensure_free()?;
             Some(claimed)
         }
@@ -305,18 +300,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         },
         settings: plan.settings.clone(),
         finished: false,
-        next_range: u32::try_from(ranges.len()).context("more ranges than there are numbers")?,
-        ranges: ranges
-            .into_iter()
-            .zip(0..)
-            .map(|(range, id)| RangeState {
-                id: RangeId(id),
-                range,
-                parents: Vec::new(),
-                position: None,
-                end: None,
-            })
-            .collect(),
+        ranges: RangeSet::number(ranges.into_iter().map(|range| (range, None)))?,
         series: Vec::new(),
         sealed: Vec::new(),
         manifest: ManifestMark::default(),

@@ -266,15 +266,12 @@ pub(crate) mod tests {
     use crate::state::model::*;
 
     pub(crate) fn sample() -> State {
-        let range = |id: u32, min: &str, max: &str| RangeState {
-            id: RangeId(id),
-            range: FeedRange::new(min, max).unwrap(),
-            parents: vec![],
-            position: Some(Position {
+        let part = |id: u32, min: &str, max: &str| {
+            let position = Position {
                 token: format!("c1.token{id}"),
                 lsn: Some(7),
-            }),
-            end: None,
+            };
+            (FeedRange::new(min, max).unwrap(), Some(position))
         };
         State {
             kind: JobKind::Export,
@@ -312,8 +309,7 @@ pub(crate) mod tests {
                 row_group_bytes: None,
             },
             finished: false,
-            ranges: vec![range(0, "", "1FFF"), range(1, "1FFF", "FF")],
-            next_range: 2,
+            ranges: RangeSet::number([part(0, "", "1FFF"), part(1, "1FFF", "FF")]).unwrap(),
             series: vec![SeriesState {
                 id: 0,
                 next_part: 1,
@@ -384,7 +380,9 @@ pub(crate) mod tests {
     #[test]
     fn a_state_that_contradicts_itself_is_not_written() {
         let mut state = sample();
-        state.ranges.pop();
+        let (mut ranges, next) = state.ranges.into_parts();
+        ranges.pop();
+        state.ranges = RangeSet::from_parts(ranges, next);
         assert!(format!("{:#}", render(&state).unwrap_err()).contains("feed ranges end at `1FFF`"));
     }
 }

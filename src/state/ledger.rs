@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::claim::{Claimed, cannot_commit};
 use super::file;
 use super::model::State;
 use crate::destination::{
-    Destination, FileState, PartId, PartReceipt, Receipt, SeriesState, Unsynced,
+    Destination, FileState, PartReceipt, Receipt, Recovery, SeriesState, Unsynced,
 };
-use crate::feed::{FeedRange, PinnedEnd, Position, RangeId, RangeState, ensure_tiling};
+use crate::feed::{Part, PinnedEnd, Position, RangeId, RangeState};
 use crate::schema::TableLayout;
 
 /// The committed state of a job, and what is about to be committed.
@@ -108,6 +108,7 @@ impl Ledger {
                     // Where the ranges stood before anything of this part was written.
                     start: self.state.ranges_of(id).map(RangeState::place).collect(),
                     end: Vec::new(),
+                    place: None,
                 }
             }
         };
@@ -117,11 +118,9 @@ impl Ledger {
             part.part
         );
         (file.length, file.rows, file.crc32c) = (part.length, part.rows, part.crc32c);
+        file.place = self.destination.place_of(file.id());
         self.unsynced.push(Unsynced {
-            id: PartId {
-                series: id,
-                part: part.part,
-            },
+            id: file.id(),
             is_sealed: part.sealed,
         });
         self.move_to(part.positions)?;
@@ -136,10 +135,7 @@ impl Ledger {
 
     fn move_to(&mut self, positions: Vec<(RangeId, Position)>) -> Result<()> {
         for (range, position) in positions {
-            let known = self.state.ranges.iter_mut().find(|known| known.id == range);
-            known
-                .with_context(|| format!("a position of the unknown range {range}"))?
-                .position = Some(position);
+            self.state.ranges.advance(range, position)?;
         }
         Ok(())
     }
@@ -151,40 +147,9 @@ impl Ledger {
     /// # Errors
     ///
     /// If the children do not tile the parent.
-    pub fn replace(
-        &mut self,
-        parent: RangeId,
-        children: Vec<(FeedRange, Option<Position>)>,
-    ) -> Result<Vec<RangeState>> {
-        let at = self
-            .state
-            .ranges
-            .iter()
-            .position(|range| range.id == parent);
-        let at = at.with_context(|| format!("a split of the unknown range {parent}"))?;
-        ensure_tiling(
-            &self.state.ranges[at].range,
-            children.iter().map(|(range, _)| range),
-        )
-        .with_context(|| format!("the children of range {parent} do not make it up"))?;
+    pub fn replace(&mut self, parent: RangeId, children: Vec<Part>) -> Result<Vec<RangeState>> {
         let own_series = self.state.series_of(parent);
-        let old = self.state.ranges.remove(at);
-        let mut parents = old.parents;
-        parents.push(parent);
-        let mut placed = Vec::new();
-        for (offset, (range, position)) in children.into_iter().enumerate() {
-            let id = RangeId(self.state.next_range);
-            self.state.next_range += 1;
-            let child = RangeState {
-                id,
-                range,
-                parents: parents.clone(),
-                position,
-                end: None,
-            };
-            placed.push(child.clone());
-            self.state.ranges.insert(at + offset, child);
-        }
+        let placed = self.state.ranges.split(parent, children)?;
         if self.state.ranges_of(own_series).next().is_none() {
             let series = &mut self.state.series;
             ensure!(
@@ -202,24 +167,15 @@ impl Ledger {
     /// Notes where ranges end and how they came there. A range that was split meanwhile is not known
     /// any more: its children have ends of their own.
     pub fn set_ends(&mut self, ends: HashMap<RangeId, PinnedEnd>) {
-        for range in &mut self.state.ranges {
-            if let Some(end) = ends.get(&range.id) {
-                self.dirty = true;
-                range.end = Some(end.clone());
-            }
+        for (range, end) in ends {
+            self.dirty |= self.state.ranges.set_end(range, end);
         }
     }
 
     /// Notes the highest LSNs of their partitions that answers have named, of ranges that have an end.
     pub fn set_known_lsns(&mut self, known: &HashMap<RangeId, u64>) {
-        for range in &mut self.state.ranges {
-            let (Some(end), Some(lsn)) = (&mut range.end, known.get(&range.id)) else {
-                continue;
-            };
-            if Some(*lsn) > end.lsn() && Some(*lsn) > end.known_lsn {
-                self.dirty = true;
-                end.known_lsn = Some(*lsn);
-            }
+        for (range, lsn) in known {
+            self.dirty |= self.state.ranges.hear(*range, *lsn);
         }
     }
 
@@ -279,6 +235,32 @@ impl Ledger {
     }
 }
 
+/// Takes over what an earlier process left: claims the state, where no lock does, and brings the
+/// destination into line with what is committed.
+///
+/// # Errors
+///
+/// If another process claims the state meanwhile, or as [`Destination::recover`].
+pub fn take_over(
+    state: &mut State,
+    destination: &dyn Destination,
+    claimed: &mut Claimed,
+    repair: bool,
+) -> Result<Recovery> {
+    // Before anything is completed or removed: from here on no earlier process can commit.
+    if claimed.is_claimed_by_a_commit() {
+        let inheritance = destination.inherit(&state.committed());
+        state.inherit(&inheritance);
+        state.generation += 1;
+        let text = file::render_with_claim(state, claimed.next_claim())?;
+        let committed = claimed.commit(&text);
+        cannot_commit(committed, claimed)?;
+    }
+    let recovery = destination.recover(&state.committed(), repair)?;
+    state.recovered(&recovery);
+    Ok(recovery)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,7 +279,7 @@ mod tests {
         let (claimed, _) = Claimed::take(store, file::claim_of).unwrap();
         let state = sample();
         let mut destination = destination_of(&state, directory, Some(&path));
-        destination.lock(claimed.locks()).unwrap();
+        destination.lock(claimed.ownership()).unwrap();
         Ledger::new(state, Arc::from(destination), Some(claimed))
     }
 

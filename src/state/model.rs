@@ -6,10 +6,12 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::destination::names::FileNames;
-use crate::destination::{Committed, FileState, ManifestMark, Output, Recovery, SeriesState};
+use crate::destination::{
+    Committed, FileState, Inheritance, ManifestMark, Output, Recovery, SeriesState,
+};
 use crate::feed::{
-    ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeState, ReachedEnd,
-    ReadUntil, Scope,
+    ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeSet, RangeState,
+    ReachedEnd, ReadUntil, Scope,
 };
 use crate::format::{Compression, CsvOptions, Format};
 use crate::schema::{InferenceOptions, TableLayout};
@@ -38,10 +40,9 @@ pub struct State {
     pub settings: Settings,
     /// Whether every range has been read to its end.
     pub finished: bool,
-    /// The ranges being read. They tile the container.
-    pub ranges: Vec<RangeState>,
-    /// The next number for a range.
-    pub next_range: u32,
+    /// The ranges being read, as `ranges` and `next_range`. They tile the scope.
+    #[serde(flatten)]
+    pub ranges: RangeSet,
     /// The series of part files, one for each range or one for all.
     pub series: Vec<SeriesState>,
     /// Files that are finished but may not have got their final name yet.
@@ -193,8 +194,8 @@ impl State {
     pub fn begin_run(&mut self, keep_ends: bool) {
         self.version = VERSION;
         self.finished = false;
-        for range in &mut self.ranges {
-            range.end = range.end.take().filter(|_| keep_ends);
+        if !keep_ends {
+            self.ranges.forget_ends();
         }
     }
 
@@ -244,12 +245,27 @@ impl State {
         }
     }
 
+    /// Takes over what becomes of the open parts that another process began.
+    pub fn inherit(&mut self, inheritance: &Inheritance) {
+        for id in &inheritance.sealed {
+            let end = self.ranges_of(id.series).map(RangeState::place).collect();
+            let series = self.series.iter_mut().find(|one| one.id == id.series);
+            if let Some(open) = series.and_then(|series| series.open.take()) {
+                self.sealed.push(FileState { end, ..open });
+            }
+        }
+        for id in &inheritance.dropped {
+            let open = self.committed().open().find(|open| open.id() == *id);
+            if let Some(open) = open.cloned() {
+                self.rewind(&open);
+            }
+        }
+    }
+
     /// Moves the ranges of a part back to where it began.
     fn rewind(&mut self, part: &FileState) {
         let own: Vec<RangeId> = self.ranges_of(part.series).map(|range| range.id).collect();
-        self.ranges.retain(|range| !own.contains(&range.id));
-        self.ranges.extend(part.start.iter().cloned());
-        self.ranges.sort_by(|a, b| a.range.cmp(&b.range));
+        self.ranges.go_back(&own, part.start.iter().cloned());
         self.totals.documents = self.totals.documents.saturating_sub(part.rows);
         self.totals.bytes = self.totals.bytes.saturating_sub(part.length);
         self.finished = false;
@@ -278,19 +294,7 @@ impl State {
     /// below the next one; every series has ranges; no two parts have one name, and none the name of
     /// a part to come; only a tail appends; in a finished export every range has come to its end.
     pub fn check(&self) -> Result<()> {
-        self.options
-            .scope
-            .ensure_tiled_by(self.ranges.iter().map(|r| &r.range))?;
-        let mut ids: Vec<u32> = self.ranges.iter().map(|r| r.id.0).collect();
-        ids.sort_unstable();
-        ensure!(
-            ids.windows(2).all(|pair| pair[0] < pair[1]),
-            "two ranges have one number"
-        );
-        ensure!(
-            ids.last().is_none_or(|last| *last < self.next_range),
-            "a range has a number to come"
-        );
+        self.ranges.check(&self.options.scope)?;
         for range in self.ranges.iter().filter(|_| self.knows_ends()) {
             ensure!(
                 !self.finished || range.has_ended(),
@@ -354,7 +358,7 @@ impl State {
     /// Checks that the numbers of parts are ones that this job gives, so that no two have one name.
     fn check_parts(&self) -> Result<()> {
         let has_series = |series: u32| match self.options.output {
-            Output::Directory(_) => series < self.next_range,
+            Output::Directory(_) => series < self.ranges.next_number(),
             _ => series == 0,
         };
         for one in &self.series {

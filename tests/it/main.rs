@@ -38,6 +38,7 @@ mod round_trips;
 #[cfg(unix)]
 mod scene;
 mod schema;
+mod seam;
 mod secrets;
 mod session_tokens;
 #[cfg(target_os = "linux")]

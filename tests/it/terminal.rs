@@ -121,8 +121,8 @@ fn the_name_of_a_file_in_a_manifest_is_one_line_without_commands() {
         1,
         &format!(
             "error: the manifest `{}/manifest.ndjson`: line 1: `{}` is no name of this export's files\n\
-             hint: it was changed since it was exported: restore it, or name the files themselves, in the \
-             order in which they are to be applied\n",
+             hint: it was changed after the export: restore it, or name the files themselves, in the order in \
+             which to apply them\n",
             out.display(),
             HOSTILE.escape_debug()
         ),

@@ -9,6 +9,7 @@ use std::process::Command;
 use cosmos_tail::destination::FileState;
 use cosmos_tail::destination::ManifestMark;
 use cosmos_tail::destination::Output;
+use cosmos_tail::feed::RangeSet;
 use cosmos_tail::state::file;
 use cosmos_tail::state::model::State;
 
@@ -184,8 +185,9 @@ fn a_state_has_no_power_over_any_file() {
                 length: 0,
                 rows: 0,
                 crc32c: 0,
-                start: forged.ranges.clone(),
-                end: forged.ranges.clone(),
+                start: forged.ranges.to_vec(),
+                end: forged.ranges.to_vec(),
+                place: None,
             };
             forged.sealed = vec![part];
         });
@@ -384,9 +386,11 @@ fn a_tail_cuts_no_file_that_is_not_its_own() {
     std::fs::write(at("notes.jsonl"), "mine\n").unwrap();
     forge(&at("own.jsonl.state.json"), &at("forged.json"), |forged| {
         forged.options.output = Output::Append("notes.jsonl".into());
-        for range in &mut forged.ranges {
+        let (mut ranges, next) = std::mem::take(&mut forged.ranges).into_parts();
+        for range in &mut ranges {
             range.position = None;
         }
+        forged.ranges = RangeSet::from_parts(ranges, next);
         for series in &mut forged.series {
             let open = series.open.as_mut().unwrap();
             (open.length, open.rows, open.crc32c) = (0, 0, 0);
@@ -496,8 +500,8 @@ fn a_manifest_that_was_edited_is_refused_by_all_who_read_it() {
         let first = verified.stdout.lines().next().unwrap();
         assert_eq!(first, format!("manifest.ndjson: {fault}"));
         let stderr = format!(
-            "error: the manifest `{shown}`: {fault}\nhint: it was changed since it was exported: \
-             restore it, or name the files themselves, in the order in which they are to be applied\n"
+            "error: the manifest `{shown}`: {fault}\nhint: it was changed after the export: \
+             restore it, or name the files themselves, in the order in which to apply them\n"
         );
         let mut replay = cosmos_tail();
         replay.args(["replay", "--stdout"]).arg(&out);
@@ -558,8 +562,8 @@ fn files_out_of_their_order_are_noticed_without_a_checksum_too() {
         let told = format!("manifest.ndjson: {fault}\n");
         assert!(verified.stdout.contains(&told), "{}", verified.stdout);
         let stderr = format!(
-            "error: the manifest `{}`: {fault}\nhint: it was changed since it was exported: restore \
-             it, or name the files themselves, in the order in which they are to be applied\n",
+            "error: the manifest `{}`: {fault}\nhint: it was changed after the export: restore \
+             it, or name the files themselves, in the order in which to apply them\n",
             path.display()
         );
         let mut replay = cosmos_tail();

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cosmos_tail::destination::ManifestMark;
 use cosmos_tail::destination::manifest::Entry;
-use cosmos_tail::feed::Position;
-use cosmos_tail::feed::RangeState;
+use cosmos_tail::feed::{Position, RangeId, RangeSet};
 use cosmos_tail::state::file;
 use cosmos_tail::state::model::State;
 use serde_json::Value;
@@ -173,11 +172,7 @@ pub(crate) const DAMAGE: &[Damage] = &[
                 entry.crc32c = crc32c::crc32c(&bytes);
             });
         },
-        &[
-            "orders-00001-000002.jsonl: has ",
-            " rows, but ",
-            "tells of ",
-        ],
+        &["orders-00001-000002.jsonl: has ", " rows, but ", "counts "],
     ),
     (
         "a file of that name that nobody knows",
@@ -236,7 +231,7 @@ pub(crate) const DAMAGE: &[Damage] = &[
         &[
             "orders-00001-000002.jsonl: has the name of a finished file",
             "orders-00001-000003.jsonl: follows part 1 of its series",
-            "state.json: tells of ",
+            "state.json: counts ",
         ],
     ),
     (
@@ -249,8 +244,8 @@ pub(crate) const DAMAGE: &[Damage] = &[
             });
         },
         &[
-            "orders-00001-000003.jsonl: range 1 stands at LSN ",
-            "changes between are in both",
+            "orders-00001-000003.jsonl: range 1 is at LSN ",
+            "the changes between are in both",
         ],
     ),
     (
@@ -260,7 +255,7 @@ pub(crate) const DAMAGE: &[Damage] = &[
                 entry_of_second(entries).start[0].position = None;
             });
         },
-        &["orders-00001-000002.jsonl: range 1 stands at the beginning, before LSN "],
+        &["orders-00001-000002.jsonl: range 1 is at the beginning, before LSN "],
     ),
     (
         "a span without anything in it",
@@ -295,7 +290,7 @@ pub(crate) const DAMAGE: &[Damage] = &[
                 (entry.start, entry.end) = (other.start, other.end);
             });
         },
-        &["orders-00001-000002.jsonl: its start: it is not of range 1 alone"],
+        &["orders-00001-000002.jsonl: its start: it is not of range 1 only"],
     ),
     (
         "children of which one is missing",
@@ -305,13 +300,13 @@ pub(crate) const DAMAGE: &[Damage] = &[
             });
             change_state(out, |state| {
                 // As if the first child reached to where the third begins.
-                let end = state.ranges[1].range.max_exclusive.clone();
-                state.ranges.remove(1);
-                state.ranges[0].range.max_exclusive = end;
+                let (mut ranges, next) = std::mem::take(&mut state.ranges).into_parts();
+                ranges[0].range.max_exclusive = ranges.remove(1).range.max_exclusive;
+                state.ranges = RangeSet::from_parts(ranges, next);
                 state.series.retain(|series| series.id != 3);
             });
         },
-        &["is another one than in "],
+        &["differs from range "],
     ),
     (
         "a range that came from itself",
@@ -324,7 +319,7 @@ pub(crate) const DAMAGE: &[Damage] = &[
                 }
             });
         },
-        &["range 2 is said to come from a later one"],
+        &["range 2 has a parent with a later number"],
     ),
     (
         "a state that has gone back",
@@ -332,22 +327,22 @@ pub(crate) const DAMAGE: &[Damage] = &[
             change_manifest(out, |entries| {
                 let position = earlier(entries);
                 change_state(out, |state| {
-                    let of_it = |range: &&mut RangeState| range.id.0 == 1;
-                    state.ranges.iter_mut().find(of_it).unwrap().position = position.clone();
+                    let position = position.clone().unwrap();
+                    state.ranges.advance(RangeId(1), position).unwrap();
                 });
             });
         },
-        &["the state: range 1 stands at LSN "],
+        &["the state: range 1 is at LSN "],
     ),
     (
         "a state that goes on with another part",
         |out| change_state(out, |state| state.series[0].next_part += 1),
-        &["the state: goes on with part "],
+        &["the state: continues with part "],
     ),
     (
         "a state that has lost count",
         |out| change_state(out, |state| state.totals.documents -= 1),
-        &["state.json: tells of "],
+        &["state.json: counts "],
     ),
 ];
 
@@ -416,9 +411,9 @@ fn what_a_crash_or_a_consumer_explains_is_told_and_is_no_fault_unless_asked() {
     );
     let notes = [
         "note: state.json.tmp: a state that was never committed; `resume` deletes it",
-        "note: manifest.ndjson: 8 bytes beyond what was committed; `resume` cuts them off",
+        "note: manifest.ndjson: 8 bytes after the committed length; `resume` truncates them",
         "note: orders-00000-000001.jsonl: was moved away",
-        "note: orders-00001-000001.jsonl.open: 17 bytes beyond what was committed",
+        "note: orders-00001-000001.jsonl.open: 17 bytes after the committed length",
         "note: orders-00001-000002.jsonl.open: nothing of it was committed; `resume` deletes it",
         "0 finished files (1 more moved away)",
         "nothing is wrong",
@@ -457,7 +452,7 @@ fn what_is_no_export_or_is_in_use_is_a_usage_error() {
     let nothing = verify(directory.path(), &[]);
     assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(2), ""));
     assert!(
-        nothing.stderr.contains("holds no state of an export"),
+        nothing.stderr.contains("has no state of an export"),
         "{}",
         nothing.stderr
     );

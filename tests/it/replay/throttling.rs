@@ -142,7 +142,7 @@ fn an_outage_is_outlived_and_one_that_does_not_end_stops_the_replay_where_it_can
         command.arg(&state);
         command
     };
-    let stopped = refuse(&mut command(), 3, &["503", "start the same command again"]);
+    let stopped = refuse(&mut command(), 3, &["503", "run the same command again"]);
     let stopped = summary(&stopped);
     assert_eq!(stopped["outcome"], "incomplete");
     let saved = saved_changes(&state);

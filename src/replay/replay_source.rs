@@ -13,7 +13,7 @@ use crate::report::Report;
 use crate::settings::{FeedPlan, ReplayPlan};
 use crate::source::{BytesRead, Fingerprint, Input, Inputs};
 
-/// Finds the files that are to be replayed, and reports what there is to know of them.
+/// Finds the files to replay, and reports what the user should know about them.
 pub(super) fn find_inputs(plan: &ReplayPlan, report: &Report) -> Result<Inputs> {
     let inputs = Inputs::find(&plan.sources)?;
     for notice in &inputs.notices {
@@ -23,10 +23,10 @@ pub(super) fn find_inputs(plan: &ReplayPlan, report: &Report) -> Result<Inputs> 
 }
 
 /// The source of a replay.
-pub(super) enum Origin {
-    /// Read one after the other.
+pub(super) enum ReplaySource {
+    /// Files and streams, read one after the other.
     Files(Files),
-    /// Its feed.
+    /// The feed of a container.
     Container {
         connected: Connected,
         plan: FeedPlan,
@@ -36,36 +36,33 @@ pub(super) enum Origin {
 /// Files and streams.
 pub(super) struct Files {
     pub(super) inputs: Arc<Vec<Input>>,
-    /// The bytes of all of them; 0 if that is not known.
-    pub(super) total_bytes: u64,
+    /// The total size in bytes; none if it is not known.
+    pub(super) total_bytes: Option<u64>,
     pub(super) bytes_read: BytesRead,
-    /// The containers that they were exported from, as far as it is known.
+    /// The containers that they were exported from, as far as known.
     origins: Vec<ContainerAddress>,
 }
 
-/// Where a change stands in the source, for people.
+/// Where a change is in the source, as messages name it.
 #[derive(Debug)]
-pub(super) struct Place {
-    /// The file, or what else it is.
+pub(super) struct SourceLocation {
+    /// The file, stream or feed.
     pub(super) name: String,
-    /// What is counted there.
+    /// What is counted in it.
     unit: &'static str,
-    /// Its number.
+    /// The number of the change.
     pub(super) number: u64,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}, {} {}", self.name, self.unit, self.number)
     }
 }
 
-impl Origin {
+impl ReplaySource {
     pub(super) fn of_files(inputs: Inputs) -> Self {
-        let total_bytes = match inputs.may_wait() {
-            true => 0,
-            false => inputs.total_bytes(),
-        };
+        let total_bytes = (!inputs.may_wait()).then(|| inputs.total_bytes());
         Self::Files(Files {
             total_bytes,
             bytes_read: BytesRead::default(),
@@ -74,8 +71,8 @@ impl Origin {
         })
     }
 
-    /// The change before this position.
-    pub(super) fn place(&self, position: InputPosition) -> Place {
+    /// The location of the change that ends at this position.
+    pub(super) fn location(&self, position: InputPosition) -> SourceLocation {
         let (name, unit) = match self {
             Self::Files(files) => {
                 let input = files.inputs.get(position.input);
@@ -87,24 +84,25 @@ impl Origin {
                 (name, "change")
             }
         };
-        Place {
+        SourceLocation {
             name,
             unit,
             number: position.mark.line,
         }
     }
 
-    /// Which part of it was read, if that can be told.
+    /// The fraction that was read, if it is known.
     pub(super) fn done(&self) -> Option<f64> {
         match self {
-            Self::Files(files) if files.total_bytes > 0 => {
-                Some(files.bytes_read.get() as f64 / files.total_bytes as f64)
+            Self::Files(files) => {
+                let total = files.total_bytes.filter(|total| *total > 0)?;
+                Some(files.bytes_read.get() as f64 / total as f64)
             }
-            _ => None,
+            Self::Container { .. } => None,
         }
     }
 
-    /// Refuses to apply changes to the container that they are of.
+    /// Refuses to apply changes to the container they came from.
     pub(super) fn refuse_as_target(&self, target: &ContainerAddress) -> Result<()> {
         let is_target = |origin: &ContainerAddress| same_container(origin, target);
         let same = format!(
@@ -113,7 +111,7 @@ impl Origin {
         );
         match self {
             Self::Files(files) if files.origins.iter().any(is_target) => Err(usage(
-                format!("{same}: what has changed since the export would be undone"),
+                format!("{same}: changes since the export would be undone"),
                 "name another target with -d and -c; to undo changes on purpose, name the files instead \
                  of the directory",
             )),
@@ -127,11 +125,11 @@ impl Origin {
 }
 
 impl Files {
-    /// Whether these are the files whose fingerprints are `known`, or those and more.
+    /// Checks that the files begin with those whose fingerprints are `known`.
     ///
     /// # Errors
     ///
-    /// If they are not. Both sides are named.
+    /// If they do not. The error names both sides.
     pub(super) fn check(&self, known: &[Fingerprint], anew: &str) -> Result<()> {
         for (index, known) in known.iter().enumerate() {
             let input = self.inputs.get(index);
@@ -143,7 +141,7 @@ impl Files {
                 let found = input.map_or("nothing".to_owned(), ToString::to_string);
                 return Err(usage(
                     format!(
-                        "the state is of another source: input {} was `{}`, and now there is {found}, \
+                        "the state belongs to another source: input {} was `{}`, but is now {found}, \
                          or its content has changed",
                         index + 1,
                         known.path.display()

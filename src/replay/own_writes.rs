@@ -1,9 +1,9 @@
 //! Which of the target's copies this replay wrote itself.
 //!
-//! `--write-mode newer` compares times, and a copy that the replay wrote carries the time of its
-//! writing: a later version of the same document in the source would look older than that. Copies
-//! of our own are therefore known by their ETags. Memory is bounded, and a resume knows no ETags:
-//! of what was written in a time that is not remembered, the time alone decides.
+//! `--write-mode newer` compares times, and a copy that the replay wrote has the time of that write. A
+//! later version of the same document in the source would look older. So the replay remembers the ETags
+//! of its own writes. Memory is bounded, and a resume has no ETags: for the time whose writes are not
+//! remembered, every copy written in it counts as the replay's own.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -12,13 +12,13 @@ use std::sync::{Mutex, PoisonError};
 use crate::clock;
 use crate::cosmos::items::ItemAddress;
 
-/// How many writes each of the two generations remembers. An entry takes 16 bytes and a bit.
+/// How many writes each of the two generations remembers. An entry takes little more than 16 bytes.
 const GENERATION: usize = 500_000;
 
-/// How far this machine's clock may be from the service's, in seconds.
+/// How far this machine's clock may differ from the service's, in seconds.
 const CLOCK_TOLERANCE: i64 = 60;
 
-/// The copies of our own.
+/// The copies that this replay wrote.
 #[derive(Debug)]
 pub(super) struct OwnWrites {
     hasher: RandomState,
@@ -27,20 +27,20 @@ pub(super) struct OwnWrites {
 
 #[derive(Debug)]
 struct Known {
-    /// Hash of the item to hash of the ETag that our last write of it got.
+    /// From the hash of an item to the hash of the ETag of our last write of it.
     young: HashMap<u64, u64>,
     old: HashMap<u64, u64>,
-    /// When this replay wrote what is no longer remembered.
+    /// When the writes happened that are no longer remembered.
     forgotten: Forgotten,
 }
 
-/// A span of time, in seconds since 1970. What the replay wrote in it is no longer remembered, so every
-/// copy from it counts as its own.
+/// A span of time, in seconds since 1970, whose writes are no longer remembered: every copy written in it
+/// counts as our own.
 #[derive(Debug)]
 struct Forgotten {
-    /// When the replay began, in its first run.
+    /// When the first run began.
     began: i64,
-    /// When the last of it may have been written; none if every write is remembered.
+    /// When the last such write may have happened; none if every write is remembered.
     until: Option<i64>,
 }
 
@@ -61,7 +61,7 @@ impl Forgotten {
 }
 
 impl OwnWrites {
-    /// Of a replay that began at `began`, in seconds since 1970, and that goes on if `resumed`.
+    /// The own writes of a replay that began at `began`, in seconds since 1970.
     pub(super) fn new(began: i64, resumed: bool) -> Self {
         let mut forgotten = Forgotten { began, until: None };
         if resumed {
@@ -77,7 +77,7 @@ impl OwnWrites {
         }
     }
 
-    /// Our write of `item` got this ETag.
+    /// Remembers that our write of `item` got this ETag.
     pub(super) fn note(&self, item: &ItemAddress, etag: &str) {
         let entry = (self.hasher.hash_one(item), self.hasher.hash_one(etag));
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +88,7 @@ impl OwnWrites {
         known.young.insert(entry.0, entry.1);
     }
 
-    /// Whether we wrote the copy of `item` that has this ETag and `_ts`.
+    /// Whether the copy of `item` with this ETag and `_ts` is our own.
     pub(super) fn wrote(&self, item: &ItemAddress, etag: Option<&str>, seconds: i64) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let item = self.hasher.hash_one(item);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_ours_by_its_etag_and_a_forgotten_one_by_its_time() {
+    fn a_copy_is_ours_by_its_etag_or_else_by_its_time() {
         let fresh = OwnWrites::new(now(), false);
         assert!(!fresh.wrote(&item("1"), Some("a"), now()));
         fresh.note(&item("1"), "a");

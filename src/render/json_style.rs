@@ -10,7 +10,7 @@ const MAX_INDENTED_DEPTH: usize = 64;
 
 /// How JSON text is laid out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(super) struct JsonStyle {
     /// Indented by two spaces a level, one member a line.
     pub(super) indented: bool,
     /// For a terminal: what it could take for a command is escaped.
@@ -19,8 +19,8 @@ pub(super) struct Layout {
     pub(super) coloured: bool,
 }
 
-impl Layout {
-    /// Appends `json` in this layout, without a line feed at the end. Tokens keep their text.
+impl JsonStyle {
+    /// Appends `json` in this style, without a line feed at the end. Tokens keep their text.
     pub(super) fn write(self, json: &[u8], out: &mut Vec<u8>) {
         let mut tokens = tokens(json).peekable();
         let mut depth = 0usize;
@@ -97,13 +97,13 @@ impl Layout {
 mod tests {
     use super::*;
 
-    fn laid_out(json: &str, layout: Layout) -> String {
+    fn laid_out(json: &str, style: JsonStyle) -> String {
         let mut out = Vec::new();
-        layout.write(json.as_bytes(), &mut out);
+        style.write(json.as_bytes(), &mut out);
         String::from_utf8(out).unwrap()
     }
 
-    const INDENTED: Layout = Layout {
+    const INDENTED: JsonStyle = JsonStyle {
         indented: true,
         escaped: false,
         coloured: false,
@@ -137,15 +137,15 @@ mod tests {
         assert_eq!(lines.len(), 2 * MAX_INDENTED_DEPTH + 1);
         assert!(lines[64].ends_with("[[1]]") || lines[64].contains("[[[[1"));
         assert_eq!(lines.last(), Some(&"]"));
-        assert_eq!(laid_out(&text, Layout::default()), json);
+        assert_eq!(laid_out(&text, JsonStyle::default()), json);
     }
 
     #[test]
     fn one_line_has_no_whitespace_and_colours_end_where_they_began() {
         let json = "{\"a\" : [\n1, null, \"x\",true]}";
-        let one_line = Layout::default();
+        let one_line = JsonStyle::default();
         assert_eq!(laid_out(json, one_line), r#"{"a":[1,null,"x",true]}"#);
-        let coloured = Layout {
+        let coloured = JsonStyle {
             coloured: true,
             ..one_line
         };

@@ -1,7 +1,8 @@
-//! Compressed input: one member after the other, up to the end of the input.
+//! Compressed input: one frame after the other, up to the end of the input.
 //!
-//! A file of gzip or Zstandard may consist of several, as a file that was appended to does. What
-//! stands behind the last and begins none is neither passed over nor taken for a file that was cut.
+//! A gzip or Zstandard file may consist of several frames, for example if it was appended to. Bytes after
+//! the last frame that do not begin another one are an error: they are neither ignored nor mistaken for a
+//! truncated frame.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -17,7 +18,7 @@ pub(super) enum Codec {
 }
 
 impl Codec {
-    /// By the first bytes of an input.
+    /// The codec of an input, by its first bytes.
     pub(super) fn of(magic: &[u8]) -> Option<Self> {
         match magic {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
@@ -26,12 +27,12 @@ impl Codec {
         }
     }
 
-    /// Whether a member can begin with these bytes, of which there may be only one.
+    /// Whether a frame can begin with these bytes. There may be only one.
     fn may_begin(self, bytes: &[u8]) -> bool {
         let begins = |magic: &[u8]| magic.iter().zip(bytes).all(|(a, b)| a == b);
         match self {
             Self::Gzip => begins(&[0x1f, 0x8b]),
-            // Also what decoders pass over, with any number in its first half byte.
+            // Or a skippable frame, whose first half byte is any number.
             Self::Zstd => {
                 begins(&[0x28, 0xb5, 0x2f, 0xfd])
                     || (bytes[0] & 0xf0 == 0x50
@@ -44,34 +45,34 @@ impl Codec {
     }
 }
 
-/// Something stands behind the last member.
+/// The input continues after its last frame.
 #[derive(Debug)]
 pub(super) struct TrailingBytes;
 
 impl fmt::Display for TrailingBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("something stands behind the end of its compressed data")
+        f.write_str("there are other bytes after the end of its compressed data")
     }
 }
 
 impl std::error::Error for TrailingBytes {}
 
-/// Reads all members as one.
-pub(super) struct Members<R: BufRead> {
+/// Reads all frames as one.
+pub(super) struct Frames<R: BufRead> {
     codec: Codec,
-    /// None after the last one, and after an error.
-    member: Option<Member<R>>,
+    /// None after the last frame, and after an error.
+    frame: Option<Frame<R>>,
     is_first: bool,
-    /// Whether something of the member was read.
+    /// Whether any of the frame was read.
     has_begun: bool,
 }
 
-enum Member<R: BufRead> {
+enum Frame<R: BufRead> {
     Gzip(Box<GzDecoder<R>>),
     Zstd(Decoder<'static, R>),
 }
 
-impl<R: BufRead> Member<R> {
+impl<R: BufRead> Frame<R> {
     fn new(codec: Codec, bytes: R) -> io::Result<Self> {
         Ok(match codec {
             Codec::Gzip => Self::Gzip(Box::new(GzDecoder::new(bytes))),
@@ -94,19 +95,19 @@ impl<R: BufRead> Member<R> {
     }
 }
 
-impl<R: BufRead> Members<R> {
+impl<R: BufRead> Frames<R> {
     pub(super) fn new(codec: Codec, bytes: R) -> io::Result<Self> {
         Ok(Self {
             codec,
-            member: Some(Member::new(codec, bytes)?),
+            frame: Some(Frame::new(codec, bytes)?),
             is_first: true,
             has_begun: false,
         })
     }
 
-    /// Goes to the next member; there is none at the end of the input.
+    /// Continues with the next frame; there is none at the end of the input.
     fn next(&mut self) -> io::Result<()> {
-        let Some(ended) = self.member.take() else {
+        let Some(ended) = self.frame.take() else {
             return Ok(());
         };
         let mut rest = ended.into_rest();
@@ -117,7 +118,7 @@ impl<R: BufRead> Members<R> {
         if !self.codec.may_begin(next) {
             return Err(trailing());
         }
-        self.member = Some(Member::new(self.codec, rest)?);
+        self.frame = Some(Frame::new(self.codec, rest)?);
         self.is_first = false;
         self.has_begun = false;
         Ok(())
@@ -128,19 +129,19 @@ fn trailing() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, TrailingBytes)
 }
 
-impl<R: BufRead> Read for Members<R> {
+impl<R: BufRead> Read for Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        while let Some(member) = &mut self.member {
-            match member.read(buffer) {
+        while let Some(frame) = &mut self.frame {
+            match frame.read(buffer) {
                 Ok(0) => self.next()?,
                 Ok(read) => {
                     self.has_begun = true;
                     return Ok(read);
                 }
-                // It has the first bytes of a member, and is none.
+                // It has the first bytes of a frame, but is not one.
                 Err(error)
                     if !self.is_first
                         && !self.has_begun
@@ -150,7 +151,7 @@ impl<R: BufRead> Read for Members<R> {
                         )
                         && error.raw_os_error().is_none() =>
                 {
-                    self.member = None;
+                    self.frame = None;
                     return Err(trailing());
                 }
                 Err(error) => return Err(error),
@@ -178,16 +179,16 @@ mod tests {
         }
     }
 
-    /// What is read of `bytes`, by a buffer of so many, and how it ends.
+    /// What is read of `bytes` with a buffer of this size, and how it ends.
     fn read(codec: Codec, bytes: &[u8], buffer: usize) -> (Vec<u8>, Option<String>) {
         let bytes = BufReader::with_capacity(buffer, bytes);
         let mut text = Vec::new();
-        let end = Members::new(codec, bytes).and_then(|mut all| all.read_to_end(&mut text));
+        let end = Frames::new(codec, bytes).and_then(|mut all| all.read_to_end(&mut text));
         (text, end.err().map(|error| error.to_string()))
     }
 
     #[test]
-    fn all_members_are_read_and_nothing_else() {
+    fn every_frame_is_read_and_nothing_else() {
         for codec in [Codec::Gzip, Codec::Zstd] {
             let one = compress(codec, b"one\n");
             let two = [one.clone(), compress(codec, b""), compress(codec, b"two\n")].concat();
@@ -203,7 +204,7 @@ mod tests {
                     b"\x1f\x8bno header of gzip",
                     b"\x28\xb5\x2f\xfe____________",
                 ] {
-                    // The first bytes alone look like a member of the other codec, or are none.
+                    // None of these begins a frame of this codec, though some begin like one.
                     let (text, end) = read(codec, &[&two[..], junk].concat(), buffer);
                     assert_eq!(text, b"one\ntwo\n");
                     let end = end.unwrap();
