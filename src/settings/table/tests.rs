@@ -86,8 +86,8 @@ fn another_help_or_default_fails_by_name() {
     assert_eq!(
         differences(&planted),
         [
-            "tail --mode has another default than its row",
             "tail --page-size has another help than its row",
+            "tail --mode has another default than its row",
         ]
     );
 }
