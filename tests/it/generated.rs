@@ -1,4 +1,4 @@
-//! Completions and man pages in the tree are what the command line's definition makes of them.
+//! Completions and man pages in the tree match the definition of the command line.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ const SHELLS: [Shell; 5] = [
     Shell::Elvish,
 ];
 
-/// Compares `files` with what `directory` holds, or writes them there if asked to.
+/// Compares `files` with the content of `directory`, or writes them there on request.
 fn compare(directory: &str, files: Vec<(String, Vec<u8>)>) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     if std::env::var_os("COSMOS_TAIL_REGENERATE").is_some() {

@@ -1,4 +1,4 @@
-//! `--transform`: what a program makes of documents is written instead of them.
+//! `--transform`: the output of a program is written instead of a document.
 
 use serde_json::json;
 
@@ -92,7 +92,7 @@ fn documents_are_renamed_masked_and_dropped_and_deletions_follow_them() {
 }
 
 #[test]
-fn the_partition_key_that_the_program_makes_decides_the_order() {
+fn the_partition_key_from_the_program_decides_the_order() {
     let (gateway, copy, directory) = target();
     let source = directory.path().join("a.jsonl");
     let line = |n: usize| json!({"id": format!("{}", n % 7), "region": n, "n": n}).to_string();
@@ -113,7 +113,7 @@ fn the_partition_key_that_the_program_makes_decides_the_order() {
 }
 
 #[test]
-fn what_a_program_makes_that_is_no_document_is_a_dead_letter() {
+fn an_output_that_is_not_a_document_is_a_dead_letter() {
     let (gateway, copy, directory) = target();
     let (source, letters) = (
         directory.path().join("a.jsonl"),
@@ -162,14 +162,14 @@ fn what_a_program_makes_that_is_no_document_is_a_dead_letter() {
     }
     assert_eq!(reasons.len(), 6);
     assert_eq!(copy.latest().len(), 1);
-    // As they stood in the source, so that another program can be tried on them.
+    // As they were in the source, so that they can be replayed with another program.
     succeed(replay(&gateway, &letters).args(["--transform", "del(.make)"]));
     assert_eq!(copy.latest().len(), 7);
     assert_no_violations(&gateway);
 }
 
 #[test]
-fn a_program_is_refused_at_the_start_if_it_is_wrong_or_another_one() {
+fn a_wrong_or_different_program_is_refused_at_the_start() {
     let (gateway, copy, directory) = target();
     let (source, state) = (
         directory.path().join("a.jsonl"),
@@ -200,7 +200,7 @@ fn a_program_is_refused_at_the_start_if_it_is_wrong_or_another_one() {
             &["of a replay with --transform \".n = 1\"", told],
         );
     }
-    // Nor is one taken up in the middle.
+    // Nor can one be added later.
     write_lines(
         &source,
         [r#"{"id":"1","pk":"p"}"#, r#"{"id":"2","pk":"p"}"#],
