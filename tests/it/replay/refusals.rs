@@ -142,14 +142,14 @@ fn truncated_damaged_and_missing_files_are_named() {
         1,
         &[&name, "its manifest says"],
     );
-    refuse(&mut replay(&gateway, &file), 1, &[&name, "is cut off"]);
+    refuse(&mut replay(&gateway, &file), 1, &[&name, "is truncated"]);
     std::fs::remove_file(&file).unwrap();
     refuse(
         &mut replay(&gateway, &out),
         1,
         &[&name, "the manifest lists it"],
     );
-    refuse(&mut replay(&gateway, &file), 2, &["there is no", &name]);
+    refuse(&mut replay(&gateway, &file), 2, &["does not exist", &name]);
     let empty = directory.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     refuse(
@@ -325,7 +325,7 @@ fn a_state_of_another_replay_is_refused_and_not_changed() {
     refuse(
         &mut with_state(&other, COPY),
         2,
-        &["of another source", "source.jsonl", "other.jsonl"],
+        &["to another source", "source.jsonl", "other.jsonl"],
     );
     let mut otherwise = with_state(&source, COPY);
     refuse(

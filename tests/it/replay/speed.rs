@@ -111,10 +111,19 @@ fn a_wait_for_the_next_change_ends_at_a_stop_and_resumes() {
 #[test]
 fn an_invalid_speed_is_refused() {
     for (arguments, part) in [
-        (&["--speed=0"][..], "expected `max` or a number above 0"),
-        (&["--speed=-1"], "expected `max` or a number above 0"),
-        (&["--speed=inf"], "expected `max` or a number above 0"),
-        (&["--speed=fast"], "expected `max` or a number above 0"),
+        (
+            &["--speed=0"][..],
+            "expected `max` or a number greater than 0",
+        ),
+        (&["--speed=-1"], "expected `max` or a number greater than 0"),
+        (
+            &["--speed=inf"],
+            "expected `max` or a number greater than 0",
+        ),
+        (
+            &["--speed=fast"],
+            "expected `max` or a number greater than 0",
+        ),
         (&["--speed=2", "--dry-run"], "--dry-run"),
     ] {
         let mut command = crate::command::cosmos_tail();

@@ -87,7 +87,11 @@ fn documents_are_renamed_masked_and_dropped_and_deletions_follow_them() {
     write_lines(&source, [DELETE]);
     refuse(&mut shown, 1, &["line 1: ", "--transform changes its id"]);
     write_lines(&source, [CREATE]);
-    refuse(&mut shown, 1, &["line 1: ", "with --stdout ids stay"]);
+    refuse(
+        &mut shown,
+        1,
+        &["line 1: ", "with --stdout ids have to stay"],
+    );
     assert_no_violations(&gateway);
 }
 
@@ -139,7 +143,7 @@ fn an_output_that_is_not_a_document_is_a_dead_letter() {
     refuse(
         &mut command,
         1,
-        &["6 changes cannot be applied", "no object"],
+        &["6 changes cannot be applied", "not an object"],
     );
     let kept = std::fs::read_to_string(&letters).unwrap();
     let reasons: Vec<String> = kept
@@ -154,8 +158,8 @@ fn an_output_that_is_not_a_document_is_a_dead_letter() {
         "returned [1], which is not an object",
         "it has no `id`",
         "item \"3\" has no value at `/pk`",
-        "makes 2 outputs of it",
-        "fails: cannot calculate 1 + {}",
+        "returned 2 outputs",
+        "failed: cannot calculate 1 + {}",
         "its deletion would miss",
     ]) {
         assert!(reason.contains(part), "{reason}");
@@ -188,16 +192,16 @@ fn a_wrong_or_different_program_is_refused_at_the_start() {
     );
     succeed(&mut with(&["--transform", ".n = 1"]));
     for (program, told) in [
-        (&[][..], "not with no --transform"),
+        (&[][..], "but this one has no --transform"),
         (
             &["--transform", ".n = 2"],
-            "not with --transform \".n = 2\"",
+            "but this one has --transform \".n = 2\"",
         ),
     ] {
         refuse(
             &mut with(program),
             2,
-            &["of a replay with --transform \".n = 1\"", told],
+            &["to a replay with --transform \".n = 1\"", told],
         );
     }
     // Nor can one be added later.
@@ -210,7 +214,7 @@ fn a_wrong_or_different_program_is_refused_at_the_start() {
     refuse(
         &mut with(&["--transform", ".n = 1"]),
         2,
-        &["of a replay with no --transform"],
+        &["to a replay with no --transform"],
     );
     assert_eq!(copy.latest().len(), 2);
     assert_no_violations(&gateway);

@@ -64,7 +64,7 @@ fn invalid_columns_are_refused_before_anything_is_sent() {
         ),
         (
             &["--format", "csv", "--columns", "id,_extra"],
-            "`_extra` is a name",
+            "`_extra` is a reserved name",
         ),
         (
             &["--format", "csv", "--columns", "id:varchar"],
