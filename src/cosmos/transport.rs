@@ -10,13 +10,15 @@
 //!
 //! The driver takes another client through its feature `__internal_mocking` only, which is no part of
 //! its public contract: one more reason to pin it to one exact version. Without this module, the line
-//! that names it and the one that switches off the driver's session tokens (both in
-//! [`client`](super::client)) the program works too, unbounded and slower.
+//! that passes it to the driver ([`connect`](super::connect)) and the one that switches off the driver's
+//! session tokens ([`client`](super::client)), the program works too, unbounded and slower.
 
 mod heard;
 mod last_list;
 mod range_list;
 mod ranges_ahead;
+#[cfg(test)]
+mod requests;
 mod session;
 
 use std::sync::Arc;
@@ -374,21 +376,4 @@ fn headers_of(headers: &HeaderMap) -> Headers {
         }
     }
     out
-}
-
-/// A request that reads `path` of some account.
-#[cfg(test)]
-fn read_of(path: &str, headers: &[(HeaderName, &'static str)]) -> HttpRequest {
-    let mut all = Headers::new();
-    for (name, value) in headers {
-        all.insert(name.clone(), *value);
-    }
-    let account = Url::parse("https://account.example").expect("it is a URL");
-    HttpRequest {
-        url: account.join(path).expect("it is a path"),
-        method: azure_core::http::Method::Get,
-        headers: all,
-        body: None,
-        timeout: None,
-    }
 }

@@ -16,7 +16,7 @@ use crate::state::model::{State, Totals};
 
 /// Runs an export to its end, or until it is stopped, and tells how it ended.
 pub(super) async fn run(
-    job: Job,
+    job: Job<'_>,
     destination: &str,
     summary: SummaryFormat,
     report: &Report,

@@ -28,9 +28,7 @@ use std::sync::Arc;
 use jaq_core::{Ctx, Vars, data::JustLut};
 use jaq_json::Val;
 
-/// The largest depth of arrays and objects in a document, in a text for `fromjson`, and in an output. The
-/// interpreter recurses, so this keeps a document from overflowing the stack.
-pub const MAX_DEPTH: usize = 512;
+pub use values::MAX_DEPTH;
 
 /// The largest number of outputs for one change. More are an error, since the program probably loops.
 pub const MAX_OUTPUTS: usize = 1_000_000;

@@ -5,7 +5,10 @@ use jaq_json::{Map, Num, Val};
 use serde_json::value::RawValue;
 
 use super::super::tokens::{Token, decode_string, tokens, write_string};
-use super::MAX_DEPTH;
+
+/// Levels of arrays and objects that a document, a text given to `fromjson` and an output may
+/// have. The interpreter recurses, so a bound keeps a document from overflowing the stack.
+pub const MAX_DEPTH: usize = 512;
 
 /// An integer with more digits is kept as text only, since its conversion takes the square of its length.
 const MAX_INTEGER_DIGITS: usize = 1_000;
