@@ -16,6 +16,7 @@ use super::buffers::{EVENTS, buffered_bytes};
 use super::progress::Tracker;
 use super::watch::{Watch, WatchEnd, watch_end};
 use super::{Connected, feed_request, sample};
+use crate::cosmos::retry::RetryLimit;
 use crate::destination::{Destination, Kind, Recovery};
 use crate::error::ExitCode;
 use crate::failpoint;
@@ -702,7 +703,7 @@ fn reader_options(state: &State, concurrency: usize, end: ReadEnd) -> Result<Rea
     Ok(ReaderOptions {
         concurrency,
         request: feed_request(state)?,
-        max_retries: state.settings.max_retries,
+        retry_limit: RetryLimit::of_setting(state.settings.max_retries),
         start: state.options.from,
         end,
         poll_interval: Duration::from_millis(state.settings.poll_interval_ms),

@@ -8,9 +8,9 @@ use time::format_description::well_known::Rfc3339;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::cosmos::retry::RetryNotice;
 use crate::feed::RangeId;
 use crate::feed::page::Page;
-use crate::reader::RetryNotice;
 use crate::report::{Report, count};
 
 /// How often a tail that was asked for details says that it is alive.

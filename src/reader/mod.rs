@@ -14,5 +14,3 @@ pub use event::ReaderEvent;
 pub use options::{ReadEnd, ReaderOptions, concurrency};
 pub use scheduler::Reader;
 pub use shard::Shard;
-
-pub use crate::cosmos::retry::{Retries, RetryNotice};

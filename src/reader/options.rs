@@ -5,6 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::cosmos::cursor::FeedRequest;
+use crate::cosmos::retry::RetryLimit;
 use crate::feed::{ChangeFeedStart, ReadUntil};
 
 /// How ranges are read.
@@ -16,7 +17,7 @@ pub struct ReaderOptions {
     pub request: FeedRequest,
     /// Tries of a page beyond the SDK's own, before its range is given up; also of answers that are
     /// behind what is known.
-    pub max_retries: u32,
+    pub retry_limit: RetryLimit,
     /// Where ranges without a position start.
     pub start: ChangeFeedStart,
     /// Where ranges end.

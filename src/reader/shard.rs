@@ -15,7 +15,7 @@ use super::options::{ReadEnd, ReaderOptions};
 use super::shared::Shared;
 use crate::clock;
 use crate::cosmos::cursor::{Answer, Cursor, CursorStart, FeedRequest};
-use crate::cosmos::retry::{Decision, Retries};
+use crate::cosmos::retry::{Decision, Retries, RetryLimit};
 use crate::cosmos::token::segments;
 use crate::failpoint;
 use crate::feed::page::Page;
@@ -93,9 +93,9 @@ impl Shard {
         let etag = position
             .as_ref()
             .and_then(|position| etag_of(&position.token, &range).ok().flatten());
-        let lagging = match options.max_retries {
-            u32::MAX => MAX_LAGGING,
-            max => max,
+        let lagging_limit = match options.retry_limit {
+            RetryLimit::Unlimited => RetryLimit::Times(MAX_LAGGING),
+            limited => limited,
         };
         Self {
             id,
@@ -105,8 +105,8 @@ impl Shard {
             request: options.request.clone(),
             cursor: None,
             horizon: Horizon::default(),
-            retries: Retries::new(options.max_retries),
-            lagging: Retries::new(lagging),
+            retries: Retries::new(options.retry_limit),
+            lagging: Retries::new(lagging_limit),
             idle_polls: 0,
             pages: 0,
             last_opening: None,

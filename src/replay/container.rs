@@ -96,7 +96,7 @@ pub(super) fn read(
             from.mode,
             window.map_or(page_size, |window| window.min(page_size)),
         ),
-        max_retries: writer.max_retries,
+        retry_limit: writer.retry_limit,
         start: from.from,
         end: match follow {
             true => ReadEnd::Never,

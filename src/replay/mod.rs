@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
+use crate::cosmos::retry::RetryLimit;
 use crate::error::ExitCode;
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
@@ -128,7 +129,7 @@ pub async fn replay(
         ttl_deletes: plan.ttl_deletes,
         dry_run: plan.dry_run,
         batch_size: plan.batch_size,
-        max_retries: plan.max_retries,
+        retry_limit: RetryLimit::of_setting(plan.max_retries),
         budget: plan.max_ru.map(Budget::new),
         meter: Meter::default(),
         own: OwnWrites::new(state.began, resumed),

@@ -4,30 +4,26 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use anyhow::anyhow;
 use azure_data_cosmos_driver::models::PartitionKey;
 use bytes::Bytes;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
 use super::change::{Action, Change, same_content, without_system_fields};
 use super::own::OwnWrites;
 use crate::cli::{TtlDeletes, WriteMode};
+use crate::cosmos::backoff::honoured;
 use crate::cosmos::batch::MAX_BATCH_BYTES;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{Verdict, describe, verdict};
 use crate::cosmos::hints::explain;
 use crate::cosmos::items::{ItemAddress, ItemAnswer, ItemOutcome, ItemRequest};
+use crate::cosmos::retry::{Retries, RetryLimit};
 use crate::error::with_hint;
 use crate::feed::page::members;
 
-/// The longest pause between two tries of a write.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// The first pause after a failure.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// How often an item that changes all the time is looked at again.
 const MAX_RACES: u32 = 20;
 
@@ -109,7 +105,7 @@ pub(super) struct Writer {
     pub(super) dry_run: bool,
     /// The most documents that are upserted in one request.
     pub(super) batch_size: usize,
-    pub(super) max_retries: u32,
+    pub(super) retry_limit: RetryLimit,
     pub(super) budget: Option<Budget>,
     pub(super) meter: Meter,
     /// Which of the target's copies this replay wrote.
@@ -424,7 +420,7 @@ impl Writer {
     /// Sends a request until there is an answer to it that says something about the item. That of a
     /// batch is returned too if it was throttled, after the pause for that.
     async fn request(&self, request: Request<'_>) -> Result<ItemOutcome, Trouble> {
-        let mut failures = 0;
+        let mut retries = Retries::new(self.retry_limit);
         loop {
             if self.stop.is_cancelled() {
                 return Err(Trouble::Stopped);
@@ -443,47 +439,35 @@ impl Writer {
                 budget.settle(reserved, answer.request_charge);
             }
             let pause = match answer.outcome {
-                ItemOutcome::Throttled(pause) => {
+                ItemOutcome::Throttled(retry_after) => {
                     Meter::add(&self.meter.throttled, 1);
-                    // No earlier than the service says, and not all at the same moment.
-                    let wait = pause.mul_f64(1.0 + fastrand::f64() / 4.0);
+                    let pause = honoured(retry_after);
                     if request.operations() > 1 {
-                        self.unless_stopped(tokio::time::sleep(wait)).await?;
-                        return Ok(ItemOutcome::Throttled(pause));
+                        self.unless_stopped(tokio::time::sleep(pause)).await?;
+                        return Ok(ItemOutcome::Throttled(retry_after));
                     }
-                    wait
+                    pause
                 }
                 ItemOutcome::Failed(error) => {
                     let retry_after = match verdict(&error) {
                         Verdict::Transient { retry_after } => retry_after,
                         Verdict::Denied => {
-                            return Err(Trouble::Failed(with_hint(
-                                explain(error.into()),
-                                DENIED_HINT,
-                            )));
+                            let error = with_hint(explain(error.into()), DENIED_HINT);
+                            return Err(Trouble::Failed(error));
                         }
                         _ => return Err(Trouble::Failed(explain(error.into()))),
                     };
-                    if failures >= self.max_retries {
-                        let tries = failures + 1;
-                        let error = explain(error.into());
-                        return Err(Trouble::Failed(
-                            error.context(format!("gave up after {tries} tries")),
-                        ));
-                    }
-                    tracing::debug!("{}; trying again", describe(&error));
-                    failures += 1;
+                    let Some(notice) = retries.again(retry_after, || describe(&error)) else {
+                        let error = explain(error.into()).context(retries.gave_up());
+                        return Err(Trouble::Failed(error));
+                    };
+                    tracing::debug!("{notice}");
                     self.meter.retried();
-                    let pause = FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(10));
-                    pause
-                        .min(LONGEST_PAUSE)
-                        .mul_f64(0.5 + fastrand::f64() / 2.0)
-                        .max(retry_after.unwrap_or_default())
+                    notice.pause
                 }
                 answered => return Ok(answered),
             };
-            self.unless_stopped(tokio::time::sleep_until(Instant::now() + pause))
-                .await?;
+            self.unless_stopped(tokio::time::sleep(pause)).await?;
         }
     }
 
