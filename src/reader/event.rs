@@ -4,7 +4,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::cosmos::retry::RetryNotice;
 use crate::feed::page::Page;
-use crate::feed::{FeedRange, PinnedEnd, Position, RangeId};
+use crate::feed::{Part, PinnedEnd, Position, RangeId};
 
 /// What the reader has to say. Events of one range are in order.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub enum ReaderEvent {
         /// The range that is no more.
         parent: RangeId,
         /// Its children, which tile it, and where each stands.
-        children: Vec<(FeedRange, Option<Position>)>,
+        children: Vec<Part>,
         /// Takes the numbers of the children, in their order.
         reply: oneshot::Sender<Vec<RangeId>>,
     },

@@ -5,10 +5,12 @@
 
 mod event;
 mod horizon;
+mod judge;
 mod options;
 mod scheduler;
 mod shard;
 mod shared;
+mod turn;
 
 pub use event::ReaderEvent;
 pub use options::{ReadEnd, ReaderOptions, concurrency};

@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::ReaderEvent;
 use super::options::ReaderOptions;
-use super::shard::{Outcome, Shard, run};
+use super::shard::Shard;
 use super::shared::Shared;
+use super::turn::{Outcome, run};
 use crate::cosmos::client::CosmosClient;
 
 /// Reads shards until all are finished or have failed, or until it is stopped.
