@@ -41,7 +41,7 @@ impl FeedRange {
                     && bound
                         .bytes()
                         .all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b)),
-                "`{}` is no bound of a feed range",
+                "`{}` is not a bound of a feed range",
                 bound.escape_debug().take(80).collect::<String>(),
             );
         }
@@ -130,7 +130,7 @@ pub fn ensure_tiling<'a>(
     for range in ranges {
         ensure!(
             range.min_inclusive.as_str() >= reached,
-            "feed ranges overlap: {range} begins before `{reached}`, where the range before it ends"
+            "feed ranges overlap: {range} begins before `{reached}`, where the previous range ends"
         );
         ensure!(
             range.min_inclusive.as_str() <= reached,

@@ -41,7 +41,7 @@ impl Scope {
         for range in &ranges {
             ensure!(
                 parts.iter().any(|part| within(part, range)),
-                "the feed range {range} is outside of what is read"
+                "the feed range {range} is outside the scope"
             );
         }
         for part in parts {

@@ -207,8 +207,8 @@ impl Lag {
             }
             Self::BehindPosition { .. } | Self::GoesBack { .. } => {
                 "a replica or a region that lags answers like that for a while; after an unplanned \
-                 failover a region may have lost the last writes, and numbers new ones as it did those: \
-                 then export again, with --from a time before the failover, to files of their own"
+                 failover a region may have lost the latest writes and reuses their LSNs for new \
+                 ones: in that case export again to new files, with --from a time before the failover"
             }
         };
         with_hint(error, hint)

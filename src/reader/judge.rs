@@ -45,7 +45,7 @@ impl Shard {
             let Some(service) = lsn_of_etag(etag) else {
                 let shown: String = etag.escape_debug().take(60).collect();
                 bail!(
-                    "the service sent the ETag `{shown}`, which has another form than those before"
+                    "the service sent the ETag `{shown}`, which differs in form from the earlier ones"
                 );
             };
             if service < here && answer.page.is_empty() {

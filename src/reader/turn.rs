@@ -205,7 +205,7 @@ impl Turn {
         // The first ETag has none before it that it could be compared with, and an ETag can go back.
         ensure!(
             opening.is_none() || opening != self.shard.last_opening,
-            "the service sent documents again that came with the page before: its ETag did not move"
+            "the service sent the documents of the previous page again: its ETag did not move"
         );
         self.shard.ensure_forward(&answer)?;
         let until = self.until();
@@ -271,7 +271,7 @@ impl Turn {
             "the service pinned {range} instead of {}",
             shard.range
         );
-        let etag = etag_of(&now.token, range)?.context("the service pinned no ETag")?;
+        let etag = etag_of(&now.token, range)?.context("the pin has no ETag")?;
         let position_lsn = shard.position.as_ref().and_then(|position| position.lsn);
         if let (Some(here), Some(service)) = (position_lsn, now.lsn)
             && service < here
@@ -359,7 +359,7 @@ impl Turn {
             .events
             .reserve()
             .await
-            .context("nobody takes the pages any more")?;
+            .context("the consumer of the pages is gone")?;
         slot.send(event);
         self.shard.position = Some(position);
         self.shard.etag = etag;

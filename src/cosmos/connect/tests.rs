@@ -186,14 +186,14 @@ async fn a_port_without_tls_is_told() {
 async fn a_port_that_says_nothing_is_told_in_bounded_time() {
     let endpoint = serve(Answer::Silence).await;
     let text = failure(&options(&endpoint.url), 20).await;
-    assert_says(&text, &["timed out", "and then nothing comes"]);
+    assert_says(&text, &["timed out", "but does not answer"]);
 }
 
 #[tokio::test]
 async fn a_port_that_says_nothing_to_tls_is_told_in_bounded_time() {
     let endpoint = serve(Answer::Silence).await;
     let text = failure(&options(&endpoint.url.replace("http", "https")), 25).await;
-    assert_says(&text, &["timed out", "and then nothing comes"]);
+    assert_says(&text, &["timed out", "but does not answer"]);
 }
 
 #[tokio::test]
@@ -303,7 +303,7 @@ async fn an_outage_is_told() {
         &text,
         &[
             "Caused by: 503: ",
-            "hint: the service cannot answer at the moment: try again later",
+            "hint: the service is unavailable: try again later",
         ],
     );
 }

@@ -25,18 +25,18 @@ pub(super) struct ListedRange {
     min_inclusive: String,
     #[serde(rename = "maxExclusive")]
     max_exclusive: String,
-    /// The ids of the ranges that it came out of, by splits or merges.
+    /// The ids of the ranges that it was split or merged from.
     #[serde(default)]
     pub(super) parents: Option<Vec<String>>,
 }
 
 impl RangeList {
-    /// Reads the body of an answer; none if it is no list.
+    /// Parses the body of an answer; `None` if it is not a list.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         serde_json::from_slice(body).ok()
     }
 
-    /// Whether its ranges make up a container, so that nothing of it is still to come.
+    /// Whether its ranges cover a container, so it is complete.
     pub(super) fn is_whole(&self) -> bool {
         let ranges: Vec<FeedRange> = self
             .ranges
