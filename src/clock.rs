@@ -1,9 +1,9 @@
-//! The wall clock, which may jump: it says when something is, was or is asked for, and decides
-//! nothing of what is committed. Pauses, intervals and deadlines are of the monotonic clock.
+//! The wall clock, which may jump: it is used for timestamps and for times that the user gives, and
+//! never decides what is committed. Pauses, intervals and deadlines use the monotonic clock.
 
 use time::OffsetDateTime;
 
-/// The time by this machine.
+/// The current time by this machine's clock.
 #[must_use]
 pub fn now() -> OffsetDateTime {
     #[cfg(feature = "failpoints")]

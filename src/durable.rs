@@ -1,17 +1,17 @@
-//! What must survive a crash: files staged, synced, renamed and locked, on every platform.
+//! File operations that must survive a crash: staging, syncing, renaming and locking, on every platform.
 //!
-//! This is the one place that knows how Linux, macOS and Windows differ in these matters:
+//! Only this module knows how Linux, macOS and Windows differ here:
 //!
 //! | | Linux, macOS | Windows |
 //! |---|---|---|
-//! | a new name is durable | when its directory is synced | when the file is: NTFS journals its directories, and they cannot be opened for a sync |
-//! | replacing a file | `rename` is atomic | `MoveFileEx` with replace, which needs the target closed |
-//! | a private file | mode 0600 at creation | the directory's access list, which it inherits |
-//! | an exclusive lock | `flock`, freed by the kernel at death | `LockFileEx`, freed likewise |
-//! | a lock file that cannot be exchanged | its device and inode are compared with its path's | it is opened so that nobody can delete or rename it |
-//! | not through a link | `O_NOFOLLOW` | `FILE_FLAG_OPEN_REPARSE_POINT`, and what was opened is looked at |
+//! | a new name is durable | after a sync of its directory | after a sync of the file: NTFS journals its directories, which cannot be opened for a sync |
+//! | replacing a file | `rename` is atomic | `MoveFileEx` with replace, which requires that the target is closed |
+//! | a private file | mode 0600 at creation | inherits the access list of its directory |
+//! | an exclusive lock | `flock`, released by the kernel when the process ends | `LockFileEx`, released likewise |
+//! | a lock file that was replaced | detected by comparing device and inode with those of its path | prevented: it is opened so that nobody can delete or rename it |
+//! | not following a link | `O_NOFOLLOW` | `FILE_FLAG_OPEN_REPARSE_POINT`, and a check of the opened file |
 //!
-//! On macOS `File::sync_all` is `F_FULLFSYNC`, so data reaches the medium there too.
+//! On macOS, `File::sync_all` uses `F_FULLFSYNC`, so data reaches the medium there too.
 
 use std::fs::TryLockError;
 use std::io::{self, Read, Seek, Write};
@@ -24,25 +24,25 @@ use fs_err as fs;
 use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::failpoint::{self, Change};
 
-/// The suffix of a file that is being written. No reader takes it for a finished one.
+/// The suffix of a file that is being written, so that no reader mistakes it for a finished one.
 pub const OPEN_SUFFIX: &str = ".open";
 
-/// The suffix of a file that is staged to replace another.
+/// The suffix of a file that is staged to replace another one.
 pub const STAGED_SUFFIX: &str = ".tmp";
 
-/// `path` with `suffix` after its whole name.
+/// `path` with `suffix` appended to its file name.
 pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// The lock file that guards the state file `path`.
+/// The lock file of the state file `path`.
 pub fn lock_path(path: &Path) -> PathBuf {
     with_suffix(path, ".lock")
 }
 
-/// The directory that holds `path`; the current one for a bare name.
+/// The directory that contains `path`; the current directory for a bare name.
 pub fn parent_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -50,11 +50,11 @@ pub fn parent_of(path: &Path) -> &Path {
     }
 }
 
-/// Makes the names in `directory` durable; `step` is the name of that in [`failpoint`].
+/// Makes the names in `directory` durable; `step` is the name of the step in [`failpoint`].
 ///
 /// # Errors
 ///
-/// Any error of the system, among them a full disk.
+/// Any error of the system, such as a full disk.
 pub fn sync_directory(step: &'static str, directory: &Path) -> io::Result<()> {
     failpoint::step(step, Change::SyncDirectory(directory), || {
         #[cfg(unix)]
@@ -63,17 +63,17 @@ pub fn sync_directory(step: &'static str, directory: &Path) -> io::Result<()> {
         }
         #[cfg(not(unix))]
         {
-            // Windows has no sync of a directory; see the table above.
+            // Windows cannot sync a directory; see the table above.
             Ok(())
         }
     })
 }
 
-/// Creates `directory` with all that is missing above it, and makes the new names durable.
+/// Creates `directory` and its missing parents, and makes the new names durable.
 ///
 /// # Errors
 ///
-/// Any error of the system, such as a file in the way.
+/// Any error of the system, such as a file with the same name.
 pub fn create_directory(directory: &Path) -> io::Result<()> {
     let mut missing = Vec::new();
     let mut next = Some(directory);
@@ -90,7 +90,7 @@ pub fn create_directory(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Options for a file that only its owner may read, as far as the platform can say so.
+/// Options for a file that only its owner may read, where the platform supports that.
 fn private() -> fs::OpenOptions {
     let mut options = fs::OpenOptions::new();
     options.write(true);
@@ -102,17 +102,17 @@ fn private() -> fs::OpenOptions {
     options
 }
 
-/// Whether something has the name `path`, were it a link that leads nowhere.
+/// Whether something has the name `path`, including a dangling link.
 pub fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Whether `path` is a file. What this program creates, replaces, cuts or deletes is never reached
-/// through a link in the last component of its path, and is no directory, FIFO or device.
+/// Whether `path` is an existing regular file. This program never creates, replaces, truncates or
+/// deletes a file through a link in the last component of its path, nor a directory, FIFO or device.
 ///
 /// # Errors
 ///
-/// If it is there and no regular file, naming what it is; or any error of the system.
+/// If it exists and is not a regular file, with its kind; or any error of the system.
 pub fn is_plain_file(path: &Path) -> Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => {
@@ -135,11 +135,10 @@ fn ensure_plain(path: &Path, found: std::fs::FileType) -> Result<()> {
     let Some(kind) = special(found) else {
         return Ok(());
     };
-    let hint = match found.is_symlink() {
-        true => {
-            "nothing is written through a link: name the file that it points to, or move the link away"
-        }
-        false => "move it away, or name another place",
+    let hint = if found.is_symlink() {
+        "cosmos-tail does not write through links: name the file that it points to, or move the link away"
+    } else {
+        "move it away, or use another path"
     };
     Err(with_hint(
         anyhow!("`{}` is {kind}, not a regular file", path.display()),
@@ -147,7 +146,7 @@ fn ensure_plain(path: &Path, found: std::fs::FileType) -> Result<()> {
     ))
 }
 
-/// What a file is called that is no regular one.
+/// The kind of a file that is not a regular one.
 fn special(found: std::fs::FileType) -> Option<&'static str> {
     if found.is_file() {
         return None;
@@ -171,36 +170,36 @@ fn special(found: std::fs::FileType) -> Option<&'static str> {
             return Some("a socket");
         }
     }
-    Some("something else")
+    Some("a special file")
 }
 
-/// Opens a file that this program writes to; `step` is the name of that in [`failpoint`].
+/// Opens a regular file for writing; `step` is the name of the step in [`failpoint`].
 ///
-/// The options must not truncate: what was opened is looked at first.
+/// The options must not truncate: the opened file is checked first.
 ///
 /// # Errors
 ///
-/// As [`is_plain_file`], also if it becomes something else at the last moment.
+/// As [`is_plain_file`], also if the file is replaced by something else just before it is opened.
 pub fn open_plain(
     step: &'static str,
     path: &Path,
     options: &mut fs::OpenOptions,
 ) -> Result<fs::File> {
-    open_looking(path, options, |options| {
+    open_checked(path, options, |options| {
         failpoint::open(step, path, options)
     })
 }
 
-/// The same, for a file that no failpoint is about.
+/// As [`open_plain`], for a file without a failpoint.
 ///
 /// # Errors
 ///
 /// As [`open_plain`].
 pub fn open_plain_quietly(path: &Path, options: &mut fs::OpenOptions) -> Result<fs::File> {
-    open_looking(path, options, |options| options.open(path))
+    open_checked(path, options, |options| options.open(path))
 }
 
-fn open_looking(
+fn open_checked(
     path: &Path,
     options: &mut fs::OpenOptions,
     open: impl FnOnce(&fs::OpenOptions) -> io::Result<fs::File>,
@@ -210,7 +209,7 @@ fn open_looking(
     {
         use fs_err::os::unix::fs::OpenOptionsExt;
         use rustix::fs::OFlags;
-        // A FIFO that took the place of the file would be waited for.
+        // Without NONBLOCK, a FIFO in place of the file would block the open.
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         options.custom_flags(flags.bits().cast_signed());
     }
@@ -225,7 +224,7 @@ fn open_looking(
     Ok(file)
 }
 
-/// Removes the file `path`; `step` is the name of that in [`failpoint`]. That there is none is no error.
+/// Removes the file `path`, if it exists; `step` is the name of the step in [`failpoint`].
 ///
 /// # Errors
 ///
@@ -237,15 +236,15 @@ pub fn remove_plain(step: &'static str, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What every file that [`replace`] is given begins with.
+/// The start of the contents of every file that [`replace`] writes.
 const STAGED_BEGINNING: &[u8] = br#"{"format":"cosmos-tail "#;
 
-/// The file that is staged to replace `path`, if a run that was cut off has left one.
+/// The file that an interrupted run left staged to replace `path`, if there is one.
 ///
 /// # Errors
 ///
-/// If what has that name was not staged by this program. After a power failure it may be empty, and
-/// hold zeros where its bytes were not yet durable.
+/// If the file of that name was not staged by this program. After a power failure, a staged file may be
+/// empty, or contain zeros where its bytes were not yet durable.
 pub fn left_staged(path: &Path) -> Result<Option<PathBuf>> {
     let staged = with_suffix(path, STAGED_SUFFIX);
     if !is_plain_file(&staged)? {
@@ -255,11 +254,11 @@ pub fn left_staged(path: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(staged))
 }
 
-/// Checks that a file begins as every file does that [`replace`] is given.
+/// Checks that a file starts like every file that [`replace`] writes.
 ///
 /// # Errors
 ///
-/// If it does not, or cannot be read.
+/// If it does not, or if it cannot be read.
 pub fn begins_as_ours(path: &Path) -> Result<()> {
     let mut beginning = Vec::new();
     fs::File::open(path)?
@@ -269,23 +268,23 @@ pub fn begins_as_ours(path: &Path) -> Result<()> {
         .iter()
         .zip(STAGED_BEGINNING)
         .all(|(found, expected)| *found == 0 || found == expected);
-    match is_ours {
-        true => Ok(()),
-        false => Err(with_hint(
-            anyhow!("`{}` was not written by cosmos-tail", path.display()),
-            "it is in the way of a file of that name: move it away, or name another place",
-        )),
+    if is_ours {
+        return Ok(());
     }
+    Err(with_hint(
+        anyhow!("`{}` was not written by cosmos-tail", path.display()),
+        "cosmos-tail needs a file of that name: move it away, or use another path",
+    ))
 }
 
-/// Replaces the contents of the state file `path` with `contents`: either the old or the new text is there after
-/// a crash, never a mixture. The file is private to its owner.
+/// Replaces the contents of the state file `path` with `contents`. After a crash the file has either the
+/// old or the new contents, never a mixture. Only its owner can read it.
 ///
 /// # Errors
 ///
-/// If `path`, or the file that is staged beside it, is not this program's to replace; or any error of
-/// the system. The old contents are then still in place, and a staged file may be left beside them;
-/// the next call removes it.
+/// If `path`, or the file staged next to it, was not written by this program; or any error of the
+/// system. The old contents are then still in place, and a staged file may remain next to them, which
+/// the next call removes.
 pub fn replace(path: &Path, contents: &[u8]) -> Result<()> {
     debug_assert!(contents.starts_with(STAGED_BEGINNING));
     is_plain_file(path)?;
@@ -295,7 +294,7 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<()> {
     let staged = with_suffix(path, STAGED_SUFFIX);
     let mut file = open_plain("state.create", &staged, private().create_new(true))?;
     failpoint::write("state.write", &mut file, contents)?;
-    // Without this sync the rename could become durable before the bytes that it names.
+    // Without this sync, the rename could become durable before the contents of the file.
     failpoint::step("state.sync", Change::Sync(&staged), || file.sync_all())?;
     drop(file);
     failpoint::step("state.rename", Change::Rename(&staged, path), || {
@@ -305,18 +304,18 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Gives the finished file `open` its final name, and refuses if that name is taken.
+/// Gives the finished file `open` its final name, unless that name is taken.
 ///
 /// The new name is durable only after [`sync_directory`]: a caller that publishes many files in
 /// one directory syncs it once.
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::AlreadyExists`] if `path` exists; then nothing has changed. Otherwise any
-/// error of the system.
+/// [`io::ErrorKind::AlreadyExists`] if `path` exists; nothing has changed then. Otherwise any error of
+/// the system.
 pub fn publish(open: &Path, path: &Path) -> io::Result<()> {
     let mut source = tempfile::TempPath::try_from_path(open)?;
-    // It is no temporary file: only its rename that refuses to replace is wanted here.
+    // It is not a temporary file: only the rename that refuses to replace is needed here.
     source.disable_cleanup(true);
     failpoint::step("publish.rename", Change::Rename(open, path), || {
         source.persist_noclobber(path).map_err(|e| {
@@ -333,7 +332,7 @@ pub fn publish(open: &Path, path: &Path) -> io::Result<()> {
     })
 }
 
-/// The length and the CRC-32C of the first `length` bytes of `file`, read in blocks.
+/// The CRC-32C of the first `length` bytes of `file`, read in blocks.
 ///
 /// # Errors
 ///
@@ -342,39 +341,40 @@ pub fn checksum_prefix(file: &mut fs::File, length: u64) -> io::Result<u32> {
     file.seek(io::SeekFrom::Start(0))?;
     let mut block = vec![0; 256 * 1024];
     let mut checksum = 0;
-    let mut left = length;
-    while left > 0 {
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
+    let mut remaining = length;
+    while remaining > 0 {
+        let wanted = usize::try_from(remaining)
+            .unwrap_or(usize::MAX)
+            .min(block.len());
         file.read_exact(&mut block[..wanted])?;
         checksum = crc32c::crc32c_append(checksum, &block[..wanted]);
-        left -= wanted as u64;
+        remaining -= wanted as u64;
     }
     Ok(checksum)
 }
 
-/// How long a lock that another process holds is waited for.
+/// How long to wait for a lock that another process holds.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
-/// How long between two tries.
+/// The pause between two attempts to take a lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// An exclusive lock that other processes respect for as long as this value lives.
+/// An exclusive lock, held until this value is dropped.
 ///
-/// The lock is on a file of its own, never on the file that it guards: that one's inode is
-/// replaced by every commit. The file stays when the lock goes: if it were deleted, two processes
-/// could hold locks on two files of one name. If somebody deletes it all the same, [`Lock::check`]
-/// notices.
+/// The lock is on a separate file, because every commit replaces the inode of the file that it
+/// protects. The lock file is not deleted when the lock is released: otherwise two processes could hold
+/// locks on two files of the same name. [`Lock::check`] detects if somebody deletes it anyway.
 #[derive(Debug)]
 pub struct Lock {
     file: std::fs::File,
     path: PathBuf,
 }
 
-/// The most that a lock file holds: a process id.
+/// The maximum length of a lock file, which contains a process id.
 const LOCK_BYTES: u64 = 20;
 
 impl Lock {
-    /// Takes the lock on `path` for a purpose: the error says that `what` failed, with `hint` unless
-    /// what is wrong with the file itself says more.
+    /// As [`Lock::acquire`], with `what` as the context of an error, and with `hint` unless the error has
+    /// a hint of its own.
     ///
     /// # Errors
     ///
@@ -389,11 +389,11 @@ impl Lock {
         })
     }
 
-    /// Takes the lock on `path`, creating the file if needed.
+    /// Takes the lock on `path`, creating the file if necessary.
     ///
     /// # Errors
     ///
-    /// If another process holds it for a second and more, naming its process id; if the file is no
+    /// If another process holds it for more than a second, with its process id; if the file is not a
     /// lock; or any error of the system.
     pub fn acquire(path: &Path) -> Result<Self> {
         let mut options = private();
@@ -401,7 +401,7 @@ impl Lock {
         #[cfg(windows)]
         {
             use fs_err::os::windows::fs::OpenOptionsExt;
-            // To read and to write, not to delete.
+            // Others may read and write, but not delete.
             const FILE_SHARE_READ_WRITE: u32 = 3;
             options.share_mode(FILE_SHARE_READ_WRITE);
         }
@@ -411,13 +411,13 @@ impl Lock {
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                // A process that was killed a moment ago may not be quite dead.
+                // A process that was just killed may not have released it yet.
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                     std::thread::sleep(LOCK_PAUSE);
                 }
                 Err(TryLockError::WouldBlock) => {
                     let mut owner = String::new();
-                    // For the message only. On Windows the lock forbids the reading too.
+                    // For the message only. On Windows, the lock prevents reading too.
                     let owner = match (&file).take(LOCK_BYTES).read_to_string(&mut owner) {
                         Ok(1..) if owner.bytes().all(|byte| byte.is_ascii_digit()) => {
                             format!(" (process {owner})")
@@ -436,42 +436,46 @@ impl Lock {
             path: path.to_owned(),
         };
         lock.ensure_is_a_lock()?;
-        // Between the opening and the locking it may have been deleted.
+        // It may have been deleted before it was locked.
         lock.check()?;
         lock.sign()
             .with_context(|| format!("cannot write to the lock `{}`", path.display()))?;
         Ok(lock)
     }
 
-    /// Writes this process's id, for the messages of others.
+    /// Writes this process's id, for the error messages of other processes.
     fn sign(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
         self.file.rewind()?;
         write!(self.file, "{}", std::process::id())
     }
 
-    /// Checks that the file holds nothing but what a lock holds: it would be lost.
+    /// Checks that the file contains only a process id, since it will be overwritten.
     fn ensure_is_a_lock(&mut self) -> Result<()> {
-        let mut held = Vec::new();
-        let read = (&self.file).take(LOCK_BYTES + 1).read_to_end(&mut held);
+        let mut contents = Vec::new();
+        let read = (&self.file).take(LOCK_BYTES + 1).read_to_end(&mut contents);
         read.with_context(|| format!("cannot read the lock `{}`", self.path.display()))?;
-        let is_lock = held.len() as u64 <= LOCK_BYTES
-            && held.iter().all(|byte| byte.is_ascii_digit() || *byte == 0);
-        match is_lock {
-            true => Ok(()),
-            false => Err(with_hint(
-                anyhow!("`{}` is not a lock of cosmos-tail", self.path.display()),
-                "the file is in the way of the lock: move it away, or keep the state elsewhere with --state",
-            )),
+        let is_lock = contents.len() as u64 <= LOCK_BYTES
+            && contents
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || *byte == 0);
+        if is_lock {
+            return Ok(());
         }
+        Err(with_hint(
+            anyhow!("`{}` is not a lock of cosmos-tail", self.path.display()),
+            "cosmos-tail needs a lock file of that name: move the file away, or keep the state elsewhere \
+             with --state",
+        ))
     }
 
-    /// Checks that the file that is locked still has its name. If it was deleted, another process can
-    /// lock a new file of that name and work on the same files.
+    /// Checks that the locked file still has its name. If it was deleted, another process can lock a new
+    /// file of that name and write to the same files.
     ///
     /// # Errors
     ///
-    /// If it has lost its name, with the exit code of what can be resumed; or any error of the system.
+    /// If the file was deleted or replaced, with the exit code for resumable runs; or any error of the
+    /// system.
     pub fn check(&self) -> Result<()> {
         if failpoint::is_planted("defect.lock-not-checked") {
             return Ok(());
@@ -485,24 +489,25 @@ impl Lock {
                 Ok(_) => "was replaced by another file",
                 Err(error) if error.kind() == io::ErrorKind::NotFound => "was deleted",
                 Err(error) => {
-                    return Err(error)
-                        .with_context(|| format!("cannot look at `{}`", self.path.display()));
+                    return Err(error).with_context(|| {
+                        format!("cannot check the lock `{}`", self.path.display())
+                    });
                 }
             };
             let error = anyhow!(
-                "the lock `{}` {what} while this process held it; nothing was committed since",
+                "the lock `{}` {what} while this process held it; nothing was committed after that",
                 self.path.display()
             );
             Err(with_exit_code(
                 with_hint(
                     error,
-                    "another process may have begun to work on the same files: see that none does; lock \
-                     files are not to be deleted, the lock ends with its process",
+                    "another process may be writing to the same files: make sure that none is; do not delete \
+                     lock files, a lock is released when its process ends",
                 ),
                 ExitCode::Resumable,
             ))
         }
-        // On Windows a file that is open so cannot lose its name.
+        // On Windows, a file that is opened this way cannot lose its name.
         #[cfg(not(unix))]
         {
             let _not_needed = (&self.file, &self.path);
@@ -516,9 +521,9 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// Any error of the system but that there is no such file, which nobody can have locked.
+    /// Any error of the system, except that the file does not exist: nobody can have locked it then.
     pub fn is_held(path: &Path) -> Result<bool> {
-        // It can only be locked if it is a file.
+        // Only a regular file can be locked.
         match std::fs::metadata(path) {
             Ok(metadata) if !metadata.is_file() => return Ok(false),
             _ => {}
@@ -530,33 +535,33 @@ impl Lock {
                 return Err(error).with_context(|| format!("cannot open `{}`", path.display()));
             }
         };
-        // It is given back when the file is closed.
+        // The lock is released when the file is closed.
         match file.try_lock_shared() {
             Ok(()) => Ok(false),
             Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("cannot ask for the lock `{}`", path.display()))
+                Err(error).with_context(|| format!("cannot check the lock `{}`", path.display()))
             }
         }
     }
 }
 
-/// The locks of a job, which whoever writes for it can look at.
+/// The locks of a job, which its writers can check.
 #[derive(Debug, Clone, Default)]
 pub struct Locks(Vec<std::sync::Arc<Lock>>);
 
 impl Locks {
-    /// These locks.
+    /// A job with these locks.
     pub fn new(locks: impl IntoIterator<Item = std::sync::Arc<Lock>>) -> Self {
         Self(locks.into_iter().collect())
     }
 
-    /// Adds a lock to them.
+    /// Adds a lock.
     pub fn add(&mut self, lock: std::sync::Arc<Lock>) {
         self.0.push(lock);
     }
 
-    /// Checks that each of them is still the one of its name.
+    /// Checks each lock.
     ///
     /// # Errors
     ///
@@ -590,7 +595,7 @@ mod tests {
     }
 
     #[test]
-    fn publishing_refuses_to_replace_and_then_changes_nothing() {
+    fn publishing_refuses_to_replace_and_changes_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let (open, path) = (directory.path().join("a.open"), directory.path().join("a"));
         fs::write(&open, "new").unwrap();
@@ -608,13 +613,13 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_excludes_a_second_one_until_it_is_dropped() {
+    fn a_lock_excludes_others_until_it_is_dropped() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.json.lock");
         let first = Lock::acquire(&path).unwrap();
         let began = Instant::now();
         let refused = Lock::acquire(&path).unwrap_err().to_string();
-        // One that was killed a moment ago may not be quite dead.
+        // A process that was just killed may not have released it yet.
         assert!(began.elapsed() >= LOCK_PATIENCE, "{:?}", began.elapsed());
         let own = format!("another process (process {}) holds", std::process::id());
         assert!(refused.contains(&own), "{refused}");
@@ -625,7 +630,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_without_an_owner_is_told_without_one() {
+    fn a_lock_without_a_process_id_is_reported_without_one() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.json.lock");
         let foreign = std::fs::File::create(&path).unwrap();
@@ -635,7 +640,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_cannot_be_looked_at_is_not_taken_for_a_free_one() {
+    fn a_lock_that_cannot_be_checked_is_not_reported_as_free() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.json.lock");
         assert!(!Lock::is_held(&path).unwrap(), "there is no such file");
@@ -645,7 +650,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_name_lies_in_the_current_directory() {
+    fn a_bare_name_is_in_the_current_directory() {
         assert_eq!(parent_of(Path::new("orders.jsonl")), Path::new("."));
         assert_eq!(parent_of(Path::new("out/orders.jsonl")), Path::new("out"));
     }
@@ -665,7 +670,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_are_created_with_all_that_is_missing() {
+    fn directories_are_created_with_their_missing_parents() {
         let directory = tempfile::tempdir().unwrap();
         let deep = directory.path().join("a/b/c");
         create_directory(&deep).unwrap();

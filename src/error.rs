@@ -1,8 +1,8 @@
-//! How a run ends: exit codes, and errors that say what to do next.
+//! How a run ends: exit codes, and errors with a hint about what to do next.
 //!
-//! Errors travel as [`anyhow::Error`]. What is known about their meaning is attached where it is
-//! known: a hint says what to do next, an [`ExitCode`] how the process ends. Both are looked up in
-//! the chain once, when the error is printed.
+//! Errors are passed up as [`anyhow::Error`]. The code that knows what an error means attaches a hint
+//! (what to do next) or an [`ExitCode`] (how the process ends). Both are looked up once, when the
+//! error is printed.
 
 use std::error::Error;
 use std::fmt;
@@ -12,17 +12,17 @@ use crate::escape::escape_for_terminal;
 /// The documented exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitCode {
-    /// All that was asked for is done.
+    /// Everything that was requested is done.
     Done = 0,
-    /// It failed, and there is nothing to resume.
+    /// The run failed, and there is nothing to resume.
     Failed = 1,
-    /// What was typed cannot be carried out.
+    /// The command line, environment or configuration cannot be carried out.
     Usage = 2,
-    /// It stopped early; what was committed is kept and `resume` goes on from there.
+    /// The run stopped early; committed work is kept, and `resume` continues from there.
     Resumable = 3,
-    /// It was interrupted by Ctrl-C (128 + SIGINT); resumable.
+    /// The run was interrupted by Ctrl-C (128 + SIGINT); resumable.
     Interrupted = 130,
-    /// It was terminated by SIGTERM (128 + 15); resumable.
+    /// The run was terminated by SIGTERM (128 + 15); resumable.
     Terminated = 143,
 }
 
@@ -52,7 +52,7 @@ impl std::error::Error for Annotated {
     }
 }
 
-/// Attaches to an error what to do next and how the process ends.
+/// Attaches a hint or an exit code to an error.
 pub trait Annotate<T> {
     /// Attaches a hint: what the user can do next. The outermost one is printed.
     fn hint(self, hint: impl Into<String>) -> anyhow::Result<T>;
@@ -80,7 +80,7 @@ pub fn with_hint(error: impl Into<anyhow::Error>, hint: impl Into<String>) -> an
     .into()
 }
 
-/// An error with one more hint, which is printed after those that it has.
+/// An error with one more hint, printed after those that it already has.
 pub fn with_further_hint(
     error: impl Into<anyhow::Error>,
     hint: impl Into<String>,
@@ -106,7 +106,7 @@ pub fn with_exit_code(error: impl Into<anyhow::Error>, code: ExitCode) -> anyhow
     .into()
 }
 
-/// A usage error: what was typed cannot be carried out. Exit code 2.
+/// A usage error: the command line cannot be carried out. Exit code 2.
 pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
     with_hint(
         with_exit_code(anyhow::anyhow!(message.into()), ExitCode::Usage),
@@ -114,7 +114,7 @@ pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Err
     )
 }
 
-/// The error of type `T` that `error` comes from, below all that was attached to it.
+/// The error of type `T` below everything that was attached to `error`, if there is one.
 pub fn find<T: std::error::Error + Send + Sync + 'static>(error: &anyhow::Error) -> Option<&T> {
     error
         .downcast_ref::<T>()
@@ -145,7 +145,7 @@ pub fn hint(error: &anyhow::Error) -> Option<&str> {
     hints(error).first().map(String::as_str)
 }
 
-/// The hints attached to `error`: the outermost one, and what it was attached to as a further one.
+/// The hints attached to `error`: the outermost one, and those that were added to it.
 pub fn hints(error: &anyhow::Error) -> &[String] {
     annotations(error)
         .map(|a| a.hints.as_slice())
@@ -153,14 +153,14 @@ pub fn hints(error: &anyhow::Error) -> &[String] {
         .unwrap_or_default()
 }
 
-/// Whether `error` comes from the system: it may be gone when the same is tried again.
+/// Whether `error` comes from the operating system: the same operation may succeed later.
 pub fn is_of_the_system(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|cause| cause.downcast_ref::<std::io::Error>().is_some())
 }
 
-/// Whether `error` is standard output having been closed by its reader, which is no failure.
+/// Whether `error` means that the reader closed standard output, which is not a failure.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
@@ -168,14 +168,13 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// A message of several lines, such as one that points into a program. The lines of any other
-/// message are not ours but come with a name or an answer that it repeats, so that they are shown
-/// as one.
+/// A message of several lines, such as one that points into a program. Line breaks in any other
+/// message come from a name or an answer that it quotes, so they are escaped.
 #[derive(Debug)]
 pub struct Lines(Vec<String>);
 
 impl Lines {
-    /// A message of these lines, none of which has an end of a line.
+    /// A message of these lines, none of which contains a line break.
     pub fn new<T: Into<String>>(lines: impl IntoIterator<Item = T>) -> Self {
         Self(lines.into_iter().map(Into::into).collect())
     }
@@ -189,7 +188,7 @@ impl fmt::Display for Lines {
 
 impl Error for Lines {}
 
-/// A message as it may be shown. Only the lines of [`Lines`] stay lines.
+/// A message, escaped for a terminal. Only [`Lines`] keeps its line breaks.
 fn shown(message: &(dyn Error + 'static)) -> String {
     if let Some(Lines(lines)) = message.downcast_ref() {
         let lines = lines.iter().map(|line| escape_for_terminal(line));
@@ -201,8 +200,8 @@ fn shown(message: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// Formats an error for a terminal: `error:`, `Caused by:` and `hint:` lines. What the messages
-/// repeat of others begins no line and has no character that a terminal could take for a command.
+/// Formats an error for a terminal: `error:`, `Caused by:` and `hint:` lines. Text that a message
+/// quotes cannot start a line, nor contain a character that controls the terminal.
 pub fn render(error: &anyhow::Error) -> String {
     let mut text = format!("error: {}\n", shown(error.as_ref()));
     let mut previous = error.to_string();
@@ -242,16 +241,16 @@ mod tests {
 
     #[test]
     fn a_further_hint_comes_after_the_others() {
-        let error = with_further_hint(with_hint(anyhow!("it failed"), "mend it"), "then resume");
+        let error = with_further_hint(with_hint(anyhow!("it failed"), "fix it"), "then resume");
         let error = with_exit_code(error, ExitCode::Resumable);
         assert_eq!(
             render(&error),
-            "error: it failed\nhint: mend it\nhint: then resume\n"
+            "error: it failed\nhint: fix it\nhint: then resume\n"
         );
     }
 
     #[test]
-    fn a_message_begins_no_line_unless_it_is_made_of_lines() {
+    fn only_a_message_of_lines_has_line_breaks() {
         let forged = "x\nhint: run this\x1b[1A\u{202e}";
         let shown = "x\\u{a}hint: run this\\u{1b}[1A\\u{202e}";
         let error = with_hint(anyhow!("inner {forged}"), format!("look at {forged}"));

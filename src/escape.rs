@@ -1,18 +1,17 @@
-//! What of a text may reach a terminal, and how the rest is shown.
+//! Escapes text for a terminal.
 //!
-//! Names, answers of a service and documents can hold any character. On a terminal some of them are
-//! commands: an escape sequence moves the cursor or changes the title, a bidirectional override makes
-//! text read differently from what it is, and a line feed begins a line that looks like one of ours.
-//! None of them gets through: they are shown as the escapes of their code points.
+//! Names, answers of the service and documents can contain any character. On a terminal, some
+//! characters are commands: an escape sequence moves the cursor or changes the title, a bidirectional
+//! override displays text in another order, and a line feed starts a line that looks like one of ours.
+//! None of these reaches the terminal: each is shown as the escape of its code point.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 
-/// Whether a terminal may take `c` for a command, show what is around it in another order, or show
-/// nothing for it: C0, DEL and C1 controls, bidirectional marks, embeddings, overrides and isolates,
-/// the line and paragraph separators, and what has no width but the joiners, which scripts and emoji
-/// need.
+/// Whether a terminal may treat `c` as a command, reorder the text around it, or show nothing for it:
+/// C0, DEL and C1 controls; bidirectional marks, embeddings, overrides and isolates; the line and
+/// paragraph separators; and zero-width characters, except the joiners, which scripts and emoji need.
 pub(crate) fn is_unsafe(c: char) -> bool {
     matches!(c,
         '\0'..='\x1f'
@@ -26,16 +25,15 @@ pub(crate) fn is_unsafe(c: char) -> bool {
         | '\u{fff9}'..='\u{fffb}')
 }
 
-/// Text for a terminal: every character that could be taken for a command is shown as
-/// `\u{…}`, line feeds and tabs included.
+/// Text for a terminal: every unsafe character becomes `\u{…}`, including line feeds and tabs.
 ///
-/// For identifiers, values and messages that hold something that comes from data, from the service
-/// or from what was typed.
+/// For identifiers, values and messages with text from documents, from the service or from the command
+/// line.
 pub fn escape_for_terminal(text: &str) -> Cow<'_, str> {
     escape(text, is_unsafe)
 }
 
-/// The same for a text of several lines of ours: line feeds stay.
+/// As [`escape_for_terminal`], for text with our own line breaks, which are kept.
 pub(crate) fn escape_lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| c != '\n' && is_unsafe(c))
 }
@@ -55,9 +53,9 @@ fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// JSON text for a terminal: characters that could be taken for commands become escapes of JSON, so
-/// that the value stays the same. Outside of strings there must be none but line feeds, which stay:
-/// within strings JSON has none.
+/// JSON text for a terminal: unsafe characters become JSON escapes, so the value is unchanged. Line
+/// feeds are kept: JSON has none within strings. Outside of strings there must be no other unsafe
+/// character.
 pub(crate) fn escape_json(text: &str) -> Cow<'_, str> {
     json_escapes(text, |c| c != '\n' && is_unsafe(c))
 }
@@ -69,8 +67,8 @@ fn json_escapes(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         if is_escaped(c) {
-            // All of them lie in the basic plane: four digits are enough. Writing to a text
-            // cannot fail.
+            // All unsafe characters are in the basic plane, so four digits are enough. Writing to a
+            // string cannot fail.
             write!(escaped, "\\u{:04x}", u32::from(c)).ok();
         } else {
             escaped.push(c);
@@ -79,15 +77,15 @@ fn json_escapes(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Appends a token of JSON for a terminal, with the escapes of [`escape_json`]. Bytes that are no
-/// UTF-8 become U+FFFD.
+/// Appends a JSON token for a terminal, escaped as by [`escape_json`]. Bytes that are not UTF-8 become
+/// U+FFFD.
 pub(crate) fn write_json_token(token: &[u8], out: &mut Vec<u8>) {
     let text = String::from_utf8_lossy(token);
     out.extend_from_slice(json_escapes(&text, is_unsafe).as_bytes());
 }
 
-/// Lines of data that go to a terminal instead of a file: in JSON the values stay the same. Tabs and
-/// both ends of lines stay. Bytes that are no UTF-8 become U+FFFD.
+/// Lines of data for a terminal: JSON values are unchanged. Tabs and both kinds of line ends are kept.
+/// Bytes that are not UTF-8 become U+FFFD.
 pub(crate) fn escape_data(lines: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(lines);
     let is_escaped = |c: char| !matches!(c, '\n' | '\t') && is_unsafe(c);
@@ -97,9 +95,8 @@ pub(crate) fn escape_data(lines: &[u8]) -> Vec<u8> {
     lines.collect::<Vec<_>>().join("\r\n").into_bytes()
 }
 
-/// `word` as it has to be typed into a shell: as it is, in quotes if a shell would read it otherwise.
-/// What could be taken for a command by the terminal, and what is no UTF-8, becomes octets of the
-/// quotes `$'…'`, which bash, zsh and ksh read.
+/// `word` as it must be typed into a shell, quoted if necessary. Unsafe characters and bytes that are
+/// not UTF-8 become octal escapes within `$'…'`, which bash, zsh and ksh understand.
 pub(crate) fn shell_word(word: &(impl AsRef<OsStr> + ?Sized)) -> String {
     let word = word.as_ref();
     let bytes = word.as_encoded_bytes();
@@ -130,10 +127,10 @@ pub(crate) fn shell_word(word: &(impl AsRef<OsStr> + ?Sized)) -> String {
     }
 }
 
-/// Octal, since what follows a hexadecimal escape could be read as more of its digits.
+/// Octal, because a hexadecimal escape could absorb the digits that follow it.
 fn write_octets(bytes: &[u8], quoted: &mut String) {
     for byte in bytes {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         write!(quoted, "\\{byte:03o}").ok();
     }
 }
@@ -143,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_and_overrides_are_shown_as_escapes() {
+    fn control_characters_and_overrides_are_escaped() {
         for (text, escaped) in [
             ("plain é 日本 😀 a\u{200d}b", "plain é 日本 😀 a\u{200d}b"),
             ("\x1b[2Jgone", "\\u{1b}[2Jgone"),
@@ -173,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_json_keeps_its_value() {
+    fn an_escaped_json_token_keeps_its_value() {
         let mut out = Vec::new();
         write_json_token("\"\u{9b}2J\u{7f}\u{202e}é\"".as_bytes(), &mut out);
         assert_eq!(out, "\"\\u009b2J\\u007f\\u202eé\"".as_bytes());
@@ -185,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn data_keeps_its_lines() {
+    fn escaped_data_keeps_its_lines() {
         assert_eq!(
             escape_data("a\tb\r\n\"\rc\x1b[31m\u{9b}\n\"\r\n".as_bytes()),
             b"a\tb\r\n\"\\u000dc\\u001b[31m\\u009b\n\"\r\n"
@@ -195,7 +192,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_shell_reads_a_word_as_what_it_was() {
+    fn a_shell_reads_back_the_quoted_word() {
         use std::os::unix::ffi::OsStrExt;
         for (word, quoted) in [
             (&b"/tmp/out-1/state.json"[..], "/tmp/out-1/state.json"),

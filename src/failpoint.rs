@@ -1,27 +1,27 @@
-//! Steps that tests can make fail: the places where files change, by name.
+//! Steps that tests can make fail: the named places where files change.
 //!
-//! Without the feature `failpoints`, which only tests switch on, a step is nothing but what it does.
-//! With it, `COSMOS_TAIL_FAILPOINTS` says what becomes of which step, in the language of the crate
+//! Without the feature `failpoints`, which only tests enable, a step just runs. With it,
+//! `COSMOS_TAIL_FAILPOINTS` sets an action for each step, in the syntax of the crate
 //! [`fail`](https://docs.rs/fail): `state.rename=2*off->return(kill);part.write=1*return(ENOSPC)`.
 //!
 //! | action | what happens |
 //! |---|---|
-//! | `return(kill)` | the process ends there, without a further instruction |
-//! | `return(ENOSPC)`, `return(EDQUOT)`, `return(EIO)`, `return(EINTR)` | the step fails so |
-//! | `return(torn)` | half of the bytes are written, then the disk is full |
-//! | `return(short)` | fewer bytes are written than were given, without an error |
-//! | `return(skip)` | the step is left out, and nobody notices: a planted defect |
-//! | `return` | the defect of that name is there |
-//! | `sleep(MS)` | the step comes later |
+//! | `return(kill)` | the process aborts at this step |
+//! | `return(ENOSPC)`, `return(EDQUOT)`, `return(EIO)`, `return(EINTR)` | the step fails with this error |
+//! | `return(torn)` | half of the bytes are written, and the write fails as on a full disk |
+//! | `return(short)` | half of the bytes are written, without an error |
+//! | `return(skip)` | the step is skipped silently: a planted defect |
+//! | `return` | the defect of this name is active |
+//! | `sleep(MS)` | the step is delayed |
 //!
-//! `COSMOS_TAIL_CLOCK` names a file that holds by how many seconds the wall clock is wrong, ahead or, with
-//! a minus, back. It is read at each look at the clock, so that a test can let it jump.
+//! `COSMOS_TAIL_CLOCK` names a file with an offset of the wall clock in seconds, positive or negative. It
+//! is read on each use of the clock, so that a test can make the clock jump.
 //!
-//! `COSMOS_TAIL_LOCKSTEP`, if it is there, lets every commit end before the next page is taken. With one
-//! range read at a time and commits that depend on bytes alone, a run then takes the same steps again.
+//! `COSMOS_TAIL_LOCKSTEP`, if set, makes every commit finish before the next page is taken. With one range
+//! at a time and commits that depend on bytes alone, a run then repeats the same steps.
 //!
-//! `COSMOS_TAIL_DISK_TRACE` names a file that gets a line for each change of a file, from which a
-//! model of a disk can make what a crash would leave of changes that were not synced.
+//! `COSMOS_TAIL_DISK_TRACE` names a file that gets a line for each change of a file. From it, a model of a
+//! disk computes what a crash could leave of changes that were not synced.
 
 use std::io;
 use std::path::Path;
@@ -31,25 +31,25 @@ use fs_err as fs;
 /// A change of a file or a directory.
 #[derive(Debug, Clone, Copy)]
 pub enum Change<'a> {
-    /// The file is there, and empty if it is new.
+    /// The file exists, and is empty if it is new.
     Create(&'a Path),
     /// The file has this length.
     Cut(&'a Path, u64),
-    /// What was written to the file is durable.
+    /// The file's contents are durable.
     Sync(&'a Path),
-    /// The file has another name.
+    /// The file is renamed.
     Rename(&'a Path, &'a Path),
-    /// The file has no name any more.
+    /// The file is removed.
     Remove(&'a Path),
     /// The names in the directory are durable.
     SyncDirectory(&'a Path),
 }
 
-/// Takes a step that changes a file.
+/// Runs a step that changes a file.
 ///
 /// # Errors
 ///
-/// Those of the step, and those that a test asks for.
+/// Those of the step, and those that a test injects.
 #[inline]
 pub fn step(
     name: &'static str,
@@ -67,7 +67,7 @@ pub fn step(
     }
 }
 
-/// Opens a file, which is there afterwards.
+/// Opens a file, and creates it if the options say so.
 ///
 /// # Errors
 ///
@@ -85,7 +85,7 @@ pub fn open(name: &'static str, path: &Path, options: &fs::OpenOptions) -> io::R
     }
 }
 
-/// Writes `bytes` to the file, where it stands.
+/// Writes `bytes` at the file's current position.
 ///
 /// # Errors
 ///
@@ -103,7 +103,7 @@ pub fn write(name: &'static str, file: &mut fs::File, bytes: &[u8]) -> io::Resul
     }
 }
 
-/// Whether a test asks for the defect `name`, to see that it would be noticed.
+/// Whether a test activated the defect `name`, to check that it would be found.
 #[inline]
 pub fn is_planted(name: &'static str) -> bool {
     #[cfg(feature = "failpoints")]
@@ -117,7 +117,7 @@ pub fn is_planted(name: &'static str) -> bool {
     }
 }
 
-/// Whether a test asks for every commit to end before the next page is taken.
+/// Whether a test requires every commit to finish before the next page is taken.
 #[inline]
 pub fn is_lockstep() -> bool {
     #[cfg(feature = "failpoints")]
@@ -130,7 +130,7 @@ pub fn is_lockstep() -> bool {
     }
 }
 
-/// By how much a test wants the wall clock to be wrong.
+/// The offset that a test gives to the wall clock.
 #[cfg(feature = "failpoints")]
 pub fn clock_offset() -> time::Duration {
     let seconds = std::env::var_os("COSMOS_TAIL_CLOCK")
@@ -155,7 +155,7 @@ mod switched {
 
     use super::Change;
 
-    /// The steps, in the order in which an export and then a resume comes to them.
+    /// The steps, in the order in which an export and then a resume run them.
     pub const STEPS: [&str; 23] = [
         "lock.open",
         "directory.create",
@@ -182,7 +182,7 @@ mod switched {
         "part.open",
     ];
 
-    /// Defects that can be planted; those beside them are steps that are skipped.
+    /// Defects that can be planted, in addition to skipped steps.
     pub const DEFECTS: [&str; 8] = [
         "defect.position-before-data",
         "defect.one-token-for-all-children",
@@ -194,13 +194,13 @@ mod switched {
         "defect.manifest-not-checked",
     ];
 
-    /// What was asked for of the failpoints, read once.
-    static ASKED: LazyLock<Result<(), String>> = LazyLock::new(|| {
-        let asked = std::env::var("COSMOS_TAIL_FAILPOINTS").unwrap_or_default();
-        for one in asked.split(';').filter(|one| !one.is_empty()) {
+    /// The configuration of the failpoints, applied once.
+    static CONFIGURED: LazyLock<Result<(), String>> = LazyLock::new(|| {
+        let configuration = std::env::var("COSMOS_TAIL_FAILPOINTS").unwrap_or_default();
+        for one in configuration.split(';').filter(|one| !one.is_empty()) {
             let (name, actions) = one.split_once('=').ok_or("NAME=ACTIONS is missing")?;
             if !STEPS.contains(&name) && !DEFECTS.contains(&name) {
-                return Err(format!("`{name}` is no failpoint"));
+                return Err(format!("`{name}` is not a failpoint"));
             }
             fail::cfg(name, actions)?;
         }
@@ -210,8 +210,8 @@ mod switched {
     pub(super) static LOCKSTEP: LazyLock<bool> =
         LazyLock::new(|| std::env::var_os("COSMOS_TAIL_LOCKSTEP").is_some());
 
-    /// Where changes are told, if they are; locked for as long as one takes, so that they are told
-    /// in the order in which they happen.
+    /// The trace of changes, if there is one. It is locked during a change, so that the trace has their
+    /// order.
     static TRACE: LazyLock<Mutex<Option<std::fs::File>>> = LazyLock::new(|| {
         let path = std::env::var_os("COSMOS_TAIL_DISK_TRACE");
         let file = path.and_then(|path| {
@@ -224,9 +224,9 @@ mod switched {
         Mutex::new(file)
     });
 
-    /// What a test asks for, in words.
-    fn asked(name: &'static str) -> Option<String> {
-        if let Err(wrong) = &*ASKED {
+    /// The action that a test configured for `name`.
+    fn action(name: &'static str) -> Option<String> {
+        if let Err(wrong) = &*CONFIGURED {
             return Some(format!("COSMOS_TAIL_FAILPOINTS: {wrong}"));
         }
         debug_assert!(STEPS.contains(&name) || DEFECTS.contains(&name), "{name}");
@@ -234,12 +234,12 @@ mod switched {
         None
     }
 
-    /// Ends the process or tells the error that is asked for; what is not known here is handed on.
-    fn obey(action: String) -> io::Result<String> {
+    /// Aborts the process or returns the error of an action. Other actions are returned.
+    fn perform(action: String) -> io::Result<String> {
         let kind = match action.as_str() {
             "kill" => {
-                // Not while another thread is in the middle of telling a change.
-                let _told = TRACE.lock().unwrap_or_else(PoisonError::into_inner);
+                // Not while another thread is tracing a change.
+                let _trace = TRACE.lock().unwrap_or_else(PoisonError::into_inner);
                 std::process::abort()
             }
             "ENOSPC" => io::ErrorKind::StorageFull,
@@ -247,16 +247,16 @@ mod switched {
             "EINTR" => io::ErrorKind::Interrupted,
             "EIO" => return Err(io::Error::other("input/output error")),
             "skip" | "torn" | "short" => return Ok(action),
-            other => return Err(io::Error::other(format!("no action: {other}"))),
+            other => return Err(io::Error::other(format!("unknown action: {other}"))),
         };
         Err(kind.into())
     }
 
     pub(super) fn is_planted(name: &'static str) -> bool {
-        asked(name).is_some()
+        action(name).is_some()
     }
 
-    fn tell(trace: &mut Option<std::fs::File>, line: &Value) {
+    fn append(trace: &mut Option<std::fs::File>, line: &Value) {
         if let Some(file) = trace {
             file.write_all(format!("{line}\n").as_bytes()).ok();
         }
@@ -267,8 +267,8 @@ mod switched {
         change: Change<'_>,
         take: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
-        if let Some(action) = asked(name)
-            && obey(action)? == "skip"
+        if let Some(action) = action(name)
+            && perform(action)? == "skip"
         {
             return Ok(());
         }
@@ -282,7 +282,7 @@ mod switched {
             Change::Remove(path) => json!({"remove": path}),
             Change::SyncDirectory(path) => json!({"sync_directory": path}),
         };
-        tell(&mut trace, &line);
+        append(&mut trace, &line);
         Ok(())
     }
 
@@ -296,14 +296,14 @@ mod switched {
             file = Some(options.open(path)?);
             Ok(())
         })?;
-        file.ok_or_else(|| io::Error::other("a file cannot be left unopened"))
+        file.ok_or_else(|| io::Error::other("an open cannot be skipped"))
     }
 
     pub(super) fn write(name: &'static str, file: &mut fs::File, bytes: &[u8]) -> io::Result<()> {
         Faulty { name, file }.write_all(bytes)
     }
 
-    /// A file of which every write is a step of its own.
+    /// A file whose every write is a step.
     struct Faulty<'a> {
         name: &'static str,
         file: &'a mut fs::File,
@@ -320,21 +320,21 @@ mod switched {
             let line = json!({
                 "write": self.file.path(), "offset": offset, "bytes": STANDARD.encode(bytes),
             });
-            tell(&mut trace, &line);
+            append(&mut trace, &line);
             Ok(())
         }
     }
 
     impl Write for Faulty<'_> {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let asked = asked(self.name).map(obey).transpose()?;
-            let length = match asked.as_deref() {
+            let action = action(self.name).map(perform).transpose()?;
+            let length = match action.as_deref() {
                 Some("skip") => return Ok(bytes.len()),
                 Some("short" | "torn") => bytes.len().div_ceil(2),
                 _ => bytes.len(),
             };
             self.write_whole(&bytes[..length])?;
-            match asked.as_deref() {
+            match action.as_deref() {
                 Some("torn") => Err(io::ErrorKind::StorageFull.into()),
                 _ => Ok(length),
             }

@@ -1,4 +1,4 @@
-//! What is made from the definition of the command line: completion scripts and man pages.
+//! Completion scripts and man pages, generated from the definition of the command line.
 
 use std::io;
 
@@ -17,7 +17,7 @@ pub fn completions(shell: Shell) -> Vec<u8> {
     script
 }
 
-/// The customary name of a completion script in a directory of such scripts.
+/// The name that a shell expects for a completion script in its completion directory.
 pub fn completions_file_name(shell: Shell) -> String {
     match shell {
         Shell::Bash => format!("{NAME}.bash"),
@@ -33,7 +33,7 @@ pub fn completions_file_name(shell: Shell) -> String {
 ///
 /// # Errors
 ///
-/// None that can happen in memory.
+/// Only those of writing to memory, which does not fail.
 pub fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut command = cli::command();
     command.build();
@@ -47,7 +47,7 @@ pub fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
 
 fn page(command: clap::Command, name: &str) -> io::Result<(String, Vec<u8>)> {
     let mut text = Vec::new();
-    // The library wants a name that lives for ever; there are a handful.
+    // The library requires a static name; there are only a few.
     let title: &'static str = name.to_owned().leak();
     Man::new(command.name(title).display_name(title))
         .manual("cosmos-tail manual")

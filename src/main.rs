@@ -21,10 +21,10 @@ fn main() -> ExitCode {
             report::wrong_arguments(&error, &arguments);
             return error::ExitCode::Usage.into();
         }
-        // It was help that was asked for.
-        Err(said) => return say_and_end(&said),
+        // Help or the version.
+        Err(answer) => return print_and_exit(&answer),
     };
-    spare_metadata_probe();
+    disable_metadata_probe();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     keep_freed_memory();
     let report = Arc::new(Report::new(&cli.verbosity));
@@ -38,62 +38,62 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints what the command line was answered with: help, the version, or what is wrong with it.
-fn say_and_end(said: &clap::Error) -> ExitCode {
-    if !said.use_stderr()
-        && let Err(closed) = process::ensure_standard_output()
-    {
+/// Prints help or the version, and exits.
+fn print_and_exit(answer: &clap::Error) -> ExitCode {
+    if let Err(closed) = process::ensure_standard_output() {
         Report::default().error(&closed);
         return error::exit_code(&closed).into();
     }
-    said.exit()
+    answer.exit()
 }
 
-/// What the main thread waits for.
+/// An event that the main thread waits for.
 enum Event {
     /// The run has ended.
     Ended(Result<error::ExitCode>),
-    /// A first signal has come.
+    /// The first signal was received.
     Stop,
 }
 
-/// Runs the command on a runtime, and waits for it or for a signal that ends it. The wait is for a
-/// channel, so that it depends on none of the runtime's threads: they may be reading an input that
+/// Runs the command on a runtime, and waits for its end or for a signal. The main thread waits for a
+/// channel, not for the runtime: all of the runtime's threads may be blocked by reading an input that
 /// nobody writes.
 fn run_to_end(cli: Cli, report: &Arc<Report>) -> Result<error::ExitCode> {
     let shutdown = Shutdown::default();
     let (events, next) = mpsc::channel();
     let stop = events.clone();
-    // Nobody listens any more when the process is ending.
-    let asked = move || drop(stop.send(Event::Stop));
-    signal::listen(shutdown.clone(), asked, end_at_once).context("cannot listen for signals")?;
-    // One at least that can be interrupted while another waits for who reads what it prints.
+    // The receiver is gone once the process is exiting.
+    let requested = move || drop(stop.send(Event::Stop));
+    signal::listen(shutdown.clone(), requested, exit_at_once)
+        .context("cannot listen for signals")?;
+    // At least two: one may be blocked by writing to a pipe that nobody reads.
     let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let (told, asked_to_stop) = (Arc::clone(report), shutdown.clone());
-    let command = runtime.spawn(async move { run::run(cli, &told, &asked_to_stop).await });
+    let (command_report, command_shutdown) = (Arc::clone(report), shutdown.clone());
+    let command =
+        runtime.spawn(async move { run::run(cli, &command_report, &command_shutdown).await });
     runtime.spawn(async move {
         let outcome = command
             .await
-            .unwrap_or_else(|ended| Err(failed_inside(ended)));
+            .unwrap_or_else(|panicked| Err(defect(panicked)));
         events.send(Event::Ended(outcome)).ok();
     });
     let outcome = match next.recv() {
         Ok(Event::Stop) => outcome_of_stop(&next, &shutdown),
         Ok(Event::Ended(outcome)) => outcome,
-        Err(mpsc::RecvError) => Err(anyhow!("the run has ended without an outcome")),
+        Err(mpsc::RecvError) => Err(anyhow!("the run ended without an outcome")),
     };
-    // A read of standard input cannot be taken back; it must not keep the process alive.
+    // A blocking read of standard input cannot be cancelled; it must not keep the process alive.
     runtime.shutdown_background();
     outcome
 }
 
-/// How a run ends that was asked to stop: as it says itself, unless it has nothing to bring to an end
-/// and does not end.
+/// The outcome of a run after a stop was requested: its own, unless it has begun nothing that must be
+/// finished and does not end within the grace period.
 fn outcome_of_stop(next: &mpsc::Receiver<Event>, shutdown: &Shutdown) -> Result<error::ExitCode> {
     let event = match next.recv_timeout(signal::GRACE) {
         Err(mpsc::RecvTimeoutError::Timeout) if shutdown.abandon() => None,
@@ -102,51 +102,51 @@ fn outcome_of_stop(next: &mpsc::Receiver<Event>, shutdown: &Shutdown) -> Result<
     };
     match event {
         Some(Event::Ended(outcome)) => outcome,
-        Some(Event::Stop) | None => Err(shutdown.stopped_before("anything was begun")),
+        Some(Event::Stop) | None => Err(shutdown.stopped_before("it started")),
     }
 }
 
-/// The error of a command that panicked. What it had to say of it stands on standard error.
-fn failed_inside(ended: tokio::task::JoinError) -> anyhow::Error {
+/// The error of a command that panicked. The panic hook has already printed the message.
+fn defect(panicked: tokio::task::JoinError) -> anyhow::Error {
     error::with_hint(
-        anyhow!(ended).context("this is a defect of cosmos-tail"),
-        "report it with the lines above; what was committed can be resumed",
+        anyhow!(panicked).context("this is a bug in cosmos-tail"),
+        "report it with the lines above; committed work can be resumed",
     )
 }
 
 #[expect(
     clippy::exit,
-    reason = "the second signal: what is committed is committed, nothing is waited for"
+    reason = "the second signal: committed work is safe, and nothing else is waited for"
 )]
-fn end_at_once(code: error::ExitCode) {
+fn exit_at_once(code: error::ExitCode) {
     std::process::exit(code as i32);
 }
 
-/// Tells the SDK not to ask the instance metadata service which machine this is: off Azure that
-/// costs up to two seconds at every start, and the answer is only for its diagnostics.
+/// Stops the SDK from asking the instance metadata service which machine this is: outside Azure that
+/// costs up to two seconds at every start, and the answer is used for diagnostics only.
 #[expect(
     unsafe_code,
-    reason = "the SDK offers no other way; no other thread runs yet"
+    reason = "the SDK has no other switch; no other thread runs yet"
 )]
-fn spare_metadata_probe() {
+fn disable_metadata_probe() {
     const VARIABLE: &str = "COSMOS_DISABLE_IMDS";
     if std::env::var_os(VARIABLE).is_none() {
-        // SAFETY: this is the first thing that main does after parsing, before any thread exists
-        // that could read the environment.
+        // SAFETY: main calls this right after parsing, before it starts any thread that could read
+        // the environment.
         unsafe { std::env::set_var(VARIABLE, "1") };
     }
 }
 
-/// Tells the C library to keep memory of the size of a page of the feed for the next page. Otherwise
-/// every page's buffers are mapped anew, and the system clears what they touch: a tenth of what an
-/// export to JSON lines costs. What threads keep apart from each other is bounded in return.
+/// Lets the C library keep freed memory of the size of a feed page for the next page. Otherwise every
+/// page's buffers are mapped again and zeroed by the system, which is a tenth of the cost of an export
+/// to JSON lines. In return, the number of arenas is limited.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "a call of the C library")]
 fn keep_freed_memory() {
     const MIB: libc::c_int = 1 << 20;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     for (parameter, value) in [
-        // The most that glibc takes on 64 bits.
+        // The maximum that glibc accepts on 64 bits.
         (libc::M_MMAP_THRESHOLD, 32 * MIB),
         (libc::M_TRIM_THRESHOLD, 64 * MIB),
         (
@@ -154,8 +154,8 @@ fn keep_freed_memory() {
             cores.try_into().unwrap_or(libc::c_int::MAX),
         ),
     ] {
-        // SAFETY: it takes two numbers and changes nothing but how the allocator decides. A value that
-        // it does not take leaves it as it is.
+        // SAFETY: the call takes two numbers and only changes the allocator's policy. It ignores a
+        // value that it does not accept.
         unsafe { libc::mallopt(parameter, value) };
     }
 }

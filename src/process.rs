@@ -1,38 +1,37 @@
-//! What the process was started with, and what it leaves if it dies: standard streams and core dumps,
-//! on every platform.
+//! The process's environment, on every platform: closed standard streams, and core dumps.
 //!
-//! A standard stream that was closed by whoever started this process cannot be seen later on: before
-//! `main`, Rust's library opens `/dev/null` in its place, so that no file gets its number, and a write
-//! that fails because the stream is open for reading only counts as done. What was "written" then is
-//! nowhere. So on Unix the streams are looked at before that, by a function that the loader calls.
+//! A standard stream that the parent process closed cannot be detected in `main`: Rust's runtime has
+//! already opened `/dev/null` in its place, so that no file gets its number. It also ignores a failed
+//! write to a stream that is open for reading only. Output would be lost silently. On Unix, a function
+//! that the loader calls before the runtime starts therefore checks the streams.
 
 use anyhow::{Result, anyhow};
 
 use crate::error::{ExitCode, with_exit_code, with_hint};
 
-/// Lets the system write core dumps.
+/// Set to `1`, it allows core dumps.
 const CORE_DUMPS_VARIABLE: &str = "COSMOS_TAIL_CORE_DUMPS";
 
-/// Refuses a standard output that takes nothing: what is written to it would be taken for written.
+/// Refuses a standard output that cannot be written to, where output would be lost silently.
 ///
 /// # Errors
 ///
-/// If it was closed when the process was started, or is open for reading only.
+/// If it was closed when the process started, or is open for reading only.
 pub fn ensure_standard_output() -> Result<()> {
     match streams::OUTPUT.is_usable() {
         Ok(()) => Ok(()),
         Err(why) => Err(unusable(
             format!("cannot write to standard output: it {why}"),
-            "redirect it to a file or a pipe; to discard what is written, to /dev/null",
+            "redirect it to a file or a pipe, or to /dev/null to discard the output",
         )),
     }
 }
 
-/// Refuses a standard input that gives nothing: it would be taken for an empty one.
+/// Refuses a standard input that cannot be read, which would appear to be empty.
 ///
 /// # Errors
 ///
-/// If it was closed when the process was started, or is open for writing only.
+/// If it was closed when the process started, or is open for writing only.
 pub fn ensure_standard_input() -> Result<()> {
     match streams::INPUT.is_usable() {
         Ok(()) => Ok(()),
@@ -47,11 +46,10 @@ fn unusable(message: String, hint: &str) -> anyhow::Error {
     with_hint(with_exit_code(anyhow!(message), ExitCode::Failed), hint)
 }
 
-/// Keeps the memory of this process, which holds the account key, out of core dumps, and away from
-/// other processes of the same user as far as the system does that: on Linux such a process cannot be
-/// traced either. On Windows error reports are a matter of the system's settings.
+/// Keeps the memory of this process, which contains the account key, out of core dumps, and on Linux
+/// away from debuggers of the same user. On Windows, error reports depend on the system's settings.
 ///
-/// Whoever debugs sets `COSMOS_TAIL_CORE_DUMPS` to `1`.
+/// For debugging, set `COSMOS_TAIL_CORE_DUMPS` to `1`.
 pub fn forbid_core_dumps() {
     if std::env::var_os(CORE_DUMPS_VARIABLE).is_some_and(|value| value == "1") {
         return;
@@ -59,15 +57,15 @@ pub fn forbid_core_dumps() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        // The soft limit only, which needs no rights and which a child may raise again. A system that
-        // refuses even this has nobody to report it to: the run is what was asked for.
+        // Only the soft limit, which needs no privileges and which a child process can raise again. If
+        // the system refuses, the run continues: it is what the user asked for.
         let limit = Rlimit {
             current: Some(0),
             ..getrlimit(Resource::Core)
         };
         setrlimit(Resource::Core, limit).ok();
     }
-    // The limit does not count where dumps go to a program, as with systemd and on Ubuntu.
+    // The limit does not apply where dumps are piped to a program, as with systemd and on Ubuntu.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -85,24 +83,24 @@ mod streams {
     /// One of the standard streams.
     pub(super) struct Stream {
         number: u8,
-        /// The access mode with which it is of no use.
-        useless: OFlags,
+        /// The access mode that makes it unusable.
+        unusable: OFlags,
     }
 
     pub(super) const INPUT: Stream = Stream {
         number: 0,
-        useless: OFlags::WRONLY,
+        unusable: OFlags::WRONLY,
     };
     pub(super) const OUTPUT: Stream = Stream {
         number: 1,
-        useless: OFlags::RDONLY,
+        unusable: OFlags::RDONLY,
     };
 
-    /// A bit for each stream that was closed at the start.
+    /// A bit for each stream that was closed when the process started.
     static CLOSED: AtomicU8 = AtomicU8::new(0);
 
     impl Stream {
-        /// Why it is of no use, as the end of a sentence.
+        /// Why it is unusable, as the end of a sentence.
         pub(super) fn is_usable(&self) -> Result<(), &'static str> {
             if CLOSED.load(Ordering::Relaxed) & (1 << self.number) != 0 {
                 return Err("is closed");
@@ -112,7 +110,7 @@ mod streams {
                 _ => mode_of(std::io::stdout().as_fd()),
             };
             match flags {
-                Some(mode) if mode == self.useless => Err(match self.number {
+                Some(mode) if mode == self.unusable => Err(match self.number {
                     0 => "is open for writing only",
                     _ => "is open for reading only",
                 }),
@@ -126,14 +124,14 @@ mod streams {
         fcntl_getfl(stream).ok().map(|flags| flags & OFlags::RWMODE)
     }
 
-    /// Notes which streams are closed. It runs before Rust's library does anything.
-    extern "C" fn look() {
+    /// Records which streams are closed. It runs before Rust's runtime starts.
+    extern "C" fn record_closed_streams() {
         for number in 0..3 {
             #[expect(
                 unsafe_code,
-                reason = "there is no stream yet that a safe call would take"
+                reason = "safe calls take a stream, and there may be none"
             )]
-            // SAFETY: it asks for the flags of a number, which need not be open.
+            // SAFETY: the call reads the flags of a file descriptor, which need not be open.
             let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
             if flags == -1 {
                 CLOSED.fetch_or(1 << number, Ordering::Relaxed);
@@ -141,7 +139,7 @@ mod streams {
         }
     }
 
-    // On other systems nothing calls it, and a stream that was closed is taken for /dev/null.
+    // On other systems nothing calls it, and a closed stream is not detected.
     #[cfg_attr(
         any(
             target_os = "linux",
@@ -161,11 +159,10 @@ mod streams {
     )]
     #[expect(
         unsafe_code,
-        reason = "the loader calls what stands in this section: a function that takes nothing and gives \
-                  nothing, as this one"
+        reason = "the loader calls the functions of this section without arguments, which suits this one"
     )]
     #[used]
-    static LOOK: extern "C" fn() = look;
+    static RECORD: extern "C" fn() = record_closed_streams;
 }
 
 #[cfg(windows)]
@@ -185,13 +182,14 @@ mod streams {
     };
 
     impl Stream {
-        /// Why it is of no use, as the end of a sentence. Rust's library opens nothing in the place of a
-        /// handle that is missing; reads and writes of it count as done.
+        /// Why it is unusable, as the end of a sentence. Rust's runtime opens nothing in place of a
+        /// missing handle; reads and writes of it succeed without effect.
         pub(super) fn is_usable(&self) -> Result<(), &'static str> {
             let handle = (self.handle)();
-            match handle.is_null() || handle.addr() == usize::MAX {
-                true => Err("is closed"),
-                false => Ok(()),
+            if handle.is_null() || handle.addr() == usize::MAX {
+                Err("is closed")
+            } else {
+                Ok(())
             }
         }
     }

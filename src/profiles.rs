@@ -1,4 +1,4 @@
-//! The `profiles` subcommand: what the configuration file holds, without its secrets.
+//! The `profiles` subcommand: the profiles of the configuration file, without their secrets.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,15 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::cli::{AuthMethod, TableFormat};
-use crate::escape::escape_for_terminal;
-use crate::report::Report;
+use crate::report::{Align, Report, Table};
 use crate::settings::{ConfigFile, KeySource, Profile};
 
-/// One line of the list.
+/// One row of the list.
 #[derive(Debug, Serialize)]
 struct Row {
-    /// Its name.
+    /// The name of the profile.
     profile: String,
-    /// Whether it is the one that is meant when none is named.
+    /// Whether it is the default profile.
     default: bool,
     /// The account's URL, or `emulator`.
     endpoint: Option<String>,
@@ -24,13 +23,13 @@ struct Row {
     database: Option<String>,
     /// Name of the container.
     container: Option<String>,
-    /// How to prove who you are, as `--auth` has it.
+    /// The method of authentication, as in `--auth`.
     auth: Option<String>,
-    /// Where the key is: `key`, `key-file` or `key-command`.
+    /// The setting that provides the key: `key`, `key-file` or `key-command`.
     key: Option<&'static str>,
-    /// The key file's path, or the key command's program without its arguments.
+    /// The path of the key file, or the program of the key command without its arguments.
     key_source: Option<String>,
-    /// Defaults of flags.
+    /// The profile's defaults of flags.
     options: BTreeMap<&'static str, String>,
 }
 
@@ -51,7 +50,8 @@ pub fn list(config: &ConfigFile, format: TableFormat, report: &Report) -> Result
     let rows = rows(config);
     match format {
         TableFormat::Json => report.print_json(&rows, true),
-        TableFormat::Table => report.print(&table(&rows)),
+        TableFormat::Table if rows.is_empty() => Ok(()),
+        TableFormat::Table => report.print_table(&table(&rows)),
     }
 }
 
@@ -68,16 +68,19 @@ fn row(profile: &Profile, default: Option<&String>) -> Row {
         None => (None, None),
         Some(KeySource::Text(_)) => (Some("key"), None),
         Some(KeySource::File(path)) => (Some("key-file"), Some(path.display().to_string())),
-        // Its arguments may hold a token.
+        // The arguments may contain a token.
         Some(KeySource::Command(words)) => (Some("key-command"), words.first().cloned()),
     };
     let name_of = |method: AuthMethod| Some(method.to_possible_value()?.get_name().to_owned());
     Row {
         profile: profile.name.clone(),
         default: default == Some(&profile.name),
-        endpoint: profile.endpoint.as_ref().map(|own| match own.is_emulator {
-            true => "emulator".to_owned(),
-            false => own.url.to_string(),
+        endpoint: profile.endpoint.as_ref().map(|endpoint| {
+            if endpoint.is_emulator {
+                "emulator".to_owned()
+            } else {
+                endpoint.url.to_string()
+            }
         }),
         database: profile.database.clone(),
         container: profile.container.clone(),
@@ -88,25 +91,19 @@ fn row(profile: &Profile, default: Option<&String>) -> Row {
     }
 }
 
-fn table(rows: &[Row]) -> String {
-    if rows.is_empty() {
-        return String::new();
-    }
+fn table(rows: &[Row]) -> Table<6> {
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let mut lines = vec![
-        [
-            "PROFILE",
-            "ENDPOINT",
-            "DATABASE",
-            "CONTAINER",
-            "AUTH",
-            "KEY",
-        ]
-        .map(str::to_owned),
-    ];
+    let mut table = Table::new([
+        ("PROFILE", Align::Left),
+        ("ENDPOINT", Align::Left),
+        ("DATABASE", Align::Left),
+        ("CONTAINER", Align::Left),
+        ("AUTH", Align::Left),
+        ("KEY", Align::Left),
+    ]);
     for row in rows {
         let mark = if row.default { " (default)" } else { "" };
-        let cells = [
+        table.push([
             format!("{}{mark}", row.profile),
             or_dash(&row.endpoint),
             or_dash(&row.database),
@@ -117,24 +114,9 @@ fn table(rows: &[Row]) -> String {
                 (Some(kind), None) => kind.to_owned(),
                 (None, _) => "-".to_owned(),
             },
-        ];
-        lines.push(cells.map(|cell| escape_for_terminal(&cell).into_owned()));
+        ]);
     }
-    let width = |column: usize| {
-        let lengths = lines.iter().map(|line| line[column].chars().count());
-        lengths.max().unwrap_or(0)
-    };
-    let widths: [usize; 6] = std::array::from_fn(width);
-    let mut text = String::new();
-    for line in &lines {
-        let cells = line.iter().zip(widths);
-        let padded: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        text.push_str(padded.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    table
 }
 
 #[cfg(test)]
@@ -143,7 +125,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn a_table_has_a_line_for_each_profile_and_no_secret() {
+    fn the_table_has_a_line_for_each_profile_and_no_secret() {
         let text = "
             default-profile = 'b'
             [profiles.a]
@@ -158,7 +140,7 @@ mod tests {
             key = 'canary'
         ";
         let config = ConfigFile::parse(text.as_bytes(), Path::new("/c.toml"), None).unwrap();
-        let table = table(&rows(&config));
+        let table = table(&rows(&config)).render();
         let cells: Vec<Vec<&str>> = table
             .lines()
             .map(|line| {

@@ -7,21 +7,20 @@ use serde::Serialize;
 use crate::cli::TableFormat;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::partitions::PhysicalPartition;
-use crate::escape::escape_for_terminal;
-use crate::report::Report;
+use crate::report::{Align, Report, Table};
 
-/// One line of the list.
+/// One row of the list.
 #[derive(Debug, Serialize)]
 struct Row {
-    /// Its number, in the order of the hash space.
+    /// The number of the range, in the order of the hash space.
     range: usize,
-    /// The lower bound, which belongs to it.
+    /// The lower bound, inclusive.
     min_inclusive: String,
-    /// The upper bound, which does not.
+    /// The upper bound, exclusive.
     max_exclusive: String,
-    /// Its share of the hash space, between 0 and 1, if the bounds tell it.
+    /// The range's share of the hash space, between 0 and 1, if the bounds show it.
     share: Option<f64>,
-    /// The id of its partition key range.
+    /// The id of the partition key range.
     partition_key_range_id: String,
     /// The SDK's portable form of the bounds.
     feed_range: String,
@@ -31,11 +30,11 @@ struct Row {
 ///
 /// # Errors
 ///
-/// If the service does not tell them, or standard output is closed.
+/// If the service does not return them, or standard output is closed.
 pub async fn list(client: &CosmosClient, format: TableFormat, report: &Report) -> Result<()> {
     let partitions = client.list_partitions(true).await?;
-    // The hashes of version 2 leave the two highest bits free. Those of version 1 are encoded in
-    // a way that says nothing of shares.
+    // Hashes of version 2 leave the two highest bits unused. The encoding of version 1 does not show
+    // shares.
     let space_end = match client.partition_key_definition().version() {
         PartitionKeyVersion::V2 => Some(0x40),
         _ => None,
@@ -43,7 +42,7 @@ pub async fn list(client: &CosmosClient, format: TableFormat, report: &Report) -
     let rows = rows(partitions, space_end);
     match format {
         TableFormat::Json => report.print_json(&rows, true),
-        TableFormat::Table => report.print(&table(&rows)),
+        TableFormat::Table => report.print_table(&table(&rows)),
     }
 }
 
@@ -62,7 +61,7 @@ fn rows(partitions: Vec<PhysicalPartition>, space_end: Option<u8>) -> Vec<Row> {
         .collect()
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[Row]) -> Table<6> {
     let bound = |bound: &str| {
         if bound.is_empty() {
             "-".to_owned()
@@ -70,9 +69,16 @@ fn table(rows: &[Row]) -> String {
             bound.to_owned()
         }
     };
-    let mut lines = vec![["RANGE", "MIN", "MAX", "SHARE", "ID", "FEED RANGE"].map(str::to_owned)];
+    let mut table = Table::new([
+        ("RANGE", Align::Right),
+        ("MIN", Align::Left),
+        ("MAX", Align::Left),
+        ("SHARE", Align::Right),
+        ("ID", Align::Right),
+        ("FEED RANGE", Align::Left),
+    ]);
     for row in rows {
-        let cells = [
+        table.push([
             row.range.to_string(),
             bound(&row.min_inclusive),
             bound(&row.max_exclusive),
@@ -80,25 +86,9 @@ fn table(rows: &[Row]) -> String {
                 .map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0)),
             row.partition_key_range_id.clone(),
             row.feed_range.clone(),
-        ];
-        lines.push(cells.map(|cell| escape_for_terminal(&cell).into_owned()));
+        ]);
     }
-    let widths: [usize; 6] = std::array::from_fn(|column| {
-        lines
-            .iter()
-            .map(|line| line[column].len())
-            .max()
-            .unwrap_or(0)
-    });
-    let mut text = String::new();
-    for line in lines {
-        let [range, min, max, share, id, feed_range] = &line;
-        let [w0, w1, w2, w3, w4, _] = widths;
-        text.push_str(&format!(
-            "{range:>w0$}  {min:<w1$}  {max:<w2$}  {share:>w3$}  {id:>w4$}  {feed_range}\n"
-        ));
-    }
-    text
+    table
 }
 
 #[cfg(test)]
@@ -107,7 +97,7 @@ mod tests {
     use crate::feed::FeedRange;
 
     #[test]
-    fn a_table_has_a_line_for_each_range() {
+    fn the_table_has_a_line_for_each_range() {
         let partition = |id: &str, min: &str, max: &str| PhysicalPartition {
             id: id.into(),
             range: FeedRange::new(min, max).unwrap(),
@@ -121,7 +111,7 @@ mod tests {
             Some(0x40),
         );
         assert_eq!(
-            table(&rows),
+            table(&rows).render(),
             "RANGE  MIN       MAX       SHARE  ID  FEED RANGE\n    \
              0  -         1FFFFFFF  50.0%   3  token-3\n    \
              1  1FFFFFFF  FF        50.0%   4  token-4\n"

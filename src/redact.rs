@@ -1,17 +1,17 @@
-//! What looks like a secret is not repeated, wherever it comes from: an answer of the service, the
-//! network's words, or a flag that was meant for something else.
+//! Redacts text that looks like a secret, wherever it comes from: an answer of the service, a network
+//! error, or a value given to the wrong flag.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// Blots out what looks like a key, a signature or a token.
+/// Replaces everything that looks like a key, a signature or a token by `***`.
 pub(crate) fn redact(text: &str) -> String {
     redact_runs(&redact_labelled(text))
 }
 
-/// Blots out what follows a label that announces a secret.
+/// Redacts what follows a label of a secret, such as `AccountKey=`.
 fn redact_labelled(text: &str) -> String {
-    // With the fewest characters that are taken for a secret.
+    // Each with the minimum length of a secret.
     const LABELS: [(&str, usize); 5] = [
         ("sig=", 1),
         ("sig%3d", 1),
@@ -19,30 +19,33 @@ fn redact_labelled(text: &str) -> String {
         ("bearer ", 20),
         ("client_secret=", 1),
     ];
-    // Lower case in ASCII keeps every byte where it is.
+    // ASCII lower case keeps all byte offsets.
     let lower = text.to_ascii_lowercase();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
-    while let Some((value, least)) = LABELS
+    while let Some((value, minimum)) = LABELS
         .iter()
-        .filter_map(|(label, least)| Some((lower[at..].find(label)? + at + label.len(), *least)))
+        .filter_map(|(label, minimum)| {
+            Some((lower[at..].find(label)? + at + label.len(), *minimum))
+        })
         .min()
     {
         out.push_str(&text[at..value]);
         at = text[value..]
             .find(|c: char| !is_secret_char(c) && c != '%')
             .map_or(text.len(), |length| value + length);
-        // `AccountKey=…` says where a key belongs, and the bearer of something is no token.
-        match at - value < least {
-            true => out.push_str(&text[value..at]),
-            false => out.push_str("***"),
+        // Shorter text is prose: `AccountKey=…` in a hint, or "the bearer of".
+        if at - value < minimum {
+            out.push_str(&text[value..at]);
+        } else {
+            out.push_str("***");
         }
     }
     out.push_str(&text[at..]);
     out
 }
 
-/// Blots out what has the form of a secret.
+/// Redacts runs of characters that have the form of a secret.
 fn redact_runs(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -58,7 +61,7 @@ fn redact_runs(text: &str) -> String {
     out
 }
 
-/// Where a run of such characters ends: padding ends base64, unless more letters follow, as in
+/// The end of a run of secret characters. Padding ends base64, unless more letters follow, as in
 /// `year=2026`.
 fn end_of_run(text: &str) -> usize {
     let end = text
@@ -72,14 +75,14 @@ fn end_of_run(text: &str) -> usize {
     padded.unwrap_or(end)
 }
 
-/// The characters of base64, its URL-safe form, and of the dots of a signed token.
+/// The characters of base64, of its URL-safe form, and the dots of a signed token.
 fn is_secret_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_' | '.')
 }
 
-/// Whether `text` as a whole is an account key, or holds one as a connection string does.
+/// Whether `text` as a whole is an account key, or contains one as a connection string does.
 pub(crate) fn is_account_key(text: &str) -> bool {
-    /// What the key of an account decodes to.
+    /// The decoded length of an account key.
     const KEY_BYTES: usize = 64;
     let text = text.trim();
     text.to_ascii_lowercase().contains("accountkey=")
@@ -88,9 +91,9 @@ pub(crate) fn is_account_key(text: &str) -> bool {
             .is_ok_and(|bytes| bytes.len() == KEY_BYTES)
 }
 
-/// Whether a run of such characters is a signature (44 characters), an account key (88) or a signed
-/// token: long, and ending in base64's padding, or two parts of base64 of which the first is a JSON
-/// object. The portable form of a feed range, which is JSON in base64, is no secret.
+/// Whether a run of secret characters is a signature (44 characters), an account key (88) or a signed
+/// token: long and ending in base64 padding, or two parts of base64, the first of which is a JSON
+/// object. The portable form of a feed range, which is JSON in base64, is not a secret.
 fn looks_like_secret(run: &str) -> bool {
     let unpadded = run.trim_end_matches('=');
     let is_json = run.starts_with("eyJ");
@@ -106,7 +109,7 @@ mod tests {
         "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQtc2U=";
 
     #[test]
-    fn a_secret_is_found_where_it_ends() {
+    fn a_secret_is_redacted_up_to_its_end() {
         for (text, expected) in [
             (format!("https://{KEY}/"), "https:***/".to_owned()),
             (format!("`{KEY}`"), "`***`".to_owned()),
@@ -120,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_one_stays() {
+    fn text_that_is_not_a_secret_is_kept() {
         for text in [
             "/data/lake/of/some/thing/with/a/long/path/year=2026/month=11/state.json",
             "https://NAME.documents.azure.com:443/;AccountKey=…;",
@@ -133,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_known_by_its_form() {
+    fn a_key_is_recognized_by_its_form() {
         let emulator = "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==";
         for key in [
             emulator,

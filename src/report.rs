@@ -1,8 +1,11 @@
-//! All that is said: notices, progress and summaries on standard error, tables on standard output.
+//! Prints everything for people: notices, progress and summaries on standard error, tables on standard
+//! output.
 //!
-//! Beside this module only sinks write to standard output, and they write data. Whatever comes
-//! through here is escaped (see [`crate::escape`]): a name or an answer of others neither commands
-//! the terminal nor begins a line of its own. What looks like a secret is blotted out.
+//! Apart from this module, only sinks write to standard output, and they write data. All text is
+//! escaped here (see [`crate::escape`]), so that a quoted name or answer can neither control the
+//! terminal nor start a line of its own. What looks like a secret is redacted.
+
+mod table;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::{OsStr, OsString};
@@ -23,13 +26,15 @@ use crate::feed::Ends;
 use crate::redact::redact;
 use crate::schema::{self, Schema};
 
-/// How often the progress line is drawn anew.
+pub use table::{Align, Table};
+
+/// How often the progress line is redrawn.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Steps of a full bar.
+/// The length of a full progress bar.
 const BAR_STEPS: u64 = 1000;
 
-/// The way to the user.
+/// Prints messages for the user, as verbosely as the command line asks.
 #[derive(Debug)]
 pub struct Report {
     verbose: u8,
@@ -37,7 +42,7 @@ pub struct Report {
     bar: ProgressBar,
 }
 
-/// What a progress line shows.
+/// The numbers of a progress line.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Progress {
     /// Documents written.
@@ -46,7 +51,7 @@ pub struct Progress {
     pub bytes: u64,
     /// Request units charged.
     pub request_charge: f64,
-    /// How much is done, between 0 and 1; none when there is no end or it is not known.
+    /// The fraction that is done, between 0 and 1, if the end is known.
     pub done: Option<f64>,
 }
 
@@ -61,27 +66,27 @@ pub struct Summary {
     pub container: String,
     /// Documents written and committed by this run.
     pub documents: u64,
-    /// Those of which something did not fit its column, or had none: it is in `_extra`.
+    /// Documents with a value in `_extra`, because it did not fit its column or had none.
     pub overflowed: u64,
-    /// Bytes of them.
+    /// Bytes of these documents.
     pub bytes: u64,
-    /// Files that got their final name.
+    /// Files that this run finished.
     pub files: u64,
-    /// Ranges at the end.
+    /// Feed ranges at the end of the run.
     pub ranges: usize,
     /// Ranges that could not be read to their end.
     pub failed_ranges: usize,
     /// Ranges that were split while they were read.
     pub splits: u64,
-    /// Request units charged, empty polls included.
+    /// Request units charged, including empty polls.
     pub request_units: f64,
-    /// Pages that were tried again, beyond the SDK's own tries.
+    /// Retries of pages, not counting the SDK's own.
     pub retries: u64,
     /// Commits.
     pub commits: u64,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// How the ranges came to their ends, if all of them have.
+    /// How far the ranges were read, if all of them were read to their end.
     pub ends: Option<Ends>,
     /// The state file, if there is one.
     pub state: Option<String>,
@@ -92,15 +97,15 @@ pub struct Summary {
 pub struct ReplaySummary {
     /// `done`, `interrupted` or `incomplete`.
     pub outcome: &'static str,
-    /// Whether nothing was written.
+    /// Whether this was a dry run, which writes nothing.
     pub dry_run: bool,
     /// The database of the target.
     pub database: String,
     /// The target.
     pub container: String,
-    /// Changes that were applied, or needed not be.
+    /// Changes that were processed, except refused ones.
     pub changes: u64,
-    /// Bytes of them in the source.
+    /// Bytes of these changes in the source.
     pub bytes: u64,
     /// Items that were created.
     pub created: u64,
@@ -108,19 +113,19 @@ pub struct ReplaySummary {
     pub replaced: u64,
     /// Items that were deleted.
     pub deleted: u64,
-    /// Changes that found the item as they would have it.
+    /// Changes whose item already was as the change would leave it.
     pub unchanged: u64,
-    /// Changes that were left out: the target's copy is newer, or so it was chosen.
+    /// Changes that were skipped because the target's copy is newer or a flag excludes them.
     pub kept: u64,
-    /// Documents of which `--transform` makes nothing.
+    /// Documents for which `--transform` returns nothing.
     pub dropped: u64,
-    /// Changes that cannot be applied.
+    /// Changes that could not be applied.
     pub refused: u64,
     /// Request units charged.
     pub request_units: f64,
     /// Requests that were throttled.
     pub throttled: u64,
-    /// Requests that were tried again for another reason.
+    /// Requests that were retried for another reason.
     pub retries: u64,
     /// Commits of the state.
     pub commits: u64,
@@ -128,19 +133,19 @@ pub struct ReplaySummary {
     pub seconds: f64,
     /// The state file, if there is one.
     pub state: Option<String>,
-    /// The file of refused changes, if there is one.
+    /// The file of dead letters, if there is one.
     pub dead_letters: Option<String>,
 }
 
 impl Default for Report {
-    /// The way to a user who asked for nothing in particular.
+    /// A report with the default verbosity.
     fn default() -> Self {
         Self::new(&VerbosityArgs::default())
     }
 }
 
 impl Report {
-    /// The way to a user who asked for this much.
+    /// A report with this verbosity.
     pub fn new(verbosity: &VerbosityArgs) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         Self {
@@ -150,50 +155,50 @@ impl Report {
         }
     }
 
-    /// Says what a user who asked for details wants to know.
+    /// Prints a detail, with `-v` only.
     pub fn detail(&self, text: &str) {
         if self.verbose > 0 {
             self.line(text);
         }
     }
 
-    /// Says what every user wants to know who did not ask for silence.
+    /// Prints a notice, unless `-q` is given.
     pub fn notice(&self, text: &str) {
         if !self.quiet {
             self.line(text);
         }
     }
 
-    /// Warns.
+    /// Prints a warning, unless `-q` is given.
     pub fn warning(&self, text: &str) {
         self.notice(&format!("warning: {text}"));
     }
 
-    /// Says, whatever the user asked for, what went wrong with something that stops nothing else.
+    /// Prints an error that does not stop the run, at any verbosity.
     pub fn error_line(&self, text: &str) {
         self.line(text);
     }
 
-    /// Says why the run failed, whatever the user asked for.
+    /// Prints the error that ended the run, at any verbosity.
     pub fn error(&self, error: &anyhow::Error) {
         self.lines(&redact(crate::error::render(error).trim_end()));
     }
 
-    /// Says, for a panic, where the program itself is wrong. The progress is left as it is: the
-    /// panic may have come of drawing it.
+    /// Prints a panic's message and location. The progress line is left alone, because drawing it may
+    /// have caused the panic.
     pub fn panic(info: &PanicHookInfo<'_>) {
         let thread = std::thread::current();
         let place = info.location().map(ToString::to_string);
         let message = format!(
             "thread '{}' panicked at {}: {}",
             thread.name().unwrap_or("<unnamed>"),
-            place.as_deref().unwrap_or("an unknown place"),
+            place.as_deref().unwrap_or("an unknown location"),
             info.payload_as_str().unwrap_or("no message"),
         );
         let backtrace = Backtrace::capture();
         let more = match backtrace.status() {
             BacktraceStatus::Captured => backtrace.to_string(),
-            _ => "note: RUST_BACKTRACE=1 in the environment shows how it came there".to_owned(),
+            _ => "note: run with RUST_BACKTRACE=1 to print a backtrace".to_owned(),
         };
         write_lines(&format!(
             "{}\n{more}",
@@ -201,14 +206,15 @@ impl Report {
         ));
     }
 
-    /// Begins to show progress, if a person is watching.
+    /// Starts the progress line, if standard error is a terminal.
     pub fn start_progress(&self, has_end: bool) -> Result<()> {
         if self.quiet || !std::io::stderr().is_terminal() {
             return Ok(());
         }
-        let template = match has_end {
-            true => "{msg} {wide_bar} {percent:>3}% {prefix}",
-            false => "{spinner} {msg}",
+        let template = if has_end {
+            "{msg} {wide_bar} {percent:>3}% {prefix}"
+        } else {
+            "{spinner} {msg}"
         };
         self.bar
             .set_style(ProgressStyle::with_template(template).context("progress template")?);
@@ -220,7 +226,7 @@ impl Report {
         Ok(())
     }
 
-    /// Shows progress; `rates` remembers what was shown before.
+    /// Updates the progress line; `rates` keeps what is needed for rates and the remaining time.
     pub fn show_progress(&self, progress: &Progress, rates: &mut Rates) {
         if self.bar.is_hidden() {
             return;
@@ -242,14 +248,14 @@ impl Report {
         ));
     }
 
-    /// Ends the showing of progress.
+    /// Removes the progress line.
     pub fn end_progress(&self) {
         self.bar.finish_and_clear();
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
     }
 
-    /// Prints the summary of a run. As JSON it is printed even to a user who asked for silence:
-    /// who asks for it wants to read it.
+    /// Prints the summary of a run. As JSON it is printed even with `-q`, because it was requested
+    /// explicitly.
     pub fn summary(
         &self,
         summary: &Summary,
@@ -272,45 +278,55 @@ impl Report {
         Ok(())
     }
 
-    /// Prints lines for people to standard output: escaped whether or not it is a terminal, since
-    /// what is piped is often paged or logged.
+    /// Prints lines for people to standard output. They are escaped even if it is not a terminal,
+    /// because piped output is often paged or logged.
     ///
     /// # Errors
     ///
-    /// If it cannot be written, such as when the reader of a pipe has gone.
+    /// If standard output cannot be written, such as when the reader of a pipe has gone.
     pub fn print(&self, text: &str) -> Result<()> {
         self.print_data(&escape_lines(text))
     }
 
-    /// Prints a line of JSON to standard output, or several if it is `pretty`: the same values, in
-    /// characters that a terminal may have.
+    /// Prints a table to standard output.
     ///
     /// # Errors
     ///
-    /// If it cannot be written, such as when the reader of a pipe has gone.
+    /// If standard output cannot be written, such as when the reader of a pipe has gone.
+    pub fn print_table<const N: usize>(&self, table: &Table<N>) -> Result<()> {
+        self.print(&table.render())
+    }
+
+    /// Prints JSON to standard output, on one line or indented. Unsafe characters become JSON escapes,
+    /// so the values are unchanged.
+    ///
+    /// # Errors
+    ///
+    /// If standard output cannot be written, such as when the reader of a pipe has gone.
     pub fn print_json(&self, value: &impl Serialize, pretty: bool) -> Result<()> {
-        let json = match pretty {
-            true => serde_json::to_string_pretty(value)?,
-            false => serde_json::to_string(value)?,
+        let json = if pretty {
+            serde_json::to_string_pretty(value)?
+        } else {
+            serde_json::to_string(value)?
         };
         self.print_data(&format!("{}\n", escape_json(&json)))
     }
 
-    /// Prints a schema to standard output, in the form of its files: what is not plain in it is
-    /// quoted as in JSON.
+    /// Prints a schema to standard output, in the syntax of schema files, which quotes unusual names as
+    /// in JSON.
     ///
     /// # Errors
     ///
-    /// If it cannot be written, such as when the reader of a pipe has gone.
+    /// If standard output cannot be written, such as when the reader of a pipe has gone.
     pub fn print_schema(&self, schema: &Schema) -> Result<()> {
         self.print_data(&escape_json(&schema::file::render(schema)))
     }
 
-    /// Prints to standard output what is read by programs only.
+    /// Prints data for other programs to standard output, unescaped.
     ///
     /// # Errors
     ///
-    /// If it cannot be written, such as when the reader of a pipe has gone.
+    /// If standard output cannot be written, such as when the reader of a pipe has gone.
     pub fn print_data(&self, text: &str) -> Result<()> {
         let mut stdout = std::io::stdout().lock();
         let written = stdout
@@ -319,23 +335,23 @@ impl Report {
         written.context("cannot write to standard output")
     }
 
-    /// One line, whatever is in it.
+    /// Prints text as one line, whatever it contains.
     fn line(&self, text: &str) {
         self.lines(&escape_for_terminal(&redact(text)));
     }
 
-    /// Lines of which each was begun by us.
+    /// Prints text with our own line breaks.
     fn lines(&self, text: &str) {
         self.bar.suspend(|| write_lines(text));
     }
 }
 
-/// Says what is wrong with the arguments, which `clap` repeats as they are: they are given to it again
-/// as they may be shown, so that its lines and colours stay and none of theirs are added.
+/// Prints clap's error about the arguments, which it quotes verbatim. To keep clap's lines and colours,
+/// the arguments are escaped and redacted, and parsed again.
 pub fn wrong_arguments(error: &clap::Error, arguments: &[OsString]) {
     let shown: Vec<OsString> = arguments.iter().map(|argument| shown(argument)).collect();
     if shown == arguments {
-        // Nobody can be told that standard error is closed.
+        // A closed standard error cannot be reported.
         error.print().ok();
         return;
     }
@@ -343,7 +359,7 @@ pub fn wrong_arguments(error: &clap::Error, arguments: &[OsString]) {
         Err(error) if error.use_stderr() => {
             error.print().ok();
         }
-        // It is the very character that is wrong.
+        // The escaped arguments have another error, or none.
         _ => {
             let text = error.render().to_string();
             write_lines(&escape_for_terminal(&redact(text.trim_end())));
@@ -351,22 +367,23 @@ pub fn wrong_arguments(error: &clap::Error, arguments: &[OsString]) {
     }
 }
 
-/// An argument as it may be shown.
+/// An argument, escaped and redacted.
 fn shown(argument: &OsStr) -> OsString {
     let text = argument.to_string_lossy();
     let safe = match text.split_once('=') {
-        // The name of a flag is no part of a secret, however it is spelled.
+        // The name of a flag is not part of a secret.
         Some((flag, value)) if flag.starts_with("--") => format!("{flag}={}", redact(value)),
         _ => redact(&text),
     };
-    match safe == text {
-        true if !text.contains(is_unsafe) => argument.to_owned(),
-        _ => escape_for_terminal(&safe).into_owned().into(),
+    if safe == text && !text.contains(is_unsafe) {
+        argument.to_owned()
+    } else {
+        escape_for_terminal(&safe).into_owned().into()
     }
 }
 
 fn write_lines(text: &str) {
-    // Nobody can be told that standard error is closed.
+    // A closed standard error cannot be reported.
     writeln!(std::io::stderr().lock(), "{}", escape_lines(text)).ok();
 }
 
@@ -378,8 +395,8 @@ impl Summary {
             _ => "stopped after",
         };
         let mut text = format!(
-            "{verb} {} documents ({}) of {}/{} to {destination}",
-            HumanCount(self.documents),
+            "{verb} {} ({}) from {}/{} to {destination}",
+            count(self.documents, "document"),
             BinaryBytes(self.bytes),
             self.database,
             self.container,
@@ -392,10 +409,10 @@ impl Summary {
         ));
         if self.overflowed > 0 {
             let overflowed = HumanCount(self.overflowed);
-            text.push_str(&format!(", {overflowed} with something in _extra"));
+            text.push_str(&format!(", {overflowed} with values in _extra"));
         }
         if self.retries > 0 {
-            text.push_str(&format!(", {} retries", HumanCount(self.retries)));
+            text.push_str(&format!(", {}", retries(self.retries)));
         }
         if self.splits > 0 {
             text.push_str(&format!(", {}", count(self.splits, "split")));
@@ -405,7 +422,7 @@ impl Summary {
             text.push_str(&format!(", {ends}"));
             if ends.newer_transactions > 0 {
                 text.push_str(
-                    ", and the documents that they rewrote may be in no file: `resume` reads them",
+                    "; documents that these rewrote may be missing from the files: `resume` reads them",
                 );
             }
         }
@@ -433,7 +450,7 @@ impl ReplaySummary {
             (self.replaced, "replaced"),
             (self.deleted, "deleted"),
             (self.unchanged, "unchanged"),
-            (self.kept, "left out"),
+            (self.kept, "skipped"),
             (self.dropped, "dropped by --transform"),
             (self.refused, "refused"),
         ];
@@ -447,20 +464,25 @@ impl ReplaySummary {
             text.push_str(&format!(", {} throttled", HumanCount(self.throttled)));
         }
         if self.retries > 0 {
-            text.push_str(&format!(", {} retries", HumanCount(self.retries)));
+            text.push_str(&format!(", {}", retries(self.retries)));
         }
         text.push_str(&format!(", {:.1} s", self.seconds));
         text
     }
 }
 
-/// A number of things, such as `1 range` or `1,234 changes`.
+/// A count with its noun, such as `1 range` or `1,234 changes`.
 pub fn count(number: u64, one: &str) -> String {
     format!(
         "{} {one}{}",
         HumanCount(number),
         if number == 1 { "" } else { "s" }
     )
+}
+
+fn retries(number: u64) -> String {
+    let noun = if number == 1 { "retry" } else { "retries" };
+    format!("{} {noun}", HumanCount(number))
 }
 
 /// Rates over the last few seconds.
@@ -492,7 +514,7 @@ impl Rates {
         if seconds < 0.05 {
             return;
         }
-        // An average that forgets half of what was within two seconds.
+        // A moving average with a half-life of two seconds.
         let keep = 0.5_f64.powf(seconds / 2.0);
         let blend = |old: f64, new: f64| {
             if old == 0.0 {
@@ -521,7 +543,7 @@ impl Rates {
     }
 }
 
-/// The way of the SDK's log to standard error: each event is written at once, and is a line.
+/// Writes the SDK's log to standard error: each event is one write, and becomes one line.
 #[derive(Debug)]
 pub struct LogLine(pub std::sync::Arc<Report>);
 
@@ -541,7 +563,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_is_one_line_that_names_what_matters() {
+    fn a_summary_is_one_line() {
         let summary = Summary {
             outcome: "done",
             database: "shop".into(),
@@ -562,8 +584,8 @@ mod tests {
         };
         assert_eq!(
             summary.text("out/"),
-            "exported 12,345 documents (3.00 MiB) of shop/orders to out/: \
-             4 ranges, 1 finished file, 42 RU, 1,200 with something in _extra, 1 split, 1.3 s"
+            "exported 12,345 documents (3.00 MiB) from shop/orders to out/: \
+             4 ranges, 1 finished file, 42 RU, 1,200 with values in _extra, 1 split, 1.3 s"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What each subcommand does: the story that `main` tells.
+//! Runs each subcommand: from the parsed command line to the exit code.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -33,17 +33,16 @@ use crate::settings::{
     credential_is_given, fill_options, option_values, process_environment,
 };
 use crate::signal::Shutdown;
-use crate::{generate, process, profiles, ranges, replay, verify};
+use crate::{generate, process, profiles, ranges, verify};
 
-/// What the state file says instead of an endpoint when the account was embedded: its port differs
-/// each time.
+/// Stands for the endpoint of an embedded account in state files: its port differs in each run.
 const DEMO_ENDPOINT: &str = "demo";
 
-/// Runs a command to its end, or until a stop is asked for.
+/// Runs a command to its end, or until a stop is requested.
 ///
 /// # Errors
 ///
-/// With the exit code and the hint that the user is to get attached.
+/// Any error of the command, with the exit code and the hint for the user attached.
 pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
     log_to_stderr(cli.verbosity.verbose, report);
     ensure_streams(&cli)?;
@@ -61,7 +60,7 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
         Command::Schema(args) => schema(&account, args, report, shutdown).await,
         Command::Resume(args) => resume(&account, &args, report, shutdown).await,
         Command::Verify(args) => verify::verify(args, report, shutdown).await,
-        Command::Replay(args) => put_back(&account, &args, report, shutdown).await,
+        Command::Replay(args) => replay(&account, &args, report, shutdown).await,
         #[cfg(feature = "demo")]
         Command::Demo(args) => {
             use crate::demo;
@@ -70,7 +69,7 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
             let mut stdout = std::io::stdout();
             if stdout.is_terminal() {
                 report.notice(
-                    "other programs reach the account by the lines below; type `split`, `split ID`, \
+                    "the variables below let other programs reach the account; type `split`, `split ID`, \
                      `merge ID ID` or `quit`",
                 );
             }
@@ -91,7 +90,7 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
                 shutdown.requested(),
             )
             .await?;
-            // To be stopped is how it ends.
+            // A stop is its normal end.
             Ok(ExitCode::Done)
         }
         Command::Profiles(args) => {
@@ -106,8 +105,8 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
     }
 }
 
-/// Refuses standard streams that a command needs and that were closed: what is written to them, or not
-/// read from them, would be lost in silence. Where a `resume` writes is known by its state alone.
+/// Refuses to run with a closed standard stream that the command needs: output would be lost silently,
+/// and input would appear to be empty. Only the state knows where a `resume` writes.
 fn ensure_streams(cli: &Cli) -> Result<()> {
     let is_dash = |path: &Path| path == Path::new("-");
     let prints = match &cli.command {
@@ -157,8 +156,8 @@ async fn tail(
         account.ensure_same(&plan, earlier)?;
         account.connect(plan, USUAL_RETRIES, report).await
     };
-    let said = Arc::clone(report);
-    let complain: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line| said.error_line(line));
+    let errors = Arc::clone(report);
+    let complain: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line| errors.error_line(line));
     let encoder = |limits: Limits, client: &CosmosClient| {
         let paths = client.partition_key_definition().paths();
         let renderer = Renderer::new(RenderOptions {
@@ -170,7 +169,7 @@ async fn tail(
     job::tail(connect, plan, encoder, report, shutdown).await
 }
 
-/// How changes are shown, as far as it is known before the container is.
+/// How to show changes, as far as that is known before the container is.
 fn rendering(args: &TailArgs) -> Result<RenderOptions> {
     let to_terminal = args.output.is_none() && std::io::stdout().is_terminal();
     let color = match args.color {
@@ -183,7 +182,7 @@ fn rendering(args: &TailArgs) -> Result<RenderOptions> {
         Some(TailFormat::Json) => ChangeFormat::Json,
         Some(TailFormat::Pretty) => ChangeFormat::Pretty,
         Some(TailFormat::Envelope) => ChangeFormat::Envelope,
-        // On a terminal the columns before the document say what the envelope says.
+        // On a terminal, the columns before the document show what the envelope would.
         None if all && !to_terminal => ChangeFormat::Envelope,
         None => ChangeFormat::Json,
     };
@@ -231,7 +230,7 @@ async fn schema(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let mut reader = args.reader();
-    // Nothing is committed: what the profile says of that does not matter.
+    // Nothing is committed, so the profile's settings for commits do not apply.
     fill_options(&mut reader, &mut CommitArgs::default(), account.profile()?);
     let plan = SchemaPlan::new(&args, &reader)?;
     account.refuse_start_at_a_time(args.from)?;
@@ -254,7 +253,7 @@ async fn resume(
     job::resume(connect, plan, report, shutdown).await
 }
 
-async fn put_back(
+async fn replay(
     account: &Account,
     args: &ReplayArgs,
     report: &Arc<Report>,
@@ -262,12 +261,12 @@ async fn put_back(
 ) -> Result<ExitCode> {
     let plan = ReplayPlan::new(args)?;
     if args.stdout {
-        return replay::to_standard_output(&plan, report, shutdown).await;
+        return crate::replay::to_standard_output(&plan, report, shutdown).await;
     }
     if account.is_demo() && plan.state.is_some() {
         return Err(usage(
-            "the embedded account ends with this process, and what was replayed into it too",
-            "leave --state out, or keep an account running with `cosmos-tail demo`",
+            "--state cannot be used with --demo: the embedded account and its data end with this process",
+            "leave out --state, or keep an account running with `cosmos-tail demo`",
         ));
     }
     let create = plan.create.clone();
@@ -280,7 +279,7 @@ async fn put_back(
         let source = feed
             .map(|feed| account.source_plan(&connection, &feed))
             .transpose()?;
-        // First: without a source, no target is created.
+        // The source comes first: if it does not exist, no target is created.
         let source = match source {
             Some(source) => Some(account.connect(source, retries, report).await?),
             None => None,
@@ -289,17 +288,17 @@ async fn put_back(
         let target = account
             .connect_to(connection, create, retries, report)
             .await?;
-        Ok(replay::Containers { target, source })
+        Ok(crate::replay::Containers { target, source })
     };
-    replay::replay(connect, plan, report, shutdown).await
+    crate::replay::replay(connect, plan, report, shutdown).await
 }
 
-/// The account that was asked for. It is reached only when it is needed: what is wrong with the
-/// output is told before.
+/// The account that the command line selects. It is not contacted before it is needed, so that errors
+/// of the output are reported first.
 struct Account {
     args: ConnectionArgs,
     wanted_profile: Option<WantedProfile>,
-    /// Read when it is first needed; not at all for an embedded account.
+    /// Read when first needed; never for an embedded account.
     config: OnceLock<ConfigFile>,
     shutdown: Shutdown,
     #[cfg(feature = "demo")]
@@ -318,12 +317,12 @@ impl Account {
         }
     }
 
-    /// The embedded account ignores a start at a time, which would show too much.
+    /// Refuses a start at a time from the embedded account, which would ignore it and return too much.
     fn refuse_start_at_a_time(&self, from: Option<ChangeFeedStart>) -> Result<()> {
         if self.is_demo() && matches!(from, Some(ChangeFeedStart::PointInTime(_))) {
             return Err(usage(
                 "the embedded account cannot start at a time",
-                "with --demo use --from beginning or --from now",
+                "with --demo, use --from beginning or --from now",
             ));
         }
         Ok(())
@@ -367,8 +366,8 @@ impl Account {
         })
     }
 
-    /// Which container to reach, by flags, environment and profile. The key is known when this
-    /// returns, so it is not called before the key is needed: a profile's command may be run.
+    /// The container to connect to, from flags, environment and profile. This resolves the key, which
+    /// may run a profile's `key-command`: do not call it before the key is needed.
     fn plan(&self) -> Result<ConnectionPlan> {
         #[cfg(feature = "demo")]
         if self.is_demo() {
@@ -377,7 +376,7 @@ impl Account {
         self.resolve(&self.request()?)
     }
 
-    /// As [`Account::plan`], for a container that is written to.
+    /// As [`Account::plan`], for the target of a replay.
     fn target_plan(&self) -> Result<ConnectionPlan> {
         #[cfg(feature = "demo")]
         if self.is_demo() {
@@ -386,7 +385,7 @@ impl Account {
         self.plan()
     }
 
-    /// Which container to replay from: one in the account of the target, or in that of a profile.
+    /// The source container of a replay: in the account of the target, or in a profile's.
     fn source_plan(&self, target: &ConnectionPlan, feed: &FeedPlan) -> Result<ConnectionPlan> {
         let Some(name) = &feed.profile else {
             return Ok(ConnectionPlan {
@@ -395,15 +394,15 @@ impl Account {
                     container: feed.container.clone(),
                     ..target.connect.clone()
                 },
-                // They are told of the target.
+                // Those of the target are already reported.
                 notices: Vec::new(),
                 values: Vec::new(),
             });
         };
         if self.is_demo() {
             return Err(usage(
-                "with --demo source and target are in the embedded account",
-                "leave --source-profile out",
+                "--source-profile cannot be used with --demo: source and target are both in the embedded account",
+                "leave out --source-profile",
             ));
         }
         let wanted = WantedProfile {
@@ -419,7 +418,7 @@ impl Account {
         )
     }
 
-    /// The name of the container alone: no key is read for it.
+    /// The name of the container alone; does not read the key.
     fn container(&self) -> Result<String> {
         if self.is_demo() {
             return Ok(self.plan()?.connect.container);
@@ -433,8 +432,8 @@ impl Account {
         Ok(plan)
     }
 
-    /// Checks, before anything is asked, that a state of `earlier` is of what is to be reached. An
-    /// embedded account is told by its container's RID.
+    /// Checks, before any request, that a state belongs to the container that `plan` connects to. An
+    /// embedded account is identified by its container's RID instead.
     fn ensure_same(&self, plan: &ConnectionPlan, earlier: Option<&ContainerAddress>) -> Result<()> {
         match earlier {
             Some(earlier) if !self.is_demo() && earlier.endpoint != DEMO_ENDPOINT => {
@@ -444,14 +443,14 @@ impl Account {
         }
     }
 
-    /// Which container to reach for an export that was begun before: the state says which, flags,
-    /// environment and profile how to prove who we are. What these say of the container must be the same.
+    /// The container of an existing export: the state names it, and flags, environment and profile
+    /// provide the credential. If these name a container too, it must be the same.
     fn plan_of(&self, source: &ContainerAddress) -> Result<ConnectionPlan> {
         match (source.endpoint == DEMO_ENDPOINT, self.is_demo()) {
             (true, true) => self.plan(),
             (true, false) => Err(usage(
                 "the export is of an embedded account, which ended with its process",
-                "resume it with --demo, which makes the same account again",
+                "resume it with --demo, which creates the same account again",
             )),
             (false, true) => Err(usage(
                 format!(
@@ -474,7 +473,7 @@ impl Account {
         }
     }
 
-    /// Reaches the container, with so many tries beyond the first.
+    /// Connects to the container, with `max_retries` retries.
     async fn connect(
         &self,
         plan: ConnectionPlan,
@@ -484,7 +483,7 @@ impl Account {
         self.connect_to(plan, None, max_retries, report).await
     }
 
-    /// Reaches the container, and creates it if that is wanted and there is none.
+    /// Connects to the container, and creates it as `create` says if it does not exist.
     async fn connect_to(
         &self,
         plan: ConnectionPlan,
@@ -512,9 +511,9 @@ impl Account {
         ));
         let persistence = persistence(max_retries, report);
         let client = tokio::select! {
-            // Nothing has begun that would have to be brought to an end.
+            // Nothing has started that would have to be finished first.
             () = self.shutdown.requested() => {
-                return Err(self.shutdown.stopped_before("the account had answered"));
+                return Err(self.shutdown.stopped_before("the account answered"));
             }
             client = CosmosClient::connect_and_create(&options, create, &persistence) => client?,
         };
@@ -536,8 +535,8 @@ impl Account {
     }
 }
 
-/// How often what comes before the first page is tried: every retry is a detail, and a wait that one
-/// notices is worth a warning.
+/// The retry policy for requests before the first page. Every retry is logged with `-v`; the one
+/// after which the wait becomes noticeable is a warning.
 fn persistence(max_retries: u32, report: &Arc<Report>) -> Persistence {
     const NOTICED: u32 = 4;
     let report = Arc::clone(report);
@@ -551,8 +550,8 @@ fn persistence(max_retries: u32, report: &Arc<Report>) -> Persistence {
 
 #[cfg(feature = "demo")]
 impl Account {
-    /// The embedded account's container, unless another one is typed. What environment and profile
-    /// say of other accounts does not count.
+    /// The embedded account's container, unless flags name another one. Environment and profile are
+    /// about other accounts and are ignored.
     fn demo_plan(&self) -> Result<ConnectionPlan> {
         self.demo_plan_of(crate::demo::DemoAccount::CONTAINER)
     }
@@ -565,17 +564,18 @@ impl Account {
         let mut notices = Vec::new();
         if let Some(profile) = &self.args.profile {
             notices.push(format!(
-                "--demo has an account of its own: the profile `{}` is not used",
+                "--demo has its own account: the profile `{}` is not used",
                 profile.escape_debug()
             ));
         }
-        let typed =
-            |given: &Option<String>, own: &str| given.clone().unwrap_or_else(|| own.to_owned());
+        let or_default = |flag: &Option<String>, default: &str| {
+            flag.clone().unwrap_or_else(|| default.to_owned())
+        };
         Ok(ConnectionPlan {
             connect: ConnectOptions {
                 endpoint: url::Url::parse("http://127.0.0.1/").context("the loopback address")?,
-                database: typed(&self.args.database, DemoAccount::DATABASE),
-                container: typed(&self.args.container, container),
+                database: or_default(&self.args.database, DemoAccount::DATABASE),
+                container: or_default(&self.args.container, container),
                 credential: CredentialOptions::Key(SecretText::new(String::new())),
                 accept_self_signed: false,
                 throughput: ThroughputControl {
@@ -606,8 +606,8 @@ impl Account {
     }
 }
 
-/// Lets the SDK and its libraries speak on standard error: with `-vv` what they warn of, with
-/// `-vvv` all that they do.
+/// Sends the log of the SDK and its libraries to standard error: warnings with `-vv`, everything with
+/// `-vvv`.
 fn log_to_stderr(verbose: u8, report: &Arc<Report>) {
     let level = match verbose {
         0 | 1 => return,
@@ -615,13 +615,13 @@ fn log_to_stderr(verbose: u8, report: &Arc<Report>) {
         _ => LevelFilter::DEBUG,
     };
     let report = Arc::clone(report);
-    // Set before only in tests that share a process.
+    // This fails only in tests, which share a process that has set it already.
     tracing_subscriber::fmt()
         .with_writer(move || LogLine(Arc::clone(&report)))
         .with_ansi(false)
         .with_max_level(level)
         .with_target(true)
-        // It would tell of a standard error that cannot be written to on standard error, and panic.
+        // Otherwise a failed write to standard error would be reported on standard error, and panic.
         .log_internal_errors(false)
         .try_init()
         .ok();

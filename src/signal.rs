@@ -1,13 +1,12 @@
-//! Being told to stop: signals, on every platform.
+//! Signals that stop a run, on every platform.
 //!
-//! On Unix these are SIGINT (Ctrl-C), SIGTERM, and SIGHUP, which comes when the terminal is closed
-//! and stands for SIGTERM, unless the process was started to outlive that (`nohup`). On Windows they
-//! are Ctrl-C and Ctrl-Break, and the closing of the console or a shutdown, which stand for SIGTERM
-//! too; the system then waits some seconds for the end. A program that is to outlive its console is
-//! started without one there.
+//! On Unix these are SIGINT (Ctrl-C), SIGTERM, and SIGHUP. SIGHUP is sent when the terminal closes; it
+//! is treated as SIGTERM, unless the process was started to ignore it (`nohup`). On Windows they are
+//! Ctrl-C and Ctrl-Break, and the closing of the console or a shutdown, which are treated as SIGTERM
+//! too; the system then waits a few seconds for the process. There, a program that must outlive its
+//! console is started without one.
 //!
-//! A thread of its own listens, which neither an input that nobody writes nor anything else that
-//! keeps the runtime's threads busy can hold up.
+//! A dedicated thread listens, so that blocked threads of the runtime do not delay a stop.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -19,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{ExitCode, with_exit_code, with_hint};
 
-/// How long a run that has nothing to commit may take to end by itself, and say why, once it was asked
-/// to. What waits longer waits for an input.
+/// How long a run that has nothing to commit may take to stop by itself and report why. A run that
+/// takes longer is waiting for input.
 pub const GRACE: Duration = Duration::from_millis(500);
 
-/// Whether a run was asked to stop. It is handed down, so that tests need no signal.
+/// Whether a stop was requested. It is passed down, so that tests need no signals.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     token: CancellationToken,
@@ -31,64 +30,64 @@ pub struct Shutdown {
     phase: Arc<AtomicU8>,
 }
 
-/// Nothing has been begun that a stop would have to bring to an end.
+/// Nothing has started that would have to be finished before a stop.
 const PREPARING: u8 = 0;
-/// A job runs, which is to be brought to an end.
+/// A job is running and must be finished before a stop.
 const RUNNING: u8 = 1;
-/// The process ends without having begun.
+/// The process is exiting without having started a job.
 const ABANDONED: u8 = 2;
 
 impl Shutdown {
-    /// Asks the run to stop and to end with `code`; the first reason counts.
+    /// Requests a stop with the exit code `code`. The first request decides the code.
     pub fn request(&self, code: ExitCode) {
         self.reason.get_or_init(|| code);
         self.token.cancel();
     }
 
-    /// The code to end with, if a stop was asked for.
+    /// The exit code, if a stop was requested.
     pub fn reason(&self) -> Option<ExitCode> {
         self.reason.get().copied()
     }
 
-    /// Waits until a stop is asked for.
+    /// Waits until a stop is requested.
     pub async fn requested(&self) {
         self.token.cancelled().await;
     }
 
-    /// A token that is cancelled when a stop is asked for; cancelling it asks for nothing.
+    /// A token that is cancelled when a stop is requested. Cancelling it does not request one.
     pub fn child_token(&self) -> CancellationToken {
         self.token.child_token()
     }
 
-    /// Begins what a stop has to bring to an end: from here on the job sees to that. Before, a stop
-    /// ends the process, whatever it waits for.
+    /// Starts a job, which from now on handles stops itself. Before this call a stop ends the process,
+    /// whatever it is waiting for.
     ///
     /// # Errors
     ///
-    /// If the process is ending already.
+    /// If the process is already exiting.
     pub fn begin(&self) -> Result<()> {
         match self.enter(RUNNING) {
-            ABANDONED => Err(self.stopped_before("anything was begun")),
+            ABANDONED => Err(self.stopped_before("it started")),
             _ => Ok(()),
         }
     }
 
-    /// Ends what has not begun. Says whether that is so; it will not begin then.
+    /// Prevents a job from starting. Returns `false` if one has already started.
     pub fn abandon(&self) -> bool {
         self.enter(ABANDONED) != RUNNING
     }
 
-    /// The error of a run that was asked to stop before it had changed anything.
+    /// The error of a run that was stopped before it changed anything.
     pub fn stopped_before(&self, what: &str) -> anyhow::Error {
         let code = self.reason().unwrap_or(ExitCode::Interrupted);
         let error = anyhow!("stopped before {what}");
         with_exit_code(
-            with_hint(error, "nothing was changed; start it again"),
+            with_hint(error, "nothing was changed; run the command again"),
             code,
         )
     }
 
-    /// Goes over to `phase` from the first one. Returns the phase that it is in then.
+    /// Moves from the first phase to `phase`, and returns the phase that is then current.
     fn enter(&self, phase: u8) -> u8 {
         self.phase
             .compare_exchange(PREPARING, phase, Ordering::SeqCst, Ordering::SeqCst)
@@ -96,15 +95,15 @@ impl Shutdown {
     }
 }
 
-/// Listens for signals: the first asks for a stop, and `asked` is called; at the second `give_up` is
-/// called, which is to end the process at once. That is safe: what was committed is committed.
+/// Listens for signals. The first one requests a stop and calls `requested`; the second one calls
+/// `give_up`, which must exit at once. That is safe, because committed work is durable.
 ///
 /// # Errors
 ///
-/// If the system refuses the handlers, or the thread that listens.
+/// If the system refuses the handlers or the listening thread.
 pub fn listen(
     shutdown: Shutdown,
-    asked: impl FnOnce() + Send + 'static,
+    requested: impl FnOnce() + Send + 'static,
     give_up: impl FnOnce(ExitCode) + Send + 'static,
 ) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -116,7 +115,7 @@ pub fn listen(
     drop(registering);
     let listen = async move {
         shutdown.request(signals.next().await);
-        asked();
+        requested();
         give_up(signals.next().await);
     };
     std::thread::Builder::new()
@@ -125,10 +124,10 @@ pub fn listen(
         .map(drop)
 }
 
-/// Cancels `closed` when nobody can read standard output any more, which is a pipe: a tail that
-/// has nothing to write would not notice otherwise.
+/// Cancels `closed` when standard output is a pipe that its reader has closed. A tail with nothing to
+/// write would not notice otherwise.
 ///
-/// On Windows a closed pipe shows only when it is written to.
+/// On Windows, a closed pipe is noticed only by writing to it.
 pub fn watch_standard_output(closed: CancellationToken) {
     #[cfg(unix)]
     std::thread::spawn(move || {
@@ -145,7 +144,7 @@ pub fn watch_standard_output(closed: CancellationToken) {
             return;
         }
         loop {
-            // Without asking for anything, an error or a hang-up is all that is told.
+            // With no events requested, only errors and hang-ups are reported.
             let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
             match poll(&mut watched, None) {
                 Err(rustix::io::Errno::INTR) => {}
@@ -165,13 +164,13 @@ pub fn watch_standard_output(closed: CancellationToken) {
     drop(closed);
 }
 
-/// Makes a write beyond the limit on the size of files (`ulimit -f`) an error as a full disk is,
-/// where the signal that comes with it would end the process.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail like a write to a full disk. Otherwise
+/// the signal that accompanies it would end the process.
 fn survive_file_size_limit() -> std::io::Result<()> {
     #[cfg(unix)]
     {
         let signal = tokio::signal::unix::SignalKind::from_raw(libc::SIGXFSZ);
-        // Once there is a handler it stays, whether anybody listens or not.
+        // Once installed, the handler stays, even if nothing listens to it.
         tokio::signal::unix::signal(signal).map(drop)?;
     }
     Ok(())
@@ -181,7 +180,7 @@ fn survive_file_size_limit() -> std::io::Result<()> {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    /// None if it is to be ignored.
+    /// None if it is ignored.
     hang_up: Option<tokio::signal::unix::Signal>,
 }
 
@@ -192,9 +191,10 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hang_up: match hang_up_is_ignored() {
-                true => None,
-                false => Some(signal(SignalKind::hangup())?),
+            hang_up: if hang_up_is_ignored() {
+                None
+            } else {
+                Some(signal(SignalKind::hangup())?)
             },
         })
     }
@@ -214,13 +214,13 @@ impl Signals {
     }
 }
 
-/// Whether whoever started this process has it ignore SIGHUP, as `nohup` does.
+/// Whether the parent process made this process ignore SIGHUP, as `nohup` does.
 #[cfg(unix)]
 fn hang_up_is_ignored() -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     #[expect(unsafe_code, reason = "a call of the C library")]
-    // SAFETY: it changes nothing, and fills the structure that it is given a pointer to, for which zeros
-    // are a value too.
+    // SAFETY: the call changes nothing but the structure behind the pointer, for which zeros are a
+    // valid value.
     let action = unsafe {
         match libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) {
             0 => action.assume_init(),

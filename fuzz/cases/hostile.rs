@@ -17,7 +17,7 @@ use cosmos_tail::durable::parent_of;
 use cosmos_tail::feed::*;
 use cosmos_tail::format::*;
 use cosmos_tail::state::claim::Claimed;
-use cosmos_tail::state::ledger::Ledger;
+use cosmos_tail::state::ledger::{Ledger, take_over};
 use cosmos_tail::state::local::LocalState;
 use cosmos_tail::state::model::*;
 use cosmos_tail::state::{destination_of, file};
@@ -368,6 +368,7 @@ impl Arena {
             crc32c: crc32c_of(&bytes[..length]),
             start: state.ranges.to_vec(),
             end: state.ranges.to_vec(),
+            place: None,
         }
     }
 
@@ -468,13 +469,12 @@ fn mend(state: &mut State) {
 /// What a resume does on the disk, without the service.
 fn resume(at: &Path, repair: bool) -> anyhow::Result<()> {
     file::load(at)?;
-    let (claimed, _) = Claimed::take(Box::new(LocalState::new(at)), file::claim_of)?;
+    let (mut claimed, _) = Claimed::take(Box::new(LocalState::new(at)), file::claim_of)?;
     let mut state = file::load(at)?;
     let mut destination = destination_of(&state, parent_of(at), Some(at));
     destination.prove(&state.committed())?;
-    destination.lock(claimed.locks())?;
-    let recovery = destination.recover(&state.committed(), repair)?;
-    state.recovered(&recovery);
+    destination.lock(claimed.ownership())?;
+    let recovery = take_over(&mut state, destination.as_ref(), &mut claimed, repair)?;
     for part in &recovery.resumed {
         destination
             .reopen(part)?
@@ -530,6 +530,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
             crc32c: crc32c_of(text.as_bytes()),
             start: ranges.clone(),
             end: ranges.clone(),
+            place: None,
         };
         (
             file,

@@ -15,7 +15,7 @@ use super::names::{FileNames, PartFile};
 use super::owner::{self, Owner};
 use super::part::{ManifestMark, PartId, ResumedPart};
 use super::recover::{self, Recovery};
-use super::seam::{Destination, Kind, PartWriter, Unsynced};
+use super::seam::{Destination, Kind, Ownership, PartWriter, Unsynced};
 use crate::durable::{self, Lock, Locks, lock_path};
 use crate::error::{Annotate, with_hint};
 use crate::failpoint::{self, Change};
@@ -142,8 +142,8 @@ impl Destination for Local {
 
     /// The lock of an output is that of the state that lies beside it. Without it two jobs whose
     /// states lie elsewhere would write to files of the same names.
-    fn lock(&mut self, held: Locks) -> Result<()> {
-        self.locks = held;
+    fn lock(&mut self, ownership: Ownership) -> Result<()> {
+        self.locks = ownership.locks;
         let Some(beside) = self.names.default_state() else {
             return Ok(());
         };

@@ -42,5 +42,5 @@ pub use part::{
 pub use place::{Place, at};
 pub use receipt::{PartReceipt, Receipt, Written};
 pub use recover::{Recovery, may_be_unknown};
-pub use seam::{Destination, Kind, PartWriter, Unsynced};
+pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 pub use standard_output::StandardOutput;

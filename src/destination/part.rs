@@ -47,6 +47,10 @@ pub struct FileState {
     /// Where its ranges stood when it was sealed: the end of that span. Empty while it is open.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub end: Vec<RangeState>,
+    /// How its destination finds it again, where its name does not follow from its series and number
+    /// alone: text that only the destination reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 impl FileState {

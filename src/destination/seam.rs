@@ -11,6 +11,25 @@ use super::part::{ManifestMark, PartId, ResumedPart};
 use super::recover::Recovery;
 use crate::durable::Locks;
 
+/// What makes one process the only one that writes.
+#[derive(Debug, Clone)]
+pub struct Ownership {
+    /// The locks of the state, where the place of the state has locks.
+    pub locks: Locks,
+    /// An id that no other process has: where the place has no locks, no two processes write under
+    /// one name.
+    pub process: uuid::Uuid,
+}
+
+/// What becomes of open parts that another process began.
+#[derive(Debug, Clone, Default)]
+pub struct Inheritance {
+    /// Parts that are sealed as they were committed.
+    pub sealed: Vec<PartId>,
+    /// Parts of which nothing can be used: their ranges are read again from where they began.
+    pub dropped: Vec<PartId>,
+}
+
 /// What a destination makes of parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -75,13 +94,13 @@ pub trait Destination: Debug + Send + Sync {
     /// Any error of the system.
     fn prepare(&self) -> Result<()>;
 
-    /// Makes it this process's, as far as the place has locks. `held` are the locks of the state:
-    /// from here on nothing is written without them and its own.
+    /// Makes it this process's, as far as the place has locks: from here on nothing is written
+    /// without those of the state and its own.
     ///
     /// # Errors
     ///
     /// If another process has it.
-    fn lock(&mut self, held: Locks) -> Result<()>;
+    fn lock(&mut self, ownership: Ownership) -> Result<()>;
 
     /// Checks that it is still this process's.
     ///
@@ -103,6 +122,13 @@ pub trait Destination: Debug + Send + Sync {
     ///
     /// If it is not, with what can be done.
     fn prove(&self, committed: &Committed<'_>) -> Result<()>;
+
+    /// What becomes of the open parts that an earlier process began, where only the process that
+    /// began a part can append to it. Nothing is changed: the state takes it over, and is committed,
+    /// before anything else is done. Where parts can be continued, nothing becomes of them.
+    fn inherit(&self, _committed: &Committed<'_>) -> Inheritance {
+        Inheritance::default()
+    }
 
     /// Brings what lies here into line with what is committed: parts are cut to their committed
     /// length, sealed ones are published, those that no state speaks of are removed. All checks come
@@ -126,6 +152,12 @@ pub trait Destination: Debug + Send + Sync {
     ///
     /// Any error of the system.
     fn reopen(&self, part: &ResumedPart) -> Result<Box<dyn PartWriter>>;
+
+    /// How the part is found again, where that does not follow from its series and number alone. The
+    /// state keeps it, see [`FileState::place`](super::FileState::place).
+    fn place_of(&self, _part: PartId) -> Option<String> {
+        None
+    }
 
     /// Makes durable what was appended to these parts before the receipts that name them.
     ///

@@ -13,8 +13,7 @@ use super::names::{FileNames, PartFile};
 use super::output::Output;
 use super::part::{ManifestMark, PartId, ResumedPart};
 use super::recover::Recovery;
-use super::seam::{Destination, Kind, PartWriter, Unsynced};
-use crate::durable::Locks;
+use super::seam::{Destination, Kind, Ownership, PartWriter, Unsynced};
 use crate::escape::escape_data;
 
 /// Standard output. It is written at least once: what a run wrote after its last commit, the next
@@ -72,8 +71,8 @@ impl Destination for StandardOutput {
         Ok(())
     }
 
-    fn lock(&mut self, held: Locks) -> Result<()> {
-        self.left.lock(held)
+    fn lock(&mut self, ownership: Ownership) -> Result<()> {
+        self.left.lock(ownership)
     }
 
     fn check(&self) -> Result<()> {

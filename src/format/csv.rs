@@ -145,9 +145,10 @@ fn is_told_from_null(cell: &Cell<'_>, null: &[u8]) -> bool {
 
 /// JSON that has no other place to go to: it is told from no value by a space.
 fn write_rest(json: &[u8], null: &[u8], lines: &mut Lines<'_>) {
-    match json == null {
-        true => lines.field(&[json, b" "].concat()),
-        false => lines.field(json),
+    if json == null {
+        lines.field(&[json, b" "].concat())
+    } else {
+        lines.field(json)
     }
 }
 
@@ -176,9 +177,10 @@ fn write_cell(cell: Cell<'_>, options: &CsvOptions, lines: &mut Lines<'_>) {
 /// spreadsheet.
 fn write_text(text: &[u8], safe: bool, lines: &mut Lines<'_>) {
     let begins_a_formula = |byte: &u8| matches!(byte, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r');
-    match safe && text.first().is_some_and(begins_a_formula) {
-        true => lines.field(&[b"'", text].concat()),
-        false => lines.field(text),
+    if safe && text.first().is_some_and(begins_a_formula) {
+        lines.field(&[b"'", text].concat())
+    } else {
+        lines.field(text)
     }
 }
 
@@ -201,12 +203,11 @@ impl Lines<'_> {
     /// Adds any text.
     fn field(&mut self, text: &[u8]) {
         let needs_quotes = memchr::memchr3(b'"', b'\r', b'\n', text).is_some();
-        match needs_quotes || memchr::memchr(self.delimiter, text).is_some() {
-            true => self.quoted_field(text),
-            false => {
-                self.separate();
-                self.out.extend_from_slice(text);
-            }
+        if needs_quotes || memchr::memchr(self.delimiter, text).is_some() {
+            self.quoted_field(text)
+        } else {
+            self.separate();
+            self.out.extend_from_slice(text);
         }
     }
 
@@ -264,10 +265,7 @@ mod tests {
                 .from_writer(Vec::new());
             for line in &lines {
                 for (number, text) in line.iter().enumerate() {
-                    match text.contains(['"', '\r', '\n']) || number % 2 == 0 {
-                        true => written.field(text.as_bytes()),
-                        false => written.plain_field(text.as_bytes()),
-                    }
+                    if text.contains(['"', '\r', '\n']) || number % 2 == 0 { written.field(text.as_bytes()) } else { written.plain_field(text.as_bytes()) }
                 }
                 written.end();
                 expected.write_record(line).unwrap();

@@ -12,7 +12,7 @@ use super::Connected;
 use super::buffers::{EVENTS, buffered_bytes};
 use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::retry::RetryLimit;
-use crate::error::{ExitCode, with_exit_code, with_hint};
+use crate::error::{ExitCode, with_hint};
 use crate::feed::page::Page;
 use crate::feed::{ChangeFeedStart, FeedMode, RangeId, RangeSet, ReadUntil};
 use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
@@ -251,13 +251,7 @@ impl Sampler<'_> {
         }
         reader.join().await?;
         match shutdown.reason() {
-            Some(code) => Err(with_exit_code(
-                with_hint(
-                    anyhow!("stopped before the columns were known"),
-                    "nothing was changed; start it again",
-                ),
-                code,
-            )),
+            Some(_) => Err(shutdown.stopped_before("the columns were known")),
             None => Ok(()),
         }
     }

@@ -34,7 +34,7 @@ use crate::signal::Shutdown;
 use crate::state::claim::Claimed;
 use crate::state::destination_of;
 use crate::state::file;
-use crate::state::ledger::Ledger;
+use crate::state::ledger::{Ledger, take_over};
 use crate::state::local::LocalState;
 use crate::state::model::{JobKind, State, Totals, VERSION};
 
@@ -104,7 +104,7 @@ pub async fn export(
     };
     destination.prepare()?;
     if let Some(claimed) = &claimed {
-        destination.lock(claimed.locks())?;
+        destination.lock(claimed.ownership())?;
     }
     // Again, now that nobody else can come in between.
     check_output(&plan, destination.as_ref())?;
@@ -244,7 +244,7 @@ pub async fn resume(
         true => resumable(error, Some(path)),
         false => error,
     };
-    let (claimed, state) = claim(path).map_err(try_again)?;
+    let (mut claimed, state) = claim(path).map_err(try_again)?;
     let mut state = state.with_context(|| format!("`{}` is gone", path.display()))?;
     if state.kind != JobKind::Export {
         return Err(usage(
@@ -274,13 +274,11 @@ pub async fn resume(
     if destination.kind() == Kind::Stream {
         process::ensure_standard_output()?;
     }
-    destination.lock(claimed.locks()).map_err(try_again)?;
+    destination.lock(claimed.ownership()).map_err(try_again)?;
     shutdown.begin()?;
-    let recovery = destination
-        .recover(&state.committed(), plan.repair)
+    let recovery = take_over(&mut state, destination.as_ref(), &mut claimed, plan.repair)
         .map_err(try_again)
         .with_context(cannot)?;
-    state.recovered(&recovery);
     for notice in &recovery.notices {
         report.notice(notice);
     }

@@ -33,7 +33,7 @@ use crate::signal::{self, Shutdown};
 use crate::state::claim::Claimed;
 use crate::state::destination_of;
 use crate::state::file;
-use crate::state::ledger::Ledger;
+use crate::state::ledger::{Ledger, take_over};
 use crate::state::local::LocalState;
 use crate::state::model::{FrozenOptions, JobKind, State, Totals, VERSION};
 
@@ -191,7 +191,7 @@ fn go_on(
     plan: &TailPlan,
     connected: &Connected,
     mut state: State,
-    claimed: Claimed,
+    mut claimed: Claimed,
     scope: &Scope,
     report: &Report,
 ) -> Result<Ready> {
@@ -231,11 +231,9 @@ fn go_on(
     state.begin_run(false);
     let mut destination = destination_of(&state, &plan.base, claimed.path());
     destination.prove(&state.committed()).with_context(cannot)?;
-    destination.lock(claimed.locks())?;
-    let recovery = destination
-        .recover(&state.committed(), false)
-        .with_context(cannot)?;
-    state.recovered(&recovery);
+    destination.lock(claimed.ownership())?;
+    let recovery =
+        take_over(&mut state, destination.as_ref(), &mut claimed, false).with_context(cannot)?;
     for notice in &recovery.notices {
         report.notice(notice);
     }
@@ -276,7 +274,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
                     "name another state, or start again to continue from there",
                 ));
             }
-            destination.lock(claimed.locks())?;
+            destination.lock(claimed.ownership())?;
             destination.ensure_free()?;
             Some(claimed)
         }

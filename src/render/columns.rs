@@ -67,9 +67,10 @@ impl Columns {
             out.push(b' ');
             let values = change.partition_key(key_paths);
             let values: Vec<_> = values.iter().map(|(_, value)| plain_value(value)).collect();
-            let key = match values.is_empty() {
-                true => "-".to_owned(),
-                false => values.join("/"),
+            let key = if values.is_empty() {
+                "-".to_owned()
+            } else {
+                values.join("/")
             };
             self.key_width = self.key_width.max(key.chars().count().min(MAX_KEY_WIDTH));
             self.padded(&key, self.key_width, colour::CYAN, out);

@@ -64,21 +64,23 @@ impl FromStr for Fields {
 fn parse_path<'a>(mut rest: &'a str, whole: &str) -> Result<(Vec<String>, &'a str), String> {
     let mut path = Vec::new();
     loop {
-        let (name, after) = match rest.starts_with('"') {
-            true => quoted_name(rest)?,
-            false => bare_name(rest, whole)?,
+        let (name, after) = if rest.starts_with('"') {
+            quoted_name(rest)?
+        } else {
+            bare_name(rest, whole)?
         };
         path.push(name);
         match after.strip_prefix('.') {
             Some(next) => rest = next,
             None => {
                 let after = after.trim_start();
-                return match after.is_empty() || after.starts_with(',') {
-                    true => Ok((path, after)),
-                    false => Err(format!(
+                return if after.is_empty() || after.starts_with(',') {
+                    Ok((path, after))
+                } else {
+                    Err(format!(
                         "expected `.` or `,` before `{}`",
                         after.escape_debug()
-                    )),
+                    ))
                 };
             }
         }
@@ -106,12 +108,13 @@ fn bare_name<'a>(text: &'a str, whole: &str) -> Result<(String, &'a str), String
         ));
     }
     let special = |c: char| c.is_whitespace() || c.is_control() || "\"'[]{}()*/\\|".contains(c);
-    match name.contains(special) {
-        true => Err(format!(
+    if name.contains(special) {
+        Err(format!(
             "`{}` is no name; quote a name with special characters, and select elements of arrays with --jq",
             name.escape_debug()
-        )),
-        false => Ok((name.to_owned(), after)),
+        ))
+    } else {
+        Ok((name.to_owned(), after))
     }
 }
 

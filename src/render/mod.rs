@@ -30,7 +30,7 @@ mod columns;
 mod envelope;
 mod fields;
 mod filter;
-mod layout;
+mod json_style;
 mod terminal;
 mod tokens;
 
@@ -47,7 +47,7 @@ use crate::feed::RangeId;
 use crate::feed::page::{ItemRef, write_line};
 use change::{Change, KeyPath, parse_key_path};
 use columns::Columns;
-use layout::Layout;
+use json_style::JsonStyle;
 
 /// The form in which a change is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub struct Renderer {
     fields: Option<Fields>,
     filter: Option<Filter>,
     filter_input: FilterInput,
-    layout: Layout,
+    style: JsonStyle,
     key_paths: Vec<KeyPath>,
     columns: Option<Columns>,
     text: Vec<u8>,
@@ -123,7 +123,7 @@ impl Renderer {
             && options.filter.is_none()
             && options.format != ChangeFormat::Envelope;
         Self {
-            layout: Layout {
+            style: JsonStyle {
                 indented: options.format == ChangeFormat::Pretty,
                 escaped: terminal.is_some(),
                 coloured: color,
@@ -158,7 +158,7 @@ impl Renderer {
     ) -> Result<bool, String> {
         let plain = self.fields.is_none() && self.filter.is_none();
         if plain
-            && self.layout == Layout::default()
+            && self.style == JsonStyle::default()
             && self.format == ChangeFormat::Json
             && let Some(document) = item.document()
         {
@@ -174,7 +174,7 @@ impl Renderer {
             None => {
                 if let Some(columns) = &mut self.columns {
                     columns.write(&change, &self.key_paths, out);
-                    out.push(if self.layout.indented { b'\n' } else { b' ' });
+                    out.push(if self.style.indented { b'\n' } else { b' ' });
                 }
                 self.write_laid_out(&text, item.has_line_break(), out);
                 Ok(true)
@@ -215,10 +215,10 @@ impl Renderer {
 
     /// Appends JSON text in the layout, with a line feed at the end.
     fn write_laid_out(&self, text: &[u8], has_line_break: bool, out: &mut Vec<u8>) {
-        if self.layout == Layout::default() {
+        if self.style == JsonStyle::default() {
             write_line(text, has_line_break, out);
         } else {
-            self.layout.write(text, out);
+            self.style.write(text, out);
             out.push(b'\n');
         }
     }

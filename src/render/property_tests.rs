@@ -155,10 +155,7 @@ proptest! {
 
     #[test]
     fn no_text_commands_a_terminal(item in object(value()), deleted in any::<bool>()) {
-        let item = match deleted {
-            true => format!("{{\"current\":{{}},\"metadata\":{item}}}"),
-            false => item,
-        };
+        let item = if deleted { format!("{{\"current\":{{}},\"metadata\":{item}}}") } else { item };
         for format in FORMATS {
             let filters = [None, Some(Filter::compile("--jq", "., (.. | strings), error").unwrap())];
             for filter in filters {

@@ -1,4 +1,4 @@
-//! Containers, compared and named.
+//! Comparing and naming containers.
 
 use crate::feed::ContainerAddress;
 
@@ -7,7 +7,7 @@ pub(super) fn same_container(a: &ContainerAddress, b: &ContainerAddress) -> bool
     a.endpoint == b.endpoint && a.container_rid == b.container_rid
 }
 
-/// A container, for people.
+/// A container, as messages name it.
 pub(super) fn describe(container: &ContainerAddress) -> String {
     format!(
         "{}/{} of {} (RID {})",

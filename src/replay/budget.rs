@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What a request is taken to cost before any has been answered, in RU.
+/// The estimated cost of a request before the first answer, in RU.
 const FIRST_ESTIMATE: f64 = 10.0;
 
-/// The part of a second's budget that one request may use.
-const MOST_AT_ONCE: f64 = 0.04;
+/// The share of a second's budget that one request may use.
+const MAX_SHARE_AT_ONCE: f64 = 0.04;
 
 /// How much of a second's budget may be used at once after a pause.
 const BURST: Duration = Duration::from_millis(20);
 
 /// Spaces requests so that their charges add up to no more than a rate.
 ///
-/// A charge is known only when the answer comes, so each request is let through by an estimate, and
-/// what it cost more or less moves the next ones.
+/// A charge is known only when the answer arrives, so each request is admitted by an estimate, and the
+/// difference from the real charge delays or advances the next ones.
 #[derive(Debug)]
 pub(super) struct Budget {
     per_second: f64,
@@ -26,22 +26,22 @@ pub(super) struct Budget {
 
 #[derive(Debug)]
 struct Pace {
-    /// When what was let through so far is paid for.
+    /// When the requests admitted so far are paid for.
     paid_until: Instant,
-    /// What an operation costs: an average in which the last ones count most.
+    /// The estimated cost of an operation: an average weighted towards the latest.
     estimate: f64,
 }
 
-/// A request that was let through: how many operations it has, and what they were taken to cost.
+/// An admitted request: its number of operations, and their estimated cost.
 #[derive(Debug)]
-#[must_use = "what was charged has to be settled"]
+#[must_use = "the charge has to be settled"]
 pub(super) struct Reserved {
     operations: f64,
     cost: f64,
 }
 
 impl Budget {
-    /// `per_second` request units, at least 1.
+    /// A budget of `per_second` request units, at least 1.
     pub(super) fn new(per_second: u32) -> Self {
         Self {
             per_second: f64::from(per_second.max(1)),
@@ -52,8 +52,7 @@ impl Budget {
         }
     }
 
-    /// Takes the next place for a request of so many operations; it may be sent at the time that is
-    /// returned.
+    /// Admits a request of this many operations. It may be sent at the returned time.
     pub(super) fn reserve(&self, operations: usize) -> (Instant, Reserved) {
         let mut pace = self.pace();
         let now = Instant::now();
@@ -64,32 +63,32 @@ impl Budget {
         (at, Reserved { operations, cost })
     }
 
-    /// The service charged `charge` for it.
+    /// Corrects the estimate of a request by what the service charged.
     pub(super) fn settle(&self, reserved: Reserved, charge: f64) {
         let mut pace = self.pace();
         let more = charge - reserved.cost;
-        pace.paid_until = match more >= 0.0 {
-            true => pace.paid_until + self.time_for(more),
-            false => pace
-                .paid_until
+        pace.paid_until = if more >= 0.0 {
+            pace.paid_until + self.time_for(more)
+        } else {
+            pace.paid_until
                 .checked_sub(self.time_for(-more))
-                .unwrap_or(pace.paid_until),
+                .unwrap_or(pace.paid_until)
         };
         let charge = charge / reserved.operations;
         if charge > 0.0 {
-            // Dearer requests are believed at once, cheaper ones by and by.
+            // A higher cost is adopted quickly, a lower one slowly.
             let weight = if charge > pace.estimate { 0.5 } else { 0.1 };
             pace.estimate += (charge - pace.estimate) * weight;
         }
     }
 
-    /// How many operations may go in one request, which is charged all at once; at least one.
+    /// How many operations one request may have, since it is charged as a whole; at least one.
     pub(super) fn at_once(&self) -> usize {
-        let most = self.per_second * MOST_AT_ONCE / self.pace().estimate.max(0.01);
-        (most as usize).max(1)
+        let operations = self.per_second * MAX_SHARE_AT_ONCE / self.pace().estimate.max(0.01);
+        (operations as usize).max(1)
     }
 
-    /// The service charged `charge` for what nobody had asked leave for. Returns when it is paid.
+    /// Adds a charge for a request that was not reserved. Returns when it is paid for.
     pub(super) fn charge(&self, charge: f64) -> Instant {
         let mut pace = self.pace();
         let now = Instant::now();
@@ -103,7 +102,7 @@ impl Budget {
     }
 
     fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
-        // Nothing in here panics half-way through a change.
+        // Nothing here panics between two changes of the pace.
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -112,13 +111,17 @@ impl Budget {
 mod tests {
     use super::*;
 
-    /// Sends requests of up to `most` operations that cost `charge` each for ten seconds, and returns
-    /// the most that was charged within any second after the first.
-    async fn most_in_a_second(budget: &Budget, most: usize, charge: impl Fn(usize) -> f64) -> f64 {
+    /// Sends requests of up to `operations` operations that cost `charge` each for ten seconds, and returns
+    /// the highest total charge of any second after the first.
+    async fn highest_second(
+        budget: &Budget,
+        max_operations: usize,
+        charge: impl Fn(usize) -> f64,
+    ) -> f64 {
         let began = Instant::now();
         let mut charged: Vec<(Duration, f64)> = Vec::new();
         while began.elapsed() < Duration::from_secs(10) {
-            let operations = budget.at_once().min(most);
+            let operations = budget.at_once().min(max_operations);
             let (at, reserved) = budget.reserve(operations);
             tokio::time::sleep_until(at).await;
             let charge = charge(charged.len()) * operations as f64;
@@ -145,14 +148,14 @@ mod tests {
             for charges in [[5.0, 5.0], [1.0, 30.0], [0.5, 6.0], [0.1, 0.1]] {
                 let budget = Budget::new(500);
                 let charge = |request: usize| charges[request % 2];
-                let most = most_in_a_second(&budget, operations, charge).await;
-                assert!(most <= 550.0, "{operations} of {charges:?}: {most}");
+                let charged = highest_second(&budget, operations, charge).await;
+                assert!(charged <= 550.0, "{operations} of {charges:?}: {charged}");
             }
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_charged_unasked_is_paid_before_the_next_request() {
+    async fn an_unreserved_charge_is_paid_before_the_next_request() {
         let budget = Budget::new(500);
         let began = Instant::now();
         let paid = budget.charge(250.0);
@@ -164,10 +167,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_not_used_in_a_pause_is_not_used_later() {
+    async fn what_a_pause_left_unused_is_not_used_later() {
         let budget = Budget::new(500);
         tokio::time::advance(Duration::from_secs(60)).await;
-        let most = most_in_a_second(&budget, 1, |_| 5.0).await;
-        assert!(most <= 550.0, "{most}");
+        let charged = highest_second(&budget, 1, |_| 5.0).await;
+        assert!(charged <= 550.0, "{charged}");
     }
 }

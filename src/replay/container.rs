@@ -1,5 +1,5 @@
-//! Another container's feed as the source: read in parallel by the reader that exports have, handed
-//! over as one stream in which the changes of each partition key are in their order.
+//! Another container's feed as the source: the reader of exports reads its ranges in parallel, and they
+//! are merged into one stream that keeps the order of each partition key.
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -11,11 +11,12 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::address::describe;
-use super::feed::{Delivery, Taken, WAITING};
+use super::delivery::{Delivery, Taken, WAITING};
+use super::events::ReplayEvent;
 use super::feed_state::{FeedState, FeedStep};
 use super::interpreter::Interpreter;
+use super::item_sender::ItemSender;
 use super::position::{InputPosition, Step};
-use super::writer::Writer;
 use crate::cosmos::cursor::FeedRequest;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, ReadUntil};
@@ -24,19 +25,19 @@ use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::settings::FeedPlan;
 use crate::source::Mark;
 
-/// Ranges that are read at the same time: the writes are what takes the time.
+/// Ranges that are read in parallel. Few are enough, since writing takes longer than reading.
 const CONCURRENCY: usize = 8;
 /// Bytes of pages that may wait.
 const BUFFERED_BYTES: u32 = 8 << 20;
-/// Items asked for in one page.
+/// Items per page.
 const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
-/// The same with a budget: a page is charged as a whole.
+/// Items per page with a budget: a page is charged as a whole.
 const PAGE_SIZE_WITH_BUDGET: NonZeroU32 = NonZeroU32::new(100).unwrap();
-/// How long a range that has nothing new is left alone.
+/// How long to wait before a range that had nothing new is asked again.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A feed that is to be read from the start. If that is now, it is pinned: nothing that comes is
-/// missed.
+/// The state of a feed that is read from `plan.from`. If that is now, every range is pinned, so that no
+/// later change is missed.
 pub(super) async fn first_state(connected: &Connected, plan: &FeedPlan) -> Result<FeedState> {
     let request = request(plan.mode, PAGE_SIZE);
     let ranges = first_ranges(connected, plan.from, &request).await?;
@@ -56,95 +57,96 @@ fn request(mode: FeedMode, page_size: NonZeroU32) -> FeedRequest {
     }
 }
 
-/// What is read.
-pub(super) struct Begin {
+/// Which feed is read, and how.
+pub(super) struct FeedReading {
     pub(super) connected: Connected,
-    /// Where it stands.
+    /// How far it has been replayed.
     pub(super) from: FeedState,
-    /// How many changes of it come before.
+    /// How many of its changes come before that.
     pub(super) line: u64,
-    /// The most changes beyond the saved position. A page has no more: a range moves with the whole of it.
+    /// The largest number of changes beyond the committed position. A page has no more than that, since a
+    /// range moves by whole pages.
     pub(super) window: u64,
-    /// Whether it goes on after it has reached the head.
+    /// Whether to continue after the head is reached.
     pub(super) follow: bool,
 }
 
-/// Starts to read a feed. It ends by itself if it is not to be followed; at a stop of the `writer`;
-/// and when nobody receives any more.
+/// Starts to read a feed. It ends at the head if it does not follow, when `target` is stopped, and when the
+/// receiver is dropped.
 pub(super) fn read(
-    begin: Begin,
+    reading: FeedReading,
     interpreter: Interpreter,
-    writer: Arc<Writer>,
+    target: Arc<ItemSender>,
 ) -> mpsc::Receiver<Result<Delivery>> {
-    let Begin {
+    let FeedReading {
         connected,
         from,
         line,
         window,
         follow,
-    } = begin;
-    let has_budget = writer.budget.is_some();
-    let page_size = match has_budget {
-        true => PAGE_SIZE_WITH_BUDGET,
-        false => PAGE_SIZE,
+    } = reading;
+    let has_budget = target.budget.is_some();
+    let page_size = if has_budget {
+        PAGE_SIZE_WITH_BUDGET
+    } else {
+        PAGE_SIZE
     };
     let window = NonZeroU32::try_from(u32::try_from(window).unwrap_or(u32::MAX));
+    let end = match from.mode {
+        _ if follow => ReadEnd::Never,
+        // A document has one version, which may move beyond the pin.
+        FeedMode::LatestVersion => ReadEnd::Caught(ReadUntil::Head),
+        FeedMode::AllVersionsAndDeletes => ReadEnd::Caught(ReadUntil::Pin),
+    };
     let options = ReaderOptions {
-        // What is charged has to be paid before more is read.
+        // The budget must have paid for a page before the next one is read.
         concurrency: if has_budget { 1 } else { CONCURRENCY },
         request: request(
             from.mode,
             window.map_or(page_size, |window| window.min(page_size)),
         ),
-        retry_limit: writer.retry_limit,
+        retry_limit: target.retry_limit,
         start: from.from,
-        end: match follow {
-            true => ReadEnd::Never,
-            false => ReadEnd::Caught(match from.mode {
-                // Of a document there is only one version, which may move beyond the pin.
-                FeedMode::LatestVersion => ReadUntil::Head,
-                FeedMode::AllVersionsAndDeletes => ReadUntil::Pin,
-            }),
-        },
+        end,
         poll_interval: POLL_INTERVAL,
         buffered_bytes: if has_budget { 1 } else { BUFFERED_BYTES },
     };
-    let (sender, receiver) = mpsc::channel(WAITING);
-    let stream = Stream {
+    let (deliveries, receiver) = mpsc::channel(WAITING);
+    let stream = FeedStream {
         behind: from.ranges.iter().map(|range| range.id).collect(),
         ahead: from,
         line,
         interpreter,
-        writer,
-        sender: sender.clone(),
+        target,
+        deliveries: deliveries.clone(),
     };
     tokio::spawn(async move {
         if let Err(error) = stream.run(connected, options).await {
-            // A receiver that has gone wants to know nothing.
-            sender.send(Err(error)).await.ok();
+            // If the receiver was dropped, nobody needs the error.
+            deliveries.send(Err(error)).await.ok();
         }
     });
     receiver
 }
 
-/// Turns what the reader has to say into a stream of changes.
-struct Stream {
-    /// How far it was read, which is further than it was replayed; and where ranges were pinned, with the
-    /// highest LSNs of their partitions that were heard of.
+/// Turns the events of the reader into a stream of changes.
+struct FeedStream {
+    /// How far the feed has been read, which is further than it has been replayed, and where its ranges
+    /// were pinned, with the highest known LSNs of their partitions.
     ahead: FeedState,
-    /// Ranges that had more when they were last asked.
+    /// Ranges that had more at their last answer.
     behind: HashSet<RangeId>,
-    /// How many changes were read, by all runs.
+    /// How many changes all runs have read.
     line: u64,
     interpreter: Interpreter,
-    writer: Arc<Writer>,
-    sender: mpsc::Sender<Result<Delivery>>,
+    target: Arc<ItemSender>,
+    deliveries: mpsc::Sender<Result<Delivery>>,
 }
 
-/// Nobody receives any more.
+/// The receiver was dropped.
 struct Gone;
 
-impl Stream {
+impl FeedStream {
     async fn run(mut self, connected: Connected, options: ReaderOptions) -> Result<()> {
         let (sender, mut events) = mpsc::channel(WAITING);
         let shards = self.ahead.ranges.iter().map(|range| {
@@ -152,7 +154,7 @@ impl Stream {
             Shard::new(range.id, bounds, position, &options).heard_before(range.end.clone())
         });
         let shards = shards.collect();
-        let stop = self.writer.stop.child_token();
+        let stop = self.target.stop.child_token();
         let reader = Reader::start(connected.client, shards, options, sender, stop.clone());
         while let Some(event) = events.recv().await {
             if let Err(Gone) = self.take(event).await? {
@@ -177,10 +179,10 @@ impl Stream {
                 if let Some(lsn) = highest_lsn {
                     self.ahead.ranges.hear(range, lsn);
                 }
-                self.writer.read_was_charged(request_charge).await;
-                let handed_over = self.hand_over(range, &page, position).await;
+                self.target.read_was_charged(request_charge).await;
+                let delivered = self.deliver_page(range, &page, position).await;
                 drop(permit);
-                return handed_over;
+                return delivered;
             }
             ReaderEvent::Replaced {
                 parent,
@@ -191,27 +193,27 @@ impl Stream {
                 let numbers: Vec<RangeId> = placed.iter().map(|child| child.id).collect();
                 self.behind.remove(&parent);
                 self.behind.extend(&numbers);
-                // All of the parent was handed over before, so nothing of a child overtakes it.
+                // Every change of the parent was delivered before, so no change of a child overtakes it.
                 let passed = Delivery::Passed(self.step(FeedStep::Split(parent, children)));
-                if let Err(Gone) = self.send(passed).await {
+                if let Err(Gone) = self.deliver(passed).await {
                     return Ok(Err(Gone));
                 }
-                // The reader is gone when it was stopped.
+                // After a stop the reader is gone.
                 reply.send(numbers).ok();
             }
             ReaderEvent::CaughtUp { range } | ReaderEvent::Finished { range, .. } => {
                 if self.behind.remove(&range) && self.behind.is_empty() {
-                    return Ok(self.send(Delivery::CaughtUp).await);
+                    return Ok(self.deliver(Delivery::CaughtUp).await);
                 }
             }
             ReaderEvent::Failed { range, error } => {
                 let source = describe(&self.ahead.source);
-                return Err(error.context(format!("range {range} of {source} cannot be read")));
+                return Err(error.context(format!("cannot read range {range} of {source}")));
             }
             ReaderEvent::Charged { request_charge } => {
-                self.writer.read_was_charged(request_charge).await;
+                self.target.read_was_charged(request_charge).await;
             }
-            ReaderEvent::Retrying { .. } => self.writer.meter.retried(),
+            ReaderEvent::Retrying { .. } => self.target.observer.observe(&ReplayEvent::Retried),
             ReaderEvent::Pinned { range, mut end, .. } => {
                 if let Some(known) = self.end_of(range).and_then(|end| end.known_lsn) {
                     end.hear(known);
@@ -227,8 +229,8 @@ impl Stream {
         self.ahead.ranges.find(range)?.end.as_ref()
     }
 
-    /// Hands over the changes of a page. The range has moved with the last of them.
-    async fn hand_over(
+    /// Delivers the changes of a page. The range moves with the last of them.
+    async fn deliver_page(
         &mut self,
         range: RangeId,
         page: &Page,
@@ -250,12 +252,12 @@ impl Stream {
                 meaning: self.interpreter.interpret_item(item),
                 after,
             };
-            if let Err(Gone) = self.send(Delivery::Record(taken)).await {
+            if let Err(Gone) = self.deliver(Delivery::Record(taken)).await {
                 return Ok(Err(Gone));
             }
         }
         Ok(match moved {
-            Some(moved) => self.send(Delivery::Passed(self.step(moved))).await,
+            Some(moved) => self.deliver(Delivery::Passed(self.step(moved))).await,
             None => Ok(()),
         })
     }
@@ -278,7 +280,7 @@ impl Stream {
         }
     }
 
-    async fn send(&self, delivery: Delivery) -> Result<(), Gone> {
-        self.sender.send(Ok(delivery)).await.map_err(|_| Gone)
+    async fn deliver(&self, delivery: Delivery) -> Result<(), Gone> {
+        self.deliveries.send(Ok(delivery)).await.map_err(|_| Gone)
     }
 }

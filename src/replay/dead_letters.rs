@@ -1,48 +1,42 @@
-//! Changes that could not be applied: counted, told or written to a file, up to a limit.
+//! The file of changes that could not be applied.
 
+use std::borrow::Cow;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use fs_err as fs;
+use serde_json::Value;
 
-use super::change::dead_letter;
-use super::origin::Place;
+use super::replay_source::SourceLocation;
 use crate::durable::{self, parent_of, sync_directory};
 use crate::error::{ExitCode, is_of_the_system, with_exit_code, with_hint};
-use crate::report::Report;
+use crate::feed::page::Page;
 
-/// How many refusals are told on standard error when there is no file for them.
-const MAX_TOLD: u64 = 20;
-
-/// Where refused changes go.
+/// The file of refused changes.
 #[derive(Debug)]
 pub(super) struct DeadLetters {
     file: Option<fs::File>,
     length: u64,
     unsynced: bool,
-    /// Refused by this run.
-    count: u64,
-    max: u64,
-    first: Option<String>,
 }
 
-/// What every dead letter begins with.
+/// How every dead letter begins.
 const BEGINNING: &[u8] = br#"{"reason":"#;
 
-/// Looks at the file for dead letters: what of it is not `committed` will be cut off. Returns its
+/// Checks the file for dead letters, whose bytes after the first `committed` will be cut off. Returns its
 /// length.
 ///
 /// # Errors
 ///
-/// If it is no regular file, shorter than committed, or holds something else than dead letters beyond;
-/// or any error of the system.
-fn look_at(path: &Path, committed: Option<u64>) -> Result<u64> {
+/// If it is not a regular file, is shorter than committed, or has something other than dead letters after
+/// the committed bytes; or any error of the system.
+fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
     if !durable::is_plain_file(path)? {
         ensure!(
             committed.unwrap_or(0) == 0,
-            "the dead letters `{}` are missing",
+            "the dead-letter file `{}` is missing",
             path.display()
         );
         return Ok(0);
@@ -54,7 +48,7 @@ fn look_at(path: &Path, committed: Option<u64>) -> Result<u64> {
     };
     ensure!(
         length >= committed,
-        "the dead letters `{}` have {length} bytes, but {committed} were committed",
+        "the dead-letter file `{}` has {length} bytes, but {committed} were committed",
         path.display()
     );
     let mut beyond = Vec::new();
@@ -62,47 +56,47 @@ fn look_at(path: &Path, committed: Option<u64>) -> Result<u64> {
     file.read_to_end(&mut beyond)?;
     let is_letter = |line: &[u8]| {
         let mut pairs = line.iter().zip(BEGINNING);
-        // After a power failure there may be zeros.
+        // A power failure may leave zeros.
         pairs.all(|(found, expected)| found == expected || *found == 0)
     };
     if !beyond.split(|byte| *byte == b'\n').all(is_letter) {
         return Err(with_hint(
             anyhow!(
-                "`{}` holds something else than dead letters beyond the {committed} bytes that were \
-                 committed, and would be cut there",
+                "`{}` has something other than dead letters after its {committed} committed bytes, \
+                 and would be truncated there",
                 path.display()
             ),
-            "name the file that the replay was begun with, or move this one away",
+            "name the file that the replay started with, or move this one away",
         ));
     }
     Ok(length)
 }
 
 impl DeadLetters {
-    /// Refused changes are appended to the file at `path`, if there is to be one: after its first
-    /// `committed` bytes if a state knows of it. More than `max` are too many.
-    pub(super) fn open(path: Option<&Path>, committed: Option<u64>, max: u64) -> Result<Self> {
+    /// Opens the file at `path`, if there is to be one. Refused changes are appended after its first `committed`
+    /// bytes if a state knows it, and at its end otherwise.
+    pub(super) fn open(path: Option<&Path>, committed: Option<u64>) -> Result<Self> {
         let mut letters = Self {
             file: None,
             length: 0,
             unsynced: false,
-            count: 0,
-            max,
-            first: None,
         };
         let Some(path) = path else {
             return Ok(letters);
         };
-        let length = look_at(path, committed).map_err(|error| match is_of_the_system(&error) {
-            true => error,
-            false => with_exit_code(error, ExitCode::Usage),
+        let length = check_file(path, committed).map_err(|error| {
+            if is_of_the_system(&error) {
+                error
+            } else {
+                with_exit_code(error, ExitCode::Usage)
+            }
         })?;
         letters.length = committed.unwrap_or(length);
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(false);
         let mut file = durable::open_plain_quietly(path, &mut options)?;
         sync_directory("directory.sync", parent_of(path))?;
-        // What lies beyond was written by a run that was cut off, and comes again.
+        // An interrupted run wrote the rest; these changes are refused again.
         if length > letters.length {
             file.set_len(letters.length)?;
         }
@@ -111,26 +105,16 @@ impl DeadLetters {
         Ok(letters)
     }
 
-    /// Notes that the change at `place` is refused. Returns what is to be written of
-    /// it, with [`DeadLetters::write`], once nothing before it is open.
-    pub(super) fn refuse(
-        &mut self,
+    /// The line to write for a refused change, if there is a file: with [`DeadLetters::write`], once every
+    /// change before it is done.
+    pub(super) fn letter(
+        &self,
         json: &Bytes,
-        place: &Place,
+        location: &SourceLocation,
         reason: &str,
-        report: &Report,
     ) -> Option<Vec<u8>> {
-        let told = format!("{place}: {reason}");
-        self.count += 1;
-        let letter = self.file.as_ref().map(|_| {
-            report.detail(&format!("refused: {told}"));
-            dead_letter(json, reason, &place.name, place.number)
-        });
-        if letter.is_none() && self.max > 0 && self.count <= MAX_TOLD {
-            report.error_line(&format!("refused: {told}"));
-        }
-        self.first.get_or_insert(told);
-        letter
+        self.file.as_ref()?;
+        Some(dead_letter(json, reason, &location.name, location.number))
     }
 
     /// Appends letters to the file.
@@ -142,7 +126,7 @@ impl DeadLetters {
         if let Some(file) = &mut self.file {
             for letter in letters {
                 file.write_all(letter)
-                    .context("cannot write the dead letters")?;
+                    .context("cannot write the dead-letter file")?;
                 self.length += letter.len() as u64;
                 self.unsynced = true;
             }
@@ -150,22 +134,7 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Whether more were refused than may be.
-    pub(super) fn are_too_many(&self) -> bool {
-        self.count > self.max
-    }
-
-    /// How many were refused by this run.
-    pub(super) fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Where and why the first was refused.
-    pub(super) fn first(&self) -> Option<&str> {
-        self.first.as_deref()
-    }
-
-    /// Makes durable what was written. Returns its length, if there is a file.
+    /// Makes the file durable. Returns its length, if there is a file.
     ///
     /// # Errors
     ///
@@ -175,8 +144,45 @@ impl DeadLetters {
             return Ok(None);
         };
         if std::mem::take(&mut self.unsynced) {
-            file.sync_data().context("cannot write the dead letters")?;
+            file.sync_data()
+                .context("cannot write the dead-letter file")?;
         }
         Ok(Some(self.length))
     }
+}
+
+/// A line of the file: a refused change with the reason, in an envelope that can be replayed.
+pub(super) fn dead_letter(json: &Bytes, reason: &str, source: &str, line: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len() + reason.len() + source.len() + 64);
+    let text = |text: &str| Value::from(text).to_string();
+    out.extend_from_slice(b"{\"reason\":");
+    out.extend_from_slice(text(reason).as_bytes());
+    out.extend_from_slice(b",\"origin\":");
+    out.extend_from_slice(format!("{{\"source\":{},\"line\":{line}}}", text(source)).as_bytes());
+    let mut member = |name: &str, value: Cow<'_, [u8]>| {
+        out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+        out.extend_from_slice(&value);
+    };
+    match Page::of_line(json.clone()) {
+        Ok(page) => {
+            for item in page.items() {
+                for (name, part) in [
+                    ("current", item.current()),
+                    ("previous", item.previous()),
+                    ("metadata", item.metadata_json()),
+                ] {
+                    if let Some(part) = part {
+                        member(name, part.into());
+                    }
+                }
+            }
+        }
+        // It is not JSON, so it is kept as text.
+        Err(_) => {
+            let lossy = String::from_utf8_lossy(json);
+            member("text", text(&lossy).into_bytes().into());
+        }
+    }
+    out.extend_from_slice(b"}\n");
+    out
 }

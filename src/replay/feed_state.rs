@@ -16,7 +16,7 @@ use crate::settings::FeedPlan;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FeedState {
-    /// The container.
+    /// The container that is read.
     pub(super) source: ContainerAddress,
     pub(super) mode: FeedMode,
     /// Where ranges without a position start.
@@ -26,21 +26,21 @@ pub(super) struct FeedState {
     pub(super) ranges: RangeSet,
 }
 
-/// What moves a feed.
+/// How a feed advances.
 #[derive(Debug)]
 pub(super) enum FeedStep {
-    /// A range is here, and this was known of its end by then.
+    /// A range is at this position, with what is known of its end.
     Moved(RangeId, Position, Option<PinnedEnd>),
     /// A range was split into these.
     Split(RangeId, Vec<Part>),
 }
 
 impl FeedState {
-    /// Whether a replay of `source` goes on with this one.
+    /// Checks that a replay of `source` can continue this one.
     ///
     /// # Errors
     ///
-    /// If it is of another container, is read otherwise, or has positions that cannot be used.
+    /// If it is of another container, is read in another way, or has unusable positions.
     pub(super) fn check(
         &self,
         source: &ContainerAddress,
@@ -50,7 +50,7 @@ impl FeedState {
         if !same_container(&self.source, source) {
             return Err(usage(
                 format!(
-                    "the state is of a replay of {}, not of {}",
+                    "the state belongs to a replay of {}, not of {}",
                     describe(&self.source),
                     describe(source)
                 ),
@@ -59,7 +59,7 @@ impl FeedState {
         }
         if (self.mode, self.from) != (plan.mode, plan.from) {
             return Err(usage(
-                "the state is of a replay with another --mode or --from",
+                "the state belongs to a replay with another --mode or --from",
                 anew,
             ));
         }
@@ -76,7 +76,7 @@ impl FeedState {
         match step {
             FeedStep::Moved(id, position, end) => {
                 self.ranges.advance(id, position).expect(TAKEN_BEFORE);
-                // What was known once stays known.
+                // Knowledge of the end is never lost.
                 if let Some(end) = end {
                     self.ranges.set_end(id, end);
                 }

@@ -1,34 +1,31 @@
-//! How a replay ended, for people and for scripts.
+//! How a replay ended: the summary, the hint and the exit code.
 
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 
-use super::dead_letters::DeadLetters;
-use super::job::{Ending, Job, Stopped};
+use super::applier::{Applier, Stopped};
+use super::events::ReplayCounts;
 use crate::error::{ExitCode, attached_exit_code, with_exit_code, with_further_hint, with_hint};
 use crate::feed::ContainerAddress;
 use crate::report::{ReplaySummary, Report};
 use crate::settings::ReplayPlan;
 use crate::signal::Shutdown;
 
-/// Runs a replay to its end, or until it is stopped, and tells how it ended.
+/// Runs a replay to its end, or until it is stopped, and reports the outcome.
 pub(super) async fn run(
-    job: Job,
+    applier: Applier,
     plan: &ReplayPlan,
     target: &ContainerAddress,
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let started = Instant::now();
-    let outcome = job.run(report, shutdown).await;
+    let observer = applier.observer();
+    let outcome = applier.run(report, shutdown).await;
     report.end_progress();
-    let Ending {
-        counts,
-        letters,
-        writer,
-        stopped,
-    } = outcome.map_err(|error| resumable(error, plan))?;
+    let stopped = outcome.map_err(|error| resumable(error, plan))?;
+    let counts = observer.counts();
     let summary = ReplaySummary {
         outcome: match &stopped {
             None => "done",
@@ -46,10 +43,10 @@ pub(super) async fn run(
         unchanged: counts.unchanged,
         kept: counts.kept,
         dropped: counts.dropped,
-        refused: letters.count(),
-        request_units: writer.meter.request_units(),
-        throttled: writer.meter.throttled(),
-        retries: writer.meter.retries(),
+        refused: counts.refused,
+        request_units: counts.request_units(),
+        throttled: counts.throttled,
+        retries: counts.retries,
         commits: counts.commits,
         seconds: started.elapsed().as_secs_f64(),
         state: plan.state.as_ref().map(|path| path.display().to_string()),
@@ -60,15 +57,15 @@ pub(super) async fn run(
     };
     report.replay_summary(&summary, plan.summary)?;
     match stopped {
-        None if letters.count() > 0 => Err(some_refused(&letters, plan)),
+        None if counts.refused > 0 => Err(some_refused(&counts, plan)),
         None => Ok(ExitCode::Done),
         Some(Stopped::Signal(code)) => {
             if plan.state.is_some() {
-                report.notice("go on with: the same command again");
+                report.notice("resume with: the same command");
             }
             Ok(code)
         }
-        Some(Stopped::TooManyRefused) => Err(resumable(too_many_refused(&letters, plan), plan)),
+        Some(Stopped::TooManyRefused) => Err(resumable(too_many_refused(&counts, plan), plan)),
         Some(Stopped::Failed(error)) if attached_exit_code(&error) == Some(ExitCode::Usage) => {
             Err(error)
         }
@@ -76,13 +73,12 @@ pub(super) async fn run(
     }
 }
 
-/// The error of a replay that stopped early, with what to do about it: first about the cause.
+/// The error of a replay that stopped early, with the hint for its cause first and then how to continue.
 fn resumable(error: anyhow::Error, plan: &ReplayPlan) -> anyhow::Error {
     match plan.state.as_ref().filter(|path| path.exists()) {
         Some(path) => {
             let hint = format!(
-                "what was applied is noted in {}; when the cause is mended, start the same command \
-                 again",
+                "progress is saved in {}; once the cause is fixed, run the same command again",
                 path.display()
             );
             with_exit_code(with_further_hint(error, hint), ExitCode::Resumable)
@@ -90,40 +86,40 @@ fn resumable(error: anyhow::Error, plan: &ReplayPlan) -> anyhow::Error {
         None if plan.dry_run => error,
         None => with_further_hint(
             error,
-            "what was applied stays; started again, the replay begins at the beginning, which leaves \
-             the same documents (--state FILE lets it go on instead)",
+            "applied changes stay applied; the same command starts from the beginning and leaves the \
+             same documents (with --state FILE it resumes instead)",
         ),
     }
 }
 
-fn too_many_refused(letters: &DeadLetters, plan: &ReplayPlan) -> anyhow::Error {
+fn too_many_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     let hint = match &plan.dead_letter {
         Some(path) => format!(
-            "they are in {}, each with its reason; to go on in spite of more: a larger --max-errors",
+            "they are in {}, each with its reason; to continue despite more, raise --max-errors",
             path.display()
         ),
-        None => "to go on in spite of such changes, and keep them: --dead-letter FILE".to_owned(),
+        None => "to skip such changes and keep them, use --dead-letter FILE".to_owned(),
     };
-    with_hint(refused(letters), hint)
+    with_hint(refused(counts), hint)
 }
 
-/// The error of a replay that went through, but for some changes.
-fn some_refused(letters: &DeadLetters, plan: &ReplayPlan) -> anyhow::Error {
+/// The error of a replay that applied all but some changes.
+fn some_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     let hint = match &plan.dead_letter {
         Some(path) => format!(
-            "all others were; these are in {}, each with its reason, and can be replayed from there",
+            "all others were applied; these are in {}, each with its reason, and can be replayed from there",
             path.display()
         ),
-        None if plan.dry_run => "all others can be".to_owned(),
-        None => "all others were; --dead-letter FILE keeps those that are refused".to_owned(),
+        None if plan.dry_run => "all others can be applied".to_owned(),
+        None => "all others were applied; --dead-letter FILE keeps refused changes".to_owned(),
     };
-    with_exit_code(with_hint(refused(letters), hint), ExitCode::Failed)
+    with_exit_code(with_hint(refused(counts), hint), ExitCode::Failed)
 }
 
-/// The error of a replay of which changes were refused.
-fn refused(letters: &DeadLetters) -> anyhow::Error {
-    let first = letters.first().unwrap_or_default();
-    match letters.count() {
+/// The error of refused changes.
+fn refused(counts: &ReplayCounts) -> anyhow::Error {
+    let first = counts.first_refusal.as_deref().unwrap_or_default();
+    match counts.refused {
         1 => anyhow!("a change cannot be applied: {first}"),
         count => anyhow!("{count} changes cannot be applied; the first: {first}"),
     }

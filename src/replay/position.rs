@@ -3,28 +3,28 @@
 use serde::{Deserialize, Serialize};
 
 use super::feed_state::{FeedState, FeedStep};
-use super::lanes::Advance;
+use super::watermark::Advance;
 use crate::source::Mark;
 
-/// Where a replay stands in all of its inputs.
+/// The position in the list of inputs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InputPosition {
-    /// Number of the input, from 0.
+    /// The number of the input, from 0.
     pub(super) input: usize,
-    /// Where it stands within it.
+    /// The position within it.
     pub(super) mark: Mark,
 }
 
-/// Where the source stands: everything before is applied.
+/// The position in the source. Every change before it is applied or refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Standing {
     pub(super) position: InputPosition,
-    /// All of it, if it is the feed of a container; its position only counts changes then.
+    /// The state of the feed, if the source is a container. `position` only counts changes then.
     pub(super) feed: Option<FeedState>,
 }
 
-/// What moves the source on.
+/// How the source advances with one delivery.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) position: InputPosition,

@@ -1,4 +1,4 @@
-//! `--speed`: changes at the distances in time at which they were made.
+//! `--speed`: changes at the intervals at which they were made.
 
 use std::time::Duration;
 
@@ -6,42 +6,41 @@ use anyhow::Result;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::feed::{Delivery, Taken};
+use super::delivery::{Delivery, Taken};
 use super::interpreter::Meaning;
 
-/// How far away a change can be at most: more is as good as never, and stays within what the clock
-/// can count.
-const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// The longest wait for a change. It is as good as forever, and the clock can still represent it.
+const MAX_WAIT: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// When changes are due: as long after the first as they were made after it, divided by the speed.
+/// When changes are due: as long after the first change as they were made after it, divided by the speed.
 #[derive(Debug)]
 pub(super) struct Schedule {
     speed: f64,
-    /// When the first change came, and when it was made, in seconds since 1970.
+    /// When the first change arrived, and when it was made, in seconds since 1970.
     first: Option<(Instant, i64)>,
 }
 
 impl Schedule {
-    /// `speed` seconds of the source are to pass in one; it is positive.
+    /// `speed` seconds of the source pass in one second; it is positive.
     pub(super) fn new(speed: f64) -> Self {
         Self { speed, first: None }
     }
 
-    /// Until when to wait with a change that was made at `seconds`. There is nothing to wait for if
-    /// that is not known, or has come, or lies before the first.
+    /// When a change that was made at `seconds` is due. None if it is due now: because its time is not known,
+    /// has passed, or is before that of the first change.
     pub(super) fn due(&mut self, seconds: Option<i64>) -> Option<Instant> {
         let seconds = seconds?;
         let now = Instant::now();
         let (start, first) = *self.first.get_or_insert((now, seconds));
         let after = seconds.checked_sub(first).filter(|after| *after > 0)?;
         let scaled = Duration::try_from_secs_f64(after as f64 / self.speed);
-        let due = start + scaled.unwrap_or(NEVER).min(NEVER);
+        let due = start + scaled.unwrap_or(MAX_WAIT).min(MAX_WAIT);
         (due > now).then_some(due)
     }
 }
 
-/// Hands on what comes from `source`, each change when it is due; what is no change, right after
-/// the change before it. Ends with the source, and when nobody receives any more.
+/// Passes on what `source` delivers: each change when it is due, and anything else right after the
+/// change before it. Ends with the source, and when the receiver is dropped.
 pub(super) fn in_time(
     mut source: mpsc::Receiver<Result<Delivery>>,
     speed: f64,
@@ -52,9 +51,9 @@ pub(super) fn in_time(
         while let Some(taken) = source.recv().await {
             let due = match &taken {
                 Ok(Delivery::Record(Taken {
-                    meaning: Ok(Meaning::Change(change)),
+                    meaning: Ok(Meaning::Write(write)),
                     ..
-                })) => schedule.due(change.seconds),
+                })) => schedule.due(write.seconds),
                 _ => None,
             };
             if let Some(due) = due {
@@ -75,7 +74,7 @@ pub(super) fn in_time(
 mod tests {
     use azure_data_cosmos_driver::models::PartitionKey;
 
-    use super::super::change::{Action, Change, Defect};
+    use super::super::item_write::{Action, Defect, ItemWrite};
     use super::super::position::{InputPosition, Step};
     use super::*;
     use crate::cosmos::items::ItemAddress;
@@ -92,7 +91,7 @@ mod tests {
     }
 
     fn change(seconds: Option<i64>) -> Result<Delivery> {
-        taken(Ok(Meaning::Change(Change {
+        taken(Ok(Meaning::Write(ItemWrite {
             item: ItemAddress {
                 key: PartitionKey::from("p"),
                 id: "1".to_owned(),
@@ -102,8 +101,7 @@ mod tests {
         })))
     }
 
-    /// When each of these comes out, in seconds after the beginning; they are all there from the
-    /// beginning on.
+    /// When each delivery is passed on, in seconds after the start. All of them are there at the start.
     async fn times(speed: f64, all: Vec<Result<Delivery>>) -> Vec<f64> {
         let (sender, source) = mpsc::channel(all.len());
         for one in all {
@@ -120,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_distances_are_those_of_the_source_scaled() {
+    async fn intervals_are_those_of_the_source_scaled() {
         let made = [1_700_000_000, 1_700_000_000, 1_700_000_010, 1_700_000_100];
         let changes = || made.map(|seconds| change(Some(seconds))).into();
         assert_eq!(times(1.0, changes()).await, [0.0, 0.0, 10.0, 100.0]);
@@ -129,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_made_earlier_or_at_no_time_comes_right_after_the_one_before() {
+    async fn an_earlier_change_and_one_without_a_time_follow_at_once() {
         let made = [
             None,
             Some(100),
@@ -161,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_late_is_made_up_for() {
+    async fn late_changes_are_passed_on_at_once() {
         let (sender, source) = mpsc::channel(8);
         for seconds in [0, 10, 20, 30] {
             sender.send(change(Some(seconds))).await.unwrap();
@@ -179,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wait_ends_when_nobody_receives_any_more() {
+    async fn a_wait_ends_when_the_receiver_is_dropped() {
         let (sender, source) = mpsc::channel(8);
         for seconds in [i64::MIN, 0, i64::MAX] {
             sender.send(change(Some(seconds))).await.unwrap();

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{describe, same_container};
 use super::feed_state::FeedState;
-use super::origin::Origin;
 use super::position::InputPosition;
+use super::replay_source::ReplaySource;
 use crate::cli::{TtlDeletes, WriteMode};
 use crate::durable::{self, Lock, lock_path};
 use crate::error::{Annotate, ExitCode, usage};
@@ -20,12 +20,12 @@ use crate::state::file::{Form, read_text};
 
 const FORM: Form = Form {
     name: "cosmos-tail replay state",
-    // In the second, ranges of a feed hold what was known of their ends.
+    // Since version 2, the ranges of a feed hold what is known of their ends.
     version: 2,
     anew: "replay from the beginning with another --state",
 };
 
-/// What is kept in the state file.
+/// The content of the state file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReplayState {
@@ -39,15 +39,15 @@ pub(super) struct ReplayState {
     pub(super) ttl_deletes: TtlDeletes,
     /// The program that documents go through, as text.
     pub(super) transform: Option<String>,
-    /// The inputs that were begun, in their order.
+    /// The inputs that were started, in their order.
     pub(super) inputs: Vec<Fingerprint>,
-    /// Everything before is applied.
+    /// Every change before it is applied or refused.
     pub(super) position: InputPosition,
-    /// Where the feed stands that is the source, if it is one.
+    /// The state of the feed, if the source is a container.
     pub(super) feed: Option<FeedState>,
-    /// How much of the dead letters is committed, in bytes, if there are any.
+    /// The committed length of the dead-letter file in bytes, if there is one.
     pub(super) dead_letters: Option<u64>,
-    /// How many changes were applied or refused, by all runs.
+    /// How many changes all runs have applied or refused.
     pub(super) changes: u64,
 }
 
@@ -59,17 +59,18 @@ pub(super) struct StateFile {
 }
 
 impl StateFile {
-    /// Locks the state file `path`, and reads it if it is there.
+    /// Locks the state file `path`, and reads it if it exists.
     pub(super) fn open(path: &Path) -> Result<(Self, Option<ReplayState>)> {
         let read = || -> Result<Option<ReplayState>> {
             if !durable::is_plain_file(path).exit_code(ExitCode::Usage)? {
                 return Ok(None);
             }
             let state = read_text(path).and_then(|text| FORM.parse(&text));
-            let state = state.with_context(|| format!("cannot go on from `{}`", path.display()))?;
+            let state =
+                state.with_context(|| format!("cannot resume from `{}`", path.display()))?;
             Ok(Some(state))
         };
-        // Before the lock, which would leave a file beside what is no state.
+        // Before the lock, which would leave a file beside one that is not a state.
         read()?;
         durable::create_directory(durable::parent_of(path))?;
         let lock = Lock::acquire(&lock_path(path))?;
@@ -82,7 +83,7 @@ impl StateFile {
         Ok((file, state))
     }
 
-    /// Makes `state` the one to go on from.
+    /// Makes `state` the one that the next run resumes from.
     pub(super) fn commit(&self, state: &ReplayState) -> Result<()> {
         self.lock.check()?;
         durable::replace(&self.path, &FORM.render(state)?)
@@ -91,67 +92,71 @@ impl StateFile {
 }
 
 impl ReplayState {
-    /// Whether a replay with these choices goes on with this one.
+    /// Checks that a replay with these options can continue this one.
     ///
     /// # Errors
     ///
-    /// If it is of another target or another source, or would be applied in another way. Both sides
-    /// are named.
+    /// If target or source are others, or changes would be applied in another way. The error names both
+    /// sides.
     pub(super) fn check(
         &self,
         target: &ContainerAddress,
         plan: &ReplayPlan,
-        origin: &Origin,
+        source: &ReplaySource,
     ) -> Result<()> {
-        const ANEW: &str = "go on as it was begun, or begin anew with another --state";
+        const NEW_START: &str =
+            "resume with the same options, or start from the beginning with another --state";
         if !same_container(&self.target, target) {
             return Err(usage(
                 format!(
-                    "the state is of a replay into {}, not into {}",
+                    "the state belongs to a replay into {}, not into {}",
                     describe(&self.target),
                     describe(target)
                 ),
-                ANEW,
+                NEW_START,
             ));
         }
         if (self.write_mode, self.ttl_deletes) != (plan.write_mode, plan.ttl_deletes) {
             return Err(usage(
-                "the state is of a replay with another --write-mode or --ttl-deletes",
-                ANEW,
+                "the state belongs to a replay with another --write-mode or --ttl-deletes",
+                NEW_START,
             ));
         }
         let program = plan.transform.as_ref().map(Filter::text);
         if self.transform.as_deref() != program {
-            let told = |program: Option<&str>| match program {
+            let option = |program: Option<&str>| match program {
                 Some(program) => format!("--transform {program:?}"),
                 None => "no --transform".to_owned(),
             };
             return Err(usage(
                 format!(
-                    "the state is of a replay with {}, not with {}",
-                    told(self.transform.as_deref()),
-                    told(program)
+                    "the state belongs to a replay with {}, not with {}",
+                    option(self.transform.as_deref()),
+                    option(program)
                 ),
-                ANEW,
+                NEW_START,
             ));
         }
-        match (origin, &self.feed) {
-            (Origin::Files(files), None) => files.check(&self.inputs, ANEW),
-            (Origin::Container { connected, plan }, Some(feed)) => {
-                feed.check(&connected.source, plan, ANEW)
+        match (source, &self.feed) {
+            (ReplaySource::Files(files), None) => files.check(&self.inputs, NEW_START),
+            (ReplaySource::Container { connected, plan }, Some(feed)) => {
+                feed.check(&connected.source, plan, NEW_START)
             }
             (_, feed) => {
-                let told = |of_container| match of_container {
-                    true => "another container",
-                    false => "files",
+                let kind = |of_container| {
+                    if of_container {
+                        "another container"
+                    } else {
+                        "files"
+                    }
                 };
                 Err(usage(
                     format!(
-                        "the state is of a replay of {}, not of {}",
-                        told(feed.is_some()),
-                        told(feed.is_none())
+                        "the state belongs to a replay of {}, not of {}",
+                        kind(feed.is_some()),
+                        kind(feed.is_none())
                     ),
-                    ANEW,
+                    NEW_START,
                 ))
             }
         }

@@ -1,4 +1,4 @@
-//! A replay to standard output: the changes as they would be written, in the order of the source.
+//! A replay to standard output: changes as they would be written, in the order of the source.
 
 use std::io::{BufWriter, IsTerminal, Stdout, Write};
 
@@ -7,9 +7,9 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
-use super::change::{Action, Change};
 use super::interpreter::{Interpreter, Meaning};
-use super::origin::find_inputs;
+use super::item_write::{Action, ItemWrite};
+use super::replay_source::find_inputs;
 use super::schedule::Schedule;
 use crate::cli::TtlDeletes;
 use crate::error::{ExitCode, with_hint};
@@ -19,22 +19,21 @@ use crate::settings::{ReplayPlan, Speed};
 use crate::signal::Shutdown;
 use crate::source::{self, BytesRead, Input, Inputs, Mark, Record};
 
-const DEFECT_HINT: &str = "take it out of the source; a replay into a container can go on in spite of such \
-    changes and keep them, with --dead-letter FILE";
+const DEFECT_HINT: &str = "remove it from the source; a replay into a container can skip such changes and keep \
+    them, with --dead-letter FILE";
 
-/// Writes documents without their system fields, and deletions as they stand in the source.
+/// Writes documents without their system fields, and deletions as they are in the source.
 ///
 /// # Errors
 ///
-/// If a source cannot be read, at the first line that is no change, or if standard output cannot be
-/// written to.
+/// If a source cannot be read, a line is not a change, or standard output cannot be written to.
 pub async fn to_standard_output(
     plan: &ReplayPlan,
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let inputs = find_inputs(plan, report)?;
-    // A pipe that has nothing more cannot be stopped from waiting, but what it had is written.
+    // A read from an idle pipe cannot be interrupted, but everything read from it has been written.
     let may_wait = inputs.may_wait();
     shutdown.begin()?;
     let (ended, mut end) = oneshot::channel();
@@ -69,15 +68,15 @@ struct Copier {
     to_terminal: bool,
     interpreter: Interpreter,
     ttl_deletes: TtlDeletes,
-    /// When changes are due; none if at once.
+    /// When changes are due; none if they are due at once.
     schedule: Option<Schedule>,
-    /// Has the clock.
+    /// Drives the clock.
     runtime: Handle,
     shutdown: Shutdown,
 }
 
 impl Copier {
-    /// Copies everything. What was copied before an error is written too when this returns.
+    /// Copies every change. Those before an error are written too.
     fn copy_all(mut self, inputs: &Inputs) -> Result<()> {
         for input in &inputs.inputs {
             self.copy(input)?;
@@ -93,7 +92,7 @@ impl Copier {
         {
             match self.interpreter.interpret(&record.json) {
                 Ok(Meaning::OutsideWindow | Meaning::Dropped) => {}
-                Ok(Meaning::Change(change)) => self.write(change, &record)?,
+                Ok(Meaning::Write(write)) => self.write(write, &record)?,
                 Err(defect) => {
                     let place = format!("{input}, line {}", record.end.line);
                     return Err(with_hint(
@@ -102,7 +101,7 @@ impl Copier {
                     ));
                 }
             }
-            // Whoever reads the pipe gets what there is.
+            // The reader of the pipe should not wait for the next record.
             if may_wait {
                 self.flush()?;
             }
@@ -110,22 +109,22 @@ impl Copier {
         Ok(())
     }
 
-    /// Writes what `change`, which the record is, leaves.
-    fn write(&mut self, change: Change, record: &Record) -> Result<()> {
-        let mut line = match change.action {
+    /// Writes the line for `write`, which is what the record means.
+    fn write(&mut self, write: ItemWrite, record: &Record) -> Result<()> {
+        let mut line = match write.action {
             Action::Put(document) => document,
             Action::Delete { expired: true } if self.ttl_deletes == TtlDeletes::Skip => {
                 return Ok(());
             }
             Action::Delete { .. } => record.json.to_vec(),
         };
-        let due = self.schedule.as_mut().and_then(|s| s.due(change.seconds));
+        let due = self.schedule.as_mut().and_then(|s| s.due(write.seconds));
         if let Some(due) = due {
             self.flush()?;
             let shutdown = &self.shutdown;
             let stopped = self.runtime.block_on(async {
                 tokio::select! {
-                    // After a stop the clock may be gone: it must not be asked.
+                    // After a stop the clock may be gone, so it is not polled.
                     biased;
                     () = shutdown.requested() => true,
                     () = sleep_until(due) => false,

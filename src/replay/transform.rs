@@ -1,10 +1,10 @@
-//! `--transform`: what a program makes of documents before they are written.
+//! `--transform`: a program that documents go through before they are written.
 
-use super::change::Defect;
+use super::item_write::Defect;
 use crate::render::Filter;
 
-/// How much of an output that is no object is told, in characters.
-const MAX_TOLD: usize = 40;
+/// How much of an output that is not an object is shown, in characters.
+const MAX_SHOWN_CHARACTERS: usize = 40;
 
 /// The program.
 #[derive(Debug, Clone)]
@@ -17,32 +17,29 @@ impl Transform {
         Self { program }
     }
 
-    /// What the program makes of `document`, which must be valid JSON: an object on one line, or
-    /// nothing.
+    /// The program's output for `document`, which must be valid JSON: an object on one line, or none.
     ///
     /// # Errors
     ///
-    /// If it fails, makes more than one thing, or something else than an object.
+    /// If it fails, or returns several outputs or something other than an object.
     pub(super) fn apply(&self, document: &[u8]) -> Result<Option<Vec<u8>>, Defect> {
         let mut made = None;
         let outputs = self.program.run(document, |output| {
             made.get_or_insert_with(|| output.to_vec());
         });
         match (outputs, made) {
-            (Err(message), _) => Err(Defect::new(format!(
-                "the program of --transform fails: {message}"
-            ))),
+            (Err(message), _) => Err(Defect::new(format!("--transform failed: {message}"))),
             (Ok(0 | 1), Some(made)) if made.first() != Some(&b'{') => {
                 let made = String::from_utf8_lossy(&made);
-                let told: String = made.chars().take(MAX_TOLD).collect();
-                let dots = if told.len() < made.len() { "…" } else { "" };
+                let shown: String = made.chars().take(MAX_SHOWN_CHARACTERS).collect();
+                let dots = if shown.len() < made.len() { "…" } else { "" };
                 Err(Defect::new(format!(
-                    "the program of --transform makes {told}{dots} of it, which is no object"
+                    "--transform returned {shown}{dots}, which is not an object"
                 )))
             }
             (Ok(0 | 1), made) => Ok(made),
             (Ok(outputs), _) => Err(Defect::new(format!(
-                "the program of --transform makes {outputs} outputs of it, and one can be written"
+                "--transform returned {outputs} outputs, but only one can be written"
             ))),
         }
     }

@@ -1,5 +1,4 @@
-//! The Arrow form of columns: what stands in the files that are written, and is expected of those
-//! that are read.
+//! The Arrow form of columns: of the files that are written, and expected of those that are read.
 
 use std::sync::Arc;
 
@@ -8,13 +7,13 @@ use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit as ArrowUnit};
 use super::column::{Column, ColumnType, Field as StructField};
 use super::fit::TimeUnit;
 
-/// The time zone of every moment.
+/// The time zone of every timestamp.
 pub const UTC: &str = "UTC";
-/// What readers of Parquet expect a list's elements to be called.
+/// The name that readers of Parquet expect for the elements of a list.
 const ELEMENT: &str = "element";
 
-/// The Arrow field of a column. Its name is the text of its path; but a path of one name is that
-/// name, without quotes, unless it would be taken for a path or for quoted.
+/// The Arrow field of a column. Its name is the text of its path. A path of one name is just that name,
+/// without quotes, unless it could be mistaken for a longer path or a quoted name.
 pub fn column_field(column: &Column) -> Field {
     let name = match column.path.names() {
         [name] if !name.contains(['.', '"']) => name.clone(),

@@ -1,10 +1,10 @@
-//! The model of a schema: columns, where their values are in a document, and what they are.
+//! The model of a schema: columns, their places in a document, and their types.
 
 use std::fmt;
 
 use super::names::RESERVED;
 
-/// The columns of an export, in their order. At least one; no path is within another.
+/// The columns of an export, in their order. There is at least one, and no path is within another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schema {
     pub(super) columns: Vec<Column>,
@@ -13,9 +13,9 @@ pub struct Schema {
 /// One column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Where its values are in a document; its text is the column's name.
+    /// Where its values are in a document. The text of the path is the column's name.
     pub path: FieldPath,
-    /// What its values are.
+    /// The type of its values.
     pub column_type: ColumnType,
 }
 
@@ -23,18 +23,18 @@ pub struct Column {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FieldPath(Vec<String>);
 
-/// What the values of a column are.
+/// The type of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnType {
     /// `true` or `false`.
     Boolean,
-    /// An integer of 64 bits with a sign.
+    /// A signed 64-bit integer.
     Int64,
-    /// A floating-point number of 64 bits.
+    /// A 64-bit floating-point number.
     Double,
     /// Text.
     String,
-    /// A moment in UTC, written as ISO 8601.
+    /// A time in UTC, written as ISO 8601.
     Timestamp(Fraction),
     /// Any value, as its JSON text.
     Json,
@@ -49,16 +49,16 @@ pub enum ColumnType {
 pub struct Field {
     /// Its name.
     pub name: String,
-    /// What its values are.
+    /// The type of its values.
     pub field_type: ColumnType,
 }
 
 /// How the fraction of a second of a timestamp is written in `YYYY-MM-DDTHH:MM:SS[.fraction]Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fraction {
-    /// Without zeros at its end, and without the point if nothing is left; at most nine digits.
+    /// At most nine digits, without zeros at the end, and without the point if no digit remains.
     Shortest,
-    /// With so many digits, 0 to 9.
+    /// This many digits, 0 to 9.
     Digits(u8),
 }
 
@@ -89,7 +89,7 @@ impl FieldPath {
         (&self.0[last], &self.0[..last])
     }
 
-    /// This path with another name at its end.
+    /// This path with another name appended.
     #[must_use]
     pub fn join(&self, name: &str) -> Self {
         let mut names = self.0.clone();
@@ -98,7 +98,7 @@ impl FieldPath {
     }
 }
 
-/// The names with points between them; a name that could be mistaken is quoted as in JSON.
+/// The names with points between them. An ambiguous name is quoted as in JSON.
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, name) in self.0.iter().enumerate() {
@@ -157,8 +157,8 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// If there are none, a path lies within another or is there twice, a column has a reserved
-    /// name, or a struct has no field or one name twice. A sentence for the user.
+    /// If there are none, a path is within another or is repeated, a column has a reserved name, or a struct
+    /// has no field or repeats one. The error is a sentence for the user.
     pub fn new(columns: Vec<Column>) -> Result<Self, String> {
         if columns.is_empty() {
             return Err("a schema needs at least one column".to_owned());
@@ -174,8 +174,8 @@ impl Schema {
         &self.columns
     }
 
-    /// The same values without structs: each field of a struct is a column of its own, as text
-    /// formats need it. Lists become JSON text.
+    /// The same values without structs, as text formats need them: each field of a struct becomes a column.
+    /// Lists become JSON text.
     #[must_use]
     pub fn flattened(&self) -> Self {
         fn flatten(path: &FieldPath, column_type: &ColumnType, columns: &mut Vec<Column>) {
@@ -203,11 +203,11 @@ impl Schema {
     }
 }
 
-/// Checks a column that is to stand behind others. A sentence for the user if it cannot.
+/// Checks a column that is added after others. The error is a sentence for the user.
 pub(super) fn check_column(column: &Column, others: &[Column]) -> Result<(), String> {
     if RESERVED.contains(&column.path.first()) {
         return Err(format!(
-            "`{}` is a name that cosmos-tail gives to a column of its own",
+            "`{}` is a reserved name: cosmos-tail has a column of its own with it",
             column.path.first()
         ));
     }
@@ -215,11 +215,11 @@ pub(super) fn check_column(column: &Column, others: &[Column]) -> Result<(), Str
     for other in others {
         let (a, b) = (column.path.names(), other.path.names());
         if a == b {
-            return Err(format!("column {} is there twice", column.path));
+            return Err(format!("column {} is repeated", column.path));
         }
         if a.starts_with(b) || b.starts_with(a) {
             return Err(format!(
-                "columns {} and {} overlap: one lies within the other",
+                "columns {} and {} overlap: one is within the other",
                 other.path, column.path
             ));
         }
@@ -236,7 +236,7 @@ fn check_type(column_type: &ColumnType) -> Result<(), String> {
             }
             for (index, field) in fields.iter().enumerate() {
                 if fields[..index].iter().any(|other| other.name == field.name) {
-                    return Err(format!("the field `{}` is there twice", field.name));
+                    return Err(format!("the field `{}` is repeated", field.name));
                 }
                 check_type(&field.field_type)?;
             }

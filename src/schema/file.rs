@@ -1,19 +1,18 @@
-//! The file form of a schema: one `PATH TYPE` a line.
+//! The file form of a schema: one `PATH TYPE` per line.
 //!
-//! Blank lines say nothing, nor does what stands behind a `#` at the beginning of a line or after a
-//! column. A path of a line is a column of its own:
-//! `customer.name string` takes one field out of an object, `customer struct<name: string>` is the
-//! object.
+//! Blank lines are ignored, and so is everything after a `#` at the beginning of a line or after a column.
+//! Each line is a column of its own: `customer.name string` takes one field out of an object,
+//! `customer struct<name: string>` is the object.
 
 use std::fmt;
 
 use super::column::{Column, Schema, check_column};
 use super::text::parse_line;
 
-/// Why a text is no schema, and where.
+/// Why a text is not a schema, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileError {
-    /// The number of the line, from 1; none if it is the whole.
+    /// The number of the line, from 1; none if the fault is in the whole.
     pub line: Option<usize>,
     /// The reason: a sentence for the user.
     pub reason: String,
@@ -34,18 +33,18 @@ impl std::error::Error for FileError {}
 ///
 /// # Errors
 ///
-/// Names the first line that is wrong, and why.
+/// The first line that is wrong, and why.
 pub fn parse(content: &[u8]) -> Result<Schema, FileError> {
     let text = std::str::from_utf8(content).map_err(|error| FileError {
         line: Some(1 + memchr::memchr_iter(b'\n', &content[..error.valid_up_to()]).count()),
         reason: "it is not UTF-8".to_owned(),
     })?;
-    // What some editors put in front of UTF-8.
+    // Some editors begin UTF-8 with a byte-order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut columns: Vec<Column> = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
-        let said = line.trim();
-        if said.is_empty() || said.starts_with('#') {
+        let content = line.trim();
+        if content.is_empty() || content.starts_with('#') {
             continue;
         }
         let fault = |reason| FileError {
@@ -70,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_has_a_column_a_line() {
+    fn a_file_has_one_column_per_line() {
         let content = "\u{feff}# shop/orders\n\n  id   string\r\n\t# key\n\"a b\".c list<int64># why\n\
                        x struct<y: json> # last";
         let schema = parse(content.as_bytes()).unwrap();
@@ -80,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_line() {
+    fn an_error_names_its_line() {
         for (content, line, reason) in [
             (&b""[..], None, "at least one column"),
             (b"# nothing\n", None, "at least one column"),
@@ -92,19 +91,23 @@ mod tests {
             (
                 b"id string\r\ntotal decimal\r\n",
                 Some(2),
-                "at character 7: `decimal` is no type",
+                "at character 7: `decimal` is not a type",
             ),
             (
                 b"id string\n# again\nid json\n",
                 Some(3),
-                "column id is there twice",
+                "column id is repeated",
             ),
             (b"a.b int64\na json\n", Some(2), "columns a.b and a overlap"),
-            (b"id string\n_extra json\n", Some(2), "`_extra` is a name"),
+            (
+                b"id string\n_extra json\n",
+                Some(2),
+                "`_extra` is a reserved name",
+            ),
             (
                 b"a struct<x: int64, x: json>",
                 Some(1),
-                "column a: the field `x` is there twice",
+                "column a: the field `x` is repeated",
             ),
             (b"id # string", Some(1), "at character 4: a type is missing"),
             (b"id string\n\xff string\n", Some(2), "not UTF-8"),

@@ -1,24 +1,24 @@
-//! What fits a column, value by value: the table of the [module above](super), as functions.
+//! Which values fit a column: the table of the [module above](super), as functions.
 //!
-//! They take the JSON text of values that a [`Page`](crate::feed::page::Page) has validated, and
-//! interpret no more of it than they must.
+//! They take the JSON text of values that a [`Page`](crate::feed::page::Page) has validated, and interpret
+//! no more of it than they must.
 
 use std::borrow::Cow;
 
 use super::column::Fraction;
 
-/// Most significant digits that every double gives back (`DBL_DIG` of C).
+/// The largest number of significant digits that every double preserves (`DBL_DIG` of C).
 const SAFE_DIGITS: usize = 15;
-/// Powers of ten, positive or negative, within which that holds without a closer look.
+/// The largest power of ten, positive or negative, for which that holds without a closer look.
 const SAFE_EXPONENT: i64 = 290;
 
-/// The integer that `json` is, if it is written as one, within 64 bits and not as `-0`.
+/// The value of `json` if it is written as an integer within 64 bits, but not as `-0`.
 pub fn int64(json: &[u8]) -> Option<i64> {
     let (negative, digits) = match json {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
     };
-    // Nineteen digits can be too many, eighteen cannot.
+    // Nineteen digits may overflow 64 bits, eighteen cannot.
     if digits.is_empty() || digits.len() > 19 {
         return None;
     }
@@ -30,15 +30,18 @@ pub fn int64(json: &[u8]) -> Option<i64> {
         }
         magnitude = magnitude * 10 + u64::from(digit);
     }
-    match negative {
-        false => i64::try_from(magnitude).ok(),
-        true if magnitude == 0 => None,
-        true => 0_i64.checked_sub_unsigned(magnitude),
+    if !negative {
+        return i64::try_from(magnitude).ok();
     }
+    // An integer cannot preserve the sign of `-0`.
+    if magnitude == 0 {
+        return None;
+    }
+    0_i64.checked_sub_unsigned(magnitude)
 }
 
-/// The double that `json` is, if it is a number that the double gives back: written with as few
-/// digits as tell the double apart, it is the same decimal number, with the same sign.
+/// The double nearest to `json`, if it preserves the number: the shortest decimal number that identifies
+/// the double is the same, with the same sign.
 pub fn double(json: &[u8]) -> Option<f64> {
     if !matches!(json.first()?, b'-' | b'0'..=b'9') {
         return None;
@@ -57,15 +60,15 @@ pub fn double(json: &[u8]) -> Option<f64> {
     same.then_some(value)
 }
 
-/// Whether a number has no exponent and so few digits that a double gives it back: most numbers, at
-/// the cost of a glance.
+/// Whether a number has no exponent and so few digits that a double preserves it. That is cheap to check,
+/// and true of most numbers.
 fn has_few_digits(json: &[u8]) -> bool {
     let others = json.iter().filter(|byte| !byte.is_ascii_digit()).count();
     let has_no_exponent = others == 0 || !json.iter().any(|byte| matches!(byte, b'e' | b'E'));
     json.len() - others <= SAFE_DIGITS && has_no_exponent
 }
 
-/// A decimal number: `0.digits × 10^exponent`, the digits without zeros at either end.
+/// A decimal number: `0.digits × 10^exponent`, with digits that have no zeros at either end.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Decimal<'a> {
     negative: bool,
@@ -74,8 +77,8 @@ pub struct Decimal<'a> {
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads a JSON number, or what Rust writes for a finite double. None if its exponent does not
-    /// fit 64 bits, or if it is no number.
+    /// Parses a JSON number, or the text that Rust writes for a finite double. None if it is not a number, or
+    /// its exponent does not fit 64 bits.
     pub fn of(text: &'a str) -> Option<Self> {
         let (negative, rest) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -101,9 +104,10 @@ impl<'a> Decimal<'a> {
             Cow::Owned(digits) => Cow::Owned(digits[leading..end].to_vec()),
         };
         let point = i64::try_from(whole.len()).ok()? - i64::try_from(leading).ok()?;
-        let exponent = match digits.is_empty() {
-            true => 0,
-            false => exponent.checked_add(point)?,
+        let exponent = if digits.is_empty() {
+            0
+        } else {
+            exponent.checked_add(point)?
         };
         Some(Self {
             negative,
@@ -113,16 +117,16 @@ impl<'a> Decimal<'a> {
     }
 }
 
-/// A string that UTF-8 can hold.
+/// A string that UTF-8 can represent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Text<'a> {
-    /// It has no escapes: this is the text itself.
+    /// Without escapes: this is the text itself.
     Plain(&'a [u8]),
-    /// It has some: this is what stands between the quotes.
+    /// With escapes: this is the JSON between the quotes.
     Escaped(&'a [u8]),
 }
 
-/// The string that `json` is, unless it holds a lone surrogate.
+/// The text of `json` if it is a string, unless it contains a lone surrogate.
 pub fn string(json: &[u8]) -> Option<Text<'_>> {
     let [b'"', inner @ .., b'"'] = json else {
         return None;
@@ -155,7 +159,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Whether every surrogate in `inner` is one half of a pair; `at` is where its first escape is.
+/// Whether every surrogate in `inner` is half of a pair. Its first escape is at `at`.
 fn has_whole_characters(inner: &[u8], mut at: usize) -> bool {
     loop {
         match (code_unit(inner, at), code_unit(inner, at + 6)) {
@@ -177,8 +181,8 @@ fn code_unit(inner: &[u8], at: usize) -> Option<u16> {
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// Appends the text of a JSON string, of which `inner` stands between its quotes. Lone surrogates
-/// become U+FFFD: a string that holds one does not fit, so nobody asks for its text.
+/// Appends the text of a JSON string that has `inner` between its quotes. Lone surrogates become U+FFFD; no
+/// caller has any, since a string with one does not fit.
 pub fn unescape(inner: &[u8], out: &mut Vec<u8>) {
     let mut rest = inner;
     while let Some(at) = memchr::memchr(b'\\', rest) {
@@ -212,17 +216,17 @@ pub fn unescape(inner: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// The unit in which the moments of a column are counted from 1970 on.
+/// The unit in which the times of a column are counted from 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeUnit {
-    /// Millionths of a second: every year of four digits.
+    /// Microseconds, for every year of four digits.
     Microseconds,
-    /// Thousandths of that: the years 1678 to 2261.
+    /// Nanoseconds, for the years 1678 to 2261.
     Nanoseconds,
 }
 
 impl Fraction {
-    /// The coarsest unit that holds every fraction of this form.
+    /// The coarsest unit that represents every fraction of this form.
     pub fn unit(self) -> TimeUnit {
         match self {
             Self::Digits(0..=6) => TimeUnit::Microseconds,
@@ -231,8 +235,8 @@ impl Fraction {
     }
 }
 
-/// The moment that `text` is, in the unit of `fraction`, if it is written exactly as
-/// `YYYY-MM-DDTHH:MM:SS[.fraction]Z`. The text is the string's, without quotes.
+/// The time of `text` in the unit of `fraction`, if it is written exactly as
+/// `YYYY-MM-DDTHH:MM:SS[.fraction]Z`. The text has no quotes.
 pub fn timestamp(text: &[u8], fraction: Fraction) -> Option<i64> {
     let (head, tail) = text.split_at_checked(19)?;
     let digits = match tail {
@@ -270,11 +274,11 @@ pub fn timestamp(text: &[u8], fraction: Fraction) -> Option<i64> {
     };
     let scale = |power: usize| 10_i64.pow(u32::try_from(power).unwrap_or(u32::MAX));
     let parts = decimal(digits)? * scale(places - digits.len());
-    // Before 1970 the fraction still counts forward from the second.
+    // Before 1970, too, the fraction counts forward from the second.
     seconds.checked_mul(scale(places))?.checked_add(parts)
 }
 
-/// The number that the digits are; at most eighteen of them. No digits are 0.
+/// The value of at most eighteen digits; 0 if there are none.
 fn decimal(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0_i64, |number, byte| {
         let digit = byte.wrapping_sub(b'0');
@@ -282,7 +286,7 @@ fn decimal(digits: &[u8]) -> Option<i64> {
     })
 }
 
-/// Appends a moment in the form that [`timestamp`] reads.
+/// Appends a time in the form that [`timestamp`] reads.
 pub fn write_timestamp(moment: i64, fraction: Fraction, out: &mut Vec<u8>) {
     use std::io::Write;
     let per_second = match fraction.unit() {
@@ -322,7 +326,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn integers_are_those_of_64_bits() {
+    fn integers_fit_within_64_bits() {
         for fits in [0, 1, -1, 42, i64::MAX, i64::MIN, 1_000_000_000_000_000_000] {
             assert_eq!(int64(fits.to_string().as_bytes()), Some(fits));
         }
@@ -345,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn doubles_are_those_that_give_the_number_back() {
+    fn doubles_fit_if_they_preserve_the_number() {
         for fits in [
             "0",
             "-0",
@@ -391,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_those_that_utf8_holds() {
+    fn strings_fit_if_utf8_can_represent_them() {
         let decoded = |json: &str| string(json.as_bytes()).map(|text| text.decoded().into_owned());
         for fits in [
             r#""""#,
@@ -419,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_are_written_exactly_as_said() {
+    fn timestamps_fit_only_in_the_exact_form() {
         let shortest = |text: &str| timestamp(text.as_bytes(), Fraction::Shortest);
         let digits = |text: &str, digits| timestamp(text.as_bytes(), Fraction::Digits(digits));
         assert_eq!(digits("1970-01-01T00:00:00Z", 0), Some(0));
@@ -458,7 +462,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_double_is_given_back(bits in any::<u64>()) {
+        fn a_written_double_fits(bits in any::<u64>()) {
             let value = f64::from_bits(bits);
             prop_assume!(value.is_finite());
             for text in [format!("{value:e}"), format!("{value}")] {
@@ -467,14 +471,14 @@ mod tests {
         }
 
         #[test]
-        fn a_decimal_fits_if_and_only_if_its_double_is_it(text in "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?(e-?[0-9]{1,3})?") {
+        fn a_decimal_fits_exactly_if_its_double_preserves_it(text in "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?(e-?[0-9]{1,3})?") {
             let value: f64 = text.parse().unwrap();
             let expected = value.is_finite() && Decimal::of(&format!("{value:e}")) == Decimal::of(&text);
             prop_assert_eq!(double(text.as_bytes()).is_some(), expected);
         }
 
         #[test]
-        fn a_moment_is_given_back(moment in any::<i64>(), digits in 0_u8..10) {
+        fn a_written_timestamp_is_read_back(moment in any::<i64>(), digits in 0_u8..10) {
             let fraction = Fraction::Digits(digits);
             let places = if fraction.unit() == TimeUnit::Microseconds { 6 } else { 9 };
             let moment = match places { 6 => moment.rem_euclid(253_402_300_800_000_000), _ => moment };

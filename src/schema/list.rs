@@ -1,4 +1,4 @@
-//! A list of columns of which some have no type yet: `id,customer.name,total:double`.
+//! A list of columns, some of them without a type: `id,customer.name,total:double`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,17 +6,17 @@ use std::str::FromStr;
 use super::column::{Column, ColumnType, FieldPath, Schema};
 use super::text::parse_list;
 
-/// The columns that were asked for, in their order, together with the types that were given.
+/// The requested columns in their order, with the given types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnList(Vec<(FieldPath, Option<ColumnType>)>);
 
 impl ColumnList {
-    /// The columns. Together they can make a [`Schema`].
+    /// The columns. They can form a [`Schema`].
     pub fn columns(&self) -> &[(FieldPath, Option<ColumnType>)] {
         &self.0
     }
 
-    /// The schema that it is, if every type is given.
+    /// The schema, if every type is given.
     pub fn schema(&self) -> Option<Schema> {
         let columns = self.0.iter().map(|(path, given)| {
             Some(Column {
@@ -34,7 +34,7 @@ impl FromStr for ColumnList {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let list = parse_list(text).map_err(|why| why.to_string())?;
-        // Whatever the types will be, this is what a schema of them is checked for.
+        // The check of a schema depends on the names, not on the missing types.
         let columns = list.iter().map(|(path, given)| Column {
             path: path.clone(),
             column_type: given.clone().unwrap_or(ColumnType::Json),
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_reads_as_it_is_written() {
+    fn a_list_is_read_as_it_is_written() {
         for text in [
             "id",
             "id,customer.name,total:double",
@@ -92,20 +92,20 @@ mod tests {
     }
 
     #[test]
-    fn it_is_a_schema_if_every_type_is_given() {
+    fn a_list_with_every_type_is_a_schema() {
         let schema = |text: &str| text.parse::<ColumnList>().unwrap().schema();
         assert_eq!(schema("id:string,total"), None);
         assert_eq!(schema("id:string,total:double").unwrap().columns().len(), 2);
     }
 
     #[test]
-    fn what_no_schema_can_have_is_refused() {
+    fn columns_that_no_schema_can_have_are_refused() {
         for (text, reason) in [
             ("", "at character 1: expected a name"),
-            ("id,id", "column id is there twice"),
+            ("id,id", "column id is repeated"),
             ("a.b,a:json", "overlap"),
-            ("id,_extra", "`_extra` is a name that cosmos-tail gives"),
-            ("id:text", "at character 4: `text` is no type"),
+            ("id,_extra", "`_extra` is a reserved name"),
+            ("id:text", "at character 4: `text` is not a type"),
             ("id;total", "at character 3: `;` is not expected here"),
         ] {
             let error = text.parse::<ColumnList>().unwrap_err();

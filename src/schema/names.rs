@@ -1,7 +1,7 @@
-//! Names with a meaning of their own: columns beside those of a document, keys of a file's metadata,
-//! and members that the service adds.
+//! Names with a special meaning: columns beside those of a document, keys of a file's metadata, and members
+//! that the service adds.
 
-/// The column that holds what did not fit: a JSON object, or null if everything did.
+/// The overflow column, for what did not fit: a JSON object, or null if everything did.
 pub const EXTRA: &str = "_extra";
 /// In mode `all`: what happened, as the service names it (`create`, `replace`, `delete`).
 pub const OPERATION: &str = "_operation";
@@ -11,14 +11,14 @@ pub const OPERATION_LSN: &str = "_operation_lsn";
 pub const OPERATION_TIME: &str = "_operation_time";
 /// In mode `all`: the document before the change, as JSON, where the container keeps it.
 pub const PREVIOUS: &str = "_previous";
-/// In mode `all`: all that the service says of the change, as JSON.
+/// In mode `all`: the service's metadata of the change, as JSON.
 pub const METADATA: &str = "_metadata";
 
-/// The columns of [`TableLayout::Raw`](super::TableLayout::Raw), beside those of the operation.
+/// The columns of [`TableLayout::Raw`](super::TableLayout::Raw), beside those of mode `all`.
 pub mod raw {
     /// The document's id.
     pub const ID: &str = "id";
-    /// The values of the partition key, as a JSON array; `{}` stands for one that is missing.
+    /// The values of the partition key, as a JSON array; `{}` in the place of a missing one.
     pub const PARTITION_KEY: &str = "_partition_key";
     /// The document's `_ts`: when it was written, in seconds since 1970.
     pub const TIMESTAMP: &str = "_ts";
@@ -28,17 +28,17 @@ pub mod raw {
     pub const DOCUMENT: &str = "document";
 }
 
-/// Keys of what a Parquet file says of itself, in its key-value metadata.
+/// Keys in the key-value metadata of a Parquet file.
 pub mod metadata {
     /// The id of the export, a UUID.
     pub const EXPORT_ID: &str = "cosmos-tail.export_id";
     /// The name of the container.
     pub const CONTAINER: &str = "cosmos-tail.container";
-    /// Where the file's ranges stood before its first row: JSON, as in the manifest.
+    /// The positions of the file's ranges before its first row: JSON, as in the manifest.
     pub const START: &str = "cosmos-tail.start";
-    /// Where they stood after its last row.
+    /// Their positions after its last row.
     pub const END: &str = "cosmos-tail.end";
-    /// The columns of the document, as a JSON array with the text of a column each; missing for
+    /// The columns of the document, as a JSON array with the text of each; missing for
     /// [`TableLayout::Raw`](super::TableLayout::Raw).
     pub const SCHEMA: &str = "cosmos-tail.schema";
 }
@@ -53,5 +53,5 @@ pub const RESERVED: [&str; 6] = [
     METADATA,
 ];
 
-/// The members that the service adds to each document, in the order that inferred columns have.
+/// The members that the service adds to each document, in the order of inferred columns.
 pub const SYSTEM_FIELDS: [&str; 6] = ["_ts", "_etag", "_rid", "_lsn", "_self", "_attachments"];

@@ -1,5 +1,4 @@
-//! Gives documents back from their cells: the rule of the [module above](super), the other way
-//! round.
+//! Rebuilds documents from their cells: the rule of the [module above](super), in reverse.
 
 use std::collections::HashMap;
 
@@ -12,15 +11,15 @@ pub trait CellTexts {
     /// Whether there is a value. For a struct: whether it is an object.
     fn is_there(&self, cell: usize) -> bool;
 
-    /// Appends the JSON text of a value that is there, and no struct's.
+    /// Appends the JSON text of a value that is there and is not a struct.
     ///
     /// # Errors
     ///
-    /// If it has no such text. A sentence for the user.
+    /// If it has no such text. The error is a sentence for the user.
     fn append(&self, cell: usize, out: &mut Vec<u8>) -> Result<(), String>;
 }
 
-/// Gives back the documents of one schema.
+/// Rebuilds the documents of one schema.
 #[derive(Debug)]
 pub struct Rebuilder {
     document: Object,
@@ -28,7 +27,7 @@ pub struct Rebuilder {
 
 #[derive(Debug, Default)]
 struct Object {
-    /// The cell that says that it is there, if it is a struct's.
+    /// The cell that says whether it is there, if it is a struct.
     presence: Option<usize>,
     members: Vec<Member>,
     by_name: HashMap<Box<[u8]>, usize>,
@@ -48,7 +47,7 @@ enum Value {
 }
 
 impl Rebuilder {
-    /// For rows of `schema`, with the cells that a [`Row`](super::Row) has.
+    /// A rebuilder for rows of `schema`, with the cells of a [`Row`](super::Row).
     pub fn new(schema: &Schema) -> Self {
         let mut document = Object::default();
         let mut cells = 0;
@@ -63,12 +62,11 @@ impl Rebuilder {
         Self { document }
     }
 
-    /// Appends the document of a row. `extra` is what did not fit: valid JSON, without whitespace
-    /// around it.
+    /// Appends the document of a row. `extra` is its overflow: valid JSON without whitespace around it.
     ///
     /// # Errors
     ///
-    /// If a cell does not hold what its column says. A sentence for the user.
+    /// If a cell does not fit its column. The error is a sentence for the user.
     pub fn append(
         &self,
         cells: &impl CellTexts,
@@ -86,7 +84,7 @@ impl Rebuilder {
 }
 
 impl Object {
-    /// The object of this name, which is made if there is none.
+    /// The object of this name. It is added if there is none.
     fn object(&mut self, name: &str) -> &mut Self {
         let index = match self.by_name.get(name.as_bytes()) {
             Some(&index) => index,
@@ -141,7 +139,7 @@ impl Object {
         extra: Option<&[u8]>,
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
-        // What is in the overflow too: its last value, which is the only one if both are objects.
+        // For each member, its last value in the overflow, which is the only one if both are objects.
         let mut overlaid: Vec<Option<&[u8]>> = Vec::new();
         if let Some(extra) = extra {
             overlaid.resize(self.members.len(), None);
@@ -230,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_and_the_rest_make_the_document() {
+    fn cells_and_overflow_rebuild_the_document() {
         let lines = [
             "id string",
             "c struct<n: int64, d: struct<x: json>>",

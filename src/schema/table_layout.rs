@@ -8,7 +8,7 @@ use super::column::Schema;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum TableLayout {
-    /// A column for each field of a schema, and one for what does not fit.
+    /// A column for each field of a schema, and the overflow column.
     Columns {
         /// The columns, in their order.
         schema: Schema,
@@ -16,6 +16,6 @@ pub enum TableLayout {
         /// the overflow column.
         without_system_fields: bool,
     },
-    /// The same few columns for every container: the document is one of them, as JSON.
+    /// The same few columns for every container, one of them the document as JSON.
     Raw,
 }

@@ -8,22 +8,22 @@
 //!        | "list<" type ">" | "struct<" name ":" type *( "," name ":" type ) ">"
 //! ```
 //!
-//! Blanks may stand between any two of these.
+//! Blanks are allowed between any two of these.
 
 use std::fmt;
 
 use super::column::{Column, ColumnType, Field, FieldPath, Fraction, Schema};
 
-/// Types that are nested deeper than this are refused: nobody writes them by hand, and every
-/// nesting costs a column.
-const MOST_NESTING: usize = 32;
+/// Types that are nested deeper than this are refused: nobody writes them by hand, and every level costs a
+/// column.
+const MAX_NESTING: usize = 32;
 
-/// Why a text is no column, and where.
+/// Why a text is not a column, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextError {
-    /// How many characters stand before the place.
+    /// How many characters come before the fault.
     pub at: usize,
-    /// The reason: a sentence for the user, without the place.
+    /// The reason: a sentence for the user, without the position.
     pub reason: String,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for TextError {
 ///
 /// # Errors
 ///
-/// Says what was expected, and where.
+/// What was expected, and where.
 pub fn parse_column(text: &str) -> Result<Column, TextError> {
     let mut parser = Parser::new(text);
     let path = parser.path()?;
@@ -46,7 +46,7 @@ pub fn parse_column(text: &str) -> Result<Column, TextError> {
     Ok(Column { path, column_type })
 }
 
-/// Parses `PATH TYPE`, behind which a comment may stand that begins with `#`.
+/// Parses `PATH TYPE`, which a comment that begins with `#` may follow.
 pub(super) fn parse_line(text: &str) -> Result<Column, TextError> {
     let mut parser = Parser::new(text);
     let path = parser.path()?;
@@ -61,7 +61,7 @@ pub(super) fn parse_line(text: &str) -> Result<Column, TextError> {
 ///
 /// # Errors
 ///
-/// Says what was expected, and where.
+/// What was expected, and where.
 pub(super) fn parse_list(text: &str) -> Result<Vec<(FieldPath, Option<ColumnType>)>, TextError> {
     let mut parser = Parser::new(text);
     let mut columns = Vec::new();
@@ -82,7 +82,7 @@ pub(super) fn parse_list(text: &str) -> Result<Vec<(FieldPath, Option<ColumnType
 
 struct Parser<'a> {
     text: &'a str,
-    /// The byte that comes next.
+    /// The next byte.
     at: usize,
 }
 
@@ -117,9 +117,10 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, wanted: char, after: &str) -> Result<(), TextError> {
-        match self.take(wanted) {
-            true => Ok(()),
-            false => Err(self.fault(format!("expected `{wanted}` after {after}"))),
+        if self.take(wanted) {
+            Ok(())
+        } else {
+            Err(self.fault(format!("expected `{wanted}` after {after}")))
         }
     }
 
@@ -144,8 +145,8 @@ impl<'a> Parser<'a> {
         if !self.rest().starts_with('"') {
             return match self.word() {
                 "" => Err(self.fault(
-                    "expected a name; one with other characters than letters, digits, `_`, `-` \
-                     and `$` stands in quotes",
+                    "expected a name; put one with characters other than letters, digits, `_`, `-` \
+                     and `$` in quotes",
                 )),
                 word => Ok(word.to_owned()),
             };
@@ -156,7 +157,7 @@ impl<'a> Parser<'a> {
                 self.at += strings.byte_offset();
                 Ok(name)
             }
-            _ => Err(self.fault("the quoted name is no JSON string")),
+            _ => Err(self.fault("the quoted name is not a JSON string")),
         }
     }
 
@@ -169,8 +170,8 @@ impl<'a> Parser<'a> {
     }
 
     fn column_type(&mut self, nesting: usize) -> Result<ColumnType, TextError> {
-        if nesting > MOST_NESTING {
-            return Err(self.fault(format!("types nest at most {MOST_NESTING} deep")));
+        if nesting > MAX_NESTING {
+            return Err(self.fault(format!("types nest at most {MAX_NESTING} deep")));
         }
         self.skip_blanks();
         let start = self.at;
@@ -214,7 +215,7 @@ impl<'a> Parser<'a> {
                            list<…> or struct<…>"
                         .to_owned(),
                     word => format!(
-                        "`{word}` is no type; types are boolean, int64, double, string, timestamp, \
+                        "`{word}` is not a type; types are boolean, int64, double, string, timestamp, \
                          json, list<…> and struct<…>"
                     ),
                 }));
@@ -235,7 +236,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// As an array with the text of a column each.
+/// As an array with the text of each column.
 impl serde::Serialize for Schema {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.columns.iter().map(ToString::to_string))
@@ -262,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_reads_as_it_is_written() {
+    fn a_column_is_read_as_it_is_written() {
         for text in [
             "id string",
             "customer.name json",
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_may_leave_types_out() {
+    fn a_list_may_omit_types() {
         let columns = parse_list(r#"id, customer.name,total:double,"a,b":list<int64>"#).unwrap();
         let texts: Vec<String> = columns
             .iter()
@@ -301,18 +302,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_place() {
+    fn an_error_names_its_position() {
         for (text, at, reason) in [
             ("", 0, "expected a name"),
             ("id", 2, "a type is missing"),
-            ("id strin", 3, "`strin` is no type"),
+            ("id strin", 3, "`strin` is not a type"),
             ("id string x", 10, "`x` is not expected"),
             ("größe list<int64", 16, "expected `>`"),
             ("a struct<>", 9, "expected a name"),
             ("a struct<b int64>", 11, "expected `:`"),
             ("a timestamp(10)", 12, "0 to 9"),
             ("a..b string", 2, "expected a name"),
-            (r#""a string"#, 0, "no JSON string"),
+            (r#""a string"#, 0, "not a JSON string"),
         ] {
             let error = parse_column(text).unwrap_err();
             assert!(
@@ -343,10 +344,10 @@ mod tests {
         assert!(schema(&["id string", "a.b int64", "a.c int64"]).is_ok());
         for (lines, reason) in [
             (&[][..], "at least one"),
-            (&["a int64", "a json"], "twice"),
+            (&["a int64", "a json"], "repeated"),
             (&["a.b int64", "a json"], "overlap"),
-            (&["_extra json"], "of its own"),
-            (&["a struct<x: int64, x: json>"], "`x` is there twice"),
+            (&["_extra json"], "reserved name"),
+            (&["a struct<x: int64, x: json>"], "`x` is repeated"),
         ] {
             assert!(schema(lines).unwrap_err().contains(reason), "{lines:?}");
         }

@@ -1,4 +1,4 @@
-//! CSV that an export wrote.
+//! CSV files of an export.
 
 use std::io::{self, Read};
 
@@ -12,25 +12,25 @@ use crate::format::CsvOptions;
 use crate::schema::fit;
 use crate::schema::{CellTexts, ColumnType, Schema};
 
-/// Reads rows. The bytes are those of a whole file, from its header on.
+/// Reads rows of a whole file, which begins with its header.
 pub struct CsvRows<R> {
-    /// Of the file, for messages.
+    /// The name of the file, for messages.
     name: String,
     reader: csv::Reader<LastByte<R>>,
     rows: Rows,
     types: Vec<ColumnType>,
     null: String,
     record: StringRecord,
-    /// Rows that were read.
+    /// How many rows were read.
     row: u64,
 }
 
 impl<R: Read + Send> CsvRows<R> {
-    /// Begins with the row after `mark`. Without a schema documents are a column of their own.
+    /// Starts at the row after `mark`. Without a schema, documents have a column of their own.
     ///
     /// # Errors
     ///
-    /// If the file has other columns than the schema says, or fewer rows than the mark.
+    /// If the columns of the file differ from the schema, or it has fewer rows than the mark.
     pub fn new(
         bytes: R,
         name: String,
@@ -48,7 +48,7 @@ impl<R: Read + Send> CsvRows<R> {
         let names: Vec<&str> = header.iter().collect();
         let schema = schema.map(Schema::flattened);
         let rows = Rows::new(schema.as_ref(), &names, |column| column.path.to_string())
-            .map_err(|why| anyhow!("{name} is not as its export says: {why}"))?;
+            .map_err(|why| anyhow!("{name} differs from what its export says: {why}"))?;
         let columns = schema.iter().flat_map(|schema| schema.columns());
         let mut this = Self {
             name,
@@ -61,7 +61,10 @@ impl<R: Read + Send> CsvRows<R> {
         };
         while this.row < mark.line {
             if !this.read()? {
-                bail!("{} is shorter than what was read of it before", this.name);
+                bail!(
+                    "{} is shorter than the part of it that was read before",
+                    this.name
+                );
             }
         }
         Ok(this)
@@ -71,10 +74,10 @@ impl<R: Read + Send> CsvRows<R> {
         let found = self.reader.read_record(&mut self.record);
         let found = found.map_err(|error| unreadable(&self.name, error))?;
         self.row += u64::from(found);
-        // The last line may be a part of one, and look whole.
+        // The last line may be cut off and still look whole.
         if self.reader.is_done() && self.reader.get_ref().last != b'\n' {
             bail!(
-                "{} is cut off: its last row, {}, does not end",
+                "{} is truncated: its last row, {}, has no end",
                 self.name,
                 self.row
             );
@@ -83,14 +86,16 @@ impl<R: Read + Send> CsvRows<R> {
     }
 }
 
-/// The error of a file that cannot be read on: what its decompression says of it, says more.
+/// The error of a file that cannot be read further. An error of its decompression says more than one of
+/// CSV.
 fn unreadable(name: &str, error: csv::Error) -> anyhow::Error {
-    match error.is_io_error() {
-        true => match error.into_kind() {
+    if error.is_io_error() {
+        match error.into_kind() {
             csv::ErrorKind::Io(error) => broken(name, error),
             _ => anyhow!("cannot read {name}"),
-        },
-        false => anyhow::Error::new(error).context(format!("cannot read {name}")),
+        }
+    } else {
+        anyhow::Error::new(error).context(format!("cannot read {name}"))
     }
 }
 
@@ -179,7 +184,7 @@ impl CellTexts for DocumentCells<'_> {
     }
 }
 
-/// Remembers the last byte that was read.
+/// Keeps the last byte that was read.
 struct LastByte<R> {
     inner: R,
     last: u8,

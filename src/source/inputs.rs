@@ -1,4 +1,4 @@
-//! Which files are meant: those that were named, and those that an export's manifest lists.
+//! The files to read: those that the user named, and those that an export's manifest lists.
 
 use std::fmt;
 use std::io::Read;
@@ -25,7 +25,7 @@ use crate::schema::{Schema, TableLayout};
 use crate::state::file;
 use crate::state::model::State;
 
-/// How much of a file's beginning makes its fingerprint.
+/// How many of a file's first bytes make its fingerprint.
 const FINGERPRINT_BYTES: u64 = 4096;
 
 /// One file, or standard input.
@@ -35,14 +35,14 @@ pub struct Input {
     pub path: Option<PathBuf>,
     /// Its length in bytes; 0 if it has none.
     pub length: u64,
-    /// How its rows are read if it is CSV; none if that is not known.
+    /// How to read its rows if it is CSV; none if that is not known.
     pub csv: Option<Arc<CsvForm>>,
 }
 
-/// What an export's state says of its files of CSV.
+/// What an export's state says about its CSV files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvForm {
-    /// The columns of documents; none if documents are a column of their own.
+    /// The columns of documents; none if documents have a column of their own.
     pub schema: Option<Schema>,
     /// The dialect.
     pub options: CsvOptions,
@@ -67,13 +67,13 @@ impl CsvForm {
 pub struct Inputs {
     /// The files and streams.
     pub inputs: Vec<Input>,
-    /// The containers that exports among them are of, as far as it is known.
+    /// The containers of the exports among them, as far as known.
     pub origins: Vec<ContainerAddress>,
-    /// What the user should know of them.
+    /// What the user should know about them.
     pub notices: Vec<String>,
 }
 
-/// Tells whether a file is the one that it was.
+/// Identifies a file, to check that it is still the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fingerprint {
@@ -81,7 +81,7 @@ pub struct Fingerprint {
     pub path: PathBuf,
     /// How many of its first bytes the checksum covers.
     pub prefix: u64,
-    /// CRC-32C of them.
+    /// The CRC-32C of these bytes.
     #[serde(with = "checksum_text")]
     pub crc32c: u32,
 }
@@ -100,18 +100,18 @@ impl Input {
     ///
     /// # Errors
     ///
-    /// If it cannot be opened, or is standard input, which cannot be read from its end.
+    /// If it cannot be opened, or is standard input, which has no end to read from.
     pub(super) fn open_file(&self) -> Result<std::fs::File> {
         let Some(path) = &self.path else {
             return Err(usage(
-                "Parquet cannot be read from standard input: it has to be read from its end",
+                "Parquet cannot be read from standard input, since reading starts at the end of the file",
                 "name the file instead",
             ));
         };
         Ok(fs::File::open(path)?.into_parts().0)
     }
 
-    /// Whether it may have nothing more for now without having ended.
+    /// Whether a read of it may wait for more: it is a pipe or a device.
     pub fn may_wait(&self) -> bool {
         match &self.path {
             Some(path) => !fs::metadata(path).is_ok_and(|metadata| metadata.is_file()),
@@ -119,8 +119,8 @@ impl Input {
         }
     }
 
-    /// Its fingerprint; none for standard input. `prefix` is how much of it is looked at: by
-    /// default what there is, up to 4 KiB.
+    /// Its fingerprint; none for standard input. `prefix` is the number of bytes to include: by default up to
+    /// 4 KiB.
     ///
     /// # Errors
     ///
@@ -142,11 +142,11 @@ impl Input {
 }
 
 impl Inputs {
-    /// Finds what `sources` mean.
+    /// Finds the files that `sources` name.
     ///
     /// # Errors
     ///
-    /// If a file is missing, a directory has no manifest, or a file is not as its manifest says.
+    /// If a file is missing, a directory has no manifest, or a file differs from its manifest.
     pub fn find(sources: &[PathBuf]) -> Result<Self> {
         let mut found = Self::default();
         for source in sources {
@@ -159,7 +159,7 @@ impl Inputs {
                 if found.inputs.contains(&input) {
                     return Err(usage(
                         "standard input is named twice",
-                        "it can be read only once: leave one `-` out",
+                        "it can be read only once: remove one `-`",
                     ));
                 }
                 found.inputs.push(input);
@@ -168,7 +168,7 @@ impl Inputs {
             let metadata = match fs::metadata(source) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     return Err(usage(
-                        format!("there is no `{}`", source.display()),
+                        format!("`{}` does not exist", source.display()),
                         "name a directory that `export` wrote, a file of JSON lines, or `-` for \
                          standard input",
                     ));
@@ -179,9 +179,10 @@ impl Inputs {
                 found.add_directory(source)?;
                 continue;
             }
-            let csv = match is_csv(source) {
-                true => found.csv_form_beside(source)?,
-                false => None,
+            let csv = if is_csv(source) {
+                found.csv_form_beside(source)?
+            } else {
+                None
             };
             found.inputs.push(Input {
                 path: Some(source.clone()),
@@ -197,37 +198,38 @@ impl Inputs {
         Ok(found)
     }
 
-    /// Whether one of them may have nothing more for now: standard input, or what is no regular file.
+    /// Whether a read of one of them may wait for more.
     pub fn may_wait(&self) -> bool {
         self.inputs.iter().any(Input::may_wait)
     }
 
-    /// The bytes of all of them, as far as they are known.
+    /// Their total size in bytes, as far as known.
     pub fn total_bytes(&self) -> u64 {
         self.inputs.iter().map(|input| input.length).sum()
     }
 
-    /// The finished files of an export, in the order in which they were finished: a file of a range
-    /// after those before it, and files of the children of a split after those of their parent.
+    /// Adds the finished files of an export, in the order in which they were finished: the files of a range
+    /// in their order, and those of the children of a split after those of their parent.
     fn add_directory(&mut self, directory: &Path) -> Result<()> {
         let manifest = directory.join(MANIFEST_FILE);
         if !manifest.exists() {
             return Err(usage(
                 format!(
-                    "`{}` has no {MANIFEST_FILE}: it is no directory of an export with finished files",
+                    "`{}` has no {MANIFEST_FILE}, so it is not the directory of an export with finished files",
                     directory.display()
                 ),
-                "name the files themselves, in the order in which they are to be applied",
+                "name the files themselves, in the order in which to apply them",
             ));
         }
         let path = directory.join(STATE_FILE);
-        // Before the manifest, which an export that is under way makes longer meanwhile.
-        let state = match path.exists() {
-            true => Some(
+        // Before the manifest, which a running export may extend at any time.
+        let state = if path.exists() {
+            Some(
                 file::read(&path)
-                    .with_context(|| format!("cannot replay by `{}`", path.display()))?,
-            ),
-            false => None,
+                    .with_context(|| format!("cannot replay the export of `{}`", path.display()))?,
+            )
+        } else {
+            None
         };
         let committed = state.as_ref().map(State::committed);
         let purpose = Purpose::Finished {
@@ -235,8 +237,8 @@ impl Inputs {
         };
         let read = Manifest::read(&manifest, purpose)?;
         read.ensure_whole(&manifest).hint(
-            "it was changed since it was exported: restore it, or name the files themselves, in the \
-             order in which they are to be applied",
+            "it was changed after the export: restore it, or name the files themselves, in the order \
+             in which to apply them",
         )?;
         let csv = state.and_then(|state| {
             let csv = self.csv_form(&state);
@@ -249,37 +251,37 @@ impl Inputs {
                 ..listed(directory, entry)?
             });
         }
-        self.look_at_unfinished(directory)
+        self.note_unfinished(directory)
     }
 
-    /// What a state says of its files of CSV.
+    /// What a state says about its CSV files.
     fn csv_form(&mut self, state: &State) -> Option<Arc<CsvForm>> {
         let form = CsvForm::of(state)?;
         if form.options.safe {
             self.notices.push(
-                "the export was made with --csv-safe: text that it altered for spreadsheets stays \
-                 altered"
+                "the export was made with --csv-safe: text that it changed for spreadsheets stays changed"
                     .to_owned(),
             );
         }
         Some(form)
     }
 
-    /// The same for a file of CSV that was named: its state is in its directory, or has its name.
+    /// The same for a CSV file that the user named: its state is in its directory, or has its name.
     fn csv_form_beside(&mut self, path: &Path) -> Result<Option<Arc<CsvForm>>> {
         let own = with_suffix(path, &format!(".{STATE_FILE}"));
         let shared = parent_of(path).join(STATE_FILE);
         for state in [own, shared] {
             if state.exists() {
-                let state = file::read(&state)
-                    .with_context(|| format!("cannot replay by `{}`", state.display()))?;
+                let state = file::read(&state).with_context(|| {
+                    format!("cannot replay the export of `{}`", state.display())
+                })?;
                 return Ok(self.csv_form(&state));
             }
         }
         Ok(None)
     }
 
-    fn look_at_unfinished(&mut self, directory: &Path) -> Result<()> {
+    fn note_unfinished(&mut self, directory: &Path) -> Result<()> {
         let mut open = 0;
         for entry in fs::read_dir(directory)? {
             let name = entry?.file_name();
@@ -287,7 +289,7 @@ impl Inputs {
         }
         if open > 0 {
             self.notices.push(format!(
-                "{open} files of `{}` are not finished and are left out: cosmos-tail resume --state {}",
+                "{open} files of `{}` are not finished and are skipped; to finish them: cosmos-tail resume --state {}",
                 directory.display(),
                 shell_word(&directory.join(STATE_FILE))
             ));
@@ -296,12 +298,12 @@ impl Inputs {
     }
 }
 
-/// Whether a file's name says that it is CSV.
+/// Whether a file has a name for CSV.
 pub(super) fn is_csv(path: &Path) -> bool {
     ends_with(path, &[".csv", ".csv.gz", ".csv.zst"])
 }
 
-/// Whether a file's name has one of these ends.
+/// Whether a file's name has one of these endings.
 pub(super) fn ends_with(path: &Path, ends: &[&str]) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     ends.iter().any(|end| name.ends_with(end))
@@ -313,8 +315,7 @@ fn listed(directory: &Path, entry: &Entry) -> Result<Input> {
     let metadata = fs::metadata(&path).map_err(|error| {
         with_hint(
             error,
-            "the manifest lists it; if it was moved away on purpose, name the files instead of the \
-             directory",
+            "the manifest lists it; if you moved it away, name the files instead of the directory",
         )
     })?;
     if metadata.len() != entry.bytes {
@@ -325,7 +326,7 @@ fn listed(directory: &Path, entry: &Entry) -> Result<Input> {
                 metadata.len(),
                 entry.bytes
             ),
-            "it was changed or damaged since it was exported: restore it",
+            "it was changed or damaged after the export: restore it",
         ));
     }
     Ok(Input {

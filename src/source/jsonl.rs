@@ -1,4 +1,4 @@
-//! JSON lines: one document or change on each.
+//! JSON lines: one document or change per line.
 
 use std::io::{BufRead, Read};
 
@@ -8,10 +8,10 @@ use bytes::Bytes;
 use super::opened::{Opened, broken};
 use super::record::{Mark, Record, RecordReader};
 
-/// The longest line that is read, in bytes: documents have up to 2 MB, and an envelope holds two.
+/// The longest line that is read, in bytes: a document has up to 2 MB, and an envelope has two.
 const MAX_LINE: u64 = 64 << 20;
 
-/// Reads lines. Empty ones are passed over.
+/// Reads lines, and skips empty ones.
 pub(super) struct JsonLines {
     opened: Opened,
     mark: Mark,
@@ -37,7 +37,7 @@ impl RecordReader for JsonLines {
             let number = self.mark.line + 1;
             if read as u64 == MAX_LINE && line.last() != Some(&b'\n') {
                 bail!(
-                    "line {number} of {} is longer than {} MiB: these are no JSON lines",
+                    "line {number} of {} is longer than {} MiB, so this is not a file of JSON lines",
                     self.opened.name,
                     MAX_LINE >> 20
                 );

@@ -1,18 +1,18 @@
-//! Where a replay's changes come from: files and streams of documents and of changes in their
-//! envelopes, read one after the other.
+//! Reads back what exports and tails wrote: files and streams of documents, or of changes in their
+//! envelopes, one after the other.
 //!
-//! An [`Input`] is one file or standard input. What kind it is of is told by its first bytes and
-//! its name; each kind has a [`RecordReader`] in a file of its own, which yields JSON text: a
-//! document, or the envelope of a change. What that means is not looked at here.
+//! An [`Input`] is one file or standard input. Its first bytes and its name determine its kind. Each kind
+//! has a [`RecordReader`] in a file of its own, which returns JSON text: a document, or the envelope of a
+//! change. What the text means is not interpreted here.
 
 mod caught;
 mod csv;
+mod frames;
 mod inputs;
 mod jsonl;
 #[cfg(test)]
 #[path = "../../fuzz/cases/meaning.rs"]
 mod meaning;
-mod members;
 mod open;
 mod opened;
 mod parquet;

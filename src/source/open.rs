@@ -10,11 +10,11 @@ use super::parquet::ParquetRows;
 use super::record::{BytesRead, Mark, RecordReader};
 use crate::error::with_hint;
 
-/// Opens `input` and goes to `mark`.
+/// Opens `input` and skips to `mark`.
 ///
 /// # Errors
 ///
-/// If it cannot be opened, is not what it seems, or ends before `mark`.
+/// If it cannot be opened, is not what it looks like, or ends before `mark`.
 pub fn open(input: &Input, mark: Mark, read: &BytesRead) -> Result<Box<dyn RecordReader>> {
     let opened = Opened::new(input, mark, read)?;
     match opened.kind {
@@ -22,9 +22,9 @@ pub fn open(input: &Input, mark: Mark, read: &BytesRead) -> Result<Box<dyn Recor
         Kind::Csv => {
             let Some(form) = &input.csv else {
                 return Err(with_hint(
-                    anyhow!("what the columns of {input} are is not known"),
-                    "it stands in the state of the export: name the export's directory, or keep the \
-                     state beside the file; other CSV has to be made JSON lines first",
+                    anyhow!("the columns of {input} are not known"),
+                    "they are in the state of the export: name the export's directory, or keep the state \
+                     beside the file; convert other CSV to JSON lines first",
                 ));
             };
             let schema = form.schema.as_ref();

@@ -5,15 +5,15 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use anyhow::{Context, Result, anyhow, bail};
 use fs_err as fs;
 
+use super::frames::{Codec, Frames, TrailingBytes};
 use super::inputs::{Input, ends_with, is_csv};
-use super::members::{Codec, Members, TrailingBytes};
 use super::record::{BytesRead, Mark};
 use crate::error::with_hint;
 
-/// How much is read at once.
+/// The size of a read.
 const BLOCK: usize = 256 << 10;
 
-const WHOLE_COPY: &str = "get a whole copy of the file";
+const WHOLE_COPY: &str = "get a complete copy of the file";
 
 /// What an input holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) enum Kind {
     Parquet,
 }
 
-/// An input that was opened and stands at the mark that it was to go to.
+/// An opened input, at its mark.
 pub(super) struct Opened {
     /// Its name, for messages.
     pub(super) name: String,
@@ -39,9 +39,9 @@ impl Opened {
     pub(super) fn new(input: &Input, mark: Mark, read: &BytesRead) -> Result<Self> {
         let name = input.to_string();
         let failed = || format!("cannot read {name}");
-        let mut raw: Box<dyn Source> = match &input.path {
+        let mut raw: Box<dyn RawInput> = match &input.path {
             Some(path) => Box::new(fs::File::open(path)?),
-            None => Box::new(Stream(io::stdin())),
+            None => Box::new(StandardInput(io::stdin())),
         };
         let mut magic = Vec::new();
         (&mut raw)
@@ -50,9 +50,9 @@ impl Opened {
             .with_context(failed)?;
         let is_named = |ends: &[&str]| input.path.as_deref().is_some_and(|p| ends_with(p, ends));
         if magic.is_empty() && is_named(&[".parquet", ".gz", ".zst"]) {
-            // To take it for a source without changes would be to lose them without a word.
+            // As a source without changes it would lose them silently.
             return Err(with_hint(
-                anyhow!("{name} is empty, which no whole file of its kind is"),
+                anyhow!("{name} is empty, but a complete file of its kind never is"),
                 WHOLE_COPY,
             ));
         }
@@ -63,11 +63,11 @@ impl Opened {
             _ => Kind::Text,
         };
         let compressed = Codec::of(&magic);
-        // A file that is no stream is gone to its mark at once, a compressed one by reading.
+        // An uncompressed file seeks to its mark; everything else is read up to it.
         let can_seek = compressed.is_none() && input.path.is_some();
         let skip = match mark.offset {
             0 => 0,
-            // Rows are passed over by their reader, which has to see the header.
+            // The reader of rows skips them itself, since it needs the header.
             _ if kind != Kind::Text => 0,
             offset if can_seek => {
                 raw.go_to(offset).with_context(failed)?;
@@ -84,39 +84,40 @@ impl Opened {
         let mut bytes: Box<dyn BufRead + Send> = match compressed {
             None => Box::new(BufReader::with_capacity(BLOCK, counted)),
             Some(codec) => {
-                let members = Members::new(codec, BufReader::with_capacity(BLOCK, counted));
+                let frames = Frames::new(codec, BufReader::with_capacity(BLOCK, counted));
                 Box::new(BufReader::with_capacity(
                     BLOCK,
-                    members.with_context(failed)?,
+                    frames.with_context(failed)?,
                 ))
             }
         };
         let skipped = io::copy(&mut (&mut bytes).take(skip), &mut io::sink());
         if skipped.map_err(|error| broken(&name, error))? < skip {
-            bail!("{name} is shorter than what was read of it before");
+            bail!("{name} is shorter than the part of it that was read before");
         }
         Ok(Self { name, kind, bytes })
     }
 }
 
-/// The error of an input that cannot be read on.
+/// The error of an input that cannot be read further.
 pub(super) fn broken(name: &str, error: io::Error) -> anyhow::Error {
     let cut = error.kind() == io::ErrorKind::UnexpectedEof;
     let trails = error
         .get_ref()
         .is_some_and(|inner| inner.is::<TrailingBytes>());
-    // What the system says of a file is no word of a decoder.
+    // An error of the system is not one of the decoder.
     let damaged = error.raw_os_error().is_none();
-    let error = anyhow::Error::new(error).context(match cut {
-        true => format!("{name} is cut off: its compressed data has no end"),
-        false => format!("cannot read {name}"),
+    let error = anyhow::Error::new(error).context(if cut {
+        format!("{name} is truncated: its compressed data has no end")
+    } else {
+        format!("cannot read {name}")
     });
     match (cut, trails) {
         (true, _) => with_hint(error, WHOLE_COPY),
         (_, true) => with_hint(
             error,
-            "the data before it is whole: if nothing is missing, write it to a file of its own (gzip \
-             -dc, zstd -dc) and replay that; otherwise get a whole copy of the file",
+            "the data before them is intact: if nothing is missing, decompress it to another file (gzip \
+             -dc, zstd -dc) and replay that; otherwise get a complete copy of the file",
         ),
         _ if damaged => with_hint(error, WHOLE_COPY),
         _ => error,
@@ -124,25 +125,25 @@ pub(super) fn broken(name: &str, error: io::Error) -> anyhow::Error {
 }
 
 /// A file or a stream.
-trait Source: Read + Send {
+trait RawInput: Read + Send {
     fn go_to(&mut self, offset: u64) -> io::Result<()>;
 }
 
-impl Source for fs::File {
+impl RawInput for fs::File {
     fn go_to(&mut self, offset: u64) -> io::Result<()> {
         self.seek(SeekFrom::Start(offset)).map(drop)
     }
 }
 
-struct Stream(io::Stdin);
+struct StandardInput(io::Stdin);
 
-impl Read for Stream {
+impl Read for StandardInput {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
     }
 }
 
-impl Source for Stream {
+impl RawInput for StandardInput {
     fn go_to(&mut self, _offset: u64) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -1,4 +1,4 @@
-//! Parquet that an export wrote.
+//! Parquet files of an export.
 
 use anyhow::{Context, Result, anyhow, bail};
 use arrow_array::cast::AsArray;
@@ -20,22 +20,22 @@ use crate::schema::arrow::column_field;
 use crate::schema::fit::{TimeUnit, write_timestamp};
 use crate::schema::{CellTexts, ColumnType, Schema, metadata};
 
-/// Rows that are decoded at once.
+/// How many rows are decoded at once.
 const BATCH_ROWS: usize = 1024;
 
 /// Reads rows.
 pub struct ParquetRows {
-    /// Of the file, for messages.
+    /// The name of the file, for messages.
     name: String,
     rows: Rows,
     types: Vec<ColumnType>,
     batches: ParquetRecordBatchReader,
     batch: Option<Batch>,
-    /// Rows that were read.
+    /// How many rows were read.
     row: u64,
 }
 
-/// Rows that were decoded.
+/// Decoded rows.
 struct Batch {
     rows: RecordBatch,
     /// The document's cells, a struct's own before those of its fields.
@@ -44,11 +44,11 @@ struct Batch {
 }
 
 impl ParquetRows {
-    /// Begins with the row after `mark`. What the columns are stands in the file.
+    /// Starts at the row after `mark`. The metadata of the file describes its columns.
     ///
     /// # Errors
     ///
-    /// If it is no Parquet file, none that an export wrote, or has fewer rows than the mark.
+    /// If it is not a Parquet file, was not written by an export, or has fewer rows than the mark.
     pub fn new(file: impl ChunkReader + 'static, name: String, mark: Mark) -> Result<Self> {
         let damaged = damaged(&name, mark.line);
         caught(|| Self::open(file, name, mark)).unwrap_or(Err(damaged))
@@ -56,11 +56,11 @@ impl ParquetRows {
 
     fn open(file: impl ChunkReader + 'static, name: String, mark: Mark) -> Result<Self> {
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
-            .with_context(|| format!("{name} is no whole Parquet file"))?;
+            .with_context(|| format!("{name} is not a complete Parquet file"))?;
         let said = metadata.metadata().file_metadata();
         let all_rows = u64::try_from(said.num_rows()).unwrap_or_default();
         if mark.line > all_rows {
-            bail!("{name} is shorter than what was read of it before");
+            bail!("{name} is shorter than the part of it that was read before");
         }
         let said = said.key_value_metadata();
         let value = |key: &str| {
@@ -70,9 +70,9 @@ impl ParquetRows {
         if value(metadata::EXPORT_ID).is_none() {
             return Err(with_hint(
                 anyhow!(
-                    "{name} was not written by an export: its columns do not say what they are"
+                    "{name} was not written by an export: its metadata does not describe its columns"
                 ),
-                "only files as `export` wrote them can be read back; write others as JSON lines",
+                "only files that `export` wrote can be read back; convert others to JSON lines",
             ));
         }
         let schema: Option<Schema> = value(metadata::SCHEMA)
@@ -85,26 +85,26 @@ impl ParquetRows {
             .iter()
             .map(|one| one.name().as_str())
             .collect();
-        let not_as_said = |why: String| anyhow!("{name} is not as its export says: {why}");
+        let mismatch = |why: String| anyhow!("{name} differs from what its export says: {why}");
         let rows = Rows::new(schema.as_ref(), &names, |column| {
             column_field(column).name().clone()
         })
-        .map_err(not_as_said)?;
+        .map_err(mismatch)?;
         let columns = schema.as_ref().map_or(&[][..], Schema::columns);
         for column in columns {
             let expected = column_field(column);
             let found = arrow.field_with_name(expected.name())?;
             if !found.data_type().equals_datatype(expected.data_type()) {
                 let found = found.data_type();
-                return Err(not_as_said(format!(
-                    "its column {column} is one of {found}"
+                return Err(mismatch(format!(
+                    "its column {column} has the type {found}"
                 )));
             }
         }
         for column in rows.json_columns() {
             if !arrow.field(column).data_type().is_string() {
-                return Err(not_as_said(format!(
-                    "its column {} has no text",
+                return Err(mismatch(format!(
+                    "its column {} is not text",
                     names[column]
                 )));
             }
@@ -127,10 +127,10 @@ impl ParquetRows {
         })
     }
 
-    /// The rows that are being read, decoded if the ones before are through. None at the end.
+    /// The current batch, or the next one once its rows are read. None at the end.
     fn batch(&mut self) -> Result<Option<&mut Batch>> {
-        let is_through = |batch: &Batch| batch.next == batch.rows.num_rows();
-        while self.batch.as_ref().is_none_or(is_through) {
+        let is_read = |batch: &Batch| batch.next == batch.rows.num_rows();
+        while self.batch.as_ref().is_none_or(is_read) {
             let Some(rows) = self.batches.next() else {
                 return Ok(None);
             };
@@ -161,11 +161,11 @@ fn add_cells(array: &ArrayRef, column_type: &ColumnType, cells: &mut Vec<(ArrayR
     }
 }
 
-/// What is said of a file at which the library panics.
+/// The error of a file on which the library panics.
 fn damaged(name: &str, row: u64) -> anyhow::Error {
     with_hint(
         anyhow!("{name} is damaged: it cannot be read after row {row}"),
-        "`verify` says which files of an export are as they were written",
+        "`verify` reports which files of an export are intact",
     )
 }
 
@@ -212,9 +212,10 @@ impl RowCells for RowOf<'_> {
 
     fn json(&self, column: usize) -> Result<Option<&str>, String> {
         let texts = self.batch.rows.column(column).as_string::<i32>();
-        match texts.is_valid(self.row) {
-            true => checked(texts.value(self.row)).map(Some),
-            false => Ok(None),
+        if texts.is_valid(self.row) {
+            checked(texts.value(self.row)).map(Some)
+        } else {
+            Ok(None)
         }
     }
 
@@ -247,7 +248,7 @@ fn append_value(
         ColumnType::Double => {
             let value = array.as_primitive::<Float64Type>().value(row);
             if !value.is_finite() {
-                return Err(format!("{value} is no number of JSON"));
+                return Err(format!("{value} is not a JSON number"));
             }
             append(&value, out)
         }
@@ -276,9 +277,10 @@ fn append_value(
                 if index > 0 {
                     out.push(b',');
                 }
-                match values.is_valid(index) {
-                    true => append_value(&values, index, element, out)?,
-                    false => out.extend_from_slice(b"null"),
+                if values.is_valid(index) {
+                    append_value(&values, index, element, out)?
+                } else {
+                    out.extend_from_slice(b"null")
                 }
             }
             out.push(b']');

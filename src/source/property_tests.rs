@@ -1,4 +1,4 @@
-//! Random documents through the encoders of every layout, and back: what is read is what was
+//! Random documents through the encoders of every table layout and back: what is read is what was
 //! written.
 
 use std::sync::{Arc, OnceLock};
@@ -23,8 +23,8 @@ use crate::schema::{
     TableLayout,
 };
 
-/// Names as they stand between quotes: of columns, of what no column can be, and the same name in
-/// two ways.
+/// Names as they are between quotes: of columns, names that no column can have, and the same name
+/// written in two ways.
 const NAMES: [&str; 17] = [
     "id",
     "pk",
@@ -45,7 +45,7 @@ const NAMES: [&str; 17] = [
     "A",
 ];
 
-/// Scalars on the edges of what columns hold.
+/// Scalars at the limits of what columns hold.
 const SCALARS: [&str; 46] = [
     "null",
     "true",
@@ -158,7 +158,7 @@ fn name() -> impl Strategy<Value = String> {
         .prop_map(str::to_owned)
 }
 
-/// As many of the columns as go together.
+/// As many of the columns as do not overlap.
 fn schema() -> impl Strategy<Value = Schema> {
     vec((vec(name(), 1..3), column_type()), 1..8).prop_map(|columns| {
         let mut all: Vec<Column> = Vec::new();
@@ -214,7 +214,7 @@ pub(super) fn encoded(options: EncoderOptions, page: &Page) -> Vec<u8> {
     out
 }
 
-/// What is read of what is written of the items, in both formats and from every row on.
+/// What is read back of the items, in both formats and from every row on.
 fn round_trip(
     items: &[String],
     mode: FeedMode,
@@ -265,7 +265,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3500))]
 
     #[test]
-    fn documents_are_given_back_whatever_the_schema(
+    fn documents_survive_any_schema(
         documents in vec(document(), 1..8),
         schema in schema(),
         csv in csv_options(),
@@ -280,7 +280,7 @@ proptest! {
     }
 
     #[test]
-    fn documents_are_given_back_with_the_schema_that_some_of_them_have(
+    fn documents_survive_a_schema_inferred_from_some_of_them(
         documents in vec(document(), 1..8),
         observed in 1_usize..8,
         detect_timestamps in any::<bool>(),
@@ -309,7 +309,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
-    fn changes_are_given_back_with_all_that_is_said_of_them(
+    fn changes_survive_with_all_their_metadata(
         changes in vec((document(), proptest::option::of(document()), json()), 1..6),
         schema in proptest::option::of(schema()),
         csv in csv_options(),
@@ -328,7 +328,7 @@ proptest! {
             prop_assert_eq!(found.len(), items.len());
             for (found, item) in found.iter().zip(&items) {
                 let wanted = members(item.as_bytes())
-                    // Nothing, and that there is nothing, are one.
+                    // A missing `previous` and a null one are the same.
                     .filter(|member| !(member.is_named("previous") && member.value == b"null"))
                     .map(|member| {
                         let is_none = member.is_named("current") && member.value == b"null";
@@ -342,7 +342,7 @@ proptest! {
     }
 
     #[test]
-    fn documents_are_given_back_as_they_are_of_a_column_of_their_own(
+    fn documents_in_a_column_of_their_own_are_unchanged(
         documents in vec(document(), 1..8),
         csv in csv_options(),
     ) {

@@ -1,4 +1,4 @@
-//! Records, and where they are in their input.
+//! Records, and their positions in an input.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,22 +7,22 @@ use anyhow::Result;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// Where reading stands within one input.
+/// A position in one input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mark {
-    /// Bytes of the input that were read, after decompression.
+    /// How many bytes of the input were read, after decompression.
     pub offset: u64,
-    /// Lines, or rows, that were read.
+    /// How many lines or rows were read.
     pub line: u64,
 }
 
 /// One document or change.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// The JSON text as it stands in the source, which nobody has checked.
+    /// The JSON text as it is in the source, not yet checked.
     pub json: Bytes,
-    /// Where the source stands after it. The record itself is on line [`Mark::line`].
+    /// The position after it. The record itself is on line [`Mark::line`].
     pub end: Mark,
 }
 
@@ -32,7 +32,7 @@ pub trait RecordReader: Send {
     ///
     /// # Errors
     ///
-    /// If the input cannot be read on: nothing is known of what follows.
+    /// If the input cannot be read further. Nothing is known about the rest of it.
     fn next(&mut self) -> Result<Option<Record>>;
 }
 

@@ -1,15 +1,15 @@
-//! Rows of an export, and the documents and changes that they are.
+//! Turns rows of an export back into documents and changes.
 
 use crate::schema::{CellTexts, Column, EXTRA, METADATA, PREVIOUS, Rebuilder, Schema, raw};
 
-/// Which column of a file is what.
+/// The meaning of the columns of a file.
 #[derive(Debug)]
 pub(super) struct Rows {
-    /// How documents are given back; none if they are a column of their own.
+    /// How to rebuild documents; none if they have a column of their own.
     documents: Option<Rebuilder>,
-    /// Where the columns of the document begin.
+    /// The first column of the document.
     first: usize,
-    /// The column of what did not fit, or of the whole document.
+    /// The overflow column, or that of the whole document.
     rest: usize,
     change: Option<ChangeColumns>,
 }
@@ -28,7 +28,7 @@ pub(super) trait RowCells {
     where
         Self: 'a;
 
-    /// The text of a column that holds JSON, which was checked; none for null.
+    /// The text of a JSON column, which was checked; none for null.
     fn json(&self, column: usize) -> Result<Option<&str>, String>;
 
     /// The cells of the document's columns, which begin at `first`.
@@ -36,12 +36,12 @@ pub(super) trait RowCells {
 }
 
 impl Rows {
-    /// Finds the columns of a file by their names, which `name_of` gives to those of `schema`. Without
-    /// a schema documents are a column of their own.
+    /// Finds the columns of a file by name; `name_of` returns the name of a column of `schema`. Without a
+    /// schema, documents have a column of their own.
     ///
     /// # Errors
     ///
-    /// If the file has other columns. A sentence for the user.
+    /// If the file has other columns. The error is a sentence for the user.
     pub(super) fn new(
         schema: Option<&Schema>,
         names: &[&str],
@@ -77,7 +77,7 @@ impl Rows {
             }
         }
         if let Some(known) = found.next() {
-            return Err(format!("it has a column `{known}` too many"));
+            return Err(format!("it has an extra column `{known}`"));
         }
         Ok(Self {
             documents: Some(Rebuilder::new(schema)),
@@ -87,17 +87,17 @@ impl Rows {
         })
     }
 
-    /// The columns that hold JSON beside those of the document.
+    /// The JSON columns beside those of the document.
     pub(super) fn json_columns(&self) -> impl Iterator<Item = usize> {
         let change = self.change.map(|change| [change.previous, change.metadata]);
         change.into_iter().flatten().chain([self.rest])
     }
 
-    /// Appends what a row is: a document, or a change in its envelope.
+    /// Appends the document of a row, or its change in an envelope.
     ///
     /// # Errors
     ///
-    /// If a cell holds what it cannot hold. A sentence for the user.
+    /// If a cell does not fit its column. The error is a sentence for the user.
     pub(super) fn append(&self, cells: &impl RowCells, out: &mut Vec<u8>) -> Result<(), String> {
         let Some(change) = self.change else {
             return self.append_document(cells, out);
@@ -120,7 +120,7 @@ impl Rows {
                 let document = cells.document(self.first);
                 documents.append(&document, rest.map(str::as_bytes), out)
             }
-            // What was deleted has no document.
+            // A deleted item has no document.
             None => {
                 out.extend_from_slice(rest.unwrap_or("{}").as_bytes());
                 Ok(())
@@ -129,7 +129,7 @@ impl Rows {
     }
 }
 
-/// Checks that `text` is one JSON value, and takes the whitespace around it away.
+/// Checks that `text` is one JSON value, and trims the whitespace around it.
 pub(super) fn checked(text: &str) -> Result<&str, String> {
     match serde_json::from_str::<&serde_json::value::RawValue>(text) {
         Ok(value) => Ok(value.get()),

@@ -1,4 +1,4 @@
-//! Files that are not as they were written.
+//! Damaged files, and files of other programs.
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,7 +20,7 @@ fn schema() -> Schema {
     Schema::new(columns.collect()).unwrap()
 }
 
-/// All records, or what is wrong.
+/// All records, or the error.
 fn read(reader: anyhow::Result<impl RecordReader>) -> Result<Vec<Record>, String> {
     let mut reader = reader.map_err(|error| format!("{error:#}"))?;
     let next = || {
@@ -47,14 +47,14 @@ fn csv(text: &str) -> Result<Vec<Record>, String> {
 const HEADER: &str = "id,n,d,ok,j,_extra\r\n";
 
 #[test]
-fn csv_that_was_cut_or_changed_is_refused_with_its_row() {
+fn truncated_or_changed_csv_is_refused_with_its_row() {
     let whole = format!("{HEADER}a,1,1.5,true,[],\r\nb,,,,,\"{{\"\"x\"\":1}}\"\r\n");
     let records = csv(&whole).unwrap();
     let json = |index: usize| std::str::from_utf8(&records[index].json).unwrap();
     assert_eq!(json(0), r#"{"id":"a","n":1,"d":1.5,"ok":true,"j":[]}"#);
     assert_eq!(json(1), r#"{"id":"b","x":1}"#);
     assert_eq!(records[1].end.line, 2);
-    // Wherever it is cut, nothing that is left passes for a whole row.
+    // Wherever it is truncated, no partial row passes for a whole one.
     for end in HEADER.len()..whole.len() {
         let kept = &whole[..end];
         match csv(kept) {
@@ -81,7 +81,7 @@ fn csv_that_was_cut_or_changed_is_refused_with_its_row() {
             "it has a column `_extra` instead of `j`",
         ),
         ("id,n,d,ok,j", "it has no column `_extra`"),
-        ("id,n,d,ok,j,_extra,k", "it has a column `k` too many"),
+        ("id,n,d,ok,j,_extra,k", "it has an extra column `k`"),
         ("", "it has no column `id`"),
     ] {
         let found = csv(&format!("{header}\r\n")).unwrap_err();
@@ -99,7 +99,7 @@ fn csv_that_was_cut_or_changed_is_refused_with_its_row() {
     assert!(
         read(reader)
             .unwrap_err()
-            .contains("it is shorter than what was read")
+            .contains("it is shorter than the part of it that was read")
     );
 }
 
@@ -130,13 +130,13 @@ fn read_parquet(bytes: Vec<u8>) -> Result<Vec<Record>, String> {
 }
 
 #[test]
-fn parquet_that_was_cut_or_is_of_someone_else_is_refused() {
+fn truncated_parquet_and_that_of_other_programs_is_refused() {
     let whole = parquet();
     assert_eq!(read_parquet(whole.clone()).unwrap().len(), 2);
     for end in [0, 4, 100, whole.len() - 9, whole.len() - 1] {
         let found = read_parquet(whole[..end].to_vec()).unwrap_err();
         assert!(
-            found.contains("`x.parquet` is no whole Parquet file"),
+            found.contains("`x.parquet` is not a complete Parquet file"),
             "{found}"
         );
     }
@@ -153,7 +153,7 @@ fn parquet_that_was_cut_or_is_of_someone_else_is_refused() {
     assert!(found.contains("was not written by an export"), "{found}");
     let found = replaced("\"n int64\"", "\"n  json\"");
     assert!(
-        found.contains("its column n json is one of Int64"),
+        found.contains("its column n json has the type Int64"),
         "{found}"
     );
     let found = replaced("\"n int64\"", "\"m int64\"");
@@ -164,7 +164,7 @@ fn parquet_that_was_cut_or_is_of_someone_else_is_refused() {
 }
 
 #[test]
-fn no_changed_byte_of_parquet_is_more_than_an_error() {
+fn a_changed_byte_of_parquet_is_at_most_an_error() {
     let whole = parquet();
     let (mut refused, mut damaged) = (0, 0);
     for at in 0..whole.len() {
@@ -178,6 +178,6 @@ fn no_changed_byte_of_parquet_is_more_than_an_error() {
             }
         }
     }
-    // Most are told by the library; at some it panics.
+    // The library reports most of them, and panics on some.
     assert!(refused > whole.len() && damaged > 0, "{refused}, {damaged}");
 }

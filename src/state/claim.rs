@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 
 use super::store::{Fence, Put, StateStore, Stored, Version};
-use crate::durable::Locks;
+use crate::destination::Ownership;
 use crate::error::with_hint;
 
 /// Attempts to store one text, before the commit is given up.
@@ -61,7 +61,7 @@ impl Claimed {
             store,
             version,
             claim: Claim {
-                id: uuid::Uuid::new_v4(),
+                id: uuid::Uuid::now_v7(),
                 epoch: earlier.map_or(0, |earlier| earlier.epoch) + 1,
                 write: 0,
             },
@@ -86,9 +86,12 @@ impl Claimed {
         self.store.path()
     }
 
-    /// The locks that are held.
-    pub fn locks(&self) -> Locks {
-        self.store.locks()
+    /// What makes this process the only one that writes.
+    pub fn ownership(&self) -> Ownership {
+        Ownership {
+            locks: self.store.locks(),
+            process: self.claim.id,
+        }
     }
 
     /// Whether the state must be committed once before anything of its output may be changed.
@@ -160,19 +163,6 @@ impl Claimed {
             ),
             "this one stops; let the other continue, or stop it and resume",
         )
-    }
-
-    /// What is stored now.
-    ///
-    /// # Errors
-    ///
-    /// If nothing is, or it cannot be read.
-    pub fn load(&self) -> Result<Vec<u8>> {
-        let stored = self.store.load()?;
-        match stored {
-            Some(stored) => Ok(stored.text),
-            None => bail!("the state `{}` is gone", self.store.display()),
-        }
     }
 }
 

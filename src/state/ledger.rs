@@ -10,7 +10,7 @@ use super::claim::{Claimed, cannot_commit};
 use super::file;
 use super::model::State;
 use crate::destination::{
-    Destination, FileState, PartId, PartReceipt, Receipt, SeriesState, Unsynced,
+    Destination, FileState, PartReceipt, Receipt, Recovery, SeriesState, Unsynced,
 };
 use crate::feed::{Part, PinnedEnd, Position, RangeId, RangeState};
 use crate::schema::TableLayout;
@@ -108,6 +108,7 @@ impl Ledger {
                     // Where the ranges stood before anything of this part was written.
                     start: self.state.ranges_of(id).map(RangeState::place).collect(),
                     end: Vec::new(),
+                    place: None,
                 }
             }
         };
@@ -117,11 +118,9 @@ impl Ledger {
             part.part
         );
         (file.length, file.rows, file.crc32c) = (part.length, part.rows, part.crc32c);
+        file.place = self.destination.place_of(file.id());
         self.unsynced.push(Unsynced {
-            id: PartId {
-                series: id,
-                part: part.part,
-            },
+            id: file.id(),
             is_sealed: part.sealed,
         });
         self.move_to(part.positions)?;
@@ -236,6 +235,32 @@ impl Ledger {
     }
 }
 
+/// Takes over what an earlier process left: claims the state, where no lock does, and brings the
+/// destination into line with what is committed.
+///
+/// # Errors
+///
+/// If another process claims the state meanwhile, or as [`Destination::recover`].
+pub fn take_over(
+    state: &mut State,
+    destination: &dyn Destination,
+    claimed: &mut Claimed,
+    repair: bool,
+) -> Result<Recovery> {
+    // Before anything is completed or removed: from here on no earlier process can commit.
+    if claimed.is_claimed_by_a_commit() {
+        let inheritance = destination.inherit(&state.committed());
+        state.inherit(&inheritance);
+        state.generation += 1;
+        let text = file::render_with_claim(state, claimed.next_claim())?;
+        let committed = claimed.commit(&text);
+        cannot_commit(committed, claimed)?;
+    }
+    let recovery = destination.recover(&state.committed(), repair)?;
+    state.recovered(&recovery);
+    Ok(recovery)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,7 +279,7 @@ mod tests {
         let (claimed, _) = Claimed::take(store, file::claim_of).unwrap();
         let state = sample();
         let mut destination = destination_of(&state, directory, Some(&path));
-        destination.lock(claimed.locks()).unwrap();
+        destination.lock(claimed.ownership()).unwrap();
         Ledger::new(state, Arc::from(destination), Some(claimed))
     }
 

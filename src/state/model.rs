@@ -6,7 +6,9 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::destination::names::FileNames;
-use crate::destination::{Committed, FileState, ManifestMark, Output, Recovery, SeriesState};
+use crate::destination::{
+    Committed, FileState, Inheritance, ManifestMark, Output, Recovery, SeriesState,
+};
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeSet, RangeState,
     ReachedEnd, ReadUntil, Scope,
@@ -240,6 +242,23 @@ impl State {
         self.sealed.clear();
         for dropped in &recovery.dropped {
             self.rewind(dropped);
+        }
+    }
+
+    /// Takes over what becomes of the open parts that another process began.
+    pub fn inherit(&mut self, inheritance: &Inheritance) {
+        for id in &inheritance.sealed {
+            let end = self.ranges_of(id.series).map(RangeState::place).collect();
+            let series = self.series.iter_mut().find(|one| one.id == id.series);
+            if let Some(open) = series.and_then(|series| series.open.take()) {
+                self.sealed.push(FileState { end, ..open });
+            }
+        }
+        for id in &inheritance.dropped {
+            let open = self.committed().open().find(|open| open.id() == *id);
+            if let Some(open) = open.cloned() {
+                self.rewind(&open);
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is in a file: its length, its checksum and its rows, read once.
+//! The content of a file: its length, its checksum and its rows, in one read.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -17,19 +17,19 @@ use crate::schema::metadata;
 use crate::source::caught;
 use crate::state::model::State;
 
-/// Bytes read at a time.
+/// The size of a read.
 const BLOCK: usize = 256 << 10;
 
-/// What a file must be.
+/// What a file must contain.
 pub(super) struct Expected {
     pub(super) path: PathBuf,
-    /// Bytes that were committed.
+    /// Its committed length in bytes.
     length: u64,
-    /// Rows in them.
+    /// The rows in these bytes.
     rows: u64,
-    /// Their checksum.
+    /// The checksum of these bytes.
     crc32c: u32,
-    /// Whether it ends there.
+    /// Whether the file must end there.
     is_whole: bool,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Contents {
     compression: Compression,
     delimiter: u8,
     export_id: String,
-    /// Whether rows are counted: a file that a tail grows need not have lines.
+    /// Whether to count rows: a file that a tail appends to may have any form.
     counts_rows: bool,
 }
 
@@ -71,7 +71,7 @@ impl Contents {
         Self {
             format: state.options.format,
             compression: state.options.compression,
-            // It was ASCII when it was typed.
+            // The command line allows ASCII only.
             delimiter: u8::try_from(csv.delimiter).unwrap_or(b','),
             export_id: state.export_id.to_string(),
             counts_rows: !matches!(state.options.output, crate::destination::Output::Append(_)),
@@ -82,7 +82,7 @@ impl Contents {
     ///
     /// # Errors
     ///
-    /// Says what is wrong with it.
+    /// The first fault of the file.
     pub(super) fn check(&self, expected: &Expected) -> Result<()> {
         let file = match fs::File::open(&expected.path) {
             Ok(file) => file,
@@ -99,7 +99,7 @@ impl Contents {
             Format::Jsonl | Format::Csv => self.read_text(file, committed)?,
             Format::Parquet => self.read_parquet(file, committed)?,
         };
-        // A file with other bytes can have any rows: that they are other bytes says it all.
+        // If the bytes differ, the number of rows means nothing.
         ensure!(
             crc32c == expected.crc32c,
             "has the checksum {crc32c:08x}, but {:08x} was committed",
@@ -114,14 +114,14 @@ impl Contents {
         Ok(())
     }
 
-    /// The checksum of the first `length` bytes, and the rows in them.
+    /// The checksum of the first `length` bytes, and their number of rows.
     fn read_text(&self, file: fs::File, length: u64) -> Result<(u32, Result<u64>)> {
         let mut summed = Summed {
             inner: file.take(length),
             crc32c: 0,
         };
         let rows = match self.compression {
-            // There is no frame in it yet.
+            // It has no frame yet.
             _ if length == 0 => Ok(0),
             Compression::Gzip(_) => self.rows(MultiGzDecoder::new(&mut summed)),
             Compression::Zstd(_) => zstd::stream::read::Decoder::new(&mut summed)
@@ -129,7 +129,7 @@ impl Contents {
                 .and_then(|decoder| self.rows(decoder)),
             Compression::None | Compression::Snappy | Compression::Lz4 => self.rows(&mut summed),
         };
-        // Where the rows could not be read to their end, the checksum still counts.
+        // Even if the rows cannot be read to their end, the checksum counts.
         io::copy(&mut summed, &mut io::sink())?;
         Ok((summed.crc32c, rows))
     }
@@ -141,7 +141,7 @@ impl Contents {
         }
     }
 
-    /// The records of CSV below its header, each of which must have as many cells.
+    /// The number of CSV records below the header. Each must have as many cells as the header.
     fn records(&self, text: impl Read) -> Result<u64> {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(self.delimiter)
@@ -149,13 +149,13 @@ impl Contents {
             .from_reader(text);
         let mut record = csv::ByteRecord::new();
         let mut records = 0;
-        while reader.read_byte_record(&mut record).context("is no CSV")? {
+        while reader.read_byte_record(&mut record).context("is not CSV")? {
             records += 1;
         }
         Ok(records)
     }
 
-    /// The checksum of a Parquet file, and the rows that its footer tells of.
+    /// The checksum of a Parquet file, and the number of rows in its footer.
     fn read_parquet(&self, mut file: fs::File, length: u64) -> Result<(u32, Result<u64>)> {
         let crc32c = durable::checksum_prefix(&mut file, length)?;
         if length == 0 {
@@ -164,37 +164,37 @@ impl Contents {
         let rows = caught(|| self.parquet_rows(file));
         Ok((
             crc32c,
-            rows.unwrap_or_else(|| Err(anyhow!("is no Parquet that can be read"))),
+            rows.unwrap_or_else(|| Err(anyhow!("cannot be read as Parquet"))),
         ))
     }
 
     fn parquet_rows(&self, file: fs::File) -> Result<u64> {
         let (file, _) = file.into_parts();
-        let reader = SerializedFileReader::new(file).context("is no Parquet")?;
+        let reader = SerializedFileReader::new(file).context("is not Parquet")?;
         let about = reader.metadata().file_metadata();
         let groups = reader.metadata().row_groups();
         let in_groups: i64 = groups.iter().map(|group| group.num_rows()).sum();
         ensure!(
             in_groups == about.num_rows(),
-            "its row groups have {in_groups} rows, but its footer tells of {}",
+            "its row groups have {in_groups} rows, but its footer says {}",
             about.num_rows()
         );
-        let told = about
+        let export_id = about
             .key_value_metadata()
             .into_iter()
             .flatten()
             .find(|pair| pair.key == metadata::EXPORT_ID)
             .and_then(|pair| pair.value.as_deref());
-        ensure!(
-            told == Some(self.export_id.as_str()),
-            "says that it is of the export {}",
-            told.unwrap_or("of nobody")
-        );
-        u64::try_from(in_groups).context("has less than no rows")
+        match export_id {
+            Some(id) if id == self.export_id => {}
+            Some(other) => bail!("is a file of the export {other}"),
+            None => bail!("does not say which export it belongs to"),
+        }
+        u64::try_from(in_groups).context("has a negative number of rows")
     }
 }
 
-/// The lines of a text, each of which must be whole.
+/// The number of lines of a text. The last one must be complete.
 fn lines(mut text: impl Read) -> Result<u64> {
     let mut block = vec![0; BLOCK];
     let mut lines = 0;
@@ -209,11 +209,11 @@ fn lines(mut text: impl Read) -> Result<u64> {
         lines += memchr::memchr_iter(b'\n', &block[..read]).count() as u64;
         last = block[read - 1];
     }
-    ensure!(last == b'\n', "its last line is not whole");
+    ensure!(last == b'\n', "its last line is truncated");
     Ok(lines)
 }
 
-/// Passes bytes on and sums them up.
+/// Computes the checksum of the bytes that pass through it.
 struct Summed<R> {
     inner: R,
     crc32c: u32,

@@ -1,8 +1,8 @@
-//! The `verify` subcommand: an export against its own state and manifest, without the service.
+//! The `verify` subcommand: checks an export against its own state and manifest, without the service.
 //!
-//! Nothing is written and nothing is locked. What is found is either a fault, which no crash and no
-//! consumer of finished files explains, or a note: a file that was moved away, or what a `resume`
-//! has yet to put in order.
+//! It writes nothing and locks nothing. A finding is either a fault, which neither a crash nor a consumer of
+//! finished files explains, or a note: a file that was moved away, or something that the next `resume`
+//! will clean up.
 
 mod contents;
 mod spans;
@@ -38,32 +38,32 @@ use crate::state::model::State;
 struct Findings {
     /// The state file.
     state: String,
-    /// Whether it is the state of a finished export from before states held where ranges end: whether
-    /// each was read to its end cannot be checked.
+    /// Whether the export is finished, but its state is of an earlier version, which did not hold where ranges
+    /// end: so it cannot be checked whether each was read to its end.
     knows_no_ends: bool,
-    /// Finished files that are there.
+    /// How many finished files exist.
     files: usize,
-    /// Finished files that are gone.
+    /// How many finished files were moved away.
     moved: usize,
-    /// Rows that the state and the manifest tell of.
+    /// How many rows the state and the manifest list.
     rows: u64,
-    /// Bytes of them.
+    /// How many bytes they have.
     bytes: u64,
-    /// How the ranges came to their ends; none if the export is not finished, or its state does not hold
-    /// where they end.
+    /// How the ranges reached their ends; none if the export is not finished, or its state does not hold where
+    /// they end.
     ends: Option<Ends>,
-    /// What is wrong.
+    /// Everything that is wrong.
     faults: Vec<Finding>,
-    /// What is not as a finished export leaves it, but explained.
+    /// Everything that differs from a finished export, but has an explanation.
     notes: Vec<Finding>,
 }
 
-/// One thing that was found.
+/// One finding.
 #[derive(Debug, Serialize)]
 struct Finding {
-    /// The name of the file that it is about.
+    /// The name of the file.
     file: String,
-    /// What it is.
+    /// What was found about it.
     what: String,
 }
 
@@ -83,11 +83,11 @@ impl Findings {
     }
 }
 
-/// Checks an export, prints what was found, and says by the exit code whether anything is wrong.
+/// Checks an export and prints the findings. The exit code says whether anything is wrong.
 ///
 /// # Errors
 ///
-/// If there is no export, another process works on it, or its state cannot be read.
+/// If there is no export, another process is writing it, or its state cannot be read.
 pub async fn verify(args: VerifyArgs, report: &Report, shutdown: &Shutdown) -> Result<ExitCode> {
     let checking = tokio::task::spawn_blocking(move || {
         let found = check(&args.path);
@@ -106,9 +106,10 @@ pub async fn verify(args: VerifyArgs, report: &Report, shutdown: &Shutdown) -> R
         SummaryFormat::Json => report.print_json(&found, false)?,
         SummaryFormat::Text => print_text(&found, report)?,
     }
-    Ok(match found.faults.is_empty() {
-        true => ExitCode::Done,
-        false => ExitCode::Failed,
+    Ok(if found.faults.is_empty() {
+        ExitCode::Done
+    } else {
+        ExitCode::Failed
     })
 }
 
@@ -159,12 +160,13 @@ fn print_text(found: &Findings, report: &Report) -> Result<()> {
 fn state_of(path: &Path) -> Result<PathBuf> {
     if path.is_dir() {
         let state = path.join(STATE_FILE);
-        return match state.exists() {
-            true => Ok(state),
-            false => Err(usage(
-                format!("`{}` holds no state of an export", path.display()),
-                "an export that keeps its state elsewhere is verified by the path of that state",
-            )),
+        return if state.exists() {
+            Ok(state)
+        } else {
+            Err(usage(
+                format!("`{}` has no state of an export", path.display()),
+                "if the export keeps its state elsewhere, pass the path of that state",
+            ))
         };
     }
     let beside = with_suffix(path, ".state.json");
@@ -178,8 +180,10 @@ fn state_of(path: &Path) -> Result<PathBuf> {
 
 fn check(path: &Path) -> Result<Findings> {
     let path = state_of(path)?;
-    let load =
-        || file::read(&path).with_context(|| format!("cannot verify by `{}`", path.display()));
+    let load = || {
+        file::read(&path)
+            .with_context(|| format!("cannot verify the export of `{}`", path.display()))
+    };
     let state = load()?;
     if Lock::is_held(&lock_path(&path))? {
         return Err(in_use(&path));
@@ -202,7 +206,7 @@ fn check(path: &Path) -> Result<Findings> {
     if !names.is_standard_output() {
         check_files(&state, &names, &mut found)?;
     }
-    // What was read of the files is worth nothing if they changed meanwhile.
+    // If the export was written meanwhile, the findings mean nothing.
     if load()?.generation != state.generation || Lock::is_held(&lock_path(&path))? {
         return Err(in_use(&path));
     }
@@ -215,12 +219,12 @@ fn in_use(path: &Path) -> anyhow::Error {
             anyhow!("the export of `{}` is being written", path.display()),
             ExitCode::Usage,
         ),
-        "verify it when it has ended, or stop it first: `resume` goes on with it",
+        "verify it once it has ended, or stop it first; `resume` continues it",
     )
 }
 
-/// Checks that a finished export read each range to where it was pinned: what was never read leaves no
-/// trace in its files.
+/// Checks that a finished export has read each range to its pinned end. The files cannot show it: changes
+/// that were never read leave no trace in them.
 fn check_ends(state: &State, found: &mut Findings) {
     let state_name = name_of(Path::new(&found.state));
     for range in &state.ranges {
@@ -243,7 +247,7 @@ fn check_ends(state: &State, found: &mut Findings) {
             found.fault(
                 &state_name,
                 format!(
-                    "range {} is said to have been read to its end at {}, but it is at {}",
+                    "range {} is marked as read to its end at {}, but it is at {}",
                     range.id,
                     lsn(end.lsn()),
                     match &range.position {
@@ -279,15 +283,15 @@ fn check_files(state: &State, names: &FileNames, found: &mut Findings) -> Result
         );
         known.extend([open.clone(), path.clone()]);
         match (open.exists(), path.exists()) {
-            (true, true) => found.fault(name_of(&path), "is there under its open name too"),
-            (false, false) => found.fault(name_of(&path), "was finished, and is gone"),
+            (true, true) => found.fault(name_of(&path), "also exists under its open name"),
+            (false, false) => found.fault(name_of(&path), "was finished, but is missing"),
             (is_open, _) => {
                 let path = if is_open { open } else { path };
                 found.note(
                     name_of(&path),
-                    "finished, but not yet published; `resume` does that",
+                    "finished, but not yet published; `resume` publishes it",
                 );
-                // Under its open name it may be longer: a `resume` cuts it first.
+                // Under its open name it may be longer: `resume` truncates it before it publishes it.
                 jobs.push(Expected::of_part(path, sealed, !is_open));
             }
         }
@@ -303,12 +307,12 @@ fn check_files(state: &State, names: &FileNames, found: &mut Findings) -> Result
             Ok(metadata) if metadata.len() > open.length => found.note(
                 name_of(&path),
                 format!(
-                    "{} bytes beyond what was committed; `resume` cuts them off",
+                    "{} bytes after the committed length; `resume` truncates them",
                     metadata.len() - open.length
                 ),
             ),
             _ if !names.is_append() => {
-                found.note(name_of(&path), "is not finished; `resume` goes on with it")
+                found.note(name_of(&path), "is not finished; `resume` continues it")
             }
             _ => {}
         }
@@ -318,19 +322,16 @@ fn check_files(state: &State, names: &FileNames, found: &mut Findings) -> Result
         if known.contains(&other.path) {
             continue;
         }
-        match other.is_open {
-            true if may_be_unknown(&state.committed(), &other) => found.note(
-                name_of(&other.path),
-                "nothing of it was committed; `resume` deletes it",
-            ),
-            true => found.note(
-                name_of(&other.path),
-                "is not of this export; `resume` leaves it alone",
-            ),
-            false => found.fault(
-                name_of(&other.path),
-                "has the name of a finished file, but neither state nor manifest knows it",
-            ),
+        let name = name_of(&other.path);
+        if !other.is_open {
+            found.fault(
+                name,
+                "has the name of a finished file, but neither the state nor the manifest lists it",
+            );
+        } else if may_be_unknown(&state.committed(), &other) {
+            found.note(name, "nothing of it was committed; `resume` deletes it");
+        } else {
+            found.note(name, "is not of this export; `resume` leaves it alone");
         }
     }
     for (file, what) in read_contents(&jobs, &contents) {
@@ -343,7 +344,7 @@ fn check_files(state: &State, names: &FileNames, found: &mut Findings) -> Result
     Ok(())
 }
 
-/// Reads the files, several at a time, and says what is wrong with them.
+/// Reads the files, several in parallel, and returns their faults.
 fn read_contents(jobs: &[Expected], contents: &Contents) -> Vec<(String, String)> {
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(BTreeMap::new());
@@ -368,7 +369,7 @@ fn read_contents(jobs: &[Expected], contents: &Contents) -> Vec<(String, String)
     wrong.into_values().collect()
 }
 
-/// The entries of the committed part of the manifest that can be read.
+/// The readable entries in the committed part of the manifest.
 fn read_manifest(state: &State, names: &FileNames, found: &mut Findings) -> Result<Vec<Entry>> {
     let Some(path) = names.manifest() else {
         return Ok(Vec::new());
@@ -383,7 +384,7 @@ fn read_manifest(state: &State, names: &FileNames, found: &mut Findings) -> Resu
         found.note(
             &name,
             format!(
-                "{} bytes beyond what was committed; `resume` cuts them off",
+                "{} bytes after the committed length; `resume` truncates them",
                 manifest.beyond.len()
             ),
         );
@@ -391,7 +392,7 @@ fn read_manifest(state: &State, names: &FileNames, found: &mut Findings) -> Resu
     Ok(manifest.entries)
 }
 
-/// Compares the totals of the state with what its files and the manifest's have in all.
+/// Compares the totals of the state with those of all its files and the manifest's.
 fn check_totals(state: &State, entries: &[Entry], found: &mut Findings) {
     let unlisted: Vec<&FileState> = state
         .series
@@ -404,20 +405,20 @@ fn check_totals(state: &State, entries: &[Entry], found: &mut Findings) {
     found.bytes = entries.iter().map(|entry| entry.bytes).sum::<u64>()
         + unlisted.iter().map(|file| file.length).sum::<u64>();
     let state_name = name_of(Path::new(&found.state));
-    for (what, told, counted) in [
+    for (what, stated, counted) in [
         ("documents", state.totals.documents, found.rows),
         ("bytes", state.totals.bytes, found.bytes),
     ] {
-        if told != counted {
+        if stated != counted {
             found.fault(
                 &state_name,
-                format!("tells of {told} {what} in all, but its files have {counted}"),
+                format!("counts {stated} {what}, but its files have {counted}"),
             );
         }
     }
 }
 
-/// All parts that the manifest and the state tell of, in the order of their series and numbers.
+/// All parts in the manifest and the state, in the order of their series and numbers.
 fn parts<'a>(state: &'a State, names: &FileNames, entries: &'a [Entry]) -> Vec<Part<'a>> {
     let listed = entries.iter().filter_map(|entry| {
         let part = names.part_of(&entry.file)?;

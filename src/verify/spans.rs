@@ -1,4 +1,4 @@
-//! Which span of the feed each file holds: no two of them the same change, and together the whole
+//! The span of the feed that each file holds. No two spans may overlap, and together they must cover the
 //! container.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use crate::feed::RangeState;
 use crate::feed::{FeedRange, RangeId, ensure_tiling, lsn_of_etag};
 use crate::state::model::State;
 
-/// A part as the manifest or the state tells of it.
+/// A part, as the manifest or the state describes it.
 pub(super) struct Part<'a> {
     pub(super) name: String,
     pub(super) series: u32,
@@ -22,8 +22,8 @@ pub(super) struct Part<'a> {
     pub(super) end: Option<&'a [RangeState]>,
 }
 
-/// Says what is wrong with the spans of `parts`, which come in the order of their series and
-/// numbers: with which file, and what.
+/// Returns the faults in the spans of `parts`, which are in the order of their series and numbers: the name
+/// of the file, and the fault.
 pub(super) fn check(state: &State, parts: &[Part<'_>]) -> Vec<(String, String)> {
     let mut check = Check {
         state,
@@ -41,16 +41,16 @@ pub(super) fn check(state: &State, parts: &[Part<'_>]) -> Vec<(String, String)> 
     check.wrong
 }
 
-/// Where a range was last seen.
-struct Seen<'a> {
+/// The last position of a range.
+struct LastSeen<'a> {
     state: &'a RangeState,
-    /// By which file.
+    /// The file that has it.
     by: String,
 }
 
 struct Check<'a> {
     state: &'a State,
-    seen: BTreeMap<RangeId, Seen<'a>>,
+    seen: BTreeMap<RangeId, LastSeen<'a>>,
     wrong: Vec<(String, String)>,
 }
 
@@ -65,12 +65,13 @@ impl<'a> Check<'a> {
         for part in parts {
             let wanted = next.entry(part.series).or_insert(1);
             if part.part != *wanted {
-                let what = match part.part < *wanted {
-                    true => "is told of twice".to_owned(),
-                    false => format!(
-                        "follows part {} of its series: what is between is told of nowhere",
+                let what = if part.part < *wanted {
+                    "is listed twice".to_owned()
+                } else {
+                    format!(
+                        "follows part {} of its series: the parts between are not listed",
                         *wanted - 1
-                    ),
+                    )
                 };
                 self.wrong.push((part.name.clone(), what));
             }
@@ -82,7 +83,7 @@ impl<'a> Check<'a> {
                 self.wrong.push((
                     "the state".to_owned(),
                     format!(
-                        "goes on with part {} of series {}, but part {wanted} would be next",
+                        "continues with part {} of series {}, but part {wanted} would be next",
                         series.next_part, series.id
                     ),
                 ));
@@ -108,12 +109,12 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whether `ranges` are what a series is written from.
+    /// Checks that `ranges` are those that the series is written from.
     fn belongs(&self, series: u32, ranges: &[RangeState]) -> Result<()> {
         match self.state.options.output {
             Output::Directory(_) => ensure!(
                 ranges.len() == 1 && ranges[0].id.0 == series,
-                "it is not of range {series} alone"
+                "it is not of range {series} only"
             ),
             _ => self
                 .state
@@ -124,15 +125,15 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// Takes up where a range stood: never before where it, or a range that it came from, stood
-    /// before.
+    /// Takes note of the position of a range, which must not be before an earlier position of it or of a
+    /// parent.
     fn observe(&mut self, range: &'a RangeState, by: &str) {
         if let Err(error) = self.fits(range) {
             self.wrong(by, format!("the position of range {}: {error:#}", range.id));
         }
         if range.parents.iter().any(|parent| *parent >= range.id) {
             let id = range.id;
-            self.wrong(by, format!("range {id} is said to come from a later one"));
+            self.wrong(by, format!("range {id} has a parent with a later number"));
             return;
         }
         let known = std::iter::once(&range.id).chain(range.parents.iter().rev());
@@ -143,12 +144,15 @@ impl<'a> Check<'a> {
             let what = if is_same
                 && (&before.state.range, &before.state.parents) != (&range.range, &range.parents)
             {
-                Some(format!("range {id} is another one than in `{}`", before.by))
+                Some(format!(
+                    "range {id} differs from range {id} in `{}`",
+                    before.by
+                ))
             } else {
                 goes_back(before.state, range).map(|(before_lsn, after)| {
                     format!(
-                        "range {id} stands at {after}, before LSN {before_lsn}, where it had come to \
-                         in `{}`: changes between are in both",
+                        "range {id} is at {after}, before LSN {before_lsn}, which it had reached in \
+                         `{}`: the changes between are in both",
                         before.by
                     )
                 })
@@ -159,14 +163,14 @@ impl<'a> Check<'a> {
         }
         self.seen.insert(
             range.id,
-            Seen {
+            LastSeen {
                 state: range,
                 by: by.to_owned(),
             },
         );
     }
 
-    /// Whether the position of a range is one of this container and of this range.
+    /// Checks that the position of a range is for this container and this range.
     fn fits(&self, range: &RangeState) -> Result<()> {
         FeedRange::new(&range.range.min_inclusive, &range.range.max_exclusive)?;
         let Some(position) = &range.position else {
@@ -182,10 +186,10 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// The children of every range that was replaced make it up, and those that came from none make
-    /// up what is exported.
+    /// The children of every replaced range must cover it, and the ranges without a parent must cover the scope
+    /// of the export.
     fn tree(&mut self) {
-        // The last numbers first: a range comes from one that was there before it.
+        // From the last number on: children have higher numbers than their parents.
         let mut children: BTreeMap<RangeId, BTreeSet<RangeId>> = BTreeMap::new();
         let mut roots = BTreeSet::new();
         for seen in self.seen.values() {
@@ -210,13 +214,13 @@ impl<'a> Check<'a> {
                 if !read.contains(&id) {
                     self.wrong(
                         "the state",
-                        format!("range {id} is not read any more, and no range came from it"),
+                        format!("range {id} is no longer read, but no range replaced it"),
                     );
                 }
                 bounds.extend(own.map(|own| (id, own)));
                 continue;
             }
-            // Of a range without files nothing but its number is known.
+            // Only the number of a range without files is known.
             let Some(whole) = own.or_else(|| around(&parts)) else {
                 continue;
             };
@@ -230,23 +234,20 @@ impl<'a> Check<'a> {
         }
         let roots = roots.iter().filter_map(|root| bounds.get(root));
         if let Err(error) = self.state.options.scope.ensure_tiled_by(roots) {
-            self.wrong(
-                "the state",
-                format!("the ranges that were begun with: {error:#}"),
-            );
+            self.wrong("the state", format!("the initial ranges: {error:#}"));
         }
     }
 }
 
-/// The least range that holds all of `parts`.
+/// The smallest range that contains all of `parts`.
 fn around(parts: &[FeedRange]) -> Option<FeedRange> {
     let min = parts.iter().map(|part| &part.min_inclusive).min()?;
     let max = parts.iter().map(|part| &part.max_exclusive).max()?;
     FeedRange::new(min, max).ok()
 }
 
-/// Where `after` lies before `before` in the feed: the two LSNs. Positions are compared part by part:
-/// while a range is being split, its parts stand at different places.
+/// The two LSNs if `after` is before `before` in the feed. Positions are compared part by part: while a
+/// range is being split, its parts have different positions.
 fn goes_back(before: &RangeState, after: &RangeState) -> Option<(u64, String)> {
     let (before, after) = (parts_of(before), parts_of(after));
     let pairs = before
@@ -257,10 +258,10 @@ fn goes_back(before: &RangeState, after: &RangeState) -> Option<(u64, String)> {
             continue;
         }
         match (before, after) {
-            (Stand::At(before), Stand::At(after)) if after < before => {
+            (PartPosition::At(before), PartPosition::At(after)) if after < before => {
                 return Some((*before, format!("LSN {after}")));
             }
-            (Stand::At(before), Stand::Beginning) => {
+            (PartPosition::At(before), PartPosition::Beginning) => {
                 return Some((*before, "the beginning".to_owned()));
             }
             _ => {}
@@ -269,29 +270,29 @@ fn goes_back(before: &RangeState, after: &RangeState) -> Option<(u64, String)> {
     None
 }
 
-/// Where a part of a range stands.
-enum Stand {
+/// The position of a part of a range.
+enum PartPosition {
     /// It has not been read yet.
     Beginning,
     /// The change with this LSN was read.
     At(u64),
-    /// The service's ETag does not tell.
+    /// The service's ETag does not show the LSN.
     Unknown,
 }
 
-/// The parts of a range and where they stand, as its continuation token has them.
-fn parts_of(range: &RangeState) -> Vec<(FeedRange, Stand)> {
+/// The parts of a range and their positions, as its continuation token has them.
+fn parts_of(range: &RangeState) -> Vec<(FeedRange, PartPosition)> {
     let Some(position) = &range.position else {
-        return vec![(range.range.clone(), Stand::Beginning)];
+        return vec![(range.range.clone(), PartPosition::Beginning)];
     };
-    // A token that cannot be read is a fault of its own.
+    // An unreadable token is a fault of its own.
     let parts = segments(&position.token, &range.range).unwrap_or_default();
-    let stand = |etag: Option<String>| match etag {
-        None => Stand::Beginning,
-        Some(etag) => lsn_of_etag(&etag).map_or(Stand::Unknown, Stand::At),
+    let position = |etag: Option<String>| match etag {
+        None => PartPosition::Beginning,
+        Some(etag) => lsn_of_etag(&etag).map_or(PartPosition::Unknown, PartPosition::At),
     };
     parts
         .into_iter()
-        .map(|part| (part.range, stand(part.etag)))
+        .map(|part| (part.range, position(part.etag)))
         .collect()
 }

@@ -361,7 +361,10 @@ fn a_wait_between_two_tries_can_be_interrupted() {
         crate::command::interrupt(&child);
         let ended = crate::command::wait(child);
         assert!(started.elapsed() < Duration::from_secs(5));
-        let parts = ["stopped before", "nothing was changed; start it again"];
+        let parts = [
+            "stopped before",
+            "nothing was changed; run the command again",
+        ];
         assert_explained(&ended, 130, &parts);
         assert!(!out.exists());
     }

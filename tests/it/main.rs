@@ -25,6 +25,8 @@ mod left_out;
 mod live;
 mod locations;
 mod misplaced_keys;
+#[cfg(feature = "demo")]
+mod moments;
 mod oracle;
 mod orders;
 mod other_emulator;
@@ -36,6 +38,7 @@ mod round_trips;
 #[cfg(unix)]
 mod scene;
 mod schema;
+mod seam;
 mod secrets;
 mod session_tokens;
 #[cfg(target_os = "linux")]

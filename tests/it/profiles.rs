@@ -456,7 +456,7 @@ fn the_demo_uses_neither_profile_nor_environment() {
     assert!(
         ended
             .stderr
-            .contains("warning: --demo has an account of its own: the profile `a` is not used"),
+            .contains("warning: --demo has its own account: the profile `a` is not used"),
         "{}",
         ended.stderr
     );

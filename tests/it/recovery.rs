@@ -360,6 +360,7 @@ fn before_publishing(out: &Path) -> Vec<String> {
             crc32c: entry.crc32c,
             start: entry.start.clone(),
             end: entry.end.clone(),
+            place: None,
         });
     }
     std::fs::write(out.join("state.json"), file::render(&state).unwrap()).unwrap();

@@ -62,7 +62,10 @@ fn end_with(child: Child, with: Signal) -> Ended {
     ended
 }
 
-const STOPPED: [&str; 2] = ["stopped before", "nothing was changed; start it again"];
+const STOPPED: [&str; 2] = [
+    "stopped before",
+    "nothing was changed; run the command again",
+];
 
 /// A command without a key in its environment.
 fn keyless(gateway: &Gateway, arguments: &[&str]) -> Command {

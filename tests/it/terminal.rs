@@ -121,8 +121,8 @@ fn the_name_of_a_file_in_a_manifest_is_one_line_without_commands() {
         1,
         &format!(
             "error: the manifest `{}/manifest.ndjson`: line 1: `{}` is no name of this export's files\n\
-             hint: it was changed since it was exported: restore it, or name the files themselves, in the \
-             order in which they are to be applied\n",
+             hint: it was changed after the export: restore it, or name the files themselves, in the order in \
+             which to apply them\n",
             out.display(),
             HOSTILE.escape_debug()
         ),
@@ -261,7 +261,7 @@ fn names_that_turn_text_around_are_shown_as_what_they_are() {
     };
     let ended = succeed(&mut named(export(&gateway, &out)));
     assert_clean(&ended.stderr);
-    let of = "of a\\u{202e}b\\u{200f}/a\\u{202e}b\\u{200f} to";
+    let of = "from a\\u{202e}b\\u{200f}/a\\u{202e}b\\u{200f} to";
     assert!(ended.stderr.contains(of), "{}", ended.stderr);
     let mut command = named(resume(&gateway, &out));
     let ended = succeed(command.args(["--summary", "json"]));

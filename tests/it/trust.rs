@@ -187,6 +187,7 @@ fn a_state_has_no_power_over_any_file() {
                 crc32c: 0,
                 start: forged.ranges.to_vec(),
                 end: forged.ranges.to_vec(),
+                place: None,
             };
             forged.sealed = vec![part];
         });
@@ -443,8 +444,8 @@ fn force_removes_nothing_but_what_an_export_left() {
     let notes = directory.path().join("notes.json");
     std::fs::write(&notes, "{\"mine\":1}").unwrap();
     let stderr = format!(
-        "error: `{}` was not written by cosmos-tail\nhint: it is in the way of a file of that name: \
-         move it away, or name another place\n",
+        "error: `{}` was not written by cosmos-tail\nhint: cosmos-tail needs a file of that name: \
+         move it away, or use another path\n",
         notes.display()
     );
     let mut command = export(&gateway, &out);
@@ -499,8 +500,8 @@ fn a_manifest_that_was_edited_is_refused_by_all_who_read_it() {
         let first = verified.stdout.lines().next().unwrap();
         assert_eq!(first, format!("manifest.ndjson: {fault}"));
         let stderr = format!(
-            "error: the manifest `{shown}`: {fault}\nhint: it was changed since it was exported: \
-             restore it, or name the files themselves, in the order in which they are to be applied\n"
+            "error: the manifest `{shown}`: {fault}\nhint: it was changed after the export: \
+             restore it, or name the files themselves, in the order in which to apply them\n"
         );
         let mut replay = cosmos_tail();
         replay.args(["replay", "--stdout"]).arg(&out);
@@ -561,8 +562,8 @@ fn files_out_of_their_order_are_noticed_without_a_checksum_too() {
         let told = format!("manifest.ndjson: {fault}\n");
         assert!(verified.stdout.contains(&told), "{}", verified.stdout);
         let stderr = format!(
-            "error: the manifest `{}`: {fault}\nhint: it was changed since it was exported: restore \
-             it, or name the files themselves, in the order in which they are to be applied\n",
+            "error: the manifest `{}`: {fault}\nhint: it was changed after the export: restore \
+             it, or name the files themselves, in the order in which to apply them\n",
             path.display()
         );
         let mut replay = cosmos_tail();
@@ -620,8 +621,8 @@ pub(crate) fn second_process_after_a_deleted_lock(defect: &str) -> Ended {
         let (lock, state) = (out.join("state.json.lock"), out.join("state.json"));
         let told = format!(
             "error: the lock `{}` was replaced by another file while this process held it; nothing was \
-             committed since\nhint: another process may have begun to work on the same files: see that \
-             none does; lock files are not to be deleted, the lock ends with its process\nhint: what \
+             committed after that\nhint: another process may be writing to the same files: make sure that \
+             none is; do not delete lock files, a lock is released when its process ends\nhint: what \
              was committed is kept; when the cause is mended: cosmos-tail resume --state {}\n",
             lock.display(),
             state.display()
@@ -670,8 +671,8 @@ fn nothing_is_written_through_a_link() {
     let victim = Victim::new();
     let target = victim.at("target");
     std::fs::write(&target, "precious").unwrap();
-    let hint = "hint: nothing is written through a link: name the file that it points to, or move the \
-                link away\n";
+    let hint = "hint: cosmos-tail does not write through links: name the file that it points to, or \
+                move the link away\n";
     let state = victim.state();
     // At a resume: the lock, the staged state, the state, the manifest, an open file.
     let lock = victim.out.join("state.json.lock");
@@ -813,14 +814,14 @@ fn a_file_that_has_the_name_of_a_lock_or_a_staged_state_is_kept() {
     for (name, what, code) in [
         (
             "Cargo.lock",
-            "is not a lock of cosmos-tail\nhint: the file is in the way of the lock: move it away, or \
-             keep the state elsewhere with --state\n",
+            "is not a lock of cosmos-tail\nhint: cosmos-tail needs a lock file of that name: move the \
+             file away, or keep the state elsewhere with --state\n",
             1,
         ),
         (
             "Cargo.tmp",
-            "was not written by cosmos-tail\nhint: it is in the way of a file of that name: move it \
-             away, or name another place\n",
+            "was not written by cosmos-tail\nhint: cosmos-tail needs a file of that name: move it away, \
+             or use another path\n",
             1,
         ),
     ] {

@@ -22,7 +22,7 @@ pub(crate) fn assert_verified(path: &Path) {
 }
 
 /// Two ranges, one of which is split while it is read, in files of a few pages, and an increment.
-fn exported(arguments: &[&str]) -> (Gateway, Container, tempfile::TempDir, PathBuf) {
+pub(crate) fn exported(arguments: &[&str]) -> (Gateway, Container, tempfile::TempDir, PathBuf) {
     let (gateway, container) = filled(2, 1500);
     let handle = container.clone();
     let split = Action::call(move || {
@@ -119,7 +119,7 @@ fn change_manifest(out: &Path, change: impl Fn(&mut Vec<Entry>)) {
     });
 }
 
-fn rewrite(path: &Path, change: impl Fn(&mut Vec<u8>)) {
+pub(crate) fn rewrite(path: &Path, change: impl Fn(&mut Vec<u8>)) {
     let mut bytes = std::fs::read(path).unwrap();
     change(&mut bytes);
     std::fs::write(path, bytes).unwrap();
@@ -143,9 +143,9 @@ fn earlier(entries: &[Entry]) -> Option<Position> {
 }
 
 /// Each damage, and what is said of it.
-type Damage = (&'static str, fn(&Path), &'static [&'static str]);
+pub(crate) type Damage = (&'static str, fn(&Path), &'static [&'static str]);
 
-const DAMAGE: &[Damage] = &[
+pub(crate) const DAMAGE: &[Damage] = &[
     (
         "a byte of a finished file",
         |out| rewrite(&second(out), |bytes| bytes[100] ^= 1),
@@ -172,11 +172,7 @@ const DAMAGE: &[Damage] = &[
                 entry.crc32c = crc32c::crc32c(&bytes);
             });
         },
-        &[
-            "orders-00001-000002.jsonl: has ",
-            " rows, but ",
-            "tells of ",
-        ],
+        &["orders-00001-000002.jsonl: has ", " rows, but ", "counts "],
     ),
     (
         "a file of that name that nobody knows",
@@ -235,7 +231,7 @@ const DAMAGE: &[Damage] = &[
         &[
             "orders-00001-000002.jsonl: has the name of a finished file",
             "orders-00001-000003.jsonl: follows part 1 of its series",
-            "state.json: tells of ",
+            "state.json: counts ",
         ],
     ),
     (
@@ -248,8 +244,8 @@ const DAMAGE: &[Damage] = &[
             });
         },
         &[
-            "orders-00001-000003.jsonl: range 1 stands at LSN ",
-            "changes between are in both",
+            "orders-00001-000003.jsonl: range 1 is at LSN ",
+            "the changes between are in both",
         ],
     ),
     (
@@ -259,7 +255,7 @@ const DAMAGE: &[Damage] = &[
                 entry_of_second(entries).start[0].position = None;
             });
         },
-        &["orders-00001-000002.jsonl: range 1 stands at the beginning, before LSN "],
+        &["orders-00001-000002.jsonl: range 1 is at the beginning, before LSN "],
     ),
     (
         "a span without anything in it",
@@ -294,7 +290,7 @@ const DAMAGE: &[Damage] = &[
                 (entry.start, entry.end) = (other.start, other.end);
             });
         },
-        &["orders-00001-000002.jsonl: its start: it is not of range 1 alone"],
+        &["orders-00001-000002.jsonl: its start: it is not of range 1 only"],
     ),
     (
         "children of which one is missing",
@@ -310,7 +306,7 @@ const DAMAGE: &[Damage] = &[
                 state.series.retain(|series| series.id != 3);
             });
         },
-        &["is another one than in "],
+        &["differs from range "],
     ),
     (
         "a range that came from itself",
@@ -323,7 +319,7 @@ const DAMAGE: &[Damage] = &[
                 }
             });
         },
-        &["range 2 is said to come from a later one"],
+        &["range 2 has a parent with a later number"],
     ),
     (
         "a state that has gone back",
@@ -336,22 +332,22 @@ const DAMAGE: &[Damage] = &[
                 });
             });
         },
-        &["the state: range 1 stands at LSN "],
+        &["the state: range 1 is at LSN "],
     ),
     (
         "a state that goes on with another part",
         |out| change_state(out, |state| state.series[0].next_part += 1),
-        &["the state: goes on with part "],
+        &["the state: continues with part "],
     ),
     (
         "a state that has lost count",
         |out| change_state(out, |state| state.totals.documents -= 1),
-        &["state.json: tells of "],
+        &["state.json: counts "],
     ),
 ];
 
 /// A copy of the files of a directory.
-fn copy(from: &Path) -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn copy(from: &Path) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     std::fs::create_dir(&out).unwrap();
@@ -415,9 +411,9 @@ fn what_a_crash_or_a_consumer_explains_is_told_and_is_no_fault_unless_asked() {
     );
     let notes = [
         "note: state.json.tmp: a state that was never committed; `resume` deletes it",
-        "note: manifest.ndjson: 8 bytes beyond what was committed; `resume` cuts them off",
+        "note: manifest.ndjson: 8 bytes after the committed length; `resume` truncates them",
         "note: orders-00000-000001.jsonl: was moved away",
-        "note: orders-00001-000001.jsonl.open: 17 bytes beyond what was committed",
+        "note: orders-00001-000001.jsonl.open: 17 bytes after the committed length",
         "note: orders-00001-000002.jsonl.open: nothing of it was committed; `resume` deletes it",
         "0 finished files (1 more moved away)",
         "nothing is wrong",
@@ -456,7 +452,7 @@ fn what_is_no_export_or_is_in_use_is_a_usage_error() {
     let nothing = verify(directory.path(), &[]);
     assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(2), ""));
     assert!(
-        nothing.stderr.contains("holds no state of an export"),
+        nothing.stderr.contains("has no state of an export"),
         "{}",
         nothing.stderr
     );

@@ -15,7 +15,7 @@ use arrow_schema::{DataType, TimeUnit};
 use parquet::schema::types::ColumnPath;
 
 /// With fewer values nothing can be told.
-const LEAST_VALUES: usize = 64;
+const MIN_VALUES: usize = 64;
 
 /// The columns of `rows` of whose values more than nine in ten came only once.
 pub(super) fn columns_without(rows: &RecordBatch) -> Vec<ColumnPath> {
@@ -76,7 +76,7 @@ fn look_at(
     };
     let mut values = 0;
     let different: HashSet<u64> = hashes.inspect(|_| values += 1).collect();
-    if values >= LEAST_VALUES && different.len() * 10 > values * 9 {
+    if values >= MIN_VALUES && different.len() * 10 > values * 9 {
         found.push(ColumnPath::new(path.clone()));
     }
 }

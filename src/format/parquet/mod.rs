@@ -97,9 +97,10 @@ impl Parquet {
             file.sync().context("cannot write Parquet")?;
             // What is kept for the next bytes would be as large as a row group, in every file.
             let mut bytes = std::mem::take(file.inner_mut());
-            match out.is_empty() {
-                true => *out = bytes,
-                false => out.append(&mut bytes),
+            if out.is_empty() {
+                *out = bytes
+            } else {
+                out.append(&mut bytes)
             }
         }
         Ok(())

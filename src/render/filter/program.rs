@@ -191,9 +191,10 @@ fn undefined_symbol(name: &str, undefined: &jaq_core::compile::Undefined) -> Str
         other => other.as_str().to_owned(),
     };
     let shown = excerpt(name);
-    match BEYOND_THE_CHANGE.contains(&name) {
-        true => format!("`{shown}` is not available: a program sees the change and nothing else,"),
-        false => format!("there is no {what} `{shown}`"),
+    if BEYOND_THE_CHANGE.contains(&name) {
+        format!("`{shown}` is not available: a program sees the change and nothing else,")
+    } else {
+        format!("there is no {what} `{shown}`")
     }
 }
 

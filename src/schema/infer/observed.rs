@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::limits::{MOST_FIELDS, MOST_FIELDS_OF_OBJECT, MOST_NAME_BYTES, MOST_NESTING};
+use super::limits::{MAX_FIELDS, MAX_FIELDS_OF_OBJECT, MAX_NAME_BYTES, MAX_NESTING};
 use super::place::Place;
 use crate::feed::page::{elements, members};
 use crate::schema::column::{ColumnType, Field, Fraction};
@@ -109,7 +109,7 @@ impl Observed {
             Some(b'"') => self.strings.observe(json, observer.detect_timestamps),
             Some(b'[') => {
                 self.arrays += 1;
-                if nesting < MOST_NESTING {
+                if nesting < MAX_NESTING {
                     let first = observer.place;
                     let inner = self
                         .elements
@@ -121,10 +121,10 @@ impl Observed {
             }
             Some(b'{') => {
                 self.objects += 1;
-                if nesting < MOST_NESTING {
+                if nesting < MAX_NESTING {
                     self.observe_members(json, nesting + 1, observer, |_| true);
                 }
-                if self.fields.len() > MOST_FIELDS_OF_OBJECT {
+                if self.fields.len() > MAX_FIELDS_OF_OBJECT {
                     self.is_map = true;
                     observer.tracked -= self.tracked();
                     self.fields = HashMap::new();
@@ -148,7 +148,7 @@ impl Observed {
             return;
         }
         for member in members(object) {
-            let Some(name) = name_of(member.raw_name).filter(|name| name.len() <= MOST_NAME_BYTES)
+            let Some(name) = name_of(member.raw_name).filter(|name| name.len() <= MAX_NAME_BYTES)
             else {
                 self.is_incomplete = true;
                 continue;
@@ -157,7 +157,7 @@ impl Observed {
                 continue;
             }
             if !self.fields.contains_key(&*name) {
-                if observer.tracked >= MOST_FIELDS {
+                if observer.tracked >= MAX_FIELDS {
                     observer.is_full = true;
                     self.is_incomplete = true;
                     continue;

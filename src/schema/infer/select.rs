@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::limits::MOST_LEAVES;
+use super::limits::MAX_LEAVES;
 use super::observed::{Observed, Site};
 use super::place::Place;
 use crate::schema::column::{Column, ColumnType, Field, FieldPath};
@@ -147,7 +147,7 @@ fn most_frequent(mut leaves: Vec<Leaf<'_>>) -> (Vec<Leaf<'_>>, usize) {
             .cmp(&order(b))
             .then_with(|| a.names().cmp(b.names()))
     });
-    let (mut room, mut kept) = (MOST_LEAVES, 0);
+    let (mut room, mut kept) = (MAX_LEAVES, 0);
     for leaf in &mut leaves {
         if room == 0 {
             break;

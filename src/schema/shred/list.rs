@@ -121,9 +121,10 @@ impl Element {
         loop {
             let cell = levels.0[depth].len();
             levels.0[depth].resize(cell + self.cells, Cell::Null);
-            let end = match document[at..].starts_with(b"null") {
-                true => at + b"null".len(),
-                false => self.value(document, (first, at), (depth, cell), levels)?,
+            let end = if document[at..].starts_with(b"null") {
+                at + b"null".len()
+            } else {
+                self.value(document, (first, at), (depth, cell), levels)?
             };
             elements.count = elements.count.checked_add(1)?;
             let (after, comma) = skim::token(document, end);

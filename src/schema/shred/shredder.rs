@@ -209,9 +209,10 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
     /// None if the text is not what a page validated, or if it is to be read again.
     fn object(&mut self, object: usize, at: usize) -> Option<(usize, bool)> {
         let known = &self.shredder.objects[object];
-        let twice = match self.careful {
-            true => names_found_twice(self.document, at),
-            false => Vec::new(),
+        let twice = if self.careful {
+            names_found_twice(self.document, at)
+        } else {
+            Vec::new()
         };
         let mut is_told = false;
         // Documents of one kind have their members in one order, more often than not.

@@ -192,10 +192,7 @@ fn a_run_that_waits_for_an_account_can_be_interrupted() {
         assert_explained(
             &ended,
             130,
-            &[
-                "stopped before the account had answered",
-                "nothing was changed",
-            ],
+            &["stopped before the account answered", "nothing was changed"],
         );
         drop(connections);
     }

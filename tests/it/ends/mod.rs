@@ -405,7 +405,7 @@ fn a_tail_and_a_copy_do_not_end_below_the_pin_either() {
     let kept = directory.path().join("copy.json");
     let command = &mut copy(&gateway);
     command.args(["--max-retries", "2", "--state"]).arg(&kept);
-    refuse(command, 3, &[below, "start the same command again"]);
+    refuse(command, 3, &[below, "run the same command again"]);
     gateway.clear_lag();
     succeed(copy(&gateway).arg("--state").arg(&kept));
     assert_eq!(
@@ -794,7 +794,7 @@ fn a_state_that_says_a_range_was_read_to_an_end_that_it_is_not_at_is_a_fault() {
     let verified = verify(&out, &[]);
     assert_eq!(verified.code, Some(1));
     let fault = format!(
-        "state.json: range 1 is said to have been read to its end at LSN {}, but it is at LSN {lsn}\n",
+        "state.json: range 1 is marked as read to its end at LSN {}, but it is at LSN {lsn}\n",
         lsn + 180
     );
     assert_eq!(verified.stdout, fault);

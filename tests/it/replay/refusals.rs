@@ -43,9 +43,9 @@ fn a_bad_line_is_named_and_stops_the_replay() {
     for (line, reason) in [
         (r#"{"id":"1","pk":"p""#, "it ends too early"),
         (r#"{"id":"1","pk":"p"} {}"#, "unexpected data"),
-        ("[]", "no JSON object"),
-        ("17", "no JSON object"),
-        (r#"{"pk":"p"}"#, "there is no `id`"),
+        ("[]", "not a JSON object"),
+        ("17", "not a JSON object"),
+        (r#"{"pk":"p"}"#, "it has no `id`"),
         (r#"{"id":"1"}"#, "no value at `/pk`"),
         (r#"{"id":"a/b","pk":"p"}"#, "forbids in ids"),
         (r#"{"id":"a?b","pk":"p"}"#, "forbids in ids"),
@@ -116,7 +116,7 @@ fn what_the_target_refuses_goes_to_the_dead_letters_once_and_up_to_a_limit() {
         1,
         &[
             "changes cannot be applied; the first: ",
-            "a larger --max-errors",
+            "raise --max-errors",
         ],
     ));
     assert_eq!(told["outcome"], "incomplete");
@@ -177,15 +177,15 @@ fn files_that_are_cut_off_damaged_or_missing_are_named() {
     refuse(
         &mut replay(&gateway, &csv),
         1,
-        &["a.csv", "is not known", "the state of the export"],
+        &["a.csv", "are not known", "the state of the export"],
     );
 }
 
 #[test]
-fn compressed_files_that_are_cut_damaged_or_followed_by_something_are_told_apart() {
-    const CUT: &str = "hint: get a whole copy of the file\n";
-    const TRAILS: &str = "hint: the data before it is whole: if nothing is missing, write it to a file \
-        of its own (gzip -dc, zstd -dc) and replay that; otherwise get a whole copy of the file\n";
+fn truncated_damaged_and_extended_compressed_files_have_different_errors() {
+    const CUT: &str = "hint: get a complete copy of the file\n";
+    const TRAILS: &str = "hint: the data before them is intact: if nothing is missing, decompress it to \
+        another file (gzip -dc, zstd -dc) and replay that; otherwise get a complete copy of the file\n";
     let (gateway, container) = filled(1, 300);
     let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
     let directory = tempfile::tempdir().unwrap();
@@ -219,7 +219,7 @@ fn compressed_files_that_are_cut_damaged_or_followed_by_something_are_told_apart
                 assert_eq!(
                     ours,
                     [
-                        "error: `FILE` is cut off: its compressed data has no end",
+                        "error: `FILE` is truncated: its compressed data has no end",
                         CUT.trim_end()
                     ],
                     "{format} {compression} {end}"
@@ -229,8 +229,8 @@ fn compressed_files_that_are_cut_damaged_or_followed_by_something_are_told_apart
                 assert_eq!(
                     said(&[&whole[..], junk].concat()),
                     format!(
-                        "error: cannot read `FILE`\n  Caused by: something stands behind the end of its \
-                         compressed data\n{TRAILS}"
+                        "error: cannot read `FILE`\n  Caused by: there are other bytes after the end of \
+                         its compressed data\n{TRAILS}"
                     ),
                     "{format} {compression}"
                 );
@@ -240,7 +240,7 @@ fn compressed_files_that_are_cut_damaged_or_followed_by_something_are_told_apart
             damaged[middle..middle + 16].fill(0xff);
             let damaged = said(&damaged);
             assert!(damaged.contains("error: "), "{damaged}");
-            for other in ["cut off", "stands behind"] {
+            for other in ["truncated", "other bytes"] {
                 assert!(!damaged.contains(other), "{damaged}");
             }
         }

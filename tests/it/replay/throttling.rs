@@ -142,7 +142,7 @@ fn an_outage_is_outlived_and_one_that_does_not_end_stops_the_replay_where_it_can
         command.arg(&state);
         command
     };
-    let stopped = refuse(&mut command(), 3, &["503", "start the same command again"]);
+    let stopped = refuse(&mut command(), 3, &["503", "run the same command again"]);
     let stopped = summary(&stopped);
     assert_eq!(stopped["outcome"], "incomplete");
     let saved = saved_changes(&state);
@@ -194,4 +194,27 @@ fn ctrl_c_ends_what_is_under_way_and_the_same_command_goes_on() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_same(&content(&copy), &expected);
     assert_no_violations(&gateway);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_that_ends_the_only_write_is_no_end_of_the_source() {
+    use crate::command::{interrupt, spawn, wait};
+    for _ in 0..20 {
+        let gateway = Gateway::start(GatewayOptions::default());
+        gateway.create_container(DATABASE, COPY, "/pk", 1);
+        let directory = tempfile::tempdir().unwrap();
+        let source = directory.path().join("a");
+        write_lines(
+            &source,
+            [r#"{"id":"1","pk":"p"}"#, r#"{"id":"2","pk":"p"}"#],
+        );
+        let throttle = Fault::on(RequestKind::ItemWrite, Action::throttle(60_000));
+        gateway.push_fault(throttle.always());
+        let child = spawn(&mut replay(&gateway, &source));
+        gateway.wait_for(RequestKind::ItemWrite, 1);
+        interrupt(&child);
+        let ended = wait(child);
+        assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    }
 }

@@ -85,7 +85,7 @@ fn documents_are_renamed_masked_and_dropped_and_deletions_follow_them() {
         "{\"id\":\"eu-1\",\"n\":1.10,\"name\":null,\"at\":7}\n"
     );
     write_lines(&source, [DELETE]);
-    refuse(&mut shown, 1, &["line 1: ", "makes another id"]);
+    refuse(&mut shown, 1, &["line 1: ", "--transform changes its id"]);
     write_lines(&source, [CREATE]);
     refuse(&mut shown, 1, &["line 1: ", "with --stdout ids stay"]);
     assert_no_violations(&gateway);
@@ -151,8 +151,8 @@ fn what_a_program_makes_that_is_no_document_is_a_dead_letter() {
         })
         .collect();
     for (reason, part) in reasons.iter().zip([
-        "makes [1] of it, which is no object",
-        "there is no `id`",
+        "returned [1], which is not an object",
+        "it has no `id`",
         "item \"3\" has no value at `/pk`",
         "makes 2 outputs of it",
         "fails: cannot calculate 1 + {}",

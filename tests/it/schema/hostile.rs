@@ -12,15 +12,15 @@ fn what_is_wrong_is_told_before_anything_is_reached() {
     for (content, reason) in [
         (
             &b"id string\ntotal number\n"[..],
-            "line 2: at character 7: `number` is no type",
+            "line 2: at character 7: `number` is not a type",
         ),
         (
             b"id string\n\n# x\nid json\n",
-            "line 4: column id is there twice",
+            "line 4: column id is repeated",
         ),
         (
             b"id string\n_extra json\n",
-            "line 2: `_extra` is a name that cosmos-tail gives",
+            "line 2: `_extra` is a reserved name",
         ),
         (
             b"a.b string\na struct<b: json>\n",
@@ -32,7 +32,7 @@ fn what_is_wrong_is_told_before_anything_is_reached() {
         (b"\n# nothing\n", "a schema needs at least one column"),
         (
             b"l list<struct<a: json, a: json>>\n",
-            "line 1: column l: the field `a` is there twice",
+            "line 1: column l: the field `a` is repeated",
         ),
         (
             b"{\"columns\": []}\n",
@@ -60,7 +60,7 @@ fn what_is_wrong_is_told_before_anything_is_reached() {
         ),
         (
             &["--format", "csv", "--columns", "id,a,id"],
-            "column id is there twice",
+            "column id is repeated",
         ),
         (
             &["--format", "csv", "--columns", "id,_extra"],
@@ -68,7 +68,7 @@ fn what_is_wrong_is_told_before_anything_is_reached() {
         ),
         (
             &["--format", "csv", "--columns", "id:varchar"],
-            "`varchar` is no type",
+            "`varchar` is not a type",
         ),
         (&["--format", "csv", "--columns", ""], "expected a name"),
         (

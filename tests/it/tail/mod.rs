@@ -27,7 +27,7 @@ fn tail(gateway: &Gateway) -> Command {
 }
 
 /// A running tail of which the "tailing" line has been read.
-struct Tailing {
+pub(crate) struct Tailing {
     child: Child,
     stderr: BufReader<std::process::ChildStderr>,
     said: String,
@@ -37,7 +37,7 @@ struct Tailing {
 
 impl Tailing {
     /// Starts a tail and waits until it says that it has begun.
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -105,7 +105,7 @@ impl Tailing {
 
     /// Interrupts it, and returns what it showed.
     #[track_caller]
-    fn stop(self) -> Ended {
+    pub(crate) fn stop(self) -> Ended {
         interrupt(&self.child);
         let ended = self.end();
         assert_eq!(ended.code, Some(130), "{}", ended.stderr);

@@ -1,0 +1,415 @@
+//! Takes changes from the source, starts their writes in the order of each partition key, notes the
+//! outcome, and commits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::MissedTickBehavior;
+
+use super::checkpoint::Checkpoint;
+use super::concurrency::WriteConcurrency;
+use super::dead_letters::DeadLetters;
+use super::delivery::{Delivery, Taken};
+use super::events::{Applied, Observer, ReplayEvent};
+use super::interpreter::Meaning;
+use super::item_sender::NotApplied;
+use super::item_write::ItemWrite;
+use super::lanes::Lanes;
+use super::position::{InputPosition, Standing};
+use super::replay_source::ReplaySource;
+use super::schedule;
+use super::unkeyed::{Unkeyed, UnkeyedRecord};
+use super::watermark::Watermark;
+use super::writer::Writer;
+use crate::error::ExitCode;
+use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
+use crate::settings::{ReplayPlan, Speed};
+use crate::signal::Shutdown;
+
+/// The shortest time between two commits.
+const MIN_CHECKPOINT_INTERVAL: Duration = Duration::from_millis(1);
+
+/// How many bytes of changes may wait to be applied.
+const MAX_WAITING_BYTES: usize = 64 << 20;
+
+/// A change that waits or is being written.
+struct Pending {
+    number: u64,
+    write: ItemWrite,
+    json: Bytes,
+    at: InputPosition,
+}
+
+/// When to report that a replay that continues has caught up with its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CaughtUp {
+    /// Not at all, or it was reported.
+    Silent,
+    /// Once the source has been read to its head.
+    Awaited,
+    /// Once this many changes are done.
+    After(u64),
+}
+
+/// Writes of one partition key that have ended.
+struct Ended {
+    run: Vec<Pending>,
+    /// The outcome of each write, up to the first that failed.
+    outcomes: Vec<Result<Applied, NotApplied>>,
+}
+
+/// Why a replay stopped before the end of its source.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    Signal(ExitCode),
+    TooManyRefused,
+    Failed(anyhow::Error),
+}
+
+/// A replay that runs.
+pub(super) struct Applier {
+    writer: Arc<Writer>,
+    source: ReplaySource,
+    deliveries: mpsc::Receiver<Result<Delivery>>,
+    source_open: bool,
+    lanes: Lanes<Pending>,
+    watermark: Watermark<Standing>,
+    caught_up: CaughtUp,
+    writes: JoinSet<Ended>,
+    /// Bytes of changes that wait or are being written.
+    waiting_bytes: usize,
+    unkeyed: Unkeyed,
+    letters: DeadLetters,
+    checkpoint: Checkpoint,
+    observer: Arc<Observer>,
+    concurrency: WriteConcurrency,
+    window: u64,
+    checkpoint_interval: Duration,
+    stopped: Option<Stopped>,
+}
+
+impl Applier {
+    pub(super) fn new(
+        writer: Arc<Writer>,
+        source: ReplaySource,
+        deliveries: mpsc::Receiver<Result<Delivery>>,
+        letters: DeadLetters,
+        checkpoint: Checkpoint,
+        plan: &ReplayPlan,
+    ) -> Self {
+        let standing = checkpoint.standing();
+        let follows = plan.feed.as_ref().is_some_and(|feed| feed.follow);
+        Self {
+            deliveries: match plan.speed {
+                Speed::Max => deliveries,
+                Speed::Times(speed) => schedule::in_time(deliveries, speed),
+            },
+            source_open: true,
+            lanes: Lanes::default(),
+            unkeyed: Unkeyed::new(
+                standing.position == InputPosition::default(),
+                plan.checkpoint_changes,
+            ),
+            watermark: Watermark::new(standing),
+            caught_up: if follows {
+                CaughtUp::Awaited
+            } else {
+                CaughtUp::Silent
+            },
+            writes: JoinSet::new(),
+            waiting_bytes: 0,
+            observer: Arc::clone(&writer.sender.observer),
+            concurrency: WriteConcurrency::new(plan.concurrency),
+            window: plan.checkpoint_changes,
+            checkpoint_interval: plan.checkpoint_interval,
+            stopped: None,
+            writer,
+            source,
+            letters,
+            checkpoint,
+        }
+    }
+
+    /// Counts and reports what happens.
+    pub(super) fn observer(&self) -> Arc<Observer> {
+        Arc::clone(&self.observer)
+    }
+
+    /// Runs to the end of the source, or until it is stopped. What is done by then is committed. Returns
+    /// why it stopped early, if it did.
+    ///
+    /// # Errors
+    ///
+    /// If a commit fails.
+    pub(super) async fn run(
+        mut self,
+        report: &Report,
+        shutdown: &Shutdown,
+    ) -> Result<Option<Stopped>> {
+        let mut commit =
+            tokio::time::interval(self.checkpoint_interval.max(MIN_CHECKPOINT_INTERVAL));
+        commit.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut show = tokio::time::interval(PROGRESS_INTERVAL);
+        show.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut rates = Rates::default();
+        report.start_progress(self.source.done().is_some())?;
+        // From here on there is a state, whatever happens.
+        self.commit()?;
+        loop {
+            self.start_writes();
+            self.check_caught_up();
+            if self.writes.is_empty() && (!self.source_open || self.stopped.is_some()) {
+                break;
+            }
+            if self.uncommitted() >= self.window / 2 && self.checkpoint.has_state() {
+                self.commit()?;
+            }
+            let may_take = self.source_open && self.stopped.is_none() && self.has_room();
+            tokio::select! {
+                () = shutdown.requested(), if self.stopped.is_none() => {
+                    let code = shutdown.reason().unwrap_or(ExitCode::Interrupted);
+                    self.stop(Stopped::Signal(code));
+                }
+                Some(ended) = self.writes.join_next() => self.ended(ended)?,
+                delivered = self.deliveries.recv(), if may_take => self.receive(delivered, shutdown),
+                _ = commit.tick() => self.commit()?,
+                _ = show.tick() => report.show_progress(&self.progress(), &mut rates),
+            }
+        }
+        // A stop ends the writes themselves, so the last of them may end before the stop is seen above.
+        if let Some(code) = shutdown.reason()
+            && self.watermark.done_through() < self.watermark.taken()
+        {
+            self.stop(Stopped::Signal(code));
+        }
+        self.commit()?;
+        if !self.checkpoint.has_state() {
+            // No later run comes back to these changes.
+            let remaining = self.watermark.take_letters_after_gaps();
+            self.letters.write(&remaining)?;
+            self.letters.sync()?;
+        }
+        Ok(self.stopped)
+    }
+
+    /// Starts as many writes as may run.
+    fn start_writes(&mut self) {
+        while self.stopped.is_none() && self.writes.len() < self.concurrency.current() {
+            let writer = &self.writer;
+            let joins = |run: &[Pending], next: &Pending| {
+                writer.may_join(run.iter().map(|pending| &pending.write), &next.write)
+            };
+            let Some(run) = self.lanes.next(joins) else {
+                return;
+            };
+            let writer = Arc::clone(writer);
+            self.writes.spawn(async move {
+                let writes: Vec<&ItemWrite> = run.iter().map(|pending| &pending.write).collect();
+                let outcomes = writer.apply_in_order(&writes).await;
+                Ended { run, outcomes }
+            });
+        }
+    }
+
+    /// Whether another change may be taken: it stays in memory until it is applied, and after a crash every
+    /// change beyond the committed position is applied again.
+    fn has_room(&self) -> bool {
+        let committed = if self.checkpoint.has_state() {
+            self.checkpoint.done_through()
+        } else {
+            self.watermark.done_through()
+        };
+        self.waiting_bytes < MAX_WAITING_BYTES && self.watermark.taken() - committed < self.window
+    }
+
+    fn uncommitted(&self) -> u64 {
+        self.watermark.done_through() - self.checkpoint.done_through()
+    }
+
+    /// The source delivered something, or ended.
+    fn receive(&mut self, delivered: Option<Result<Delivery>>, shutdown: &Shutdown) {
+        match delivered {
+            Some(Ok(Delivery::Record(taken))) => self.take(taken),
+            Some(Ok(Delivery::Passed(step))) => self.watermark.pass(step),
+            Some(Ok(Delivery::CaughtUp)) => {
+                self.check_key();
+                if self.caught_up == CaughtUp::Awaited {
+                    self.caught_up = CaughtUp::After(self.watermark.taken());
+                }
+            }
+            Some(Err(error)) => self.stop(Stopped::Failed(error)),
+            None => {
+                self.source_open = false;
+                match (&self.source, shutdown.reason()) {
+                    // The stop ended it, and its end may be seen here before the stop is.
+                    (ReplaySource::Container { .. }, Some(code)) => {
+                        self.stop(Stopped::Signal(code));
+                    }
+                    _ => self.check_key(),
+                }
+            }
+        }
+    }
+
+    /// Reports, once, that every change that the source had is done.
+    fn check_caught_up(&mut self) {
+        if let CaughtUp::After(changes) = self.caught_up
+            && self.watermark.done_through() >= changes
+        {
+            self.caught_up = CaughtUp::Silent;
+            self.observer.observe(&ReplayEvent::CaughtUp);
+        }
+    }
+
+    /// Takes a record of the source.
+    fn take(&mut self, taken: Taken) {
+        let at = taken.after.position;
+        let number = self.watermark.take(taken.after);
+        match taken.meaning {
+            Ok(Meaning::OutsideWindow) => {
+                self.observer.observe(&ReplayEvent::OutsideWindow);
+                self.watermark.done(number, None);
+            }
+            Ok(Meaning::Dropped) => {
+                self.observer.observe(&ReplayEvent::Dropped);
+                self.watermark.done(number, None);
+            }
+            Ok(Meaning::Write(write)) => {
+                for other in self.unkeyed.release() {
+                    self.refuse_unkeyed(&other);
+                }
+                self.waiting_bytes += taken.json.len();
+                let key = write.item.key.clone();
+                let pending = Pending {
+                    number,
+                    write,
+                    json: taken.json,
+                    at,
+                };
+                self.lanes.push(&key, pending);
+            }
+            Err(defect) => {
+                let record = UnkeyedRecord {
+                    number,
+                    json: taken.json,
+                    at,
+                    defect,
+                };
+                if let Some(refused) = self.unkeyed.hold(record) {
+                    self.refuse_unkeyed(&refused);
+                } else if self.unkeyed.is_full() {
+                    // Nothing more can be taken before these are done.
+                    self.check_key();
+                }
+            }
+        }
+    }
+
+    /// Stops if documents have come, and none of them has a value at the partition key's path. Nothing
+    /// was written then.
+    fn check_key(&mut self) {
+        let paths = self.writer.sender.client.partition_key_definition().paths();
+        let paths: Vec<&str> = paths.iter().map(|path| path.as_ref()).collect();
+        if let Some(error) = self.unkeyed.error(&paths, &self.source) {
+            self.stop(Stopped::Failed(error));
+        }
+    }
+
+    fn refuse_unkeyed(&mut self, record: &UnkeyedRecord) {
+        let reason = &record.defect.reason;
+        self.refuse(record.number, &record.json, record.at, reason);
+    }
+
+    /// The change `number` is refused, which completes it.
+    fn refuse(&mut self, number: u64, json: &Bytes, at: InputPosition, reason: &str) {
+        let location = self.source.location(at);
+        let letter = self.letters.letter(json, &location, reason);
+        self.observer.observe(&ReplayEvent::Refused {
+            description: format!("{location}: {reason}"),
+            is_kept: letter.is_some(),
+        });
+        self.watermark.done(number, letter);
+        if self.observer.has_too_many_refusals() {
+            self.stop(Stopped::TooManyRefused);
+        }
+    }
+
+    /// Writes of one partition key have ended.
+    fn ended(&mut self, ended: Result<Ended, JoinError>) -> Result<()> {
+        let Ended { run, outcomes } = ended?;
+        self.concurrency.write_ended(self.observer.throttled());
+        let key = run[0].write.item.key.clone();
+        for (pending, outcome) in run.into_iter().zip(outcomes) {
+            self.waiting_bytes -= pending.json.len();
+            // Its key stays blocked: no later change of it may be applied before this one.
+            if !self.settle(&pending, outcome) {
+                return Ok(());
+            }
+        }
+        self.lanes.done(&key);
+        Ok(())
+    }
+
+    /// Notes the outcome of a change. Returns whether later changes of its key may be applied.
+    fn settle(&mut self, pending: &Pending, outcome: Result<Applied, NotApplied>) -> bool {
+        let item = &pending.write.item;
+        match outcome {
+            Ok(applied) => {
+                self.observer.observe(&ReplayEvent::Applied {
+                    applied,
+                    bytes: pending.json.len(),
+                });
+                self.watermark.done(pending.number, None);
+                true
+            }
+            Err(NotApplied::Refused(reason)) => {
+                let reason = format!("item {:?}: {reason}", item.id);
+                self.refuse(pending.number, &pending.json, pending.at, &reason);
+                true
+            }
+            Err(NotApplied::Stopped) => false,
+            Err(NotApplied::Failed(error)) => {
+                let what = format!(
+                    "cannot apply the change of item {:?} ({})",
+                    item.id,
+                    self.source.location(pending.at)
+                );
+                self.stop(Stopped::Failed(error.context(what)));
+                false
+            }
+        }
+    }
+
+    /// Begins no further write and ends every wait; running requests are completed.
+    fn stop(&mut self, why: Stopped) {
+        self.stopped.get_or_insert(why);
+        self.writer.sender.stop.cancel();
+    }
+
+    /// Commits how far every change is done.
+    fn commit(&mut self) -> Result<()> {
+        let letters = self.watermark.take_letters();
+        self.letters.write(&letters)?;
+        let committed = self
+            .checkpoint
+            .commit(&self.watermark, &self.source, &mut self.letters)?;
+        if committed {
+            self.observer.observe(&ReplayEvent::Committed);
+        }
+        Ok(())
+    }
+
+    fn progress(&self) -> Progress {
+        let counts = self.observer.counts();
+        Progress {
+            documents: counts.changes(),
+            bytes: counts.bytes,
+            request_charge: counts.request_units(),
+            done: self.source.done(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The content of documents: the part that is written, and whether two are the same.
+
+use serde_json::Value;
+
+use crate::feed::page::members;
+use crate::schema::SYSTEM_FIELDS;
+
+/// `document` without the members that the service writes itself. Names and values are copied as they
+/// are; whitespace between members is not.
+pub(super) fn without_system_fields(document: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(document.len());
+    out.push(b'{');
+    for member in members(document) {
+        if SYSTEM_FIELDS.iter().any(|name| member.is_named(name)) {
+            continue;
+        }
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        out.push(b'"');
+        out.extend_from_slice(member.raw_name);
+        out.extend_from_slice(b"\":");
+        out.extend_from_slice(member.value);
+    }
+    out.push(b'}');
+    out
+}
+
+/// Whether two documents without system fields have the same content. The service keeps numbers as
+/// 64-bit floating point, so `1.0` is `1`.
+pub(super) fn same_content(a: &[u8], b: &[u8]) -> bool {
+    let parse = |json| serde_json::from_slice::<Value>(json);
+    match (parse(a), parse(b)) {
+        (Ok(a), Ok(b)) => same_value(&a, &b),
+        // A number is too large to be compared by value.
+        _ => a == b,
+    }
+}
+
+fn same_value(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(name, a)| b.get(name).is_some_and(|b| same_value(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_compared_by_value() {
+        assert!(same_content(
+            br#"{"a":1.0,"b":[1,2]}"#,
+            br#"{"b":[1,2.0],"a":1}"#
+        ));
+        assert!(!same_content(br#"{"a":1}"#, br#"{"a":1,"b":null}"#));
+        assert!(same_content(b"{\"a\":1e400}", b"{\"a\":1e400}"));
+        assert!(!same_content(b"{\"a\":1e400}", b"{\"a\":1e401}"));
+    }
+}

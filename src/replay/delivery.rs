@@ -1,0 +1,32 @@
+//! What a source delivers.
+
+use anyhow::Result;
+use bytes::Bytes;
+
+use super::interpreter::Meaning;
+use super::item_write::Defect;
+use super::position::Step;
+
+/// How many records may wait. They are delivered one by one, so that a record from an idle pipe is not
+/// held back.
+pub(super) const WAITING: usize = 64;
+
+/// A record of the source, and what it means.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) json: Bytes,
+    pub(super) meaning: Result<Meaning, Defect>,
+    /// How the source advances with it.
+    pub(super) after: Step,
+}
+
+/// What a source delivers.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// A record.
+    Record(Taken),
+    /// The source advanced without a record.
+    Passed(Step),
+    /// The source had nothing more at its last answer.
+    CaughtUp,
+}

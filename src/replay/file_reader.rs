@@ -1,0 +1,65 @@
+//! The thread that reads the inputs, one after the other, and interprets each record.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use tokio::sync::mpsc;
+
+use super::delivery::{Delivery, Taken, WAITING};
+use super::interpreter::Interpreter;
+use super::position::{InputPosition, Step};
+use crate::source::{self, BytesRead, Input, Mark};
+
+/// Starts the thread. It ends after the last input, after the first error, which it delivers, and when the
+/// receiver is dropped.
+pub(super) fn read(
+    inputs: Arc<Vec<Input>>,
+    from: InputPosition,
+    interpreter: Interpreter,
+    bytes_read: BytesRead,
+) -> mpsc::Receiver<Result<Delivery>> {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    std::thread::spawn(move || {
+        let deliver = |taken| sender.blocking_send(Ok(Delivery::Record(taken))).is_ok();
+        if let Err(error) = read_all(&inputs, from, &interpreter, &bytes_read, deliver) {
+            // If the receiver was dropped, nobody needs the error.
+            sender.blocking_send(Err(error)).ok();
+        }
+    });
+    receiver
+}
+
+/// Delivers record after record until `deliver` returns false.
+fn read_all(
+    inputs: &[Input],
+    from: InputPosition,
+    interpreter: &Interpreter,
+    bytes_read: &BytesRead,
+    deliver: impl Fn(Taken) -> bool,
+) -> Result<()> {
+    for (index, input) in inputs.iter().enumerate().skip(from.input) {
+        let mark = if index == from.input {
+            from.mark
+        } else {
+            Mark::default()
+        };
+        let mut reader = source::open(input, mark, bytes_read)?;
+        while let Some(record) = reader.next()? {
+            let taken = Taken {
+                meaning: interpreter.interpret(&record.json),
+                json: record.json,
+                after: Step {
+                    position: InputPosition {
+                        input: index,
+                        mark: record.end,
+                    },
+                    feed: None,
+                },
+            };
+            if !deliver(taken) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! What a record of the source does to an item of the target.
+
+use crate::cosmos::items::ItemAddress;
+
+/// A change that can be applied.
+#[derive(Debug)]
+pub(super) struct ItemWrite {
+    pub(super) item: ItemAddress,
+    pub(super) action: Action,
+    /// When the change was made, in seconds since 1970 by the clock of the source's service.
+    pub(super) seconds: Option<i64>,
+}
+
+/// What becomes of the item.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// It becomes this document, without system fields.
+    Put(Vec<u8>),
+    /// It is deleted, perhaps because its time to live expired.
+    Delete { expired: bool },
+}
+
+/// Why a record cannot be applied.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Defect {
+    pub(super) reason: String,
+    /// Whether the only defect is that the document has no value at the partition key's path. If every
+    /// document has this defect, the target is the wrong one.
+    pub(super) lacks_key: bool,
+}
+
+impl Defect {
+    /// A change without a time cannot be compared with `--since` and `--until`.
+    pub(super) fn without_time() -> Self {
+        Self::new("it has no `_ts`, which --since and --until need")
+    }
+
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            lacks_key: false,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What is replayed: files and streams, or the feed of another container.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::address::{describe, same_container};
+use super::position::InputPosition;
+use crate::error::usage;
+use crate::feed::ContainerAddress;
+use crate::job::Connected;
+use crate::report::Report;
+use crate::settings::{FeedPlan, ReplayPlan};
+use crate::source::{BytesRead, Fingerprint, Input, Inputs};
+
+/// Finds the files to replay, and reports what the user should know about them.
+pub(super) fn find_inputs(plan: &ReplayPlan, report: &Report) -> Result<Inputs> {
+    let inputs = Inputs::find(&plan.sources)?;
+    for notice in &inputs.notices {
+        report.warning(notice);
+    }
+    Ok(inputs)
+}
+
+/// The source of a replay.
+pub(super) enum ReplaySource {
+    /// Files and streams, read one after the other.
+    Files(Files),
+    /// The feed of a container.
+    Container {
+        connected: Connected,
+        plan: FeedPlan,
+    },
+}
+
+/// Files and streams.
+pub(super) struct Files {
+    pub(super) inputs: Arc<Vec<Input>>,
+    /// The total size in bytes; none if it is not known.
+    pub(super) total_bytes: Option<u64>,
+    pub(super) bytes_read: BytesRead,
+    /// The containers that they were exported from, as far as known.
+    origins: Vec<ContainerAddress>,
+}
+
+/// Where a change is in the source, as messages name it.
+#[derive(Debug)]
+pub(super) struct SourceLocation {
+    /// The file, stream or feed.
+    pub(super) name: String,
+    /// What is counted in it.
+    unit: &'static str,
+    /// The number of the change.
+    pub(super) number: u64,
+}
+
+impl std::fmt::Display for SourceLocation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {} {}", self.name, self.unit, self.number)
+    }
+}
+
+impl ReplaySource {
+    pub(super) fn of_files(inputs: Inputs) -> Self {
+        let total_bytes = (!inputs.may_wait()).then(|| inputs.total_bytes());
+        Self::Files(Files {
+            total_bytes,
+            bytes_read: BytesRead::default(),
+            inputs: Arc::new(inputs.inputs),
+            origins: inputs.origins,
+        })
+    }
+
+    /// The location of the change that ends at this position.
+    pub(super) fn location(&self, position: InputPosition) -> SourceLocation {
+        let (name, unit) = match self {
+            Self::Files(files) => {
+                let input = files.inputs.get(position.input);
+                (input.map(ToString::to_string).unwrap_or_default(), "line")
+            }
+            Self::Container { connected, .. } => {
+                let source = &connected.source;
+                let name = format!("the feed of {}/{}", source.database, source.container);
+                (name, "change")
+            }
+        };
+        SourceLocation {
+            name,
+            unit,
+            number: position.mark.line,
+        }
+    }
+
+    /// The fraction that was read, if it is known.
+    pub(super) fn done(&self) -> Option<f64> {
+        match self {
+            Self::Files(files) => {
+                let total = files.total_bytes.filter(|total| *total > 0)?;
+                Some(files.bytes_read.get() as f64 / total as f64)
+            }
+            Self::Container { .. } => None,
+        }
+    }
+
+    /// Refuses to apply changes to the container they came from.
+    pub(super) fn refuse_as_target(&self, target: &ContainerAddress) -> Result<()> {
+        let is_target = |origin: &ContainerAddress| same_container(origin, target);
+        let same = format!(
+            "source and target are the same container, {}",
+            describe(target)
+        );
+        match self {
+            Self::Files(files) if files.origins.iter().any(is_target) => Err(usage(
+                format!("{same}: changes since the export would be undone"),
+                "name another target with -d and -c; to undo changes on purpose, name the files instead \
+                 of the directory",
+            )),
+            Self::Container { connected, .. } if is_target(&connected.source) => Err(usage(
+                same,
+                "name another target with -d and -c, or another source with --from-container",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Files {
+    /// Checks that the files begin with those whose fingerprints are `known`.
+    ///
+    /// # Errors
+    ///
+    /// If they do not. The error names both sides.
+    pub(super) fn check(&self, known: &[Fingerprint], anew: &str) -> Result<()> {
+        for (index, known) in known.iter().enumerate() {
+            let input = self.inputs.get(index);
+            let found = match input {
+                Some(input) => input.fingerprint(Some(known.prefix))?,
+                None => None,
+            };
+            if found.as_ref() != Some(known) {
+                let found = input.map_or("nothing".to_owned(), ToString::to_string);
+                return Err(usage(
+                    format!(
+                        "the state belongs to another source: input {} was `{}`, but is now {found}, \
+                         or its content has changed",
+                        index + 1,
+                        known.path.display()
+                    ),
+                    anew,
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! The start of a replay: source, target, state and dead letters, checked and opened in that order.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use tokio::sync::mpsc;
+
+use super::applier::Applier;
+use super::budget::Budget;
+use super::checkpoint::Checkpoint;
+use super::container::{self, FeedReading};
+use super::dead_letters::DeadLetters;
+use super::delivery::Delivery;
+use super::events::Observer;
+use super::file_reader;
+use super::interpreter::Interpreter;
+use super::item_sender::ItemSender;
+use super::outcome;
+use super::own_writes::{self, OwnWrites};
+use super::position::InputPosition;
+use super::replay_source::{ReplaySource, find_inputs};
+use super::state::{ReplayState, StateFile};
+use super::writer::Writer;
+use crate::cosmos::retry::RetryLimit;
+use crate::error::ExitCode;
+use crate::feed::ContainerAddress;
+use crate::job::Connected;
+use crate::render::change::parse_key_path;
+use crate::report::Report;
+use crate::settings::ReplayPlan;
+use crate::signal::Shutdown;
+
+/// The containers of a replay.
+#[derive(Debug)]
+pub struct Containers {
+    /// The one that is written to.
+    pub target: Connected,
+    /// The one that is read, if the source is a container.
+    pub source: Option<Connected>,
+}
+
+/// Replays into a container, which `connect` reaches. Errors of files are reported before it is called.
+///
+/// # Errors
+///
+/// With the exit code and the hint for the user attached.
+pub async fn replay(
+    connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Containers>,
+    plan: ReplayPlan,
+    report: &Arc<Report>,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let inputs = find_inputs(&plan, report)?;
+    let (state_file, found) = match &plan.state {
+        Some(path) => {
+            let (file, state) = StateFile::open(path)?;
+            (Some(file), state)
+        }
+        None => (None, None),
+    };
+    let Containers { target, source } = connect(found.as_ref().map(|state| &state.target)).await?;
+    let source = match (source, &plan.feed) {
+        (Some(connected), Some(feed)) => ReplaySource::Container {
+            connected,
+            plan: feed.clone(),
+        },
+        _ => ReplaySource::of_files(inputs),
+    };
+    source.refuse_as_target(&target.source)?;
+    if let Some(state) = &found {
+        state.check(&target.source, &plan, &source)?;
+    }
+    let committed = found.as_ref().and_then(|state| state.dead_letters);
+    let letters = DeadLetters::open(plan.dead_letter.as_deref(), committed)?;
+    let is_resumed = found.is_some();
+    let mut state = found.unwrap_or_else(|| first_state(&target.source, &plan));
+    let writer = Arc::new(Writer {
+        sender: Arc::new(ItemSender {
+            client: Arc::clone(&target.client),
+            retry_limit: RetryLimit::of_setting(plan.max_retries),
+            budget: plan.max_ru.map(Budget::new),
+            observer: Arc::new(Observer::new(report, plan.max_errors)),
+            stop: shutdown.child_token(),
+        }),
+        mode: plan.write_mode,
+        ttl_deletes: plan.ttl_deletes,
+        dry_run: plan.dry_run,
+        batch_size: plan.batch_size,
+        own: OwnWrites::new(state.began, is_resumed),
+    });
+    let deliveries = begin_reading(&source, &mut state, &writer.sender, &plan).await?;
+    shutdown.begin()?;
+    let checkpoint = Checkpoint::new(state_file, state);
+    let applier = Applier::new(writer, source, deliveries, letters, checkpoint, &plan);
+    outcome::run(applier, &plan, &target.source, report, shutdown).await
+}
+
+/// The state of a replay that begins.
+fn first_state(target: &ContainerAddress, plan: &ReplayPlan) -> ReplayState {
+    let program = plan.transform.as_ref();
+    ReplayState {
+        generation: 0,
+        began: own_writes::now(),
+        target: target.clone(),
+        write_mode: plan.write_mode,
+        ttl_deletes: plan.ttl_deletes,
+        transform: program.map(|program| program.text().to_owned()),
+        inputs: Vec::new(),
+        position: InputPosition::default(),
+        feed: None,
+        dead_letters: None,
+        changes: 0,
+    }
+}
+
+/// Begins to read the source where `state` says. A feed that is read for the first time gets its ranges
+/// in the state.
+async fn begin_reading(
+    source: &ReplaySource,
+    state: &mut ReplayState,
+    target: &Arc<ItemSender>,
+    plan: &ReplayPlan,
+) -> Result<mpsc::Receiver<Result<Delivery>>> {
+    let key_paths = target.client.partition_key_definition().paths();
+    let key_paths = key_paths.iter().map(|path| parse_key_path(path)).collect();
+    let interpreter = Interpreter::new(key_paths, plan);
+    match source {
+        ReplaySource::Files(files) => Ok(file_reader::read(
+            Arc::clone(&files.inputs),
+            state.position,
+            interpreter,
+            files.bytes_read.clone(),
+        )),
+        ReplaySource::Container {
+            connected,
+            plan: feed,
+        } => {
+            let from = match state.feed.take() {
+                Some(from) => from,
+                None => container::first_state(connected, feed).await?,
+            };
+            state.feed = Some(from.clone());
+            let reading = FeedReading {
+                connected: connected.clone(),
+                from,
+                line: state.position.mark.line,
+                window: plan.checkpoint_changes,
+                follow: feed.follow,
+            };
+            Ok(container::read(reading, interpreter, Arc::clone(target)))
+        }
+    }
+}

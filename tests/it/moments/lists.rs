@@ -1,0 +1,87 @@
+//! Tables and lists on standard output: `ranges` and `schema`.
+
+use serde_json::json;
+
+use super::{Pages, Stage};
+use crate::gateway::{Gateway, GatewayOptions};
+use crate::orders::filled;
+
+#[test]
+fn ranges() {
+    let (gateway, container) = filled(3, 30);
+    let stage = Stage::at(&gateway);
+    let mut pages = Pages::new("ranges");
+    stage.show(
+        &mut pages,
+        "table",
+        "Three ranges.",
+        "cosmos-tail ranges -d shop -c orders",
+    );
+    stage.show(
+        &mut pages,
+        "json",
+        "The same as JSON.",
+        "cosmos-tail ranges -d shop -c orders --format json",
+    );
+    container.split("1", 2);
+    stage.show(
+        &mut pages,
+        "after-a-split",
+        "The second range was split into two.",
+        "cosmos-tail ranges -d shop -c orders",
+    );
+    stage.show(
+        &mut pages,
+        "demo",
+        "The ranges of the embedded account.",
+        "cosmos-tail --demo ranges",
+    );
+    pages.finish();
+}
+
+#[test]
+fn schema() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = gateway.create_container("shop", "orders", "/pk", 1);
+    gateway.create_container("shop", "empty", "/pk", 1);
+    for number in 0..40 {
+        container.upsert(json!({
+            "id": format!("item-{number}"), "pk": "a", "total": 1.5 * f64::from(number),
+            "count": number, "paid": number % 2 == 0, "customer": {"name": "A", "city": null},
+            "tags": ["a", "b"], "when": "2026-11-23T12:00:00Z",
+            "mixed": if number % 4 == 0 { json!("text") } else { json!(number) },
+        }));
+    }
+    let stage = Stage::at(&gateway);
+    let mut pages = Pages::new("schema");
+    for (name, about, typed) in [
+        (
+            "inferred",
+            "The columns that would be inferred.",
+            "cosmos-tail schema -d shop -c orders",
+        ),
+        (
+            "timestamps",
+            "With times as timestamps, and without system fields.",
+            "cosmos-tail schema -d shop -c orders --detect-timestamps --system-fields drop",
+        ),
+        (
+            "columns",
+            "Columns that were asked for.",
+            "cosmos-tail schema -d shop -c orders --columns id,customer.name,missing",
+        ),
+        (
+            "empty",
+            "A container without documents.",
+            "cosmos-tail schema -d shop -c empty",
+        ),
+        (
+            "verbose",
+            "With -v.",
+            "cosmos-tail schema -d shop -c orders -v --system-fields drop",
+        ),
+    ] {
+        stage.show(&mut pages, name, about, typed);
+    }
+    pages.finish();
+}

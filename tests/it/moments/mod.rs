@@ -1,0 +1,57 @@
+//! What a person sees: one file in `tests/moments/` for each moment, with the command as it was typed,
+//! the exit code, and what standard output and standard error showed.
+//!
+//! The pages are made to be read. A message that changes makes its page differ, and the test names the
+//! page. If the change is intended, write the pages again and read the diff:
+//!
+//! ```sh
+//! COSMOS_TAIL_REGENERATE=1 cargo test --test it moments
+//! ```
+//!
+//! In every page, `AZURE_COSMOS_ENDPOINT` and `AZURE_COSMOS_KEY` are set to an account that has the
+//! container `shop/orders`, unless the page says otherwise.
+
+mod connection;
+mod export;
+mod help;
+mod lists;
+mod pages;
+mod profiles;
+mod replay;
+mod stage;
+mod state;
+#[cfg(unix)]
+mod stopped;
+mod tail;
+mod usage;
+mod verify;
+
+use pages::Pages;
+use stage::Stage;
+
+/// The folders of pages, each of which one test fills.
+const FOLDERS: [&str; 13] = [
+    "connection",
+    "export",
+    "help",
+    "profiles",
+    "ranges",
+    "replay",
+    "schema",
+    "state",
+    "stopped",
+    "tail",
+    "usage",
+    "usage-replay",
+    "verify",
+];
+
+#[test]
+fn every_folder_of_pages_belongs_to_a_test() {
+    let mut found: Vec<String> = std::fs::read_dir(pages::root())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    found.sort();
+    assert_eq!(found, FOLDERS, "below {}", pages::root().display());
+}

@@ -1,0 +1,369 @@
+//! Replays: summaries, dry runs, dead letters, refusals.
+
+use serde_json::json;
+
+use super::{Pages, Stage};
+use crate::gateway::{Action, Fault, Gateway, RequestKind};
+use crate::orders::filled;
+
+const REPLAY: &str = "cosmos-tail replay changes.jsonl -d shop -c copy";
+
+#[test]
+fn replay() {
+    let mut pages = Pages::new("replay");
+    let (gateway, _) = filled(2, 50);
+    let copy = gateway.create_container("shop", "copy", "/pk", 1);
+    gateway.create_container("shop", "keyed", "/customer/id", 1);
+    copy.upsert(json!({"id": "same", "pk": "a", "n": 1}));
+    copy.upsert(json!({"id": "other", "pk": "a", "n": 1}));
+    let stage = Stage::at(&gateway);
+    stage.write(
+        "changes.jsonl",
+        concat!(
+            r#"{"id":"new","pk":"a","n":2,"email":"a@example.com"}"#,
+            "\n",
+            r#"{"id":"same","pk":"a","n":1,"_ts":5}"#,
+            "\n",
+            r#"{"id":"other","pk":"a","n":2}"#,
+            "\n",
+            r#"{"metadata":{"operationType":"delete","id":"gone","partitionKey":{"pk":"a"}}}"#,
+            "\n",
+        ),
+    );
+    stage.write(
+        "one.jsonl",
+        "{\"id\":\"new\",\"pk\":\"a\",\"n\":2,\"email\":\"a@example.com\"}\n",
+    );
+    applied(&stage, &mut pages);
+    refused(&gateway, &stage, &mut pages);
+    sources(&stage, &mut pages);
+    states(&stage, &mut pages);
+    targets(&gateway, &stage, &mut pages);
+    pages.finish();
+}
+
+/// Changes that are applied, or would be.
+fn applied(stage: &Stage, pages: &mut Pages) {
+    for (name, about, typed) in [
+        (
+            "dry-run",
+            "What would happen.",
+            "cosmos-tail replay changes.jsonl -d shop -c copy --dry-run",
+        ),
+        (
+            "dry-run-json",
+            "The same as JSON.",
+            "cosmos-tail replay changes.jsonl -d shop -c copy --dry-run --summary json",
+        ),
+        (
+            "stdout",
+            "The changes on standard output.",
+            "cosmos-tail replay changes.jsonl --stdout",
+        ),
+        (
+            "stdout-transformed",
+            "What a program makes of them, on standard output.",
+            "cosmos-tail replay changes.jsonl --stdout --transform 'del(.email)'",
+        ),
+        (
+            "write-mode-create",
+            "Documents that exist are kept.",
+            "cosmos-tail replay changes.jsonl -d shop -c copy --write-mode create --dead-letter dead.jsonl",
+        ),
+        (
+            "write-mode-newer",
+            "Documents that are newer are kept.",
+            "cosmos-tail replay changes.jsonl -d shop -c copy --write-mode newer --dead-letter newer.jsonl",
+        ),
+        ("applied", "Changes from a file.", REPLAY),
+        (
+            "applied-again",
+            "The same again, with the summary as JSON.",
+            "cosmos-tail replay changes.jsonl -d shop -c copy --summary json",
+        ),
+        (
+            "stdin",
+            "Changes from standard input.",
+            "cosmos-tail replay - -d shop -c copy < changes.jsonl",
+        ),
+        (
+            "transform-drops",
+            "A program that drops documents.",
+            "cosmos-tail replay changes.jsonl -d shop -c copy --transform 'select(.n == 2)'",
+        ),
+        (
+            "transform-fails",
+            "A program that fails on a document.",
+            "cosmos-tail replay one.jsonl -d shop -c copy --transform '.n = .n + .email'",
+        ),
+        (
+            "window",
+            "Changes of a time, and one has none.",
+            "cosmos-tail replay one.jsonl -d shop -c copy --since 1970-01-01T00:00:00Z",
+        ),
+        (
+            "verbose",
+            "With -v.",
+            "cosmos-tail replay changes.jsonl -d shop -c copy -v",
+        ),
+        (
+            "create",
+            "The target is created.",
+            "cosmos-tail replay changes.jsonl -d shop -c created --create --partition-key /pk",
+        ),
+        (
+            "from-container",
+            "A container as the source.",
+            "cosmos-tail replay --from-container shop/orders -d shop -c created",
+        ),
+        (
+            "demo",
+            "Into the embedded account.",
+            "cosmos-tail --demo replay changes.jsonl --transform '.customerId = .pk'",
+        ),
+    ] {
+        stage.show(pages, name, about, typed);
+    }
+}
+
+/// Changes that cannot be applied.
+fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
+    let good = r#"{"id":"good","pk":"a"}"#;
+    for (name, about, line) in [
+        (
+            "line-cut",
+            "A line ends too early.",
+            r#"{"id":"1","pk":"a""#,
+        ),
+        ("line-not-an-object", "A line is not an object.", "[]"),
+        (
+            "line-without-id",
+            "A document without an id.",
+            r#"{"pk":"a"}"#,
+        ),
+        (
+            "line-without-key",
+            "A document without a partition key.",
+            r#"{"id":"1"}"#,
+        ),
+        (
+            "line-id-forbidden",
+            "An id with a character that is not allowed.",
+            r#"{"id":"a/b","pk":"a"}"#,
+        ),
+    ] {
+        stage.write("bad.jsonl", format!("\n{line}\n"));
+        stage.show(
+            pages,
+            name,
+            about,
+            "cosmos-tail replay bad.jsonl -d shop -c copy",
+        );
+    }
+    stage.write(
+        "bad.jsonl",
+        format!("{good}\n{{\"id\":\"a/b\",\"pk\":\"a\"}}\n"),
+    );
+    stage.show(
+        pages,
+        "dead-letter",
+        "With dead letters: the others are applied.",
+        "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter letters.jsonl",
+    );
+    stage.show(
+        pages,
+        "dead-letter-again",
+        "The dead letters are replayed, and the cause is not fixed.",
+        "cosmos-tail replay letters.jsonl -d shop -c copy",
+    );
+    let write = |action| Fault::on(RequestKind::ItemWrite, action).always();
+    for (name, about, action) in [
+        (
+            "too-large",
+            "The service refuses a document.",
+            Action::Refuse {
+                status: 413,
+                message: "Request size is too large",
+            },
+        ),
+        (
+            "forbidden",
+            "The key may not write.",
+            Action::status(403, 0),
+        ),
+        (
+            "outage",
+            "The service is not available.",
+            Action::status(503, 0),
+        ),
+    ] {
+        gateway.push_fault(write(action));
+        stage.show(
+            pages,
+            name,
+            about,
+            "cosmos-tail replay one.jsonl -d shop -c copy --max-retries 0",
+        );
+        gateway.clear_faults();
+    }
+}
+
+/// Sources that cannot be read.
+fn sources(stage: &Stage, pages: &mut Pages) {
+    stage.prepare("cosmos-tail export -d shop -c orders -o orders --compression gzip");
+    stage.prepare("cosmos-tail export -d shop -c orders -o orders.csv");
+    let file = "orders/orders-00000-000001.jsonl.gz";
+    let whole = std::fs::read(stage.path(file)).unwrap();
+    stage.write("cut.jsonl.gz", &whole[..whole.len() - 20]);
+    stage.write("followed.jsonl.gz", [&whole[..], b"more"].concat());
+    stage.write("part.parquet", b"PAR1 and so on");
+    stage.write("none.parquet", b"");
+    stage.write("alone.csv", "id,pk\n1,a\n");
+    for (name, about, typed) in [
+        (
+            "source-cut",
+            "A compressed file that is cut off.",
+            "cosmos-tail replay cut.jsonl.gz -d shop -c copy -q",
+        ),
+        (
+            "source-followed",
+            "A compressed file that something follows.",
+            "cosmos-tail replay followed.jsonl.gz -d shop -c copy -q",
+        ),
+        (
+            "source-parquet-cut",
+            "A Parquet file that is not whole.",
+            "cosmos-tail replay part.parquet -d shop -c copy",
+        ),
+        (
+            "source-empty",
+            "A Parquet file that is empty.",
+            "cosmos-tail replay none.parquet -d shop -c copy",
+        ),
+        (
+            "source-csv-alone",
+            "A CSV file without the state of its export.",
+            "cosmos-tail replay alone.csv -d shop -c copy",
+        ),
+        (
+            "source-is-the-target",
+            "An export into the container that it is of.",
+            "cosmos-tail replay orders -d shop -c orders",
+        ),
+        (
+            "source-container-is-the-target",
+            "A container into itself.",
+            "cosmos-tail replay --from-container shop/orders -d shop -c orders",
+        ),
+        (
+            "source-container-missing",
+            "A container as the source that does not exist.",
+            "cosmos-tail replay --from-container shop/nowhere -d shop -c copy",
+        ),
+        (
+            "source-all-from-the-beginning",
+            "All versions from the beginning.",
+            "cosmos-tail replay --from-container shop/orders -d shop -c copy --mode all --from beginning",
+        ),
+    ] {
+        stage.show(pages, name, about, typed);
+    }
+    stage.write(file, &whole[..whole.len() - 20]);
+    stage.show(
+        pages,
+        "source-shorter-than-its-manifest",
+        "A file of an export that is cut off.",
+        "cosmos-tail replay orders -d shop -c copy",
+    );
+    std::fs::remove_file(stage.path(file)).unwrap();
+    stage.show_on_unix(
+        pages,
+        "source-missing-from-its-directory",
+        "A file of an export that is missing.",
+        "cosmos-tail replay orders -d shop -c copy",
+    );
+}
+
+/// States of another replay.
+fn states(stage: &Stage, pages: &mut Pages) {
+    stage.write("other.jsonl", "{\"id\":\"1\",\"pk\":\"a\"}\n");
+    let with_state = format!("{REPLAY} --state replay.json");
+    stage.show(pages, "state", "With a state.", &with_state);
+    stage.show(
+        pages,
+        "state-again",
+        "The same again: there is nothing more.",
+        &with_state,
+    );
+    for (name, about, typed) in [
+        (
+            "state-of-another-source",
+            "The state with another source.",
+            "cosmos-tail replay other.jsonl -d shop -c copy --state replay.json",
+        ),
+        (
+            "state-of-another-target",
+            "The state with another target.",
+            "cosmos-tail replay changes.jsonl -d shop -c created --state replay.json",
+        ),
+        (
+            "state-of-another-write-mode",
+            "The state with another write mode.",
+            "cosmos-tail replay changes.jsonl -d shop -c copy --state replay.json --write-mode newer",
+        ),
+        (
+            "state-of-another-program",
+            "The state with a program.",
+            "cosmos-tail replay changes.jsonl -d shop -c copy --state replay.json --transform .",
+        ),
+        (
+            "state-of-files",
+            "The state with a container as the source.",
+            "cosmos-tail replay --from-container shop/orders -d shop -c copy --state replay.json",
+        ),
+    ] {
+        stage.show(pages, name, about, typed);
+    }
+    stage.edit("replay.json", |bytes| bytes.extend(b"}"));
+    stage.show(pages, "state-corrupt", "The state is damaged.", &with_state);
+}
+
+/// Targets that do not fit.
+fn targets(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
+    let three: String = (1..=3)
+        .map(|number| format!("{}\n", json!({"id": number.to_string(), "pk": "a"})))
+        .collect();
+    stage.write("three.jsonl", three);
+    for (name, about, typed) in [
+        (
+            "target-of-another-key",
+            "The target has another partition key.",
+            "cosmos-tail replay three.jsonl -d shop -c keyed",
+        ),
+        (
+            "create-existing-of-another-key",
+            "The target exists with another partition key.",
+            "cosmos-tail replay changes.jsonl -d shop -c keyed --create --partition-key /pk",
+        ),
+        (
+            "create-existing",
+            "The target exists already.",
+            "cosmos-tail replay changes.jsonl -d shop -c copy --create --partition-key /pk",
+        ),
+        (
+            "create-without-database",
+            "The database of the new container does not exist.",
+            "cosmos-tail replay changes.jsonl -d nowhere -c new --create --partition-key /pk",
+        ),
+    ] {
+        stage.show(pages, name, about, typed);
+    }
+    let refused = Fault::on(RequestKind::ContainerCreate, Action::status(403, 0));
+    gateway.push_fault(refused.always());
+    stage.show(
+        pages,
+        "create-refused",
+        "The key may not create a container.",
+        "cosmos-tail replay changes.jsonl -d shop -c new --create --partition-key /pk --max-retries 0",
+    );
+}
