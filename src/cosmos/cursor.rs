@@ -47,7 +47,7 @@ pub struct FeedRequest {
 
 /// An answer of the feed that has passed every check.
 #[derive(Debug)]
-pub struct Answer {
+pub struct FeedAnswer {
     /// The documents; none if there was nothing new.
     pub page: Page,
     /// Whether the service answered that nothing is new (304).
@@ -64,7 +64,7 @@ pub struct Answer {
     pub segments: Vec<Segment>,
 }
 
-impl Answer {
+impl FeedAnswer {
     /// The ETag of the answer; of a range that has been split, that of its first part with one.
     pub fn etag(&self) -> Option<&str> {
         self.segments
@@ -164,7 +164,7 @@ impl Cursor {
     ///
     /// The error of the request after the SDK's own retries, or what is wrong with the answer. The cursor
     /// may have moved: open another one.
-    pub async fn next(&mut self) -> Result<Answer> {
+    pub async fn next(&mut self) -> Result<FeedAnswer> {
         let client = Arc::clone(&self.client);
         let container = Some(client.container().clone());
         let response = client
@@ -186,7 +186,7 @@ impl Cursor {
         std::mem::take(&mut self.refused_charge)
     }
 
-    fn judge(&self, response: CosmosResponse, request_charge: f64) -> Result<Answer> {
+    fn judge(&self, response: CosmosResponse, request_charge: f64) -> Result<FeedAnswer> {
         let client = &self.client;
         let status = u16::from(response.status().status_code());
         let headers = response.headers();
@@ -223,7 +223,7 @@ impl Cursor {
                 etag.escape_debug()
             );
         }
-        Ok(Answer {
+        Ok(FeedAnswer {
             page,
             not_modified: status == NOT_MODIFIED,
             request_charge,

@@ -1,14 +1,14 @@
-//! What an answer of the service means for the range that is read.
+//! What an answer of the service means for the range being read.
 
 use anyhow::{Result, bail, ensure};
 
 use super::horizon::{Lag, place};
 use super::shard::Shard;
-use crate::cosmos::cursor::Answer;
+use crate::cosmos::cursor::FeedAnswer;
 use crate::failpoint;
 use crate::feed::{Part, Position, ReachedEnd, ReadUntil, has_transactions, lsn_of_etag};
 
-/// What became of one answer.
+/// What one answer means.
 pub(super) enum Step {
     /// There may be more.
     More,
@@ -16,16 +16,16 @@ pub(super) enum Step {
     CaughtUp,
     /// The end was reached.
     Reached(Option<ReachedEnd>),
-    /// Nothing is new to whoever answered, but more is known to exist.
+    /// The answer has nothing new, but more is known to exist.
     Behind(Lag),
     /// The range was split.
     Split(Vec<Part>),
 }
 
 impl Shard {
-    /// Refuses an answer from before where the range was read: its documents were written once, and
-    /// its ETag would have them come again.
-    pub(super) fn ensure_forward(&self, answer: &Answer) -> Result<()> {
+    /// Refuses an answer from before the range's position: its documents were written already, and its ETag
+    /// would return them again.
+    pub(super) fn ensure_forward(&self, answer: &FeedAnswer) -> Result<()> {
         if self.horizon.is_beyond(answer.etag(), answer.partition_lsn) {
             let etag = place(answer.etag());
             match answer.partition_lsn {
@@ -69,18 +69,17 @@ impl Shard {
         Ok(())
     }
 
-    /// Decides what an answer means, and where the range is after it; nowhere new if nothing was
-    /// said.
+    /// Decides what an answer means. Returns the range's new position, if the answer moves it.
     pub(super) fn judge(
         &mut self,
-        answer: &Answer,
+        answer: &FeedAnswer,
         until: Option<ReadUntil>,
     ) -> Result<(Step, Option<Position>)> {
         let count = answer.page.len();
         let moved = match &self.position {
             Some(position) if position.token == answer.token => false,
-            // A split changes the token, whether or not its page came with an ETag: the parts then
-            // are where the range was, and would be read from there again.
+            // A split changes the token, whether or not its page has an ETag. Without one, the parts are at
+            // the range's old position, and would be read from there again.
             Some(_) if answer.segments.len() > 1 => {
                 let mut parts = answer.segments.iter();
                 count == 0 || parts.any(|part| part.etag.is_some() && part.etag != self.etag)
@@ -95,7 +94,7 @@ impl Shard {
             && let Some(end) = part.etag.as_deref().and_then(lsn_of_etag)
             && let Some(last) = answer.page.items().next_back().and_then(|item| item.lsn())
         {
-            // What lies behind its ETag would come again.
+            // Changes beyond the page's ETag would be returned again.
             ensure!(
                 last <= end,
                 "the service sent a change of LSN {last} in a page that ends at LSN {end}"
@@ -107,7 +106,7 @@ impl Shard {
             (true, _) => Some(answer.position()?),
         };
         if answer.segments.len() > 1 {
-            // Each part is where the token says, and is read on its own from there.
+            // The token has a position for each part, which is read on its own from there.
             let children = answer.segments.iter().map(|part| {
                 let position = part.etag.as_ref().map(|_| Position {
                     token: answer.token.clone(),
@@ -120,37 +119,40 @@ impl Shard {
         Ok((self.arrive(answer, until), position))
     }
 
-    /// Whether an answer of an undivided range brings it to its end.
-    fn arrive(&mut self, answer: &Answer, until: Option<ReadUntil>) -> Step {
+    /// Whether an answer of an undivided range shows its end.
+    fn arrive(&mut self, answer: &FeedAnswer, until: Option<ReadUntil>) -> Step {
         if answer.not_modified {
             let lsn = answer.etag().and_then(lsn_of_etag);
             self.horizon.compare(lsn, answer.partition_lsn);
         }
-        let nothing_new = match answer.not_modified {
-            true if failpoint::is_planted("defect.nothing-new-is-the-end") => Step::Reached(None),
-            true => Step::CaughtUp,
-            false => Step::More,
+        let without_end = if !answer.not_modified {
+            Step::More
+        } else if failpoint::is_planted("defect.nothing-new-is-the-end") {
+            Step::Reached(None)
+        } else {
+            Step::CaughtUp
         };
         let Some(until) = until.filter(|_| self.horizon.pinned().is_some()) else {
-            return nothing_new;
+            return without_end;
         };
         if self.horizon.is_of_another(answer.partition.as_deref()) {
-            // A merge: what the pin says may no longer compare. It is pinned again.
+            // A merge: the pin may no longer compare. The range is pinned again.
             let (range, here) = (self.id, place(self.etag.as_deref()));
             let end = place(self.horizon.pinned().map(|end| end.etag.as_str()));
             self.horizon.forget();
-            return match answer.not_modified {
-                true => Step::Behind(Lag::BelowEnd { range, here, end }),
-                false => Step::More,
+            return if answer.not_modified {
+                Step::Behind(Lag::BelowEnd { range, here, end })
+            } else {
+                Step::More
             };
         }
         let etag = answer.etag().or(self.etag.as_deref());
         let known = self.horizon.highest();
-        let reached = match answer.not_modified {
-            true => self
-                .horizon
-                .after_nothing_new(until, etag, answer.partition_lsn),
-            false => self.horizon.after_page(until, etag, answer.partition_lsn),
+        let lsn = answer.partition_lsn;
+        let reached = if answer.not_modified {
+            self.horizon.after_nothing_new(until, etag, lsn)
+        } else {
+            self.horizon.after_page(until, etag, lsn)
         };
         if failpoint::is_planted("defect.nothing-new-below-the-pin-is-the-end")
             && answer.not_modified

@@ -1,4 +1,4 @@
-//! One range being read: how far it is, and what is known of it.
+//! One range being read: its position, and what is known about its end.
 
 use std::time::Duration;
 
@@ -11,12 +11,11 @@ use crate::cosmos::retry::{Retries, RetryLimit};
 use crate::cosmos::token::segments;
 use crate::feed::{FeedRange, PinnedEnd, Position, RangeId, ReachedEnd};
 
-/// Polls after the last page that come sooner than the poll interval: each after half the pause of
-/// the next.
+/// Number of polls after the last page that come sooner than the poll interval, counting the one that finds
+/// nothing new. Each pause is half of the next.
 const FASTER_POLLS: u32 = 4;
 
-/// How often in a row an answer that is behind what is known is asked for again where other errors are
-/// retried without end.
+/// Retries in a row of answers that are behind what is known, where other errors are retried without limit.
 const MAX_LAGGING: u32 = 15;
 
 /// A range to be read.
@@ -36,13 +35,13 @@ pub struct Shard {
     pub(super) idle_polls: u32,
     /// Pages with documents that were read.
     pub(super) pages: u32,
-    /// The hash of the first item of the last page that was handed over: wide enough that no two of
-    /// the pages of a container are taken for one.
+    /// The hash of the first item of the last page that was handed over, with enough bits that no two pages of
+    /// a container have the same one.
     pub(super) last_opening: Option<u64>,
 }
 
 impl Shard {
-    /// A range that is at `position`, or has not been read yet.
+    /// A range at `position`, or one that has not been read yet.
     pub fn new(
         id: RangeId,
         range: FeedRange,
@@ -72,7 +71,7 @@ impl Shard {
         }
     }
 
-    /// The same, read to where it was pinned in an earlier run.
+    /// The same, to be read to its pin of an earlier run.
     #[must_use]
     pub fn pinned_before(self, end: Option<PinnedEnd>) -> Self {
         Self {
@@ -81,7 +80,7 @@ impl Shard {
         }
     }
 
-    /// The same, pinned again, with what an earlier run heard of its partition.
+    /// The same, to be pinned again, with what an earlier run heard of its partition.
     #[must_use]
     pub fn heard_before(self, end: Option<PinnedEnd>) -> Self {
         Self {
@@ -90,12 +89,12 @@ impl Shard {
         }
     }
 
-    /// How long it is left alone now that it has nothing new: the longer the quieter it has been.
+    /// The pause until the next poll. It grows with the number of polls without anything new.
     pub(super) fn pause(&self, longest: Duration) -> Duration {
         longest / (1 << FASTER_POLLS.saturating_sub(self.idle_polls))
     }
 
-    /// The range's end, as it was come to.
+    /// The range's end, with how it was reached.
     pub(super) fn end(&self, reached: Option<ReachedEnd>) -> Option<PinnedEnd> {
         let reached = Some(reached?);
         let pinned = self.horizon.pinned()?.clone();
@@ -111,7 +110,7 @@ impl Shard {
     }
 }
 
-/// The ETag that `token` holds for the whole of `range`.
+/// The ETag in `token`, if it has one for the whole of `range`.
 pub(super) fn etag_of(token: &str, range: &FeedRange) -> Result<Option<String>> {
     let mut parts = segments(token, range)?;
     Ok(if parts.len() == 1 {

@@ -15,29 +15,29 @@ use super::options::ReadEnd;
 use super::shard::{Shard, etag_of};
 use super::shared::Shared;
 use crate::clock;
-use crate::cosmos::cursor::{Answer, CursorStart};
+use crate::cosmos::cursor::{CursorStart, FeedAnswer};
 use crate::cosmos::retry::Decision;
 use crate::cosmos::token::segments;
 use crate::failpoint;
 use crate::feed::page::Page;
 use crate::feed::{Part, PinnedEnd, Position, ReachedEnd, ReadUntil};
 
-/// How long after its time an end is waited for: clocks differ, and a change has whole seconds.
+/// How long after its time an end is awaited: clocks differ, and the time of a change is in whole seconds.
 const LATE_CHANGES: time::Duration = time::Duration::seconds(2);
 
 /// How a turn of a shard ended.
 pub(super) enum Outcome {
     /// It is finished, failed or stopped.
     Ended,
-    /// It has more, but others wait.
+    /// It has more, but other shards wait.
     Yielded(Box<Shard>),
-    /// It has nothing new.
+    /// Nothing is new.
     Idle(Box<Shard>),
     /// It was split into these.
     Replaced(Vec<Shard>),
 }
 
-/// Gives a shard its turn.
+/// Runs one turn of a shard.
 pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
     let stop = shared.stop.clone();
     let mut turn = Turn {
@@ -45,7 +45,7 @@ pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
         shard: Box::new(shard),
     };
     loop {
-        // A page that is being fetched is let go: the position has not moved, so nothing is lost.
+        // A page that is being fetched is dropped: the position has not moved, so nothing is lost.
         let step = tokio::select! {
             biased;
             () = stop.cancelled() => return Outcome::Ended,
@@ -79,7 +79,7 @@ pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
                 Err(error) => turn.shard.retries.decide(error),
             },
         };
-        // Whatever the cursor thinks, the position is where the last good page ended.
+        // The cursor may have moved, but the position is where the last good page ended.
         turn.drop_cursor().await;
         let range = turn.shard.id;
         match decision {
@@ -117,7 +117,7 @@ struct Turn {
 }
 
 impl Turn {
-    /// Whether it makes room for others after a page, since they could wait for ever.
+    /// Whether the shard must yield to others after a page, since they could wait forever.
     fn may_never_end(&self) -> bool {
         match self.shared.options.end {
             ReadEnd::Caught(_) | ReadEnd::Pages(_) => false,
@@ -129,19 +129,20 @@ impl Turn {
     fn until(&self) -> Option<ReadUntil> {
         match self.shared.options.end {
             ReadEnd::Caught(until) => Some(until),
-            // All that was made up to the time is there by then.
+            // By then all changes up to that time exist.
             ReadEnd::Time(end) if clock::now() > end + LATE_CHANGES => Some(ReadUntil::Pin),
             ReadEnd::Time(_) | ReadEnd::Pages(_) | ReadEnd::Never => None,
         }
     }
 
-    /// What to do about an answer from behind what is known.
+    /// What to do about an answer that is behind what is known.
     fn decide_lag(&mut self, lag: Lag) -> Decision {
-        // Without an end nothing is taken for it, so it may wait as long as for any outage.
+        // Without an end the answer cannot be taken for the end, so it may wait as long as for any outage.
         let has_end = self.until().is_some();
-        let counted = match has_end || !lag.may_pass() {
-            true => &mut self.shard.lagging,
-            false => &mut self.shard.retries,
+        let counted = if has_end || !lag.may_be_transient() {
+            &mut self.shard.lagging
+        } else {
+            &mut self.shard.retries
         };
         match counted.decide(anyhow!("{lag}")) {
             Decision::GiveUp(error) => Decision::GiveUp(lag.hint(error)),
@@ -153,7 +154,7 @@ impl Turn {
         let Some(mut cursor) = self.shard.cursor.take() else {
             return;
         };
-        // Whatever came of it, it was charged.
+        // The service charges for refused answers too.
         let request_charge = cursor.take_refused_charge();
         if request_charge > 0.0 {
             self.shared
@@ -165,7 +166,7 @@ impl Turn {
     /// Fetches an answer and hands over what it holds.
     async fn step(&mut self) -> Result<Step> {
         if let Some(until) = self.until() {
-            // Of an end by time there is nothing to pin before all up to it has been asked for.
+            // With an end by time, the range is pinned only after everything up to that time was requested.
             let is_due = match self.shared.options.end {
                 ReadEnd::Time(_) => self.shard.idle_polls > 0,
                 _ => true,
@@ -189,7 +190,7 @@ impl Turn {
         let request_charge = answer.request_charge;
         match self.take(answer).await {
             Ok((step, true)) => Ok(step),
-            // Whatever came of it, it was charged.
+            // The service charged for it all the same.
             not_handed_over => {
                 self.shared
                     .send(ReaderEvent::Charged { request_charge })
@@ -199,10 +200,10 @@ impl Turn {
         }
     }
 
-    /// Takes an answer that came. Also says whether something was handed over.
-    async fn take(&mut self, answer: Answer) -> Result<(Step, bool)> {
+    /// Takes an answer. Also returns whether a page was handed over.
+    async fn take(&mut self, answer: FeedAnswer) -> Result<(Step, bool)> {
         let opening = answer.page.items().next().map(|item| hash_of(item.json()));
-        // The first ETag has none before it that it could be compared with, and an ETag can go back.
+        // The first ETag has no earlier one to compare with, and an ETag can go back.
         ensure!(
             opening.is_none() || opening != self.shard.last_opening,
             "the service sent the documents of the previous page again: its ETag did not move"
@@ -213,9 +214,7 @@ impl Turn {
         self.shard.pages += u32::from(!answer.page.is_empty());
         let step = match (step, self.shared.options.end, last_change(&answer.page)) {
             (Step::More, ReadEnd::Time(end), Some(time)) if time > end => Step::Reached(None),
-            (Step::More, ReadEnd::Pages(most), _) if self.shard.pages >= most => {
-                Step::Reached(None)
-            }
+            (Step::More, ReadEnd::Pages(max), _) if self.shard.pages >= max => Step::Reached(None),
             (Step::CaughtUp, ReadEnd::Pages(_), _) => Step::Reached(None),
             (step, ..) => step,
         };
@@ -225,7 +224,7 @@ impl Turn {
             self.shard.last_opening = opening.or(self.shard.last_opening);
         }
         let mut has_recovered = self.shard.retries.reset();
-        // What moves on is not stuck behind.
+        // A range that moves is not stuck behind a lagging replica.
         if is_news || !matches!(step, Step::Behind(_)) {
             has_recovered |= self.shard.lagging.reset();
         }
@@ -236,7 +235,7 @@ impl Turn {
         Ok((step, is_news))
     }
 
-    /// Finds out where the range is now: there, at the earliest, is its end.
+    /// Pins the range to now: its end is there or later.
     async fn pin(&mut self) -> Result<Option<Step>> {
         let shard = &mut self.shard;
         let pinned_at = clock::now();
@@ -299,19 +298,19 @@ impl Turn {
             end,
         };
         self.shared.send(event).await;
-        // The pin says itself that nothing is newer.
+        // The pin itself shows that nothing is newer.
         let has_nothing_new = is_there && !pinned.has_documents;
         Ok(has_nothing_new.then_some(Step::Reached(Some(ReachedEnd::Head))))
     }
 
-    async fn fetch(&mut self) -> Result<Answer> {
+    async fn fetch(&mut self) -> Result<FeedAnswer> {
         let shard = &mut *self.shard;
         let cursor = match &mut shard.cursor {
             Some(cursor) => cursor,
             none => {
                 let start = match &shard.position {
                     Some(position) => {
-                        // On another range it would silently start from the beginning.
+                        // On another range the feed would silently start from the beginning.
                         segments(&position.token, &shard.range)?;
                         CursorStart::Position(position)
                     }
@@ -328,13 +327,13 @@ impl Turn {
         cursor.next().await
     }
 
-    /// Waits until there is memory for the page, then hands it to the consumer.
-    async fn hand_over(&mut self, answer: Answer, position: Position) -> Result<()> {
+    /// Waits until the buffer has space for the page, then hands it to the consumer.
+    async fn hand_over(&mut self, answer: FeedAnswer, position: Position) -> Result<()> {
         let etag = answer.etag().map(str::to_owned);
         let page = answer.page;
         let permit = match u32::try_from(page.body_len()).unwrap_or(u32::MAX) {
             0 => None,
-            // A page that is larger than all there is takes all there is.
+            // A page that is larger than the buffer takes all of it.
             bytes => {
                 let bytes = bytes.min(self.shared.options.buffered_bytes);
                 Some(
@@ -352,8 +351,8 @@ impl Turn {
             request_charge: answer.request_charge,
             permit,
         };
-        // The position may move only together with the page: no await lies between the two that
-        // a stop could cut short.
+        // The position moves only together with the page: a stop cannot cut in, since there is no await
+        // between the two.
         let slot = self
             .shared
             .events
@@ -366,7 +365,7 @@ impl Turn {
         Ok(())
     }
 
-    /// Reports a split and waits until it is committed: children are read only from then on.
+    /// Reports a split and waits until it is committed; only then are the children read.
     async fn replace(self, children: Vec<Part>) -> Outcome {
         let mut cut = Vec::with_capacity(children.len());
         for (range, position) in children {
@@ -409,7 +408,7 @@ impl Turn {
         };
         let children = cut.into_iter().zip(numbers).map(|((range, position), id)| {
             let child = Shard::new(id, range, position, &self.shared.options);
-            // What was too large for the parent is too large for its children.
+            // A page size that was too large for the parent is too large for its children.
             Shard {
                 request: self.shard.request.clone(),
                 ..child
