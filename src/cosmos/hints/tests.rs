@@ -15,7 +15,7 @@ fn error(code: u16, sub_status: u16, message: &str) -> CosmosError {
 }
 
 #[test]
-fn an_explained_error_has_no_chain_of_the_sdk_and_a_hint_where_there_is_something_to_do() {
+fn an_explained_error_has_a_hint_and_no_chain_of_the_sdk() {
     let pipe = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
     let status = CosmosStatus::new(StatusCode::from(503)).with_sub_status(20011);
     let broken = CosmosError::builder()

@@ -97,7 +97,7 @@ impl RangesAhead {
                 if list.status != 200 {
                     return None;
                 }
-                if RangeList::parse(&list.body)?.is_whole() {
+                if RangeList::parse(&list.body)?.is_complete() {
                     *self.stage() = Stage::Told(url, list.headers.clone(), Instant::now());
                 }
                 Some(list)
