@@ -5,7 +5,7 @@ use std::io;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::cli;
+use crate::settings;
 
 /// The name of the command.
 const NAME: &str = "cosmos-tail";
@@ -13,7 +13,7 @@ const NAME: &str = "cosmos-tail";
 /// The completion script of a shell.
 pub fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut cli::command(), NAME, &mut script);
+    clap_complete::generate(shell, &mut settings::command(), NAME, &mut script);
     script
 }
 
@@ -35,7 +35,7 @@ pub fn completions_file_name(shell: Shell) -> String {
 ///
 /// Only those of writing to memory, which does not fail.
 pub fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut command = cli::command();
+    let mut command = settings::command();
     command.build();
     let mut pages = vec![page(command.clone(), NAME)?];
     for subcommand in command.get_subcommands() {

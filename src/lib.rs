@@ -4,23 +4,35 @@
 //! # The way of a page
 //!
 //! ```text
-//! cli ──► settings ──► job ─────┬─► reader ──► cosmos ──► (the service)
-//!  what     what          wires   │     one shard per feed range, over worker tasks
-//!  was      was           it up   │        │ pages, splits, ends
-//!  typed    meant                 │        ▼
-//!                                 ├─► sink      writes pages, makes them durable ─► Receipt
-//!                                 └─► state     commits receipts: the ledger, the state file, the lock
+//! cli ──► settings ──► job ──┬─► reader ──► cosmos ──► (the service)
+//!  what     what       wires │     one shard for each feed range, on worker tasks
+//!  was      was        it up │        │ pages, splits, ends
+//!  typed    meant            │        ▼
+//!                            ├─► sink      pages through an encoder (format) into parts (destination)
+//!                            │        │ receipts
+//!                            │        ▼
+//!                            └─► state     the ledger commits receipts: the state, then the names of files
 //! ```
 //!
 //! and back: [`source`] reads files and streams of changes, which [`replay`] writes to a container
 //! through [`cosmos`].
 //!
-//! Arrows go one way. [`feed`] holds the pure types that all share and does no I/O; [`cosmos`] is
-//! the only code that talks to the service; the [`reader`] knows neither the [`sink`] nor the
-//! [`state`]; what differs between operating systems lies in [`durable`], [`process`] and [`signal`];
-//! [`clock`] is where the time of day is read; [`schema`] says what the columns of a table-like format are, and [`source`] reads them back;
-//! [`render`] turns a change into what a tail shows; [`report`] is the only code that prints, beside
-//! sinks that write data to standard output.
+//! # The modules
+//!
+//! - [`feed`] has the pure types of the change feed and does no I/O. [`cosmos`] is the only code that
+//!   talks to the service. The [`reader`] reads ranges in parallel, and knows neither the [`sink`] nor the
+//!   [`state`].
+//! - [`schema`] has the columns of table-like formats, [`mod@format`] the encoders of files, and [`source`]
+//!   reads their rows back. [`render`] turns a change into what a tail shows.
+//! - [`destination`] is where the bytes of an export are, [`state`] what of them is committed. Both are
+//!   seams, of which a local directory is one implementation. [`verify`] checks the one against the other.
+//! - [`settings`] resolves flags, environment, profile and state; [`run`] runs one command; [`report`] is
+//!   the only code that prints for people.
+//! - What differs between operating systems is in [`durable`], [`process`] and [`signal`]; [`clock`] is
+//!   where the time of day is read; [`failpoint`] has the steps that tests can make fail.
+//!
+//! Modules import each other in one direction. docs/architecture.md declares the order, and a test holds
+//! it.
 
 // Unit tests share code with the fuzz targets, which name the crate so.
 #[cfg(test)]
@@ -40,6 +52,7 @@ pub mod feed;
 pub mod format;
 pub mod generate;
 pub mod job;
+pub mod observe;
 pub mod process;
 pub mod profiles;
 pub mod ranges;

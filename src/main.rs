@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 
 use anyhow::{Context, Result, anyhow};
-use clap::Parser;
-use cosmos_tail::cli::Cli;
 use cosmos_tail::report::{self, Report};
+use cosmos_tail::settings::Given;
 use cosmos_tail::signal::{self, Shutdown};
 use cosmos_tail::{error, process, run};
 
@@ -15,10 +14,11 @@ fn main() -> ExitCode {
     process::forbid_core_dumps();
     std::panic::set_hook(Box::new(Report::panic));
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
-        Ok(cli) => cli,
+    let given = match Given::parse(&arguments) {
+        Ok(given) => given,
         Err(error) if error.use_stderr() => {
-            report::wrong_arguments(&error, &arguments);
+            let again = |shown: &[OsString]| Given::parse(shown).err();
+            report::wrong_arguments(&error, &arguments, again);
             return error::ExitCode::Usage.into();
         }
         // Help or the version.
@@ -27,8 +27,8 @@ fn main() -> ExitCode {
     disable_metadata_probe();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     keep_freed_memory();
-    let report = Arc::new(Report::new(&cli.verbosity));
-    match run_to_end(cli, &report) {
+    let report = Arc::new(Report::new(given.verbosity()));
+    match run_to_end(given, &report) {
         Ok(code) => code.into(),
         Err(error) if error::is_broken_pipe(&error) => error::ExitCode::Done.into(),
         Err(error) => {
@@ -58,7 +58,7 @@ enum Event {
 /// Runs the command on a runtime, and waits for its end or for a signal. The main thread waits for a
 /// channel, not for the runtime: all of the runtime's threads may be blocked by reading an input that
 /// nobody writes.
-fn run_to_end(cli: Cli, report: &Arc<Report>) -> Result<error::ExitCode> {
+fn run_to_end(given: Given, report: &Arc<Report>) -> Result<error::ExitCode> {
     let shutdown = Shutdown::default();
     let (events, next) = mpsc::channel();
     let stop = events.clone();
@@ -75,7 +75,7 @@ fn run_to_end(cli: Cli, report: &Arc<Report>) -> Result<error::ExitCode> {
         .context("cannot start the runtime")?;
     let (command_report, command_shutdown) = (Arc::clone(report), shutdown.clone());
     let command =
-        runtime.spawn(async move { run::run(cli, &command_report, &command_shutdown).await });
+        runtime.spawn(async move { run::run(given, &command_report, &command_shutdown).await });
     runtime.spawn(async move {
         let outcome = command
             .await

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::cli::{AuthMethod, TableFormat};
-use crate::report::{Align, Report, Table};
+use crate::cli::values::choice_name;
+use crate::report::{Align, Report, Table, TableFormat};
 use crate::settings::{ConfigFile, KeySource, Profile};
 
 /// One row of the list.
@@ -71,7 +70,6 @@ fn row(profile: &Profile, default: Option<&String>) -> Row {
         // The arguments may contain a token.
         Some(KeySource::Command(words)) => (Some("key-command"), words.first().cloned()),
     };
-    let name_of = |method: AuthMethod| Some(method.to_possible_value()?.get_name().to_owned());
     Row {
         profile: profile.name.clone(),
         default: default == Some(&profile.name),
@@ -84,10 +82,10 @@ fn row(profile: &Profile, default: Option<&String>) -> Row {
         }),
         database: profile.database.clone(),
         container: profile.container.clone(),
-        auth: profile.auth.and_then(name_of),
+        auth: profile.auth.as_ref().map(choice_name),
         key,
         key_source,
-        options: profile.options.given().into_iter().collect(),
+        options: profile.options.all().clone(),
     }
 }
 

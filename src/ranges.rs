@@ -4,10 +4,9 @@ use anyhow::Result;
 use azure_data_cosmos_driver::models::PartitionKeyVersion;
 use serde::Serialize;
 
-use crate::cli::TableFormat;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::partitions::PhysicalPartition;
-use crate::report::{Align, Report, Table};
+use crate::report::{Align, Report, Table, TableFormat};
 
 /// One row of the list.
 #[derive(Debug, Serialize)]

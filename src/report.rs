@@ -14,13 +14,12 @@ use std::panic::PanicHookInfo;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::ValueEnum;
 use indicatif::{
     BinaryBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle,
 };
 use serde::Serialize;
 
-use crate::cli::{Cli, SummaryFormat, VerbosityArgs};
 use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
 use crate::feed::Ends;
 use crate::redact::redact;
@@ -33,6 +32,34 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The length of a full progress bar.
 const BAR_STEPS: u64 = 1000;
+
+/// How much is printed on standard error.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Verbosity {
+    /// How much more than by default: 0 to 3.
+    pub verbose: u8,
+    /// Only errors.
+    pub quiet: bool,
+}
+
+/// How a summary is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum SummaryFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object on one line, for scripts
+    Json,
+}
+
+/// How a list is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// Aligned columns
+    Table,
+    /// One JSON array
+    Json,
+}
 
 /// Prints messages for the user, as verbosely as the command line asks.
 #[derive(Debug)]
@@ -140,13 +167,13 @@ pub struct ReplaySummary {
 impl Default for Report {
     /// A report with the default verbosity.
     fn default() -> Self {
-        Self::new(&VerbosityArgs::default())
+        Self::new(Verbosity::default())
     }
 }
 
 impl Report {
     /// A report with this verbosity.
-    pub fn new(verbosity: &VerbosityArgs) -> Self {
+    pub fn new(verbosity: Verbosity) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         Self {
             verbose: verbosity.verbose,
@@ -347,16 +374,20 @@ impl Report {
 }
 
 /// Prints clap's error about the arguments, which it quotes verbatim. To keep clap's lines and colours,
-/// the arguments are escaped and redacted, and parsed again.
-pub fn wrong_arguments(error: &clap::Error, arguments: &[OsString]) {
+/// the arguments are escaped and redacted, and parsed again with `parse`, which returns clap's error.
+pub fn wrong_arguments(
+    error: &clap::Error,
+    arguments: &[OsString],
+    parse: impl FnOnce(&[OsString]) -> Option<clap::Error>,
+) {
     let shown: Vec<OsString> = arguments.iter().map(|argument| shown(argument)).collect();
     if shown == arguments {
         // A closed standard error cannot be reported.
         error.print().ok();
         return;
     }
-    match Cli::try_parse_from(&shown) {
-        Err(error) if error.use_stderr() => {
+    match parse(&shown) {
+        Some(error) if error.use_stderr() => {
             error.print().ok();
         }
         // The escaped arguments have another error, or none.

@@ -1,17 +1,15 @@
 //! Runs each subcommand: from the parsed command line to the exit code.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::OnceLock;
 
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::cli::{
-    Cli, ColorChoice, Command, CommitArgs, ConnectionArgs, ExportArgs, ReplayArgs, ResumeArgs,
-    SchemaArgs, TailArgs, TailFormat, TailMode,
-};
+use crate::cli::Command;
+use crate::cli::choices::{ColorChoice, Mode, TailFormat};
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::container::NewContainer;
@@ -27,10 +25,11 @@ use crate::format::Limits;
 use crate::job::{self, Connected};
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::{LogLine, Report};
+use crate::settings::table;
 use crate::settings::{
-    ChosenProfile, ConfigFile, ConnectionPlan, ConnectionRequest, ExportPlan, FeedPlan, Origin,
-    ReplayPlan, ResumePlan, SchemaPlan, TailPlan, USUAL_RETRIES, WantedProfile,
-    credential_is_given, fill_options, option_values, process_environment,
+    ChosenProfile, ConfigFile, ConnectionArgs, ConnectionPlan, ConnectionRequest, ExportPlan,
+    FeedPlan, Given, Origin, ReplayPlan, ResumePlan, SchemaPlan, TailPlan, VerifyPlan,
+    WantedProfile, credential_is_given, process_environment,
 };
 use crate::signal::Shutdown;
 use crate::{generate, process, profiles, ranges, verify};
@@ -43,26 +42,26 @@ const DEMO_ENDPOINT: &str = "demo";
 /// # Errors
 ///
 /// Any error of the command, with the exit code and the hint for the user attached.
-pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
-    log_to_stderr(cli.verbosity.verbose, report);
-    ensure_streams(&cli)?;
-    let account = Account::new(cli.connection, shutdown);
-    match cli.command {
-        Command::Ranges(args) => {
+pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
+    log_to_stderr(given.verbosity().verbose, report);
+    ensure_streams(&given)?;
+    let account = Account::new(&given, shutdown)?;
+    match given.command() {
+        Command::Ranges => {
             let connected = account
-                .connect(account.plan()?, USUAL_RETRIES, report)
+                .connect(account.plan()?, connect_retries()?, report)
                 .await?;
-            ranges::list(&connected.client, args.format, report).await?;
+            ranges::list(&connected.client, given.get(&table::TABLE_FORMAT)?, report).await?;
             Ok(ExitCode::Done)
         }
-        Command::Tail(args) => tail(&account, args, report, shutdown).await,
-        Command::Export(args) => export(&account, args, report, shutdown).await,
-        Command::Schema(args) => schema(&account, args, report, shutdown).await,
-        Command::Resume(args) => resume(&account, &args, report, shutdown).await,
-        Command::Verify(args) => verify::verify(args, report, shutdown).await,
-        Command::Replay(args) => replay(&account, &args, report, shutdown).await,
+        Command::Tail => tail(&account, given, report, shutdown).await,
+        Command::Export => export(&account, given, report, shutdown).await,
+        Command::Schema => schema(&account, given, report, shutdown).await,
+        Command::Resume => resume(&account, &given, report, shutdown).await,
+        Command::Verify => verify::verify(VerifyPlan::new(&given)?, report, shutdown).await,
+        Command::Replay => replay(&account, &given, report, shutdown).await,
         #[cfg(feature = "demo")]
-        Command::Demo(args) => {
+        Command::Demo => {
             use crate::demo;
             shutdown.begin()?;
             let log = |line: &str| report.notice(line);
@@ -75,12 +74,12 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
             }
             let options = demo::ForegroundOptions {
                 account: demo::DemoOptions {
-                    port: args.port,
-                    documents: args.documents,
-                    partitions: args.partitions,
+                    port: given.get(&table::PORT)?,
+                    documents: given.get(&table::DOCUMENTS)?,
+                    partitions: given.get(&table::PARTITIONS)?,
                 },
-                writes_per_second: args.writes_per_second,
-                split_every: args.split_every,
+                writes_per_second: given.get(&table::WRITES_PER_SECOND)?,
+                split_every: given.typed(&table::SPLIT_EVERY),
             };
             demo::run_foreground(
                 &options,
@@ -93,12 +92,13 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
             // A stop is its normal end.
             Ok(ExitCode::Done)
         }
-        Command::Profiles(args) => {
-            profiles::list(&ConfigFile::from_process()?, args.format, report)?;
+        Command::Profiles => {
+            let format = given.get(&table::TABLE_FORMAT)?;
+            profiles::list(&ConfigFile::from_process()?, format, report)?;
             Ok(ExitCode::Done)
         }
-        Command::Completions(args) => {
-            let script = generate::completions(args.shell);
+        Command::Completions => {
+            let script = generate::completions(given.get(&table::SHELL)?);
             report.print_data(&String::from_utf8_lossy(&script))?;
             Ok(ExitCode::Done)
         }
@@ -107,54 +107,53 @@ pub async fn run(cli: Cli, report: &Arc<Report>, shutdown: &Shutdown) -> Result<
 
 /// Refuses to run with a closed standard stream that the command needs: output would be lost silently,
 /// and input would appear to be empty. Only the state knows where a `resume` writes.
-fn ensure_streams(cli: &Cli) -> Result<()> {
-    let is_dash = |path: &Path| path == Path::new("-");
-    let prints = match &cli.command {
-        Command::Ranges(_)
-        | Command::Schema(_)
-        | Command::Verify(_)
-        | Command::Profiles(_)
-        | Command::Completions(_) => true,
+fn ensure_streams(given: &Given) -> Result<()> {
+    let is_dash = |path: &PathBuf| path == Path::new("-");
+    let prints = match given.command() {
+        Command::Ranges
+        | Command::Schema
+        | Command::Verify
+        | Command::Profiles
+        | Command::Completions => true,
         #[cfg(feature = "demo")]
-        Command::Demo(_) => true,
-        Command::Tail(args) => args.output.is_none(),
-        Command::Export(args) => is_dash(&args.output),
-        Command::Replay(args) => args.stdout,
-        Command::Resume(_) => false,
+        Command::Demo => true,
+        Command::Tail => given.typed(&table::TAIL_OUTPUT).is_none(),
+        Command::Export => is_dash(&given.get(&table::EXPORT_OUTPUT)?),
+        Command::Replay => given.is_on(&table::TO_STDOUT),
+        Command::Resume => false,
     };
     if prints {
         process::ensure_standard_output()?;
     }
-    let reads_source = match &cli.command {
-        Command::Replay(args) => args.sources.iter().any(|source| is_dash(source)),
-        _ => false,
-    };
-    if reads_source || cli.connection.key_file.as_deref().is_some_and(is_dash) {
+    let reads_source = given.list(&table::SOURCES).iter().any(is_dash);
+    if reads_source || given.typed(&table::KEY_FILE).as_ref().is_some_and(is_dash) {
         process::ensure_standard_input()?;
     }
     Ok(())
 }
 
+/// How often connecting is retried by a command that has no setting for it, or whose retries have no limit.
+fn connect_retries() -> Result<u32> {
+    table::MAX_RETRIES.default_for(Command::Export)
+}
+
 async fn tail(
     account: &Account,
-    mut args: TailArgs,
+    given: Given,
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let profile = account.profile()?;
-    let mut commit = args.commit();
-    let origins = fill_options(&mut args.reader, &mut commit, profile);
-    args.checkpoint_interval = commit.checkpoint_interval;
-    let plan = TailPlan::new(&args)?;
-    let rendering = rendering(&args)?;
-    account.refuse_start_at_a_time(args.from)?;
-    for value in option_values(&plan.settings, origins) {
+    let given = given.with_profile(account.profile()?);
+    let plan = TailPlan::new(&given)?;
+    let rendering = rendering(&given)?;
+    account.refuse_start_at_a_time(plan.from)?;
+    for value in given.option_values()? {
         report.detail(&value.to_string());
     }
     let connect = async |earlier: Option<&ContainerAddress>| {
         let plan = account.plan()?;
         account.ensure_same(&plan, earlier)?;
-        account.connect(plan, USUAL_RETRIES, report).await
+        account.connect(plan, connect_retries()?, report).await
     };
     let errors = Arc::clone(report);
     let complain: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line| errors.error_line(line));
@@ -170,15 +169,17 @@ async fn tail(
 }
 
 /// How to show changes, as far as that is known before the container is.
-fn rendering(args: &TailArgs) -> Result<RenderOptions> {
-    let to_terminal = args.output.is_none() && std::io::stdout().is_terminal();
-    let color = match args.color {
+fn rendering(given: &Given) -> Result<RenderOptions> {
+    let writes_to_stdout = given.typed(&table::TAIL_OUTPUT).is_none();
+    let to_terminal = writes_to_stdout && std::io::stdout().is_terminal();
+    let choice = given.get(&table::COLOR)?;
+    let color = match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
         ColorChoice::Auto => std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
     };
-    let all = args.mode == TailMode::All;
-    let format = match args.format {
+    let all = given.get(&table::TAIL_MODE)? == Mode::All;
+    let format = match given.typed(&table::TAIL_FORMAT) {
         Some(TailFormat::Json) => ChangeFormat::Json,
         Some(TailFormat::Pretty) => ChangeFormat::Pretty,
         Some(TailFormat::Envelope) => ChangeFormat::Envelope,
@@ -188,34 +189,32 @@ fn rendering(args: &TailArgs) -> Result<RenderOptions> {
     };
     Ok(RenderOptions {
         format,
-        fields: args.fields.clone(),
-        filter: args
-            .jq
-            .as_deref()
-            .map(|program| Filter::compile("--jq", program))
+        fields: given.typed(&table::FIELDS),
+        filter: given
+            .typed(&table::JQ)
+            .map(|program| Filter::compile("--jq", &program))
             .transpose()?,
         filter_input: if all {
             FilterInput::Envelope
         } else {
             FilterInput::Document
         },
-        terminal: (to_terminal || args.color == ColorChoice::Always).then_some(Terminal { color }),
+        terminal: (to_terminal || choice == ColorChoice::Always).then_some(Terminal { color }),
         partition_key_paths: Vec::new(),
     })
 }
 
 async fn export(
     account: &Account,
-    mut args: ExportArgs,
+    given: Given,
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let profile = account.profile()?;
-    let origins = fill_options(&mut args.reader, &mut args.commit, profile);
-    let plan = ExportPlan::new(&args)?;
-    account.refuse_start_at_a_time(args.from)?;
+    let given = given.with_profile(account.profile()?);
+    let plan = ExportPlan::new(&given)?;
+    account.refuse_start_at_a_time(given.typed(&table::EXPORT_FROM))?;
     let container = account.container()?;
-    for value in option_values(&plan.settings, origins) {
+    for value in given.option_values()? {
         report.detail(&value.to_string());
     }
     let retries = plan.settings.max_retries;
@@ -225,15 +224,16 @@ async fn export(
 
 async fn schema(
     account: &Account,
-    args: SchemaArgs,
+    given: Given,
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let mut reader = args.reader();
-    // Nothing is committed, so the profile's settings for commits do not apply.
-    fill_options(&mut reader, &mut CommitArgs::default(), account.profile()?);
-    let plan = SchemaPlan::new(&args, &reader)?;
-    account.refuse_start_at_a_time(args.from)?;
+    let given = given.with_profile(account.profile()?);
+    let plan = SchemaPlan::new(&given)?;
+    account.refuse_start_at_a_time(given.typed(&table::SCHEMA_FROM))?;
+    for value in given.option_values()? {
+        report.detail(&value.to_string());
+    }
     let retries = plan.settings.max_retries;
     let connected = account.connect(account.plan()?, retries, report).await?;
     job::schema(connected, plan, report, shutdown).await
@@ -241,11 +241,11 @@ async fn schema(
 
 async fn resume(
     account: &Account,
-    args: &ResumeArgs,
+    given: &Given,
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let plan = ResumePlan::new(args)?;
+    let plan = ResumePlan::new(given)?;
     let connect = async |source: &ContainerAddress, retries| {
         let connection = account.plan_of(source)?;
         account.connect(connection, retries, report).await
@@ -255,12 +255,12 @@ async fn resume(
 
 async fn replay(
     account: &Account,
-    args: &ReplayArgs,
+    given: &Given,
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let plan = ReplayPlan::new(args)?;
-    if args.stdout {
+    let plan = ReplayPlan::new(given)?;
+    if given.is_on(&table::TO_STDOUT) {
         return crate::replay::to_standard_output(&plan, report, shutdown).await;
     }
     if account.is_demo() && plan.state.is_some() {
@@ -297,6 +297,8 @@ async fn replay(
 /// of the output are reported first.
 struct Account {
     args: ConnectionArgs,
+    #[cfg(feature = "demo")]
+    is_demo: bool,
     wanted_profile: Option<WantedProfile>,
     /// Read when first needed; never for an embedded account.
     config: OnceLock<ConfigFile>,
@@ -306,15 +308,17 @@ struct Account {
 }
 
 impl Account {
-    fn new(args: ConnectionArgs, shutdown: &Shutdown) -> Self {
-        Self {
-            wanted_profile: WantedProfile::resolve(args.profile.as_deref(), &process_environment),
+    fn new(given: &Given, shutdown: &Shutdown) -> Result<Self> {
+        Ok(Self {
+            args: ConnectionArgs::of(given),
+            #[cfg(feature = "demo")]
+            is_demo: given.is_on(&table::DEMO),
+            wanted_profile: given.wanted_profile()?,
             config: OnceLock::new(),
-            args,
             shutdown: shutdown.clone(),
             #[cfg(feature = "demo")]
             demo: tokio::sync::OnceCell::new(),
-        }
+        })
     }
 
     /// Refuses a start at a time from the embedded account, which would ignore it and return too much.
@@ -331,7 +335,7 @@ impl Account {
     fn is_demo(&self) -> bool {
         #[cfg(feature = "demo")]
         {
-            self.args.demo
+            self.is_demo
         }
         #[cfg(not(feature = "demo"))]
         {
@@ -405,10 +409,8 @@ impl Account {
                 "leave out --source-profile",
             ));
         }
-        let wanted = WantedProfile {
-            name: name.clone(),
-            origin: Origin::Flag("--source-profile"),
-        };
+        let origin = Origin::Flag(table::SOURCE_PROFILE.row.name);
+        let wanted = WantedProfile::new(name.clone(), origin);
         ConnectionPlan::of_profile(
             self.config()?.choose(Some(&wanted))?,
             &feed.database,
@@ -562,10 +564,15 @@ impl Account {
         use crate::cosmos::options::ThroughputControl;
         use crate::demo::DemoAccount;
         let mut notices = Vec::new();
-        if let Some(profile) = &self.args.profile {
+        // A variable is not a mistake: it is set for other commands.
+        if let Some(profile) = self
+            .wanted_profile
+            .as_ref()
+            .filter(|wanted| wanted.is_typed())
+        {
             notices.push(format!(
                 "--demo has its own account: the profile `{}` is not used",
-                profile.escape_debug()
+                profile.name.escape_debug()
             ));
         }
         let or_default = |flag: &Option<String>, default: &str| {

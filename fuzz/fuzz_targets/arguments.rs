@@ -4,14 +4,13 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use clap::Parser;
-use cosmos_tail::cli::Cli;
+use cosmos_tail::settings::Given;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
     let arguments = text.split(|byte| *byte == b'\n').map(OsStr::from_bytes);
     let all = std::iter::once(OsStr::new("cosmos-tail")).chain(arguments);
-    if let Err(error) = Cli::try_parse_from(all) {
+    if let Err(error) = Given::parse(all) {
         assert!(matches!(error.exit_code(), 0 | 2));
         drop(error.to_string());
     }

@@ -17,6 +17,8 @@ mod heard;
 mod last_list;
 mod range_list;
 mod ranges_ahead;
+#[cfg(test)]
+mod requests;
 mod session;
 
 use std::sync::Arc;
@@ -373,21 +375,4 @@ fn headers_of(headers: &HeaderMap) -> Headers {
         }
     }
     out
-}
-
-/// A request that reads `path` of some account.
-#[cfg(test)]
-fn read_of(path: &str, headers: &[(HeaderName, &'static str)]) -> HttpRequest {
-    let mut all = Headers::new();
-    for (name, value) in headers {
-        all.insert(name.clone(), *value);
-    }
-    let account = Url::parse("https://account.example").expect("it is a URL");
-    HttpRequest {
-        url: account.join(path).expect("it is a path"),
-        method: azure_core::http::Method::Get,
-        headers: all,
-        body: None,
-        timeout: None,
-    }
 }

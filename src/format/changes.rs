@@ -1,4 +1,4 @@
-//! Changes as a person or a script wants to see them, up to a number or a moment.
+//! Changes rendered for a person or a script, up to a number or a time.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use crate::feed::RangeId;
 use crate::feed::page::Page;
 use crate::render::Renderer;
 
-/// Where the changes that are shown end.
+/// Where the shown changes end.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// After so many.
+    /// After this many.
     pub max: Option<u64>,
-    /// With the last one that is not after this moment.
+    /// With the last change that is not after this time.
     pub until: Option<OffsetDateTime>,
     /// Cancelled once `max` have been shown.
     pub reached: CancellationToken,
@@ -27,13 +27,12 @@ pub struct ChangeEncoder {
     renderer: Renderer,
     limits: Limits,
     shown: u64,
-    /// Takes what is to be said of a document that could not be shown.
+    /// Reports a document that could not be shown.
     complain: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl ChangeEncoder {
-    /// An encoder that renders with `renderer`, and says through `complain` what went wrong with
-    /// single documents.
+    /// An encoder that renders with `renderer`, and calls `complain` for documents that could not be shown.
     pub fn new(
         renderer: Renderer,
         limits: Limits,
@@ -47,7 +46,7 @@ impl ChangeEncoder {
         }
     }
 
-    /// Makes it the encoder of the one series that a tail writes.
+    /// Makes it the encoder of the only series of a tail.
     pub fn into_encoders(self) -> Box<NewEncoder> {
         let only = std::sync::Mutex::new(Some(self));
         Box::new(move || {
@@ -57,7 +56,7 @@ impl ChangeEncoder {
                 .take();
             match encoder {
                 Some(encoder) => Ok(Box::new(encoder) as Box<dyn Encoder>),
-                None => anyhow::bail!("a tail writes to one place only"),
+                None => anyhow::bail!("a tail writes a single series"),
             }
         })
     }

@@ -1,5 +1,5 @@
-//! Compression of text: frames that end at each checkpoint, so that what was committed can be
-//! read, and what was not can be cut off.
+//! Compression of text in frames that end at each checkpoint, so that the committed part of a file can be
+//! read and the rest can be cut off.
 
 use std::io::Write;
 
@@ -8,29 +8,29 @@ use flate2::write::GzEncoder;
 
 use super::options::Compression;
 
-/// Compresses a stream of bytes into frames: members of gzip, or frames of Zstandard. Readers take
-/// several of them for one stream.
+/// Compresses a stream of bytes into frames (gzip calls them members). Readers treat consecutive frames as
+/// one stream.
 pub struct Compressor {
     codec: Codec,
-    /// Absent between two frames.
+    /// None between two frames.
     frame: Option<Frame>,
 }
 
-/// What text can be compressed with, and its level.
+/// A codec for text, and its level.
 #[derive(Clone, Copy)]
 enum Codec {
     Gzip(u32),
     Zstd(i32),
 }
 
-/// The frame that is being written. The bytes that come out of it gather in its writer.
+/// The frame that is being written. Its compressed bytes are collected in its writer.
 enum Frame {
     Gzip(Box<GzEncoder<Vec<u8>>>),
     Zstd(Box<zstd::stream::write::Encoder<'static, Vec<u8>>>),
 }
 
 impl Compressor {
-    /// None if text stays as it is: what is compressed within, or not at all.
+    /// None if text is not compressed as a whole.
     pub fn of_text(compression: Compression) -> Option<Self> {
         let codec = match compression {
             Compression::Gzip(level) => Codec::Gzip(level),
@@ -40,7 +40,7 @@ impl Compressor {
         Some(Self { codec, frame: None })
     }
 
-    /// Compresses `text`. What comes out by now is appended to `out`.
+    /// Compresses `text`, and appends the compressed bytes that are ready to `out`.
     pub fn write(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<()> {
         if text.is_empty() {
             return Ok(());
@@ -70,7 +70,7 @@ impl Frame {
             }
             Codec::Zstd(level) => {
                 let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), level)?;
-                // Readers notice bits that have changed.
+                // With a checksum, readers notice flipped bits.
                 encoder.include_checksum(true)?;
                 Self::Zstd(Box::new(encoder))
             }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_frame_can_be_read_up_to_where_it_ended() {
+    fn frames_can_be_read_up_to_each_end() {
         for compression in [Compression::Gzip(6), Compression::Zstd(3)] {
             let mut compressor = Compressor::of_text(compression).unwrap();
             let mut out = Vec::new();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_makes_no_frame() {
+    fn empty_text_makes_no_frame() {
         let mut compressor = Compressor::of_text(Compression::Gzip(1)).unwrap();
         let mut out = Vec::new();
         compressor.write(b"", &mut out).unwrap();

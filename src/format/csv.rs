@@ -1,11 +1,10 @@
 //! CSV by RFC 4180: a header in every file, lines that end in CR LF, a cell for each column.
 //!
-//! A cell without a value holds the text for that; a value that looks the same goes to the overflow
-//! column, so that the two can be told apart by every reader. So does text with a NUL, at which
-//! readers stop.
+//! A cell without a value has the null text. A value with the same text goes to the overflow column, so that
+//! every reader can distinguish the two. So does text with a NUL, at which some readers stop.
 //!
-//! The fields are written here and not by the crate `csv`: of most of them it is known that they hold
-//! no quote and no end of a line, so that there is little to look for.
+//! Fields are written here and not by the crate `csv`, which would search each of them for characters that
+//! need quotes. Most fields are known to have none.
 
 use std::sync::{Arc, OnceLock};
 
@@ -50,7 +49,7 @@ impl Csv {
     fn lines<'o>(&self, out: &'o mut Vec<u8>) -> Lines<'o> {
         Lines {
             out,
-            // It was ASCII when it was typed.
+            // The command line allows ASCII only.
             delimiter: u8::try_from(self.options.delimiter).unwrap_or(b','),
             is_begun: false,
         }
@@ -87,7 +86,7 @@ impl Encoder for Csv {
             return Ok(encoded);
         };
         let null = self.options.null.as_bytes();
-        let accepts = |cell: &Cell<'_>| is_told_from_null(cell, null);
+        let accepts = |cell: &Cell<'_>| differs_from_null(cell, null);
         let mut row = table.row();
         let mut lines = self.lines(out);
         for item in page.items() {
@@ -125,8 +124,8 @@ pub(super) fn makes_rows(mode: FeedMode, page: &Page) -> bool {
     }
 }
 
-/// Whether a reader that is told what stands for no value takes the cell for one.
-fn is_told_from_null(cell: &Cell<'_>, null: &[u8]) -> bool {
+/// Whether a reader that knows the null text reads the cell as a value.
+fn differs_from_null(cell: &Cell<'_>, null: &[u8]) -> bool {
     match cell {
         Cell::Text(Text::Plain(text)) => *text != null,
         Cell::Text(escaped) => {
@@ -143,7 +142,7 @@ fn is_told_from_null(cell: &Cell<'_>, null: &[u8]) -> bool {
     }
 }
 
-/// JSON that has no other place to go to: it is told from no value by a space.
+/// Writes JSON that has no overflow column to go to. If it is the null text, a space distinguishes it.
 fn write_rest(json: &[u8], null: &[u8], lines: &mut Lines<'_>) {
     if json == null {
         lines.field(&[json, b" "].concat())
@@ -154,7 +153,7 @@ fn write_rest(json: &[u8], null: &[u8], lines: &mut Lines<'_>) {
 
 fn write_cell(cell: Cell<'_>, options: &CsvOptions, lines: &mut Lines<'_>) {
     match cell {
-        // A struct is its fields' columns here.
+        // A struct consists of the columns of its fields.
         Cell::Null | Cell::Object => lines.field(options.null.as_bytes()),
         Cell::Boolean(value) => lines.plain_field(if value { b"true" } else { b"false" }),
         Cell::Int64(_, json) | Cell::Double(_, json) => lines.plain_field(json),
@@ -173,8 +172,7 @@ fn write_cell(cell: Cell<'_>, options: &CsvOptions, lines: &mut Lines<'_>) {
     }
 }
 
-/// Text that a person wrote, defused if that is wanted: what begins like this is a formula for a
-/// spreadsheet.
+/// Writes text. With `safe`, text that a spreadsheet would take for a formula gets a `'` in front.
 fn write_text(text: &[u8], safe: bool, lines: &mut Lines<'_>) {
     let begins_a_formula = |byte: &u8| matches!(byte, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r');
     if safe && text.first().is_some_and(begins_a_formula) {
@@ -184,7 +182,7 @@ fn write_text(text: &[u8], safe: bool, lines: &mut Lines<'_>) {
     }
 }
 
-/// Writes the fields of one line after another. A line has at least two, so that none is empty.
+/// Writes lines field by field. A line has at least two fields, so no line is empty.
 struct Lines<'o> {
     out: &'o mut Vec<u8>,
     delimiter: u8,
@@ -211,8 +209,7 @@ impl Lines<'_> {
         }
     }
 
-    /// Adds text without a quote or an end of a line, as it is everything that JSON has no escape
-    /// for.
+    /// Adds text without quotes and line ends, such as numbers and JSON strings without escapes.
     fn plain_field(&mut self, text: &[u8]) {
         match memchr::memchr(self.delimiter, text) {
             Some(_) => self.quoted_field(text),
@@ -251,7 +248,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lines_are_as_the_csv_crate_writes_them(
+        fn lines_are_the_same_as_from_the_csv_crate(
             lines in proptest::collection::vec(
                 proptest::collection::vec("[ab\",;:\r\n\té.1-]{0,12}", 2..5), 0..5),
             delimiter in proptest::sample::select(b",;\t:1 -".to_vec()),

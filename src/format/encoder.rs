@@ -14,7 +14,7 @@ use crate::schema::TableLayout;
 ///
 /// Bytes are appended to `out`, which the caller writes, compresses and counts.
 pub trait Encoder: Send {
-    /// Begins a file, or the stream.
+    /// Begins a file or the stream.
     ///
     /// # Errors
     ///
@@ -28,7 +28,7 @@ pub trait Encoder: Send {
         page.items().any(|item| item.document().is_some())
     }
 
-    /// Takes the changes of a page of `range`. What is not appended to `out` yet is kept for a
+    /// Encodes the changes of a page of `range`. Bytes that are not yet appended to `out` stay in memory until a
     /// later call.
     ///
     /// # Errors
@@ -36,21 +36,21 @@ pub trait Encoder: Send {
     /// If a document cannot be represented in the format.
     fn encode(&mut self, range: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded>;
 
-    /// Whether what is made for a terminal is in a form for terminals already.
+    /// Whether its output is already escaped for terminals.
     fn is_for_terminals(&self) -> bool {
         false
     }
 
-    /// Bytes of memory taken by what is kept for a later call.
+    /// How many bytes of memory hold rows for a later call.
     fn buffered_bytes(&self) -> usize {
         0
     }
 
-    /// Appends what is kept, to free its memory.
+    /// Appends these rows, to free their memory.
     ///
     /// # Errors
     ///
-    /// If it cannot be represented.
+    /// If they cannot be represented.
     fn flush(&mut self, _out: &mut Vec<u8>) -> Result<()> {
         Ok(())
     }
@@ -65,32 +65,32 @@ pub trait Encoder: Send {
     }
 }
 
-/// What a file can say of itself.
+/// The description of a file that the file itself may contain.
 #[derive(Debug)]
 pub struct FileAbout<'a> {
     /// The export that it belongs to.
     pub export_id: uuid::Uuid,
     /// The name of the container.
     pub container: &'a str,
-    /// Where its ranges stood before its first row.
+    /// The positions of its ranges before its first row.
     pub start: &'a [RangeState],
-    /// Where they stand after its last one.
+    /// Their positions after its last row.
     pub end: &'a [RangeState],
 }
 
-/// What became of a page.
+/// The result of encoding a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Encoded {
-    /// Rows that were made.
+    /// How many rows it made.
     pub rows: u64,
-    /// Rows of which something did not fit its column, or had none.
+    /// How many rows have something in the overflow column.
     pub overflowed: u64,
-    /// Whether the whole page was dealt with. If not, the position must not move past it.
+    /// Whether the whole page was encoded. If not, the position must not move past it.
     pub is_whole: bool,
 }
 
 impl Encoded {
-    /// A whole page of `rows`, of which each one fit.
+    /// A whole page of `rows` without overflow.
     pub(super) fn whole(rows: u64) -> Self {
         Self {
             rows,
@@ -103,21 +103,21 @@ impl Encoded {
 /// Makes an encoder for each series.
 pub type NewEncoder = dyn Fn() -> Result<Box<dyn Encoder>> + Send + Sync;
 
-/// What encoders need to know.
+/// What encoders need.
 #[derive(Debug, Clone)]
 pub struct EncoderOptions {
     /// The format of the files.
     pub format: Format,
-    /// The mode of the feed: in one of them rows are documents, in the other changes.
+    /// The mode of the feed: rows are documents in one mode, and changes in the other.
     pub mode: FeedMode,
-    /// How a format compresses that does so by itself.
+    /// The compression within files, for formats that have it.
     pub compression: Compression,
     /// How CSV is written.
     pub csv: CsvOptions,
-    /// Bytes of a row group in memory.
+    /// The size of a row group in memory.
     pub row_group_bytes: u64,
     /// The paths of the container's partition key.
     pub partition_key_paths: Vec<String>,
-    /// How documents become rows: known before the first row is, at the latest.
+    /// How documents become rows. It is set before the first row at the latest.
     pub layout: Arc<OnceLock<TableLayout>>,
 }

@@ -1,4 +1,4 @@
-//! Which encoder a format has.
+//! The encoder of each format.
 
 use super::csv::Csv;
 use super::encoder::{EncoderOptions, NewEncoder};

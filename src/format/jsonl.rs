@@ -6,8 +6,8 @@ use super::encoder::{Encoded, Encoder};
 use crate::feed::RangeId;
 use crate::feed::page::{self, Page};
 
-/// One document per line, byte for byte as the service sent it. Only line breaks between tokens,
-/// which would tear a line apart, become spaces.
+/// One document per line, byte for byte as the service sent it. Only line breaks between tokens, which would
+/// break the line, become spaces.
 pub(super) struct Jsonl;
 
 impl Encoder for Jsonl {
@@ -25,8 +25,8 @@ impl Encoder for Jsonl {
     }
 }
 
-/// One change per line, with its envelope, byte for byte as the service sent it: what was deleted
-/// has nothing but that.
+/// One change per line in its envelope, byte for byte as the service sent it. A deletion has nothing but its
+/// envelope.
 pub(super) struct JsonlOfChanges;
 
 impl Encoder for JsonlOfChanges {

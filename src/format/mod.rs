@@ -1,7 +1,7 @@
-//! The formats of files: pages of changes become the bytes of a file or of a stream.
+//! The formats of files: they turn pages of changes into the bytes of a file or a stream.
 //!
-//! [`Encoder`] is the seam: a format is an encoder, in a file of its own, and a line in
-//! [`encoders()`]. Text is compressed as a whole by a [`Compressor`]; Parquet compresses within.
+//! [`Encoder`] is the seam. A format is an encoder in a file of its own, and a line in [`encoders()`]. A
+//! [`Compressor`] compresses text as a whole; Parquet compresses its columns itself.
 
 mod changes;
 mod compression;

@@ -24,7 +24,7 @@ impl Format {
         }
     }
 
-    /// The extension of files that are compressed so, without a dot.
+    /// The extension of files with this compression, without a dot.
     pub fn extension(self, compression: Compression) -> &'static str {
         match (self, compression) {
             (Self::Jsonl, Compression::Gzip(_)) => "jsonl.gz",
@@ -35,7 +35,7 @@ impl Format {
         }
     }
 
-    /// Whether rows have columns, so that a [`TableLayout`] is needed.
+    /// Whether rows have columns, which need a [`TableLayout`].
     pub fn has_columns(self) -> bool {
         match self {
             Self::Jsonl => false,
@@ -43,8 +43,8 @@ impl Format {
         }
     }
 
-    /// Whether what was written of a file can be committed before the file is finished. Otherwise
-    /// an unfinished file counts for nothing.
+    /// Whether part of a file can be committed before the file is finished. Otherwise an unfinished file is
+    /// worthless.
     pub fn commits_within_files(self) -> bool {
         match self {
             Self::Jsonl | Self::Csv => true,
@@ -54,7 +54,7 @@ impl Format {
     }
 }
 
-/// How files are compressed: text as a whole, in frames that end at each commit; Parquet within.
+/// How files are compressed: text as a whole, in frames that end at each commit; Parquet column by column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
@@ -82,12 +82,11 @@ impl Compression {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CsvOptions {
-    /// What stands between two cells: an ASCII character.
+    /// The delimiter between two cells: an ASCII character.
     pub delimiter: char,
-    /// The text of a cell whose member is missing. A value whose own text is the same does not fit
-    /// its cell.
+    /// The text of a cell whose member is missing. A value with the same text does not fit its cell.
     pub null: String,
-    /// Whether text that a spreadsheet would take for a formula is defused. It alters data.
+    /// Whether text that a spreadsheet would take for a formula gets a `'` in front. This changes data.
     pub safe: bool,
 }
 

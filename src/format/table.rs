@@ -1,4 +1,4 @@
-//! Rows of formats with columns: what is told of a change, the document's cells, and the rest.
+//! Rows of formats with columns: the cells of the change, those of the document, and the overflow.
 
 use std::sync::{Arc, OnceLock};
 
@@ -21,13 +21,13 @@ pub(super) struct Table {
     key_paths: Vec<KeyPath>,
 }
 
-/// How documents are spread over columns.
+/// How to spread documents over columns.
 struct Documents {
     schema: Schema,
     shredder: Shredder,
 }
 
-/// A column that stands before those of the document.
+/// A column before those of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leading {
     Operation,
@@ -63,10 +63,10 @@ impl Leading {
     }
 }
 
-/// One row: what an item becomes. It is used again for the items of one page.
+/// One row. It is reused for the items of one page.
 pub(super) struct TableRow<'a> {
     leading: Vec<Cell<'a>>,
-    /// The partition key as a JSON array, which no document holds as such.
+    /// The partition key as a JSON array, which is not part of the document.
     key: Vec<u8>,
     document: Option<Row<'a>>,
     has_document: bool,
@@ -82,7 +82,7 @@ impl<'a> TableRow<'a> {
         })
     }
 
-    /// The document's cells, if the layout has any.
+    /// The cells of the document, if the layout has any.
     pub(super) fn document(&self) -> Option<&[Cell<'a>]> {
         self.document.as_ref().map(Row::cells)
     }
@@ -92,7 +92,7 @@ impl<'a> TableRow<'a> {
         self.document.as_ref().map_or(Lists::NONE, Row::lists)
     }
 
-    /// What fits none of them.
+    /// The overflow.
     pub(super) fn extra(&self) -> Option<&[u8]> {
         let document = self.document.as_ref()?;
         self.has_document.then(|| document.extra()).flatten()
@@ -100,7 +100,7 @@ impl<'a> TableRow<'a> {
 }
 
 impl Table {
-    /// The columns of `layout`. With `flat` a struct is a column for each of its fields.
+    /// The columns of `layout`. With `flat`, a struct becomes a column for each of its fields.
     pub(super) fn new(
         layout: &TableLayout,
         mode: FeedMode,
@@ -161,7 +161,7 @@ impl Table {
         }
     }
 
-    /// As [`Table::new`], with the layout that is known by now.
+    /// As [`Table::new`], with the layout that was set.
     pub(super) fn of_known(
         layout: &Arc<OnceLock<TableLayout>>,
         mode: FeedMode,
@@ -183,7 +183,7 @@ impl Table {
         self.documents.as_ref().map(|documents| &documents.schema)
     }
 
-    /// How many columns stand before the document's.
+    /// How many columns come before those of the document.
     pub(super) fn leading(&self) -> usize {
         self.leading.len()
     }
@@ -201,8 +201,8 @@ impl Table {
         }
     }
 
-    /// Reads an item into `row`. Returns whether there is a row of it: the latest versions are
-    /// documents, of which there may be none; otherwise every change is a row.
+    /// Reads an item into `row`. Returns whether it makes a row: with latest versions, only documents do;
+    /// otherwise every change does.
     pub(super) fn read<'a>(
         &self,
         item: ItemRef<'a>,
@@ -259,8 +259,8 @@ impl Table {
         }
     }
 
-    /// The partition key as a JSON array of its levels, in which `{}` stands for a value that is
-    /// missing, as the service writes it.
+    /// Writes the partition key as a JSON array of its levels, with `{}` in the place of a missing value, as the
+    /// service does.
     fn write_key(&self, change: &Change<'_>, key: &mut Vec<u8>) {
         let values = change.partition_key(&self.key_paths);
         key.clear();

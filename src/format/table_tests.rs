@@ -1,4 +1,4 @@
-//! Both formats with columns, written and read by the reference implementations.
+//! Both formats with columns, written here and read by the reference implementations.
 
 use std::sync::{Arc, OnceLock};
 
@@ -43,7 +43,7 @@ fn options(format: Format, mode: FeedMode, layout: TableLayout) -> EncoderOption
     }
 }
 
-/// The bytes of one file, and how many of its rows have something that did not fit.
+/// The bytes of one file, and how many of its rows have an overflow.
 fn file(options: EncoderOptions, pages: &[Page]) -> (Vec<u8>, u64) {
     let mut encoder = encoders(options)().unwrap();
     let mut out = Vec::new();
@@ -71,7 +71,7 @@ fn csv(options: EncoderOptions, documents: &[&str]) -> (String, u64) {
 }
 
 #[test]
-fn csv_is_rfc_4180_and_tells_a_missing_value_from_an_empty_one() {
+fn csv_follows_rfc_4180_and_distinguishes_missing_from_empty() {
     let layout = columns(&[
         "id string",
         "c struct<n: int64, t: list<string>>",
@@ -101,7 +101,7 @@ fn csv_is_rfc_4180_and_tells_a_missing_value_from_an_empty_one() {
 }
 
 #[test]
-fn csv_can_be_told_how_to_look() {
+fn csv_options_change_the_form() {
     let layout = columns(&["id string", "\"=x\" int64"]);
     assert!(matches!(layout, TableLayout::Columns { .. }));
     let mut options = options(Format::Csv, FeedMode::LatestVersion, layout);
@@ -126,7 +126,7 @@ fn csv_can_be_told_how_to_look() {
 }
 
 #[test]
-fn changes_are_rows_with_what_happened_in_front() {
+fn rows_of_changes_begin_with_the_operation() {
     let changes = [
         r#"{"current":{"id":"a","n":1},"metadata":{"operationType":"create","lsn":3,"crts":60}}"#,
         r#"{"current":{"id":"a","n":"x"},"previous":{"id":"a","n":1},"metadata":{"operationType":"replace","lsn":4,"crts":61}}"#,
@@ -236,7 +236,7 @@ fn parquet_has_typed_columns() {
 }
 
 #[test]
-fn row_groups_are_ended_by_their_size_and_a_file_says_what_it_is() {
+fn row_groups_end_by_size_and_metadata_describes_the_file() {
     let layout = columns(&["id string", "text string"]);
     for compression in [
         Compression::None,
@@ -273,23 +273,26 @@ fn row_groups_are_ended_by_their_size_and_a_file_says_what_it_is() {
         assert!((3..=10).contains(&groups.len()), "{}", groups.len());
         let column = groups[0].column(0);
         assert!(column.statistics().is_some());
-        let said = reader
+        let pairs = reader
             .metadata()
             .file_metadata()
             .key_value_metadata()
             .unwrap();
-        let said = |key: &str| {
-            let found = said.iter().find(|one| one.key == key);
+        let value = |key: &str| {
+            let found = pairs.iter().find(|one| one.key == key);
             found.and_then(|one| one.value.clone()).unwrap()
         };
-        assert_eq!(said("cosmos-tail.container"), "orders");
-        assert_eq!(said("cosmos-tail.start"), "[]");
-        assert_eq!(said("cosmos-tail.schema"), r#"["id string","text string"]"#);
+        assert_eq!(value("cosmos-tail.container"), "orders");
+        assert_eq!(value("cosmos-tail.start"), "[]");
+        assert_eq!(
+            value("cosmos-tail.schema"),
+            r#"["id string","text string"]"#
+        );
     }
 }
 
 #[test]
-fn a_file_without_rows_is_a_file_all_the_same() {
+fn a_file_without_rows_is_valid() {
     let layout = columns(&["id string"]);
     let options = options(Format::Parquet, FeedMode::LatestVersion, layout);
     let (batches, bytes) = parquet(options, &[]);

@@ -4,44 +4,39 @@
 //! they are written behind the checkpoint and belong to the next commit.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::buffers::{EVENTS, buffered_bytes};
-use super::progress::Tracker;
+use super::commit_slot::CommitSlot;
+use super::uncommitted::Uncommitted;
 use super::watch::{Watch, WatchEnd, watch_end};
 use super::{Connected, feed_request, sample};
 use crate::cosmos::retry::RetryLimit;
 use crate::destination::{Destination, Kind, Recovery};
 use crate::error::ExitCode;
 use crate::failpoint;
-use crate::feed::RangeState;
 use crate::feed::page::Page;
-use crate::feed::{FeedMode, FeedRange, PinnedEnd, Position, RangeId};
-use crate::format::Compression;
-use crate::format::Format;
-use crate::format::NewEncoder;
+use crate::feed::{FeedMode, FeedRange, Position, RangeId, RangeState};
+use crate::format::{Compression, Format, NewEncoder};
+use crate::observe::{Counts, Event, Observer, Observers};
 use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
-use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
+use crate::report::{PROGRESS_INTERVAL, Report};
 use crate::schema::{InferenceOptions, Place, TableLayout};
 use crate::signal::Shutdown;
-use crate::sink::PageToWrite;
-use crate::sink::Seal;
-use crate::sink::Sink;
-use crate::sink::SinkOptions;
+use crate::sink::{PageToWrite, Seal, Sink, SinkOptions};
 use crate::state::ledger::Ledger;
-use crate::state::model::Settings;
-use crate::state::model::State;
+use crate::state::model::{Settings, State};
 
 /// Bytes of rows that encoders may keep in memory, all of them together.
 const ENCODER_MEMORY: usize = 64 << 20;
+
 /// A job that is ready to run.
-pub(super) struct Job {
+pub(super) struct Job<'a> {
     pub(super) connected: Connected,
     pub(super) ledger: Ledger,
     pub(super) destination: Arc<dyn Destination>,
@@ -49,8 +44,10 @@ pub(super) struct Job {
     pub(super) recovery: Recovery,
     pub(super) encoders: Box<NewEncoder>,
     pub(super) end: ReadEnd,
-    /// What a tail tells while it runs, and what may end it.
+    /// What may end a tail.
     pub(super) watch: Option<Watch>,
+    /// Who reports what happens.
+    pub(super) observers: Vec<Box<dyn Observer + 'a>>,
     /// The layout that the first documents decide, if it is not known yet.
     pub(super) open_layout: Option<OpenLayout>,
     /// Request units charged for what had to be known before.
@@ -82,62 +79,33 @@ pub(super) enum Stop {
     Watched(WatchEnd),
 }
 
-/// A commit that is under way: it has the ledger and gives it back.
-type Commit = JoinHandle<(Ledger, Result<u64>)>;
-
 /// Runs a job to its end, or until it is stopped.
 pub(super) struct Coordinator<'a> {
     report: &'a Report,
     sink: Arc<Sink>,
-    /// With the commit while one is under way.
-    ledger: Option<Ledger>,
-    commit: Option<Commit>,
+    commit: CommitSlot,
+    uncommitted: Uncommitted,
     settings: Settings,
     series_by_range: bool,
-    /// The ranges as they stand after what was handed to the sink.
+    /// The ranges as they are after what was handed to the sink.
     ranges: HashMap<RangeId, RangeState>,
-    /// Ends of ranges that the next commit is to note.
-    ends: HashMap<RangeId, PinnedEnd>,
-    /// The highest LSNs that answers have named, of the partitions of ranges.
-    known_lsns: KnownLsns,
-    /// Series that a commit is to seal, since their range is finished.
-    to_seal: Vec<u32>,
-    /// Whether it is time to seal all of them.
-    rotation_is_due: bool,
-    /// Whether anything was written since that was done last.
-    has_rows_to_rotate: bool,
-    bytes_since_commit: u64,
-    dirty: bool,
-    tracker: Tracker,
+    observers: Observers<'a>,
     failures: Vec<(RangeId, anyhow::Error)>,
-    counts: Counts,
     watch: Option<Watch>,
     watch_end: Option<WatchEnd>,
     open_layout: Option<OpenLayout>,
     connected: Connected,
     mode: FeedMode,
-    /// Whether the one file grows under its own name, so that it is never finished.
+    /// Whether the one part grows under its own name, so that it is never finished.
     grows: bool,
     commits_within_files: bool,
     stop: CancellationToken,
 }
 
-/// What has been counted in this run.
-#[derive(Default)]
-pub(super) struct Counts {
-    pub(super) files: u64,
-    pub(super) splits: u64,
-    pub(super) retries: u64,
-    pub(super) commits: u64,
-    pub(super) request_charge: f64,
-    pub(super) documents: u64,
-    pub(super) bytes: u64,
-}
-
 impl<'a> Coordinator<'a> {
     /// Runs `job`.
     pub(super) async fn run(
-        mut job: Job,
+        mut job: Job<'a>,
         report: &'a Report,
         shutdown: &Shutdown,
     ) -> Result<Finished> {
@@ -168,25 +136,13 @@ impl<'a> Coordinator<'a> {
         let mut this = Self {
             report,
             sink: Arc::new(sink),
-            ledger: Some(job.ledger),
-            commit: None,
+            commit: CommitSlot::new(job.ledger),
+            uncommitted: Uncommitted::new(!job.recovery.resumed.is_empty()),
             settings: settings.clone(),
             series_by_range,
             ranges: HashMap::new(),
-            ends: HashMap::new(),
-            known_lsns: KnownLsns::default(),
-            to_seal: Vec::new(),
-            rotation_is_due: false,
-            has_rows_to_rotate: !job.recovery.resumed.is_empty(),
-            bytes_since_commit: 0,
-            dirty: false,
-            tracker: Tracker::default(),
+            observers: Observers::new(job.observers),
             failures: Vec::new(),
-            counts: Counts {
-                commits: 1,
-                request_charge: job.request_charge,
-                ..Counts::default()
-            },
             watch: job.watch,
             watch_end: None,
             open_layout: job.open_layout,
@@ -196,6 +152,10 @@ impl<'a> Coordinator<'a> {
             commits_within_files: state.options.format.commits_within_files(),
             stop: shutdown.child_token(),
         };
+        this.observers.emit(&Event::Committed { published: 0 });
+        this.observers.emit(&Event::Charged {
+            request_charge: job.request_charge,
+        });
         if this.watch.is_none() {
             report.start_progress(!settings.follow)?;
         }
@@ -223,11 +183,7 @@ impl<'a> Coordinator<'a> {
         let mut shards = Vec::with_capacity(state.ranges.len());
         for range in &state.ranges {
             self.ranges.insert(range.id, range.place());
-            self.tracker.add(range.id);
-            if let Some(end) = &range.end {
-                let position_lsn = range.position.as_ref().and_then(|position| position.lsn);
-                self.tracker.pinned(range.id, position_lsn, end.lsn());
-            }
+            self.observers.emit(&Event::Added { range });
             let (bounds, position) = (range.range.clone(), range.position.clone());
             if let (None, Some(watch)) = (&position, &mut self.watch) {
                 watch.awaits(range.id);
@@ -238,7 +194,7 @@ impl<'a> Coordinator<'a> {
         shards
     }
 
-    /// Takes events until the reader has no more to say.
+    /// Takes events until the reader has ended.
     async fn take_events(
         &mut self,
         events: &mut mpsc::Receiver<ReaderEvent>,
@@ -251,33 +207,28 @@ impl<'a> Coordinator<'a> {
             .rotate_interval_ms
             .map(|milliseconds| interval(Duration::from_millis(milliseconds)));
         let mut progress_timer = interval(PROGRESS_INTERVAL);
-        let mut rates = Rates::default();
         loop {
             self.announce().await?;
             tokio::select! {
                 biased;
                 // A writer that failed has written nothing since: no commit may follow.
                 Some(error) = failures.recv() => return Err(error),
-                committed = under_way(&mut self.commit) => self.take_back(committed)?,
-                _ = commit_timer.tick(), if self.dirty && self.commit.is_none() => self.begin_commit(),
-                () = tick(&mut rotation_timer), if self.has_rows_to_rotate => {
-                    self.rotation_is_due = true;
-                    if self.commit.is_none() {
-                        self.begin_commit();
+                published = self.commit.ended() => self.committed(published?),
+                _ = commit_timer.tick(), if self.uncommitted.is_dirty && self.commit.is_idle() => {
+                    self.begin_commit()?;
+                }
+                () = tick(&mut rotation_timer), if self.uncommitted.has_rows_to_rotate => {
+                    self.uncommitted.rotation_is_due = true;
+                    if self.commit.is_idle() {
+                        self.begin_commit()?;
                     } else {
                         // With the next commit, which comes soon.
-                        self.dirty = true;
+                        self.uncommitted.is_dirty = true;
                     }
                 }
-                _ = progress_timer.tick() => {
-                    if let Some(watch) = &mut self.watch {
-                        watch.heartbeat(self.report);
-                    }
-                    let progress = self.progress();
-                    self.report.show_progress(&progress, &mut rates);
-                }
+                _ = progress_timer.tick() => self.observers.emit(&Event::Tick),
                 end = watch_end(&mut self.watch), if self.watch_end.is_none() => {
-                    // What has arrived is still taken, until the reader has no more to say.
+                    // What has arrived is still taken, until the reader has ended.
                     self.watch_end = Some(end);
                     self.stop.cancel();
                 }
@@ -300,17 +251,17 @@ impl<'a> Coordinator<'a> {
                 permit,
             } => {
                 self.decide_layout(&page).await?;
-                self.counts.request_charge += request_charge;
-                self.counts.documents += page.len() as u64;
-                self.counts.bytes += page.body_len() as u64;
-                self.bytes_since_commit += page.body_len() as u64;
-                self.tracker.moved(range, position.lsn, highest_lsn);
-                self.known_lsns.note(range, highest_lsn);
-                self.dirty = true;
+                self.observers.emit(&Event::Page {
+                    range,
+                    page: &page,
+                    lsn: position.lsn,
+                    highest_lsn,
+                    request_charge,
+                });
                 if let Some(watch) = &mut self.watch {
-                    watch.page(range, &page, request_charge);
+                    watch.page(range, &page);
                 }
-                self.has_rows_to_rotate |= !page.is_empty();
+                self.uncommitted.page(range, &page, highest_lsn);
                 let known = self.ranges.get_mut(&range);
                 let known =
                     known.with_context(|| format!("a page of the unknown range {range}"))?;
@@ -326,10 +277,9 @@ impl<'a> Coordinator<'a> {
                     permit,
                 };
                 self.sink.write(self.series_of(range), page);
-                if self.bytes_since_commit >= self.settings.checkpoint_bytes
-                    && self.commit.is_none()
+                if self.uncommitted.bytes >= self.settings.checkpoint_bytes && self.commit.is_idle()
                 {
-                    self.begin_commit();
+                    self.begin_commit()?;
                     if failpoint::is_lockstep() {
                         self.await_commit().await?;
                     }
@@ -339,23 +289,22 @@ impl<'a> Coordinator<'a> {
                 parent,
                 children,
                 reply,
-            } => {
-                self.replace(parent, children, reply).await?;
-            }
+            } => self.replace(parent, children, reply).await?,
             ReaderEvent::CaughtUp { .. } => {}
             ReaderEvent::Finished { range, end } => {
-                self.tracker.finished(range);
-                self.ends.extend(end.map(|end| (range, end)));
-                self.dirty = true;
+                self.observers.emit(&Event::Finished { range });
+                self.uncommitted.ended(range, end);
                 if self.series_by_range {
-                    self.to_seal.push(range.0);
+                    self.uncommitted.to_seal.push(range.0);
                 }
             }
             ReaderEvent::Failed { range, error } => {
-                self.report
-                    .detail(&format!("range {range} failed: {error:#}"));
+                self.observers.emit(&Event::Failed {
+                    range,
+                    error: &error,
+                });
                 if self.watch.is_some() {
-                    // A tail that went on without one of its ranges would hide that range's
+                    // A tail that continued without one of its ranges would hide that range's
                     // changes.
                     return Err(error.context(format!("range {range} cannot be read any more")));
                 }
@@ -366,44 +315,39 @@ impl<'a> Coordinator<'a> {
                 position_lsn,
                 end,
             } => {
-                self.tracker.pinned(range, position_lsn, end.lsn());
-                self.ends.insert(range, end);
+                self.observers.emit(&Event::Pinned {
+                    range,
+                    position_lsn,
+                    end: &end,
+                });
                 // LSNs of another partition do not compare.
-                self.known_lsns.forget(range);
-                self.dirty = true;
+                self.uncommitted.known_lsns.forget(range);
+                self.uncommitted.ended(range, Some(end));
             }
             ReaderEvent::Charged { request_charge } => {
-                self.counts.request_charge += request_charge;
-                if let Some(watch) = &mut self.watch {
-                    watch.charged(request_charge);
-                }
+                self.observers.emit(&Event::Charged { request_charge });
             }
-            ReaderEvent::Recovered { range } => {
-                if let Some(watch) = &mut self.watch {
-                    watch.recovered(range, self.report);
-                }
-            }
+            ReaderEvent::Recovered { range } => self.observers.emit(&Event::Recovered { range }),
             ReaderEvent::Retrying { range, notice } => {
-                self.counts.retries += 1;
-                if let Some(watch) = &mut self.watch {
-                    watch.retrying(range, &notice, self.report);
-                }
-                self.report.detail(&format!("range {range}: {notice}"));
+                self.observers.emit(&Event::Retrying {
+                    range,
+                    notice: &notice,
+                });
             }
         }
         Ok(())
     }
 
-    /// Tells, once, that a tail has begun: from there on nothing is missed. With a state, where
-    /// it begins is committed first.
+    /// Emits, once, that a tail is ready. With a state, its first position is committed before.
     async fn announce(&mut self) -> Result<()> {
         if !self.watch.as_ref().is_some_and(Watch::is_ready) {
             return Ok(());
         }
         self.commit_with(Seal::Nothing, |_| Ok(())).await?;
         if let Some(watch) = &mut self.watch {
-            watch.announce(self.report);
+            watch.begin();
         }
+        self.observers.emit(&Event::Ready);
         Ok(())
     }
 
@@ -444,42 +388,21 @@ impl<'a> Coordinator<'a> {
     }
 
     /// Begins a commit of all that has been handed to the sink so far.
-    fn begin_commit(&mut self) {
-        let Some(mut ledger) = self.ledger.take() else {
-            return;
-        };
-        ledger.set_ends(std::mem::take(&mut self.ends));
-        let to_seal = std::mem::take(&mut self.to_seal);
-        let seal = if std::mem::take(&mut self.rotation_is_due) {
-            self.has_rows_to_rotate = false;
-            Seal::Everything
-        } else {
-            Seal::Series(to_seal)
-        };
-        self.bytes_since_commit = 0;
-        self.dirty = false;
-        self.commit = Some(tokio::spawn(commit(
-            Arc::clone(&self.sink),
-            ledger,
-            seal,
-            self.known_lsns.clone(),
-            |_| Ok(()),
-        )));
+    fn begin_commit(&mut self) -> Result<()> {
+        let seal = self.uncommitted.take_seal();
+        let (ends, known_lsns) = self.uncommitted.take();
+        self.commit
+            .begin(&self.sink, seal, ends, known_lsns, |_| Ok(()))
     }
 
-    /// Takes the ledger back from a commit that has ended.
-    fn take_back(&mut self, committed: (Ledger, Result<u64>)) -> Result<()> {
-        let (ledger, published) = committed;
-        self.ledger = Some(ledger);
-        self.counts.commits += 1;
-        self.counts.files += published?;
-        Ok(())
+    fn committed(&mut self, published: u64) {
+        self.observers.emit(&Event::Committed { published });
     }
 
     async fn await_commit(&mut self) -> Result<()> {
-        if self.commit.is_some() {
-            let committed = under_way(&mut self.commit).await;
-            self.take_back(committed)?;
+        if !self.commit.is_idle() {
+            let published = self.commit.ended().await?;
+            self.committed(published);
         }
         Ok(())
     }
@@ -491,17 +414,9 @@ impl<'a> Coordinator<'a> {
         change: impl FnOnce(&mut Ledger) -> Result<()> + Send + 'static,
     ) -> Result<()> {
         self.await_commit().await?;
-        let mut ledger = self.ledger.take().context("the ledger is missing")?;
-        ledger.set_ends(std::mem::take(&mut self.ends));
-        self.bytes_since_commit = 0;
-        self.dirty = false;
-        self.commit = Some(tokio::spawn(commit(
-            Arc::clone(&self.sink),
-            ledger,
-            seal,
-            self.known_lsns.clone(),
-            change,
-        )));
+        let (ends, known_lsns) = self.uncommitted.take();
+        self.commit
+            .begin(&self.sink, seal, ends, known_lsns, change)?;
         self.await_commit().await
     }
 
@@ -513,11 +428,10 @@ impl<'a> Coordinator<'a> {
         children: Vec<(FeedRange, Option<Position>)>,
         reply: oneshot::Sender<Vec<RangeId>>,
     ) -> Result<()> {
-        let mut to_seal = std::mem::take(&mut self.to_seal);
+        let mut to_seal = std::mem::take(&mut self.uncommitted.to_seal);
         if self.series_by_range {
             to_seal.push(parent.0);
         }
-        let count = children.len();
         let (sender, placed) = oneshot::channel();
         self.commit_with(Seal::Series(to_seal), move |ledger| {
             // Nobody waits for them if the commit is being torn down.
@@ -527,8 +441,10 @@ impl<'a> Coordinator<'a> {
         .await?;
         let placed = placed.await.context("a split was not committed")?;
         let numbers: Vec<RangeId> = placed.iter().map(|child| child.id).collect();
-        self.counts.splits += 1;
-        self.tracker.replaced(parent, &numbers);
+        self.observers.emit(&Event::Split {
+            parent,
+            children: &placed,
+        });
         if let Some(watch) = &mut self.watch {
             let unread = placed.iter().filter(|child| child.position.is_none());
             watch.replaced(parent, unread.map(|child| child.id));
@@ -536,11 +452,6 @@ impl<'a> Coordinator<'a> {
         self.ranges.remove(&parent);
         self.ranges
             .extend(placed.into_iter().map(|child| (child.id, child)));
-        let named: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-        self.report.detail(&format!(
-            "range {parent} was split into {count}: {}",
-            named.join(", ")
-        ));
         // The reader is gone when the job is being stopped; the children are committed all the same.
         reply.send(numbers).ok();
         Ok(())
@@ -559,7 +470,7 @@ impl<'a> Coordinator<'a> {
             _ if !self.commits_within_files => Seal::Everything,
             // To follow has no end but being stopped, so that is when its files are finished.
             true => Seal::Everything,
-            false => Seal::Series(std::mem::take(&mut self.to_seal)),
+            false => Seal::Series(std::mem::take(&mut self.uncommitted.to_seal)),
         };
         let committed = self
             .commit_with(seal, move |ledger| {
@@ -572,7 +483,8 @@ impl<'a> Coordinator<'a> {
             return Err(error);
         }
         committed?;
-        let mut ledger = self.ledger.take().context("the ledger is missing")?;
+        let counts = *self.observers.counts();
+        let mut ledger = self.commit.into_ledger()?;
         // The state still lists what has been published since.
         let (ledger, cleaned) = tokio::task::spawn_blocking(move || {
             let cleaned = ledger.commit();
@@ -584,86 +496,9 @@ impl<'a> Coordinator<'a> {
         Ok(Finished {
             state: ledger.state().clone(),
             failures: self.failures,
-            counts: self.counts,
+            counts,
             stop,
         })
-    }
-
-    fn progress(&self) -> Progress {
-        Progress {
-            documents: self.counts.documents,
-            bytes: self.counts.bytes,
-            request_charge: self.counts.request_charge,
-            done: (!self.settings.follow).then(|| self.tracker.done()),
-        }
-    }
-}
-
-/// The highest LSNs that answers have named, of the partitions of ranges.
-///
-/// A commit reads them after the receipts have come: pages are written on until then, and no position may
-/// be committed without what was known when its page came.
-#[derive(Debug, Clone, Default)]
-struct KnownLsns(Arc<Mutex<HashMap<RangeId, u64>>>);
-
-impl KnownLsns {
-    fn note(&self, range: RangeId, lsn: Option<u64>) {
-        if let Some(lsn) = lsn {
-            self.known().insert(range, lsn);
-        }
-    }
-
-    fn forget(&self, range: RangeId) {
-        self.known().remove(&range);
-    }
-
-    fn all(&self) -> HashMap<RangeId, u64> {
-        self.known().clone()
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<RangeId, u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One commit: receipts from every writer, a change of the ledger, then the disk.
-async fn commit(
-    sink: Arc<Sink>,
-    mut ledger: Ledger,
-    seal: Seal,
-    known_lsns: KnownLsns,
-    change: impl FnOnce(&mut Ledger) -> Result<()> + Send + 'static,
-) -> (Ledger, Result<u64>) {
-    let receipts = match sink.checkpoint(&seal).await {
-        Ok(receipts) => receipts,
-        Err(error) => return (ledger, Err(error)),
-    };
-    let blocking = tokio::task::spawn_blocking(move || {
-        let committed = ledger
-            .apply(receipts)
-            .map(|()| ledger.set_known_lsns(&known_lsns.all()))
-            .and_then(|()| change(&mut ledger))
-            .and_then(|()| ledger.commit());
-        (ledger, committed)
-    });
-    match blocking.await {
-        Ok(done) => done,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-    }
-}
-
-/// The end of the commit that is under way; never, if there is none.
-async fn under_way(commit: &mut Option<Commit>) -> (Ledger, Result<u64>) {
-    match commit {
-        Some(task) => {
-            let ended = task.await;
-            *commit = None;
-            match ended {
-                Ok(done) => done,
-                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-            }
-        }
-        None => std::future::pending().await,
     }
 }
 

@@ -1,12 +1,13 @@
 //! Wires a job up: reader → sink → ledger, from the first commit to the last.
 
 mod buffers;
+mod commit_slot;
 mod coordinator;
 mod outcome;
-mod progress;
 mod sample;
 mod start;
 mod tail;
+mod uncommitted;
 mod watch;
 
 pub use sample::schema;

@@ -6,17 +6,17 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::coordinator::{Coordinator, Finished, Job, Stop};
-use crate::cli::SummaryFormat;
 use crate::error::{ExitCode, is_broken_pipe, with_exit_code, with_further_hint};
 use crate::escape::shell_word;
 use crate::feed::RangeId;
+use crate::report::SummaryFormat;
 use crate::report::{Report, Summary};
 use crate::signal::Shutdown;
 use crate::state::model::{State, Totals};
 
 /// Runs an export to its end, or until it is stopped, and tells how it ended.
 pub(super) async fn run(
-    job: Job,
+    job: Job<'_>,
     destination: &str,
     summary: SummaryFormat,
     report: &Report,

@@ -26,6 +26,7 @@ use crate::feed::{
 };
 use crate::format::EncoderOptions;
 use crate::format::encoders;
+use crate::observe::{Details, ProgressLine};
 use crate::process;
 use crate::reader::ReadEnd;
 use crate::report::Report;
@@ -136,6 +137,7 @@ pub async fn export(
     }
     destination.begin(state.export_id)?;
     let job = job(
+        report,
         connected,
         state,
         destination,
@@ -147,14 +149,16 @@ pub async fn export(
 }
 
 /// An export or a resume that is ready to run.
-fn job(
+fn job<'a>(
+    report: &'a Report,
     connected: Connected,
     state: State,
     destination: Box<dyn Destination>,
     claimed: Option<Claimed>,
     recovery: Recovery,
     request_charge: f64,
-) -> Job {
+) -> Job<'a> {
+    let follow = state.settings.follow;
     let destination: Arc<dyn Destination> = destination.into();
     let layout = Arc::new(OnceLock::new());
     if let Some(known) = &state.options.layout {
@@ -191,6 +195,10 @@ fn job(
         destination,
         recovery,
         watch: None,
+        observers: vec![
+            Box::new(ProgressLine::new(report, !follow)),
+            Box::new(Details(report)),
+        ],
         open_layout,
         request_charge,
     }
@@ -298,6 +306,7 @@ pub async fn resume(
     }
     let shown = destination.display();
     let job = job(
+        report,
         connected,
         state,
         destination,

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Connected;
 use super::coordinator::{Coordinator, Finished, Job, Stop};
 use super::start::{check_position, same_container};
-use super::watch::{Announcement, Watch, WatchEnd, rfc3339};
+use super::watch::{Watch, WatchEnd};
 use crate::clock;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::epk::{partition_key, range_of_partition_key, range_of_portable};
@@ -25,6 +25,7 @@ use crate::format::ChangeEncoder;
 use crate::format::Compression;
 use crate::format::Format;
 use crate::format::Limits;
+use crate::observe::{Announcement, Details, Observer, TailNotices, rfc3339};
 use crate::reader::ReadEnd;
 use crate::redact::redact;
 use crate::report::{Report, count};
@@ -101,7 +102,11 @@ pub async fn tail(
         what: what.clone(),
         from: from_text(&state, ready.is_new),
     };
-    let watch = Watch::new(announcement, plan.idle_timeout, limits.reached, pipe_closed);
+    let watch = Watch::new(plan.idle_timeout, limits.reached, pipe_closed);
+    let observers: Vec<Box<dyn Observer + '_>> = vec![
+        Box::new(TailNotices::new(report, announcement)),
+        Box::new(Details(report)),
+    ];
     let state_path = ready
         .claimed
         .as_ref()
@@ -127,6 +132,7 @@ pub async fn tail(
             (false, None) => ReadEnd::Never,
         },
         watch: Some(watch),
+        observers,
         open_layout: None,
         request_charge: 0.0,
     };

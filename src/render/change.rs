@@ -1,5 +1,5 @@
-//! What is known about a change, wherever it is said: in the metadata, or in the document itself
-//! where the service (or an emulator) sends none.
+//! What is known about a change, from its metadata, or from the document itself where the service (or an
+//! emulator) sends no metadata.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use super::tokens::{decode_string, write_string};
 use crate::feed::page::{ItemRef, Metadata, OperationType, members};
 
-/// The path of one partition key in a document, as the names on it.
+/// The path of a partition key in a document, as a list of names.
 pub(crate) type KeyPath = Vec<String>;
 
 /// Splits the path of a partition key as a container defines it: `/customer/"a/b"`.
@@ -25,7 +25,7 @@ pub(crate) fn parse_key_path(path: &str) -> KeyPath {
     names
 }
 
-/// A change, looked at once.
+/// A change, with everything looked up once.
 #[derive(Debug, Default)]
 pub(crate) struct Change<'a> {
     /// The document after the change; none if the item is gone.
@@ -35,7 +35,7 @@ pub(crate) struct Change<'a> {
     pub(super) document_lsn: Option<u64>,
     /// The document's `_ts`, in seconds since the Unix epoch.
     pub(crate) document_ts: Option<i64>,
-    /// The JSON text of the document's id; of a deleted one from wherever it is said.
+    /// The JSON text of the document's id. For a deleted one it comes from the metadata or the previous version.
     pub(crate) id: Option<&'a [u8]>,
     pub(crate) previous: Option<&'a [u8]>,
 }
@@ -57,7 +57,7 @@ impl<'a> Change<'a> {
         change
     }
 
-    /// What a document says of itself.
+    /// What a document alone shows.
     pub(crate) fn of_document(document: &'a [u8]) -> Self {
         let mut change = Self {
             document: Some(document),
@@ -75,8 +75,8 @@ impl<'a> Change<'a> {
         change
     }
 
-    /// Whether the item is gone: there is no document, and the metadata says that it was deleted
-    /// or says nothing.
+    /// Whether the item is gone: there is no document, and the metadata says that it was deleted or has no
+    /// operation.
     pub(super) fn is_delete(&self) -> bool {
         self.document.is_none()
             && matches!(
@@ -100,8 +100,8 @@ impl<'a> Change<'a> {
         self.time()?.format(&Rfc3339).ok()
     }
 
-    /// The values of the partition key with their paths, hierarchical ones in order. A value that
-    /// the document does not have is left out.
+    /// The values of the partition key with their paths, in the order of the hierarchy. Missing values are left
+    /// out.
     pub(crate) fn partition_key(&self, paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> {
         if let Some(document) = self.document {
             return at_paths(document, paths);
@@ -119,8 +119,8 @@ fn at_paths<'a>(document: &'a [u8], paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8]
     paths.iter().filter_map(found).collect()
 }
 
-/// The values of a deleted item's partition key. The service names them in an object, in the
-/// order of the hierarchy; arrays and single values are what other forms of a key look like.
+/// The values of a deleted item's partition key. The service sends an object in the order of the hierarchy;
+/// arrays and single values are other forms of a key.
 fn key_values<'a>(key: &'a [u8], paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> {
     let path_of = |index: usize| paths.get(index).cloned();
     match key.first() {
@@ -129,7 +129,7 @@ fn key_values<'a>(key: &'a [u8], paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> 
             let all_known = named.len() == paths.len();
             let values = named.iter().enumerate().map(|(index, member)| {
                 let name = String::from_utf8_lossy(&decode_string(member.raw_name)).into_owned();
-                // No key is an object: one in its place is the beginning of a nested path.
+                // A key is never an object, so an object is the beginning of a nested path.
                 let nested = member.value.first() == Some(&b'{');
                 let known = path_of(index).filter(|_| all_known && !nested);
                 (known.unwrap_or_else(|| parse_key_path(&name)), member.value)
@@ -148,7 +148,7 @@ fn key_values<'a>(key: &'a [u8], paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> 
     }
 }
 
-/// The value at a path; of duplicates the last one counts.
+/// The value at a path. If a name is repeated, the last value counts.
 pub(crate) fn value_at<'a>(document: &'a [u8], path: &[String]) -> Option<&'a [u8]> {
     let Some((name, rest)) = path.split_first() else {
         return Some(document);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_items_key_is_understood_in_every_form() {
+    fn a_deleted_items_key_is_recognized_in_every_form() {
         let written = |key: &str, key_paths: &[&str]| {
             let values = key_values(key.as_bytes(), &paths(key_paths));
             let entries: Vec<_> = values.iter().map(|(p, v)| (p.as_slice(), *v)).collect();

@@ -9,16 +9,16 @@ use super::tokens::decode_string;
 use crate::escape::escape_for_terminal;
 use crate::feed::page::OperationType;
 
-/// The widest that a column grows, in characters: a UUID fits. Longer values are shown in full,
-/// and push what follows them to the right.
+/// The maximum width of a column in characters: a UUID fits. Longer values are shown in full and push the
+/// rest of the line to the right.
 const MAX_ID_WIDTH: usize = 36;
 const MAX_KEY_WIDTH: usize = 24;
 
-/// The columns. They grow with what is shown in them.
+/// The columns. They grow with the values shown in them.
 #[derive(Debug)]
 pub(super) struct Columns {
     coloured: bool,
-    /// Not if the id is the partition key.
+    /// None if the id is the partition key.
     has_key: bool,
     id_width: usize,
     key_width: usize,
@@ -37,8 +37,8 @@ impl Columns {
         }
     }
 
-    /// Appends the columns of a change, and before them a line with its day if that differs from
-    /// the day of the change before.
+    /// Appends the columns of a change, after a line with its day if that differs from the day of the previous
+    /// change.
     pub(super) fn write(&mut self, change: &Change<'_>, key_paths: &[KeyPath], out: &mut Vec<u8>) {
         let time = change.time();
         if let Some(day) = time
@@ -109,7 +109,7 @@ fn operation(change: &Change<'_>) -> (&'static str, &'static str) {
     }
 }
 
-/// A value of JSON as a person reads it: a string without quotes, safe for a terminal.
+/// A JSON value for people: a string without quotes, safe for a terminal.
 pub(super) fn plain_value(json: &[u8]) -> String {
     let text = match json.first() {
         Some(b'"') => String::from_utf8_lossy(&decode_string(json)).into_owned(),

@@ -1,4 +1,4 @@
-//! The forms of a change that are not simply its document: the envelope, and what stands for a
+//! The forms of a change that are not simply its document: the envelope, and the object that represents a
 //! deleted item.
 
 use super::change::{Change, KeyPath, write_nested};
@@ -12,10 +12,9 @@ use crate::feed::page::{ItemRef, members};
 /// {"current": …, "previous": …, "metadata": {…, "lsn": 7, "time": "2026-03-04T05:06:07Z"}, "range": 3}
 /// ```
 ///
-/// `current` and `previous` are the service's bytes, and they are missing where it sends none.
-/// `metadata` has all members that the service sends; `lsn` and `time` are added from the
-/// document's `_lsn` and `_ts` (`time` from `crts`, if there is one) unless it sends them.
-/// `select` appends a document, in full or in part.
+/// `current` and `previous` are the service's bytes, and missing where it sends none. `metadata` has all
+/// members that the service sends. If it does not send them, `lsn` and `time` are added from the document's
+/// `_lsn` and `_ts`; `crts` takes precedence over `_ts`. `select` appends a document, in full or in part.
 pub(super) fn write_envelope(
     item: ItemRef<'_>,
     change: &Change<'_>,
@@ -42,7 +41,7 @@ pub(super) fn write_envelope(
 fn write_metadata(json: Option<&[u8]>, change: &Change<'_>, out: &mut Vec<u8>) {
     let json = json.filter(|json| *json != b"null").unwrap_or(b"{}");
     let Some(inner) = json.strip_prefix(b"{").and_then(|j| j.strip_suffix(b"}")) else {
-        // No metadata that anybody knows: it is passed on as it is.
+        // Unknown metadata is passed on unchanged.
         out.extend_from_slice(json);
         return;
     };
@@ -68,15 +67,15 @@ fn write_metadata(json: Option<&[u8]>, change: &Change<'_>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Appends what stands for a deleted item where documents are shown:
+/// Appends the object that represents a deleted item where documents are shown:
 ///
 /// ```json
 /// {"id": "7", "tenant": "x", "_deleted": true, "_ts": 1772600767, "_lsn": 12}
 /// ```
 ///
-/// with the partition key under its own path, and `"_timeToLiveExpired": true` if its time to live
-/// ended. What the service does not say is left out. `select` writes an object in full or in part: `id` and the partition key
-/// go through it; the members with an underscore always are, so that a deletion does
+/// with the partition key under its own path, and `"_timeToLiveExpired": true` if its time to live expired.
+/// What the service does not send is left out. `select` writes an object in full or in part: it applies to
+/// `id` and the partition key. The members with an underscore are always written, so that a deletion does
 /// not look like a document.
 pub(super) fn write_deletion(
     change: &Change<'_>,
@@ -104,7 +103,7 @@ pub(super) fn write_deletion(
 
     let start = out.len();
     select(&named, out);
-    // The closing brace makes room for the rest.
+    // The other members replace the closing brace.
     out.pop();
     if out.len() > start + 1 {
         out.push(b',');

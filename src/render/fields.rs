@@ -1,19 +1,18 @@
-//! `--fields`: the members of a document that are wanted, and nothing else.
+//! `--fields`: selected members of a document.
 
 use std::str::FromStr;
 
 use super::tokens::write_string;
 use crate::feed::page::members;
 
-/// Members of a document, by their names and the names on the way to them.
+/// Members of a document, by their paths.
 ///
-/// Made from text such as `id,customer.name,"a.b".c`: paths with commas between them, names with
-/// dots between them. A name in quotes is a string of JSON, so it can hold dots, commas and
-/// everything else.
+/// Parsed from text such as `id,customer.name,"a.b".c`: commas separate paths, dots separate names. A name in
+/// quotes is a JSON string, so it can contain dots, commas and everything else.
 ///
-/// The result is an object with the same nesting, `{"id":…,"customer":{"name":…}}`, in the order
-/// of the paths. Values are the document's own text. What a document does not have is left out, so
-/// is everything below an array; of duplicates the last one counts.
+/// The result is an object with the same nesting, `{"id":…,"customer":{"name":…}}`, in the order of the
+/// paths. Values are the document's own text. Missing members are left out, and so is everything below an
+/// array. If a name is repeated, the last value counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fields {
     selected: Vec<Selected>,
@@ -22,16 +21,16 @@ pub struct Fields {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Selected {
     name: String,
-    /// What of the value; all of it if empty.
+    /// The selected parts of the value; all of it if empty.
     below: Vec<Selected>,
 }
 
 impl Fields {
-    /// Reads a list of paths.
+    /// Parses a list of paths.
     ///
     /// # Errors
     ///
-    /// Says which path is wrong and why, in a sentence for the user.
+    /// The first wrong path and the reason, in a sentence for the user.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut selected = Vec::new();
         let mut rest = text;
@@ -45,8 +44,7 @@ impl Fields {
         }
     }
 
-    /// Appends the object of the selected members of `document`, which is empty if `document` is
-    /// no object.
+    /// Appends an object of the selected members of `document`. It is empty if `document` is not an object.
     pub(super) fn write(&self, document: &[u8], out: &mut Vec<u8>) {
         write_selected(&self.selected, document, out);
     }
@@ -60,7 +58,7 @@ impl FromStr for Fields {
     }
 }
 
-/// Reads one path, up to a comma or the end. Returns what follows it.
+/// Parses one path, up to a comma or the end. Returns the rest.
 fn parse_path<'a>(mut rest: &'a str, whole: &str) -> Result<(Vec<String>, &'a str), String> {
     let mut path = Vec::new();
     loop {
@@ -92,7 +90,7 @@ fn quoted_name(text: &str) -> Result<(String, &str), String> {
     match names.next() {
         Some(Ok(name)) => Ok((name, &text[names.byte_offset()..])),
         _ => Err(format!(
-            "`{}` does not begin with a name in quotes; inside them `\\\"` stands for a quote",
+            "`{}` does not begin with a name in quotes; inside quotes, write a quote as `\\\"`",
             text.escape_debug()
         )),
     }
@@ -110,7 +108,7 @@ fn bare_name<'a>(text: &'a str, whole: &str) -> Result<(String, &'a str), String
     let special = |c: char| c.is_whitespace() || c.is_control() || "\"'[]{}()*/\\|".contains(c);
     if name.contains(special) {
         Err(format!(
-            "`{}` is no name; quote a name with special characters, and select elements of arrays with --jq",
+            "`{}` is not a name; quote names with special characters, and select elements of arrays with --jq",
             name.escape_debug()
         ))
     } else {
@@ -123,7 +121,7 @@ fn insert(selected: &mut Vec<Selected>, path: &[String]) {
         return;
     };
     match selected.iter_mut().find(|field| field.name == *name) {
-        // A whole value has all of its parts in it.
+        // The whole value includes all of its parts.
         Some(field) if field.below.is_empty() => {}
         Some(field) if rest.is_empty() => field.below.clear(),
         Some(field) => insert(&mut field.below, rest),
@@ -227,8 +225,8 @@ mod tests {
             ("a.", "a name is missing"),
             ("items[0]", "--jq"),
             ("items.*", "--jq"),
-            ("/customer/name", "is no name"),
-            ("a b", "is no name"),
+            ("/customer/name", "is not a name"),
+            ("a b", "is not a name"),
             ("\"a", "name in quotes"),
             ("\"a\"b", "expected `.` or `,`"),
             ("a\u{1b}[2J", "\\u{1b}"),

@@ -1,19 +1,19 @@
-//! JSON text laid out anew, token by token: on one line or indented, with or without colour.
+//! JSON text in another style, token by token: on one line or indented, with or without colour.
 
 use super::terminal::colour;
 use super::tokens::{Token, tokens};
 use crate::escape::write_json_token;
 
-/// Objects and arrays that lie deeper stay on one line: indentation grows with the square of the
-/// depth, and a document of two megabytes can be a million levels deep.
+/// Deeper objects and arrays stay on one line: indentation grows with the square of the depth, and a document
+/// of two megabytes can be a million levels deep.
 const MAX_INDENTED_DEPTH: usize = 64;
 
-/// How JSON text is laid out.
+/// The style of JSON text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct JsonStyle {
-    /// Indented by two spaces a level, one member a line.
+    /// Indented by two spaces per level, with one member per line.
     pub(super) indented: bool,
-    /// For a terminal: what it could take for a command is escaped.
+    /// For a terminal: characters that it could take for a command are escaped.
     pub(super) escaped: bool,
     /// With colours.
     pub(super) coloured: bool,
@@ -35,7 +35,7 @@ impl JsonStyle {
                     self.line_break(depth, out);
                 }
                 Token::Close(byte) => {
-                    // Nothing to break in an empty object or array.
+                    // An empty object or array stays on one line.
                     if !matches!(out.last(), Some(b'{' | b'[')) {
                         self.line_break_after(depth, out);
                     }
@@ -70,7 +70,7 @@ impl JsonStyle {
         }
     }
 
-    /// The break before the end of what is open at `depth`.
+    /// The line break before the end of the object or array at `depth`.
     fn line_break_after(self, depth: usize, out: &mut Vec<u8>) {
         if depth <= MAX_INDENTED_DEPTH {
             self.line_break(depth.saturating_sub(1), out);
@@ -97,7 +97,7 @@ impl JsonStyle {
 mod tests {
     use super::*;
 
-    fn laid_out(json: &str, style: JsonStyle) -> String {
+    fn styled(json: &str, style: JsonStyle) -> String {
         let mut out = Vec::new();
         style.write(json.as_bytes(), &mut out);
         String::from_utf8(out).unwrap()
@@ -125,38 +125,38 @@ mod tests {
   "f": [],
   "g": "\u00e9"
 }"#;
-        assert_eq!(laid_out(json, INDENTED), expected);
+        assert_eq!(styled(json, INDENTED), expected);
     }
 
     #[test]
-    fn a_deep_document_is_not_indented_without_bounds() {
+    fn indentation_of_a_deep_document_is_bounded() {
         let json = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-        let text = laid_out(&json, INDENTED);
+        let text = styled(&json, INDENTED);
         assert!(text.len() < json.len() + 20_000, "{}", text.len());
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 2 * MAX_INDENTED_DEPTH + 1);
         assert!(lines[64].ends_with("[[1]]") || lines[64].contains("[[[[1"));
         assert_eq!(lines.last(), Some(&"]"));
-        assert_eq!(laid_out(&text, JsonStyle::default()), json);
+        assert_eq!(styled(&text, JsonStyle::default()), json);
     }
 
     #[test]
-    fn one_line_has_no_whitespace_and_colours_end_where_they_began() {
+    fn one_line_has_no_whitespace_and_every_colour_is_reset() {
         let json = "{\"a\" : [\n1, null, \"x\",true]}";
         let one_line = JsonStyle::default();
-        assert_eq!(laid_out(json, one_line), r#"{"a":[1,null,"x",true]}"#);
+        assert_eq!(styled(json, one_line), r#"{"a":[1,null,"x",true]}"#);
         let coloured = JsonStyle {
             coloured: true,
             ..one_line
         };
         assert_eq!(
-            laid_out(json, coloured),
+            styled(json, coloured),
             "{\x1b[34;1m\"a\"\x1b[0m:[1,\x1b[90mnull\x1b[0m,\x1b[32m\"x\"\x1b[0m,true]}"
         );
     }
 
     #[test]
-    fn a_string_that_ends_with_a_bracket_is_no_empty_array() {
-        assert_eq!(laid_out(r#"["["]"#, INDENTED), "[\n  \"[\"\n]");
+    fn a_string_that_ends_with_a_bracket_is_not_an_empty_array() {
+        assert_eq!(styled(r#"["["]"#, INDENTED), "[\n  \"[\"\n]");
     }
 }

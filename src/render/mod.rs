@@ -1,29 +1,28 @@
 //! How a change is shown: to a program that reads a pipe, or to a person at a terminal.
 //!
-//! To a **pipe** goes one JSON document a line, and where nothing else is asked for it is the
-//! service's own text: it is copied, not parsed. To a **terminal** goes the same text in colour
-//! behind a few aligned columns (time in UTC, operation, id, partition key), and no character of
-//! the data that a terminal could take for a command; see [`escape_for_terminal`].
+//! A **pipe** gets one JSON document per line. Without `--fields` and `--jq` it is the service's own text:
+//! copied, not parsed. A **terminal** gets the same text in colour after a few aligned columns (time in UTC,
+//! operation, id, partition key), and no character of the data that it could take for a command; see
+//! [`crate::escape`].
 //!
-//! Nothing here does I/O, and nothing turns a document into values and back, except for `--jq`.
-//! Numbers, order, duplicates and escapes stay what they were, in every format.
+//! Nothing here does I/O, and only `--jq` parses documents into values. Numbers, order, duplicates and
+//! escapes stay as they were, in every format.
 //!
 //! # Deleted items
 //!
-//! A deletion has no document. Where documents are shown, an object stands for it:
+//! A deletion has no document. Where documents are shown, an object represents it:
 //!
 //! ```json
 //! {"id": "7", "tenant": "x", "_deleted": true, "_ts": 1772600767, "_lsn": 12}
 //! ```
 //!
-//! with the partition key under its own path, and `"_timeToLiveExpired": true` if its time to live
-//! ended.
+//! with the partition key under its own path, and `"_timeToLiveExpired": true` if its time to live expired.
 //!
 //! # Fields and filters
 //!
-//! [`Fields`] leaves parts of a document out; of an envelope it is `current` and `previous` that
-//! it is applied to. [`Filter`] puts a program's outputs in the place of the change: each on its
-//! own line, in colour but without columns on a terminal. No output, nothing shown.
+//! [`Fields`] leaves out parts of a document; in an envelope it applies to `current` and `previous`.
+//! [`Filter`] replaces the change with the outputs of a program: each on its own line, on a terminal in
+//! colour but without columns. If there is no output, nothing is shown.
 
 pub(crate) mod change;
 mod columns;
@@ -39,7 +38,6 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
-pub use crate::escape::escape_for_terminal;
 pub use fields::Fields;
 pub use filter::{Filter, MAX_DEPTH, MAX_OUTPUT_BYTES, MAX_OUTPUTS};
 
@@ -61,10 +59,10 @@ pub enum ChangeFormat {
     Envelope,
 }
 
-/// What a filter gets for its input.
+/// The input of a filter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum FilterInput {
-    /// The document, or what stands for a deleted one.
+    /// The document, or the object that represents a deleted one.
     #[default]
     Document,
     /// The envelope, as [`ChangeFormat::Envelope`] shows it.
@@ -74,20 +72,20 @@ pub enum FilterInput {
 /// A terminal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Terminal {
-    /// Whether it is to show colours.
+    /// Whether to show colours.
     pub color: bool,
 }
 
 /// How changes are shown.
 #[derive(Debug, Clone, Default)]
 pub struct RenderOptions {
-    /// The form. With a filter it decides the form of the outputs: indented or on one line.
+    /// The form. With a filter, that of the outputs: indented or on one line.
     pub format: ChangeFormat,
-    /// Which parts of documents; all of them if none.
+    /// The parts of documents to show; everything if none.
     pub fields: Option<Fields>,
     /// The program whose outputs are shown.
     pub filter: Option<Filter>,
-    /// What that program gets. The envelope's format implies [`FilterInput::Envelope`].
+    /// The input of that program. [`ChangeFormat::Envelope`] implies [`FilterInput::Envelope`].
     pub filter_input: FilterInput,
     /// The terminal to show changes on; none for a pipe or a file.
     pub terminal: Option<Terminal>,
@@ -95,7 +93,7 @@ pub struct RenderOptions {
     pub partition_key_paths: Vec<String>,
 }
 
-/// Shows changes, one after another. It remembers the widths of columns, the day, and its buffers.
+/// Shows changes, one after another. It keeps the widths of columns, the day, and its buffers.
 #[derive(Debug)]
 pub struct Renderer {
     format: ChangeFormat,
@@ -109,7 +107,7 @@ pub struct Renderer {
 }
 
 impl Renderer {
-    /// Shows changes as `options` say.
+    /// A renderer with these options.
     pub fn new(options: RenderOptions) -> Self {
         let terminal = options.terminal;
         let color = terminal.is_some_and(|terminal| terminal.color);
@@ -118,7 +116,7 @@ impl Renderer {
             .iter()
             .map(|path| parse_key_path(path))
             .collect();
-        // An envelope says all of it itself, and a filter's outputs are the user's own.
+        // An envelope has all of it itself, and the outputs of a filter are what the user chose.
         let has_columns = terminal.is_some()
             && options.filter.is_none()
             && options.format != ChangeFormat::Envelope;
@@ -141,15 +139,13 @@ impl Renderer {
         }
     }
 
-    /// Appends the change `item` of the range `range` to `out`: nothing, or whole lines. Returns
-    /// whether something was appended.
+    /// Appends the change `item` of `range` to `out`, as whole lines. Returns whether anything was appended.
     ///
     /// # Errors
     ///
-    /// What went wrong with this change in the filter: a message for standard error on one line,
-    /// safe for a terminal, without a prefix such as `error:`. The lines of the outputs before the
-    /// error have been appended and are to be written; the next change can be shown as if nothing
-    /// had happened.
+    /// If the filter fails on this change: a message for standard error on one line, safe for a terminal,
+    /// without a prefix such as `error:`. Outputs before the error have been appended and should be written.
+    /// The next change can be shown as usual.
     pub fn render(
         &mut self,
         item: ItemRef<'_>,
@@ -176,7 +172,7 @@ impl Renderer {
                     columns.write(&change, &self.key_paths, out);
                     out.push(if self.style.indented { b'\n' } else { b' ' });
                 }
-                self.write_laid_out(&text, item.has_line_break(), out);
+                self.write_styled(&text, item.has_line_break(), out);
                 Ok(true)
             }
         };
@@ -208,13 +204,13 @@ impl Renderer {
             None if change.is_delete() => {
                 envelope::write_deletion(change, &self.key_paths, select, out);
             }
-            // Neither a document nor a deletion: nobody knows such a change, so all of it.
+            // Neither a document nor a deletion: an unknown change is shown whole.
             None => out.extend_from_slice(item.json()),
         }
     }
 
-    /// Appends JSON text in the layout, with a line feed at the end.
-    fn write_laid_out(&self, text: &[u8], has_line_break: bool, out: &mut Vec<u8>) {
+    /// Appends JSON text in the style, with a line feed at the end.
+    fn write_styled(&self, text: &[u8], has_line_break: bool, out: &mut Vec<u8>) {
         if self.style == JsonStyle::default() {
             write_line(text, has_line_break, out);
         } else {
@@ -231,7 +227,7 @@ impl Renderer {
         range: RangeId,
         out: &mut Vec<u8>,
     ) -> Result<bool, String> {
-        let outputs = filter.run(text, |output| self.write_laid_out(output, false, out));
+        let outputs = filter.run(text, |output| self.write_styled(output, false, out));
         match outputs {
             Ok(outputs) => Ok(outputs > 0),
             Err(error) => {

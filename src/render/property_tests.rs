@@ -1,4 +1,4 @@
-//! Random JSON through every layout: the tokens stay, and nothing commands a terminal.
+//! Random JSON in every style: the tokens stay the same, and nothing commands a terminal.
 
 use super::*;
 use crate::feed::page::{Page, members};
@@ -15,7 +15,7 @@ fn string() -> impl Strategy<Value = String> {
                 !matches!(c, '"' | '\\') && *c >= ' '
             })
             .prop_map(String::from),
-        // What a terminal must not get.
+        // Characters that a terminal must not get.
         prop::sample::select(vec![
             '\u{7f}', '\u{80}', '\u{9b}', '\u{61c}', '\u{200e}', '\u{2028}', '\u{202e}', '\u{2067}'
         ])
@@ -59,7 +59,7 @@ fn object(value: impl Strategy<Value = String>) -> impl Strategy<Value = String>
     (space(), vec(member, 0..5)).prop_map(|(a, members)| format!("{{{a}{}}}", members.join(",")))
 }
 
-/// The text without the whitespace between tokens, by another way than the one under test.
+/// The text without the whitespace between tokens, computed in another way than the tested one.
 fn compact(json: &str) -> String {
     let (mut compact, mut in_string, mut escaped) = (String::new(), false, false);
     for c in json.chars() {
@@ -89,7 +89,7 @@ fn render_one(item: &str, options: RenderOptions) -> (String, Page) {
     let page = Page::parse(Bytes::from(format!("{{\"Documents\":[{item}]}}"))).unwrap();
     let mut out = Vec::new();
     let item = page.items().next().unwrap();
-    // A filter may fail on what it gets.
+    // A filter may fail on its input.
     Renderer::new(options)
         .render(item, RangeId(3), &mut out)
         .ok();
@@ -181,7 +181,7 @@ proptest! {
     }
 
     #[test]
-    fn a_filter_that_passes_a_document_on_keeps_its_tokens(item in value()) {
+    fn a_filter_that_passes_a_document_through_keeps_its_tokens(item in value()) {
         let filter = Filter::compile("--jq", ".").unwrap();
         let mut output = Vec::new();
         filter.run(item.trim().as_bytes(), |json| output.extend_from_slice(json)).unwrap();
@@ -199,7 +199,7 @@ proptest! {
                 _ => None,
             }).collect()
         };
-        // Of duplicates only one is left.
+        // Only one of duplicates remains.
         let left = numbers(&String::from_utf8(once).unwrap());
         let all = numbers(&item);
         prop_assert!(left.iter().all(|number| all.contains(number)));

@@ -1,6 +1,6 @@
-//! The colours of what a terminal shows. What may reach it at all is decided in [`crate::escape`].
+//! The colours on a terminal. [`crate::escape`] decides which characters may reach it.
 
-/// The colours of jq, but for punctuation, which stays as it is.
+/// The colours of jq, except for punctuation, which is not coloured.
 pub(super) mod colour {
     pub(crate) const NAME: &str = "\x1b[34;1m";
     pub(crate) const STRING: &str = "\x1b[32m";

@@ -10,7 +10,7 @@ fn page(items: &[&str]) -> Page {
     Page::parse(Bytes::from(body)).unwrap()
 }
 
-/// What is shown of the items, in turn, by one renderer.
+/// What one renderer shows of the items, one after another.
 fn shown(options: RenderOptions, items: &[&str]) -> String {
     let page = page(items);
     let mut renderer = Renderer::new(options);
@@ -69,13 +69,13 @@ fn a_pipe_gets_the_services_own_bytes() {
 }
 
 #[test]
-fn an_object_stands_for_a_deleted_item() {
+fn an_object_represents_a_deleted_item() {
     assert_eq!(
         shown(options(ChangeFormat::Json), &[DELETED, EXPIRED]),
         "{\"id\":\"c\",\"customer\":{\"tenant\":\"t2\"},\"_deleted\":true,\"_ts\":1772600769,\"_lsn\":12}\n\
          {\"id\":\"d\",\"customer\":{\"tenant\":\"t2\"},\"_deleted\":true,\"_timeToLiveExpired\":true,\"_ts\":1772668800,\"_lsn\":13}\n"
     );
-    // What the metadata does not say comes from the previous version, or is left out.
+    // What the metadata lacks comes from the previous version, or is left out.
     let sparse = r#"{"current":{},"previous":{"customer":{"tenant":null},"id":"e"},"metadata":{"operationType":"delete"}}"#;
     let bare = r#"{"metadata":{}}"#;
     assert_eq!(
@@ -91,7 +91,7 @@ fn an_object_stands_for_a_deleted_item() {
         shown(by_id, &[deleted]),
         "{\"id\":\"c\",\"_deleted\":true}\n"
     );
-    // A change without a document that is no deletion is passed on whole.
+    // A change without a document that is not a deletion is shown whole.
     let unknown = r#"{"current":null,"metadata":{"operationType":"archive"}}"#;
     assert_eq!(
         shown(options(ChangeFormat::Json), &[unknown]),
@@ -184,7 +184,7 @@ fn a_terminal_gets_aligned_columns_and_the_day_when_it_changes() {
 }
 
 #[test]
-fn columns_do_not_grow_without_bounds_and_leave_out_a_key_that_is_the_id() {
+fn columns_have_a_maximum_width_and_omit_a_key_that_is_the_id() {
     let by_id = RenderOptions {
         partition_key_paths: vec!["/id".to_owned()],
         ..terminal(ChangeFormat::Json)
@@ -249,7 +249,7 @@ fn nothing_of_the_data_can_command_a_terminal() {
 }
 
 #[test]
-fn colours_are_there_when_they_are_wanted() {
+fn colours_are_shown_on_request() {
     let coloured = RenderOptions {
         terminal: Some(Terminal { color: true }),
         ..options(ChangeFormat::Json)
@@ -279,7 +279,7 @@ fn fields_are_taken_from_documents_in_every_format() {
         ),
         "{\"n\":1.10,\"customer\":{\"tenant\":\"t1\"}}\n{\"n\":18446744073709551617}\n{\"n\":[1, 2]}\n5\n"
     );
-    // A deletion still says that it is one.
+    // A deletion still shows that it is one.
     assert_eq!(
         shown(with_fields(options(ChangeFormat::Json)), &[DELETED]),
         "{\"customer\":{\"tenant\":\"t2\"},\"_deleted\":true,\"_ts\":1772600769,\"_lsn\":12}\n"
@@ -341,7 +341,7 @@ fn a_filter_gets_the_document_or_the_envelope_and_may_leave_a_change_out() {
 }
 
 #[test]
-fn an_error_of_a_filter_names_the_change_and_stops_nothing() {
+fn an_error_of_a_filter_names_the_change_and_the_next_is_shown() {
     let page = page(&[BARE, "{\"id\":\"\\u001b[2J\",\"n\":\"x\"}", BARE]);
     let mut renderer = Renderer::new(RenderOptions {
         filter: Some(Filter::compile("--jq", ".id, .n + 1").unwrap()),

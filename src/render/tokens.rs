@@ -1,8 +1,8 @@
-//! JSON text as a run of tokens that borrow from it.
+//! JSON text as a sequence of tokens that borrow from it.
 //!
-//! Meant for text that was validated, as every part of a [`Page`](crate::feed::page::Page) is:
-//! whatever is no JSON ends the run. Nothing is interpreted, so numbers keep their text, objects
-//! their order and duplicates, strings their escapes.
+//! The text has to be validated, as every part of a [`Page`](crate::feed::page::Page) is: anything that is not
+//! JSON ends the sequence. Nothing is interpreted, so numbers keep their text, objects their order and
+//! duplicates, strings their escapes.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,7 @@ pub(super) struct Tokens<'a> {
     at: usize,
 }
 
-/// The tokens of `json`, whitespace left out.
+/// The tokens of `json`, without whitespace.
 pub(super) fn tokens(json: &[u8]) -> Tokens<'_> {
     Tokens { bytes: json, at: 0 }
 }
@@ -72,7 +72,7 @@ impl Tokens<'_> {
     }
 }
 
-/// The end of the string whose opening quote lies before `at`.
+/// The end of the string whose opening quote is before `at`.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(stop) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
         at += stop;
@@ -84,18 +84,18 @@ fn string_end(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-/// The end of the number or literal at `start`. At least one byte, so that a fault in the text
-/// cannot hold up the run.
+/// The end of the number or literal at `start`. It is at least one byte long, so that invalid text cannot
+/// cause an endless loop.
 fn run_end(bytes: &[u8], start: usize) -> usize {
     let stops = |byte: &u8| b" \t\n\r,:]}[{\"".contains(byte);
     let len = bytes[start + 1..].iter().position(stops);
     len.map_or(bytes.len(), |len| start + 1 + len)
 }
 
-/// The text that a string of JSON spells, given with or without its quotes.
+/// The text of a JSON string, which is given with or without its quotes.
 ///
-/// A lone surrogate escape, which has no UTF-8, becomes the three bytes that UTF-8 would use for
-/// it (WTF-8), so that [`write_string`] can write it back as the escape that it was.
+/// UTF-8 cannot represent a lone surrogate. It becomes the three bytes that UTF-8 would use (WTF-8), so that
+/// [`write_string`] can write the same escape back.
 pub(super) fn decode_string(json: &[u8]) -> Cow<'_, [u8]> {
     let inner = match json {
         [b'"', inner @ .., b'"'] => inner,
@@ -114,7 +114,7 @@ pub(super) fn decode_string(json: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(text)
 }
 
-/// Decodes the escape whose backslash lies before `rest`. Returns what follows it.
+/// Decodes the escape whose backslash is before `rest`. Returns the text after it.
 fn decode_escape<'a>(rest: &'a [u8], text: &mut Vec<u8>) -> &'a [u8] {
     let Some((kind, mut rest)) = rest.split_first() else {
         return rest;
@@ -157,8 +157,8 @@ fn surrogate_bytes(unit: u32) -> [u8; 3] {
     [0xed, low_bits(6), low_bits(0)]
 }
 
-/// Appends `text` as a string of JSON, with quotes. The surrogates of [`decode_string`] become
-/// escapes again; bytes that are no text otherwise become U+FFFD.
+/// Appends `text` as a JSON string with quotes. The surrogates of [`decode_string`] become escapes again;
+/// other bytes that are not UTF-8 become U+FFFD.
 pub(super) fn write_string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for chunk in text.utf8_chunks() {
@@ -171,7 +171,7 @@ pub(super) fn write_string(text: &[u8], out: &mut Vec<u8>) {
                 _ => out.extend_from_slice(piece),
             }
         }
-        // A surrogate comes as three chunks of one invalid byte each.
+        // A surrogate arrives as three chunks of one invalid byte each.
         let invalid = chunk.invalid();
         if invalid.is_empty() {
             continue;
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_json_ends_without_a_panic() {
+    fn text_that_is_not_json_ends_without_a_panic() {
         for text in ["\"", "\"\\", "\"a", "{\"a\":", "@", "\u{7f}", "nul", "1e"] {
             assert!(tokens(text.as_bytes()).count() <= 4, "{text}");
         }

@@ -126,11 +126,12 @@ pub(super) struct Observer {
     counts: Mutex<ReplayCounts>,
     report: Arc<Report>,
     /// How many changes may be refused. If none, the refusal is the error that ends the replay.
-    max_errors: u64,
+    /// How many changes can be refused, if there is a limit.
+    max_errors: Option<u64>,
 }
 
 impl Observer {
-    pub(super) fn new(report: &Arc<Report>, max_errors: u64) -> Self {
+    pub(super) fn new(report: &Arc<Report>, max_errors: Option<u64>) -> Self {
         Self {
             counts: Mutex::default(),
             report: Arc::clone(report),
@@ -151,7 +152,7 @@ impl Observer {
                 is_kept: true,
             } => self.report.detail(&format!("refused: {description}")),
             ReplayEvent::Refused { description, .. }
-                if self.max_errors > 0 && refused <= MAX_REPORTED_REFUSALS =>
+                if self.max_errors != Some(0) && refused <= MAX_REPORTED_REFUSALS =>
             {
                 self.report.error_line(&format!("refused: {description}"));
             }
@@ -174,7 +175,8 @@ impl Observer {
 
     /// Whether more changes were refused than may be.
     pub(super) fn has_too_many_refusals(&self) -> bool {
-        self.lock().refused > self.max_errors
+        let refused = self.lock().refused;
+        self.max_errors.is_some_and(|max| refused > max)
     }
 
     fn lock(&self) -> MutexGuard<'_, ReplayCounts> {

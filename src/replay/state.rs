@@ -9,12 +9,11 @@ use super::address::{describe, same_container};
 use super::feed_state::FeedState;
 use super::position::InputPosition;
 use super::replay_source::ReplaySource;
-use crate::cli::{TtlDeletes, WriteMode};
 use crate::durable::{self, Lock, lock_path};
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ContainerAddress;
 use crate::render::Filter;
-use crate::settings::ReplayPlan;
+use crate::settings::{ReplayPlan, TtlDeletes, WriteMode};
 use crate::source::Fingerprint;
 use crate::state::file::{Form, read_text};
 

@@ -11,11 +11,10 @@ use super::interpreter::{Interpreter, Meaning};
 use super::item_write::{Action, ItemWrite};
 use super::replay_source::find_inputs;
 use super::schedule::Schedule;
-use crate::cli::TtlDeletes;
 use crate::error::{ExitCode, with_hint};
 use crate::escape::escape_data;
 use crate::report::Report;
-use crate::settings::{ReplayPlan, Speed};
+use crate::settings::{ReplayPlan, Speed, TtlDeletes};
 use crate::signal::Shutdown;
 use crate::source::{self, BytesRead, Input, Inputs, Mark, Record};
 

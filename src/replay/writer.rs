@@ -10,11 +10,11 @@ use super::events::Applied;
 use super::item_sender::{ItemSender, NotApplied, Request};
 use super::item_write::{Action, ItemWrite};
 use super::own_writes::OwnWrites;
-use crate::cli::{TtlDeletes, WriteMode};
 use crate::cosmos::batch::MAX_BATCH_BYTES;
 use crate::cosmos::hints::explain;
 use crate::cosmos::items::{ItemAddress, ItemOutcome, ItemRequest};
 use crate::feed::page::members;
+use crate::settings::{TtlDeletes, WriteMode};
 
 /// How often an item that keeps changing is compared again.
 const MAX_RACES: u32 = 20;

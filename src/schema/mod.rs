@@ -1,17 +1,16 @@
-//! The columns that documents are spread over, and what fits them.
+//! The columns of documents, and the values that fit them.
 //!
-//! Documents have no schema; files for analysis have one. Here is the model that inference, the
-//! text form, the encoders and the decoders share, and the rule that makes columns lossless:
+//! Documents have no schema; files for analysis have one. This is the model that inference, the text
+//! form, the encoders and the decoders share, and the rule that makes columns lossless:
 //!
-//! > A value **fits** its column if the cell gives the value back. What does not fit, and what has
-//! > no column, is kept as JSON in the overflow column [`EXTRA`], under its own path.
+//! > A value **fits** its column if the cell preserves it. What does not fit or has no column is kept as
+//! > JSON in the overflow column [`EXTRA`], under its own path.
 //!
-//! # Giving a document back
+//! # Rebuilding a document
 //!
-//! Put every cell that is not null at its path (a struct that is not null is an object, even if
-//! it has no field that is not null), then merge the object in `_extra` over it: objects merge
-//! member by member, anything else replaces what is there. If `_extra` is no object, it is the
-//! document itself.
+//! Put every cell that is not null at its path (a struct that is not null is an object, even if all its
+//! fields are null), then merge the object in `_extra` over it: objects merge member by member, anything
+//! else replaces the existing value. If `_extra` is not an object, it is the document itself.
 //!
 //! # What fits
 //!
@@ -19,16 +18,16 @@
 //! |---|---|
 //! | `boolean` | `true`, `false` |
 //! | `int64` | a number written as an integer within 64 bits, not `-0` |
-//! | `double` | a number, if the nearest double, written with as few digits as tell it apart, is the same decimal number |
-//! | `string` | a string, unless it holds a lone surrogate, which no UTF-8 can |
+//! | `double` | a number, if the shortest decimal number that identifies the nearest double is the same |
+//! | `string` | a string, unless it contains a lone surrogate, which UTF-8 cannot represent |
 //! | `timestamp…` | a string that is written exactly as the type says, see [`Fraction`] |
 //! | `json` | anything, `null` too: its text |
-//! | `list<T>` | an array of which each element is `null` or fits `T` as a whole |
-//! | `struct<…>` | an object, and each member for itself: one that does not fit goes to `_extra`. Within a list only an object that fits as a whole |
+//! | `list<T>` | an array, if each element is `null` or fits `T` as a whole |
+//! | `struct<…>` | an object; each member that does not fit goes to `_extra`. Within a list, only an object that fits as a whole |
 //!
-//! `null` fits only `json`, and the elements of lists: an empty cell means that the member is
-//! missing. All members of a name that an object has twice go to `_extra`, as does the member if
-//! its name is one of [`RESERVED`].
+//! `null` fits only `json` and the elements of lists: an empty cell means that the member is missing. If an
+//! object repeats a name, all members of that name go to `_extra`, as do members with a name in
+//! [`RESERVED`].
 
 pub mod arrow;
 mod column;

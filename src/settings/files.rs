@@ -1,19 +1,19 @@
-//! What the files of an export are to be like: format, compression, and when one is finished.
+//! What the files of an export are like: format, compression, and when one is finished.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::cli::{ExportFormat, FileArgs, RotationArgs};
+use super::given::Given;
+use super::setting::milliseconds;
+use super::table;
+use crate::cli::choices::ExportFormat;
 use crate::error::usage;
-use crate::format::Compression;
-use crate::format::CsvOptions;
-use crate::format::Format;
-use crate::settings::job::milliseconds;
+use crate::format::{Compression, CsvOptions, Format};
 use crate::state::model::Settings;
 
-/// A Parquet file that is not finished counts for nothing, so that it must not grow for ever.
+// A Parquet file that is not finished counts for nothing, so it must not grow for ever.
 const PARQUET_ROTATE_BYTES: u64 = 128 << 20;
 const PARQUET_ROTATE_INTERVAL: Duration = Duration::from_secs(600);
 const PARQUET_ROW_GROUP_BYTES: u64 = 16 << 20;
@@ -27,42 +27,43 @@ pub(super) struct FilesPlan {
 }
 
 impl FilesPlan {
-    /// Resolves what was typed; what was not, by the extension of `output`.
+    /// Resolves what was given; the extension of `output` decides the rest.
     ///
     /// # Errors
     ///
-    /// If options do not go together, or contradict the extension.
-    pub(super) fn new(args: &FileArgs, output: &Path) -> Result<Self> {
+    /// If settings contradict each other, or the extension.
+    pub(super) fn new(given: &Given, output: &Path) -> Result<Self> {
         let (by_extension, compressed_by_extension) = by_extension(output);
-        let format = match args.format {
+        let format = match given.found(&table::FORMAT)?.map(|found| found.value) {
             Some(ExportFormat::Jsonl) => Format::Jsonl,
             Some(ExportFormat::Csv) => Format::Csv,
             Some(ExportFormat::Parquet) => Format::Parquet,
             None => by_extension.unwrap_or(Format::Jsonl),
         };
-        let usual = match format {
+        let default = match format {
             Format::Parquet => Compression::Snappy,
             Format::Jsonl | Format::Csv => compressed_by_extension.unwrap_or_default(),
         };
-        let compression = args.compression.unwrap_or(usual);
+        let compression = given.found(&table::COMPRESSION)?;
+        let compression = compression.map_or(default, |found| found.value);
         if format != Format::Parquet
             && matches!(compression, Compression::Snappy | Compression::Lz4)
         {
             return Err(usage(
-                "only Parquet is compressed with snappy or lz4",
-                "text can be compressed with gzip or zstd",
+                "only Parquet can be compressed with snappy or lz4",
+                "compress text with gzip or zstd",
             ));
         }
         if format == Format::Parquet && output == Path::new("-") {
             return Err(usage(
-                "Parquet cannot be written to standard output: a reader needs to begin at its end",
-                "-o DIR or -o FILE.parquet",
+                "Parquet cannot be written to standard output: readers start at the end of the file",
+                "use -o DIR or -o FILE.parquet",
             ));
         }
         Ok(Self {
             format,
             compression,
-            csv: csv_options(args, format)?,
+            csv: csv_options(given, format)?,
         })
     }
 
@@ -72,32 +73,36 @@ impl FilesPlan {
     }
 }
 
-fn csv_options(args: &FileArgs, format: Format) -> Result<Option<CsvOptions>> {
+fn csv_options(given: &Given, format: Format) -> Result<Option<CsvOptions>> {
     if format != Format::Csv {
-        let given = [
-            ("--delimiter", args.delimiter.is_some()),
-            ("--null", args.null.is_some()),
-            ("--csv-safe", args.csv_safe),
+        let rows = [
+            &table::DELIMITER.row,
+            &table::NULL.row,
+            &table::CSV_SAFE.row,
         ];
-        return match given.iter().find(|(_, given)| *given) {
-            Some((flag, _)) => Err(usage(
-                format!("{flag} is of CSV, and the format is {}", format.name()),
+        return match rows.into_iter().find(|row| given.is_typed(row)) {
+            Some(row) => Err(usage(
+                format!(
+                    "{} is for CSV, but the format is {}",
+                    row.flag(),
+                    format.name()
+                ),
                 "add --format csv, or leave it out",
             )),
             None => Ok(None),
         };
     }
-    let usual = CsvOptions::default();
+    let null = given.found(&table::NULL)?;
     let options = CsvOptions {
-        delimiter: args.delimiter.unwrap_or(usual.delimiter),
-        null: args.null.clone().unwrap_or(usual.null),
-        safe: args.csv_safe,
+        delimiter: given.get(&table::DELIMITER)?,
+        null: null.map_or_else(|| CsvOptions::default().null, |found| found.value),
+        safe: given.is_on(&table::CSV_SAFE),
     };
     let special = ['"', '\r', '\n', '\0', options.delimiter];
     if options.null.contains(special) {
         return Err(usage(
             format!(
-                "--null `{}` holds a character that has a meaning of its own in CSV",
+                "--null `{}` contains a character with a special meaning in CSV",
                 options.null.escape_debug()
             ),
             "choose a text without quotes, line ends and the delimiter, such as NULL",
@@ -106,7 +111,7 @@ fn csv_options(args: &FileArgs, format: Format) -> Result<Option<CsvOptions>> {
     Ok(Some(options))
 }
 
-/// What the extension of a path says.
+/// The format and the compression that the extension of a path implies.
 fn by_extension(path: &Path) -> (Option<Format>, Option<Compression>) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let (name, compression) = match name.rsplit_once('.') {
@@ -123,8 +128,8 @@ fn by_extension(path: &Path) -> (Option<Format>, Option<Compression>) {
     (format, compression.filter(|_| format.is_some()))
 }
 
-/// What a format's files begin with, unless it is said otherwise.
-pub(super) fn usual_rotation(settings: &mut Settings, format: Format) {
+/// Sets when files of a format are finished, unless it is given.
+pub(super) fn default_rotation(settings: &mut Settings, format: Format) {
     if format == Format::Parquet {
         settings.rotate_bytes = Some(PARQUET_ROTATE_BYTES);
         settings.rotate_interval_ms = Some(milliseconds(PARQUET_ROTATE_INTERVAL));
@@ -132,52 +137,38 @@ pub(super) fn usual_rotation(settings: &mut Settings, format: Format) {
     }
 }
 
-/// Changes when files are finished to what was typed.
+/// Checks that row groups are set only for a format that has them.
 ///
 /// # Errors
 ///
-/// If the format has no row groups.
-pub(super) fn override_rotation(
-    settings: &mut Settings,
-    args: &RotationArgs,
-    format: Format,
-) -> Result<()> {
-    if args.row_group_size.is_some() && format != Format::Parquet {
+/// If the format has none.
+pub(super) fn check_row_groups(given: &Given, format: Format) -> Result<()> {
+    let row = &table::ROW_GROUP_SIZE.row;
+    if given.is_typed(row) && format != Format::Parquet {
         return Err(usage(
             format!(
-                "--row-group-size is of Parquet, and the format is {}",
+                "{} is for Parquet, but the format is {}",
+                row.flag(),
                 format.name()
             ),
-            "leave it out; --rotate-bytes says how large a file becomes",
+            "leave it out; --rotate-bytes limits the size of a file",
         ));
     }
-    if let Some(bytes) = args.rotate_bytes {
-        settings.rotate_bytes = (bytes < u64::MAX).then_some(bytes);
-    }
-    if let Some(interval) = args.rotate_interval {
-        settings.rotate_interval_ms = (interval < Duration::MAX).then(|| milliseconds(interval));
-    }
-    settings.row_group_bytes = args.row_group_size.or(settings.row_group_bytes);
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::cli::{Cli, Command};
 
     fn plan(arguments: &[&str]) -> Result<FilesPlan> {
         let all = ["cosmos-tail", "export"].iter().chain(arguments);
-        match Cli::parse_from(all).command {
-            Command::Export(args) => FilesPlan::new(&args.files, &args.output),
-            other => panic!("{other:?}"),
-        }
+        let given = Given::parse(all).unwrap();
+        FilesPlan::new(&given, &given.get(&table::EXPORT_OUTPUT).unwrap())
     }
 
     #[test]
-    fn the_extension_says_what_was_not_typed() {
+    fn the_extension_decides_what_is_not_given() {
         for (output, format, compression, extension) in [
             ("out/", Format::Jsonl, Compression::None, "jsonl"),
             ("a.csv", Format::Csv, Compression::None, "csv"),
@@ -205,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_go_together_is_refused() {
+    fn contradictions_are_refused() {
         for arguments in [
             &["-o", "x/", "--compression", "snappy"][..],
             &["-o", "-", "--format", "parquet"],

@@ -1,29 +1,39 @@
-//! From what was typed to a job: flags, environment, profile and state, resolved and validated.
+//! From what was typed to a plan: flags, environment, profile and state, resolved and validated.
+//!
+//! Every setting is a row of one table. [`Given`] holds what was given for the rows; the plans are what the
+//! rest of the program works with.
 
+mod columns;
 mod connection;
+mod endpoint;
+mod environment;
+mod export;
+mod feed_start;
 mod files;
-mod job;
+mod given;
+mod permissions;
 mod profile;
 mod replay;
 mod resolved;
-mod schema;
+mod resume;
+mod setting;
+pub(crate) mod table;
 mod tail;
-mod values;
+mod verify;
 
-pub use connection::{
-    ConnectionPlan, ConnectionRequest, Environment, credential_is_given, process_environment,
-};
-pub use job::{ExportPlan, ResumePlan, USUAL_RETRIES};
+pub use columns::SchemaPlan;
+pub use connection::{ConnectionArgs, ConnectionPlan, ConnectionRequest, credential_is_given};
+pub use environment::{Environment, process_environment};
+pub use export::ExportPlan;
+pub use given::{Given, command};
 pub use profile::{
     ChosenProfile, ConfigFile, KeySource, Profile, ProfileEndpoint, ProfileOptions, WantedProfile,
-    fill_options, option_values,
 };
-pub use replay::{FeedPlan, ReplayPlan, Speed, TimeWindow};
+pub use replay::{FeedPlan, ReplayPlan, TimeWindow};
 pub use resolved::{Origin, ResolvedValue};
-pub use schema::SchemaPlan;
+pub use resume::ResumePlan;
 pub use tail::TailPlan;
-pub use values::{
-    parse_bytes, parse_bytes_or_none, parse_compression, parse_delimiter, parse_duration_or_none,
-    parse_sample, parse_schema_source, parse_speed, parse_start, parse_tail_start,
-    parse_time_or_age,
-};
+pub use verify::VerifyPlan;
+
+pub use crate::cli::choices::{TtlDeletes, WriteMode};
+pub use crate::cli::values::Speed;

@@ -1,91 +1,86 @@
-//! What a replay is to do, resolved and validated.
+//! What a replay does, resolved and validated.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cli::{ReplayArgs, SummaryFormat, TtlDeletes, WriteMode};
+use super::endpoint::check_name;
+use super::feed_start::feed_start;
+use super::given::Given;
+use super::table;
+use crate::cli::choices::{TtlDeletes, WriteMode};
+use crate::cli::values::Speed;
 use crate::cosmos::container::NewContainer;
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode};
 use crate::render::Filter;
-use crate::settings::connection::check_name;
-use crate::settings::job::feed_start;
+use crate::report::SummaryFormat;
 
-/// The most levels that a partition key has.
+/// How many levels a partition key can have.
 const MAX_LEVELS: usize = 3;
 
-/// What a replay is to do.
+/// What a replay does.
 #[derive(Debug)]
 pub struct ReplayPlan {
-    /// The files, directories and streams, as they were named.
+    /// The files, directories and streams, as typed.
     pub sources: Vec<PathBuf>,
     /// The container whose feed is the source, if it is one.
     pub feed: Option<FeedPlan>,
-    /// Whether nothing is written.
+    /// Whether to write nothing.
     pub dry_run: bool,
-    /// Which changes are meant, by their time.
+    /// Which changes to replay, by their time.
     pub window: TimeWindow,
     /// How fast changes follow each other.
     pub speed: Speed,
-    /// What documents go through before they are written.
+    /// The program that transforms documents before they are written.
     pub transform: Option<Filter>,
-    /// The container to be created if there is none.
+    /// The container to create if it does not exist.
     pub create: Option<NewContainer>,
-    /// What happens to documents whose id is there already.
+    /// How documents are written whose id exists already.
     pub write_mode: WriteMode,
     /// Whether deletions by time to live are applied.
     pub ttl_deletes: TtlDeletes,
-    /// Writes under way at the same time.
+    /// Writes in flight at the same time.
     pub concurrency: usize,
-    /// Most documents that are upserted in one request.
+    /// Maximum number of documents upserted in one request.
     pub batch_size: usize,
-    /// The budget in RU/s.
+    /// The budget in RU/s, if there is one.
     pub max_ru: Option<u32>,
-    /// Further tries of a write that failed.
+    /// How often a failed write is retried.
     pub max_retries: u32,
     /// Where refused changes go.
     pub dead_letter: Option<PathBuf>,
-    /// How many changes may be refused.
-    pub max_errors: u64,
-    /// Where the position is kept.
+    /// How many changes can be refused; `None` is any number.
+    pub max_errors: Option<u64>,
+    /// Where to keep the position, if anywhere.
     pub state: Option<PathBuf>,
-    /// The longest time between two commits.
+    /// The maximum time between two commits.
     pub checkpoint_interval: Duration,
-    /// The most changes beyond the saved position.
+    /// The maximum number of changes beyond the saved position.
     pub checkpoint_changes: u64,
-    /// How the summary is printed.
+    /// How to print the summary.
     pub summary: SummaryFormat,
 }
 
-/// A container's feed as the source.
+/// The feed of a container as the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedPlan {
     /// Its database.
     pub database: String,
     /// Its name.
     pub container: String,
-    /// The profile that says in which account it is; that of the target if there is none.
+    /// The profile of its account; `None` is the account of the target.
     pub profile: Option<String>,
     /// Which feed is read.
     pub mode: FeedMode,
-    /// From where.
+    /// Where reading starts.
     pub from: ChangeFeedStart,
-    /// Whether it goes on until it is stopped.
+    /// Whether to keep reading until stopped.
     pub follow: bool,
 }
 
-/// How fast changes follow each other.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Speed {
-    /// As fast as it goes.
-    Max,
-    /// In their own time, so many times as fast; positive and finite.
-    Times(f64),
-}
-
-/// A span of time, in whole seconds since 1970; both ends are in it.
+/// A span of time, in whole seconds since 1970; both ends are included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeWindow {
     since: Option<i64>,
@@ -106,129 +101,129 @@ impl TimeWindow {
 }
 
 impl ReplayPlan {
-    /// Resolves what was typed.
+    /// Resolves what was given.
     ///
     /// # Errors
     ///
     /// If it contradicts itself, or a path cannot be made absolute.
-    pub fn new(args: &ReplayArgs) -> Result<Self> {
-        if args.feed.from_container.is_some() && !args.sources.is_empty() {
+    pub fn new(given: &Given) -> Result<Self> {
+        let sources = given.list(&table::SOURCES);
+        let from_container = given.typed(&table::FROM_CONTAINER);
+        let state = given.typed(&table::POSITION);
+        let dry_run = given.is_on(&table::DRY_RUN);
+        if from_container.is_some() && !sources.is_empty() {
             return Err(usage(
                 "files and --from-container are two sources",
-                "replay one after the other, each with a --state of its own",
+                "replay one after the other, each with its own --state",
             ));
         }
-        let reads_standard_input = args.sources.iter().any(|source| source == Path::new("-"));
-        if args.position.state.is_some() && reads_standard_input {
+        let reads_standard_input = sources.iter().any(|source| source == Path::new("-"));
+        if state.is_some() && reads_standard_input {
             return Err(usage(
-                "standard input cannot be gone on with: what was read of it is gone",
+                "a replay of standard input cannot be resumed: what was read of it is gone",
                 "leave --state out, or write the changes to a file and replay that",
             ));
         }
-        if args.position.state.is_some() && args.dry_run {
+        if state.is_some() && dry_run {
             return Err(usage(
                 "a dry run applies nothing, so it has no position to keep",
                 "leave --state or --dry-run out",
             ));
         }
-        let absolute = |path: &PathBuf| {
-            std::path::absolute(path).with_context(|| format!("cannot use `{}`", path.display()))
+        let absolute = |path: PathBuf| {
+            std::path::absolute(&path).with_context(|| format!("cannot use `{}`", path.display()))
         };
-        let unlimited = args.refusals.dead_letter.is_some() || args.dry_run;
+        let dead_letter = given.typed(&table::DEAD_LETTER);
+        let max_errors = match given.typed(&table::MAX_ERRORS) {
+            Some(max) => Some(max),
+            None if dead_letter.is_some() || dry_run => None,
+            None => Some(0),
+        };
         Ok(Self {
-            sources: args.sources.clone(),
-            feed: args
-                .feed
-                .from_container
-                .as_deref()
-                .map(|name| feed(args, name))
+            sources,
+            feed: from_container.map(|name| feed(given, &name)).transpose()?,
+            dry_run,
+            window: window(given)?,
+            speed: given.get(&table::SPEED)?,
+            transform: given
+                .typed(&table::TRANSFORM)
+                .map(|program| Filter::compile("--transform", &program))
                 .transpose()?,
-            dry_run: args.dry_run,
-            window: window(args)?,
-            speed: args.speed,
-            transform: args
-                .transform
-                .as_deref()
-                .map(|program| Filter::compile("--transform", program))
+            create: given
+                .is_on(&table::CREATE)
+                .then(|| new_container(given))
                 .transpose()?,
-            create: args.create.then(|| new_container(args)).transpose()?,
-            write_mode: args.writing.write_mode,
-            ttl_deletes: args.writing.ttl_deletes,
-            concurrency: usize::try_from(args.writing.concurrency).unwrap_or(usize::MAX),
-            batch_size: usize::try_from(args.writing.batch_size).unwrap_or(1),
-            max_ru: args.writing.max_ru,
-            max_retries: args.writing.max_retries,
-            dead_letter: args
-                .refusals
-                .dead_letter
-                .as_ref()
-                .map(absolute)
-                .transpose()?,
-            max_errors: args.refusals.max_errors.unwrap_or(match unlimited {
-                true => u64::MAX,
-                false => 0,
-            }),
-            state: args.position.state.as_ref().map(absolute).transpose()?,
-            checkpoint_interval: args.position.checkpoint_interval,
-            checkpoint_changes: args.position.checkpoint_changes.into(),
-            summary: args.summary,
+            write_mode: given.get(&table::WRITE_MODE)?,
+            ttl_deletes: given.get(&table::TTL_DELETES)?,
+            concurrency: given.get(&table::WRITES)? as usize,
+            batch_size: given.get(&table::BATCH_SIZE)? as usize,
+            max_ru: given.typed(&table::MAX_RU),
+            max_retries: given.get(&table::WRITE_RETRIES)?,
+            dead_letter: dead_letter.map(absolute).transpose()?,
+            max_errors,
+            state: state.map(absolute).transpose()?,
+            checkpoint_interval: given.get(&table::POSITION_INTERVAL)?,
+            checkpoint_changes: given.get(&table::CHECKPOINT_CHANGES)?.into(),
+            summary: given.get(&table::REPLAY_SUMMARY)?,
         })
     }
 }
 
-fn feed(args: &ReplayArgs, name: &str) -> Result<FeedPlan> {
+fn feed(given: &Given, name: &str) -> Result<FeedPlan> {
     let (database, container) = name.split_once('/').ok_or_else(|| {
         usage(
-            format!("`{name}` names no container"),
-            "give --from-container the names of its database and its own, such as shop/orders",
+            format!("`{name}` does not name a container"),
+            "give --from-container a database and a container, such as shop/orders",
         )
     })?;
-    let (mode, from) = feed_start(args.feed.mode, args.feed.from)?;
+    let mode = given.get(&table::REPLAY_MODE)?;
+    let (mode, from) = feed_start(mode, given.typed(&table::REPLAY_FROM))?;
     Ok(FeedPlan {
         database: check_name("database", database)?,
         container: check_name("container", container)?,
-        profile: args.feed.source_profile.clone(),
+        profile: given.typed(&table::SOURCE_PROFILE),
         mode,
         from,
-        follow: args.feed.follow,
+        follow: given.is_on(&table::REPLAY_FOLLOW),
     })
 }
 
-fn window(args: &ReplayArgs) -> Result<TimeWindow> {
-    let (since, until) = (args.since, args.until);
+fn window(given: &Given) -> Result<TimeWindow> {
+    let since = given.typed(&table::SINCE);
+    let until = given.typed(&table::REPLAY_UNTIL);
     if since.zip(until).is_some_and(|(since, until)| until < since) {
         return Err(usage(
-            "--until is before --since: no change can be made between them",
+            "--until is before --since: there can be no changes between them",
             "give the earlier time to --since",
         ));
     }
     Ok(TimeWindow {
-        // A second that has begun before it is not in it.
+        // A second that has started before it is not included.
         since: since.map(|since| {
-            let begun = since.unix_timestamp();
-            begun + i64::from(since.nanosecond() > 0)
+            let started = since.unix_timestamp();
+            started + i64::from(since.nanosecond() > 0)
         }),
         until: until.map(time::OffsetDateTime::unix_timestamp),
     })
 }
 
-fn new_container(args: &ReplayArgs) -> Result<NewContainer> {
-    let paths = &args.partition_key;
+fn new_container(given: &Given) -> Result<NewContainer> {
+    let paths = given.list(&table::PARTITION_KEY_PATHS);
     if paths.len() > MAX_LEVELS {
         return Err(usage(
             format!("a partition key has at most {MAX_LEVELS} levels"),
-            "give --partition-key once for each",
+            "give --partition-key once for each level",
         ));
     }
     let is_path = |path: &&String| path.len() > 1 && path.starts_with('/') && !path.ends_with('/');
     if let Some(wrong) = paths.iter().find(|path| !is_path(path)) {
         return Err(usage(
-            format!("`{wrong}` is no path of a partition key"),
-            "it begins with a slash and names a property, such as /customerId or /address/city",
+            format!("`{wrong}` is not the path of a partition key"),
+            "it starts with a slash and names a property, such as /customerId or /address/city",
         ));
     }
     Ok(NewContainer {
-        partition_key: paths.clone(),
-        throughput: args.throughput,
+        partition_key: paths,
+        throughput: given.typed(&table::THROUGHPUT),
     })
 }

@@ -2,19 +2,19 @@
 
 use std::fmt;
 
-/// Where a value came from. The order of precedence is that of the variants from [`Origin::Flag`]
-/// to [`Origin::Default`]; what a state file says of an export is not up for choice at all.
+/// Where a value came from. The variants from [`Origin::Flag`] to [`Origin::Default`] are in order of
+/// precedence; a state file is not part of this order, since nothing can override it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The state file of the export that is gone on with.
+    /// The state file of the export that is resumed.
     State,
-    /// A flag, such as `--endpoint`.
+    /// The flag of this name, without its dashes.
     Flag(&'static str),
     /// An environment variable.
     Variable(&'static str),
     /// The profile of this name.
     Profile(String),
-    /// Nobody said anything.
+    /// Nothing was given.
     Default,
 }
 
@@ -22,17 +22,18 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::State => f.write_str("state file"),
-            Self::Flag(name) | Self::Variable(name) => f.write_str(name),
+            Self::Flag(name) => write!(f, "--{name}"),
+            Self::Variable(name) => f.write_str(name),
             Self::Profile(name) => write!(f, "profile {name}"),
             Self::Default => f.write_str("default"),
         }
     }
 }
 
-/// A value that was resolved. It is never a secret: of a key only the origin is kept.
+/// A resolved value. It is never a secret: of a key only the origin is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedValue {
-    /// Its name, as the profiles have it.
+    /// The name of the setting.
     pub name: &'static str,
     /// The value as text.
     pub value: String,
@@ -41,7 +42,7 @@ pub struct ResolvedValue {
 }
 
 impl ResolvedValue {
-    /// A value that is no secret.
+    /// A value that is not a secret.
     pub fn new(name: &'static str, value: impl Into<String>, origin: Origin) -> Self {
         Self {
             name,

@@ -1,4 +1,4 @@
-//! What a tail is to do, resolved and validated.
+//! What a tail does, resolved and validated.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,8 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use time::OffsetDateTime;
 
-use super::job::{milliseconds, override_reader_settings};
-use crate::cli::{TailArgs, TailMode};
+use super::given::{Given, default_settings};
+use super::table;
+use crate::cli::Command;
+use crate::cli::choices::Mode;
 use crate::destination::Output;
 use crate::destination::names::FileNames;
 use crate::durable::parent_of;
@@ -16,61 +18,65 @@ use crate::feed::{ChangeFeedStart, FeedMode};
 use crate::format::Format;
 use crate::state::model::Settings;
 
-/// What a tail is to do.
+/// What a tail does.
 #[derive(Debug)]
 pub struct TailPlan {
     /// The mode of the feed.
     pub mode: FeedMode,
-    /// Where to start, if it was said.
+    /// Where to start, if it is given.
     pub from: Option<ChangeFeedStart>,
-    /// The last moment whose changes are shown.
+    /// The last time whose changes are shown.
     pub until: Option<OffsetDateTime>,
-    /// Whether to end where the container stands now.
+    /// Whether to end at the present position of the container.
     pub until_caught_up: bool,
     /// Changes after which to end.
     pub max: Option<u64>,
     /// Time without a change after which to end.
     pub idle_timeout: Option<Duration>,
-    /// The levels of the one partition key to read, as they were typed.
+    /// The levels of the partition key to read, as typed.
     pub partition_key: Vec<String>,
-    /// The ranges to read, as they were typed: numbers or portable forms.
+    /// The ranges to read, as typed: numbers or portable forms.
     pub ranges: Vec<String>,
     /// Where the changes go.
     pub output: Output,
-    /// Where the state is kept, if it is.
+    /// Where to keep the state, if anywhere.
     pub state_path: Option<PathBuf>,
-    /// What relative output paths are relative to.
+    /// The base of relative output paths.
     pub base: PathBuf,
-    /// How it is read and saved.
+    /// How the feed is read and the position saved.
     pub settings: Settings,
 }
 
 impl TailPlan {
-    /// Resolves what was typed.
+    /// Resolves what was given.
     ///
     /// # Errors
     ///
     /// If it contradicts itself, or a path cannot be made absolute.
-    pub fn new(args: &TailArgs) -> Result<Self> {
-        let mode = match args.mode {
-            TailMode::Latest => FeedMode::LatestVersion,
-            TailMode::All => FeedMode::AllVersionsAndDeletes,
+    pub fn new(given: &Given) -> Result<Self> {
+        let mode = match given.get(&table::TAIL_MODE)? {
+            Mode::Latest => FeedMode::LatestVersion,
+            Mode::All => FeedMode::AllVersionsAndDeletes,
         };
+        let from = given.typed(&table::TAIL_FROM);
+        let until = given.typed(&table::TAIL_UNTIL);
+        let max = given.typed(&table::MAX_CHANGES);
+        let until_caught_up = given.is_on(&table::UNTIL_CAUGHT_UP);
         if mode == FeedMode::AllVersionsAndDeletes
-            && !matches!(args.from, None | Some(ChangeFeedStart::Now))
+            && !matches!(from, None | Some(ChangeFeedStart::Now))
         {
             return Err(usage(
-                "with --mode all a tail cannot start in the past: the service keeps versions for those \
-                 who were there",
-                "start now, and keep the position with --state FILE so that the next start goes on from \
-                 there; or read the past with --mode latest",
+                "with --mode all a tail cannot start in the past: the service returns versions only to \
+                 readers that were already reading",
+                "start now, and keep the position with --state FILE so that the next start continues from \
+                 it; or read the past with --mode latest",
             ));
         }
         let absolute = |path: &Path| {
             std::path::absolute(path).with_context(|| format!("cannot use `{}`", path.display()))
         };
-        let output_path = args
-            .output
+        let output_path = given.typed(&table::TAIL_OUTPUT);
+        let output_path = output_path
             .as_deref()
             .filter(|path| *path != Path::new("-"))
             .map(absolute)
@@ -85,17 +91,17 @@ impl TailPlan {
             Some(path) => Output::Append(unicode(path)?),
             None => Output::StandardOutput,
         };
-        if output_path.is_some() && (args.max.is_some() || args.until.is_some()) {
+        if output_path.is_some() && (max.is_some() || until.is_some()) {
             return Err(usage(
-                "with -o a tail cannot end in the middle of a page, as --max and --until would have it",
+                "with -o a tail cannot stop in the middle of a page, as --max and --until require",
                 "a file is committed in whole pages, so that it holds each change once: leave -o out and \
-                 write to the file by `> FILE`, or end by --until-caught-up or --idle-timeout",
+                 redirect with `> FILE`, or stop with --until-caught-up or --idle-timeout",
             ));
         }
         let default_state =
             FileNames::new(&output, Path::new("."), "", Format::Jsonl.name()).default_state();
-        let state_path = match &args.state {
-            Some(path) => Some(absolute(path)?),
+        let state_path = match given.typed(&table::TAIL_STATE) {
+            Some(path) => Some(absolute(&path)?),
             None => default_state,
         };
         let base = state_path
@@ -108,33 +114,18 @@ impl TailPlan {
             Some(relative) => Output::Append(unicode(relative)?),
             None => output,
         };
-        let mut settings = Settings {
-            until: None,
-            follow: !args.until_caught_up,
-            concurrency: None,
-            page_size: 1000,
-            // A tail outlives an outage of any length.
-            max_retries: u32::MAX,
-            poll_interval_ms: 1000,
-            checkpoint_interval_ms: 1000,
-            checkpoint_bytes: 256 << 20,
-            rotate_bytes: None,
-            rotate_interval_ms: None,
-            row_group_bytes: None,
-        };
-        override_reader_settings(&mut settings, &args.reader);
-        if let Some(interval) = args.checkpoint_interval {
-            settings.checkpoint_interval_ms = milliseconds(interval);
-        }
+        let mut settings = default_settings(Command::Tail)?;
+        given.store_in(&mut settings)?;
+        settings.follow = !until_caught_up;
         Ok(Self {
             mode,
-            from: args.from,
-            until: args.until,
-            until_caught_up: args.until_caught_up,
-            max: args.max,
-            idle_timeout: args.idle_timeout,
-            partition_key: args.partition_key.clone(),
-            ranges: args.range.clone(),
+            from,
+            until,
+            until_caught_up,
+            max,
+            idle_timeout: given.typed(&table::IDLE_TIMEOUT),
+            partition_key: given.list(&table::PARTITION_KEY),
+            ranges: given.list(&table::RANGE),
             output,
             state_path,
             base,
@@ -147,7 +138,7 @@ fn unicode(path: &Path) -> Result<String> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         usage(
             format!("the path `{}` is not Unicode", path.display()),
-            "choose another output: the path is kept in the state file, which is JSON",
+            "choose another output: the state file stores the path as JSON",
         )
     })
 }

@@ -18,7 +18,6 @@ use serde::Serialize;
 
 use self::contents::{Contents, Expected};
 use self::spans::Part;
-use crate::cli::{SummaryFormat, VerifyArgs};
 use crate::cosmos::token::segments;
 use crate::destination::manifest::{Entry, Manifest, Purpose};
 use crate::destination::names::{FileNames, STATE_FILE};
@@ -28,7 +27,9 @@ use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::escape::escape_for_terminal;
 use crate::feed::Ends;
 use crate::feed::lsn_of_etag;
+use crate::report::SummaryFormat;
 use crate::report::{Report, count};
+use crate::settings::VerifyPlan;
 use crate::signal::Shutdown;
 use crate::state::file;
 use crate::state::model::State;
@@ -88,21 +89,21 @@ impl Findings {
 /// # Errors
 ///
 /// If there is no export, another process is writing it, or its state cannot be read.
-pub async fn verify(args: VerifyArgs, report: &Report, shutdown: &Shutdown) -> Result<ExitCode> {
+pub async fn verify(plan: VerifyPlan, report: &Report, shutdown: &Shutdown) -> Result<ExitCode> {
     let checking = tokio::task::spawn_blocking(move || {
-        let found = check(&args.path);
-        (args, found)
+        let found = check(&plan.path);
+        (plan, found)
     });
-    let (args, found) = tokio::select! {
+    let (plan, found) = tokio::select! {
         () = shutdown.requested() => return Ok(shutdown.reason().unwrap_or(ExitCode::Interrupted)),
         checked = checking => checked.context("the check ended unexpectedly")?,
     };
     let mut found = found?;
-    if args.strict {
+    if plan.strict {
         let notes = std::mem::take(&mut found.notes);
         found.faults.extend(notes);
     }
-    match args.format {
+    match plan.format {
         SummaryFormat::Json => report.print_json(&found, false)?,
         SummaryFormat::Text => print_text(&found, report)?,
     }

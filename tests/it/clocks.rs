@@ -121,11 +121,11 @@ fn a_start_that_was_given_as_a_time_stays_what_it_was() {
     first.args(["--checkpoint-interval", "1ms"]);
     let killed = clock.run(first.env("COSMOS_TAIL_FAILPOINTS", "state.create=2*off->return(kill)"));
     assert_eq!(killed.code, None, "{}", killed.stderr);
-    // By this clock it lies in the future: a new export refuses it, a resume goes on with it.
+    // By this clock it is in the future: a new export refuses it, a resume continues with it.
     clock.jump_to(-5 * HOUR);
     let mut new = export(&gateway, &directory.path().join("new"));
     let refused = fail(clock.is_of(new.args(["--from", &text])), 2);
-    let told = "lies in the future by this machine's clock";
+    let told = "is in the future by this machine's clock";
     assert!(refused.stderr.contains(told), "{}", refused.stderr);
     succeed(clock.is_of(&mut resume(&gateway, &out)));
     let expected: Vec<Vec<u8>> = (100..200)

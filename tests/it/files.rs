@@ -304,14 +304,14 @@ fn what_does_not_go_together_is_refused_before_anything_is_touched() {
         (
             "out",
             &["--mode", "all", "--from", "beginning"][..],
-            "from now on only",
+            "only from now on",
         ),
         ("out", &["--compression", "snappy"], "only Parquet"),
         ("out", &["--compression", "zstd:99"], "levels from 1 to 22"),
         ("out", &["--rotate-bytes", "0"], "at least 1 byte"),
-        ("out", &["--rotate-interval", "0s"], "longer than nothing"),
-        ("out", &["--delimiter", ";"], "--delimiter is of CSV"),
-        ("out", &["--row-group-size", "1MiB"], "is of Parquet"),
+        ("out", &["--rotate-interval", "0s"], "longer than zero"),
+        ("out", &["--delimiter", ";"], "--delimiter is for CSV"),
+        ("out", &["--row-group-size", "1MiB"], "is for Parquet"),
         (
             "out",
             &["--format", "csv", "--delimiter", ",,"],

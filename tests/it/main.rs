@@ -28,6 +28,7 @@ mod misplaced_keys;
 #[cfg(feature = "demo")]
 mod moments;
 mod oracle;
+mod order;
 mod orders;
 mod other_emulator;
 mod profiles;

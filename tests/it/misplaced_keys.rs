@@ -94,7 +94,7 @@ fn a_key_that_is_no_key_file_is_said_to_be_one() {
         let ended = run(command.args(["ranges", "--key-file", secret]));
         assert_eq!(
             ended.stderr,
-            "error: a key was given where the name of a key file is wanted\nhint: write it to a file, or \
+            "error: the value of key-file is an account key, not the name of a file\nhint: write it to a file, or \
              set AZURE_COSMOS_KEY to it; every user of this machine can read the command line, so \
              regenerate this key\n"
         );
@@ -133,7 +133,7 @@ fn a_key_that_is_no_key_file_is_said_to_be_one() {
     let ended = run(command.args(["ranges", "--key-file"]).arg(file.path()));
     assert_eq!(ended.code, Some(2));
     let named = format!(
-        "error: the key file `{}` does not hold",
+        "error: the key file `{}` is not an account key",
         file.path().display()
     );
     assert!(ended.stderr.starts_with(&named), "{}", ended.stderr);

@@ -370,7 +370,7 @@ fn what_is_wrong_with_a_profile_is_told_with_a_hint_and_exit_code_2() {
             "[profiles.a]\nendpoint: 'x'\n",
             "a",
             "is wrong in line 2",
-            "texts stand in quotes",
+            "strings need quotes",
         ),
         (
             "[profiles.a]\nendpont = 'x'\n",
@@ -381,7 +381,7 @@ fn what_is_wrong_with_a_profile_is_told_with_a_hint_and_exit_code_2() {
         (
             "[profiles.a]\noptions.page-size = 'many'\n",
             "a",
-            "`page-size` has to be a whole number, not a string",
+            "`page-size` must be a whole number, not a string",
             "page-size = 500",
         ),
     ] {
@@ -426,7 +426,7 @@ fn a_key_in_a_file_that_others_can_read_is_warned_of() {
         assert!(
             ended
                 .stderr
-                .contains("holds an account key and can be read by other users (mode 0644)"),
+                .contains("contains an account key and can be read by other users (mode 0644)"),
             "{}",
             ended.stderr
         );

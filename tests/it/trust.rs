@@ -346,8 +346,8 @@ fn what_was_said_otherwise_is_refused_before_anything_is_asked() {
         };
         let stderr = |origin: &str, way: &str| {
             format!(
-                "error: the state is of the {kind} `{own}`, but {origin} says `{value}`\nhint: if the \
-                 state is the one that you mean, {way}\n"
+                "error: the state belongs to the {kind} `{own}`, but {origin} names `{value}`\nhint: if \
+                 this is the right state, {way}\n"
             )
         };
         let unset = format!("unset {name}, or give {flag} {own}");

@@ -117,7 +117,7 @@ fn complete(account: &mut Value, endpoint: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read_of;
+    use super::super::requests::read_of;
     use super::*;
 
     fn judge(endpoint: &str, body: &Value) -> Result<(), String> {

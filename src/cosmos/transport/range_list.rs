@@ -74,7 +74,7 @@ fn segments(url: &Url) -> Option<Vec<&str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read_of;
+    use super::super::requests::read_of;
     use super::*;
 
     fn list(ranges: &[(&str, &str)]) -> RangeList {

@@ -145,7 +145,7 @@ impl RangesAhead {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read_of;
+    use super::super::requests::read_of;
     use super::*;
 
     fn request(path: &str, if_none_match: Option<&'static str>) -> HttpRequest {

@@ -173,7 +173,7 @@ fn use_of_tokens(account: &[u8]) -> Use {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read_of;
+    use super::super::requests::read_of;
     use super::*;
     use azure_core::http::headers::Headers;
 

@@ -1,4 +1,4 @@
-//! Columns in memory: cells are appended row by row, and taken as arrays.
+//! Columns in memory: cells are appended row by row, and arrays are taken out.
 
 use std::sync::Arc;
 
@@ -28,9 +28,9 @@ enum Values {
     Int64(Vec<i64>),
     Double(Vec<f64>),
     Timestamp(Vec<i64>, crate::schema::Fraction),
-    /// All texts, one after another, and where each ends.
+    /// All texts concatenated, and where each ends.
     Text(Vec<u8>, Vec<i32>),
-    /// The same, of JSON texts.
+    /// The same for JSON texts.
     Json(Vec<u8>, Vec<i32>),
     /// The elements of all lists, and where each ends.
     List(Box<ColumnBuilder>, FieldRef, Vec<i32>),
@@ -66,12 +66,12 @@ impl ColumnBuilder {
         }
     }
 
-    /// Takes the cell of the column, and those of its fields, from the front of `cells`; the
-    /// elements of lists are in `lists`.
+    /// Appends the next of `cells`, followed by those of its fields if it is a struct. `lists` has the elements
+    /// of lists.
     ///
     /// # Errors
     ///
-    /// If the text of the column passes 2 GiB.
+    /// If the text of the column exceeds 2 GiB.
     pub(super) fn append<'c>(
         &mut self,
         cells: &mut impl Iterator<Item = Cell<'c>>,
@@ -140,11 +140,11 @@ impl ColumnBuilder {
         self.length += 1;
     }
 
-    /// Takes the values, and leaves none, but room for as many.
+    /// Takes the values out, and reserves memory for as many.
     ///
     /// # Errors
     ///
-    /// If they are no array, which is a defect of this program.
+    /// If they are not an array, which is a bug.
     pub(super) fn take(&mut self) -> Result<ArrayRef> {
         let nulls = self.nulls.finish();
         let length = std::mem::take(&mut self.length);
@@ -190,13 +190,13 @@ impl ColumnBuilder {
     }
 }
 
-/// Takes what is there. The next batch will be about as large, and is spared from growing to it.
+/// Takes the values out. The next batch will be about as large, so its memory is reserved at once.
 fn take_all<T>(values: &mut Vec<T>) -> Vec<T> {
     let room = Vec::with_capacity(values.len());
     std::mem::replace(values, room)
 }
 
-/// Where a value ends, as Arrow counts.
+/// The end of a value, as an Arrow offset.
 fn end_of(length: usize) -> Result<i32> {
-    i32::try_from(length).context("the values of a column pass 2 GiB")
+    i32::try_from(length).context("the values of a column exceed 2 GiB")
 }

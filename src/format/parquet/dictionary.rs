@@ -1,7 +1,7 @@
 //! Which columns are worth a dictionary, judged by the first rows of a file.
 //!
-//! A dictionary costs a look at a table for every value, until it has grown too large and is given
-//! up. For identifiers and measurements, which hardly ever come again, all of that is in vain.
+//! A dictionary costs a lookup for every value, until it has grown too large and is abandoned. For
+//! identifiers and measurements, which hardly ever repeat, that work is wasted.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -14,10 +14,10 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
 use parquet::schema::types::ColumnPath;
 
-/// With fewer values nothing can be told.
+/// The smallest number of values to judge by.
 const MIN_VALUES: usize = 64;
 
-/// The columns of `rows` of whose values more than nine in ten came only once.
+/// The columns of `rows` in which more than nine in ten values are unique.
 pub(super) fn columns_without(rows: &RecordBatch) -> Vec<ColumnPath> {
     let mut found = Vec::new();
     let hasher = RandomState::new();
@@ -43,7 +43,7 @@ fn look_at(
             return;
         }
         DataType::List(element) => {
-            // As Parquet calls the levels of a list.
+            // The names of the levels of a list in Parquet.
             path.extend(["list".to_owned(), element.name().clone()]);
             look_at(array.as_list::<i32>().values(), path, hasher, found);
             path.truncate(path.len() - 2);
@@ -71,7 +71,7 @@ fn look_at(
             let values = values.iter().flatten();
             Box::new(values.map(|value| hasher.hash_one(value)))
         }
-        // Parquet has no dictionaries of booleans, and we no columns of other types.
+        // Parquet has no dictionaries of booleans, and we have no columns of other types.
         _ => return,
     };
     let mut values = 0;
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn only_columns_of_ever_new_values_have_none() {
+    fn only_columns_of_unique_values_have_none() {
         let ids = texts(|number| format!("order-{number}"));
         let states = texts(|number| format!("state-{}", number % 7));
         let sparse: ArrayRef = Arc::new(StringArray::from_iter(

@@ -1,8 +1,8 @@
 //! Parquet: typed columns in row groups of bounded memory.
 //!
-//! Rows are gathered as Arrow arrays, about a megabyte at a time, and handed to the writer of the
-//! row group, which encodes and compresses them at once. A file is unreadable before its footer, so
-//! that what was written of it cannot be committed before it is finished.
+//! Rows are collected as Arrow arrays, about a megabyte at a time, and passed to the writer of the row group,
+//! which encodes and compresses them at once. A file is unreadable without its footer, so no part of it
+//! can be committed before it is finished.
 
 mod column;
 mod dictionary;
@@ -28,11 +28,11 @@ use crate::feed::{FeedMode, RangeId};
 use crate::schema::arrow::column_field;
 use crate::schema::{Cell, Lists, TableLayout, metadata};
 
-/// Bytes of rows that are gathered before they are encoded.
+/// How many bytes of rows are collected before they are encoded.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// A dictionary that grows larger is given up for the rest of its row group: its values are too
-/// many to be worth a hash each.
+/// A dictionary that grows larger is abandoned for the rest of its row group: with so many different values
+/// it is not worth a lookup for each.
 const DICTIONARY_BYTES: usize = 256 << 10;
 
 /// Writes documents as Parquet.
@@ -43,17 +43,17 @@ pub(super) struct Parquet {
     key_paths: Vec<String>,
     layout: Arc<OnceLock<TableLayout>>,
     columns: Option<Columns>,
-    /// The writer of the file, from its first rows on.
+    /// The writer of the file; none before its first rows.
     file: Option<ArrowWriter<Vec<u8>>>,
 }
 
-/// The rows that are being gathered.
+/// The rows that are being collected.
 struct Columns {
     table: Table,
     schema: SchemaRef,
     builders: Vec<ColumnBuilder>,
     rows: usize,
-    /// Bytes of the documents that were gathered, which cost less to count than the columns.
+    /// Bytes of the collected documents, which are cheaper to count than those of the columns.
     bytes: usize,
 }
 
@@ -70,7 +70,7 @@ impl Parquet {
         }
     }
 
-    /// Encodes what was gathered, and ends the row group if it has reached its size.
+    /// Encodes the collected rows, and ends the row group if it has reached its size.
     fn encode_batch(&mut self) -> Result<()> {
         let Some(columns) = &mut self.columns else {
             return Ok(());
@@ -91,11 +91,11 @@ impl Parquet {
         Ok(())
     }
 
-    /// Takes the bytes of the file that are done.
+    /// Takes the finished bytes of the file.
     fn take_bytes(&mut self, out: &mut Vec<u8>) -> Result<()> {
         if let Some(file) = &mut self.file {
             file.sync().context("cannot write Parquet")?;
-            // What is kept for the next bytes would be as large as a row group, in every file.
+            // A buffer kept for the next bytes would be as large as a row group, in every file.
             let mut bytes = std::mem::take(file.inner_mut());
             if out.is_empty() {
                 *out = bytes
@@ -150,7 +150,7 @@ impl Encoder for Parquet {
         if !self.makes_rows(page) {
             return Ok(encoded);
         }
-        // The row borrows from the table, which the encoding of a batch must not wait for.
+        // The row borrows from the table, which encoding a batch needs too.
         let mut items = page.items().peekable();
         while items.peek().is_some() {
             let Some(columns) = &mut self.columns else {
@@ -206,7 +206,7 @@ impl Encoder for Parquet {
 
     fn finish(&mut self, about: &FileAbout<'_>, out: &mut Vec<u8>) -> Result<()> {
         self.encode_batch()?;
-        let columns = self.columns.as_ref().context("no file was begun")?;
+        let columns = self.columns.as_ref().context("no file was started")?;
         let mut file = match self.file.take() {
             Some(file) => file,
             None => {
@@ -223,7 +223,7 @@ impl Encoder for Parquet {
     }
 }
 
-/// A file that begins with these rows, which are not written yet.
+/// A file whose first rows are these. They are not written yet.
 fn new_file(rows: &RecordBatch, compression: Compression) -> Result<ArrowWriter<Vec<u8>>> {
     let mut properties = WriterProperties::builder()
         .set_created_by(concat!("cosmos-tail version ", env!("CARGO_PKG_VERSION")).to_owned())
@@ -237,7 +237,7 @@ fn new_file(rows: &RecordBatch, compression: Compression) -> Result<ArrowWriter<
         .context("cannot begin a Parquet file")
 }
 
-/// What a file says of itself.
+/// The key-value metadata of a file.
 fn about_file(
     about: &FileAbout<'_>,
     schema: Option<&crate::schema::Schema>,

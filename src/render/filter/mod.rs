@@ -1,23 +1,20 @@
 //! Programs of the jq language, run on one change at a time: `--jq` of a tail, `--transform` of a
 //! replay.
 //!
-//! The language is that of the jaq interpreter with its standard library and a few definitions
-//! more (`@csv`, `@tsv`, `IN`, `INDEX`, `toarray`, `trimstr`), less whatever reaches beyond the
-//! change: `env`, `$ENV`, `input`, `inputs`, `debug`, `stderr`, `halt`, `halt_error` and modules. A
-//! program that uses one of them is refused before anything is read.
+//! The language is that of the jaq interpreter with its standard library and a few additional definitions
+//! (`@csv`, `@tsv`, `IN`, `INDEX`, `toarray`, `trimstr`), but without everything that reaches beyond the
+//! change: `env`, `$ENV`, `input`, `inputs`, `debug`, `stderr`, `halt`, `halt_error` and modules. A program
+//! that uses one of them is refused before anything is read.
 //!
-//! - **Numbers** that a program only passes on keep their text, whatever their length: `1.10`,
-//!   `1e400`, `18446744073709551617`, `-0`. Integers are calculated exactly, everything else as
-//!   IEEE 754 doubles. A result that is no number becomes `null`, an infinite one the greatest
-//!   double, as in jq.
-//! - **Objects** keep their order; of duplicate names the last value counts.
+//! - **Numbers** that a program passes through keep their text, whatever their length: `1.10`, `1e400`,
+//!   `18446744073709551617`, `-0`. Integers are calculated exactly, everything else as IEEE 754 doubles. A
+//!   result that is not a number becomes `null`, an infinite one the largest double, as in jq.
+//! - **Objects** keep their order; if a name is repeated, the last value counts.
 //! - **Strings** keep lone surrogates, but are written with as few escapes as JSON allows.
-//! - **Nesting** deeper than [`MAX_DEPTH`] is refused, per document. The service allows 128
-//!   levels.
-//! - **Loops** are the program's own affair: one without outputs, such as `last(repeat(.))`, never
-//!   ends, `[repeat(.)]` grows until memory ends, and `def f: 1 + f; f` until the stack does, which
-//!   ends the process. Outputs are bounded by [`MAX_OUTPUTS`] and [`MAX_OUTPUT_BYTES`] for one
-//!   change.
+//! - **Nesting** deeper than [`MAX_DEPTH`] is refused, per document. The service allows 128 levels.
+//! - **Loops** are the responsibility of the program: one without outputs, such as `last(repeat(.))`, never
+//!   ends, `[repeat(.)]` grows until memory is exhausted, and `def f: 1 + f; f` until the stack is, which ends
+//!   the process. [`MAX_OUTPUTS`] and [`MAX_OUTPUT_BYTES`] limit the outputs for one change.
 
 mod program;
 mod values;
@@ -31,17 +28,15 @@ use std::sync::Arc;
 use jaq_core::{Ctx, Vars, data::JustLut};
 use jaq_json::Val;
 
-/// Levels of arrays and objects that a document, a text given to `fromjson` and an output may
-/// have. The interpreter recurses, so a bound keeps a document from overflowing the stack.
-pub const MAX_DEPTH: usize = 512;
+pub use values::MAX_DEPTH;
 
-/// Outputs of one change. More are an error: the program is taken to loop.
+/// The largest number of outputs for one change. More are an error, since the program probably loops.
 pub const MAX_OUTPUTS: usize = 1_000_000;
 
-/// Bytes of all outputs of one change, as JSON. More are an error.
+/// The largest size of all outputs for one change, as JSON. More is an error.
 pub const MAX_OUTPUT_BYTES: usize = 256 << 20;
 
-/// How much of an error message is kept: it can quote whole documents.
+/// How much of an error message is kept, since it can quote whole documents.
 const MAX_MESSAGE_BYTES: usize = 240;
 
 /// A compiled program.
@@ -62,7 +57,7 @@ impl Filter {
     ///
     /// # Errors
     ///
-    /// A usage error that names the flag and shows where the program is wrong.
+    /// A usage error that names the flag and shows the place of the fault.
     pub fn compile(flag: &'static str, text: &str) -> anyhow::Result<Self> {
         Ok(Self {
             text: text.to_owned(),
@@ -75,13 +70,13 @@ impl Filter {
         &self.text
     }
 
-    /// Runs the program on `json`, which must be valid, and hands each output's JSON text, on one
-    /// line, to `on_output` as soon as there is one. Returns how many there were.
+    /// Runs the program on `json`, which must be valid, and calls `on_output` with the JSON text of each output,
+    /// on one line. Returns the number of outputs.
     ///
     /// # Errors
     ///
-    /// A message for the user, safe for a terminal, at most a few hundred bytes long. The outputs
-    /// before the error have been handed out.
+    /// A message for the user, safe for a terminal, at most a few hundred bytes long. `on_output` was called for
+    /// the outputs before the error.
     pub(crate) fn run(
         &self,
         json: &[u8],
@@ -93,7 +88,7 @@ impl Filter {
         for output in self.program.id.run((context, input)) {
             let output = output.map_err(|exception| match exception.get_err() {
                 Ok(error) => bounded(&error),
-                Err(_) => "the program left a loop that it is not in".to_owned(),
+                Err(_) => "the program breaks out of a loop that it is not in".to_owned(),
             })?;
             if outputs == MAX_OUTPUTS {
                 return Err(format!("there are more than {MAX_OUTPUTS} outputs"));
@@ -130,7 +125,7 @@ fn bounded(message: &dyn fmt::Display) -> String {
         text: String::new(),
         cut: false,
     };
-    // An error says that the message was cut, which the flag says too.
+    // An error means that the message was cut, which the flag shows too.
     write!(bounded, "{message}").ok();
     if bounded.cut {
         bounded.text.push('…');

@@ -1,4 +1,4 @@
-//! Compiling a program, and saying what is wrong with it.
+//! Compiles a program, and explains what is wrong with it.
 
 use jaq_core::data::JustLut;
 use jaq_core::load::{self, Arena, File, Loader};
@@ -13,8 +13,8 @@ use crate::escape::escape_for_terminal;
 
 type Data = JustLut<Val>;
 
-/// What of the standard library reaches beyond the change: the environment, standard error, the
-/// process. Functions and definitions alike.
+/// Functions and definitions of the standard library that reach beyond the change: to the environment,
+/// standard error or the process.
 const LEFT_OUT: [&str; 8] = [
     "env",
     "halt",
@@ -26,7 +26,7 @@ const LEFT_OUT: [&str; 8] = [
     "fromjson",
 ];
 
-/// Names that users of jq know and that are not there.
+/// Names that users of jq know and that do not exist here.
 const BEYOND_THE_CHANGE: [&str; 12] = [
     "env",
     "$ENV",
@@ -42,14 +42,14 @@ const BEYOND_THE_CHANGE: [&str; 12] = [
     "stderr",
 ];
 
-/// Functions of ours in place of the library's.
+/// Our functions that replace those of the library.
 fn own_functions() -> [Fun<Data>; 1] {
     let from_json: RunPtr<Data> = |cv| bome(from_json(&cv.1));
     [native::run::<Data>(("fromjson", v(0), from_json))]
 }
 
-/// The value of a string that holds JSON. The library's own `fromjson` takes more than JSON, which
-/// could not be written again, and recurses without a bound on text that comes from data.
+/// The value of a string that contains JSON. The library's own `fromjson` accepts more than JSON, which could
+/// not be written again, and recurses without a limit on text from the data.
 fn from_json(value: &Val) -> ValR {
     let text = value
         .as_utf8_bytes()
@@ -80,7 +80,7 @@ pub(super) fn compile(flag: &'static str, text: &str) -> anyhow::Result<jaq_core
     let modules = Loader::new(definitions)
         .load(&arena, file)
         .map_err(|errors| refused(flag, errors))?;
-    // Without this a program that imports data compiles, and its variables have no values.
+    // Without this check, a program that imports data compiles, but its variables have no values.
     load::import(&modules, |_| Err(String::new())).map_err(|errors| refused(flag, errors))?;
     Compiler::default()
         .with_funs(functions)
@@ -103,7 +103,7 @@ struct Fault {
 }
 
 impl Fault {
-    /// `part` must be a part of the file's text; a part of something else is shown at the end.
+    /// `part` has to be part of the file's text; otherwise the end is shown.
     fn at(file: &File<&str, ()>, part: &str, message: String) -> Self {
         let offset = (part.as_ptr() as usize).wrapping_sub(file.code.as_ptr() as usize);
         Self {
@@ -161,7 +161,7 @@ fn load_fault(file: &File<&str, ()>, error: load::Error<&str>) -> Option<Fault> 
         load::Error::Lex(errors) => {
             let (expected, found) = errors.into_iter().next()?;
             let message = match expected {
-                // The rest of the program is no token: its beginning is what is wrong.
+                // The rest of the program is not a token, so its beginning is the fault.
                 load::lex::Expect::Token => "unexpected character".to_owned(),
                 expected => format!("expected {}", expected.as_str()),
             };
@@ -192,7 +192,7 @@ fn undefined_symbol(name: &str, undefined: &jaq_core::compile::Undefined) -> Str
     };
     let shown = excerpt(name);
     if BEYOND_THE_CHANGE.contains(&name) {
-        format!("`{shown}` is not available: a program sees the change and nothing else,")
+        format!("`{shown}` is not available: a program has access to the change only,")
     } else {
         format!("there is no {what} `{shown}`")
     }

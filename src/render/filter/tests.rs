@@ -25,7 +25,7 @@ fn error_of(program: &str, json: &str) -> String {
 }
 
 #[test]
-fn a_program_has_no_one_or_many_outputs() {
+fn a_program_has_any_number_of_outputs() {
     let json = r#"{"id":"7","items":[{"n":1},{"n":2}],"s":"a\"b"}"#;
     for (program, expected) in [
         (".id", &[r#""7""#][..]),
@@ -64,7 +64,7 @@ fn a_program_has_no_one_or_many_outputs() {
 }
 
 #[test]
-fn what_a_program_passes_on_keeps_its_text() {
+fn values_that_a_program_passes_through_keep_their_text() {
     let json = r#"{"z":18446744073709551617,"a":[1.10,1e400,-0,-0.0,1E5,123456789012345678901234567890.123],"é😀":null,"":{},"t":true}"#;
     assert_eq!(outputs(".", json), [json]);
     let integer = format!("{}7", "9".repeat(5_000));
@@ -79,7 +79,7 @@ fn what_a_program_passes_on_keeps_its_text() {
 }
 
 #[test]
-fn outputs_are_json_whatever_the_program_makes() {
+fn every_output_is_json() {
     for (program, expected) in [
         ("nan", "null"),
         ("infinite", "1.7976931348623157e308"),
@@ -94,14 +94,14 @@ fn outputs_are_json_whatever_the_program_makes() {
         assert!(serde_json::from_str::<&serde_json::value::RawValue>(&found[0]).is_ok());
     }
     assert!(error_of("\"a\" | tobytes", "null").contains("bytes"));
-    assert!(error_of("{(1): 2}", "null").contains("no string"));
+    assert!(error_of("{(1): 2}", "null").contains("not a string"));
     for no_number in ["+5", "007.5", "1.", "NaN", "0x10", "b\\\"x\\\""] {
-        assert!(error_of(&format!("\"{no_number}\" | tonumber"), "null").contains("no JSON"));
+        assert!(error_of(&format!("\"{no_number}\" | tonumber"), "null").contains("not JSON"));
     }
 }
 
 #[test]
-fn an_error_comes_after_the_outputs_before_it_and_is_short() {
+fn an_error_follows_earlier_outputs_and_is_short() {
     let (found, error) = run(".a[] | 10 - .", r#"{"a":[5,"x",2]}"#);
     assert_eq!(found, ["5"]);
     assert_eq!(error.unwrap(), "cannot calculate 10 - \"x\"");
@@ -118,7 +118,7 @@ fn an_error_comes_after_the_outputs_before_it_and_is_short() {
 }
 
 #[test]
-fn a_program_that_loops_has_an_end_where_it_has_outputs() {
+fn a_loop_with_outputs_ends() {
     let filter = Filter::compile("--jq", "range(infinite)").unwrap();
     let mut count = 0;
     let error = filter.run(b"null", |_| count += 1).unwrap_err();
@@ -133,12 +133,12 @@ fn a_program_that_loops_has_an_end_where_it_has_outputs() {
 }
 
 #[test]
-fn depth_is_bounded_wherever_it_comes_from() {
+fn depth_is_limited_everywhere() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let text = |depth| serde_json::to_string(&nested(depth)).unwrap();
     let deepest = nested(MAX_DEPTH);
     assert_eq!(outputs(".", &deepest), std::slice::from_ref(&deepest));
-    // What recurses in the interpreter stays within the stack of a test's thread.
+    // Recursion in the interpreter stays within the stack of a test thread.
     for program in [
         "[..] | length",
         "walk(.)",
@@ -162,7 +162,7 @@ fn depth_is_bounded_wherever_it_comes_from() {
 }
 
 #[test]
-fn what_reaches_beyond_the_change_is_refused() {
+fn functions_that_reach_beyond_the_change_are_refused() {
     for program in [
         "env.PATH",
         "$ENV.PATH",
@@ -198,7 +198,7 @@ fn what_reaches_beyond_the_change_is_refused() {
 }
 
 #[test]
-fn a_wrong_program_is_a_usage_error_that_shows_the_place() {
+fn a_wrong_program_is_a_usage_error_with_its_place() {
     for (program, expected) in [
         (
             ".a | | .b",

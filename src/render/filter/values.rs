@@ -1,19 +1,22 @@
-//! The interpreter's values from JSON text, and back. Its own reader and writer recurse without a
-//! bound, refuse lone surrogates, and take and write more than JSON.
+//! Converts JSON text to values of the interpreter and back. Its own reader and writer recurse without a
+//! limit, refuse lone surrogates, and accept and write more than JSON.
 
 use jaq_json::{Map, Num, Val};
 use serde_json::value::RawValue;
 
 use super::super::tokens::{Token, decode_string, tokens, write_string};
-use super::MAX_DEPTH;
 
-/// An integer of more digits is kept as text only: converting one takes the square of its length.
+/// Levels of arrays and objects that a document, a text given to `fromjson` and an output may
+/// have. The interpreter recurses, so a bound keeps a document from overflowing the stack.
+pub const MAX_DEPTH: usize = 512;
+
+/// An integer with more digits is kept as text only, since its conversion takes the square of its length.
 const MAX_INTEGER_DIGITS: usize = 1_000;
 
-/// What is open while reading.
+/// An open object or array while reading.
 enum Open {
     Array(Vec<Val>),
-    /// The members so far, and the name whose value comes next.
+    /// The members so far, and the name of the next value.
     Object(Map, Option<Val>),
 }
 
@@ -25,7 +28,7 @@ pub(super) fn read(json: &[u8]) -> Result<Val, String> {
             Token::Open(byte) => {
                 if open.len() == MAX_DEPTH {
                     return Err(format!(
-                        "JSON nested deeper than {MAX_DEPTH} levels is not read"
+                        "JSON nested deeper than {MAX_DEPTH} levels is not supported"
                     ));
                 }
                 open.push(match byte {
@@ -64,14 +67,14 @@ pub(super) fn read(json: &[u8]) -> Result<Val, String> {
             None => return Ok(value),
         }
     }
-    Err("the text is no JSON".to_owned())
+    Err("the text is not JSON".to_owned())
 }
 
-/// The value of text that may be no JSON.
+/// The value of text that may not be JSON.
 pub(super) fn read_checked(text: &[u8]) -> Result<Val, String> {
     match serde_json::from_slice::<&RawValue>(text) {
         Ok(json) => read(json.get().as_bytes()),
-        Err(_) => Err("the text is no JSON".to_owned()),
+        Err(_) => Err("the text is not JSON".to_owned()),
     }
 }
 
@@ -81,7 +84,7 @@ fn string(json: &[u8]) -> Val {
 
 fn number(text: &str) -> Num {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    // Minus zero is no integer that can be represented, yet it has to come out as it was.
+    // An integer cannot represent minus zero, which has to be written unchanged.
     let is_integer = digits.bytes().all(|b| b.is_ascii_digit()) && text != "-0";
     let short = is_integer && digits.len() <= MAX_INTEGER_DIGITS;
     let exact = short.then(|| Num::from_str_radix(text, 10)).flatten();
@@ -109,7 +112,7 @@ fn write_at(value: &Val, depth: usize, out: &mut Vec<u8>) -> Result<(), String> 
         Val::Bool(false) => out.extend_from_slice(b"false"),
         Val::Num(number) => write_number(number, out),
         Val::TStr(text) => write_string(text, out),
-        Val::BStr(_) => return Err("the output has bytes, which JSON does not have".to_owned()),
+        Val::BStr(_) => return Err("the output has bytes, which JSON cannot represent".to_owned()),
         Val::Arr(values) => {
             out.push(b'[');
             for (index, value) in values.iter().enumerate() {
@@ -127,7 +130,7 @@ fn write_at(value: &Val, depth: usize, out: &mut Vec<u8>) -> Result<(), String> 
                     out.push(b',');
                 }
                 let Val::TStr(name) = name else {
-                    return Err("the output has a member whose name is no string".to_owned());
+                    return Err("the output has a member whose name is not a string".to_owned());
                 };
                 write_string(name, out);
                 out.push(b':');
@@ -142,7 +145,7 @@ fn write_at(value: &Val, depth: usize, out: &mut Vec<u8>) -> Result<(), String> 
 fn write_number(number: &Num, out: &mut Vec<u8>) {
     let double = match number {
         Num::Float(double) => *double,
-        // The language takes numbers that JSON does not, such as `007.5`.
+        // The language accepts numbers that JSON does not, such as `007.5`.
         Num::Dec(text) if serde_json::from_str::<&RawValue>(text).is_err() => {
             text.parse().unwrap_or(f64::NAN)
         }

@@ -16,31 +16,31 @@ use crate::schema::names::SYSTEM_FIELDS;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InferenceOptions {
-    /// How much is looked at; the usual amount if absent.
+    /// How much to sample; the default if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<SampleSize>,
-    /// Whether strings that are all written as timestamps become such.
+    /// Whether strings become timestamps if all are written as such.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub detect_timestamps: bool,
-    /// Whether system fields are left out, unless they are among `columns`.
+    /// Whether to leave out system fields that are not among `columns`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_system_fields: bool,
-    /// The columns, if they are given; then only missing types are inferred.
+    /// The columns, if given: then only missing types are inferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<ColumnList>,
 }
 
-/// How much of a container is looked at.
+/// How much of a container is sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SampleSize {
-    /// So many pages of every range.
+    /// This many pages of every range.
     Pages(u32),
     /// Every document.
     All,
 }
 
-/// What was observed, and what is to be made of it.
+/// The observations, and how to make a schema of them.
 #[derive(Debug)]
 pub struct Inference {
     options: InferenceOptions,
@@ -50,11 +50,11 @@ pub struct Inference {
     subject: Subject,
 }
 
-/// What is looked at in a document.
+/// The observed part of documents.
 #[derive(Debug)]
 enum Subject {
     Everything(Observed),
-    /// The fields that have been asked for, each with the number of its column.
+    /// The requested fields, each with the number of its column.
     Columns {
         wanted: HashMap<String, Wanted>,
         observed: Vec<Observed>,
@@ -67,24 +67,24 @@ enum Wanted {
     Within(HashMap<String, Wanted>),
 }
 
-/// What was inferred.
+/// The result of an inference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inferred {
     /// The schema.
     pub schema: Schema,
-    /// Documents that were looked at.
+    /// How many documents were observed.
     pub documents: u64,
-    /// Fields that were seen and have no column.
+    /// How many observed fields have no column.
     pub left_out: usize,
-    /// Whether there are more of them, which were not counted.
+    /// Whether there are more, which were not counted.
     pub has_uncounted: bool,
-    /// Columns that were asked for without a type and not seen anywhere.
+    /// Requested columns without a type that no document had.
     pub unseen: Vec<FieldPath>,
 }
 
 impl Inference {
-    /// An inference by `options` that has seen nothing yet. `key_paths` are the names on the paths
-    /// of the partition key.
+    /// An inference by `options` without observations. `key_paths` are the names on the paths of the partition
+    /// key.
     pub fn new(options: InferenceOptions, key_paths: Vec<Vec<String>>) -> Self {
         let subject = match &options.columns {
             None => Subject::Everything(Observed::new(Place::default())),
@@ -117,8 +117,8 @@ impl Inference {
         }
     }
 
-    /// Takes note of a document from a [`Page`](crate::feed::page::Page), found at `place`. One that
-    /// is no object has no fields.
+    /// Observes a document of a [`Page`](crate::feed::page::Page), found at `place`. One that is not an object
+    /// has no fields.
     pub fn observe(&mut self, document: &[u8], place: Place) {
         self.documents += 1;
         self.observer.place = place;
@@ -134,12 +134,12 @@ impl Inference {
         }
     }
 
-    /// Documents that were observed.
+    /// How many documents were observed.
     pub fn documents(&self) -> u64 {
         self.documents
     }
 
-    /// The schema that follows. Of nothing follows a column for the id, which every document has.
+    /// The inferred schema. Without observations it has a column for the id, which every document has.
     pub fn finish(&self) -> Inferred {
         let (mut columns, left_out, unseen) = match &self.subject {
             Subject::Everything(observed) => {
@@ -182,7 +182,7 @@ impl Inference {
     }
 }
 
-/// Notes that the field at `path` is the column of this `number`. No path lies within another.
+/// Requests the field at `path` for the column `number`. No path is within another.
 fn want(wanted: &mut HashMap<String, Wanted>, path: &[String], number: usize) {
     let Some((first, rest)) = path.split_first() else {
         return;

@@ -1,4 +1,4 @@
-//! What has been seen of one field, and the type that follows from it.
+//! The observations of one field, and its inferred type.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,11 +10,11 @@ use crate::schema::column::{ColumnType, Field, Fraction};
 use crate::schema::fit;
 use crate::schema::member_name::decoded_name;
 
-/// Forms of a timestamp: those with so many digits, then [`Fraction::Shortest`].
+/// Forms of a timestamp: those with 0 to 9 digits, then [`Fraction::Shortest`].
 const EVERY_FORM: u16 = (1 << 11) - 1;
 const SHORTEST: u16 = 1 << 10;
 
-/// All that has been seen of one field, or of the elements of an array.
+/// The observations of one field, or of the elements of an array.
 #[derive(Debug)]
 pub(super) struct Observed {
     /// Where it was seen first.
@@ -31,11 +31,11 @@ pub(super) struct Observed {
     pub(super) fields: HashMap<Box<str>, Observed>,
     /// Whether an object had more different names than a struct has fields.
     is_map: bool,
-    /// Whether there was something in an object that `fields` do not tell of.
+    /// Whether an object had a member that is not among `fields`.
     is_incomplete: bool,
 }
 
-/// Numbers, by what fits them.
+/// Numbers, by the types that they fit.
 #[derive(Debug, Default)]
 struct Numbers {
     both: u64,
@@ -53,27 +53,26 @@ struct Strings {
     forms: u16,
 }
 
-/// What an observation needs to know beyond the value.
+/// What an observation needs beside the value.
 #[derive(Debug)]
 pub(super) struct Observer {
     pub(super) detect_timestamps: bool,
-    /// Where the next field is.
+    /// The place of the next field.
     pub(super) place: Place,
-    /// How many fields are known, of all objects together.
+    /// How many fields are tracked, of all objects together.
     pub(super) tracked: usize,
-    /// Whether there were more than can be known.
+    /// Whether there were more than can be tracked.
     pub(super) is_full: bool,
 }
 
-/// Where a value lies: that decides whether there is a place for what does not fit.
+/// Where a value is, which decides what happens if it does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Site {
-    /// In the document, or in an object of it: what does not fit goes to the overflow column by
-    /// itself.
+    /// In the document, or in an object of it: the value alone goes to the overflow column.
     Document,
-    /// An element of an array: if it does not fit, the array does not.
+    /// An element of an array: the array does not fit either.
     Element,
-    /// A member of an object in an array: the same, and null does not fit either.
+    /// A member of an object in an array: the same, and null does not fit.
     Member,
 }
 
@@ -99,7 +98,7 @@ impl Observed {
         }
     }
 
-    /// Takes note of a value, which lies within so many others.
+    /// Observes a value that is nested in this many others.
     pub(super) fn observe(&mut self, json: &[u8], nesting: usize, observer: &mut Observer) {
         self.count += 1;
         self.first = self.first.min(observer.place);
@@ -135,8 +134,7 @@ impl Observed {
         }
     }
 
-    /// Takes note of the members of an object that are wanted, each of which lies within `nesting`
-    /// others.
+    /// Observes the wanted members of an object, each nested in `nesting` other values.
     pub(super) fn observe_members(
         &mut self,
         object: &[u8],
@@ -172,19 +170,19 @@ impl Observed {
         }
     }
 
-    /// How many fields are known of it, at every depth.
+    /// How many of its fields are tracked, at every depth.
     fn tracked(&self) -> usize {
         let within: usize = self.fields.values().map(Self::tracked).sum();
         let elements = self.elements.as_ref().map_or(0, |inner| inner.tracked());
         self.fields.len() + within + elements
     }
 
-    /// Whether it is an object of which each field can have a column.
+    /// Whether it is an object whose fields can have columns.
     pub(super) fn is_struct(&self) -> bool {
         self.objects > 0 && self.kinds() == 1 && !self.is_map && !self.fields.is_empty()
     }
 
-    /// How many kinds of values there were, null aside.
+    /// How many kinds of values there were, not counting null.
     fn kinds(&self) -> usize {
         let strings = self.strings.fit + self.strings.unfit;
         let numbers = self.numbers.total();
@@ -192,8 +190,7 @@ impl Observed {
         counts.iter().filter(|&&count| count > 0).count()
     }
 
-    /// The type that follows. A struct only within an array: elsewhere its fields are asked for
-    /// theirs.
+    /// The inferred type. It is a struct only within an array; elsewhere, each field of an object has its own.
     pub(super) fn column_type(&self, site: Site) -> ColumnType {
         if self.kinds() != 1 || (site == Site::Member && self.nulls > 0) {
             return ColumnType::Json;
@@ -259,7 +256,7 @@ impl Numbers {
         match self.double_only {
             0 if accepts(not_int64) => ColumnType::Int64,
             _ if self.double_only > 0 && accepts(not_double) => ColumnType::Double,
-            // Integers that are too long for a double, and a stray fraction among them.
+            // Integers that are too long for a double, with a stray fraction among them.
             _ if accepts(not_int64) => ColumnType::Int64,
             _ => ColumnType::Json,
         }
@@ -282,7 +279,7 @@ impl Strings {
         if !is_few(self.unfit, self.fit + self.unfit, all_must_fit) {
             return ColumnType::Json;
         }
-        // Every form is left only if no string was looked at.
+        // All forms remain only if no string was checked.
         if self.unfit > 0 || self.forms == 0 || self.forms == EVERY_FORM {
             return ColumnType::String;
         }
@@ -293,8 +290,8 @@ impl Strings {
     }
 }
 
-/// Whether so few of all values do not fit that the others decide: at most one in ten, and none
-/// where a single one would take others with it.
+/// Whether the values that do not fit are so few that the others decide: at most one in ten, or none where a
+/// single one would affect others.
 fn is_few(unfit: u64, total: u64, all_must_fit: bool) -> bool {
     if all_must_fit {
         unfit == 0
@@ -316,7 +313,7 @@ fn forms_of(text: &[u8]) -> u16 {
     is(Fraction::Digits(digits as u8), 1 << digits) | is(Fraction::Shortest, SHORTEST)
 }
 
-/// A name without its escapes; none if UTF-8 cannot hold it.
+/// A name without its escapes; none if UTF-8 cannot represent it.
 pub(super) fn name_of(raw_name: &[u8]) -> Option<Cow<'_, str>> {
     if memchr::memchr(b'\\', raw_name).is_none() {
         return std::str::from_utf8(raw_name).ok().map(Cow::Borrowed);

@@ -1,19 +1,19 @@
-//! The order of what was seen.
+//! The order of observations.
 
-/// Where a document was found: the same documents in the same places make the same schema, in
-/// whatever order they are observed.
+/// Where a document was found. The same documents in the same places make the same schema, in whatever order
+/// they are observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place {
     /// The number of the range.
     pub range: u32,
-    /// The number of the document in what was read of it.
+    /// The number of the document among those read of the range.
     pub document: u64,
     /// The number of the value in the document.
     pub(super) field: u32,
 }
 
 impl Place {
-    /// The place of the `document`th document of `range`.
+    /// The place of document number `document` of `range`.
     pub fn new(range: u32, document: u64) -> Self {
         Self {
             range,

@@ -1,4 +1,4 @@
-//! Which of the fields that were seen get a column, and in what order.
+//! Which observed fields get a column, and in which order.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,17 @@ use super::place::Place;
 use crate::schema::column::{Column, ColumnType, Field, FieldPath};
 use crate::schema::names::{RESERVED, SYSTEM_FIELDS};
 
-/// Where a name stands among the names of its object.
+/// The rank of a name among the names of its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Id,
     PartitionKey(usize),
-    /// By where it was seen first.
+    /// By the place where it was first seen.
     Seen(Place),
     System(usize),
 }
 
-/// A field that is no struct, and could have a column.
+/// A field that is not a struct and could have a column.
 #[derive(Debug)]
 struct Leaf<'a> {
     path: Vec<(Rank, &'a str)>,
@@ -27,7 +27,7 @@ struct Leaf<'a> {
 }
 
 impl Leaf<'_> {
-    /// Whether it has a column before all others, however seldom it is.
+    /// Whether it gets a column before all others, however rare it is.
     fn comes_first(&self) -> bool {
         let is_special = |(rank, _): &(Rank, &str)| !matches!(rank, Rank::Seen(_));
         self.path.iter().all(is_special)
@@ -38,7 +38,7 @@ impl Leaf<'_> {
     }
 }
 
-/// The columns for the fields of a document, and how many fields are left without one.
+/// The columns for the fields of a document, and how many fields remain without one.
 pub(super) fn columns(document: &Observed, key_paths: &[Vec<String>]) -> (Vec<Column>, usize) {
     let keys: Vec<&[String]> = key_paths.iter().map(Vec::as_slice).collect();
     let mut leaves = Leaves::default();
@@ -52,7 +52,7 @@ pub(super) fn columns(document: &Observed, key_paths: &[Vec<String>]) -> (Vec<Co
     (columns.collect(), leaves.left_out + left_out)
 }
 
-/// The type of one field that was asked for.
+/// The type of one requested field.
 pub(super) fn column_type(field: &Observed) -> ColumnType {
     if !field.is_struct() {
         return field.column_type(Site::Document);
@@ -81,7 +81,7 @@ impl<'a> Leaves<'a> {
         is_document: bool,
         path: &mut Vec<(Rank, &'a str)>,
     ) {
-        // Of names that differ only by case most engines can use one: the most frequent.
+        // Most engines ignore case, so only the most frequent of names that differ by case gets a column.
         let mut chosen = HashMap::<String, (Rank, &'a str, &'a Observed)>::new();
         for (name, field) in &object.fields {
             let folded = name.to_lowercase();
@@ -138,8 +138,8 @@ fn rank(name: &str, field: &Observed, keys: &[&[String]], is_document: bool) -> 
     }
 }
 
-/// As many leaves as there is room for, the most frequent first, in the order of their columns; and
-/// how many are left out.
+/// The most frequent leaves, as many as may have columns, in the order of their columns; and how many are
+/// left out.
 fn most_frequent(mut leaves: Vec<Leaf<'_>>) -> (Vec<Leaf<'_>>, usize) {
     leaves.sort_by(|a, b| {
         let order = |leaf: &Leaf<'_>| (!leaf.comes_first(), std::cmp::Reverse(leaf.count));
@@ -147,16 +147,16 @@ fn most_frequent(mut leaves: Vec<Leaf<'_>>) -> (Vec<Leaf<'_>>, usize) {
             .cmp(&order(b))
             .then_with(|| a.names().cmp(b.names()))
     });
-    let (mut room, mut kept) = (MAX_LEAVES, 0);
+    let (mut remaining, mut kept) = (MAX_LEAVES, 0);
     for leaf in &mut leaves {
-        if room == 0 {
+        if remaining == 0 {
             break;
         }
-        // A list is whole or none: a part of it would not give it back.
-        if leaves_of(&leaf.column_type) > room {
+        // Part of a list would not preserve it, so it has all its columns or is JSON.
+        if leaves_of(&leaf.column_type) > remaining {
             leaf.column_type = ColumnType::Json;
         }
-        room -= leaves_of(&leaf.column_type);
+        remaining -= leaves_of(&leaf.column_type);
         kept += 1;
     }
     let left_out = leaves.len() - kept;
@@ -165,7 +165,7 @@ fn most_frequent(mut leaves: Vec<Leaf<'_>>) -> (Vec<Leaf<'_>>, usize) {
     (leaves, left_out)
 }
 
-/// How many columns a type makes in the end.
+/// How many columns a type takes.
 fn leaves_of(column_type: &ColumnType) -> usize {
     match column_type {
         ColumnType::List(element) => leaves_of(element),
@@ -177,7 +177,7 @@ fn leaves_of(column_type: &ColumnType) -> usize {
     }
 }
 
-/// Puts leaves in order, whose paths share their first `depth` names, into structs.
+/// Nests leaves, which are in order and whose paths share their first `depth` names, into structs.
 fn nest(leaves: &[Leaf<'_>], depth: usize) -> Vec<Field> {
     let same_name = |a: &Leaf<'_>, b: &Leaf<'_>| a.path[depth] == b.path[depth];
     let groups = leaves.chunk_by(same_name).map(|group| Field {

@@ -27,7 +27,7 @@ fn lines(documents: &[&str]) -> Vec<String> {
     lines_by(InferenceOptions::default(), documents)
 }
 
-/// The type of the field `x`, of which these are the values.
+/// The type of the field `x` with these values.
 fn type_of(values: &[&str]) -> String {
     type_by(InferenceOptions::default(), values)
 }
@@ -81,7 +81,7 @@ fn the_values_of_a_field_decide_its_type() {
 }
 
 #[test]
-fn what_fits_no_type_decides_only_if_there_is_much_of_it() {
+fn values_that_fit_no_type_decide_only_if_they_are_many() {
     let with = |usual: &str, count: usize, odd: &str| {
         let mut values = vec![usual; count];
         values.push(odd);
@@ -98,13 +98,13 @@ fn what_fits_no_type_decides_only_if_there_is_much_of_it() {
         assert_eq!(with(usual, 8, odd), "json", "{odd} in nine of {usual}");
     }
     assert_eq!(type_of(&["1e400"]), "json");
-    // It would take the whole array with it.
+    // The whole array would not fit.
     let many = format!("[{}1e400]", "1,".repeat(100));
     assert_eq!(type_of(&[&many]), "list<json>");
 }
 
 #[test]
-fn timestamps_are_detected_if_all_are_written_in_one_form() {
+fn timestamps_are_detected_if_all_have_one_form() {
     let type_of = |values: &[&str]| {
         let options = InferenceOptions {
             detect_timestamps: true,
@@ -131,7 +131,7 @@ fn timestamps_are_detected_if_all_are_written_in_one_form() {
 }
 
 #[test]
-fn columns_stand_in_a_pleasant_order() {
+fn columns_begin_with_the_id_and_end_with_system_fields() {
     let documents = [
         r#"{"_rid":"r","_ts":1,"z":1,"who":{"name":"n","tenant":"t"},"_etag":"e","id":"1"}"#,
         r#"{"a":1,"_lsn":2,"pk":"p","z":1,"_attachments":"a","_self":"s"}"#,
@@ -158,7 +158,7 @@ fn columns_stand_in_a_pleasant_order() {
 }
 
 #[test]
-fn places_and_not_the_order_of_observation_decide() {
+fn places_decide_and_not_the_order_of_observation() {
     let documents = [
         r#"{"a":1,"b":2}"#,
         r#"{"c":0.5,"b":2.5}"#,
@@ -224,17 +224,17 @@ fn odd_names_are_columns() {
 }
 
 #[test]
-fn documents_that_are_no_objects_have_no_fields() {
+fn documents_that_are_not_objects_have_no_fields() {
     assert_eq!(lines(&["[1]", "7", "null", r#""x""#]), ["id string"]);
     assert_eq!(lines(&[]), ["id string"]);
     assert_eq!(lines(&["[1]", r#"{"a":1}"#]), ["a int64"]);
 }
 
 #[test]
-fn an_object_with_very_many_names_is_a_map() {
+fn an_object_with_too_many_names_is_a_map() {
     let with = |names: usize| {
         let members: Vec<String> = (0..names).map(|name| format!(r#""k{name}":1"#)).collect();
-        // Spread over documents, so that no single one tells.
+        // Spread over documents, so that no single one shows it.
         let documents: Vec<String> = members
             .chunks(7)
             .map(|some| format!(r#"{{"x":{{{}}}}}"#, some.join(",")))
@@ -250,7 +250,7 @@ fn an_object_with_very_many_names_is_a_map() {
 }
 
 #[test]
-fn what_is_nested_very_deeply_is_json() {
+fn deeply_nested_values_are_json() {
     let nested =
         |levels: usize| type_of(&[&format!("{}1{}", "[".repeat(levels), "]".repeat(levels))]);
     assert_eq!(
@@ -266,7 +266,7 @@ fn what_is_nested_very_deeply_is_json() {
 }
 
 #[test]
-fn of_very_many_fields_the_most_frequent_have_columns() {
+fn the_most_frequent_of_too_many_fields_have_columns() {
     let members: Vec<String> = (0..5000)
         .map(|name| format!(r#""f{name:04}":{name}"#))
         .collect();
@@ -290,7 +290,7 @@ fn of_very_many_fields_the_most_frequent_have_columns() {
 }
 
 #[test]
-fn memory_is_bounded_however_many_names_there_are() {
+fn memory_is_bounded_with_any_number_of_names() {
     let mut inference = Inference::new(InferenceOptions::default(), Vec::new());
     for number in 0..60_000_u64 {
         let document = format!(r#"{{"id":"{number}","f{number}":{{"x":[{{"y":1}}]}}}}"#);
@@ -303,9 +303,9 @@ fn memory_is_bounded_however_many_names_there_are() {
 }
 
 #[test]
-fn a_list_is_whole_or_json() {
-    // 150 lists of structs with 8 fields are too many columns. Those for which there is room stay
-    // lists, the next ones are JSON for as long as there is any room at all.
+fn a_list_has_all_its_columns_or_is_json() {
+    // 150 lists of structs with 8 fields are too many columns. The first ones stay lists, and later ones are
+    // JSON as long as columns remain.
     let one: Vec<String> = (0..8).map(|field| format!(r#""g{field}":1"#)).collect();
     let lists: Vec<String> = (0..150)
         .map(|name| format!(r#""l{name:03}":[{{{}}}]"#, one.join(",")))
@@ -329,7 +329,7 @@ fn a_list_is_whole_or_json() {
 }
 
 #[test]
-fn columns_that_were_asked_for_get_the_types_that_were_not_given() {
+fn requested_columns_get_the_missing_types() {
     let options = InferenceOptions {
         columns: Some(
             "total,id:json,o.b,o.z,none.at.all,_ts,tags,s"
@@ -359,8 +359,7 @@ fn columns_that_were_asked_for_get_the_types_that_were_not_given() {
     assert_eq!(unseen, [FieldPath::top("none").join("at").join("all")]);
 }
 
-/// A value of every kind, so small that the same shapes come again and again. No name is there twice,
-/// and none differs from another by case alone.
+/// Values of every kind, so small that shapes repeat. No name is repeated, and no two differ only by case.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -390,8 +389,8 @@ fn fields(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
     proptest::collection::btree_map(name, value, 0..4).prop_map(|fields| json!(fields))
 }
 
-/// What of a document does not fit although it ought to: neither nulls, which have no cell unless it
-/// is of JSON, nor numbers among which there are others that demand another type.
+/// The part of a document that should fit but does not. That excludes nulls, which only JSON cells hold,
+/// and numbers where other values need another type.
 fn misfits(extra: Value) -> Option<Value> {
     match extra {
         Value::Null => None,
@@ -407,7 +406,7 @@ fn misfits(extra: Value) -> Option<Value> {
 
 proptest! {
     #[test]
-    fn every_value_that_was_observed_fits(
+    fn every_observed_value_fits(
         documents in proptest::collection::vec(fields(value()), 1..12),
         detect_timestamps in any::<bool>(),
     ) {
@@ -423,7 +422,7 @@ proptest! {
             let left = extra.and_then(misfits);
             prop_assert!(left.is_none(), "{text}\n{left:?}\n{}", file::render(&inferred.schema));
         }
-        // And the file form says the same.
+        // And the file form means the same.
         let again = file::parse(file::render(&inferred.schema).as_bytes());
         prop_assert_eq!(again.unwrap(), inferred.schema);
     }
@@ -446,7 +445,7 @@ proptest! {
         let in_order: Vec<(usize, &String)> = texts.iter().enumerate().collect();
         let first = infer(&in_order, &|_, number| number);
         prop_assert_eq!(&infer(&shuffled, &|_, number| number), &first);
-        // With other places only the order of columns and fields differs.
+        // Other places change only the order of columns and fields.
         let other = infer(&shuffled, &|index, _| index);
         let mut all: [Vec<String>; 2] = [&first, &other].map(|inferred| {
             inferred.schema.flattened().columns().iter().map(|column| column.path.to_string()).collect()
@@ -456,7 +455,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_makes_it_panic(text in any::<Vec<u8>>(), json in "[\\[\\]{}:,\"a1.e0\\\\-]{0,40}") {
+    fn no_input_makes_it_panic(text in any::<Vec<u8>>(), json in "[\\[\\]{}:,\"a1.e0\\\\-]{0,40}") {
         let mut inference = Inference::new(InferenceOptions { detect_timestamps: true, ..InferenceOptions::default() }, Vec::new());
         inference.observe(&text, Place::default());
         inference.observe(json.as_bytes(), Place::default());

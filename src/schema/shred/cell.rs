@@ -3,10 +3,10 @@
 use crate::schema::column::ColumnType;
 use crate::schema::fit::{self, Text};
 
-/// What stands in a row for one column. It borrows from the document.
+/// The value of one column in a row. It borrows from the document.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell<'a> {
-    /// Nothing: the document has no such member, or what it has does not fit.
+    /// Nothing: the document has no such member, or its value does not fit.
     Null,
     /// Of a [`ColumnType::Boolean`].
     Boolean(bool),
@@ -16,19 +16,18 @@ pub enum Cell<'a> {
     Double(f64, &'a [u8]),
     /// Of a [`ColumnType::String`].
     Text(Text<'a>),
-    /// Of a [`ColumnType::Timestamp`], in its unit, and as it is written.
+    /// Of a [`ColumnType::Timestamp`], in its unit, and its text.
     Timestamp(i64, Text<'a>),
     /// Of a [`ColumnType::Json`]: the JSON text.
     Json(&'a [u8]),
-    /// Of a [`ColumnType::List`]: the JSON text of an array of which every element fits, and where
-    /// [their cells](super::Row::lists) are.
+    /// Of a [`ColumnType::List`]: the JSON text of an array whose elements all fit, and the place of [their
+    /// cells](super::Row::lists).
     List(&'a [u8], Elements),
-    /// Of a [`ColumnType::Int64`] that no document holds as such.
+    /// Of a [`ColumnType::Int64`] without JSON text, since it is not part of a document.
     Integer(i64),
-    /// Of a [`ColumnType::Timestamp`] of whole seconds that no document holds as such, in
-    /// microseconds.
+    /// Of a [`ColumnType::Timestamp`] of whole seconds, in microseconds, that is not part of a document.
     Moment(i64),
-    /// Of a [`ColumnType::Struct`]: it is an object. Its fields have cells of their own.
+    /// Of a [`ColumnType::Struct`]: the value is an object. Its fields have cells of their own.
     Object,
 }
 
@@ -46,7 +45,7 @@ impl Elements {
     }
 }
 
-/// The cell that `json` makes in a leaf, if it fits.
+/// The cell of `json` in a leaf, if it fits.
 pub(super) fn cell_of<'a>(column_type: &ColumnType, json: &'a [u8]) -> Option<Cell<'a>> {
     match column_type {
         ColumnType::Boolean => match json {
@@ -63,12 +62,12 @@ pub(super) fn cell_of<'a>(column_type: &ColumnType, json: &'a [u8]) -> Option<Ce
             Some(Cell::Timestamp(moment, text))
         }
         ColumnType::Json => Some(Cell::Json(json)),
-        // They are no leaves.
+        // These are not leaves.
         ColumnType::List(_) | ColumnType::Struct(_) => None,
     }
 }
 
-/// The cell that a string makes, as [`cell_of`] would.
+/// The cell of a string: the same as [`cell_of`], but faster.
 #[inline(always)]
 pub(super) fn cell_of_string<'a>(
     column_type: &ColumnType,

@@ -1,13 +1,13 @@
-//! Reads lists: each element becomes cells, as a document does, or the list fits no column at all,
-//! since within a list there is no other place for what does not fit.
+//! Reads lists. Each element becomes cells, as a document does. If one does not fit, the whole list does
+//! not, since a list has no overflow of its own.
 
 use super::cell::{Cell, Elements, cell_of, cell_of_string};
 use crate::feed::page::skim;
 use crate::schema::column::ColumnType;
 use crate::schema::member_name::{decoded_name, member_start};
 
-/// The cells of the elements of lists. Those of a list within an element of another are one level
-/// deeper, so that the elements of every list follow one another.
+/// The cells of the elements of lists. Those of a list within a list are one level deeper, so that the
+/// elements of each list are contiguous.
 #[derive(Debug, Default)]
 pub(super) struct Levels<'a>(Vec<Vec<Cell<'a>>>);
 
@@ -21,16 +21,16 @@ impl<'a> Levels<'a> {
     }
 }
 
-/// Gives the cells of the elements of lists; see [`Lists::of`].
+/// Access to the cells of the elements of lists; see [`Lists::of`].
 #[derive(Debug, Clone, Copy)]
 pub struct Lists<'r, 'a>(&'r [Vec<Cell<'a>>]);
 
 impl<'r, 'a> Lists<'r, 'a> {
-    /// Those of no row.
+    /// Without any list.
     pub const NONE: Lists<'static, 'static> = Lists(&[]);
 
-    /// The cells from the first element on: for each element one, and if it is a struct then those
-    /// of its fields as in a row. The other lists are what is given for the lists among them.
+    /// The cells from the first element on: one for each element, followed by those of its fields if it is a
+    /// struct, as in a row. The returned lists belong to the lists among them.
     pub fn of(self, elements: Elements) -> (impl Iterator<Item = Cell<'a>> + use<'r, 'a>, Self) {
         let (level, deeper) = self.0.split_first().unwrap_or((const { &Vec::new() }, &[]));
         let cells = level.get(elements.start as usize..).unwrap_or_default();
@@ -38,7 +38,7 @@ impl<'r, 'a> Lists<'r, 'a> {
     }
 }
 
-/// What the elements of a list are.
+/// The type of the elements of a list.
 #[derive(Debug)]
 pub(super) struct Element {
     kind: ElementKind,
@@ -58,7 +58,7 @@ struct ElementField {
     name: Box<[u8]>,
     /// How the member begins as the service writes it.
     start: Box<[u8]>,
-    /// Cells of the struct that stand before those of the field.
+    /// How many cells of the struct come before those of the field.
     offset: usize,
     element: Element,
 }
@@ -179,7 +179,7 @@ fn members_of<'a>(
     (depth, cell): (usize, usize),
     levels: &mut Levels<'a>,
 ) -> Option<usize> {
-    // Objects of one kind have their members in one order, more often than not.
+    // Objects of one kind usually have their members in the same order.
     let mut expected = 0;
     let (mut byte, mut at) = skim::token(document, at);
     while byte == b'"' {
@@ -198,7 +198,7 @@ fn members_of<'a>(
         let field = &fields[index];
         let own = cell + field.offset;
         if levels.0[depth][own] != Cell::Null {
-            // It is there twice.
+            // The member is repeated.
             return None;
         }
         let token = skim::token(document, value);
@@ -213,7 +213,7 @@ fn members_of<'a>(
     (byte == b'}').then_some(at + 1)
 }
 
-/// The field that a name means, as it stands between its quotes.
+/// The field with a name, given as it is between its quotes.
 fn position(fields: &[ElementField], raw_name: &[u8]) -> Option<usize> {
     let is = |name: &[u8]| fields.iter().position(|field| *field.name == *name);
     match memchr::memchr(b'\\', raw_name) {

@@ -1,12 +1,12 @@
-//! What did not fit any column.
+//! The overflow of a row: what fits no column.
 
-/// The text of an object of what did not fit, written as it is found.
+/// The JSON text of an object, written while the document is read.
 #[derive(Debug, Default)]
 pub(super) struct Overflow<'a> {
     pub(super) text: Vec<u8>,
-    /// The objects that are being read, by their names as they stand between their quotes.
+    /// The names of the objects that are being read, as they are between their quotes.
     pub(super) levels: Vec<&'a [u8]>,
-    /// How many of them are in the text.
+    /// How many of them have been opened in the text.
     opened: usize,
 }
 
@@ -26,7 +26,7 @@ impl<'a> Overflow<'a> {
         self.text.extend_from_slice(b"\":");
     }
 
-    /// Makes the object that is being read part of the text.
+    /// Opens the object that is being read in the text.
     pub(super) fn open(&mut self) {
         while self.opened < self.levels.len() {
             if self.opened > 0 {
@@ -44,7 +44,7 @@ impl<'a> Overflow<'a> {
         self.text.extend_from_slice(value);
     }
 
-    /// Ends the object that is being read.
+    /// Closes the object that is being read.
     pub(super) fn leave(&mut self) {
         if self.opened == self.levels.len() && self.opened > 0 {
             self.text.push(b'}');

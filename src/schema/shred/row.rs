@@ -4,7 +4,7 @@ use super::cell::Cell;
 use super::list::{Levels, Lists};
 use super::overflow::Overflow;
 
-/// The cells of one document, and what did not fit any. Good for one document after another.
+/// The cells of one document, and its overflow. It is reused for one document after another.
 #[derive(Debug)]
 pub struct Row<'a> {
     pub(super) cells: Vec<Cell<'a>>,
@@ -16,8 +16,7 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// A cell for each column: in the schema's order, a struct's own cell before those of its
-    /// fields.
+    /// A cell for each column in the order of the schema; a struct has a cell before those of its fields.
     pub fn cells(&self) -> &[Cell<'a>] {
         &self.cells
     }
@@ -27,14 +26,14 @@ impl<'a> Row<'a> {
         self.levels.lists()
     }
 
-    /// Makes it a row of nothing.
+    /// Empties the row.
     pub fn clear(&mut self) {
         self.cells.fill(Cell::Null);
         self.levels.clear();
         self.extra.clear();
     }
 
-    /// What did not fit: a JSON object, or the document itself if it is none. None if all did.
+    /// The overflow: a JSON object, or the document itself if it is not an object. None if everything fit.
     pub fn extra(&self) -> Option<&[u8]> {
         (!self.extra.text.is_empty()).then_some(&self.extra.text)
     }

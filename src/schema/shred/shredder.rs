@@ -14,21 +14,20 @@ use crate::schema::names::SYSTEM_FIELDS;
 /// Spreads documents over the columns of one schema.
 #[derive(Debug)]
 pub struct Shredder {
-    /// The objects that have fields of their own; the document is the first.
+    /// The objects whose fields have columns; the first is the document.
     objects: Vec<Object>,
-    /// Cells of a row.
+    /// How many cells a row has.
     cells: usize,
-    /// Fields of all objects together.
+    /// How many fields all objects have together.
     fields: usize,
 }
 
 #[derive(Debug, Default)]
 struct Object {
     fields: Vec<Member>,
-    /// By the names as UTF-8.
+    /// The index of each field, by its name as UTF-8.
     by_name: HashMap<Box<[u8]>, usize>,
-    /// The cell that says that the object is there. What merely lies on the path to a column has
-    /// none.
+    /// The cell that shows that the object is there. An object that is only on the path to a column has none.
     cell: Option<usize>,
 }
 
@@ -53,12 +52,12 @@ enum MemberKind {
     },
     /// An index into the objects.
     Object(usize),
-    /// A system field that nobody wants.
+    /// A system field to be dropped.
     Dropped,
 }
 
 impl Shredder {
-    /// For rows of `schema`. Without system fields, those that have no column are dropped.
+    /// A shredder for rows of `schema`. With `without_system_fields`, system fields without a column are dropped.
     pub fn new(schema: &Schema, without_system_fields: bool) -> Self {
         let mut this = Self {
             objects: vec![Object::default()],
@@ -69,7 +68,7 @@ impl Shredder {
             let mut object = 0;
             let (last, path) = column.path.split_last();
             for name in path {
-                object = this.object_on_the_way(object, name);
+                object = this.object_on_the_path(object, name);
             }
             this.add(object, last, &column.column_type);
         }
@@ -86,7 +85,7 @@ impl Shredder {
         self.cells
     }
 
-    fn object_on_the_way(&mut self, object: usize, name: &str) -> usize {
+    fn object_on_the_path(&mut self, object: usize, name: &str) -> usize {
         if let Some(&known) = self.objects[object].by_name.get(name.as_bytes())
             && let MemberKind::Object(known) = self.objects[object].fields[known].kind
         {
@@ -155,7 +154,7 @@ impl Shredder {
         accepts: &impl Fn(&Cell<'a>) -> bool,
         row: &mut Row<'a>,
     ) {
-        // With names that are there twice it takes another look, which most documents are spared.
+        // Only a document with repeated names needs the second, careful reading.
         for careful in [false, true] {
             row.clear();
             row.document = row.document.checked_add(1).unwrap_or_else(|| {
@@ -168,23 +167,23 @@ impl Shredder {
                 accepts,
                 row,
                 careful,
-                found_twice: false,
+                found_repeated: false,
             };
             let (b'{', open) = skim::token(document, 0) else {
                 break;
             };
             walk.row.extra.levels.push(&[]);
             let whole = walk.object(0, open + 1).is_some();
-            let found_twice = walk.found_twice;
+            let found_repeated = walk.found_repeated;
             row.extra.leave();
-            if whole && !found_twice {
+            if whole && !found_repeated {
                 return;
             }
-            if !found_twice {
+            if !found_repeated {
                 break;
             }
         }
-        // What is no object has no members to spread.
+        // A document that is not an object has no members to spread.
         row.clear();
         row.extra.text.extend_from_slice(document);
     }
@@ -196,26 +195,26 @@ struct Walk<'s, 'a, A> {
     document: &'a [u8],
     accepts: &'s A,
     row: &'s mut Row<'a>,
-    /// Whether names that are there twice are known beforehand, object by object.
+    /// Whether repeated names are found beforehand, object by object.
     careful: bool,
-    /// Whether there was a field twice although it was not careful: all is to be read again.
-    found_twice: bool,
+    /// Whether an uncareful reading found a repeated field: the document is read again.
+    found_repeated: bool,
 }
 
 impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
-    /// Reads the members of an object that opens before `at`. Returns the position after it, and
-    /// whether a cell or the overflow tells of it.
+    /// Reads the members of an object that opens before `at`. Returns the position after it, and whether a cell
+    /// or the overflow shows that it is there.
     ///
-    /// None if the text is not what a page validated, or if it is to be read again.
+    /// None if the text was not validated by a page, or has to be read again.
     fn object(&mut self, object: usize, at: usize) -> Option<(usize, bool)> {
         let known = &self.shredder.objects[object];
-        let twice = if self.careful {
-            names_found_twice(self.document, at)
+        let repeated = if self.careful {
+            repeated_names(self.document, at)
         } else {
             Vec::new()
         };
-        let mut is_told = false;
-        // Documents of one kind have their members in one order, more often than not.
+        let mut is_shown = false;
+        // Documents of one kind usually have their members in the same order.
         let mut expected = 0;
         let (mut byte, mut at) = skim::token(self.document, at);
         while byte == b'"' {
@@ -232,28 +231,29 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
                     (name, colon + 1, known.find(name))
                 }
             };
-            let field = field.filter(|_| twice.is_empty() || !twice.contains(&decoded_name(name)));
+            let field =
+                field.filter(|_| repeated.is_empty() || !repeated.contains(&decoded_name(name)));
             let (first, start) = skim::token(self.document, value);
             let end = match field {
                 Some(index) => {
                     expected = index + 1;
-                    self.field(&known.fields[index], name, (first, start), &mut is_told)?
+                    self.field(&known.fields[index], name, (first, start), &mut is_shown)?
                 }
                 None => {
                     let end = skim::value_end(self.document, first, start)?;
                     self.row.extra.member(name, self.document.get(start..end)?);
-                    is_told = true;
+                    is_shown = true;
                     end
                 }
             };
             let (after, comma) = skim::token(self.document, end);
             if after != b',' {
-                return (after == b'}').then_some((comma + 1, is_told));
+                return (after == b'}').then_some((comma + 1, is_shown));
             }
             (byte, at) = skim::token(self.document, comma + 1);
         }
         // Only an object without members ends here.
-        (byte == b'}').then_some((at + 1, is_told))
+        (byte == b'}').then_some((at + 1, is_shown))
     }
 
     /// Reads the value of a field that begins with the byte `first` at `start`; returns its end.
@@ -263,11 +263,11 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
         field: &Member,
         name: &'a [u8],
         (first, start): (u8, usize),
-        is_told: &mut bool,
+        is_shown: &mut bool,
     ) -> Option<usize> {
         let seen = &mut self.row.seen[field.number];
         if *seen == self.row.document {
-            self.found_twice = true;
+            self.found_repeated = true;
             return None;
         }
         *seen = self.row.document;
@@ -278,13 +278,13 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
                     self.row.cells[cell] = Cell::Object;
                 }
                 self.row.extra.levels.push(name);
-                let (end, told_within) = self.object(*object, start + 1)?;
-                if !told_within && presence.is_none() {
-                    // Nothing else would tell of an object without members.
+                let (end, shown_within) = self.object(*object, start + 1)?;
+                if !shown_within && presence.is_none() {
+                    // Nothing else would show an empty object.
                     self.row.extra.open();
                 }
                 self.row.extra.leave();
-                *is_told = true;
+                *is_shown = true;
                 return Some(end);
             }
             MemberKind::Leaf { cell, column_type } if first == b'"' => {
@@ -313,7 +313,7 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
             }
             MemberKind::Dropped => return skim::value_end(self.document, first, start),
         };
-        *is_told = true;
+        *is_shown = true;
         match cell.filter(|(_, value)| (self.accepts)(value)) {
             Some((cell, value)) => self.row.cells[cell] = value,
             None => self.row.extra.member(name, self.document.get(start..end)?),
@@ -323,7 +323,7 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
 }
 
 impl Object {
-    /// The field that a name means, as it stands between its quotes.
+    /// The field with a name, given as it is between its quotes.
     #[inline]
     fn find(&self, name: &[u8]) -> Option<usize> {
         if let Some(&known) = self.by_name.get(name) {
@@ -334,14 +334,14 @@ impl Object {
     }
 }
 
-/// The names that the object has more than once, which opens before `at`.
-fn names_found_twice(document: &[u8], at: usize) -> Vec<Option<Vec<u8>>> {
+/// The repeated names of the object that opens before `at`.
+fn repeated_names(document: &[u8], at: usize) -> Vec<Option<Vec<u8>>> {
     let mut counts = HashMap::<Vec<u8>, usize>::new();
     for member in members(&document[at - 1..]) {
         if let Some(name) = decoded_name(member.raw_name) {
             *counts.entry(name).or_default() += 1;
         }
     }
-    let twice = counts.into_iter().filter(|(_, count)| *count > 1);
-    twice.map(|(name, _)| Some(name)).collect()
+    let repeated = counts.into_iter().filter(|(_, count)| *count > 1);
+    repeated.map(|(name, _)| Some(name)).collect()
 }

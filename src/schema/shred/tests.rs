@@ -1,4 +1,4 @@
-//! What becomes of documents: cells, and the rest.
+//! Documents become cells and overflow.
 
 use super::{Cell, Shredder};
 use crate::schema::{Schema, parse_column};
@@ -8,10 +8,10 @@ fn schema(lines: &[&str]) -> Schema {
     Schema::new(columns.collect()).unwrap()
 }
 
-/// The cells as text, with `-` for none, and what did not fit.
+/// The cells as text, with `-` for none, and the overflow.
 fn shredded(shredder: &Shredder, document: &str) -> (String, String) {
     let mut row = shredder.row();
-    // Twice, since a row is used again and again.
+    // Twice, since a row is reused.
     for document in [r#"{"id":"other","x":{"y":1}}"#, document] {
         shredder.read(document.as_bytes(), &|_| true, &mut row);
     }
@@ -36,7 +36,7 @@ fn shredded(shredder: &Shredder, document: &str) -> (String, String) {
 }
 
 #[test]
-fn values_go_to_their_columns_and_the_rest_to_the_overflow() {
+fn what_does_not_fit_goes_to_the_overflow() {
     let schema = schema(&[
         "id string",
         "total double",
@@ -72,7 +72,7 @@ fn values_go_to_their_columns_and_the_rest_to_the_overflow() {
 }
 
 #[test]
-fn what_is_there_twice_has_no_cell() {
+fn repeated_names_have_no_cell() {
     let schema = schema(&[
         "id string",
         "c struct<x: int64>",
@@ -115,7 +115,7 @@ fn what_is_there_twice_has_no_cell() {
 }
 
 #[test]
-fn an_object_that_only_lies_on_the_way_is_told_if_nothing_else_tells_of_it() {
+fn an_empty_object_on_a_path_is_kept_in_the_overflow() {
     let schema = schema(&["a.b int64", "a.c.d int64", "id string"]);
     let shredder = Shredder::new(&schema, false);
     for (document, cells, extra) in [
@@ -135,7 +135,7 @@ fn an_object_that_only_lies_on_the_way_is_told_if_nothing_else_tells_of_it() {
 }
 
 #[test]
-fn names_may_be_written_with_escapes_and_hold_anything() {
+fn names_may_have_escapes_and_any_characters() {
     let schema = schema(&[
         "größe int64",
         r#""a.b" int64"#,
@@ -149,7 +149,7 @@ fn names_may_be_written_with_escapes_and_hold_anything() {
 }
 
 #[test]
-fn a_name_is_not_taken_for_the_beginning_of_another() {
+fn a_name_is_not_mistaken_for_the_beginning_of_another() {
     let schema = schema(&[r#""a\\" int64"#, "b int64"]);
     let shredder = Shredder::new(&schema, false);
     let document = r#"{"a\":x":1,"b":2}"#;
@@ -160,7 +160,7 @@ fn a_name_is_not_taken_for_the_beginning_of_another() {
 }
 
 #[test]
-fn system_fields_are_dropped_only_from_the_top_and_only_without_a_column() {
+fn only_top_level_system_fields_without_a_column_are_dropped() {
     let schema = schema(&["id string", "_ts int64"]);
     let document = r#"{"id":"a","_ts":5,"_etag":"e","x":{"_etag":"f"}}"#;
     let cells = "a|5".to_owned();
@@ -175,7 +175,7 @@ fn system_fields_are_dropped_only_from_the_top_and_only_without_a_column() {
 }
 
 #[test]
-fn a_cell_that_the_format_does_not_accept_does_not_fit() {
+fn a_cell_that_the_format_rejects_goes_to_the_overflow() {
     let schema = schema(&["id string", "n int64"]);
     let shredder = Shredder::new(&schema, false);
     let mut row = shredder.row();

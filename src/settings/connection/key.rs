@@ -10,25 +10,28 @@ use anyhow::{Context, Result, anyhow};
 use base64::Engine;
 use zeroize::Zeroizing;
 
-use super::endpoint::ConnectionString;
-use super::{ConnectionRequest, Environment};
+use super::connection_string::ConnectionString;
+use super::request::ConnectionRequest;
 use crate::cosmos::options::SecretText;
 use crate::error::{Annotate, usage, with_hint};
 use crate::redact::is_account_key;
+use crate::settings::environment::Environment;
+use crate::settings::permissions::mode_open_to_others;
 use crate::settings::profile::{KeySource, Profile};
 use crate::settings::resolved::{Origin, ResolvedValue};
+use crate::settings::table::{self, CONNECTION_STRING_VARIABLE, KEY_VARIABLE};
 use crate::signal::Shutdown;
 
-/// A key file larger than this is not a key file; nor is a command's output a key.
+/// A larger file is not a key file, and longer output of a command is not a key.
 const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
 
-/// A key command must be done by then. The Azure CLI alone takes seconds on a cold start.
+/// The time limit of a key command. The Azure CLI alone takes seconds on a cold start.
 const KEY_COMMAND_DEADLINE: Duration = Duration::from_secs(30);
 
-/// How often it is looked whether a key command is still wanted.
-const LOOK_AROUND: Duration = Duration::from_millis(50);
+/// How often to check whether a key command is still wanted.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A key, and what can be said of it.
+/// A key, and what is reported of it.
 #[derive(Debug)]
 pub(super) struct Key {
     pub(super) key: SecretText,
@@ -39,7 +42,7 @@ impl Key {
     fn new(key: SecretText, from: impl Into<String>, origin: Origin) -> Self {
         Self {
             key,
-            value: ResolvedValue::new("key", from, origin),
+            value: ResolvedValue::new(table::KEY.row.name, from, origin),
         }
     }
 }
@@ -55,7 +58,7 @@ pub(super) fn account_key(
     notices: &mut Vec<String>,
 ) -> Result<Option<Key>> {
     if let Some(path) = &request.args.key_file {
-        let flag = Origin::Flag("--key-file");
+        let flag = Origin::Flag(table::KEY_FILE.row.name);
         if path.as_os_str() == "-" {
             let origin = "standard input (--key-file -)";
             let text = read_key(stdin, origin)?;
@@ -79,9 +82,8 @@ fn key_of_environment(
     env: Environment<'_>,
     from_string: Option<&ConnectionString>,
 ) -> Result<Option<Key>> {
-    const STRING: &str = "AZURE_COSMOS_CONNECTION_STRING";
-    let variable = env("AZURE_COSMOS_KEY")
-        .map(|text| valid_key(&text, "AZURE_COSMOS_KEY"))
+    let variable = env(KEY_VARIABLE)
+        .map(|text| valid_key(&text, KEY_VARIABLE))
         .transpose()?;
     let string = from_string
         .and_then(|s| s.key.as_ref())
@@ -91,14 +93,14 @@ fn key_of_environment(
         && a != b
     {
         return Err(usage(
-            "AZURE_COSMOS_KEY and AZURE_COSMOS_CONNECTION_STRING hold different keys",
+            "AZURE_COSMOS_KEY and AZURE_COSMOS_CONNECTION_STRING contain different keys",
             "unset one of them",
         ));
     }
     let key = |name| move |key| Key::new(key, "", Origin::Variable(name));
     Ok(variable
-        .map(key("AZURE_COSMOS_KEY"))
-        .or(string.map(key(STRING))))
+        .map(key(KEY_VARIABLE))
+        .or(string.map(key(CONNECTION_STRING_VARIABLE))))
 }
 
 fn key_of_profile(
@@ -125,7 +127,7 @@ fn key_of_profile(
             let program = words.first().map_or("", String::as_str);
             let name = format!("key-command `{program}` of profile `{}`", profile.name);
             let text = run_key_command(words, &name, KEY_COMMAND_DEADLINE, shutdown)?;
-            // The arguments are not told: they may hold a token.
+            // The arguments are not reported: one may be a token.
             Ok(Key::new(
                 valid_key(&text, &format!("the output of {name}"))?,
                 format!("from key-command {program}"),
@@ -135,15 +137,15 @@ fn key_of_profile(
     }
 }
 
-/// Runs a command, without a shell, whose standard output is the key. What it says on standard
-/// error goes to the user; standard input stays with this process, for which it may be data.
+/// Runs a command, without a shell, whose standard output is the key. Its standard error goes to the user;
+/// standard input stays with this process, which may read data from it.
 pub(super) fn run_key_command(
     words: &[String],
     name: &str,
     deadline: Duration,
     shutdown: &Shutdown,
 ) -> Result<Zeroizing<String>> {
-    const HINT: &str = "run the key-command by hand; it has to print the key and nothing else";
+    const HINT: &str = "run the key-command by hand; it must print the key and nothing else";
     let (program, arguments) = words
         .split_first()
         .ok_or_else(|| usage(format!("{name} is empty"), HINT))?;
@@ -159,7 +161,7 @@ pub(super) fn run_key_command(
     };
     let (sender, receiver) = channel();
     let origin = format!("the output of {name}");
-    // Left alone when the deadline passes: a grandchild may hold the pipe open.
+    // Abandoned at the deadline: a grandchild may hold the pipe open.
     std::thread::spawn(move || {
         let text = read_key(&mut stdout, &origin);
         drop(stdout);
@@ -167,7 +169,7 @@ pub(super) fn run_key_command(
     });
     let started = std::time::Instant::now();
     let outcome = loop {
-        let received = receiver.recv_timeout(LOOK_AROUND.min(deadline));
+        let received = receiver.recv_timeout(CHECK_INTERVAL.min(deadline));
         if matches!(received, Err(RecvTimeoutError::Timeout))
             && started.elapsed() < deadline
             && shutdown.reason().is_none()
@@ -190,7 +192,7 @@ pub(super) fn run_key_command(
             });
         }
     };
-    // It may close its output and go on.
+    // It may close its output and keep running.
     let status = loop {
         if let Some(status) = child
             .try_wait()
@@ -211,22 +213,22 @@ pub(super) fn run_key_command(
     Ok(text)
 }
 
-/// Why a command was ended.
+/// Why a command was stopped.
 fn ended_early(name: &str, deadline: Duration, shutdown: &Shutdown) -> anyhow::Error {
     if shutdown.reason().is_some() {
         return shutdown.stopped_before(&format!("{name} had printed the key"));
     }
     with_hint(
-        anyhow!("{name} was not done within {} s", deadline.as_secs_f64()),
+        anyhow!("{name} did not finish within {} s", deadline.as_secs_f64()),
         "run the key-command by hand; it must not wait for input",
     )
 }
 
-/// The key in a file. What is a key itself, where the name of a file is wanted, is not repeated.
+/// The key in a file. A key given in place of a file name is not repeated.
 fn key_of_file(path: &Path, notices: &mut Vec<String>) -> Result<SecretText> {
     if path.to_str().is_some_and(is_account_key) && !path.exists() {
         return Err(usage(
-            "a key was given where the name of a key file is wanted",
+            "the value of key-file is an account key, not the name of a file",
             "write it to a file, or set AZURE_COSMOS_KEY to it; every user of this machine can read the \
              command line, so regenerate this key",
         ));
@@ -243,7 +245,7 @@ fn read_key_file(
 ) -> Result<Zeroizing<String>> {
     let mut file = fs_err::File::open(path)
         .context("cannot read the account key")
-        .hint("a key file holds the key and nothing else")?;
+        .hint("a key file contains the key and nothing else")?;
     if let Some(mode) = mode_open_to_others(&file.metadata()?) {
         notices.push(format!(
             "{origin} can be read by other users (mode {mode:04o}); chmod 600 would prevent that"
@@ -252,24 +254,9 @@ fn read_key_file(
     read_key(&mut file, origin)
 }
 
-/// The mode of a file that users beside its owner can read. There are such modes only on Unix.
-pub(in crate::settings) fn mode_open_to_others(metadata: &std::fs::Metadata) -> Option<u32> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = metadata.permissions().mode() & 0o777;
-        (metadata.is_file() && mode & 0o044 != 0).then_some(mode)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = metadata;
-        None
-    }
-}
-
-/// Reads a key, trimmed, without trusting the source to end.
+/// Reads a key and trims it. The source may never end.
 fn read_key(source: &mut dyn Read, origin: &str) -> Result<Zeroizing<String>> {
-    // As large as it may become, since a buffer that grows leaves what it held behind.
+    // At full capacity, since a buffer that grows leaves its old contents in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_KEY_FILE_BYTES as usize + 1));
     source
         .take(MAX_KEY_FILE_BYTES + 1)
@@ -277,7 +264,7 @@ fn read_key(source: &mut dyn Read, origin: &str) -> Result<Zeroizing<String>> {
         .with_context(|| format!("cannot read the account key from {origin}"))?;
     if bytes.len() as u64 > MAX_KEY_FILE_BYTES {
         return Err(usage(
-            format!("{origin} holds more than 64 KiB, so it is not an account key"),
+            format!("{origin} is larger than 64 KiB, so it is not an account key"),
             "give the key and nothing else",
         ));
     }
@@ -295,7 +282,7 @@ fn valid_key(text: &str, origin: &str) -> Result<SecretText> {
     let mut parts = text.as_bytes().windows(NAME.len());
     if parts.any(|part| part.eq_ignore_ascii_case(NAME)) {
         return Err(usage(
-            format!("{origin} holds a connection string, not an account key"),
+            format!("{origin} is a connection string, not an account key"),
             "set AZURE_COSMOS_CONNECTION_STRING to it",
         ));
     }
@@ -307,7 +294,7 @@ fn valid_key(text: &str, origin: &str) -> Result<SecretText> {
         return Ok(SecretText::new(text));
     }
     Err(usage(
-        format!("{origin} does not hold an account key, which is base64 text"),
+        format!("{origin} is not an account key, which is base64 text"),
         "copy the primary or secondary key from the account's Keys page, whole, up to its last `=`",
     ))
 }

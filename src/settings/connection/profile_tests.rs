@@ -1,33 +1,26 @@
-//! Connections with a profile: what wins over what, and what is said of it.
+//! Connections with a profile: precedence, and what is reported of it.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::*;
-use crate::cli::Priority;
-use crate::cosmos::options::{RequestPriority, ThroughputControl};
+use anyhow::Result;
+
+use super::credential::EMULATOR_KEY;
+use super::plan::ConnectionPlan;
+use super::request::{ConnectionArgs, ConnectionRequest};
+use crate::cli::choices::{AuthMethod, Priority};
+use crate::cosmos::options::{CredentialOptions, RequestPriority, ThroughputControl};
 use crate::error::{ExitCode, exit_code, render};
 use crate::feed::ContainerAddress;
-use crate::settings::profile::{ConfigFile, ProfileOptions};
+use crate::settings::profile::{ChosenProfile, ConfigFile, Profile, ProfileOptions};
 use crate::signal::Shutdown;
 
 const KEY: &str = "cHJvZmlsZS1rZXktcHJvZmlsZS1rZXk=";
 const OTHER_KEY: &str = "b3RoZXIta2V5LW90aGVyLWtleQ==";
 
 fn args() -> ConnectionArgs {
-    ConnectionArgs {
-        profile: None,
-        endpoint: None,
-        database: None,
-        container: None,
-        auth: None,
-        key_file: None,
-        priority: None,
-        throughput_bucket: None,
-        #[cfg(feature = "demo")]
-        demo: false,
-    }
+    ConnectionArgs::default()
 }
 
 fn profile(lines: &str) -> Profile {
@@ -83,7 +76,7 @@ fn source(endpoint: &str) -> ContainerAddress {
 }
 
 #[test]
-fn a_profile_alone_says_it_all() {
+fn a_profile_can_provide_everything() {
     let plan = resolve(&args(), &[], &whole(), None).unwrap();
     assert_eq!(
         lines(&plan),
@@ -261,7 +254,7 @@ fn the_emulator_of_a_profile_is_the_emulator() {
     let plan = resolve(&args(), &[], &emulator, None).unwrap();
     assert_eq!(key(&plan), EMULATOR_KEY);
     assert!(plan.connect.accept_self_signed);
-    // And when its export is gone on with, of which the state has the address only.
+    // And when its export is resumed, whose state has only the address.
     let mut typed = args();
     (typed.database, typed.container) = (Some("shop".into()), Some("orders".into()));
     let source = source("https://localhost:8081/");
@@ -271,7 +264,7 @@ fn the_emulator_of_a_profile_is_the_emulator() {
 }
 
 #[test]
-fn a_profile_only_gives_the_credential_when_an_export_is_gone_on_with() {
+fn a_profile_provides_only_the_credential_of_an_existing_export() {
     let source = source("https://shop.documents.azure.com/");
     let mut typed = args();
     typed.container = Some("orders".to_owned());
@@ -294,7 +287,7 @@ fn a_profile_only_gives_the_credential_when_an_export_is_gone_on_with() {
 }
 
 #[test]
-fn what_a_state_says_is_not_what_was_said_otherwise() {
+fn a_state_and_other_sources_must_not_contradict_each_other() {
     let source = source("https://shop.documents.azure.com/");
     let key_only = profile(&format!("key = '{KEY}'"));
     let said = |change: fn(&mut ConnectionArgs), env: &[(&str, &str)], profile: &Profile| {
@@ -306,25 +299,25 @@ fn what_a_state_says_is_not_what_was_said_otherwise() {
     };
     assert_eq!(
         said(|args| args.endpoint = Some("other".into()), &[], &key_only),
-        "error: the state is of the account `https://shop.documents.azure.com/`, but --endpoint says \
+        "error: the state belongs to the account `https://shop.documents.azure.com/`, but --endpoint names \
          `https://other.documents.azure.com/`\n\
-         hint: if the state is the one that you mean, leave --endpoint out\n"
+         hint: if this is the right state, leave --endpoint out\n"
     );
     assert_eq!(
         said(|args| args.container = Some("typed".into()), &[], &key_only),
-        "error: the state is of the container `orders`, but --container says `typed`\n\
-         hint: if the state is the one that you mean, leave --container out\n"
+        "error: the state belongs to the container `orders`, but --container names `typed`\n\
+         hint: if this is the right state, leave --container out\n"
     );
     assert_eq!(
         said(|_| (), &[("AZURE_COSMOS_DATABASE", "env")], &key_only),
-        "error: the state is of the database `shop`, but AZURE_COSMOS_DATABASE says `env`\n\
-         hint: if the state is the one that you mean, unset AZURE_COSMOS_DATABASE, or give --database \
+        "error: the state belongs to the database `shop`, but AZURE_COSMOS_DATABASE names `env`\n\
+         hint: if this is the right state, unset AZURE_COSMOS_DATABASE, or give --database \
          shop\n"
     );
     assert_eq!(
         said(|_| (), &[], &whole()),
-        "error: the state is of the database `shop`, but profile staging says `d-profile`\n\
-         hint: if the state is the one that you mean, name another profile, or give --database shop\n"
+        "error: the state belongs to the database `shop`, but profile staging names `d-profile`\n\
+         hint: if this is the right state, use another profile, or give --database shop\n"
     );
     let string = "AccountEndpoint=https://elsewhere.documents.azure.com:443/;AccountKey=x;";
     let text = said(
@@ -334,15 +327,15 @@ fn what_a_state_says_is_not_what_was_said_otherwise() {
     );
     assert!(
         text.starts_with(
-            "error: the state is of the account `https://shop.documents.azure.com/`, but \
-             AZURE_COSMOS_CONNECTION_STRING says `https://elsewhere.documents.azure.com/`\n"
+            "error: the state belongs to the account `https://shop.documents.azure.com/`, but \
+             AZURE_COSMOS_CONNECTION_STRING names `https://elsewhere.documents.azure.com/`\n"
         ),
         "{text}"
     );
 }
 
 #[test]
-fn a_state_alone_sends_no_token_where_azure_is_not() {
+fn a_state_alone_sends_no_token_outside_azure() {
     let typed = ConnectionArgs {
         auth: Some(AuthMethod::Cli),
         ..args()
@@ -359,8 +352,8 @@ fn a_state_alone_sends_no_token_where_azure_is_not() {
         assert_eq!(
             render(&error),
             format!(
-                "error: nothing but the state names the account {endpoint}, and an Entra ID token would \
-                 be sent there\nhint: if it is yours, say so: --endpoint {endpoint}\n"
+                "error: only the state names the account {endpoint}, and an Entra ID token would be sent there\n\
+                 hint: if the account is yours, confirm it with --endpoint {endpoint}\n"
             )
         );
         let env = [("AZURE_COSMOS_ENDPOINT", endpoint)];
@@ -377,9 +370,9 @@ fn an_export_of_another_account_is_refused_naming_both() {
     assert_eq!(exit_code(&error), ExitCode::Usage);
     assert_eq!(
         render(&error),
-        "error: the state is of the account `https://other.example/`, but profile staging says \
+        "error: the state belongs to the account `https://other.example/`, but profile staging names \
          `https://shop.documents.azure.com/`\n\
-         hint: if the state is the one that you mean, name another profile, or give --endpoint \
+         hint: if this is the right state, use another profile, or give --endpoint \
          https://other.example/\n"
     );
     let anywhere = profile(&format!("key = '{KEY}'"));
@@ -460,36 +453,36 @@ mod key_commands {
         let error = resolve(&args(), &[], &profile, None).unwrap_err();
         assert!(witness.exists());
         assert!(
-            render(&error).contains("does not hold an account key"),
+            render(&error).contains("is not an account key"),
             "{error:?}"
         );
     }
 
     #[test]
-    fn its_failure_is_told_without_what_it_printed() {
+    fn its_failure_is_reported_without_its_output() {
         let text = failure(&format!("echo {KEY}; exit 3"), LONG);
         assert!(text.contains("failed (exit status: 3)"), "{text}");
         assert!(text.contains("hint: "), "{text}");
         let text = failure("head -c 70000 /dev/zero", LONG);
-        assert!(text.contains("more than 64 KiB"), "{text}");
+        assert!(text.contains("larger than 64 KiB"), "{text}");
         let words = ["/nonexistent/az".to_owned()];
         let error = run_key_command(&words, "key-command `az`", LONG, &Shutdown::default());
         assert!(render(&error.unwrap_err()).contains("cannot run key-command `az`"));
     }
 
     #[test]
-    fn it_is_given_up_when_it_takes_too_long() {
+    fn it_is_stopped_when_it_takes_too_long() {
         let started = Instant::now();
         for script in [
             "exec sleep 10",
             // A grandchild holds the pipe open.
             "sleep 10 & exit 0",
-            // It closes its output and goes on.
+            // It closes its output and keeps running.
             "exec >&-; exec sleep 10",
         ] {
             let text = failure(script, Duration::from_millis(200));
             assert!(
-                text.contains("was not done within 0.2 s"),
+                text.contains("did not finish within 0.2 s"),
                 "{script}: {text}"
             );
         }

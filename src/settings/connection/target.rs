@@ -3,16 +3,21 @@
 use anyhow::Result;
 use url::Url;
 
-use super::endpoint::{ConnectionString, check_name, parse_endpoint, same_account};
-use super::{CONNECTION_STRING, ConnectionRequest, Environment};
+use super::connection_string::ConnectionString;
+use super::request::ConnectionRequest;
 use crate::error::usage;
+use crate::settings::endpoint::{check_name, parse_endpoint, same_account};
+use crate::settings::environment::Environment;
 use crate::settings::resolved::{Origin, ResolvedValue};
+use crate::settings::table::{
+    self, CONNECTION_STRING_VARIABLE, CONTAINER_VARIABLE, DATABASE_VARIABLE, ENDPOINT_VARIABLE,
+};
 
-/// The account that is meant.
+/// The account.
 pub(super) struct Endpoint {
     pub(super) url: Url,
     pub(super) is_emulator: bool,
-    /// Whether flags, environment or profile name it, and not a state alone.
+    /// Whether flags, environment or profile name it, rather than only a state.
     pub(super) is_named: bool,
     origin: Origin,
 }
@@ -26,10 +31,10 @@ impl Endpoint {
         let typed = request.args.endpoint.as_deref();
         let flag = typed
             .filter(|text| !text.trim().is_empty())
-            .map(|text| (text.to_owned(), Origin::Flag("--endpoint")));
+            .map(|text| (text.to_owned(), Origin::Flag(table::ENDPOINT.row.name)));
         let variable = || {
-            let text = env("AZURE_COSMOS_ENDPOINT")?;
-            Some((text, Origin::Variable("AZURE_COSMOS_ENDPOINT")))
+            let text = env(ENDPOINT_VARIABLE)?;
+            Some((text, Origin::Variable(ENDPOINT_VARIABLE)))
         };
         let mut given = flag
             .or_else(variable)
@@ -48,7 +53,7 @@ impl Endpoint {
                 url: from_string?.endpoint.clone(),
                 is_emulator: false,
                 is_named: true,
-                origin: Origin::Variable(CONNECTION_STRING),
+                origin: Origin::Variable(CONNECTION_STRING_VARIABLE),
             })
         });
         given = given.or_else(|| {
@@ -75,7 +80,7 @@ impl Endpoint {
                 }
                 Ok(Self {
                     url,
-                    // The state has the emulator's address, not that it is the emulator.
+                    // The state has the address of the emulator, but not that it is one.
                     is_emulator: given.as_ref().is_some_and(|given| given.is_emulator),
                     is_named: given.is_some(),
                     origin: Origin::State,
@@ -91,11 +96,15 @@ impl Endpoint {
     }
 
     pub(super) fn value(&self) -> ResolvedValue {
-        ResolvedValue::new("endpoint", self.url.as_str(), self.origin.clone())
+        ResolvedValue::new(
+            table::ENDPOINT.row.name,
+            self.url.as_str(),
+            self.origin.clone(),
+        )
     }
 }
 
-/// A name that has to be resolved.
+/// A name to resolve.
 #[derive(Clone, Copy)]
 pub(super) enum Name {
     Database,
@@ -110,10 +119,11 @@ impl Name {
         env: Environment<'_>,
         from_string: Option<&ConnectionString>,
     ) -> Result<ResolvedValue> {
-        let (kind, flag, variable) = match self {
-            Self::Database => ("database", "--database", "AZURE_COSMOS_DATABASE"),
-            Self::Container => ("container", "--container", "AZURE_COSMOS_CONTAINER"),
+        let (row, variable) = match self {
+            Self::Database => (&table::DATABASE.row, DATABASE_VARIABLE),
+            Self::Container => (&table::CONTAINER.row, CONTAINER_VARIABLE),
         };
+        let kind = row.name;
         let value = |text: &str, origin| {
             check_name(kind, text).map(|name| ResolvedValue::new(kind, name, origin))
         };
@@ -122,11 +132,11 @@ impl Name {
         let profile = request.profile.map(|chosen| chosen.profile);
         let of_profile = profile.and_then(|p| self.of(&p.database, &p.container).as_deref());
         let given = if let Some(text) = typed.as_deref().filter(|text| !text.trim().is_empty()) {
-            Some(value(text, Origin::Flag(flag))?)
+            Some(value(text, Origin::Flag(kind))?)
         } else if let Some(text) = env(variable) {
             Some(value(&text, Origin::Variable(variable))?)
         } else if let Some(text) = of_string {
-            Some(value(text, Origin::Variable(CONNECTION_STRING))?)
+            Some(value(text, Origin::Variable(CONNECTION_STRING_VARIABLE))?)
         } else if let (Some(profile), Some(text)) = (profile, of_profile) {
             Some(value(text, Origin::Profile(profile.name.clone()))?)
         } else {
@@ -134,15 +144,15 @@ impl Name {
         };
         if let Some(source) = request.source {
             let own = value(self.of(&source.database, &source.container), Origin::State)?;
-            // A profile that nobody named was chosen for the account alone.
-            let says = given.filter(|given| {
+            // A profile that was not named was chosen for the account alone.
+            let named = given.filter(|given| {
                 let is_profile = matches!(given.origin, Origin::Profile(_));
                 !is_profile || request.profile.is_some_and(|chosen| chosen.is_named)
             });
-            return match says.filter(|given| given.value != own.value) {
+            return match named.filter(|given| given.value != own.value) {
                 Some(given) => Err(contradiction(
                     kind,
-                    flag,
+                    &row.flag(),
                     &own.value,
                     &given.value,
                     &given.origin,
@@ -169,8 +179,8 @@ impl Name {
     }
 }
 
-/// The state of an export says another account, database or container than was said otherwise. Neither
-/// is taken: a state may come from anywhere, and what was said may be forgotten.
+/// The state of an export names another account, database or container than flags, environment or profile.
+/// Neither is used: a state can come from anywhere, and the other setting may be a forgotten one.
 pub(super) fn contradiction(
     kind: &str,
     flag: &str,
@@ -179,17 +189,17 @@ pub(super) fn contradiction(
     origin: &Origin,
 ) -> anyhow::Error {
     let way = match origin {
-        Origin::Flag(flag) => format!("leave {flag} out"),
+        Origin::Flag(_) => format!("leave {origin} out"),
         Origin::Variable(name) => format!("unset {name}, or give {flag} {own}"),
-        _ => format!("name another profile, or give {flag} {own}"),
+        _ => format!("use another profile, or give {flag} {own}"),
     };
     usage(
-        format!("the state is of the {kind} `{own}`, but {origin} says `{given}`"),
-        format!("if the state is the one that you mean, {way}"),
+        format!("the state belongs to the {kind} `{own}`, but {origin} names `{given}`"),
+        format!("if this is the right state, {way}"),
     )
 }
 
-/// A usage error for something that is missing; its hint names the flag, the variable and the demo.
+/// A usage error for a missing value; its hint names the flag, the variable and the demo.
 fn missing(what: &str, flag: &str, variable: &str) -> anyhow::Error {
     let demo = if cfg!(feature = "demo") {
         "; or try --demo, which needs no account"

@@ -1,6 +1,14 @@
+//! Connections from flags and the environment.
+
 use std::collections::HashMap;
 
-use super::*;
+use anyhow::Result;
+
+use super::credential::EMULATOR_KEY;
+use super::plan::ConnectionPlan;
+use super::request::{ConnectionArgs, ConnectionRequest};
+use crate::cli::choices::AuthMethod;
+use crate::cosmos::options::{CredentialOptions, EntraIdOptions, SecretText};
 use crate::error::{ExitCode, exit_code, render};
 use crate::signal::Shutdown;
 
@@ -11,16 +19,9 @@ const ACCOUNT: &str = "https://shop.documents.azure.com:443/";
 
 fn args() -> ConnectionArgs {
     ConnectionArgs {
-        profile: None,
-        endpoint: None,
         database: Some("shop".to_owned()),
         container: Some("orders".to_owned()),
-        auth: None,
-        key_file: None,
-        priority: None,
-        throughput_bucket: None,
-        #[cfg(feature = "demo")]
-        demo: false,
+        ..ConnectionArgs::default()
     }
 }
 

@@ -1,39 +1,43 @@
 //! How the service weighs the requests of this program against those of others.
 
-use clap::ValueEnum;
-
-use super::ConnectionRequest;
-use crate::cli::Priority;
+use super::request::ConnectionRequest;
+use crate::cli::choices::Priority;
 use crate::cosmos::options::{RequestPriority, ThroughputControl};
 use crate::settings::resolved::{Origin, ResolvedValue};
+use crate::settings::setting::Setting;
+use crate::settings::table::{PRIORITY, THROUGHPUT_BUCKET};
 
-/// The flags, or else the options of the profile in effect. What is given is put into `values`.
+/// The flags, otherwise the options of the profile in effect. Each that is given is added to `values`.
 pub(super) fn resolve(
     request: &ConnectionRequest<'_>,
     values: &mut Vec<ResolvedValue>,
 ) -> ThroughputControl {
-    let profile = request.profile.map(|chosen| chosen.profile);
-    let options = profile.map(|profile| profile.options).unwrap_or_default();
-    let origin = |is_typed: bool, flag| match profile {
-        Some(profile) if !is_typed => Origin::Profile(profile.name.clone()),
-        _ => Origin::Flag(flag),
-    };
     let typed = request.args;
-    let bucket = typed.throughput_bucket.or(options.throughput_bucket);
-    let priority = typed.priority.or(options.priority);
-    if let Some(number) = bucket {
-        let origin = origin(typed.throughput_bucket.is_some(), "--throughput-bucket");
-        let value = ResolvedValue::new("throughput-bucket", number.to_string(), origin);
-        values.push(value);
-    }
-    if let Some(level) = priority {
-        let origin = origin(typed.priority.is_some(), "--priority");
-        values.push(ResolvedValue::new("priority", name_of(level), origin));
-    }
+    let bucket = found(request, &THROUGHPUT_BUCKET, typed.throughput_bucket, values);
+    let priority = found(request, &PRIORITY, typed.priority, values);
     ThroughputControl {
         bucket,
         priority: priority.map(RequestPriority::from),
     }
+}
+
+fn found<T: Clone + Send + Sync + 'static>(
+    request: &ConnectionRequest<'_>,
+    setting: &Setting<T>,
+    typed: Option<T>,
+    values: &mut Vec<ResolvedValue>,
+) -> Option<T> {
+    let name = setting.row.name;
+    let of_profile = || {
+        let profile = request.profile?.profile;
+        let value = setting.value.parse(profile.options.text(name)?).ok()?;
+        Some((value, Origin::Profile(profile.name.clone())))
+    };
+    let typed = typed.map(|value| (value, Origin::Flag(name)));
+    let (value, origin) = typed.or_else(of_profile)?;
+    let shown = setting.value.show(&value).unwrap_or_default();
+    values.push(ResolvedValue::new(name, shown, origin));
+    Some(value)
 }
 
 impl From<Priority> for RequestPriority {
@@ -43,10 +47,4 @@ impl From<Priority> for RequestPriority {
             Priority::Low => Self::Low,
         }
     }
-}
-
-/// The name of a priority, as it is typed.
-pub(in crate::settings) fn name_of(priority: Priority) -> String {
-    let name = priority.to_possible_value();
-    name.map_or_else(String::new, |value| value.get_name().to_owned())
 }

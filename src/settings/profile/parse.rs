@@ -1,43 +1,66 @@
 //! Parsing of the configuration file.
 //!
-//! The tree is walked by hand, for two reasons: every mistake is told with its line and the nearest
-//! valid key, and no message repeats a value or a line, which may be a key.
+//! The tree is walked by hand, for two reasons: every mistake is reported with its line and the nearest valid
+//! key, and no message repeats a value or a line, which may be a key. The keys are the rows of the table of
+//! settings that a profile can have.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::ValueEnum;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{KeySource, Profile, ProfileEndpoint, ProfileOptions, nearest};
-use crate::cli::{AuthMethod, BUCKET_RANGE, CONCURRENCY_RANGE, PAGE_SIZE_RANGE, Priority};
+use super::model::{KeySource, Profile, ProfileEndpoint, ProfileOptions};
+use crate::cli::nearest::nearest;
 use crate::cosmos::options::SecretText;
 use crate::error::usage;
-use crate::settings::connection::{check_name, parse_endpoint};
+use crate::settings::endpoint::{check_name, parse_endpoint};
+use crate::settings::setting::{AccountKey, AnySetting, ProfileKey, Setting, Toml};
+use crate::settings::table::{self, rows};
 
-const TOP_KEYS: &[&str] = &["default-profile", "profiles"];
-const PROFILE_KEYS: &[&str] = &[
-    "endpoint",
-    "database",
-    "container",
-    "auth",
-    "key-file",
-    "key-command",
-    "key",
-    "options",
-];
-const OPTION_KEYS: &[&str] = &[
-    "concurrency",
-    "page-size",
-    "max-retries",
-    "poll-interval",
-    "checkpoint-interval",
-    "checkpoint-bytes",
-    "priority",
-    "throughput-bucket",
-];
+/// The tables of the file.
+const DEFAULT_PROFILE: &str = "default-profile";
+const PROFILES: &str = "profiles";
+const OPTIONS: &str = "options";
+
+/// The part of the file that a key is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The file itself.
+    Top,
+    /// A profile.
+    Profile,
+    /// The options of a profile.
+    Options,
+}
+
+impl Place {
+    /// The valid keys.
+    fn keys(self) -> Vec<&'static str> {
+        match self {
+            Self::Top => vec![DEFAULT_PROFILE, PROFILES],
+            Self::Profile => account_keys()
+                .map(|(name, _)| name)
+                .chain([OPTIONS])
+                .collect(),
+            Self::Options => options().map(|setting| setting.row().name).collect(),
+        }
+    }
+}
+
+/// The keys of a profile itself.
+fn account_keys() -> impl Iterator<Item = (&'static str, AccountKey)> {
+    rows().filter_map(|setting| match setting.row().profile? {
+        ProfileKey::Account(key) => Some((setting.row().name, key)),
+        ProfileKey::Option => None,
+    })
+}
+
+/// The options of a profile.
+fn options() -> impl Iterator<Item = &'static dyn AnySetting> {
+    rows().filter(|setting| setting.row().profile == Some(ProfileKey::Option))
+}
 
 type Key<'t> = &'t Spanned<toml::de::DeString<'t>>;
 type Value<'t> = &'t Spanned<DeValue<'t>>;
@@ -68,7 +91,7 @@ pub(super) fn parse(
         file.error(
             error.span().unwrap_or_default(),
             format!("not TOML: {}", error.message()),
-            "texts stand in quotes, as in endpoint = \"https://NAME.documents.azure.com:443/\"",
+            "strings need quotes, as in endpoint = \"https://NAME.documents.azure.com:443/\"",
         )
     })?;
     file.root(root.get_ref())
@@ -86,14 +109,15 @@ impl File<'_> {
         let mut default = None;
         let mut profiles: Vec<Profile> = Vec::new();
         for (key, value) in table.iter() {
-            match &**key.get_ref() {
-                "default-profile" => default = Some((value, self.string(key, value)?)),
-                "profiles" => {
-                    for (name, profile) in self.table(key, value)?.iter() {
-                        profiles.push(self.profile(name, profile)?);
-                    }
+            let name = &**key.get_ref();
+            if name == DEFAULT_PROFILE {
+                default = Some((value, self.string(key, value)?));
+            } else if name == PROFILES {
+                for (name, profile) in self.table(key, value)?.iter() {
+                    profiles.push(self.profile(name, profile)?);
                 }
-                _ => return Err(self.unknown(key, value, "", TOP_KEYS)),
+            } else {
+                return Err(self.unknown(key, value, "", Place::Top));
             }
         }
         let Some((value, default)) = default else {
@@ -104,7 +128,7 @@ impl File<'_> {
             return Err(self.error(
                 value.span(),
                 format!(
-                    "`default-profile` names `{}`, which is none of the profiles",
+                    "`{DEFAULT_PROFILE}` names `{}`, which is not one of the profiles",
                     default.escape_debug()
                 ),
                 nearest(default, &names).map_or_else(
@@ -121,7 +145,7 @@ impl File<'_> {
         if name.get_ref().trim().is_empty() || name.get_ref().chars().any(char::is_control) {
             return Err(self.error(
                 name.span(),
-                "the name of a profile is empty or has a control character",
+                "the name of a profile is empty or contains a control character",
                 "choose a name such as [profiles.staging]",
             ));
         }
@@ -137,75 +161,97 @@ impl File<'_> {
         let within = format!(" in [profiles.{}]", profile.name);
         let mut key_is_at: Option<Key<'_>> = None;
         for (key, value) in table.iter() {
-            match &**key.get_ref() {
-                "endpoint" => {
+            let name = &**key.get_ref();
+            if name == OPTIONS {
+                profile.options = self.options(&profile.name, key, value)?;
+                continue;
+            }
+            let Some((_, part)) = account_keys().find(|(known, _)| *known == name) else {
+                return Err(self.unknown(key, value, &within, Place::Profile));
+            };
+            let mut take_key = |source: KeySource| {
+                if let Some(other) = key_is_at.replace(key) {
+                    return Err(self.error(
+                        key.span(),
+                        format!(
+                            "`{}` and `{name}`{within} both give the account key",
+                            other.get_ref()
+                        ),
+                        "keep one of them",
+                    ));
+                }
+                profile.key = Some(source);
+                Ok(())
+            };
+            match part {
+                AccountKey::Endpoint => {
                     let text = self.string(key, value)?;
                     let parsed = parse_endpoint(text.trim(), "`endpoint`");
                     let (url, is_emulator) = parsed.map_err(|e| self.wrong(value.span(), e))?;
                     profile.endpoint = Some(ProfileEndpoint { url, is_emulator });
                 }
-                "database" => profile.database = Some(self.name("database", key, value)?),
-                "container" => profile.container = Some(self.name("container", key, value)?),
-                "auth" => profile.auth = Some(self.one_of::<AuthMethod>(key, value)?),
-                "options" => profile.options = self.options(&profile.name, key, value)?,
-                "key" | "key-file" | "key-command" => {
-                    if let Some(other) = key_is_at.replace(key) {
-                        return Err(self.error(
-                            key.span(),
-                            format!(
-                                "`{}` and `{}`{within} both say where the key is",
-                                other.get_ref(),
-                                key.get_ref()
-                            ),
-                            "keep one of them",
-                        ));
-                    }
-                    profile.key = Some(self.key(key, value)?);
+                AccountKey::Database => profile.database = Some(self.name(key, value)?),
+                AccountKey::Container => profile.container = Some(self.name(key, value)?),
+                AccountKey::Auth => profile.auth = Some(self.parsed(&table::AUTH, key, value)?),
+                AccountKey::Key => {
+                    take_key(KeySource::Text(SecretText::new(self.string(key, value)?)))?;
                 }
-                _ => return Err(self.unknown(key, value, &within, PROFILE_KEYS)),
+                AccountKey::KeyFile => take_key(KeySource::File(self.path(key, value)?))?,
+                AccountKey::KeyCommand => take_key(KeySource::Command(self.command(key, value)?))?,
             }
         }
         Ok(profile)
     }
 
-    fn key(&self, key: Key<'_>, value: Value<'_>) -> Result<KeySource> {
-        match &**key.get_ref() {
-            "key" => Ok(KeySource::Text(SecretText::new(self.string(key, value)?))),
-            "key-file" => self.path(key, value).map(KeySource::File),
-            _ => self.command(key, value).map(KeySource::Command),
+    fn options(&self, profile: &str, key: Key<'_>, value: Value<'_>) -> Result<ProfileOptions> {
+        let mut found = ProfileOptions::default();
+        for (key, value) in self.table(key, value)?.iter() {
+            let name = &**key.get_ref();
+            let Some(setting) = options().find(|known| known.row().name == name) else {
+                let within = format!(" in [profiles.{profile}.options]");
+                return Err(self.unknown(key, value, &within, Place::Options));
+            };
+            let text = self.text(key, value, setting.row().toml)?;
+            let shown = setting
+                .check(&text)
+                .map_err(|reason| self.wrong_value(key, value, &reason))?;
+            found.set(setting.row().name, shown);
+        }
+        Ok(found)
+    }
+
+    /// The value of an option as text, if it has the form that the option takes in TOML.
+    fn text(&self, key: Key<'_>, value: Value<'_>, toml: Toml) -> Result<String> {
+        let name = key.get_ref();
+        let (expected, example) = match toml {
+            Toml::Whole => ("a whole number", format!("{name} = 500")),
+            Toml::Bytes => ("a number of bytes", format!("{name} = \"64MiB\"")),
+            Toml::Duration => ("a duration in quotes", format!("{name} = \"2s\"")),
+            Toml::Text => return self.string(key, value).map(str::to_owned),
+            Toml::Switch => ("true or false", format!("{name} = true")),
+        };
+        match (toml, value.get_ref()) {
+            (Toml::Whole | Toml::Bytes, DeValue::Integer(integer)) => {
+                let digits = integer.as_str();
+                let number = i128::from_str_radix(digits, integer.radix());
+                Ok(number.map_or_else(|_| digits.to_owned(), |number| number.to_string()))
+            }
+            (Toml::Bytes | Toml::Duration, DeValue::String(text)) => Ok(text.to_string()),
+            (Toml::Switch, DeValue::Boolean(switch)) => Ok(switch.to_string()),
+            _ => Err(self.wrong_type(key, value, expected, &example)),
         }
     }
 
-    fn options(&self, profile: &str, key: Key<'_>, value: Value<'_>) -> Result<ProfileOptions> {
-        let mut options = ProfileOptions::default();
-        for (key, value) in self.table(key, value)?.iter() {
-            match &**key.get_ref() {
-                "concurrency" => {
-                    options.concurrency = Some(self.integer(key, value, CONCURRENCY_RANGE)?);
-                }
-                "page-size" => {
-                    options.page_size = Some(self.integer(key, value, PAGE_SIZE_RANGE)?)
-                }
-                "max-retries" => {
-                    options.max_retries =
-                        Some(self.integer(key, value, 0..=i64::from(u32::MAX))?);
-                }
-                "poll-interval" => options.poll_interval = Some(self.duration(key, value)?),
-                "checkpoint-interval" => {
-                    options.checkpoint_interval = Some(self.duration(key, value)?);
-                }
-                "checkpoint-bytes" => options.checkpoint_bytes = Some(self.bytes(key, value)?),
-                "priority" => options.priority = Some(self.one_of::<Priority>(key, value)?),
-                "throughput-bucket" => {
-                    options.throughput_bucket = Some(self.integer(key, value, BUCKET_RANGE)?);
-                }
-                _ => {
-                    let within = format!(" in [profiles.{profile}.options]");
-                    return Err(self.unknown(key, value, &within, OPTION_KEYS));
-                }
-            }
-        }
-        Ok(options)
+    /// The value of a setting that a profile has as a string.
+    fn parsed<T: Clone + Send + Sync + 'static>(
+        &self,
+        setting: &Setting<T>,
+        key: Key<'_>,
+        value: Value<'_>,
+    ) -> Result<T> {
+        let text = self.string(key, value)?;
+        let parsed = setting.value.parse(text);
+        parsed.map_err(|reason| self.wrong_value(key, value, &reason))
     }
 
     fn table<'t>(&self, key: Key<'_>, value: Value<'t>) -> Result<&'t DeTable<'t>> {
@@ -225,35 +271,14 @@ impl File<'_> {
             return Err(self.error(
                 value.span(),
                 format!("`{}` is empty", key.get_ref()),
-                "leave the line out, or say something",
+                "give it a value, or remove the line",
             ));
         }
         Ok(text)
     }
 
-    fn name(&self, kind: &str, key: Key<'_>, value: Value<'_>) -> Result<String> {
-        check_name(kind, self.string(key, value)?).map_err(|e| self.wrong(value.span(), e))
-    }
-
-    /// One of the values that the flag of this name takes.
-    fn one_of<T: ValueEnum>(&self, key: Key<'_>, value: Value<'_>) -> Result<T> {
-        let text = self.string(key, value)?;
-        T::from_str(text, false).map_err(|_| {
-            let names: Vec<String> = T::value_variants()
-                .iter()
-                .filter_map(|one| Some(one.to_possible_value()?.get_name().to_owned()))
-                .collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let nearest = nearest(text, &names).unwrap_or_default();
-            self.error(
-                value.span(),
-                match &**key.get_ref() {
-                    "auth" => "`auth` is no method that there is".to_owned(),
-                    key => format!("`{key}` is none that there is"),
-                },
-                format!("did you mean `{nearest}`? one of: {}", names.join(", ")),
-            )
-        })
+    fn name(&self, key: Key<'_>, value: Value<'_>) -> Result<String> {
+        check_name(key.get_ref(), self.string(key, value)?).map_err(|e| self.wrong(value.span(), e))
     }
 
     /// A path, relative to the configuration file's directory.
@@ -268,8 +293,8 @@ impl File<'_> {
             let home = self.home.ok_or_else(|| {
                 self.error(
                     value.span(),
-                    "`~` stands for the home directory, which is not known",
-                    "set HOME, or give the whole path",
+                    "`~` means the home directory, which is not known",
+                    "set HOME, or give the full path",
                 )
             })?;
             return Ok(home.join(rest));
@@ -287,83 +312,30 @@ impl File<'_> {
             .collect();
         let words = words.ok_or_else(wrong)?;
         if words.first().is_none_or(|program| program.is_empty()) {
-            return Err(self.error(value.span(), "`key-command` names no program", EXAMPLE));
+            return Err(self.error(
+                value.span(),
+                "`key-command` does not name a program",
+                EXAMPLE,
+            ));
         }
         Ok(words)
     }
 
-    fn integer(&self, key: Key<'_>, value: Value<'_>, range: RangeInclusive<i64>) -> Result<u32> {
-        let example = format!("{} = 500", key.get_ref());
-        let Some(integer) = value.get_ref().as_integer() else {
-            return Err(self.wrong_type(key, value, "a whole number", &example));
-        };
-        i64::from_str_radix(integer.as_str(), integer.radix())
-            .ok()
-            .filter(|number| range.contains(number))
-            .and_then(|number| u32::try_from(number).ok())
-            .ok_or_else(|| {
-                self.error(
-                    value.span(),
-                    format!("`{}` is out of range", key.get_ref()),
-                    format!("choose from {} to {}", range.start(), range.end()),
-                )
-            })
-    }
-
-    fn duration(&self, key: Key<'_>, value: Value<'_>) -> Result<std::time::Duration> {
-        let name = key.get_ref();
-        let example = format!("{name} = \"2s\"");
-        let text = value
-            .get_ref()
-            .as_str()
-            .ok_or_else(|| self.wrong_type(key, value, "a duration in quotes", &example))?;
-        humantime::parse_duration(text).map_err(|_| {
-            self.error(
-                value.span(),
-                format!("`{name}` is not a duration"),
-                format!("for example: {example}"),
-            )
-        })
-    }
-
-    fn bytes(&self, key: Key<'_>, value: Value<'_>) -> Result<u64> {
-        let example = format!("{} = \"64MiB\"", key.get_ref());
-        let number = match value.get_ref() {
-            DeValue::Integer(integer) => u64::from_str_radix(integer.as_str(), integer.radix())
-                .ok()
-                .filter(|bytes| *bytes > 0),
-            DeValue::String(text) => crate::settings::parse_bytes(text).ok(),
-            _ => return Err(self.wrong_type(key, value, "a number of bytes", &example)),
-        };
-        number.ok_or_else(|| {
-            self.error(
-                value.span(),
-                format!("`{}` is not a number of bytes", key.get_ref()),
-                format!("for example: {example}"),
-            )
-        })
-    }
-
-    fn unknown(
-        &self,
-        key: Key<'_>,
-        value: Value<'_>,
-        within: &str,
-        valid: &[&str],
-    ) -> anyhow::Error {
+    fn unknown(&self, key: Key<'_>, value: Value<'_>, within: &str, place: Place) -> anyhow::Error {
         let name = &**key.get_ref();
-        let hint = if PROFILE_KEYS.contains(&name) && !std::ptr::eq(valid, PROFILE_KEYS) {
-            format!("`{name}` belongs into a table [profiles.NAME]")
-        } else if OPTION_KEYS.contains(&name) {
-            format!("`{name}` belongs into a table [profiles.NAME.options]")
-        } else if std::ptr::eq(valid, TOP_KEYS) && value.get_ref().is_table() {
+        let valid = place.keys();
+        let hint = if place != Place::Profile && Place::Profile.keys().contains(&name) {
+            format!("`{name}` belongs in a table [profiles.NAME]")
+        } else if Place::Options.keys().contains(&name) {
+            format!("`{name}` belongs in a table [profiles.NAME.options]")
+        } else if place == Place::Top && value.get_ref().is_table() {
             format!(
-                "the table of a profile is [profiles.NAME], as in [profiles.{}]; `profiles` and \
-                 `default-profile` are valid here",
+                "the table of a profile is [profiles.NAME], as in [profiles.{}]; `{PROFILES}` and \
+                 `{DEFAULT_PROFILE}` are valid here",
                 name.escape_debug()
             )
         } else {
-            let nearest = nearest(name, valid).unwrap_or_default();
+            let nearest = nearest(name, &valid).unwrap_or_default();
             format!(
                 "did you mean `{nearest}`? the valid keys here are: {}",
                 valid.join(", ")
@@ -373,6 +345,15 @@ impl File<'_> {
             key.span(),
             format!("unknown key `{}`{within}", name.escape_debug()),
             hint,
+        )
+    }
+
+    /// A value of the right type that is wrong. The value itself is not repeated.
+    fn wrong_value(&self, key: Key<'_>, value: Value<'_>, reason: &str) -> anyhow::Error {
+        self.error(
+            value.span(),
+            format!("`{}` has a wrong value: {reason}", key.get_ref()),
+            "fix it, or remove the line to use the default",
         )
     }
 
@@ -395,7 +376,7 @@ impl File<'_> {
         self.error(
             value.span(),
             format!(
-                "`{}` has to be {expected}, not {found}",
+                "`{}` must be {expected}, not {found}",
                 key.get_ref().escape_debug()
             ),
             format!("for example: {example}"),
@@ -412,7 +393,7 @@ impl File<'_> {
         self.wrong(span, usage(message, hint))
     }
 
-    /// The same for an error that says what is wrong, but not where.
+    /// Adds the place to an error.
     fn wrong(&self, span: Range<usize>, error: anyhow::Error) -> anyhow::Error {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;

@@ -1,10 +1,15 @@
+use anyhow::Result;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::*;
-use crate::cli::Priority;
-use crate::error::{exit_code, render};
+use super::{
+    ChosenProfile, ConfigFile, KeySource, Profile, ProfileEndpoint, ProfileOptions, WantedProfile,
+};
+use crate::cli::choices::AuthMethod;
+use crate::cosmos::options::SecretText;
+use crate::error::{ExitCode, exit_code, render};
 use crate::feed::ContainerAddress;
+use crate::settings::given::Given;
+use crate::settings::resolved::Origin;
 
 /// A text that no message may repeat.
 const CANARY: &str = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LWNhbmFyeQ==";
@@ -34,10 +39,18 @@ fn only(text: &str) -> Profile {
     profiles.remove(0)
 }
 
+fn options(given: &[(&'static str, &str)]) -> ProfileOptions {
+    let mut options = ProfileOptions::default();
+    for (name, text) in given {
+        options.set(name, (*text).to_owned());
+    }
+    options
+}
+
 fn wanted(name: &str) -> WantedProfile {
     WantedProfile {
         name: name.to_owned(),
-        origin: Origin::Flag("--profile"),
+        origin: Origin::Flag("profile"),
     }
 }
 
@@ -51,7 +64,7 @@ fn source(endpoint: &str) -> ContainerAddress {
 }
 
 #[test]
-fn a_profile_may_say_everything() {
+fn a_profile_can_have_every_key() {
     let profile = only(
         r#"
         default-profile = "production"
@@ -84,22 +97,22 @@ fn a_profile_may_say_everything() {
             container: Some("orders".to_owned()),
             auth: Some(AuthMethod::ManagedIdentity),
             key: Some(KeySource::File("/home/u/.secrets/production.key".into())),
-            options: ProfileOptions {
-                concurrency: Some(8),
-                page_size: Some(500),
-                max_retries: Some(0),
-                poll_interval: Some(Duration::from_millis(500)),
-                checkpoint_interval: Some(Duration::from_secs(60)),
-                checkpoint_bytes: Some(64 << 20),
-                priority: Some(Priority::Low),
-                throughput_bucket: Some(2),
-            },
+            options: options(&[
+                ("concurrency", "8"),
+                ("page-size", "500"),
+                ("max-retries", "0"),
+                ("poll-interval", "500ms"),
+                ("checkpoint-interval", "1m"),
+                ("checkpoint-bytes", "67108864"),
+                ("priority", "low"),
+                ("throughput-bucket", "2"),
+            ]),
         }
     );
 }
 
 #[test]
-fn a_profile_may_say_nothing_and_a_file_too() {
+fn a_profile_and_a_file_can_be_empty() {
     assert_eq!(only("[profiles.a]").endpoint, None);
     for text in ["", "\u{feff}", "# only a comment\n"] {
         let config = parse(text).unwrap();
@@ -132,7 +145,7 @@ fn a_key_comes_from_a_file_a_command_or_the_profile_itself() {
 }
 
 #[test]
-fn an_unknown_key_is_told_with_its_line_and_the_nearest_key() {
+fn an_unknown_key_is_reported_with_its_line_and_the_nearest_key() {
     for (text, line, unknown, hint) in [
         (
             "\n[profiles.a]\ndatabase = 'x'\nendpont = 'y'",
@@ -184,64 +197,68 @@ fn an_unknown_key_is_told_with_its_line_and_the_nearest_key() {
 }
 
 #[test]
-fn a_value_of_the_wrong_type_is_told_with_its_line_and_an_example() {
+fn a_wrong_value_is_reported_with_its_line_and_an_example() {
     for (lines, says, example) in [
         (
             "endpoint = 1",
-            "`endpoint` has to be a string, not an integer",
+            "`endpoint` must be a string, not an integer",
             "endpoint = ",
         ),
         (
             "database = true",
-            "`database` has to be a string, not a boolean",
+            "`database` must be a string, not a boolean",
             "database = ",
         ),
         (
             "key = 5",
-            "`key` has to be a string, not an integer",
+            "`key` must be a string, not an integer",
             "key = ",
         ),
         (
             "key-file = ['a']",
-            "`key-file` has to be a string, not an array",
+            "`key-file` must be a string, not an array",
             "key-file = ",
         ),
         (
             "key-command = 'a b'",
-            "`key-command` has to be an array of strings, not a string",
+            "`key-command` must be an array of strings, not a string",
             "key-command = [",
         ),
         (
             "key-command = ['a', 1]",
-            "`key-command` has to be an array of strings",
+            "`key-command` must be an array of strings",
             "key-command = [",
         ),
-        ("key-command = []", "names no program", "key-command = ["),
+        (
+            "key-command = []",
+            "does not name a program",
+            "key-command = [",
+        ),
         (
             "options = 1",
-            "`options` has to be a table, not an integer",
+            "`options` must be a table, not an integer",
             "[",
         ),
         (
             "options.page-size = '5'",
-            "`page-size` has to be a whole number, not a string",
+            "`page-size` must be a whole number, not a string",
             "page-size = 500",
         ),
         (
             "options.page-size = 0",
-            "`page-size` is out of range",
+            "`page-size` has a wrong value",
             "from 1 to 1000000",
         ),
         (
             "options.concurrency = 4097",
-            "out of range",
+            "wrong value",
             "from 1 to 4096",
         ),
-        ("options.max-retries = -1", "out of range", "from 0 to"),
+        ("options.max-retries = -1", "wrong value", "at least 0"),
         (
             "options.max-retries = 99999999999999999999",
-            "out of range",
-            "from 0 to",
+            "wrong value",
+            "at least 0",
         ),
         (
             "options.poll-interval = 5",
@@ -250,23 +267,23 @@ fn a_value_of_the_wrong_type_is_told_with_its_line_and_an_example() {
         ),
         (
             "options.poll-interval = 'often'",
-            "is not a duration",
-            "\"2s\"",
+            "expected a duration",
+            "2s",
         ),
         (
             "options.checkpoint-bytes = '64 boxes'",
-            "is not a number of bytes",
-            "\"64MiB\"",
+            "expected a number of bytes",
+            "64MiB",
         ),
         (
             "options.checkpoint-bytes = 1.5",
             "a number of bytes, not a float",
             "\"64MiB\"",
         ),
-        ("endpoint = ''", "`endpoint` is empty", "leave the line out"),
+        ("endpoint = ''", "`endpoint` is empty", "remove the line"),
         (
             "auth = 'managed_identity'",
-            "no method that there is",
+            "`auth` has a wrong value",
             "did you mean `managed-identity`?",
         ),
         (
@@ -285,19 +302,19 @@ fn a_value_of_the_wrong_type_is_told_with_its_line_and_an_example() {
         assert!(error.contains(says), "{lines}: {error}");
         assert!(error.contains(example), "{lines}: {error}");
     }
-    assert!(refused("profiles = 5").contains("`profiles` has to be a table"));
-    assert!(refused("profiles.a = 5").contains("`a` has to be a table"));
+    assert!(refused("profiles = 5").contains("`profiles` must be a table"));
+    assert!(refused("profiles.a = 5").contains("`a` must be a table"));
 }
 
 #[test]
-fn a_profile_says_once_where_its_key_is() {
+fn a_profile_has_one_key() {
     let error = refused("[profiles.a]\nkey-file = 'a'\nkey-command = ['b']");
     assert!(error.contains("wrong in line 3"), "{error}");
     assert!(error.contains("`key-file` and `key-command`"), "{error}");
 }
 
 #[test]
-fn what_is_said_twice_is_refused() {
+fn duplicates_are_refused() {
     let error = refused("[profiles.a]\ndatabase = 'x'\ndatabase = 'y'");
     assert!(error.contains("wrong in line 3"), "{error}");
     assert!(error.contains("duplicate key"), "{error}");
@@ -329,7 +346,7 @@ fn no_mistake_makes_a_message_repeat_a_secret() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_refused_with_their_line() {
+fn bytes_that_are_not_text_are_refused_with_their_line() {
     let error = ConfigFile::parse(b"[profiles.a]\nkey = '\xff'", Path::new(PATH), None);
     let error = render(&error.unwrap_err());
     assert!(error.contains("wrong in line 2"), "{error}");
@@ -337,7 +354,7 @@ fn bytes_that_are_no_text_are_refused_with_their_line() {
 }
 
 #[test]
-fn a_default_has_to_be_a_profile() {
+fn a_default_must_be_a_profile() {
     let error = refused("\ndefault-profile = 'stagin'\n[profiles.staging]\n[profiles.b]");
     assert!(error.contains("wrong in line 2"), "{error}");
     assert!(error.contains("did you mean `staging`?"), "{error}");
@@ -357,19 +374,23 @@ fn the_named_profile_comes_before_the_default_one() {
 
 #[test]
 fn the_flag_names_a_profile_before_the_variable() {
-    let env = |name: &str| (name == "COSMOS_TAIL_PROFILE").then(|| "b".to_owned());
+    let of = |arguments: &[&str], environment| {
+        let given = Given::parse(["c", "ranges"].iter().chain(arguments)).unwrap();
+        given
+            .with_environment(environment)
+            .wanted_profile()
+            .unwrap()
+    };
+    let set = |name: &str| (name == "COSMOS_TAIL_PROFILE").then(|| "b".to_owned());
+    assert_eq!(of(&["--profile", "a"], set).unwrap(), wanted("a"));
     assert_eq!(
-        WantedProfile::resolve(Some("a"), &env).unwrap(),
-        wanted("a")
-    );
-    assert_eq!(
-        WantedProfile::resolve(None, &env).unwrap(),
+        of(&[], set).unwrap(),
         WantedProfile {
             name: "b".to_owned(),
             origin: Origin::Variable("COSMOS_TAIL_PROFILE")
         }
     );
-    assert_eq!(WantedProfile::resolve(None, &|_| Some(" ".into())), None);
+    assert_eq!(of(&[], |_| Some(" ".into())), None);
 }
 
 #[test]
@@ -392,7 +413,7 @@ fn a_profile_that_does_not_exist_is_a_usage_error_with_the_nearest_name() {
 }
 
 #[test]
-fn a_file_that_was_named_has_to_be_there() {
+fn a_named_file_must_exist() {
     let error = ConfigFile::load(Path::new("/nonexistent/c.toml"), true, None).unwrap_err();
     assert_eq!(exit_code(&error), ExitCode::Usage);
     let text = render(&error);
@@ -420,7 +441,7 @@ fn only_a_file_with_a_key_that_others_can_read_is_noticed() {
 }
 
 #[test]
-fn an_export_is_gone_on_with_by_the_profile_of_its_account() {
+fn an_existing_export_uses_the_profile_of_its_account() {
     let config = parse(
         "
         [profiles.other]
@@ -488,27 +509,25 @@ fn of_several_profiles_of_an_account_the_default_then_the_container_decides() {
 }
 
 #[test]
-fn an_option_that_was_typed_comes_before_the_profiles() {
-    use clap::Parser;
+fn a_flag_comes_before_the_option_of_a_profile() {
     let profile = only("[profiles.a.options]\npage-size = 500\nmax-retries = 3");
-    let cli = crate::cli::Cli::parse_from(["c", "export", "-o", "x", "--page-size", "7"]);
-    let crate::cli::Command::Export(mut args) = cli.command else {
-        panic!("{cli:?}");
-    };
-    let chosen = ChosenProfile {
+    let given = Given::parse(["c", "export", "-o", "x", "--page-size", "7"]).unwrap();
+    let given = given.with_profile(Some(ChosenProfile {
         profile: &profile,
         is_named: false,
-    };
-    let origins = fill_options(&mut args.reader, &mut args.commit, Some(chosen));
-    let plan = crate::settings::ExportPlan::new(&args).unwrap();
-    let lines: Vec<String> = option_values(&plan.settings, origins)
+    }));
+    let plan = crate::settings::ExportPlan::new(&given).unwrap();
+    assert_eq!((plan.settings.page_size, plan.settings.max_retries), (7, 3));
+    let lines: Vec<String> = given
+        .option_values()
+        .unwrap()
         .iter()
         .map(ToString::to_string)
         .collect();
     assert_eq!(
         lines,
         [
-            "concurrency by ranges and cores (default)",
+            "concurrency by the number of ranges and cores (default)",
             "page-size 7 (--page-size)",
             "max-retries 3 (profile a)",
             "poll-interval 1s (default)",

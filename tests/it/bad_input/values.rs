@@ -21,7 +21,7 @@ fn values_that_cannot_be_are_refused_before_anything_is_sent() {
         (&["--page-size", "99999999999"], "--page-size"),
         (&["--concurrency", "0"], "--concurrency"),
         (&["--max-retries", "-1"], "-1"),
-        (&["--from", "2999-01-01T00:00:00Z"], "lies in the future"),
+        (&["--from", "2999-01-01T00:00:00Z"], "is in the future"),
         (
             &["--from", "yesterday"],
             "expected `beginning`, `now` or a time",

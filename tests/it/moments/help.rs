@@ -45,7 +45,7 @@ fn help() {
 
 #[test]
 fn each_command_has_a_page() {
-    let command = cosmos_tail::cli::command();
+    let command = cosmos_tail::settings::command();
     let names = command.get_subcommands().map(clap::Command::get_name);
     assert!(names.eq(COMMANDS));
 }

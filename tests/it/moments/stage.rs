@@ -205,7 +205,7 @@ fn without_clock(text: &str) -> String {
     steady + rest
 }
 
-/// What stands for a UUID, a time of today, or a checksum.
+/// The placeholder for a UUID, a time of today, or a checksum.
 fn placeholder_of(token: &str) -> Option<&'static str> {
     let is_recent =
         |time: OffsetDateTime| (OffsetDateTime::now_utc() - time).abs() < time::Duration::days(1);
@@ -224,7 +224,7 @@ fn placeholder_of(token: &str) -> Option<&'static str> {
     }
 }
 
-/// Replaces each number that stands between `before` and `after`.
+/// Replaces each number between `before` and `after`.
 fn without_number(text: &str, before: &str, after: &str, placeholder: &str) -> String {
     let is_number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',');
     let mut steady = String::new();

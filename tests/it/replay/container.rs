@@ -343,7 +343,7 @@ fn a_source_that_cannot_be_is_refused_before_the_first_write() {
         (
             COPY,
             &["--from-container", "orders"],
-            &["`orders` names no container", "shop/orders"],
+            &["`orders` does not name a container", "shop/orders"],
         ),
         (
             COPY,
@@ -360,7 +360,7 @@ fn a_source_that_cannot_be_is_refused_before_the_first_write() {
                 "--from",
                 "beginning",
             ],
-            &["from now on only"],
+            &["only from now on"],
         ),
         (
             "keyed",

@@ -317,7 +317,7 @@ fn a_state_of_another_target_source_or_manner_is_refused_and_left_as_it_is() {
         &mut elsewhere,
         2,
         &[
-            "the state is of the container `copy`, but AZURE_COSMOS_CONTAINER says `other`",
+            "the state belongs to the container `copy`, but AZURE_COSMOS_CONTAINER names `other`",
             "unset AZURE_COSMOS_CONTAINER, or give --container copy",
         ],
     );
@@ -346,7 +346,7 @@ fn a_state_of_another_target_source_or_manner_is_refused_and_left_as_it_is() {
     refuse(
         &mut with_state(Path::new("-"), COPY),
         2,
-        &["standard input cannot be gone on with"],
+        &["standard input cannot be resumed"],
     );
     target.gateway.delete_container(DATABASE, COPY);
     target.gateway.create_container(DATABASE, COPY, "/pk", 2);

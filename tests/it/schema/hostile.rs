@@ -92,11 +92,11 @@ fn what_is_wrong_is_told_before_anything_is_reached() {
         ),
         (
             &["--columns", "id"],
-            "--columns is of CSV and Parquet, and the format is jsonl",
+            "--columns is for CSV and Parquet, but the format is jsonl",
         ),
         (
             &["--detect-timestamps"],
-            "--detect-timestamps is of CSV and Parquet",
+            "--detect-timestamps is for CSV and Parquet",
         ),
     ] {
         let ended = fail(export(&gateway, &out).args(arguments), 2);

@@ -1,109 +1,38 @@
-//! Named profiles: the configuration file, and which of its profiles is meant.
-//!
-//! The file is `cosmos-tail/config.toml` in the platform's configuration directory, or what
-//! `COSMOS_TAIL_CONFIG` names:
-//!
-//! ```toml
-//! default-profile = "staging"        # optional
-//!
-//! [profiles.production]
-//! endpoint = "https://shop.documents.azure.com:443/"
-//! database = "shop"
-//! container = "orders"
-//! auth = "managed-identity"          # as --auth
-//!
-//! [profiles.staging]
-//! endpoint = "https://shop-staging.documents.azure.com:443/"
-//! key-file = "~/.secrets/staging.key"
-//!
-//! [profiles.staging.options]         # defaults of flags
-//! page-size = 500
-//! ```
-//!
-//! A profile says everything or only a part. The account key comes from one of `key-file`,
-//! `key-command` (an array, run without a shell, whose standard output is the key) and `key`.
-//! Nothing here runs a command or reads a key: [`super::ConnectionPlan`] does, when it needs one.
-
-mod options;
-mod parse;
+//! The configuration file, and which of its profiles is used.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-pub use options::{ProfileOptions, fill_options, option_values};
-
-use super::connection::{Environment, parse_endpoint, same_account};
-use super::resolved::Origin;
-use crate::cli::AuthMethod;
-use crate::cosmos::options::SecretText;
+use super::model::{ChosenProfile, KeySource, Profile};
+use super::parse;
+use crate::cli::nearest::nearest;
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ContainerAddress;
+use crate::settings::endpoint::{parse_endpoint, same_account};
+use crate::settings::permissions::mode_open_to_others;
+use crate::settings::resolved::Origin;
+use crate::settings::table::CONFIG_VARIABLE;
 
-/// Names the configuration file.
-const CONFIG_VARIABLE: &str = "COSMOS_TAIL_CONFIG";
-/// Names the profile.
-pub(super) const PROFILE_VARIABLE: &str = "COSMOS_TAIL_PROFILE";
-
-/// A configuration file larger than this is none.
+/// A larger file is not a configuration file.
 const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
 
 /// The configuration file, or its absence.
 #[derive(Debug, Clone)]
 pub struct ConfigFile {
-    /// Where it is, or would be; none on a platform without such a directory.
+    /// Where it is, or would be; `None` on a platform without a configuration directory.
     pub path: Option<PathBuf>,
-    /// Whether it is there.
+    /// Whether it exists.
     pub exists: bool,
-    /// The profile that is meant when none is named; it exists.
+    /// The profile used when none is named; it exists.
     pub default_profile: Option<String>,
-    /// The profiles, in the order of the file.
+    /// The profiles, in file order.
     pub profiles: Vec<Profile>,
-    /// What the user should know but what stops nothing.
+    /// Warnings for the user.
     pub notices: Vec<String>,
 }
 
-/// A profile. What it does not say is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Profile {
-    /// Its name.
-    pub name: String,
-    /// The account.
-    pub endpoint: Option<ProfileEndpoint>,
-    /// Name of the database.
-    pub database: Option<String>,
-    /// Name of the container.
-    pub container: Option<String>,
-    /// How to prove who you are.
-    pub auth: Option<AuthMethod>,
-    /// Where the account key is.
-    pub key: Option<KeySource>,
-    /// Defaults of flags.
-    pub options: ProfileOptions,
-}
-
-/// The account of a profile.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProfileEndpoint {
-    /// Its URL, whose path is `/`.
-    pub url: url::Url,
-    /// Whether it was given as `emulator`.
-    pub is_emulator: bool,
-}
-
-/// Where a profile has its account key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeySource {
-    /// In the configuration file itself.
-    Text(SecretText),
-    /// In a file of its own; the path is absolute, or relative to the working directory if the
-    /// configuration file's is.
-    File(PathBuf),
-    /// On the standard output of a command: program and arguments, never empty.
-    Command(Vec<String>),
-}
-
-/// A profile that was asked for by name.
+/// A profile requested by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedProfile {
     /// The name.
@@ -112,40 +41,15 @@ pub struct WantedProfile {
     pub origin: Origin,
 }
 
-/// A profile that is in effect, and why.
-#[derive(Debug, Clone, Copy)]
-pub struct ChosenProfile<'a> {
-    /// The profile.
-    pub profile: &'a Profile,
-    /// Whether it was named by flag or variable, and is not only the default.
-    pub is_named: bool,
-}
-
-impl Profile {
-    /// Whether the profile speaks of the account at `endpoint`, or of no account.
-    pub(super) fn may_serve(&self, endpoint: &url::Url) -> bool {
-        self.endpoint
-            .as_ref()
-            .is_none_or(|own| same_account(&own.url, endpoint))
-    }
-
-    /// Whether it says anything of how to prove who you are.
-    pub(super) fn has_credential(&self) -> bool {
-        self.auth.is_some() || self.key.is_some()
-    }
-}
-
 impl WantedProfile {
-    /// The profile that the flag names, otherwise the one that `COSMOS_TAIL_PROFILE` names.
-    pub fn resolve(flag: Option<&str>, environment: Environment<'_>) -> Option<Self> {
-        let named = |name: String, origin| Self { name, origin };
-        if let Some(name) = flag {
-            return Some(named(name.to_owned(), Origin::Flag("--profile")));
-        }
-        // A variable that is set to nothing counts as not set.
-        environment(PROFILE_VARIABLE)
-            .filter(|name| !name.trim().is_empty())
-            .map(|name| named(name, Origin::Variable(PROFILE_VARIABLE)))
+    /// A profile of this name.
+    pub(crate) fn new(name: String, origin: Origin) -> Self {
+        Self { name, origin }
+    }
+
+    /// Whether it is named on the command line.
+    pub(crate) fn is_typed(&self) -> bool {
+        matches!(self.origin, Origin::Flag(_))
     }
 }
 
@@ -168,13 +72,13 @@ impl ConfigFile {
         }
     }
 
-    /// Reads the configuration file at `path`, which has to be there only if it `is_named`. A `~`
-    /// at the start of a key file's path stands for `home`.
+    /// Reads the configuration file at `path`, which must exist only if it `is_named`. A `~` at the start
+    /// of a key file's path means `home`.
     ///
     /// # Errors
     ///
-    /// A usage error (exit code 2) if the file cannot be read or is wrong. The message names the
-    /// line and repeats no value.
+    /// A usage error (exit code 2) if the file cannot be read or is wrong. The message names the line and
+    /// repeats no value.
     pub fn load(path: &Path, is_named: bool, home: Option<&Path>) -> Result<Self> {
         let file = match fs_err::File::open(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named => {
@@ -185,7 +89,7 @@ impl ConfigFile {
         let hint = if is_named {
             "COSMOS_TAIL_CONFIG names the configuration file; unset it to use the default one"
         } else {
-            "make it readable, or name another one with COSMOS_TAIL_CONFIG"
+            "make it readable, or name another file with COSMOS_TAIL_CONFIG"
         };
         let text = file
             .and_then(|file| read_bounded(file, MAX_CONFIG_BYTES))
@@ -198,7 +102,7 @@ impl ConfigFile {
             && config.profiles.iter().any(has_key)
         {
             config.notices.push(format!(
-                "`{}` holds an account key and can be read by other users (mode {mode:04o}); \
+                "`{}` contains an account key and can be read by other users (mode {mode:04o}); \
                  chmod 600 would prevent that",
                 path.display()
             ));
@@ -232,7 +136,7 @@ impl ConfigFile {
         }
     }
 
-    /// The profile that is wanted, otherwise the default one, if there is one.
+    /// The wanted profile, otherwise the default one, if there is one.
     ///
     /// # Errors
     ///
@@ -252,15 +156,15 @@ impl ConfigFile {
         }
     }
 
-    /// The profile whose credential serves an export of `source`: the wanted one, otherwise one
-    /// whose endpoint is the export's account. The default one is preferred, then those that name
-    /// the same database and container.
+    /// The profile whose credential is used for an existing export of `source`: the wanted one, otherwise
+    /// one whose endpoint is the export's account. The default one is preferred, then those that name the
+    /// same database and container.
     ///
     /// # Errors
     ///
-    /// A usage error if there is no profile of the wanted name, or if none is wanted and profiles
-    /// with different credentials would serve: no guess is made. Unless it `must_decide`, because a
-    /// credential is given elsewhere, there is no profile then.
+    /// A usage error if there is no profile of the wanted name, or if none is wanted and several profiles
+    /// with different credentials match: no guess is made. If a credential is given elsewhere, so that it
+    /// need not decide (`must_decide`), no profile is used then.
     pub fn choose_for(
         &self,
         wanted: Option<&WantedProfile>,
@@ -299,10 +203,10 @@ impl ConfigFile {
             }
             return Err(usage(
                 format!(
-                    "the profiles `{}` and `{}` both are for {endpoint}, with different credentials",
+                    "the profiles `{}` and `{}` are both for {endpoint}, with different credentials",
                     first.name, other.name
                 ),
-                "name one with --profile",
+                "choose one with --profile",
             ));
         }
         Ok(Some(ChosenProfile {
@@ -321,8 +225,8 @@ impl ConfigFile {
         if !self.exists {
             return usage(
                 format!("there is no profile `{name}`{named_by}: {path} does not exist"),
-                "write that file, with a table [profiles.NAME] that has endpoint, database and \
-                 container; or name another file with COSMOS_TAIL_CONFIG",
+                "create it, with a table [profiles.NAME] that has endpoint, database and container; or name \
+                 another file with COSMOS_TAIL_CONFIG",
             );
         }
         let names: Vec<&str> = self.profiles.iter().map(|p| p.name.as_str()).collect();
@@ -340,7 +244,7 @@ impl ConfigFile {
     }
 }
 
-/// The text of a file, and its mode if users beside the owner can read it.
+/// The content of a file, and its mode if users other than its owner can read it.
 struct BoundedText {
     bytes: Vec<u8>,
     open_to_others: Option<u32>,
@@ -348,13 +252,13 @@ struct BoundedText {
 
 fn read_bounded(file: fs_err::File, limit: u64) -> std::io::Result<BoundedText> {
     use std::io::Read;
-    let open_to_others = super::connection::mode_open_to_others(&file.metadata()?);
+    let open_to_others = mode_open_to_others(&file.metadata()?);
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(std::io::Error::new(
             std::io::ErrorKind::FileTooLarge,
-            "it is larger than 1 MiB, so it is no configuration file",
+            "it is larger than 1 MiB, so it is not a configuration file",
         ));
     }
     Ok(BoundedText {
@@ -362,16 +266,3 @@ fn read_bounded(file: fs_err::File, limit: u64) -> std::io::Result<BoundedText> 
         open_to_others,
     })
 }
-
-/// The candidate that is least different from `given`.
-fn nearest<'a>(given: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let plain = |text: &str| text.to_lowercase().replace('_', "-");
-    let given = plain(given);
-    candidates
-        .iter()
-        .copied()
-        .min_by_key(|candidate| strsim::damerau_levenshtein(&given, &plain(candidate)))
-}
-
-#[cfg(test)]
-mod tests;

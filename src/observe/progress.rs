@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::feed::RangeId;
+use super::event::Event;
+use crate::feed::{RangeId, RangeState};
 
 /// How far each range is between where it stood and where it will end.
 #[derive(Debug, Default)]
@@ -37,18 +38,50 @@ impl Span {
 }
 
 impl Tracker {
-    pub(super) fn add(&mut self, range: RangeId) {
+    /// Takes note of an event.
+    pub(super) fn add(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Added { range } => self.begin(range),
+            Event::Pinned {
+                range,
+                position_lsn,
+                end,
+            } => self.pinned(*range, *position_lsn, end.lsn()),
+            Event::Page {
+                range,
+                lsn,
+                highest_lsn,
+                ..
+            } => self.moved(*range, *lsn, *highest_lsn),
+            Event::Split { parent, children } => {
+                let children: Vec<RangeId> = children.iter().map(|child| child.id).collect();
+                self.replaced(*parent, &children);
+            }
+            Event::Finished { range } => self.finished(*range),
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, range: &RangeState) {
+        self.insert(range.id);
+        if let Some(end) = &range.end {
+            let position_lsn = range.position.as_ref().and_then(|position| position.lsn);
+            self.pinned(range.id, position_lsn, end.lsn());
+        }
+    }
+
+    fn insert(&mut self, range: RangeId) {
         self.ranges.entry(range).or_default();
     }
 
-    pub(super) fn pinned(&mut self, range: RangeId, start: Option<u64>, target: Option<u64>) {
+    fn pinned(&mut self, range: RangeId, start: Option<u64>, target: Option<u64>) {
         let span = self.ranges.entry(range).or_default();
         (span.start, span.target) = (start, target);
     }
 
     /// A range is at `lsn`. Its partition is known to be at `highest` by now, which is as far as it is
     /// to be read.
-    pub(super) fn moved(&mut self, range: RangeId, lsn: Option<u64>, highest: Option<u64>) {
+    fn moved(&mut self, range: RangeId, lsn: Option<u64>, highest: Option<u64>) {
         let span = self.ranges.entry(range).or_default();
         span.now = lsn;
         if span.target.is_some() {
@@ -56,14 +89,14 @@ impl Tracker {
         }
     }
 
-    pub(super) fn finished(&mut self, range: RangeId) {
+    fn finished(&mut self, range: RangeId) {
         self.ranges.entry(range).or_default().finished = true;
     }
 
-    pub(super) fn replaced(&mut self, parent: RangeId, children: &[RangeId]) {
+    fn replaced(&mut self, parent: RangeId, children: &[RangeId]) {
         self.ranges.remove(&parent);
         for child in children {
-            self.add(*child);
+            self.insert(*child);
         }
     }
 
@@ -85,7 +118,7 @@ mod tests {
         let mut tracker = Tracker::default();
         assert_eq!(tracker.done(), 0.0);
         for id in 0..2 {
-            tracker.add(RangeId(id));
+            tracker.insert(RangeId(id));
         }
         tracker.pinned(RangeId(0), Some(100), Some(200));
         tracker.moved(RangeId(0), Some(150), Some(200));

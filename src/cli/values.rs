@@ -1,24 +1,186 @@
-//! Parsers of single values on the command line.
+//! Parsers of single values.
+//!
+//! A parser gets the text from a flag, a variable or a profile. Its error is a sentence for the user that
+//! says what is expected; it never repeats the text, which may be a secret, nor the name of the flag,
+//! which the caller adds.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::replay::Speed;
-use crate::cli::SchemaSource;
+use crate::cli::choices::SchemaSource;
+use crate::cli::nearest::nearest;
 use crate::clock;
 use crate::feed::ChangeFeedStart;
 use crate::format::Compression;
 use crate::schema::SampleSize;
 
+/// What a parser returns: the value, or a sentence that says what is expected.
+pub type Parsed<T> = Result<T, String>;
+
+/// A limit that can be switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit<T> {
+    /// At this value.
+    At(T),
+    /// There is none.
+    None,
+}
+
+/// How fast changes follow each other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Speed {
+    /// As fast as possible.
+    Max,
+    /// At this multiple of the speed at which they were made; positive and finite.
+    Times(f64),
+}
+
+/// Takes any text.
+///
+/// # Errors
+///
+/// None.
+pub fn text(text: &str) -> Parsed<String> {
+    Ok(text.to_owned())
+}
+
+/// Takes any path.
+///
+/// # Errors
+///
+/// None.
+pub fn path(text: &str) -> Parsed<PathBuf> {
+    Ok(text.into())
+}
+
+/// Parses a whole number from `MIN` to `MAX`.
+///
+/// # Errors
+///
+/// If it is not one.
+pub fn whole<const MIN: u32, const MAX: u32>(text: &str) -> Parsed<u32> {
+    long_whole::<0, { u64::MAX }>(text)
+        .ok()
+        .and_then(|number| u32::try_from(number).ok())
+        .filter(|number| (MIN..=MAX).contains(number))
+        .ok_or_else(|| out_of_range(MIN.into(), MAX.into(), u32::MAX.into()))
+}
+
+/// Parses a whole number of 64 bits from `MIN` to `MAX`.
+///
+/// # Errors
+///
+/// If it is not one.
+pub fn long_whole<const MIN: u64, const MAX: u64>(text: &str) -> Parsed<u64> {
+    text.parse()
+        .ok()
+        .filter(|number| (MIN..=MAX).contains(number))
+        .ok_or_else(|| out_of_range(MIN, MAX, u64::MAX))
+}
+
+fn out_of_range(min: u64, max: u64, widest: u64) -> String {
+    if max == widest {
+        format!("expected a whole number, at least {min}")
+    } else {
+        format!("expected a whole number from {min} to {max}")
+    }
+}
+
+/// Parses what a type can parse itself, when its error is a sentence for the user.
+///
+/// # Errors
+///
+/// Those of the type.
+pub fn by_type<T: FromStr<Err = String>>(text: &str) -> Parsed<T> {
+    text.parse()
+}
+
+/// Parses a number of any kind.
+///
+/// # Errors
+///
+/// If it is not one.
+pub fn number(text: &str) -> Parsed<f64> {
+    text.parse()
+        .map_err(|_| "expected a number such as 5 or 0.5".to_owned())
+}
+
+/// Parses a port.
+///
+/// # Errors
+///
+/// If it is not one.
+pub fn port(text: &str) -> Parsed<u16> {
+    text.parse()
+        .map_err(|_| "expected a port from 0 to 65535".to_owned())
+}
+
+/// Parses a small count.
+///
+/// # Errors
+///
+/// If it is not one.
+pub fn count(text: &str) -> Parsed<u8> {
+    text.parse()
+        .map_err(|_| "expected a whole number from 0 to 255".to_owned())
+}
+
+/// Parses `true` or `false`.
+///
+/// # Errors
+///
+/// If it is neither.
+pub fn switch(text: &str) -> Parsed<bool> {
+    text.parse()
+        .map_err(|_| "expected true or false".to_owned())
+}
+
+/// Parses one of the fixed choices of a flag.
+///
+/// # Errors
+///
+/// Lists the choices, with a guess.
+pub fn choice<T: ValueEnum>(text: &str) -> Parsed<T> {
+    T::from_str(text, false).map_err(|_| {
+        let names: Vec<String> = T::value_variants().iter().map(choice_name).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let nearest = nearest(text, &names).unwrap_or_default();
+        format!(
+            "expected one of: {}; did you mean `{nearest}`?",
+            names.join(", ")
+        )
+    })
+}
+
+/// The name of a choice, as it is typed.
+pub fn choice_name<T: ValueEnum>(choice: &T) -> String {
+    choice
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// Parses a duration such as `500ms`, `2s` or `1m`.
+///
+/// # Errors
+///
+/// If it is not one.
+pub fn duration(text: &str) -> Parsed<Duration> {
+    humantime::parse_duration(text)
+        .map_err(|_| "expected a duration such as 500ms, 2s or 1m".to_owned())
+}
+
 /// Parses where to start: `beginning`, `now` or an RFC 3339 time that is not in the future.
 ///
 /// # Errors
 ///
-/// A sentence for the user, without the flag's name: clap puts it before.
-pub fn parse_start(text: &str) -> Result<ChangeFeedStart, String> {
+/// A sentence that says what is expected.
+pub fn parse_start(text: &str) -> Parsed<ChangeFeedStart> {
     match text {
         "beginning" => return Ok(ChangeFeedStart::Beginning),
         "now" => return Ok(ChangeFeedStart::Now),
@@ -29,8 +191,7 @@ pub fn parse_start(text: &str) -> Result<ChangeFeedStart, String> {
     })?;
     if time > clock::now() {
         return Err(
-            "the time lies in the future by this machine's clock; changes come from the past, or from \
-             `now` on"
+            "the time is in the future by this machine's clock; start in the past or at `now`"
                 .to_owned(),
         );
     }
@@ -41,8 +202,8 @@ pub fn parse_start(text: &str) -> Result<ChangeFeedStart, String> {
 ///
 /// # Errors
 ///
-/// A sentence for the user, without the flag's name: clap puts it before.
-pub fn parse_tail_start(text: &str) -> Result<ChangeFeedStart, String> {
+/// A sentence that says what is expected.
+pub fn parse_tail_start(text: &str) -> Parsed<ChangeFeedStart> {
     match parse_age(text) {
         Some(time) => Ok(ChangeFeedStart::PointInTime(time)),
         None => parse_start(text).map_err(|reason| {
@@ -54,27 +215,27 @@ pub fn parse_tail_start(text: &str) -> Result<ChangeFeedStart, String> {
     }
 }
 
-/// Parses a speed: `max`, or how many times as fast.
+/// Parses a speed: `max`, or a multiple of the original speed.
 ///
 /// # Errors
 ///
-/// A sentence for the user, without the flag's name: clap puts it before.
-pub fn parse_speed(text: &str) -> Result<Speed, String> {
+/// A sentence that says what is expected.
+pub fn parse_speed(text: &str) -> Parsed<Speed> {
     if text == "max" {
         return Ok(Speed::Max);
     }
     match text.parse() {
         Ok(times) if times > 0.0 && f64::is_finite(times) => Ok(Speed::Times(times)),
-        _ => Err("expected `max` or a number above 0, such as 1, 10 or 0.5".to_owned()),
+        _ => Err("expected `max` or a number greater than 0, such as 1, 10 or 0.5".to_owned()),
     }
 }
 
-/// Parses a moment: an RFC 3339 time, or an age such as `10m`, which means that long ago.
+/// Parses a time: an RFC 3339 time, or an age such as `10m`, which means that long ago.
 ///
 /// # Errors
 ///
-/// A sentence for the user, without the flag's name: clap puts it before.
-pub fn parse_time_or_age(text: &str) -> Result<OffsetDateTime, String> {
+/// A sentence that says what is expected.
+pub fn parse_time_or_age(text: &str) -> Parsed<OffsetDateTime> {
     parse_age(text)
         .or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok())
         .ok_or_else(|| {
@@ -87,12 +248,12 @@ fn parse_age(text: &str) -> Option<OffsetDateTime> {
     clock::now().checked_sub(time::Duration::try_from(age).ok()?)
 }
 
-/// Parses how much is looked at: a number of pages, or `all`.
+/// Parses the size of a sample: a number of pages, or `all`.
 ///
 /// # Errors
 ///
-/// A sentence for the user, without the flag's name: clap puts it before.
-pub fn parse_sample(text: &str) -> Result<SampleSize, String> {
+/// A sentence that says what is expected.
+pub fn parse_sample(text: &str) -> Parsed<SampleSize> {
     match (text, text.parse()) {
         ("all", _) => Ok(SampleSize::All),
         (_, Ok(pages @ 1..)) => Ok(SampleSize::Pages(pages)),
@@ -104,8 +265,8 @@ pub fn parse_sample(text: &str) -> Result<SampleSize, String> {
 ///
 /// # Errors
 ///
-/// A sentence for the user, without the flag's name: clap puts it before.
-pub fn parse_schema_source(text: &str) -> Result<SchemaSource, String> {
+/// A sentence that says what is expected.
+pub fn parse_schema_source(text: &str) -> Parsed<SchemaSource> {
     match text {
         "infer" => Ok(SchemaSource::Infer),
         "raw" => Ok(SchemaSource::Raw),
@@ -119,8 +280,8 @@ pub fn parse_schema_source(text: &str) -> Result<SchemaSource, String> {
 ///
 /// # Errors
 ///
-/// A sentence for the user, without the flag's name: clap puts it before.
-pub fn parse_bytes(text: &str) -> Result<u64, String> {
+/// A sentence that says what is expected.
+pub fn parse_bytes(text: &str) -> Parsed<u64> {
     const WRONG: &str = "expected a number of bytes such as 500000, 64MiB or 1GB";
     let text = text.trim();
     let digits = text
@@ -141,34 +302,34 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     match number.checked_mul(factor) {
         Some(0) => Err("expected at least 1 byte".to_owned()),
         Some(bytes) => Ok(bytes),
-        None => Err("that many bytes do not fit 64 bits".to_owned()),
+        None => Err("that many bytes do not fit in 64 bits".to_owned()),
     }
 }
 
-/// As [`parse_bytes`], or `none`, which no file ever reaches.
+/// Parses a size as [`parse_bytes`] does, or `none`.
 ///
 /// # Errors
 ///
-/// A sentence for the user, without the flag's name: clap puts it before.
-pub fn parse_bytes_or_none(text: &str) -> Result<u64, String> {
-    match text {
-        "none" => Ok(u64::MAX),
-        _ => parse_bytes(text).map_err(|reason| format!("{reason}, or `none`")),
+/// A sentence that says what is expected.
+pub fn parse_bytes_limit(text: &str) -> Parsed<Limit<u64>> {
+    if text == "none" {
+        return Ok(Limit::None);
     }
+    parse_bytes(text)
+        .map(Limit::At)
+        .map_err(|reason| format!("{reason}, or `none`"))
 }
 
-/// Parses a duration such as `10m` that is not zero, or `none`, which never passes.
+/// Parses a duration such as `10m` that is not zero, or `none`.
 ///
 /// # Errors
 ///
-/// A sentence for the user, without the flag's name: clap puts it before.
-pub fn parse_duration_or_none(text: &str) -> Result<Duration, String> {
+/// A sentence that says what is expected.
+pub fn parse_duration_limit(text: &str) -> Parsed<Limit<Duration>> {
     match (text, humantime::parse_duration(text)) {
-        ("none", _) => Ok(Duration::MAX),
-        (_, Ok(duration)) if !duration.is_zero() => Ok(duration),
-        _ => {
-            Err("expected a duration such as 10m that is longer than nothing, or `none`".to_owned())
-        }
+        ("none", _) => Ok(Limit::None),
+        (_, Ok(duration)) if !duration.is_zero() => Ok(Limit::At(duration)),
+        _ => Err("expected a duration such as 10m that is longer than zero, or `none`".to_owned()),
     }
 }
 
@@ -176,14 +337,14 @@ pub fn parse_duration_or_none(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 ///
-/// A sentence for the user, without the flag's name: clap puts it before.
-pub fn parse_compression(text: &str) -> Result<Compression, String> {
+/// A sentence that says what is expected.
+pub fn parse_compression(text: &str) -> Parsed<Compression> {
     let (codec, level) = match text.split_once(':') {
         Some((codec, level)) => (codec, Some(level)),
         None => (text, None),
     };
-    let within = |range: RangeInclusive<u32>, usual: u32| match level.map(str::parse) {
-        None => Ok(usual),
+    let within = |range: RangeInclusive<u32>, default: u32| match level.map(str::parse) {
+        None => Ok(default),
         Some(Ok(level)) if range.contains(&level) => Ok(level),
         Some(_) => Err(format!(
             "{codec} has levels from {} to {}",
@@ -205,12 +366,12 @@ pub fn parse_compression(text: &str) -> Result<Compression, String> {
     }
 }
 
-/// Parses what stands between two cells of CSV: one ASCII character, or `tab`.
+/// Parses the delimiter of CSV: one ASCII character, or `tab`.
 ///
 /// # Errors
 ///
-/// A sentence for the user, without the flag's name: clap puts it before.
-pub fn parse_delimiter(text: &str) -> Result<char, String> {
+/// A sentence that says what is expected.
+pub fn parse_delimiter(text: &str) -> Parsed<char> {
     let mut characters = match text {
         "tab" | "\\t" => "\t",
         text => text,
@@ -218,7 +379,7 @@ pub fn parse_delimiter(text: &str) -> Result<char, String> {
     .chars();
     match (characters.next(), characters.next()) {
         (Some('"' | '\r' | '\n' | '\0'), None) => {
-            Err("quotes, line ends and NUL have a meaning of their own in CSV".to_owned())
+            Err("quotes, line ends and NUL have a special meaning in CSV".to_owned())
         }
         (Some(delimiter), None) if delimiter.is_ascii() => Ok(delimiter),
         _ => Err("expected one ASCII character, or `tab`".to_owned()),

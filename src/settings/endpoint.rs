@@ -1,71 +1,16 @@
-//! Endpoints, names and connection strings: what they may look like.
+//! The rules for endpoints and names.
 
 use anyhow::{Context, Result};
 use url::{Host, Url};
 
 use crate::cosmos::endpoint::{has_more_than_host, has_user, is_loopback};
-use crate::cosmos::options::SecretText;
 use crate::error::usage;
 use crate::redact::is_account_key;
 
 const EMULATOR_ENDPOINT: &str = "https://localhost:8081/";
 
-/// What a connection string says.
-#[derive(Debug, Clone)]
-pub(super) struct ConnectionString {
-    pub(super) endpoint: Url,
-    pub(super) key: Option<SecretText>,
-    pub(super) database: Option<String>,
-    pub(super) accept_self_signed: bool,
-}
-
-impl ConnectionString {
-    /// Parses `AccountEndpoint=…;AccountKey=…;Database=…;`, whose names are not case-sensitive.
-    ///
-    /// The SDK's own parser insists on a key, drops the database, and does not check the endpoint.
-    pub(super) fn parse(text: &str) -> Result<Self> {
-        const HINT: &str = "copy it from the account's Keys page: \
-            AccountEndpoint=https://NAME.documents.azure.com:443/;AccountKey=…;";
-        const VARIABLE: &str = "AZURE_COSMOS_CONNECTION_STRING";
-        let (mut endpoint, mut key, mut database, mut accept_self_signed) =
-            (None, None, None, false);
-        for part in text.split(';').map(str::trim).filter(|p| !p.is_empty()) {
-            let Some((name, value)) = part.split_once('=') else {
-                return Err(usage(
-                    format!("{VARIABLE} is malformed: a part of it is not NAME=VALUE"),
-                    HINT,
-                ));
-            };
-            let value = value.trim();
-            match name.trim().to_ascii_lowercase().as_str() {
-                "accountendpoint" => endpoint = Some(value),
-                "accountkey" => key = Some(value).filter(|v| !v.is_empty()),
-                "database" => database = Some(value).filter(|v| !v.is_empty()),
-                "disableservercertificatevalidation" => {
-                    accept_self_signed = value.eq_ignore_ascii_case("true");
-                }
-                // Other SDKs have parameters of their own.
-                _ => {}
-            }
-        }
-        let Some(endpoint) = endpoint else {
-            return Err(usage(format!("{VARIABLE} has no AccountEndpoint"), HINT));
-        };
-        Ok(Self {
-            endpoint: parse_endpoint(
-                endpoint,
-                "AccountEndpoint in AZURE_COSMOS_CONNECTION_STRING",
-            )?
-            .0,
-            key: key.map(SecretText::new),
-            database: database.map(str::to_owned),
-            accept_self_signed,
-        })
-    }
-}
-
 /// Parses an endpoint: a URL, a host, the name of an account, or `emulator`.
-pub(in crate::settings) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
+pub(super) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
     const HINT: &str = "an endpoint looks like https://NAME.documents.azure.com:443/";
     if text.eq_ignore_ascii_case("emulator") {
         let url = Url::parse(EMULATOR_ENDPOINT).context("the emulator's address")?;
@@ -138,7 +83,7 @@ pub(super) fn is_of_azure(url: &Url) -> bool {
     })
 }
 
-pub(in crate::settings) fn same_account(a: &Url, b: &Url) -> bool {
+pub(super) fn same_account(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin()
 }
 
@@ -147,7 +92,7 @@ pub(in crate::settings) fn same_account(a: &Url, b: &Url) -> bool {
 /// # Errors
 ///
 /// A usage error if the service would refuse it, or if it would name something else in a path.
-pub(in crate::settings) fn check_name(kind: &str, name: &str) -> Result<String> {
+pub(super) fn check_name(kind: &str, name: &str) -> Result<String> {
     if is_account_key(name) {
         // It would be sent in the clear, and logged.
         return Err(usage(

@@ -1,0 +1,127 @@
+//! The fixed choices that flags offer.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// Priorities of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Priority {
+    /// Throttled last
+    High,
+    /// Throttled first
+    Low,
+}
+
+/// Ways to authenticate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AuthMethod {
+    /// An account key if one is given, otherwise an Entra ID credential
+    Auto,
+    /// The account key
+    Key,
+    /// The signed-in user of the Azure CLI (`az login`)
+    Cli,
+    /// The managed identity of this Azure resource
+    ManagedIdentity,
+    /// The workload identity of this Kubernetes pod
+    WorkloadIdentity,
+    /// A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET
+    Environment,
+}
+
+/// How `tail` prints a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TailFormat {
+    /// The document on one line, byte for byte as the service sent it
+    Json,
+    /// The document, indented
+    Pretty,
+    /// One object per line: current, previous, metadata, and the number of the range
+    Envelope,
+}
+
+/// When colors are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Which feed to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// The latest version of each document: no deletes, no intermediate versions
+    Latest,
+    /// Every version and every delete from now on; the container must retain them
+    All,
+}
+
+/// The formats of exported files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One JSON document per line, byte for byte as the service sent it
+    Jsonl,
+    /// One row per line by RFC 4180, with a header in every file
+    Csv,
+    /// Typed columns, for DuckDB, Spark, pandas and polars
+    Parquet,
+}
+
+/// How far a range is read by an export that ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Until {
+    /// Until the service has nothing newer: every document that existed throughout the export is in
+    /// the files, even if it was rewritten meanwhile
+    Head,
+    /// Up to the position of the range when the export started: documents rewritten before they are
+    /// read are left to the next resume
+    Pin,
+}
+
+/// Whether system fields have columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SystemFields {
+    /// They have columns like other fields
+    Keep,
+    /// They are left out, unless --columns or a schema file names them
+    Drop,
+}
+
+/// Where a schema comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchemaSource {
+    /// From a sample.
+    Infer,
+    /// There are no columns for fields.
+    Raw,
+    /// From a file.
+    File(PathBuf),
+}
+
+/// How a document is written whose id exists already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriteMode {
+    /// Replace it
+    Upsert,
+    /// Keep it: a different document is refused, and so are deletions
+    Create,
+    /// Replace or delete it if it is older than the change, by `_ts`
+    Newer,
+}
+
+/// Whether deletions by time to live are applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TtlDeletes {
+    /// Apply them like other deletions
+    Apply,
+    /// Skip them: the target expires its documents itself
+    Skip,
+}

@@ -1,0 +1,83 @@
+//! The events of a job.
+
+use crate::cosmos::retry::RetryNotice;
+use crate::feed::page::Page;
+use crate::feed::{PinnedEnd, RangeId, RangeState};
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A range is going to be read.
+    Added {
+        /// The range, with its position.
+        range: &'a RangeState,
+    },
+    /// A range was pinned: it is read at least up to there.
+    Pinned {
+        /// The range.
+        range: RangeId,
+        /// Its LSN, if known.
+        position_lsn: Option<u64>,
+        /// Where it was pinned.
+        end: &'a PinnedEnd,
+    },
+    /// A page was read; without documents if there was nothing new.
+    Page {
+        /// The range.
+        range: RangeId,
+        /// The page.
+        page: &'a Page,
+        /// The LSN of the range after it, if known.
+        lsn: Option<u64>,
+        /// The highest LSN that its partition is known to be at.
+        highest_lsn: Option<u64>,
+        /// Request units charged for it.
+        request_charge: f64,
+    },
+    /// The service charged for something other than a page.
+    Charged {
+        /// Request units.
+        request_charge: f64,
+    },
+    /// A range was split, and its children are committed.
+    Split {
+        /// The range that is no more.
+        parent: RangeId,
+        /// Its children.
+        children: &'a [RangeState],
+    },
+    /// A range was read to its end.
+    Finished {
+        /// The range.
+        range: RangeId,
+    },
+    /// A range cannot be read any further.
+    Failed {
+        /// The range.
+        range: RangeId,
+        /// Why.
+        error: &'a anyhow::Error,
+    },
+    /// A request failed, and will be tried again.
+    Retrying {
+        /// The range.
+        range: RangeId,
+        /// What went wrong and how long it waits.
+        notice: &'a RetryNotice,
+    },
+    /// A request that failed has succeeded.
+    Recovered {
+        /// The range.
+        range: RangeId,
+    },
+    /// Every range has a position, which is committed if the job has a state: from here on no change
+    /// is missed.
+    Ready,
+    /// A commit was made.
+    Committed {
+        /// Files that it published.
+        published: u64,
+    },
+    /// Time has passed.
+    Tick,
+}

@@ -1,0 +1,22 @@
+//! What happens in a job, apart from who reports it.
+//!
+//! The job emits [`Event`]s and counts nothing. [`Observers`] keeps the one set of [`Counts`] and hands
+//! each event on to whoever reports it: the progress line, the details of `-v`, a tail's notices. An
+//! observer is a new file here; the job is given a list of them.
+
+mod counts;
+mod details;
+mod event;
+mod observer;
+mod observers;
+mod progress;
+mod progress_line;
+mod tail_notices;
+
+pub use counts::Counts;
+pub use details::Details;
+pub use event::Event;
+pub use observer::Observer;
+pub use observers::Observers;
+pub use progress_line::ProgressLine;
+pub use tail_notices::{Announcement, TailNotices, rfc3339};

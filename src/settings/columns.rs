@@ -1,0 +1,245 @@
+//! Where the columns of an export come from, resolved and validated.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::given::{Given, default_settings};
+use super::setting::Row;
+use super::table;
+use crate::cli::Command;
+use crate::cli::choices::{SchemaSource, SystemFields};
+use crate::error::{Annotate, ExitCode, usage};
+use crate::feed::ChangeFeedStart;
+use crate::format::Format;
+use crate::schema::{InferenceOptions, Schema, TableLayout, file};
+use crate::state::model::Settings;
+
+/// A schema file has a line for each column, so no real one is larger.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// The columns of an export: those that are known, and how to infer the rest.
+#[derive(Debug, Default)]
+pub(super) struct ColumnsPlan {
+    pub(super) layout: Option<TableLayout>,
+    pub(super) inference: Option<InferenceOptions>,
+}
+
+/// What `schema` does.
+#[derive(Debug)]
+pub struct SchemaPlan {
+    /// How the schema is inferred.
+    pub inference: InferenceOptions,
+    /// Where reading starts.
+    pub from: ChangeFeedStart,
+    /// How the feed is read.
+    pub settings: Settings,
+}
+
+impl ColumnsPlan {
+    /// Resolves what was given. Reads the schema file, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If settings contradict each other, or the format, or the file is not a schema.
+    pub(super) fn new(given: &Given, format: Format) -> Result<Self> {
+        if !format.has_columns() {
+            return refuse_all(given, format).map(|()| Self::default());
+        }
+        let without_system_fields = drops_system_fields(given)?;
+        let layout = match given.get(&table::SCHEMA)? {
+            SchemaSource::Infer => {
+                let columns = given.typed(&table::COLUMNS);
+                let schema = columns.and_then(|columns| columns.schema());
+                schema.map(|schema| TableLayout::Columns {
+                    schema,
+                    without_system_fields,
+                })
+            }
+            SchemaSource::Raw => {
+                refuse_inference(given, "--schema raw")?;
+                if without_system_fields {
+                    return Err(usage(
+                        "--system-fields drop cannot be used with --schema raw, which writes documents as \
+                         they are",
+                        "leave one of the two out",
+                    ));
+                }
+                Some(TableLayout::Raw)
+            }
+            SchemaSource::File(path) => {
+                refuse_inference(given, "a schema file")?;
+                Some(TableLayout::Columns {
+                    schema: read_file(&path)?,
+                    without_system_fields,
+                })
+            }
+        };
+        let inference = match &layout {
+            Some(_) => None,
+            None => Some(inference_options(given)?),
+        };
+        Ok(Self { layout, inference })
+    }
+}
+
+impl SchemaPlan {
+    /// Resolves what was given.
+    ///
+    /// # Errors
+    ///
+    /// If it starts now, when there is nothing yet to infer from.
+    pub fn new(given: &Given) -> Result<Self> {
+        let from = given.get(&table::SCHEMA_FROM)?;
+        if from == ChangeFeedStart::Now {
+            return Err(usage(
+                "a schema is inferred from existing documents, so it cannot start from now on",
+                "leave --from out, or give it a time",
+            ));
+        }
+        let mut settings = default_settings(Command::Schema)?;
+        given.store_in(&mut settings)?;
+        Ok(Self {
+            inference: inference_options(given)?,
+            from,
+            settings,
+        })
+    }
+}
+
+fn inference_options(given: &Given) -> Result<InferenceOptions> {
+    Ok(InferenceOptions {
+        sample: given.typed(&table::SAMPLE),
+        detect_timestamps: given.is_on(&table::DETECT_TIMESTAMPS),
+        without_system_fields: drops_system_fields(given)?,
+        columns: given.typed(&table::COLUMNS),
+    })
+}
+
+fn drops_system_fields(given: &Given) -> Result<bool> {
+    Ok(given.get(&table::SYSTEM_FIELDS)? == SystemFields::Drop)
+}
+
+/// Refuses column settings for a format that has no columns.
+fn refuse_all(given: &Given, format: Format) -> Result<()> {
+    let rows: [&Row; 5] = [
+        &table::SCHEMA.row,
+        &table::COLUMNS.row,
+        &table::SAMPLE.row,
+        &table::DETECT_TIMESTAMPS.row,
+        &table::SYSTEM_FIELDS.row,
+    ];
+    match rows.into_iter().find(|row| given.is_typed(row)) {
+        Some(row) => Err(usage(
+            format!(
+                "{} is for CSV and Parquet, but the format is {}",
+                row.flag(),
+                format.name()
+            ),
+            "add --format csv or --format parquet, or leave it out",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Refuses inference settings where nothing is inferred.
+fn refuse_inference(given: &Given, source: &str) -> Result<()> {
+    let rows = [&table::SAMPLE.row, &table::DETECT_TIMESTAMPS.row];
+    match rows.into_iter().find(|row| given.is_typed(row)) {
+        Some(row) => Err(usage(
+            format!(
+                "{} cannot be used with {source}: nothing is inferred",
+                row.flag()
+            ),
+            "leave one of the two out",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn read_file(path: &Path) -> Result<Schema> {
+    const FORM: &str = "it must have one `PATH TYPE` per line, as `cosmos-tail schema` prints";
+    let shown = path.display();
+    let mut content = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content))
+        .with_context(|| format!("cannot read the schema file `{shown}`"))
+        .exit_code(ExitCode::Usage)
+        .hint("--schema takes `infer`, `raw` or a file that `cosmos-tail schema` printed")?;
+    if content.len() as u64 > MAX_FILE_BYTES {
+        return Err(usage(
+            format!("the schema file `{shown}` is larger than 16 MiB"),
+            FORM,
+        ));
+    }
+    file::parse(&content)
+        .map_err(|error| usage(format!("the schema file `{shown}` is wrong: {error}"), FORM))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(format: Format, arguments: &[&str]) -> Result<ColumnsPlan> {
+        let all = ["cosmos-tail", "export", "-o", "x/"]
+            .iter()
+            .chain(arguments);
+        ColumnsPlan::new(&Given::parse(all).unwrap(), format)
+    }
+
+    #[test]
+    fn columns_with_all_their_types_need_no_sample() {
+        let typed = plan(Format::Csv, &["--columns", "id:string,n:int64"]).unwrap();
+        assert!(typed.inference.is_none());
+        let Some(TableLayout::Columns { schema, .. }) = typed.layout else {
+            panic!("{typed:?}")
+        };
+        assert_eq!(file::render(&schema), "id string\nn int64\n");
+        let partly = plan(Format::Csv, &["--columns", "id:string,n", "--sample", "3"]).unwrap();
+        assert!(partly.layout.is_none() && partly.inference.is_some());
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for (format, arguments, reason) in [
+            (
+                Format::Jsonl,
+                &["--columns", "id"][..],
+                "--columns is for CSV",
+            ),
+            (Format::Jsonl, &["--schema", "raw"], "--schema is for CSV"),
+            (
+                Format::Jsonl,
+                &["--system-fields", "keep"],
+                "--system-fields is for CSV",
+            ),
+            (
+                Format::Csv,
+                &["--schema", "raw", "--sample", "all"],
+                "--sample cannot be used",
+            ),
+            (
+                Format::Csv,
+                &["--schema", "raw", "--system-fields", "drop"],
+                "as they are",
+            ),
+            (
+                Format::Csv,
+                &["--schema", "./x", "--detect-timestamps"],
+                "cannot be used",
+            ),
+            (
+                Format::Csv,
+                &["--schema", "./none"],
+                "cannot read the schema file `./none`",
+            ),
+        ] {
+            let error = plan(format, arguments).unwrap_err();
+            assert!(error.to_string().contains(reason), "{error}");
+            assert_eq!(crate::error::exit_code(&error), ExitCode::Usage);
+        }
+        assert!(plan(Format::Jsonl, &[]).is_ok());
+        assert!(plan(Format::Csv, &["--schema", "infer", "--sample", "all"]).is_ok());
+    }
+}

@@ -1,0 +1,312 @@
+//! The connection: everything resolved, validated and put together.
+
+use std::io::Read;
+
+use anyhow::Result;
+use url::Url;
+
+use super::connection_string::ConnectionString;
+use super::credential::{
+    EMULATOR_KEY, Method, entra_id, no_key_contradiction, well_known_key, without_key,
+};
+use super::key::account_key;
+use super::request::{ConnectionArgs, ConnectionRequest};
+use super::target::{Endpoint, Name, contradiction};
+use super::throughput;
+use crate::cli::choices::AuthMethod;
+use crate::cosmos::endpoint::is_loopback;
+use crate::cosmos::options::{ConnectOptions, CredentialOptions, SecretText};
+use crate::error::usage;
+use crate::feed::ContainerAddress;
+use crate::settings::endpoint::{check_name, is_of_azure, parse_endpoint, same_account};
+use crate::settings::environment::{Environment, process_environment};
+use crate::settings::profile::{ChosenProfile, Profile};
+use crate::settings::resolved::{Origin, ResolvedValue};
+use crate::settings::table::{self, CONNECTION_STRING_VARIABLE};
+use crate::signal::Shutdown;
+
+/// A resolved and validated connection.
+#[derive(Debug, Clone)]
+pub struct ConnectionPlan {
+    /// What the connection is made with.
+    pub connect: ConnectOptions,
+    /// Warnings for the user.
+    pub notices: Vec<String>,
+    /// Where each value came from.
+    pub values: Vec<ResolvedValue>,
+}
+
+impl ConnectionPlan {
+    /// Resolves `request` with the environment and standard input of this process.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectionPlan::resolve`].
+    pub fn from_process(request: &ConnectionRequest<'_>) -> Result<Self> {
+        Self::resolve(request, &process_environment, &mut std::io::stdin().lock())
+    }
+
+    /// A container in the account of `profile`, with its credential. Flags and variables for account and
+    /// key apply to another account and are ignored.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectionPlan::resolve`].
+    pub fn of_profile(
+        profile: Option<ChosenProfile<'_>>,
+        database: &str,
+        container: &str,
+        environment: Environment<'_>,
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
+        let args = ConnectionArgs {
+            database: Some(database.to_owned()),
+            container: Some(container.to_owned()),
+            ..ConnectionArgs::default()
+        };
+        let request = ConnectionRequest {
+            args: &args,
+            profile,
+            source: None,
+            shutdown,
+        };
+        let of_others = |name: &str| !name.starts_with("AZURE_COSMOS_");
+        let environment = |name: &str| environment(name).filter(|_| of_others(name));
+        Self::resolve(&request, &environment, &mut std::io::empty())
+    }
+
+    /// Resolves `request`: a flag wins over the environment, the environment over the profile.
+    ///
+    /// Runs the profile's key command if the key comes from there; that may take 30 seconds.
+    ///
+    /// # Errors
+    ///
+    /// A usage error (exit code 2) if something is missing, malformed or contradictory; a failure
+    /// (exit code 1) if the key file cannot be read or the key command fails.
+    pub fn resolve(
+        request: &ConnectionRequest<'_>,
+        environment: Environment<'_>,
+        stdin: &mut dyn Read,
+    ) -> Result<Self> {
+        let ConnectionRequest { args, source, .. } = *request;
+        // A variable that is set to nothing counts as not set.
+        let env = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
+        let mut notices = Vec::new();
+
+        let from_string = env(CONNECTION_STRING_VARIABLE)
+            .map(|text| ConnectionString::parse(&text))
+            .transpose()?;
+        let endpoint = Endpoint::resolve(request, &env, from_string.as_ref())?;
+        let (is_emulator, is_named) = (endpoint.is_emulator, endpoint.is_named);
+        let mut values = vec![endpoint.value()];
+        let endpoint = endpoint.url;
+        // A connection string for another account contributes nothing, least of all its key.
+        let other_account = from_string
+            .as_ref()
+            .filter(|s| !same_account(&s.endpoint, &endpoint));
+        let from_string = from_string.as_ref().filter(|_| other_account.is_none());
+
+        let database = Name::Database.resolve(request, &env, from_string)?;
+        let container = Name::Container.resolve(request, &env, from_string)?;
+        values.extend([database.clone(), container.clone()]);
+
+        let profile = profile_of_account(request, &endpoint, &mut notices)?;
+        let method = Method::resolve(args, &env, from_string, profile);
+        values.push(method.value());
+        let credential = match method.auth {
+            AuthMethod::Auto | AuthMethod::Key => {
+                let found = account_key(request, &env, from_string, profile, stdin, &mut notices)?;
+                match found {
+                    Some(found) => {
+                        values.push(found.value);
+                        CredentialOptions::Key(found.key)
+                    }
+                    None if is_emulator => {
+                        values.push(well_known_key());
+                        CredentialOptions::Key(SecretText::new(EMULATOR_KEY))
+                    }
+                    None => {
+                        no_key_contradiction(&endpoint, other_account)?;
+                        without_key(method.auth, &endpoint, &env, &mut notices)?
+                    }
+                }
+            }
+            named => CredentialOptions::EntraId(entra_id(named, &env)?),
+        };
+        if matches!(credential, CredentialOptions::EntraId(_)) && endpoint.scheme() == "http" {
+            return Err(usage(
+                format!("an Entra ID token is not sent over plain http to {endpoint}"),
+                "use https, or the account key",
+            ));
+        }
+        if matches!(credential, CredentialOptions::EntraId(_))
+            && !is_named
+            && !is_of_azure(&endpoint)
+        {
+            // A state can come from anywhere, and whoever gets a token can use it.
+            return Err(usage(
+                format!(
+                    "only the state names the account {endpoint}, and an Entra ID token would be sent there"
+                ),
+                format!("if the account is yours, confirm it with --endpoint {endpoint}"),
+            ));
+        }
+        if source.is_none() {
+            notices.extend(overridden(request, &values));
+        }
+
+        let throughput = throughput::resolve(request, &mut values);
+
+        let asks_for_self_signed = from_string.is_some_and(|s| s.accept_self_signed);
+        if asks_for_self_signed && !is_loopback(&endpoint) {
+            notices.push(format!(
+                "DisableServerCertificateValidation is ignored: {endpoint} is not on the loopback interface"
+            ));
+        }
+        Ok(Self {
+            connect: ConnectOptions {
+                accept_self_signed: is_loopback(&endpoint)
+                    && endpoint.scheme() == "https"
+                    && (is_emulator || asks_for_self_signed),
+                endpoint,
+                database: database.value,
+                container: container.value,
+                credential,
+                throughput,
+            },
+            notices,
+            values,
+        })
+    }
+
+    /// Checks that a state of `source` belongs to the container of this connection.
+    ///
+    /// # Errors
+    ///
+    /// A usage error (exit code 2) that names both sides.
+    pub fn ensure_is_of(&self, source: &ContainerAddress) -> Result<()> {
+        let origin = |name: &str| {
+            let value = self.values.iter().find(|value| value.name == name);
+            value.map_or(Origin::Default, |value| value.origin.clone())
+        };
+        let refuse = |kind, name: &str, flag, own: &str, given: &str| {
+            Err(contradiction(kind, flag, own, given, &origin(name)))
+        };
+        let (url, _) = parse_endpoint(&source.endpoint, "the state file's endpoint")?;
+        if !same_account(&url, &self.connect.endpoint) {
+            let (own, given) = (url.as_str(), self.connect.endpoint.as_str());
+            return refuse("account", "endpoint", "--endpoint", own, given);
+        }
+        if source.database != self.connect.database {
+            let own = check_name("database", &source.database)?;
+            return refuse(
+                "database",
+                "database",
+                "--database",
+                &own,
+                &self.connect.database,
+            );
+        }
+        if source.container != self.connect.container {
+            let own = check_name("container", &source.container)?;
+            return refuse(
+                "container",
+                "container",
+                "--container",
+                &own,
+                &self.connect.container,
+            );
+        }
+        Ok(())
+    }
+
+    /// The name of the container alone, without resolving anything else: no key is read and no command is
+    /// run.
+    ///
+    /// # Errors
+    ///
+    /// A usage error (exit code 2) if it is missing or malformed.
+    pub fn container_of(
+        request: &ConnectionRequest<'_>,
+        environment: Environment<'_>,
+    ) -> Result<String> {
+        let env = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
+        Ok(Name::Container.resolve(request, &env, None)?.value)
+    }
+}
+
+/// The profile whose credential can be used: one for this account. A profile for another account
+/// contributes no key, as a connection string for another account does not.
+fn profile_of_account<'a>(
+    request: &ConnectionRequest<'a>,
+    endpoint: &Url,
+    notices: &mut Vec<String>,
+) -> Result<Option<&'a Profile>> {
+    let Some(chosen) = request.profile else {
+        return Ok(None);
+    };
+    let profile = chosen.profile;
+    let Some(own) = &profile.endpoint else {
+        return Ok(Some(profile));
+    };
+    if profile.may_serve(endpoint) {
+        return Ok(Some(profile));
+    }
+    if request.source.is_some() {
+        return Err(usage(
+            format!(
+                "the export belongs to the account {endpoint}, but the profile `{}` is for {}",
+                profile.name, own.url
+            ),
+            "use a profile of that account with --profile, or none",
+        ));
+    }
+    if chosen.is_named && profile.has_credential() {
+        notices.push(format!(
+            "the credential of profile `{}` is for {} and is not used for {endpoint}",
+            profile.name, own.url
+        ));
+    }
+    Ok(None)
+}
+
+/// Warns of each value of a named profile that a variable, perhaps a forgotten one, overrides.
+fn overridden(request: &ConnectionRequest<'_>, values: &[ResolvedValue]) -> Vec<String> {
+    let Some(chosen) = request.profile.filter(|chosen| chosen.is_named) else {
+        return Vec::new();
+    };
+    let profile = chosen.profile;
+    let endpoint = profile.endpoint.as_ref().map(|own| own.url.as_str());
+    let of_profile = [
+        (&table::ENDPOINT.row, "endpoint", endpoint),
+        (
+            &table::DATABASE.row,
+            "database",
+            profile.database.as_deref(),
+        ),
+        (
+            &table::CONTAINER.row,
+            "container",
+            profile.container.as_deref(),
+        ),
+        // Only its presence counts.
+        (
+            &table::AUTH.row,
+            "credential",
+            profile.has_credential().then_some(""),
+        ),
+    ];
+    let warning = |value: &ResolvedValue| {
+        let Origin::Variable(variable) = value.origin else {
+            return None;
+        };
+        let (_, what, own) = of_profile.iter().find(|(row, ..)| row.name == value.name)?;
+        ((*own)? != value.value).then(|| {
+            format!(
+                "{variable} overrides the {what} of profile `{}`; unset it to use the profile's",
+                profile.name
+            )
+        })
+    };
+    values.iter().filter_map(warning).collect()
+}

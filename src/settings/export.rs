@@ -1,0 +1,262 @@
+//! What an export does, resolved and validated.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::columns::ColumnsPlan;
+use super::feed_start::feed_start;
+use super::files::{FilesPlan, check_row_groups, default_rotation};
+use super::given::{Given, default_settings};
+use super::table;
+use crate::cli::Command;
+use crate::destination::Output;
+use crate::destination::names::FileNames;
+use crate::durable::parent_of;
+use crate::error::usage;
+use crate::feed::Scope;
+use crate::report::SummaryFormat;
+use crate::state::model::{FrozenOptions, Settings};
+
+/// What an export does.
+#[derive(Debug)]
+pub struct ExportPlan {
+    /// What never changes while the export lives.
+    pub options: FrozenOptions,
+    /// What a resume takes over unless it changes it.
+    pub settings: Settings,
+    /// Where to keep the state; `None` for standard output without `--state`.
+    pub state_path: Option<PathBuf>,
+    /// The base of relative output paths: the directory of the state file.
+    pub base: PathBuf,
+    /// Whether to replace the output of an earlier export.
+    pub force: bool,
+    /// Where the documents go, as the user wrote it.
+    pub destination: String,
+    /// How to print the summary.
+    pub summary: SummaryFormat,
+}
+
+impl ExportPlan {
+    /// Resolves what was given.
+    ///
+    /// # Errors
+    ///
+    /// If the output contradicts its format, or a path cannot be made absolute.
+    pub fn new(given: &Given) -> Result<Self> {
+        let path = given.get(&table::EXPORT_OUTPUT)?;
+        let files = FilesPlan::new(given, &path)?;
+        let columns = ColumnsPlan::new(given, files.format)?;
+        let mode = given.get(&table::EXPORT_MODE)?;
+        let (mode, from) = feed_start(mode, given.typed(&table::EXPORT_FROM))?;
+        let output = output_kind(&path, &files)?;
+        let absolute =
+            std::path::absolute(&path).context("cannot make the output path absolute")?;
+        let default_state = FileNames::new(
+            &output.at(&absolute)?,
+            Path::new("."),
+            "",
+            files.extension(),
+        )
+        .default_state();
+        let state_path = match given.typed(&table::EXPORT_STATE) {
+            Some(path) => {
+                Some(std::path::absolute(path).context("cannot make the state path absolute")?)
+            }
+            None => default_state,
+        };
+        let base = state_path
+            .as_deref()
+            .map_or_else(|| PathBuf::from("."), |path| parent_of(path).to_owned());
+        // Paths below the directory of the state file are relative to it, so that an export can be moved as
+        // a whole.
+        let relative = absolute
+            .strip_prefix(&base)
+            .map(Path::to_owned)
+            .unwrap_or(absolute);
+        let mut settings = default_settings(Command::Export)?;
+        default_rotation(&mut settings, files.format);
+        check_row_groups(given, files.format)?;
+        given.store_in(&mut settings)?;
+        Ok(Self {
+            options: FrozenOptions {
+                mode,
+                scope: Scope::default(),
+                from,
+                format: files.format,
+                compression: files.compression,
+                layout: columns.layout,
+                inference: columns.inference,
+                csv: files.csv,
+                output: output.at(&relative)?,
+            },
+            settings,
+            state_path,
+            base,
+            force: given.is_on(&table::FORCE),
+            destination: match output {
+                OutputKind::StandardOutput => "standard output".to_owned(),
+                OutputKind::Directory | OutputKind::File => path.display().to_string(),
+            },
+            summary: given.get(&table::SUMMARY)?,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum OutputKind {
+    Directory,
+    File,
+    StandardOutput,
+}
+
+impl OutputKind {
+    fn at(self, path: &Path) -> Result<Output> {
+        let text = || match path.to_str() {
+            Some("") => Ok(".".to_owned()),
+            Some(text) => Ok(text.to_owned()),
+            None => Err(usage(
+                format!("the path `{}` is not Unicode", path.display()),
+                "choose another output: the state file stores the path as JSON",
+            )),
+        };
+        Ok(match self {
+            Self::Directory => Output::Directory(text()?),
+            Self::File => Output::File(text()?),
+            Self::StandardOutput => Output::StandardOutput,
+        })
+    }
+}
+
+/// What `path` means: `-`, a file with the format's extension, or a directory.
+fn output_kind(path: &Path, files: &FilesPlan) -> Result<OutputKind> {
+    if path == Path::new("-") {
+        return Ok(OutputKind::StandardOutput);
+    }
+    let extension = files.extension();
+    let text = path.as_os_str().to_string_lossy();
+    if text.is_empty() {
+        return Err(usage(
+            "the output path is empty",
+            format!("-o DIR, -o FILE.{extension} or -o -"),
+        ));
+    }
+    let is_directory = text.ends_with(['/', std::path::MAIN_SEPARATOR]) || path.is_dir();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if !is_directory {
+        let stem = name.strip_suffix(extension);
+        if stem.is_some_and(|stem| stem.len() > 1 && stem.ends_with('.')) {
+            return Ok(OutputKind::File);
+        }
+        // A directory named like a file would be a mistake.
+        let looks_like = ["jsonl", "csv", "parquet", "gz", "zst"];
+        let found = path.extension().and_then(|extension| extension.to_str());
+        if let Some(found) = found.filter(|found| looks_like.contains(found)) {
+            return Err(usage(
+                format!(
+                    "the output `{}` ends in `.{found}`, but its files would end in `.{extension}`",
+                    path.display()
+                ),
+                format!(
+                    "name a file that ends in `.{extension}`, or a directory as `{}/`; --format and \
+                     --compression set the contents",
+                    path.display()
+                ),
+            ));
+        }
+    }
+    if path.exists() && !path.is_file() && !path.is_dir() {
+        return Err(usage(
+            format!(
+                "the output `{}` is neither a file nor a directory",
+                path.display()
+            ),
+            "name a directory or a new file; `-o -` writes to standard output",
+        ));
+    }
+    if path.is_file() {
+        return Err(usage(
+            format!(
+                "the output `{}` is a file without the extension `.{extension}`",
+                path.display()
+            ),
+            "name a directory, or a new file with that extension",
+        ));
+    }
+    Ok(OutputKind::Directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(arguments: &[&str]) -> ExportPlan {
+        let all = ["cosmos-tail", "export"].iter().chain(arguments);
+        ExportPlan::new(&Given::parse(all).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_directory_holds_its_state_and_is_relative_to_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("orders");
+        let plan = plan(&["-o", out.to_str().unwrap()]);
+        assert_eq!(plan.options.output, Output::Directory(".".into()));
+        assert_eq!(plan.state_path.unwrap(), out.join("state.json"));
+        assert_eq!(plan.base, out);
+    }
+
+    #[test]
+    fn a_file_has_its_state_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("orders.jsonl");
+        let plan = plan(&["-o", out.to_str().unwrap()]);
+        assert_eq!(plan.options.output, Output::File("orders.jsonl".into()));
+        assert_eq!(
+            plan.state_path.unwrap(),
+            directory.path().join("orders.jsonl.state.json")
+        );
+    }
+
+    #[test]
+    fn a_state_elsewhere_makes_the_output_absolute() {
+        let directory = tempfile::tempdir().unwrap();
+        let (out, state) = (
+            directory.path().join("out"),
+            directory.path().join("states/a.json"),
+        );
+        let plan = plan(&[
+            "-o",
+            out.to_str().unwrap(),
+            "--state",
+            state.to_str().unwrap(),
+        ]);
+        assert_eq!(
+            plan.options.output,
+            Output::Directory(out.to_str().unwrap().into())
+        );
+        assert_eq!(plan.base, directory.path().join("states"));
+    }
+
+    #[test]
+    fn standard_output_has_a_state_only_if_asked_for() {
+        assert_eq!(plan(&["-o", "-"]).state_path, None);
+        let with_state = plan(&["-o", "-", "--state", "s.json"]);
+        assert_eq!(with_state.options.output, Output::StandardOutput);
+        assert!(with_state.state_path.is_some());
+    }
+
+    #[test]
+    fn what_looks_like_a_file_but_is_a_directory_is_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("a.jsonl");
+        std::fs::create_dir(&out).unwrap();
+        assert!(matches!(
+            plan(&["-o", out.to_str().unwrap()]).options.output,
+            Output::Directory(_)
+        ));
+        let file = directory.path().join("b.txt");
+        std::fs::write(&file, "").unwrap();
+        let args = ["cosmos-tail", "export", "-o", file.to_str().unwrap()];
+        assert!(ExportPlan::new(&Given::parse(args).unwrap()).is_err());
+    }
+}

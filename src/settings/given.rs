@@ -1,0 +1,320 @@
+//! What the user set: the command line, variables and the profile, looked up by the table of settings.
+
+use std::ffi::OsString;
+
+use anyhow::{Context, Result};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+use super::profile::{ChosenProfile, ProfileOptions, WantedProfile};
+use super::resolved::{Origin, ResolvedValue};
+use super::setting::{DefaultValue, Form, Heading, Kept, ProfileKey, Row, Setting};
+use super::table::{self, rows};
+use crate::cli::{Cli, Command};
+use crate::error::usage;
+use crate::report::Verbosity;
+use crate::state::model::Settings;
+
+/// The clap definition: the commands, each with the settings that the table gives it.
+pub fn command() -> clap::Command {
+    let global = rows().filter(|setting| setting.row().is_global());
+    let mut command = Cli::command().args(global.filter_map(|setting| setting.arg(None)));
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|subcommand| subcommand.get_name().to_owned())
+        .collect();
+    for name in names {
+        let Some(which) = Command::of_name(&name) else {
+            continue;
+        };
+        let own = rows().filter(|s| !s.row().is_global() && s.row().is_of(which));
+        command = command.mut_subcommand(name, |subcommand| {
+            subcommand.args(own.filter_map(|setting| setting.arg(Some(which))))
+        });
+    }
+    command
+}
+
+/// What was typed, and what variables and a profile add to it.
+#[derive(Debug, Clone)]
+pub struct Given {
+    command: Command,
+    matches: ArgMatches,
+    environment: fn(&str) -> Option<String>,
+    profile: Option<(String, ProfileOptions)>,
+}
+
+/// A value that was given, and where.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found<T> {
+    pub(crate) value: T,
+    pub(crate) origin: Origin,
+}
+
+impl Given {
+    /// Parses a command line, whose first word is the program.
+    ///
+    /// # Errors
+    ///
+    /// What clap has to say: what is wrong, or the help that was asked for.
+    pub fn parse<A>(arguments: impl IntoIterator<Item = A>) -> Result<Self, clap::Error>
+    where
+        A: Into<OsString> + Clone,
+    {
+        let matches = command().try_get_matches_from(arguments)?;
+        let command = Cli::from_arg_matches(&matches)?.command;
+        let matches = match matches.subcommand() {
+            Some((_, own)) => own.clone(),
+            None => matches,
+        };
+        Ok(Self {
+            command,
+            matches,
+            environment: super::environment::process_environment,
+            profile: None,
+        })
+    }
+
+    /// How much to print on standard error.
+    pub fn verbosity(&self) -> Verbosity {
+        Verbosity {
+            verbose: self.typed(&table::VERBOSE).unwrap_or(0),
+            quiet: self.is_on(&table::QUIET),
+        }
+    }
+
+    /// The profile that the flag names, otherwise the one that the variable names.
+    ///
+    /// # Errors
+    ///
+    /// None: any name can be looked for.
+    pub fn wanted_profile(&self) -> Result<Option<WantedProfile>> {
+        let found = self.found(&table::PROFILE)?;
+        Ok(found.map(|found| WantedProfile::new(found.value, found.origin)))
+    }
+
+    /// The command.
+    pub fn command(&self) -> Command {
+        self.command
+    }
+
+    /// With the options of a profile as further defaults.
+    #[must_use]
+    pub(crate) fn with_profile(mut self, chosen: Option<ChosenProfile<'_>>) -> Self {
+        self.profile =
+            chosen.map(|chosen| (chosen.profile.name.clone(), chosen.profile.options.clone()));
+        self
+    }
+
+    /// With other variables than those of this process.
+    #[cfg(test)]
+    pub(crate) fn with_environment(mut self, environment: fn(&str) -> Option<String>) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// The value on the command line.
+    pub(crate) fn typed<T>(&self, setting: &Setting<T>) -> Option<T>
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        if !self.is_typed(&setting.row) {
+            return None;
+        }
+        self.matches
+            .try_get_one::<T>(setting.row.name)
+            .ok()
+            .flatten()
+            .cloned()
+    }
+
+    /// All values of a setting that can be repeated.
+    pub(crate) fn list<T>(&self, setting: &Setting<T>) -> Vec<T>
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        let values = self.matches.try_get_many::<T>(setting.row.name);
+        values
+            .ok()
+            .flatten()
+            .map_or_else(Vec::new, |values| values.cloned().collect())
+    }
+
+    /// Whether a flag is on the command line.
+    pub(crate) fn is_typed(&self, row: &Row) -> bool {
+        row.form != Form::Elsewhere
+            && row.is_of(self.command)
+            && self.matches.value_source(row.name) == Some(ValueSource::CommandLine)
+    }
+
+    /// Whether a switch is on.
+    pub(crate) fn is_on(&self, switch: &Setting<bool>) -> bool {
+        self.typed(switch)
+            .or_else(|| switch.value.parse(self.of_profile(&switch.row)?).ok())
+            .unwrap_or(false)
+    }
+
+    /// The value that was given: by the flag, otherwise by the variable, otherwise by the profile.
+    ///
+    /// # Errors
+    ///
+    /// A usage error if the variable is wrong. Flags and profiles have been checked already.
+    pub(crate) fn found<T>(&self, setting: &Setting<T>) -> Result<Option<Found<T>>>
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        if let Some(value) = self.typed(setting) {
+            let origin = Origin::Flag(setting.row.name);
+            return Ok(Some(Found { value, origin }));
+        }
+        let Some((text, origin)) = self.text_elsewhere(&setting.row) else {
+            return Ok(None);
+        };
+        let value = setting
+            .value
+            .parse(&text)
+            .map_err(|reason| wrong(&setting.row, &origin, reason))?;
+        Ok(Some(Found { value, origin }))
+    }
+
+    /// The value that was given, otherwise the default.
+    ///
+    /// # Errors
+    ///
+    /// As [`Given::found`]; and if there is no default, which is a defect of the caller.
+    pub(crate) fn get<T>(&self, setting: &Setting<T>) -> Result<T>
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        match self.found(setting)? {
+            Some(found) => Ok(found.value),
+            None => setting.default_for(self.command),
+        }
+    }
+
+    /// Stores in the settings of a state what was given of those that it keeps.
+    ///
+    /// # Errors
+    ///
+    /// A usage error if a variable is wrong.
+    pub(crate) fn store_in(&self, settings: &mut Settings) -> Result<()> {
+        for setting in rows().filter(|s| s.row().is_of(self.command)) {
+            let row = setting.row();
+            if !matches!(row.kept, Kept::Changeable(_)) {
+                continue;
+            }
+            if let Some((text, origin)) = self.text(row) {
+                setting
+                    .store_text(settings, &text)
+                    .map_err(|reason| wrong(row, &origin, reason))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The options of the command that a profile can have, with their values and where each came from.
+    /// Those of the connection are reported when it is made.
+    ///
+    /// # Errors
+    ///
+    /// A usage error if a variable is wrong.
+    pub(crate) fn option_values(&self) -> Result<Vec<ResolvedValue>> {
+        let mut values = Vec::new();
+        for setting in rows().filter(|s| s.row().is_of(self.command)) {
+            let row = setting.row();
+            if !matches!(row.profile, Some(ProfileKey::Option))
+                || row.heading == Some(Heading::Connection)
+            {
+                continue;
+            }
+            let (text, origin) = match (self.text(row), row.default_of(self.command)) {
+                (Some(given), _) => given,
+                (None, DefaultValue::None) => continue,
+                (None, DefaultValue::Described(text)) => {
+                    values.push(ResolvedValue::new(row.name, text, Origin::Default));
+                    continue;
+                }
+                (None, DefaultValue::Value(text)) => (text.to_owned(), Origin::Default),
+            };
+            let shown = setting
+                .check(&text)
+                .map_err(|reason| wrong(row, &origin, reason))?;
+            values.push(ResolvedValue::new(row.name, shown, origin));
+        }
+        Ok(values)
+    }
+
+    /// The text that was given: by the flag, otherwise by the variable, otherwise by the profile.
+    fn text(&self, row: &Row) -> Option<(String, Origin)> {
+        if !self.is_typed(row) {
+            return self.text_elsewhere(row);
+        }
+        let text = match row.form {
+            Form::Switch => "true".to_owned(),
+            _ => {
+                let mut words = self.matches.get_raw(row.name)?;
+                words.next()?.to_string_lossy().into_owned()
+            }
+        };
+        Some((text, Origin::Flag(row.name)))
+    }
+
+    /// The text of the variable, otherwise of the profile. A variable that is set to nothing counts as
+    /// not set.
+    fn text_elsewhere(&self, row: &Row) -> Option<(String, Origin)> {
+        let of_variable = row.variable.and_then(|name| {
+            let text = (self.environment)(name).filter(|text| !text.trim().is_empty())?;
+            Some((text, Origin::Variable(name)))
+        });
+        of_variable.or_else(|| {
+            let (name, _) = self.profile.as_ref()?;
+            let text = self.of_profile(row)?.to_owned();
+            Some((text, Origin::Profile(name.clone())))
+        })
+    }
+
+    fn of_profile(&self, row: &Row) -> Option<&str> {
+        let (_, options) = self.profile.as_ref()?;
+        options.text(row.name)
+    }
+}
+
+/// The settings of a state before anything was given: the defaults of a command.
+///
+/// # Errors
+///
+/// If a default of the table is wrong, which a test excludes.
+pub(crate) fn default_settings(command: Command) -> Result<Settings> {
+    let mut settings = Settings {
+        follow: false,
+        until: None,
+        concurrency: None,
+        page_size: 0,
+        max_retries: u32::MAX,
+        poll_interval_ms: 0,
+        checkpoint_interval_ms: 0,
+        checkpoint_bytes: 0,
+        rotate_bytes: None,
+        rotate_interval_ms: None,
+        row_group_bytes: None,
+    };
+    for setting in rows() {
+        let row = setting.row();
+        if let (Kept::Changeable(_), DefaultValue::Value(text)) =
+            (row.kept, row.default_of(command))
+        {
+            setting
+                .store_text(&mut settings, text)
+                .map_err(anyhow::Error::msg)
+                .with_context(|| format!("the default of {}", row.flag()))?;
+        }
+    }
+    Ok(settings)
+}
+
+fn wrong(row: &Row, origin: &Origin, reason: String) -> anyhow::Error {
+    usage(
+        format!("{origin} has a wrong value: {reason}"),
+        format!("{}: {}", row.flag(), row.help),
+    )
+}

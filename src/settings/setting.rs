@@ -1,0 +1,578 @@
+//! What a row of the table of settings is made of.
+//!
+//! A row names a setting once: its flag, its key in a profile, its variable, its default, the commands that
+//! have it, and how the state keeps it. Flags, help, profiles, `-v` and the documentation follow from it.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{EnumValueParser, ValueParser};
+use clap::{Arg, ArgAction, ValueEnum, value_parser};
+
+use crate::cli::Command;
+use crate::cli::values::{self, Parsed};
+use crate::state::model::Settings;
+
+/// A setting whose values are of type `T`.
+pub(crate) struct Setting<T: 'static> {
+    pub(crate) row: Row,
+    pub(crate) value: Value<T>,
+    /// Stores a value in the settings of a state, if the state keeps the setting.
+    store: Option<fn(&mut Settings, T)>,
+}
+
+/// The part of a setting that does not depend on the type of its values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    /// The name: of the flag, of the profile key, and in what `-v` prints.
+    pub(crate) name: &'static str,
+    pub(crate) form: Form,
+    pub(crate) short: Option<char>,
+    pub(crate) commands: Commands,
+    /// The heading in the help; without one it is among the options of the command.
+    pub(crate) heading: Option<Heading>,
+    /// One line of meaning.
+    pub(crate) help: &'static str,
+    /// More, for `--help` and the man pages.
+    pub(crate) details: &'static str,
+    pub(crate) default: DefaultValue,
+    /// The defaults of single commands, where they differ.
+    pub(crate) defaults: &'static [(Command, DefaultValue)],
+    pub(crate) variable: Option<&'static str>,
+    pub(crate) profile: Option<ProfileKey>,
+    /// The form of its value in a profile.
+    pub(crate) toml: Toml,
+    pub(crate) kept: Kept,
+    required: Required,
+    conflicts: &'static [&'static str],
+    requires: Option<&'static str>,
+}
+
+/// How a setting appears on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `--name VALUE`.
+    Value,
+    /// `--name VALUE`, which can be repeated.
+    Values,
+    /// `--name`.
+    Switch,
+    /// `--name`, which counts.
+    Count,
+    /// A value without a flag.
+    Argument,
+    /// Values without a flag.
+    Arguments,
+    /// Not at all: it comes from a variable or a profile only.
+    Elsewhere,
+}
+
+/// The headings of the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heading {
+    Connection,
+    Output,
+    Reading,
+    Committing,
+    Files,
+    Columns,
+    FromContainer,
+    Writing,
+    Refusals,
+}
+
+impl Heading {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Connection => "Connection",
+            Self::Output => "Output",
+            Self::Reading => "Reading",
+            Self::Committing => "Committing",
+            Self::Files => "Files",
+            Self::Columns => "Columns of CSV and Parquet",
+            Self::FromContainer => "From a container",
+            Self::Writing => "Writing",
+            Self::Refusals => "Refusals",
+        }
+    }
+}
+
+/// The commands that have a setting.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Commands {
+    /// All of them.
+    All,
+    /// These.
+    Of(&'static [Command]),
+}
+
+/// What a setting is when nothing gives it a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DefaultValue {
+    /// Nothing: it is off, or it has no value.
+    None,
+    /// This value, as it would be typed.
+    Value(&'static str),
+    /// No value; the sentence describes what happens then.
+    Described(&'static str),
+}
+
+/// Where a profile has a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProfileKey {
+    /// In the profile itself: it names the account or the container, or is part of the credential.
+    Account(AccountKey),
+    /// In the table `options` of the profile: a default for the flag.
+    Option,
+}
+
+/// The keys of a profile that make up its account, container and credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AccountKey {
+    Endpoint,
+    Database,
+    Container,
+    Auth,
+    Key,
+    KeyFile,
+    KeyCommand,
+}
+
+/// The forms of a value in TOML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Toml {
+    /// An integer.
+    Whole,
+    /// An integer, or a string such as `"64MiB"`.
+    Bytes,
+    /// A duration in quotes.
+    Duration,
+    /// A string.
+    Text,
+    /// `true` or `false`.
+    Switch,
+}
+
+/// How the state of an export keeps a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It does not.
+    No,
+    /// In this field of its options, which never change.
+    Frozen(&'static str),
+    /// In this field of its settings, which a resume takes over and can change.
+    Changeable(&'static str),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Required {
+    No,
+    Yes,
+    Unless(&'static str),
+}
+
+/// How a value is written and read.
+#[derive(Clone, Copy)]
+pub(crate) struct Value<T: 'static> {
+    placeholder: Option<&'static str>,
+    parse: fn(&str) -> Parsed<T>,
+    show: Option<fn(&T) -> String>,
+    toml: Toml,
+    parser: fn(fn(&str) -> Parsed<T>) -> ValueParser,
+}
+
+impl<T: Clone + Send + Sync + 'static> Value<T> {
+    /// Values that `parse` makes of text.
+    pub(crate) const fn new(placeholder: &'static str, parse: fn(&str) -> Parsed<T>) -> Self {
+        Self {
+            placeholder: Some(placeholder),
+            parse,
+            show: None,
+            toml: Toml::Text,
+            parser: |parse| ValueParser::new(parse),
+        }
+    }
+
+    /// The value that a text stands for.
+    pub(crate) fn parse(&self, text: &str) -> Parsed<T> {
+        (self.parse)(text)
+    }
+
+    /// The value as text, in one form whichever way it was written.
+    pub(crate) fn show(&self, value: &T) -> Option<String> {
+        self.show.map(|show| show(value))
+    }
+}
+
+/// Whole numbers.
+pub(crate) const fn number<T: Display + Clone + Send + Sync + 'static>(
+    placeholder: &'static str,
+    parse: fn(&str) -> Parsed<T>,
+) -> Value<T> {
+    Value {
+        show: Some(T::to_string),
+        toml: Toml::Whole,
+        ..Value::new(placeholder, parse)
+    }
+}
+
+/// Sizes in bytes.
+pub(crate) const fn bytes() -> Value<u64> {
+    Value {
+        show: Some(u64::to_string),
+        toml: Toml::Bytes,
+        ..Value::new("BYTES", values::parse_bytes)
+    }
+}
+
+/// Durations.
+pub(crate) const fn duration() -> Value<Duration> {
+    Value {
+        show: Some(|duration| humantime::format_duration(*duration).to_string()),
+        toml: Toml::Duration,
+        ..Value::new("DURATION", values::duration)
+    }
+}
+
+/// Any text.
+pub(crate) const fn text(placeholder: &'static str) -> Value<String> {
+    Value::new(placeholder, values::text)
+}
+
+/// Paths, which need not be Unicode on the command line.
+pub(crate) const fn path(placeholder: &'static str) -> Value<PathBuf> {
+    Value {
+        parser: |_| value_parser!(PathBuf).into(),
+        ..Value::new(placeholder, values::path)
+    }
+}
+
+/// Fixed choices.
+pub(crate) const fn choice<T: ValueEnum + Send + Sync + 'static>(
+    placeholder: &'static str,
+) -> Value<T> {
+    Value {
+        placeholder: Some(placeholder),
+        parse: values::choice,
+        show: Some(values::choice_name),
+        toml: Toml::Text,
+        parser: |_| EnumValueParser::<T>::new().into(),
+    }
+}
+
+impl Setting<bool> {
+    /// A flag without a value.
+    pub(crate) const fn switch(name: &'static str) -> Self {
+        let mut switch = Self::new(name, Value::new("", values::switch));
+        switch.row.form = Form::Switch;
+        switch.row.toml = Toml::Switch;
+        switch.value.placeholder = None;
+        switch
+    }
+}
+
+impl Setting<u8> {
+    /// A flag without a value, which counts.
+    pub(crate) const fn count(name: &'static str) -> Self {
+        let mut count = Self::new(name, Value::new("", values::count));
+        count.row.form = Form::Count;
+        count.value.placeholder = None;
+        count
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Setting<T> {
+    /// A flag with a value.
+    pub(crate) const fn new(name: &'static str, value: Value<T>) -> Self {
+        Self {
+            row: Row {
+                name,
+                form: Form::Value,
+                short: None,
+                commands: Commands::All,
+                heading: None,
+                help: "",
+                details: "",
+                default: DefaultValue::None,
+                defaults: &[],
+                variable: None,
+                profile: None,
+                toml: value.toml,
+                kept: Kept::No,
+                required: Required::No,
+                conflicts: &[],
+                requires: None,
+            },
+            value,
+            store: None,
+        }
+    }
+
+    pub(crate) const fn help(mut self, help: &'static str) -> Self {
+        self.row.help = help;
+        self
+    }
+
+    pub(crate) const fn details(mut self, details: &'static str) -> Self {
+        self.row.details = details;
+        self
+    }
+
+    pub(crate) const fn short(mut self, short: char) -> Self {
+        self.row.short = Some(short);
+        self
+    }
+
+    pub(crate) const fn under(mut self, heading: Heading) -> Self {
+        self.row.heading = Some(heading);
+        self
+    }
+
+    /// Only these commands have it.
+    pub(crate) const fn of(mut self, commands: &'static [Command]) -> Self {
+        self.row.commands = Commands::Of(commands);
+        self
+    }
+
+    pub(crate) const fn form(mut self, form: Form) -> Self {
+        self.row.form = form;
+        self
+    }
+
+    pub(crate) const fn default(mut self, value: &'static str) -> Self {
+        self.row.default = DefaultValue::Value(value);
+        self
+    }
+
+    pub(crate) const fn described_default(mut self, description: &'static str) -> Self {
+        self.row.default = DefaultValue::Described(description);
+        self
+    }
+
+    pub(crate) const fn defaults(mut self, defaults: &'static [(Command, DefaultValue)]) -> Self {
+        self.row.defaults = defaults;
+        self
+    }
+
+    pub(crate) const fn variable(mut self, name: &'static str) -> Self {
+        self.row.variable = Some(name);
+        self
+    }
+
+    /// A profile has it as this key.
+    pub(crate) const fn account_key(mut self, key: AccountKey) -> Self {
+        self.row.profile = Some(ProfileKey::Account(key));
+        self
+    }
+
+    /// A profile can have it among its options.
+    pub(crate) const fn profile_option(mut self) -> Self {
+        self.row.profile = Some(ProfileKey::Option);
+        self
+    }
+
+    /// The state keeps it in this field of its options; no resume can change it.
+    pub(crate) const fn frozen(mut self, field: &'static str) -> Self {
+        self.row.kept = Kept::Frozen(field);
+        self
+    }
+
+    /// The state keeps it in this field of its settings, where `store` stores it.
+    pub(crate) const fn kept(mut self, field: &'static str, store: fn(&mut Settings, T)) -> Self {
+        self.row.kept = Kept::Changeable(field);
+        self.store = Some(store);
+        self
+    }
+
+    pub(crate) const fn required(mut self) -> Self {
+        self.row.required = Required::Yes;
+        self
+    }
+
+    pub(crate) const fn required_unless(mut self, other: &'static str) -> Self {
+        self.row.required = Required::Unless(other);
+        self
+    }
+
+    pub(crate) const fn conflicts(mut self, others: &'static [&'static str]) -> Self {
+        self.row.conflicts = others;
+        self
+    }
+
+    pub(crate) const fn requires(mut self, other: &'static str) -> Self {
+        self.row.requires = Some(other);
+        self
+    }
+
+    /// The default of a command.
+    ///
+    /// # Errors
+    ///
+    /// If it has none, which is a defect of the caller.
+    pub(crate) fn default_for(&self, command: Command) -> anyhow::Result<T> {
+        let DefaultValue::Value(text) = self.row.default_of(command) else {
+            anyhow::bail!("{} has no default", self.row.flag());
+        };
+        self.value.parse(text).map_err(anyhow::Error::msg)
+    }
+
+    /// Stores a value in the settings of a state, if the state keeps the setting.
+    pub(crate) fn store(&self, settings: &mut Settings, value: T) {
+        if let Some(store) = self.store {
+            store(settings, value);
+        }
+    }
+}
+
+impl Row {
+    /// Whether all commands have it.
+    pub(crate) fn is_global(&self) -> bool {
+        matches!(self.commands, Commands::All)
+    }
+
+    /// Whether a command has it.
+    pub(crate) fn is_of(&self, command: Command) -> bool {
+        match self.commands {
+            Commands::All => true,
+            Commands::Of(commands) => commands.contains(&command),
+        }
+    }
+
+    /// The flag as it is typed.
+    pub(crate) fn flag(&self) -> String {
+        format!("--{}", self.name)
+    }
+
+    /// The default of a command.
+    pub(crate) fn default_of(&self, command: Command) -> DefaultValue {
+        if command == Command::Resume && matches!(self.kept, Kept::Changeable(_)) {
+            return match self.form {
+                Form::Switch => DefaultValue::None,
+                _ => DefaultValue::Described("as before"),
+            };
+        }
+        let own = self.defaults.iter().find(|(of, _)| *of == command);
+        own.map_or(self.default, |(_, default)| *default)
+    }
+
+    /// The help text of a command: short, and in full.
+    pub(crate) fn help_of(&self, command: Option<Command>) -> (String, String) {
+        let mut help = self.help.to_owned();
+        let default = command.map_or(self.default, |command| self.default_of(command));
+        if let DefaultValue::Value(text) | DefaultValue::Described(text) = default {
+            help.push_str(&format!(" [default: {text}]"));
+        }
+        if let Some(variable) = self.variable {
+            help.push_str(&format!(" [env: {variable}]"));
+        }
+        let mut full = help.clone();
+        if !self.details.is_empty() {
+            full.push_str(&format!("\n\n{}", self.details));
+        }
+        (help, full)
+    }
+}
+
+/// A setting of any type.
+pub(crate) trait AnySetting: Sync {
+    /// What does not depend on the type.
+    fn row(&self) -> &Row;
+
+    /// Its definition for clap, in a command or in all of them. None if it is not on the command line.
+    fn arg(&self, command: Option<Command>) -> Option<Arg>;
+
+    /// Checks a value, and returns it in the one form in which it is shown.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is expected.
+    fn check(&self, text: &str) -> Parsed<String>;
+
+    /// Stores the value that a text stands for in the settings of a state, if the state keeps it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is expected.
+    fn store_text(&self, settings: &mut Settings, text: &str) -> Parsed<()>;
+}
+
+impl<T: Clone + Send + Sync + 'static> AnySetting for Setting<T> {
+    fn row(&self) -> &Row {
+        &self.row
+    }
+
+    fn arg(&self, command: Option<Command>) -> Option<Arg> {
+        let row = &self.row;
+        let (help, full) = row.help_of(command);
+        let mut arg = Arg::new(row.name)
+            .help(help)
+            .long_help(full)
+            .global(command.is_none())
+            .conflicts_with_all(row.conflicts);
+        arg = match row.form {
+            Form::Value | Form::Values | Form::Argument | Form::Arguments => {
+                arg.value_parser((self.value.parser)(self.value.parse))
+            }
+            Form::Switch | Form::Count | Form::Elsewhere => arg,
+        };
+        if let Some(placeholder) = self.value.placeholder {
+            arg = arg.value_name(placeholder);
+        }
+        arg = match row.form {
+            Form::Value | Form::Argument => arg.action(ArgAction::Set),
+            Form::Values | Form::Arguments => arg.action(ArgAction::Append),
+            Form::Switch => arg.action(ArgAction::SetTrue),
+            Form::Count => arg.action(ArgAction::Count),
+            Form::Elsewhere => return None,
+        };
+        arg = match row.form {
+            Form::Argument => arg,
+            Form::Arguments => arg.num_args(1..),
+            _ => arg.long(row.name),
+        };
+        if let Some(short) = row.short {
+            arg = arg.short(short);
+        }
+        if let Some(heading) = row.heading {
+            arg = arg.help_heading(heading.text());
+        }
+        if let Some(other) = row.requires {
+            arg = arg.requires(other);
+        }
+        Some(match row.required {
+            Required::No => arg,
+            Required::Yes => arg.required(true),
+            Required::Unless(other) => arg.required_unless_present(other),
+        })
+    }
+
+    fn check(&self, text: &str) -> Parsed<String> {
+        let value = self.value.parse(text)?;
+        Ok(self.value.show(&value).unwrap_or_else(|| text.to_owned()))
+    }
+
+    fn store_text(&self, settings: &mut Settings, text: &str) -> Parsed<()> {
+        let value = self.value.parse(text)?;
+        self.store(settings, value);
+        Ok(())
+    }
+}
+
+/// A duration in milliseconds, at least one.
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1)
+}
+
+/// Declares settings, and lists them as `ROWS`.
+macro_rules! settings {
+    ($($(#[$attribute:meta])* $name:ident: $type:ty = $setting:expr;)*) => {
+        $($(#[$attribute])* pub(crate) static $name: $crate::settings::setting::Setting<$type> = $setting;)*
+
+        pub(super) static ROWS: &[&dyn $crate::settings::setting::AnySetting] =
+            &[$($(#[$attribute])* &$name,)*];
+    };
+}
+pub(crate) use settings;

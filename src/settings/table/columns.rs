@@ -1,0 +1,60 @@
+//! The columns of CSV and Parquet.
+
+use crate::cli::Command;
+use crate::cli::choices::{SchemaSource, SystemFields};
+use crate::cli::values;
+use crate::feed::ChangeFeedStart;
+use crate::schema::{ColumnList, SampleSize};
+use crate::settings::setting::{Heading, Setting, Value, choice, settings};
+
+settings! {
+    SCHEMA_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::parse_start))
+        .help("Where to start: `beginning`, or a time such as 2026-11-23T12:00:00Z")
+        .default("beginning")
+        .of(&[Command::Schema]);
+
+    SCHEMA: SchemaSource = Setting::new("schema", Value::new("infer|raw|FILE", values::parse_schema_source))
+        .help(
+            "`infer` the columns from a sample, read them from a FILE as `schema` prints it, or write the \
+             `raw` document as one column of JSON, beside its id and partition key",
+        )
+        .details(
+            "Values that fit no column are kept in the column `_extra`, as JSON. The columns stay the same \
+             as long as the export lives, across every `resume`.",
+        )
+        .default("infer")
+        .conflicts(&["columns"])
+        .frozen("layout")
+        .of(&[Command::Export])
+        .under(Heading::Columns);
+
+    COLUMNS: ColumnList = Setting::new("columns", Value::new("LIST", values::by_type))
+        .help("The columns, such as id,customer.name,total:double; types that are left out are inferred")
+        .details("A column without a value in any document is one of JSON.")
+        .frozen("layout")
+        .of(&[Command::Export, Command::Schema])
+        .under(Heading::Columns);
+
+    SAMPLE: SampleSize = Setting::new("sample", Value::new("N|all", values::parse_sample))
+        .help("Infer columns from this many pages of every range, or from `all` documents")
+        .described_default("2, of at most 100 ranges")
+        .frozen("inference")
+        .of(&[Command::Export, Command::Schema])
+        .under(Heading::Columns);
+
+    DETECT_TIMESTAMPS: bool = Setting::switch("detect-timestamps")
+        .help("Make timestamps of fields whose values are all ISO 8601 times in UTC, in one form")
+        .frozen("inference")
+        .of(&[Command::Export, Command::Schema])
+        .under(Heading::Columns);
+
+    SYSTEM_FIELDS: SystemFields = Setting::new("system-fields", choice("WHAT"))
+        .help(
+            "Whether to keep the fields that the service adds to each document: _ts, _etag, _rid, _lsn, _self \
+             and _attachments",
+        )
+        .default("keep")
+        .frozen("inference")
+        .of(&[Command::Export, Command::Schema])
+        .under(Heading::Columns);
+}

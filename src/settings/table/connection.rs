@@ -1,0 +1,116 @@
+//! Which account and container, how to authenticate, and how the service weighs the requests.
+
+use std::path::PathBuf;
+
+use crate::cli::choices::{AuthMethod, Priority};
+use crate::cli::values;
+use crate::settings::setting::{
+    AccountKey, Form, Heading, Setting, choice, number, path, settings, text,
+};
+
+pub(crate) const CONFIG_VARIABLE: &str = "COSMOS_TAIL_CONFIG";
+pub(crate) const ENDPOINT_VARIABLE: &str = "AZURE_COSMOS_ENDPOINT";
+pub(crate) const DATABASE_VARIABLE: &str = "AZURE_COSMOS_DATABASE";
+pub(crate) const CONTAINER_VARIABLE: &str = "AZURE_COSMOS_CONTAINER";
+pub(crate) const KEY_VARIABLE: &str = "AZURE_COSMOS_KEY";
+pub(crate) const CONNECTION_STRING_VARIABLE: &str = "AZURE_COSMOS_CONNECTION_STRING";
+
+settings! {
+    PROFILE: String = Setting::new("profile", text("NAME"))
+        .help("Profile of the configuration file, for what flags and environment leave out")
+        .details(
+            "The file is `cosmos-tail/config.toml` in the configuration directory, or the file that \
+             COSMOS_TAIL_CONFIG names; `profiles` lists its profiles. For `resume` a profile provides only \
+             the credential.",
+        )
+        .variable("COSMOS_TAIL_PROFILE")
+        .under(Heading::Connection);
+
+    CONFIG_FILE: PathBuf = Setting::new("config", path("FILE"))
+        .help("The configuration file that holds the profiles")
+        .form(Form::Elsewhere)
+        .variable(CONFIG_VARIABLE)
+        .under(Heading::Connection);
+
+    ENDPOINT: String = Setting::new("endpoint", text("URL"))
+        .help("Endpoint of the account, or `emulator` for the local emulator's well-known address and key")
+        .details(
+            "For example `https://NAME.documents.azure.com:443/`. Plain http is accepted for loopback \
+             addresses only.",
+        )
+        .variable(ENDPOINT_VARIABLE)
+        .account_key(AccountKey::Endpoint)
+        .under(Heading::Connection);
+
+    DATABASE: String = Setting::new("database", text("NAME"))
+        .help("Name of the database")
+        .short('d')
+        .variable(DATABASE_VARIABLE)
+        .account_key(AccountKey::Database)
+        .under(Heading::Connection);
+
+    CONTAINER: String = Setting::new("container", text("NAME"))
+        .help("Name of the container")
+        .short('c')
+        .variable(CONTAINER_VARIABLE)
+        .account_key(AccountKey::Container)
+        .under(Heading::Connection);
+
+    AUTH: AuthMethod = Setting::new("auth", choice("METHOD"))
+        .help("How to authenticate")
+        .details(
+            "`auto` uses an account key if one is given (AZURE_COSMOS_KEY, --key-file, \
+             AZURE_COSMOS_CONNECTION_STRING or a profile), otherwise an Entra ID credential; -v prints which.",
+        )
+        .default("auto")
+        .account_key(AccountKey::Auth)
+        .under(Heading::Connection);
+
+    KEY_FILE: PathBuf = Setting::new("key-file", path("PATH"))
+        .help("File that holds the account key; `-` reads it from standard input")
+        .details(
+            "A key is never taken from the command line, where every user of the machine could read it.",
+        )
+        .account_key(AccountKey::KeyFile)
+        .under(Heading::Connection);
+
+    KEY_COMMAND: String = Setting::new("key-command", text("COMMAND"))
+        .help("Command whose standard output is the account key")
+        .form(Form::Elsewhere)
+        .account_key(AccountKey::KeyCommand)
+        .under(Heading::Connection);
+
+    KEY: String = Setting::new("key", text("KEY"))
+        .help("The account key itself")
+        .form(Form::Elsewhere)
+        .variable(KEY_VARIABLE)
+        .account_key(AccountKey::Key)
+        .under(Heading::Connection);
+
+    CONNECTION_STRING: String = Setting::new("connection-string", text("TEXT"))
+        .help("Endpoint and account key in one, and perhaps the database")
+        .form(Form::Elsewhere)
+        .variable(CONNECTION_STRING_VARIABLE)
+        .under(Heading::Connection);
+
+    PRIORITY: Priority = Setting::new("priority", choice("LEVEL"))
+        .help("Priority of all requests, in accounts with priority-based execution")
+        .details(
+            "When requests exceed the throughput of a container, those of low priority are throttled first.",
+        )
+        .profile_option()
+        .under(Heading::Connection);
+
+    THROUGHPUT_BUCKET: u32 = Setting::new("throughput-bucket", number("N", values::whole::<1, 5>))
+        .help("Throughput bucket that all requests use, 1 to 5, in containers that have buckets")
+        .profile_option()
+        .under(Heading::Connection);
+
+    #[cfg(feature = "demo")]
+    DEMO: bool = Setting::switch("demo")
+        .help(
+            "Use an account embedded in this process: database `shop`, container `orders`; `replay` writes \
+             to `orders_copy`",
+        )
+        .under(Heading::Connection);
+}

@@ -1,0 +1,103 @@
+//! What `export`, `resume` and `verify` do.
+
+use std::path::PathBuf;
+
+use crate::cli::Command;
+use crate::cli::choices::{Mode, Until};
+use crate::cli::values;
+use crate::feed::{ChangeFeedStart, ReadUntil};
+use crate::report::SummaryFormat;
+use crate::settings::setting::{Form, Setting, Value, choice, path, settings};
+
+settings! {
+    EXPORT_OUTPUT: PathBuf = Setting::new("output", path("PATH"))
+        .help("Where to write: a directory, a file with the format's extension, or `-` for standard output")
+        .details(
+            "A directory gets a series of part files for each range. Files get their final name when they \
+             are finished; until then they end in `.open`.",
+        )
+        .short('o')
+        .required()
+        .frozen("output")
+        .of(&[Command::Export]);
+
+    RESUME_STATE: PathBuf = Setting::new("state", path("FILE"))
+        .help("The state file of the export")
+        .required()
+        .of(&[Command::Resume]);
+
+    EXPORT_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::parse_start))
+        .help("Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z")
+        .described_default("beginning; with --mode all: now")
+        .frozen("from")
+        .of(&[Command::Export]);
+
+    EXPORT_MODE: Mode = Setting::new("mode", choice("MODE"))
+        .help("Which feed to read")
+        .default("latest")
+        .frozen("mode")
+        .of(&[Command::Export]);
+
+    FOLLOW: bool = Setting::switch("follow")
+        .help("Keep reading new changes until stopped, instead of ending once there is nothing newer")
+        .kept("follow", |settings, follow| settings.follow = follow)
+        .of(&[Command::Export, Command::Resume]);
+
+    NO_FOLLOW: bool = Setting::switch("no-follow")
+        .help("Read the rest of an export that was started with --follow, and end")
+        .conflicts(&["follow"])
+        .kept("follow", |settings, no_follow| settings.follow &= !no_follow)
+        .of(&[Command::Resume]);
+
+    UNTIL: Until = Setting::new("until", choice("WHERE"))
+        .help("How far to read each range")
+        .described_default("head; with --mode all: pin")
+        .conflicts(&["follow"])
+        .kept("until", |settings, until| {
+            settings.until = Some(match until {
+                Until::Head => ReadUntil::Head,
+                Until::Pin => ReadUntil::Pin,
+            });
+        })
+        .of(&[Command::Export, Command::Resume]);
+
+    FORCE: bool = Setting::switch("force")
+        .help("Replace the output of an earlier export")
+        .of(&[Command::Export]);
+
+    EXPORT_STATE: PathBuf = Setting::new("state", path("FILE"))
+        .help("Where to keep the state file")
+        .details("Without it an export to standard output keeps no state and cannot be resumed.")
+        .described_default("beside the output")
+        .of(&[Command::Export]);
+
+    REPAIR: bool = Setting::switch("repair")
+        .help("Discard open files that do not match the state, and read their ranges again")
+        .details(
+            "Without it such a file is an error that names it. Finished files are never touched.",
+        )
+        .of(&[Command::Resume]);
+
+    VERIFY_PATH: PathBuf = Setting::new("path", path("PATH"))
+        .help("What to check: the directory or the file of an export, or its state file")
+        .details(
+            "It checks that finished files match the manifest, to the byte and to the row; that state and \
+             manifest agree; that the files hold each span of the feed once and the ranges cover the \
+             container; and that there is no file too many. Nothing is changed.",
+        )
+        .form(Form::Argument)
+        .required()
+        .of(&[Command::Verify]);
+
+    STRICT: bool = Setting::switch("strict")
+        .help(
+            "Report as faults what has a harmless explanation too: finished files that were moved away, and \
+             what an interrupted export leaves for `resume`",
+        )
+        .of(&[Command::Verify]);
+
+    VERIFY_FORMAT: SummaryFormat = Setting::new("format", choice("FORMAT"))
+        .help("How to print the findings")
+        .default("text")
+        .of(&[Command::Verify]);
+}

@@ -1,0 +1,87 @@
+//! What exported files are like, and when one is finished.
+
+use std::time::Duration;
+
+use crate::cli::Command;
+use crate::cli::choices::ExportFormat;
+use crate::cli::values::{self, Limit};
+use crate::format::Compression;
+use crate::settings::setting::{
+    Heading, Setting, Value, bytes, choice, milliseconds, settings, text,
+};
+
+const WRITERS: &[Command] = &[Command::Export, Command::Resume];
+
+settings! {
+    FORMAT: ExportFormat = Setting::new("format", choice("FORMAT"))
+        .help("Format of the files")
+        .described_default("by the extension of the output, otherwise jsonl")
+        .frozen("format")
+        .of(&[Command::Export])
+        .under(Heading::Files);
+
+    COMPRESSION: Compression = Setting::new("compression", Value::new("CODEC[:LEVEL]", values::parse_compression))
+        .help("none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9")
+        .described_default("by the extension of the output; Parquet: snappy")
+        .frozen("compression")
+        .of(&[Command::Export])
+        .under(Heading::Files);
+
+    DELIMITER: char = Setting::new("delimiter", Value::new("CHARACTER", values::parse_delimiter))
+        .help("CSV: the delimiter between cells: one ASCII character, or `tab`")
+        .default(",")
+        .frozen("csv")
+        .of(&[Command::Export])
+        .under(Heading::Files);
+
+    NULL: String = Setting::new("null", text("TEXT"))
+        .help("CSV: the text of a cell without a value")
+        .details(
+            "A value equal to this text goes to the column `_extra`, so that the two stay distinct.",
+        )
+        .described_default("empty")
+        .frozen("csv")
+        .of(&[Command::Export])
+        .under(Heading::Files);
+
+    CSV_SAFE: bool = Setting::switch("csv-safe")
+        .help("CSV: put a `'` before text that a spreadsheet would take for a formula; this alters data")
+        .frozen("csv")
+        .of(&[Command::Export])
+        .under(Heading::Files);
+
+    ROTATE_BYTES: Limit<u64> = Setting::new("rotate-bytes", Value::new("BYTES", values::parse_bytes_limit))
+        .help("Finish a file that has reached this size, such as 1GiB, or `none`")
+        .details(
+            "A Parquet file that is not finished does not count: after a crash its changes are read again.",
+        )
+        .described_default("none; Parquet: 128MiB")
+        .kept("rotate_bytes", |settings, limit| {
+            settings.rotate_bytes = match limit {
+                Limit::At(bytes) => Some(bytes),
+                Limit::None => None,
+            };
+        })
+        .of(WRITERS)
+        .under(Heading::Files);
+
+    ROTATE_INTERVAL: Limit<Duration> =
+        Setting::new("rotate-interval", Value::new("DURATION", values::parse_duration_limit))
+            .help("Finish files at least this often, or `none`")
+            .described_default("none; Parquet: 10m")
+            .kept("rotate_interval_ms", |settings, limit| {
+                settings.rotate_interval_ms = match limit {
+                    Limit::At(interval) => Some(milliseconds(interval)),
+                    Limit::None => None,
+                };
+            })
+            .of(WRITERS)
+            .under(Heading::Files);
+
+    ROW_GROUP_SIZE: u64 = Setting::new("row-group-size", bytes())
+        .help("Parquet: finish a row group that takes this much memory")
+        .described_default("16MiB")
+        .kept("row_group_bytes", |settings, bytes| settings.row_group_bytes = Some(bytes))
+        .of(WRITERS)
+        .under(Heading::Files);
+}

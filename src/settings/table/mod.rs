@@ -1,0 +1,62 @@
+//! The table of settings: one row for each thing that can be set.
+//!
+//! A row is written once, in one of the modules here. From it follow the flag with its help, the key in a
+//! profile, what `-v` prints, what a state keeps and a resume can change, and the tables of
+//! `docs/profiles.md`. A new setting is a new row, and the code that uses its value:
+//!
+//! ```text
+//! EXAMPLE_LIMIT: u32 = Setting::new("example-limit", number("N", values::whole::<1, 100>))
+//!     .help("Examples at the same time")
+//!     .default("10")
+//!     .profile_option()
+//!     .of(&[Command::Export])
+//!     .under(Heading::Reading);
+//! ```
+//!
+//! and, where it is used, `given.get(&EXAMPLE_LIMIT)?`.
+
+mod columns;
+mod committing;
+mod connection;
+#[cfg(feature = "demo")]
+mod demo;
+mod export;
+mod files;
+mod output;
+mod reading;
+mod replay;
+mod tail;
+
+pub(crate) use columns::*;
+pub(crate) use committing::*;
+pub(crate) use connection::*;
+#[cfg(feature = "demo")]
+pub(crate) use demo::*;
+pub(crate) use export::*;
+pub(crate) use files::*;
+pub(crate) use output::*;
+pub(crate) use reading::*;
+pub(crate) use replay::*;
+pub(crate) use tail::*;
+
+use crate::settings::setting::AnySetting;
+
+/// The groups of rows, in the order of the help.
+static GROUPS: &[&[&dyn AnySetting]] = &[
+    export::ROWS,
+    tail::ROWS,
+    replay::ROWS,
+    #[cfg(feature = "demo")]
+    demo::ROWS,
+    files::ROWS,
+    columns::ROWS,
+    reading::ROWS,
+    committing::ROWS,
+    connection::ROWS,
+    output::ROWS,
+];
+
+/// All rows.
+pub(crate) fn rows() -> impl Iterator<Item = &'static dyn AnySetting> {
+    GROUPS.iter().flat_map(|group| group.iter().copied())
+}

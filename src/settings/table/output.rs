@@ -1,0 +1,34 @@
+//! What is printed.
+
+use crate::cli::Command;
+use crate::report::{SummaryFormat, TableFormat};
+use crate::settings::setting::{Form, Heading, Setting, choice, settings};
+
+settings! {
+    TABLE_FORMAT: TableFormat = Setting::new("format", choice("FORMAT"))
+        .help("How to print the list")
+        .default("table")
+        .of(&[Command::Ranges, Command::Profiles]);
+
+    REPLAY_SUMMARY: SummaryFormat = Setting::new("summary", choice("SUMMARY"))
+        .help("How to print the summary at the end, on standard error")
+        .default("text")
+        .of(&[Command::Replay]);
+
+    SHELL: clap_complete::Shell = Setting::new("shell", choice("SHELL"))
+        .help("The shell")
+        .form(Form::Argument)
+        .required()
+        .of(&[Command::Completions]);
+
+    VERBOSE: u8 = Setting::count("verbose")
+        .help("Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log")
+        .short('v')
+        .under(Heading::Output);
+
+    QUIET: bool = Setting::switch("quiet")
+        .help("Print only errors: no progress, no summary")
+        .short('q')
+        .conflicts(&["verbose"])
+        .under(Heading::Output);
+}

@@ -1,0 +1,207 @@
+//! What `replay` does.
+
+use std::path::PathBuf;
+
+use time::OffsetDateTime;
+
+use crate::cli::Command;
+use crate::cli::choices::{Mode, TtlDeletes, WriteMode};
+use crate::cli::values::{self, Speed};
+use crate::feed::ChangeFeedStart;
+use crate::settings::setting::{
+    Form, Heading, Setting, Value, choice, number, path, settings, text,
+};
+
+const REPLAY: &[Command] = &[Command::Replay];
+
+settings! {
+    SOURCES: PathBuf = Setting::new("source", path("SOURCE"))
+        .help(
+            "Where the changes come from: directories written by `export`, files in them, JSON lines from \
+             anywhere, or `-` for standard input",
+        )
+        .details(
+            "A directory is read in the order of its manifest, several sources one after the other. A line \
+             is a document, or the envelope {\"current\":…,\"previous\":…,\"metadata\":…} of a change; gzip, \
+             zstd and Parquet are recognized by the content of the file. The columns of CSV are described in \
+             the state of the export, which must be in its place.",
+        )
+        .form(Form::Arguments)
+        .required_unless("from-container")
+        .of(REPLAY);
+
+    TO_STDOUT: bool = Setting::switch("stdout")
+        .help("Write the changes to standard output instead of a container")
+        .details("One per line: documents without their system fields, deletions in their envelope.")
+        .conflicts(&[
+            "create", "dry-run", "write-mode", "concurrency", "batch-size", "max-ru", "max-retries",
+            "dead-letter", "max-errors", "state", "checkpoint-interval", "checkpoint-changes", "summary",
+            "from-container", "source-profile", "from", "mode", "follow",
+        ])
+        .of(REPLAY);
+
+    DRY_RUN: bool = Setting::switch("dry-run")
+        .help("Report what would be created, replaced, deleted or left as it is, and write nothing")
+        .details("Each change is compared with the present document of the target, which costs a read.")
+        .of(REPLAY);
+
+    SINCE: OffsetDateTime = Setting::new("since", Value::new("WHEN", values::parse_time_or_age))
+        .help("Only changes made at this time or later; or at this age or younger, such as 10m")
+        .conflicts(&["state"])
+        .of(REPLAY);
+
+    REPLAY_UNTIL: OffsetDateTime = Setting::new("until", Value::new("WHEN", values::parse_time_or_age))
+        .help("Only changes made at this time or earlier, or at this age or older")
+        .details(
+            "The time of a change is in its metadata, or it is the `_ts` of the document, in whole seconds; a \
+             change without a time is refused.",
+        )
+        .conflicts(&["state"])
+        .of(REPLAY);
+
+    SPEED: Speed = Setting::new("speed", Value::new("N", values::parse_speed))
+        .help("Apply changes at this multiple of the speed at which they were made: a number, or max")
+        .details(
+            "With 1, a change is applied as long after the first one as it was made after it, by the clock of \
+             the source, in whole seconds; with 10, in a tenth of that time. A change made before the first, \
+             or at an unknown time, directly follows the one before it. Changes are never applied early; late \
+             ones are applied at once. Files are read one after the other, so ranges that changed at the same \
+             time follow each other.",
+        )
+        .default("max")
+        .conflicts(&["dry-run"])
+        .of(REPLAY);
+
+    TRANSFORM: String = Setting::new("transform", text("PROGRAM"))
+        .help("Write the output of this jq program for each document")
+        .details(
+            "The program gets the document as it is in the source, with its system fields, and returns one \
+             object, which is written, or nothing (`empty`), which is counted as dropped; any other output is \
+             refused. Numbers that it passes through keep their text. A deletion has no document: the program \
+             gets an object with only the id and the partition key, and the deletion applies to the item that \
+             it returns, or, if it returns none, to the item as it is. Documents of all-versions feeds whose \
+             deletion would then miss them are refused.",
+        )
+        .frozen("transform")
+        .of(REPLAY);
+
+    CREATE: bool = Setting::switch("create")
+        .help("Create the target container if it does not exist")
+        .requires("partition-key")
+        .of(REPLAY);
+
+    PARTITION_KEY_PATHS: String = Setting::new("partition-key", text("PATH"))
+        .help(
+            "Path of the new container's partition key, such as /customerId; once for each level of a \
+             hierarchical key",
+        )
+        .form(Form::Values)
+        .requires("create")
+        .of(REPLAY);
+
+    THROUGHPUT: u64 = Setting::new("throughput", number("RU", values::long_whole::<400, { u64::MAX }>))
+        .help("Throughput of the new container in RU/s")
+        .described_default("the default of the account")
+        .requires("create")
+        .of(REPLAY);
+
+    FROM_CONTAINER: String = Setting::new("from-container", text("DATABASE/CONTAINER"))
+        .help("Replay the feed of this container instead of files, such as shop/orders")
+        .details(
+            "It is in the account of the target, unless --source-profile names another. The replay ends once \
+             the container has nothing newer.",
+        )
+        .of(REPLAY)
+        .under(Heading::FromContainer);
+
+    SOURCE_PROFILE: String = Setting::new("source-profile", text("NAME"))
+        .help("Profile of the account of --from-container")
+        .details(
+            "Endpoint and credential come from the profile alone: the flags and the AZURE_COSMOS_… variables \
+             for them apply to the target.",
+        )
+        .requires("from-container")
+        .of(REPLAY)
+        .under(Heading::FromContainer);
+
+    REPLAY_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::parse_start))
+        .help("Where the feed starts: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z")
+        .described_default("beginning; with --mode all: now")
+        .requires("from-container")
+        .of(REPLAY)
+        .under(Heading::FromContainer);
+
+    REPLAY_MODE: Mode = Setting::new("mode", choice("MODE"))
+        .help("Which feed to read")
+        .default("latest")
+        .requires("from-container")
+        .of(REPLAY)
+        .under(Heading::FromContainer);
+
+    REPLAY_FOLLOW: bool = Setting::switch("follow")
+        .help("Keep replaying new changes until stopped; a line is printed once all existing ones are applied")
+        .requires("from-container")
+        .of(REPLAY)
+        .under(Heading::FromContainer);
+
+    WRITE_MODE: WriteMode = Setting::new("write-mode", choice("MODE"))
+        .help("How to write a document whose id exists already")
+        .default("upsert")
+        .frozen("write_mode")
+        .of(REPLAY)
+        .under(Heading::Writing);
+
+    TTL_DELETES: TtlDeletes = Setting::new("ttl-deletes", choice("CHOICE"))
+        .help("Whether deletions by time to live are applied")
+        .default("apply")
+        .frozen("ttl_deletes")
+        .of(REPLAY)
+        .under(Heading::Writing);
+
+    WRITES: u32 = Setting::new("concurrency", number("N", values::whole::<1, 1024>))
+        .help("Writes in flight at the same time, each to a different partition key")
+        .default("32")
+        .of(REPLAY)
+        .under(Heading::Writing);
+
+    BATCH_SIZE: u32 = Setting::new("batch-size", number("N", values::whole::<1, 100>))
+        .help("Maximum number of documents of one partition key upserted in one request; 1 for no batches")
+        .details(
+            "Documents that are waiting are sent together, in a transaction: all of them or none. If the \
+             service refuses the batch, each is written on its own.",
+        )
+        .default("100")
+        .of(REPLAY)
+        .under(Heading::Writing);
+
+    MAX_RU: u32 = Setting::new("max-ru", number("RU", values::whole::<1, { u32::MAX }>))
+        .help(
+            "Use at most this many RU/s, measured by what the service charges; reading the source counts \
+             too, if it is a container",
+        )
+        .details("Throttling by the service (429) slows the writes down with and without it.")
+        .of(REPLAY)
+        .under(Heading::Writing);
+
+    WRITE_RETRIES: u32 = Setting::new("max-retries", number("N", values::whole::<0, { u32::MAX }>))
+        .help("How often a write is retried after an error of the service or the network")
+        .details("Throttled writes (429) are retried until they succeed.")
+        .default("15")
+        .of(REPLAY)
+        .under(Heading::Writing);
+
+    DEAD_LETTER: PathBuf = Setting::new("dead-letter", path("FILE"))
+        .help("Append changes that cannot be applied to this file, with the reason, and continue")
+        .details(
+            "One JSON object per line: reason, origin, and the change as `current`, `previous` and \
+             `metadata`, so that the file can be replayed once the cause is fixed.",
+        )
+        .of(REPLAY)
+        .under(Heading::Refusals);
+
+    MAX_ERRORS: u64 = Setting::new("max-errors", number("N", values::long_whole::<0, { u64::MAX }>))
+        .help("Stop when more than this many changes could not be applied")
+        .described_default("0; with --dead-letter: no limit")
+        .of(REPLAY)
+        .under(Heading::Refusals);
+}

@@ -1,0 +1,109 @@
+//! What `tail` does.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::cli::Command;
+use crate::cli::choices::{ColorChoice, Mode, TailFormat};
+use crate::cli::values;
+use crate::feed::ChangeFeedStart;
+use crate::render::Fields;
+use crate::settings::setting::{
+    Form, Setting, Value, choice, duration, number, path, settings, text,
+};
+
+const TAIL: &[Command] = &[Command::Tail];
+
+settings! {
+    TAIL_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::parse_tail_start))
+        .help(
+            "Where to start: `now`, `beginning`, a time such as 2026-11-23T12:00:00Z, or an age such as 10m",
+        )
+        .details(
+            "From `now`, no change is missed that is made after the line \"tailing … ranges\" has been \
+             printed. Times are the service's, in whole seconds.",
+        )
+        .default("now")
+        .frozen("from")
+        .of(TAIL);
+
+    TAIL_UNTIL: OffsetDateTime = Setting::new("until", Value::new("WHEN", values::parse_time_or_age))
+        .help("Stop after the changes made up to this time, or up to this age ago")
+        .conflicts(&["until-caught-up"])
+        .of(TAIL);
+
+    UNTIL_CAUGHT_UP: bool = Setting::switch("until-caught-up")
+        .help("Stop once the service has nothing newer")
+        .of(TAIL);
+
+    MAX_CHANGES: u64 = Setting::new("max", number("N", values::long_whole::<1, { u64::MAX }>))
+        .help("Stop after this many changes have been shown")
+        .of(TAIL);
+
+    IDLE_TIMEOUT: Duration = Setting::new("idle-timeout", duration())
+        .help("Stop when nothing has changed for this long")
+        .of(TAIL);
+
+    TAIL_MODE: Mode = Setting::new("mode", choice("MODE"))
+        .help("Which feed to read")
+        .default("latest")
+        .frozen("mode")
+        .of(TAIL);
+
+    PARTITION_KEY: String = Setting::new("partition-key", text("VALUE"))
+        .help("Only this partition key; once for each level of a hierarchical key")
+        .details("Text, or JSON for a key that is not text: 42, true, null, or \"42\" for the text 42.")
+        .form(Form::Values)
+        .frozen("scope")
+        .of(TAIL);
+
+    RANGE: String = Setting::new("range", text("N|TOKEN"))
+        .help("Only this feed range: its number or its portable form, both from `ranges`; can be repeated")
+        .form(Form::Values)
+        .conflicts(&["partition-key"])
+        .frozen("scope")
+        .of(TAIL);
+
+    TAIL_FORMAT: TailFormat = Setting::new("format", choice("FORM"))
+        .help("How to print a change")
+        .described_default("json; with --mode all: envelope")
+        .of(TAIL);
+
+    FIELDS: Fields = Setting::new("fields", Value::new("LIST", values::by_type))
+        .help("Print only these fields, such as id,customer.name")
+        .of(TAIL);
+
+    JQ: String = Setting::new("jq", text("PROGRAM"))
+        .help("Print the output of this jq program for each change")
+        .details(
+            "Its input is the document; with --format envelope, or --mode all, it is the envelope.",
+        )
+        .conflicts(&["fields"])
+        .of(TAIL);
+
+    COLOR: ColorChoice = Setting::new("color", choice("WHEN"))
+        .help("Whether to use colors; NO_COLOR switches them off too")
+        .default("auto")
+        .of(TAIL);
+
+    TAIL_OUTPUT: PathBuf = Setting::new("output", path("FILE"))
+        .help("Where to write")
+        .details(
+            "The file grows under its own name. Together with its state it holds every change exactly once, \
+             across restarts with the same options.",
+        )
+        .described_default("standard output")
+        .short('o')
+        .frozen("output")
+        .of(TAIL);
+
+    TAIL_STATE: PathBuf = Setting::new("state", path("FILE"))
+        .help("Keep the position in this file, and continue from it when started again")
+        .details(
+            "It is saved after the output has been flushed. For a pipe that means at least once: after a \
+             crash the changes of pages that were not saved are written again.",
+        )
+        .of(TAIL);
+}

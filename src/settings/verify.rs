@@ -1,0 +1,35 @@
+//! What `verify` does.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::given::Given;
+use super::table;
+use crate::report::SummaryFormat;
+
+/// What `verify` does.
+#[derive(Debug)]
+pub struct VerifyPlan {
+    /// The directory or file of an export, or its state file.
+    pub path: PathBuf,
+    /// Whether findings with a harmless explanation are faults too.
+    pub strict: bool,
+    /// How to print the findings.
+    pub format: SummaryFormat,
+}
+
+impl VerifyPlan {
+    /// Resolves what was given.
+    ///
+    /// # Errors
+    ///
+    /// If the path is missing, which clap excludes.
+    pub fn new(given: &Given) -> Result<Self> {
+        Ok(Self {
+            path: given.get(&table::VERIFY_PATH)?,
+            strict: given.is_on(&table::STRICT),
+            format: given.get(&table::VERIFY_FORMAT)?,
+        })
+    }
+}
