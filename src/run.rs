@@ -132,9 +132,9 @@ fn ensure_streams(given: &Given) -> Result<()> {
     Ok(())
 }
 
-/// How often connecting is retried by a command that has no setting for it, or whose retries have no limit.
-fn connect_retries() -> Result<u32> {
-    table::MAX_RETRIES.default_for(Command::Export)
+/// How often to retry connecting in a command without a setting for it, or with no limit by default.
+fn connect_retries() -> Result<RetryLimit> {
+    Ok(table::MAX_RETRIES.default_for(Command::Export)?.into())
 }
 
 async fn tail(
@@ -270,7 +270,7 @@ async fn replay(
         ));
     }
     let create = plan.create.clone();
-    let retries = plan.max_retries;
+    let retries = plan.retry_limit;
     let feed = plan.feed.clone();
     account.refuse_start_at_a_time(feed.as_ref().map(|feed| feed.from))?;
     let connect = async |earlier: Option<&ContainerAddress>| {
@@ -475,14 +475,14 @@ impl Account {
         }
     }
 
-    /// Connects to the container, with `max_retries` retries.
+    /// Connects to the container.
     async fn connect(
         &self,
         plan: ConnectionPlan,
-        max_retries: u32,
+        retry_limit: RetryLimit,
         report: &Arc<Report>,
     ) -> Result<Connected> {
-        self.connect_to(plan, None, max_retries, report).await
+        self.connect_to(plan, None, retry_limit, report).await
     }
 
     /// Connects to the container, and creates it as `create` says if it does not exist.
@@ -490,7 +490,7 @@ impl Account {
         &self,
         plan: ConnectionPlan,
         create: Option<&NewContainer>,
-        max_retries: u32,
+        retry_limit: RetryLimit,
         report: &Arc<Report>,
     ) -> Result<Connected> {
         for notice in &plan.notices {
@@ -511,7 +511,7 @@ impl Account {
             options.endpoint,
             auth::describe(&options.credential)
         ));
-        let persistence = persistence(max_retries, report);
+        let persistence = persistence(retry_limit, report);
         let client = tokio::select! {
             // Nothing has started that would have to be finished first.
             () = self.shutdown.requested() => {
@@ -539,10 +539,10 @@ impl Account {
 
 /// The retry policy for requests before the first page. Every retry is logged with `-v`; the one
 /// after which the wait becomes noticeable is a warning.
-fn persistence(max_retries: u32, report: &Arc<Report>) -> Persistence {
+fn persistence(retry_limit: RetryLimit, report: &Arc<Report>) -> Persistence {
     const NOTICED: u32 = 4;
     let report = Arc::clone(report);
-    Persistence::new(RetryLimit::of_setting(max_retries), move |what, notice| {
+    Persistence::new(retry_limit, move |what, notice| {
         report.detail(&format!("{what}: {notice}"));
         if notice.attempt == NOTICED {
             report.warning(&format!("{what}: {}; trying again", notice.reason));
