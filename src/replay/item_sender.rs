@@ -7,7 +7,7 @@ use azure_data_cosmos_driver::models::PartitionKey;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
-use super::events::{Observer, ReplayEvent};
+use super::events::{ReplayEvent, ReplayObserver};
 use crate::cosmos::backoff::honoured;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{Verdict, describe, verdict};
@@ -60,7 +60,7 @@ pub(super) struct ItemSender {
     pub(super) client: Arc<CosmosClient>,
     pub(super) retry_limit: RetryLimit,
     pub(super) budget: Option<Budget>,
-    pub(super) observer: Arc<Observer>,
+    pub(super) observer: Arc<ReplayObserver>,
     /// Ends every wait.
     pub(super) stop: CancellationToken,
 }
