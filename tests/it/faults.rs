@@ -299,8 +299,10 @@ fn a_redirect_to_another_server_is_not_followed() {
     let address = format!("http://{}", elsewhere.local_addr().unwrap());
     let redirect = Action::redirect(format!("{address}/some/where?token=a"));
     survive(&[("a redirect elsewhere", redirect.clone(), 2)]);
-    let told = format!("307: the server redirects to {address}, another server, to which");
-    stop_and_resume(&[("always", redirect.clone(), &[&told])]);
+    let reported = format!(
+        "307: the server redirects to {address}, another server, to which requests are not sent"
+    );
+    stop_and_resume(&[("always", redirect.clone(), &[&reported])]);
 
     // The first request to the account is signed too, and so is a write.
     let scene = Scene::new();
