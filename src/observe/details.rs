@@ -1,7 +1,8 @@
 //! The details that `-v` prints.
 
 use super::counts::Counts;
-use super::event::{Event, Observer};
+use super::event::Event;
+use super::observer::Observer;
 use crate::report::Report;
 
 /// Prints what happens to single ranges, with `-v`.

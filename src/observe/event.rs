@@ -1,6 +1,5 @@
 //! The events of a job.
 
-use super::counts::Counts;
 use crate::cosmos::retry::RetryNotice;
 use crate::feed::page::Page;
 use crate::feed::{PinnedEnd, RangeId, RangeState};
@@ -81,10 +80,4 @@ pub enum Event<'a> {
     },
     /// Time has passed.
     Tick,
-}
-
-/// Takes note of events.
-pub trait Observer: Send {
-    /// Takes note of an event. `counts` include it.
-    fn observe(&mut self, event: &Event<'_>, counts: &Counts);
 }

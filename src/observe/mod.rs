@@ -7,6 +7,7 @@
 mod counts;
 mod details;
 mod event;
+mod observer;
 mod observers;
 mod progress;
 mod progress_line;
@@ -14,7 +15,8 @@ mod tail_notices;
 
 pub use counts::Counts;
 pub use details::Details;
-pub use event::{Event, Observer};
+pub use event::Event;
+pub use observer::Observer;
 pub use observers::Observers;
 pub use progress_line::ProgressLine;
 pub use tail_notices::{Announcement, TailNotices, rfc3339};

@@ -1,7 +1,8 @@
 //! Hands events on.
 
 use super::counts::Counts;
-use super::event::{Event, Observer};
+use super::event::Event;
+use super::observer::Observer;
 use super::progress::Tracker;
 
 /// The counts of a job, and all who observe it.

@@ -1,7 +1,8 @@
 //! The progress line of an export.
 
 use super::counts::Counts;
-use super::event::{Event, Observer};
+use super::event::Event;
+use super::observer::Observer;
 use crate::report::{Progress, Rates, Report};
 
 /// Redraws the progress line as time passes.

@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::counts::Counts;
-use super::event::{Event, Observer};
+use super::event::Event;
+use super::observer::Observer;
 use crate::clock;
 use crate::feed::RangeId;
 use crate::feed::page::Page;
