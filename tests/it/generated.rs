@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
-use cosmos_tail::generate;
+use cosmos_tail::command::generate;
 
 use crate::command::{cosmos_tail, run};
 
