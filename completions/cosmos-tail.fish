@@ -34,7 +34,7 @@ cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l key-file -d 'File that contains the account key' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -65,7 +65,7 @@ cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l key-file -d 'File that contains the account key' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -107,7 +107,7 @@ cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l key-file -d 'File that contains the account key' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -156,7 +156,7 @@ cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l key-file -d 'File that contains the account key' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -187,7 +187,7 @@ cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l key-file -d 'File that contains the account key' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -221,7 +221,7 @@ cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l key-file -d 'File that contains the account key' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -245,7 +245,7 @@ cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l key-file -d 'File that contains the account key' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -292,7 +292,7 @@ cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l key-file -d 'File that contains the account key' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -320,7 +320,7 @@ cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l key-file -d 'File that contains the account key' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -341,7 +341,7 @@ cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l key-file -d 'File that contains the account key' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -360,7 +360,7 @@ cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l key-file -d 'File that holds the account key; `-` reads it from standard input' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l key-file -d 'File that contains the account key' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r

@@ -11,28 +11,27 @@ use anyhow::{Context, Result};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::buffers::{EVENTS, buffered_bytes};
+use super::buffers::EVENTS;
 use super::commit_slot::CommitSlot;
+use super::options::{reader_options, sink_options};
+use super::timers::{interval, tick};
 use super::uncommitted::Uncommitted;
 use super::watch::{Watch, WatchEnd, watch_end};
-use super::{Connected, feed_request, sample};
+use super::{Connected, sample};
 use crate::destination::{Destination, Kind, Recovery};
 use crate::error::ExitCode;
 use crate::failpoint;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, FeedRange, Position, RangeId, RangeState};
-use crate::format::{Compression, Format, NewEncoder};
+use crate::format::NewEncoder;
 use crate::observe::{Counts, Event, Observer, Observers};
 use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::report::{PROGRESS_INTERVAL, Report};
 use crate::schema::{InferenceOptions, Place, TableLayout};
 use crate::signal::Shutdown;
-use crate::sink::{PageToWrite, Seal, Sink, SinkOptions};
+use crate::sink::{PageToWrite, Seal, Sink};
 use crate::state::ledger::Ledger;
 use crate::state::model::{Settings, State};
-
-/// Bytes of rows that encoders may keep in memory, all of them together.
-const ENCODER_MEMORY: usize = 64 << 20;
 
 /// A job that is ready to run.
 pub(super) struct Job<'a> {
@@ -261,28 +260,15 @@ impl<'a> Coordinator<'a> {
                     watch.page(range, &page);
                 }
                 self.uncommitted.page(range, &page, highest_lsn);
-                let known = self.ranges.get_mut(&range);
-                let known =
-                    known.with_context(|| format!("a page of the unknown range {range}"))?;
-                let after = RangeState {
-                    position: Some(position.clone()),
-                    ..known.clone()
-                };
                 let page = PageToWrite {
-                    before: std::mem::replace(known, after),
+                    before: self.advance(range, &position)?,
                     page,
                     position,
                     request_charge,
                     permit,
                 };
                 self.sink.write(self.series_of(range), page);
-                if self.uncommitted.bytes >= self.settings.checkpoint_bytes && self.commit.is_idle()
-                {
-                    self.begin_commit()?;
-                    if failpoint::is_lockstep() {
-                        self.await_commit().await?;
-                    }
-                }
+                self.commit_if_due().await?;
             }
             ReaderEvent::Replaced {
                 parent,
@@ -332,6 +318,28 @@ impl<'a> Coordinator<'a> {
                     range,
                     notice: &notice,
                 });
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a range to `position`. Returns it as it was before.
+    fn advance(&mut self, range: RangeId, position: &Position) -> Result<RangeState> {
+        let known = self.ranges.get_mut(&range);
+        let known = known.with_context(|| format!("a page of the unknown range {range}"))?;
+        let after = RangeState {
+            position: Some(position.clone()),
+            ..known.clone()
+        };
+        Ok(std::mem::replace(known, after))
+    }
+
+    /// Begins a commit if as many bytes have come as are to come between two.
+    async fn commit_if_due(&mut self) -> Result<()> {
+        if self.uncommitted.bytes >= self.settings.checkpoint_bytes && self.commit.is_idle() {
+            self.begin_commit()?;
+            if failpoint::is_lockstep() {
+                self.await_commit().await?;
             }
         }
         Ok(())
@@ -499,48 +507,4 @@ impl<'a> Coordinator<'a> {
             stop,
         })
     }
-}
-
-fn interval(period: Duration) -> tokio::time::Interval {
-    let mut interval = tokio::time::interval(period.max(Duration::from_millis(1)));
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    interval.reset();
-    interval
-}
-
-/// The next tick of a timer; never, if there is none.
-async fn tick(timer: &mut Option<tokio::time::Interval>) {
-    match timer {
-        Some(timer) => {
-            timer.tick().await;
-        }
-        None => std::future::pending().await,
-    }
-}
-
-fn sink_options(state: &State) -> SinkOptions {
-    SinkOptions {
-        export_id: state.export_id,
-        container: state.source.container.clone(),
-        // Parquet compresses within, by itself.
-        compression: match state.options.format {
-            Format::Jsonl | Format::Csv => state.options.compression,
-            Format::Parquet => Compression::None,
-        },
-        commits_within_files: state.options.format.commits_within_files(),
-        rotate_bytes: state.settings.rotate_bytes,
-        encoder_memory: ENCODER_MEMORY,
-    }
-}
-
-fn reader_options(state: &State, concurrency: usize, end: ReadEnd) -> Result<ReaderOptions> {
-    Ok(ReaderOptions {
-        concurrency,
-        request: feed_request(state)?,
-        max_retries: state.settings.max_retries,
-        start: state.options.from,
-        end,
-        poll_interval: Duration::from_millis(state.settings.poll_interval_ms),
-        buffered_bytes: u32::try_from(buffered_bytes(concurrency))?,
-    })
 }

@@ -3,10 +3,13 @@
 mod buffers;
 mod commit_slot;
 mod coordinator;
+mod options;
 mod outcome;
 mod sample;
+mod scope;
 mod start;
 mod tail;
+mod timers;
 mod uncommitted;
 mod watch;
 

@@ -9,25 +9,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::Connected;
 use super::coordinator::{Coordinator, Finished, Job, Stop};
+use super::scope::{ranges_of, scope};
 use super::start::{check_position, same_container};
 use super::watch::{Watch, WatchEnd};
 use crate::clock;
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::epk::{partition_key, range_of_partition_key, range_of_portable};
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::destination::{Destination, Kind, ManifestMark, Output, Place, Recovery, at};
 use crate::durable;
 use crate::error::{
     Annotate, ExitCode, find, hint, is_broken_pipe, usage, with_exit_code, with_hint,
 };
-use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, RangeSet, Scope};
+use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, RangeSet, Scope};
 use crate::format::ChangeEncoder;
 use crate::format::Compression;
 use crate::format::Format;
 use crate::format::Limits;
 use crate::observe::{Announcement, Details, Observer, TailNotices, rfc3339};
 use crate::reader::ReadEnd;
-use crate::redact::redact;
 use crate::report::{Report, count};
 use crate::settings::TailPlan;
 use crate::signal::{self, Shutdown};
@@ -76,6 +75,42 @@ pub async fn tail(
         None => begin(&plan, &connected, scope).await?,
     };
     shutdown.begin()?;
+    let state_path = ready
+        .claimed
+        .as_ref()
+        .and_then(Claimed::path)
+        .map(Path::to_owned);
+    let (mode, from) = (ready.state.options.mode, ready.state.options.from);
+    let before = ready.state.totals;
+    let what = format!(
+        "{} of {}/{}",
+        count(ready.state.ranges.len() as u64, "range"),
+        connected.source.database,
+        connected.source.container
+    );
+    let job = job(&plan, connected, ready, new_encoder, &what, report)?;
+    let finished = match Coordinator::run(job, report, shutdown).await {
+        Ok(finished) => finished,
+        Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::Done),
+        Err(error) => return Err(explain(error, mode, from, state_path.as_deref())),
+    };
+    let shown = finished
+        .state
+        .totals
+        .documents
+        .saturating_sub(before.documents);
+    Ok(conclude(&finished, shown, &what, started, report))
+}
+
+/// A tail that is ready to run.
+fn job<'a>(
+    plan: &TailPlan,
+    connected: Connected,
+    ready: Ready,
+    new_encoder: impl Fn(Limits, &CosmosClient) -> ChangeEncoder,
+    what: &str,
+    report: &'a Report,
+) -> Result<Job<'a>> {
     let limits = Limits {
         max: plan.max,
         until: plan.until,
@@ -92,14 +127,8 @@ pub async fn tail(
         .settings
         .concurrency
         .get_or_insert(u32::try_from(ranges.clamp(8, MOST_CONCURRENT))?);
-    let what = format!(
-        "{} of {}/{}",
-        count(ranges as u64, "range"),
-        connected.source.database,
-        connected.source.container
-    );
     let announcement = Announcement {
-        what: what.clone(),
+        what: what.to_owned(),
         from: from_text(&state, ready.is_new),
     };
     let watch = Watch::new(plan.idle_timeout, limits.reached, pipe_closed);
@@ -107,15 +136,8 @@ pub async fn tail(
         Box::new(TailNotices::new(report, announcement)),
         Box::new(Details(report)),
     ];
-    let state_path = ready
-        .claimed
-        .as_ref()
-        .and_then(Claimed::path)
-        .map(Path::to_owned);
-    let (mode, from) = (state.options.mode, state.options.from);
     let read_until = state.read_until();
-    let before = state.totals;
-    let job = Job {
+    Ok(Job {
         connected,
         next_parts: state
             .series
@@ -135,34 +157,33 @@ pub async fn tail(
         observers,
         open_layout: None,
         request_charge: 0.0,
-    };
-    let Finished {
-        state,
-        counts,
-        stop,
-        ..
-    } = match Coordinator::run(job, report, shutdown).await {
-        Ok(finished) => finished,
-        Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::Done),
-        Err(error) => return Err(explain(error, mode, from, state_path.as_deref())),
-    };
-    if stop == Some(Stop::Watched(WatchEnd::PipeClosed)) {
-        return Ok(ExitCode::Done);
+    })
+}
+
+/// Prints how a tail ended.
+fn conclude(
+    finished: &Finished,
+    shown: u64,
+    what: &str,
+    started: Instant,
+    report: &Report,
+) -> ExitCode {
+    if finished.stop == Some(Stop::Watched(WatchEnd::PipeClosed)) {
+        return ExitCode::Done;
     }
-    let shown = state.totals.documents.saturating_sub(before.documents);
     report.notice(&format!(
         "{} from {what} in {:.1} s, {:.0} RU",
         count(shown, "change"),
         started.elapsed().as_secs_f64(),
-        counts.request_charge
+        finished.counts.request_charge
     ));
-    Ok(match stop {
+    match finished.stop {
         Some(Stop::Signal(code)) => code,
         _ => ExitCode::Done,
-    })
+    }
 }
 
-/// A tail that is ready to run.
+/// What a tail begins with.
 struct Ready {
     state: State,
     destination: Arc<dyn Destination>,
@@ -321,106 +342,6 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         recovery: Recovery::default(),
         is_new: true,
     })
-}
-
-/// Which part of the container was asked for.
-async fn scope(client: &CosmosClient, plan: &TailPlan) -> Result<Scope> {
-    if !plan.partition_key.is_empty() {
-        return scope_of_partition_key(client, &plan.partition_key);
-    }
-    let mut ranges = Vec::with_capacity(plan.ranges.len());
-    let partitions = match plan.ranges.is_empty() {
-        true => Vec::new(),
-        false => client.list_partitions(false).await?,
-    };
-    for text in &plan.ranges {
-        ranges.push(match text.parse::<usize>() {
-            Ok(number) => match partitions.get(number) {
-                Some(partition) => partition.range.clone(),
-                None => {
-                    return Err(usage(
-                        format!(
-                            "there is no range {number}: the container has {}",
-                            partitions.len()
-                        ),
-                        "`cosmos-tail ranges` lists them",
-                    ));
-                }
-            },
-            Err(_) => range_of_portable(text).map_err(|_| {
-                let shown: String = redact(text).escape_debug().take(60).collect();
-                usage(
-                    format!("`{shown}` is no feed range"),
-                    "give a number or a token from the last column of `cosmos-tail ranges`",
-                )
-            })?,
-        });
-    }
-    ranges.sort();
-    if let Some(pair) = ranges
-        .windows(2)
-        .find(|pair| pair[0].intersection(&pair[1]).is_some())
-    {
-        return Err(usage(
-            format!("the ranges {} and {} overlap", pair[0], pair[1]),
-            "give each once",
-        ));
-    }
-    Ok(Scope {
-        ranges,
-        partition_key: None,
-    })
-}
-
-fn scope_of_partition_key(client: &CosmosClient, typed: &[String]) -> Result<Scope> {
-    let definition = client.partition_key_definition();
-    let paths: Vec<&str> = definition.paths().iter().map(AsRef::as_ref).collect();
-    if typed.len() > paths.len() {
-        return Err(usage(
-            format!(
-                "{} values were given for a partition key of {}",
-                typed.len(),
-                paths.len()
-            ),
-            format!("the container's partition key is {}", paths.join(", ")),
-        ));
-    }
-    let values: Vec<serde_json::Value> = typed
-        .iter()
-        // What is no JSON is text: nobody wants to quote a name.
-        .map(|text| serde_json::from_str(text).unwrap_or_else(|_| text.clone().into()))
-        .collect();
-    let key = partition_key(&values).map_err(|error| {
-        usage(
-            error.to_string(),
-            "give the value as text, or as JSON if it is no text",
-        )
-    })?;
-    let (range, is_whole) = range_of_partition_key(&key, definition)?;
-    Ok(Scope {
-        ranges: vec![range],
-        partition_key: is_whole.then_some(values),
-    })
-}
-
-/// The ranges to begin with: the partitions of the container, cut to the scope.
-async fn ranges_of(client: &CosmosClient, scope: &Scope) -> Result<Vec<FeedRange>> {
-    if scope.partition_key.is_some() {
-        return Ok(scope.ranges.clone());
-    }
-    let partitions = client.list_partitions(false).await?;
-    let whole = [FeedRange::full()];
-    let parts = if scope.ranges.is_empty() {
-        &whole[..]
-    } else {
-        &scope.ranges[..]
-    };
-    let cut = parts.iter().flat_map(|part| {
-        partitions
-            .iter()
-            .filter_map(|partition| partition.range.intersection(part))
-    });
-    Ok(cut.collect())
 }
 
 /// From where a tail begins, for its first line; none means from now.

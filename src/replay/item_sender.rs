@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
-use super::events::{Observer, ReplayEvent};
+use super::events::{ReplayEvent, ReplayObserver};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{Verdict, describe, verdict};
 use crate::cosmos::hints::explain;
@@ -64,7 +64,7 @@ pub(super) struct ItemSender {
     pub(super) client: Arc<CosmosClient>,
     pub(super) max_retries: u32,
     pub(super) budget: Option<Budget>,
-    pub(super) observer: Arc<Observer>,
+    pub(super) observer: Arc<ReplayObserver>,
     /// Ends every wait.
     pub(super) stop: CancellationToken,
 }

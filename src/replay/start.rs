@@ -11,7 +11,7 @@ use super::checkpoint::Checkpoint;
 use super::container::{self, FeedReading};
 use super::dead_letters::DeadLetters;
 use super::delivery::Delivery;
-use super::events::Observer;
+use super::events::ReplayObserver;
 use super::file_reader;
 use super::interpreter::Interpreter;
 use super::item_sender::ItemSender;
@@ -78,7 +78,7 @@ pub async fn replay(
             client: Arc::clone(&target.client),
             max_retries: plan.max_retries,
             budget: plan.max_ru.map(Budget::new),
-            observer: Arc::new(Observer::new(report, plan.max_errors)),
+            observer: Arc::new(ReplayObserver::new(report, plan.max_errors)),
             stop: shutdown.child_token(),
         }),
         mode: plan.write_mode,

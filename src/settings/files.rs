@@ -160,6 +160,9 @@ pub(super) fn check_row_groups(given: &Given, format: Format) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Command;
+    use crate::cli::values;
+    use crate::settings::setting::{DefaultValue, Row};
 
     fn plan(arguments: &[&str]) -> Result<FilesPlan> {
         let all = ["cosmos-tail", "export"].iter().chain(arguments);
@@ -207,5 +210,30 @@ mod tests {
             assert!(plan(arguments).is_err(), "{arguments:?}");
         }
         assert!(plan(&["-o", "x.csv", "--null", "a,b", "--delimiter", ";"]).is_ok());
+    }
+
+    #[test]
+    fn described_defaults_are_the_defaults() {
+        let described = |row: &Row| match row.default {
+            DefaultValue::Described(text) => text.rsplit(' ').next().unwrap().to_owned(),
+            other => panic!("{}: {other:?}", row.name),
+        };
+        let bytes = |row| values::parse_bytes(&described(row));
+        assert_eq!(bytes(&table::ROTATE_BYTES.row), Ok(PARQUET_ROTATE_BYTES));
+        assert_eq!(
+            bytes(&table::ROW_GROUP_SIZE.row),
+            Ok(PARQUET_ROW_GROUP_BYTES)
+        );
+        let interval = values::duration(&described(&table::ROTATE_INTERVAL.row));
+        assert_eq!(interval, Ok(PARQUET_ROTATE_INTERVAL));
+        let csv = CsvOptions::default();
+        assert_eq!(
+            table::DELIMITER.default_for(Command::Export).unwrap(),
+            csv.delimiter
+        );
+        assert_eq!(
+            (described(&table::NULL.row), csv.null),
+            ("empty".into(), String::new())
+        );
     }
 }

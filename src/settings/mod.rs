@@ -5,6 +5,7 @@
 
 mod columns;
 mod connection;
+mod documentation;
 mod endpoint;
 mod environment;
 mod export;
@@ -23,6 +24,7 @@ mod verify;
 
 pub use columns::SchemaPlan;
 pub use connection::{ConnectionArgs, ConnectionPlan, ConnectionRequest, credential_is_given};
+pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;
 pub use given::{Given, command};

@@ -1,9 +1,9 @@
-//! Completions and man pages in the tree are what the command line's definition makes of them.
+//! Completions, man pages and the tables of settings in the documentation match the table of settings.
 
 use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
-use cosmos_tail::generate;
+use cosmos_tail::{generate, settings};
 
 use crate::command::{cosmos_tail, run};
 
@@ -15,7 +15,9 @@ const SHELLS: [Shell; 5] = [
     Shell::Elvish,
 ];
 
-/// Compares `files` with what `directory` holds, or writes them there if asked to.
+const HOW: &str = "regenerate with: COSMOS_TAIL_REGENERATE=1 cargo test --test it generated";
+
+/// Compares `files` with the content of `directory`, or writes them there on request.
 fn compare(directory: &str, files: Vec<(String, Vec<u8>)>) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     if std::env::var_os("COSMOS_TAIL_REGENERATE").is_some() {
@@ -31,13 +33,12 @@ fn compare(directory: &str, files: Vec<(String, Vec<u8>)>) {
         .map(|entry| entry.unwrap().path())
         .collect();
     found.sort();
-    let how = "regenerate with: COSMOS_TAIL_REGENERATE=1 cargo test --test it generated";
-    assert_eq!(found, expected, "{how}");
+    assert_eq!(found, expected, "{HOW}");
     for (name, text) in &files {
         let in_tree = std::fs::read(directory.join(name)).unwrap();
         assert!(
             in_tree == *text,
-            "{} is out of date; {how}",
+            "{} is out of date; {HOW}",
             directory.join(name).display()
         );
     }
@@ -70,4 +71,34 @@ fn the_command_prints_the_same_completions() {
             "{shell}"
         );
     }
+}
+
+/// The text of a page with a table between the marks of its name.
+fn with_table(page: &str, name: &str, table: &str) -> String {
+    let begin = format!("<!-- {name}: from the table of settings -->\n");
+    let (before, rest) = page
+        .split_once(&begin)
+        .unwrap_or_else(|| panic!("no {begin}"));
+    let (_, after) = rest.split_once("<!-- end -->").unwrap();
+    format!("{before}{begin}\n{table}\n<!-- end -->{after}")
+}
+
+#[test]
+fn the_tables_of_profiles_are_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/profiles.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let mut expected = page.clone();
+    for (name, table) in settings::profile_tables() {
+        expected = with_table(&expected, name, &table);
+    }
+    if std::env::var_os("COSMOS_TAIL_REGENERATE").is_some() {
+        std::fs::write(&path, expected).unwrap();
+        return;
+    }
+    let differs = page
+        .lines()
+        .zip(expected.lines())
+        .find(|(is, should)| is != should);
+    assert_eq!(differs, None, "{HOW}");
+    assert_eq!(page, expected, "{HOW}");
 }

@@ -1,4 +1,4 @@
-//! What a failing first request says, whole: the hint fits the cause.
+//! The whole message of a failing first request: the hint fits the cause.
 
 use std::sync::Arc;
 
@@ -51,8 +51,8 @@ fn tls_server(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> u16 {
     port
 }
 
-/// What `ranges` says of an account at this port, with the port left out, and without the numbers in
-/// the sentences of the TLS library.
+/// What `ranges` prints about an account at this port, without the port, and without the numbers in the
+/// sentences of the TLS library.
 fn told(port: u16, roots: &std::path::Path) -> Vec<String> {
     let mut command = cosmos_tail();
     command
@@ -154,7 +154,7 @@ fn each_fault_of_a_certificate_has_a_hint_of_its_own() {
     }
 }
 
-/// What a command says, with the gateway's address left out.
+/// What a command prints, without the gateway's address.
 fn said(gateway: &Gateway, ended: &Ended) -> String {
     ended.stderr.replace(&gateway.endpoint(), "ENDPOINT")
 }
@@ -273,7 +273,7 @@ fn each_status_of_a_container_and_its_ranges_has_its_hint() {
 }
 
 #[test]
-fn a_creation_that_reaches_nobody_sends_nobody_to_the_portal() {
+fn a_failed_creation_does_not_send_the_user_to_the_portal() {
     let (gateway, _) = filled(1, 1);
     let file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
     let source = file.path().to_str().unwrap().to_owned();
@@ -307,7 +307,7 @@ fn a_creation_that_reaches_nobody_sends_nobody_to_the_portal() {
 }
 
 #[test]
-fn an_address_that_the_account_names_is_named() {
+fn an_address_from_the_account_is_named() {
     let other = Gateway::start(GatewayOptions::default());
     let (gateway, _) = filled(1, 1);
     let html =

@@ -27,7 +27,7 @@ settings! {
         .under(Heading::Connection);
 
     CONFIG_FILE: PathBuf = Setting::new("config", path("FILE"))
-        .help("The configuration file that holds the profiles")
+        .help("The configuration file with the profiles")
         .form(Form::Elsewhere)
         .variable(CONFIG_VARIABLE)
         .under(Heading::Connection);
@@ -67,9 +67,10 @@ settings! {
         .under(Heading::Connection);
 
     KEY_FILE: PathBuf = Setting::new("key-file", path("PATH"))
-        .help("File that holds the account key; `-` reads it from standard input")
+        .help("File that contains the account key")
         .details(
-            "A key is never taken from the command line, where every user of the machine could read it.",
+            "`-` reads the key from standard input. A key is never taken from the command line, where every user \
+             of the machine could read it.",
         )
         .account_key(AccountKey::KeyFile)
         .under(Heading::Connection);

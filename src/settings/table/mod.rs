@@ -60,3 +60,6 @@ static GROUPS: &[&[&dyn AnySetting]] = &[
 pub(crate) fn rows() -> impl Iterator<Item = &'static dyn AnySetting> {
     GROUPS.iter().flat_map(|group| group.iter().copied())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,27 +1,12 @@
-//! File operations that must survive a crash: staging, syncing, renaming and locking, on every platform.
-//!
-//! Only this module knows how Linux, macOS and Windows differ here:
-//!
-//! | | Linux, macOS | Windows |
-//! |---|---|---|
-//! | a new name is durable | after a sync of its directory | after a sync of the file: NTFS journals its directories, which cannot be opened for a sync |
-//! | replacing a file | `rename` is atomic | `MoveFileEx` with replace, which requires that the target is closed |
-//! | a private file | mode 0600 at creation | inherits the access list of its directory |
-//! | an exclusive lock | `flock`, released by the kernel when the process ends | `LockFileEx`, released likewise |
-//! | a lock file that was replaced | detected by comparing device and inode with those of its path | prevented: it is opened so that nobody can delete or rename it |
-//! | not following a link | `O_NOFOLLOW` | `FILE_FLAG_OPEN_REPARSE_POINT`, and a check of the opened file |
-//!
-//! On macOS, `File::sync_all` uses `F_FULLFSYNC`, so data reaches the medium there too.
+//! Files that are staged, synced, renamed and removed, and never reached through a link.
 
-use std::fs::TryLockError;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use fs_err as fs;
 
-use crate::error::{ExitCode, with_exit_code, with_hint};
+use crate::error::with_hint;
 use crate::failpoint::{self, Change};
 
 /// The suffix of a file that is being written, so that no reader mistakes it for a finished one.
@@ -35,11 +20,6 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
-}
-
-/// The lock file of the state file `path`.
-pub fn lock_path(path: &Path) -> PathBuf {
-    with_suffix(path, ".lock")
 }
 
 /// The directory that contains `path`; the current directory for a bare name.
@@ -91,7 +71,7 @@ pub fn create_directory(directory: &Path) -> io::Result<()> {
 }
 
 /// Options for a file that only its owner may read, where the platform supports that.
-fn private() -> fs::OpenOptions {
+pub(super) fn private() -> fs::OpenOptions {
     let mut options = fs::OpenOptions::new();
     options.write(true);
     #[cfg(unix)]
@@ -353,224 +333,6 @@ pub fn checksum_prefix(file: &mut fs::File, length: u64) -> io::Result<u32> {
     Ok(checksum)
 }
 
-/// How long to wait for a lock that another process holds.
-const LOCK_PATIENCE: Duration = Duration::from_secs(1);
-/// The pause between two attempts to take a lock.
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
-
-/// An exclusive lock, held until this value is dropped.
-///
-/// The lock is on a separate file, because every commit replaces the inode of the file that it
-/// protects. The lock file is not deleted when the lock is released: otherwise two processes could hold
-/// locks on two files of the same name. [`Lock::check`] detects if somebody deletes it anyway.
-#[derive(Debug)]
-pub struct Lock {
-    file: std::fs::File,
-    path: PathBuf,
-}
-
-/// The maximum length of a lock file, which contains a process id.
-const LOCK_BYTES: u64 = 20;
-
-impl Lock {
-    /// As [`Lock::acquire`], with `what` as the context of an error, and with `hint` unless the error has
-    /// a hint of its own.
-    ///
-    /// # Errors
-    ///
-    /// As [`Lock::acquire`].
-    pub fn acquire_for(path: &Path, what: &str, hint: &str) -> Result<Self> {
-        Self::acquire(path).map_err(|error| {
-            let known = crate::error::hint(&error).map(str::to_owned);
-            with_hint(
-                error.context(what.to_owned()),
-                known.unwrap_or(hint.to_owned()),
-            )
-        })
-    }
-
-    /// Takes the lock on `path`, creating the file if necessary.
-    ///
-    /// # Errors
-    ///
-    /// If another process holds it for more than a second, with its process id; if the file is not a
-    /// lock; or any error of the system.
-    pub fn acquire(path: &Path) -> Result<Self> {
-        let mut options = private();
-        options.create(true).truncate(false).read(true);
-        #[cfg(windows)]
-        {
-            use fs_err::os::windows::fs::OpenOptionsExt;
-            // Others may read and write, but not delete.
-            const FILE_SHARE_READ_WRITE: u32 = 3;
-            options.share_mode(FILE_SHARE_READ_WRITE);
-        }
-        let file = open_plain("lock.open", path, &mut options)?;
-        let (file, _) = file.into_parts();
-        let deadline = Instant::now() + LOCK_PATIENCE;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                // A process that was just killed may not have released it yet.
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let mut owner = String::new();
-                    // For the message only. On Windows, the lock prevents reading too.
-                    let owner = match (&file).take(LOCK_BYTES).read_to_string(&mut owner) {
-                        Ok(1..) if owner.bytes().all(|byte| byte.is_ascii_digit()) => {
-                            format!(" (process {owner})")
-                        }
-                        _ => String::new(),
-                    };
-                    bail!("another process{owner} holds the lock `{}`", path.display());
-                }
-                Err(TryLockError::Error(error)) => {
-                    return Err(error).with_context(|| format!("cannot lock `{}`", path.display()));
-                }
-            }
-        }
-        let mut lock = Self {
-            file,
-            path: path.to_owned(),
-        };
-        lock.ensure_is_a_lock()?;
-        // It may have been deleted before it was locked.
-        lock.check()?;
-        lock.sign()
-            .with_context(|| format!("cannot write to the lock `{}`", path.display()))?;
-        Ok(lock)
-    }
-
-    /// Writes this process's id, for the error messages of other processes.
-    fn sign(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.rewind()?;
-        write!(self.file, "{}", std::process::id())
-    }
-
-    /// Checks that the file contains only a process id, since it will be overwritten.
-    fn ensure_is_a_lock(&mut self) -> Result<()> {
-        let mut contents = Vec::new();
-        let read = (&self.file).take(LOCK_BYTES + 1).read_to_end(&mut contents);
-        read.with_context(|| format!("cannot read the lock `{}`", self.path.display()))?;
-        let is_lock = contents.len() as u64 <= LOCK_BYTES
-            && contents
-                .iter()
-                .all(|byte| byte.is_ascii_digit() || *byte == 0);
-        if is_lock {
-            return Ok(());
-        }
-        Err(with_hint(
-            anyhow!("`{}` is not a lock of cosmos-tail", self.path.display()),
-            "cosmos-tail needs a lock file of that name: move the file away, or keep the state elsewhere \
-             with --state",
-        ))
-    }
-
-    /// Checks that the locked file still has its name. If it was deleted, another process can lock a new
-    /// file of that name and write to the same files.
-    ///
-    /// # Errors
-    ///
-    /// If the file was deleted or replaced, with the exit code for resumable runs; or any error of the
-    /// system.
-    pub fn check(&self) -> Result<()> {
-        if failpoint::is_planted("defect.lock-not-checked") {
-            return Ok(());
-        }
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            let own = self.file.metadata()?;
-            let what = match std::fs::symlink_metadata(&self.path) {
-                Ok(named) if (named.dev(), named.ino()) == (own.dev(), own.ino()) => return Ok(()),
-                Ok(_) => "was replaced by another file",
-                Err(error) if error.kind() == io::ErrorKind::NotFound => "was deleted",
-                Err(error) => {
-                    return Err(error).with_context(|| {
-                        format!("cannot check the lock `{}`", self.path.display())
-                    });
-                }
-            };
-            let error = anyhow!(
-                "the lock `{}` {what} while this process held it; nothing was committed after that",
-                self.path.display()
-            );
-            Err(with_exit_code(
-                with_hint(
-                    error,
-                    "another process may be writing to the same files: make sure that none is; do not delete \
-                     lock files, a lock is released when its process ends",
-                ),
-                ExitCode::Resumable,
-            ))
-        }
-        // On Windows, a file that is opened this way cannot lose its name.
-        #[cfg(not(unix))]
-        {
-            let _not_needed = (&self.file, &self.path);
-            Ok(())
-        }
-    }
-}
-
-impl Lock {
-    /// Whether another process holds the lock on `path`. Nothing is created or changed.
-    ///
-    /// # Errors
-    ///
-    /// Any error of the system, except that the file does not exist: nobody can have locked it then.
-    pub fn is_held(path: &Path) -> Result<bool> {
-        // Only a regular file can be locked.
-        match std::fs::metadata(path) {
-            Ok(metadata) if !metadata.is_file() => return Ok(false),
-            _ => {}
-        }
-        let file = match std::fs::File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot open `{}`", path.display()));
-            }
-        };
-        // The lock is released when the file is closed.
-        match file.try_lock_shared() {
-            Ok(()) => Ok(false),
-            Err(TryLockError::WouldBlock) => Ok(true),
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("cannot check the lock `{}`", path.display()))
-            }
-        }
-    }
-}
-
-/// The locks of a job, which its writers can check.
-#[derive(Debug, Clone, Default)]
-pub struct Locks(Vec<std::sync::Arc<Lock>>);
-
-impl Locks {
-    /// A job with these locks.
-    pub fn new(locks: impl IntoIterator<Item = std::sync::Arc<Lock>>) -> Self {
-        Self(locks.into_iter().collect())
-    }
-
-    /// Adds a lock.
-    pub fn add(&mut self, lock: std::sync::Arc<Lock>) {
-        self.0.push(lock);
-    }
-
-    /// Checks each lock.
-    ///
-    /// # Errors
-    ///
-    /// As [`Lock::check`].
-    pub fn check(&self) -> Result<()> {
-        self.0.iter().try_for_each(|lock| lock.check())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -610,43 +372,6 @@ mod tests {
         publish(&open, &path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert!(!open.exists());
-    }
-
-    #[test]
-    fn a_lock_excludes_others_until_it_is_dropped() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.json.lock");
-        let first = Lock::acquire(&path).unwrap();
-        let began = Instant::now();
-        let refused = Lock::acquire(&path).unwrap_err().to_string();
-        // A process that was just killed may not have released it yet.
-        assert!(began.elapsed() >= LOCK_PATIENCE, "{:?}", began.elapsed());
-        let own = format!("another process (process {}) holds", std::process::id());
-        assert!(refused.contains(&own), "{refused}");
-        assert!(Lock::is_held(&path).unwrap());
-        drop(first);
-        assert!(!Lock::is_held(&path).unwrap());
-        Lock::acquire(&path).unwrap();
-    }
-
-    #[test]
-    fn a_lock_without_a_process_id_is_reported_without_one() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.json.lock");
-        let foreign = std::fs::File::create(&path).unwrap();
-        foreign.lock().unwrap();
-        let refused = Lock::acquire(&path).unwrap_err().to_string();
-        assert!(refused.contains("another process holds"), "{refused}");
-    }
-
-    #[test]
-    fn a_lock_that_cannot_be_checked_is_not_reported_as_free() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.json.lock");
-        assert!(!Lock::is_held(&path).unwrap(), "there is no such file");
-        assert!(!path.exists(), "nothing is created");
-        fs::write(&path, "").unwrap();
-        Lock::is_held(&path.join("below-a-file")).unwrap_err();
     }
 
     #[test]

@@ -1,0 +1,48 @@
+//! How a job reads and writes, by its state.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::buffers::buffered_bytes;
+use super::feed_request;
+use crate::format::{Compression, Format};
+use crate::reader::{ReadEnd, ReaderOptions};
+use crate::sink::SinkOptions;
+use crate::state::model::State;
+
+/// Bytes of rows that encoders may keep in memory, all of them together.
+const ENCODER_MEMORY: usize = 64 << 20;
+
+/// How a job writes.
+pub(super) fn sink_options(state: &State) -> SinkOptions {
+    SinkOptions {
+        export_id: state.export_id,
+        container: state.source.container.clone(),
+        // Parquet compresses within, by itself.
+        compression: match state.options.format {
+            Format::Jsonl | Format::Csv => state.options.compression,
+            Format::Parquet => Compression::None,
+        },
+        commits_within_files: state.options.format.commits_within_files(),
+        rotate_bytes: state.settings.rotate_bytes,
+        encoder_memory: ENCODER_MEMORY,
+    }
+}
+
+/// How a job reads.
+pub(super) fn reader_options(
+    state: &State,
+    concurrency: usize,
+    end: ReadEnd,
+) -> Result<ReaderOptions> {
+    Ok(ReaderOptions {
+        concurrency,
+        request: feed_request(state)?,
+        max_retries: state.settings.max_retries,
+        start: state.options.from,
+        end,
+        poll_interval: Duration::from_millis(state.settings.poll_interval_ms),
+        buffered_bytes: u32::try_from(buffered_bytes(concurrency))?,
+    })
+}
