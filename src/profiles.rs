@@ -42,6 +42,9 @@ pub fn list(config: &ConfigFile, format: TableFormat, report: &Report) -> Result
         report.warning(notice);
     }
     match &config.path {
+        Some(path) if config.exists && config.profiles.is_empty() => {
+            report.notice(&format!("no profiles in `{}`", path.display()));
+        }
         Some(path) if config.exists => report.detail(&format!("profiles of `{}`", path.display())),
         Some(path) => report.notice(&format!("no profiles: `{}` does not exist", path.display())),
         None => report.notice("no profiles: COSMOS_TAIL_CONFIG is not set"),

@@ -150,7 +150,7 @@ impl Manifest {
             && found.mark.entries != committed.manifest.entries
         {
             found.faults.push(format!(
-                "lists {}, but the state tells of {}",
+                "lists {}, but the state counts {}",
                 count(found.mark.entries, "file"),
                 committed.manifest.entries
             ));

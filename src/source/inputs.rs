@@ -1,7 +1,7 @@
 //! The files to read: those that the user named, and those that an export's manifest lists.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -313,10 +313,14 @@ pub(super) fn ends_with(path: &Path, ends: &[&str]) -> bool {
 fn listed(directory: &Path, entry: &Entry) -> Result<Input> {
     let path = directory.join(&entry.file);
     let metadata = fs::metadata(&path).map_err(|error| {
-        with_hint(
-            error,
-            "the manifest lists it; if you moved it away, name the files instead of the directory",
-        )
+        if error.kind() == ErrorKind::NotFound {
+            with_hint(
+                anyhow::anyhow!("`{}` is missing", path.display()),
+                "the manifest lists it; if you moved it away, name the files instead of the directory",
+            )
+        } else {
+            error.into()
+        }
     })?;
     if metadata.len() != entry.bytes {
         return Err(with_hint(

@@ -230,31 +230,39 @@ fn check_ends(state: &State, found: &mut Findings) {
     let state_name = name_of(Path::new(&found.state));
     for range in &state.ranges {
         let Some(end) = &range.end else { continue };
-        let is_there = match &range.position {
-            None => false,
-            Some(position) => segments(&position.token, &range.range)
-                .unwrap_or_default()
+        let lsn =
+            |lsn: Option<u64>| lsn.map_or("an unknown LSN".to_owned(), |lsn| format!("LSN {lsn}"));
+        let at = |etag: Option<&str>| {
+            etag.map_or("the beginning".to_owned(), |etag| lsn(lsn_of_etag(etag)))
+        };
+        let parts = range
+            .position
+            .as_ref()
+            .map(|position| segments(&position.token, &range.range).unwrap_or_default());
+        let is_there = |etag: Option<&str>| {
+            etag.is_some_and(|etag| end.is_reached_by(etag) || lsn_of_etag(etag) == end.lsn())
+        };
+        let behind = match &parts {
+            None => Some(format!("it is at {}", at(None))),
+            Some(parts) => parts
                 .iter()
-                .all(|part| {
-                    part.etag.as_deref().is_some_and(|etag| {
-                        end.is_reached_by(etag) || lsn_of_etag(etag) == end.lsn()
-                    })
+                .find(|part| !is_there(part.etag.as_deref()))
+                .map(|part| {
+                    let at = at(part.etag.as_deref());
+                    if part.range == range.range {
+                        format!("it is at {at}")
+                    } else {
+                        format!("its part {} is at {at}", part.range)
+                    }
                 }),
         };
-        if end.reached.is_some() && !is_there {
-            let lsn = |lsn: Option<u64>| {
-                lsn.map_or("an unknown place".to_owned(), |lsn| format!("LSN {lsn}"))
-            };
+        if let Some(behind) = behind.filter(|_| end.reached.is_some()) {
             found.fault(
                 &state_name,
                 format!(
-                    "range {} is marked as read to its end at {}, but it is at {}",
+                    "range {} is marked as read to its end at {}, but {behind}",
                     range.id,
                     lsn(end.lsn()),
-                    match &range.position {
-                        Some(position) => lsn(position.lsn),
-                        None => "the beginning".to_owned(),
-                    }
                 ),
             );
         }
@@ -262,6 +270,23 @@ fn check_ends(state: &State, found: &mut Findings) {
 }
 
 fn check_files(state: &State, names: &FileNames, found: &mut Findings) -> Result<()> {
+    if let Some(path) = names.manifest()
+        && state.manifest.length > 0
+        && !path.exists()
+    {
+        // Everything else that differs would only follow from this.
+        let finished = names
+            .existing()?
+            .iter()
+            .filter(|file| !file.is_open)
+            .count();
+        let files = count(finished as u64, "finished file");
+        found.fault(
+            name_of(&path),
+            format!("is missing, so {files} cannot be checked"),
+        );
+        return Ok(());
+    }
     let entries = read_manifest(state, names, found)?;
     let contents = Contents::of(state);
     let mut jobs = Vec::new();
