@@ -16,7 +16,7 @@ use crate::cosmos::container::NewContainer;
 use crate::cosmos::options::ConnectOptions;
 #[cfg(feature = "demo")]
 use crate::cosmos::options::{CredentialOptions, SecretText};
-use crate::cosmos::retry::Persistence;
+use crate::cosmos::retry::{Persistence, RetryLimit};
 use crate::error::{ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::feed::ContainerAddress;
@@ -542,7 +542,7 @@ impl Account {
 fn persistence(max_retries: u32, report: &Arc<Report>) -> Persistence {
     const NOTICED: u32 = 4;
     let report = Arc::clone(report);
-    Persistence::new(max_retries, move |what, notice| {
+    Persistence::new(RetryLimit::of_setting(max_retries), move |what, notice| {
         report.detail(&format!("{what}: {notice}"));
         if notice.attempt == NOTICED {
             report.warning(&format!("{what}: {}; trying again", notice.reason));

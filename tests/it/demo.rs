@@ -206,12 +206,12 @@ async fn unknown_partitions_are_refused_with_the_existing_ones() {
     let account = DemoAccount::start(&options(10, 3)).await.unwrap();
     assert_eq!(
         account.merge(0, 2).await.unwrap_err().to_string(),
-        "partitions 0 and 2 cannot be merged: they are no neighbours; \
-         by range, the partitions are 0, 1, 2"
+        "partitions 0 and 2 cannot be merged: they are not adjacent; in the order of their ranges, \
+        the partitions are 0, 1, 2"
     );
     assert_eq!(
         account.split(7).await.unwrap_err().to_string(),
-        "there is no partition 7; by range, the partitions are 0, 1, 2"
+        "there is no partition 7; in the order of their ranges, the partitions are 0, 1, 2"
     );
 }
 
@@ -228,7 +228,7 @@ async fn a_port_in_use_is_an_error_with_a_hint() {
     assert!(
         error.starts_with(&format!(
             "error: the demo account cannot listen on 127.0.0.1:{port}\n  Caused by: "
-        )) && error.ends_with("hint: give another port, or 0 to take a free one\n"),
+        )) && error.ends_with("hint: use another port, or 0 for a free one\n"),
         "{error}"
     );
 }
@@ -406,10 +406,10 @@ async fn the_foreground_prints_exports_obeys_lines_and_quits() {
     );
     assert_eq!(
         demo.command("split 0").await,
-        "there is no partition 0; by range, the partitions are 4, 1"
+        "there is no partition 0; in the order of their ranges, the partitions are 4, 1"
     );
     let message = demo.command("stop").await;
-    assert!(message.starts_with("`stop` is no command"), "{message}");
+    assert!(message.starts_with("`stop` is not a command"), "{message}");
     let commands = demo.commands.take().unwrap();
     commands.send("quit".to_owned()).await.unwrap();
     demo.task.await.unwrap().unwrap();

@@ -285,7 +285,7 @@ fn a_body_that_is_too_large_is_not_kept_in_memory() {
             1,
         ),
     ]);
-    let is_too_long = "413: the answer is longer than 64 MiB, which no answer of the service is";
+    let is_too_long = "413: the answer is longer than 64 MiB, more than any answer of the service";
     stop_and_resume(&[
         ("always without an end", Action::Endless, &[is_too_long]),
         ("always 1 GB", Action::AnnounceBody(1 << 30), &[is_too_long]),
@@ -333,7 +333,8 @@ fn a_redirect_within_the_server_is_followed() {
         ("for good", to_itself(308), 2),
     ]);
     // But not forever, and not to where it would become another request.
-    let told = |status| format!("{status}: the server redirects in a way that is not followed");
+    let told =
+        |status| format!("{status}: the server sent a redirect of a kind that is not followed");
     for (name, status) in [
         ("in a circle", 307),
         ("as whatever", 301),

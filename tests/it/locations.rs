@@ -54,9 +54,9 @@ fn a_forbidden_location_is_refused_by_name() {
         ("urn:a", "urn:a", "scheme `urn`"),
         ("about:blank", "about:blank", "scheme `about`"),
         ("unix:/run/x", "unix:/run/x", "scheme `unix`"),
-        ("https://", "https://", "is no URL"),
-        ("", "", "is no URL"),
-        ("/dbs", "/dbs", "is no URL"),
+        ("https://", "https://", "is not a URL"),
+        ("", "", "is not a URL"),
+        ("/dbs", "/dbs", "is not a URL"),
         (
             "https://user:pw@example.com/",
             "https://user:pw@example.com/",

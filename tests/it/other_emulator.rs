@@ -117,8 +117,8 @@ fn missing_parts_are_named() {
             told,
             "error: cannot open container `orders` of database `shop`\n  Caused by: its list of partition \
              key ranges is not one that Cosmos DB sends: `id` of a range is a number, not a string\nhint: \
-             https://127.0.0.1:PORT/ does not answer as Cosmos DB does: if it is an emulator, this one \
-             lacks what an export needs; Microsoft's has it, and so has `cosmos-tail demo`\n"
+             https://127.0.0.1:PORT/ does not answer like Cosmos DB: if it is an emulator, it lacks \
+             what an export needs; Microsoft's emulator and `cosmos-tail demo` have it\n"
         );
         assert_eq!(code, Some(1));
     }
@@ -149,9 +149,9 @@ fn an_unreachable_address_of_the_account_is_named() {
          TransportGenerated503: resolve container by name (db='shop', container='orders'): Cosmos DB \
          transport failure HTTP 503/20003: TransportGenerated503. Details: 503/20010: received corrupt \
          message of type InvalidContentType\nhint: the account at http://127.0.0.1:PORT/ names \
-         https://127.0.0.1:PORT/ as its address, and it is this one that was asked: check that it can be \
+         https://127.0.0.1:PORT/ as its address, and the request was sent there: check that it can be \
          reached from here and is the same account; the address accepts connections but does not speak \
-         HTTPS as a Cosmos DB account does: check host, port and scheme\n"
+         HTTPS like a Cosmos DB account: check host, port and scheme\n"
     );
     assert_eq!(code, Some(1));
 }

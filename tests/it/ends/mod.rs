@@ -622,7 +622,10 @@ fn wrong_pages() -> Vec<(Action, &'static str)> {
             etag("\"0\""),
             "but the service sent changes of LSN 0 after that",
         ),
-        (etag("\"x7\""), "which has another form than those before"),
+        (
+            etag("\"x7\""),
+            "which differs in form from the earlier ones",
+        ),
         (
             etag("\"999999\""),
             "the service sent LSN 999999, but its partition is at LSN 600",
@@ -696,7 +699,7 @@ fn a_region_that_lost_writes_is_reported_and_nothing_is_repeated() {
     succeed(&mut export(&gateway, &out));
     let before = lines(&out);
     container.lose("0", 100);
-    let failover = "after an unplanned failover a region may have lost the last writes";
+    let failover = "after an unplanned failover a region may have lost the latest writes";
     let behind = "range 0 was read to LSN 300, but the service is at LSN 200";
     let command = &mut resume(&gateway, &out);
     refuse(
