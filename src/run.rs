@@ -13,7 +13,7 @@ use crate::cli::choices::{ColorChoice, Mode, TailFormat};
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::container::NewContainer;
-use crate::cosmos::options::ConnectOptions;
+use crate::cosmos::options::{ConnectOptions, NamesFrom};
 #[cfg(feature = "demo")]
 use crate::cosmos::options::{CredentialOptions, SecretText};
 use crate::cosmos::retry::{Persistence, RetryLimit};
@@ -396,6 +396,7 @@ impl Account {
                 connect: ConnectOptions {
                     database: feed.database.clone(),
                     container: feed.container.clone(),
+                    names_from: NamesFrom::FromContainer,
                     ..target.connect.clone()
                 },
                 // Those of the target are already reported.
@@ -583,6 +584,7 @@ impl Account {
                 endpoint: url::Url::parse("http://127.0.0.1/").context("the loopback address")?,
                 database: or_default(&self.args.database, DemoAccount::DATABASE),
                 container: or_default(&self.args.container, container),
+                names_from: NamesFrom::Settings,
                 credential: CredentialOptions::Key(SecretText::new(String::new())),
                 accept_self_signed: false,
                 throughput: ThroughputControl {
