@@ -277,6 +277,26 @@ fn check_files(state: &State, names: &FileNames, found: &mut Findings) -> Result
         found.files += 1;
         jobs.push(Expected::of_entry(path, entry));
     }
+    check_unpublished(state, names, found, &mut known, &mut jobs);
+    check_others(state, names, found, &known)?;
+    for (file, what) in read_contents(&jobs, &contents) {
+        found.fault(file, what);
+    }
+    check_totals(state, &entries, found);
+    for (file, what) in spans::check(state, &parts(state, names, &entries)) {
+        found.fault(file, what);
+    }
+    Ok(())
+}
+
+/// Checks the names of the files that are finished but not published, and of those that are open.
+fn check_unpublished(
+    state: &State,
+    names: &FileNames,
+    found: &mut Findings,
+    known: &mut BTreeSet<PathBuf>,
+    jobs: &mut Vec<Expected>,
+) {
     for sealed in &state.sealed {
         let (open, path) = (
             names.open_part(sealed.series, sealed.part),
@@ -319,6 +339,15 @@ fn check_files(state: &State, names: &FileNames, found: &mut Findings) -> Result
         }
         jobs.push(Expected::of_part(path, open, false));
     }
+}
+
+/// Checks the files that neither the state nor the manifest lists.
+fn check_others(
+    state: &State,
+    names: &FileNames,
+    found: &mut Findings,
+    known: &BTreeSet<PathBuf>,
+) -> Result<()> {
     for other in names.existing()? {
         if known.contains(&other.path) {
             continue;
@@ -334,13 +363,6 @@ fn check_files(state: &State, names: &FileNames, found: &mut Findings) -> Result
         } else {
             found.note(name, "is not of this export; `resume` leaves it alone");
         }
-    }
-    for (file, what) in read_contents(&jobs, &contents) {
-        found.fault(file, what);
-    }
-    check_totals(state, &entries, found);
-    for (file, what) in spans::check(state, &parts(state, names, &entries)) {
-        found.fault(file, what);
     }
     Ok(())
 }
