@@ -79,6 +79,8 @@ pub enum Purpose<'a> {
     Finished {
         /// What the state says.
         committed: Option<&'a Committed<'a>>,
+        /// The names of its files; none if they are those of any export to a directory.
+        names: Option<&'a FileNames>,
     },
 }
 
@@ -124,7 +126,7 @@ impl Manifest {
         let mut found = Self::default();
         let committed = match purpose {
             Purpose::Committed { committed, .. } => Some(committed),
-            Purpose::Finished { committed } => committed,
+            Purpose::Finished { committed, .. } => committed,
         };
         if let Some(committed) = committed {
             found.compare(&text, &committed.manifest);
@@ -185,7 +187,7 @@ impl Manifest {
     fn read_lines(&mut self, text: &[u8], purpose: Purpose<'_>) {
         let (committed, names) = match purpose {
             Purpose::Committed { committed, names } => (Some(committed), Some(names)),
-            Purpose::Finished { committed } => (committed, None),
+            Purpose::Finished { committed, names } => (committed, names),
         };
         let mut export_id = committed.map(|committed| committed.export_id);
         let mut order = Order::default();
@@ -237,10 +239,10 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// What is wrong first, with the name of the manifest.
-    pub fn ensure_whole(&self, path: &Path) -> Result<()> {
+    /// What is wrong first. `shown` is where the manifest is.
+    pub fn ensure_whole(&self, shown: &str) -> Result<()> {
         match self.faults.first() {
-            Some(fault) => Err(anyhow!("the manifest `{}`: {fault}", path.display())),
+            Some(fault) => Err(anyhow!("the manifest `{shown}`: {fault}")),
             None => Ok(()),
         }
     }
