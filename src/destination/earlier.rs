@@ -95,7 +95,13 @@ pub fn left_by_earlier(
     if let Some(path) = names.manifest()
         && durable::is_plain_file(&path)?
     {
-        let manifest = Manifest::read(&path, Purpose::Finished { committed: None })?;
+        let manifest = Manifest::read(
+            &path,
+            Purpose::Finished {
+                committed: None,
+                names: None,
+            },
+        )?;
         if manifest.entries.is_empty() && !manifest.faults.is_empty() {
             return Err(foreign(&path, "it lists no files of an export"));
         }
@@ -167,7 +173,7 @@ pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
             return Err(usage(
                 format!("`{}` holds the state of an export", state.display()),
                 format!(
-                    "go on with it: cosmos-tail resume --state {}; or replace it with --force",
+                    "to continue it, run: cosmos-tail resume --state {}; to replace it, add --force",
                     shell_word(state)
                 ),
             ));

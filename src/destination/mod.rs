@@ -15,11 +15,14 @@
 //! committed. A part is published after that commit, whole or not at all, so a crash at any point
 //! leaves either nothing to see or something that the next start completes.
 //!
+//! What is published is read through [`ExportFiles`], which every destination is.
+//!
 //! [`Local`] is a directory, a file or a file that grows; [`StandardOutput`] is a stream, of which
 //! nothing can be taken back. A destination is a new file here, and a line in [`at()`].
 
 mod committed;
 pub mod earlier;
+mod export_files;
 mod local;
 pub mod manifest;
 pub mod names;
@@ -33,6 +36,7 @@ mod seam;
 mod standard_output;
 
 pub use committed::Committed;
+pub use export_files::{ExportDirectory, ExportFiles, PartReader};
 pub use local::Local;
 pub use output::Output;
 pub use part::{

@@ -1,13 +1,12 @@
 //! The seam between what is committed and where bytes lie.
 
-use std::fmt::Debug;
-
 use anyhow::Result;
 
 use super::committed::Committed;
+use super::export_files::ExportFiles;
 use super::manifest::Manifest;
 use super::names::PartFile;
-use super::part::{ManifestMark, PartId, ResumedPart};
+use super::part::{FileState, ManifestMark, PartId, ResumedPart};
 use super::recover::Recovery;
 use crate::durable::Locks;
 
@@ -54,7 +53,7 @@ impl Kind {
 ///
 /// All calls block. [`open`](Self::open) and the writers that it returns are called from several
 /// threads, each part by one of them; the others are called by whoever owns the state.
-pub trait Destination: Debug + Send + Sync {
+pub trait Destination: ExportFiles {
     /// Where the documents go, for people.
     fn display(&self) -> String;
 
@@ -180,6 +179,17 @@ pub trait Destination: Debug + Send + Sync {
     ///
     /// If it cannot be read. What is wrong with its contents is no error, see [`Manifest::faults`].
     fn manifest(&self, committed: &Committed<'_>) -> Result<Manifest>;
+
+    /// The name of a part, published or still open, in [`list`](Self::list) and in the manifest.
+    fn name_of(&self, part: &FileState, is_open: bool) -> String;
+
+    /// Which part of this export a file is, by its published name; none if it is not a part.
+    fn part_of(&self, name: &str) -> Option<PartId>;
+
+    /// Whether parts can be read before they are published.
+    fn shows_open_parts(&self) -> bool {
+        true
+    }
 
     /// All parts that lie here, open ones and published ones, whether or not a state speaks of them.
     ///
