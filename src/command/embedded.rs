@@ -3,9 +3,11 @@
 use anyhow::{Context, Result};
 use tokio::sync::OnceCell;
 
-use crate::cosmos::options::{ConnectOptions, CredentialOptions, SecretText, ThroughputControl};
+use crate::cosmos::options::{
+    ConnectOptions, CredentialOptions, NamesFrom, SecretText, ThroughputControl,
+};
 use crate::demo::{DemoAccount, DemoOptions};
-use crate::settings::{ConnectionArgs, ConnectionPlan, WantedProfile};
+use crate::settings::{ConnectionArgs, ConnectionPlan, Origin, WantedProfile};
 
 /// The embedded account of this process. It starts when a command first connects to it.
 #[derive(Default)]
@@ -29,7 +31,7 @@ impl Embedded {
     ) -> Result<ConnectionPlan> {
         let mut notices = Vec::new();
         // A variable is not a mistake: it is set for other commands.
-        if let Some(profile) = profile.filter(|wanted| wanted.is_typed()) {
+        if let Some(profile) = profile.filter(|wanted| matches!(wanted.origin, Origin::Flag(_))) {
             notices.push(format!(
                 "--demo has its own account: the profile `{}` is not used",
                 profile.name.escape_debug()
@@ -43,6 +45,7 @@ impl Embedded {
                 endpoint: url::Url::parse("http://127.0.0.1/").context("the loopback address")?,
                 database: or_default(&args.database, DemoAccount::DATABASE),
                 container: or_default(&args.container, container),
+                names_from: NamesFrom::Settings,
                 credential: CredentialOptions::Key(SecretText::new(String::new())),
                 accept_self_signed: false,
                 throughput: ThroughputControl {

@@ -30,7 +30,7 @@ pub enum RetryLimit {
 }
 
 impl From<u32> for RetryLimit {
-    /// The greatest number is no limit, on the command line and in states.
+    /// The highest number means no limit, on the command line and in states.
     fn from(times: u32) -> Self {
         match times {
             u32::MAX => Self::Unlimited,

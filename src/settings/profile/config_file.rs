@@ -46,11 +46,6 @@ impl WantedProfile {
     pub(crate) fn new(name: String, origin: Origin) -> Self {
         Self { name, origin }
     }
-
-    /// Whether it is named on the command line.
-    pub(crate) fn is_typed(&self) -> bool {
-        matches!(self.origin, Origin::Flag(_))
-    }
 }
 
 impl ConfigFile {
