@@ -381,7 +381,7 @@ pub(crate) trait AnySetting: Sync {
     /// A sentence that says what is expected.
     fn check(&self, text: &str) -> Parsed<String>;
 
-    /// Stores the value that a text stands for in the settings of a state, if the state keeps it.
+    /// Stores the value of a text in the settings of a state, if the state keeps it.
     ///
     /// # Errors
     ///

@@ -35,7 +35,7 @@ impl<T: Clone + Send + Sync + 'static> Value<T> {
         }
     }
 
-    /// The value that a text stands for.
+    /// The value of a text.
     pub(crate) fn parse(&self, text: &str) -> Parsed<T> {
         (self.parse)(text)
     }
