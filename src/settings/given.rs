@@ -11,6 +11,7 @@ use super::resolved::{Origin, ResolvedValue};
 use super::setting::{DefaultValue, Form, Heading, Kept, ProfileKey, Row, Setting};
 use super::table::{self, rows};
 use crate::cli::{Cli, Command};
+use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
 use crate::report::Verbosity;
 use crate::state::model::Settings;
@@ -290,7 +291,7 @@ pub(crate) fn default_settings(command: Command) -> Result<Settings> {
         until: None,
         concurrency: None,
         page_size: 0,
-        max_retries: u32::MAX,
+        max_retries: RetryLimit::Unlimited,
         poll_interval_ms: 0,
         checkpoint_interval_ms: 0,
         checkpoint_bytes: 0,
@@ -315,6 +316,6 @@ pub(crate) fn default_settings(command: Command) -> Result<Settings> {
 fn wrong(row: &Row, origin: &Origin, reason: String) -> anyhow::Error {
     usage(
         format!("{origin} has a wrong value: {reason}"),
-        format!("{}: {}", row.flag(), row.help),
+        format!("give it a value that {} takes, or remove it", row.flag()),
     )
 }
