@@ -1,6 +1,6 @@
-//! What a commit costs: the state of so many ranges alone, and with a part file of each to be synced.
+//! The cost of a commit: of the state of many ranges alone, and with a part file of each to sync.
 //!
-//! It is written where temporary files are; a real disk is wanted there.
+//! Files are written where temporary files are; use a real disk there.
 #![expect(clippy::unwrap_used, reason = "a bench may stop at what cannot happen")]
 
 use std::sync::Arc;
@@ -77,7 +77,7 @@ fn state(ranges: u32) -> State {
     }
 }
 
-/// Where every range stands after so many commits. A token of the SDK has about 200 bytes.
+/// The positions of all ranges after this many commits. A token of the SDK has about 200 bytes.
 fn positions(ranges: u32, lsn: u64) -> Vec<(RangeId, Position)> {
     let position = |number| Position {
         token: format!("{number:08}{lsn:08}{}", "x".repeat(184)),

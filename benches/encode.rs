@@ -1,7 +1,7 @@
 //! Turning pages into the bytes of files: JSON lines, CSV and Parquet, on one thread.
 //!
-//! The documents are orders of about 1 KB with random values: some text, numbers, a nested object,
-//! a list of objects, and what the service adds. Each page has 1,000 of them.
+//! The documents are orders of about 1 KB with random values: some text, numbers, a nested object, a list
+//! of objects, and the members that the service adds. Each page has 1,000 of them.
 #![expect(clippy::unwrap_used, reason = "a bench may stop at what cannot happen")]
 
 use std::fmt::Write as _;

@@ -42,8 +42,7 @@ const ROUNDS: usize = 5;
 
 #[derive(Debug, Parser)]
 struct Options {
-    /// Fail if the splitter takes more than so many times the instructions of serde_json, for any kind
-    /// of page
+    /// Fail if the splitter needs more than this multiple of the instructions of serde_json, for any kind of page
     #[arg(long, value_name = "RATIO")]
     most_split: Option<f64>,
     /// The same for the path to JSON lines: splitting, writing the lines, their checksum
@@ -57,7 +56,7 @@ struct Options {
     run: Option<Vec<String>>,
 }
 
-/// What is done with a page.
+/// What to do with a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Path {
     Serde,

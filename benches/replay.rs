@@ -1,8 +1,8 @@
-//! What a replay costs: documents a second, and client CPU for each, beside other clients that upsert
-//! the same documents.
+//! The cost of a replay: documents per second, and client CPU for each, beside other clients that upsert the
+//! same documents.
 //!
-//! A gateway in this process acknowledges what is written and throws it away. Each client is a
-//! process of its own, measured by the operating system when it has ended.
+//! A gateway in this process acknowledges writes and discards them. Each client is a process of its own,
+//! measured by the operating system when it has ended.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -46,7 +46,7 @@ struct Options {
     /// Given by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
-    /// Run a command and print what it took
+    /// Run a command and print its cost
     #[arg(long, hide = true, num_args = 1.., allow_hyphen_values = true)]
     measure: Option<Vec<String>>,
 }
@@ -115,7 +115,7 @@ fn main() {
     }
 }
 
-/// Writes the documents that are to be put into the container.
+/// Writes the documents to put into the container.
 fn write_documents(options: &Options, path: &Path) {
     let mut file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
     for number in 0..options.documents {

@@ -1,9 +1,8 @@
-//! What a tail is like: the delay from a write to its line, and what an idle tail costs.
+//! The cost of a tail: the delay from a write to its line, and the CPU time of an idle tail.
 //!
-//! The delay is measured against the embedded account, with writes at random moments through the
-//! official client: from the moment at which the write was acknowledged to the moment at which its
-//! line came out of the pipe. The idle cost is the CPU time of a tail of 100 ranges that have
-//! nothing new.
+//! The delay is measured against the embedded account, with writes at random moments through the official
+//! client: from the acknowledgement of the write to the arrival of its line at the pipe. The idle cost is
+//! the CPU time of a tail of 100 ranges that have nothing new.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -46,7 +45,7 @@ fn main() {
     idle(options.ranges, Duration::from_secs(options.seconds));
 }
 
-/// A tail that has begun.
+/// A tail that has started.
 fn start(endpoint: &str, key: &str, database: &str, container: &str) -> Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cosmos-tail"))
         .args(["tail", "-d", database, "-c", container])
@@ -90,7 +89,7 @@ fn delay(writes: usize) {
                 .lock()
                 .unwrap()
                 .remove(document["id"].as_str().unwrap());
-            // A line can come before its write is acknowledged here.
+            // A line can arrive before its write is acknowledged here.
             delays.push(written.map_or(Duration::ZERO, |written| now - written));
         }
         delays
@@ -160,7 +159,7 @@ fn idle(ranges: usize, time: Duration) {
         let of = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
         of(usage.user_time()) + of(usage.system_time())
     };
-    // The same start, with and without the time in between: what is left is the idling.
+    // The same start, with and without the time between: the difference is the cost of idling.
     let costs = [Duration::ZERO, time].map(|time| {
         let before = spent();
         let mut child = start(&gateway.endpoint(), KEY, database, container);

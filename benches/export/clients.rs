@@ -1,6 +1,6 @@
-//! Clients to compare with, each as a process of its own: the SDK's driver, the typed SDK and a bare
-//! HTTP client. Over TLS the bare client verifies the gateway's certificate; the SDK can only be told to
-//! accept any on the loopback interface.
+//! Clients to compare with, each a process of its own: the SDK's driver, the typed SDK and a bare HTTP
+//! client. Over TLS the bare client verifies the gateway's certificate; the SDK can only accept any
+//! certificate on the loopback interface.
 
 use std::io::Write;
 use std::path::Path;
@@ -20,7 +20,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use crate::gateway::{KEY, StaticGateway};
 use crate::process::CERTIFICATE_VARIABLE;
 
-/// What a process reads the feed with.
+/// The client that a process reads the feed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Client {
     /// A connection for each range; the bytes are thrown away.
@@ -193,7 +193,7 @@ async fn bare(endpoint: &str, ranges: usize, http2: bool) {
     tasks.join_all().await;
 }
 
-/// Trusts the certificate that this process is told of, and no other.
+/// Trusts the certificate given to this process, and no other.
 fn connector(http2: bool) -> TlsConnector {
     let certificate = std::env::var_os(CERTIFICATE_VARIABLE).unwrap();
     let mut roots = RootCertStore::empty();

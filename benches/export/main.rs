@@ -1,10 +1,10 @@
-//! What an export costs: client CPU per GB, rate and peak memory, beside other clients that read the
-//! same pages, and beside DuckDB and pyarrow turning the exported JSON lines, which already lie on
-//! disk, into Parquet.
+//! The cost of an export: client CPU per GB, rate and peak memory, beside other clients that read the same
+//! pages, and beside DuckDB and pyarrow converting the exported JSON lines, which are already on disk, to
+//! Parquet.
 //!
-//! A gateway in this process serves pages that it has made before, as fast as clients take them.
-//! Each client is a process of its own, measured by the operating system when it has ended. The
-//! ratios are of one run on one machine; the figures of another machine will differ.
+//! A gateway in this process serves pages that were made before, as fast as clients read them. Each client
+//! is a process of its own, measured by the operating system when it has ended. The ratios are of one run
+//! on one machine; the figures of another machine will differ.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -41,7 +41,7 @@ struct Options {
     /// Bytes of a document
     #[arg(long, default_value_t = 1024)]
     document_bytes: usize,
-    /// What the documents are like: mostly one long text, or objects and lists too
+    /// The kind of documents: mostly one long text, or objects and lists too
     #[arg(long, default_value = "text", value_parser = ["text", "order"])]
     shape: String,
     /// Formats to export to
@@ -69,7 +69,7 @@ struct Options {
     /// Runs of each client; the median is printed
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Fail if an export has taken more memory than this, in MB
+    /// Fail if an export uses more memory than this, in MB
     #[arg(long)]
     memory_limit: Option<f64>,
     /// Where exports are written; a temporary directory if not given
@@ -78,12 +78,12 @@ struct Options {
     /// Given by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
-    /// What this process is to do instead: run a command and print what it took, or read the feed
+    /// What this process does instead: run a command and print its cost, or read the feed
     #[arg(long, hide = true, num_args = 1.., allow_hyphen_values = true)]
     measure: Option<Vec<String>>,
     #[arg(long, hide = true, requires = "directory")]
     read: Option<Client>,
-    /// Where that is to be read
+    /// Where to read it
     #[arg(long, hide = true)]
     endpoint: Option<String>,
 }
@@ -188,7 +188,7 @@ fn directory_of(options: &Options) -> tempfile::TempDir {
     }
 }
 
-/// Prints a row for each client, cheapest first as they were named, and what the ratios are.
+/// Prints a row for each client, the cheapest first, and the ratios.
 fn print_costs(gateway: &StaticGateway, costs: &mut [(String, Vec<Cost>)]) {
     let gigabytes = gateway.total_bytes() as f64 / 1e9;
     let documents = gateway.total_documents() as f64;
@@ -313,8 +313,7 @@ fn run_own(gateway: &StaticGateway, client: Client, ranges: usize, version: u8) 
     cost
 }
 
-/// Runs a client that writes JSON lines. Over TLS it may be one that cannot be made to trust the
-/// certificate: it fails.
+/// Runs a client that writes JSON lines. Over TLS it fails if it cannot be made to trust the certificate.
 fn run_other(gateway: &StaticGateway, client: &OtherClient, options: &Options) -> Option<Cost> {
     let out = directory_of(options);
     let mut command: Vec<&str> = client.command.iter().map(String::as_str).collect();
@@ -340,7 +339,7 @@ fn count_rows(directory: &Path) -> u64 {
         let path = entry.unwrap().path();
         rows += match path.extension().and_then(|extension| extension.to_str()) {
             Some("jsonl") => count_lines(&path),
-            // The header is a line too; nothing in these documents breaks a line.
+            // The header is a line too. No value in these documents has a line break.
             Some("csv") => count_lines(&path) - 1,
             Some("parquet") => {
                 let file = std::fs::File::open(path).unwrap();

@@ -1,6 +1,6 @@
-//! Pages for benches of what is done with one: 1,000 different documents, in three kinds: mostly text,
-//! mostly numbers, deeply nested; all of a kind have one schema and random values. All are enveloped, as
-//! the service sends them.
+//! Pages for benches: 1,000 different documents of three kinds: mostly text, mostly numbers, deeply nested.
+//! All documents of a kind have one schema and random values. All are in envelopes, as the service sends
+//! them.
 
 use std::fmt::Write as _;
 
@@ -95,7 +95,7 @@ pub(crate) fn page(size: usize, add_member: AddMember) -> Bytes {
             item % 17
         )
         .unwrap();
-        // What the service appends, and the metadata, belong to the size.
+        // The members that the service adds, and the metadata, count towards the size.
         let target = start + size.saturating_sub(120);
         let mut number = 0;
         while body.len() < target {

@@ -1,4 +1,4 @@
-//! Processes that a bench compares, and what the operating system says that they took.
+//! Processes that a bench compares, and their cost as measured by the operating system.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use crate::gateway::{KEY, StaticGateway};
 /// Names the file with the certificate of a gateway that speaks TLS, in PEM.
 pub(crate) const CERTIFICATE_VARIABLE: &str = "COSMOS_TAIL_BENCH_CA";
 
-/// What a process took.
+/// The cost of a process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) cpu_seconds: f64,
@@ -17,7 +17,7 @@ pub(crate) struct Cost {
     pub(crate) peak_mb: f64,
 }
 
-/// A client that is no part of this bench.
+/// A client that is not part of this bench.
 #[derive(Debug, Clone)]
 pub(crate) struct OtherClient {
     pub(crate) name: String,
@@ -32,7 +32,8 @@ pub(crate) fn parse_client(text: &str) -> Result<OtherClient, String> {
     })
 }
 
-/// Runs a command below a process of its own, whose children's usage is that of the command alone.
+/// Runs a command as the only child of a process of its own, so that the usage of its children is that of
+/// the command.
 ///
 /// # Panics
 /// If the command fails.
@@ -60,7 +61,7 @@ pub(crate) fn try_measured(command: &[&str], gateway: &StaticGateway) -> Option<
     let output = measured
         .arg("--measure")
         .args(command)
-        // Users have it rarely, and errors that are made and thrown away are dear with it.
+        // Users rarely set it, and it makes discarded errors expensive.
         .env_remove("RUST_BACKTRACE")
         .env("AZURE_COSMOS_ENDPOINT", gateway.endpoint())
         .env("AZURE_COSMOS_KEY", KEY)
@@ -84,7 +85,7 @@ pub(crate) fn try_measured(command: &[&str], gateway: &StaticGateway) -> Option<
     })
 }
 
-/// Runs a command, and prints what it took: what a bench does with `--measure`.
+/// Runs a command and prints its cost: what a bench does with `--measure`.
 #[cfg(unix)]
 pub(crate) fn measure(command: &[String]) {
     use nix::sys::resource::{UsageWho, getrusage};

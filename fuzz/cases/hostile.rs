@@ -1,7 +1,7 @@
-//! States with right checksums and hostile contents, against a directory that holds other files and
-//! other exports: nothing of these changes, whatever such a state says.
+//! States with valid checksums and hostile contents, against a directory that has other files and other
+//! exports: nothing of these changes, whatever the state contains.
 //!
-//! It is part of the fuzz target `hostile` and of the tests, which draw its choices from a seed.
+//! The fuzz target `hostile` uses it, and so do the tests, which draw its choices from a seed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,11 +25,11 @@ use cosmos_tail::state::{destination_of, file};
 /// What became of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// No state could be made of it, or it contradicts itself.
+    /// The input made no state, or one that contradicts itself.
     NoState,
     /// It was refused.
     Refused,
-    /// It was taken for the state of what it named.
+    /// The state was accepted as that of the output it names.
     Taken,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Arena {
     root: PathBuf,
     /// The files of others.
     foreign: BTreeMap<PathBuf, Foreign>,
-    /// The files of our own export, as they are put back.
+    /// The files of our own export, which are restored before each case.
     own: BTreeMap<PathBuf, Vec<u8>>,
     base: State,
     exports: Vec<State>,
@@ -51,11 +51,11 @@ struct Foreign {
     stat: Stat,
 }
 
-/// What the system says of a file: its inode, its length, and when its content and it itself changed
-/// last, which nothing but the system can set.
+/// The system's metadata of a file: its inode, its length, and the times of the last change of its content
+/// and of itself, which only the system can set.
 type Stat = (u64, u64, (i64, i64), (i64, i64));
 
-/// Checks after which the bytes of all files of others are compared too.
+/// The number of checks after which the bytes of all other files are compared too.
 const BYTES_EVERY: u64 = 32;
 
 /// Directories in which nothing may even be created.
@@ -81,7 +81,7 @@ const OUTPUTS: [&str; 16] = [
     "mine/state.json",
 ];
 
-/// Where the state may lie.
+/// Where the state may be.
 const STATES: [&str; 12] = [
     "mine/state.json",
     "mine/state.json",
@@ -123,7 +123,7 @@ impl Choices<'_> {
 }
 
 impl Arena {
-    /// Makes the directory, below `root`, which is empty.
+    /// Creates the directory below `root`, which is empty.
     pub(crate) fn new(root: &Path) -> Self {
         let root = root.canonicalize().expect("the root is there");
         let write = |name: &str, text: &[u8]| {
@@ -229,11 +229,11 @@ impl Arena {
         found
     }
 
-    /// Resumes by a state that the input makes.
+    /// Resumes with a state made from the input.
     ///
     /// # Panics
     ///
-    /// If that changes a file of others.
+    /// If that changes another file.
     pub(crate) fn check(&self, input: &[u8]) -> Outcome {
         let mut choices = Choices { bytes: input };
         let at = self.root.join(choices.of(&STATES));
@@ -372,7 +372,7 @@ impl Arena {
         }
     }
 
-    /// Compares the files of others with what they were, and takes away what is new beside them.
+    /// Compares the other files with their originals, and removes new ones beside them.
     fn compare(&self, state: &State, at: &Path, outcome: Outcome) {
         let what = || format!("{outcome:?} at {}:\n{state:#?}", at.display());
         let mut unseen = self.foreign.len();
@@ -419,7 +419,7 @@ impl Arena {
     }
 }
 
-/// Makes a state out of it that does not contradict itself.
+/// Makes the state consistent with itself.
 fn mend(state: &mut State) {
     state.kind = match state.options.output {
         Output::Append(_) => JobKind::Tail,
@@ -466,7 +466,7 @@ fn mend(state: &mut State) {
     state.sealed = seen.into_values().collect();
 }
 
-/// What a resume does on the disk, without the service.
+/// The part of a resume on the disk, without the service.
 fn resume(at: &Path, repair: bool) -> anyhow::Result<()> {
     file::load(at)?;
     let (mut claimed, _) = Claimed::take(Box::new(LocalState::new(at)), file::claim_of)?;
@@ -509,8 +509,7 @@ fn stat(path: &Path) -> Stat {
     )
 }
 
-/// An export with a finished file, one that waits for its name, and one that is open; its files are
-/// written.
+/// An export with a finished file, one that waits for its final name, and an open one. Its files are written.
 fn export(number: u128, output: Output, path: &Path) -> State {
     let range = |id: u32, min: &str, max: &str| RangeState {
         id: RangeId(id),

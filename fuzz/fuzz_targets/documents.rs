@@ -1,5 +1,5 @@
-//! Any documents, one a line, through the encoders of CSV and Parquet and back: they mean what they
-//! meant, whatever the columns.
+//! Any documents, one per line, through the encoders of CSV and Parquet and back: their meaning does not
+//! change, whatever the columns.
 #![no_main]
 
 use std::sync::{Arc, OnceLock};
@@ -33,7 +33,7 @@ fuzz_target!(|text: &[u8]| {
         return;
     };
     let documents: Vec<&[u8]> = page.items().map(|item| item.json()).collect();
-    // An envelope is taken apart, and documents that a schema saw half of are the harder ones.
+    // Envelopes are split into parts, and a schema inferred from half of the documents is harder.
     if page
         .items()
         .any(|item| item.document() != Some(item.json()))

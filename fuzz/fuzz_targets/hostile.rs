@@ -1,4 +1,4 @@
-//! States with right checksums and hostile contents: nothing changes but what is the export's own.
+//! States with valid checksums and hostile contents: only the export's own files change.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! Any line as an entry of a manifest: it is refused, or it is written again as what was read.
+//! Any line as an entry of a manifest: it is refused, or writing it again gives the same entry.
 #![no_main]
 
 use cosmos_tail::destination::manifest::Entry;

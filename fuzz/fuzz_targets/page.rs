@@ -1,5 +1,5 @@
-//! Any body as a page: it is refused, or it is JSON to serde_json too, and its items are its
-//! documents, to the byte. What is refused for its grammar, serde_json refuses too.
+//! Any body as a page: it is refused, or serde_json accepts it as JSON too, and its items are its documents,
+//! byte for byte. A body that is refused for its grammar is refused by serde_json too.
 #![no_main]
 
 use bytes::Bytes;

@@ -1,5 +1,5 @@
-//! Any bytes as a file of rows that is to be replayed, CSV or Parquet, and any text as a schema: it is
-//! refused, or its records are read to the end.
+//! Any bytes as a file of rows to replay, CSV or Parquet, and any text as a schema: it is refused, or its
+//! records are read to the end.
 #![no_main]
 
 use bytes::Bytes;

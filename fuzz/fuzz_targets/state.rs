@@ -1,6 +1,6 @@
-//! Any text as a state file: it is refused, or it is written again as what was read.
+//! Any text as a state file: it is refused, or writing it again gives the same state.
 //!
-//! The checksum would stop everything, so that the text is also given one that is right.
+//! The checksum would refuse nearly everything, so the text is also tried with a valid one.
 #![no_main]
 
 use cosmos_tail::state::file;

@@ -1,5 +1,5 @@
-//! Any text as what names a place in a feed: an ETag, a continuation token, the portable form of a
-//! range. It is refused, or what is made of it lies where it says.
+//! Any text as a position in a feed: an ETag, a continuation token, the portable form of a range. It is
+//! refused, or the result is consistent with it.
 #![no_main]
 
 use cosmos_tail::cosmos::epk::range_of_portable;

@@ -11,7 +11,7 @@ use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::container::NewContainer;
 use crate::cosmos::options::ConnectOptions;
-use crate::cosmos::retry::Persistence;
+use crate::cosmos::retry::{Persistence, RetryLimit};
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, ContainerAddress};
 use crate::job::Connected;
@@ -284,7 +284,7 @@ impl Account {
 fn persistence(max_retries: u32, report: &Arc<Report>) -> Persistence {
     const NOTICED: u32 = 4;
     let report = Arc::clone(report);
-    Persistence::new(max_retries, move |what, notice| {
+    Persistence::new(RetryLimit::of_setting(max_retries), move |what, notice| {
         report.detail(&format!("{what}: {notice}"));
         if notice.attempt == NOTICED {
             report.warning(&format!("{what}: {}; trying again", notice.reason));

@@ -1,4 +1,4 @@
-//! Proving who you are: the SDK's credential for a [`CredentialOptions`], and the token it yields.
+//! Authentication: the SDK's credential for a [`CredentialOptions`], and its token.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -18,19 +18,19 @@ use crate::cosmos::error::one_line;
 use crate::cosmos::options::{CredentialOptions, EntraIdOptions};
 use crate::error::with_hint;
 
-/// What a token is asked for; the driver asks for the same.
+/// The scope of the token, the same that the driver requests.
 const SCOPE: &str = "https://cosmos.azure.com/.default";
-/// The first token must be there by then. The Azure CLI alone takes seconds on a cold start.
+/// Deadline for the first token. The Azure CLI alone takes seconds on a cold start.
 const FIRST_TOKEN_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A token is renewed this long before it expires.
 const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
 /// While it cannot be renewed, it is used until this long before it expires.
 const USE_UNTIL: Duration = Duration::from_secs(30);
-/// How long a renewal that failed is left alone while the old token can be used.
+/// Pause after a failed renewal, while the old token is still valid.
 const RENEW_PAUSE: Duration = Duration::from_secs(30);
 
-/// A sentence for people: which credential is used.
+/// Which credential is used, for messages.
 pub fn describe(options: &CredentialOptions) -> String {
     match options {
         CredentialOptions::Key(_) => "using the account key".to_owned(),
@@ -61,7 +61,7 @@ fn name(source: &EntraIdOptions) -> String {
 ///
 /// # Errors
 ///
-/// The token could not be had; the hint says what to do about it.
+/// If no token is returned; the error has a hint.
 pub async fn credential(options: &CredentialOptions) -> Result<Credential> {
     let source = match options {
         CredentialOptions::Key(key) => {
@@ -113,7 +113,7 @@ fn token_source(source: &EntraIdOptions) -> azure_core::Result<Arc<dyn TokenCred
     })
 }
 
-/// What went wrong while a token was fetched, and what to do next.
+/// The error of a token that cannot be fetched, with a hint.
 fn token_error(source: &EntraIdOptions, message: &str) -> anyhow::Error {
     // The library names its type first and a web page last.
     let message = message
@@ -168,13 +168,13 @@ fn token_error(source: &EntraIdOptions, message: &str) -> anyhow::Error {
 /// Keeps a token until shortly before it expires.
 ///
 /// The driver asks for a token with every request, and the Azure CLI's credential starts a process
-/// for each. A token is renewed ahead of time, by one request while the others go on with the old
-/// one, and an outage of the identity provider that is shorter than that goes unnoticed.
+/// for each. A token is renewed ahead of time, by one request, while the others continue with the old
+/// one, so a short outage of the identity provider has no effect.
 #[derive(Debug)]
 struct RenewingCredential {
     source: Arc<dyn TokenCredential>,
     token: RwLock<Option<AccessToken>>,
-    /// Held while the token is renewed; when the last renewal failed.
+    /// Locked while the token is renewed. Holds when the last renewal failed.
     renewal: tokio::sync::Mutex<Option<Instant>>,
 }
 
@@ -187,7 +187,7 @@ impl RenewingCredential {
         }
     }
 
-    /// The token, if it is good for longer than `margin`.
+    /// The token, if it is valid for longer than `margin`.
     fn good_for(&self, margin: Duration) -> Option<AccessToken> {
         let token = self.token.read().unwrap_or_else(PoisonError::into_inner);
         token
@@ -203,7 +203,7 @@ impl TokenCredential for RenewingCredential {
         scopes: &[&str],
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        // Only tokens of one scope are kept.
+        // Only tokens of this scope are cached.
         if scopes != [SCOPE] {
             return self.source.get_token(scopes, options).await;
         }

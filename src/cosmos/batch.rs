@@ -6,13 +6,15 @@ use azure_data_cosmos_driver::models::{CosmosOperation, PartitionKey, ResponseBo
 use serde::Deserialize;
 
 use super::client::CosmosClient;
-use super::items::{ItemAnswer, ItemOutcome, ItemRequest, UNSAID_PAUSE, charge_of, not_done};
+use super::items::{
+    DEFAULT_RETRY_AFTER, ItemAnswer, ItemOutcome, ItemRequest, charge_of, not_done,
+};
 
-/// The most bytes of documents in a batch. The service takes requests of 2 MB, and what the batch
-/// adds to each document counts too.
+/// Maximum size of the documents in a batch, in bytes. The service accepts requests of 2 MB, which
+/// includes what the batch adds to each document.
 pub const MAX_BATCH_BYTES: usize = 1 << 20;
 
-/// What came of one operation.
+/// The result of one operation.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OperationResult {
@@ -23,11 +25,10 @@ struct OperationResult {
 
 impl CosmosClient {
     /// Creates or replaces `documents`, which have the partition key `key`, in their order: all of
-    /// them ([`ItemOutcome::WrittenTogether`]) or none. Asks the service once, as
-    /// [`CosmosClient::item`] does.
+    /// them ([`ItemOutcome::WrittenTogether`]) or none. Makes one attempt, like
+    /// [`CosmosClient::item`].
     ///
-    /// [`ItemOutcome::Refused`] says that the service does not take them together; each on its own
-    /// it may take.
+    /// After [`ItemOutcome::Refused`] the service may still accept each of them on its own.
     pub async fn upsert_together(&self, key: &PartitionKey, documents: &[&[u8]]) -> ItemAnswer {
         let operation = CosmosOperation::batch(self.container().clone(), key.clone())
             .with_body(body_of(documents));
@@ -50,7 +51,7 @@ impl CosmosClient {
     }
 }
 
-/// The operations as the service wants them: a JSON array. The documents are put in as they are.
+/// The operations as a JSON array. The documents are copied into it unchanged.
 fn body_of(documents: &[&[u8]]) -> Vec<u8> {
     const BEFORE: &[u8] = br#"{"operationType":"Upsert","resourceBody":"#;
     let bytes: usize = documents.iter().map(|document| document.len()).sum();
@@ -68,14 +69,15 @@ fn body_of(documents: &[&[u8]]) -> Vec<u8> {
     body
 }
 
-/// What the service says of a batch of so many upserts. One that fails makes all others fail, with
-/// 424; an answer that does not speak of each is taken for a refusal, after which each is written on
-/// its own, which does no harm.
+/// The outcome of a batch of `count` upserts. If one fails, all others fail with 424. An answer without a
+/// result for each of them counts as a refusal, after which each is written on its own, which is safe.
 fn outcome_of(body: &[u8], count: usize) -> ItemOutcome {
     let results: Vec<OperationResult> = match serde_json::from_slice(body) {
         Ok(results) => results,
         Err(error) => {
-            return ItemOutcome::Refused(format!("the answer to a batch is none: {error}"));
+            return ItemOutcome::Refused(format!(
+                "the answer to a batch cannot be parsed: {error}"
+            ));
         }
     };
     let created: Vec<bool> = results
@@ -89,7 +91,7 @@ fn outcome_of(body: &[u8], count: usize) -> ItemOutcome {
     if let Some(throttled) = results.iter().find(|result| result.status_code == 429) {
         let milliseconds = throttled.retry_after_milliseconds;
         let pause = milliseconds.and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok());
-        return ItemOutcome::Throttled(pause.unwrap_or(UNSAID_PAUSE));
+        return ItemOutcome::Throttled(pause.unwrap_or(DEFAULT_RETRY_AFTER));
     }
     let failed = results.iter().find(|result| result.status_code != 424);
     ItemOutcome::Refused(match failed {
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn documents_are_put_into_the_body_as_they_are() {
+    fn documents_are_copied_into_the_body_unchanged() {
         let documents: [&[u8]; 2] = [br#"{"id":"1","n":1.50}"#, b"{ }"];
         let body = body_of(&documents);
         assert_eq!(
@@ -119,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_done_only_if_each_of_it_is() {
+    fn a_batch_is_written_only_if_every_operation_succeeded() {
         let outcome = |statuses: Value, count| outcome_of(statuses.to_string().as_bytes(), count);
         let of = |statuses: &[u16]| -> Value {
             statuses
@@ -159,6 +161,6 @@ mod tests {
         );
         let results = json!([{"statusCode": 429, "retryAfterMilliseconds": -1.0}]);
         let outcome = outcome_of(results.to_string().as_bytes(), 1);
-        assert!(matches!(outcome, ItemOutcome::Throttled(pause) if pause == UNSAID_PAUSE));
+        assert!(matches!(outcome, ItemOutcome::Throttled(pause) if pause == DEFAULT_RETRY_AFTER));
     }
 }

@@ -14,12 +14,12 @@ use super::options::{RequestPriority, ThroughputControl};
 use super::retry::Persistence;
 use super::transport::Heard;
 
-/// The protocols an account is spoken to in.
+/// The version of HTTP that is spoken with an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HttpVersion {
-    /// HTTP/2, as the service does.
+    /// HTTP/2, like the service.
     Http2,
-    /// HTTP/1.1, as proxies and emulators may.
+    /// HTTP/1.1, like some proxies and emulators.
     Http11,
 }
 
@@ -35,7 +35,7 @@ pub struct CosmosClient {
 }
 
 impl CosmosClient {
-    /// How often what comes before the first page is tried.
+    /// How often requests before the first page are retried.
     pub fn persistence(&self) -> &Persistence {
         &self.persistence
     }
@@ -45,7 +45,7 @@ impl CosmosClient {
         &self.driver
     }
 
-    /// The container, addressed by name; it carries the RID that the name stood for.
+    /// The container, addressed by name. It has the RID that the name was resolved to.
     pub fn container(&self) -> &ContainerReference {
         &self.container
     }
@@ -65,7 +65,7 @@ impl CosmosClient {
         self.container.name()
     }
 
-    /// The container's RID: another one under the same name is another container.
+    /// The container's RID. Another RID under the same name is another container.
     pub fn rid(&self) -> &str {
         self.container.rid()
     }
@@ -75,7 +75,7 @@ impl CosmosClient {
         self.container.partition_key_definition()
     }
 
-    /// The protocol that the account answered in.
+    /// The version of HTTP that the account answered with.
     pub fn http_version(&self) -> HttpVersion {
         self.http_version
     }
@@ -85,8 +85,8 @@ impl CosmosClient {
         operation_options(self.throughput)
     }
 
-    /// The options of reading the feed. Its session tokens are not the driver's matter but the HTTP
-    /// client's (see `cosmos::transport`).
+    /// The options of reading the feed. The HTTP client sends its session tokens, not the driver (see
+    /// `cosmos::transport`).
     pub fn feed_options(&self) -> OperationOptions {
         let mut options = self.operation_options();
         options.session_capturing_disabled = Some(true);
@@ -94,7 +94,7 @@ impl CosmosClient {
     }
 }
 
-/// What every operation shares.
+/// The options that all operations share.
 pub(super) fn operation_options(throughput: ThroughputControl) -> OperationOptions {
     let options = OperationOptionsBuilder::new()
         // Documents are exported byte for byte as the service wrote them; text made from the

@@ -21,39 +21,39 @@ use super::retry::Persistence;
 use super::transport::{BoundedClients, Heard};
 use crate::error::{Annotate, with_hint};
 
-/// An account that is reached must have answered by then. The driver waits for throttling to end,
-/// and tries a TLS handshake three times for 5 s each.
+/// Deadline for the answer of an account that is reached. The driver waits for throttling to end, and
+/// attempts a TLS handshake three times for 5 s each.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
-/// The same for the second attempt, in HTTP/1.1.
+/// The same for the second attempt, with HTTP/1.1.
 const HTTP11_ANSWER_DEADLINE: Duration = Duration::from_secs(6);
-/// How long an address at which nothing has shown yet that it is an account's is tried again: long
-/// enough for a connection that was reset, and short enough for an address that is wrong.
+/// How long an address is retried that has not answered like an account yet: long enough for a connection
+/// that was reset, and short enough for an address that is wrong.
 const FIRST_CONTACT: Duration = Duration::from_secs(5);
 
-/// The driver's default is 6 s, and it covers the whole body: on a slow link every page of 4 MB
-/// would fail again and again. 65 s is what the service's gateway itself allows.
+/// The driver's default of 6 s covers the whole body: on a slow link every page of 4 MB would fail again
+/// and again. The service's gateway itself allows 65 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(65);
 const REQUEST_TIMEOUT_VARIABLE: &str =
     "AZURE_COSMOS_CONNECTION_POOL_MAX_DATAPLANE_REQUEST_TIMEOUT_MS";
 const HTTP2_VARIABLE: &str = "AZURE_COSMOS_CONNECTION_POOL_IS_HTTP2_ALLOWED";
 
 impl CosmosClient {
-    /// Connects to the account of `options` and resolves its container. Nothing is tried again.
+    /// Connects to the account of `options` and resolves its container, without retries.
     ///
     /// # Errors
     ///
-    /// Says which step failed, what the service or the network said, and what to do about it. It
-    /// ends within seconds if the address cannot be reached or does not answer.
+    /// Names the step that failed, the error of the service or the network, and a hint. Fails within
+    /// seconds if the address cannot be reached or does not answer.
     pub async fn connect(options: &ConnectOptions) -> Result<Self> {
         Self::connect_and_create(options, None, &Persistence::default()).await
     }
 
-    /// As [`CosmosClient::connect`], with what fails for a moment tried again; if `create` says how, the
-    /// container is created before if there is none.
+    /// As [`CosmosClient::connect`], with retries of transient errors. If `create` is given, the container
+    /// is created if it does not exist.
     ///
     /// # Errors
     ///
-    /// Also if there is one that has another partition key.
+    /// As that; and if the container exists with another partition key.
     pub async fn connect_and_create(
         options: &ConnectOptions,
         create: Option<&NewContainer>,
@@ -87,8 +87,7 @@ impl CosmosClient {
     }
 }
 
-/// Reaches the account, proves who we are, and reads its properties; what fails for a moment is tried
-/// again.
+/// Reaches the account, authenticates, and reads its properties. Transient errors are retried.
 async fn open_persistently(
     options: &ConnectOptions,
     heard: &Arc<Heard>,
@@ -107,7 +106,7 @@ async fn open_persistently(
         let reason = || one_line(&format!("{:#}", failed.error));
         let notice = match failed.hope {
             Hope::None => None,
-            Hope::InTrouble { retry_after } => retries.again(retry_after, reason),
+            Hope::Outage { retry_after } => retries.again(retry_after, reason),
             Hope::PerhapsNoAccount => retries
                 .again(None, reason)
                 .filter(|notice| started.elapsed() + notice.pause <= FIRST_CONTACT),
@@ -119,7 +118,7 @@ async fn open_persistently(
     }
 }
 
-/// Why an account could not be opened, and whether it may be at another try.
+/// Why an account could not be opened, and whether another attempt may succeed.
 struct OpenFailure {
     error: anyhow::Error,
     hope: Hope,
@@ -145,22 +144,22 @@ impl From<Unreachable> for OpenFailure {
     }
 }
 
-/// What another try may bring.
+/// What another attempt may bring.
 #[derive(Debug, Clone, Copy)]
 enum Hope {
-    /// The same.
+    /// The same error.
     None,
-    /// What is said by an account that is in trouble: that may take a while.
-    InTrouble {
-        /// How long the service asked to wait, if it did.
+    /// The account answered with a transient error, which may last a while.
+    Outage {
+        /// The pause that the service asked for, if it did.
         retry_after: Option<Duration>,
     },
-    /// The connection fails, or what comes over it is nothing that an account says. That happens once to
-    /// an account too; and always at an address that is wrong.
+    /// The connection failed, or the answer is not one of an account. That can happen once
+    /// with an account, and always happens at a wrong address.
     PerhapsNoAccount,
 }
 
-/// Reaches the account, proves who we are, and reads its properties.
+/// Reaches the account, authenticates, and reads its properties, once.
 async fn open_account(
     options: &ConnectOptions,
     credential: &Credential,
@@ -180,7 +179,7 @@ async fn open_account(
     };
     let attempt = create_driver(options, pool, credential, heard, ANSWER_DEADLINE);
     let mut attempt = Box::pin(attempt);
-    // Beside the attempt, so that an address that can be reached costs no time.
+    // In parallel, so that an address that can be reached costs no time.
     let mut reached = Box::pin(async {
         if is_direct {
             reach(&options.endpoint).await
@@ -205,8 +204,8 @@ async fn open_account(
         Ok(driver) => return Ok((driver, version)),
         Err(error) => error,
     };
-    // The driver speaks HTTP/2 without asking, and goes back to HTTP/1.1 only if the server says so
-    // in HTTP/2. A server that speaks HTTP/1.1 alone breaks the connection instead.
+    // The driver speaks HTTP/2 without negotiation, and falls back to HTTP/1.1 only if the server asks for
+    // it in HTTP/2. A server that speaks only HTTP/1.1 breaks the connection instead.
     let may_be_http11 = version == HttpVersion::Http2
         && std::env::var_os(HTTP2_VARIABLE).is_none()
         && first.is_of_transport()
@@ -220,9 +219,9 @@ async fn open_account(
     let attempt = create_driver(options, pool, credential, heard, HTTP11_ANSWER_DEADLINE);
     match Box::pin(attempt).await {
         Ok(driver) => Ok((driver, HttpVersion::Http11)),
-        // An answer over HTTP/1.1 says more than the failure to speak HTTP/2, and so does a
-        // certificate: a server that refuses HTTP/2 in TLS does so before it shows one. Any other
-        // second failure of the transport says less.
+        // An answer over HTTP/1.1 is more specific than the failure of HTTP/2, and so is the error of a
+        // certificate: a server that refuses HTTP/2 in TLS does so before it sends one. Any other second
+        // failure of the transport is less specific.
         Err(second) if second.is_of_transport() && !second.is_of_certificate() => {
             Err(first.into_failure(options, heard))
         }
@@ -235,7 +234,7 @@ fn connection_pool(
     version: Option<HttpVersion>,
 ) -> Result<ConnectionPoolOptions, CosmosError> {
     let mut pool = ConnectionPoolOptions::builder();
-    // What is set in code wins over the driver's variables, so it is set only where they are not.
+    // Settings in code override the driver's variables, so they are set only where these are not.
     if std::env::var_os(REQUEST_TIMEOUT_VARIABLE).is_none() {
         pool = pool.with_max_dataplane_request_timeout(REQUEST_TIMEOUT);
     }
@@ -243,7 +242,7 @@ fn connection_pool(
         pool = pool.with_is_http2_allowed(false);
     }
     if options.accept_self_signed {
-        // The driver does so for loopback addresses only.
+        // The driver applies this to loopback addresses only.
         pool = pool.with_server_certificate_validation(
             ServerCertificateValidation::RequiredUnlessEmulator,
         );
@@ -276,7 +275,7 @@ async fn create_driver(
     let mut runtime = CosmosDriverRuntime::builder()
         .with_connection_pool(pool)
         .with_mock_http_client_factory(Arc::new(clients));
-    // The suffix is where an application names itself, and what an account's logs are searched by.
+    // The suffix names the application; an account's logs can be searched for it.
     let name = concat!("cosmos-tail-", env!("CARGO_PKG_VERSION"));
     if let Some(suffix) = UserAgentSuffix::try_new(name) {
         runtime = runtime.with_user_agent_suffix(suffix);
@@ -289,13 +288,13 @@ async fn create_driver(
     }
 }
 
-/// The sub-status of an answer that is not what the driver asked for.
+/// The sub-status of an answer that the driver cannot parse.
 const NOT_UNDERSTOOD: u16 = 20020;
 
 /// Why the account's properties could not be read.
 #[derive(Debug)]
 enum AccountFailure {
-    /// The connection was accepted, and then nothing came for so long.
+    /// The connection was accepted, but no answer came within this time.
     Silence(Duration),
     /// An answer, or a failure of the connection.
     Error(CosmosError),
@@ -316,8 +315,8 @@ impl AccountFailure {
         }
     }
 
-    /// Whether not even TLS was answered, or nothing for the longest time: the version of HTTP was
-    /// never the question.
+    /// Whether the TLS handshake, or everything, was unanswered until the deadline: then the version of
+    /// HTTP was not the cause.
     fn is_unanswered_handshake(&self) -> bool {
         const CONNECTION_FAILED: u16 = 20010;
         match self {
@@ -338,9 +337,9 @@ impl AccountFailure {
         if let Some(fault) = heard.refused_location() {
             return OpenFailure::hopeless(with_hint(
                 anyhow!(fault),
-                "nothing was sent there. An account names the addresses of its regions, as \
-                 https://NAME-REGION.documents.azure.com:443/: check that the endpoint is the account's \
-                 own, and what stands between",
+                "nothing was sent there. An account names the addresses of its regions, such as \
+                https://NAME-REGION.documents.azure.com:443/: check that the endpoint is the \
+                account's own, and look for a proxy in between",
             ));
         }
         let hope = self.hope();
@@ -350,18 +349,18 @@ impl AccountFailure {
 
     fn hope(&self) -> Hope {
         let Self::Error(error) = self else {
-            // It has waited for long already.
+            // It has waited long enough.
             return Hope::None;
         };
         let sub_status = error.status().sub_status().map_or(0, |s| s.value());
         match u16::from(error.status().status_code()) {
             _ if is_certificate(error) => Hope::None,
             _ if self.is_of_transport() => Hope::PerhapsNoAccount,
-            // No JSON, not that of an account, or a redirect that is not followed.
+            // Not JSON, not the JSON of an account, or a redirect that is not followed.
             500 if sub_status == NOT_UNDERSTOOD => Hope::PerhapsNoAccount,
             300..=399 => Hope::PerhapsNoAccount,
             _ => match verdict(error) {
-                Verdict::Transient { retry_after } => Hope::InTrouble { retry_after },
+                Verdict::Transient { retry_after } => Hope::Outage { retry_after },
                 _ => Hope::None,
             },
         }

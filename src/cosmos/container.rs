@@ -1,4 +1,4 @@
-//! The container of a connection: looked up by name, and created if that is wanted.
+//! The container of a connection: resolved by name, and created on request.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use super::retry::Persistence;
 use super::transport::{Heard, ListFault};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 
-/// The container must be resolved by then. Longer, since a throttled account makes the driver wait.
+/// Deadline for resolving the container. It is long, since a throttled account makes the driver wait.
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(60);
-/// A database must have been read by then.
+/// Deadline for reading the database.
 const DATABASE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// A container to be created.
@@ -31,7 +31,7 @@ pub struct NewContainer {
     pub throughput: Option<u64>,
 }
 
-/// Looks the container up by name, with its ranges; what fails for a moment is tried again.
+/// Resolves the container by name, with its ranges. Transient errors are retried.
 pub(super) async fn resolve_container(
     driver: &CosmosDriver,
     options: &ConnectOptions,
@@ -50,12 +50,12 @@ pub(super) async fn resolve_container(
             Err(_) => {
                 return Err(with_hint(
                     anyhow!("no answer within {} s", RESOLVE_DEADLINE.as_secs()),
-                    "the account answers but does not say where the container is; try again later",
+                    "the account answers, but the lookup of the container does not; try again later",
                 ))
                 .context(what);
             }
         };
-        // The driver does not say why there is no list of ranges.
+        // The driver does not report why there is no list of ranges.
         let fault = heard
             .take_list_fault()
             .filter(|_| error.status() == status_codes::CLIENT_TOPOLOGY_RESOLUTION_FAILED);
@@ -81,7 +81,7 @@ pub(super) async fn resolve_container(
     }
 }
 
-/// What to do about a list of ranges that cannot be used.
+/// The hint for a list of ranges that cannot be used.
 fn list_hint(fault: &ListFault, options: &ConnectOptions) -> String {
     match fault {
         ListFault::Refused(refusal) => container_hint(refusal, options),
@@ -89,7 +89,7 @@ fn list_hint(fault: &ListFault, options: &ConnectOptions) -> String {
     }
 }
 
-/// Why a container could not be resolved, and what to do about it.
+/// The error of a container that cannot be resolved, with a hint.
 async fn explain_unresolved(
     driver: &CosmosDriver,
     options: &ConnectOptions,
@@ -119,7 +119,7 @@ async fn explain_unresolved(
         )
     };
     let error = with_hint(anyhow!(cause), hint);
-    // Nothing comes of waiting for a name that is not there.
+    // Waiting does not help with a name that does not exist.
     if is_not_found {
         with_exit_code(error, ExitCode::Failed)
     } else {
@@ -127,7 +127,7 @@ async fn explain_unresolved(
     }
 }
 
-/// Creates the container of `options`, unless there is one of its name.
+/// Creates the container of `options`, unless one of its name exists.
 pub(super) async fn create_container(
     driver: &CosmosDriver,
     options: &ConnectOptions,
@@ -158,7 +158,7 @@ pub(super) async fn create_container(
             Ok(_) => return Ok(()),
             Err(error) => error,
         };
-        // A try whose answer was lost may have created it: the next one finds it then (409).
+        // An attempt whose answer was lost may have created it: then the next one finds it (409).
         if let Verdict::Transient { retry_after } = verdict(&error)
             && let Some(notice) = retries.again(retry_after, || describe(&error))
         {
@@ -175,7 +175,7 @@ pub(super) async fn create_container(
     Err(retries.after_retries(error)).context(what)
 }
 
-/// Refuses a container that has another partition key than the one that was to be created.
+/// Refuses a container whose partition key is not that of the one to be created.
 pub(super) fn ensure_partition_key(
     container: &ContainerReference,
     new: &NewContainer,
@@ -195,7 +195,7 @@ pub(super) fn ensure_partition_key(
     ))
 }
 
-/// Whether it is the container and not the database that `not_found` is about.
+/// Whether `not_found` is about the container and not the database.
 async fn database_exists(
     driver: &CosmosDriver,
     options: &ConnectOptions,
@@ -220,6 +220,6 @@ async fn database_exists(
         }
     };
     let what = format!("cannot read database `{}`", options.database);
-    // What is known is that the container is not there.
+    // In doubt the container is missing, which is certain.
     persistence.persist(&what, read).await.unwrap_or(true)
 }

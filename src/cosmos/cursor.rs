@@ -1,7 +1,7 @@
 //! The change feed, page by page: the one place that drives the SDK's feed operations.
 //!
-//! The driver is used below its typed client, since that one parses every item into a value: it
-//! reorders keys, alters integers beyond 64 bits, and fails on what it cannot represent.
+//! The driver is called directly, since its typed client parses every item into a value: that reorders
+//! keys, alters integers beyond 64 bits, and fails on values that it cannot represent.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -24,39 +24,39 @@ use crate::feed::{
     ChangeFeedStart, FeedMode, FeedRange, Position, is_position, lsn_of_etag, lsn_of_session_token,
 };
 
-/// Where a cursor begins.
+/// Where a cursor starts.
 #[derive(Debug, Clone, Copy)]
 pub enum CursorStart<'a> {
     /// After a position that was read before. Its token may be for more than the cursor's range;
     /// the SDK cuts it down.
     Position(&'a Position),
-    /// Where the feed is to start when there is no position.
+    /// Without a position, here.
     Fresh(ChangeFeedStart),
 }
 
-/// What of the feed is asked for, whatever the range.
+/// What is requested of the feed, for every range.
 #[derive(Debug, Clone)]
 pub struct FeedRequest {
     /// The mode of the feed.
     pub mode: FeedMode,
-    /// Items asked for in one page: a hint.
+    /// Items requested in one page: a hint to the service.
     pub page_size: NonZeroU32,
-    /// Only the changes of this logical partition, which lies in the range that is read.
+    /// Only the changes of this logical partition, which is in the range being read.
     pub partition_key: Option<PartitionKey>,
 }
 
 /// An answer of the feed that has passed every check.
 #[derive(Debug)]
-pub struct Answer {
+pub struct FeedAnswer {
     /// The documents; none if there was nothing new.
     pub page: Page,
-    /// Whether the service said that there is nothing new (304).
+    /// Whether the service answered that nothing is new (304).
     pub not_modified: bool,
     /// Request units charged for it.
     pub request_charge: f64,
-    /// The id of the partition key range that answered, if it said so.
+    /// The id of the partition key range that answered, if the answer has it.
     pub partition: Option<String>,
-    /// The partition's LSN at that moment, by the answer's session token.
+    /// The partition's LSN at that moment, from the answer's session token.
     pub partition_lsn: Option<u64>,
     /// Where the cursor is after it.
     pub token: String,
@@ -64,7 +64,7 @@ pub struct Answer {
     pub segments: Vec<Segment>,
 }
 
-impl Answer {
+impl FeedAnswer {
     /// The ETag of the answer; of a range that has been split, that of its first part with one.
     pub fn etag(&self) -> Option<&str> {
         self.segments
@@ -76,7 +76,7 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// If the answer came without an ETag, so that its end is not known.
+    /// If the answer has no ETag, so its end is not known.
     pub fn position(&self) -> Result<Position> {
         let etag = self.etag().context("the page came without an ETag")?;
         Ok(Position {
@@ -96,11 +96,11 @@ pub struct Cursor {
 }
 
 impl CosmosClient {
-    /// Begins to read `range`, or of it the logical partition that `request` names.
+    /// Starts to read `range`, or the logical partition in it that `request` names.
     ///
     /// # Errors
     ///
-    /// If the position is not one of this container, or the service does not tell its partitions.
+    /// If the position is not one of this container, or the service does not return its partitions.
     pub async fn open(
         self: &Arc<Self>,
         request: &FeedRequest,
@@ -154,24 +154,24 @@ impl CosmosClient {
 }
 
 impl Cursor {
-    /// Fetches the next page. An empty one means that there is nothing new at present; the feed
-    /// itself never ends.
+    /// Fetches the next page. An empty one means that nothing is new at present; the feed itself
+    /// never ends.
     ///
-    /// This is where every answer of the feed is judged, whatever it is wanted for: it is a page of
-    /// this container that the service can have meant, with an ETag that names a position, or a 304.
+    /// Every answer of the feed is checked here, whatever it is for: it must be a valid page of this
+    /// container, with an ETag that names a position, or a 304.
     ///
     /// # Errors
     ///
-    /// What remains of an error after the SDK's own tries, or what is wrong with the answer. The cursor
-    /// may have moved then: another one has to be opened.
-    pub async fn next(&mut self) -> Result<Answer> {
+    /// The error of the request after the SDK's own retries, or what is wrong with the answer. The cursor
+    /// may have moved: open another one.
+    pub async fn next(&mut self) -> Result<FeedAnswer> {
         let client = Arc::clone(&self.client);
         let container = Some(client.container().clone());
         let response = client
             .driver()
             .execute_plan(&mut self.plan, container, client.feed_options())
             .await?
-            .context("the SDK says that the feed has ended, which it never does")?;
+            .context("the SDK reports the end of the feed, which has none")?;
         let charge = response.headers().request_charge;
         let charge = charge.map_or(0.0, |charge| charge.value());
         let judged = self.judge(response, charge);
@@ -186,7 +186,7 @@ impl Cursor {
         std::mem::take(&mut self.refused_charge)
     }
 
-    fn judge(&self, response: CosmosResponse, request_charge: f64) -> Result<Answer> {
+    fn judge(&self, response: CosmosResponse, request_charge: f64) -> Result<FeedAnswer> {
         let client = &self.client;
         let status = u16::from(response.status().status_code());
         let headers = response.headers();
@@ -203,7 +203,7 @@ impl Cursor {
         };
         let token = self.token()?;
         let form = TokenForm::decode(&token)?;
-        // By name, the SDK may go over to a container that was created in the place of ours.
+        // The SDK addresses containers by name, so it may switch to one that replaced ours.
         if form.rid != client.rid() {
             return Err(ContainerReplaced {
                 found: form.rid,
@@ -223,7 +223,7 @@ impl Cursor {
                 etag.escape_debug()
             );
         }
-        Ok(Answer {
+        Ok(FeedAnswer {
             page,
             not_modified: status == NOT_MODIFIED,
             request_charge,
@@ -234,7 +234,7 @@ impl Cursor {
         })
     }
 
-    /// The SDK's continuation token for where the cursor stands.
+    /// The SDK's continuation token for the cursor's position.
     pub(super) fn token(&self) -> Result<String> {
         Ok(self.plan.to_continuation_token()?.as_str().to_owned())
     }
@@ -242,14 +242,16 @@ impl Cursor {
 
 const NOT_MODIFIED: u16 = 304;
 
-/// The page in an answer of this status, if it can be one of the container with this RID.
+/// The page in an answer of this status, checked to be one of the container with this RID.
 fn page_of(status: u16, body: Bytes, rid: &str) -> Result<Page> {
     match status {
         NOT_MODIFIED => return Ok(Page::default()),
-        // Only "nothing new" may come without a body: otherwise documents lie behind its ETag that
+        // Only "nothing new" may come without a body: any other answer's ETag is behind documents that
         // were never seen.
         200 => ensure!(!body.is_empty(), "the service sent a page without a body"),
-        other => anyhow::bail!("the service answered with the status {other}, which no page has"),
+        other => anyhow::bail!(
+            "the service answered with the status {other}, which is not that of a page"
+        ),
     }
     let page = Page::parse(body).and_then(|page| page.check().map(|()| page));
     let page = page.context("the service sent a page that cannot be used")?;

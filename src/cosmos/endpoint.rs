@@ -9,7 +9,7 @@ use url::{Host, Url};
 /// loopback interface only, and only from an account that is itself there.
 pub(super) fn location_fault(location: &str, endpoint: &Url) -> Option<String> {
     let Ok(url) = Url::parse(location) else {
-        return Some("is no URL".to_owned());
+        return Some("is not a URL".to_owned());
     };
     match url.scheme() {
         "https" => {}

@@ -13,7 +13,7 @@ use crate::feed::FeedRange;
 ///
 /// # Errors
 ///
-/// If a value is no text, number, boolean or null, or there are more than three.
+/// If a value is not a string, number, boolean or null, or there are more than three.
 pub fn partition_key(values: &[serde_json::Value]) -> Result<PartitionKey> {
     use serde_json::Value;
     let mut levels = Vec::with_capacity(values.len());
@@ -25,23 +25,23 @@ pub fn partition_key(values: &[serde_json::Value]) -> Result<PartitionKey> {
             Value::Number(number) => {
                 let number = number
                     .as_f64()
-                    .with_context(|| format!("{number} is no partition key"))?;
+                    .with_context(|| format!("{number} is not a partition key"))?;
                 PartitionKeyValue::try_from(number)?
             }
             other => {
-                anyhow::bail!("{other} is no partition key: text, a number, true, false or null is")
+                anyhow::bail!("{other} is not a partition key, which is a string, a number, true, false or null")
             }
         });
     }
     Ok(PartitionKey::try_from(levels)?)
 }
 
-/// The range of the hash space that a partition key takes up, and whether it is one logical
-/// partition; otherwise it is the beginning of a hierarchical key.
+/// The range of a partition key's hashes, and whether it is one logical partition; otherwise the key is
+/// the prefix of a hierarchical key.
 ///
 /// # Errors
 ///
-/// If its hash cannot be told.
+/// If its hash cannot be computed.
 pub fn range_of_partition_key(
     key: &PartitionKey,
     definition: &PartitionKeyDefinition,
@@ -49,10 +49,11 @@ pub fn range_of_partition_key(
     let is_whole = key.values().len() == definition.paths().len();
     let range = DriverFeedRange::for_partition(key.clone(), definition);
     let min = range.min_inclusive().to_hex();
-    let max = match is_whole {
-        // The least range that holds one hash.
-        true => format!("{min}00"),
-        false => range.max_exclusive().to_hex().to_string(),
+    let max = if is_whole {
+        // The smallest range that holds one hash.
+        format!("{min}00")
+    } else {
+        range.max_exclusive().to_hex().to_string()
     };
     Ok((FeedRange::new(&min, &max)?, is_whole))
 }
@@ -61,7 +62,7 @@ pub fn range_of_partition_key(
 ///
 /// # Errors
 ///
-/// If it is none.
+/// If the text is not one.
 pub fn range_of_portable(text: &str) -> Result<FeedRange> {
     let range: DriverFeedRange = text.parse()?;
     from_driver(&range)

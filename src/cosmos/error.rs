@@ -1,7 +1,6 @@
-//! What an error of the service means, and how it is shown.
+//! What an error of the service means, and how it is displayed.
 //!
-//! The SDK tries again by itself before it gives an error back; [`verdict`] decides what is left to
-//! do about one that it gave up on.
+//! The SDK retries before it returns an error; [`verdict`] classifies one that it has given up on.
 
 use std::error::Error;
 use std::time::Duration;
@@ -12,27 +11,27 @@ use crate::redact::redact;
 
 /// The longest text that [`describe`] returns, in characters.
 const MAX_DESCRIPTION: usize = 400;
-/// How many causes of an error are looked at; chains that are longer are damaged.
+/// How many causes of an error are examined; longer chains are damaged.
 const MAX_CAUSES: usize = 16;
 
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Wait and do the same again.
+    /// Wait and retry.
     Transient {
-        /// How long the service asked to wait, if it did.
+        /// The pause that the service asked for, if it did.
         retry_after: Option<Duration>,
     },
-    /// The page would exceed the service's limits: ask for fewer documents.
+    /// The page would exceed the service's limits: request fewer documents.
     PageTooLarge,
-    /// The service does not honour the position: its token is malformed, or what lies behind it is
-    /// no longer kept. Starting over silently would lose or repeat changes.
+    /// The service does not accept the position: its token is malformed, or the changes after it are no
+    /// longer kept. Starting over silently would lose or repeat changes.
     TokenRefused,
-    /// The container, or its database, does not exist (any more) under its name and RID.
+    /// The container, or its database, does not exist, or no longer with this name and RID.
     ContainerGone,
-    /// Who is asking may not do this.
+    /// The credential is not allowed to do this.
     Denied,
-    /// Trying again cannot help.
+    /// A retry cannot help.
     Fatal,
 }
 
@@ -55,11 +54,11 @@ fn classify(status: CosmosStatus, message: &str) -> Verdict {
     let code = u16::from(status.status_code());
     let sub_status = status.sub_status().map_or(0, |s| s.value());
     match (code, sub_status) {
-        // Tokens that the SDK itself refuses: malformed, for another kind of operation, or of
-        // another shape than the operation.
+        // Tokens that the SDK itself refuses: malformed, for another kind of operation, or of a shape
+        // that does not fit the operation.
         (_, 20007 | 20116 | 20117 | 20203 | 20204 | 20205 | 20213 | 20214) => Verdict::TokenRefused,
 
-        // A redirect that was not followed: of something in between, which may be gone soon.
+        // A redirect that was not followed: from something in between, which may be gone soon.
         (300..=303 | 305..=399, _) => TRANSIENT,
 
         (400, 1024) => Verdict::ContainerGone,
@@ -67,27 +66,27 @@ fn classify(status: CosmosStatus, message: &str) -> Verdict {
         (400, _) => classify_bad_request(message),
         (413, _) => Verdict::PageTooLarge,
 
-        // A token could not be had (20402): often for a moment only, when the identity provider
-        // or the metadata service is busy. Expired or not yet valid (5005, 5006): clocks differ.
+        // No token was issued (20402): often only for a moment, while the identity provider or the
+        // metadata service is busy. Expired or not yet valid (5005, 5006): clocks differ.
         (401, 20402 | 5005 | 5006) => TRANSIENT,
-        // The service could not find out: its own identity lookups failed.
+        // The service's own identity lookups failed.
         (403, 5201) => TRANSIENT,
         (401 | 403, _) => Verdict::Denied,
 
         // 1002: the replica lags behind the session. 1013: being created. 1023: being loaded.
-        // 1030: the authorization is not cached yet. 1035..=1037: a partition moves.
+        // 1030: the authorization is not cached yet. 1035..=1037: a partition is being moved.
         (404, 1002 | 1013 | 1023 | 1030 | 1035..=1037) => TRANSIENT,
         // 20301: a throughput offer, not a container.
         (404, 20301) => Verdict::Fatal,
         (404, _) => Verdict::ContainerGone,
 
         (408 | 429 | 449, _) => TRANSIENT,
-        // The history behind this position has been moved away.
+        // The history after this position is no longer kept.
         (410, 1024) => Verdict::TokenRefused,
         (410, _) => TRANSIENT,
 
-        // 20020: a response that was cut or altered on its way. 20206: a split held the partition
-        // for longer than the SDK's tries last. 20302: the topology changed meanwhile.
+        // 20020: a response that was cut or altered on its way. 20206: a split took longer than the
+        // SDK's retries. 20302: the topology changed meanwhile.
         (500, 20020 | 20206 | 20302) => TRANSIENT,
         // The SDK's own invariants.
         (500, 20100..=20399) => Verdict::Fatal,
@@ -96,29 +95,29 @@ fn classify(status: CosmosStatus, message: &str) -> Verdict {
     }
 }
 
-/// The service has one status for what differs most: the message tells.
+/// Bad requests differ by their message only.
 fn classify_bad_request(message: &str) -> Verdict {
     let message = message.to_ascii_lowercase();
-    let says_any = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
-    if says_any(&[
+    let has_any = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
+    if has_any(&[
         "reduce page size",
         "page size is too",
         "response size is too",
     ]) {
         Verdict::PageTooLarge
-    } else if says_any(&["continuation", "retention", "if-none-match", "etag", "lsn"]) {
+    } else if has_any(&["continuation", "retention", "if-none-match", "etag", "lsn"]) {
         Verdict::TokenRefused
     } else {
         Verdict::Fatal
     }
 }
 
-/// What the service answered, in one bounded line without secrets.
+/// An error of the service, as one bounded line without secrets.
 #[derive(Debug)]
 pub struct ServiceError {
     /// The HTTP status.
     pub status: u16,
-    /// What is to be done about it.
+    /// What to do about it.
     pub verdict: Verdict,
     text: String,
 }
@@ -163,7 +162,7 @@ impl std::fmt::Display for ContainerReplaced {
 impl std::error::Error for ContainerReplaced {}
 
 /// `error` in one bounded line without secrets: status, name of the sub-status, message, and the
-/// innermost cause if it says more.
+/// innermost cause if that adds anything.
 pub fn describe(error: &CosmosError) -> String {
     let status = error.status();
     let mut text = u16::from(status.status_code()).to_string();
@@ -235,7 +234,7 @@ fn service_message(error: &CosmosError) -> Option<String> {
     Some(message.to_owned()).filter(|m| !m.is_empty())
 }
 
-/// What the operating system or the library at the bottom said.
+/// The error of the operating system or the innermost library.
 fn innermost_cause(error: &CosmosError) -> Option<String> {
     causes(error).last().map(|cause| cause.to_string())
 }

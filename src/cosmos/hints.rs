@@ -1,4 +1,4 @@
-//! What to do about a request that failed: the account's, the container's, a creation's, any other.
+//! Hints for requests that failed: of the account, the container, its creation, any other.
 
 use azure_data_cosmos_driver::CosmosError;
 use url::Url;
@@ -7,15 +7,14 @@ use super::error::{ServiceError, Verdict, causes, describe};
 use super::options::{ConnectOptions, CredentialOptions};
 use crate::error::with_hint;
 
-const NOT_AN_ACCOUNT: &str = "what answers at this address is not a Cosmos DB account (NoSQL API); its \
-    endpoint looks like https://NAME.documents.azure.com:443/";
+const NOT_AN_ACCOUNT: &str = "the server at this address is not a Cosmos DB account (NoSQL API); the \
+    endpoint of an account looks like https://NAME.documents.azure.com:443/";
 
-/// `error` for the user: what the SDK says of the service's answer becomes one line that
-/// [`describe`] bounds and redacts, with a hint where it is known what to do. Anything else stays
-/// as it is.
+/// `error` for the user: an error of the SDK becomes one line, bounded and redacted by [`describe`], with a
+/// hint if there is one. Any other error is returned unchanged.
 ///
-/// The SDK's own chain of causes goes with it: an I/O error in it is about the network, and must
-/// not be taken for one about a file or a pipe.
+/// The SDK's own chain of causes is dropped: an I/O error in it is about the network, and must not be
+/// taken for one about a file or a pipe.
 pub fn explain(error: anyhow::Error) -> anyhow::Error {
     let Some(cosmos) = error.downcast_ref::<CosmosError>() else {
         return error;
@@ -28,12 +27,10 @@ pub fn explain(error: anyhow::Error) -> anyhow::Error {
             return with_hint(explained, transient_hint(cosmos));
         }
         Verdict::TokenRefused => {
-            "what lies behind this position cannot be had any more; export the container to a new \
+            "the changes after this position are no longer available; export the container to a new \
              place"
         }
-        Verdict::ContainerGone => {
-            "the container was deleted, or is another one now; export it to a new place"
-        }
+        Verdict::ContainerGone => "the container was deleted or replaced; export it to a new place",
         Verdict::Denied => {
             "check that the key or identity may still read this account, and that this machine's \
              clock is right"
@@ -43,7 +40,7 @@ pub fn explain(error: anyhow::Error) -> anyhow::Error {
     with_hint(explained, hint)
 }
 
-/// Whether `error` is the driver's word for a connection that failed.
+/// Whether `error` is the driver's error for a failed connection.
 pub(super) fn is_transport(error: &CosmosError) -> bool {
     matches!(
         error.status().sub_status().map(|s| s.value()),
@@ -56,19 +53,19 @@ pub(super) fn is_certificate(error: &CosmosError) -> bool {
     error.response().is_none() && fault_of_certificate(error).is_some()
 }
 
-/// What to do about an account that does not say what it is.
+/// The hint for an account whose properties cannot be read.
 pub(super) fn account_hint(error: &CosmosError, options: &ConnectOptions) -> String {
     if let Some(hint) = general_hint(error, options, &options.endpoint) {
         return hint;
     }
     match u16::from(error.status().status_code()) {
-        // An answer of success that is none of an account (20020).
+        // 20020 among them: a successful answer that is not one of an account.
         500 | 501 | 505 | 300..=499 => NOT_AN_ACCOUNT.to_owned(),
         _ => "try again later".to_owned(),
     }
 }
 
-/// What to do about a container of an account that did say what it is.
+/// The hint for a container of an account whose properties were read.
 pub(super) fn container_hint(error: &CosmosError, options: &ConnectOptions) -> String {
     let elsewhere = asked_elsewhere(error, options);
     let asked = elsewhere.as_ref().unwrap_or(&options.endpoint);
@@ -86,7 +83,7 @@ pub(super) fn container_hint(error: &CosmosError, options: &ConnectOptions) -> S
     }
 }
 
-/// What to do about a container that cannot be created.
+/// The hint for a container that cannot be created.
 pub(super) fn creation_hint(error: &CosmosError, options: &ConnectOptions) -> String {
     let code = u16::from(error.status().status_code());
     match code {
@@ -95,22 +92,22 @@ pub(super) fn creation_hint(error: &CosmosError, options: &ConnectOptions) -> St
             None => format!("create the database `{}` first", options.database),
         },
         401 | 403 => {
-            "an Entra ID credential may write documents, but containers are created by an \
-            account key or by: az cosmosdb sql container create"
+            "an Entra ID credential can write documents, but only an account key can create \
+            containers: use one, or run: az cosmosdb sql container create"
                 .to_owned()
         }
-        // Nothing was said of the container itself.
+        // These are not about the container itself.
         408 | 410 | 429 | 449 | 500.. => container_hint(error, options),
-        _ => "create it in the portal, or by: az cosmosdb sql container create".to_owned(),
+        _ => "create it in the portal, or run: az cosmosdb sql container create".to_owned(),
     }
 }
 
-/// The driver's word for an answer of success that it cannot read.
+/// The driver's sub-status for a successful answer that it cannot parse.
 const UNREADABLE: u16 = 20020;
-const OUTAGE: &str = "the service cannot answer at the moment: try again later";
+const OUTAGE: &str = "the service is unavailable: try again later";
 
-/// The hint for what says nothing of the service itself; none for an answer that it might not have
-/// given.
+/// The hint for errors of connections and credentials, and for outages. `None` for an answer that may not
+/// come from the service.
 fn general_hint(error: &CosmosError, options: &ConnectOptions, asked: &Url) -> Option<String> {
     if is_certificate(error) {
         return Some(certificate_hint(error, Some(asked)));
@@ -122,13 +119,10 @@ fn general_hint(error: &CosmosError, options: &ConnectOptions, asked: &Url) -> O
     let sub_status = error.status().sub_status().map_or(0, |s| s.value());
     let hint = match u16::from(error.status().status_code()) {
         401 | 403 => denied_hint(&message, sub_status, &options.credential),
-        407 => {
-            "a proxy wants to know who asks: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT".to_owned()
-        }
-        408 => "the answer took the service too long: try again later".to_owned(),
-        410 | 449 => {
-            "what was asked for is being moved or changed: try again in a moment".to_owned()
-        }
+        407 => "the proxy requires authentication: set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+            .to_owned(),
+        408 => "the service took too long to answer: try again later".to_owned(),
+        410 | 449 => "the resource is being moved or changed: try again in a moment".to_owned(),
         429 => "the account is throttling; try again later".to_owned(),
         500 if sub_status == UNREADABLE => return None,
         500 | 502..=504 => OUTAGE.to_owned(),
@@ -137,54 +131,53 @@ fn general_hint(error: &CosmosError, options: &ConnectOptions, asked: &Url) -> O
     Some(hint)
 }
 
-/// What a service lacks that answers otherwise than Cosmos DB does.
+/// The hint for a service that does not answer like Cosmos DB.
 pub(super) fn unlike_hint(asked: &Url) -> String {
     format!(
-        "{asked} does not answer as Cosmos DB does: if it is an emulator, this one lacks what an export \
-         needs; Microsoft's has it, and so has `cosmos-tail demo`"
+        "{asked} does not answer like Cosmos DB: if it is an emulator, it lacks what an export needs; \
+        Microsoft's emulator and `cosmos-tail demo` have it"
     )
 }
 
-/// The address that the account itself named and that gave the answer, if it is another one than was
-/// given.
+/// The address that answered, if it is not the endpoint but one that the account itself names.
 pub(super) fn asked_elsewhere(error: &CosmosError, options: &ConnectOptions) -> Option<Url> {
     let asked = last_asked(error)?;
     (asked.origin() != options.endpoint.origin()).then_some(asked)
 }
 
-/// The address that was asked last, if a request was made.
+/// The address of the last request, if one was made.
 fn last_asked(error: &CosmosError) -> Option<Url> {
     let diagnostics = error.diagnostics()?;
     let requests = diagnostics.requests();
     Url::parse(requests.last()?.endpoint()).ok()
 }
 
-/// What to do about an error of the service or the network that is tried again, and stays.
+/// The hint for a transient error that persists.
 fn transient_hint(error: &CosmosError) -> String {
     if is_certificate(error) {
         return certificate_hint(error, last_asked(error).as_ref());
     }
     match error.status().sub_status().map(|s| s.value()) {
         Some(UNREADABLE) => {
-            "answers are cut or altered on their way, or are not those of Cosmos DB: try again later, or \
-             look for a proxy in between"
+            "the answers are cut or altered on their way, or do not come from Cosmos DB: try again \
+            later, or look for a proxy in between"
         }
-        _ => "the service or the network cannot answer at the moment: try again later",
+        _ => "the service or the network is unavailable: try again later",
     }
     .to_owned()
 }
 
-/// That it was another address than the one that was given.
+/// The hint that the address was not the endpoint itself.
 pub(super) fn location_hint(location: &Url, options: &ConnectOptions) -> String {
     format!(
-        "the account at {} names {location} as its address, and it is this one that was asked: check that \
-         it can be reached from here and is the same account",
+        "the account at {} names {location} as its address, and the request was sent there: check \
+        that it can be reached from here and is the same account",
         options.endpoint
     )
 }
 
 fn transport_hint(error: &CosmosError, asked: &Url) -> String {
-    let says = |parts: &[&str]| {
+    let has_any = |parts: &[&str]| {
         causes(error).any(|cause| {
             let text = cause.to_string().to_ascii_lowercase();
             parts.iter().any(|part| text.contains(part))
@@ -195,24 +188,24 @@ fn transport_hint(error: &CosmosError, asked: &Url) -> String {
     } else {
         "HTTP"
     };
-    if says(&["timed out", "timeout"]) {
-        "the address accepts connections, and then nothing comes: try again later, or check host, port \
+    if has_any(&["timed out", "timeout"]) {
+        "the address accepts connections, but does not answer: try again later, or check host, port \
          and scheme"
             .to_owned()
-    } else if says(&[
+    } else if has_any(&[
         "corrupt message",
         "invalid http",
         "frame with invalid",
         "parse",
     ]) {
         format!(
-            "the address accepts connections but does not speak {scheme} as a Cosmos DB account does: \
-             check host, port and scheme"
+            "the address accepts connections but does not speak {scheme} like a Cosmos DB account: \
+            check host, port and scheme"
         )
     } else {
         format!(
-            "the connection was closed without an answer, as a proxy, a firewall or a service that does \
-             not speak {scheme} does: try again, or check host, port and scheme"
+            "the connection was closed without an answer, perhaps by a proxy, a firewall or a service \
+            that does not speak {scheme}: try again, or check host, port and scheme"
         )
     }
 }
@@ -228,22 +221,22 @@ enum CertificateFault {
     Other,
 }
 
-/// The fault as the TLS library names it, by its error's name or its sentence.
+/// The fault, by the name or the text of the TLS library's error.
 fn fault_of_certificate(error: &CosmosError) -> Option<CertificateFault> {
     let text = causes(error)
         .map(|cause| cause.to_string().to_ascii_lowercase())
         .filter(|text| text.contains("certificate"))
         .last()?;
-    let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
-    Some(if says(&["notvalidyet", "not valid yet"]) {
+    let has_any = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    Some(if has_any(&["notvalidyet", "not valid yet"]) {
         CertificateFault::NotYetValid
-    } else if says(&["expired"]) {
+    } else if has_any(&["expired"]) {
         CertificateFault::Expired
-    } else if says(&["notvalidforname", "not valid for name"]) {
+    } else if has_any(&["notvalidforname", "not valid for name"]) {
         CertificateFault::OtherName
-    } else if says(&["revoked"]) {
+    } else if has_any(&["revoked"]) {
         CertificateFault::Revoked
-    } else if says(&[
+    } else if has_any(&[
         "unknownissuer",
         "causedasendentity",
         "badsignature",
@@ -256,42 +249,45 @@ fn fault_of_certificate(error: &CosmosError) -> Option<CertificateFault> {
     })
 }
 
-/// What to do about a certificate that is not accepted.
+/// The hint for a certificate that is not accepted.
 fn certificate_hint(error: &CosmosError, asked: Option<&Url>) -> String {
-    const ACCEPT: &str = "from what listens on this machine, any certificate is accepted with `--endpoint \
-        emulator`, or if AZURE_COSMOS_CONNECTION_STRING holds DisableServerCertificateValidation=true";
+    const ACCEPT: &str = "for a server on this machine, `--endpoint emulator` accepts any \
+        certificate, and so does DisableServerCertificateValidation=true in \
+        AZURE_COSMOS_CONNECTION_STRING";
     let is_here = matches!(
         asked.and_then(Url::host_str),
         Some("localhost" | "127.0.0.1" | "[::1]")
     );
     let hint = match fault_of_certificate(error).unwrap_or(CertificateFault::Other) {
         CertificateFault::Expired => {
-            "the certificate of the server has expired, or the clock of this machine is ahead: who runs \
-             the server has to renew it"
+            "the server's certificate has expired, or the clock of this machine is ahead: the \
+            server's operator has to renew it"
         }
         CertificateFault::NotYetValid => {
-            "the certificate of the server is not valid yet: the clock of this machine is probably behind"
+            "the server's certificate is not valid yet: the clock of this machine is probably behind"
         }
         CertificateFault::OtherName => {
-            "the certificate is of a server of another name: give the endpoint by a name that it is valid \
-             for, or find out who answers in its place (a proxy, an entry in the hosts file, private DNS)"
+            "the certificate is for another host name: use a name that it is valid for as the \
+            endpoint, or find out what answers in the account's place (a proxy, an entry in the \
+            hosts file, private DNS)"
         }
         CertificateFault::Revoked => {
-            "the certificate of the server was revoked: do not send it anything before it has another"
+            "the server's certificate was revoked: do not connect until it has a new one"
         }
         CertificateFault::UnknownIssuer if is_here => return ACCEPT.to_owned(),
         CertificateFault::UnknownIssuer => {
-            "the certificate is self-signed, or of an authority that this machine does not trust: a proxy \
-             that inspects TLS needs its authority among the trusted ones of the system (or in the file \
-             that SSL_CERT_FILE names)"
+            "the certificate is self-signed, or this machine does not trust its authority: for a \
+            proxy that inspects TLS, add its authority to the system's trusted certificates, or \
+            to the file named by SSL_CERT_FILE"
         }
         CertificateFault::Other => {
-            "the certificate of the server cannot be used: who runs it has to mend it"
+            "the server's certificate cannot be used: the server's operator has to replace it"
         }
     };
-    match is_here {
-        true => format!("{hint}; {ACCEPT}"),
-        false => hint.to_owned(),
+    if is_here {
+        format!("{hint}; {ACCEPT}")
+    } else {
+        hint.to_owned()
     }
 }
 

@@ -24,64 +24,63 @@ pub struct ItemAddress {
     pub id: String,
 }
 
-/// What is to be done with an item.
+/// What to do with an item.
 #[derive(Debug, Clone, Copy)]
 pub enum ItemRequest<'a> {
     /// Read it.
     Read,
-    /// Create or replace it: its JSON text.
+    /// Create or replace it with this JSON text.
     Upsert(&'a [u8]),
-    /// Create it: its JSON text.
+    /// Create it with this JSON text.
     Create(&'a [u8]),
-    /// Replace it if it still has this ETag.
+    /// Replace it with this JSON text if it still has this ETag.
     Replace(&'a [u8], &'a str),
-    /// Delete it, with an ETag only if it still has that.
+    /// Delete it; if an ETag is given, only if it still has that.
     Delete(Option<&'a str>),
 }
 
-/// How the service answered.
+/// What became of a request.
 #[derive(Debug)]
 pub enum ItemOutcome {
-    /// It was read: its JSON text, and its ETag if the service told it.
+    /// It was read: its JSON text, and its ETag if the answer has it.
     Read(Bytes, Option<String>),
-    /// It is there now, and was not before.
+    /// It was created, with this ETag if the answer has it.
     Created(Option<String>),
-    /// It was there and is another one now.
+    /// It was replaced, with this ETag if the answer has it.
     Replaced(Option<String>),
-    /// All of a batch are there now: for each, whether it was not before.
+    /// All items of a batch were written: for each, whether it was created.
     WrittenTogether(Vec<bool>),
     /// It was deleted.
     Deleted,
-    /// There is no such item.
+    /// The item does not exist.
     NotFound,
-    /// There is another item that excludes this one, by its id or by a unique key: what the
-    /// service said.
+    /// Another item has the same id or unique key: the service's message.
     Conflict(String),
-    /// It has another ETag.
+    /// It has a different ETag.
     Changed,
-    /// The request rate is too large: wait that long.
+    /// The request rate is too large: the pause that the service asks for.
     Throttled(Duration),
-    /// The service does not take this item, and will not take it later: what it said.
+    /// The service does not accept this item, now or later: its message.
     Refused(String),
-    /// Anything else.
+    /// Any other error.
     Failed(CosmosError),
 }
 
-/// An answer of the service.
+/// The answer of the service to a request for an item.
 #[derive(Debug)]
 pub struct ItemAnswer {
-    /// What it said.
+    /// What became of the request.
     pub outcome: ItemOutcome,
-    /// What it charged, in RU.
+    /// Request units charged for it.
     pub request_charge: f64,
 }
 
-/// The pause after a throttled request of which the service did not say when to try again.
-pub(super) const UNSAID_PAUSE: Duration = Duration::from_millis(100);
+/// The pause after throttling if the answer has no `Retry-After`.
+pub(super) const DEFAULT_RETRY_AFTER: Duration = Duration::from_millis(100);
 
 impl CosmosClient {
-    /// Asks the service once; only failures of the network and of partitions are tried again by the
-    /// SDK. A throttled request is an answer: who asks knows in which order to go on.
+    /// Makes one attempt; the SDK retries only failures of the network and of partitions. Throttling is
+    /// returned as an outcome, since the caller knows the order of the writes.
     pub async fn item(&self, item: &ItemAddress, request: ItemRequest<'_>) -> ItemAnswer {
         if !matches!(request, ItemRequest::Upsert(_) | ItemRequest::Create(_))
             && let Some(reason) = unaddressable(&item.id)
@@ -120,7 +119,7 @@ impl CosmosClient {
         }
     }
 
-    /// Asks the service, and has the driver try nothing again that was throttled.
+    /// Sends a request, which the driver does not retry after throttling.
     pub(super) async fn ask_once(
         &self,
         operation: CosmosOperation,
@@ -135,7 +134,7 @@ impl CosmosClient {
 
     fn item_options(&self) -> OperationOptions {
         let mut options = self.operation_options();
-        // The body is known already.
+        // The caller has the body.
         options.content_response_on_write = Some(ContentResponseOnWrite::Disabled);
         let mut throttling = ThrottlingRetryOptions::default();
         throttling.max_retry_count = Some(0);
@@ -144,11 +143,10 @@ impl CosmosClient {
     }
 }
 
-/// Why the SDK cannot address the item `id` in a URL, if it cannot: it would reach another
-/// resource.
+/// Why the SDK cannot address the item `id`, if it cannot: in a URL the id would name another resource.
 fn unaddressable(id: &str) -> Option<String> {
-    let is_step = matches!(id, "." | "..");
-    (is_step || id.contains(|c: char| c == '%' || c.is_control())).then(|| {
+    let is_path_step = matches!(id, "." | "..");
+    (is_path_step || id.contains(|c: char| c == '%' || c.is_control())).then(|| {
         format!("an item with the id {id:?} cannot be addressed, since its id is part of a URL")
     })
 }
@@ -173,7 +171,7 @@ fn done(response: CosmosResponse, request: ItemRequest<'_>) -> ItemOutcome {
 }
 
 pub(super) fn not_done(error: CosmosError, request: ItemRequest<'_>) -> ItemOutcome {
-    /// The items of one partition key take up all the room that one may.
+    /// The items of one partition key have reached the maximum size.
     const PARTITION_KEY_FULL: u16 = 1014;
     let status = error.status();
     let sub_status = status.sub_status().map_or(0, |s| s.value());
@@ -182,13 +180,13 @@ pub(super) fn not_done(error: CosmosError, request: ItemRequest<'_>) -> ItemOutc
         404 if sub_status == 0 && names_the_item => ItemOutcome::NotFound,
         409 => ItemOutcome::Conflict(describe(&error)),
         412 => ItemOutcome::Changed,
-        // Only what the service itself says: the SDK has sub-statuses of its own.
+        // Only an answer of the service: the SDK has sub-statuses of its own.
         429 if error.response().is_some() => ItemOutcome::Throttled(
             match verdict(&error) {
                 Verdict::Transient { retry_after } => retry_after,
                 _ => None,
             }
-            .unwrap_or(UNSAID_PAUSE),
+            .unwrap_or(DEFAULT_RETRY_AFTER),
         ),
         403 if sub_status == PARTITION_KEY_FULL => ItemOutcome::Refused(describe(&error)),
         413 => ItemOutcome::Refused(describe(&error)),

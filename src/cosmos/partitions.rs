@@ -31,7 +31,7 @@ impl CosmosClient {
         const WHAT: &str = "cannot list the container's feed ranges";
         let list = || async move {
             let listed = self.physical_partitions(refresh).await;
-            // The driver does not say why there is no list.
+            // The driver does not report why there is no list.
             listed.map_err(|error| match self.heard.take_list_fault() {
                 Some(ListFault::Refused(refusal)) => (*refusal).into(),
                 Some(unlike) => anyhow!(unlike.to_string()),
@@ -52,7 +52,7 @@ impl CosmosClient {
             .resolve_all_partition_key_ranges(self.container(), refresh)
             .await
             .map_err(|error| explain(error.into()))?
-            .context("the service did not tell the container's partition key ranges")?;
+            .context("the service did not return the container's partition key ranges")?;
         let mut partitions = Vec::with_capacity(ranges.len());
         for range in &ranges {
             let driver_range = DriverFeedRange::try_from(range)?;

@@ -10,31 +10,31 @@ use super::cursor::{CursorStart, FeedRequest};
 use super::token::segments;
 use crate::feed::{ChangeFeedStart, FeedRange, Position, lsn_of_etag};
 
-/// Where a feed that starts now is.
+/// Where a feed is that starts now.
 #[derive(Debug)]
 pub struct Pinned {
-    /// The parts of the range that was asked for, and where each is.
+    /// The parts of the requested range, and the position of each.
     pub parts: Vec<(FeedRange, Position)>,
-    /// The id of the partition key range that answered last, if it said so.
+    /// The id of the partition key range that answered last, if the answer has it.
     pub partition: Option<String>,
-    /// That partition's LSN, by the session token of its answer.
+    /// That partition's LSN, from the session token of its answer.
     pub partition_lsn: Option<u64>,
-    /// Whether documents came with it, which are then not part of what follows.
+    /// Whether documents came with it, which the feed does not return again.
     pub has_documents: bool,
-    /// Request units charged for finding out.
+    /// Request units charged.
     pub request_charge: f64,
 }
 
-/// Answers that a pin may take beyond one for each part of its range.
+/// Answers that a pin may need beyond one for each part of its range.
 const SPARE_ANSWERS: usize = 4;
 
 impl CosmosClient {
-    /// Where a feed that starts now stands, for each part of `range`: nothing that happens after
-    /// this call began is missed from there.
+    /// The positions of a feed that starts now, one for each part of `range`: from there, nothing is missed
+    /// that happens after this call began.
     ///
     /// # Errors
     ///
-    /// As the requests that it makes.
+    /// The errors of its requests.
     pub async fn pin_now(
         self: &Arc<Self>,
         request: &FeedRequest,
@@ -48,7 +48,7 @@ impl CosmosClient {
         let mut cursor = self.open(&request, range, start).await?;
         let mut request_charge = 0.0;
         let mut has_documents = false;
-        // Parts are polled one after the other: each must have got its ETag.
+        // Parts are polled one after the other until each has an ETag.
         for number in 1.. {
             let answer = cursor.next().await?;
             request_charge += answer.request_charge;
@@ -77,12 +77,12 @@ impl CosmosClient {
             });
         }
         anyhow::bail!(
-            "the service does not say where the feed of {range} is: its answers have no ETag"
+            "the service does not return the position of the feed of {range}: its answers have no ETag"
         )
     }
 
-    /// Cuts a position to `part`, which lies within the range that it is for. Makes no request
-    /// for the feed. None if the position says nothing of it: then it was never polled.
+    /// Cuts a position to `part`, a part of the position's range, without a request for the feed. Returns
+    /// `None` if the position has no ETag for it: then it was never polled.
     ///
     /// # Errors
     ///

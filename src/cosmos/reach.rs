@@ -1,4 +1,4 @@
-//! Whether an address can be reached at all, told at once and in plain words.
+//! Whether an address can be reached at all, reported at once and in plain words.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use url::Url;
 
 use crate::error::{Annotate, with_hint};
 
-/// The address must be resolved and a connection accepted by then.
+/// Deadline for resolving the address and opening a connection.
 const REACH_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why an address cannot be reached.
 pub(super) struct Unreachable {
     pub(super) error: anyhow::Error,
-    /// Whether it may be reached at another attempt.
+    /// Whether another attempt may reach it.
     pub(super) may_pass: bool,
 }
 
@@ -32,11 +32,11 @@ impl Unreachable {
     }
 }
 
-/// Opens a TCP connection and drops it, to tell a wrong address at once and in plain words: the
-/// driver tries three times and reports no more than "error sending request".
+/// Opens a TCP connection and drops it, to report a wrong address at once and in plain words: the driver
+/// makes three attempts and reports no more than "error sending request".
 ///
-/// A name that is not known stays so, a server for names that does not answer may answer at another try,
-/// and so may a port that refuses. An address that does not answer at all has had its time.
+/// An unknown name stays unknown. A name server that does not answer, and a port that refuses, may answer
+/// another attempt. An address that does not answer within the deadline is not retried.
 pub(super) async fn reach(endpoint: &Url) -> Result<(), Unreachable> {
     const HINT: &str = "check the endpoint, and whether this machine may reach it (firewall, VPN, \
         private endpoint)";
@@ -48,7 +48,7 @@ pub(super) async fn reach(endpoint: &Url) -> Result<(), Unreachable> {
         let addresses: Vec<SocketAddr> = match tokio::net::lookup_host((host, port)).await {
             Ok(addresses) => addresses.collect(),
             Err(error) => {
-                let may_pass = passes_by_itself(&error);
+                let may_pass = is_transient(&error);
                 let error = with_hint(
                     anyhow!(error).context(format!("the name {host} cannot be resolved")),
                     "check the spelling of the account's name, and the network",
@@ -60,7 +60,7 @@ pub(super) async fn reach(endpoint: &Url) -> Result<(), Unreachable> {
             let error = anyhow!("the name {host} has no address");
             return Err(Unreachable::for_good(with_hint(error, HINT)));
         }
-        // All at once: an address family that is not routed must not eat up the time.
+        // All at once: an address family that is not routed must not use up the time.
         let attempts = addresses.into_iter().map(|address| {
             Box::pin(async move {
                 TcpStream::connect(address)
@@ -83,9 +83,9 @@ pub(super) async fn reach(endpoint: &Url) -> Result<(), Unreachable> {
     }
 }
 
-/// Whether a name was not resolved since no server for names said anything of it: getaddrinfo's
-/// EAI_AGAIN, which Rust has as text only, and WSATRY_AGAIN.
-fn passes_by_itself(error: &std::io::Error) -> bool {
+/// Whether a name was not resolved because no name server answered: getaddrinfo's EAI_AGAIN, which Rust
+/// has as text only, and WSATRY_AGAIN.
+fn is_transient(error: &std::io::Error) -> bool {
     const TRY_AGAIN: i32 = 11002;
     let text = error.to_string().to_ascii_lowercase();
     error.raw_os_error() == Some(TRY_AGAIN)

@@ -1,7 +1,7 @@
-//! Trying again, beyond the SDK's own tries: with growing pauses, and never silently.
+//! Retries beyond the SDK's own: with growing pauses, up to a limit, and never silently.
 //!
-//! [`Retries`] is the policy. Reading the feed counts with it by itself, range by range; what comes
-//! before the first page is tried by [`Persistence::persist`].
+//! [`Retries`] is the policy. The reader counts with it for each range, a replay for each write; what
+//! comes before the first page is retried by [`Persistence::persist`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,30 +9,48 @@ use std::time::Duration;
 
 use azure_data_cosmos_driver::CosmosError;
 
-use super::error::{ContainerReplaced, ServiceError, Verdict, describe, verdict};
+use super::backoff::Backoff;
+use super::error::{self, ContainerReplaced, ServiceError, Verdict, describe, verdict};
 use super::hints::explain;
 use crate::error::{find, hint, with_hint};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// What to do about answers that make no sense.
 const NONSENSE: &str = "something between this machine and the account may alter its answers, such as a \
     proxy or a gateway";
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Counts the tries of one thing since it last succeeded.
-#[derive(Debug, Clone)]
-pub struct Retries {
-    max: u32,
-    failed: u32,
+/// How many attempts follow the first at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryLimit {
+    /// So many.
+    Times(u32),
+    /// Any number.
+    Unlimited,
 }
 
-/// A try that failed and will be repeated.
+impl RetryLimit {
+    /// The limit from a setting, where the greatest number stands for none.
+    pub fn of_setting(max_retries: u32) -> Self {
+        match max_retries {
+            u32::MAX => Self::Unlimited,
+            times => Self::Times(times),
+        }
+    }
+}
+
+/// Counts the attempts at one thing since it last succeeded.
+#[derive(Debug, Clone)]
+pub struct Retries {
+    limit: RetryLimit,
+    backoff: Backoff,
+}
+
+/// An attempt that failed and will be repeated.
 #[derive(Debug)]
 pub struct RetryNotice {
-    /// Which try failed, from 1.
+    /// Which attempt failed, from 1.
     pub attempt: u32,
-    /// How many are made at most, beyond the first.
-    pub max: u32,
+    /// How many attempts follow the first at most.
+    pub limit: RetryLimit,
     /// How long until the next.
     pub pause: Duration,
     /// What went wrong, in one line.
@@ -41,16 +59,11 @@ pub struct RetryNotice {
 
 impl fmt::Display for RetryNotice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (
-            Self {
-                attempt,
-                max,
-                reason,
-                ..
-            },
-            pause,
-        ) = (self, self.pause.as_secs_f64());
-        write!(f, "{reason}; retry {attempt} of {max} in {pause:.1} s")
+        write!(f, "{}; retry {}", self.reason, self.attempt)?;
+        if let RetryLimit::Times(max) = self.limit {
+            write!(f, " of {max}")?;
+        }
+        write!(f, " in {:.1} s", self.pause.as_secs_f64())
     }
 }
 
@@ -66,23 +79,24 @@ pub(crate) enum Decision {
 }
 
 impl Retries {
-    /// At most `max` tries beyond the first.
-    pub fn new(max: u32) -> Self {
-        Self { max, failed: 0 }
+    /// Retries up to `limit`.
+    pub fn new(limit: RetryLimit) -> Self {
+        let backoff = Backoff::default();
+        Self { limit, backoff }
     }
 
-    /// A try succeeded. Says whether one had failed before.
+    /// An attempt succeeded. Returns whether one had failed before.
     pub(crate) fn reset(&mut self) -> bool {
-        std::mem::take(&mut self.failed) > 0
+        self.backoff.reset()
     }
 
-    /// A try failed.
+    /// An attempt failed.
     pub(crate) fn decide(&mut self, error: anyhow::Error) -> Decision {
         let meaning = match error.downcast_ref::<CosmosError>() {
             Some(error) => Some(verdict(error)),
             None => find::<ServiceError>(&error).map(|explained| explained.verdict),
         };
-        let asked = match meaning {
+        let retry_after = match meaning {
             Some(Verdict::Transient { retry_after }) => retry_after,
             Some(Verdict::PageTooLarge) => {
                 return Decision::ShrinkPage(explain(error));
@@ -94,7 +108,7 @@ impl Retries {
             // What the service sent makes no sense: a broken connection can do that too.
             None => None,
         };
-        match self.again(asked, || one_line(&error)) {
+        match self.again(retry_after, || one_line(&error)) {
             Some(notice) => Decision::Retry(notice),
             None => {
                 let error = explain(error).context(self.gave_up());
@@ -106,94 +120,89 @@ impl Retries {
         }
     }
 
-    /// A try failed of what may succeed when it is tried again, not before the pause that the service
-    /// `asked` for. None if there are no more tries.
+    /// An attempt failed with a transient error, and the service may have said when to try again. Returns
+    /// `None` if the limit is reached.
     pub(crate) fn again(
         &mut self,
-        asked: Option<Duration>,
+        retry_after: Option<Duration>,
         reason: impl FnOnce() -> String,
     ) -> Option<RetryNotice> {
-        if self.failed >= self.max {
+        if let RetryLimit::Times(max) = self.limit
+            && self.backoff.failures() >= max
+        {
             return None;
         }
-        self.failed += 1;
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << (self.failed - 1).min(10))
-            .min(LONGEST_PAUSE);
-        // Half of the pause is random, so that ranges that failed together do not return together.
-        let pause = pause
-            .mul_f64(0.5 + fastrand::f64() / 2.0)
-            .max(asked.unwrap_or_default().min(LONGEST_PAUSE));
+        let pause = self.backoff.next_pause(retry_after);
         Some(RetryNotice {
-            attempt: self.failed,
-            max: self.max,
+            attempt: self.backoff.failures(),
+            limit: self.limit,
             pause,
             reason: reason(),
         })
     }
 
-    /// The error of the last try, if others were made before, with their number.
+    /// The error of the last attempt, with the number of attempts if there were others before.
     pub(crate) fn after_retries(&self, error: anyhow::Error) -> anyhow::Error {
-        match self.failed {
+        match self.backoff.failures() {
             0 => error,
             _ => error.context(self.gave_up()),
         }
     }
 
-    /// How often it was tried, when no more tries follow.
+    /// How many attempts were made, when no more follow.
     pub(crate) fn gave_up(&self) -> String {
-        match self.failed {
+        match self.backoff.failures() {
             0 => "gave up after one try".to_owned(),
-            more => format!("gave up after {} tries", more + 1),
+            more => format!("gave up after {} tries", u64::from(more) + 1),
         }
     }
 }
 
-/// How often something is tried again, and who hears of it.
+/// How often something is retried, and who is notified.
 #[derive(Clone)]
 pub struct Persistence {
-    max_retries: u32,
-    told: Arc<Told>,
+    limit: RetryLimit,
+    notify: Arc<Notify>,
 }
 
-/// Hears what failed, and what is done about it.
-type Told = dyn Fn(&str, &RetryNotice) + Send + Sync;
+/// Takes what failed, and what happens next.
+type Notify = dyn Fn(&str, &RetryNotice) + Send + Sync;
 
 impl fmt::Debug for Persistence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Persistence")
-            .field("max_retries", &self.max_retries)
+            .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
 }
 
 impl Default for Persistence {
-    /// Tries nothing again.
+    /// Retries nothing.
     fn default() -> Self {
-        Self::new(0, |_, _| {})
+        Self::new(RetryLimit::Times(0), |_, _| {})
     }
 }
 
 impl Persistence {
-    /// At most `max_retries` tries beyond the first; `told` hears what failed before each.
+    /// Retries up to `limit`; `notify` is called before each pause.
     pub fn new(
-        max_retries: u32,
-        told: impl Fn(&str, &RetryNotice) + Send + Sync + 'static,
+        limit: RetryLimit,
+        notify: impl Fn(&str, &RetryNotice) + Send + Sync + 'static,
     ) -> Self {
         Self {
-            max_retries,
-            told: Arc::new(told),
+            limit,
+            notify: Arc::new(notify),
         }
     }
 
-    /// Counts the tries of one thing.
+    /// Counts the attempts at one thing.
     pub(crate) fn retries(&self) -> Retries {
-        Retries::new(self.max_retries)
+        Retries::new(self.limit)
     }
 
-    /// Says that `what` failed, and waits until it is tried again.
+    /// Notifies that `what` failed, and waits until it is time for the next attempt.
     pub(crate) async fn pause(&self, what: &str, notice: &RetryNotice) {
-        (self.told)(what, notice);
+        (self.notify)(what, notice);
         tokio::time::sleep(notice.pause).await;
     }
 
@@ -224,7 +233,7 @@ impl Persistence {
 fn one_line(error: &anyhow::Error) -> String {
     match error.downcast_ref::<CosmosError>() {
         Some(error) => describe(error),
-        None => super::error::one_line(&format!("{error:#}")),
+        None => error::one_line(&format!("{error:#}")),
     }
 }
 
@@ -234,18 +243,17 @@ mod tests {
     use anyhow::anyhow;
 
     #[test]
-    fn pauses_grow_to_a_bound_and_the_tries_end() {
-        let mut retries = Retries::new(12);
-        let mut longest = Duration::ZERO;
+    fn attempts_end_at_the_limit() {
+        let mut retries = Retries::new(RetryLimit::Times(12));
         for attempt in 1..=12 {
             let Decision::Retry(notice) = retries.decide(anyhow!("odd")) else {
                 panic!("{attempt}")
             };
             assert_eq!(notice.attempt, attempt);
-            assert!(notice.pause <= LONGEST_PAUSE && notice.pause >= FIRST_PAUSE / 2);
-            longest = longest.max(notice.pause);
+            let text = notice.to_string();
+            let start = format!("odd; retry {attempt} of 12 in ");
+            assert!(text.starts_with(&start), "{text}");
         }
-        assert!(longest >= LONGEST_PAUSE / 2);
         let Decision::GiveUp(error) = retries.decide(anyhow!("odd")) else {
             panic!()
         };
@@ -253,10 +261,22 @@ mod tests {
     }
 
     #[test]
-    fn a_success_gives_all_tries_back() {
-        let mut retries = Retries::new(1);
+    fn without_a_limit_attempts_do_not_end() {
+        let mut retries = Retries::new(RetryLimit::Unlimited);
+        for _ in 0..100 {
+            let Decision::Retry(notice) = retries.decide(anyhow!("odd")) else {
+                panic!()
+            };
+            assert!(!notice.to_string().contains(" of "), "{notice}");
+        }
+    }
+
+    #[test]
+    fn a_success_restores_all_attempts() {
+        let mut retries = Retries::new(RetryLimit::Times(1));
         assert!(matches!(retries.decide(anyhow!("odd")), Decision::Retry(_)));
-        retries.reset();
+        assert!(retries.reset());
+        assert!(!retries.reset());
         assert!(matches!(retries.decide(anyhow!("odd")), Decision::Retry(_)));
         assert!(matches!(
             retries.decide(anyhow!("odd")),

@@ -6,17 +6,17 @@ use serde::Deserialize;
 
 use crate::feed::FeedRange;
 
-/// One part of a range, as the SDK polls it: after a split there are several.
+/// One part of a range, as the SDK polls it. After a split there are several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     /// Its bounds.
     pub range: FeedRange,
-    /// The ETag that it stands at; none if it has not been polled yet.
+    /// Its ETag; `None` if it has not been polled yet.
     pub etag: Option<String>,
 }
 
-/// What is read of the SDK's continuation token: `c1.` and base64url of this JSON. The form is
-/// private to the SDK, whose version is pinned; tests hold this against what it produces.
+/// What is read of the SDK's continuation token: `c1.` and this JSON in base64url. The form is private to
+/// the SDK, whose version is pinned; tests compare this with what it produces.
 #[derive(Deserialize)]
 pub(super) struct TokenForm {
     pub(super) rid: String,
@@ -26,10 +26,10 @@ pub(super) struct TokenForm {
 #[derive(Deserialize)]
 struct RootForm {
     kind: String,
-    /// Of a feed over ranges.
+    /// For a feed over ranges.
     #[serde(default)]
     active_tokens: Vec<RangedToken>,
-    /// Of the feed of one logical partition.
+    /// For the feed of one logical partition.
     server_continuation: Option<String>,
 }
 
@@ -52,7 +52,7 @@ impl TokenForm {
             serde_json::from_slice(&json).context("the continuation token has an unknown form")?;
         ensure!(
             matches!(form.root.kind.as_str(), "unordered_merge" | "request"),
-            "the continuation token is one of a `{}`, not of a change feed",
+            "the continuation token is for a `{}`, not for a change feed",
             form.root.kind.escape_debug().take(40).collect::<String>()
         );
         Ok(form)
@@ -68,13 +68,12 @@ pub fn container_rid_of(token: &str) -> Result<String> {
     Ok(TokenForm::decode(token)?.rid)
 }
 
-/// The parts of `range` that a continuation token knows, with gaps between them as parts without
-/// an ETag.
+/// The parts of `range` in a continuation token. Gaps between them become parts without an ETag.
 ///
 /// # Errors
 ///
-/// If it is not a token of this SDK's change feed, or its parts overlap or leave `range`: used on
-/// a range that it does not belong to, a token would silently start from the beginning.
+/// If it is not a token of this SDK's change feed, or its parts overlap or are not within `range`: on a range
+/// that it does not belong to, a token would silently start from the beginning.
 pub fn segments(token: &str, range: &FeedRange) -> Result<Vec<Segment>> {
     TokenForm::decode(token)?.segments(range)
 }
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_were_never_polled_show_as_gaps() {
+    fn parts_that_were_never_polled_are_gaps() {
         let parts = segments(
             &token(&[("20", "30", "\"2\""), ("10", "20", "\"1\"")]),
             &FeedRange::full(),
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused() {
+    fn a_text_that_is_not_a_token_is_refused() {
         for wrong in [
             "",
             "\"123\"",

@@ -1,17 +1,17 @@
 //! The HTTP client below the SDK's driver.
 //!
-//! The driver brings one of its own, whose settings this one takes over. It differs in what a
-//! program must not leave to whoever answers: how long a body may be, and where a redirect leads.
-//! The account's answer is not handed on if it names a location that no request may be sent to
-//! ([`heard`]).
-//! It also puts a body together once instead of twice, asks for the list of ranges beside the container
-//! ([`ranges_ahead`]), and sends the session token of the range that is read instead of all
+//! The driver has one of its own; this one has the same settings. It differs in what a program must not
+//! leave to the server: the length of a body, and the target of a redirect. The account's answer is
+//! refused if it names a location that no request may be sent to ([`heard`]).
+//!
+//! It also assembles a body once instead of twice, requests the list of ranges in parallel with the
+//! container ([`ranges_ahead`]), and sends only the session token of the range being read instead of all
 //! ([`session`]).
 //!
-//! The driver takes another client through its feature `__internal_mocking` only, which is no part of
-//! its public contract: one more reason to pin it to one exact version. Without this module, the line
-//! that passes it to the driver ([`connect`](super::connect)) and the one that switches off the driver's
-//! session tokens ([`client`](super::client)), the program works too, unbounded and slower.
+//! The driver accepts another client only through its feature `__internal_mocking`, which is not part of
+//! its public contract: one more reason to pin it to one exact version. The program also works, unbounded
+//! and slower, without this module, the line in `connect` that names it, and the one in `client` that
+//! switches off the driver's session tokens.
 
 mod heard;
 mod last_list;
@@ -46,22 +46,22 @@ use session::{CONSISTENCY_LEVEL, SESSION_TOKEN, SessionTokens};
 
 pub(super) use last_list::ListFault;
 
-/// The longest body that is taken, in bytes. The service sends 4 MB, and 16 MB if it is configured
-/// to (the driver's `HttpResponse`); what is longer comes from something else.
+/// Maximum length of a body, in bytes. The service sends 4 MB, or 16 MB if it is configured to (the driver's
+/// `HttpResponse`); a longer one comes from something else.
 const MAX_BODY: usize = 64 << 20;
 
-/// The status of an answer that is refused here and not tried again.
+/// The status of an answer that is refused here and not retried.
 const REFUSED: u16 = 400;
 
-/// How many redirects are followed in turn.
+/// Maximum number of redirects in a row.
 const MAX_REDIRECTS: usize = 5;
 
-/// The hosts that the driver takes for an emulator, whose certificate may be any if the options say so
-/// (its `is_emulator_host`), beside the one that this variable names.
+/// The hosts that the driver treats as an emulator, for which the options can allow any certificate (its
+/// `is_emulator_host`), beside the one that this variable names.
 const EMULATOR_HOSTS: [&str; 4] = ["localhost", "127.0.0.1", "[::1]", "[0:0:0:0:0:0:0:1]"];
 const EMULATOR_HOST_VARIABLE: &str = "AZURE_COSMOS_EMULATOR_HOST";
 
-/// Makes the driver's HTTP clients, which share what they know.
+/// Creates the driver's HTTP clients, which share their state.
 #[derive(Debug)]
 pub(super) struct BoundedClients {
     endpoint: Url,
@@ -71,8 +71,7 @@ pub(super) struct BoundedClients {
 }
 
 impl BoundedClients {
-    /// For a program that reads this container of the account at `endpoint`, with the account's key if
-    /// it reads with that.
+    /// For this container of the account at `endpoint`, with the account's key if that is the credential.
     pub(super) fn new(
         endpoint: &Url,
         database: &str,
@@ -119,7 +118,7 @@ impl HttpClientFactory for BoundedClients {
     }
 }
 
-/// A client as the driver builds its own from the same options.
+/// A client built from the same options as the driver's own.
 fn client(
     pool: &ConnectionPoolOptions,
     accept_any_certificate: bool,
@@ -158,8 +157,8 @@ fn client(
     builder.build()
 }
 
-/// Follows a redirect that keeps the request as it is and stays with the server that was asked. What
-/// is signed with an account's key goes nowhere else, and a write is not turned into a read.
+/// Follows a redirect that leaves the request unchanged and leads to the same server: a request signed with an
+/// account's key goes nowhere else, and a write does not become a read.
 fn follow_within_origin(attempt: Attempt<'_>) -> Action {
     let keeps_request = matches!(
         attempt.status(),
@@ -174,13 +173,13 @@ fn follow_within_origin(attempt: Attempt<'_>) -> Action {
     }
 }
 
-/// A client that reads bounded bodies, and follows a redirect only to where it came from.
+/// A client that reads bounded bodies, and follows a redirect only to the same server.
 #[derive(Debug, Clone)]
 struct BoundedClient {
     client: Client,
-    /// Takes any certificate. For requests to an emulator only.
+    /// Accepts any certificate. For requests to an emulator only.
     of_emulator: Option<Client>,
-    /// How long a request about items may take, its body included.
+    /// Timeout of a request for items, its body included.
     items_timeout: Duration,
     /// The same for any other request.
     metadata_timeout: Duration,
@@ -194,7 +193,7 @@ struct BoundedClient {
 #[async_trait]
 impl TransportClient for BoundedClient {
     async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-        if !is_about_items(&request.url) {
+        if !is_for_items(&request.url) {
             self.ranges_ahead.begin(request, |list| {
                 let client = self.clone();
                 tokio::spawn(async move { client.exchange(&list).await.ok() })
@@ -235,8 +234,8 @@ impl BoundedClient {
                 headers,
                 body,
             }),
-            // What the service says of a page that would be too large, so that a smaller one is
-            // asked for.
+            // The service's status for a page that would be too large, so that a smaller one is
+            // requested.
             Ok(None) => Ok(answer(413, headers, &too_long())),
             Err(error) => Err(TransportError::new(
                 cosmos_error(status_codes::TRANSPORT_BODY_READ_FAILED, error),
@@ -250,7 +249,7 @@ impl BoundedClient {
             Some(client) if is_emulator(&request.url) => client,
             _ => &self.client,
         };
-        let timeout = request.timeout.unwrap_or(if is_about_items(&request.url) {
+        let timeout = request.timeout.unwrap_or(if is_for_items(&request.url) {
             self.items_timeout
         } else {
             self.metadata_timeout
@@ -274,8 +273,8 @@ impl BoundedClient {
     }
 }
 
-/// Whether a request is about the items of a container, as `/dbs/D/colls/C/docs` is.
-fn is_about_items(url: &Url) -> bool {
+/// Whether a request is for the items of a container, such as `/dbs/D/colls/C/docs`.
+fn is_for_items(url: &Url) -> bool {
     let mut segments = url.path_segments().into_iter().flatten();
     segments.nth(4) == Some("docs")
 }
@@ -289,7 +288,7 @@ fn is_emulator(url: &Url) -> bool {
         .any(|emulator| host.eq_ignore_ascii_case(emulator))
 }
 
-/// The whole body, or none if it is longer than [`MAX_BODY`]; what is left of it is not read.
+/// The whole body, or `None` if it is longer than [`MAX_BODY`]; the rest is not read.
 async fn read_body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let announced = response.content_length().unwrap_or_default();
     if announced > MAX_BODY as u64 {
@@ -307,7 +306,7 @@ async fn read_body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::E
 
 fn too_long() -> String {
     let most = MAX_BODY >> 20;
-    format!("the answer is longer than {most} MiB, which no answer of the service is")
+    format!("the answer is longer than {most} MiB, more than any answer of the service")
 }
 
 /// Why a redirect was not followed, if the response is one.
@@ -318,17 +317,17 @@ fn refused_redirect(response: &Response) -> Option<String> {
     let location = response.headers().get(LOCATION)?.to_str().ok()?;
     let target = response.url().join(location).ok()?;
     Some(if target.origin() == response.url().origin() {
-        "the server redirects in a way that is not followed".to_owned()
+        "the server sent a redirect of a kind that is not followed".to_owned()
     } else {
         format!(
-            "the server redirects to {}, and what is meant for one server is not sent to another; if \
-             that is the account, give it as the endpoint",
+            "the server redirects to {}, another server, to which requests are not sent; if it is the \
+            account, use it as the endpoint",
             target.origin().ascii_serialization()
         )
     })
 }
 
-/// An answer that says what the server's own does not.
+/// An answer with this message in place of the server's.
 fn answer(status: u16, headers: Headers, message: &str) -> HttpResponse {
     HttpResponse {
         status,
@@ -364,7 +363,7 @@ fn cosmos_error(status: CosmosStatus, error: reqwest::Error) -> CosmosError {
         .build()
 }
 
-/// Headers that are text, as the driver takes them.
+/// The headers whose values are text, in the driver's form.
 fn headers_of(headers: &HeaderMap) -> Headers {
     let mut out = Headers::new();
     for (name, value) in headers {

@@ -18,14 +18,14 @@ use super::documents::{Document, document};
 use super::host::{self, Service, succeeded};
 use crate::error::Annotate;
 
-/// The well-known key of Microsoft's emulators. Everybody has it; it protects nothing.
+/// The well-known key of Microsoft's emulators. It is public and protects nothing.
 const KEY: &str =
     "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==";
 
 /// What a demo account starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DemoOptions {
-    /// Port on the loopback address; 0 takes a free one.
+    /// Port on the loopback address; 0 for a free one.
     pub port: u16,
     /// Documents in the container at the start.
     pub documents: u32,
@@ -55,22 +55,22 @@ impl DemoAccount {
     pub const DATABASE: &'static str = "shop";
     /// The name of the container. Its partition key is `/customerId`.
     pub const CONTAINER: &'static str = "orders";
-    /// The name of an empty container with the same partition key, to replay into.
+    /// The name of an empty container with the same partition key, as the target of a replay.
     pub const COPY: &'static str = "orders_copy";
 
-    /// Starts an account on the loopback address and fills its container. It takes requests when
-    /// this returns.
+    /// Starts an account on the loopback address and fills its container. It accepts requests when this
+    /// returns.
     ///
     /// # Errors
     ///
-    /// The port is taken, or the emulator does not accept the options.
+    /// If the port is in use, or the emulator does not accept the options.
     pub async fn start(options: &DemoOptions) -> anyhow::Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-        // Bound before the account is made, which has to know the address that it advertises.
+        // Bound before the account is created, which must know the address that it advertises.
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("the demo account cannot listen on {address}"))
-            .hint("give another port, or 0 to take a free one")?;
+            .hint("use another port, or 0 for a free one")?;
         let endpoint = Url::parse(&format!("http://{}/", listener.local_addr()?))?;
 
         let region = VirtualRegion::new("Demo", endpoint.clone());
@@ -103,7 +103,7 @@ impl DemoAccount {
         self.service.endpoint()
     }
 
-    /// The account's key, in base64. It is the emulators' well-known one and no secret.
+    /// The account's key, in base64. It is the emulators' well-known one, not a secret.
     pub fn key(&self) -> &str {
         self.service.key()
     }
@@ -128,7 +128,7 @@ pub(super) fn docs_path(id: Option<&str>) -> String {
     }
 }
 
-/// Carries out a write without an HTTP connection, and without the document in the answer.
+/// Executes a write without an HTTP connection, and without the document in the answer.
 pub(super) async fn write(
     service: &Service,
     method: Method,

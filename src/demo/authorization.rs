@@ -1,18 +1,18 @@
-//! The signature of a request, checked as the service checks it.
+//! The signature of a request, checked like the service does.
 
 use azure_core::credentials::Secret;
 use azure_core::hmac::hmac_sha256;
 use percent_encoding::percent_decode_str;
 
-/// What a request shows of itself to be let in.
+/// The signed parts of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SignedRequest<'a> {
     pub(super) method: &'a str,
-    /// Without the slash at the end, percent-encoded as it came.
+    /// Without a trailing slash, percent-encoded as received.
     pub(super) path: &'a str,
     /// The header `authorization`.
     pub(super) authorization: Option<&'a str>,
-    /// The header `x-ms-date`, or `date` where that one is missing.
+    /// The header `x-ms-date`, or `date` if that is missing.
     pub(super) date: Option<&'a str>,
 }
 
@@ -23,13 +23,13 @@ pub(super) fn is_signed_with(key: &Secret, request: SignedRequest<'_>) -> bool {
     let (Some(authorization), Some(date)) = (request.authorization, request.date) else {
         return false;
     };
-    // Most clients escape the header as a URL does; the Python client does not.
+    // Most clients percent-encode the header; the Python client does not.
     let authorization = percent_decode_str(authorization).decode_utf8_lossy();
     let Some(signature) = authorization.strip_prefix("type=master&ver=1.0&sig=") else {
         return false;
     };
     let decoded = percent_decode_str(request.path).decode_utf8_lossy();
-    // Clients disagree on whether an id with escaped characters is signed as it is or escaped.
+    // Clients differ in whether they sign an id percent-encoded or not.
     [decoded.as_ref(), request.path].into_iter().any(|path| {
         let (resource_type, resource_link) = resource(path);
         let text = format!(
@@ -41,15 +41,15 @@ pub(super) fn is_signed_with(key: &Secret, request: SignedRequest<'_>) -> bool {
     })
 }
 
-/// The type and the link of the resource under `path`, in the words of the signature.
+/// The type and the link of the resource at `path`, in the form of the signature.
 fn resource(path: &str) -> (&str, String) {
     let path = path.trim_matches('/');
     let segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
     match segments.as_slice() {
         [] => ("", String::new()),
-        // Offers have no name: their link is the resource id alone, in lower case.
+        // Offers have no name: their link is only the resource id, in lower case.
         ["offers", rid] => ("offers", rid.to_ascii_lowercase()),
-        // A feed is signed by its parent, a resource by itself.
+        // The link of a feed is its parent's, that of a resource its own.
         [parent @ .., last] if segments.len() % 2 == 1 => (last, parent.join("/")),
         [.., resource_type, _] => (resource_type, segments.join("/")),
         [_] => ("", String::new()),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feed_is_signed_by_its_parent_and_a_resource_by_itself() {
+    fn a_feed_is_signed_by_its_parents_link_and_a_resource_by_its_own() {
         let date = DATE.to_lowercase();
         for (method, path, text) in [
             ("GET", "/", format!("get\n\n\n{date}\n\n")),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_accepted_escaped_too() {
+    fn a_percent_encoded_signature_is_accepted() {
         let plain = sign(&format!("get\n\n\n{}\n\n", DATE.to_lowercase()));
         let escaped: String = url::form_urlencoded::byte_serialize(plain.as_bytes()).collect();
         assert_ne!(plain, escaped);

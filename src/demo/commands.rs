@@ -1,25 +1,25 @@
-//! The commands that the subcommand `demo` reads from its standard input, a line each.
+//! The commands that `demo` reads from standard input, one on each line.
 
 use super::account::DemoAccount;
 
-/// A line of standard input.
+/// A command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Command {
-    /// Split this partition, or the largest.
+    /// Split this partition, or the largest one.
     Split(Option<u32>),
     /// Merge these two partitions.
     Merge(u32, u32),
-    /// End.
+    /// Exit.
     Quit,
 }
 
 impl Command {
-    /// Parses a line. An empty one is no command; what cannot be understood is a message.
+    /// Parses a line. An empty one is not a command; for an invalid one, the error is the message.
     pub(super) fn parse(line: &str) -> Result<Option<Self>, String> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let id = |word: &str| {
             word.parse::<u32>()
-                .map_err(|_| format!("`{word}` is no partition id, which is a number"))
+                .map_err(|_| format!("`{word}` is not a partition id, which is a number"))
         };
         Ok(Some(match words.as_slice() {
             [] => return Ok(None),
@@ -29,21 +29,21 @@ impl Command {
             ["merge", left, right] => Self::Merge(id(left)?, id(right)?),
             _ => {
                 return Err(format!(
-                    "`{}` is no command; there are `split`, `split ID`, `merge ID ID` and `quit`",
+                    "`{}` is not a command: use `split`, `split ID`, `merge ID ID` or `quit`",
                     words.join(" ")
                 ));
             }
         }))
     }
 
-    /// Carries the command out and says how it went.
-    pub(super) async fn obey(self, account: &DemoAccount) -> String {
-        self.carry_out(account)
+    /// Executes the command and returns a message about the result.
+    pub(super) async fn execute(self, account: &DemoAccount) -> String {
+        self.try_execute(account)
             .await
             .unwrap_or_else(|error| format!("{error:#}"))
     }
 
-    async fn carry_out(self, account: &DemoAccount) -> anyhow::Result<String> {
+    async fn try_execute(self, account: &DemoAccount) -> anyhow::Result<String> {
         Ok(match self {
             Self::Split(id) => {
                 let id = match id {
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(Command::parse("\n"), Ok(None));
         assert_eq!(
             Command::parse("split x"),
-            Err("`x` is no partition id, which is a number".to_owned())
+            Err("`x` is not a partition id, which is a number".to_owned())
         );
         for line in ["exit", "merge 4", "split 1 2"] {
             let message = Command::parse(line).unwrap_err();

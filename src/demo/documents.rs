@@ -1,11 +1,11 @@
-//! The documents of the demo container: made from their number alone, the same in every process.
+//! The documents of the demo container: generated from their number, the same in every process.
 
 use std::fmt::Write;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Customers, which are the logical partitions. A prime, so that neighbouring orders differ.
+/// Number of customers, which are the logical partitions. A prime, so that adjacent orders differ.
 const CUSTOMERS: u64 = 499;
 
 /// One in this many documents carries a history that makes it about 20 KB.
@@ -14,7 +14,7 @@ const LARGE_EVERY: u32 = 500;
 /// 2026-01-01T00:00:00Z, in seconds since 1970: the moment of the first order.
 const FIRST_ORDER: i64 = 1_767_225_600;
 
-// All texts below stand as they go between quotation marks in JSON.
+// All texts below are JSON without the quotation marks.
 
 const NAMES: [&str; 12] = [
     "Ada Lovelace",
@@ -68,7 +68,7 @@ const NOTES: [&str; 8] = [
 
 const STATUSES: [&str; 5] = ["new", "paid", "packed", "shipped", "delivered"];
 
-/// Numbers that break parsers: around 2^53, at the ends of 64 bits, tiny, huge.
+/// Numbers that break parsers: around 2^53, at the limits of 64 bits, tiny, huge.
 const NUMBERS: [&str; 14] = [
     "0",
     "-1",
@@ -88,8 +88,8 @@ const NUMBERS: [&str; 14] = [
 
 /// A sequence of pseudo-random numbers (SplitMix64).
 ///
-/// It is written out here since the documents must not change when a library's generator does:
-/// the positions in a saved state belong to exactly these documents.
+/// It is implemented here since the documents must not change when a library's generator does: the positions
+/// in a saved state belong to exactly these documents.
 #[derive(Debug, Clone)]
 pub(super) struct Sequence(u64);
 
@@ -117,7 +117,7 @@ impl Sequence {
     }
 }
 
-/// A document as it goes on the wire.
+/// A document to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Document {
     /// The value of `id`: ASCII, no character that a URL would escape.
@@ -128,11 +128,11 @@ pub(super) struct Document {
     pub(super) json: String,
 }
 
-/// Makes the document with this number in its `revision`th version; the first is 0.
+/// The document with this number and revision; the first revision is 0.
 ///
 /// The `id` and the partition key do not depend on the revision.
 pub(super) fn document(number: u32, revision: u32) -> Document {
-    // What stays the same over all revisions is drawn before what does not.
+    // What is the same in all revisions is drawn before what differs.
     let mut sequence = Sequence::new(u64::from(number));
     let id = format!("order-{number:06}");
     let customer = sequence.below(CUSTOMERS);
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn the_documents_do_not_change_between_builds() {
-        // A saved position in the demo's feed is only good while the documents stay these.
+        // A saved position in the demo's feed is only valid for exactly these documents.
         let checksum = (0..10_000).fold(0, |sum, number| {
             crc32c::crc32c_append(sum, document(number, 0).json.as_bytes())
         });

@@ -1,5 +1,4 @@
-//! The subcommand `demo`: an account that runs until it is told to end, with writes, splits and
-//! commands.
+//! The subcommand `demo`: an account that runs until it is stopped, with writes, splits and commands.
 
 use std::io::{BufRead, Write};
 use std::time::Duration;
@@ -10,12 +9,12 @@ use tokio::sync::mpsc;
 use super::account::{DemoAccount, DemoOptions};
 use super::commands::Command;
 use super::pace::{WriteClock, split_interval, tick};
-use super::writes::Writer;
+use super::writes::DocumentWriter;
 
-/// What the account starts with, and how it changes by itself.
+/// Options of the subcommand: the account at the start, and how it changes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ForegroundOptions {
-    /// What it starts with.
+    /// The account at the start.
     pub account: DemoOptions,
     /// Writes per second; 0 for none.
     pub writes_per_second: f64,
@@ -23,20 +22,20 @@ pub struct ForegroundOptions {
     pub split_every: Option<Duration>,
 }
 
-/// How often a process in the background looks whether it has come to the foreground.
+/// How often a process in the background checks whether it is in the foreground.
 #[cfg(unix)]
 const FOREGROUND_CHECK: Duration = Duration::from_millis(500);
 
 /// Starts an account, prints how to reach it, and keeps it running until `shutdown` ends or a line
 /// of `commands` says `quit`.
 ///
-/// `stdout` gets `export AZURE_COSMOS_…=…` lines as soon as the account takes requests, and nothing
-/// else. `log` gets one line, without its end, for every split, merge or refused command. The end
-/// of `commands` ends nothing.
+/// `stdout` gets `export AZURE_COSMOS_…=…` lines as soon as the account accepts requests, and nothing else.
+/// `log` gets one line, without a line end, for every split, merge or refused command. The account keeps
+/// running after the end of `commands`.
 ///
 /// # Errors
 ///
-/// The arguments contradict themselves, the port is taken, or `stdout` cannot be written.
+/// If an option is invalid, the port is in use, or `stdout` cannot be written.
 pub async fn run_foreground(
     options: &ForegroundOptions,
     stdout: &mut impl Write,
@@ -53,26 +52,26 @@ pub async fn run_foreground(
     };
     announce(&account, stdout).context("cannot print how to reach the demo account")?;
 
-    let mut writer = Writer::new(options.account.documents);
+    let mut writer = DocumentWriter::new(options.account.documents);
     let mut has_commands = true;
     loop {
         tokio::select! {
-            // In this order, so that many writes cannot keep the account from ending.
+            // In this order, so that many writes cannot delay the end.
             biased;
             () = &mut shutdown => return Ok(()),
             line = commands.recv(), if has_commands => match line.as_deref().map(Command::parse) {
-                // Started with `&`, there is no standard input to wait for.
+                // A process started with `&` has no standard input to wait for.
                 None => has_commands = false,
                 Some(Ok(Some(Command::Quit))) => return Ok(()),
-                Some(Ok(Some(command))) => log(&command.obey(&account).await),
+                Some(Ok(Some(command))) => log(&command.execute(&account).await),
                 Some(Ok(None)) => {}
                 Some(Err(message)) => log(&message),
             },
-            () = tick(&mut splits) => log(&Command::Split(None).obey(&account).await),
+            () = tick(&mut splits) => log(&Command::Split(None).execute(&account).await),
             due = writes.tick() => {
                 for _ in 0..due {
                     if let Err(error) = writer.write(&account).await {
-                        log(&format!("no more writes: {error:#}"));
+                        log(&format!("writes stopped: {error:#}"));
                         writes = WriteClock::never();
                         break;
                     }
@@ -84,8 +83,8 @@ pub async fn run_foreground(
 
 /// Standard input, line by line.
 ///
-/// A thread of its own reads it, which does not keep the process from ending as a task of the
-/// runtime would. The channel closes at the end of the input.
+/// A thread reads it, since a task of the runtime would keep the process from exiting. The channel closes at
+/// the end of the input.
 pub fn stdin_lines() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(1);
     std::thread::spawn(move || {
@@ -107,8 +106,8 @@ pub fn stdin_lines() -> mpsc::Receiver<String> {
     receiver
 }
 
-/// Waits while standard input is a terminal that another process group has in its hands: reading
-/// it from the background would stop the whole process (SIGTTIN).
+/// Waits while standard input is a terminal with another process group in the foreground: reading it from the
+/// background would stop the whole process (SIGTTIN).
 fn wait_for_foreground() {
     #[cfg(unix)]
     while rustix::termios::tcgetpgrp(rustix::stdio::stdin())

@@ -1,5 +1,4 @@
-//! The HTTP host: lets clients in, over HTTP/1.1 and HTTP/2, and hands their requests to the
-//! emulator.
+//! The HTTP host: accepts connections of HTTP/1.1 and HTTP/2, and passes their requests to the emulator.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,21 +22,21 @@ use url::Url;
 
 use super::authorization::{SignedRequest, is_signed_with};
 
-/// The largest request body taken. The service takes items of 2 MB and batches of about as much.
+/// Maximum length of a request body. The service accepts items and batches of 2 MB.
 const MAX_REQUEST_BYTES: usize = 4 << 20;
 
-/// How long no connection is accepted after the system refused one, as it does when the process
-/// has run out of file descriptors. Without it the loop would spin.
+/// Pause after a connection that cannot be accepted, for example since the process has run out of file
+/// descriptors. Without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The emulator under its address.
+/// The emulator with its address.
 pub(super) struct Service {
     emulator: InMemoryEmulatorHttpClient,
     endpoint: Url,
     key: Secret,
 }
 
-/// What the emulator answered.
+/// An answer of the emulator.
 pub(super) struct Answer {
     pub(super) status: u16,
     headers: Headers,
@@ -69,7 +68,7 @@ impl Answer {
             _ => self.body,
         };
         response.body(Full::new(body)).unwrap_or_else(|error| {
-            let message = format!("the answer has a header that HTTP cannot carry: {error}");
+            let message = format!("the answer has an invalid HTTP header: {error}");
             let mut response = hyper::Response::new(Full::new(message.into()));
             *response.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
             response
@@ -77,10 +76,10 @@ impl Answer {
     }
 }
 
-/// Escapes what a header cannot carry.
+/// Escapes what is not allowed in a header.
 ///
-/// The emulator's ETags and continuations are JSON with ids in their strings. There `\u` and four
-/// digits mean the same as the character, so they come back as what they were.
+/// The emulator's ETags and continuations are JSON with ids in their strings. There `\u` and four digits mean
+/// the same as the character, so a client returns an equal value.
 fn ascii(value: &str) -> std::borrow::Cow<'_, str> {
     if value.is_ascii() {
         return value.into();
@@ -116,13 +115,12 @@ impl Service {
         self.key.secret()
     }
 
-    /// Carries out a request inside the process. `path` is percent-encoded and has no slash at its
-    /// end; nothing is signed.
+    /// Executes a request within the process. `path` is percent-encoded and has no trailing slash; nothing
+    /// is signed.
     ///
     /// # Errors
     ///
-    /// What the service answers with an error status is an answer, no error. An error is what the
-    /// emulator itself cannot do.
+    /// If the emulator itself fails. An error status is an answer, not an error.
     pub(super) async fn execute(
         &self,
         method: Method,
@@ -131,8 +129,8 @@ impl Service {
         headers: Headers,
         body: Bytes,
     ) -> anyhow::Result<Answer> {
-        // The emulator tells its regions apart by host and port. Whatever name the client knows
-        // this host by, there is one.
+        // The emulator distinguishes its regions by host and port. There is only one, whatever host name
+        // the client uses.
         let mut url = self.endpoint.clone();
         url.set_path(path);
         url.set_query(query);
@@ -158,7 +156,7 @@ impl Service {
         let Ok(method) = head.method.as_str().parse::<Method>() else {
             return Answer::error(405, "MethodNotAllowed", "the method is not supported");
         };
-        // The Python client puts a slash at the end of its paths; the service does not mind.
+        // The Python client sends paths with a trailing slash, which the service accepts.
         let path = head.uri.path().trim_end_matches('/');
         let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         let signed = SignedRequest {
@@ -171,8 +169,8 @@ impl Service {
             return Answer::error(
                 401,
                 "Unauthorized",
-                "The input authorization token can't serve the request. The demo account takes \
-                 its account key and nothing else: check that the key is the one it printed.",
+                "The input authorization token can't serve the request. The demo account accepts only \
+                its account key: check that the key is the one it printed.",
             );
         }
         let body = match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
@@ -196,7 +194,7 @@ impl Service {
 fn emulator_headers(from: &HeaderMap) -> Headers {
     let mut headers = Headers::new();
     for (name, value) in from {
-        // A value that is no text can mean nothing to the emulator.
+        // The emulator has no use for values that are not text.
         if let Ok(value) = value.to_str() {
             headers.insert(
                 HeaderName::from(name.as_str().to_owned()),
@@ -221,7 +219,7 @@ pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) {
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            // Finished tasks would otherwise be kept for as long as the account runs.
+            // Otherwise finished tasks would be kept as long as the account runs.
             Some(_) = connections.join_next() => {}
         }
     }
@@ -236,7 +234,7 @@ async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
         let service = Arc::clone(&service);
         async move { Ok::<_, Infallible>(service.answer(request).await.into_http()) }
     });
-    // A client that goes away in the middle is its own affair.
+    // A client may disconnect at any time.
     if let Err(error) = auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), answer)
         .await
@@ -245,7 +243,7 @@ async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
     }
 }
 
-/// Fails unless `answer` has a status of success, and then says what the emulator said.
+/// Fails with the emulator's message unless `answer` has a successful status.
 pub(super) fn succeeded(answer: Answer, what: &str) -> anyhow::Result<Answer> {
     if (200..300).contains(&answer.status) {
         return Ok(answer);
@@ -263,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_etag_with_an_id_beyond_ascii_means_the_same_after_escaping() {
+    fn an_escaped_etag_with_an_id_beyond_ascii_has_the_same_value() {
         let etag = r#"{"id":"ключ 🦆","lsn":7}"#;
         let escaped = ascii(etag);
         assert!(escaped.is_ascii(), "{escaped}");

@@ -1,4 +1,4 @@
-//! When the demo account changes by itself: the pace of its writes and its splits.
+//! The pace of the demo account's writes and splits.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::error::usage;
 
-/// Writes are made in bursts no closer than this, since timers are no finer than a millisecond.
-const SHORTEST_TICK: Duration = Duration::from_millis(10);
+/// Minimum time between two bursts of writes, since timers are no finer than a millisecond.
+const MIN_TICK: Duration = Duration::from_millis(10);
 
 pub(super) fn split_interval(every: Option<Duration>) -> anyhow::Result<Option<Interval>> {
     match every {
         Some(Duration::ZERO) => Err(usage(
-            "--split-every must be longer than nothing",
-            "give a duration such as 30s",
+            "--split-every must be greater than zero",
+            "use a duration such as 30s",
         )),
         Some(every) => Ok(Some(interval(every))),
         None => Ok(None),
     }
 }
 
-/// An interval whose first tick comes after its period, and that does not make up for lost ticks.
+/// An interval whose first tick comes after its period, and that skips missed ticks.
 fn interval(period: Duration) -> Interval {
     let mut interval = interval_at(Instant::now() + period, period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -36,7 +36,7 @@ pub(super) async fn tick(interval: &mut Option<Interval>) {
     }
 }
 
-/// Tells when writes are due, and how many.
+/// When writes are due, and how many.
 pub(super) struct WriteClock {
     interval: Option<Interval>,
     per_tick: f64,
@@ -48,14 +48,14 @@ impl WriteClock {
         if per_second == 0.0 {
             return Ok(Self::never());
         }
-        // Beyond a day between two writes, or a million a second, it is no rate but a mistake.
+        // More than a day between two writes, or more than a million a second, is a mistake.
         if !(1e-5..=1e6).contains(&per_second) {
             return Err(usage(
                 format!("--writes-per-second cannot be {per_second}"),
-                "give 0 for none, or a number such as 0.5 or 20",
+                "use 0 for none, or a number such as 0.5 or 20",
             ));
         }
-        let period = Duration::from_secs_f64(1.0 / per_second).max(SHORTEST_TICK);
+        let period = Duration::from_secs_f64(1.0 / per_second).max(MIN_TICK);
         Ok(Self {
             interval: Some(interval(period)),
             per_tick: per_second * period.as_secs_f64(),
@@ -71,10 +71,10 @@ impl WriteClock {
         }
     }
 
-    /// Waits until writes are due and says how many.
+    /// Waits until writes are due, and returns how many.
     pub(super) async fn tick(&mut self) -> u32 {
         tick(&mut self.interval).await;
-        // A hair more than the exact share: a rate of 5 must come to 1 a tick, not to 0.999….
+        // Slightly more than the exact share: a rate of 5 must be 1 per tick, not 0.999….
         self.owed += self.per_tick + 1e-9;
         let due = self.owed.floor();
         self.owed -= due;
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rate_or_an_interval_without_meaning_is_a_usage_error() {
+    async fn an_invalid_rate_or_interval_is_a_usage_error() {
         for rate in [-1.0, f64::NAN, f64::INFINITY, 1e7] {
             assert!(WriteClock::new(rate).is_err(), "{rate}");
         }

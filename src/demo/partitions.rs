@@ -1,4 +1,4 @@
-//! The physical partitions of the demo container: what there is, splits, merges.
+//! The physical partitions of the demo container: list, count, split, merge.
 
 use std::time::Duration;
 
@@ -11,9 +11,8 @@ use serde::Deserialize;
 use super::account::{DemoAccount, docs_path};
 use super::host::succeeded;
 
-/// How long the partitions of a split or merge answer 410, besides the time that the work takes.
-///
-/// Long enough that a reader at work meets it, short enough that nobody waits for it.
+/// How long the partitions of a split or merge answer 410, beyond the time that the operation takes: long
+/// enough for an active reader to see it, short enough not to wait for.
 const TRANSITION: Duration = Duration::from_millis(100);
 
 /// A physical partition of the demo container.
@@ -23,9 +22,9 @@ pub struct Partition {
     /// The id of the partition key range, a number that is never used again.
     #[serde(deserialize_with = "number")]
     pub id: u32,
-    /// The first effective partition key in it, in hexadecimal; empty is the lowest of all.
+    /// Its first effective partition key, in hexadecimal; empty is the lowest of all.
     pub min_inclusive: String,
-    /// The first effective partition key after it, in hexadecimal; `FF` is beyond all.
+    /// The first effective partition key after it, in hexadecimal; `FF` is above all.
     pub max_exclusive: String,
     /// The partition's LSN.
     #[serde(rename = "_lsn")]
@@ -42,7 +41,7 @@ impl DemoAccount {
     ///
     /// # Errors
     ///
-    /// The container was deleted by a client.
+    /// If a client has deleted the container.
     pub async fn partitions(&self) -> anyhow::Result<Vec<Partition>> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -66,7 +65,7 @@ impl DemoAccount {
     ///
     /// # Errors
     ///
-    /// There is no such partition, or it is in the middle of a split or merge.
+    /// If the partition does not exist, or is being split or merged.
     pub async fn count(&self, partition: Option<u32>) -> anyhow::Result<u64> {
         let mut headers = Headers::new();
         headers.insert("x-ms-documentdb-isquery", "true");
@@ -91,7 +90,7 @@ impl DemoAccount {
         Ok(count)
     }
 
-    /// The partition with the most documents; of several, the one whose range is the lowest.
+    /// The partition with the most documents; among equals, the one with the lowest range.
     ///
     /// # Errors
     ///
@@ -113,7 +112,7 @@ impl DemoAccount {
     ///
     /// # Errors
     ///
-    /// There is no such partition, or its range is too narrow.
+    /// If the partition does not exist, or its range is too narrow.
     pub async fn split(&self, id: u32) -> anyhow::Result<[u32; 2]> {
         self.require(&[id]).await?;
         let store = self.service.emulator().store();
@@ -129,22 +128,21 @@ impl DemoAccount {
         <[u32; 2]>::try_from(children).map_err(|_| anyhow!(failed()))
     }
 
-    /// Merges two neighbouring partitions and waits until it is done. Returns the id of what they
-    /// became.
+    /// Merges two adjacent partitions and waits until it is done. Returns the id of the result.
     ///
     /// # Errors
     ///
-    /// There are no such partitions, or they are no neighbours.
+    /// If the partitions do not exist, or are not adjacent.
     pub async fn merge(&self, left: u32, right: u32) -> anyhow::Result<u32> {
         self.require(&[left, right]).await?;
         let ids: Vec<u32> = self.partitions().await?.iter().map(|p| p.id).collect();
-        let neighbours = ids
+        let is_adjacent = ids
             .windows(2)
             .any(|pair| pair == [left, right] || pair == [right, left]);
-        if !neighbours {
+        if !is_adjacent {
             return Err(anyhow!(
-                "partitions {left} and {right} cannot be merged: they are no neighbours; \
-                 by range, the partitions are {}",
+                "partitions {left} and {right} cannot be merged: they are not adjacent; \
+                 in the order of their ranges, the partitions are {}",
                 list(&ids)
             ));
         }
@@ -162,7 +160,7 @@ impl DemoAccount {
         match wanted.iter().find(|id| !ids.contains(id)) {
             None => Ok(()),
             Some(id) => Err(anyhow!(
-                "there is no partition {id}; by range, the partitions are {}",
+                "there is no partition {id}; in the order of their ranges, the partitions are {}",
                 list(&ids)
             )),
         }

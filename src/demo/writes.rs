@@ -1,4 +1,4 @@
-//! The trickle of writes that keeps the demo's feed moving.
+//! The writes that keep the demo's feed moving.
 
 use azure_core::http::Method;
 
@@ -6,11 +6,11 @@ use super::account::{DemoAccount, docs_path, write};
 use super::documents::{Sequence, document};
 use super::host::succeeded;
 
-/// Where the choice of writes begins. Any number will do, as long as it stays.
+/// The seed for the choice of writes. Any number, as long as it does not change.
 const SEED: u64 = 0x000f_eed5;
 
-/// Makes writes, one after the other: in ten, three creates, five replaces and two deletes.
-pub(super) struct Writer {
+/// Makes writes, one after the other: of ten, three create, five replace and two delete a document.
+pub(super) struct DocumentWriter {
     /// Number and revision of what this writer believes to be in the container.
     live: Vec<(u32, u32)>,
     /// The number of the next document to create.
@@ -18,7 +18,7 @@ pub(super) struct Writer {
     sequence: Sequence,
 }
 
-impl Writer {
+impl DocumentWriter {
     /// A writer for a container that was filled with `documents` documents.
     pub(super) fn new(documents: u32) -> Self {
         Self {
@@ -30,12 +30,12 @@ impl Writer {
 
     /// Makes the next write.
     ///
-    /// A write that meets a partition in the middle of a split or merge is left out, and so is one
-    /// to a document that a client has deleted or created before.
+    /// A write to a partition that is being split or merged is skipped, and so is one to a document that a
+    /// client has deleted or created before.
     ///
     /// # Errors
     ///
-    /// The account refuses the write for any other reason, as when a client deleted the container.
+    /// If the account refuses the write for any other reason, such as a container that a client deleted.
     pub(super) async fn write(&mut self, account: &DemoAccount) -> anyhow::Result<()> {
         let choice = self.sequence.below(10);
         if choice < 3 || self.live.is_empty() {
@@ -85,14 +85,14 @@ mod tests {
     use crate::demo::account::DemoOptions;
 
     #[tokio::test]
-    async fn a_writer_knows_what_is_there_and_bears_what_others_did() {
+    async fn a_writer_knows_the_documents_and_tolerates_other_writers() {
         let options = DemoOptions {
             port: 0,
             documents: 50,
             partitions: 2,
         };
         let account = DemoAccount::start(&options).await.unwrap();
-        let mut writer = Writer::new(50);
+        let mut writer = DocumentWriter::new(50);
         for _ in 0..300 {
             writer.write(&account).await.unwrap();
         }
@@ -107,8 +107,8 @@ mod tests {
         );
         assert!(count < u64::from(writer.next), "nothing was deleted");
 
-        // What this one creates is there already, and what it changes is partly gone.
-        let mut other = Writer::new(50);
+        // What this one creates exists already, and some of what it changes is gone.
+        let mut other = DocumentWriter::new(50);
         for _ in 0..300 {
             other.write(&account).await.unwrap();
         }

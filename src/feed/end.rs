@@ -1,4 +1,4 @@
-//! Where the reading of a range ends, and how its position compares with that.
+//! Where the reading of a range ends, and whether a position has reached it.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -9,24 +9,23 @@ use super::etag::lsn_of_etag;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReadUntil {
-    /// Up to its pinned end, and on until an answer shows that nothing newer exists. In the feed of
-    /// the latest versions only this finds every document: one that is rewritten before it is read
-    /// moves beyond the pin, in its only version.
+    /// At least up to its pin, until an answer shows that nothing newer exists. In the feed of the latest
+    /// versions only this finds every document: one that is rewritten before it is read moves beyond the
+    /// pin, with its only version.
     Head,
-    /// Up to its pinned end.
+    /// Up to its pin.
     Pin,
 }
 
-/// How the ranges of a finished run came to their ends, taken together.
+/// How the ranges of a finished run reached their ends, taken together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Ends {
-    /// When the first of them was pinned, by this machine's clock: what was there by then is in the
-    /// files.
+    /// When the first of them was pinned, by this machine's clock: what existed by then is in the files.
     #[serde(with = "time::serde::rfc3339")]
     pub pinned_at: OffsetDateTime,
-    /// Whether every range was read on until nothing newer existed.
+    /// Whether every range was read until nothing newer existed.
     pub head: bool,
-    /// Transactions that came after the ends at a pin, as far as was known.
+    /// Known transactions after the ends at a pin.
     pub newer_transactions: u64,
 }
 
@@ -52,27 +51,26 @@ impl std::fmt::Display for Ends {
 pub struct PinnedEnd {
     /// The service's ETag for it.
     pub etag: String,
-    /// The id of the partition key range that answered, if it said so. A position in another one
-    /// does not compare with it.
+    /// The id of the partition key range that answered, if the answer has it. Positions in another one do
+    /// not compare with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<String>,
     /// When it was pinned, by this machine's clock.
     #[serde(with = "time::serde::rfc3339")]
     pub pinned_at: OffsetDateTime,
-    /// Whether the LSNs of session tokens count the same as those of ETags, as the pin showed, which had
-    /// both.
+    /// Whether the LSNs of session tokens compare with those of ETags: the pin has both, and shows it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tokens_compare: bool,
     /// The highest LSN of the partition that any answer has named since, if it is beyond the pin. A
-    /// document may have moved up to there while the range was read, so below it nothing is the head.
+    /// document may have moved up to there while the range was read, so no position below it is the head.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_lsn: Option<u64>,
-    /// How the range came to its end; absent until it has.
+    /// How the range reached its end; absent until it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<ReachedEnd>,
 }
 
-/// How a range came to its end.
+/// How a range reached its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ReachedEnd {
@@ -80,21 +78,21 @@ pub enum ReachedEnd {
     Head,
     /// The position reached the pin.
     Pin {
-        /// Transactions that the partition had gone through since, as far as was known: what they
-        /// rewrote is not in the files in its older version either.
+        /// Known transactions of the partition since then. The files may lack the documents that they rewrote,
+        /// even in their older version.
         newer: u64,
     },
 }
 
 impl PinnedEnd {
-    /// Notes that an answer named this LSN of the partition. Returns whether that is news: it is beyond the
-    /// pin and beyond what was known.
+    /// Notes that an answer named this LSN of the partition. Returns whether it is new: beyond the pin and
+    /// beyond the known one.
     pub fn hear(&mut self, lsn: u64) -> bool {
-        let is_news = Some(lsn) > self.lsn() && Some(lsn) > self.known_lsn;
-        if is_news {
+        let is_new = Some(lsn) > self.lsn() && Some(lsn) > self.known_lsn;
+        if is_new {
             self.known_lsn = Some(lsn);
         }
-        is_news
+        is_new
     }
 
     /// The LSN of the end, if the service's ETag has one.
@@ -113,14 +111,14 @@ impl PinnedEnd {
     }
 }
 
-/// Whether an ETag names a whole transaction, as the service's do. The in-memory emulator's name one
+/// Whether an ETag names a whole transaction, like the service's. The in-memory emulator's ETags name one
 /// item, and several items can share an LSN.
 pub fn has_transactions(etag: &str) -> bool {
     lsn_of_etag(etag).is_some() && !etag.contains('{')
 }
 
-/// Whether an ETag can be a position: it names a place in the feed. An empty one names none and is
-/// refused when it is sent back; `*` means wherever the feed is by then.
+/// Whether an ETag can be a position, that is, names a place in the feed. The service refuses an empty one
+/// in a request, and `*` means wherever the feed is at that time.
 pub fn is_position(etag: &str) -> bool {
     let text = etag.trim();
     let text = text.strip_prefix("W/").unwrap_or(text);
@@ -182,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_etag_that_names_no_place_is_no_position() {
+    fn an_etag_without_a_place_is_not_a_position() {
         for etag in ["", " ", "\"\"", "\" \"", "W/\"\"", "*", "\"*\"", "\""] {
             assert!(!is_position(etag), "{etag:?}");
         }

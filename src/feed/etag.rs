@@ -1,4 +1,4 @@
-//! What an ETag of the feed says about the position that it names.
+//! The position that an ETag of the feed names.
 
 use serde::Deserialize;
 
@@ -6,8 +6,7 @@ use serde::Deserialize;
 ///
 /// The service sends the LSN of the page's last item as a quoted decimal number (`"1234"`); it is
 /// accepted without quotes and as a weak ETag (`W/"1234"`) too. The in-memory emulator sends a JSON
-/// object whose member `lsn` is that number, quoted or not. Everything else is `None`: an ETag is
-/// opaque, so this is good for progress and for messages, never for a decision about data.
+/// object whose member `lsn` is that number, quoted or not. Everything else is `None`.
 pub fn lsn_of_etag(etag: &str) -> Option<u64> {
     let text = etag.trim();
     let text = text.strip_prefix("W/").unwrap_or(text);
@@ -22,7 +21,7 @@ pub fn lsn_of_etag(etag: &str) -> Option<u64> {
         }
         return serde_json::from_str::<Cursor>(text).ok().map(|c| c.lsn);
     }
-    // `u64::from_str` alone would take a leading plus sign.
+    // `u64::from_str` alone would accept a leading plus sign.
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         text.parse().ok()
     } else {

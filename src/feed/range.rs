@@ -1,14 +1,14 @@
-//! Ranges of the hash space, and where each of them stands.
+//! Ranges of the hash space, and positions in them.
 
 use std::fmt;
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// A range of effective partition keys (EPKs), as upper-case hexadecimal text: the least bound of
-/// the space is the empty text, the greatest `FF`.
+/// A range of effective partition keys (EPKs), as upper-case hexadecimal text. The lowest bound is the empty
+/// text, the highest `FF`.
 ///
-/// Bounds compare as text, as they do in the service's own SDKs.
+/// Bounds compare as text, like in the service's own SDKs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FeedRange {
     /// The lower bound, which belongs to the range.
@@ -41,7 +41,7 @@ impl FeedRange {
                     && bound
                         .bytes()
                         .all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b)),
-                "`{}` is no bound of a feed range",
+                "`{}` is not a bound of a feed range",
                 bound.escape_debug().take(80).collect::<String>(),
             );
         }
@@ -66,13 +66,13 @@ impl FeedRange {
     }
 
     /// The share of the hash space that the range covers, between 0 and 1, when the space ends at
-    /// `space_end` (the first byte of the greatest hash plus one, such as 0x40 for version 2).
+    /// `space_end` (the first byte of the highest hash plus one, such as 0x40 for version 2).
     pub fn share(&self, space_end: u8) -> f64 {
         let at = |bound: &str| -> f64 {
             if bound == "FF" {
                 return 1.0;
             }
-            // 48 bits are more than a share that a person reads can show.
+            // 48 bits are more than a share in a table can show.
             let value = bound
                 .bytes()
                 .chain(std::iter::repeat(b'0'))
@@ -92,8 +92,8 @@ impl fmt::Display for FeedRange {
     }
 }
 
-/// The number of a range within one job. A range that is split keeps its number for the record;
-/// its children get new ones.
+/// The number of a range within one job. The children of a split get new ones; the parent's is not used
+/// again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RangeId(pub u32);
@@ -109,8 +109,8 @@ impl fmt::Display for RangeId {
 pub struct Position {
     /// The SDK's continuation token, which names the container and the bounds that it is for.
     pub token: String,
-    /// The LSN of the last change read, if the service's ETag tells it. For progress and for the
-    /// reader of a state file; the token alone decides.
+    /// The LSN of the last change read, if the service's ETag has it. For progress, and for people who read
+    /// a state file; only the token is used for reading.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lsn: Option<u64>,
 }
@@ -130,7 +130,7 @@ pub fn ensure_tiling<'a>(
     for range in ranges {
         ensure!(
             range.min_inclusive.as_str() >= reached,
-            "feed ranges overlap: {range} begins before `{reached}`, where the range before it ends"
+            "feed ranges overlap: {range} begins before `{reached}`, where the previous range ends"
         );
         ensure!(
             range.min_inclusive.as_str() <= reached,

@@ -92,7 +92,7 @@ impl RangeSet {
         Ok(placed)
     }
 
-    /// Sets the end of a range. Returns whether there is such a range: one that was split has no end, its
+    /// Sets the end of a range. Returns whether the range exists: one that was split has no end, and its
     /// children have their own.
     pub fn set_end(&mut self, id: RangeId, end: PinnedEnd) -> bool {
         let range = self.find_mut(id);
@@ -106,8 +106,8 @@ impl RangeSet {
         }
     }
 
-    /// Notes that an answer named this LSN of a range's partition. Returns whether that is news: the range
-    /// has an end, and no answer named a higher LSN before.
+    /// Notes that an answer named this LSN of a range's partition. Returns whether it is new: the range has
+    /// an end, and no answer named a higher LSN before.
     pub fn hear(&mut self, id: RangeId, lsn: u64) -> bool {
         let end = self.find_mut(id).and_then(|range| range.end.as_mut());
         end.is_some_and(|end| end.hear(lsn))

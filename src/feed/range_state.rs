@@ -1,4 +1,4 @@
-//! A range with its position, as states and manifests hold it.
+//! A range with its position, in the form of states and manifests.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,19 +19,19 @@ pub struct RangeState {
     /// How far it has been read; absent before its first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
-    /// Where it was pinned by the run that is under way or was the last, if that has an end. Only of the
-    /// ranges being read: spans of files have none.
+    /// Its pin in the current or the last run, if that has an end. Only ranges being read have one; spans of
+    /// files do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<PinnedEnd>,
 }
 
 impl RangeState {
-    /// Whether it was read to where it was pinned.
+    /// Whether it was read to its end.
     pub fn has_ended(&self) -> bool {
         self.end.as_ref().is_some_and(|end| end.reached.is_some())
     }
 
-    /// The range as it bounds the span of a file: without its end.
+    /// The range as a bound of a file's span: without its end.
     pub fn place(&self) -> Self {
         Self {
             end: None,

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::range::{FeedRange, ensure_tiling};
 
-/// Which part of a container is read: all of it, unless it says otherwise.
+/// Which part of a container is read. The default is all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scope {
-    /// Only these ranges of the hash space, in their order. Empty: all of it.
+    /// Only these ranges of the hash space, in their order; all of it if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranges: Vec<FeedRange>,
-    /// Only this logical partition, whose key's hash makes up the one range.
+    /// Only this logical partition. The one range is the hash of its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition_key: Option<Vec<serde_json::Value>>,
 }
@@ -41,7 +41,7 @@ impl Scope {
         for range in &ranges {
             ensure!(
                 parts.iter().any(|part| within(part, range)),
-                "the feed range {range} is outside of what is read"
+                "the feed range {range} is outside the scope"
             );
         }
         for part in parts {

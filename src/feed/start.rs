@@ -1,9 +1,9 @@
-//! Which feed is read, and where it is read from when there is no position yet.
+//! Which feed is read, and where it starts without a position.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-/// Where a feed is read from when there is no position yet.
+/// Where a feed starts without a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeFeedStart {
@@ -15,7 +15,7 @@ pub enum ChangeFeedStart {
     PointInTime(#[serde(with = "time::serde::rfc3339")] OffsetDateTime),
 }
 
-/// The mode of the feed. A position is good for the mode that it was read in, and for no other.
+/// The mode of the feed. A position is only valid for the mode that it was read in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FeedMode {

@@ -1,48 +1,48 @@
-//! What the reader hands over.
+//! The events of a reader.
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::cosmos::retry::RetryNotice;
 use crate::feed::page::Page;
-use crate::feed::{FeedRange, PinnedEnd, Position, RangeId};
+use crate::feed::{Part, PinnedEnd, Position, RangeId};
 
-/// What the reader has to say. Events of one range are in order.
+/// An event of the reader. Events of one range are in order.
 #[derive(Debug)]
 pub enum ReaderEvent {
-    /// A range was pinned: it is read at least up to there.
+    /// A range was pinned: it is read at least up to its pin.
     Pinned {
         /// The range.
         range: RangeId,
-        /// The LSN that it is at, if known.
+        /// The LSN of its position, if known.
         position_lsn: Option<u64>,
-        /// Where it was pinned.
+        /// The pin.
         end: PinnedEnd,
     },
-    /// A page; without documents if there was nothing new.
+    /// A page; it has no documents if nothing was new.
     Page {
         /// The range.
         range: RangeId,
         /// The documents.
         page: Page,
-        /// Where the range stands after it.
+        /// The range's position after it.
         position: Position,
-        /// The highest LSN that its partition is known to be at.
+        /// The highest known LSN of its partition.
         highest_lsn: Option<u64>,
         /// Request units charged for it.
         request_charge: f64,
         /// Its share of [`ReaderOptions::buffered_bytes`], to be dropped once it is written.
         permit: Option<OwnedSemaphorePermit>,
     },
-    /// A range was split. Its children are read once `reply` tells their numbers.
+    /// A range was split. Its children are read once `reply` has their numbers.
     Replaced {
-        /// The range that is no more.
+        /// The range that was split.
         parent: RangeId,
-        /// Its children, which tile it, and where each stands.
-        children: Vec<(FeedRange, Option<Position>)>,
+        /// Its children, which tile it, with their positions.
+        children: Vec<Part>,
         /// Takes the numbers of the children, in their order.
         reply: oneshot::Sender<Vec<RangeId>>,
     },
-    /// A range has nothing new for now, for the first time since it had something.
+    /// Nothing is new in a range, for the first time since its last page.
     CaughtUp {
         /// The range.
         range: RangeId,
@@ -51,31 +51,31 @@ pub enum ReaderEvent {
     Finished {
         /// The range.
         range: RangeId,
-        /// Where it was pinned and how it came there, if it was pinned.
+        /// Its pin and how it reached its end, if it was pinned.
         end: Option<PinnedEnd>,
     },
-    /// A range could not be read on. What was read of it stands.
+    /// A range cannot be read any further. What was read of it remains valid.
     Failed {
         /// The range.
         range: RangeId,
         /// Why.
         error: anyhow::Error,
     },
-    /// The service charged for something that is no page to be handed over.
+    /// The service charged for an answer that is not handed over as a page.
     Charged {
         /// Request units.
         request_charge: f64,
     },
-    /// What was tried again has succeeded.
+    /// A request that was retried has succeeded.
     Recovered {
         /// The range.
         range: RangeId,
     },
-    /// Something will be tried again.
+    /// A request will be retried.
     Retrying {
         /// The range.
         range: RangeId,
-        /// What went wrong and how long it waits.
+        /// What went wrong, and the pause.
         notice: RetryNotice,
     },
 }

@@ -1,28 +1,28 @@
-//! What is known of where a range ends, and whether an answer of the service got there.
+//! What is known about the end of a range, and whether an answer of the service reached it.
 //!
-//! Answers come from replicas, some of which lag behind others. So "nothing new" is the end of a range
-//! only if whoever says so has seen all that is known to exist.
+//! Answers come from replicas, and some lag behind others. So "nothing new" is the end of a range only if
+//! the replica that answers has seen everything that is known to exist.
 
 use std::fmt;
 
 use crate::error::with_hint;
 use crate::feed::{PinnedEnd, RangeId, ReachedEnd, ReadUntil, lsn_of_etag};
 
-/// What is known of where a range ends.
+/// What is known about the end of a range.
 #[derive(Debug, Default)]
 pub(super) struct Horizon {
     pinned: Option<PinnedEnd>,
     /// The highest LSN of the partition that any answer has named.
     highest: Option<u64>,
-    /// Whether the LSNs of session tokens count the same as those of ETags: an answer that nothing is
-    /// new, which has both, shows it.
+    /// Whether the LSNs of session tokens compare with those of ETags. An answer that nothing is new has
+    /// both, and shows it.
     tokens_compare: bool,
-    /// The partition that this was said of, until the range is pinned.
+    /// The partition that this is known about, until the range is pinned.
     heard_of: Option<String>,
 }
 
 impl Horizon {
-    /// The horizon of a range that was pinned before, in an earlier run.
+    /// The horizon of a range that was pinned in an earlier run.
     pub(super) fn of_pinned(pinned: Option<PinnedEnd>) -> Self {
         Self {
             highest: pinned.as_ref().and_then(|end| end.known_lsn.max(end.lsn())),
@@ -32,7 +32,7 @@ impl Horizon {
         }
     }
 
-    /// The horizon of a range that is to be pinned again: only what an earlier run heard is known.
+    /// The horizon of a range that will be pinned again: only what an earlier run heard is known.
     pub(super) fn of_heard(end: Option<PinnedEnd>) -> Self {
         let heard_of = end.as_ref().and_then(|end| end.partition.clone());
         Self {
@@ -47,7 +47,7 @@ impl Horizon {
         self.pinned.as_ref()
     }
 
-    /// Takes a pin.
+    /// Sets the pin.
     pub(super) fn pin(&mut self, pinned: PinnedEnd) {
         // LSNs of another partition do not compare.
         if self.heard_of.is_some() && self.heard_of != pinned.partition {
@@ -59,12 +59,12 @@ impl Horizon {
         self.pinned = Some(pinned);
     }
 
-    /// Forgets all of it: LSNs of another partition do not compare.
+    /// Forgets everything: LSNs of another partition do not compare.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }
 
-    /// Whether `partition` is another one than the range was pinned in.
+    /// Whether `partition` is not the one that the range was pinned in.
     pub(super) fn is_of_another(&self, partition: Option<&str>) -> bool {
         let pinned = self
             .pinned
@@ -78,7 +78,7 @@ impl Horizon {
         self.tokens_compare |= lsn.is_some() && lsn == partition_lsn;
     }
 
-    /// Takes note of what an answer says of the partition.
+    /// Notes the LSNs of the partition in an answer.
     pub(super) fn note(&mut self, etag: Option<&str>, partition_lsn: Option<u64>) {
         self.highest = self.highest.max(etag.and_then(lsn_of_etag));
         if self.tokens_compare {
@@ -86,14 +86,14 @@ impl Horizon {
         }
     }
 
-    /// Whether an answer names an LSN that its partition has not come to, by its own session token; or
-    /// has none where all others had one, so that it may be anybody's.
+    /// Whether an answer names an LSN beyond the one in its own session token; or has no session token where
+    /// all others had one, so its origin is unknown.
     pub(super) fn is_beyond(&self, etag: Option<&str>, partition_lsn: Option<u64>) -> bool {
         let here = etag.and_then(lsn_of_etag);
         self.tokens_compare && here > partition_lsn
     }
 
-    /// The highest LSN of the partition that is known.
+    /// The highest known LSN of the partition.
     pub(super) fn highest(&self) -> Option<u64> {
         self.highest
     }
@@ -106,7 +106,7 @@ impl Horizon {
         }
     }
 
-    /// How a range at `etag` came to its end, if an answer that nothing is newer shows that it did.
+    /// How a range at `etag` reached its end, if an answer that nothing is newer shows that it did.
     /// `partition_lsn` is that of the answer's session token.
     pub(super) fn after_nothing_new(
         &mut self,
@@ -117,7 +117,7 @@ impl Horizon {
         let here = etag.and_then(lsn_of_etag);
         let earlier = self.highest;
         self.note(etag, partition_lsn);
-        // Within one LSN only the answer tells what is there.
+        // Within one LSN only the answer shows what exists.
         let end = self.pinned.as_ref().and_then(PinnedEnd::lsn);
         let has_reached = self.has_reached_pin(etag) || (here.is_some() && here == end);
         match until {
@@ -128,7 +128,7 @@ impl Horizon {
         }
     }
 
-    /// How a range at `etag` came to its end, if a page that ends there shows that it did.
+    /// How a range at `etag` reached its end, if a page that ends there shows that it did.
     /// `partition_lsn` is that of the page's session token.
     pub(super) fn after_page(
         &mut self,
@@ -149,14 +149,14 @@ impl Horizon {
         }
     }
 
-    /// The end of a range that goes no further than its pin.
+    /// The end of a range that is read no further than its pin.
     pub(super) fn at_pin(&self) -> ReachedEnd {
         let pin = self.pinned.as_ref().and_then(PinnedEnd::lsn);
         let newer = match (self.highest, pin) {
             (Some(highest), Some(pin)) => highest.saturating_sub(pin),
             _ => 0,
         };
-        // It may have come there in an earlier run, which knew more.
+        // It may have reached the pin in an earlier run, which knew more.
         let earlier = match self.pinned.as_ref().and_then(|pin| pin.reached) {
             Some(ReachedEnd::Pin { newer }) => newer,
             Some(ReachedEnd::Head) | None => 0,
@@ -167,29 +167,28 @@ impl Horizon {
     }
 }
 
-/// The service answers from a place that is behind what is known: a replica or a region that lags, or
-/// one that has lost writes.
+/// An answer that is behind what is known: from a replica or a region that lags, or that has lost writes.
 #[derive(Debug)]
 pub(super) enum Lag {
-    /// There is nothing new to it, but the range is not at its end.
+    /// It has nothing new, but the range is not at its end.
     BelowEnd {
         range: RangeId,
         here: String,
         end: String,
     },
-    /// There is nothing new to it, but an earlier answer knew of more.
+    /// It has nothing new, but an earlier answer named a higher LSN.
     BelowKnown {
         range: RangeId,
         here: String,
         known: u64,
     },
-    /// It has not come to where the range was read.
+    /// It is from before the range's position.
     BehindPosition {
         range: RangeId,
         here: u64,
         service: u64,
     },
-    /// Its page holds changes from before where the range was read.
+    /// Its page holds changes from before the range's position.
     GoesBack {
         range: RangeId,
         here: u64,
@@ -198,7 +197,7 @@ pub(super) enum Lag {
 }
 
 impl Lag {
-    /// The error of a range that could not outlive it, with what to do.
+    /// Adds the hint to the error of a range that gave up on it.
     pub(super) fn hint(&self, error: anyhow::Error) -> anyhow::Error {
         let hint = match self {
             Self::BelowEnd { .. } | Self::BelowKnown { .. } => {
@@ -207,15 +206,15 @@ impl Lag {
             }
             Self::BehindPosition { .. } | Self::GoesBack { .. } => {
                 "a replica or a region that lags answers like that for a while; after an unplanned \
-                 failover a region may have lost the last writes, and numbers new ones as it did those: \
-                 then export again, with --from a time before the failover, to files of their own"
+                 failover a region may have lost the latest writes and reuses their LSNs for new \
+                 ones: in that case export again to new files, with --from a time before the failover"
             }
         };
         with_hint(error, hint)
     }
 
-    /// Whether it can pass by itself without anything having been lost.
-    pub(super) fn may_pass(&self) -> bool {
+    /// Whether it can be transient, without any lost writes.
+    pub(super) fn may_be_transient(&self) -> bool {
         !matches!(self, Self::GoesBack { .. })
     }
 }
@@ -252,7 +251,7 @@ impl fmt::Display for Lag {
 
 impl std::error::Error for Lag {}
 
-/// A place in the feed, for people.
+/// A place in the feed, for messages.
 pub(super) fn place(etag: Option<&str>) -> String {
     match etag.map(|etag| (lsn_of_etag(etag), etag)) {
         None => "the beginning".to_owned(),
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn below_the_pin_nothing_new_is_no_end() {
+    fn below_the_pin_nothing_new_is_not_the_end() {
         for until in [ReadUntil::Head, ReadUntil::Pin] {
             let nothing_new =
                 |etag| pinned_at(2000, Some(2000)).after_nothing_new(until, etag, None);
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_new_from_behind_what_an_earlier_answer_knew_is_no_head() {
+    fn nothing_new_below_a_known_lsn_is_not_the_head() {
         let nothing_new = |until, etag| {
             let mut horizon = pinned_at(2000, Some(2000));
             horizon.note(Some("\"1500\""), Some(2050));
@@ -309,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_ends_where_its_partition_is_ends_at_the_head() {
+    fn a_page_that_ends_at_its_partitions_lsn_is_the_head() {
         let page = |horizon: &mut Horizon, lsn: u64, partition: Option<u64>| {
             horizon.after_page(ReadUntil::Head, Some(&format!("\"{lsn}\"")), partition)
         };
@@ -317,17 +316,17 @@ mod tests {
         assert_eq!(page(&mut horizon, 1999, Some(1999)), None);
         assert_eq!(page(&mut horizon, 2000, None), None);
         assert_eq!(page(&mut horizon, 2000, Some(2003)), None);
-        // A replica that is behind what another one knew.
+        // A replica that lags behind another one.
         assert_eq!(page(&mut horizon, 2002, Some(2002)), None);
         let head = Some(ReachedEnd::Head);
         assert_eq!(page(&mut horizon, 2003, Some(2003)), head);
-        // Where session tokens count otherwise than ETags, they say nothing.
+        // Where the LSNs of session tokens do not compare with ETags, they show nothing.
         let mut other = pinned_at(2000, Some(77));
         assert_eq!(page(&mut other, 2003, Some(2003)), None);
     }
 
     #[test]
-    fn what_an_earlier_run_knew_of_is_known() {
+    fn what_an_earlier_run_knew_is_known() {
         let mut end = pinned_at(2000, None).pinned.unwrap();
         end.known_lsn = Some(2050);
         let mut horizon = Horizon::of_pinned(Some(end));
@@ -338,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_heard_of_the_same_partition_is_known_beside_a_new_pin() {
+    fn a_new_pin_keeps_what_is_known_of_the_same_partition() {
         let mut end = pinned_at(2000, Some(2000)).pinned.unwrap();
         end.known_lsn = Some(2050);
         let pin_again = |end: PinnedEnd, partition: &str| {
@@ -357,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_ends_at_its_pin_and_counts_what_came_meanwhile() {
+    fn a_window_ends_at_its_pin_and_counts_newer_transactions() {
         let mut horizon = pinned_at(2000, Some(2000));
         let reached = horizon.after_page(ReadUntil::Pin, Some("\"2000\""), Some(2007));
         assert_eq!(reached, Some(ReachedEnd::Pin { newer: 7 }));

@@ -1,4 +1,4 @@
-//! Which shard is read when: a queue of those that are ready, and as many tasks as may run.
+//! Which shard is read when: a queue of ready shards, and a limited number of tasks.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::ReaderEvent;
 use super::options::ReaderOptions;
-use super::shard::{Outcome, Shard, run};
+use super::shard::Shard;
 use super::shared::Shared;
+use super::turn::{Outcome, run};
 use crate::cosmos::client::CosmosClient;
 
 /// Reads shards until all are finished or have failed, or until it is stopped.
@@ -23,8 +24,7 @@ pub struct Reader {
 impl Reader {
     /// Starts to read. The channel of `events` closes when all is read.
     ///
-    /// When `stop` is cancelled, pages that have arrived are still handed over, and no more are
-    /// fetched.
+    /// When `stop` is cancelled, pages that have arrived are still handed over, and no more are fetched.
     pub fn start(
         client: Arc<CosmosClient>,
         shards: Vec<Shard>,
@@ -38,11 +38,11 @@ impl Reader {
         }
     }
 
-    /// Waits for the end.
+    /// Waits until the reader has ended.
     ///
     /// # Errors
     ///
-    /// If a task panicked; what ranges have to say comes as events.
+    /// If a task panicked. Errors of ranges are events.
     pub async fn join(self) -> Result<()> {
         self.task.await.context("the reader ended unexpectedly")?
     }
@@ -75,7 +75,7 @@ async fn schedule(shared: Arc<Shared>, shards: Vec<Shard>) -> Result<()> {
                 }
             }
             Some(awake) = idle.join_next() => ready.push_back(awake.context("a timer ended unexpectedly")?),
-            // What is under way notices the stop itself; what sleeps or waits has nothing to lose.
+            // Running shards notice the stop themselves; those that sleep or wait have nothing to lose.
             () = shared.stop.cancelled(), if !ready.is_empty() || !idle.is_empty() => {
                 ready.clear();
                 idle.shutdown().await;

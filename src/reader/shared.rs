@@ -15,10 +15,10 @@ pub(super) struct Shared {
     pub(super) client: Arc<CosmosClient>,
     pub(super) options: ReaderOptions,
     pub(super) events: mpsc::Sender<ReaderEvent>,
-    /// Bytes of pages that may still be handed to the consumer.
+    /// Bytes of pages that may be handed to the consumer.
     pub(super) memory: Arc<Semaphore>,
     pub(super) stop: CancellationToken,
-    /// Shards that are ready while every task is taken.
+    /// Number of shards that wait for a task.
     waiting: AtomicUsize,
 }
 
@@ -51,7 +51,7 @@ impl Shared {
         self.waiting.store(shards, Ordering::Relaxed);
     }
 
-    /// Whether another shard waits for a task: then one that never ends makes room after a page.
+    /// Whether another shard waits for a task. Then one that never ends yields after a page.
     pub(super) fn is_awaited(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }

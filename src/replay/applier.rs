@@ -14,7 +14,7 @@ use super::checkpoint::Checkpoint;
 use super::concurrency::WriteConcurrency;
 use super::dead_letters::DeadLetters;
 use super::delivery::{Delivery, Taken};
-use super::events::{Applied, Observer, ReplayEvent};
+use super::events::{Applied, ReplayEvent, ReplayObserver};
 use super::interpreter::Meaning;
 use super::item_sender::NotApplied;
 use super::item_write::ItemWrite;
@@ -85,7 +85,7 @@ pub(super) struct Applier {
     unkeyed: Unkeyed,
     letters: DeadLetters,
     checkpoint: Checkpoint,
-    observer: Arc<Observer>,
+    observer: Arc<ReplayObserver>,
     concurrency: WriteConcurrency,
     window: u64,
     checkpoint_interval: Duration,
@@ -135,7 +135,7 @@ impl Applier {
     }
 
     /// Counts and reports what happens.
-    pub(super) fn observer(&self) -> Arc<Observer> {
+    pub(super) fn observer(&self) -> Arc<ReplayObserver> {
         Arc::clone(&self.observer)
     }
 

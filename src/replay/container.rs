@@ -105,7 +105,7 @@ pub(super) fn read(
             from.mode,
             window.map_or(page_size, |window| window.min(page_size)),
         ),
-        max_retries: target.max_retries,
+        retry_limit: target.retry_limit,
         start: from.from,
         end,
         poll_interval: POLL_INTERVAL,

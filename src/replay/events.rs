@@ -122,7 +122,7 @@ impl ReplayCounts {
 
 /// Counts every event, and reports those that the user should see.
 #[derive(Debug)]
-pub(super) struct Observer {
+pub(super) struct ReplayObserver {
     counts: Mutex<ReplayCounts>,
     report: Arc<Report>,
     /// How many changes may be refused. If none, the refusal is the error that ends the replay.
@@ -130,7 +130,7 @@ pub(super) struct Observer {
     max_errors: Option<u64>,
 }
 
-impl Observer {
+impl ReplayObserver {
     pub(super) fn new(report: &Arc<Report>, max_errors: Option<u64>) -> Self {
         Self {
             counts: Mutex::default(),

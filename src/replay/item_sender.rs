@@ -2,24 +2,20 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use azure_data_cosmos_driver::models::PartitionKey;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
-use super::events::{Observer, ReplayEvent};
+use super::events::{ReplayEvent, ReplayObserver};
+use crate::cosmos::backoff::honoured;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{Verdict, describe, verdict};
 use crate::cosmos::hints::explain;
 use crate::cosmos::items::{ItemAddress, ItemAnswer, ItemOutcome, ItemRequest};
+use crate::cosmos::retry::{Retries, RetryLimit};
 use crate::error::with_hint;
 
-/// The longest pause between two attempts of a write.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// The first pause after a failure.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const DENIED_HINT: &str = "writing needs a key of the account that is not read-only, or an identity with \
     the role `Cosmos DB Built-in Data Contributor`";
 
@@ -62,9 +58,9 @@ impl Request<'_> {
 #[derive(Debug)]
 pub(super) struct ItemSender {
     pub(super) client: Arc<CosmosClient>,
-    pub(super) max_retries: u32,
+    pub(super) retry_limit: RetryLimit,
     pub(super) budget: Option<Budget>,
-    pub(super) observer: Arc<Observer>,
+    pub(super) observer: Arc<ReplayObserver>,
     /// Ends every wait.
     pub(super) stop: CancellationToken,
 }
@@ -86,7 +82,7 @@ impl ItemSender {
     /// Sends a request until its answer is about the item. A batch that was throttled is not retried: the
     /// answer is returned after the pause.
     pub(super) async fn send(&self, request: Request<'_>) -> Result<ItemOutcome, NotApplied> {
-        let mut failures = 0;
+        let mut retries = Retries::new(self.retry_limit);
         loop {
             if self.stop.is_cancelled() {
                 return Err(NotApplied::Stopped);
@@ -106,47 +102,35 @@ impl ItemSender {
                 budget.settle(reserved, answer.request_charge);
             }
             let pause = match answer.outcome {
-                ItemOutcome::Throttled(pause) => {
+                ItemOutcome::Throttled(retry_after) => {
                     self.observer.observe(&ReplayEvent::Throttled);
-                    // No earlier than the service says, and not all at once.
-                    let wait = pause.mul_f64(1.0 + fastrand::f64() / 4.0);
+                    let pause = honoured(retry_after);
                     if request.operations() > 1 {
-                        self.unless_stopped(tokio::time::sleep(wait)).await?;
-                        return Ok(ItemOutcome::Throttled(pause));
+                        self.unless_stopped(tokio::time::sleep(pause)).await?;
+                        return Ok(ItemOutcome::Throttled(retry_after));
                     }
-                    wait
+                    pause
                 }
                 ItemOutcome::Failed(error) => {
                     let retry_after = match verdict(&error) {
                         Verdict::Transient { retry_after } => retry_after,
                         Verdict::Denied => {
-                            return Err(NotApplied::Failed(with_hint(
-                                explain(error.into()),
-                                DENIED_HINT,
-                            )));
+                            let error = with_hint(explain(error.into()), DENIED_HINT);
+                            return Err(NotApplied::Failed(error));
                         }
                         _ => return Err(NotApplied::Failed(explain(error.into()))),
                     };
-                    if failures >= self.max_retries {
-                        let tries = failures + 1;
-                        let error = explain(error.into());
-                        return Err(NotApplied::Failed(
-                            error.context(format!("gave up after {tries} tries")),
-                        ));
-                    }
-                    tracing::debug!("{}; retrying", describe(&error));
-                    failures += 1;
+                    let Some(notice) = retries.again(retry_after, || describe(&error)) else {
+                        let error = explain(error.into()).context(retries.gave_up());
+                        return Err(NotApplied::Failed(error));
+                    };
+                    tracing::debug!("{notice}");
                     self.observer.observe(&ReplayEvent::Retried);
-                    let pause = FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(10));
-                    pause
-                        .min(LONGEST_PAUSE)
-                        .mul_f64(0.5 + fastrand::f64() / 2.0)
-                        .max(retry_after.unwrap_or_default())
+                    notice.pause
                 }
                 answered => return Ok(answered),
             };
-            self.unless_stopped(tokio::time::sleep_until(Instant::now() + pause))
-                .await?;
+            self.unless_stopped(tokio::time::sleep(pause)).await?;
         }
     }
 

@@ -11,7 +11,7 @@ use super::checkpoint::Checkpoint;
 use super::container::{self, FeedReading};
 use super::dead_letters::DeadLetters;
 use super::delivery::Delivery;
-use super::events::Observer;
+use super::events::ReplayObserver;
 use super::file_reader;
 use super::interpreter::Interpreter;
 use super::item_sender::ItemSender;
@@ -21,6 +21,7 @@ use super::position::InputPosition;
 use super::replay_source::{ReplaySource, find_inputs};
 use super::state::{ReplayState, StateFile};
 use super::writer::Writer;
+use crate::cosmos::retry::RetryLimit;
 use crate::error::ExitCode;
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
@@ -76,9 +77,9 @@ pub async fn replay(
     let writer = Arc::new(Writer {
         sender: Arc::new(ItemSender {
             client: Arc::clone(&target.client),
-            max_retries: plan.max_retries,
+            retry_limit: RetryLimit::of_setting(plan.max_retries),
             budget: plan.max_ru.map(Budget::new),
-            observer: Arc::new(Observer::new(report, plan.max_errors)),
+            observer: Arc::new(ReplayObserver::new(report, plan.max_errors)),
             stop: shutdown.child_token(),
         }),
         mode: plan.write_mode,

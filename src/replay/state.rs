@@ -129,7 +129,7 @@ impl ReplayState {
             };
             return Err(usage(
                 format!(
-                    "the state belongs to a replay with {}, not with {}",
+                    "the state belongs to a replay with {}, but this one has {}",
                     option(self.transform.as_deref()),
                     option(program)
                 ),

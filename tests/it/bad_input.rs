@@ -1,5 +1,5 @@
-//! What is typed wrong, set wrong, in the way or in use: every failing run says what failed and
-//! what to do next, ends with the documented code, and changes nothing.
+//! Wrong arguments, wrong settings, and outputs in the way or in use: every failing run says what failed
+//! and what to do next, ends with the documented code, and changes nothing.
 
 mod connection;
 mod output;
@@ -15,8 +15,8 @@ use std::process::{Command, Stdio};
 use crate::command::{Ended, against, run};
 use crate::gateway::Gateway;
 
-/// Asserts that a run failed as every run must: with `code`, an error that holds all of `parts`,
-/// and a hint; without a panic or a stack trace.
+/// Asserts that a run failed as every run must: with `code`, an error that contains all of `parts`, and a
+/// hint; without a panic or a stack trace.
 #[track_caller]
 pub(crate) fn assert_explained(ended: &Ended, code: i32, parts: &[&str]) {
     let text = &ended.stderr;
@@ -31,7 +31,7 @@ pub(crate) fn assert_explained(ended: &Ended, code: i32, parts: &[&str]) {
     assert_eq!(errors.count(), 1, "{text}");
 }
 
-/// Runs a command that must fail as [`assert_explained`] says.
+/// Runs a command that must fail as in [`assert_explained`].
 #[track_caller]
 pub(crate) fn refuse(command: &mut Command, code: i32, parts: &[&str]) -> Ended {
     let ended = run(command);
@@ -49,7 +49,7 @@ fn refuse_value(gateway: &Gateway, arguments: &[&str], parts: &[&str]) {
     }
 }
 
-/// Every file below a directory with its bytes; the lock holds a process id and does not count.
+/// Every file below a directory with its bytes, except for locks, which contain a process id.
 pub(crate) fn snapshot(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let Ok(entries) = std::fs::read_dir(directory) else {
@@ -66,7 +66,7 @@ pub(crate) fn snapshot(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// The command run by a shell, whose `script` says `"$0" "$@"` where it is to run.
+/// The command run by a shell, whose `script` has `"$0" "$@"` in its place.
 pub(crate) fn through_shell(command: &Command, script: &str) -> Command {
     let mut shell = Command::new("sh");
     shell
@@ -84,7 +84,7 @@ pub(crate) fn through_shell(command: &Command, script: &str) -> Command {
     shell
 }
 
-/// A server that accepts connections, reads what comes first, says `greeting` and hangs up.
+/// A server that accepts connections, reads the first bytes, sends `greeting` and closes.
 pub(crate) fn stranger(greeting: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

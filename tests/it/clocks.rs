@@ -1,4 +1,4 @@
-//! A wall clock that is hours wrong, and jumps: between runs, and while one reads.
+//! A wall clock that is hours wrong, and jumps between runs and during them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::replay::{COPY, content, replay, summary, write_lines};
 
 const HOUR: i64 = 3600;
 
-/// A clock that is wrong by what a file says.
+/// A clock whose error in seconds is in a file.
 #[derive(Clone)]
 struct Clock(PathBuf);
 
@@ -25,13 +25,13 @@ impl Clock {
     }
 
     fn jump_to(&self, seconds: i64) {
-        // At once, so that no reader finds half of it.
+        // Atomically, so that no reader finds half of it.
         let new = self.0.with_extension("new");
         std::fs::write(&new, seconds.to_string()).unwrap();
         std::fs::rename(new, &self.0).unwrap();
     }
 
-    /// Lets it jump while the page is asked for that is the `nth` of all from now on.
+    /// Lets it jump during the request for the `nth` page from now on.
     fn jump_on_page(&self, gateway: &Gateway, nth: usize, seconds: i64) {
         let clock = self.clone();
         let jump = Action::call(move || clock.jump_to(seconds));
@@ -54,7 +54,7 @@ fn is_whole(gateway: &Gateway, container: &Container, out: &Path, name: &str) {
 }
 
 #[test]
-fn an_export_across_clocks_that_jump_back_and_ahead_holds_every_change_once() {
+fn an_export_with_a_jumping_clock_has_every_change_once() {
     for format in ["jsonl", "csv", "parquet"] {
         for offsets in [[5, -5, 0], [-72, 72, -1]] {
             let name = format!("{format}, {offsets:?}");
@@ -81,7 +81,7 @@ fn an_export_across_clocks_that_jump_back_and_ahead_holds_every_change_once() {
             }
             let ended = clock.run(&mut resume(&gateway, &out));
             assert_eq!(ended.code, Some(0), "{name}: {}", ended.stderr);
-            // What comes later is read by a clock that is wrong in yet another way.
+            // Later changes are read with a clock that is wrong in yet another way.
             fill(&container, 340..400);
             clock.jump_to(-HOUR * 24 * 365);
             succeed(clock.is_of(&mut resume(&gateway, &out)));
@@ -105,7 +105,7 @@ fn a_clock_that_jumps_ahead_finishes_no_file() {
 }
 
 #[test]
-fn a_start_that_was_given_as_a_time_stays_what_it_was() {
+fn a_start_given_as_a_time_does_not_change() {
     let (gateway, container) = filled(2, 100);
     let start = time::OffsetDateTime::now_utc() - time::Duration::hours(1);
     let text = start

@@ -1,4 +1,4 @@
-//! Running the real binary, and reading what it left behind.
+//! Runs the real binary, and reads its output.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -11,7 +11,7 @@ use crate::gateway::{Container, Gateway, KEY};
 pub(crate) const DATABASE: &str = "shop";
 pub(crate) const CONTAINER: &str = "orders";
 
-/// The binary, with nothing of this process's environment that could change what it does.
+/// The binary, without any of this process's environment that could change its behaviour.
 pub(crate) fn cosmos_tail() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cosmos-tail"));
     command.env_clear();
@@ -20,13 +20,13 @@ pub(crate) fn cosmos_tail() -> Command {
             command.env(kept, value);
         }
     }
-    // Nor the configuration file of who runs the tests.
+    // Nor the configuration file of the user who runs the tests.
     let no_profiles = if cfg!(windows) { "NUL" } else { "/dev/null" };
     command
         .env("COSMOS_DISABLE_IMDS", "1")
         .env("COSMOS_TAIL_CONFIG", no_profiles)
-        // One root certificate instead of the hundreds of the system, which take a good part of the
-        // time of a short run to read. Nobody has its key.
+        // One root certificate instead of the hundreds of the system, which take much of the time of a short run
+        // to read. Nobody has its key.
         .env(
             "SSL_CERT_FILE",
             concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/root.pem"),
@@ -38,7 +38,7 @@ pub(crate) fn cosmos_tail() -> Command {
 /// The binary, pointed at the container `orders` of a gateway.
 pub(crate) fn against(gateway: &Gateway) -> Command {
     let mut command = cosmos_tail();
-    // Only there can it be said that a certificate is accepted that nobody signed.
+    // Only this build can be told to accept a self-signed certificate.
     if gateway.is_tls() {
         command.env(
             "AZURE_COSMOS_CONNECTION_STRING",
@@ -80,7 +80,7 @@ pub(crate) fn verify(path: &Path, arguments: &[&str]) -> Ended {
     run(cosmos_tail().arg("verify").arg(path).args(arguments))
 }
 
-/// What a run left: its exit code and what it said.
+/// The result of a run: its exit code and its output.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -146,7 +146,7 @@ pub(crate) fn signal(child: &Child, signal: nix::sys::signal::Signal) {
     nix::sys::signal::kill(pid, signal).expect("the child is there");
 }
 
-/// The files of a directory whose names have the extension, in their order.
+/// The files of a directory with this extension, in their order.
 pub(crate) fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = all_files(directory);
     files.retain(|path| path.extension() == Some(OsStr::new(extension)));
@@ -179,12 +179,12 @@ pub(crate) fn all_files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// All lines of a file, each of which must be whole.
+/// All lines of a file. Each must be complete.
 pub(crate) fn lines_of(path: &Path) -> Vec<Vec<u8>> {
     split_lines(&text_of(path))
 }
 
-/// The text of a file, decompressed as its extension says.
+/// The text of a file, decompressed according to its extension.
 pub(crate) fn text_of(path: &Path) -> Vec<u8> {
     let bytes = std::fs::read(path).expect("the file is there");
     let mut text = Vec::new();
@@ -225,7 +225,7 @@ pub(crate) fn assert_latest(lines: &[Vec<u8>], container: &Container) {
     assert_same(lines, &expected);
 }
 
-/// Asserts that two lists hold the same lines equally often, in any order; says briefly which not.
+/// Asserts that two lists have the same lines equally often, in any order; reports some that differ.
 #[track_caller]
 pub(crate) fn assert_same(found: &[Vec<u8>], expected: &[Vec<u8>]) {
     let mut counts: BTreeMap<&[u8], i64> = BTreeMap::new();

@@ -14,7 +14,7 @@ fn kill(victim: Victim, kills: usize) {
 }
 
 #[test]
-fn json_lines_that_are_killed_at_random_and_resumed_hold_every_change_once() {
+fn json_lines_killed_at_random_and_resumed_have_every_change_once() {
     kill(Victim::new(2000, &[]), 60);
     kill(Victim::new(2000, &["--rotate-bytes", "8KiB"]), 40);
     kill(
@@ -24,14 +24,14 @@ fn json_lines_that_are_killed_at_random_and_resumed_hold_every_change_once() {
 }
 
 #[test]
-fn json_lines_that_are_killed_across_splits_and_merges_hold_every_change_once() {
+fn json_lines_killed_across_splits_and_merges_have_every_change_once() {
     kill(Victim::new(2000, &[]).across_splits(), 60);
     let rotating = &["--compression", "gzip", "--rotate-bytes", "8KiB"];
     kill(Victim::new(2000, rotating).across_splits(), 40);
 }
 
 #[test]
-fn csv_that_is_killed_at_random_and_resumed_holds_every_change_once() {
+fn csv_killed_at_random_and_resumed_has_every_change_once() {
     kill(Victim::new(1000, &["--format", "csv"]), 40);
     let compressed = &[
         "--format",
@@ -47,7 +47,7 @@ fn csv_that_is_killed_at_random_and_resumed_holds_every_change_once() {
 }
 
 #[test]
-fn parquet_that_is_killed_at_random_and_resumed_holds_every_change_once() {
+fn parquet_killed_at_random_and_resumed_has_every_change_once() {
     let plain = &["--format", "parquet", "--compression", "none"];
     kill(Victim::new(1000, plain), 40);
     let rotating = &["--format", "parquet", "--rotate-bytes", "8KiB"];
@@ -56,13 +56,13 @@ fn parquet_that_is_killed_at_random_and_resumed_holds_every_change_once() {
 }
 
 #[test]
-fn exports_from_replicas_that_lag_are_killed_and_resumed_and_hold_every_change_once() {
+fn killed_exports_from_lagging_replicas_have_every_change_once() {
     kill(Victim::new(1000, &[]).lagging(), 40);
     kill(Victim::new(1000, &[]).across_splits().lagging(), 20);
 }
 
 #[test]
-fn exports_of_what_is_rewritten_meanwhile_are_killed_and_resumed_and_leave_no_document_out() {
+fn killed_exports_of_rewritten_documents_have_every_document() {
     kill(
         Victim::new(1000, &["--rotate-bytes", "8KiB"]).rewritten(),
         40,

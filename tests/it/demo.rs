@@ -54,9 +54,9 @@ async fn connect(
         .await
 }
 
-/// Reads the feed of the whole container from its beginning until `expected` documents and then
-/// nothing more has come; calls `between` after the first page. Returns the documents in the order
-/// of the feed, and the continuation after them.
+/// Reads the feed of the whole container from its beginning until `expected` documents and then nothing more
+/// has arrived; calls `between` after the first page. Returns the documents in the order of the feed, and
+/// the continuation after them.
 async fn read_feed(
     account: &DemoAccount,
     http2: bool,
@@ -85,7 +85,7 @@ async fn read_feed(
     );
     let mut between = Some(between);
     let (mut documents, mut idle) = (Vec::new(), 0);
-    // An idle page tells the end of one range only; there are never more than eight ranges here.
+    // An idle page marks the end of one range only; there are never more than eight ranges here.
     while documents.len() < expected || idle < 16 {
         let page = Box::pin(driver.execute_plan(
             &mut plan,
@@ -125,7 +125,7 @@ fn by_id(documents: &[Value]) -> BTreeMap<&str, &Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_whole_feed_comes_over_http_1_as_over_http_2() {
+async fn the_whole_feed_can_be_read_over_http_1_and_http_2() {
     let account = DemoAccount::start(&options(1_500, 3)).await.unwrap();
     let (first, _) = read_feed(&account, false, 100, 1_500, async || {}).await;
     let (second, _) = read_feed(&account, true, 1_000, 1_500, async || {}).await;
@@ -134,7 +134,7 @@ async fn the_whole_feed_comes_over_http_1_as_over_http_2() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_export_holds_what_the_drivers_own_client_reads() {
+async fn an_export_has_what_the_drivers_own_client_reads() {
     let account = DemoAccount::start(&options(1_500, 3)).await.unwrap();
     account.split(1).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
@@ -202,21 +202,21 @@ async fn two_accounts_with_the_same_options_have_the_same_feed_and_positions() {
 }
 
 #[tokio::test]
-async fn partitions_that_do_not_fit_are_refused_with_what_there_is() {
+async fn unknown_partitions_are_refused_with_the_existing_ones() {
     let account = DemoAccount::start(&options(10, 3)).await.unwrap();
     assert_eq!(
         account.merge(0, 2).await.unwrap_err().to_string(),
-        "partitions 0 and 2 cannot be merged: they are no neighbours; \
-         by range, the partitions are 0, 1, 2"
+        "partitions 0 and 2 cannot be merged: they are not adjacent; in the order of their ranges, \
+        the partitions are 0, 1, 2"
     );
     assert_eq!(
         account.split(7).await.unwrap_err().to_string(),
-        "there is no partition 7; by range, the partitions are 0, 1, 2"
+        "there is no partition 7; in the order of their ranges, the partitions are 0, 1, 2"
     );
 }
 
 #[tokio::test]
-async fn a_taken_port_is_an_error_that_says_what_to_do() {
+async fn a_port_in_use_is_an_error_with_a_hint() {
     let first = DemoAccount::start(&options(0, 1)).await.unwrap();
     let port = first.endpoint().port().unwrap();
     let taken = DemoOptions {
@@ -228,7 +228,7 @@ async fn a_taken_port_is_an_error_that_says_what_to_do() {
     assert!(
         error.starts_with(&format!(
             "error: the demo account cannot listen on 127.0.0.1:{port}\n  Caused by: "
-        )) && error.ends_with("hint: give another port, or 0 to take a free one\n"),
+        )) && error.ends_with("hint: use another port, or 0 for a free one\n"),
         "{error}"
     );
 }
@@ -240,7 +240,7 @@ async fn the_driver_is_refused_with_a_wrong_key() {
     assert_eq!(u16::from(error.status().status_code()), 401, "{error}");
 }
 
-/// Sends a request over HTTP/1.1, signed for `signed`, and returns all that comes back.
+/// Sends a request over HTTP/1.1, signed for `signed`, and returns the whole response.
 async fn exchange(account: &DemoAccount, request: &str, signed: &str, body: &[u8]) -> String {
     const DATE: &str = "tue, 24 nov 2026 03:00:00 gmt";
     let signature = hmac_sha256(
@@ -277,7 +277,7 @@ async fn slashes_at_the_end_of_a_path_do_not_matter() {
 }
 
 #[tokio::test]
-async fn what_is_not_signed_with_the_key_is_refused_with_401() {
+async fn a_request_without_a_valid_signature_is_refused_with_401() {
     let account = DemoAccount::start(&options(0, 1)).await.unwrap();
     let answer = exchange(&account, "GET / HTTP/1.1\r\n", "get\ndbs\n", b"").await;
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
@@ -406,10 +406,10 @@ async fn the_foreground_prints_exports_obeys_lines_and_quits() {
     );
     assert_eq!(
         demo.command("split 0").await,
-        "there is no partition 0; by range, the partitions are 4, 1"
+        "there is no partition 0; in the order of their ranges, the partitions are 4, 1"
     );
     let message = demo.command("stop").await;
-    assert!(message.starts_with("`stop` is no command"), "{message}");
+    assert!(message.starts_with("`stop` is not a command"), "{message}");
     let commands = demo.commands.take().unwrap();
     commands.send("quit".to_owned()).await.unwrap();
     demo.task.await.unwrap().unwrap();

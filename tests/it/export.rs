@@ -23,7 +23,7 @@ pub(crate) fn summary(ended: &crate::command::Ended) -> Value {
 }
 
 #[test]
-fn an_export_holds_every_document_once_and_byte_for_byte() {
+fn an_export_has_every_document_once_and_byte_for_byte() {
     let (gateway, container) = filled(4, 1000);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -65,7 +65,7 @@ fn a_single_file_holds_all_ranges() {
             "all.jsonl.state.json.lock"
         ]
     );
-    // What comes later goes to a file of its own: a finished file is never touched again.
+    // Later changes go to another file: a finished file is never changed.
     fill(&container, 500..600);
     succeed(
         against(&gateway)
@@ -85,7 +85,7 @@ fn standard_output_gets_nothing_but_documents() {
 }
 
 #[test]
-fn an_empty_container_gives_a_state_and_no_files() {
+fn an_empty_container_makes_a_state_and_no_files() {
     let (gateway, container) = filled(2, 0);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -100,8 +100,7 @@ fn an_empty_container_gives_a_state_and_no_files() {
 fn an_export_ends_although_writes_go_on() {
     for until in ["head", "pin"] {
         let (gateway, container) = filled(1, 1000);
-        // Every page that is read makes a new document: an export that waited for a quiet feed would
-        // never end.
+        // Every page that is read causes a new document: an export that waited for a quiet feed would never end.
         let writer = container.clone();
         let number = std::sync::atomic::AtomicUsize::new(1000);
         let write = Action::call(move || {
@@ -189,7 +188,7 @@ fn the_manifest_lists_every_finished_file_once() {
 }
 
 #[test]
-fn from_now_holds_only_what_came_after_the_start() {
+fn from_now_has_only_later_changes() {
     let (gateway, container) = filled(4, 500);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -225,7 +224,7 @@ fn from_now_holds_only_what_came_after_the_start() {
 }
 
 #[test]
-fn an_export_that_followed_can_be_read_to_its_end() {
+fn an_export_that_followed_can_be_resumed_to_its_end() {
     let (gateway, container) = filled(2, 100);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -239,7 +238,7 @@ fn an_export_that_followed_can_be_read_to_its_end() {
 }
 
 #[test]
-fn from_a_time_holds_what_changed_after_it() {
+fn from_a_time_has_later_changes() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
     gateway.set_time(1_700_000_000);
@@ -265,7 +264,7 @@ fn from_a_time_holds_what_changed_after_it() {
 }
 
 #[test]
-fn an_interrupted_export_commits_says_how_to_resume_and_goes_on() {
+fn an_interrupted_export_commits_and_can_be_resumed() {
     let (gateway, container) = filled(2, 1000);
     let hold = crate::gateway::Hold::new();
     gateway.push_fault(
@@ -296,7 +295,7 @@ fn an_interrupted_export_commits_says_how_to_resume_and_goes_on() {
     );
     succeed(&mut resume(&gateway, &out));
     assert_latest(&lines(&out), &container);
-    // What was committed is not read again.
+    // Committed pages are not read again.
     let first_pages = |record: &&crate::gateway::RequestRecord| {
         record.partition.as_deref() == Some("0") && record.token.is_none()
     };
@@ -339,7 +338,7 @@ fn a_range_that_fails_for_good_does_not_stop_the_others() {
 }
 
 #[test]
-fn nasty_documents_leave_as_they_came() {
+fn nasty_documents_are_unchanged() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 1);
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
@@ -369,7 +368,7 @@ fn nasty_documents_leave_as_they_came() {
 }
 
 #[test]
-fn line_breaks_between_tokens_do_not_tear_a_line_apart() {
+fn line_breaks_between_tokens_do_not_break_lines() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 1);
     container.raw_as_given("1", "p", "{\"id\":\"1\",\r\n\"pk\":\"p\"\n}".to_owned());
@@ -378,7 +377,7 @@ fn line_breaks_between_tokens_do_not_tear_a_line_apart() {
 }
 
 #[test]
-fn retries_are_counted_and_told() {
+fn retries_are_counted_and_reported() {
     let (gateway, container) = filled(1, 300);
     gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::CorruptBody).page(2));
     gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::MissingEtag).page(3));
@@ -393,7 +392,7 @@ fn retries_are_counted_and_told() {
         "{}",
         ended.stderr
     );
-    // What was charged for pages that could not be used was charged all the same.
+    // Pages that could not be used were charged all the same.
     let of_the_feed = |record: &crate::gateway::RequestRecord| {
         if record.kind == RequestKind::ChangeFeed {
             record.charge_hundredths
@@ -444,7 +443,7 @@ fn a_state_for_standard_output_makes_it_resumable() {
 }
 
 #[test]
-fn what_is_committed_tells_what_the_service_charged_for_it() {
+fn the_committed_charge_is_that_of_the_service() {
     let (gateway, _container) = filled(2, 300);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -464,7 +463,7 @@ fn what_is_committed_tells_what_the_service_charged_for_it() {
 }
 
 #[test]
-fn a_pipe_that_is_followed_gets_what_there_is_before_the_next_commit() {
+fn a_followed_pipe_gets_changes_before_the_next_commit() {
     use std::io::BufRead as _;
     let (gateway, _container) = filled(2, 30);
     let mut command = export(&gateway, std::path::Path::new("-"));

@@ -1,5 +1,5 @@
-//! What the service and the network can do wrong, at the first, a middle and the last page of a
-//! range: nothing is lost, nothing repeated, and what cannot be mended is told and resumed.
+//! Everything that can go wrong with the service and the network, at the first, a middle and the last page
+//! of a range: nothing is lost or repeated, and permanent faults are reported and can be resumed.
 
 use std::io::Write;
 use std::path::Path;
@@ -17,7 +17,7 @@ const PAGE: usize = 20;
 /// Documents of the container: enough for each of its three partitions to have several pages.
 const DOCUMENTS: usize = 360;
 
-/// The feed proper: not the poll that finds out where a range stands now.
+/// The feed itself: not the poll for the current position of a range.
 fn is_read(record: &RequestRecord) -> bool {
     record.token.as_deref() != Some("*")
 }
@@ -136,19 +136,19 @@ fn status(status: u16, substatus: u32) -> Action {
 }
 
 #[test]
-fn throttling_is_waited_out() {
+fn throttling_is_survived() {
     survive(&[
         ("429, retry at once", Action::throttle(0), 3),
         ("429, retry in a moment", Action::throttle(30), 3),
         ("429, retry-after not told", status(429, 3200), 4),
-        // The SDK makes 18 tries of its own; what is left is ours.
+        // The SDK makes 18 attempts of its own; the remaining ones are ours.
         ("429 for longer than the SDK tries", Action::throttle(1), 25),
     ]);
 }
 
 #[test]
-fn a_throttling_that_asks_for_an_hour_is_asked_again_sooner() {
-    // The SDK waits 15 seconds at most for one answer.
+fn a_retry_after_of_an_hour_is_capped() {
+    // The SDK waits at most 15 seconds for one answer.
     let scene = Scene::new();
     let fault = Fault::on(RequestKind::ChangeFeed, Action::throttle(3_600_000));
     scene
@@ -160,7 +160,7 @@ fn a_throttling_that_asks_for_an_hour_is_asked_again_sooner() {
 }
 
 #[test]
-fn partitions_that_move_and_replicas_that_lag_are_asked_again() {
+fn moving_partitions_and_lagging_replicas_are_retried() {
     survive(&[
         ("410/1002 without a split", status(410, 1002), 1),
         ("410/1002 twice", status(410, 1002), 2),
@@ -173,7 +173,7 @@ fn partitions_that_move_and_replicas_that_lag_are_asked_again() {
 }
 
 #[test]
-fn trouble_of_the_service_is_waited_out() {
+fn transient_errors_are_survived() {
     survive(&[
         ("408", status(408, 0), 2),
         ("500", status(500, 0), 2),
@@ -219,7 +219,7 @@ fn broken_connections_and_bodies_are_read_again() {
 }
 
 #[test]
-fn an_etag_that_does_not_move_is_noticed() {
+fn an_etag_that_does_not_advance_is_noticed() {
     for page in [1, 2, 4] {
         let scene = Scene::new();
         let fault = Fault::on(RequestKind::ChangeFeed, Action::StuckEtag);
@@ -241,7 +241,7 @@ fn an_etag_that_does_not_move_is_noticed() {
 }
 
 #[test]
-fn a_body_that_does_not_end_is_given_up_and_asked_for_again() {
+fn a_body_that_does_not_end_is_abandoned_and_requested_again() {
     let scene = Scene::new();
     let drip = Action::Trickle {
         bytes: 1,
@@ -276,7 +276,7 @@ fn a_compressed_body_is_not_unpacked() {
 }
 
 #[test]
-fn a_body_of_any_size_is_not_taken_into_memory() {
+fn a_body_that_is_too_large_is_not_kept_in_memory() {
     survive(&[
         ("a body without an end", Action::Endless, 1),
         (
@@ -285,7 +285,7 @@ fn a_body_of_any_size_is_not_taken_into_memory() {
             1,
         ),
     ]);
-    let is_too_long = "413: the answer is longer than 64 MiB, which no answer of the service is";
+    let is_too_long = "413: the answer is longer than 64 MiB, more than any answer of the service";
     stop_and_resume(&[
         ("always without an end", Action::Endless, &[is_too_long]),
         ("always 1 GB", Action::AnnounceBody(1 << 30), &[is_too_long]),
@@ -299,21 +299,23 @@ fn a_redirect_to_another_server_is_not_followed() {
     let address = format!("http://{}", elsewhere.local_addr().unwrap());
     let redirect = Action::redirect(format!("{address}/some/where?token=a"));
     survive(&[("a redirect elsewhere", redirect.clone(), 2)]);
-    let told = format!("307: the server redirects to {address}, and what is meant for one server");
-    stop_and_resume(&[("always", redirect.clone(), &[&told])]);
+    let reported = format!(
+        "307: the server redirects to {address}, another server, to which requests are not sent"
+    );
+    stop_and_resume(&[("always", redirect.clone(), &[&reported])]);
 
-    // What the account itself is asked first carries a signature too, and so does a write.
+    // The first request to the account is signed too, and so is a write.
     let scene = Scene::new();
     let fault = Fault::on(RequestKind::Account, redirect.clone());
     scene.gateway.push_fault(fault.always());
-    assert_explained(&scene.export(&[]), 1, &[&told]);
+    assert_explained(&scene.export(&[]), 1, &[&reported]);
     let scene = Scene::new();
     succeed(&mut export(&scene.gateway, &scene.out));
     let target = Gateway::start(GatewayOptions::default());
     let copy = target.create_container("shop", COPY, "/pk", 1);
     target.push_fault(Fault::on(RequestKind::ItemWrite, redirect).always());
     let ended = run(replay(&target, &scene.out).args(["--max-retries", "0"]));
-    assert_explained(&ended, 1, &[&told]);
+    assert_explained(&ended, 1, &[&reported]);
     assert!(copy.latest().is_empty(), "nothing was written");
 
     let heard = elsewhere.accept().map(|(_, from)| from);
@@ -332,8 +334,9 @@ fn a_redirect_within_the_server_is_followed() {
         ("a redirect to itself", to_itself(307), 2),
         ("for good", to_itself(308), 2),
     ]);
-    // But not for ever, and not where another request may be made of it.
-    let told = |status| format!("{status}: the server redirects in a way that is not followed");
+    // But not forever, and not to where it would become another request.
+    let told =
+        |status| format!("{status}: the server sent a redirect of a kind that is not followed");
     for (name, status) in [
         ("in a circle", 307),
         ("as whatever", 301),
@@ -345,7 +348,7 @@ fn a_redirect_within_the_server_is_followed() {
 }
 
 #[test]
-fn a_page_that_is_too_big_is_asked_for_in_smaller_pieces() {
+fn a_page_that_is_too_large_is_requested_in_smaller_pages() {
     let too_big = Action::Refuse {
         status: 400,
         message: "Reduce page size and try again: the response size is too large",
@@ -417,7 +420,7 @@ fn committed(out: &Path) -> usize {
 }
 
 #[test]
-fn refusals_end_their_range_and_no_other_and_can_be_resumed() {
+fn refusals_end_only_their_range_resumably() {
     stop_and_resume(&[
         (
             "401",
@@ -460,12 +463,12 @@ fn refusals_end_their_range_and_no_other_and_can_be_resumed() {
 }
 
 #[test]
-fn a_write_that_is_forbidden_here_ends_its_range_and_can_be_resumed() {
+fn a_forbidden_answer_ends_its_range_resumably() {
     stop_and_resume(&[("403/3", status(403, 3), &["403/3"])]);
 }
 
 #[test]
-fn trouble_of_the_service_that_stays_ends_its_range_and_can_be_resumed() {
+fn persistent_errors_end_their_range_resumably() {
     stop_and_resume(&[
         ("500", status(500, 0), &["gave up after 2 tries", "500"]),
         ("503", status(503, 0), &["gave up after 2 tries", "503"]),
@@ -485,7 +488,7 @@ fn trouble_of_the_service_that_stays_ends_its_range_and_can_be_resumed() {
 }
 
 #[test]
-fn broken_answers_that_stay_end_their_range_and_can_be_resumed() {
+fn persistent_broken_answers_end_their_range_resumably() {
     stop_and_resume(&[
         (
             "reset",

@@ -1,4 +1,4 @@
-//! Files: when one is finished and the next begun, how they are compressed, what is in them.
+//! Files: when one is finished and the next started, how they are compressed, and what is in them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ use crate::command::{
 use crate::gateway::{Container, Gateway, GatewayOptions, RequestKind};
 use crate::orders::{fill, filled};
 
-/// The entries of the manifest of a directory, each of which must tell the truth of its file.
+/// The entries of the manifest of a directory. Each must match its file.
 pub(crate) fn checked_manifest(out: &Path) -> Vec<Entry> {
     let text = std::fs::read_to_string(out.join("manifest.ndjson")).unwrap();
     let entries: Vec<Entry> = text
@@ -56,7 +56,7 @@ pub(crate) fn assert_spans_follow(entries: &[Entry]) {
 }
 
 #[test]
-fn files_of_a_size_follow_one_another_and_hold_everything_once() {
+fn files_rotated_by_size_have_everything_once() {
     let (gateway, container) = filled(3, 3000);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -65,9 +65,9 @@ fn files_of_a_size_follow_one_another_and_hold_everything_once() {
     let entries = checked_manifest(&out);
     assert!(entries.len() > 15, "{} files", entries.len());
     assert_spans_follow(&entries);
-    // Whole pages only, so a file is a page too large at most.
+    // Pages are written whole, so a file is at most a page too large.
     assert!(entries.iter().all(|entry| entry.bytes < 40 << 10));
-    // And only the last of each range is smaller than what was asked for.
+    // Only the last file of each range is smaller than requested.
     let smaller = entries.iter().filter(|entry| entry.bytes < 20 << 10);
     assert!(smaller.count() <= 3, "{entries:?}");
     let rows: u64 = entries.iter().map(|entry| entry.rows).sum();
@@ -76,7 +76,7 @@ fn files_of_a_size_follow_one_another_and_hold_everything_once() {
 }
 
 #[test]
-fn a_parquet_file_says_of_itself_what_the_manifest_says() {
+fn the_metadata_of_a_parquet_file_matches_the_manifest() {
     let (gateway, container) = filled(3, 600);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -172,7 +172,7 @@ fn files_are_finished_after_a_time_while_an_export_follows() {
     ]);
     let child = spawn(&mut follow);
     let mut number = 100;
-    // Until there are several finished files of one range: how long that takes is not the matter.
+    // Until there are several finished files of one range; the time does not matter.
     while files_so_far(&out) < 8 {
         fill(&container, number..number + 10);
         number += 10;
@@ -210,7 +210,7 @@ fn files_so_far(out: &Path) -> usize {
 }
 
 #[test]
-fn a_resume_can_rotate_otherwise() {
+fn a_resume_can_change_rotation() {
     let (gateway, container) = filled(1, 500);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -245,7 +245,7 @@ fn all_versions_are_exported_with_their_envelopes_across_a_resume() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     let child = spawn(&mut all_versions(&gateway, &out));
-    // The first commit says that every range stands at its "now".
+    // The first commit has every range at its "now".
     while !out.join("state.json").exists() {
         std::thread::yield_now();
     }
@@ -297,7 +297,7 @@ fn change(container: &Container, numbers: std::ops::Range<usize>) {
 }
 
 #[test]
-fn what_does_not_go_together_is_refused_before_anything_is_touched() {
+fn contradictions_are_refused_before_anything_is_touched() {
     let (gateway, _container) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     for (output, arguments, reason) in [

@@ -23,7 +23,7 @@ fn html(status: u16) -> Action {
     }
 }
 
-/// Answers that say of themselves that they pass.
+/// Transient errors.
 const STATUSES: [u16; 7] = [408, 410, 449, 500, 502, 503, 504];
 
 /// What passes by itself.
@@ -53,7 +53,7 @@ const KINDS: [RequestKind; 3] = [
     RequestKind::PartitionKeyRanges,
 ];
 
-/// An export to standard output that says what it tries again.
+/// An export to standard output that logs its retries.
 fn printed_export(gateway: &Gateway, arguments: &[&str]) -> Command {
     let mut command = against(gateway);
     command.args(["export", "-o", "-", "-v"]).args(arguments);
@@ -66,7 +66,7 @@ fn one_fault_of_any_kind_ends_nothing() {
         for (name, action) in transient() {
             let (gateway, container) = filled(1, 10);
             let healthy = match kind {
-                // It is asked for beside the container, and again when that does not bring it.
+                // It is requested in parallel with the container, and again if that fails.
                 RequestKind::PartitionKeyRanges => 2,
                 _ => 1,
             };
@@ -89,7 +89,7 @@ fn one_fault_of_any_kind_ends_nothing() {
 }
 
 #[test]
-fn a_fault_that_stays_longer_than_the_sdk_is_patient_ends_nothing() {
+fn a_fault_that_outlasts_the_sdks_retries_ends_nothing() {
     for kind in KINDS {
         for action in [
             Action::status(503, 0),
@@ -115,7 +115,7 @@ fn a_fault_that_stays_longer_than_the_sdk_is_patient_ends_nothing() {
 }
 
 #[test]
-fn a_fault_that_does_not_pass_is_reported_with_the_tries() {
+fn a_permanent_fault_is_reported_with_the_number_of_attempts() {
     for kind in KINDS {
         for (name, action) in transient() {
             // The SDK alone tries it for half a minute.
@@ -142,7 +142,7 @@ fn a_fault_that_does_not_pass_is_reported_with_the_tries() {
 }
 
 #[test]
-fn what_does_not_pass_by_itself_is_not_tried_again() {
+fn permanent_errors_are_not_retried() {
     for kind in KINDS {
         for (action, part) in [
             (Action::status(401, 0), "401"),
@@ -161,7 +161,7 @@ fn what_does_not_pass_by_itself_is_not_tried_again() {
 }
 
 #[test]
-fn every_command_outlives_one_fault_of_each_first_request() {
+fn every_command_survives_one_fault_of_each_first_request() {
     let directory = tempfile::tempdir().unwrap();
     let source = directory.path().join("source.jsonl");
     std::fs::write(&source, "{\"id\":\"a\",\"pk\":\"b\"}\n").unwrap();
@@ -203,7 +203,7 @@ fn every_command_outlives_one_fault_of_each_first_request() {
 }
 
 #[test]
-fn a_resume_takes_its_tries_from_the_state() {
+fn a_resume_takes_max_retries_from_the_state() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -217,7 +217,7 @@ fn a_resume_takes_its_tries_from_the_state() {
 }
 
 #[test]
-fn a_container_is_created_although_the_first_answers_say_no() {
+fn a_container_is_created_although_the_first_requests_fail() {
     let directory = tempfile::tempdir().unwrap();
     let source = directory.path().join("source.jsonl");
     std::fs::write(&source, "{\"id\":\"a\",\"pk\":\"b\"}\n").unwrap();
@@ -225,7 +225,7 @@ fn a_container_is_created_although_the_first_answers_say_no() {
         (Action::status(503, 0), 3),
         (Action::status(500, 0), 3),
         (Action::ResetBeforeHeaders, 3),
-        // It is created, and nobody hears of it.
+        // It is created, but the answer is lost.
         (Action::TruncateBody { after: 5 }, 1),
         (html(502), 3),
     ] {
@@ -245,7 +245,7 @@ fn a_container_is_created_although_the_first_answers_say_no() {
 }
 
 #[test]
-fn a_start_at_now_is_pinned_although_the_first_answers_say_no() {
+fn a_start_at_now_is_pinned_although_the_first_requests_fail() {
     let (gateway, container) = filled(2, 50);
     gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::status(503, 0)).times(8));
     let directory = tempfile::tempdir().unwrap();
@@ -262,7 +262,7 @@ fn a_start_at_now_is_pinned_although_the_first_answers_say_no() {
 }
 
 #[test]
-fn a_missing_container_is_told_from_a_missing_database_although_an_answer_says_no() {
+fn a_missing_container_and_a_missing_database_have_different_errors() {
     let (gateway, _) = filled(1, 1);
     gateway.push_fault(Fault::on(RequestKind::Database, Action::status(503, 0)).times(6));
     let mut command = against(&gateway);
@@ -273,7 +273,7 @@ fn a_missing_container_is_told_from_a_missing_database_although_an_answer_says_n
     assert!(gateway.requests(RequestKind::Database) > 6);
 }
 
-/// The time that a wrong address may take: an address that says something within moments.
+/// The longest time for a wrong address, which should fail within moments.
 const WITHIN_SECONDS: Duration = Duration::from_secs(15);
 
 #[test]
@@ -297,7 +297,7 @@ fn a_wrong_address_is_reported_within_seconds() {
         let started = Instant::now();
         let mut command = against(&gateway);
         command.env("AZURE_COSMOS_ENDPOINT", &endpoint);
-        // Without -v a person sees early on why it takes a moment.
+        // Without -v, too, the user soon sees why it takes a while.
         let warning = format!("warning: cannot connect to {endpoint}: ");
         let parts = [part, "gave up after ", &warning, "; trying again"];
         refuse(command.arg("ranges"), 1, &parts);
@@ -322,7 +322,7 @@ fn forward(listener: TcpListener, gateway: &Gateway) {
 }
 
 #[test]
-fn an_account_that_listens_a_moment_later_is_reached() {
+fn an_account_that_starts_a_moment_later_is_reached() {
     let (gateway, container) = filled(1, 10);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = closed.local_addr().unwrap();
@@ -348,7 +348,7 @@ fn an_account_that_listens_a_moment_later_is_reached() {
 
 #[cfg(unix)]
 #[test]
-fn a_wait_between_two_tries_can_be_interrupted() {
+fn a_wait_between_two_attempts_can_be_interrupted() {
     for kind in KINDS {
         let (gateway, _) = filled(1, 1);
         gateway.push_fault(Fault::on(kind, Action::status(503, 0)).always());
@@ -371,7 +371,7 @@ fn a_wait_between_two_tries_can_be_interrupted() {
 }
 
 #[test]
-fn an_account_that_speaks_http_1_only_is_tried_again_too() {
+fn an_http_1_only_account_is_retried_too() {
     let gateway = Gateway::start(GatewayOptions {
         http1_only: true,
         ..GatewayOptions::default()

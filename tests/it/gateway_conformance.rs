@@ -1,6 +1,6 @@
-//! The gateway against the client that it was made for: the driver reads from it what its log
-//! says, over both HTTP versions and through splits and merges; and Microsoft's in-memory
-//! emulator, put in its place, behaves the same as far as a reader can see.
+//! The gateway against the client that it was made for: the driver reads what its log contains, over both
+//! HTTP versions and through splits and merges. Microsoft's in-memory emulator behaves the same as far as a
+//! reader can see.
 
 mod against_the_emulator;
 mod careless_client;

@@ -1,5 +1,4 @@
-//! Completions, man pages and the tables of settings in the documentation are what the table of settings
-//! makes of them.
+//! Completions, man pages and the tables of settings in the documentation match the table of settings.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +18,7 @@ const SHELLS: [Shell; 5] = [
 
 const HOW: &str = "regenerate with: COSMOS_TAIL_REGENERATE=1 cargo test --test it generated";
 
-/// Compares `files` with what `directory` holds, or writes them there if asked to.
+/// Compares `files` with the content of `directory`, or writes them there on request.
 fn compare(directory: &str, files: Vec<(String, Vec<u8>)>) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     if std::env::var_os("COSMOS_TAIL_REGENERATE").is_some() {

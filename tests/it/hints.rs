@@ -1,4 +1,4 @@
-//! What a failing first request says, whole: the hint fits the cause.
+//! The whole message of a failing first request: the hint fits the cause.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::command::{CONTAINER, DATABASE, Ended, against, cosmos_tail, run};
 use crate::gateway::{Action, Fault, Gateway, GatewayOptions, KEY, RequestKind};
 use crate::orders::filled;
 
-const ACCEPT: &str = "from what listens on this machine, any certificate is accepted with `--endpoint \
-    emulator`, or if AZURE_COSMOS_CONNECTION_STRING holds DisableServerCertificateValidation=true";
+const ACCEPT: &str = "for a server on this machine, `--endpoint emulator` accepts any certificate, \
+    and so does DisableServerCertificateValidation=true in AZURE_COSMOS_CONNECTION_STRING";
 
 /// A server that ends TLS with this certificate and answers nothing: its port.
 fn tls_server(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> u16 {
@@ -51,8 +51,8 @@ fn tls_server(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> u16 {
     port
 }
 
-/// What `ranges` says of an account at this port, with the port left out, and without the numbers in
-/// the sentences of the TLS library.
+/// What `ranges` prints about an account at this port, without the port, and without the numbers in the
+/// sentences of the TLS library.
 fn told(port: u16, roots: &std::path::Path) -> Vec<String> {
     let mut command = cosmos_tail();
     command
@@ -104,15 +104,15 @@ fn each_fault_of_a_certificate_has_a_hint_of_its_own() {
             params("127.0.0.1", 2001, 2002),
             Some(&trusted),
             "certificate expired: ",
-            "the certificate of the server has expired, or the clock of this machine is ahead: who runs \
-             the server has to renew it; ",
+            "the server's certificate has expired, or the clock of this machine is ahead: the \
+            server's operator has to renew it; ",
         ),
         (
             "not yet valid",
             params("127.0.0.1", 4000, 4001),
             Some(&trusted),
             "certificate not valid yet: ",
-            "the certificate of the server is not valid yet: the clock of this machine is probably behind; ",
+            "the server's certificate is not valid yet: the clock of this machine is probably behind; ",
         ),
         (
             "of another name",
@@ -120,8 +120,9 @@ fn each_fault_of_a_certificate_has_a_hint_of_its_own() {
             Some(&trusted),
             "certificate not valid for name \"127.0.0.1\"; certificate is only valid for \
              DnsName(\"shop.example\")",
-            "the certificate is of a server of another name: give the endpoint by a name that it is valid \
-             for, or find out who answers in its place (a proxy, an entry in the hosts file, private \
+            "the certificate is for another host name: use a name that it is valid for as the \
+            endpoint, or find out what answers in the account's place (a proxy, an entry in the \
+            hosts file, private \
              DNS); ",
         ),
         (
@@ -154,7 +155,7 @@ fn each_fault_of_a_certificate_has_a_hint_of_its_own() {
     }
 }
 
-/// What a command says, with the gateway's address left out.
+/// What a command prints, without the gateway's address.
 fn said(gateway: &Gateway, ended: &Ended) -> String {
     ended.stderr.replace(&gateway.endpoint(), "ENDPOINT")
 }
@@ -179,16 +180,17 @@ fn assert_hint(told: &str, hint: &str) {
     assert_eq!(hints, [format!("hint: {hint}")], "{told}");
 }
 
-const NOT_AN_ACCOUNT: &str = "what answers at this address is not a Cosmos DB account (NoSQL API); its \
-    endpoint looks like https://NAME.documents.azure.com:443/";
-const OUTAGE: &str = "the service cannot answer at the moment: try again later";
-const UNLIKE: &str = "ENDPOINT does not answer as Cosmos DB does: if it is an emulator, this one lacks what \
-    an export needs; Microsoft's has it, and so has `cosmos-tail demo`";
-const SLOW: &str = "the answer took the service too long: try again later";
-const MOVING: &str = "what was asked for is being moved or changed: try again in a moment";
-const PROXY: &str = "a proxy wants to know who asks: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT";
-const CLOSED: &str = "the connection was closed without an answer, as a proxy, a firewall or a service that \
-    does not speak HTTP does: try again, or check host, port and scheme";
+const NOT_AN_ACCOUNT: &str = "the server at this address is not a Cosmos DB account (NoSQL API); the \
+    endpoint of an account looks like https://NAME.documents.azure.com:443/";
+const OUTAGE: &str = "the service is unavailable: try again later";
+const UNLIKE: &str = "ENDPOINT does not answer like Cosmos DB: if it is an emulator, it lacks what an \
+    export needs; Microsoft's emulator and `cosmos-tail demo` have it";
+const SLOW: &str = "the service took too long to answer: try again later";
+const MOVING: &str = "the resource is being moved or changed: try again in a moment";
+const PROXY: &str =
+    "the proxy requires authentication: set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT";
+const CLOSED: &str = "the connection was closed without an answer, perhaps by a proxy, a firewall or \
+    a service that does not speak HTTP: try again, or check host, port and scheme";
 
 #[test]
 fn each_status_of_an_account_has_its_hint() {
@@ -252,9 +254,9 @@ fn each_status_of_a_container_and_its_ranges_has_its_hint() {
         }
     }
     for (body, why) in [
-        ("<html>hello", "it is no JSON"),
+        ("<html>hello", "it is not JSON"),
         ("{}", "it has no array `PartitionKeyRanges`"),
-        (r#"{"PartitionKeyRanges":[]}"#, "it names no range"),
+        (r#"{"PartitionKeyRanges":[]}"#, "it lists no ranges"),
         (
             r#"{"PartitionKeyRanges":[{"id":0,"minInclusive":"","maxExclusive":"FF"}]}"#,
             "`id` of a range is a number, not a string",
@@ -273,7 +275,7 @@ fn each_status_of_a_container_and_its_ranges_has_its_hint() {
 }
 
 #[test]
-fn a_creation_that_reaches_nobody_sends_nobody_to_the_portal() {
+fn a_failed_creation_does_not_send_the_user_to_the_portal() {
     let (gateway, _) = filled(1, 1);
     let file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
     let source = file.path().to_str().unwrap().to_owned();
@@ -295,7 +297,7 @@ fn a_creation_that_reaches_nobody_sends_nobody_to_the_portal() {
         (Action::ResetBeforeHeaders, CLOSED),
         (
             Action::status(400, 0),
-            "create it in the portal, or by: az cosmosdb sql container create",
+            "create it in the portal, or run: az cosmosdb sql container create",
         ),
         (Action::status(404, 0), "create the database `shop` first"),
     ] {
@@ -307,7 +309,7 @@ fn a_creation_that_reaches_nobody_sends_nobody_to_the_portal() {
 }
 
 #[test]
-fn an_address_that_the_account_names_is_named() {
+fn an_address_from_the_account_is_named() {
     let other = Gateway::start(GatewayOptions::default());
     let (gateway, _) = filled(1, 1);
     let html =
@@ -335,8 +337,8 @@ fn an_address_that_the_account_names_is_named() {
             "{told}"
         );
         let hint = told.lines().last().unwrap();
-        let named = "hint: the account at ENDPOINT names LOCATION as its address, and it is this one that \
-            was asked: check that it can be reached from here and is the same account";
+        let named = "hint: the account at ENDPOINT names LOCATION as its address, and the request was \
+            sent there: check that it can be reached from here and is the same account";
         assert!(hint.starts_with(named), "{told}");
     }
 }

@@ -1,5 +1,5 @@
-//! States with right checksums and hostile contents, drawn from a seed: `COSMOS_TAIL_HOSTILE=1000000`
-//! says how many, `COSMOS_TAIL_TEST_SEED` repeats them.
+//! States with valid checksums and hostile contents, drawn from a seed: `COSMOS_TAIL_HOSTILE=1000000` sets
+//! their number, `COSMOS_TAIL_TEST_SEED` repeats them.
 
 #[path = "../../fuzz/cases/hostile.rs"]
 mod arena;

@@ -21,13 +21,13 @@ pub(crate) struct Victim {
     pub(crate) arguments: &'static [&'static str],
     /// Whether partitions are split and merged meanwhile.
     pub(crate) across_splits: bool,
-    /// By how many transactions replicas lag at most, in an account that allows it.
+    /// The largest lag of replicas in transactions, in an account that allows it.
     pub(crate) lag: u64,
     /// Whether documents are rewritten between pages.
     pub(crate) is_rewritten: bool,
 }
 
-/// Transactions by which replicas lag at most: more than there are in a page.
+/// The largest lag of replicas in transactions: more than a page has.
 const LAG: u64 = 30;
 /// Documents that are rewritten in the course of an export.
 const REWRITTEN: usize = 100;
@@ -63,11 +63,11 @@ impl Victim {
         }
     }
 
-    /// Kills exports until `kills` have hit a running process; each export goes on until it is done.
+    /// Kills exports until `kills` have hit a running process; each export is resumed until it is done.
     ///
     /// # Errors
     ///
-    /// Says what is wrong, and in what round.
+    /// What is wrong, and in which round.
     pub(crate) fn kill(self, kills: usize, seed: u64) -> Result<(), String> {
         let partitions = if self.across_splits { 2 } else { 8 };
         let mut options = GatewayOptions::default();
@@ -105,7 +105,7 @@ struct Killer {
     random: fastrand::Rng,
     /// Kills that have hit a running process.
     hits: usize,
-    /// How long one whole export takes: within that time a kill can hit it.
+    /// How long one whole export takes: a kill within that time can hit it.
     whole: Duration,
 }
 
@@ -120,7 +120,7 @@ impl Killer {
             judge_one_shot(&self.gateway, &self.container, out, &existed)?;
             self.gateway.clear_faults();
             self.gateway.clear_lag();
-            // What came after the end, or was not seen.
+            // Written after the end, or not seen.
             let ended = wait(spawn(&mut resume(&self.gateway, out)));
             if ended.code != Some(0) {
                 return Err(format!("{:?} in the end: {}", ended.code, ended.stderr));
@@ -129,7 +129,7 @@ impl Killer {
         judge(&self.gateway, &self.container, out)
     }
 
-    /// What the victim has to live with until it is done.
+    /// What the victim has to survive until it is done.
     fn disturb(&mut self) {
         if self.victim.lag > 0 {
             self.gateway
@@ -144,7 +144,7 @@ impl Killer {
         }
     }
 
-    /// Kills the first attempts, then lets one come to its end.
+    /// Kills the first attempts, then lets one finish.
     fn until_done(&mut self, out: &Path) -> Result<(), String> {
         for attempt in 0..PATIENCE {
             let mut command = next_command(&self.gateway, out, self.victim.arguments);
@@ -153,7 +153,7 @@ impl Killer {
             // The first attempts are cut short; later ones may run to the end.
             if attempt < 6 {
                 let sleep_until = began + self.whole.mul_f64(self.random.f64());
-                // A kill at a random moment needs one: time itself is what is tested here.
+                // This kills at a random time, so it has to wait for one.
                 std::thread::sleep(sleep_until.saturating_duration_since(Instant::now()));
                 signal(&child, Signal::SIGKILL);
             }

@@ -1,16 +1,15 @@
-//! What `cargo test` does not run, named by it.
+//! Names the scripts that `cargo test` does not run.
 
 use std::io::Write;
 use std::path::Path;
 
-/// Says something on standard error even if the test passes: what the print macros write is kept
-/// back then.
+/// Prints to standard error even if the test passes; the output of the print macros is captured then.
 pub(crate) fn say(text: &str) {
     writeln!(std::io::stderr().lock(), "{text}").unwrap();
 }
 
 #[test]
-fn what_is_left_out_is_named_and_the_gate_runs_it() {
+fn scripts_outside_cargo_test_are_named_and_run_by_the_gate() {
     const LEFT_OUT: [(&str, &str); 2] = [
         (
             "tests/python/run",

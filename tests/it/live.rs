@@ -5,7 +5,7 @@ use crate::gateway::{Action, Fault, RequestKind, RequestRecord};
 use crate::oracle::{Snapshot, judge, judge_one_shot};
 use crate::orders::{document, fill, filled};
 
-/// The oracle asks for what existed throughout, and notices what is not there.
+/// The oracle checks what existed throughout, and notices what is missing.
 #[test]
 fn the_oracle_knows_what_existed_throughout() {
     let (gateway, container) = filled(2, 60);

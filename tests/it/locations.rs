@@ -1,5 +1,4 @@
-//! What the account says of itself: addresses to which nothing may be sent, and answers that are not
-//! what they should be.
+//! The locations of the account: addresses to which nothing may be sent, and malformed answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -27,7 +26,7 @@ fn at(location: &str) -> Value {
 }
 
 #[test]
-fn a_location_to_which_nothing_may_be_sent_is_refused_by_name() {
+fn a_forbidden_location_is_refused_by_name() {
     for (location, shown, why) in [
         (
             "http://gateway-eastus.example/",
@@ -55,9 +54,9 @@ fn a_location_to_which_nothing_may_be_sent_is_refused_by_name() {
         ("urn:a", "urn:a", "scheme `urn`"),
         ("about:blank", "about:blank", "scheme `about`"),
         ("unix:/run/x", "unix:/run/x", "scheme `unix`"),
-        ("https://", "https://", "is no URL"),
-        ("", "", "is no URL"),
-        ("/dbs", "/dbs", "is no URL"),
+        ("https://", "https://", "is not a URL"),
+        ("", "", "is not a URL"),
+        ("/dbs", "/dbs", "is not a URL"),
         (
             "https://user:pw@example.com/",
             "https://user:pw@example.com/",
@@ -95,7 +94,7 @@ fn a_location_to_which_nothing_may_be_sent_is_refused_by_name() {
 }
 
 #[test]
-fn every_list_of_locations_is_looked_at() {
+fn every_list_of_locations_is_checked() {
     for list in [
         "thinClientWritableLocations",
         "thinClientReadableLocations",
@@ -110,7 +109,7 @@ fn every_list_of_locations_is_looked_at() {
 }
 
 #[test]
-fn an_account_that_is_reached_by_https_names_no_location_without() {
+fn an_https_account_may_not_have_http_locations() {
     let gateway = Gateway::start(GatewayOptions {
         tls: true,
         locations: Some(at("http://127.0.0.1:1/")),
@@ -122,7 +121,7 @@ fn an_account_that_is_reached_by_https_names_no_location_without() {
 }
 
 #[test]
-fn a_resume_keeps_its_state_for_an_account_that_names_better_ones() {
+fn a_resume_keeps_its_state_when_the_account_has_unusable_locations() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -135,7 +134,7 @@ fn a_resume_keeps_its_state_for_an_account_that_names_better_ones() {
 }
 
 #[test]
-fn locations_that_are_named_later_on_are_refused_and_the_earlier_ones_stay() {
+fn unusable_later_locations_are_refused_and_earlier_ones_stay() {
     // Answers at which the SDK reads the account again.
     for (status, substatus) in [(403, 1008), (403, 3)] {
         let (gateway, container) = filled(1, 200);
@@ -178,7 +177,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// What may stand in a place.
+/// The forbidden and allowed values of a location.
 fn oddities() -> Vec<Value> {
     vec![
         Value::Null,
@@ -252,7 +251,7 @@ fn survive(kind: RequestKind, place: &str, oddity: Option<Value>) {
 }
 
 #[test]
-fn an_odd_answer_is_an_error_and_no_panic() {
+fn an_odd_answer_is_an_error_and_not_a_panic() {
     for kind in [
         RequestKind::Account,
         RequestKind::Container,

@@ -1,4 +1,4 @@
-//! A key, or what holds one, given where something else is wanted: no message repeats it.
+//! A key, or something that contains one, in the place of another value: no message repeats it.
 
 use std::process::Command;
 
@@ -27,7 +27,7 @@ fn run_in_silence(command: &mut Command) {
 }
 
 #[test]
-fn no_flag_repeats_what_was_meant_for_another() {
+fn no_flag_repeats_a_value_meant_for_another() {
     let (gateway, _) = filled(1, 1);
     let directory = tempfile::tempdir().unwrap();
     for key in KEYS {
@@ -86,7 +86,7 @@ fn no_flag_repeats_what_was_meant_for_another() {
 }
 
 #[test]
-fn a_key_that_is_no_key_file_is_said_to_be_one() {
+fn a_key_given_as_a_key_file_is_recognized() {
     let gateway = Gateway::start(GatewayOptions::default());
     let string = format!("AccountEndpoint=https://a.b/;AccountKey={};", KEYS[0]);
     for secret in [KEYS[0], KEYS[0].trim_end_matches('='), KEYS[1], &string] {

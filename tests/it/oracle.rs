@@ -1,11 +1,11 @@
 //! The oracle: compares what an export has published with the gateway's own log of changes.
 //!
-//! Every change that a document stands at now is there; no change is there twice; what is there is
-//! in the log, to the byte; along every line of ranges, from parents to children, changes come in
-//! the order of the log; state and manifest tell the same of the files; and no file is left over.
+//! Every latest change of a document is there; no change is there twice; everything is in the log, byte for
+//! byte; along every line of ranges, from parents to children, changes are in the order of the log; state
+//! and manifest agree with the files; and there are no other files.
 //!
-//! Of a container that was written meanwhile, [`judge_one_shot`] asks that every document that
-//! existed throughout is there in one version at least, instead of each in its last.
+//! If the container was written meanwhile, [`judge_one_shot`] checks that every document that existed
+//! throughout is there in at least one version, instead of its last one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -31,12 +31,11 @@ struct Row {
     text: Option<Vec<u8>>,
 }
 
-/// Compares the directory `out`, which holds a LatestVersion export that has come to its end, with
-/// the log of `container`.
+/// Compares the directory `out`, which has a finished LatestVersion export, with the log of `container`.
 ///
 /// # Errors
 ///
-/// Says what is wrong.
+/// What is wrong.
 pub(crate) fn judge(gateway: &Gateway, container: &Container, out: &Path) -> Result<(), String> {
     let log = container.changes();
     let seen = published(gateway, &log, out)?;
@@ -57,13 +56,13 @@ pub(crate) fn judge(gateway: &Gateway, container: &Container, out: &Path) -> Res
     Ok(())
 }
 
-/// Compares the directory `out`, which holds a LatestVersion export that has come to its end while
-/// `container` was written, with the log of `container`: the documents `existed_throughout`
-/// ([`Snapshot`]) are there, each in one version at least.
+/// Compares the directory `out`, which has a LatestVersion export that finished while `container` was written,
+/// with the log of `container`: the documents `existed_throughout` ([`Snapshot`]) are there, each in at
+/// least one version.
 ///
 /// # Errors
 ///
-/// Says what is wrong.
+/// What is wrong.
 pub(crate) fn judge_one_shot(
     gateway: &Gateway,
     container: &Container,
@@ -91,7 +90,7 @@ pub(crate) fn judge_one_shot(
     ))
 }
 
-/// What a container holds at a moment.
+/// The content of a container at some time.
 pub(crate) struct Snapshot {
     /// How often each document that there is has been deleted before.
     deletes: BTreeMap<String, usize>,
@@ -102,7 +101,7 @@ impl Snapshot {
         Self::of_replicas(container, 0)
     }
 
-    /// What every replica holds that lags by `lag` transactions at most.
+    /// What every replica has that lags by at most `lag` transactions.
     pub(crate) fn of_replicas(container: &Container, lag: u64) -> Self {
         let seen_through: BTreeMap<String, u64> = container
             .partitions()
@@ -110,7 +109,7 @@ impl Snapshot {
             .map(|partition| (partition.id, partition.lsn.saturating_sub(lag)))
             .collect();
         let mut deletes = BTreeMap::new();
-        // Documents of which every replica has the last version, or one that no delete has followed.
+        // Documents of which every replica has the last version, or one that was not deleted since.
         let mut held = BTreeSet::new();
         for change in container.changes() {
             if change.operation == Operation::Delete {
@@ -134,8 +133,8 @@ impl Snapshot {
     }
 }
 
-/// Compares what is in `out` with `log`, apart from what is missing. Returns id and LSN of each
-/// change that is there.
+/// Compares what is in `out` with `log`, except for what is missing. Returns id and LSN of each change that is
+/// there.
 fn published(
     gateway: &Gateway,
     log: &[Served],
@@ -203,7 +202,7 @@ fn changes_are_there_once(
         .collect();
     assert_eq!(known.len(), log.len(), "id and LSN make a change");
     let mut seen = BTreeSet::new();
-    // What each series holds, in order, as numbers of changes in the log.
+    // The changes of each series, in order, as indexes into the log.
     let mut series: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for entry in entries {
         let rows = rows_of(&out.join(&entry.file));
@@ -241,7 +240,7 @@ fn changes_are_there_once(
     Ok(seen.collect())
 }
 
-/// A change of a file lies between where its range stood before the file and after it.
+/// A change in a file is between the positions of its range before and after the file.
 fn lies_within(entry: &Entry, change: &Served) -> Result<(), String> {
     let stood = |ranges: &[RangeState]| {
         let own = ranges.iter().find(|state| {
@@ -260,7 +259,7 @@ fn lies_within(entry: &Entry, change: &Served) -> Result<(), String> {
     Ok(())
 }
 
-/// Along every line of ranges that ends in one that is read now, changes come in their order.
+/// Along every line of ranges that ends in a current one, changes are in their order.
 fn lines_are_in_order(
     state: &State,
     series: &BTreeMap<u32, Vec<usize>>,

@@ -1,4 +1,4 @@
-//! The container `orders` that most tests read, and its documents.
+//! The container `orders` and its documents, which most tests read.
 
 use serde_json::{Value, json};
 

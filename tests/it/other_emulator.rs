@@ -1,6 +1,5 @@
-//! `@vercel/cosmosdb-server` of npm, an emulator by others: what it lacks is named, and nobody is sent
-//! to try again later. It is run where `COSMOS_TAIL_TEST_COSMOSDB_SERVER` names its directory, as
-//! `.ci/run` has it.
+//! `@vercel/cosmosdb-server` of npm, another emulator: its missing parts are named, and no message advises
+//! to retry later. It runs if `COSMOS_TAIL_TEST_COSMOSDB_SERVER` names its directory, as in `.ci/run`.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -11,7 +10,7 @@ use crate::left_out::say;
 
 const VARIABLE: &str = "COSMOS_TAIL_TEST_COSMOSDB_SERVER";
 
-/// Listens, makes a container with an item, and prints the port.
+/// Listens, creates a container with an item, and prints the port.
 const SCRIPT: &str = r#"
 const { createHttpServer, createHttpsServer } = require(process.argv[1]);
 const tls = process.argv[2] === "tls";
@@ -57,7 +56,7 @@ impl Server {
             .args(["-e", SCRIPT])
             .arg(std::path::absolute(directory).unwrap())
             .arg(if tls { "tls" } else { "plain" })
-            // It ends with this process, whose end of the pipe closes.
+            // It ends with this process, when the pipe closes.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -95,7 +94,7 @@ impl Drop for Server {
 }
 
 #[test]
-fn what_it_lacks_is_named() {
+fn missing_parts_are_named() {
     let Some(server) = Server::start(true) else {
         return;
     };
@@ -118,8 +117,8 @@ fn what_it_lacks_is_named() {
             told,
             "error: cannot open container `orders` of database `shop`\n  Caused by: its list of partition \
              key ranges is not one that Cosmos DB sends: `id` of a range is a number, not a string\nhint: \
-             https://127.0.0.1:PORT/ does not answer as Cosmos DB does: if it is an emulator, this one \
-             lacks what an export needs; Microsoft's has it, and so has `cosmos-tail demo`\n"
+             https://127.0.0.1:PORT/ does not answer like Cosmos DB: if it is an emulator, it lacks \
+             what an export needs; Microsoft's emulator and `cosmos-tail demo` have it\n"
         );
         assert_eq!(code, Some(1));
     }
@@ -135,7 +134,7 @@ fn what_it_lacks_is_named() {
 }
 
 #[test]
-fn an_address_that_it_names_and_does_not_serve_is_named() {
+fn an_unreachable_address_of_the_account_is_named() {
     let Some(server) = Server::start(false) else {
         return;
     };
@@ -150,9 +149,9 @@ fn an_address_that_it_names_and_does_not_serve_is_named() {
          TransportGenerated503: resolve container by name (db='shop', container='orders'): Cosmos DB \
          transport failure HTTP 503/20003: TransportGenerated503. Details: 503/20010: received corrupt \
          message of type InvalidContentType\nhint: the account at http://127.0.0.1:PORT/ names \
-         https://127.0.0.1:PORT/ as its address, and it is this one that was asked: check that it can be \
+         https://127.0.0.1:PORT/ as its address, and the request was sent there: check that it can be \
          reached from here and is the same account; the address accepts connections but does not speak \
-         HTTPS as a Cosmos DB account does: check host, port and scheme\n"
+         HTTPS like a Cosmos DB account: check host, port and scheme\n"
     );
     assert_eq!(code, Some(1));
 }

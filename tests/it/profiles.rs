@@ -113,13 +113,13 @@ fn an_export_by_a_profile_needs_nothing_else() {
     }
     let left = texts_below(config.directory.path(), &["staging.key"]);
     assert!(!format!("{left}{}", ended.stderr).contains(KEY));
-    // The page size is what was asked for.
+    // The page size is the requested one.
     let most = gateway.request_log().iter().map(|r| r.items).max();
     assert_eq!(most, Some(50));
 }
 
 #[test]
-fn variable_and_default_name_a_profile_too() {
+fn a_profile_can_be_named_by_variable_or_default() {
     let (gateway, container) = filled(1, 50);
     let text = format!(
         "{}key = '{KEY}'\n[profiles.other]\n",
@@ -137,7 +137,7 @@ fn variable_and_default_name_a_profile_too() {
 }
 
 #[test]
-fn the_environment_overrides_a_profile_and_says_so() {
+fn the_environment_overrides_a_profile_and_is_reported() {
     let (gateway, container) = filled(1, 50);
     let config = Config::new(&format!(
         "[profiles.a]\nendpoint = 'https://elsewhere.example'\ndatabase = '{DATABASE}'\n\
@@ -162,7 +162,7 @@ fn the_environment_overrides_a_profile_and_says_so() {
 
 #[cfg(unix)]
 #[test]
-fn a_key_command_gives_the_key_once_and_only_when_it_is_needed() {
+fn a_key_command_runs_once_and_only_if_needed() {
     let (gateway, container) = filled(1, 50);
     let config = Config::new(&format!(
         "default-profile = 'a'\n{}key-command = ['/bin/sh', 'key.sh', '{CANARY}']\n",
@@ -206,7 +206,7 @@ fn a_key_command_gives_the_key_once_and_only_when_it_is_needed() {
     );
     assert!(!ended.stderr.contains(CANARY));
 
-    // What is wrong with the output is told before the command is asked for the key.
+    // A wrong output is reported before the key command is run.
     let (export, _) = config.export(&[]);
     fail(&mut here(export), 2);
     assert_eq!(ran(), 1);
@@ -241,7 +241,7 @@ fn a_resume_takes_the_credential_of_the_profile_of_its_account() {
         command.arg(&state).args(arguments);
         command
     };
-    // The database and the container stand in the state.
+    // The database and the container are in the state.
     for (round, arguments) in [&[][..], &["--profile", "mine"], &["--profile", "key-only"]]
         .iter()
         .enumerate()
@@ -358,7 +358,7 @@ fn without_a_configuration_file_the_list_is_empty() {
 }
 
 #[test]
-fn what_is_wrong_with_a_profile_is_told_with_a_hint_and_exit_code_2() {
+fn an_invalid_profile_has_a_hint_and_exit_code_2() {
     for (text, profile, says, hint) in [
         (
             "[profiles.production]\n",
@@ -414,7 +414,7 @@ fn what_is_wrong_with_a_profile_is_told_with_a_hint_and_exit_code_2() {
 
 #[cfg(unix)]
 #[test]
-fn a_key_in_a_file_that_others_can_read_is_warned_of() {
+fn a_key_file_that_others_can_read_causes_a_warning() {
     use std::os::unix::fs::PermissionsExt;
     let (gateway, _) = filled(1, 10);
     let config = Config::new(&format!("{}key = '{KEY}'\n", of_gateway(&gateway, "a")));

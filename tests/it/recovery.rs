@@ -1,5 +1,5 @@
-//! What a resume finds on disk: it brings into line what a crash leaves, refuses what was changed
-//! behind its back, and touches nothing that is not the export's own.
+//! What a resume does with the files on disk: it cleans up after a crash, refuses files that were changed,
+//! and touches only the export's own.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,8 +17,8 @@ use crate::command::{
 use crate::gateway::{Action, Container, Fault, Gateway, RequestKind};
 use crate::orders::{fill, filled};
 
-/// An export that stopped early: of three ranges two are finished, and `1` has an open file with
-/// what was committed of it.
+/// An export that stopped early: two of three ranges are finished, and `1` has an open file with its
+/// committed part.
 struct Stopped {
     gateway: Gateway,
     container: Container,
@@ -69,7 +69,7 @@ fn append(path: &Path, text: &[u8]) {
 // Open files.
 
 #[test]
-fn what_was_written_after_the_last_commit_is_cut_off() {
+fn bytes_after_the_last_commit_are_truncated() {
     for garbage in [&b"{\"half\":"[..], b"{\"whole\":1}\n", &[0; 100_000]] {
         let stopped = Stopped::new();
         append(&stopped.open, garbage);
@@ -79,7 +79,7 @@ fn what_was_written_after_the_last_commit_is_cut_off() {
 }
 
 #[test]
-fn an_open_file_that_lost_or_changed_committed_bytes_is_refused_until_it_is_repaired() {
+fn a_damaged_open_file_is_refused_until_repaired() {
     type Damage = fn(&Path);
     let damages: [(&str, Damage); 5] = [
         ("were committed", |open| {
@@ -112,7 +112,7 @@ fn an_open_file_that_lost_or_changed_committed_bytes_is_refused_until_it_is_repa
         refuse(&mut stopped.resume(), 1, &parts);
         assert_eq!(snapshot(&stopped.out), before);
         if stopped.open.is_dir() {
-            // A directory is nothing that this export made: it is not thrown away.
+            // This export creates no directories of that name, so it is not removed.
             refuse(
                 stopped.resume().arg("--repair"),
                 1,
@@ -173,7 +173,7 @@ fn an_open_file_of_one_series_for_all_ranges_is_repaired_too() {
 }
 
 #[test]
-fn an_open_file_that_the_state_does_not_know_is_deleted_and_told() {
+fn an_unknown_open_file_is_deleted_and_reported() {
     let stopped = Stopped::new();
     let unknown = stopped.out.join("orders-00001-000002.jsonl.open");
     std::fs::write(&unknown, "{\"id\":\"never committed\"}\n").unwrap();
@@ -187,7 +187,7 @@ fn an_open_file_that_the_state_does_not_know_is_deleted_and_told() {
 }
 
 #[test]
-fn a_state_that_was_staged_but_never_committed_is_removed_and_not_preferred() {
+fn a_staged_state_that_was_never_committed_is_removed() {
     let stopped = Stopped::new();
     let staged = stopped.out.join("state.json.tmp");
     let mut never = load(&stopped.out);
@@ -207,7 +207,7 @@ fn a_state_that_was_staged_but_never_committed_is_removed_and_not_preferred() {
 // Finished files and the manifest.
 
 #[test]
-fn finished_files_that_a_consumer_took_are_not_missed() {
+fn finished_files_that_a_consumer_moved_are_not_missed() {
     let stopped = Stopped::new();
     let taken = stopped.out.join("taken");
     std::fs::create_dir(&taken).unwrap();
@@ -223,7 +223,7 @@ fn finished_files_that_a_consumer_took_are_not_missed() {
 }
 
 #[test]
-fn a_manifest_that_lost_committed_lines_is_refused_until_it_is_put_back() {
+fn a_manifest_without_committed_lines_is_refused_until_restored() {
     let stopped = Stopped::new();
     let path = stopped.out.join("manifest.ndjson");
     let whole = std::fs::read(&path).unwrap();
@@ -242,7 +242,7 @@ fn a_manifest_that_lost_committed_lines_is_refused_until_it_is_put_back() {
         refuse(stopped.resume().arg("--repair"), 1, &parts);
         assert_eq!(snapshot(&stopped.out), before);
     }
-    // What lies beyond the committed part was never committed.
+    // Bytes after the committed part were never committed.
     append(&path, &whole);
     append(&path, b"{\"half\":");
     std::fs::write(&path, [&whole[..], b"{\"half\":"].concat()).unwrap();
@@ -424,7 +424,7 @@ impl Finished {
 }
 
 #[test]
-fn a_crash_before_finished_files_got_their_names_is_made_good() {
+fn resume_renames_finished_files_after_a_crash() {
     for published in 0..=3 {
         let finished = Finished::new();
         for name in &finished.names[published..] {
@@ -436,14 +436,14 @@ fn a_crash_before_finished_files_got_their_names_is_made_good() {
 }
 
 #[test]
-fn a_crash_before_finished_files_were_listed_is_made_good() {
+fn resume_lists_finished_files_after_a_crash() {
     let finished = Finished::new();
     std::fs::remove_file(finished.out.join("manifest.ndjson")).unwrap();
     finished.assert_resumes();
 }
 
 #[test]
-fn a_finished_file_longer_than_committed_is_cut_before_it_gets_its_name() {
+fn a_finished_file_longer_than_committed_is_truncated_before_its_rename() {
     let finished = Finished::new();
     let (path, open) = finished.first();
     std::fs::rename(&path, &open).unwrap();
@@ -452,7 +452,7 @@ fn a_finished_file_longer_than_committed_is_cut_before_it_gets_its_name() {
 }
 
 #[test]
-fn a_finished_file_that_is_not_what_was_committed_is_refused() {
+fn a_finished_file_that_differs_from_the_commit_is_refused() {
     // Published, and changed since.
     let finished = Finished::new();
     let (path, open) = finished.first();
@@ -472,7 +472,7 @@ fn a_finished_file_that_is_not_what_was_committed_is_refused() {
         "were committed",
         "put it back as it was",
     ]);
-    // Both names taken.
+    // Both names exist.
     std::fs::write(&open, &whole).unwrap();
     std::fs::write(&path, "mine").unwrap();
     finished.assert_refuses(&["both `", "move it away, then resume"]);

@@ -1,4 +1,4 @@
-//! What lies between the start and the first page: requests that need not wait for each other do not.
+//! The round trips between the start and the first page: independent requests do not wait for each other.
 
 use crate::command::{
     against, assert_latest, assert_same, export, lines, spawn, split_lines, succeed, wait,
@@ -6,7 +6,7 @@ use crate::command::{
 use crate::gateway::{Action, Fault, Hold, RequestKind};
 use crate::orders::filled;
 
-/// Lets requests go once all of them have come, which they only do if none waits for another.
+/// Releases requests once all of them have arrived, which happens only if none waits for another.
 fn let_go(together: &[Hold]) {
     for hold in together {
         hold.wait_until_reached();
@@ -48,7 +48,7 @@ fn the_first_document_comes_after_three_round_trips() {
 }
 
 #[test]
-fn a_list_of_ranges_that_does_not_come_ahead_is_asked_for_again() {
+fn a_list_of_ranges_that_is_not_prefetched_is_requested() {
     for action in [
         Action::status(503, 0),
         Action::throttle(1),

@@ -31,13 +31,13 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Two partitions of which one is split into two while it is read, in pages of 20 documents, with
-    /// a commit every millisecond.
+    /// Two partitions, one of which is split in two while it is read, in pages of 20 documents, with a commit
+    /// every millisecond.
     pub(crate) fn new(format: &[&str]) -> Self {
         let scene = Self::without_splits(2, format);
         let handle = scene.container.clone();
         let split = Action::call(move || {
-            // A run that was killed comes here again.
+            // A killed run comes here again.
             if handle
                 .partitions()
                 .iter()
@@ -80,7 +80,7 @@ impl Scene {
         scene
     }
 
-    /// Exports, or resumes what there is to resume, with these failpoints.
+    /// Exports, or resumes an existing export, with these failpoints.
     pub(crate) fn go_on(&self, failpoints: &str) -> Ended {
         run(&mut self.next_command(failpoints))
     }
@@ -101,8 +101,8 @@ impl Scene {
             command
         };
         if failpoints.contains("*off->") {
-            // A step that is counted has to come, so each page is a commit: of commits that come by
-            // time there are few where an export is done within milliseconds.
+            // A counted step has to happen, so each page is a commit: an export of a few milliseconds has few commits by
+            // time.
             command.args(["--checkpoint-interval", "1h", "--checkpoint-bytes", "1"]);
             command.env("COSMOS_TAIL_LOCKSTEP", "1");
         } else {
@@ -116,7 +116,7 @@ impl Scene {
     ///
     /// # Errors
     ///
-    /// If a run ends otherwise than it may, or the export does not come to its end.
+    /// If a run ends in another way than it may, or the export does not finish.
     pub(crate) fn finish(&self) -> Result<(), String> {
         self.finish_with("")
     }
@@ -135,7 +135,7 @@ impl Scene {
     }
 }
 
-/// Steps that only a resume takes, and what has to have happened before.
+/// Steps that only a resume takes, and what has to happen before.
 const RESUMES: [(&str, &str); 5] = [
     ("resume.delete", "state.create=1*off->return(kill)"),
     ("resume.cut", "state.create=3*off->return(kill)"),
@@ -144,7 +144,7 @@ const RESUMES: [(&str, &str); 5] = [
     ("manifest.cut", "manifest.sync=return(kill)"),
 ];
 
-/// A scene in which `step` comes next.
+/// A scene in which `step` is next.
 pub(crate) fn before(step: &str, format: &[&str]) -> Scene {
     let Some((_, prelude)) = RESUMES.iter().find(|(name, _)| *name == step) else {
         return Scene::rotating(format);
@@ -155,7 +155,7 @@ pub(crate) fn before(step: &str, format: &[&str]) -> Scene {
     scene
 }
 
-/// The steps that an export in this format takes: Parquet has no commit inside a file.
+/// The steps of an export in this format: Parquet has no commit inside a file.
 pub(crate) fn steps(format: &[&str]) -> impl Iterator<Item = &'static str> {
     let is_parquet = format.contains(&"parquet");
     let inside = ["resume.cut", "resume.sync", "part.open"];
@@ -164,7 +164,7 @@ pub(crate) fn steps(format: &[&str]) -> impl Iterator<Item = &'static str> {
         .filter(move |step| !(is_parquet && inside.contains(step)))
 }
 
-/// A seed for this run: printed with a failure, and taken from the environment to repeat it.
+/// A seed for this run, printed with a failure; the environment can set it to repeat the run.
 pub(crate) fn seed() -> u64 {
     match std::env::var("COSMOS_TAIL_TEST_SEED") {
         Ok(seed) => seed.parse().expect("COSMOS_TAIL_TEST_SEED is a number"),

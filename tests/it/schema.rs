@@ -1,4 +1,4 @@
-//! Where the columns of an export come from: a sample, what was typed, or a file.
+//! The source of the columns of an export: a sample, an argument, or a file.
 
 mod hostile;
 
@@ -110,7 +110,7 @@ fn varied() -> (Gateway, Container) {
     (gateway, container)
 }
 
-/// What is inferred of them: `serde_json` sorts the names.
+/// The inferred columns: `serde_json` sorts the names.
 const VARIED: [&str; 8] = [
     "id string",
     "pk string",
@@ -143,7 +143,7 @@ fn the_command_prints_what_an_export_infers() {
         "{}",
         first.stderr
     );
-    // Whatever the readers do at the same time, and however small the pages are.
+    // Whatever the readers do in parallel, and however small the pages are.
     for arguments in [
         &["--concurrency", "1"][..],
         &["--sample", "all", "--page-size", "7"],
@@ -177,7 +177,7 @@ fn the_command_prints_what_an_export_infers() {
 }
 
 #[test]
-fn csv_has_dotted_columns_and_the_rest() {
+fn csv_has_dotted_columns_and_an_overflow() {
     let (gateway, _container) = varied();
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -208,7 +208,7 @@ fn csv_has_dotted_columns_and_the_rest() {
 }
 
 #[test]
-fn a_sample_is_as_large_as_it_was_said_to_be() {
+fn a_sample_has_the_requested_size() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
     fill(&container, 0..200);
@@ -262,7 +262,7 @@ fn a_sample_is_charged_to_the_export() {
 }
 
 #[test]
-fn columns_can_be_asked_for() {
+fn columns_can_be_given() {
     let (gateway, _container) = varied();
     let directory = tempfile::tempdir().unwrap();
     let list = r#"id,customer.name,total:json,"a.b",at,nobody.has.it,_ts"#;
@@ -295,7 +295,7 @@ fn columns_can_be_asked_for() {
     let table = rows(&out);
     assert_eq!(table.0[1..3], ["customer.name", "total"]);
     assert_eq!(cell(&table, "order-2", "total"), "0.5");
-    // The rest of an object goes its own way, and what is dropped goes nowhere.
+    // The rest of an object goes to the overflow, and dropped fields go nowhere.
     let extra: Value = serde_json::from_str(cell(&table, "order-2", "_extra")).unwrap();
     let rest = json!({"lines": [{"sku": "x", "n": 2}], "pk": "key-2", "customer": {"vip": true}});
     assert_eq!(extra, rest);
@@ -329,7 +329,7 @@ fn a_raw_export_has_no_columns_of_its_own() {
 }
 
 #[test]
-fn an_empty_container_gives_no_files_until_documents_come() {
+fn an_empty_container_makes_no_files_until_documents_arrive() {
     let (gateway, container) = filled(2, 0);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -368,7 +368,7 @@ fn an_empty_container_gives_no_files_until_documents_come() {
     assert_eq!(rows(&out).1.len(), 2);
 }
 
-/// Starts an export that follows an empty container, and waits until it has begun.
+/// Starts an export that follows an empty container, and waits until it has started.
 #[cfg(unix)]
 fn follow_nothing(
     gateway: &Gateway,
@@ -391,7 +391,7 @@ fn follow_nothing(
 
 #[cfg(unix)]
 #[test]
-fn the_first_documents_that_come_decide_if_there_were_none() {
+fn the_first_documents_decide_the_columns_of_an_empty_container() {
     let (gateway, container) = filled(3, 0);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -425,7 +425,7 @@ fn the_first_documents_that_come_decide_if_there_were_none() {
 
 #[cfg(unix)]
 #[test]
-fn all_versions_infer_from_what_is_there_or_comes_first() {
+fn all_versions_infer_from_existing_or_first_documents() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
     let directory = tempfile::tempdir().unwrap();
@@ -454,7 +454,7 @@ fn all_versions_infer_from_what_is_there_or_comes_first() {
 }
 
 #[test]
-fn a_start_that_has_nothing_yet_infers_from_all_that_is_there() {
+fn a_start_without_changes_infers_from_all_documents() {
     let (gateway, container) = filled(2, 20);
     gateway.advance_time(1000);
     let directory = tempfile::tempdir().unwrap();
@@ -468,14 +468,14 @@ fn a_start_that_has_nothing_yet_infers_from_all_that_is_there() {
         assert_eq!(frozen(&out), columns);
         assert!(files(&out, "csv").is_empty());
     }
-    // Where something has come since, that is what counts.
+    // If there are changes since the start, they count.
     container.upsert(json!({"id": "new", "pk": "p", "kind": "new"}));
     let printed = succeed(schema(&gateway).args(["--from", later, "--system-fields", "drop"]));
     assert_eq!(lines(&printed), ["id string", "pk string", "kind string"]);
 }
 
 #[test]
-fn columns_are_frozen_for_as_long_as_the_export_lives() {
+fn columns_never_change_during_an_export() {
     let (gateway, container) = filled(2, 50);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");

@@ -1,5 +1,4 @@
-//! The account key appears nowhere: not in what is said at any verbosity, not in a failure, not
-//! in any file.
+//! The account key appears nowhere: not in the output at any verbosity, not in a failure, not in any file.
 
 use std::io::Write;
 use std::path::Path;
@@ -17,7 +16,7 @@ const WRONG_KEY: &str = "Y2FuYXJ5IGNhbmFyeSBjYW5hcnkgY2FuYXJ5IGNhbmFyeSBjYW5hcnk
 /// Neither a key nor base64.
 const NO_KEY: &str = "canary!not-a-key";
 
-/// What no output may hold: the keys in every form, and what a signature looks like.
+/// What no output may contain: the keys in every form, and anything that looks like a signature.
 fn forbidden() -> Vec<Vec<u8>> {
     let mut all = vec![NO_KEY.as_bytes().to_vec()];
     for key in [KEY, WRONG_KEY] {
@@ -67,7 +66,7 @@ fn assert_silent(what: &str, text: &[u8]) {
     }
 }
 
-/// Runs a command at the highest verbosity and looks at all that it said, which must be something.
+/// Runs a command at the highest verbosity and searches all of its output, which must not be empty.
 #[track_caller]
 pub(crate) fn listen(command: &mut Command) -> Ended {
     let ended = run(command.arg("-vvv"));
@@ -98,7 +97,7 @@ fn stranded(gateway: &Gateway, port: u16) -> Command {
 
 #[test]
 fn the_canary_would_be_noticed() {
-    // What is looked for is what is sent: the header that signs each request.
+    // The test searches for what is really sent: the header that signs each request.
     let header = crate::gateway::sign(
         KEY,
         "GET",
@@ -111,7 +110,7 @@ fn the_canary_would_be_noticed() {
 }
 
 #[test]
-fn runs_that_succeed_say_and_write_no_secret() {
+fn successful_runs_print_and_write_no_secret() {
     let (gateway, container) = filled(2, 200);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -214,7 +213,7 @@ fn every_way_to_give_a_key_keeps_it() {
 }
 
 #[test]
-fn runs_that_fail_say_and_write_no_secret() {
+fn failed_runs_print_and_write_no_secret() {
     let (gateway, _) = filled(2, 200);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -264,7 +263,7 @@ fn runs_that_fail_say_and_write_no_secret() {
                 "{variable}: {}",
                 ended.stderr
             );
-            // The name of the field may be told; what it holds may not.
+            // The name of the field may be shown, but not its value.
             let told = ended.stderr.replace("AccountKey=…", "");
             assert_silent(variable, told.as_bytes());
         }
@@ -334,7 +333,7 @@ fn help_and_completions_do_not_show_the_environment() {
 
 #[cfg(feature = "demo")]
 #[test]
-fn the_embedded_account_does_not_show_what_was_meant_for_another() {
+fn the_embedded_account_does_not_show_values_meant_for_another() {
     let (gateway, _) = filled(1, 1);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -347,7 +346,7 @@ fn the_embedded_account_does_not_show_what_was_meant_for_another() {
     assert_eq!(gateway.total_requests(), 0);
 }
 
-/// A core dump would hold the key.
+/// A core dump would contain the key.
 #[cfg(target_os = "linux")]
 #[test]
 fn no_core_dump_is_left_unless_it_is_asked_for() {
@@ -383,7 +382,7 @@ fn no_core_dump_is_left_unless_it_is_asked_for() {
         assert_eq!(core.split_whitespace().next(), Some(expected), "{limits}");
         crate::command::signal(&child, nix::sys::signal::Signal::SIGSEGV);
         let status = child.wait_with_output().unwrap().status;
-        // That the process may be dumped can be seen by this alone, where the system makes dumps.
+        // Only this shows that the process may be dumped, where the system makes dumps.
         assert!(allowed || !status.core_dumped());
     }
     hold.release();

@@ -1,4 +1,4 @@
-//! Session tokens: each request for a range has what was last told of that range, and nothing else.
+//! Session tokens: each request for a range has the last token of that range, and no other.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use crate::gateway::{Container, Gateway, RequestKind, RequestRecord};
 use crate::orders::filled;
 use crate::topology::split_on_page;
 
-/// The requests for the feed of each range, in the order in which they came.
+/// The requests for the feed of each range, in their order.
 fn feed_requests(gateway: &Gateway) -> HashMap<String, Vec<RequestRecord>> {
     let mut by_range: HashMap<String, Vec<RequestRecord>> = HashMap::new();
     for record in gateway.request_log() {
@@ -34,7 +34,7 @@ fn ranges_of(token: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_request_has_the_token_of_its_range_alone() {
+fn a_request_has_only_the_token_of_its_range() {
     let (gateway, container) = filled(20, 2000);
     export_all(&gateway, &container);
     let by_range = feed_requests(&gateway);

@@ -1,5 +1,4 @@
-//! Signals: while an input is awaited that nobody writes, while a job runs, and when a terminal is
-//! closed.
+//! Signals: during a wait for input that never arrives, while a job runs, and when a terminal is closed.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use crate::command::{
 use crate::gateway::{Action, Fault, Gateway, Hold, RequestKind};
 use crate::orders::filled;
 
-/// How long a process that is asked to end at once may take, beside a machine that is busy.
+/// How long a process may take to end at once, on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// Waits until the process handles the signal: from then on it is not the system that ends it.
@@ -33,7 +32,7 @@ fn wait_until_handled(child: &Child, signal: Signal) {
             return;
         }
         assert!(started.elapsed() < Duration::from_secs(60), "{status}");
-        // The system tells nobody when a handler is set; it can only be asked.
+        // The system does not report when a handler is set; it can only be polled.
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -50,7 +49,7 @@ fn fifo(directory: &Path, name: &str) -> PathBuf {
     path
 }
 
-/// Ends a child that waits, with one signal, and says how it ended.
+/// Ends a waiting child with one signal, and returns how it ended.
 #[track_caller]
 fn end_with(child: Child, with: Signal) -> Ended {
     wait_until_handled(&child, with);
@@ -75,7 +74,7 @@ fn keyless(gateway: &Gateway, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn a_first_signal_ends_what_waits_for_a_key_on_standard_input() {
+fn a_first_signal_ends_the_wait_for_a_key_on_standard_input() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -104,7 +103,7 @@ fn a_first_signal_ends_what_waits_for_a_key_on_standard_input() {
 }
 
 #[test]
-fn a_first_signal_ends_what_waits_for_a_named_pipe() {
+fn a_first_signal_ends_the_wait_for_a_named_pipe() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let pipe = fifo(directory.path(), "pipe");
@@ -116,7 +115,7 @@ fn a_first_signal_ends_what_waits_for_a_named_pipe() {
         &["export", "-o", out, "--format", "csv", "--schema", name],
         &["profiles"],
     ] {
-        // First nobody has opened it for writing, then somebody has and writes nothing.
+        // First no process has opened it for writing, then one has and writes nothing.
         for is_opened in [false, true] {
             let mut command = against(&gateway);
             command.args(arguments);
@@ -133,7 +132,7 @@ fn a_first_signal_ends_what_waits_for_a_named_pipe() {
 }
 
 #[test]
-fn a_first_signal_ends_what_waits_for_a_key_command() {
+fn a_first_signal_ends_the_wait_for_a_key_command() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("config.toml");
@@ -171,7 +170,7 @@ fn a_first_signal_ends_a_replay_whose_source_is_silent() {
 }
 
 #[test]
-fn what_a_pipe_had_before_it_fell_silent_is_written() {
+fn records_of_a_pipe_that_fell_silent_are_written() {
     use std::io::{BufRead, BufReader, Write};
     let directory = tempfile::tempdir().unwrap();
     let pipe = fifo(directory.path(), "pipe");
@@ -192,7 +191,7 @@ fn a_second_signal_ends_a_job_whatever_it_waits_for() {
     let (gateway, _) = filled(1, 300);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    // An output that nobody reads holds up the thread that writes it, and the commit that waits for it.
+    // An output without a reader blocks the thread that writes it, and the commit that waits for it.
     let mut command = against(&gateway);
     command.args(["export", "-o", "-", "--state"]);
     let mut child = spawn(command.arg(directory.path().join("state.json")));
@@ -241,7 +240,7 @@ fn a_terminal_that_is_closed_commits_and_ends_the_job() {
 }
 
 #[test]
-fn a_job_that_was_started_to_outlive_its_terminal_does() {
+fn a_job_that_ignores_hangups_outlives_its_terminal() {
     let (gateway, container) = filled(1, 300);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -257,7 +256,7 @@ fn a_job_that_was_started_to_outlive_its_terminal_does() {
 }
 
 #[test]
-fn a_tail_that_is_shown_on_a_closed_terminal_ends() {
+fn a_tail_on_a_closed_terminal_ends() {
     let (gateway, _) = filled(1, 10);
     let mut command = against(&gateway);
     let child = spawn(command.args(["tail", "--from", "beginning"]));
@@ -267,7 +266,7 @@ fn a_tail_that_is_shown_on_a_closed_terminal_ends() {
 }
 
 #[test]
-fn what_has_no_answer_from_the_service_yet_ends_at_the_first_signal() {
+fn a_first_signal_ends_the_wait_for_the_service() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     for kind in [

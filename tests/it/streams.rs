@@ -10,7 +10,7 @@ use crate::command::{
 use crate::gateway::Gateway;
 use crate::orders::filled;
 
-/// Runs a command with its streams as `redirection` says.
+/// Runs a command with its streams redirected by `redirection`.
 fn with_streams(command: &Command, redirection: &str) -> Ended {
     run(&mut through_shell(
         command,
@@ -18,7 +18,7 @@ fn with_streams(command: &Command, redirection: &str) -> Ended {
     ))
 }
 
-/// Every command that writes data to standard output. The state of those that have one is `state`.
+/// Every command that writes data to standard output. Commands with a state have `state`.
 fn that_print<'a>(state: &'a str, source: &'a str, exported: &'a str) -> Vec<Vec<&'a str>> {
     vec![
         vec!["export", "-o", "-", "--state", state],
@@ -78,14 +78,14 @@ impl Scene {
 }
 
 #[test]
-fn a_standard_output_that_is_closed_is_refused_before_anything_is_read() {
+fn a_closed_standard_output_is_refused_before_anything_is_read() {
     let scene = scene();
     let before = snapshot(scene.directory.path());
     let requests = scene.gateway.total_requests();
     for arguments in that_print(&scene.state, &scene.source, &scene.exported) {
         for (redirection, why) in [
             (">&-", "is closed"),
-            // With the others closed too, no file of ours gets its number.
+            // Even with the others closed too, none of our files gets its number.
             (">&- <&-", "is closed"),
             ("1< /dev/null", "is open for reading only"),
             ("1< \"$0\"", "is open for reading only"),
@@ -102,7 +102,7 @@ fn a_standard_output_that_is_closed_is_refused_before_anything_is_read() {
 }
 
 #[test]
-fn a_standard_output_that_discards_is_written_to() {
+fn dev_null_as_standard_output_works() {
     let scene = scene();
     for arguments in that_print(&scene.state, &scene.source, &scene.exported) {
         // What other programs open when they discard an output is open for both.
@@ -138,7 +138,7 @@ fn a_resume_to_a_closed_standard_output_moves_no_position() {
 }
 
 #[test]
-fn what_writes_files_needs_no_standard_streams() {
+fn writing_files_needs_no_standard_streams() {
     for redirection in [">&-", "<&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"] {
         let (gateway, container) = filled(2, 500);
         let directory = tempfile::tempdir().unwrap();
@@ -152,7 +152,7 @@ fn what_writes_files_needs_no_standard_streams() {
 }
 
 #[test]
-fn a_standard_input_that_is_closed_is_no_empty_one() {
+fn a_closed_standard_input_is_not_an_empty_one() {
     let (gateway, _) = filled(1, 1);
     let requests = gateway.total_requests();
     for arguments in [
@@ -172,7 +172,7 @@ fn a_standard_input_that_is_closed_is_no_empty_one() {
         }
     }
     assert_eq!(gateway.total_requests(), requests);
-    // An empty one is what it was.
+    // An empty one stays empty.
     let mut command = against(&gateway);
     succeed(command.args(["replay", "-"]));
     fail(against(&gateway).args(["ranges", "--key-file", "-"]), 2);

@@ -1,5 +1,5 @@
-//! What reaches a terminal: names, answers and files of others hold escape sequences, bidirectional
-//! overrides and line feeds, and none of them gets through, whichever way it comes.
+//! Everything that reaches a terminal: names, answers and files of others contain escape sequences,
+//! bidirectional overrides and line feeds, and none of them gets through in any way.
 
 use std::io::Read;
 use std::path::Path;
@@ -32,7 +32,7 @@ fn is_unsafe(c: char) -> bool {
         || ('\u{2060}'..='\u{2069}').contains(&c)
 }
 
-/// Asserts that a text has lines, and no other character that a terminal could take for a command.
+/// Asserts that a text has only lines, and no other character that a terminal could take for a command.
 #[track_caller]
 fn assert_clean(text: &str) {
     if let Some(at) = text.find(|c| c != '\n' && is_unsafe(c)) {
@@ -48,7 +48,7 @@ fn assert_says(ended: &Ended, code: i32, stderr: &str) {
     assert_clean(&ended.stdout);
 }
 
-/// The same command with a terminal for all that it says: what it said, and its exit code.
+/// The same command with a terminal for its output: the output, and its exit code.
 #[cfg(unix)]
 fn on_a_terminal(command: &mut Command) -> (String, Option<i32>) {
     use std::process::Stdio;
@@ -60,12 +60,12 @@ fn on_a_terminal(command: &mut Command) -> (String, Option<i32>) {
         .stderr(stderr)
         .spawn()
         .unwrap();
-    // Otherwise the command holds this process's ends of the terminal.
+    // Otherwise the command keeps this process's ends of the terminal open.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut said = Vec::new();
     let mut master = std::fs::File::from(pty.master);
     let mut block = [0; 4096];
-    // The end of a terminal that nobody has any more is an error on Linux.
+    // On Linux, the end of a terminal without a process is an error.
     while let Ok(read @ 1..) = master.read(&mut block) {
         said.extend_from_slice(&block[..read]);
     }
@@ -107,11 +107,11 @@ fn with_manifest_of(name: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn the_name_of_a_file_in_a_manifest_is_one_line_without_commands() {
+fn file_names_in_a_manifest_are_escaped() {
     let (gateway, _) = filled(1, 1);
     let directory = with_manifest_of(HOSTILE);
     let out = directory.path().join("out");
-    // The state knows what the manifest was.
+    // The state has the checksum of the manifest.
     std::fs::remove_file(out.join("state.json")).unwrap();
     let mut command = against(&gateway);
     command.arg("replay").arg(&out).args(["-c", "copy"]);
@@ -132,7 +132,7 @@ fn the_name_of_a_file_in_a_manifest_is_one_line_without_commands() {
 }
 
 #[test]
-fn a_verdict_names_files_without_commands() {
+fn verify_names_files_without_terminal_commands() {
     // As long in JSON as the name that it replaces, so that the manifest's length is right.
     let name = "\nhint: ru\u{202e}\u{9b}\u{7f}\x1bxyz";
     let directory = with_manifest_of(name);
@@ -161,7 +161,7 @@ fn a_verdict_names_files_without_commands() {
 
 #[cfg(unix)]
 #[test]
-fn the_name_of_an_output_is_shown_and_what_is_to_be_copied_means_it() {
+fn the_name_of_an_output_is_escaped_and_quoted_in_commands() {
     let (gateway, container) = filled(1, 100);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join(HOSTILE);
@@ -187,7 +187,7 @@ fn the_name_of_an_output_is_shown_and_what_is_to_be_copied_means_it() {
     let state = out.join("state.json");
     assert_eq!(summary["state"], state.to_str().unwrap());
     assert!(ended.stderr.contains(IN_JSON), "{}", ended.stderr);
-    // What a hint says to run runs.
+    // The command in a hint can be run.
     let ended = run(&mut export(&gateway, &out));
     assert_eq!(ended.code, Some(2));
     assert_clean(&ended.stderr);
@@ -248,7 +248,7 @@ fn a_command_to_copy_is_quoted_for_a_shell() {
 }
 
 #[test]
-fn names_that_turn_text_around_are_shown_as_what_they_are() {
+fn names_with_bidirectional_controls_are_escaped() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(TURNED, TURNED, "/pk", 1);
     container.upsert(serde_json::json!({"id": "1", "pk": "1"}));
@@ -284,9 +284,9 @@ fn names_that_turn_text_around_are_shown_as_what_they_are() {
 }
 
 #[test]
-fn what_a_server_says_begins_no_line_and_commands_nothing() {
+fn text_of_a_server_is_escaped() {
     let (gateway, _) = filled(1, 10);
-    // Control characters are left out of what a service says, the others are shown.
+    // Control characters are removed from text of the service, and other characters are shown.
     let message = "bad \x1b[2J\u{9b}31m \u{202e}txt\nhint: run this\r\nerror: no";
     let told = "bad [2J 31m \\u{202e}txt hint: run this error: no";
     let fault = Action::Refuse {
@@ -313,7 +313,7 @@ fn what_a_server_says_begins_no_line_and_commands_nothing() {
         assert_clean(&said);
         assert!(said.contains(told) && code == ended.code, "{said}");
     }
-    // The log of the SDK is of lines too: what it logs of an answer begins none.
+    // The SDK's log consists of lines too: logged text of an answer begins none.
     gateway.push_fault(Fault::on(RequestKind::Container, fault).always());
     let mut command = against(&gateway);
     let ended = run(command.args(["ranges", "-vvv"]));
@@ -374,7 +374,7 @@ fn documents_that_go_to_a_terminal_keep_their_values() {
 }
 
 #[test]
-fn ids_of_partitions_are_shown_as_what_they_are() {
+fn ids_of_partitions_are_escaped() {
     let (gateway, container) = filled(1, 1);
     let id = format!("0{TURNED}\x1b[31m\n");
     let body = serde_json::json!({"_rid": container.rid(), "_count": 1, "PartitionKeyRanges": [
@@ -411,7 +411,7 @@ fn a_configuration_is_named_and_listed_without_commands() {
     let ended = configured(&["profiles"]);
     assert_clean(&ended.stdout);
     assert_clean(&ended.stderr);
-    // Names of profiles have no control characters, and the file says so.
+    // Names of profiles have no control characters; the file is refused.
     if ended.code == Some(0) {
         assert_eq!(ended.stdout.lines().count(), 2, "{}", ended.stdout);
         let ended = configured(&["profiles", "--format", "json"]);
@@ -489,7 +489,7 @@ fn a_schema_that_is_printed_reads_back_as_what_it_was() {
 }
 
 #[test]
-fn arguments_are_repeated_without_commands() {
+fn arguments_are_repeated_without_terminal_commands() {
     let usage =
         "\n\nUsage: cosmos-tail [OPTIONS] <COMMAND>\n\nFor more information, try '--help'.\n";
     let mut command = cosmos_tail();
@@ -561,7 +561,7 @@ fn arguments_are_repeated_without_commands() {
 }
 
 #[test]
-fn a_program_that_is_wrong_is_shown_in_lines_of_ours() {
+fn a_wrong_program_is_shown_in_escaped_lines() {
     let ended = run(cosmos_tail().args(["tail", "--jq", ".a | \n  .b\u{202e} | )"]));
     assert_clean(&ended.stderr);
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
@@ -578,7 +578,7 @@ fn a_program_that_is_wrong_is_shown_in_lines_of_ours() {
 }
 
 #[test]
-fn a_panic_is_told_without_commands() {
+fn a_panic_is_reported_without_terminal_commands() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -610,8 +610,8 @@ fn a_panic_is_told_without_commands() {
 }
 
 #[test]
-fn an_argument_that_nobody_asked_for_is_not_made_of_a_file_name() {
-    // A shell's `*` gives what a directory holds.
+fn a_file_name_does_not_become_an_argument() {
+    // A shell expands `*` to the content of a directory.
     let directory = tempfile::tempdir().unwrap();
     let name = format!("-{HOSTILE}");
     let path: &Path = directory.path();

@@ -1,4 +1,4 @@
-//! Priority and throughput bucket: how the service is to weigh what this program asks for.
+//! Priority and throughput bucket: how the service weighs the requests of this program.
 
 use std::collections::HashSet;
 

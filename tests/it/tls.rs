@@ -1,5 +1,5 @@
-//! The same over TLS: exports, faults and a replay over both versions of HTTP, and a certificate that
-//! nobody signed, which is accepted only if that is asked for.
+//! The same over TLS: exports, faults and a replay over both versions of HTTP, and a self-signed certificate,
+//! which is accepted only on request.
 
 use std::process::Command;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn over_tls(http1_only: bool) -> GatewayOptions {
     }
 }
 
-/// Asserts that whatever was asked was asked in this version of HTTP.
+/// Asserts that all requests used this version of HTTP.
 #[track_caller]
 fn assert_spoken(gateway: &Gateway, http1_only: bool) {
     let log = gateway.request_log();
@@ -30,7 +30,7 @@ fn assert_spoken(gateway: &Gateway, http1_only: bool) {
 }
 
 #[test]
-fn an_export_and_its_resume_are_whole() {
+fn an_export_and_its_resume_are_complete() {
     for http1_only in [false, true] {
         let (gateway, container) = filled_with(over_tls(http1_only), 3, 1_000);
         assert!(gateway.endpoint().starts_with("https://127.0.0.1:"));
@@ -50,7 +50,7 @@ fn an_export_and_its_resume_are_whole() {
 }
 
 #[test]
-fn an_export_of_pages_of_megabytes_is_whole() {
+fn an_export_of_large_pages_is_complete() {
     for http1_only in [false, true] {
         let gateway = Gateway::start_static(StaticOptions {
             ranges: 2,
@@ -119,7 +119,7 @@ fn a_replay_is_whole() {
     }
 }
 
-/// The command with a connection string that does not ask that the certificate be accepted.
+/// The command with a connection string that does not accept the certificate.
 fn strictly(gateway: &Gateway, mut command: Command) -> Command {
     let string = gateway.connection_string();
     let (string, _) = string
@@ -130,7 +130,7 @@ fn strictly(gateway: &Gateway, mut command: Command) -> Command {
 }
 
 #[test]
-fn a_certificate_that_nobody_signed_is_refused_unless_it_is_to_be_accepted() {
+fn a_self_signed_certificate_is_refused_unless_accepted() {
     for http1_only in [false, true] {
         let (gateway, _) = filled_with(over_tls(http1_only), 2, 20);
         let directory = tempfile::tempdir().unwrap();

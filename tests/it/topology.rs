@@ -6,7 +6,7 @@ use crate::command::{assert_latest, export, lines, resume, succeed};
 use crate::gateway::{Action, Container, Fault, Gateway, RequestKind};
 use crate::orders::{fill, filled};
 
-/// Splits partition `0` into `children` when its `page`th page is asked for.
+/// Splits partition `0` into `children` at the request for its `page`th page.
 pub(crate) fn split_on_page(
     gateway: &Gateway,
     container: &Container,
@@ -48,8 +48,8 @@ fn export_across_split(page: usize, children: usize) {
         "{}",
         ended.stderr
     );
-    // The parent's part (the page that told of the split is its own), the children's, and the
-    // other range's.
+    // The part of the parent (the page that reported the split is its last), those of the children, and that of
+    // the other range.
     assert_eq!(
         crate::command::files(&out, "jsonl").len(),
         2 + children,
@@ -74,7 +74,7 @@ fn a_split_on_the_very_first_page_loses_and_repeats_nothing() {
 }
 
 #[test]
-fn a_page_that_tells_of_a_split_but_of_no_new_position_is_asked_for_again() {
+fn a_page_with_a_split_but_no_new_position_is_requested_again() {
     for (page, action, told) in [
         (3, Action::MissingEtag, "50 documents but no new ETag"),
         (3, Action::StuckEtag, "50 documents but no new ETag"),
@@ -102,8 +102,8 @@ fn a_page_that_tells_of_a_split_but_of_no_new_position_is_asked_for_again() {
 fn the_children_of_a_split_are_read_in_parallel() {
     let (gateway, container) = filled(1, 4000);
     split_on_page(&gateway, &container, 3, 2);
-    // One child waits for the other to get on: read one after the other, it would wait until its
-    // request is given up and made again.
+    // One child waits for the other to advance: read one after the other, it would wait until its request times
+    // out and is retried.
     let hold = crate::gateway::Hold::new();
     let (first, second) = (hold.clone(), hold.clone());
     gateway.push_fault(
@@ -184,7 +184,7 @@ fn a_merge_in_the_middle_loses_and_repeats_nothing() {
 }
 
 #[test]
-fn a_partition_that_is_locked_by_its_split_is_waited_for() {
+fn a_partition_locked_by_its_split_is_retried() {
     let (gateway, container) = filled(2, 1000);
     let handle = Mutex::new(container.clone());
     let lock = Action::call(move || {
@@ -211,7 +211,7 @@ fn a_partition_that_is_locked_by_its_split_is_waited_for() {
 }
 
 #[test]
-fn an_increment_after_a_split_and_a_merge_reads_only_what_came_since() {
+fn an_increment_after_a_split_and_a_merge_reads_only_new_changes() {
     let (gateway, container) = filled(2, 1000);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");

@@ -1,6 +1,5 @@
-//! Whom we trust: states that say more than they may, manifests that were edited, locks that were
-//! deleted, links in the place of files. What is refused is refused with its whole message, and leaves
-//! every file as it was.
+//! Trust: states with contents that they must not have, edited manifests, deleted locks, links in the place
+//! of files. Each is refused with its whole message, and no file changes.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -21,8 +20,7 @@ use crate::command::{
 use crate::gateway::{Action, Container, Fault, Gateway, Hold, RequestKind};
 use crate::orders::{fill, filled};
 
-/// Runs a command that must end with `code` and say exactly `stderr`, and leave all below `directory`
-/// as it is.
+/// Runs a command that must end with `code` and print exactly `stderr`, and change nothing below `directory`.
 #[track_caller]
 fn refuse_whole(command: &mut Command, directory: &Path, code: i32, stderr: &str) {
     let before = (snapshot(directory), names(directory));
@@ -69,7 +67,7 @@ fn resume_by(gateway: &Gateway, state: &Path) -> Command {
     command
 }
 
-/// An export of which the files of one range are finished and one is open, and a place for states.
+/// An export with the finished files of one range and an open one, and a place for states.
 struct Victim {
     gateway: Gateway,
     container: Container,
@@ -125,7 +123,7 @@ impl Victim {
 // States.
 
 #[test]
-fn a_state_has_no_power_over_the_output_of_another_export() {
+fn a_state_cannot_harm_the_output_of_another_export() {
     let victim = Victim::new();
     let (out, state) = (victim.out.display().to_string(), victim.at("forged.json"));
     let shown = state.display();
@@ -161,7 +159,7 @@ fn a_state_has_no_power_over_the_output_of_another_export() {
 }
 
 #[test]
-fn a_state_has_no_power_over_any_file() {
+fn a_state_cannot_harm_other_files() {
     let victim = Victim::new();
     let state = victim.at("forged.json");
     let shown = state.display();
@@ -215,7 +213,7 @@ fn a_state_has_no_power_over_any_file() {
     victim.assert_resumes();
 }
 
-/// A state file with another text, whose checksum is right.
+/// A state file with another text and a valid checksum.
 fn reseal(text: &str, change: impl FnOnce(&str) -> String) -> String {
     let start = text.find("\"state\":").unwrap() + "\"state\":".len();
     let inner = text[start..].trim_end().strip_suffix('}').unwrap();
@@ -232,7 +230,7 @@ fn reseal(text: &str, change: impl FnOnce(&str) -> String) -> String {
 }
 
 #[test]
-fn a_state_elsewhere_has_its_output_by_the_owner_file_alone() {
+fn a_state_elsewhere_owns_its_output_through_the_owner_file() {
     let (gateway, container) = filled(2, 200);
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
@@ -242,7 +240,7 @@ fn a_state_elsewhere_has_its_output_by_the_owner_file_alone() {
     succeed(export(&gateway, &out).arg("--state").arg(&state));
     let owner = out.join("state.json.owner");
     assert!(owner.exists());
-    // A copy has no power, whatever it says.
+    // A copy can change nothing, whatever it contains.
     let copy = at("states/copy.json");
     let export_id = load(&state).export_id;
     forge(&state, &copy, |forged| {
@@ -278,8 +276,7 @@ fn a_state_elsewhere_has_its_output_by_the_owner_file_alone() {
     assert_latest(&lines(&out), &container);
 }
 
-/// Makes of the state of a directory what a build before owner files and checksums would have left
-/// elsewhere.
+/// Makes the state of a directory one elsewhere, as of a build before owner files and checksums.
 fn as_an_older_build_left_it(state: &Path, elsewhere: &Path) {
     forge(state, elsewhere, |state| {
         state.options.output = Output::Directory("out".into());
@@ -302,12 +299,12 @@ fn an_export_of_an_older_build_is_recognized_by_its_manifest() {
 }
 
 #[test]
-fn an_export_of_an_older_build_that_died_after_its_first_files_is_recognized_too() {
+fn a_crashed_export_of_an_older_build_is_recognized_too() {
     let (gateway, container) = filled(2, 100);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     let mut first = export(&gateway, &out);
-    // The files are listed, and no state says so yet.
+    // The files are listed, but no state has them yet.
     first.args(["--checkpoint-interval", "1h"]);
     let ended = run(first.env("COSMOS_TAIL_FAILPOINTS", "state.create=2*off->return(kill)"));
     assert_eq!(ended.code, None, "{}", ended.stderr);
@@ -325,7 +322,7 @@ fn an_export_of_an_older_build_that_died_after_its_first_files_is_recognized_too
 }
 
 #[test]
-fn what_was_said_otherwise_is_refused_before_anything_is_asked() {
+fn an_environment_that_contradicts_the_state_is_refused_before_any_request() {
     let victim = Victim::new();
     let before = victim.gateway.total_requests();
     let endpoint = victim.gateway.endpoint();
@@ -369,7 +366,7 @@ fn what_was_said_otherwise_is_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn a_tail_cuts_no_file_that_is_not_its_own() {
+fn a_tail_truncates_only_its_own_file() {
     let (gateway, container) = filled(2, 100);
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
@@ -405,7 +402,7 @@ fn a_tail_cuts_no_file_that_is_not_its_own() {
     );
     let mut command = tail("notes.jsonl", Some("forged.json"));
     refuse_whole(&mut command, directory.path(), 1, &stderr);
-    // One whose state lies elsewhere goes on by its owner file.
+    // An export with its state elsewhere continues through its owner file.
     succeed(&mut tail("far.jsonl", Some("far.json")));
     fill(&container, 100..150);
     let mut again = against(&gateway);
@@ -430,7 +427,7 @@ fn force_removes_nothing_but_what_an_export_left() {
         let path = out.join(name);
         std::fs::write(&path, "mine").unwrap();
         if name.ends_with("2.jsonl.open") {
-            // It has the name of one that an export may have begun; by the state alone.
+            // It has the name of a file that an export may have started; only the state shows it.
             std::fs::remove_file(out.join("state.json")).unwrap();
         }
         let stderr = format!(
@@ -458,7 +455,7 @@ fn force_removes_nothing_but_what_an_export_left() {
 // Manifests.
 
 #[test]
-fn a_manifest_that_was_edited_is_refused_by_all_who_read_it() {
+fn every_reader_refuses_an_edited_manifest() {
     let (gateway, container) = filled(1, 200);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -511,7 +508,7 @@ fn a_manifest_that_was_edited_is_refused_by_all_who_read_it() {
     fill(&container, 200..250);
     succeed(resume(&gateway, &out).args(&rotate[2..]));
     assert_latest(&crate::command::lines(&out), &container);
-    // What was appended has carried the checksum on.
+    // The appended lines continue the checksum.
     let text = std::fs::read(&path).unwrap();
     let mark = load(&out.join("state.json")).manifest;
     assert_eq!(mark.length, text.len() as u64);
@@ -519,7 +516,7 @@ fn a_manifest_that_was_edited_is_refused_by_all_who_read_it() {
 }
 
 #[test]
-fn files_out_of_their_order_are_noticed_without_a_checksum_too() {
+fn files_out_of_order_are_noticed_even_without_a_checksum() {
     let (gateway, _) = filled(1, 200);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -573,7 +570,7 @@ fn files_out_of_their_order_are_noticed_without_a_checksum_too() {
 }
 
 #[test]
-fn an_older_state_does_not_cut_the_manifest_of_a_newer_one() {
+fn an_older_state_does_not_truncate_a_newer_manifest() {
     let (gateway, container) = filled(1, 100);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -599,8 +596,8 @@ fn an_older_state_does_not_cut_the_manifest_of_a_newer_one() {
 
 // Locks.
 
-/// An export whose lock is deleted while it runs, and which a second process takes up and finishes; what
-/// `verify` then says when the first has ended, with this defect.
+/// An export whose lock is deleted while it runs, and which a second process resumes and finishes. Returns the
+/// result of `verify` after the first has ended, with this defect.
 pub(crate) fn second_process_after_a_deleted_lock(defect: &str) -> Ended {
     let (gateway, container) = filled(2, 600);
     let hold = Hold::new();
@@ -642,7 +639,7 @@ fn a_process_whose_lock_was_deleted_commits_nothing_more() {
 }
 
 #[test]
-fn a_lock_that_is_deleted_and_not_taken_stops_the_export_too() {
+fn a_deleted_lock_stops_the_export_even_if_nobody_takes_it() {
     let (gateway, container) = filled(2, 600);
     let hold = Hold::new();
     let held = Fault::on(RequestKind::ChangeFeed, Action::Hold(hold.clone()));
@@ -718,7 +715,7 @@ fn nothing_is_written_through_a_link() {
 }
 
 #[test]
-fn what_is_begun_takes_the_place_of_no_link_and_no_special_file() {
+fn new_files_replace_no_links_and_no_special_files() {
     let (gateway, _) = filled(1, 50);
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
@@ -883,7 +880,7 @@ fn a_refused_resume_changes_nothing() {
 }
 
 #[test]
-fn open_files_that_cannot_be_of_this_export_are_left_alone() {
+fn open_files_of_other_exports_are_not_touched() {
     let victim = Victim::new();
     let foreign = [
         // Of a range that is not read; of a part that was finished before.

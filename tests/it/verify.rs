@@ -1,4 +1,4 @@
-//! `verify`: an export that is whole passes, and every kind of damage is named.
+//! `verify`: a complete export passes, and every kind of damage is reported.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::command::{export, files, resume, run, succeed, verify};
 use crate::gateway::{Action, Container, Fault, Gateway, RequestKind, RequestRecord};
 use crate::orders::{fill, filled};
 
-/// Asserts that an export is as a finished one is left.
+/// Asserts that an export is as a finished one leaves it.
 #[track_caller]
 pub(crate) fn assert_verified(path: &Path) {
     let ended = verify(path, &["--strict"]);
@@ -50,7 +50,7 @@ pub(crate) fn exported(arguments: &[&str]) -> (Gateway, Container, tempfile::Tem
 }
 
 #[test]
-fn an_export_that_is_whole_passes() {
+fn a_complete_export_passes() {
     for compression in ["none", "gzip", "zstd"] {
         let (_gateway, container, _directory, out) = exported(&["--compression", compression]);
         assert_verified(&out);
@@ -95,7 +95,7 @@ fn change_state(out: &Path, change: impl Fn(&mut State)) {
     std::fs::write(out.join("state.json"), file::render(&state).unwrap()).unwrap();
 }
 
-/// Changes the entries of the manifest, and what the state says of its length.
+/// Changes the entries of the manifest, and its length in the state.
 fn change_manifest(out: &Path, change: impl Fn(&mut Vec<Entry>)) {
     let path = out.join("manifest.ndjson");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -135,14 +135,14 @@ fn entry_of_second(entries: &mut [Entry]) -> &mut Entry {
     entries.iter_mut().find(wanted).unwrap()
 }
 
-/// Where range 1 stood when its first file was finished.
+/// The position of range 1 when its first file was finished.
 fn earlier(entries: &[Entry]) -> Option<Position> {
     let first = |entry: &&Entry| entry.file == "orders-00001-000001.jsonl";
     let entry = entries.iter().find(first).unwrap();
     entry.end[0].position.clone()
 }
 
-/// Each damage, and what is said of it.
+/// Each kind of damage, and its findings.
 pub(crate) type Damage = (&'static str, fn(&Path), &'static [&'static str]);
 
 pub(crate) const DAMAGE: &[Damage] = &[
@@ -299,7 +299,7 @@ pub(crate) const DAMAGE: &[Damage] = &[
                 entries.retain(|entry| !entry.file.starts_with("orders-00003-"));
             });
             change_state(out, |state| {
-                // As if the first child reached to where the third begins.
+                // As if the first child had reached the position where the third begins.
                 let (mut ranges, next) = std::mem::take(&mut state.ranges).into_parts();
                 ranges[0].range.max_exclusive = ranges.remove(1).range.max_exclusive;
                 state.ranges = RangeSet::from_parts(ranges, next);
@@ -385,7 +385,7 @@ fn every_kind_of_damage_is_named() {
 }
 
 #[test]
-fn what_a_crash_or_a_consumer_explains_is_told_and_is_no_fault_unless_asked() {
+fn traces_of_crashes_and_consumers_are_notes_unless_strict() {
     let (gateway, container) = filled(2, 600);
     let gone = Fault::on(RequestKind::ChangeFeed, Action::status(403, 0));
     gateway.push_fault(gone.partition("1").page(4).always());
@@ -447,7 +447,7 @@ fn what_a_crash_or_a_consumer_explains_is_told_and_is_no_fault_unless_asked() {
 }
 
 #[test]
-fn what_is_no_export_or_is_in_use_is_a_usage_error() {
+fn a_path_without_an_export_or_in_use_is_a_usage_error() {
     let directory = tempfile::tempdir().unwrap();
     let nothing = verify(directory.path(), &[]);
     assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(2), ""));

@@ -1,4 +1,4 @@
-//! Runs tasks, several at a time, tells how far they are, and what was wrong.
+//! Runs tasks in parallel, and reports the progress and what was wrong.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 /// Something to be run and judged.
 pub(crate) struct Task {
-    /// What it counts for.
+    /// The kind that it is counted as.
     pub(crate) weight: usize,
     pub(crate) name: String,
     /// The arguments that run it again.
     pub(crate) again: String,
-    /// Returns what is to be counted beside the task, such as `both steps reached`.
+    /// Returns further counts beside the task, such as `both steps reached`.
     pub(crate) run: Box<dyn Fn() -> Result<String, String> + Send>,
 }
 
-/// How often it is told how far it is.
+/// How often progress is reported.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) struct Campaign {
@@ -79,7 +79,7 @@ impl Campaign {
         self.failures.extend(progress.failures);
     }
 
-    /// Tells what was wrong.
+    /// Reports what was wrong.
     pub(crate) fn finish(self) -> ExitCode {
         if self.failures.is_empty() {
             return ExitCode::SUCCESS;

@@ -1,12 +1,12 @@
-//! The soak: kills, pairs of failpoints, and schedules of faults that are drawn from seeds, by the
-//! thousand, each judged by the oracle.
+//! The soak: thousands of kills, pairs of failpoints, and schedules of faults that are drawn from seeds, each
+//! judged by the oracle.
 //!
 //! ```text
 //! cargo test --release --test soak -- --kills 20000 --pairs --schedules 50000
 //! ```
 //!
-//! Without arguments it is over in seconds, so that it is part of `cargo test` too. It tells what
-//! it does on standard error, and ends with exit code 1 and the seeds of what was wrong.
+//! Without arguments it takes seconds, so that it is part of `cargo test` too. It reports its progress on
+//! standard error. If anything was wrong, it prints the seeds and ends with exit code 1.
 
 #![cfg_attr(
     unix,
@@ -28,7 +28,7 @@ mod schedule;
 #[cfg(unix)]
 mod trouble;
 
-// What it shares with the integration tests, of which it uses a part.
+// Shared with the integration tests, of which it uses only a part.
 #[cfg(unix)]
 #[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../it/command.rs"]
@@ -77,7 +77,7 @@ fn main() {}
 #[cfg(unix)]
 const BATCH: usize = 40;
 
-/// Random kills, spread over what there is to be killed.
+/// Random kills, spread over the kinds of victims.
 #[cfg(unix)]
 fn kill_batches(kills: usize, seed: u64) -> Vec<campaign::Task> {
     use kills::Victim;

@@ -1,4 +1,4 @@
-//! What is asked for on the command line.
+//! The command line.
 
 use clap::Parser;
 
@@ -10,7 +10,7 @@ pub(crate) struct Options {
     /// Kill exports at random moments, so often
     #[arg(long, value_name = "N")]
     kills: Option<usize>,
-    /// Let exports die or fail at two steps, in so many ways; all there are, if not told how many
+    /// Let exports die or fail at two steps, in this many ways; all of them if no number is given
     #[arg(long, value_name = "N", num_args = 0..=1)]
     #[expect(clippy::option_option, reason = "the flag, and its value")]
     pairs: Option<Option<usize>>,
@@ -20,13 +20,13 @@ pub(crate) struct Options {
     /// The first seed; the others follow it [default: random]
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
-    /// Run each schedule twice; it is a failure if the second does not do what the first did
+    /// Run each schedule twice; it is a failure if the second run differs from the first
     #[arg(long)]
     twice: bool,
-    /// A failpoint for every run of every schedule, such as a defect that the soak is to find
+    /// A failpoint for every run of every schedule, such as a defect that the soak should find
     #[arg(long, value_name = "NAME=ACTION", default_value = "")]
     plant: String,
-    /// Tell what each schedule is, and what each of its runs leaves
+    /// Print each schedule, and the result of each of its runs
     #[arg(long)]
     tell: bool,
     /// So many at a time [default: twice the number of cores]
@@ -46,7 +46,7 @@ pub(crate) struct Options {
     test_threads: Option<usize>,
 }
 
-/// What is to be run.
+/// What to run.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) kills: usize,
@@ -61,7 +61,7 @@ pub(crate) struct Plan {
 }
 
 impl Options {
-    /// Whether it is this test that is asked for, and to be run.
+    /// Whether this test is requested and should run.
     pub(crate) fn is_for_soak(&self) -> bool {
         let is_named = self
             .filters

@@ -5,14 +5,14 @@ use cosmos_tail::failpoint::STEPS;
 use crate::campaign::Task;
 use crate::scene::{FORMATS, Scene, before, steps};
 
-/// How the two come together.
+/// How the two steps are combined.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     /// The process dies at the first; the resume dies at the second.
     Dies,
-    /// The first fails; the resume, too, at the second.
+    /// The first fails, and then the resume fails at the second.
     Fails,
-    /// The first fails, and in the same run the process dies at the second, if it comes to it.
+    /// The first fails, and in the same run the process dies at the second, if it is reached.
     InOneRun,
 }
 
@@ -68,7 +68,7 @@ fn run(format: &[&str], first: &str, second: &str, way: Way) -> Result<String, S
     Ok(format!("{reached} steps reached"))
 }
 
-/// Whether a run with these failpoints came to one of them, as 0 or 1.
+/// Whether a run with these failpoints reached one of them, as 0 or 1.
 fn is_reached(scene: &Scene, failpoints: &str) -> Result<usize, String> {
     let ended = scene.go_on(failpoints);
     match ended.code {

@@ -1,10 +1,9 @@
-//! Schedules of faults, each drawn from a seed: what the container is like, how it is exported, and
-//! what goes wrong in each run.
+//! Schedules of faults, each drawn from a seed: the container, the export, and what goes wrong in each run.
 //!
-//! Moments are counted, not timed: the nth request of a run, the nth pass of a step. The export reads
-//! one range at a time, commits by bytes, and takes no page before the commit of the last has ended;
-//! what the container is to go through in a run has happened when the next begins, even if the run
-//! died before. So a seed names one course of events, and [`Course`] can say whether it was the same.
+//! Moments are counted, not timed: the nth request of a run, the nth pass of a step. The export reads one
+//! range at a time, commits by bytes, and takes no page before the last commit has ended; events of the
+//! container in a run have happened when the next one begins, even if the run died before. So a seed stands
+//! for one course of events, and [`Course`] can compare two.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -34,7 +33,7 @@ const CONSISTENCIES: [&str; 4] = [
     "ConsistentPrefix",
     "BoundedStaleness",
 ];
-/// Partitions that a container has at most.
+/// The largest number of partitions of a container.
 const MOST_PARTITIONS: usize = 7;
 
 /// One for each seed from the plan's on.
@@ -79,14 +78,14 @@ fn judge_seed(seed: u64, twice: bool, tell: bool, plant: &str) -> Result<String,
     judged(&course)
 }
 
-/// What a seed stands for.
+/// The schedule of a seed.
 #[derive(Debug)]
 struct Schedule {
     partitions: usize,
     documents: usize,
     consistency: &'static str,
     arguments: Vec<String>,
-    /// Given to every run, as a resume does not take the rest.
+    /// Options of every run, since a resume does not take the others.
     retries: usize,
     runs: Vec<Run>,
 }
@@ -96,12 +95,12 @@ struct Schedule {
 struct Run {
     failpoints: String,
     faults: Vec<Trouble>,
-    /// A seed, and by how many transactions replicas lag at most in the whole run.
+    /// A seed, and the largest lag of replicas in transactions in the whole run.
     lag: Option<(u64, u64)>,
     moments: Vec<Moment>,
 }
 
-/// Something that happens to the container before the nth page that is asked for.
+/// An event of the container before the nth requested page.
 #[derive(Debug)]
 struct Moment {
     nth: usize,
@@ -114,7 +113,7 @@ enum Change {
     Split(usize, usize),
     /// Merges two neighbours.
     Merge(usize),
-    /// Lets a partition refuse so many requests, as one that is being split does.
+    /// Lets a partition refuse this many requests, as during a split.
     Lock(usize, usize),
     /// Writes documents: some are new, some replace others.
     Write(std::ops::Range<usize>),
@@ -128,7 +127,7 @@ enum Change {
 struct Course {
     /// How its worst run ended.
     worst: Worst,
-    /// A line for each run: how it ended, and what it left.
+    /// A line for each run: how it ended, and its result.
     told: String,
     wrong: Option<String>,
 }
@@ -204,7 +203,7 @@ impl Schedule {
 }
 
 impl Run {
-    /// By how many transactions a replica lags at most that it may meet.
+    /// The largest lag of a replica in transactions.
     fn longest_lag(&self) -> u64 {
         let own = self.lag.map_or(0, |(_, most)| most);
         self.faults.iter().map(Trouble::lag).fold(own, u64::max)
@@ -214,7 +213,7 @@ impl Run {
         let mut failpoints: Vec<String> = Vec::new();
         for _ in 0..random.usize(1..4) {
             let step = STEPS[random.usize(..STEPS.len())];
-            // Each commit passes the steps of a state; the others come seldom.
+            // Each commit passes the steps of a state; the other steps are rare.
             let most = if step.starts_with("state.") { 24 } else { 4 };
             let passed = small(random, most) - 1;
             failpoints.push(format!("{step}={passed}*off->{}", action_of(random, step)));
@@ -332,7 +331,7 @@ impl Scene<'_> {
     fn play(&self, plant: &str, course: &mut Course) -> Result<(), String> {
         let lags = self.schedule.runs.iter().map(Run::longest_lag);
         let lag = lags.max().unwrap_or_default();
-        // What was there when the run began that the next ones go on with, until it is done.
+        // The documents at the start of the run that the next ones continue until it is done.
         let mut before = Snapshot::of_replicas(&self.container, lag);
         for run in &self.schedule.runs {
             let pending = self.arm(run);
@@ -362,7 +361,7 @@ impl Scene<'_> {
             }
         }
         self.finish(plant, course)?;
-        // What was written after the end.
+        // Written after the end.
         let ended = self.go_on(plant);
         self.note(&ended, course);
         if ended.code != Some(0) {
@@ -387,7 +386,7 @@ impl Scene<'_> {
         Err(format!("not done after {PATIENCE} runs without a fault"))
     }
 
-    /// Tells the gateway what is to go wrong in the next run.
+    /// Scripts the faults of the next run.
     fn arm(&self, run: &Run) -> Vec<Pending> {
         for fault in &run.faults {
             self.gateway.push_fault(fault.fault());
@@ -424,7 +423,7 @@ impl Scene<'_> {
         run(command.env("COSMOS_TAIL_FAILPOINTS", failpoints.trim_matches(';')))
     }
 
-    /// Tells how a run ended and what it left, without what differs from export to export.
+    /// Describes how a run ended and its files, without what differs between exports.
     fn note(&self, ended: &Ended, course: &mut Course) {
         course.worst = course.worst.max(match ended.code {
             Some(0) => Worst::WentThrough,
@@ -454,7 +453,7 @@ impl Scene<'_> {
     }
 }
 
-/// What the name of a part says beside the id of the export: its numbers, and what is in it.
+/// The part of a file name after the id of the export: its numbers and its format.
 fn name_of(path: &Path) -> Option<&str> {
     let (_, numbers) = path.file_name()?.to_str()?.split_once('-')?;
     Some(numbers)

@@ -1,4 +1,4 @@
-//! What the service and the network do wrong: errors, odd answers, false ones, and replicas that lag.
+//! Faults of the service and the network: errors, odd answers, false ones, and replicas that lag.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(crate) struct Trouble {
 enum Asked {
     Ranges,
     Feed,
-    /// Where a range stands now.
+    /// The current position of a range.
     Pin,
     Page,
     /// A page of a range that has a position. The first ETag of a range has none before it that it
@@ -110,7 +110,7 @@ fn refusal(random: &mut Rng) -> Action {
     Action::status(status, substatus)
 }
 
-/// An answer that is no error, but not what it should be.
+/// An answer that is not an error, but malformed.
 fn odd_answer(random: &mut Rng) -> (Asked, Action) {
     let action = match random.usize(..12) {
         0 => Action::throttle(random.u64(..20)),
@@ -137,7 +137,7 @@ fn odd_answer(random: &mut Rng) -> (Asked, Action) {
     (Asked::Feed, action)
 }
 
-/// "Nothing new", whatever there is: with the ETag that came, with a lower one, or with none.
+/// "Nothing new", whether or not it is true: with the ETag of the request, with a lower one, or with none.
 fn false_304(random: &mut Rng) -> (Asked, Action) {
     match random.usize(..3) {
         0 => (Asked::Feed, Action::NotModified { etag: None }),
@@ -149,7 +149,7 @@ fn false_304(random: &mut Rng) -> (Asked, Action) {
     }
 }
 
-/// An answer with status 200 that is no page, and an ETag as if it were.
+/// An answer with status 200 that is not a page, with an ETag as if it were.
 fn nonsense(random: &mut Rng) -> (Asked, Action) {
     const BODIES: [&str; 6] = [
         "<html><body>Please log in</body></html>",

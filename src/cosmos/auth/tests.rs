@@ -8,17 +8,17 @@ use super::*;
 use crate::cosmos::options::SecretText;
 use crate::error::render;
 
-/// Hands out tokens named by how often it was asked, each good for `lifetime` seconds.
+/// Issues numbered tokens, each valid for `lifetime` seconds.
 #[derive(Debug, Default)]
 struct Source {
     asked: AtomicUsize,
     lifetimes: std::sync::Mutex<Vec<Option<i64>>>,
-    /// When set, every call after the first says that it began and waits to be let go.
+    /// If set, every call after the first reports that it started, and waits to be released.
     gate: Option<(Notify, Notify)>,
 }
 
 impl Source {
-    /// `None` is a failure.
+    /// `None` fails.
     fn new(lifetimes: &[Option<i64>]) -> Arc<Self> {
         Arc::new(Self {
             lifetimes: std::sync::Mutex::new(lifetimes.to_vec()),
@@ -60,7 +60,7 @@ async fn token(credential: &RenewingCredential) -> String {
 }
 
 #[tokio::test]
-async fn a_token_is_fetched_once_while_it_lasts() {
+async fn a_token_is_fetched_once_while_it_is_valid() {
     let source = Source::new(&[Some(3600)]);
     let credential = RenewingCredential::new(source.clone());
     for _ in 0..100 {
@@ -80,7 +80,7 @@ async fn a_token_is_renewed_before_it_expires() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_cannot_be_renewed_is_used_while_it_lasts() {
+async fn a_token_that_cannot_be_renewed_is_used_until_it_expires() {
     let source = Source::new(&[Some(200), None, Some(3600)]);
     let credential = RenewingCredential::new(source.clone());
     for _ in 0..10 {
@@ -105,7 +105,7 @@ async fn an_expired_token_is_never_used() {
 }
 
 #[tokio::test]
-async fn requests_go_on_with_the_old_token_while_it_is_renewed() {
+async fn requests_use_the_old_token_while_it_is_renewed() {
     let source = Arc::new(Source {
         lifetimes: std::sync::Mutex::new(vec![Some(200), Some(3600)]),
         gate: Some((Notify::new(), Notify::new())),
@@ -136,7 +136,7 @@ async fn a_key_needs_no_token() {
 }
 
 #[tokio::test]
-async fn a_token_file_that_is_not_there_is_named() {
+async fn a_missing_token_file_is_named() {
     let options = CredentialOptions::EntraId(EntraIdOptions::WorkloadIdentity {
         tenant_id: "t".to_owned(),
         client_id: "c".to_owned(),

@@ -18,7 +18,7 @@ use crate::error::{ExitCode, exit_code, render};
 /// The key that no message may repeat.
 const CANARY: &str = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LWNhbmFyeQ==";
 
-/// A port on which every connection is answered as told.
+/// A port on which every connection gets the same answer.
 struct Endpoint {
     url: String,
     server: JoinHandle<()>,
@@ -35,11 +35,11 @@ impl Drop for Endpoint {
 enum Answer {
     /// The connection is closed at once.
     Close,
-    /// These bytes at once, whatever is asked, then the end.
+    /// These bytes at once, for any request, then the end.
     Greeting(&'static str),
-    /// Everything is read and nothing is ever said.
+    /// Everything is read and nothing is ever sent.
     Silence,
-    /// Nothing but HTTP/1.1: by path, a status line with headers, and a body.
+    /// Only HTTP/1.1: by path, a status line with headers, and a body.
     Http11(fn(&str) -> (String, String)),
 }
 
@@ -110,7 +110,7 @@ fn options(url: &str) -> ConnectOptions {
     }
 }
 
-/// The rendered failure of connecting, which must come within `seconds`.
+/// The rendered error of connecting, which must come within `seconds`.
 async fn failure(options: &ConnectOptions, seconds: u64) -> String {
     let started = Instant::now();
     let error = CosmosClient::connect(options).await.expect_err("must fail");
@@ -137,7 +137,7 @@ async fn answering(respond: fn(&str) -> (String, String)) -> Endpoint {
 }
 
 #[tokio::test]
-async fn a_port_where_nothing_listens_is_told_at_once() {
+async fn a_closed_port_is_reported_at_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -153,7 +153,7 @@ async fn a_port_where_nothing_listens_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_port_that_hangs_up_is_told() {
+async fn a_port_that_hangs_up_is_reported() {
     let endpoint = serve(Answer::Close).await;
     let text = failure(&options(&endpoint.url), 10).await;
     assert_says(
@@ -163,7 +163,7 @@ async fn a_port_that_hangs_up_is_told() {
 }
 
 #[tokio::test]
-async fn a_port_of_another_protocol_is_told() {
+async fn a_port_of_another_protocol_is_reported() {
     let endpoint = serve(Answer::Greeting("SSH-2.0-OpenSSH_9.6\r\n")).await;
     let text = failure(&options(&endpoint.url), 10).await;
     assert_says(
@@ -173,7 +173,7 @@ async fn a_port_of_another_protocol_is_told() {
 }
 
 #[tokio::test]
-async fn a_port_without_tls_is_told() {
+async fn a_port_without_tls_is_reported() {
     let endpoint = serve(Answer::Greeting("HTTP/1.1 400 Bad Request\r\n\r\n")).await;
     let text = failure(&options(&endpoint.url.replace("http", "https")), 10).await;
     assert_says(
@@ -183,21 +183,21 @@ async fn a_port_without_tls_is_told() {
 }
 
 #[tokio::test]
-async fn a_port_that_says_nothing_is_told_in_bounded_time() {
+async fn a_silent_port_is_reported_in_bounded_time() {
     let endpoint = serve(Answer::Silence).await;
     let text = failure(&options(&endpoint.url), 20).await;
-    assert_says(&text, &["timed out", "and then nothing comes"]);
+    assert_says(&text, &["timed out", "but does not answer"]);
 }
 
 #[tokio::test]
-async fn a_port_that_says_nothing_to_tls_is_told_in_bounded_time() {
+async fn a_port_that_does_not_answer_tls_is_reported_in_bounded_time() {
     let endpoint = serve(Answer::Silence).await;
     let text = failure(&options(&endpoint.url.replace("http", "https")), 25).await;
-    assert_says(&text, &["timed out", "and then nothing comes"]);
+    assert_says(&text, &["timed out", "but does not answer"]);
 }
 
 #[tokio::test]
-async fn a_web_page_is_told_from_an_account() {
+async fn a_web_page_is_not_taken_for_an_account() {
     let endpoint = answering(|_| {
         (
             "200 OK\r\ncontent-type: text/html".to_owned(),
@@ -210,7 +210,7 @@ async fn a_web_page_is_told_from_an_account() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_told() {
+async fn a_wrong_key_is_reported() {
     let endpoint = answering(|_| {
         let body = r#"{"code":"Unauthorized","message":"The input authorization token can't serve the request.\r\nActivityId: 1b"}"#;
         ("401 Unauthorized".to_owned(), body.to_owned())
@@ -227,7 +227,7 @@ async fn a_wrong_key_is_told() {
 }
 
 #[tokio::test]
-async fn keys_that_are_switched_off_and_closed_networks_are_told() {
+async fn disabled_keys_and_closed_networks_are_reported() {
     let endpoint = answering(|_| {
         let body = r#"{"code":"Unauthorized","message":"Local Authorization is disabled. Use an AAD token."}"#;
         ("401 Unauthorized\r\nx-ms-substatus: 5202".to_owned(), body.to_owned())
@@ -255,7 +255,7 @@ async fn keys_that_are_switched_off_and_closed_networks_are_told() {
 }
 
 #[test]
-fn a_role_that_is_missing_is_told() {
+fn a_missing_role_is_reported() {
     let status = CosmosStatus::new(StatusCode::Forbidden).with_sub_status(5301);
     let error = CosmosError::builder()
         .with_status(status)
@@ -270,7 +270,7 @@ fn a_role_that_is_missing_is_told() {
 }
 
 #[test]
-fn a_certificate_that_is_not_trusted_is_told() {
+fn an_untrusted_certificate_is_reported() {
     let error = CosmosError::builder()
         .with_status(CosmosStatus::new(StatusCode::ServiceUnavailable).with_sub_status(20010))
         .with_message("error sending request for url (https://localhost:8081/)")
@@ -296,14 +296,14 @@ fn a_certificate_that_is_not_trusted_is_told() {
 }
 
 #[tokio::test]
-async fn an_outage_is_told() {
+async fn an_outage_is_reported() {
     let endpoint = answering(|_| ("503 Unavailable".to_owned(), "{}".to_owned())).await;
     let text = failure(&options(&endpoint.url), 10).await;
     assert_says(
         &text,
         &[
             "Caused by: 503: ",
-            "hint: the service cannot answer at the moment: try again later",
+            "hint: the service is unavailable: try again later",
         ],
     );
 }
@@ -401,7 +401,7 @@ mod emulated {
     }
 
     #[tokio::test]
-    async fn an_account_is_connected_in_the_protocol_that_it_speaks() {
+    async fn an_account_is_connected_with_the_http_version_that_it_speaks() {
         for version in [HttpVersion::Http2, HttpVersion::Http11] {
             let endpoint = account(version).await;
             let client = CosmosClient::connect(&options(&endpoint.url))
@@ -420,7 +420,7 @@ mod emulated {
     }
 
     #[tokio::test]
-    async fn a_container_that_is_missing_is_told_from_a_missing_database() {
+    async fn a_missing_container_is_distinguished_from_a_missing_database() {
         let endpoint = account(HttpVersion::Http2).await;
         let mut wrong = options(&endpoint.url);
         wrong.container = "order".to_owned();

@@ -32,7 +32,7 @@ fn assert_verdict(expected: Verdict, statuses: &[(u16, u16)]) {
 }
 
 #[test]
-fn throttling_timeouts_and_outages_are_worth_another_try() {
+fn throttling_timeouts_and_outages_are_transient() {
     assert_verdict(
         TRANSIENT,
         &[
@@ -50,7 +50,7 @@ fn throttling_timeouts_and_outages_are_worth_another_try() {
 }
 
 #[test]
-fn what_the_sdk_reports_of_the_network_is_worth_another_try() {
+fn the_sdks_network_errors_are_transient() {
     assert_verdict(
         TRANSIENT,
         &[
@@ -66,7 +66,7 @@ fn what_the_sdk_reports_of_the_network_is_worth_another_try() {
 }
 
 #[test]
-fn a_topology_that_changes_is_worth_another_try() {
+fn a_topology_change_is_transient() {
     assert_verdict(
         TRANSIENT,
         &[
@@ -88,12 +88,12 @@ fn a_topology_that_changes_is_worth_another_try() {
 }
 
 #[test]
-fn a_token_that_could_not_be_had_is_worth_another_try() {
+fn a_token_that_was_not_issued_is_transient() {
     assert_verdict(TRANSIENT, &[(401, 20402), (401, 5005), (401, 5006)]);
 }
 
 #[test]
-fn a_refusal_is_not_tried_again() {
+fn a_refusal_is_not_retried() {
     assert_verdict(
         Verdict::Denied,
         &[
@@ -108,7 +108,7 @@ fn a_refusal_is_not_tried_again() {
 }
 
 #[test]
-fn a_container_that_is_not_there_is_gone() {
+fn a_container_that_does_not_exist_is_gone() {
     assert_verdict(
         Verdict::ContainerGone,
         &[(404, 0), (404, 1003), (400, 1024), (404, 1031)],
@@ -116,7 +116,7 @@ fn a_container_that_is_not_there_is_gone() {
 }
 
 #[test]
-fn a_bad_request_is_told_by_its_message() {
+fn a_bad_request_is_classified_by_its_message() {
     for (message, expected) in [
         (
             "BadRequest. Details: Reduce page size and try again.",
@@ -152,7 +152,7 @@ fn a_token_that_the_sdk_refuses_is_refused() {
 }
 
 #[test]
-fn what_no_try_can_mend_is_fatal() {
+fn an_error_that_no_retry_fixes_is_fatal() {
     assert_verdict(
         Verdict::Fatal,
         &[
@@ -199,7 +199,7 @@ fn a_description_is_one_bounded_line() {
 }
 
 #[test]
-fn a_description_holds_no_key_signature_or_token() {
+fn a_description_has_no_key_signature_or_token() {
     let encoded = "type%3dmaster%26ver%3d1.0%26sig%3dYjc4MjNmOTJj%2bQ%3d%3d";
     for (text, expected) in [
         (format!("key {KEY}!"), "500: key ***!".to_owned()),
@@ -230,7 +230,7 @@ fn a_description_holds_no_key_signature_or_token() {
 }
 
 #[test]
-fn what_is_no_secret_stays() {
+fn text_without_secrets_is_unchanged() {
     for text in [
         "dbs/shop/colls/orders/pkranges/0 at https://shop.documents.azure.com:443/dbs",
         "ActivityId 3f2504e0-4f89-11d3-9a0c-0305e82c3301 rid kLptAJm0ZQ8=",

@@ -15,7 +15,7 @@ fn error(code: u16, sub_status: u16, message: &str) -> CosmosError {
 }
 
 #[test]
-fn an_explained_error_has_no_chain_of_the_sdk_and_a_hint_where_there_is_something_to_do() {
+fn an_explained_error_has_a_hint_and_no_chain_of_the_sdk() {
     let pipe = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
     let status = CosmosStatus::new(StatusCode::from(503)).with_sub_status(20011);
     let broken = CosmosError::builder()
@@ -31,7 +31,7 @@ fn an_explained_error_has_no_chain_of_the_sdk_and_a_hint_where_there_is_somethin
     );
     assert_eq!(
         crate::error::hints(&explained),
-        ["the service or the network cannot answer at the moment: try again later"]
+        ["the service or the network is unavailable: try again later"]
     );
     let expired = CosmosError::builder()
         .with_status(CosmosStatus::new(StatusCode::from(503)).with_sub_status(20010))
@@ -43,13 +43,13 @@ fn an_explained_error_has_no_chain_of_the_sdk_and_a_hint_where_there_is_somethin
     for (error, hint) in [
         (
             expired,
-            "the certificate of the server has expired, or the clock of this machine is ahead: who runs \
-             the server has to renew it",
+            "the server's certificate has expired, or the clock of this machine is ahead: the \
+            server's operator has to renew it",
         ),
         (
             error(500, 20020, "not JSON"),
-            "answers are cut or altered on their way, or are not those of Cosmos DB: try again later, or \
-             look for a proxy in between",
+            "the answers are cut or altered on their way, or do not come from Cosmos DB: try again \
+            later, or look for a proxy in between",
         ),
     ] {
         let explained = explain(anyhow::Error::from(error));

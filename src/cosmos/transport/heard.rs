@@ -1,12 +1,12 @@
-//! What was heard in answers of which the driver tells nothing, or which it must not get.
+//! Answers that the driver does not report, or must not get.
 //!
-//! The driver sends what it asks, signed or with a token, to every location that the account names, and
-//! panics at some that are no addresses. So the account's answer, whenever it is read, passes the same
-//! rules as an endpoint that is typed, or it is refused as a whole: a location that is left out in
-//! silence would send the requests elsewhere than the account's owner meant. An account that names none,
-//! as a simple emulator may, is one whose region is the endpoint itself.
+//! The driver sends its requests, signed or with a token, to every location that the account names, and
+//! panics at some that are not addresses. So the locations in the account's answer must obey the same rules
+//! as an endpoint that is typed; otherwise the whole answer is refused, since leaving a location out would
+//! send the requests elsewhere than the account's owner meant. If an account names none, as a simple
+//! emulator may, its region is the endpoint itself.
 //!
-//! Of a list of ranges that was refused, the driver says no more than that there is none.
+//! After a list of ranges was refused, the driver reports only that there is none.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,12 +18,12 @@ use url::Url;
 use super::last_list::{LastList, ListFault};
 use crate::cosmos::endpoint::location_fault;
 
-/// The member of a location in the account's answer, whatever list of locations it is in.
+/// The member that holds a location in the account's answer, in any of its lists.
 const LOCATION: &str = "databaseAccountEndpoint";
-/// The longest text of a location that is shown, in characters.
+/// Maximum length of a location in a message, in characters.
 const MAX_SHOWN: usize = 200;
 
-/// What was heard. Shared by all clients of a connection.
+/// Notes of such answers. Shared by all clients of a connection.
 #[derive(Debug, Default)]
 pub(in crate::cosmos) struct Heard {
     location: Mutex<Option<String>>,
@@ -41,12 +41,12 @@ impl Heard {
         self.list.take()
     }
 
-    /// Notes what came of a request for the list of ranges; none if no answer did.
+    /// Notes the answer to a request for the list of ranges; `None` if none came.
     pub(super) fn note_list(&self, answer: Option<&HttpResponse>) {
         self.list.note(answer);
     }
 
-    /// Notes what an answer says, and completes it. Returns why it must not be handed on, if so.
+    /// Checks an answer, and completes it. Fails if the driver must not get it.
     pub(super) fn judge(
         &self,
         request: &HttpRequest,
@@ -55,7 +55,7 @@ impl Heard {
     ) -> Result<(), String> {
         let is_good = (200..300).contains(&answer.status);
         if reads_account(request) && is_good {
-            // What is no JSON, the driver refuses.
+            // The driver refuses what is not JSON.
             let Ok(mut account) = serde_json::from_slice(&answer.body) else {
                 return Ok(());
             };
@@ -74,12 +74,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether the request reads the account itself, at whichever of its addresses.
+/// Whether the request reads the account itself, at any of its addresses.
 fn reads_account(request: &HttpRequest) -> bool {
     request.method == Method::Get && request.url.path() == "/"
 }
 
-/// What is wrong with the first location, at any depth, that breaks the rules of an endpoint.
+/// What is wrong with the first location, at any depth, that breaks the rules of endpoints.
 fn fault_of(value: &Value, endpoint: &Url) -> Option<String> {
     match value {
         Value::Object(members) => members.iter().find_map(|(name, value)| match value {
@@ -97,7 +97,7 @@ fn fault_of(value: &Value, endpoint: &Url) -> Option<String> {
     }
 }
 
-/// Adds what the driver needs to know of an account and what follows from its endpoint. Says whether
+/// Adds what the driver needs to know about an account and what follows from its endpoint. Returns whether
 /// anything was missing.
 fn complete(account: &mut Value, endpoint: &Url) -> bool {
     let Some(account) = account.as_object_mut() else {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_location_passes_the_rules_of_an_endpoint() {
+    fn a_location_obeys_the_rules_of_endpoints() {
         const CLOUD: &str = "https://shop.documents.azure.com/";
         const LOCAL: &str = "http://127.0.0.1:8081/";
         for (endpoint, location, fault) in [
@@ -160,9 +160,9 @@ mod tests {
             (CLOUD, "mailto:a@b.example", Some("scheme `mailto`")),
             (CLOUD, "file:///etc/passwd", Some("scheme `file`")),
             (CLOUD, "ws://x.example/", Some("scheme `ws`")),
-            (CLOUD, "//x.example/", Some("no URL")),
-            (CLOUD, "", Some("no URL")),
-            (CLOUD, "https://", Some("no URL")),
+            (CLOUD, "//x.example/", Some("not a URL")),
+            (CLOUD, "", Some("not a URL")),
+            (CLOUD, "https://", Some("not a URL")),
         ] {
             let body = json!({"a": [{"databaseAccountEndpoint": "https://good.example/"}],
                               "b": {"c": [{"databaseAccountEndpoint": location}]}});

@@ -1,5 +1,4 @@
-//! What became of the last request for a container's list of ranges: the driver, when it cannot read
-//! the list, says no more than that.
+//! Why the last list of a container's ranges could not be used, which the driver does not report.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -20,9 +19,9 @@ const SUB_STATUS: HeaderName = HeaderName::from_static("x-ms-substatus");
 pub(in crate::cosmos) enum ListFault {
     /// The service refused it.
     Refused(Box<CosmosError>),
-    /// It is no list at all: what is wrong with it. Something in between may have sent it.
+    /// It is not a list: what is wrong with it. Something in between may have sent it.
     Other(&'static str),
-    /// It is no list that Cosmos DB sends: what is wrong with it.
+    /// It is a list, but not one that Cosmos DB sends: what is wrong with it.
     Unlike(String),
 }
 
@@ -58,9 +57,9 @@ impl fmt::Display for ListFault {
 pub(in crate::cosmos) struct LastList(Mutex<Option<ListFault>>);
 
 impl LastList {
-    /// Notes what came; none if no answer did.
+    /// Notes an answer; `None` if none came.
     pub(super) fn note(&self, answer: Option<&HttpResponse>) {
-        // Nothing has become of the list since.
+        // The list has not changed.
         if answer.is_some_and(|answer| answer.status == 304) {
             return;
         }
@@ -77,7 +76,7 @@ impl LastList {
     }
 }
 
-/// The service's own words, as the driver would hand them on.
+/// The service's error, in the form in which the driver would return it.
 fn refusal(answer: &HttpResponse) -> CosmosError {
     let mut status = CosmosStatus::new(StatusCode::from(answer.status));
     let sub_status = answer.headers.get_optional_str(&SUB_STATUS);
@@ -92,16 +91,16 @@ fn refusal(answer: &HttpResponse) -> CosmosError {
         .build()
 }
 
-/// What is wrong with a list; none if it can be read.
+/// What is wrong with a list; `None` if it is valid.
 fn defect(body: &[u8]) -> Option<ListFault> {
     let Ok(list) = serde_json::from_slice::<Value>(body) else {
-        return Some(ListFault::Other("it is no JSON"));
+        return Some(ListFault::Other("it is not JSON"));
     };
     let Some(ranges) = list["PartitionKeyRanges"].as_array() else {
         return Some(ListFault::Other("it has no array `PartitionKeyRanges`"));
     };
     if ranges.is_empty() {
-        return Some(ListFault::Other("it names no range"));
+        return Some(ListFault::Other("it lists no ranges"));
     }
     for name in ["id", "minInclusive", "maxExclusive"] {
         for range in ranges {
@@ -127,11 +126,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_that_cannot_be_read_is_told_by_what_it_lacks() {
+    fn a_list_that_cannot_be_used_is_named_by_its_fault() {
         for (body, expected) in [
-            ("<html>", Some("it is no JSON")),
+            ("<html>", Some("it is not JSON")),
             ("{}", Some("it has no array `PartitionKeyRanges`")),
-            (r#"{"PartitionKeyRanges":[]}"#, Some("it names no range")),
+            (r#"{"PartitionKeyRanges":[]}"#, Some("it lists no ranges")),
             (
                 r#"{"PartitionKeyRanges":[{"id":0,"minInclusive":"","maxExclusive":"FF"}]}"#,
                 Some("`id` of a range is a number, not a string"),

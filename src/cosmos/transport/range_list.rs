@@ -25,19 +25,19 @@ pub(super) struct ListedRange {
     min_inclusive: String,
     #[serde(rename = "maxExclusive")]
     max_exclusive: String,
-    /// The ids of the ranges that it came out of, by splits or merges.
+    /// The ids of the ranges that it was split or merged from.
     #[serde(default)]
     pub(super) parents: Option<Vec<String>>,
 }
 
 impl RangeList {
-    /// Reads the body of an answer; none if it is no list.
+    /// Parses the body of an answer; `None` if it is not a list.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         serde_json::from_slice(body).ok()
     }
 
-    /// Whether its ranges make up a container, so that nothing of it is still to come.
-    pub(super) fn is_whole(&self) -> bool {
+    /// Whether its ranges cover a container, so it is complete.
+    pub(super) fn is_complete(&self) -> bool {
         let ranges: Vec<FeedRange> = self
             .ranges
             .iter()
@@ -89,9 +89,9 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_whole_if_its_ranges_are_the_container() {
-        assert!(list(&[("", "FF")]).is_whole());
-        assert!(list(&[("20", "FF"), ("", "20")]).is_whole());
+    fn a_list_is_complete_if_its_ranges_cover_the_container() {
+        assert!(list(&[("", "FF")]).is_complete());
+        assert!(list(&[("20", "FF"), ("", "20")]).is_complete());
         for part in [
             &[("", "20")][..],
             &[("20", "FF")],
@@ -100,13 +100,13 @@ mod tests {
             &[("", "FF"), ("", "20"), ("20", "FF")],
             &[],
         ] {
-            assert!(!list(part).is_whole(), "{part:?}");
+            assert!(!list(part).is_complete(), "{part:?}");
         }
         assert!(RangeList::parse(b"no list").is_none());
     }
 
     #[test]
-    fn what_reads_a_container_or_its_list_is_known_by_its_path() {
+    fn requests_for_a_container_or_its_list_are_recognized_by_path() {
         for (path, container, list) in [
             ("/", false, false),
             ("/dbs/d", false, false),

@@ -1,13 +1,13 @@
-//! The list of a container's partition key ranges, asked for while the container is asked for.
+//! The list of a container's partition key ranges, requested in parallel with the container.
 //!
-//! The driver reads the account, the container, its ranges, and then once more what has become of the
-//! ranges since, each when it has the answer before: four round trips to a region that may be far
-//! away, before the first page is asked for. The list needs nothing of the container but its name, so
-//! it is asked for beside it; and what has become of a whole list that came a moment ago is answered
-//! here: nothing. A split in between is noticed as any later one, by the page that it breaks.
+//! The driver reads the account, the container, its ranges, and then the changes of the ranges since, one
+//! after the other: four round trips to a region that may be far away, before the first page is requested.
+//! The list needs only the container's name, so it is requested in parallel; and that a complete list has
+//! not changed a moment later is answered here. A split in between is noticed like any later one, by the
+//! page that it breaks.
 //!
-//! Each of the two answers is given once, at the start. Whatever else the driver asks, and all of it if
-//! the list did not come or is not whole, goes to the service.
+//! Each of these two answers is given once, at the start. All other requests of the driver go to the
+//! service, and so do these if the list did not come or is incomplete.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,42 +25,42 @@ const AUTHORIZATION: HeaderName = HeaderName::from_static("authorization");
 const DATE: HeaderName = HeaderName::from_static("x-ms-date");
 const IF_NONE_MATCH: HeaderName = HeaderName::from_static("if-none-match");
 const ETAG: HeaderName = HeaderName::from_static("etag");
-/// It names one request.
+/// Identifies one request.
 const ACTIVITY_ID: HeaderName = HeaderName::from_static("x-ms-activity-id");
 
-/// What a list of ranges is asked with beside what every request has, as the driver does.
+/// The headers of a request for the list beside those of every request, as the driver sends them.
 const LIST_HEADERS: [(HeaderName, &str); 2] = [
     (HeaderName::from_static("a-im"), "Incremental feed"),
     (HeaderName::from_static("x-ms-max-item-count"), "-1"),
 ];
 
-/// How old a list may be of which nothing can have become. The driver asks at once.
+/// Maximum age of a list that is taken to be unchanged. The driver asks again at once.
 const A_MOMENT: Duration = Duration::from_secs(5);
 
 /// The list of the ranges of one container.
 #[derive(Debug)]
 pub(super) struct RangesAhead {
-    /// What a request is signed with, each anew. Without it a token is sent, which is good for any.
+    /// Signs each request. Without a key, the container's token is sent, which is valid for any request.
     key: Option<Secret>,
-    /// The container, as it is signed: `dbs/D/colls/C`.
+    /// The container, in the form that is signed: `dbs/D/colls/C`.
     link: String,
     stage: Mutex<Stage>,
 }
 
 #[derive(Debug)]
 enum Stage {
-    /// Nobody has asked for the container.
+    /// The container has not been requested.
     Before,
-    /// The list was asked for.
+    /// The list has been requested.
     Asked(Url, JoinHandle<Option<HttpResponse>>),
-    /// The driver has the list, and it is whole.
+    /// The driver has the list, and it is complete.
     Told(Url, Headers, Instant),
-    /// There is no more to be done here.
+    /// All requests go to the service.
     Over,
 }
 
 impl RangesAhead {
-    /// For a container that is to be read, with the account's key if it is read with that.
+    /// For this container, with the account's key if that is the credential.
     pub(super) fn new(database: &str, container: &str, key: Option<Secret>) -> Self {
         Self {
             key,
@@ -69,7 +69,7 @@ impl RangesAhead {
         }
     }
 
-    /// Asks for the list, if `request` is the first one for the container. `ask` sends it.
+    /// Requests the list if `request` is the first one for the container. `ask` sends it.
     pub(super) fn begin(
         &self,
         request: &HttpRequest,
@@ -84,7 +84,7 @@ impl RangesAhead {
         }
     }
 
-    /// The answer to `request`, if it is about the list and known here.
+    /// The answer to `request`, if it is for the list and known here.
     pub(super) async fn answer(&self, request: &HttpRequest) -> Option<HttpResponse> {
         if !reads_list(request) {
             return None;
@@ -97,7 +97,7 @@ impl RangesAhead {
                 if list.status != 200 {
                     return None;
                 }
-                if RangeList::parse(&list.body)?.is_whole() {
+                if RangeList::parse(&list.body)?.is_complete() {
                     *self.stage() = Stage::Told(url, list.headers.clone(), Instant::now());
                 }
                 Some(list)
@@ -117,7 +117,7 @@ impl RangesAhead {
         }
     }
 
-    /// The request for the list, made of the one for the container.
+    /// The request for the list, derived from the one for the container.
     fn list_request(&self, container: &HttpRequest) -> Option<HttpRequest> {
         let mut list = container.clone();
         let mut path = list.url.path_segments_mut().ok()?;
@@ -169,7 +169,7 @@ mod tests {
         serde_json::json!([{ "id": "0", "minInclusive": "", "maxExclusive": "FF" }])
     }
 
-    /// What is answered here, by status, after the list came as `list`.
+    /// The status of each answer given here, after the list came as `list`.
     async fn answers(list: HttpResponse, asked: &[HttpRequest]) -> Vec<Option<u16>> {
         let ahead = RangesAhead::new("d", "c", None);
         ahead.begin(&request("/dbs/d/colls/c", None), |request| {
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_list_is_handed_over_once_and_then_has_not_changed_once() {
+    async fn the_list_is_returned_once_and_is_then_unchanged_once() {
         let first = request("/dbs/d/colls/c/pkranges", None);
         let again = request("/dbs/d/colls/c/pkranges", Some("\"7\""));
         let asked = [first.clone(), again.clone(), again.clone(), first.clone()];
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_known_for_sure_goes_to_the_service() {
+    async fn what_is_not_certain_goes_to_the_service() {
         let first = request("/dbs/d/colls/c/pkranges", None);
         let again = request("/dbs/d/colls/c/pkranges", Some("\"7\""));
         let of_another_time = request("/dbs/d/colls/c/pkranges", Some("\"6\""));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_is_signed_for_itself() {
+    async fn the_request_for_the_list_has_its_own_signature() {
         let key = Secret::new("a2V5");
         let ahead = RangesAhead::new("d", "c", Some(key.clone()));
         let mut container = request("/dbs/d/colls/c", None);

@@ -1,13 +1,12 @@
-//! Session tokens: what a reader has seen of a range, as the service told it.
+//! Session tokens: how much a reader has seen of a range.
 //!
-//! In an account with session consistency they keep a replica that lags behind from answering
-//! "nothing new" to a reader that has already seen more. With each request the driver sends the
-//! tokens of all ranges that it knows; with a few hundred of them that is a header that the service
-//! refuses, and it is put together anew each time. Here a request for a range gets the token of that range
-//! alone, or, until it has one, those of the ranges that it came out of; if there are none either, it is
-//! the first of its kind and has none. So do the service's clients for .NET and Java, which ran into the
-//! limit of the header (Azure/azure-cosmos-dotnet-v3, pull requests 2165 and 2975). The driver's own are
-//! switched off for the feed (see [`feed_options`](super::super::client::CosmosClient::feed_options)).
+//! In an account with session consistency they keep a replica that lags from answering "nothing new" to a
+//! reader that has already seen more. The driver sends the tokens of all ranges that it knows with each
+//! request; with a few hundred ranges the service refuses that header, and it is assembled again each
+//! time. Here a request for a range has only the token of that range; until there is one, those of the
+//! ranges that it was split or merged from; and otherwise none. The service's clients for .NET and Java do
+//! the same, after they hit the limit of the header (Azure/azure-cosmos-dotnet-v3, pull requests 2165 and
+//! 2975). The driver's own tokens are switched off for the feed (`CosmosClient::feed_options`).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,24 +21,24 @@ use crate::feed::lsn_of_session_token;
 
 pub(super) const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-ms-session-token");
 pub(super) const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("x-ms-consistency-level");
-/// Of the feed alone.
+/// Only requests for the feed have it.
 const A_IM: HeaderName = HeaderName::from_static("a-im");
 const CONTAINER_RID: HeaderName = HeaderName::from_static("x-ms-cosmos-intended-collection-rid");
-/// What a request is about: a range, or one logical partition.
-const TARGETS: [HeaderName; 2] = [
+/// The headers that name what is read: a range, or one logical partition.
+const SUBJECTS: [HeaderName; 2] = [
     HeaderName::from_static("x-ms-documentdb-partitionkeyrangeid"),
     HeaderName::from_static("x-ms-documentdb-partitionkey"),
 ];
 
-/// The tokens of what was read of an account.
+/// The session tokens of an account.
 #[derive(Debug, Default)]
 pub(super) struct SessionTokens(Mutex<Known>);
 
-/// Whether reads of an account go by session tokens.
+/// Whether reads of an account respect session tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Use {
-    /// They do not, and cannot be asked to: a request may ask for less than the account's consistency,
-    /// never for more. Or they need not.
+    /// They do not, and cannot be asked to, since a request may only ask for less than the account's
+    /// consistency. Or they need not.
     #[default]
     No,
     /// They do.
@@ -50,30 +49,30 @@ enum Use {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Whether reads of the account go by them.
+    /// Whether reads of the account respect them.
     use_of: Use,
-    tokens: HashMap<Target, String>,
-    /// The ranges that a range came out of, by their ids.
-    parents: HashMap<Target, Vec<String>>,
+    tokens: HashMap<Subject, String>,
+    /// The ids of the ranges that a range was split or merged from.
+    parents: HashMap<Subject, Vec<String>>,
 }
 
 /// The RID of a container, and the id of one of its ranges or the value of a partition key.
-type Target = (String, String);
+type Subject = (String, String);
 
 impl SessionTokens {
-    /// The token that a request is to be sent with.
+    /// The token that belongs to a request.
     pub(super) fn of(&self, request: &HttpRequest) -> Option<String> {
-        let (container, id) = target_of(request)?;
+        let (container, id) = subject_of(request)?;
         let known = self.known();
         if known.use_of == Use::No {
             return None;
         }
-        let target = (container, id);
-        if let Some(token) = known.tokens.get(&target) {
+        let subject = (container, id);
+        if let Some(token) = known.tokens.get(&subject) {
             return Some(token.clone());
         }
-        let container = &target.0;
-        let parents = known.parents.get(&target)?.iter();
+        let container = &subject.0;
+        let parents = known.parents.get(&subject)?.iter();
         let tokens: Vec<&str> = parents
             .filter_map(|id| known.tokens.get(&(container.clone(), id.clone())))
             .map(String::as_str)
@@ -81,21 +80,20 @@ impl SessionTokens {
         (!tokens.is_empty()).then(|| tokens.join(","))
     }
 
-    /// The consistency that a request with a token has to ask for, if it is not the account's.
+    /// The consistency that a request with a token must ask for, if it is not the account's.
     pub(super) fn consistency(&self) -> Option<&'static str> {
         (self.known().use_of == Use::OnRequest).then_some("Session")
     }
 
-    /// Notes what an answer says of tokens: its own, which ranges have become of which, or whether
-    /// the account wants any.
+    /// Notes what an answer contains: a token, the parents of ranges, or whether the account uses tokens.
     pub(super) fn note(&self, request: &HttpRequest, response: &HttpResponse) {
-        if let Some(target) = target_of(request) {
+        if let Some(subject) = subject_of(request) {
             let token = response.headers.get_optional_str(&SESSION_TOKEN);
             if let (200..=399, Some(token)) = (response.status, token) {
                 let mut known = self.known();
                 let is_newer = |known: &String| !is_behind(token, known);
-                if known.tokens.get(&target).is_none_or(is_newer) {
-                    known.tokens.insert(target, token.to_owned());
+                if known.tokens.get(&subject).is_none_or(is_newer) {
+                    known.tokens.insert(subject, token.to_owned());
                 }
             }
         } else if reads_list(request) && response.status == 200 {
@@ -105,8 +103,8 @@ impl SessionTokens {
             let mut known = self.known();
             for range in list.ranges {
                 if let Some(parents) = range.parents.filter(|parents| !parents.is_empty()) {
-                    let target = (list.container.clone(), range.id);
-                    known.parents.insert(target, parents);
+                    let subject = (list.container.clone(), range.id);
+                    known.parents.insert(subject, parents);
                 }
             }
         } else if request.url.path() == "/" && response.status == 200 {
@@ -119,21 +117,23 @@ impl SessionTokens {
     }
 }
 
-/// What a request for the feed is about; none if it is for something else, or has a token already.
-fn target_of(request: &HttpRequest) -> Option<Target> {
+/// What a request for the feed reads; `None` if it is for something else, or already has a token.
+fn subject_of(request: &HttpRequest) -> Option<Subject> {
     let is_feed = request.method == Method::Get
         && header(request, A_IM).is_some()
         && header(request, SESSION_TOKEN).is_none();
     if !is_feed {
         return None;
     }
-    let target = TARGETS.into_iter().find_map(|name| header(request, name))?;
+    let target = SUBJECTS
+        .into_iter()
+        .find_map(|name| header(request, name))?;
     let container = header(request, CONTAINER_RID).unwrap_or_default();
     Some((container.to_owned(), target.to_owned()))
 }
 
-/// Whether a session token is from before another one of the same range, as a replica that lags sends it:
-/// then a request with it would be content with that replica.
+/// Whether a session token is older than a known one of the same range, from a replica that lags. With the
+/// older token that replica could answer again.
 fn is_behind(token: &str, known: &str) -> bool {
     let version = |token: &str| -> Option<i64> {
         let (version, _) = token.split_once(':')?.1.split_once('#')?;
@@ -149,8 +149,8 @@ fn header(request: &HttpRequest, name: HeaderName) -> Option<&str> {
     request.headers.get_optional_str(&name)
 }
 
-/// What an account, by its own description, makes of session tokens. With bounded staleness a replica
-/// may lag behind as well, and session consistency is the weaker of the two, so it may be asked for.
+/// How an account uses session tokens, from its properties. With bounded staleness a replica may lag as
+/// well, and session consistency is the weaker of the two, so a request may ask for it.
 fn use_of_tokens(account: &[u8]) -> Use {
     #[derive(Deserialize)]
     struct Account {
@@ -178,7 +178,7 @@ mod tests {
     use azure_core::http::headers::Headers;
 
     fn feed(container: &'static str, range: &'static str) -> HttpRequest {
-        let [of_range, _] = TARGETS;
+        let [of_range, _] = SUBJECTS;
         let headers = [
             (A_IM, "Incremental feed"),
             (CONTAINER_RID, container),
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_gets_the_last_token_of_its_own() {
+    fn a_range_gets_its_own_latest_token() {
         let tokens = tokens_of("Session");
         assert_eq!(tokens.of(&feed("c", "0")), None);
         tokens.note(&feed("c", "0"), &answer(200, Some("0:1#5"), ""));
@@ -218,18 +218,18 @@ mod tests {
         tokens.note(&feed("c", "0"), &answer(304, Some("0:1#6"), ""));
         tokens.note(&feed("c", "0"), &answer(503, Some("0:1#9"), ""));
         assert_eq!(tokens.of(&feed("c", "0")).as_deref(), Some("0:1#6"));
-        // A replica that lags behind; and a range that counts in another way since a failover.
+        // A replica that lags; and a range whose versions restarted after a failover.
         tokens.note(&feed("c", "0"), &answer(304, Some("0:1#4"), ""));
         assert_eq!(tokens.of(&feed("c", "0")).as_deref(), Some("0:1#6"));
         tokens.note(&feed("c", "0"), &answer(304, Some("0:2#4"), ""));
         assert_eq!(tokens.of(&feed("c", "0")).as_deref(), Some("0:2#4"));
         assert_eq!(tokens.of(&feed("c", "1")).as_deref(), Some("1:1#7"));
-        // A container that was created anew under the same name.
+        // A container that was created again under the same name.
         assert_eq!(tokens.of(&feed("d", "0")), None);
     }
 
     #[test]
-    fn a_range_without_a_token_gets_those_that_it_came_out_of() {
+    fn a_range_without_a_token_gets_those_of_its_parents() {
         let tokens = tokens_of("Session");
         tokens.note(&feed("c", "0"), &answer(200, Some("0:1#5"), ""));
         tokens.note(&feed("c", "1"), &answer(200, Some("1:1#7"), ""));
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn with_bounded_staleness_session_consistency_is_asked_for() {
+    fn with_bounded_staleness_session_consistency_is_requested() {
         let tokens = tokens_of("BoundedStaleness");
         tokens.note(&feed("c", "0"), &answer(200, Some("0:1#5"), ""));
         assert_eq!(tokens.of(&feed("c", "0")).as_deref(), Some("0:1#5"));
@@ -271,7 +271,7 @@ mod tests {
 
         let tokens = tokens_of("Session");
         tokens.note(&feed("c", "0"), &answer(200, Some("0:1#5"), ""));
-        let [of_range, _] = TARGETS;
+        let [of_range, _] = SUBJECTS;
         let item = read_of(
             "/dbs/d/colls/c/docs/1",
             &[(CONTAINER_RID, "c"), (of_range, "0")],

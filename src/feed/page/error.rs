@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// How many bytes of the body an error shows before and after the place that it is about.
+/// How many bytes of the body an error shows before and after its place.
 const EXCERPT_BEFORE: usize = 16;
 const EXCERPT_AFTER: usize = 24;
 
@@ -38,13 +38,13 @@ pub enum PageErrorKind {
     InvalidEscape,
     /// A number does not follow the grammar.
     InvalidNumber,
-    /// A value is missing, or it begins like none.
+    /// A value is missing, or starts with a byte that no value starts with.
     ExpectedValue,
     /// A member's name is missing.
     ExpectedName,
     /// The colon after a member's name is missing.
     ExpectedColon,
-    /// An array or object neither goes on nor ends.
+    /// An array or object neither continues nor ends.
     ExpectedCommaOrEnd,
 }
 
@@ -73,11 +73,11 @@ impl fmt::Display for PageErrorKind {
     }
 }
 
-/// A page that is not what the service promises: what is wrong, at which byte, and a short
-/// excerpt, escaped to printable ASCII (40 bytes of the body, at most 160 characters).
+/// An invalid page: what is wrong, at which byte, and a short excerpt, escaped to printable ASCII (40 bytes of
+/// the body, at most 160 characters).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageError {
-    /// What the text was to be.
+    /// What was expected.
     expected: &'static str,
     kind: PageErrorKind,
     offset: usize,
@@ -112,7 +112,7 @@ impl PageError {
         self.kind
     }
 
-    /// The byte of the body at which it is wrong; the body's length if it ends too early.
+    /// The offset of the fault in the body; the body's length if it ends too early.
     pub fn offset(&self) -> usize {
         self.offset
     }
@@ -138,7 +138,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    /// `kind` at `offset`, or, where there is no byte any more, a truncated body.
+    /// `kind` at `offset`; or a truncated body, if it ends before that.
     #[cold]
     #[inline(never)]
     pub(super) fn at(kind: PageErrorKind, offset: usize, bytes: &[u8]) -> Self {

@@ -1,4 +1,4 @@
-//! One item of a page, as its readers see it.
+//! One item of a page.
 
 use super::members::members;
 use super::metadata::Metadata;
@@ -22,14 +22,14 @@ impl<'a> ItemRef<'a> {
         self.item.envelope
     }
 
-    /// The bare document, or the envelope's `current` as it is: a delete has an empty object there,
-    /// or nothing.
+    /// The bare document, or the envelope's `current` unchanged: for a delete that is an empty object, or
+    /// missing.
     pub fn current(&self) -> Option<&'a [u8]> {
         self.item.current.of(self.body)
     }
 
     /// The document after the change: as [`ItemRef::current`], but `None` if an envelope's
-    /// `current` is missing, `null` or an empty object, which is how a delete looks.
+    /// `current` is missing, `null` or an empty object, as for a delete.
     pub fn document(&self) -> Option<&'a [u8]> {
         let current = self.current()?;
         if self.item.envelope && is_null_or_empty_object(current) {
@@ -38,8 +38,7 @@ impl<'a> ItemRef<'a> {
         Some(current)
     }
 
-    /// The envelope's `previous` as it is: the document before the change, where the container
-    /// keeps it.
+    /// The envelope's `previous` unchanged: the document before the change, if the container keeps it.
     pub fn previous(&self) -> Option<&'a [u8]> {
         self.item.previous.of(self.body)
     }
@@ -73,8 +72,8 @@ impl<'a> ItemRef<'a> {
         std::str::from_utf8(lsn.value).ok()?.parse().ok()
     }
 
-    /// Whether there is a CR or LF anywhere in the item's text, which can only be whitespace. It
-    /// then has to be replaced where a document must fit in one line: see [`write_line`].
+    /// Whether there is a CR or LF anywhere in the item's text, which can only be whitespace. It must be
+    /// replaced where a document is written as one line: see [`write_line`].
     pub fn has_line_break(&self) -> bool {
         self.item.line_break
     }

@@ -1,4 +1,4 @@
-//! A single item, as it stands in a line of a file.
+//! A single item from a line of a file.
 
 use bytes::Bytes;
 
@@ -11,16 +11,16 @@ use super::span::{Item, OwnMembers, Span};
 const NAMES_BESIDE: [&str; 3] = ["range", "reason", "origin"];
 
 impl Page {
-    /// A page of the one item that `line` is: a document, or an envelope around it. Whitespace
-    /// around it does not count.
+    /// A page with the one item in `line`: a document, or an envelope around it. Whitespace around it is
+    /// ignored.
     ///
-    /// Beside its own members an envelope may have those that `tail` (`range`) and `replay`
-    /// (`reason`, `origin`) add.
+    /// Beside the service's members an envelope may have those that `tail` (`range`) and `replay` (`reason`,
+    /// `origin`) add.
     ///
     /// # Errors
     ///
-    /// The line must be one JSON value, valid UTF-8, and shorter than 4 GiB. The error's offset is
-    /// one in the line.
+    /// The line must be one JSON value, valid UTF-8, and shorter than 4 GiB. The error's offset is within the
+    /// line.
     pub fn of_line(line: Bytes) -> Result<Self, PageError> {
         match item_of(&line) {
             Ok(item) => Ok(Self {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_value_is_refused_with_its_place() {
+    fn a_line_that_is_not_one_value_is_refused_with_the_place() {
         for (line, kind, offset) in [
             (r#"{"id":"1""#, PageErrorKind::Truncated, 9),
             (r#"{"id":"1"} {"#, PageErrorKind::TrailingData, 11),

@@ -7,7 +7,7 @@ use super::skim;
 /// One member of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member<'a> {
-    /// The name as it stands between its quotes, escapes and all.
+    /// The text between the quotes of the name, with its escapes.
     pub raw_name: &'a [u8],
     /// The value's JSON text, without whitespace around it.
     pub value: &'a [u8],
@@ -21,7 +21,7 @@ impl Member<'_> {
 }
 
 /// The top-level members of a document from a [`Page`](super::Page), in their order, duplicates
-/// included. There are none if the document is no object. Meant for text that was validated.
+/// included. There are none if the document is not an object. For validated text.
 pub fn members(document: &[u8]) -> Members<'_> {
     let at = match skim::token(document, 0) {
         (b'{', at) => Some(at + 1),
@@ -61,7 +61,7 @@ impl<'a> Iterator for Members<'a> {
 }
 
 /// The elements of an array from a [`Page`](super::Page): the JSON text of each, in their order.
-/// There are none if the text is no array. Meant for text that was validated.
+/// There are none if the text is not an array. For validated text.
 pub fn elements(array: &[u8]) -> Elements<'_> {
     let at = match skim::token(array, 0) {
         (b'[', at) => Some(at + 1),

@@ -1,4 +1,4 @@
-//! What the service says about a change, beside the document.
+//! The service's metadata of a change.
 
 use super::members::members;
 
@@ -15,15 +15,15 @@ pub enum OperationType {
     Other,
 }
 
-/// The `metadata` of a change. LatestVersion sends a part of it at most; a member that is missing
-/// or not of the expected type is `None`.
+/// The `metadata` of a change. With the latest versions the service sends only a part of it, or none. A member
+/// that is missing or not of the expected type is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata<'a> {
     /// The change's log sequence number. All changes of one transaction share it.
     pub lsn: Option<u64>,
     /// The conflict resolution timestamp, in seconds since the Unix epoch.
     pub crts: Option<i64>,
-    /// The JSON text of what happened, a string, as the service names it.
+    /// The JSON text of the operation, a string, with the service's name for it.
     pub operation: Option<&'a [u8]>,
     /// What happened.
     pub operation_type: Option<OperationType>,
@@ -33,12 +33,12 @@ pub struct Metadata<'a> {
     pub previous_image_lsn: Option<u64>,
     /// The JSON text of a deleted item's `id` (a string, with its quotes).
     pub id: Option<&'a [u8]>,
-    /// The JSON text of a deleted item's partition key, in the form that the service chose.
+    /// The JSON text of a deleted item's partition key, in the service's form.
     pub partition_key: Option<&'a [u8]>,
 }
 
 impl<'a> Metadata<'a> {
-    /// Reads the JSON text of a `metadata` member. Of duplicates the last one counts.
+    /// Reads the JSON text of a `metadata` member. The last of duplicates counts.
     pub(super) fn from_json(json: &'a [u8]) -> Self {
         let mut metadata = Self::default();
         for member in members(json) {

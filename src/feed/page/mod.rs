@@ -6,21 +6,21 @@
 //! {"_rid": "…", "Documents": [item, item, …], "_count": 2}
 //! ```
 //!
-//! Every byte of it is checked against RFC 8259 in one pass (a second, vectorised one checks UTF-8 if
-//! there is more than ASCII), so an item that is handed out is valid JSON, and it is the service's own text: key
-//! order, duplicate keys, `1.10`, `1e400` and integers of any length stay what they were.
+//! Every byte of it is checked against RFC 8259 in one pass (a second, vectorised one checks UTF-8 if there
+//! is more than ASCII), so every item is valid JSON. It is also the service's own text: the order of keys,
+//! duplicate keys, `1.10`, `1e400` and integers of any length are unchanged.
 //!
 //! # Items
 //!
 //! An item is a document, or an envelope around it: `{"current": …, "previous": …, "metadata": …}`,
 //! in any order, some of them missing. Emulators send bare documents, the service sends envelopes.
 //! An object is an **envelope** if all its top-level names are `current`, `previous` or `metadata`
-//! and at least one is `current` or `metadata`. Everything else is a **bare document**, also `{}`
-//! and what is no object at all. The rule is not ambiguous in practice, since every document of a
+//! and at least one is `current` or `metadata`. Everything else is a **bare document**, including `{}`
+//! and values that are not objects. The rule is not ambiguous in practice, since every document of a
 //! container has an `id`.
 //!
-//! What a page says of itself is apart from its grammar: [`Page::check`] compares its `_count` with its
-//! items, which are all objects, and [`Page::container_rid`] is its `_rid`.
+//! The page's own members are checked apart from the grammar: [`Page::check`] compares `_count` with the
+//! number of items, which must be objects, and [`Page::container_rid`] is its `_rid`.
 
 mod error;
 mod item;

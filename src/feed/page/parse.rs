@@ -7,7 +7,7 @@ use super::item::ItemRef;
 use super::scanner::{Scanner, is_name};
 use super::span::{Item, OwnMembers, Span};
 
-/// One page of the change feed: its body, and where the items lie in it.
+/// One page of the change feed: its body, and where the items are in it.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     pub(super) body: Bytes,
@@ -57,8 +57,8 @@ impl Page {
         self.body.len()
     }
 
-    /// Checks what the service promises of its pages beyond their grammar: each item is an object, and
-    /// there are as many as the page's `_count` says, if it does.
+    /// Checks what the service promises beyond the grammar: each item is an object, and their number is the
+    /// page's `_count`, if it has one.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl Page {
         }
     }
 
-    /// The RID of the container that the page says it is of. None if it does not say.
+    /// The RID of the page's container, if the page has it.
     pub fn container_rid(&self) -> Option<String> {
         serde_json::from_slice(self.own.rid.of(&self.body)?).ok()
     }
@@ -94,7 +94,7 @@ impl Page {
         })
     }
 
-    /// Gives up the page for its buffer; see [`Page::parse_with`].
+    /// Consumes the page for its buffer; see [`Page::parse_with`].
     pub fn into_items_buffer(self) -> Vec<Item> {
         self.items
     }
@@ -114,7 +114,7 @@ fn split(body: &[u8], items: &mut Vec<Item>) -> Result<OwnMembers, Fault> {
     checked(body, |scanner| split_text(scanner, body, items))
 }
 
-/// What `scan` makes of `text`, if that is UTF-8; otherwise whichever of the two faults comes first.
+/// The result of `scan` if `text` is UTF-8; otherwise the first of the two faults.
 pub(super) fn checked<'a, T>(
     text: &'a [u8],
     scan: impl FnOnce(&mut Scanner<'a>) -> Result<T, Fault>,
@@ -131,13 +131,13 @@ pub(super) fn checked<'a, T>(
     }
 }
 
-/// Refuses what cannot be the beginning of a text in UTF-8.
+/// Refuses a text that is not UTF-8, except for an incomplete character at its end.
 fn check_utf8(text: &[u8]) -> Result<(), Fault> {
     if simdutf8::basic::from_utf8(text).is_ok() {
         return Ok(());
     }
     match std::str::from_utf8(text) {
-        // It may have been cut inside a character.
+        // The text may end within a character.
         Ok(_) => Ok(()),
         Err(error) if error.error_len().is_none() => Ok(()),
         Err(error) => Err(Fault {
@@ -147,7 +147,7 @@ fn check_utf8(text: &[u8]) -> Result<(), Fault> {
     }
 }
 
-/// [`split`], without a look at what is not ASCII.
+/// [`split`], without the check of UTF-8.
 fn split_text<'a>(
     scanner: &mut Scanner<'a>,
     body: &'a [u8],
@@ -190,8 +190,8 @@ fn split_text<'a>(
     Ok(own)
 }
 
-/// Reads a member's name at `token` and its colon. Returns the name as it stands between its
-/// quotes, and the position after the colon.
+/// Reads a member's name at `token` and its colon. Returns the text between the quotes, and the position after
+/// the colon.
 #[inline(always)]
 fn member_name<'a>(
     scanner: &mut Scanner<'a>,
@@ -258,7 +258,7 @@ fn object_item<'a>(scanner: &mut Scanner<'a>, body: &'a [u8], start: usize) -> R
     let (mut byte, mut at) = scanner.token(start + 1);
     while byte != b'}' {
         let (name, value) = member_name(scanner, body, (byte, at))?;
-        // As the service writes them, before a name is looked at more closely.
+        // As the service writes them, before a slower comparison.
         let part = match name {
             b"current" => &mut current,
             b"metadata" => &mut metadata,
@@ -279,7 +279,7 @@ fn object_item<'a>(scanner: &mut Scanner<'a>, body: &'a [u8], start: usize) -> R
     if current.is_missing() && metadata.is_missing() {
         return Ok(Item::bare(start, at + 1));
     }
-    // Only now is it certain that this is no document, which may repeat a name.
+    // Only now is it certain that this is not a document, which may repeat a name.
     if let Some(at) = twice {
         return Err(scanner.fault(PageErrorKind::EnvelopeMemberTwice, at));
     }

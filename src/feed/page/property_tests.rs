@@ -36,7 +36,7 @@ fn name_of(raw: &RawValue) -> String {
     serde_json::from_str(raw.get()).unwrap_or_else(|_| "a lone surrogate".into())
 }
 
-/// What is to be found of an item: whole, current, previous, metadata; and if it is an envelope.
+/// The expected parts of an item: whole, current, previous, metadata; and whether it is an envelope.
 type Found<'a> = ([Option<&'a str>; 4], bool);
 
 fn item_by_serde_json(item: &RawValue) -> Option<Found<'_>> {

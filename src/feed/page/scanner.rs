@@ -1,19 +1,19 @@
-//! The JSON grammar: finds where a value ends, and refuses what is not RFC 8259.
+//! The JSON grammar: finds the end of a value, and refuses text that does not follow RFC 8259.
 //!
-//! Values are not interpreted, so nothing is altered and nothing is too big: a number of any
-//! length, a string with lone surrogate escapes, any depth. There is no recursion; one bit a level
-//! remembers whether an object or an array is open.
+//! Values are not interpreted, so nothing is altered and nothing is too big: numbers of any length, strings
+//! with lone surrogate escapes, any depth. There is no recursion; one bit for each level records whether
+//! an object or an array is open.
 
 use super::error::{Fault, PageErrorKind as Kind};
 use super::wide;
 
-/// Scans one text. Positions are byte offsets into it. Outside of strings only ASCII follows the
-/// grammar; in strings it is not checked that what is not ASCII is UTF-8 (see [`Scanner::is_ascii`]).
+/// Scans one text. Positions are byte offsets into it. Outside of strings the grammar allows only ASCII; within
+/// strings UTF-8 is not checked (see [`Scanner::is_ascii`]).
 pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
     /// Whether whitespace with a CR or LF was passed; set by the scanner, reset by its owner.
     pub(super) line_break: bool,
-    /// What strings have been made of.
+    /// The bits seen in strings.
     seen: wide::Seen,
     /// Levels that no longer fit in [`Nesting::top`].
     outer: Vec<u64>,
@@ -36,13 +36,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Whether all that was scanned is ASCII.
+    /// Whether all scanned text is ASCII.
     pub(super) fn is_ascii(&self) -> bool {
         self.seen.is_ascii()
     }
 
-    /// Skips whitespace. Returns the next byte and its position; NUL, which no token begins with,
-    /// at the end.
+    /// Skips whitespace. Returns the next byte and its position; at the end NUL, which no token starts with.
     #[inline(always)]
     pub(super) fn token(&mut self, at: usize) -> (u8, usize) {
         token(self.bytes, at, &mut self.line_break)
@@ -53,12 +52,12 @@ impl<'a> Scanner<'a> {
         self.scan(at, Nesting { top: 0, depth: 0 })
     }
 
-    /// The end of the object of which a name was just read, up to and with its colon.
+    /// The end of the object whose member's name and colon were just read.
     pub(super) fn rest_of_object(&mut self, at: usize) -> Result<usize, Fault> {
         self.scan(at, Nesting { top: 1, depth: 1 })
     }
 
-    /// The end of the string whose opening quote lies before `at`.
+    /// The end of the string whose opening quote is before `at`.
     pub(super) fn string(&mut self, at: usize) -> Result<usize, Fault> {
         string(self.bytes, at, &mut self.seen)
     }
@@ -105,7 +104,7 @@ impl<'a> Scanner<'a> {
                 b'n' => literal(bytes, start, b"null")?,
                 _ => return Err(self.fault(Kind::ExpectedValue, start)),
             };
-            // After a value: containers may end, then the innermost one goes on.
+            // After a value: containers may end, then the innermost one continues.
             loop {
                 if nesting.depth == 0 {
                     self.seen = seen;
@@ -194,7 +193,7 @@ fn name(
     colon(bytes, string(bytes, quote + 1, seen)?, line_break)
 }
 
-/// The end of the string whose opening quote lies before `at`.
+/// The end of the string whose opening quote is before `at`.
 #[inline(always)]
 fn string(bytes: &[u8], mut at: usize, seen: &mut wide::Seen) -> Result<usize, Fault> {
     loop {
@@ -213,7 +212,7 @@ fn escape(bytes: &[u8], at: usize) -> Result<usize, Fault> {
     match bytes.get(at + 1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
         Some(b'u') => {
-            // A lone surrogate follows the grammar: it is kept as it is.
+            // The grammar allows a lone surrogate: it is kept unchanged.
             let digits = bytes.get(at + 2..).unwrap_or_default();
             match digits.iter().take(4).position(|b| !b.is_ascii_hexdigit()) {
                 Some(wrong) => Err(Fault::at(Kind::InvalidEscape, at + 2 + wrong, bytes)),
@@ -243,7 +242,7 @@ fn number(bytes: &[u8], at: usize) -> Result<usize, Fault> {
     Ok(end)
 }
 
-/// The end of the digits at `at`, of which there must be one.
+/// The end of the digits at `at`. There must be at least one.
 #[inline(always)]
 fn digits(bytes: &[u8], at: usize) -> Result<usize, Fault> {
     let end = wide::digits_end(bytes, at);
@@ -270,14 +269,13 @@ fn wrong_literal(bytes: &[u8], at: usize, text: &[u8]) -> Fault {
     Fault::at(Kind::ExpectedValue, at + same.count(), bytes)
 }
 
-/// Whether a member's name, as it stands between its quotes, spells `name` (ASCII). Names may be
-/// written with escapes.
+/// Whether a member's name, the text between its quotes, means `name` (ASCII). Names may have escapes.
 #[inline]
 pub(super) fn is_name(raw: &[u8], name: &str) -> bool {
     if raw == name.as_bytes() {
         return true;
     }
-    // Six bytes are the longest escape of an ASCII character.
+    // The longest escape of an ASCII character has six bytes.
     if raw.len() <= name.len() || raw.len() > 6 * name.len() {
         return false;
     }
@@ -291,6 +289,6 @@ fn is_escaped_name(raw: &[u8], name: &str) -> bool {
         return false;
     }
     let quoted = [b"\"", raw, b"\""].concat();
-    // A name with a lone surrogate cannot be decoded, and it is none of ours.
+    // A name with a lone surrogate cannot be decoded, and is not one of ours.
     serde_json::from_slice::<String>(&quoted).is_ok_and(|decoded| decoded == name)
 }

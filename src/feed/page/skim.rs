@@ -1,10 +1,10 @@
-//! Walking over text that a page has validated: finds where values end, and checks nothing.
+//! Walks over text that a page has validated: finds the ends of values, without any checks.
 //!
-//! On other text every function ends, with a position that means nothing or none.
+//! On other text every function ends, with `None` or a position without a meaning.
 
 use super::wide;
 
-/// The next byte that is no whitespace, and its position; NUL at the end.
+/// The next byte that is not whitespace, and its position; NUL at the end.
 #[inline(always)]
 pub(crate) fn token(bytes: &[u8], mut at: usize) -> (u8, usize) {
     loop {
@@ -16,7 +16,7 @@ pub(crate) fn token(bytes: &[u8], mut at: usize) -> (u8, usize) {
     }
 }
 
-/// The end of the string whose opening quote lies before `at`, and whether it has escapes.
+/// The end of the string whose opening quote is before `at`, and whether it has escapes.
 #[inline(always)]
 pub(crate) fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     let stop = wide::valid_string_stop(bytes, at);
@@ -38,7 +38,7 @@ fn escaped_string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// The end of the value that begins with the byte `first` at `at`.
+/// The end of the value that starts with the byte `first` at `at`.
 #[inline(always)]
 pub(crate) fn value_end(bytes: &[u8], first: u8, at: usize) -> Option<usize> {
     match first {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn values_end_where_they_were_found_to_end_when_they_were_checked() {
+    fn values_end_where_the_scanner_found_their_end() {
         for json in [
             "0",
             "-1.5e+3",
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_json_has_no_end_or_some_end_and_no_panic() {
+    fn text_that_is_not_json_does_not_panic() {
         for text in ["[", "{\"a", "\"abc", "\"\\", "[\"\\\"", "]", "[}", ""] {
             let bytes = text.as_bytes();
             let _whatever = value_end(bytes, bytes.first().copied().unwrap_or(0), 0);

@@ -1,14 +1,13 @@
-//! Where the items of a page, and their parts, lie in its body.
+//! Where the items of a page, and their parts, are in its body.
 
-/// Where a page's members about itself lie.
+/// Where the members about the page itself are.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct OwnMembers {
     pub(super) rid: Span,
     pub(super) count: Span,
 }
 
-/// Where an item and its parts lie in the body. Only good for handing a buffer back to
-/// [`Page::parse_with`].
+/// Where an item and its parts are in the body. Only for returning a buffer to `Page::parse_with`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item {
     pub(super) whole: Span,

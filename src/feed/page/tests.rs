@@ -49,7 +49,7 @@ fn assert_document_is_untouched(document: &str) {
 }
 
 #[test]
-fn values_that_parsers_alter_come_out_untouched() {
+fn values_that_parsers_alter_are_unchanged() {
     for value in [
         "1.10",
         "1e2",
@@ -82,7 +82,7 @@ fn values_that_parsers_alter_come_out_untouched() {
 }
 
 #[test]
-fn key_order_duplicates_and_odd_names_come_out_untouched() {
+fn key_order_duplicates_and_odd_names_are_unchanged() {
     for document in [
         r#"{"z":1,"id":"1","a":2}"#,
         r#"{"id":"1","id":"2","a":1,"a":2}"#,
@@ -171,7 +171,7 @@ fn a_page_without_items_is_a_page() {
 }
 
 #[test]
-fn items_that_are_no_objects_are_passed_on_bare() {
+fn items_that_are_not_objects_are_bare() {
     let items = ["1", "-1.5e3", "\"a\"", "null", "true", "[1,{}]", "{}", "[]"];
     let page = parse(page_of(&items)).unwrap();
     assert_eq!(texts(&page), items);
@@ -264,7 +264,7 @@ fn metadata_of(json: &str, check: impl Fn(Metadata<'_>)) {
 }
 
 #[test]
-fn metadata_tolerates_what_it_does_not_expect() {
+fn metadata_tolerates_unexpected_members() {
     for json in [
         "null",
         "{}",
@@ -314,7 +314,7 @@ fn a_line_break_is_seen_in_the_item_that_has_it_and_becomes_a_space_in_a_line() 
 }
 
 #[test]
-fn a_buffer_of_items_serves_page_after_page() {
+fn a_buffer_of_items_is_reused() {
     let first = parse(page_of(&["1", "2", "3"])).unwrap();
     let buffer = first.into_items_buffer();
     let (memory, capacity) = (buffer.as_ptr(), buffer.capacity());
@@ -388,7 +388,7 @@ fn a_page_of_another_shape_is_refused() {
 }
 
 #[test]
-fn what_is_not_json_is_refused_at_its_byte() {
+fn invalid_json_is_refused_at_its_byte() {
     use PageErrorKind::*;
     for (value, kind, offset) in [
         ("01", InvalidNumber, 1),
@@ -460,7 +460,7 @@ fn a_body_that_is_not_utf8_is_refused_at_its_byte() {
                 r#"{"Documents":[{"n":["\"é long enough for a wider step to be taken, or two of them, and then"#,
                 r#""]}]}"#,
             ),
-            // What is wrong later is not what is told.
+            // Only the first fault is reported.
             (r#"{"Documents":[{"id":""#, "\n\"}]}"),
             (r#"{"Documents":["é"#, "\"}]"),
         ] {
@@ -484,7 +484,7 @@ fn a_body_cut_anywhere_is_truncated() {
 }
 
 #[test]
-fn an_error_says_what_and_where_in_little_printable_ascii() {
+fn an_error_has_cause_and_place_in_short_printable_ascii() {
     let error = parse("{\"Documents\":[{\"id\":\"é\u{1b}[31m\u{202e}\"}]}").unwrap_err();
     assert_eq!(
         error.to_string(),

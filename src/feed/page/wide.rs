@@ -1,20 +1,20 @@
-//! Finding the byte that ends a run: eight bytes at a time in a `u64`, and in a string that is longer
-//! than a few words, 64 at a time.
+//! Finds the byte that ends a run: eight bytes at a time in a `u64`, and 64 at a time in a string that is
+//! longer than a few words.
 //!
-//! Neither needs unsafe code, and both work on every target. What most strings, numbers and nested
-//! documents cost is the first step, and there a word is the cheapest; on the long text the compiler's
-//! vectors are twice as fast.
+//! Neither needs unsafe code, and both work on every target. Most strings, numbers and nested documents end
+//! within the first step, where a word is the cheapest; on long text the compiler's vectors are twice as
+//! fast.
 
 const ONES: u64 = u64::MAX / 255;
 const HIGH: u64 = ONES << 7;
 
-/// Words of a string that are looked at one by one, before the wider steps.
+/// Words of a string that are examined one by one, before the wider steps.
 const FIRST_WORDS: usize = 4;
-/// Bytes of a wider step.
+/// Length of a wider step, in bytes.
 const BLOCK: usize = 64;
 
 /// The index at or after `from` of the first byte that ends or interrupts a string: `"`, `\` or a
-/// control character; `bytes.len()` if there is none. What lies before it is added to `seen`.
+/// control character; `bytes.len()` if there is none. The bytes before it are added to `seen`.
 #[inline(always)]
 pub(super) fn string_stop(bytes: &[u8], from: usize, seen: &mut Seen) -> usize {
     match stop_in_words(bytes, from, FIRST_WORDS, seen) {
@@ -23,8 +23,7 @@ pub(super) fn string_stop(bytes: &[u8], from: usize, seen: &mut Seen) -> usize {
     }
 }
 
-/// The same in text of which every string is known to be valid, so that no control character has to
-/// be looked for.
+/// The same in text whose strings are known to be valid, without a search for control characters.
 #[inline(always)]
 pub(super) fn valid_string_stop(bytes: &[u8], from: usize) -> usize {
     match stop_in_words(bytes, from, FIRST_WORDS, &mut Seen::default()) {
@@ -41,22 +40,22 @@ pub(super) fn valid_string_stop(bytes: &[u8], from: usize) -> usize {
 pub(super) struct Seen(u64);
 
 impl Seen {
-    /// Whether there was none but ASCII.
+    /// Whether there was only ASCII.
     #[inline(always)]
     pub(super) fn is_ascii(self) -> bool {
         self.0 & HIGH == 0
     }
 
-    /// Adds the bytes of `word` that lie before the lowest one that is set in `stops`.
+    /// Adds the bytes of `word` before the lowest one that is set in `stops`.
     #[inline(always)]
     fn add_before(&mut self, word: u64, stops: u64) {
         let lowest = stops & stops.wrapping_neg();
-        // Of the stop itself all bits but the high one are added, which do not count.
+        // All bits of the stop itself but the high one are added too, which has no effect.
         self.0 |= word & lowest.wrapping_sub(1);
     }
 }
 
-/// What [`string_stop`] finds in so many words, or how far it was looked for.
+/// The result of [`string_stop`] within so many words, or how far they reach.
 #[inline(always)]
 fn stop_in_words(
     bytes: &[u8],
@@ -80,8 +79,7 @@ fn stop_in_words(
     Err(from)
 }
 
-/// [`string_stop`] in a long string: the loop over a block has no branches, so that it is compiled to
-/// vectors.
+/// [`string_stop`] in a long string: the loop over a block has no branches, so it is compiled to vectors.
 #[inline(never)]
 fn long_string_stop(bytes: &[u8], mut from: usize, seen: &mut Seen) -> usize {
     while let Some(block) = bytes.get(from..).and_then(<[u8]>::first_chunk::<BLOCK>) {
@@ -97,7 +95,7 @@ fn long_string_stop(bytes: &[u8], mut from: usize, seen: &mut Seen) -> usize {
         seen.0 |= bits;
         from += BLOCK;
     }
-    // The stop lies in the next block, or there is no whole block any more.
+    // The stop is in the next block, or no whole block remains.
     match stop_in_words(bytes, from, BLOCK / 8, seen) {
         Ok(stop) => stop,
         Err(from) => string_stop_in_tail(bytes, from, seen),
@@ -112,7 +110,7 @@ fn string_stop_in_tail(bytes: &[u8], from: usize, seen: &mut Seen) -> usize {
     stop
 }
 
-/// The index at or after `from` of the first byte that is no decimal digit; `bytes.len()` if
+/// The index at or after `from` of the first byte that is not a decimal digit; `bytes.len()` if
 /// there is none.
 #[inline(always)]
 pub(super) fn digits_end(bytes: &[u8], from: usize) -> usize {
@@ -126,7 +124,7 @@ pub(super) fn structure_stop(bytes: &[u8], from: usize) -> usize {
     find(bytes, from, structure_stops, is_structure)
 }
 
-/// Applies `stops` (the high bit of each byte) to whole words, `is_stop` to what is left.
+/// Applies `stops` (the high bit of each byte) to whole words, and `is_stop` to the remaining bytes.
 #[inline(always)]
 fn find(bytes: &[u8], mut from: usize, stops: fn(u64) -> u64, is_stop: fn(u8) -> bool) -> usize {
     while let Some(word) = bytes.get(from..).and_then(<[u8]>::first_chunk::<8>) {
@@ -160,12 +158,12 @@ fn is_no_digit(byte: u8) -> bool {
     !byte.is_ascii_digit()
 }
 
-/// The borrow of a subtraction runs upwards, so a bit above the lowest set one may be wrong. Only
-/// the lowest is used.
+/// The borrow of a subtraction propagates upwards, so a bit above the lowest set one may be wrong. Only the
+/// lowest is used.
 #[inline(always)]
 fn string_stops(word: u64) -> u64 {
-    // Flipping 0x02 maps the quote to 0x20, the space away from it, and no control character
-    // above 0x1f: one comparison finds both.
+    // Flipping 0x02 maps the quote to 0x20, the space elsewhere, and no control character above 0x1f:
+    // one comparison finds both.
     let control_or_quote = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
     let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
     (control_or_quote | backslash) & !word & HIGH

@@ -32,7 +32,7 @@ fn numbers(set: &RangeSet) -> Vec<u32> {
 }
 
 #[test]
-fn children_take_the_place_of_their_parent_and_the_next_numbers() {
+fn children_replace_their_parent_and_get_the_next_numbers() {
     let mut set = halves();
     let placed = set
         .split(
@@ -63,7 +63,7 @@ fn children_take_the_place_of_their_parent_and_the_next_numbers() {
 }
 
 #[test]
-fn what_cannot_be_done_changes_nothing() {
+fn a_failed_operation_changes_nothing() {
     let mut set = halves();
     let before = set.clone();
     let errors = [
@@ -129,7 +129,7 @@ fn a_scope_is_tiled_by_its_own_ranges() {
 }
 
 #[test]
-fn only_news_of_a_range_with_an_end_is_noted() {
+fn only_a_higher_lsn_of_a_range_with_an_end_is_noted() {
     let mut set = halves();
     assert!(!set.hear(RangeId(0), 9));
     let end = PinnedEnd {
@@ -142,8 +142,8 @@ fn only_news_of_a_range_with_an_end_is_noted() {
     };
     assert!(set.set_end(RangeId(0), end.clone()));
     assert!(!set.set_end(RangeId(2), end));
-    for (lsn, is_news) in [(7, false), (9, true), (8, false), (9, false), (10, true)] {
-        assert_eq!(set.hear(RangeId(0), lsn), is_news, "{lsn}");
+    for (lsn, is_new) in [(7, false), (9, true), (8, false), (9, false), (10, true)] {
+        assert_eq!(set.hear(RangeId(0), lsn), is_new, "{lsn}");
     }
     assert_eq!(set[0].end.as_ref().unwrap().known_lsn, Some(10));
     set.forget_ends();

@@ -87,7 +87,7 @@ fn a_record_that_cannot_be_applied_has_a_reason() {
     );
     let long = format!(r#"{{"id":"{}","pk":"p"}}"#, "x".repeat(1024));
     assert!(reason(&long).contains("1024 bytes"));
-    assert!(reason(r#"{"id":"1","pk":{}}"#).contains("is no partition key"));
+    assert!(reason(r#"{"id":"1","pk":{}}"#).contains("is not a partition key"));
     assert!(reason(r#"{"id":"1","pk":1e400}"#).contains("partition key"));
     let lacking = read(r#"{"id":"1","a":{"b":1}}"#, &["/a/b", "/a/c"]).unwrap_err();
     assert!(lacking.lacks_key);

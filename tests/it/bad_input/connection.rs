@@ -1,4 +1,4 @@
-//! The account: what is missing, cannot be, is refused, or is another one by now.
+//! The account: missing, invalid, refused, or another one than before.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::orders::{fill, filled};
 // Which account, which container.
 
 #[test]
-fn what_is_missing_is_named_with_its_flag_and_its_variable() {
+fn a_missing_value_is_named_with_its_flag_and_variable() {
     let (gateway, _) = filled(1, 1);
     for (variable, parts) in [
         (
@@ -39,7 +39,7 @@ fn what_is_missing_is_named_with_its_flag_and_its_variable() {
 }
 
 #[test]
-fn an_endpoint_that_cannot_be_one_is_refused_before_anything_is_sent() {
+fn an_invalid_endpoint_is_refused_before_anything_is_sent() {
     let (gateway, _) = filled(1, 1);
     for (endpoint, parts) in [
         ("http://example.com/", &["plain http", "use https"][..]),
@@ -86,7 +86,7 @@ fn a_wrong_key_is_refused_by_the_service_and_leaves_nothing() {
         &parts,
     );
     assert!(!out.exists());
-    // A resume keeps what it would go on from, and says so.
+    // A resume keeps its state, and says so.
     succeed(&mut export(&gateway, &out));
     let before = snapshot(&out);
     let parts = ["401", "the key belongs", "cosmos-tail resume --state"];
@@ -99,7 +99,7 @@ fn a_wrong_key_is_refused_by_the_service_and_leaves_nothing() {
 }
 
 #[test]
-fn a_key_that_is_no_key_is_not_sent_and_not_shown() {
+fn a_malformed_key_is_neither_sent_nor_shown() {
     let (gateway, _) = filled(1, 1);
     let directory = tempfile::tempdir().unwrap();
     for key in ["not-base64!", "c2hvcnQ", "ключ"] {
@@ -119,7 +119,7 @@ fn a_key_that_is_no_key_is_not_sent_and_not_shown() {
     let mut command = without(&gateway, "AZURE_COSMOS_KEY", &["ranges", "--key-file"]);
     let missing = directory.path().join("missing");
     refuse(command.arg(&missing), 1, &[missing.to_str().unwrap()]);
-    // Nobody types a key into a standard input that is closed.
+    // Nobody can type a key into a closed standard input.
     let mut command = without(&gateway, "AZURE_COSMOS_KEY", &["ranges", "--key-file", "-"]);
     refuse(&mut command, 2, &["standard input"]);
     assert_eq!(gateway.total_requests(), 0);
@@ -148,7 +148,7 @@ fn an_unknown_database_or_container_is_named() {
 }
 
 #[test]
-fn an_address_where_nobody_answers_as_an_account_is_told_as_what_it_is() {
+fn an_address_that_is_not_an_account_is_recognized() {
     let (gateway, _) = filled(1, 1);
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -185,7 +185,7 @@ fn a_run_that_waits_for_an_account_can_be_interrupted() {
             format!("http://{}/", listener.local_addr().unwrap()),
         );
         let child = spawn(command.args(arguments));
-        // The first connection finds out whether there is anybody, the second is to be answered.
+        // The first connection only checks the port, the second one is to be answered.
         let connections = [listener.accept().unwrap(), listener.accept().unwrap()];
         interrupt(&child);
         let ended = wait(child);
@@ -236,7 +236,7 @@ fn a_gateway_that_speaks_only_http_1_works_without_a_flag() {
 }
 
 #[test]
-fn feed_ranges_that_the_service_does_not_tell_are_an_error_without_output() {
+fn missing_feed_ranges_are_an_error_without_output() {
     let (gateway, _) = filled(1, 1);
     let refused = || Fault::on(RequestKind::PartitionKeyRanges, Action::status(403, 5300));
     let directory = tempfile::tempdir().unwrap();
@@ -252,7 +252,7 @@ fn feed_ranges_that_the_service_does_not_tell_are_an_error_without_output() {
     assert!(!out.exists());
     gateway.clear_faults();
     succeed(&mut export(&gateway, &out));
-    // The state is kept, and a resume goes on when it is told again.
+    // The state is kept, and a resume continues once there is an answer.
     gateway.push_fault(refused().always());
     let parts = [
         "cannot open container `orders`",
@@ -359,7 +359,7 @@ fn a_state_of_another_container_is_refused() {
     let path = out.join("state.json");
     let mut state = cosmos_tail::state::file::load(&path).unwrap();
     let other = gateway.create_container(DATABASE, "others", "/pk", 2);
-    // As if the names in the state were edited: the RID gives it away.
+    // With edited names in the state, the RID shows it.
     state.source.container = "others".to_owned();
     std::fs::write(&path, cosmos_tail::state::file::render(&state).unwrap()).unwrap();
     let before = snapshot(&out);
@@ -368,7 +368,7 @@ fn a_state_of_another_container_is_refused() {
         1,
         &["`others` is another one now", other.rid()],
     );
-    // As if the RID were edited too: the positions give it away.
+    // With an edited RID too, the positions show it.
     state.source.container_rid = other.rid().to_owned();
     std::fs::write(&path, cosmos_tail::state::file::render(&state).unwrap()).unwrap();
     let ended = run(&mut resume(&gateway, &out));

@@ -14,7 +14,7 @@ use crate::orders::{fill, filled};
 // The output.
 
 #[test]
-fn output_that_exists_is_kept_unless_it_is_to_be_replaced() {
+fn existing_output_is_kept_without_force() {
     let (gateway, container) = filled(2, 200);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -87,7 +87,7 @@ fn an_export_that_cannot_begin_replaces_nothing() {
 }
 
 #[test]
-fn an_output_that_cannot_be_written_is_named() {
+fn an_unwritable_output_is_named() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("a file.txt");
@@ -128,7 +128,7 @@ fn an_output_that_cannot_be_written_is_named() {
 
 #[cfg(unix)]
 #[test]
-fn an_output_directory_that_is_read_only_is_named() {
+fn a_read_only_output_directory_is_named() {
     use std::os::unix::fs::PermissionsExt;
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
@@ -180,7 +180,7 @@ fn an_export_that_outgrows_the_file_size_limit_stops_and_can_be_resumed() {
 
 #[cfg(unix)]
 #[test]
-fn an_export_that_cannot_even_begin_its_state_has_nothing_to_resume() {
+fn an_export_that_cannot_write_its_state_has_nothing_to_resume() {
     let (gateway, container) = filled(2, 100);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -206,7 +206,7 @@ fn an_export_to_a_full_disk_stops_and_can_be_resumed() {
     let (disk, copy) = (directory.path().join("disk"), directory.path().join("copy"));
     std::fs::create_dir(&disk).unwrap();
     let out = disk.join("out");
-    // In a mount namespace of its own, so that nothing is left mounted whatever happens.
+    // In a mount namespace of its own, so that nothing stays mounted.
     let script = format!(
         "mount -t tmpfs -o size=128k tmpfs '{disk}' || exit 77\n\
          \"$0\" \"$@\"\n[ $? = 3 ] || exit 1\n\
@@ -252,7 +252,7 @@ fn an_export_to_a_full_disk_stops_and_can_be_resumed() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_standard_output_that_is_full_is_an_error() {
+fn a_full_standard_output_is_an_error() {
     let (gateway, _) = filled(2, 2000);
     for arguments in [
         &["export", "-o", "-"][..],
@@ -326,7 +326,7 @@ fn closed_streams_and_a_full_standard_error_are_no_reason_to_panic() {
                 &script,
             ));
             assert_latest(&lines(&out), &container);
-            // A failure keeps its exit code even if nobody can be told.
+            // A failure keeps its exit code even if nothing can be printed.
             let ended = run(&mut through_shell(
                 export(&gateway, &out).arg("-v"),
                 &script,

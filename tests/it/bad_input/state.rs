@@ -10,7 +10,7 @@ use crate::orders::{fill, filled};
 // The state file.
 
 #[test]
-fn a_state_that_is_damaged_is_refused_and_left_as_it_is() {
+fn a_damaged_state_is_refused_and_not_changed() {
     let (gateway, container) = filled(2, 300);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -53,7 +53,7 @@ fn a_state_that_is_damaged_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn a_state_that_is_newer_is_refused_with_the_advice_to_upgrade() {
+fn a_newer_state_is_refused_with_advice_to_upgrade() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path();
@@ -72,7 +72,7 @@ fn a_state_that_is_newer_is_refused_with_the_advice_to_upgrade() {
 }
 
 #[test]
-fn a_state_that_is_not_there_or_no_file_is_a_usage_error_and_leaves_no_lock() {
+fn a_missing_state_is_a_usage_error_and_leaves_no_lock() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing");
@@ -153,7 +153,7 @@ fn exports_with_states_elsewhere_do_not_share_an_output() {
         let mut second = export(&gateway, &out);
         second.args(["--force", "--state"]).arg(state("other"));
         refuse(&mut second, 1, &parts);
-        // It would remove what the first writes.
+        // It would remove what the first one writes.
         refuse(
             export(&gateway, &out).arg("--force"),
             1,
@@ -167,7 +167,7 @@ fn exports_with_states_elsewhere_do_not_share_an_output() {
             false => lines_of(&out),
         };
         assert_latest(&found, &container);
-        // When the first has ended, its output can be gone on with.
+        // Once the first has ended, its output can be resumed.
         let mut again = against(&gateway);
         succeed(again.args(["resume", "--state"]).arg(state("one")));
     }
@@ -212,7 +212,7 @@ fn of_two_resumes_that_race_for_one_state_each_leaves_a_whole_export() {
         assert_eq!(ended.code, None, "round {round}: {}", ended.stderr);
         let racers = [(); 2].map(|()| spawn(&mut resume(&gateway, &out)));
         let ended = racers.map(wait);
-        // The second may come when the first is done, and finds nothing more.
+        // The second may start when the first is done, and then finds nothing more.
         let won = ended.iter().filter(|one| one.code == Some(0)).count();
         assert!(won >= 1, "round {round}: {ended:?}");
         for lost in ended.iter().filter(|one| one.code != Some(0)) {

@@ -12,7 +12,7 @@ use crate::orders::{document, filled};
 // Values.
 
 #[test]
-fn values_that_cannot_be_are_refused_before_anything_is_sent() {
+fn invalid_values_are_refused_before_anything_is_sent() {
     let (gateway, _) = filled(1, 1);
     let refused: [(&[&str], &str); 19] = [
         (&["--page-size", "0"], "--page-size"),
@@ -66,7 +66,7 @@ fn values_that_cannot_be_are_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn values_at_their_ends_work() {
+fn values_at_their_limits_work() {
     let (gateway, container) = filled(2, 60);
     for arguments in [
         ["--page-size", "1"],
@@ -90,7 +90,7 @@ fn values_at_their_ends_work() {
 
 #[cfg(feature = "demo")]
 #[test]
-fn an_export_of_the_embedded_account_and_one_of_another_do_not_mix() {
+fn exports_of_the_embedded_account_and_of_another_do_not_mix() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let (real, demo) = (directory.path().join("real"), directory.path().join("demo"));
@@ -129,7 +129,7 @@ fn an_export_of_the_embedded_account_and_one_of_another_do_not_mix() {
 // Documents that break parsers.
 
 #[test]
-fn documents_that_break_parsers_survive_byte_for_byte_beside_others() {
+fn documents_that_break_parsers_survive_byte_for_byte() {
     let (gateway, container) = filled(2, 100);
     let deep =
         |open: &str, close: &str| format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
@@ -155,7 +155,7 @@ fn documents_that_break_parsers_survive_byte_for_byte_beside_others() {
 }
 
 #[test]
-fn a_key_on_the_command_line_is_no_option() {
+fn the_command_line_takes_no_key() {
     let (gateway, _) = filled(1, 1);
     let ended = run(against(&gateway).args(["ranges", "--key", KEY]));
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);

@@ -89,7 +89,7 @@ fn summary(stderr: &str) -> Value {
 }
 
 #[test]
-fn an_export_of_a_container_that_is_rewritten_holds_every_document() {
+fn an_export_of_a_rewritten_container_has_every_document() {
     for (count, partitions) in [(20, 1), (100, 1), (100, 3)] {
         let (gateway, container) = filled(partitions, 600);
         let before = Snapshot::of(&container);
@@ -106,14 +106,14 @@ fn an_export_of_a_container_that_is_rewritten_holds_every_document() {
             ended.stderr
         );
         gateway.clear_faults();
-        // What came after a range's head is in the next one.
+        // Changes after a range's head are in the next run.
         succeed(&mut resume(&gateway, &out));
         judge(&gateway, &container, &out).unwrap();
     }
 }
 
 #[test]
-fn a_tail_until_caught_up_and_a_copy_hold_every_document_of_a_container_that_is_rewritten() {
+fn a_tail_and_a_copy_of_a_rewritten_container_have_every_document() {
     let (gateway, container) = filled(2, 600);
     gateway.push_fault(rewritten_late(&container, 100));
     let shown = succeed(tail(&gateway).args(["--page-size", "5"]));
@@ -129,7 +129,7 @@ fn a_tail_until_caught_up_and_a_copy_hold_every_document_of_a_container_that_is_
 }
 
 #[test]
-fn a_window_ends_at_its_pin_and_says_what_came_meanwhile() {
+fn until_pin_ends_at_the_pin_and_reports_newer_transactions() {
     let (gateway, container) = filled(1, 600);
     gateway.push_fault(rewritten_late(&container, 100));
     let directory = tempfile::tempdir().unwrap();
@@ -168,7 +168,7 @@ fn a_window_ends_at_its_pin_and_says_what_came_meanwhile() {
 }
 
 #[test]
-fn a_window_that_is_cut_off_keeps_its_pins() {
+fn an_interrupted_window_keeps_its_pins() {
     let (gateway, container) = filled(2, 400);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -216,7 +216,7 @@ fn a_window_that_is_cut_off_keeps_its_pins() {
     let found = lines(&out);
     assert!(pinned.iter().all(|line| found.contains(line)));
     assert!(found.len() < container.latest().len());
-    // A finished one takes new pins.
+    // A finished export takes new pins.
     succeed(&mut resume(&gateway, &out));
     judge(&gateway, &container, &out).unwrap();
 }
@@ -251,7 +251,7 @@ fn replicas_that_lag_end_no_range() {
 }
 
 #[test]
-fn replicas_that_lag_at_random_end_no_range_while_documents_are_rewritten() {
+fn replicas_that_lag_while_documents_are_rewritten_end_no_range() {
     for seed in 0..3 {
         let (gateway, container) = eventual(2, 600);
         let before = Snapshot::of(&container);
@@ -266,7 +266,7 @@ fn replicas_that_lag_at_random_end_no_range_while_documents_are_rewritten() {
 }
 
 #[test]
-fn what_a_run_that_was_cut_off_knew_of_is_known_to_the_next() {
+fn an_interrupted_run_passes_its_lsns_to_the_next() {
     let (gateway, container) = eventual(1, 600);
     let before = Snapshot::of(&container);
     gateway.push_fault(rewritten_at_once(&container));
@@ -294,7 +294,7 @@ fn what_a_run_that_was_cut_off_knew_of_is_known_to_the_next() {
 }
 
 #[test]
-fn what_a_resumed_run_hears_of_keeps_a_replica_that_lags_from_ending_it() {
+fn a_resumed_run_does_not_end_at_a_lagging_replica() {
     let (gateway, container) = eventual(1, 600);
     let before = Snapshot::of(&container);
     let directory = tempfile::tempdir().unwrap();
@@ -307,8 +307,8 @@ fn what_a_resumed_run_hears_of_keeps_a_replica_that_lags_from_ending_it() {
     fail(export(&gateway, &out).args(["--page-size", "20"]), 3);
     gateway.clear_faults();
     gateway.push_fault(rewritten_at_once(&container));
-    // The old versions are passed by with a replica that has everything; the new ones are asked of one
-    // that has not heard of the last ten.
+    // A replica that has everything moves past the old versions; the new ones are requested from one that lacks
+    // the last ten transactions.
     gateway.set_lag(|record: &RequestRecord| {
         let token = record.token.as_deref().unwrap_or_default();
         let lsn: u64 = token.trim_matches('"').parse().unwrap_or(0);
@@ -325,7 +325,7 @@ fn what_a_resumed_run_hears_of_keeps_a_replica_that_lags_from_ending_it() {
 }
 
 #[test]
-fn what_a_copy_that_was_cut_off_knew_of_is_known_to_the_next() {
+fn an_interrupted_copy_passes_its_lsns_to_the_next_run() {
     let (gateway, container) = eventual(1, 600);
     gateway.create_container(DATABASE, COPY, "/pk", 1);
     gateway.push_fault(rewritten_at_once(&container));
@@ -359,13 +359,13 @@ fn what_a_copy_that_was_cut_off_knew_of_is_known_to_the_next() {
     assert_eq!(copied.len(), 600);
 }
 
-/// All requests but the pins come to a replica that lags.
+/// All requests except the pins are answered by a replica that lags.
 fn lag_after_the_pin(gateway: &Gateway, lag: u64) {
     gateway.set_lag(move |record: &RequestRecord| if record.is_pin() { 0 } else { lag });
 }
 
 #[test]
-fn a_replica_that_never_catches_up_stops_the_export_where_it_can_go_on() {
+fn a_replica_that_never_catches_up_stops_the_export_resumably() {
     let (gateway, container) = eventual(1, 2000);
     lag_after_the_pin(&gateway, 180);
     let directory = tempfile::tempdir().unwrap();
@@ -392,7 +392,7 @@ fn a_replica_that_never_catches_up_stops_the_export_where_it_can_go_on() {
 }
 
 #[test]
-fn a_tail_and_a_copy_do_not_end_below_the_pin_either() {
+fn a_tail_and_a_copy_do_not_end_below_the_pin() {
     let (gateway, _container) = eventual(1, 2000);
     gateway.create_container(DATABASE, COPY, "/pk", 1);
     lag_after_the_pin(&gateway, 180);
@@ -415,7 +415,7 @@ fn a_tail_and_a_copy_do_not_end_below_the_pin_either() {
 }
 
 #[test]
-fn a_tail_until_a_time_shows_all_up_to_it_from_replicas_that_lag() {
+fn a_tail_until_a_time_is_complete_despite_lagging_replicas() {
     let (gateway, container) = eventual(1, 500);
     // All was written long ago by the clock that decides.
     let mut first = true;
@@ -442,7 +442,7 @@ fn a_304_in_the_middle_is_not_the_end() {
     let wrong = [
         Action::NotModified { etag: None },
         Action::answer(304, None, ""),
-        // Whoever says so has no session token, which the pin had.
+        // This answer has no session token, which the pin had.
         Action::answer(304, Some("\"999999\""), ""),
         Action::answer(304, Some("\"600\""), ""),
         // It is behind the position, which stays where it is.
@@ -476,7 +476,7 @@ fn a_304_in_the_middle_is_not_the_end() {
 
 #[cfg(unix)]
 #[test]
-fn a_304_from_beyond_the_partition_moves_no_range_that_is_followed() {
+fn a_304_beyond_the_partition_moves_no_followed_range() {
     use crate::command::{interrupt, spawn, wait};
     let (gateway, container) = filled(1, 100);
     let directory = tempfile::tempdir().unwrap();
@@ -531,7 +531,7 @@ fn false_pins() -> Vec<(&'static str, Action)> {
 }
 
 #[test]
-fn an_answer_that_is_no_pin_is_asked_for_again() {
+fn an_answer_that_is_not_a_pin_is_requested_again() {
     for (name, action) in false_pins() {
         for command in ["export", "tail", "copy"] {
             let name = format!("{name}, {command}");
@@ -567,7 +567,7 @@ fn an_answer_that_is_no_pin_is_asked_for_again() {
 }
 
 #[test]
-fn a_start_from_now_is_a_pin_like_every_other() {
+fn a_start_from_now_is_an_ordinary_pin() {
     let documents = r#"{"Documents":[{"id":"a","pk":"b","_lsn":9}],"_count":1}"#;
     let mut answers = false_pins();
     answers.push((
@@ -587,7 +587,7 @@ fn a_start_from_now_is_a_pin_like_every_other() {
         fill(&container, 100..150);
         succeed(&mut resume(&gateway, &out));
         assert_eq!(lines(&out).len(), 50, "{name}");
-        // What stays wrong is no start.
+        // A permanent fault is not a start.
         gateway.push_fault(
             Fault::on(RequestKind::ChangeFeed, action)
                 .when(RequestRecord::is_pin)
@@ -605,7 +605,7 @@ fn a_start_from_now_is_a_pin_like_every_other() {
     }
 }
 
-/// What is wrong with a page, and what the message says of it.
+/// The fault of a page, and its message.
 fn wrong_pages() -> Vec<(Action, &'static str)> {
     let etag = |etag: &'static str| Action::edit_etag(move |_| Some(etag.to_owned()));
     let json = |edit: fn(&mut Value)| Action::edit_json(edit);
@@ -622,7 +622,10 @@ fn wrong_pages() -> Vec<(Action, &'static str)> {
             etag("\"0\""),
             "but the service sent changes of LSN 0 after that",
         ),
-        (etag("\"x7\""), "which has another form than those before"),
+        (
+            etag("\"x7\""),
+            "which differs in form from the earlier ones",
+        ),
         (
             etag("\"999999\""),
             "the service sent LSN 999999, but its partition is at LSN 600",
@@ -655,7 +658,7 @@ fn wrong_pages() -> Vec<(Action, &'static str)> {
 }
 
 #[test]
-fn a_page_that_contradicts_itself_is_asked_for_again_and_never_written() {
+fn an_inconsistent_page_is_requested_again_and_never_written() {
     for (action, message) in wrong_pages() {
         let (gateway, container) = filled(1, 600);
         let strike = |action: &Action| {
@@ -672,7 +675,7 @@ fn a_page_that_contradicts_itself_is_asked_for_again_and_never_written() {
             ended.stderr
         );
         judge(&gateway, &container, &out).unwrap_or_else(|wrong| panic!("{message}: {wrong}"));
-        // If it stays, the range ends there and can be gone on with.
+        // If it stays, the range ends there and can be resumed.
         let (gateway, container) = filled(1, 600);
         gateway.push_fault(strike(&action).always());
         let out = directory.path().join("again");
@@ -689,14 +692,14 @@ fn a_page_that_contradicts_itself_is_asked_for_again_and_never_written() {
 }
 
 #[test]
-fn a_region_that_has_lost_writes_is_named_and_nothing_is_repeated() {
+fn a_region_that_lost_writes_is_reported_and_nothing_is_repeated() {
     let (gateway, container) = filled(1, 300);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     succeed(&mut export(&gateway, &out));
     let before = lines(&out);
     container.lose("0", 100);
-    let failover = "after an unplanned failover a region may have lost the last writes";
+    let failover = "after an unplanned failover a region may have lost the latest writes";
     let behind = "range 0 was read to LSN 300, but the service is at LSN 200";
     let command = &mut resume(&gateway, &out);
     refuse(
@@ -704,7 +707,7 @@ fn a_region_that_has_lost_writes_is_named_and_nothing_is_repeated() {
         3,
         &[behind, failover, "--from a time before"],
     );
-    // New writes take the numbers of those that were lost.
+    // New writes reuse the LSNs of the lost ones.
     fill(&container, 1000..1050);
     let behind = "range 0 was read to LSN 300, but the service is at LSN 250";
     let command = &mut resume(&gateway, &out);
@@ -713,9 +716,9 @@ fn a_region_that_has_lost_writes_is_named_and_nothing_is_repeated() {
 }
 
 #[test]
-fn a_page_from_before_the_position_is_not_repeated_into_the_files() {
+fn a_page_before_the_position_is_not_written_again() {
     let (gateway, container) = filled(1, 300);
-    // Pages from the beginning come again, with ETags that go on.
+    // Pages from the beginning are repeated, with ETags that advance.
     let first = Action::edit_json(|page| {
         for (index, item) in page["Documents"]
             .as_array_mut()
@@ -751,7 +754,7 @@ fn a_page_from_before_the_position_is_not_repeated_into_the_files() {
 }
 
 #[test]
-fn with_session_consistency_every_read_asks_for_what_the_pin_has_seen() {
+fn with_session_consistency_every_read_has_the_token_of_the_pin() {
     for (consistency, asked) in [("Session", None), ("BoundedStaleness", Some("Session"))] {
         let options = GatewayOptions {
             consistency,
@@ -762,7 +765,7 @@ fn with_session_consistency_every_read_asks_for_what_the_pin_has_seen() {
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("out");
         let command = &mut export(&gateway, &out);
-        // A replica that lags is told to say so, instead of "nothing new".
+        // The session token makes a lagging replica refuse instead of answering "nothing new".
         refuse(command.args(["--max-retries", "1"]), 3, &["404/1002"]);
         let log = gateway.request_log();
         for page in log.iter().filter(|record| record.is_page()) {
@@ -776,7 +779,7 @@ fn with_session_consistency_every_read_asks_for_what_the_pin_has_seen() {
 }
 
 #[test]
-fn a_state_that_says_a_range_was_read_to_an_end_that_it_is_not_at_is_a_fault() {
+fn a_range_that_is_not_at_its_stated_end_is_a_fault() {
     let (gateway, _container) = filled(2, 200);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -798,7 +801,7 @@ fn a_state_that_says_a_range_was_read_to_an_end_that_it_is_not_at_is_a_fault() {
 }
 
 #[test]
-fn a_state_of_the_version_before_is_verified_as_far_as_it_goes_and_resumed() {
+fn a_state_of_the_previous_version_is_verified_and_resumed() {
     let (gateway, container) = filled(2, 200);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -833,7 +836,7 @@ fn a_state_of_the_version_before_is_verified_as_far_as_it_goes_and_resumed() {
     );
 }
 
-/// Makes a state file one of format 1, which knew of no ends and of no checksum of the manifest.
+/// Converts a state file to format 1, which had no ends and no checksum of the manifest.
 fn as_version_1(path: &Path) {
     let whole: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let mut state = whole["state"].clone();

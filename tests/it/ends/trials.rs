@@ -1,5 +1,5 @@
-//! The same for an export, a tail and a copy alike: a range does not end before its pin, whatever an
-//! answer says, nor before what came while it was read.
+//! The same for an export, a tail and a copy: a range does not end before its pin, whatever an answer says,
+//! nor before the changes made while it was read.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -15,7 +15,7 @@ use crate::oracle::{Snapshot, judge, judge_one_shot};
 use crate::orders::{filled, filled_with};
 use crate::replay::COPY;
 
-/// An export in the course of which something is not as it should be.
+/// An export during which something is wrong.
 struct Trial {
     gateway: Gateway,
     container: Container,
@@ -27,7 +27,7 @@ impl Trial {
     fn new(consistency: &'static str, partitions: usize, documents: usize, lag: u64) -> Self {
         let options = GatewayOptions {
             consistency,
-            // A dozen documents, whatever a client asks for.
+            // A dozen documents, whatever page size a client requests.
             max_page_bytes: 4 << 10,
             ..GatewayOptions::default()
         };
@@ -81,8 +81,8 @@ impl Trial {
         run(&mut resume(&self.gateway, &self.out()))
     }
 
-    /// The export either says that it is not done, and is so after resumes without what was wrong; or
-    /// it has every document that existed throughout. In the end the rest is there.
+    /// The export either says that it is not done, and is done after resumes without the fault; or it has every
+    /// document that existed throughout. In the end everything is there.
     #[track_caller]
     fn judge(self, what: &str, ended: &Ended) {
         if ended.code == Some(0) {
@@ -106,7 +106,7 @@ fn ids(numbers: impl Iterator<Item = usize>) -> impl Iterator<Item = String> {
     numbers.map(|number| format!("item-{number}"))
 }
 
-/// Rewrites these documents when the first page of a range is asked for, which is after its pin.
+/// Rewrites these documents at the request for the first page of a range, which is after its pin.
 fn rewrite_after_the_pins(trial: &Trial, numbers: std::ops::Range<usize>) {
     let handle = trial.container.clone();
     let rewrite = Action::call(move || {
@@ -120,7 +120,7 @@ fn rewrite_after_the_pins(trial: &Trial, numbers: std::ops::Range<usize>) {
         .push_fault(fault.when(|record| record.is_page() && record.token.is_some()));
 }
 
-/// What has to be there of a run with exit code 0.
+/// What a run with exit code 0 must have.
 #[track_caller]
 fn assert_all_there(trial: &Trial, found: &BTreeSet<String>, what: &str) {
     let existed = trial.before.existed_until_now(&trial.container);
@@ -147,7 +147,7 @@ fn ids_of(copy: &Container) -> BTreeSet<String> {
 }
 
 #[test]
-fn documents_that_are_rewritten_while_they_are_exported_are_in_the_files() {
+fn documents_rewritten_during_an_export_are_in_its_files() {
     for rewritten in [20, 100, 600] {
         let trial = Trial::new("Session", 4, 600, 0);
         rewrite_after_the_pins(&trial, 600 - rewritten..600);
@@ -168,7 +168,7 @@ fn documents_that_are_rewritten_while_they_are_exported_are_in_the_files() {
 }
 
 #[test]
-fn documents_that_are_rewritten_while_a_tail_catches_up_are_printed() {
+fn documents_rewritten_while_a_tail_catches_up_are_printed() {
     for rewritten in [20, 100, 600] {
         let trial = Trial::new("Session", 4, 600, 0);
         rewrite_after_the_pins(&trial, 600 - rewritten..600);
@@ -179,7 +179,7 @@ fn documents_that_are_rewritten_while_a_tail_catches_up_are_printed() {
 }
 
 #[test]
-fn documents_that_are_rewritten_while_they_are_copied_are_in_the_copy() {
+fn documents_rewritten_during_a_copy_are_in_it() {
     for rewritten in [20, 100, 600] {
         let trial = Trial::new("Session", 4, 600, 0);
         rewrite_after_the_pins(&trial, 600 - rewritten..600);
@@ -189,7 +189,7 @@ fn documents_that_are_rewritten_while_they_are_copied_are_in_the_copy() {
     }
 }
 
-/// Answers that say, for good, that there is nothing new.
+/// Answers that say permanently that there is nothing new.
 fn stale_answers() -> [(&'static str, Action); 4] {
     [
         ("a replica that lags", Action::Lag(60)),
@@ -200,7 +200,7 @@ fn stale_answers() -> [(&'static str, Action); 4] {
 }
 
 #[test]
-fn a_tail_and_a_copy_are_not_caught_up_because_an_answer_says_so() {
+fn a_false_304_does_not_make_a_tail_or_copy_caught_up() {
     for (name, answer) in stale_answers() {
         for times in [2, usize::MAX] {
             let what = format!("{name}, {times} times");
@@ -238,15 +238,15 @@ fn a_tail_and_a_copy_are_not_caught_up_because_an_answer_says_so() {
 }
 
 #[test]
-fn what_a_replica_that_lags_has_not_seen_is_not_left_out() {
+fn changes_that_a_lagging_replica_lacks_are_not_left_out() {
     for consistency in [
         "Session",
         "BoundedStaleness",
         "ConsistentPrefix",
         "Eventual",
     ] {
-        // The pin comes of a replica that has everything; what is read then does not, for a while, or
-        // for good.
+        // The pin is from a replica that has everything; the reads are from one that lags, for a while or
+        // permanently.
         for times in [2, usize::MAX] {
             let trial = Trial::new(consistency, 2, 400, 0);
             trial.gateway.push_fault(
@@ -312,7 +312,7 @@ const NONSENSE: [(&str, &str); 6] = [
 ];
 
 #[test]
-fn an_answer_to_the_pin_that_is_none_is_not_the_end() {
+fn a_useless_answer_to_the_pin_is_not_the_end() {
     for (name, body) in NONSENSE {
         for etag in [Some("\"5\""), Some("\"10005\""), Some(""), None] {
             let trial = Trial::new("Session", 2, 200, 0);
@@ -337,7 +337,7 @@ fn an_answer_to_the_pin_that_is_none_is_not_the_end() {
 }
 
 #[test]
-fn an_answer_that_is_no_page_moves_nothing() {
+fn an_answer_that_is_not_a_page_moves_nothing() {
     for (name, body) in NONSENSE {
         for page in [1, 3] {
             let trial = Trial::new("Session", 2, 200, 0);
@@ -360,7 +360,7 @@ fn an_answer_that_is_no_page_moves_nothing() {
 type Edit = fn(&mut Value);
 
 #[test]
-fn a_page_that_is_not_as_it_should_be_is_asked_for_again() {
+fn a_malformed_page_is_requested_again() {
     let edits: [(&str, Edit); 6] = [
         ("_rid", |page| page["_rid"] = "AAAAAAAAAAA=".into()),
         ("more in _count", |page| {
@@ -389,7 +389,7 @@ fn a_page_that_is_not_as_it_should_be_is_asked_for_again() {
 }
 
 #[test]
-fn an_empty_etag_is_no_position() {
+fn an_empty_etag_is_not_a_position() {
     for is_pin in [true, false] {
         let trial = Trial::new("Session", 2, 200, 0);
         let fault = trial.on_feed(Action::edit_etag(|_| Some(String::new())));
@@ -402,7 +402,7 @@ fn an_empty_etag_is_no_position() {
 }
 
 #[test]
-fn a_page_that_goes_back_is_not_repeated_into_the_files() {
+fn a_page_that_goes_back_is_not_written_again() {
     for back in [25, u64::MAX] {
         for times in [1, usize::MAX] {
             let trial = Trial::new("Session", 2, 400, 0);
@@ -417,7 +417,7 @@ fn a_page_that_goes_back_is_not_repeated_into_the_files() {
 }
 
 #[test]
-fn an_export_from_now_begins_at_a_pin_that_is_one() {
+fn an_export_from_now_begins_at_a_valid_pin() {
     for (name, body) in NONSENSE {
         let (gateway, container) = filled(1, 50);
         let fault = Fault::on(

@@ -29,7 +29,7 @@ pub(super) struct StoredContainer {
     pub(super) rid: String,
     pub(super) definition: PartitionKeyDefinition,
     pub(super) log: ChangeLog,
-    /// Ids of documents whose writes are refused, and the status with which they are.
+    /// Ids of documents whose writes are refused, with the status.
     pub(super) refused: BTreeMap<String, u16>,
 }
 
@@ -197,8 +197,8 @@ impl StoredContainer {
     }
 }
 
-/// The account's own JSON: one region, which is this gateway, unless `locations` says otherwise. An
-/// object with `writableLocations` or `readableLocations` stands for these; anything else for both.
+/// The account's JSON: one region, which is this gateway, unless `locations` replaces it. An object with
+/// `writableLocations` or `readableLocations` replaces these; anything else replaces both.
 pub(super) fn account_to_json(
     endpoint: &str,
     consistency: &str,

@@ -1,4 +1,4 @@
-//! Master-key authorization: the signature of a request, made and checked.
+//! Master-key authorization: makes and checks the signature of a request.
 
 use azure_core::credentials::Secret;
 use azure_core::hmac::hmac_sha256;

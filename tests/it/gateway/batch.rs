@@ -12,7 +12,7 @@ use super::account::StoredContainer;
 use super::change_log::{Operation, RawDocument, SystemFields, Write};
 use super::items::{ItemAnswer, WriteRecord, charge_of, identify};
 
-/// The most operations and the largest body of a request.
+/// The largest number of operations and the largest body of a request.
 const MAX_OPERATIONS: usize = 100;
 const MAX_BYTES: usize = 2 << 20;
 

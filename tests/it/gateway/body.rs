@@ -12,14 +12,14 @@ use hyper::body::{Body, Frame, SizeHint};
 pub(super) enum ResponseBody {
     /// All of it at once.
     Whole(Option<Bytes>),
-    /// A part of what the content length promises, then the connection is reset.
+    /// Part of the promised content length, then a reset of the connection.
     Truncated { part: Option<Bytes>, promised: u64 },
     /// The same bytes again and again, whatever length was announced.
     Endless {
         block: Bytes,
         announced: Option<u64>,
     },
-    /// A few bytes at each tick, as slowly as it takes.
+    /// A few bytes at each tick.
     Trickle {
         rest: Bytes,
         step: usize,
@@ -41,7 +41,7 @@ impl ResponseBody {
         }
     }
 
-    /// What may come between two tokens of JSON, without an end.
+    /// Whitespace between two tokens of JSON, without an end.
     pub(super) fn endless(announced: Option<u64>) -> Self {
         Self::Endless {
             block: Bytes::from_static(&[b' '; 1 << 16]),

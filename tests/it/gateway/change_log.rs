@@ -41,7 +41,7 @@ pub(crate) enum SystemFields {
     AsGiven,
 }
 
-/// A document of which the test decides every byte. It need not be JSON that any parser accepts.
+/// A document whose every byte the test decides. It need not be JSON that any parser accepts.
 #[derive(Clone, Debug)]
 pub(crate) struct RawDocument {
     pub(crate) id: String,
@@ -54,7 +54,7 @@ pub(crate) struct RawDocument {
 /// A change as a reader must have seen it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Served {
-    /// The live partition that holds it now.
+    /// The live partition that has it now.
     pub(crate) partition: String,
     pub(crate) lsn: u64,
     /// Effective partition key, hex.
@@ -124,7 +124,7 @@ pub(super) struct Partition {
     /// The topology version in session tokens.
     pub(super) version: u64,
     pub(super) changes: Vec<Change>,
-    /// What a failover has taken from it.
+    /// Transactions that a failover has lost.
     pub(super) lost: Vec<Change>,
     /// The last change of each item.
     last: HashMap<(Epk, String), usize>,
@@ -134,7 +134,7 @@ pub(super) struct Partition {
     pub(super) forgotten_through: u64,
 }
 
-/// The two change feed modes: a token of one is no token of the other.
+/// The two change feed modes. A token of one is invalid in the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Mode {
     LatestVersion,
@@ -569,7 +569,7 @@ impl Partition {
         self.lsn
     }
 
-    /// Rebuilds `last` after the changes came from elsewhere.
+    /// Rebuilds `last` after the changes were replaced.
     fn index_changes(&mut self) {
         self.last = self
             .changes
@@ -594,7 +594,7 @@ fn partition_key_value(value: &Value) -> PartitionKeyValue {
     }
 }
 
-/// Writes the system fields before the closing brace, without touching what stands there.
+/// Writes the system fields before the closing brace, without touching the other bytes.
 fn splice_system_fields(text: &[u8], rid: &str, self_link: &str, time: u64, lsn: u64) -> Bytes {
     let brace = text
         .iter()

@@ -1,5 +1,5 @@
-//! The handle with which a test writes to a container, changes its topology, and asks what a
-//! complete reader must have seen.
+//! The handle with which a test writes to a container, changes its topology, and asks what a complete reader
+//! must have seen.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ impl Container {
         self.with(|container, _| container.refused.insert(id.to_owned(), status));
     }
 
-    /// Takes writes of all documents again.
+    /// Accepts writes of all documents again.
     pub(crate) fn refuse_nothing(&self) {
         self.with(|container, _| container.refused.clear());
     }
@@ -110,7 +110,7 @@ impl Container {
         })
     }
 
-    /// Upserts one document of which every byte is given. Returns its LSN.
+    /// Upserts one document, given byte for byte. Returns its LSN.
     pub(crate) fn raw_as_given(
         &self,
         id: &str,
@@ -212,8 +212,8 @@ impl Container {
         });
     }
 
-    /// A region that had seen all but a partition's last transactions takes over: these are lost for
-    /// good, and new writes take their LSNs. What the partition began with stays. Returns its LSN.
+    /// A region that had seen all but a partition's last transactions takes over: these are lost permanently, and
+    /// new writes reuse their LSNs. The history that the partition began with stays. Returns its LSN.
     pub(crate) fn lose(&self, partition: &str, transactions: u64) -> u64 {
         self.with(|container, _| {
             container
@@ -234,8 +234,8 @@ impl Container {
         })
     }
 
-    /// Writes a document once more, with the next number in its field `rewritten`. Returns its LSN, or
-    /// `None` if there is no such document.
+    /// Writes a document again, with the next number in its field `rewritten`. Returns its LSN, or `None` if there
+    /// is no such document.
     pub(crate) fn rewrite(&self, id: &str) -> Option<u64> {
         self.with(|container, now| {
             let text = container
@@ -267,8 +267,8 @@ impl Container {
         })
     }
 
-    /// What a complete LatestVersion reader that starts now from the beginning sees, partition
-    /// by partition in feed order.
+    /// What a complete LatestVersion reader sees that starts now at the beginning, partition by partition in
+    /// feed order.
     pub(crate) fn latest(&self) -> Vec<Served> {
         self.collect(Change::is_latest)
     }

@@ -20,27 +20,26 @@ pub(crate) enum Action {
         substatus: Option<u32>,
         retry_after_ms: Option<u64>,
     },
-    /// This answer, whatever was asked, and nothing is carried out. It has no headers but these,
-    /// its content type and its charge.
+    /// This answer to any request, which is not carried out. It has only these headers, its content type and its
+    /// charge.
     Answer {
         status: u16,
         headers: Vec<(&'static str, String)>,
         body: Bytes,
     },
-    /// "Nothing new", whatever there is. Without an ETag of its own it has the one that the request
-    /// came with, and none if that is none or `*`.
+    /// "Nothing new", whether or not that is true. Without an ETag here it has that of the request, or none if
+    /// that is none or `*`.
     NotModified { etag: Option<String> },
-    /// The same, with an ETag so many transactions before the one that the request came with; none if
-    /// it came with none or `*`.
+    /// The same, with an ETag this many transactions before that of the request; none if that is none or `*`.
     NotModifiedBehind(u64),
     /// The answer to a token of so many transactions before, or to none if there were not so many: a
     /// page that goes back.
     GoBack(u64),
-    /// The answer comes from a replica that has not seen the partition's last transactions.
+    /// The answer is from a replica that lacks the partition's last transactions.
     Lag(u64),
     /// The answer with its body changed.
     EditBody(EditBody),
-    /// The answer with its ETag changed, added, or taken away.
+    /// The answer with its ETag changed, added, or removed.
     EditEtag(EditEtag),
     /// An error instead of the answer, with this message.
     Refuse { status: u16, message: &'static str },
@@ -52,21 +51,21 @@ pub(crate) enum Action {
     CorruptBody,
     /// The answer's body is this instead.
     ReplaceBody(Bytes),
-    /// The answer's body is this instead, and is said to be compressed with gzip.
+    /// This is the body of the answer, with headers that say it is compressed with gzip.
     Gzip(Bytes),
     /// The client is sent to this address instead, with this status.
     Redirect { status: u16, to: String },
-    /// A body that goes on for ever, as fast as it is read, and announces no length.
+    /// An endless body, as fast as it is read, without an announced length.
     Endless,
     /// The same, but announces so many bytes.
     AnnounceBody(u64),
     /// The answer without its ETag.
     MissingEtag,
-    /// The page is served, but its ETag names the position that the request came with.
+    /// The page is served, but its ETag is that of the request.
     StuckEtag,
-    /// The body comes so many bytes at a time.
+    /// The body arrives this many bytes at a time.
     Trickle { bytes: usize, every: Duration },
-    /// The answer comes later by so much.
+    /// The answer is delayed by this much.
     Delay(Duration),
     /// The answer waits until the test lets it go.
     Hold(Hold),
@@ -110,7 +109,7 @@ impl Action {
         })
     }
 
-    /// The answer with its ETag changed, added, or taken away.
+    /// The answer with its ETag changed, added, or removed.
     pub(crate) fn edit_etag(
         edit: impl Fn(Option<String>) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
@@ -145,7 +144,7 @@ impl Action {
         Self::Call(Arc::new(call))
     }
 
-    /// Whether the answer stays what it was, only later or after something else.
+    /// Whether the answer stays the same, only later or after something else.
     pub(super) fn comes_before_answer(&self) -> bool {
         matches!(self, Self::Delay(_) | Self::Hold(_) | Self::Call(_))
     }
@@ -187,7 +186,7 @@ impl fmt::Debug for Action {
 
 type Predicate = Arc<dyn Fn(&RequestRecord) -> bool + Send + Sync>;
 
-/// One line of the script: the requests that it is about, and what happens to them.
+/// One line of the script: the requests that it applies to, and what happens to them.
 #[derive(Clone)]
 pub(crate) struct Fault {
     kind: RequestKind,
@@ -228,7 +227,7 @@ impl Fault {
         self
     }
 
-    /// Only requests for which `predicate` holds.
+    /// Only requests for which `predicate` is true.
     pub(crate) fn when(
         mut self,
         predicate: impl Fn(&RequestRecord) -> bool + Send + Sync + 'static,
@@ -254,7 +253,7 @@ impl Fault {
         self.times(usize::MAX)
     }
 
-    /// Counts the request if the fault is about it, and says whether it strikes.
+    /// Counts the request if the fault applies to it, and returns whether it strikes.
     fn strikes(&mut self, record: &RequestRecord) -> bool {
         let about = self.kind == record.kind
             && (self.partition.is_none() || self.partition == record.partition)
@@ -285,8 +284,7 @@ impl FaultTable {
         self.faults.clear();
     }
 
-    /// What happens to this request: everything that comes before the answer, and at most one
-    /// action on the answer itself.
+    /// What happens to this request: everything before the answer, and at most one action on the answer itself.
     pub(super) fn strike(&mut self, record: &RequestRecord) -> (Vec<Action>, Option<Action>) {
         let mut before = Vec::new();
         let mut on_answer = None;
@@ -322,7 +320,7 @@ impl Hold {
         Self::default()
     }
 
-    /// Lets through what waits and what will come.
+    /// Lets through all waiting and later requests.
     pub(crate) fn release(&self) {
         self.0
             .state
@@ -332,7 +330,7 @@ impl Hold {
         self.0.opened.notify_waiters();
     }
 
-    /// Waits until a request has come to the gate.
+    /// Waits until a request has arrived at the gate.
     ///
     /// # Panics
     /// After a minute.

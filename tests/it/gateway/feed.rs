@@ -8,11 +8,11 @@ use super::account::StoredContainer;
 use super::change_log::{Change, LockState, Mode, Operation, Partition};
 use super::replicas::Lag;
 
-/// What a change feed request says in its headers.
+/// The headers of a change feed request.
 #[derive(Debug)]
 pub(super) struct FeedRequest {
     pub(super) mode: Mode,
-    /// The client asked for the wire format with the envelope.
+    /// The client requested the wire format with the envelope.
     pub(super) wire_format: bool,
     pub(super) partition: Option<String>,
     pub(super) epk_range: Option<(Epk, Epk)>,
@@ -27,7 +27,7 @@ pub(super) struct FeedRequest {
     pub(super) back: u64,
     /// How far the replica lags that answers.
     pub(super) lag: Lag,
-    /// The session tokens that the answer must not stand behind.
+    /// The session tokens that the answer must not lag behind.
     pub(super) session_token: Option<String>,
 }
 
@@ -214,7 +214,7 @@ fn locked() -> FeedAnswer {
     FeedAnswer::refusal(410, Some(1007), "the partition is splitting or merging")
 }
 
-/// Resolves what the request addresses, and refuses what addresses nothing.
+/// Resolves the resource that the request addresses, and refuses one that does not exist.
 fn target(container: &StoredContainer, request: &FeedRequest) -> Result<Target, Box<FeedAnswer>> {
     if let Some(key) = &request.partition_key {
         let epk = container.log.epk_of(key);
@@ -304,7 +304,7 @@ fn position(
     ))))
 }
 
-/// The next page: whole transactions, as many as fit, at least one.
+/// The next page: as many whole transactions as fit, and at least one.
 fn select(
     partition: &Partition,
     replica: u64,

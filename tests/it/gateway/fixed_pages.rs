@@ -19,19 +19,18 @@ use super::account::{Account, account_to_json};
 use super::body::ResponseBody;
 use super::server::{Handler, Server, Transport};
 
-/// Bodies that are rendered, at most, whatever the number of pages: so many that what repeats them
-/// is no help to a client that compresses.
+/// The largest number of rendered bodies, whatever the number of pages: so many that repeating them does not
+/// help a client that compresses.
 const MOST_DISTINCT_BODIES: u64 = 64;
-/// Bytes that they may take together, about.
+/// Their approximate total size in bytes.
 const BODY_BYTES: u64 = 64 << 20;
 
-/// What the documents are like.
+/// The kind of documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DocumentShape {
     /// A few short members and one long text.
     Text,
-    /// An order: short members, objects, lists of objects, and text to fill it up. It has 700 bytes
-    /// at least.
+    /// An order: short members, objects, lists of objects, and text to fill it up. It has at least 700 bytes.
     Order,
 }
 
@@ -87,7 +86,7 @@ const FIRST_LSN: u64 = 1_000_000_000;
 /// A page that is served again and again, each time with the LSNs of its place in the feed.
 struct RenderedPage {
     body: Bytes,
-    /// Where the LSNs are, and of which item of the page.
+    /// The places of the LSNs in a page, and the item of each.
     lsns: Vec<(usize, u64)>,
 }
 
@@ -108,7 +107,7 @@ struct FixedPages {
     account: Account,
     rid: String,
     bodies: Vec<RenderedPage>,
-    /// The same without envelopes, for clients that do not ask for them.
+    /// The same without envelopes, for clients that do not request them.
     plain_bodies: OnceLock<Vec<RenderedPage>>,
     requests: AtomicU64,
     writes: AtomicU64,
@@ -309,7 +308,7 @@ impl Handler for FixedPages {
     }
 }
 
-/// Says that a document was written, or all of a batch, and how many they are. They are not kept.
+/// Acknowledges a document or a whole batch, and counts them. They are not kept.
 async fn acknowledge(request: Request<Incoming>) -> io::Result<(Response<ResponseBody>, u64)> {
     let is_batch = request
         .headers()
@@ -348,10 +347,10 @@ fn plain(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
     response
 }
 
-/// How the items of a page stand in it.
+/// The form of the items of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// Each document as the current image of a change, beside what is told of the change.
+    /// Each document as the current image of a change, beside its metadata.
     Envelopes,
     Plain,
 }
@@ -469,7 +468,7 @@ fn write_order_members(body: &mut String, lsn: u64, random: &mut fastrand::Rng) 
     body.push_str("\"]");
 }
 
-/// So many bytes of words that nobody has seen before.
+/// This many bytes of new random words.
 fn write_words(body: &mut String, bytes: usize, random: &mut fastrand::Rng) {
     let end = body.len() + bytes;
     while body.len() < end {

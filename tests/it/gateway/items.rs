@@ -27,7 +27,7 @@ pub(crate) struct WriteRecord {
     pub(crate) charge_hundredths: u64,
 }
 
-/// What a client asks for.
+/// What a client requests.
 #[derive(Debug)]
 pub(super) enum ItemRequest {
     Read,
@@ -179,7 +179,7 @@ pub(super) fn answer(
     }
 }
 
-/// What a write is charged, in hundredths of an RU: a kilobyte costs about a sixth of it.
+/// The charge of a write in hundredths of an RU: a kilobyte costs about a sixth of it.
 pub(super) fn charge_of(body: &[u8]) -> u64 {
     500 + body.len() as u64 / 10
 }
@@ -234,7 +234,7 @@ fn etag_of(document: &[u8]) -> Option<String> {
     Some(document["_etag"].as_str()?.to_owned())
 }
 
-/// Reads the definition of a container that is to be created: its name and its partition key.
+/// Reads the definition of a container to create: its name and its partition key.
 pub(super) fn new_container(body: &[u8]) -> Option<(String, PartitionKeyDefinition)> {
     let definition: Value = serde_json::from_slice(body).ok()?;
     let name = definition["id"].as_str()?.to_owned();

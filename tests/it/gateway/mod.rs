@@ -1,36 +1,34 @@
-//! A scripted Cosmos gateway: a real HTTP server on the loopback interface with a real change
-//! log behind it. It speaks HTTP/1.1 and HTTP/2, or HTTP/1.1 alone ([`GatewayOptions::http1_only`]),
-//! in plain text, or in TLS with a certificate that nobody signed but itself
-//! ([`GatewayOptions::tls`]).
+//! A scripted Cosmos gateway: a real HTTP server on the loopback interface with a real change log behind
+//! it. It speaks HTTP/1.1 and HTTP/2, or HTTP/1.1 only ([`GatewayOptions::http1_only`]), in plain text, or
+//! in TLS with a self-signed certificate ([`GatewayOptions::tls`]).
 //!
-//! It serves what a change feed reader asks for (account, databases, containers, partition key
-//! ranges, the documents feed in both modes) and what a replay asks for (point reads and writes, new
-//! containers), and keeps, beside it, everything that a test wants
-//! to know: which requests came, which documents a complete reader must have seen, and which
-//! requests no correct client sends ([`Gateway::violations`]).
+//! It serves the requests of a change feed reader (account, databases, containers, partition key ranges, the
+//! documents feed in both modes) and those of a replay (point reads and writes, new containers). It also
+//! keeps everything that a test wants to know: the requests, the documents that a complete reader must have
+//! seen, and the requests that no correct client sends ([`Gateway::violations`]).
 //!
-//! The server has its own thread and runtime, so the whole interface is plain synchronous calls.
-//! Nothing in it depends on the wall clock: the documents' `_ts` come from a clock that only
-//! [`Gateway::set_time`] and [`Gateway::advance_time`] move.
+//! The server has its own thread and runtime, so the whole interface is plain synchronous calls. Nothing in
+//! it depends on the wall clock: the documents' `_ts` are from a clock that only [`Gateway::set_time`] and
+//! [`Gateway::advance_time`] move.
 //!
 //! # Positions
 //!
-//! Each partition counts its transactions with an LSN; the ETag of a page is the LSN of its last
-//! item, in quotes, and that of a 304 is the partition's current LSN. The children of a split
-//! inherit the parent's LSN and its history, cut to their bounds. A merged partition holds the
-//! history of both parents under its old LSNs and counts on from the greater of the two, so the
-//! tokens of both parents stay valid on the parents' old EPK ranges, and on nothing wider.
+//! Each partition counts its transactions with an LSN. The ETag of a page is the LSN of its last item, in
+//! quotes, and that of a 304 is the partition's current LSN. The children of a split inherit the parent's
+//! LSN and its history, cut to their bounds. A merged partition has the history of both parents under its
+//! old LSNs and continues from the greater of the two, so the tokens of both parents stay valid on the
+//! parents' old EPK ranges, and on nothing wider.
 //!
-//! So that a token taken to the wrong range is noticed even between partitions that would count
-//! alike, the partitions of a container start [`GatewayOptions::lsn_stride`] apart, and so do
-//! siblings of a split. A stride of 0 gives every partition the LSNs 1, 2, 3, ….
+//! So that a token on the wrong range is noticed even between partitions with the same LSNs, the partitions of
+//! a container start [`GatewayOptions::lsn_stride`] apart, and so do siblings of a split. A stride of 0
+//! gives every partition the LSNs 1, 2, 3, ….
 //!
 //! # Replicas
 //!
-//! A request may be answered by a replica that lags ([`Gateway::set_lag`], [`Action::Lag`]): it has
-//! the partition's log up to an LSN of its own, which its ETags, `lsn` headers and session tokens
-//! name, and shows every item as it was there. It never lags behind what a partition had when it
-//! began, by a split or a merge.
+//! A request may be answered by a replica that lags ([`Gateway::set_lag`], [`Action::Lag`]): it has the
+//! partition's log up to an LSN of its own, which its ETags, `lsn` headers and session tokens show, and
+//! shows every item as it was then. It never lags behind the history that a partition had when a split or
+//! merge created it.
 
 #![allow(
     dead_code,
@@ -74,7 +72,7 @@ pub(crate) const KEY: &str = "c2NyaXB0ZWQgZ2F0ZXdheSBhY2NvdW50IGtleSBmb3IgbG9vcG
 /// How long a wait for the client may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the gateway is like from its first request on.
+/// The gateway's properties from its first request on.
 #[derive(Clone, Debug)]
 pub(crate) struct GatewayOptions {
     /// Speak HTTP/1.1 only, as some proxies do. Otherwise HTTP/1.1 and HTTP/2.
@@ -85,11 +83,11 @@ pub(crate) struct GatewayOptions {
     /// Verify the master-key signature of every request, so that a wrong key is a 401.
     /// Otherwise the authorization header only has to be there.
     pub(crate) verify_signature: bool,
-    /// Serve LatestVersion items in their envelope when the client asks for it, as the service
-    /// does. `false` sends bare documents whatever was asked, as the emulators do.
+    /// Serve LatestVersion items in their envelope when the client requests it, as the service does. `false`
+    /// always sends bare documents, as the emulators do.
     pub(crate) envelope: bool,
-    /// Serve EPK ranges narrower than their partition, as the service does: its official clients
-    /// ask the standard gateway for them. `false` refuses them with 400, as an emulator may.
+    /// Serve EPK ranges narrower than their partition, as the service does for its official clients. `false`
+    /// refuses them with 400, as an emulator may.
     pub(crate) epk_sub_ranges: bool,
     /// Keep pre-images: `previous` in AllVersionsAndDeletes.
     pub(crate) previous_images: bool,
@@ -99,15 +97,14 @@ pub(crate) struct GatewayOptions {
     pub(crate) default_page_items: usize,
     /// Distance between the first LSNs of partitions; see the module's text.
     pub(crate) lsn_stride: u64,
-    /// The account's default consistency level. With `Session` a replica that stands behind a
-    /// request's session token refuses it (404/1002); with weaker ones it answers with what it has.
-    /// A request may ask for a level of its own with `x-ms-consistency-level`.
+    /// The account's default consistency level. With `Session`, a replica behind a request's session token
+    /// refuses it (404/1002); with weaker ones it answers with what it has. A request may choose a level of its
+    /// own with `x-ms-consistency-level`.
     pub(crate) consistency: &'static str,
-    /// Refuse a request that asks for a stronger consistency than the account's with 400, as the
-    /// service does. Otherwise it gets what it asks for.
+    /// Refuse a request for a stronger consistency than the account's with 400, as the service does. Otherwise
+    /// it is granted.
     pub(crate) refuse_stronger_consistency: bool,
-    /// What the account says of its locations, instead of naming this gateway; see
-    /// [`Gateway::set_locations`].
+    /// The locations in the account's JSON, instead of this gateway; see [`Gateway::set_locations`].
     pub(crate) locations: Option<serde_json::Value>,
     /// Threads of the server's runtime.
     pub(crate) threads: usize,
@@ -265,13 +262,13 @@ impl Gateway {
         self.shared.lock().faults.push(fault);
     }
 
-    /// Removes what is left of the script.
+    /// Removes the rest of the script.
     pub(crate) fn clear_faults(&self) {
         self.shared.lock().faults.clear();
     }
 
-    /// Says for each change feed request how far the replica lags that answers it, unless a fault
-    /// ([`Action::Lag`]) says otherwise. It must not use the gateway's handles.
+    /// Decides for each change feed request how far the replica lags that answers it, unless a fault
+    /// ([`Action::Lag`]) does. It must not use the gateway's handles.
     pub(crate) fn set_lag<L: Into<Lag>>(
         &self,
         choose: impl FnMut(&RequestRecord) -> L + Send + 'static,
@@ -284,7 +281,7 @@ impl Gateway {
         self.shared.lock().replicas = replicas::Replicas::default();
     }
 
-    /// What the account says of its locations from now on: the value of `writableLocations` and
+    /// The locations in the account's JSON from now on: the value of `writableLocations` and
     /// `readableLocations`, or an object with either.
     pub(crate) fn set_locations(&self, locations: serde_json::Value) {
         self.shared.lock().locations = Some(locations);
@@ -328,12 +325,12 @@ impl Gateway {
         self.shared.lock().requests.records().to_vec()
     }
 
-    /// How many requests of one kind came.
+    /// How many requests of one kind have arrived.
     pub(crate) fn requests(&self, kind: RequestKind) -> usize {
         self.shared.lock().requests.count(kind)
     }
 
-    /// How many requests came.
+    /// How many requests have arrived.
     pub(crate) fn total_requests(&self) -> usize {
         self.shared.lock().requests.records().len()
     }
@@ -343,7 +340,7 @@ impl Gateway {
         self.shared.lock().requests.total_charge()
     }
 
-    /// Waits until `count` requests have come in all.
+    /// Waits until `count` requests have arrived in total.
     ///
     /// # Panics
     /// After a minute.
@@ -353,7 +350,7 @@ impl Gateway {
         });
     }
 
-    /// Waits until `count` requests of one kind have come.
+    /// Waits until `count` requests of one kind have arrived.
     ///
     /// # Panics
     /// After a minute.
@@ -391,8 +388,8 @@ impl Gateway {
         });
     }
 
-    /// Waits until `condition` holds for the requests so far. It is asked again at each request
-    /// and at each response. `what` names it in the panic.
+    /// Waits until `condition` is true of the requests so far. It is evaluated again at each request and at each
+    /// response. `what` names it in the panic.
     ///
     /// # Panics
     /// After a minute.

@@ -10,7 +10,7 @@ use super::{Action, Container, Fault, RequestKind};
 pub(crate) enum Lag {
     /// It has not seen the last so many transactions.
     Transactions(u64),
-    /// It has not seen what was written in the last so many seconds of the gateway's clock.
+    /// It lacks the writes of this many last seconds of the gateway's clock.
     Seconds(u64),
 }
 
@@ -57,8 +57,8 @@ pub(crate) fn in_turn<L: Into<Lag> + Copy + Send + 'static>(
     move |_| lags[next.next().expect("a cycle has no end")].into()
 }
 
-/// For [`super::Gateway::set_lag`]: replicas that lag by up to `most` transactions answer at random;
-/// half of the requests come to one that has everything.
+/// For [`super::Gateway::set_lag`]: replicas that lag by up to `most` transactions answer at random; half of
+/// the requests are answered by one that has everything.
 pub(crate) fn at_random(
     seed: u64,
     most: u64,

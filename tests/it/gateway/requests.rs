@@ -1,10 +1,10 @@
-//! What the gateway remembers of each request, and the counters over it.
+//! The gateway's record of each request, and counters over it.
 
 use std::time::Instant;
 
 use hyper::header::HeaderMap;
 
-/// What a request asks for.
+/// The kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RequestKind {
     /// `GET /`
@@ -31,7 +31,7 @@ pub(crate) enum RequestKind {
     Unserved,
 }
 
-/// One request, as it came, and how it was answered.
+/// One request as received, and its answer.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestRecord {
     /// Position among all requests, from 0.
@@ -39,7 +39,7 @@ pub(crate) struct RequestRecord {
     pub(crate) kind: RequestKind,
     pub(crate) method: String,
     pub(crate) path: String,
-    /// The request came over HTTP/2.
+    /// The request used HTTP/2.
     pub(crate) http2: bool,
     /// RID of the container addressed, once resolved.
     pub(crate) container: Option<String>,
@@ -65,7 +65,7 @@ pub(crate) struct RequestRecord {
     pub(crate) max_item_count: Option<i64>,
     /// All headers of the request.
     pub(crate) headers: HeaderMap,
-    /// When it came.
+    /// When it arrived.
     pub(crate) arrived: Instant,
     /// When its answer was sent, or its connection reset.
     pub(crate) departed: Option<Instant>,
@@ -91,7 +91,7 @@ impl RequestRecord {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether it asks where a feed stands now.
+    /// Whether it asks for the current position of a feed.
     pub(crate) fn is_pin(&self) -> bool {
         self.kind == RequestKind::ChangeFeed && self.token.as_deref() == Some("*")
     }

@@ -1,4 +1,4 @@
-//! From a request to its answer: what it asks for, whether it may, what the script does to it.
+//! From a request to its answer: its resource, its authorization, and what the script does to it.
 
 use std::io;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(super) struct Routes {
     shared: Arc<Shared>,
 }
 
-/// A request, taken apart.
+/// A parsed request.
 struct Asked {
     kind: RequestKind,
     segments: Vec<String>,
@@ -40,7 +40,7 @@ struct Asked {
     body: Bytes,
 }
 
-/// A request that has been logged, and what is to happen to it.
+/// A logged request, and what will happen to it.
 struct Arrival {
     ordinal: usize,
     before: Vec<Action>,
@@ -48,7 +48,7 @@ struct Arrival {
     lag: Lag,
 }
 
-/// What the script wants of an answer while it is made.
+/// What the script does while an answer is made.
 #[derive(Clone, Copy, Default)]
 struct Twist {
     /// The ETag stays where it was.
@@ -167,7 +167,7 @@ impl Asked {
         }
     }
 
-    /// What is asked of an item.
+    /// The operation on an item.
     fn of_item(&self) -> ItemRequest {
         let body = self.body.clone();
         let is_upsert = self.text("x-ms-documentdb-is-upsert");
@@ -231,7 +231,7 @@ impl Routes {
         Self { shared }
     }
 
-    /// Logs the request and asks the script what happens to it.
+    /// Logs the request, and asks the script what happens to it.
     fn arrive(&self, asked: &Asked, mut record: RequestRecord) -> Arrival {
         let mut state = self.shared.lock();
         if asked.segments.len() >= 4 {
@@ -487,7 +487,7 @@ impl Routes {
         let container = container.and_then(|rid| state.account.container_by_rid(&rid));
         let request = feed_request(asked, Twist::default(), &self.shared.options);
         if let (Some(container), Ok(request), Some(lsn)) = (container, request, answer.lsn) {
-            // Nobody can see that this token is none.
+            // It is not recognizable that this token is invalid.
             feed::issue(container, &request, lsn);
         }
         answer
@@ -532,7 +532,7 @@ impl Handler for Routes {
         } = self.arrive(&asked, record);
         for action in before {
             match action {
-                // The fault that a test asked for is that the answer comes late.
+                // The requested fault is the delay of the answer.
                 Action::Delay(delay) => tokio::time::sleep(delay).await,
                 Action::Hold(hold) => hold.pass().await,
                 Action::Call(call) => call(),
@@ -691,7 +691,7 @@ fn answer_from_feed(feed: FeedAnswer) -> Answer {
     answer
 }
 
-/// Reads the headers of a change feed request; an error says what is wrong with them.
+/// Parses the headers of a change feed request; an error says what is wrong with them.
 fn feed_request(
     asked: &Asked,
     twist: Twist,
@@ -786,7 +786,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Undoes percent-encoding; what is not an escape stays as it is.
+/// Undoes percent-encoding. Invalid escapes stay unchanged.
 fn percent_decode(segment: &str) -> String {
     let bytes = segment.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

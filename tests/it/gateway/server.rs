@@ -69,7 +69,7 @@ impl Server {
                 runtime.block_on(async move {
                     tokio::select! {
                         () = accept(listener, handler, transport) => {}
-                        // Ends too when the sender is dropped without a word.
+                        // This also ends when the sender is dropped.
                         _ = stopped => {}
                     }
                 });

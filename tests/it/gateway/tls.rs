@@ -1,4 +1,4 @@
-//! TLS with a certificate that this process has made and signed itself.
+//! TLS with a self-signed certificate of this process.
 
 use std::sync::{Arc, OnceLock};
 
@@ -19,12 +19,12 @@ fn self_signed() -> &'static SelfSigned {
     })
 }
 
-/// The certificate, for clients that are to trust it.
+/// The certificate, for clients to trust.
 pub(super) fn certificate_pem() -> String {
     self_signed().cert.pem()
 }
 
-/// Accepts TLS, and says in it which versions of HTTP are spoken.
+/// Accepts TLS, and negotiates the versions of HTTP.
 pub(super) fn acceptor(http1_only: bool) -> TlsAcceptor {
     let SelfSigned { cert, signing_key } = self_signed();
     let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());

@@ -1,5 +1,5 @@
-//! One scenario, played against the gateway and against Microsoft's in-memory emulator: what the
-//! driver's caller can observe must be the same.
+//! One scenario against the gateway and against Microsoft's in-memory emulator: the driver's caller must
+//! observe the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,7 +126,7 @@ impl Backend {
     }
 }
 
-/// What the scenario shows of one page.
+/// What the scenario observes of one page.
 type Observed = (u16, bool, Vec<String>);
 
 fn observed(page: Page) -> Observed {
@@ -191,8 +191,8 @@ async fn play(backend: &Backend, reader: &Reader) -> Story {
     for number in 40..50 {
         backend.upsert(reader, document(number)).await;
     }
-    // From the beginning: the emulator numbers all items anew when it merges, and with that
-    // takes the meaning from its own older tokens.
+    // From the beginning: the emulator renumbers all items when it merges, which makes its own older tokens
+    // meaningless.
     let mut whole = reader.read_from_beginning().await;
     let the_whole_after_the_merge = sorted(ids(&reader.drain(&mut whole).await));
     Story {
@@ -214,7 +214,7 @@ fn names(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_same_story_is_told_by_the_gateway_and_by_the_emulator() {
+async fn the_gateway_and_the_emulator_give_the_same_answers() {
     let (gateway, reader) = Backend::gateway().await;
     let ours = play(&gateway, &reader).await;
     gateway.assert_clean();

@@ -1,4 +1,4 @@
-//! A client that sends what it is given, over HTTP/1.1, and looks at every byte of the answer.
+//! A client that sends any text over HTTP/1.1, and returns every byte of the answer.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use crate::gateway::{Gateway, KEY, sign};
 pub(super) const DATE: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
 pub(super) const DOCS: &str = "/dbs/db/colls/coll/docs";
 
-/// An answer, as it came.
+/// An answer, as received.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -94,7 +94,7 @@ pub(super) fn poll(
     get(gateway, path, &headers)
 }
 
-/// The same, taken apart.
+/// The same, parsed.
 pub(super) fn feed(gateway: &Gateway, partition: &str, more: &[(&str, &str)]) -> Answer {
     take_apart(poll(gateway, DOCS, partition, more))
 }

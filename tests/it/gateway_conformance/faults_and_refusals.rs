@@ -1,5 +1,4 @@
-//! What the gateway refuses, what it records as a violation, and what its script does to the
-//! driver.
+//! What the gateway refuses, what it records as a violation, and how its script affects the driver.
 
 use std::time::Duration;
 
@@ -76,7 +75,7 @@ fn paths_with_a_trailing_slash_are_the_same_paths() {
 }
 
 #[test]
-fn a_token_on_a_range_that_it_was_not_issued_for_is_a_violation() {
+fn a_token_on_the_wrong_range_is_a_violation() {
     let (gateway, container) = start(2);
     write(&container, 0..20);
     let (status, response) = poll(&gateway, DOCS, "0", &[]);

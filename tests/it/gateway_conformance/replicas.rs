@@ -48,7 +48,7 @@ fn a_replica_that_lags_shows_the_container_as_it_was() {
     gateway.push_fault(lag(1));
     let between = feed(&gateway, "0", &[]);
     assert_eq!(between.fields("id"), ["0001", "0002", "0000"]);
-    // The fault has struck; the next request comes to a replica that has everything.
+    // The fault has struck; the next request is answered by a replica that has everything.
     assert_eq!(feed(&gateway, "0", &[]).etag(), Some("\"4\""));
     assert_clean(&gateway);
 }
@@ -63,7 +63,7 @@ fn a_replica_behind_the_token_answers_304_with_its_own_lower_lsn() {
     let stale = feed(&gateway, "0", &[at, ("x-ms-session-token", "0:1#9")]);
     assert_eq!((stale.status, stale.etag()), (304, Some("\"5\"")));
     assert_eq!(stale.header("lsn"), Some("5"));
-    // So is a pin.
+    // So does a pin.
     let pin = feed(&gateway, "0", &[("If-None-Match", "*")]);
     assert_eq!((pin.status, pin.etag()), (304, Some("\"5\"")));
     // Its tokens are tokens.
@@ -73,7 +73,7 @@ fn a_replica_behind_the_token_answers_304_with_its_own_lower_lsn() {
 }
 
 #[test]
-fn a_session_token_is_honoured_where_the_consistency_says_so() {
+fn a_session_token_is_honoured_if_the_consistency_requires_it() {
     let tokens = [
         ("0:1#6", false),
         ("0:1#7", true),
@@ -135,7 +135,7 @@ fn a_stronger_consistency_than_the_accounts_is_refused_as_the_service_does() {
 }
 
 #[test]
-fn no_replica_lags_behind_what_its_partition_began_with() {
+fn no_replica_lags_behind_the_start_of_its_partition() {
     let (gateway, container) = start(1);
     write(&container, 0..20);
     let children = container.split("0", 2);
@@ -165,7 +165,7 @@ fn replicas_lag_by_time_in_turn_and_at_random() {
         write(&container, number..number + 1);
         gateway.advance_time(10);
     }
-    // The clock stands 10 seconds after the last write.
+    // The clock is 10 seconds after the last write.
     let lsn_at = |lag: Lag| {
         gateway.set_lag(move |_| lag);
         let pin = feed(&gateway, "0", &[("If-None-Match", "*")]);
@@ -183,7 +183,7 @@ fn replicas_lag_by_time_in_turn_and_at_random() {
     };
     gateway.set_lag(in_turn(vec![0, 1, 3]));
     assert_eq!(pins(4), [5, 4, 2, 5]);
-    // A fault says more than the replicas do.
+    // A fault takes precedence over the replicas.
     gateway.push_fault(lag(5));
     assert_eq!(pins(2), [0, 4]);
 
@@ -204,7 +204,7 @@ fn replicas_lag_by_time_in_turn_and_at_random() {
 }
 
 #[tokio::test]
-async fn the_driver_reads_a_replica_that_lags_and_then_the_rest() {
+async fn the_driver_reads_a_lagging_replica_and_then_the_rest() {
     let (gateway, container) = start_with("Eventual");
     write(&container, 0..20);
     container.rewrite("0003");
@@ -225,7 +225,7 @@ async fn the_driver_reads_a_replica_that_lags_and_then_the_rest() {
 }
 
 #[test]
-fn a_region_that_lost_writes_counts_on_from_before_them() {
+fn a_region_that_lost_writes_reuses_their_lsns() {
     let (gateway, container) = start_with("Eventual");
     write(&container, 0..5);
     container.rewrite("0001");
@@ -237,14 +237,14 @@ fn a_region_that_lost_writes_counts_on_from_before_them() {
     let lost: Vec<_> = container.lost().iter().map(|served| served.lsn).collect();
     assert_eq!(lost, [5, 6, 7]);
 
-    // Who had read them stands beyond its end.
+    // A reader that had them is beyond its end.
     let at = ("If-None-Match", "\"6\"");
     let answer = feed(&gateway, "0", &[at]);
     assert_eq!((answer.status, answer.etag()), (304, Some("\"4\"")));
     let again = feed(&gateway, "0", &[]);
     assert_eq!(again.fields("_lsn"), [1, 2, 3, 4]);
 
-    // New writes take the same LSNs, and whoever stands beyond them does not see them.
+    // New writes reuse the LSNs, and a reader beyond them does not see them.
     write(&container, 7..8);
     assert_eq!(container.partitions()[0].lsn, 5);
     assert_eq!(feed(&gateway, "0", &[at]).status, 304);
@@ -257,7 +257,7 @@ fn a_region_that_lost_writes_counts_on_from_before_them() {
     );
     assert_eq!(container.changes().len(), 7);
 
-    // What it began with stays.
+    // The history that it began with stays.
     let children = container.split("0", 2);
     for child in &children {
         let lsn = container
@@ -273,7 +273,7 @@ fn a_region_that_lost_writes_counts_on_from_before_them() {
 }
 
 #[tokio::test]
-async fn documents_that_are_rewritten_between_pages_move_on_in_the_feed() {
+async fn rewritten_documents_move_in_the_feed() {
     let (gateway, container) = start(1);
     write(&container, 0..12);
     let rewritten = ["0011", "0005", "none", "0000", "0011"].map(str::to_owned);
@@ -281,7 +281,7 @@ async fn documents_that_are_rewritten_between_pages_move_on_in_the_feed() {
     let reader = Reader::open(&gateway).await;
     let mut plan = reader.read_from_beginning().await;
     let read = reader.drain(&mut plan).await;
-    // Three documents a page; the second page is asked for after 0011 was rewritten, and so on.
+    // Three documents per page; the second page is requested after 0011 was rewritten, and so on.
     let pages: Vec<_> = ids(&read);
     assert_eq!(
         pages,

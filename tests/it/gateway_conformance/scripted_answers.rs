@@ -1,4 +1,4 @@
-//! Answers that the script makes, or changes.
+//! Answers that the script replaces or changes.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::driver_reader::connect;
 use super::{assert_clean, start, write};
 use crate::gateway::{Action, Fault, Gateway, GatewayOptions, KEY, RequestKind, sign};
 
-/// Requests that are what their kind says, as method and path.
+/// Requests of every kind, as method and path.
 const KINDS: [(RequestKind, &str, &str); 10] = [
     (RequestKind::Account, "GET", "/"),
     (RequestKind::DatabaseFeed, "GET", "/dbs"),
@@ -33,7 +33,7 @@ fn names(answer: &super::careless_client::Answer) -> Vec<&str> {
 }
 
 #[test]
-fn any_answer_is_given_to_any_request_and_nothing_is_carried_out() {
+fn any_answer_can_replace_any_other() {
     let (gateway, container) = start(1);
     write(&container, 0..3);
     let before = container.changes();
@@ -83,7 +83,7 @@ fn any_answer_is_given_to_any_request_and_nothing_is_carried_out() {
 }
 
 #[test]
-fn a_false_304_has_the_etag_that_it_is_given_or_that_came() {
+fn a_false_304_has_the_given_etag_or_that_of_the_request() {
     let (gateway, container) = start(1);
     write(&container, 0..9);
     let first = feed(&gateway, "0", &[("x-ms-max-item-count", "3")]);
@@ -126,7 +126,7 @@ fn a_false_304_has_the_etag_that_it_is_given_or_that_came() {
     let rest = feed(&gateway, "0", &[("If-None-Match", "\"8\"")]);
     assert_eq!((rest.status, rest.fields("id")), (200, vec![json!("0008")]));
     assert_clean(&gateway);
-    // It is no answer to the caller's question, but the kind is served like any other.
+    // It is not a useful answer to the caller, but the kind is served like any other.
     gateway.push_fault(Fault::on(
         RequestKind::Container,
         Action::NotModified { etag: None },
@@ -187,7 +187,7 @@ fn a_page_goes_back_behind_the_token() {
 }
 
 #[tokio::test]
-async fn the_account_says_of_its_consistency_and_its_locations_what_it_is_given() {
+async fn the_account_has_the_given_consistency_and_locations() {
     let given = json!([{"name": "Moon", "databaseAccountEndpoint": "mailto:a@b"}]);
     let gateway = Gateway::start(GatewayOptions {
         consistency: "Eventual",
@@ -226,7 +226,7 @@ async fn the_account_says_of_its_consistency_and_its_locations_what_it_is_given(
 }
 
 #[test]
-fn a_request_is_remembered_with_all_its_headers_and_its_times() {
+fn a_request_is_recorded_with_its_headers_and_times() {
     let (gateway, container) = start(1);
     write(&container, 0..1);
     let headers = [

@@ -223,7 +223,7 @@ fn a_page_without_a_moment_and_a_moment_without_a_page_fail() {
 }
 
 #[test]
-fn a_page_that_another_system_makes_stays() {
+fn a_page_of_another_system_stays() {
     let (_directory, pages) = two_pages();
     let mut here = Pages::of(pages.directory.clone());
     here.add("one", "First.", "cosmos-tail one", &ended("error: one\n"));
@@ -234,7 +234,7 @@ fn a_page_that_another_system_makes_stays() {
 }
 
 #[test]
-fn line_ends_of_windows_in_the_tree_are_no_difference() {
+fn windows_line_ends_in_the_tree_make_no_difference() {
     let (_directory, pages) = two_pages();
     let path = pages.directory.join("one.txt");
     let text = std::fs::read_to_string(&path).unwrap();

@@ -260,7 +260,7 @@ fn with_slashes(text: &str) -> String {
 }
 
 #[test]
-fn what_differs_from_run_to_run_is_replaced() {
+fn values_that_differ_between_runs_are_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap();
     let text = format!(

@@ -1,5 +1,5 @@
-//! Documents of one partition key go together, and whatever comes of that, each of them is written
-//! once, in its order.
+//! Documents of one partition key are written in batches. Whatever happens to a batch, each document is
+//! written once, in its order.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn line(item: usize, version: usize) -> String {
         .to_string()
 }
 
-/// How many documents each request that writes has written, of those that wrote any.
+/// The number of documents of each write request that wrote any.
 fn sizes(gateway: &Gateway) -> Vec<usize> {
     let mut together: BTreeMap<(String, u64), usize> = BTreeMap::new();
     let copy = gateway.container(DATABASE, COPY).unwrap();
@@ -40,7 +40,7 @@ fn batches(gateway: &Gateway) -> usize {
 }
 
 #[test]
-fn documents_of_few_keys_take_few_requests() {
+fn documents_of_few_keys_need_few_requests() {
     let (gateway, copy, directory) = target();
     let source = directory.path().join("a.jsonl");
     let lines: Vec<String> = (0..2000).map(|item| line(item, 0)).collect();
@@ -59,7 +59,7 @@ fn documents_of_few_keys_take_few_requests() {
     let expected: Vec<Vec<u8>> = lines.iter().map(|line| line.clone().into_bytes()).collect();
     assert_same(&content(&copy), &expected);
     let requests = gateway.requests(RequestKind::ItemWrite);
-    // A hundred at most go into one, and the first of a key goes as soon as it comes.
+    // A batch has at most a hundred, and the first document of a key is sent at once.
     assert!((20..200).contains(&requests), "{requests} requests");
     assert_eq!(sizes(&gateway).into_iter().max(), Some(100));
     let order: Vec<usize> = gateway
@@ -91,7 +91,7 @@ fn documents_of_few_keys_take_few_requests() {
 }
 
 #[test]
-fn every_version_of_an_item_is_a_change_of_its_own_in_the_target() {
+fn every_version_of_an_item_is_a_separate_change_in_the_target() {
     let (gateway, copy, directory) = target();
     let source = directory.path().join("a.jsonl");
     // Of a few items that change all the time, among many of the same keys that do not.
@@ -131,7 +131,7 @@ fn every_version_of_an_item_is_a_change_of_its_own_in_the_target() {
 }
 
 #[test]
-fn deletions_keep_their_place_between_batches() {
+fn deletions_keep_their_order_between_batches() {
     let (gateway, copy, directory) = target();
     let source = directory.path().join("a.jsonl");
     let deletion = |item: usize| {
@@ -168,7 +168,7 @@ fn deletions_keep_their_place_between_batches() {
 }
 
 #[test]
-fn one_that_is_refused_does_not_keep_the_others_of_its_batch() {
+fn a_refused_document_does_not_hold_up_its_batch() {
     let (gateway, copy, directory) = target();
     let (source, letters) = (
         directory.path().join("a.jsonl"),
@@ -209,13 +209,13 @@ fn one_that_is_refused_does_not_keep_the_others_of_its_batch() {
 }
 
 #[test]
-fn a_service_that_never_takes_a_batch_gets_each_on_its_own() {
+fn a_service_that_refuses_batches_gets_single_writes() {
     for (action, told_as) in [
-        // Never within what there is in a second.
+        // Never within the throughput of a second.
         (Action::throttle(1), "throttled"),
-        // Not at all.
+        // Refused.
         (Action::status(400, 0), "changes"),
-        // Taken, but the answer says nothing that could be understood.
+        // Accepted, but with an unusable answer.
         (Action::ReplaceBody("{}".into()), "changes"),
     ] {
         let (gateway, copy, directory) = target();
@@ -240,10 +240,10 @@ fn a_service_that_never_takes_a_batch_gets_each_on_its_own() {
 }
 
 #[test]
-fn large_documents_go_in_as_many_batches_as_they_need() {
+fn large_documents_are_split_into_batches() {
     let (gateway, copy, directory) = target();
     let source = directory.path().join("a.jsonl");
-    // 60 MB in all, in documents from nothing to half of what a batch takes.
+    // 60 MB in total, in documents from empty to half the size of a batch.
     let lines: Vec<String> = (0..240)
         .map(|item| {
             json!({"id": format!("item-{item}"), "pk": "p", "text": "x".repeat(item * 2_200)})
@@ -260,7 +260,7 @@ fn large_documents_go_in_as_many_batches_as_they_need() {
     assert_no_violations(&gateway);
 }
 
-/// What came of batches that the service takes, and of one that it does not.
+/// The results of batches that the service accepts, and of one that it refuses.
 async fn story(
     endpoint: &str,
     key: &str,

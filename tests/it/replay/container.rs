@@ -25,7 +25,7 @@ fn copy_container(gateway: &Gateway) -> Command {
     command
 }
 
-/// The latest documents of a container, whatever order they were written in.
+/// The latest documents of a container, in any order.
 #[cfg(unix)]
 fn sorted(container: &Container) -> Vec<Vec<u8>> {
     let mut documents = content(container);
@@ -33,8 +33,7 @@ fn sorted(container: &Container) -> Vec<Vec<u8>> {
     documents
 }
 
-/// Waits until the copy has the documents of the container, looking again at each request that the
-/// replay makes.
+/// Waits until the copy has the documents of the container; compares them at each request of the replay.
 #[cfg(unix)]
 #[track_caller]
 fn wait_for_the_same_content(gateway: &Gateway, container: &Container, copy: &Container) {
@@ -53,7 +52,7 @@ fn wait_for_the_same_content(gateway: &Gateway, container: &Container, copy: &Co
 }
 
 #[test]
-fn a_container_is_copied_across_a_split_and_what_comes_later_is_added() {
+fn a_copy_of_a_container_survives_a_split_and_gets_later_changes() {
     let (gateway, container) = filled(3, 1500);
     let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
     let directory = tempfile::tempdir().unwrap();
@@ -80,7 +79,7 @@ fn a_container_is_copied_across_a_split_and_what_comes_later_is_added() {
         .iter()
         .map(|write| write.charge_hundredths)
         .sum();
-    // What was read is charged too.
+    // Reading is charged too.
     assert!(told["request_units"].as_f64().unwrap() > written as f64 / 100.0);
 
     assert_eq!(summary(&succeed(&mut command()))["changes"], 0);
@@ -96,7 +95,7 @@ fn a_container_is_copied_across_a_split_and_what_comes_later_is_added() {
     assert_no_violations(&gateway);
 }
 
-/// Changes of a live container, and what was made of each item.
+/// The changes of a live container, and the expected versions of each item.
 #[cfg(unix)]
 struct Live<'a> {
     container: &'a Container,
@@ -167,7 +166,7 @@ fn change_topology(container: &Container, random: &mut fastrand::Rng) {
 
 #[cfg(unix)]
 #[test]
-fn a_live_container_is_followed_across_splits_and_kills_until_the_cut_over() {
+fn a_live_container_is_followed_across_splits_and_kills() {
     const WINDOW: usize = 40;
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
@@ -196,7 +195,7 @@ fn a_live_container_is_followed_across_splits_and_kills_until_the_cut_over() {
     let kills = 25;
     for _ in 0..kills {
         live.round();
-        // Each round makes more changes than are waited for.
+        // Each round makes more changes than the test waits for.
         let written = gateway.write_log().len();
         let child = spawn(command().arg("--follow"));
         let (first, second) = (random.usize(..30), random.usize(..30));
@@ -205,7 +204,7 @@ fn a_live_container_is_followed_across_splits_and_kills_until_the_cut_over() {
         gateway.wait_for_writes(written + first + second);
         signal(&child, Signal::SIGKILL);
         wait(child);
-        // While nobody reads.
+        // While nothing reads.
         if random.u8(..4) == 0 {
             change_topology(&container, &mut random);
         }
@@ -216,7 +215,7 @@ fn a_live_container_is_followed_across_splits_and_kills_until_the_cut_over() {
     interrupt(&child);
     let ended = wait(child);
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
-    // The cut-over: what is left, and an end.
+    // The cut-over: the remaining changes, and the end.
     live.round();
     let ended = succeed(command().args(["--summary", "json"]));
     assert_eq!(summary(&ended)["outcome"], "done");
@@ -234,7 +233,7 @@ fn a_live_container_is_followed_across_splits_and_kills_until_the_cut_over() {
 
 #[cfg(unix)]
 #[test]
-fn it_is_told_once_when_a_followed_container_is_caught_up_with() {
+fn catching_up_with_a_followed_container_is_reported_once() {
     use std::io::BufRead as _;
     use std::sync::mpsc;
     let (gateway, container) = filled(3, 200);
@@ -318,7 +317,7 @@ fn the_source_is_in_the_account_of_a_profile() {
 }
 
 #[test]
-fn a_source_that_cannot_be_is_refused_before_the_first_write() {
+fn an_impossible_source_is_refused_before_the_first_write() {
     let (gateway, _container) = filled(2, 20);
     gateway.create_container(DATABASE, COPY, "/pk", 2);
     gateway.create_container(DATABASE, "other", "/pk", 2);
@@ -398,7 +397,7 @@ fn a_source_that_cannot_be_is_refused_before_the_first_write() {
     }
     assert_eq!(gateway.requests(RequestKind::ItemWrite), 0);
 
-    // A state goes on with the same source only.
+    // A state continues with the same source only.
     succeed(&mut of(
         COPY,
         &["--from-container", &source, "--state", "state"],

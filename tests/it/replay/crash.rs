@@ -12,7 +12,7 @@ use super::*;
 use crate::command::{DATABASE, assert_same, signal, spawn, wait};
 use crate::gateway::{GatewayOptions, Operation};
 
-/// How many changes may lie beyond the saved position.
+/// How many changes may be beyond the committed position.
 const WINDOW: usize = 60;
 const KEYS: usize = 20;
 const ITEMS: usize = 160;
@@ -56,7 +56,7 @@ fn line(step: &Step) -> String {
     }
 }
 
-/// What is left when all steps were done.
+/// The final documents after all steps.
 fn expected(steps: &[Step]) -> Vec<Vec<u8>> {
     let mut items: BTreeMap<&str, &Step> = BTreeMap::new();
     for step in steps {
@@ -108,12 +108,12 @@ fn assert_order(steps: &[Step], log: &[WriteRecord], restarts: usize) {
 }
 
 #[test]
-fn a_replay_that_is_killed_at_random_and_started_again_leaves_the_same_in_order() {
+fn a_replay_killed_at_random_and_restarted_applies_everything_in_order() {
     let seed = crate::scene::seed();
     println!("COSMOS_TAIL_TEST_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let mut hits = 0;
-    // How long one whole replay takes decides within what time a kill can hit it.
+    // A kill can hit a replay within the time of a whole one.
     let mut whole = Duration::from_millis(500);
     while hits < 100 {
         let gateway = Gateway::start(GatewayOptions::default());
@@ -135,7 +135,7 @@ fn a_replay_that_is_killed_at_random_and_started_again_leaves_the_same_in_order(
             let began = Instant::now();
             let child = spawn(command.arg("--state").arg(&state));
             if restarts < 6 {
-                // A kill at a random moment needs one: time itself is what is tested here.
+                // This kills at a random time, so it has to wait for one.
                 std::thread::sleep(whole.mul_f64(random.f64()));
                 signal(&child, Signal::SIGKILL);
             }

@@ -1,4 +1,4 @@
-//! Replay: what was exported comes back, in order, once more or not at all.
+//! Replay: exported documents are restored in order, each change applied or refused.
 
 mod batches;
 mod container;
@@ -70,7 +70,7 @@ pub(crate) fn summary(ended: &Ended) -> Value {
     serde_json::from_str(line.unwrap_or_else(|| panic!("no summary: {}", ended.stderr))).unwrap()
 }
 
-/// A predicate of faults that chooses among the requests that it is asked about, counted from 0.
+/// A predicate of faults that chooses among its requests, numbered from 0.
 pub(crate) fn numbered(
     chosen: impl Fn(usize) -> bool + Send + Sync + 'static,
 ) -> impl Fn(&RequestRecord) -> bool + Send + Sync + 'static {

@@ -1,5 +1,4 @@
-//! Bad sources, wrong targets, wrong states: each is named, with its place, before or instead of
-//! damage.
+//! Bad sources, wrong targets, wrong states: each is reported with its place, and nothing is damaged.
 
 use std::io::Write as _;
 
@@ -64,7 +63,7 @@ fn a_bad_line_is_named_and_stops_the_replay() {
             1,
             &["source.jsonl`, line 3: ", reason, "--dead-letter"],
         );
-        // With dead letters it goes on.
+        // With dead letters it continues.
         let letters = target.directory.path().join("dead");
         write_lines(&source, [GOOD, "", line, r#"{"id":"after","pk":"p"}"#]);
         let mut command = replay(&target.gateway, &source);
@@ -78,7 +77,7 @@ fn a_bad_line_is_named_and_stops_the_replay() {
 }
 
 #[test]
-fn what_the_target_refuses_goes_to_the_dead_letters_once_and_up_to_a_limit() {
+fn changes_that_the_target_refuses_become_dead_letters_up_to_a_limit() {
     let target = Target::new();
     let lines: Vec<String> = (0..50)
         .map(|n| json!({"id": format!("item-{n}"), "pk": format!("key-{}", n % 7)}).to_string())
@@ -128,7 +127,7 @@ fn what_the_target_refuses_goes_to_the_dead_letters_once_and_up_to_a_limit() {
 }
 
 #[test]
-fn files_that_are_cut_off_damaged_or_missing_are_named() {
+fn truncated_damaged_and_missing_files_are_named() {
     let (gateway, _container) = filled(2, 300);
     gateway.create_container(DATABASE, COPY, "/pk", 2);
     let directory = tempfile::tempdir().unwrap();
@@ -143,14 +142,14 @@ fn files_that_are_cut_off_damaged_or_missing_are_named() {
         1,
         &[&name, "its manifest says"],
     );
-    refuse(&mut replay(&gateway, &file), 1, &[&name, "is cut off"]);
+    refuse(&mut replay(&gateway, &file), 1, &[&name, "is truncated"]);
     std::fs::remove_file(&file).unwrap();
     refuse(
         &mut replay(&gateway, &out),
         1,
         &[&name, "the manifest lists it"],
     );
-    refuse(&mut replay(&gateway, &file), 2, &["there is no", &name]);
+    refuse(&mut replay(&gateway, &file), 2, &["does not exist", &name]);
     let empty = directory.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     refuse(
@@ -164,7 +163,7 @@ fn files_that_are_cut_off_damaged_or_missing_are_named() {
         refuse(
             &mut replay(&gateway, &parquet),
             1,
-            &["a.parquet", "no whole Parquet file"],
+            &["a.parquet", "is not a complete Parquet file"],
         );
     }
     for name in ["none.parquet", "none.jsonl.gz", "none.csv.zst"] {
@@ -248,7 +247,7 @@ fn truncated_damaged_and_extended_compressed_files_have_different_errors() {
 }
 
 #[test]
-fn an_export_is_not_applied_to_the_container_that_it_is_of() {
+fn an_export_is_not_applied_to_its_own_container() {
     let (gateway, container) = filled(2, 50);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -296,7 +295,7 @@ fn a_target_with_another_partition_key_is_refused_before_the_first_write() {
 }
 
 #[test]
-fn a_state_of_another_target_source_or_manner_is_refused_and_left_as_it_is() {
+fn a_state_of_another_replay_is_refused_and_not_changed() {
     let target = Target::new();
     let source = target.source(&[GOOD]);
     let states = target.directory.path().join("states");
@@ -326,7 +325,7 @@ fn a_state_of_another_target_source_or_manner_is_refused_and_left_as_it_is() {
     refuse(
         &mut with_state(&other, COPY),
         2,
-        &["of another source", "source.jsonl", "other.jsonl"],
+        &["to another source", "source.jsonl", "other.jsonl"],
     );
     let mut otherwise = with_state(&source, COPY);
     refuse(
@@ -366,7 +365,7 @@ fn a_state_of_another_target_source_or_manner_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn dead_letters_are_written_once_whatever_is_repeated() {
+fn dead_letters_are_written_once() {
     let target = Target::new();
     let lines: Vec<String> = (0..30)
         .map(|n| match n % 3 {
@@ -380,7 +379,7 @@ fn dead_letters_are_written_once_whatever_is_repeated() {
         target.directory.path().join("dead"),
         target.directory.path().join("state"),
     );
-    // The fifth write fails for good: what is behind it is not committed.
+    // The fifth write fails permanently: nothing after it is committed.
     target.gateway.push_fault(
         Fault::on(RequestKind::ItemWrite, Action::status(403, 0))
             .nth(5)

@@ -31,7 +31,7 @@ fn delicate() -> Vec<RawDocument> {
 }
 
 #[test]
-fn an_export_that_is_replayed_and_exported_again_is_the_same_to_the_letter() {
+fn an_export_survives_a_round_trip_byte_for_byte() {
     for compression in ["none", "gzip", "zstd"] {
         let (gateway, container) = filled(4, 500);
         container.raw(delicate());
@@ -117,7 +117,7 @@ fn values(container: &Container) -> Vec<String> {
     values
 }
 
-/// Creates some items, changes and deletes what was there, and brings some of it back.
+/// Creates some items, changes and deletes existing ones, and re-creates some.
 fn live(container: &Container, numbers: std::ops::Range<usize>) {
     for (round, number) in numbers.enumerate() {
         let (id, key) = (format!("item-{number}"), format!("key-{}", number % 97));
@@ -185,8 +185,8 @@ fn an_export_of_all_versions_is_applied_from_every_format() {
         container.delete("n1", "key-1");
         succeed(&mut resume);
         let told = summary(&succeed(replay(&gateway, &out).args(["--summary", "json"])));
-        // Of four of the 80 rounds two have a delete, one an expiry, one an item that came back; and of
-        // the delicate ones one was deleted.
+        // Per four of the 80 rounds, two have a delete, one an expiry, and one a re-created item; and one of the
+        // delicate items was deleted.
         let (versions, deleted, again) = (3 * 80 + delicate().len(), 40 + 20 + 1, 20);
         assert_eq!(
             told["changes"],
@@ -289,7 +289,7 @@ fn every_version_and_delete_of_a_feed_is_applied_in_order() {
 }
 
 #[test]
-fn standard_input_is_applied_as_it_comes() {
+fn standard_input_is_applied_as_it_arrives() {
     let (gateway, container) = filled(2, 100);
     let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
     let mut child = spawn(replay(&gateway, Path::new("-")).stdin(Stdio::piped()));
@@ -298,7 +298,7 @@ fn standard_input_is_applied_as_it_comes() {
         input.write_all(&served.text).unwrap();
         input.write_all(b"\r\n\n").unwrap();
         if number == 49 {
-            // What has come is written, although the pipe is still open.
+            // Records that have arrived are written, although the pipe is still open.
             gateway.wait_for_writes(50);
         }
     }
@@ -338,7 +338,7 @@ fn hierarchical_keys_numbers_and_odd_ids_find_their_items() {
 }
 
 #[test]
-fn what_would_be_written_can_be_shown_instead() {
+fn stdout_shows_what_would_be_written() {
     let directory = tempfile::tempdir().unwrap();
     let source = directory.path().join("a.jsonl");
     write_lines(
@@ -362,7 +362,7 @@ fn what_would_be_written_can_be_shown_instead() {
 }
 
 #[test]
-fn a_span_of_time_is_cut_out_of_a_source() {
+fn since_and_until_select_a_span_of_time() {
     let gateway = Gateway::start(crate::gateway::GatewayOptions::default());
     let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
     let directory = tempfile::tempdir().unwrap();
@@ -509,7 +509,7 @@ fn the_emulator_has_the_same_documents_after_a_round_trip() {
     assert!(told["request_units"].as_f64().unwrap() > 500.0, "{told}");
     assert_same(&emulated.documents("b", DemoAccount::COPY), &before);
 
-    // Every change and delete of it is undone by the files, whatever mode of writing.
+    // The files undo every change and delete, with every write mode.
     let dry = summary(&succeed(
         emulated
             .command(DemoAccount::COPY)

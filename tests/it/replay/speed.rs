@@ -1,5 +1,5 @@
-//! `--speed`: changes follow each other as they were made. Times are only compared with what they
-//! cannot fall below: a slow machine takes longer.
+//! `--speed`: changes are applied at the intervals at which they were made. Times are only compared with a
+//! lower bound, since a slow machine takes longer.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ fn ids(log: &[WriteRecord]) -> Vec<&str> {
 }
 
 #[test]
-fn a_replay_takes_the_time_of_the_source_scaled_and_keeps_its_order() {
+fn a_replay_keeps_the_scaled_intervals_and_the_order_of_its_source() {
     let gateway = Gateway::start(GatewayOptions::default());
     gateway.create_container(DATABASE, COPY, "/pk", 2);
     let directory = tempfile::tempdir().unwrap();
@@ -67,7 +67,7 @@ fn a_replay_takes_the_time_of_the_source_scaled_and_keeps_its_order() {
 
 #[cfg(unix)]
 #[test]
-fn a_wait_for_the_next_change_ends_at_a_stop_and_is_gone_on_with() {
+fn a_wait_for_the_next_change_ends_at_a_stop_and_resumes() {
     let gateway = Gateway::start(GatewayOptions::default());
     gateway.create_container(DATABASE, COPY, "/pk", 2);
     let directory = tempfile::tempdir().unwrap();
@@ -84,7 +84,7 @@ fn a_wait_for_the_next_change_ends_at_a_stop_and_is_gone_on_with() {
     let ended = wait(child);
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
     assert_eq!(gateway.write_log().len(), 2);
-    // Another speed is no other replay; what was applied is not applied again.
+    // Another speed is the same replay; applied changes are not applied again.
     let mut rest = replay(&gateway, &source);
     succeed(rest.arg("--state").arg(&state));
     let log = gateway.write_log();
@@ -92,7 +92,7 @@ fn a_wait_for_the_next_change_ends_at_a_stop_and_is_gone_on_with() {
     written.sort();
     assert_eq!(written, ["0", "1", "2", "3"]);
 
-    // To standard output too.
+    // Also to standard output.
     let mut shown = crate::command::cosmos_tail();
     shown.arg("replay").arg(&source);
     let mut child = spawn(shown.args(["--stdout", "--speed", "1"]));
@@ -109,12 +109,21 @@ fn a_wait_for_the_next_change_ends_at_a_stop_and_is_gone_on_with() {
 }
 
 #[test]
-fn a_speed_that_is_none_is_refused() {
+fn an_invalid_speed_is_refused() {
     for (arguments, part) in [
-        (&["--speed=0"][..], "expected `max` or a number above 0"),
-        (&["--speed=-1"], "expected `max` or a number above 0"),
-        (&["--speed=inf"], "expected `max` or a number above 0"),
-        (&["--speed=fast"], "expected `max` or a number above 0"),
+        (
+            &["--speed=0"][..],
+            "expected `max` or a number greater than 0",
+        ),
+        (&["--speed=-1"], "expected `max` or a number greater than 0"),
+        (
+            &["--speed=inf"],
+            "expected `max` or a number greater than 0",
+        ),
+        (
+            &["--speed=fast"],
+            "expected `max` or a number greater than 0",
+        ),
         (&["--speed=2", "--dry-run"], "--dry-run"),
     ] {
         let mut command = crate::command::cosmos_tail();

@@ -31,7 +31,7 @@ fn of_key(key: usize) -> impl Fn(&RequestRecord) -> bool + Send + Sync + 'static
     move |record| record.header("x-ms-documentdb-partitionkey") == Some(wanted.as_str())
 }
 
-/// How many changes the state of a replay says are done.
+/// How many changes are done according to the state of a replay.
 fn saved_changes(state: &Path) -> u64 {
     let text = std::fs::read_to_string(state).unwrap();
     let state: Value = serde_json::from_str(&text).unwrap();
@@ -75,11 +75,11 @@ fn a_storm_of_429s_loses_neither_changes_nor_their_order() {
     assert_no_violations(&gateway);
 }
 
-/// That no second is charged more than a tenth above the budget is shown by the budget's own test,
-/// whose clock nothing disturbs. Here, a busy machine can hold back what was sent in time, but it
-/// cannot hurry anything.
+/// The unit test of the budget shows that no second is charged more than a tenth above it, since nothing
+/// disturbs its clock. Here a busy machine may delay requests that were sent in time, but cannot send any
+/// too early.
 #[test]
-fn at_no_moment_a_replay_has_used_more_than_its_budget_up_to_then() {
+fn a_replay_never_exceeds_its_budget() {
     const BUDGET: f64 = 400.0;
     let gateway = Gateway::start(GatewayOptions::default());
     gateway.create_container(DATABASE, COPY, "/pk", 2);
@@ -111,7 +111,7 @@ fn at_no_moment_a_replay_has_used_more_than_its_budget_up_to_then() {
 }
 
 #[test]
-fn an_outage_is_outlived_and_one_that_does_not_end_stops_the_replay_where_it_can_go_on() {
+fn an_outage_is_survived_or_stops_the_replay_resumably() {
     let gateway = Gateway::start(GatewayOptions::default());
     let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
     let directory = tempfile::tempdir().unwrap();
@@ -149,7 +149,7 @@ fn an_outage_is_outlived_and_one_that_does_not_end_stops_the_replay_where_it_can
     assert!(saved >= 1, "{stopped}");
     assert!(stopped["changes"].as_u64().unwrap() >= saved, "{stopped}");
     gateway.clear_faults();
-    // What was saved does not come again, all else does.
+    // Committed changes are not repeated, all others are.
     let told = summary(&succeed(&mut command()));
     assert_eq!(told["changes"], 3 * ITEMS as u64 - saved, "{told}");
     assert_same(&content(&copy), &expected);
@@ -166,7 +166,7 @@ fn an_outage_is_outlived_and_one_that_does_not_end_stops_the_replay_where_it_can
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_what_is_under_way_and_the_same_command_goes_on() {
+fn ctrl_c_completes_running_writes_and_the_same_command_resumes() {
     use crate::command::{interrupt, spawn, wait};
     let gateway = Gateway::start(GatewayOptions::default());
     let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
@@ -198,7 +198,7 @@ fn ctrl_c_ends_what_is_under_way_and_the_same_command_goes_on() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_that_ends_the_only_write_is_no_end_of_the_source() {
+fn ctrl_c_during_the_only_write_is_not_the_end_of_the_source() {
     use crate::command::{interrupt, spawn, wait};
     for _ in 0..20 {
         let gateway = Gateway::start(GatewayOptions::default());

@@ -1,4 +1,4 @@
-//! `--transform`: what a program makes of documents is written instead of them.
+//! `--transform`: the output of a program is written instead of a document.
 
 use serde_json::json;
 
@@ -87,12 +87,16 @@ fn documents_are_renamed_masked_and_dropped_and_deletions_follow_them() {
     write_lines(&source, [DELETE]);
     refuse(&mut shown, 1, &["line 1: ", "--transform changes its id"]);
     write_lines(&source, [CREATE]);
-    refuse(&mut shown, 1, &["line 1: ", "with --stdout ids stay"]);
+    refuse(
+        &mut shown,
+        1,
+        &["line 1: ", "with --stdout ids have to stay"],
+    );
     assert_no_violations(&gateway);
 }
 
 #[test]
-fn the_partition_key_that_the_program_makes_decides_the_order() {
+fn the_partition_key_from_the_program_decides_the_order() {
     let (gateway, copy, directory) = target();
     let source = directory.path().join("a.jsonl");
     let line = |n: usize| json!({"id": format!("{}", n % 7), "region": n, "n": n}).to_string();
@@ -113,7 +117,7 @@ fn the_partition_key_that_the_program_makes_decides_the_order() {
 }
 
 #[test]
-fn what_a_program_makes_that_is_no_document_is_a_dead_letter() {
+fn an_output_that_is_not_a_document_is_a_dead_letter() {
     let (gateway, copy, directory) = target();
     let (source, letters) = (
         directory.path().join("a.jsonl"),
@@ -139,7 +143,7 @@ fn what_a_program_makes_that_is_no_document_is_a_dead_letter() {
     refuse(
         &mut command,
         1,
-        &["6 changes cannot be applied", "no object"],
+        &["6 changes cannot be applied", "not an object"],
     );
     let kept = std::fs::read_to_string(&letters).unwrap();
     let reasons: Vec<String> = kept
@@ -154,22 +158,22 @@ fn what_a_program_makes_that_is_no_document_is_a_dead_letter() {
         "returned [1], which is not an object",
         "it has no `id`",
         "item \"3\" has no value at `/pk`",
-        "makes 2 outputs of it",
-        "fails: cannot calculate 1 + {}",
+        "returned 2 outputs",
+        "failed: cannot calculate 1 + {}",
         "its deletion would miss",
     ]) {
         assert!(reason.contains(part), "{reason}");
     }
     assert_eq!(reasons.len(), 6);
     assert_eq!(copy.latest().len(), 1);
-    // As they stood in the source, so that another program can be tried on them.
+    // As they were in the source, so that they can be replayed with another program.
     succeed(replay(&gateway, &letters).args(["--transform", "del(.make)"]));
     assert_eq!(copy.latest().len(), 7);
     assert_no_violations(&gateway);
 }
 
 #[test]
-fn a_program_is_refused_at_the_start_if_it_is_wrong_or_another_one() {
+fn a_wrong_or_different_program_is_refused_at_the_start() {
     let (gateway, copy, directory) = target();
     let (source, state) = (
         directory.path().join("a.jsonl"),
@@ -188,19 +192,19 @@ fn a_program_is_refused_at_the_start_if_it_is_wrong_or_another_one() {
     );
     succeed(&mut with(&["--transform", ".n = 1"]));
     for (program, told) in [
-        (&[][..], "not with no --transform"),
+        (&[][..], "but this one has no --transform"),
         (
             &["--transform", ".n = 2"],
-            "not with --transform \".n = 2\"",
+            "but this one has --transform \".n = 2\"",
         ),
     ] {
         refuse(
             &mut with(program),
             2,
-            &["of a replay with --transform \".n = 1\"", told],
+            &["to a replay with --transform \".n = 1\"", told],
         );
     }
-    // Nor is one taken up in the middle.
+    // Nor can one be added later.
     write_lines(
         &source,
         [r#"{"id":"1","pk":"p"}"#, r#"{"id":"2","pk":"p"}"#],
@@ -210,7 +214,7 @@ fn a_program_is_refused_at_the_start_if_it_is_wrong_or_another_one() {
     refuse(
         &mut with(&["--transform", ".n = 1"]),
         2,
-        &["of a replay with no --transform"],
+        &["to a replay with no --transform"],
     );
     assert_eq!(copy.latest().len(), 2);
     assert_no_violations(&gateway);

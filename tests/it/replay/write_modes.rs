@@ -1,4 +1,4 @@
-//! What happens to documents that are there already.
+//! What happens to existing items.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ fn target() -> (Gateway, Container) {
 }
 
 #[test]
-fn create_leaves_what_is_there_and_keeps_what_it_could_not_write() {
+fn create_keeps_existing_items_and_writes_dead_letters() {
     let (gateway, copy) = target();
     copy.upsert(json!({"id": "same", "pk": "p", "n": 1}));
     copy.upsert(json!({"id": "other", "pk": "p", "n": 1}));
@@ -80,7 +80,7 @@ fn create_leaves_what_is_there_and_keeps_what_it_could_not_write() {
 }
 
 #[test]
-fn newer_replaces_what_is_older_and_its_own_writes_only() {
+fn newer_replaces_older_copies_and_its_own_writes_only() {
     let (gateway, copy) = target();
     gateway.set_time(1_000);
     copy.upsert(json!({"id": "older", "pk": "p", "n": 1}));
@@ -101,7 +101,7 @@ fn newer_replaces_what_is_older_and_its_own_writes_only() {
         [
             r#"{"id":"older","pk":"p","n":2,"_ts":2000}"#.to_owned(),
             r#"{"id":"newer","pk":"p","n":2,"_ts":2000}"#.to_owned(),
-            // Two versions of one document: the second is no older than our own first.
+            // Two versions of one document: the second is older than our own write of the first.
             r#"{"id":"twice","pk":"p","n":1,"_ts":2000}"#.to_owned(),
             r#"{"id":"twice","pk":"p","n":2,"_ts":2001}"#.to_owned(),
             deletion("gone"),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::scene::{FORMATS, Scene, expect, has_state};
 
-/// What a write meets, and what the message says of it.
+/// The error of a write, and its message.
 const TROUBLES: [(&str, &str); 4] = [
     ("return(ENOSPC)", "no storage space"),
     ("return(EDQUOT)", "quota"),
@@ -14,8 +14,8 @@ const TROUBLES: [(&str, &str); 4] = [
     ("return(EIO)", "input/output error"),
 ];
 
-/// A container of which every file has many writes: of Parquet one for each row group, which needs
-/// as much as a megabyte of documents.
+/// A container each of whose files has many writes: Parquet has one for each row group, which needs up to a
+/// megabyte of documents.
 fn scene(format: &[&str]) -> Scene {
     let mut scene = Scene::new(format);
     if format.contains(&"parquet") {
@@ -34,7 +34,7 @@ fn scene(format: &[&str]) -> Scene {
 }
 
 #[test]
-fn a_disk_that_fills_in_the_middle_of_a_file_loses_nothing() {
+fn a_disk_that_fills_up_loses_nothing() {
     for format in FORMATS {
         for (action, told) in TROUBLES {
             for passed in [0, 2, 5] {
@@ -45,7 +45,7 @@ fn a_disk_that_fills_in_the_middle_of_a_file_loses_nothing() {
                 let message = ended.stderr.to_lowercase();
                 assert!(message.contains(told), "{name}: {}", ended.stderr);
                 assert!(has_state(&scene.out), "{name}");
-                // As long as there is no room, every resume ends in the same way.
+                // As long as the disk is full, every resume ends in the same way.
                 let again = scene.go_on(&format!("part.write={action}"));
                 assert_eq!(again.code, Some(3), "{name}: {}", again.stderr);
                 expect(scene.finish(), &name);
@@ -55,12 +55,12 @@ fn a_disk_that_fills_in_the_middle_of_a_file_loses_nothing() {
 }
 
 #[test]
-fn writes_that_are_short_or_interrupted_are_gone_on_with() {
+fn short_and_interrupted_writes_are_continued() {
     for format in FORMATS {
         for action in ["return(short)", "return(EINTR)"] {
             let name = format!("{action}, {format:?}");
             let scene = scene(format);
-            // Every other write, so that all of them come to an end.
+            // Every other write, so that all of them finish eventually.
             let ended = scene.go_on(&format!("part.write=50%{action}"));
             assert_eq!(ended.code, Some(0), "{name}: {}", ended.stderr);
             expect(scene.finish(), &name);

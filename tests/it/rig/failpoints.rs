@@ -1,13 +1,13 @@
-//! Every step of a commit and of a recovery, for every format: the process dies there, the step
-//! fails, the step comes late.
+//! Every step of a commit and of a recovery, for every format: the process dies there, the step fails, the
+//! step is delayed.
 
 use crate::command::Ended;
 use crate::scene::{FORMATS, Scene, before, expect, has_state, steps};
 
-/// A run in which `step` does `action` when it is reached, after it was passed `times`.
+/// A run in which `step` does `action` after it was passed `times` times.
 ///
-/// What lies on the disk after a prelude depends on how far the writers were, so that a step may
-/// not be needed: then another scene is tried.
+/// The files after a prelude depend on the progress of the writers, so a step may not be needed: then another
+/// scene is tried.
 fn reached(step: &str, times: usize, action: &str, format: &[&str]) -> (Scene, Ended) {
     for _ in 0..20 {
         let scene = before(step, format);
@@ -73,6 +73,6 @@ fn a_step_that_fails_stops_the_export_resumably() {
 }
 
 #[test]
-fn a_step_that_comes_late_changes_nothing() {
+fn a_delayed_step_changes_nothing() {
     delay_at_every_step(FORMATS[0]);
 }

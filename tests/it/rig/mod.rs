@@ -1,5 +1,4 @@
-//! The rig: exports that are made to fail at every step, resumed until they are done, and judged by
-//! the oracle.
+//! The rig: exports that fail at every step, are resumed until they are done, and are judged by the oracle.
 
 #![cfg(unix)]
 

@@ -36,15 +36,15 @@ fn assert_found(found: Option<String>, parts: &[&str]) {
 }
 
 #[test]
-fn a_position_that_is_saved_before_its_data_is_found() {
+fn a_position_saved_before_its_data_is_found() {
     let defect = "defect.position-before-data=return";
     let found = found_by_dying_at(defect, "state.sync-directory");
     assert_found(found, &["changes are missing", "verify"]);
 }
 
 #[test]
-fn a_truncation_that_is_skipped_is_found() {
-    // What was not committed must not come again, or it would be written over itself.
+fn a_skipped_truncation_is_found() {
+    // Uncommitted documents must differ when they are read again, or they would be overwritten with themselves.
     let found = (1..20).find_map(|times| {
         let scene = Scene::new(FORMATS[0]);
         scene.go_on(&format!("state.rename={times}*off->return(kill)"));
@@ -61,13 +61,13 @@ fn a_truncation_that_is_skipped_is_found() {
 }
 
 #[test]
-fn a_token_that_is_given_to_all_children_is_found() {
+fn one_token_for_all_children_is_found() {
     let found = found_by_dying_at("defect.one-token-for-all-children=return", "part.create");
     assert_found(found, &["no correct client", "exit 1", "not done"]);
 }
 
 #[test]
-fn every_sync_that_is_left_out_is_found() {
+fn every_omitted_sync_is_found() {
     let syncs = [
         "part.sync",
         "parts.sync-directory",
@@ -79,8 +79,8 @@ fn every_sync_that_is_left_out_is_found() {
     ];
     for sync in syncs {
         let scene = match sync {
-            // With one part only: the sync of another's name, in the same directory, would do as well
-            // if it came between the manifest's first line and the next state.
+            // With one part only: the sync of another name in the same directory would do as well, if it came between
+            // the first line of the manifest and the next state.
             "manifest.sync-directory" => Scene::without_splits(1, FORMATS[0]),
             _ => Scene::rotating(FORMATS[0]),
         };
@@ -138,7 +138,7 @@ fn a_now_that_is_evaluated_again_on_resume_is_found() {
 }
 
 #[test]
-fn a_304_that_is_taken_for_the_end_is_found() {
+fn a_304_mistaken_for_the_end_is_found() {
     let (gateway, container) = filled(2, 100);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
@@ -155,8 +155,8 @@ fn a_304_that_is_taken_for_the_end_is_found() {
     assert_eq!(missing, 50);
 }
 
-/// What the oracle says of an export with the defect, of a container that is rewritten while replicas
-/// that lag answer some of its reads.
+/// The oracle's verdict on an export with the defect, of a container that is rewritten while lagging replicas
+/// answer some of its reads.
 fn found_at_the_end(defect: &str, documents: usize) -> Option<String> {
     let options = GatewayOptions {
         consistency: "Eventual",
@@ -174,7 +174,7 @@ fn found_at_the_end(defect: &str, documents: usize) -> Option<String> {
     command.args(["--page-size", "10", "--max-retries", "2"]);
     let ended = run(command.env("COSMOS_TAIL_FAILPOINTS", defect));
     if ended.code == Some(3) {
-        // It noticed, and goes on when the replicas have caught up.
+        // It noticed, and resumes when the replicas have caught up.
         gateway.clear_lag();
         let ended = run(resume(&gateway, &out).env("COSMOS_TAIL_FAILPOINTS", defect));
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -184,7 +184,7 @@ fn found_at_the_end(defect: &str, documents: usize) -> Option<String> {
 }
 
 #[test]
-fn a_304_below_the_pin_that_is_taken_for_the_end_is_found() {
+fn a_304_below_the_pin_mistaken_for_the_end_is_found() {
     assert_eq!(found_at_the_end("", 300), None);
     let defect = "defect.nothing-new-below-the-pin-is-the-end=return";
     let found = found_at_the_end(defect, 300);
@@ -192,7 +192,7 @@ fn a_304_below_the_pin_that_is_taken_for_the_end_is_found() {
 }
 
 #[test]
-fn a_pin_that_is_taken_for_the_end_is_found() {
+fn a_pin_mistaken_for_the_end_is_found() {
     let defect = "defect.the-pin-is-the-end=return";
     let (gateway, container) = filled(1, 300);
     let before = Snapshot::of(&container);
@@ -209,7 +209,7 @@ fn a_pin_that_is_taken_for_the_end_is_found() {
 }
 
 #[test]
-fn a_lock_that_is_not_looked_at_again_is_found() {
+fn a_lock_that_is_never_checked_again_is_found() {
     let judged = |defect| second_process_after_a_deleted_lock(defect).code;
     assert_eq!(judged(""), Some(0));
     assert_eq!(judged("defect.lock-not-checked=return"), Some(1));

@@ -1,9 +1,9 @@
-//! Power that fails: a model of a disk that keeps what was synced, and of the rest whatever it likes.
+//! Power failures: a model of a disk that keeps what was synced, and any part of the rest.
 //!
-//! A run tells each change of its files. The model takes a beginning of these changes and makes a
-//! directory of them as a crash of the whole machine may leave it: of writes to a file that were not
-//! synced some are there, some not, some in part; of names whose directory was not synced likewise,
-//! in any order. Then the export is resumed from there.
+//! A run reports each change of its files. The model takes a prefix of these changes and makes a directory of
+//! them as a crash of the whole machine may leave it: some of the writes to a file that were not synced are
+//! there, some are not, some are there in part; the same goes for names whose directory was not synced, in
+//! any order. Then the export is resumed from there.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ impl Edit {
             Self::Cut(length) => bytes.resize(*length, 0),
             Self::Write(offset, written) => {
                 let end = offset + written.len();
-                // What lies between and was not written reads as zeros.
+                // Gaps that were not written read as zeros.
                 bytes.resize(bytes.len().max(end), 0);
                 bytes[*offset..end].copy_from_slice(written);
             }
@@ -95,7 +95,7 @@ impl Disk {
                 return;
             }
             match self.names.get(&name) {
-                // It is begun anew, whatever a crash left of it.
+                // It is started over, whatever a crash left of it.
                 Some(inode) if name.ends_with(".tmp") => {
                     self.inodes[*inode].edits.push(Edit::Cut(0));
                 }
@@ -138,7 +138,7 @@ impl Disk {
         &mut self.inodes[*at.unwrap_or_else(|| panic!("no file {name}"))]
     }
 
-    /// What a crash may leave, written to `directory`.
+    /// One possible result of a crash, written to `directory`.
     fn crash(&self, directory: &Path, survivors: &mut Survivors) {
         let mut names = self.synced_names.clone();
         let keep = survivors.names(self.namings.len());
@@ -165,7 +165,7 @@ impl Disk {
     }
 }
 
-/// What outlives a crash of what was not synced.
+/// The part of unsynced changes that survives a crash.
 enum Survivors<'a> {
     /// The name that was changed last, and nothing else: the worst that reordering can do.
     LastName,
@@ -208,11 +208,10 @@ fn at_random(random: &mut Rng, count: usize) -> Vec<bool> {
     }
 }
 
-/// The changes that an export tells of, which dies once, if it takes
-/// long enough, and is resumed.
+/// The changes that an export reports which dies once, if it runs long enough, and is resumed.
 fn traced(scene: &Scene, failpoints: &str) -> Vec<Value> {
     let trace = scene.out.with_file_name("trace");
-    // Slow enough that a commit is of a few pages only, also where each is not made one.
+    // Slow enough that a commit has only a few pages, even if not every page is a commit.
     let first = format!("{failpoints};part.write=sleep(3);state.rename=10*off->return(kill)");
     let mut ended = scene.go_on_traced(&first, &trace);
     if ended.code.is_none() {
@@ -225,7 +224,7 @@ fn traced(scene: &Scene, failpoints: &str) -> Vec<Value> {
         .collect()
 }
 
-/// An export whose power fails.
+/// An export with power failures.
 pub(super) struct Outage {
     scene: Scene,
     changes: Vec<Value>,
@@ -238,7 +237,7 @@ impl Outage {
         Self { scene, changes }
     }
 
-    /// Lets the power fail as soon as any file has got another name, and resumes. Says how often.
+    /// Lets the power fail after each rename of a file, and resumes. Returns how often.
     pub(super) fn at_every_rename(&mut self) -> Result<usize, String> {
         let renames: Vec<usize> = (0..self.changes.len())
             .filter(|at| self.changes[*at].get("rename").is_some())
@@ -275,13 +274,13 @@ impl Outage {
 }
 
 #[test]
-fn what_was_not_synced_is_not_needed() {
+fn changes_that_were_not_synced_are_not_needed() {
     for format in FORMATS {
         let seed = seed();
         let mut outage = Outage::new(Scene::rotating(format), "");
         let name = format!("seed {seed}, {format:?}");
         let renames = outage.at_every_rename();
-        // Ten states before it dies, and then at least the three ranges' files and another state.
+        // Ten states before it dies, and then at least the files of the three ranges and another state.
         assert!(
             renames.as_ref().is_ok_and(|renames| *renames > 12),
             "{name}: {renames:?}"

@@ -1,9 +1,9 @@
-//! Columns that cannot be, documents that fit none, and samples that something comes in the way of.
+//! Impossible columns, documents that fit none, and samples that are disturbed.
 
 use super::*;
 
 #[test]
-fn what_is_wrong_is_told_before_anything_is_reached() {
+fn invalid_columns_are_refused_before_anything_is_sent() {
     let (gateway, _container) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("x.schema");
@@ -64,7 +64,7 @@ fn what_is_wrong_is_told_before_anything_is_reached() {
         ),
         (
             &["--format", "csv", "--columns", "id,_extra"],
-            "`_extra` is a name",
+            "`_extra` is a reserved name",
         ),
         (
             &["--format", "csv", "--columns", "id:varchar"],
@@ -116,7 +116,7 @@ fn what_is_wrong_is_told_before_anything_is_reached() {
 }
 
 #[test]
-fn names_that_are_ours_or_not_plain_lose_nothing() {
+fn reserved_and_odd_names_lose_nothing() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 1);
     container.upsert(json!({
@@ -149,7 +149,7 @@ fn names_that_are_ours_or_not_plain_lose_nothing() {
         extra,
         json!({"_extra": {"x": 1}, "_operation": "mine", "ID": 7})
     );
-    // What `schema` prints can be read again, whatever the names are.
+    // The output of `schema` can be read again, whatever the names are.
     let printed = succeed(schema(&gateway).args(["--system-fields", "drop"]));
     assert_eq!(lines(&printed), columns);
     let file = directory.path().join("x.schema");
@@ -212,7 +212,7 @@ fn five_thousand_fields_lose_nothing() {
 }
 
 #[test]
-fn documents_that_are_no_objects_go_as_they_are() {
+fn documents_that_are_not_objects_are_unchanged() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 1);
     for (number, text) in ["[1,{\"a\":2}]", "7", "\"text\"", "null", "{}"]

@@ -187,14 +187,14 @@ fn two_faults_at_any_calls_lose_and_repeat_nothing() {
 
 /// `COSMOS_TAIL_SEAM_SCHEDULES=200000 cargo test --release seam::` runs more of them.
 #[test]
-fn processes_that_take_over_from_each_other_lose_and_repeat_nothing() {
+fn processes_that_replace_each_other_lose_and_repeat_nothing() {
     for seed in 0..count("COSMOS_TAIL_SEAM_SCHEDULES", 500) {
         run_together(seed, None).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
     }
 }
 
 #[test]
-fn what_is_wrong_on_purpose_is_found() {
+fn planted_faults_are_found() {
     for defect in [
         Defect::NoCondition,
         Defect::SharedNames,

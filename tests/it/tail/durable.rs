@@ -6,7 +6,7 @@ use crate::gateway::RequestKind;
 use crate::orders::{fill, filled};
 
 #[test]
-fn a_state_makes_a_tail_go_on_where_it_stood() {
+fn a_tail_with_a_state_resumes() {
     let (gateway, container) = filled(4, 100);
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().join("tail.json");
@@ -14,7 +14,7 @@ fn a_state_makes_a_tail_go_on_where_it_stood() {
     fill(&container, 1000..1100);
     gateway.wait_until_caught_up(&container);
     let first = tailing.stop();
-    // Written while nobody looked.
+    // Written while no tail runs.
     fill(&container, 1100..1200);
     let mut again = tail(&gateway);
     let second = succeed(again.args(["--until-caught-up", "--state"]).arg(&state));

@@ -26,7 +26,7 @@ fn tail(gateway: &Gateway) -> Command {
     command
 }
 
-/// A running tail of which the "tailing" line has been read.
+/// A running tail whose "tailing" line was read.
 pub(crate) struct Tailing {
     child: Child,
     stderr: BufReader<std::process::ChildStderr>,
@@ -36,14 +36,14 @@ pub(crate) struct Tailing {
 }
 
 impl Tailing {
-    /// Starts a tail and waits until it says that it has begun.
+    /// Starts a tail and waits until it reports that it tails.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // Read from the start: a pipe that nobody reads stops it before it says anything.
+        // Read from the start: a pipe without a reader would block it.
         let mut stdout = child.stdout.take().unwrap();
         let shown = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
         let sink = Arc::clone(&shown);
@@ -68,7 +68,7 @@ impl Tailing {
         }
     }
 
-    /// Waits until it has shown so many lines of documents whose number is at least `least`.
+    /// Waits until it has shown this many lines of documents whose number is at least `least`.
     #[track_caller]
     fn wait_for_lines(&self, count: usize, least: u64) {
         let (shown, more) = &*self.shown;
@@ -90,7 +90,7 @@ impl Tailing {
         );
     }
 
-    /// Waits for its end, with all that it said and showed.
+    /// Waits for its end, and returns all of its output.
     fn end(mut self) -> Ended {
         self.stderr.read_to_string(&mut self.said).unwrap();
         let code = self.child.wait().unwrap().code();
@@ -103,7 +103,7 @@ impl Tailing {
         }
     }
 
-    /// Interrupts it, and returns what it showed.
+    /// Interrupts it, and returns its output.
     #[track_caller]
     pub(crate) fn stop(self) -> Ended {
         interrupt(&self.child);
@@ -129,7 +129,7 @@ fn every_change_after_the_tailing_line_appears_once() {
         let gateway = Gateway::start(GatewayOptions::default());
         let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 16);
         fill(&container, 0..50);
-        // Writes go on while it starts; those before the line may or may not be shown.
+        // Writes continue while it starts; those before the line may or may not be shown.
         let writer = container.clone();
         let count = std::sync::atomic::AtomicUsize::new(50);
         let write = Action::call(move || {
@@ -160,7 +160,7 @@ fn every_change_after_the_tailing_line_appears_once() {
 }
 
 #[test]
-fn until_caught_up_shows_all_and_ends() {
+fn until_caught_up_shows_everything_and_ends() {
     let (gateway, container) = filled(4, 500);
     let ended = succeed(tail(&gateway).args([
         "--from",
@@ -185,7 +185,7 @@ fn until_caught_up_shows_all_and_ends() {
 }
 
 #[test]
-fn max_shows_so_many_and_ends() {
+fn max_limits_the_number_of_changes() {
     let (gateway, _) = filled(4, 500);
     let ended = succeed(tail(&gateway).args(["--from", "beginning", "--max", "7"]));
     assert_eq!(split_lines(ended.stdout.as_bytes()).len(), 7);
@@ -193,7 +193,7 @@ fn max_shows_so_many_and_ends() {
 }
 
 #[test]
-fn a_window_of_time_shows_what_was_made_in_it() {
+fn a_window_of_time_shows_its_changes() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
     for step in 0..10 {
@@ -376,8 +376,8 @@ fn a_slow_reader_of_the_pipe_slows_the_polling() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // Nobody reads: what is buffered is bounded, so not all pages can have been asked for. How
-    // many come is known when no more do.
+    // Nothing reads the pipe. Buffers are bounded, so not all pages can have been requested. The number is known
+    // when no more requests arrive.
     let mut before = 0;
     loop {
         let now = gateway.requests(RequestKind::ChangeFeed);
@@ -405,7 +405,7 @@ fn a_slow_reader_of_the_pipe_slows_the_polling() {
 }
 
 #[test]
-fn filters_and_fields_shape_what_is_shown() {
+fn filters_and_fields_change_the_output() {
     let (gateway, _) = filled(2, 50);
     let shown = |arguments: &[&str]| {
         let mut command = tail(&gateway);
@@ -424,7 +424,7 @@ fn filters_and_fields_shape_what_is_shown() {
         (lines.len(), &lines[0][..]),
         (50, r#"{"id":"item-0","number":0}"#)
     );
-    // An error on one document is told, and stops nothing.
+    // An error on one document is reported, and stops nothing.
     let (lines, said) = shown(&[
         "--jq",
         "if .number == 7 then error(\"seven\") else .number end",

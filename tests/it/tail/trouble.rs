@@ -30,10 +30,10 @@ fn a_split_and_a_merge_lose_and_repeat_nothing() {
 }
 
 #[test]
-fn an_outage_of_half_a_minute_is_told_once_and_survived() {
+fn an_outage_of_half_a_minute_is_reported_once_and_survived() {
     let (gateway, container) = filled(4, 100);
     let tailing = Tailing::start(&mut tail(&gateway));
-    // Half of the requests get an answer that says little, half get none at all.
+    // Half of the requests get an answer without details, half get none at all.
     let odd = |record: &crate::gateway::RequestRecord| record.ordinal % 2 == 1;
     gateway.push_fault(
         Fault::on(RequestKind::ChangeFeed, Action::status(503, 0))
@@ -42,7 +42,7 @@ fn an_outage_of_half_a_minute_is_told_once_and_survived() {
     );
     gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::ResetBeforeHeaders).always());
     fill(&container, 1000..1100);
-    // How long it lasts is what is tested.
+    // The duration is what is tested.
     std::thread::sleep(Duration::from_secs(30));
     gateway.clear_faults();
     tailing.wait_for_lines(100, 1000);
@@ -74,7 +74,7 @@ fn an_outage_of_half_a_minute_is_told_once_and_survived() {
 fn a_restart_of_the_gateway_is_survived() {
     let (gateway, container) = filled(4, 100);
     let tailing = Tailing::start(&mut tail(&gateway));
-    // Connections break, and then the topology has to be asked for again.
+    // Connections break, and then the topology has to be requested again.
     gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::ResetBeforeHeaders).times(30));
     gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::status(410, 1000)).times(10));
     fill(&container, 1000..1100);

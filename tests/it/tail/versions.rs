@@ -116,7 +116,7 @@ fn all_versions_and_deletes_are_shown_as_documents() {
 }
 
 #[test]
-fn all_versions_go_on_where_they_stood() {
+fn all_versions_resume_at_their_positions() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
     let directory = tempfile::tempdir().unwrap();
@@ -136,7 +136,7 @@ fn all_versions_go_on_where_they_stood() {
         "{}",
         ended.stderr
     );
-    // What the container no longer keeps is named, not skipped.
+    // Versions that the container no longer keeps are reported, not skipped.
     live_and_die(&container);
     for partition in container.partitions() {
         container.forget_versions_through(&partition.id, partition.lsn);
@@ -158,7 +158,7 @@ fn all_versions_go_on_where_they_stood() {
 }
 
 #[test]
-fn a_container_that_keeps_no_versions_is_told_from_other_failures() {
+fn a_container_without_versions_has_an_error_of_its_own() {
     let (gateway, _) = filled(2, 10);
     gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::status(400, 0)).always());
     let ended = fail(tail(&gateway).args(["--mode", "all"]), 1);

@@ -1,0 +1,431 @@
+//! The turn of a shard: page after page, until the range is finished, split, failed or idle.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use time::OffsetDateTime;
+use tokio::sync::oneshot;
+
+use super::event::ReaderEvent;
+use super::horizon::Lag;
+use super::judge::Step;
+use super::options::ReadEnd;
+use super::shard::{Shard, etag_of};
+use super::shared::Shared;
+use crate::clock;
+use crate::cosmos::cursor::{CursorStart, FeedAnswer};
+use crate::cosmos::retry::Decision;
+use crate::cosmos::token::segments;
+use crate::failpoint;
+use crate::feed::page::Page;
+use crate::feed::{Part, PinnedEnd, Position, ReachedEnd, ReadUntil};
+
+/// How long after its time an end is awaited: clocks differ, and the time of a change is in whole seconds.
+const LATE_CHANGES: time::Duration = time::Duration::seconds(2);
+
+/// How a turn of a shard ended.
+pub(super) enum Outcome {
+    /// It is finished, failed or stopped.
+    Ended,
+    /// It has more, but other shards wait.
+    Yielded(Box<Shard>),
+    /// Nothing is new.
+    Idle(Box<Shard>),
+    /// It was split into these.
+    Replaced(Vec<Shard>),
+}
+
+/// Runs one turn of a shard.
+pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
+    let stop = shared.stop.clone();
+    let mut turn = Turn {
+        shared,
+        shard: Box::new(shard),
+    };
+    loop {
+        // A page that is being fetched is dropped: the position has not moved, so nothing is lost.
+        let step = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Outcome::Ended,
+            step = turn.step() => step,
+        };
+        let decision = match step {
+            Ok(Step::More) => {
+                turn.shard.idle_polls = 0;
+                if turn.may_never_end() && turn.shared.is_awaited() {
+                    return Outcome::Yielded(turn.shard);
+                }
+                continue;
+            }
+            Ok(Step::CaughtUp) => {
+                let range = turn.shard.id;
+                if turn.shard.idle_polls == 0 {
+                    turn.shared.send(ReaderEvent::CaughtUp { range }).await;
+                }
+                turn.shard.idle_polls = turn.shard.idle_polls.saturating_add(1);
+                return Outcome::Idle(turn.shard);
+            }
+            Ok(Step::Reached(reached)) => {
+                let (range, end) = (turn.shard.id, turn.shard.end(reached));
+                turn.shared.send(ReaderEvent::Finished { range, end }).await;
+                return Outcome::Ended;
+            }
+            Ok(Step::Split(children)) => return turn.replace(children).await,
+            Ok(Step::Behind(lag)) => turn.decide_lag(lag),
+            Err(error) => match error.downcast::<Lag>() {
+                Ok(lag) => turn.decide_lag(lag),
+                Err(error) => turn.shard.retries.decide(error),
+            },
+        };
+        // The cursor may have moved, but the position is where the last good page ended.
+        turn.drop_cursor().await;
+        let range = turn.shard.id;
+        match decision {
+            Decision::Retry(notice) => {
+                let pause = notice.pause;
+                turn.shared
+                    .send(ReaderEvent::Retrying { range, notice })
+                    .await;
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return Outcome::Ended,
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+            Decision::ShrinkPage(_) if turn.shard.request.page_size > NonZeroU32::MIN => {
+                let half = turn.shard.request.page_size.get() / 2;
+                turn.shard.request.page_size = NonZeroU32::new(half).unwrap_or(NonZeroU32::MIN);
+            }
+            Decision::ShrinkPage(error) => {
+                let error = error.context("a page of a single item is too large");
+                turn.shared.send(ReaderEvent::Failed { range, error }).await;
+                return Outcome::Ended;
+            }
+            Decision::GiveUp(error) => {
+                turn.shared.send(ReaderEvent::Failed { range, error }).await;
+                return Outcome::Ended;
+            }
+        }
+    }
+}
+
+struct Turn {
+    shared: Arc<Shared>,
+    shard: Box<Shard>,
+}
+
+impl Turn {
+    /// Whether the shard must yield to others after a page, since they could wait forever.
+    fn may_never_end(&self) -> bool {
+        match self.shared.options.end {
+            ReadEnd::Caught(_) | ReadEnd::Pages(_) => false,
+            ReadEnd::Time(_) | ReadEnd::Never => true,
+        }
+    }
+
+    /// How far the range is to be read now, if it has an end that can be pinned.
+    fn until(&self) -> Option<ReadUntil> {
+        match self.shared.options.end {
+            ReadEnd::Caught(until) => Some(until),
+            // By then all changes up to that time exist.
+            ReadEnd::Time(end) if clock::now() > end + LATE_CHANGES => Some(ReadUntil::Pin),
+            ReadEnd::Time(_) | ReadEnd::Pages(_) | ReadEnd::Never => None,
+        }
+    }
+
+    /// What to do about an answer that is behind what is known.
+    fn decide_lag(&mut self, lag: Lag) -> Decision {
+        // Without an end the answer cannot be taken for the end, so it may wait as long as for any outage.
+        let has_end = self.until().is_some();
+        let counted = if has_end || !lag.may_be_transient() {
+            &mut self.shard.lagging
+        } else {
+            &mut self.shard.retries
+        };
+        match counted.decide(anyhow!("{lag}")) {
+            Decision::GiveUp(error) => Decision::GiveUp(lag.hint(error)),
+            decision => decision,
+        }
+    }
+
+    async fn drop_cursor(&mut self) {
+        let Some(mut cursor) = self.shard.cursor.take() else {
+            return;
+        };
+        // The service charges for refused answers too.
+        let request_charge = cursor.take_refused_charge();
+        if request_charge > 0.0 {
+            self.shared
+                .send(ReaderEvent::Charged { request_charge })
+                .await;
+        }
+    }
+
+    /// Fetches an answer and hands over what it holds.
+    async fn step(&mut self) -> Result<Step> {
+        if let Some(until) = self.until() {
+            // With an end by time, the range is pinned only after everything up to that time was requested.
+            let is_due = match self.shared.options.end {
+                ReadEnd::Time(_) => self.shard.idle_polls > 0,
+                _ => true,
+            };
+            if self.shard.horizon.pinned().is_none()
+                && is_due
+                && let Some(step) = self.pin().await?
+            {
+                return Ok(step);
+            }
+            if until == ReadUntil::Pin
+                && self
+                    .shard
+                    .horizon
+                    .has_reached_pin(self.shard.etag.as_deref())
+            {
+                return Ok(Step::Reached(Some(self.shard.horizon.at_pin())));
+            }
+        }
+        let answer = self.fetch().await?;
+        let request_charge = answer.request_charge;
+        match self.take(answer).await {
+            Ok((step, true)) => Ok(step),
+            // The service charged for it all the same.
+            not_handed_over => {
+                self.shared
+                    .send(ReaderEvent::Charged { request_charge })
+                    .await;
+                Ok(not_handed_over?.0)
+            }
+        }
+    }
+
+    /// Takes an answer. Also returns whether a page was handed over.
+    async fn take(&mut self, answer: FeedAnswer) -> Result<(Step, bool)> {
+        let opening = answer.page.items().next().map(|item| hash_of(item.json()));
+        // The first ETag has no earlier one to compare with, and an ETag can go back.
+        ensure!(
+            opening.is_none() || opening != self.shard.last_opening,
+            "the service sent the documents of the previous page again: its ETag did not move"
+        );
+        self.shard.ensure_forward(&answer)?;
+        let until = self.until();
+        let (step, position) = self.shard.judge(&answer, until)?;
+        self.shard.pages += u32::from(!answer.page.is_empty());
+        let step = match (step, self.shared.options.end, last_change(&answer.page)) {
+            (Step::More, ReadEnd::Time(end), Some(time)) if time > end => Step::Reached(None),
+            (Step::More, ReadEnd::Pages(max), _) if self.shard.pages >= max => Step::Reached(None),
+            (Step::CaughtUp, ReadEnd::Pages(_), _) => Step::Reached(None),
+            (step, ..) => step,
+        };
+        let is_news = position.is_some();
+        if let Some(position) = position {
+            self.hand_over(answer, position).await?;
+            self.shard.last_opening = opening.or(self.shard.last_opening);
+        }
+        let mut has_recovered = self.shard.retries.reset();
+        // A range that moves is not stuck behind a lagging replica.
+        if is_news || !matches!(step, Step::Behind(_)) {
+            has_recovered |= self.shard.lagging.reset();
+        }
+        if has_recovered {
+            let range = self.shard.id;
+            self.shared.send(ReaderEvent::Recovered { range }).await;
+        }
+        Ok((step, is_news))
+    }
+
+    /// Pins the range to now: its end is there or later.
+    async fn pin(&mut self) -> Result<Option<Step>> {
+        let shard = &mut self.shard;
+        let pinned_at = clock::now();
+        let pinned = self
+            .shared
+            .client
+            .pin_now(&shard.request, &shard.range)
+            .await?;
+        let request_charge = pinned.request_charge;
+        self.shared
+            .send(ReaderEvent::Charged { request_charge })
+            .await;
+        let [(range, now)] = &pinned.parts[..] else {
+            // The range was split before; each part gets its own end.
+            let mut children = Vec::new();
+            for (range, _) in pinned.parts {
+                let position = match &shard.position {
+                    Some(position) => {
+                        self.shared
+                            .client
+                            .cut(&shard.request, position, &range)
+                            .await?
+                    }
+                    None => None,
+                };
+                children.push((range, position));
+            }
+            return Ok(Some(Step::Split(children)));
+        };
+        ensure!(
+            *range == shard.range,
+            "the service pinned {range} instead of {}",
+            shard.range
+        );
+        let etag = etag_of(&now.token, range)?.context("the pin has no ETag")?;
+        let position_lsn = shard.position.as_ref().and_then(|position| position.lsn);
+        if let (Some(here), Some(service)) = (position_lsn, now.lsn)
+            && service < here
+        {
+            let range = shard.id;
+            bail!(Lag::BehindPosition {
+                range,
+                here,
+                service
+            });
+        }
+        let is_there = shard.etag.as_deref() == Some(&etag);
+        let end = PinnedEnd {
+            etag,
+            partition: pinned.partition,
+            pinned_at,
+            tokens_compare: now.lsn.is_some() && now.lsn == pinned.partition_lsn,
+            known_lsn: None,
+            reached: None,
+        };
+        shard.horizon.pin(end.clone());
+        let event = ReaderEvent::Pinned {
+            range: shard.id,
+            position_lsn,
+            end,
+        };
+        self.shared.send(event).await;
+        // The pin itself shows that nothing is newer.
+        let has_nothing_new = is_there && !pinned.has_documents;
+        Ok(has_nothing_new.then_some(Step::Reached(Some(ReachedEnd::Head))))
+    }
+
+    async fn fetch(&mut self) -> Result<FeedAnswer> {
+        let shard = &mut *self.shard;
+        let cursor = match &mut shard.cursor {
+            Some(cursor) => cursor,
+            none => {
+                let start = match &shard.position {
+                    Some(position) => {
+                        // On another range the feed would silently start from the beginning.
+                        segments(&position.token, &shard.range)?;
+                        CursorStart::Position(position)
+                    }
+                    None => CursorStart::Fresh(self.shared.options.start),
+                };
+                none.insert(
+                    self.shared
+                        .client
+                        .open(&shard.request, &shard.range, start)
+                        .await?,
+                )
+            }
+        };
+        cursor.next().await
+    }
+
+    /// Waits until the buffer has space for the page, then hands it to the consumer.
+    async fn hand_over(&mut self, answer: FeedAnswer, position: Position) -> Result<()> {
+        let etag = answer.etag().map(str::to_owned);
+        let page = answer.page;
+        let permit = match u32::try_from(page.body_len()).unwrap_or(u32::MAX) {
+            0 => None,
+            // A page that is larger than the buffer takes all of it.
+            bytes => {
+                let bytes = bytes.min(self.shared.options.buffered_bytes);
+                Some(
+                    Arc::clone(&self.shared.memory)
+                        .acquire_many_owned(bytes)
+                        .await?,
+                )
+            }
+        };
+        let event = ReaderEvent::Page {
+            range: self.shard.id,
+            page,
+            position: position.clone(),
+            highest_lsn: self.shard.horizon.highest(),
+            request_charge: answer.request_charge,
+            permit,
+        };
+        // The position moves only together with the page: a stop cannot cut in, since there is no await
+        // between the two.
+        let slot = self
+            .shared
+            .events
+            .reserve()
+            .await
+            .context("the consumer of the pages is gone")?;
+        slot.send(event);
+        self.shard.position = Some(position);
+        self.shard.etag = etag;
+        Ok(())
+    }
+
+    /// Reports a split and waits until it is committed; only then are the children read.
+    async fn replace(self, children: Vec<Part>) -> Outcome {
+        let mut cut = Vec::with_capacity(children.len());
+        for (range, position) in children {
+            let position = match &position {
+                Some(position) => match self
+                    .shared
+                    .client
+                    .cut(&self.shard.request, position, &range)
+                    .await
+                {
+                    Ok(position) => position,
+                    Err(error) => {
+                        let range = self.shard.id;
+                        let error =
+                            error.context("cannot cut the position of a range that was split");
+                        self.shared.send(ReaderEvent::Failed { range, error }).await;
+                        return Outcome::Ended;
+                    }
+                },
+                None => None,
+            };
+            cut.push((range, position));
+        }
+        if failpoint::is_planted("defect.one-token-for-all-children") {
+            let first = cut.first().and_then(|(_, position)| position.clone());
+            for (_, position) in &mut cut {
+                position.clone_from(&first);
+            }
+        }
+        let (reply, numbers) = oneshot::channel();
+        let event = ReaderEvent::Replaced {
+            parent: self.shard.id,
+            children: cut.clone(),
+            reply,
+        };
+        self.shared.send(event).await;
+        // No reply: the job is being torn down.
+        let Ok(numbers) = numbers.await else {
+            return Outcome::Ended;
+        };
+        let children = cut.into_iter().zip(numbers).map(|((range, position), id)| {
+            let child = Shard::new(id, range, position, &self.shared.options);
+            // A page size that was too large for the parent is too large for its children.
+            Shard {
+                request: self.shard.request.clone(),
+                ..child
+            }
+        });
+        Outcome::Replaced(children.collect())
+    }
+}
+
+/// When the last change of a page was made, by the service's clock.
+fn last_change(page: &Page) -> Option<OffsetDateTime> {
+    let seconds = page.items().next_back()?.seconds()?;
+    OffsetDateTime::from_unix_timestamp(seconds).ok()
+}
+
+fn hash_of(json: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    json.hash(&mut hasher);
+    hasher.finish()
+}
