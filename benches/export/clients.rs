@@ -91,12 +91,13 @@ fn is_tls(endpoint: &str) -> bool {
 
 fn connection(endpoint: &str) -> cosmos_tail::cosmos::options::ConnectOptions {
     use cosmos_tail::cosmos::options::{
-        ConnectOptions, CredentialOptions, SecretText, ThroughputControl,
+        ConnectOptions, CredentialOptions, NamesFrom, SecretText, ThroughputControl,
     };
     ConnectOptions {
         endpoint: endpoint.parse().unwrap(),
         database: StaticGateway::DATABASE.to_owned(),
         container: StaticGateway::CONTAINER.to_owned(),
+        names_from: NamesFrom::default(),
         credential: CredentialOptions::Key(SecretText::new(KEY)),
         accept_self_signed: is_tls(endpoint),
         throughput: ThroughputControl::default(),

@@ -10,7 +10,7 @@ use crate::cli::Command;
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::container::NewContainer;
-use crate::cosmos::options::ConnectOptions;
+use crate::cosmos::options::{ConnectOptions, NamesFrom};
 use crate::cosmos::retry::{Persistence, RetryLimit};
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, ContainerAddress};
@@ -135,6 +135,7 @@ impl Account {
                 connect: ConnectOptions {
                     database: feed.database.clone(),
                     container: feed.container.clone(),
+                    names_from: NamesFrom::FromContainer,
                     ..target.connect.clone()
                 },
                 // They are already reported for the target.

@@ -3,7 +3,9 @@
 use anyhow::{Context, Result};
 use tokio::sync::OnceCell;
 
-use crate::cosmos::options::{ConnectOptions, CredentialOptions, SecretText, ThroughputControl};
+use crate::cosmos::options::{
+    ConnectOptions, CredentialOptions, NamesFrom, SecretText, ThroughputControl,
+};
 use crate::demo::{DemoAccount, DemoOptions};
 use crate::settings::{ConnectionArgs, ConnectionPlan, WantedProfile};
 
@@ -43,6 +45,7 @@ impl Embedded {
                 endpoint: url::Url::parse("http://127.0.0.1/").context("the loopback address")?,
                 database: or_default(&args.database, DemoAccount::DATABASE),
                 container: or_default(&args.container, container),
+                names_from: NamesFrom::Settings,
                 credential: CredentialOptions::Key(SecretText::new(String::new())),
                 accept_self_signed: false,
                 throughput: ThroughputControl {

@@ -41,6 +41,9 @@ pub(super) fn run(given: &Given, report: &Report) -> Result<ExitCode> {
         report.warning(notice);
     }
     match &config.path {
+        Some(path) if config.exists && config.profiles.is_empty() => {
+            report.notice(&format!("no profiles in `{}`", path.display()));
+        }
         Some(path) if config.exists => report.detail(&format!("profiles of `{}`", path.display())),
         Some(path) => report.notice(&format!("no profiles: `{}` does not exist", path.display())),
         None => report.notice("no profiles: COSMOS_TAIL_CONFIG is not set"),

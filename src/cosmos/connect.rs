@@ -14,7 +14,7 @@ use super::auth;
 use super::client::{CosmosClient, HttpVersion, operation_options};
 use super::container::{NewContainer, create_container, ensure_partition_key, resolve_container};
 use super::error::{Verdict, causes, describe, one_line, verdict};
-use super::hints::{account_hint, is_certificate, is_transport};
+use super::hints::{account_hint, cause_of, is_certificate, is_transport};
 use super::options::ConnectOptions;
 use super::reach::{Unreachable, reach};
 use super::retry::Persistence;
@@ -375,7 +375,7 @@ impl AccountFailure {
             ),
             Self::Error(error) => {
                 let hint = account_hint(&error, options);
-                with_hint(anyhow!(describe(&error)), hint)
+                with_hint(anyhow!(cause_of(&error)), hint)
             }
         }
     }

@@ -11,7 +11,9 @@ use azure_data_cosmos_driver::{CosmosDriver, CosmosError};
 
 use super::client::operation_options;
 use super::error::{Verdict, describe, verdict};
-use super::hints::{asked_elsewhere, container_hint, creation_hint, location_hint, unlike_hint};
+use super::hints::{
+    asked_elsewhere, cause_of, container_hint, creation_hint, location_hint, name_hint, unlike_hint,
+};
 use super::options::ConnectOptions;
 use super::retry::Persistence;
 use super::transport::{Heard, ListFault};
@@ -99,7 +101,7 @@ async fn explain_unresolved(
     let (database, container) = (&options.database, &options.container);
     let is_not_found = u16::from(error.status().status_code()) == 404;
     let (cause, hint) = if !is_not_found {
-        (describe(error), container_hint(error, options))
+        (cause_of(error), container_hint(error, options))
     } else if let Some(location) = asked_elsewhere(error, options) {
         (
             format!("{location} answers: {}", describe(error)),
@@ -108,14 +110,12 @@ async fn explain_unresolved(
     } else if Box::pin(database_exists(driver, options, error, persistence)).await {
         (
             format!("database `{database}` has no container `{container}`"),
-            "check the name given with -c (AZURE_COSMOS_CONTAINER); names are case-sensitive"
-                .to_owned(),
+            name_hint("container", options),
         )
     } else {
         (
             format!("{} has no database `{database}`", options.endpoint),
-            "check the name given with -d (AZURE_COSMOS_DATABASE); names are case-sensitive"
-                .to_owned(),
+            name_hint("database", options),
         )
     };
     let error = with_hint(anyhow!(cause), hint);

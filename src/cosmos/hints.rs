@@ -3,8 +3,8 @@
 use azure_data_cosmos_driver::CosmosError;
 use url::Url;
 
-use super::error::{ServiceError, Verdict, causes, describe};
-use super::options::{ConnectOptions, CredentialOptions};
+use super::error::{ServiceError, Verdict, causes, describe, one_line};
+use super::options::{ConnectOptions, CredentialOptions, NamesFrom};
 use crate::error::with_hint;
 
 const NOT_AN_ACCOUNT: &str = "the server at this address is not a Cosmos DB account (NoSQL API); the \
@@ -20,7 +20,7 @@ pub fn explain(error: anyhow::Error) -> anyhow::Error {
         return error;
     };
     let explained = ServiceError::of(cosmos);
-    let verdict = explained.verdict;
+    let (verdict, status) = (explained.verdict, explained.status);
     let explained = anyhow::Error::new(explained);
     let hint = match verdict {
         Verdict::Transient { .. } | Verdict::PageTooLarge => {
@@ -31,11 +31,18 @@ pub fn explain(error: anyhow::Error) -> anyhow::Error {
              place"
         }
         Verdict::ContainerGone => "the container was deleted or replaced; export it to a new place",
+        Verdict::Denied if status == 403 => {
+            "check that the key or identity may still read this account, that the account's firewall \
+             admits this machine, and that this machine's clock is right"
+        }
         Verdict::Denied => {
             "check that the key or identity may still read this account, and that this machine's \
              clock is right"
         }
-        Verdict::Fatal => return explained,
+        Verdict::Fatal => {
+            "the service refuses this request: an emulator may not support it; -vvv prints the SDK's log \
+             of it"
+        }
     };
     with_hint(explained, hint)
 }
@@ -51,6 +58,48 @@ pub(super) fn is_transport(error: &CosmosError) -> bool {
 /// Whether the server's certificate is not accepted.
 pub(super) fn is_certificate(error: &CosmosError) -> bool {
     error.response().is_none() && fault_of_certificate(error).is_some()
+}
+
+/// The cause of a failed first request. The SDK's own words about a connection or about an answer that it
+/// cannot parse are replaced: only their innermost cause is about this account.
+pub(super) fn cause_of(error: &CosmosError) -> String {
+    let innermost = causes(error)
+        .last()
+        .map(|cause| one_line(&cause.to_string()));
+    if is_certificate(error) {
+        let cause = innermost.unwrap_or_else(|| describe(error));
+        return format!("the server's certificate is not accepted: {cause}");
+    }
+    if error.response().is_none()
+        && is_transport(error)
+        && let Some(cause) = innermost
+    {
+        return format!("the connection failed: {cause}");
+    }
+    let described = describe(error);
+    match described.split_once(": failed to parse AccountProperties: ") {
+        Some((_, fault)) => format!("the answer is not that of a Cosmos DB account: {fault}"),
+        None => described,
+    }
+}
+
+/// The hint for a database or a container that does not exist: where its name comes from.
+pub(super) fn name_hint(kind: &str, options: &ConnectOptions) -> String {
+    match options.names_from {
+        NamesFrom::Settings => {
+            let (short, variable) = (&kind[..1], kind.to_ascii_uppercase());
+            format!(
+                "check the name given with -{short} (AZURE_COSMOS_{variable}); names are case-sensitive"
+            )
+        }
+        NamesFrom::State => format!(
+            "the state names this {kind}, which must have been deleted: export again to a new place if \
+             there is another"
+        ),
+        NamesFrom::FromContainer => {
+            "check the name given with --from-container; names are case-sensitive".to_owned()
+        }
+    }
 }
 
 /// The hint for an account whose properties cannot be read.
@@ -118,7 +167,7 @@ fn general_hint(error: &CosmosError, options: &ConnectOptions, asked: &Url) -> O
     let message = describe(error).to_ascii_lowercase();
     let sub_status = error.status().sub_status().map_or(0, |s| s.value());
     let hint = match u16::from(error.status().status_code()) {
-        401 | 403 => denied_hint(&message, sub_status, &options.credential),
+        code @ (401 | 403) => denied_hint(&message, code, sub_status, &options.credential),
         407 => "the proxy requires authentication: set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
             .to_owned(),
         408 => "the service took too long to answer: try again later".to_owned(),
@@ -274,11 +323,10 @@ fn certificate_hint(error: &CosmosError, asked: Option<&Url>) -> String {
         CertificateFault::Revoked => {
             "the server's certificate was revoked: do not connect until it has a new one"
         }
-        CertificateFault::UnknownIssuer if is_here => return ACCEPT.to_owned(),
         CertificateFault::UnknownIssuer => {
-            "the certificate is self-signed, or this machine does not trust its authority: for a \
-            proxy that inspects TLS, add its authority to the system's trusted certificates, or \
-            to the file named by SSL_CERT_FILE"
+            "the certificate is self-signed or signed by an unknown authority, such as that of a proxy \
+            that inspects TLS: add the authority to the system's trusted certificates, or on Linux set \
+            SSL_CERT_FILE to a PEM file that contains it"
         }
         CertificateFault::Other => {
             "the server's certificate cannot be used: the server's operator has to replace it"
@@ -291,7 +339,12 @@ fn certificate_hint(error: &CosmosError, asked: Option<&Url>) -> String {
     }
 }
 
-fn denied_hint(message: &str, sub_status: u16, credential: &CredentialOptions) -> String {
+fn denied_hint(
+    message: &str,
+    status: u16,
+    sub_status: u16,
+    credential: &CredentialOptions,
+) -> String {
     let with_key = matches!(credential, CredentialOptions::Key(_));
     if message.contains("firewall") || message.contains("blocked by") {
         "the account's network settings do not admit this machine's address"
@@ -299,6 +352,9 @@ fn denied_hint(message: &str, sub_status: u16, credential: &CredentialOptions) -
         || matches!(sub_status, 5202 | 5203)
     {
         "this account accepts no keys: use an Entra ID credential, for example --auth cli"
+    } else if with_key && status == 403 {
+        "check that the account's firewall admits this machine, that the key belongs to this account and \
+         may read it, and that this machine's clock is right"
     } else if with_key {
         "check that the key belongs to this account, was not regenerated since, and that this \
          machine's clock is right"

@@ -89,6 +89,18 @@ pub enum RequestPriority {
     Low,
 }
 
+/// Where the names of the database and the container come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NamesFrom {
+    /// Flags, environment or profile.
+    #[default]
+    Settings,
+    /// The state of an export.
+    State,
+    /// `--from-container`.
+    FromContainer,
+}
+
 /// Which account and container to connect to, and how.
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
@@ -98,6 +110,8 @@ pub struct ConnectOptions {
     pub database: String,
     /// Name of the container.
     pub container: String,
+    /// Where these names come from.
+    pub names_from: NamesFrom,
     /// How to authenticate.
     pub credential: CredentialOptions,
     /// Whether a certificate that no authority signed is accepted. Only ever true for an endpoint

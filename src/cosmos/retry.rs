@@ -28,7 +28,7 @@ pub enum RetryLimit {
 }
 
 impl RetryLimit {
-    /// The limit from a setting, where the greatest number stands for none.
+    /// The limit from a setting, in which the highest number means no limit.
     pub fn of_setting(max_retries: u32) -> Self {
         match max_retries {
             u32::MAX => Self::Unlimited,

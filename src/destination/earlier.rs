@@ -173,7 +173,7 @@ pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
             return Err(usage(
                 format!("`{}` holds the state of an export", state.display()),
                 format!(
-                    "go on with it: cosmos-tail resume --state {}; or replace it with --force",
+                    "to continue it, run: cosmos-tail resume --state {}; to replace it, add --force",
                     shell_word(state)
                 ),
             ));

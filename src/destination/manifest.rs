@@ -87,6 +87,8 @@ pub enum Purpose<'a> {
 /// A manifest that was read.
 #[derive(Debug, Default)]
 pub struct Manifest {
+    /// Whether it is not there, though some of it was committed.
+    pub is_missing: bool,
     /// The entries that can be read, in their order.
     pub entries: Vec<Entry>,
     /// What is wrong with it.
@@ -117,6 +119,7 @@ impl Manifest {
                 let mut missing = Self::default();
                 if matches!(purpose, Purpose::Committed { committed, .. } if committed.manifest.length > 0)
                 {
+                    missing.is_missing = true;
                     missing.faults.push("is missing".to_owned());
                 }
                 return Ok(missing);
@@ -152,7 +155,7 @@ impl Manifest {
             && found.mark.entries != committed.manifest.entries
         {
             found.faults.push(format!(
-                "lists {}, but the state tells of {}",
+                "lists {}, but the state counts {}",
                 count(found.mark.entries, "file"),
                 committed.manifest.entries
             ));

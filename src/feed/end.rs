@@ -32,10 +32,14 @@ pub struct Ends {
 impl std::fmt::Display for Ends {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (hour, minute, second) = self.pinned_at.to_offset(time::UtcOffset::UTC).to_hms();
-        let which = if self.head { "head" } else { "end" };
+        let which = if self.head {
+            "the end as of"
+        } else {
+            "where they were at"
+        };
         write!(
             f,
-            "every range read to its {which} of {hour:02}:{minute:02}:{second:02} UTC"
+            "all ranges read to {which} {hour:02}:{minute:02}:{second:02} UTC"
         )?;
         match self.newer_transactions {
             0 => Ok(()),

@@ -12,9 +12,9 @@ use crate::feed::RangeId;
 use crate::report::SummaryFormat;
 use crate::report::{Report, Summary};
 use crate::signal::Shutdown;
-use crate::state::model::{State, Totals};
+use crate::state::model::Totals;
 
-/// Runs an export to its end, or until it is stopped, and tells how it ended.
+/// Runs an export to its end, or until it is stopped, and reports how it ended.
 pub(super) async fn run(
     job: Job<'_>,
     destination: &str,
@@ -68,20 +68,20 @@ pub(super) async fn run(
     };
     report.summary(&summary_text, summary, destination)?;
     if !failures.is_empty() {
-        return Err(resumable(
-            failed_ranges(&state, failures),
-            state_path.as_deref(),
-        ));
+        let error = failed_ranges(failures, state.ranges.len(), stop.is_none());
+        return Err(resumable(error, state_path.as_deref()));
     }
     if let (Some(_), Some(path)) = (interrupted, &state_path) {
         let path = shell_word(path);
-        report.notice(&format!("go on with: cosmos-tail resume --state {path}"));
+        report.notice(&format!(
+            "to continue, run: cosmos-tail resume --state {path}"
+        ));
     }
     Ok(interrupted.unwrap_or(ExitCode::Done))
 }
 
-/// The error of a job that can be resumed, if it has a state on disk: even the first commit can
-/// fail. What to do about the cause is told first.
+/// `error`, of a job that can be resumed if it has a state on disk: even the first commit can fail. The hint
+/// about the cause comes first.
 pub(super) fn resumable(
     error: anyhow::Error,
     state_path: Option<&(impl AsRef<Path> + ?Sized)>,
@@ -91,15 +91,19 @@ pub(super) fn resumable(
         return error;
     };
     let hint = format!(
-        "what was committed is kept; when the cause is mended: cosmos-tail resume --state {}",
+        "what was committed is kept; once the cause is fixed, run: cosmos-tail resume --state {}",
         shell_word(path)
     );
     with_exit_code(with_further_hint(error, hint), ExitCode::Resumable)
 }
 
-/// One error for all ranges that failed.
-fn failed_ranges(state: &State, mut failures: Vec<(RangeId, anyhow::Error)>) -> anyhow::Error {
-    let (count, total) = (failures.len(), state.ranges.len());
+/// One error for all of the `total` ranges that failed. Unless the run was stopped, the others are complete.
+fn failed_ranges(
+    mut failures: Vec<(RangeId, anyhow::Error)>,
+    total: usize,
+    others_are_complete: bool,
+) -> anyhow::Error {
+    let count = failures.len();
     failures.sort_by_key(|(range, _)| *range);
     let named: Vec<String> = failures
         .iter()
@@ -107,14 +111,15 @@ fn failed_ranges(state: &State, mut failures: Vec<(RangeId, anyhow::Error)>) -> 
         .map(|(range, _)| range.to_string())
         .collect();
     let more = if count > named.len() { ", …" } else { "" };
-    let others = if count < total {
-        "; the others were"
+    let noun = if count == 1 { "range" } else { "ranges" };
+    let others = if count < total && others_are_complete {
+        "; the others are complete"
     } else {
         ""
     };
     let (_, first) = failures.swap_remove(0);
     first.context(format!(
-        "{count} of {total} feed ranges could not be read to their end: {}{more}{others}",
+        "{count} of {total} feed ranges failed: {noun} {}{more}{others}",
         named.join(", ")
     ))
 }

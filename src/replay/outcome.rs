@@ -61,7 +61,7 @@ pub(super) async fn run(
         None => Ok(ExitCode::Done),
         Some(Stopped::Signal(code)) => {
             if plan.state.is_some() {
-                report.notice("resume with: the same command");
+                report.notice("to continue, run the same command again");
             }
             Ok(code)
         }

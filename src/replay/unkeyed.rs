@@ -67,15 +67,18 @@ impl Unkeyed {
     pub(super) fn error(&self, key_paths: &[&str], source: &ReplaySource) -> Option<anyhow::Error> {
         let held = self.held.as_ref()?;
         let first = held.first()?;
-        Some(usage(
+        let first = format!("{}: {}", source.location(first.at), first.defect.reason);
+        let found = if held.len() == 1 {
+            first
+        } else {
             format!(
-                "the target has another partition key than the source: none of the first {} documents \
-                 has a value at `{}`; the first: {}: {}",
+                "none of the first {} documents has a value at `{}`; the first: {first}",
                 held.len(),
                 key_paths.join("`, `"),
-                source.location(first.at),
-                first.defect.reason
-            ),
+            )
+        };
+        Some(usage(
+            format!("the target has another partition key than the source: {found}"),
             "replay into a container that has the partition key of the source",
         ))
     }

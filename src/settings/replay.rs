@@ -172,8 +172,8 @@ impl ReplayPlan {
 fn feed(given: &Given, name: &str) -> Result<FeedPlan> {
     let (database, container) = name.split_once('/').ok_or_else(|| {
         usage(
-            format!("`{name}` does not name a container"),
-            "give --from-container a database and a container, such as shop/orders",
+            format!("`{name}` has no database"),
+            "use --from-container DATABASE/CONTAINER, such as shop/orders",
         )
     })?;
     let mode = given.get(&table::REPLAY_MODE)?;

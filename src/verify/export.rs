@@ -13,6 +13,7 @@ use crate::cosmos::token::segments;
 use crate::destination::manifest::Entry;
 use crate::destination::{Destination, FileState, Kind, may_be_unknown};
 use crate::feed::lsn_of_etag;
+use crate::report::count;
 use crate::state::model::State;
 
 /// Checks what `state` says against the files at `destination`.
@@ -29,7 +30,10 @@ pub fn check_export(
     if destination.kind() == Kind::Stream {
         return Ok(());
     }
-    let entries = read_manifest(state, destination, found)?;
+    let Some(entries) = read_manifest(state, destination, found)? else {
+        // Everything else that differs would only follow from this.
+        return Ok(());
+    };
     let mut files = Files {
         destination,
         found,
@@ -63,45 +67,63 @@ fn check_ends(state: &State, found: &mut Findings) {
     let state_name = found.state_name();
     for range in &state.ranges {
         let Some(end) = &range.end else { continue };
-        let is_there = match &range.position {
-            None => false,
-            Some(position) => segments(&position.token, &range.range)
-                .unwrap_or_default()
+        let lsn =
+            |lsn: Option<u64>| lsn.map_or("an unknown LSN".to_owned(), |lsn| format!("LSN {lsn}"));
+        let at = |etag: Option<&str>| {
+            etag.map_or("the beginning".to_owned(), |etag| lsn(lsn_of_etag(etag)))
+        };
+        let parts = range
+            .position
+            .as_ref()
+            .map(|position| segments(&position.token, &range.range).unwrap_or_default());
+        let is_there = |etag: Option<&str>| {
+            etag.is_some_and(|etag| end.is_reached_by(etag) || lsn_of_etag(etag) == end.lsn())
+        };
+        let behind = match &parts {
+            None => Some(format!("it is at {}", at(None))),
+            Some(parts) => parts
                 .iter()
-                .all(|part| {
-                    part.etag.as_deref().is_some_and(|etag| {
-                        end.is_reached_by(etag) || lsn_of_etag(etag) == end.lsn()
-                    })
+                .find(|part| !is_there(part.etag.as_deref()))
+                .map(|part| {
+                    let at = at(part.etag.as_deref());
+                    if part.range == range.range {
+                        format!("it is at {at}")
+                    } else {
+                        format!("its part {} is at {at}", part.range)
+                    }
                 }),
         };
-        if end.reached.is_some() && !is_there {
-            let lsn = |lsn: Option<u64>| {
-                lsn.map_or("an unknown place".to_owned(), |lsn| format!("LSN {lsn}"))
-            };
+        if let Some(behind) = behind.filter(|_| end.reached.is_some()) {
             found.fault(
                 &state_name,
                 format!(
-                    "range {} is marked as read to its end at {}, but it is at {}",
+                    "range {} is marked as read to its end at {}, but {behind}",
                     range.id,
                     lsn(end.lsn()),
-                    match &range.position {
-                        Some(position) => lsn(position.lsn),
-                        None => "the beginning".to_owned(),
-                    }
                 ),
             );
         }
     }
 }
 
-/// The readable entries in the committed part of the manifest.
+/// The readable entries in the committed part of the manifest; none if it is missing.
 fn read_manifest(
     state: &State,
     destination: &dyn Destination,
     found: &mut Findings,
-) -> Result<Vec<Entry>> {
+) -> Result<Option<Vec<Entry>>> {
     let manifest = destination.manifest(&state.committed())?;
     let name = destination.manifest_name().unwrap_or_default();
+    if manifest.is_missing {
+        let finished = destination
+            .list()?
+            .iter()
+            .filter(|file| !file.is_open)
+            .count();
+        let files = count(finished as u64, "finished file");
+        found.fault(&name, format!("is missing, so {files} cannot be checked"));
+        return Ok(None);
+    }
     for fault in manifest.faults {
         found.fault(&name, fault);
     }
@@ -114,7 +136,7 @@ fn read_manifest(
             ),
         );
     }
-    Ok(manifest.entries)
+    Ok(Some(manifest.entries))
 }
 
 /// Which files there are, and which there should be.

@@ -55,8 +55,12 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
+    /// Notes a fault, once: the start and the end of a part can have the same one.
     fn wrong(&mut self, file: &str, what: impl Into<String>) {
-        self.wrong.push((file.to_owned(), what.into()));
+        let fault = (file.to_owned(), what.into());
+        if !self.wrong.contains(&fault) {
+            self.wrong.push(fault);
+        }
     }
 
     /// The parts of a series are numbered from 1, without gaps.
@@ -133,7 +137,10 @@ impl<'a> Check<'a> {
         }
         if range.parents.iter().any(|parent| *parent >= range.id) {
             let id = range.id;
-            self.wrong(by, format!("range {id} has a parent with a later number"));
+            self.wrong(
+                by,
+                format!("range {id} has a parent with the same or a later number"),
+            );
             return;
         }
         let known = std::iter::once(&range.id).chain(range.parents.iter().rev());

@@ -317,7 +317,7 @@ fn a_range_that_fails_for_good_does_not_stop_the_others() {
     assert!(
         ended
             .stderr
-            .contains("error: 1 of 4 feed ranges could not be read to their end: 2"),
+            .contains("error: 1 of 4 feed ranges failed: range 2; the others are complete"),
         "{}",
         ended.stderr
     );

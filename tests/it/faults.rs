@@ -375,7 +375,7 @@ fn stop_and_resume(table: &[(&str, Action, &[&str])]) {
             .gateway
             .push_fault(fault.partition("1").nth(3).when(is_read).always());
         let ended = scene.export(&["--max-retries", "1"]);
-        let first = "error: 1 of 3 feed ranges could not be read to their end: 1; the others were";
+        let first = "error: 1 of 3 feed ranges failed: range 1; the others are complete";
         let last = format!(
             "cosmos-tail resume --state {}",
             scene.out.join("state.json").display()

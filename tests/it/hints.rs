@@ -96,8 +96,11 @@ fn each_fault_of_a_certificate_has_a_hint_of_its_own() {
         params
     };
     let connect = "error: cannot connect to https://127.0.0.1:PORT/";
-    let fetch = "  Caused by: 503/20010: AccountProperties fetch from https://127.0.0.1:PORT/: invalid \
-        peer certificate: ";
+    let refused =
+        "  Caused by: the server's certificate is not accepted: invalid peer certificate: ";
+    let unknown_authority = "the certificate is self-signed or signed by an unknown authority, such as that \
+        of a proxy that inspects TLS: add the authority to the system's trusted certificates, or on Linux \
+        set SSL_CERT_FILE to a PEM file that contains it; ";
     for (what, params, issuer, cause, hint) in [
         (
             "expired",
@@ -130,14 +133,14 @@ fn each_fault_of_a_certificate_has_a_hint_of_its_own() {
             params("127.0.0.1", 2001, 4001),
             Some(&unknown),
             "UnknownIssuer",
-            "",
+            unknown_authority,
         ),
         (
             "self-signed",
             params("127.0.0.1", 2001, 4001),
             None,
             "UnknownIssuer",
-            "",
+            unknown_authority,
         ),
     ] {
         let key = KeyPair::generate().unwrap();
@@ -148,7 +151,7 @@ fn each_fault_of_a_certificate_has_a_hint_of_its_own() {
         let port = tls_server(vec![certificate.der().clone()], &key);
         let expected = [
             connect.to_owned(),
-            format!("{fetch}{cause}"),
+            format!("{refused}{cause}"),
             format!("hint: {hint}{ACCEPT}"),
         ];
         assert_eq!(told(port, roots.path()), expected, "{what}");
@@ -243,8 +246,8 @@ fn each_status_of_a_container_and_its_ranges_has_its_hint() {
             (503, OUTAGE),
             (
                 403,
-                "check that the key belongs to this account, was not regenerated since, and that this \
-                 machine's clock is right",
+                "check that the account's firewall admits this machine, that the key belongs to this \
+                 account and may read it, and that this machine's clock is right",
             ),
         ] {
             let told = refused(&gateway, kind, Action::status(status, 0), &ONCE);

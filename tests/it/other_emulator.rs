@@ -145,10 +145,8 @@ fn an_unreachable_address_of_the_account_is_named() {
     );
     assert_eq!(
         told,
-        "error: cannot open container `orders` of database `shop`\n  Caused by: 503/20003 \
-         TransportGenerated503: resolve container by name (db='shop', container='orders'): Cosmos DB \
-         transport failure HTTP 503/20003: TransportGenerated503. Details: 503/20010: received corrupt \
-         message of type InvalidContentType\nhint: the account at http://127.0.0.1:PORT/ names \
+        "error: cannot open container `orders` of database `shop`\n  Caused by: the \
+         connection failed: received corrupt message of type InvalidContentType\nhint: the account at http://127.0.0.1:PORT/ names \
          https://127.0.0.1:PORT/ as its address, and the request was sent there: check that it can be \
          reached from here and is the same account; the address accepts connections but does not speak \
          HTTPS like a Cosmos DB account: check host, port and scheme\n"

@@ -199,8 +199,8 @@ fn the_name_of_an_output_is_escaped_and_quoted_in_commands() {
     assert_eq!(
         ended.stderr,
         format!(
-            "error: `{shown}/state.json` holds the state of an export\nhint: go on with it: cosmos-tail \
-             resume --state {quoted}; or replace it with --force\n"
+            "error: `{shown}/state.json` holds the state of an export\nhint: to continue it, run: cosmos-tail \
+             resume --state {quoted}; to replace it, add --force\n"
         )
     );
     let script = format!("exec \"$0\" resume --state {quoted}");
@@ -241,7 +241,7 @@ fn a_command_to_copy_is_quoted_for_a_shell() {
     assert_eq!(
         hint,
         format!(
-            "hint: what was committed is kept; when the cause is mended: cosmos-tail resume --state \
+            "hint: what was committed is kept; once the cause is fixed, run: cosmos-tail resume --state \
              {quote}{path}{quote}"
         )
     );

@@ -620,7 +620,7 @@ pub(crate) fn second_process_after_a_deleted_lock(defect: &str) -> Ended {
             "error: the lock `{}` was replaced by another file while this process held it; nothing was \
              committed after that\nhint: another process may be writing to the same files: make sure that \
              none is; do not delete lock files, a lock is released when its process ends\nhint: what \
-             was committed is kept; when the cause is mended: cosmos-tail resume --state {}\n",
+             was committed is kept; once the cause is fixed, run: cosmos-tail resume --state {}\n",
             lock.display(),
             state.display()
         );

@@ -319,7 +319,7 @@ pub(crate) const DAMAGE: &[Damage] = &[
                 }
             });
         },
-        &["range 2 has a parent with a later number"],
+        &["range 2 has a parent with the same or a later number"],
     ),
     (
         "a state that has gone back",

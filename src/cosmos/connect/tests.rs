@@ -12,7 +12,9 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use super::*;
-use crate::cosmos::options::{CredentialOptions, EntraIdOptions, SecretText, ThroughputControl};
+use crate::cosmos::options::{
+    CredentialOptions, EntraIdOptions, NamesFrom, SecretText, ThroughputControl,
+};
 use crate::error::{ExitCode, exit_code, render};
 
 /// The key that no message may repeat.
@@ -104,6 +106,7 @@ fn options(url: &str) -> ConnectOptions {
         endpoint: Url::parse(url).unwrap(),
         database: "shop".to_owned(),
         container: "orders".to_owned(),
+        names_from: NamesFrom::default(),
         credential: CredentialOptions::Key(SecretText::new(CANARY)),
         accept_self_signed: false,
         throughput: ThroughputControl::default(),
@@ -158,7 +161,10 @@ async fn a_port_that_hangs_up_is_reported() {
     let text = failure(&options(&endpoint.url), 10).await;
     assert_says(
         &text,
-        &["503/200", "the connection was closed without an answer"],
+        &[
+            "the connection failed: ",
+            "the connection was closed without an answer",
+        ],
     );
 }
 
@@ -168,7 +174,10 @@ async fn a_port_of_another_protocol_is_reported() {
     let text = failure(&options(&endpoint.url), 10).await;
     assert_says(
         &text,
-        &["503/200", "does not speak HTTP as a Cosmos DB account"],
+        &[
+            "the connection failed: ",
+            "does not speak HTTP like a Cosmos DB account",
+        ],
     );
 }
 
@@ -178,7 +187,10 @@ async fn a_port_without_tls_is_reported() {
     let text = failure(&options(&endpoint.url.replace("http", "https")), 10).await;
     assert_says(
         &text,
-        &["503/200", "does not speak HTTPS as a Cosmos DB account"],
+        &[
+            "the connection failed: ",
+            "does not speak HTTPS like a Cosmos DB account",
+        ],
     );
 }
 
@@ -206,7 +218,10 @@ async fn a_web_page_is_not_taken_for_an_account() {
     })
     .await;
     let text = failure(&options(&endpoint.url), 10).await;
-    assert_says(&text, &["500/20020", "is not a Cosmos DB account"]);
+    assert_says(
+        &text,
+        &["the answer is not that of", "is not a Cosmos DB account"],
+    );
 }
 
 #[tokio::test]
@@ -284,7 +299,7 @@ fn an_untrusted_certificate_is_reported() {
          invalid peer certificate: UnknownIssuer"
     );
     for (endpoint, says) in [
-        ("https://localhost:8081/", "with `--endpoint emulator`"),
+        ("https://localhost:8081/", "`--endpoint emulator` accepts"),
         (
             "https://[::1]:8081/",
             "DisableServerCertificateValidation=true",

@@ -16,7 +16,7 @@ use super::target::{Endpoint, Name, contradiction};
 use super::throughput;
 use crate::cli::choices::AuthMethod;
 use crate::cosmos::endpoint::is_loopback;
-use crate::cosmos::options::{ConnectOptions, CredentialOptions, SecretText};
+use crate::cosmos::options::{ConnectOptions, CredentialOptions, NamesFrom, SecretText};
 use crate::error::usage;
 use crate::feed::ContainerAddress;
 use crate::settings::endpoint::{check_name, parse_endpoint, same_account};
@@ -73,7 +73,9 @@ impl ConnectionPlan {
         };
         let of_others = |name: &str| !name.starts_with("AZURE_COSMOS_");
         let environment = |name: &str| environment(name).filter(|_| of_others(name));
-        Self::resolve(&request, &environment, &mut std::io::empty())
+        let mut plan = Self::resolve(&request, &environment, &mut std::io::empty())?;
+        plan.connect.names_from = NamesFrom::FromContainer;
+        Ok(plan)
     }
 
     /// Resolves `request`: a flag wins over the environment, the environment over the profile.
@@ -157,6 +159,11 @@ impl ConnectionPlan {
                 endpoint,
                 database: database.value,
                 container: container.value,
+                names_from: if source.is_some() {
+                    NamesFrom::State
+                } else {
+                    NamesFrom::Settings
+                },
                 credential,
                 throughput,
             },

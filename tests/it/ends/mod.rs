@@ -101,7 +101,7 @@ fn an_export_of_a_rewritten_container_has_every_document() {
         assert_eq!(existed.len(), 600);
         judge_one_shot(&gateway, &container, &out, &existed).unwrap();
         assert!(
-            ended.stderr.contains(", every range read to its head of "),
+            ended.stderr.contains(", all ranges read to the end as of "),
             "{}",
             ended.stderr
         );
@@ -159,7 +159,7 @@ fn until_pin_ends_at_the_pin_and_reports_newer_transactions() {
     gateway.clear_faults();
     let ended = succeed(&mut resume(&gateway, &out));
     assert!(
-        ended.stderr.contains(", every range read to its head of "),
+        ended.stderr.contains(", all ranges read to the end as of "),
         "{}",
         ended.stderr
     );
@@ -371,7 +371,7 @@ fn a_replica_that_never_catches_up_stops_the_export_resumably() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     let parts = [
-        "1 of 1 feed ranges could not be read to their end: 0",
+        "1 of 1 feed ranges failed: range 0",
         "gave up after 4 tries",
         "range 0 is at LSN 1820 and its end at LSN 2000, but the service answers that there is nothing new",
         "a replica or a region that lags answers like that; a larger --max-retries waits longer for it",
@@ -830,7 +830,7 @@ fn a_state_of_the_previous_version_is_verified_and_resumed() {
     assert!(
         verified
             .stderr
-            .contains(", every range read to its head of "),
+            .contains(", all ranges read to the end as of "),
         "{}",
         verified.stderr
     );

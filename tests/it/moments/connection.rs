@@ -175,9 +175,9 @@ fn strangers(stage: &mut Stage, pages: &mut Pages) {
     let typed = "cosmos-tail export -d shop -c orders -o orders --max-retries 0 --endpoint $SILENT";
     let mut ended = stage.steady(run(&mut stage.command(typed)));
     // When the server hangs up is a race, which the words of the HTTP library depend on.
-    let (start, words) = ended.stderr.split_once("NNNNN/: ").unwrap();
+    let (start, words) = ended.stderr.split_once("the connection failed: ").unwrap();
     let hint = words.split_once('\n').unwrap().1;
-    ended.stderr = format!("{start}NNNNN/: (WORDS OF THE HTTP LIBRARY)\n{hint}");
+    ended.stderr = format!("{start}the connection failed: (WORDS OF THE HTTP LIBRARY)\n{hint}");
     let about = "The server closes the connection without an answer.";
     pages.add("closes-the-connection", about, typed, &ended);
 }

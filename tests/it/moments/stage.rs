@@ -188,11 +188,15 @@ fn steady(text: &str, directory: &Path) -> String {
     steady + rest
 }
 
-/// Replaces each time of day that `of` comes before and `UTC` after.
+/// Replaces each time of day between `of` or `at` and `UTC`.
 fn without_clock(text: &str) -> String {
     let mut steady = String::new();
     let mut rest = text;
-    while let Some(at) = rest.find(" of ") {
+    while let Some(at) = [" of ", " at "]
+        .iter()
+        .filter_map(|word| rest.find(word))
+        .min()
+    {
         let (start, tail) = rest.split_at(at + " of ".len());
         steady.push_str(start);
         rest = tail;

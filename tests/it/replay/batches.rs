@@ -271,12 +271,13 @@ async fn story(
     use cosmos_tail::cosmos::client::CosmosClient;
     use cosmos_tail::cosmos::items::ItemOutcome;
     use cosmos_tail::cosmos::options::{
-        ConnectOptions, CredentialOptions, SecretText, ThroughputControl,
+        ConnectOptions, CredentialOptions, NamesFrom, SecretText, ThroughputControl,
     };
     let options = ConnectOptions {
         endpoint: endpoint.parse().unwrap(),
         database: database.to_owned(),
         container: container.to_owned(),
+        names_from: NamesFrom::default(),
         credential: CredentialOptions::Key(SecretText::new(key)),
         accept_self_signed: false,
         throughput: ThroughputControl::default(),

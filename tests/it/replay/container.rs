@@ -342,7 +342,7 @@ fn an_impossible_source_is_refused_before_the_first_write() {
         (
             COPY,
             &["--from-container", "orders"],
-            &["`orders` does not name a container", "shop/orders"],
+            &["`orders` has no database", "DATABASE/CONTAINER"],
         ),
         (
             COPY,
