@@ -10,8 +10,7 @@ use super::store::{Fence, Put, StateStore, Stored, Version};
 use crate::durable::{self, Lock, Locks, lock_path, parent_of};
 use crate::error::Annotate;
 
-/// A state file. Whoever holds its lock is the only one that replaces it, so all of its versions are
-/// one.
+/// A state file. Only the holder of its lock replaces it, so versions need not be distinguished.
 #[derive(Debug)]
 pub struct LocalState {
     path: PathBuf,
@@ -45,18 +44,18 @@ impl StateStore for LocalState {
     ///
     /// # Errors
     ///
-    /// If another process has it, if what has the name of the state or of its lock is no file that
-    /// can be replaced, or any error of the system.
+    /// If another process holds it, if the state or its lock is not a file that can be replaced, or any
+    /// error of the operating system.
     fn lock(&mut self) -> Result<()> {
         let directory = parent_of(&self.path);
         durable::create_directory(directory)
             .with_context(|| format!("cannot create the directory `{}`", directory.display()))
-            .hint("choose another place for the output, where this user may write")?;
+            .hint("choose another path, in a directory where you may write")?;
         durable::is_plain_file(&self.path)?;
         let lock = Lock::acquire_for(
             &lock_path(&self.path),
             &format!("the state `{}` is in use", self.path.display()),
-            "wait for the other export, or stop it; its lock goes with it",
+            "wait for the other export, or stop it: its lock is released when it ends",
         )?;
         // Not before: another process may be about to commit.
         durable::left_staged(&self.path)?;
