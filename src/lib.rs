@@ -26,8 +26,8 @@
 //!   reads their rows back. [`render`] turns a change into what a tail shows.
 //! - [`destination`] is where the bytes of an export are, [`state`] what of them is committed. Both are
 //!   seams, of which a local directory is one implementation. [`verify`] checks the one against the other.
-//! - [`settings`] resolves flags, environment, profile and state; [`run`] runs one command; [`report`] is
-//!   the only code that prints for people.
+//! - [`settings`] resolves flags, environment, profile and state; [`command`] has a file for each command;
+//!   [`report`] is the only code that prints for people.
 //! - What differs between operating systems is in [`durable`], [`process`] and [`signal`]; [`clock`] is
 //!   where the time of day is read; [`failpoint`] has the steps that tests can make fail.
 //!
@@ -40,6 +40,7 @@ extern crate self as cosmos_tail;
 
 pub mod cli;
 pub mod clock;
+pub mod command;
 pub mod cosmos;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -50,18 +51,14 @@ pub mod escape;
 pub mod failpoint;
 pub mod feed;
 pub mod format;
-pub mod generate;
 pub mod job;
 pub mod observe;
 pub mod process;
-pub mod profiles;
-pub mod ranges;
 pub mod reader;
 mod redact;
 pub mod render;
 pub mod replay;
 pub mod report;
-pub mod run;
 pub mod schema;
 pub mod settings;
 pub mod signal;

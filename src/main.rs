@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow};
 use cosmos_tail::report::{self, Report};
 use cosmos_tail::settings::Given;
 use cosmos_tail::signal::{self, Shutdown};
-use cosmos_tail::{error, process, run};
+use cosmos_tail::{command, error, process};
 
 fn main() -> ExitCode {
     process::forbid_core_dumps();
@@ -75,7 +75,7 @@ fn run_to_end(given: Given, report: &Arc<Report>) -> Result<error::ExitCode> {
         .context("cannot start the runtime")?;
     let (command_report, command_shutdown) = (Arc::clone(report), shutdown.clone());
     let command =
-        runtime.spawn(async move { run::run(given, &command_report, &command_shutdown).await });
+        runtime.spawn(async move { command::run(given, &command_report, &command_shutdown).await });
     runtime.spawn(async move {
         let outcome = command
             .await

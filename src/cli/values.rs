@@ -180,7 +180,7 @@ pub fn duration(text: &str) -> Parsed<Duration> {
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn parse_start(text: &str) -> Parsed<ChangeFeedStart> {
+pub fn start(text: &str) -> Parsed<ChangeFeedStart> {
     match text {
         "beginning" => return Ok(ChangeFeedStart::Beginning),
         "now" => return Ok(ChangeFeedStart::Now),
@@ -198,15 +198,15 @@ pub fn parse_start(text: &str) -> Parsed<ChangeFeedStart> {
     Ok(ChangeFeedStart::PointInTime(time))
 }
 
-/// Parses where a tail starts: as [`parse_start`], or an age such as `10m`.
+/// Parses where a tail starts: as [`start`], or an age such as `10m`.
 ///
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn parse_tail_start(text: &str) -> Parsed<ChangeFeedStart> {
-    match parse_age(text) {
+pub fn tail_start(text: &str) -> Parsed<ChangeFeedStart> {
+    match age(text) {
         Some(time) => Ok(ChangeFeedStart::PointInTime(time)),
-        None => parse_start(text).map_err(|reason| {
+        None => start(text).map_err(|reason| {
             reason.replace(
                 "`now` or a time such as 2026-11-23T12:00:00Z",
                 "`now`, a time such as 2026-11-23T12:00:00Z or an age such as 10m",
@@ -220,7 +220,7 @@ pub fn parse_tail_start(text: &str) -> Parsed<ChangeFeedStart> {
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn parse_speed(text: &str) -> Parsed<Speed> {
+pub fn speed(text: &str) -> Parsed<Speed> {
     if text == "max" {
         return Ok(Speed::Max);
     }
@@ -235,15 +235,15 @@ pub fn parse_speed(text: &str) -> Parsed<Speed> {
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn parse_time_or_age(text: &str) -> Parsed<OffsetDateTime> {
-    parse_age(text)
+pub fn time_or_age(text: &str) -> Parsed<OffsetDateTime> {
+    age(text)
         .or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok())
         .ok_or_else(|| {
             "expected a time such as 2026-11-23T12:00:00Z or an age such as 10m".to_owned()
         })
 }
 
-fn parse_age(text: &str) -> Option<OffsetDateTime> {
+fn age(text: &str) -> Option<OffsetDateTime> {
     let age = humantime::parse_duration(text).ok()?;
     clock::now().checked_sub(time::Duration::try_from(age).ok()?)
 }
@@ -253,7 +253,7 @@ fn parse_age(text: &str) -> Option<OffsetDateTime> {
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn parse_sample(text: &str) -> Parsed<SampleSize> {
+pub fn sample(text: &str) -> Parsed<SampleSize> {
     match (text, text.parse()) {
         ("all", _) => Ok(SampleSize::All),
         (_, Ok(pages @ 1..)) => Ok(SampleSize::Pages(pages)),
@@ -266,7 +266,7 @@ pub fn parse_sample(text: &str) -> Parsed<SampleSize> {
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn parse_schema_source(text: &str) -> Parsed<SchemaSource> {
+pub fn schema_source(text: &str) -> Parsed<SchemaSource> {
     match text {
         "infer" => Ok(SchemaSource::Infer),
         "raw" => Ok(SchemaSource::Raw),
@@ -281,7 +281,7 @@ pub fn parse_schema_source(text: &str) -> Parsed<SchemaSource> {
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn parse_bytes(text: &str) -> Parsed<u64> {
+pub fn bytes(text: &str) -> Parsed<u64> {
     const WRONG: &str = "expected a number of bytes such as 500000, 64MiB or 1GB";
     let text = text.trim();
     let digits = text
@@ -306,16 +306,16 @@ pub fn parse_bytes(text: &str) -> Parsed<u64> {
     }
 }
 
-/// Parses a size as [`parse_bytes`] does, or `none`.
+/// Parses a size as [`bytes`] does, or `none`.
 ///
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn parse_bytes_limit(text: &str) -> Parsed<Limit<u64>> {
+pub fn bytes_limit(text: &str) -> Parsed<Limit<u64>> {
     if text == "none" {
         return Ok(Limit::None);
     }
-    parse_bytes(text)
+    bytes(text)
         .map(Limit::At)
         .map_err(|reason| format!("{reason}, or `none`"))
 }
@@ -325,7 +325,7 @@ pub fn parse_bytes_limit(text: &str) -> Parsed<Limit<u64>> {
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn parse_duration_limit(text: &str) -> Parsed<Limit<Duration>> {
+pub fn duration_limit(text: &str) -> Parsed<Limit<Duration>> {
     match (text, humantime::parse_duration(text)) {
         ("none", _) => Ok(Limit::None),
         (_, Ok(duration)) if !duration.is_zero() => Ok(Limit::At(duration)),
@@ -338,7 +338,7 @@ pub fn parse_duration_limit(text: &str) -> Parsed<Limit<Duration>> {
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn parse_compression(text: &str) -> Parsed<Compression> {
+pub fn compression(text: &str) -> Parsed<Compression> {
     let (codec, level) = match text.split_once(':') {
         Some((codec, level)) => (codec, Some(level)),
         None => (text, None),
@@ -371,7 +371,7 @@ pub fn parse_compression(text: &str) -> Parsed<Compression> {
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn parse_delimiter(text: &str) -> Parsed<char> {
+pub fn delimiter(text: &str) -> Parsed<char> {
     let mut characters = match text {
         "tab" | "\\t" => "\t",
         text => text,
@@ -392,9 +392,9 @@ mod tests {
 
     #[test]
     fn bytes_come_plain_or_with_a_unit() {
-        assert_eq!(parse_bytes("1"), Ok(1));
-        assert_eq!(parse_bytes("64MiB"), Ok(64 << 20));
-        assert_eq!(parse_bytes("1 GB"), Ok(1_000_000_000));
+        assert_eq!(bytes("1"), Ok(1));
+        assert_eq!(bytes("64MiB"), Ok(64 << 20));
+        assert_eq!(bytes("1 GB"), Ok(1_000_000_000));
         for wrong in [
             "",
             "0",
@@ -405,68 +405,68 @@ mod tests {
             "99999999999999999999",
             "99999999999GiB",
         ] {
-            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+            assert!(bytes(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_codec_may_have_a_level() {
-        assert_eq!(parse_compression("zstd"), Ok(Compression::Zstd(3)));
-        assert_eq!(parse_compression("gzip:0"), Ok(Compression::Gzip(0)));
-        assert_eq!(parse_compression("none"), Ok(Compression::None));
+        assert_eq!(compression("zstd"), Ok(Compression::Zstd(3)));
+        assert_eq!(compression("gzip:0"), Ok(Compression::Gzip(0)));
+        assert_eq!(compression("none"), Ok(Compression::None));
         for wrong in [
             "", "zstd:", "zstd:23", "zstd:-1", "gzip:10", "snappy:1", "brotli",
         ] {
-            assert!(parse_compression(wrong).is_err(), "{wrong}");
+            assert!(compression(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_delimiter_is_one_ascii_character() {
-        assert_eq!(parse_delimiter(";"), Ok(';'));
-        assert_eq!(parse_delimiter("tab"), Ok('\t'));
+        assert_eq!(delimiter(";"), Ok(';'));
+        assert_eq!(delimiter("tab"), Ok('\t'));
         for wrong in ["", ",,", "\"", "\n", "§"] {
-            assert!(parse_delimiter(wrong).is_err(), "{wrong}");
+            assert!(delimiter(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_tail_starts_at_an_age_too() {
-        let Ok(ChangeFeedStart::PointInTime(time)) = parse_tail_start("10m") else {
+        let Ok(ChangeFeedStart::PointInTime(time)) = tail_start("10m") else {
             panic!()
         };
         let age = OffsetDateTime::now_utc() - time;
         assert!((age - time::Duration::minutes(10)).abs() < time::Duration::minutes(1));
-        assert_eq!(parse_tail_start("now"), Ok(ChangeFeedStart::Now));
+        assert_eq!(tail_start("now"), Ok(ChangeFeedStart::Now));
         assert!(
-            parse_tail_start("10 parsecs")
+            tail_start("10 parsecs")
                 .unwrap_err()
                 .contains("an age such as 10m")
         );
-        assert!(parse_time_or_age("2999-01-01T00:00:00Z").is_ok());
-        assert!(parse_time_or_age("now").is_err());
+        assert!(time_or_age("2999-01-01T00:00:00Z").is_ok());
+        assert!(time_or_age("now").is_err());
     }
 
     #[test]
     fn a_start_is_a_word_or_a_time_in_the_past() {
-        assert_eq!(parse_start("beginning"), Ok(ChangeFeedStart::Beginning));
-        assert_eq!(parse_start("now"), Ok(ChangeFeedStart::Now));
+        assert_eq!(start("beginning"), Ok(ChangeFeedStart::Beginning));
+        assert_eq!(start("now"), Ok(ChangeFeedStart::Now));
         assert!(matches!(
-            parse_start("2020-01-02T03:04:05+01:00"),
+            start("2020-01-02T03:04:05+01:00"),
             Ok(ChangeFeedStart::PointInTime(_))
         ));
         for wrong in ["", "yesterday", "2020-01-02", "2999-01-01T00:00:00Z"] {
-            assert!(parse_start(wrong).is_err(), "{wrong}");
+            assert!(start(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_speed_is_max_or_a_positive_number() {
-        assert_eq!(parse_speed("max"), Ok(Speed::Max));
-        assert_eq!(parse_speed("10"), Ok(Speed::Times(10.0)));
-        assert_eq!(parse_speed("0.25"), Ok(Speed::Times(0.25)));
+        assert_eq!(speed("max"), Ok(Speed::Max));
+        assert_eq!(speed("10"), Ok(Speed::Times(10.0)));
+        assert_eq!(speed("0.25"), Ok(Speed::Times(0.25)));
         for wrong in ["0", "-1", "inf", "nan", "", "2x", "MAX", "1e999"] {
-            assert!(parse_speed(wrong).is_err(), "{wrong}");
+            assert!(speed(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -95,7 +95,13 @@ pub fn left_by_earlier(
     if let Some(path) = names.manifest()
         && durable::is_plain_file(&path)?
     {
-        let manifest = Manifest::read(&path, Purpose::Finished { committed: None })?;
+        let manifest = Manifest::read(
+            &path,
+            Purpose::Finished {
+                committed: None,
+                names: None,
+            },
+        )?;
         if manifest.entries.is_empty() && !manifest.faults.is_empty() {
             return Err(foreign(&path, "it lists no files of an export"));
         }

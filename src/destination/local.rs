@@ -10,10 +10,11 @@ use fs_err as fs;
 
 use super::committed::Committed;
 use super::earlier::{self, ReadEarlier};
+use super::export_files::{ExportDirectory, ExportFiles, PartReader};
 use super::manifest::{self, Manifest, Purpose};
 use super::names::{FileNames, PartFile};
 use super::owner::{self, Owner};
-use super::part::{ManifestMark, PartId, ResumedPart};
+use super::part::{FileState, ManifestMark, PartId, ResumedPart};
 use super::recover::{self, Recovery};
 use super::seam::{Destination, Kind, Ownership, PartWriter, Unsynced};
 use crate::durable::{self, Lock, Locks, lock_path};
@@ -53,6 +54,10 @@ impl Local {
             locks: Locks::default(),
             open: Mutex::default(),
         }
+    }
+
+    fn directory(&self) -> ExportDirectory {
+        ExportDirectory::new(self.names.directory())
     }
 
     fn open_files(&self) -> MutexGuard<'_, HashMap<PartId, OpenFile>> {
@@ -252,9 +257,64 @@ impl Destination for Local {
         }
     }
 
+    fn name_of(&self, part: &FileState, is_open: bool) -> String {
+        let path = if is_open {
+            self.names.open_part(part.series, part.part)
+        } else {
+            self.names.part(part.series, part.part)
+        };
+        name_in_directory(&path)
+    }
+
+    fn part_of(&self, name: &str) -> Option<PartId> {
+        let PartFile { series, part, .. } = self.names.part_of(name)?;
+        Some(PartId { series, part })
+    }
+
     fn list(&self) -> Result<Vec<PartFile>> {
         self.names.existing()
     }
+}
+
+impl ExportFiles for Local {
+    fn manifest_name(&self) -> Option<String> {
+        self.names.manifest().as_deref().map(name_in_directory)
+    }
+
+    fn finished(&self, committed: Option<&Committed<'_>>) -> Result<Manifest> {
+        let Some(path) = self.names.manifest() else {
+            return Ok(Manifest::default());
+        };
+        let names = Some(&self.names);
+        Manifest::read(&path, Purpose::Finished { committed, names })
+    }
+
+    fn count_unfinished(&self) -> Result<usize> {
+        let parts = self.names.existing()?;
+        Ok(parts.iter().filter(|part| part.is_open).count())
+    }
+
+    fn length_of(&self, name: &str) -> Result<Option<u64>> {
+        self.directory().length_of(name)
+    }
+
+    fn open_file(&self, name: &str) -> Result<Option<Box<dyn PartReader>>> {
+        self.directory().open_file(name)
+    }
+
+    fn display_of(&self, name: &str) -> String {
+        self.directory().display_of(name)
+    }
+
+    fn address_of(&self, name: &str) -> Result<PathBuf> {
+        self.directory().address_of(name)
+    }
+}
+
+/// The name of a file, without the directory that all files of an export are in.
+fn name_in_directory(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// Writes to a part file.

@@ -79,12 +79,16 @@ pub enum Purpose<'a> {
     Finished {
         /// What is committed.
         committed: Option<&'a Committed<'a>>,
+        /// The names of its files; none if they are those of any export to a directory.
+        names: Option<&'a FileNames>,
     },
 }
 
 /// A manifest that was read.
 #[derive(Debug, Default)]
 pub struct Manifest {
+    /// Whether it is not there, though some of it was committed.
+    pub is_missing: bool,
     /// The entries that can be read, in their order.
     pub entries: Vec<Entry>,
     /// What is wrong with it.
@@ -115,6 +119,7 @@ impl Manifest {
                 let mut missing = Self::default();
                 if matches!(purpose, Purpose::Committed { committed, .. } if committed.manifest.length > 0)
                 {
+                    missing.is_missing = true;
                     missing.faults.push("is missing".to_owned());
                 }
                 return Ok(missing);
@@ -124,7 +129,7 @@ impl Manifest {
         let mut found = Self::default();
         let committed = match purpose {
             Purpose::Committed { committed, .. } => Some(committed),
-            Purpose::Finished { committed } => committed,
+            Purpose::Finished { committed, .. } => committed,
         };
         if let Some(committed) = committed {
             found.compare(&text, &committed.manifest);
@@ -184,7 +189,7 @@ impl Manifest {
     fn read_lines(&mut self, text: &[u8], purpose: Purpose<'_>) {
         let (committed, names) = match purpose {
             Purpose::Committed { committed, names } => (Some(committed), Some(names)),
-            Purpose::Finished { committed } => (committed, None),
+            Purpose::Finished { committed, names } => (committed, names),
         };
         let mut export_id = committed.map(|committed| committed.export_id);
         let mut order = Order::default();
@@ -236,10 +241,10 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// The first fault, with the path of the manifest.
-    pub fn ensure_whole(&self, path: &Path) -> Result<()> {
+    /// The first fault. `shown` is the path of the manifest.
+    pub fn ensure_whole(&self, shown: &str) -> Result<()> {
         match self.faults.first() {
-            Some(fault) => Err(anyhow!("the manifest `{}`: {fault}", path.display())),
+            Some(fault) => Err(anyhow!("the manifest `{shown}`: {fault}")),
             None => Ok(()),
         }
     }

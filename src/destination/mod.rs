@@ -15,11 +15,14 @@
 //! published after that commit, completely or not at all, so a crash at any point leaves either nothing
 //! visible or something that the next start completes.
 //!
+//! Published parts are read through [`ExportFiles`], which every destination is.
+//!
 //! [`Local`] is a directory, a file or a file that grows; [`StandardOutput`] is a stream, which
 //! cannot be rewound. A new destination is a file here and a line in [`at()`].
 
 mod committed;
 pub mod earlier;
+mod export_files;
 mod local;
 pub mod manifest;
 pub mod names;
@@ -33,6 +36,7 @@ mod seam;
 mod standard_output;
 
 pub use committed::Committed;
+pub use export_files::{ExportDirectory, ExportFiles, PartReader};
 pub use local::Local;
 pub use output::Output;
 pub use part::{

@@ -191,7 +191,7 @@ fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path)
     if let Some(path) = &listing {
         durable::is_plain_file(path)?;
         let manifest = Manifest::read(path, Purpose::Committed { committed, names })?;
-        manifest.ensure_whole(path)?;
+        manifest.ensure_whole(&path.display().to_string())?;
         let known_beyond = ensure_known_beyond(&manifest.beyond, committed, names, path)?;
         is_marked = known_beyond > 0 || !manifest.entries.is_empty();
         ensure!(

@@ -125,7 +125,7 @@ impl Changes {
         };
         let read = durable::is_plain_file(&path).and_then(|_| {
             let manifest = Manifest::read(&path, Purpose::Committed { committed, names })?;
-            manifest.ensure_whole(&path)?;
+            manifest.ensure_whole(&path.display().to_string())?;
             ensure_known_beyond(&manifest.beyond, committed, names, &path)?;
             Ok(manifest.mark)
         });

@@ -1,13 +1,12 @@
 //! The seam between what is committed and where the bytes are.
 
-use std::fmt::Debug;
-
 use anyhow::Result;
 
 use super::committed::Committed;
+use super::export_files::ExportFiles;
 use super::manifest::Manifest;
 use super::names::PartFile;
-use super::part::{ManifestMark, PartId, ResumedPart};
+use super::part::{FileState, ManifestMark, PartId, ResumedPart};
 use super::recover::Recovery;
 use crate::durable::Locks;
 
@@ -53,7 +52,7 @@ impl Kind {
 ///
 /// All calls block. [`open`](Self::open) and the writers that it returns are called from several
 /// threads, each part by one of them; the others are called by whoever owns the state.
-pub trait Destination: Debug + Send + Sync {
+pub trait Destination: ExportFiles {
     /// Where the documents go, for people.
     fn display(&self) -> String;
 
@@ -179,6 +178,17 @@ pub trait Destination: Debug + Send + Sync {
     ///
     /// If it cannot be read. Faults in its content are not errors, see [`Manifest::faults`].
     fn manifest(&self, committed: &Committed<'_>) -> Result<Manifest>;
+
+    /// The name of a part, published or still open, in [`list`](Self::list) and in the manifest.
+    fn name_of(&self, part: &FileState, is_open: bool) -> String;
+
+    /// Which part of this export a file is, by its published name; none if it is not a part.
+    fn part_of(&self, name: &str) -> Option<PartId>;
+
+    /// Whether parts can be read before they are published.
+    fn shows_open_parts(&self) -> bool {
+        true
+    }
 
     /// All parts here, open and published, whether or not a state lists them.
     ///

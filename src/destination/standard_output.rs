@@ -1,17 +1,18 @@
 //! Standard output: a stream, which cannot be rewound.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use super::committed::Committed;
 use super::earlier::ReadEarlier;
+use super::export_files::{ExportFiles, PartReader};
 use super::local::Local;
 use super::manifest::Manifest;
 use super::names::{FileNames, PartFile};
 use super::output::Output;
-use super::part::{ManifestMark, PartId, ResumedPart};
+use super::part::{FileState, ManifestMark, PartId, ResumedPart};
 use super::recover::Recovery;
 use super::seam::{Destination, Kind, Ownership, PartWriter, Unsynced};
 use crate::escape::escape_data;
@@ -112,8 +113,51 @@ impl Destination for StandardOutput {
         Ok(Manifest::default())
     }
 
+    fn name_of(&self, _: &FileState, _: bool) -> String {
+        String::new()
+    }
+
+    fn part_of(&self, _: &str) -> Option<PartId> {
+        None
+    }
+
+    fn shows_open_parts(&self) -> bool {
+        false
+    }
+
     fn list(&self) -> Result<Vec<PartFile>> {
         Ok(Vec::new())
+    }
+}
+
+/// It has no files.
+impl ExportFiles for StandardOutput {
+    fn manifest_name(&self) -> Option<String> {
+        None
+    }
+
+    fn finished(&self, _: Option<&Committed<'_>>) -> Result<Manifest> {
+        Ok(Manifest::default())
+    }
+
+    fn count_unfinished(&self) -> Result<usize> {
+        Ok(0)
+    }
+
+    fn length_of(&self, _: &str) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    fn open_file(&self, _: &str) -> Result<Option<Box<dyn PartReader>>> {
+        Ok(None)
+    }
+
+    fn display_of(&self, _: &str) -> String {
+        self.display()
+    }
+
+    fn address_of(&self, _: &str) -> Result<PathBuf> {
+        bail!("standard output has no files")
     }
 }
 

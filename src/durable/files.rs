@@ -317,7 +317,7 @@ pub fn publish(open: &Path, path: &Path) -> io::Result<()> {
 /// # Errors
 ///
 /// [`io::ErrorKind::UnexpectedEof`] if the file is shorter. Otherwise any error of the system.
-pub fn checksum_prefix(file: &mut fs::File, length: u64) -> io::Result<u32> {
+pub fn checksum_prefix(file: &mut (impl Read + Seek), length: u64) -> io::Result<u32> {
     file.seek(io::SeekFrom::Start(0))?;
     let mut block = vec![0; 256 * 1024];
     let mut checksum = 0;

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::setting::{AnySetting, DefaultValue, Form, ProfileKey, Row, Toml};
+use super::setting::{AnySetting, DefaultValue, Form, ProfileKey, Row};
 use super::table::rows;
+use super::value::Toml;
 use crate::cli::Command;
 
 /// The tables: the name of each, and its text in Markdown.

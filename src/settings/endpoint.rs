@@ -19,8 +19,8 @@ pub(super) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
     if text.to_ascii_lowercase().contains("accountkey=") {
         return Err(usage(
             format!("{what} is a connection string, not a URL"),
-            "set AZURE_COSMOS_CONNECTION_STRING to it: what is on the command line can be read by \
-             every user of this machine",
+            "set AZURE_COSMOS_CONNECTION_STRING to it: every user of this machine can read the command \
+             line",
         ));
     }
     if is_account_key(text) {
@@ -36,20 +36,20 @@ pub(super) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
     } else {
         format!("https://{text}")
     };
-    // What cannot be parsed may hold a password, so it is not repeated.
+    // Text that cannot be parsed may contain a password, so it is not repeated.
     let url = Url::parse(&completed)
         .ok()
         .filter(Url::has_host)
         .ok_or_else(|| usage(format!("{what} is not a URL"), HINT))?;
     if has_user(&url) {
         return Err(usage(
-            format!("{what} holds a user name or a password"),
+            format!("{what} contains a user name or a password"),
             HINT,
         ));
     }
     if has_more_than_host(&url) {
         return Err(usage(
-            format!("{what} has something after the host; it names the account only"),
+            format!("{what} has something after the host; it must name only the account"),
             format!("{HINT}; name the database and the container with -d and -c"),
         ));
     }
@@ -58,7 +58,7 @@ pub(super) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
         "http" if is_loopback(&url) => Ok((url, false)),
         "http" => Err(usage(
             format!(
-                "{what} uses plain http, which is accepted for localhost, 127.0.0.1 and [::1] only: {url}"
+                "{what} uses plain http, which is accepted only for localhost, 127.0.0.1 and [::1]: {url}"
             ),
             "use https",
         )),
@@ -66,7 +66,7 @@ pub(super) fn parse_endpoint(text: &str, what: &str) -> Result<(Url, bool)> {
     }
 }
 
-/// Whether the host of `url` is one that only Azure Cosmos DB itself gives to accounts.
+/// Whether the host of `url` is in a domain that only Azure Cosmos DB assigns to accounts.
 pub(super) fn is_of_azure(url: &Url) -> bool {
     const DOMAINS: [&str; 4] = [
         "documents.azure.com",
@@ -83,6 +83,7 @@ pub(super) fn is_of_azure(url: &Url) -> bool {
     })
 }
 
+/// Whether two endpoints are of one account.
 pub(super) fn same_account(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin()
 }
@@ -97,7 +98,7 @@ pub(super) fn check_name(kind: &str, name: &str) -> Result<String> {
         // It would be sent in the clear, and logged.
         return Err(usage(
             format!("the name of the {kind} is an account key"),
-            "set AZURE_COSMOS_KEY to the key, and give the name in its place",
+            "set AZURE_COSMOS_KEY to the key, and give the name here",
         ));
     }
     if name.contains(['/', '\\', '?', '#'])

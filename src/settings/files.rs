@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::given::Given;
-use super::setting::milliseconds;
 use super::table;
+use super::value::milliseconds;
 use crate::cli::choices::ExportFormat;
 use crate::error::usage;
 use crate::format::{Compression, CsvOptions, Format};
@@ -218,7 +218,7 @@ mod tests {
             DefaultValue::Described(text) => text.rsplit(' ').next().unwrap().to_owned(),
             other => panic!("{}: {other:?}", row.name),
         };
-        let bytes = |row| values::parse_bytes(&described(row));
+        let bytes = |row| values::bytes(&described(row));
         assert_eq!(bytes(&table::ROTATE_BYTES.row), Ok(PARQUET_ROTATE_BYTES));
         assert_eq!(
             bytes(&table::ROW_GROUP_SIZE.row),

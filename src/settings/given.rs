@@ -10,10 +10,9 @@ use serde_json::Value;
 
 use super::profile::{ChosenProfile, ProfileOptions, WantedProfile};
 use super::resolved::{Origin, ResolvedValue};
-use super::setting::{
-    AnySetting, DefaultValue, Form, Heading, Kept, ProfileKey, Row, Setting, Toml,
-};
+use super::setting::{AnySetting, DefaultValue, Form, Heading, Kept, ProfileKey, Row, Setting};
 use super::table::{self, rows};
+use super::value::Toml;
 use crate::cli::{Cli, Command};
 use crate::error::usage;
 use crate::report::Verbosity;

@@ -20,6 +20,7 @@ mod resume;
 mod setting;
 pub(crate) mod table;
 mod tail;
+mod value;
 mod verify;
 
 pub use columns::SchemaPlan;

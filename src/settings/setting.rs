@@ -3,13 +3,9 @@
 //! A row names a setting once: its flag, its key in a profile, its variable, its default, the commands that
 //! have it, and how the state keeps it. Flags, help, profiles, `-v` and the documentation follow from it.
 
-use std::fmt::Display;
-use std::path::PathBuf;
-use std::time::Duration;
+use clap::{Arg, ArgAction};
 
-use clap::builder::{EnumValueParser, ValueParser};
-use clap::{Arg, ArgAction, ValueEnum, value_parser};
-
+use super::value::{Toml, Value};
 use crate::cli::Command;
 use crate::cli::values::{self, Parsed};
 use crate::state::model::Settings;
@@ -139,21 +135,6 @@ pub(crate) enum AccountKey {
     KeyCommand,
 }
 
-/// The forms of a value in TOML.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Toml {
-    /// An integer.
-    Whole,
-    /// An integer, or a string such as `"64MiB"`.
-    Bytes,
-    /// A duration in quotes.
-    Duration,
-    /// A string.
-    Text,
-    /// `true` or `false`.
-    Switch,
-}
-
 /// How the state of an export keeps a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
@@ -170,95 +151,6 @@ enum Required {
     No,
     Yes,
     Unless(&'static str),
-}
-
-/// How a value is written and read.
-#[derive(Clone, Copy)]
-pub(crate) struct Value<T: 'static> {
-    placeholder: Option<&'static str>,
-    parse: fn(&str) -> Parsed<T>,
-    show: Option<fn(&T) -> String>,
-    toml: Toml,
-    parser: fn(fn(&str) -> Parsed<T>) -> ValueParser,
-}
-
-impl<T: Clone + Send + Sync + 'static> Value<T> {
-    /// Values that `parse` makes of text.
-    pub(crate) const fn new(placeholder: &'static str, parse: fn(&str) -> Parsed<T>) -> Self {
-        Self {
-            placeholder: Some(placeholder),
-            parse,
-            show: None,
-            toml: Toml::Text,
-            parser: |parse| ValueParser::new(parse),
-        }
-    }
-
-    /// The value that a text stands for.
-    pub(crate) fn parse(&self, text: &str) -> Parsed<T> {
-        (self.parse)(text)
-    }
-
-    /// The value as text, in one form whichever way it was written.
-    pub(crate) fn show(&self, value: &T) -> Option<String> {
-        self.show.map(|show| show(value))
-    }
-}
-
-/// Whole numbers.
-pub(crate) const fn number<T: Display + Clone + Send + Sync + 'static>(
-    placeholder: &'static str,
-    parse: fn(&str) -> Parsed<T>,
-) -> Value<T> {
-    Value {
-        show: Some(T::to_string),
-        toml: Toml::Whole,
-        ..Value::new(placeholder, parse)
-    }
-}
-
-/// Sizes in bytes.
-pub(crate) const fn bytes() -> Value<u64> {
-    Value {
-        show: Some(u64::to_string),
-        toml: Toml::Bytes,
-        ..Value::new("BYTES", values::parse_bytes)
-    }
-}
-
-/// Durations.
-pub(crate) const fn duration() -> Value<Duration> {
-    Value {
-        show: Some(|duration| humantime::format_duration(*duration).to_string()),
-        toml: Toml::Duration,
-        ..Value::new("DURATION", values::duration)
-    }
-}
-
-/// Any text.
-pub(crate) const fn text(placeholder: &'static str) -> Value<String> {
-    Value::new(placeholder, values::text)
-}
-
-/// Paths, which need not be Unicode on the command line.
-pub(crate) const fn path(placeholder: &'static str) -> Value<PathBuf> {
-    Value {
-        parser: |_| value_parser!(PathBuf).into(),
-        ..Value::new(placeholder, values::path)
-    }
-}
-
-/// Fixed choices.
-pub(crate) const fn choice<T: ValueEnum + Send + Sync + 'static>(
-    placeholder: &'static str,
-) -> Value<T> {
-    Value {
-        placeholder: Some(placeholder),
-        parse: values::choice,
-        show: Some(values::choice_name),
-        toml: Toml::Text,
-        parser: |_| EnumValueParser::<T>::new().into(),
-    }
 }
 
 impl Setting<bool> {
@@ -557,13 +449,6 @@ impl<T: Clone + Send + Sync + 'static> AnySetting for Setting<T> {
         self.store(settings, value);
         Ok(())
     }
-}
-
-/// A duration in milliseconds, at least one.
-pub(crate) fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis())
-        .unwrap_or(u64::MAX)
-        .max(1)
 }
 
 /// Declares settings, and lists them as `ROWS`.

@@ -1,21 +1,19 @@
 //! The files to read: those that the user named, and those that an export's manifest lists.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use crate::destination::checksum_text;
 use crate::destination::manifest::Entry;
-use crate::destination::manifest::Manifest;
-use crate::destination::manifest::Purpose;
-use crate::destination::names::MANIFEST_FILE;
-use crate::destination::names::STATE_FILE;
-use crate::durable::{OPEN_SUFFIX, parent_of, with_suffix};
+use crate::destination::names::{MANIFEST_FILE, STATE_FILE};
+use crate::destination::{ExportDirectory, ExportFiles, PartReader, checksum_text};
+use crate::durable::{parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
 use crate::feed::ContainerAddress;
@@ -29,14 +27,26 @@ use crate::state::model::State;
 const FINGERPRINT_BYTES: u64 = 4096;
 
 /// One file, or standard input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Input {
-    /// The file; none for standard input.
-    pub path: Option<PathBuf>,
+    origin: Origin,
     /// Its length in bytes; 0 if it has none.
     pub length: u64,
     /// How to read its rows if it is CSV; none if that is not known.
     pub csv: Option<Arc<CsvForm>>,
+}
+
+/// Where the bytes of an input come from.
+#[derive(Debug, Clone)]
+enum Origin {
+    StandardInput,
+    /// A file that the user named.
+    File(PathBuf),
+    /// A file that an export's manifest lists.
+    Export {
+        files: Arc<dyn ExportFiles>,
+        name: String,
+    },
 }
 
 /// What an export's state says about its CSV files.
@@ -88,34 +98,51 @@ pub struct Fingerprint {
 
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.path {
-            Some(path) => write!(f, "`{}`", path.display()),
-            None => f.write_str("standard input"),
+        match &self.origin {
+            Origin::StandardInput => f.write_str("standard input"),
+            Origin::File(path) => write!(f, "`{}`", path.display()),
+            Origin::Export { files, name } => write!(f, "`{}`", files.display_of(name)),
         }
     }
 }
 
 impl Input {
+    /// Whether it is standard input.
+    pub(super) fn is_standard_input(&self) -> bool {
+        matches!(self.origin, Origin::StandardInput)
+    }
+
+    /// The name of the file, without its directory; none for standard input.
+    pub(super) fn file_name(&self) -> Option<Cow<'_, str>> {
+        match &self.origin {
+            Origin::StandardInput => None,
+            Origin::File(path) => Some(file_name_of(path)),
+            Origin::Export { name, .. } => Some(name.into()),
+        }
+    }
+
     /// Opens the file.
     ///
     /// # Errors
     ///
-    /// If it cannot be opened, or is standard input, which has no end to read from.
-    pub(super) fn open_file(&self) -> Result<std::fs::File> {
-        let Some(path) = &self.path else {
-            return Err(usage(
-                "Parquet cannot be read from standard input, since reading starts at the end of the file",
-                "name the file instead",
-            ));
-        };
-        Ok(fs::File::open(path)?.into_parts().0)
+    /// If it cannot be opened, or is standard input.
+    pub(super) fn open(&self) -> Result<Box<dyn PartReader>> {
+        match &self.origin {
+            Origin::StandardInput => bail!("standard input is not a file"),
+            Origin::File(path) => Ok(Box::new(fs::File::open(path)?)),
+            Origin::Export { files, name } => {
+                let file = files.open_file(name)?;
+                file.with_context(|| format!("{self} is missing"))
+            }
+        }
     }
 
     /// Whether a read of it may wait for more: it is a pipe or a device.
     pub fn may_wait(&self) -> bool {
-        match &self.path {
-            Some(path) => !fs::metadata(path).is_ok_and(|metadata| metadata.is_file()),
-            None => true,
+        match &self.origin {
+            Origin::StandardInput => true,
+            Origin::File(path) => !fs::metadata(path).is_ok_and(|metadata| metadata.is_file()),
+            Origin::Export { .. } => false,
         }
     }
 
@@ -126,15 +153,17 @@ impl Input {
     ///
     /// If it cannot be read.
     pub fn fingerprint(&self, prefix: Option<u64>) -> Result<Option<Fingerprint>> {
-        let Some(path) = &self.path else {
-            return Ok(None);
+        let path = match &self.origin {
+            Origin::StandardInput => return Ok(None),
+            Origin::File(path) => std::path::absolute(path)?,
+            Origin::Export { files, name } => files.address_of(name)?,
         };
         let mut beginning = Vec::new();
-        fs::File::open(path)?
+        self.open()?
             .take(prefix.unwrap_or(FINGERPRINT_BYTES))
             .read_to_end(&mut beginning)?;
         Ok(Some(Fingerprint {
-            path: std::path::absolute(path)?,
+            path,
             prefix: beginning.len() as u64,
             crc32c: crc32c::crc32c(&beginning),
         }))
@@ -151,18 +180,17 @@ impl Inputs {
         let mut found = Self::default();
         for source in sources {
             if source == Path::new("-") {
-                let input = Input {
-                    path: None,
-                    length: 0,
-                    csv: None,
-                };
-                if found.inputs.contains(&input) {
+                if found.inputs.iter().any(Input::is_standard_input) {
                     return Err(usage(
                         "standard input is named twice",
                         "it can be read only once: remove one `-`",
                     ));
                 }
-                found.inputs.push(input);
+                found.inputs.push(Input {
+                    origin: Origin::StandardInput,
+                    length: 0,
+                    csv: None,
+                });
                 continue;
             }
             let metadata = match fs::metadata(source) {
@@ -179,13 +207,13 @@ impl Inputs {
                 found.add_directory(source)?;
                 continue;
             }
-            let csv = if is_csv(source) {
+            let csv = if is_csv(&file_name_of(source)) {
                 found.csv_form_beside(source)?
             } else {
                 None
             };
             found.inputs.push(Input {
-                path: Some(source.clone()),
+                origin: Origin::File(source.clone()),
                 // A pipe has no length.
                 length: if metadata.is_file() {
                     metadata.len()
@@ -208,8 +236,7 @@ impl Inputs {
         self.inputs.iter().map(|input| input.length).sum()
     }
 
-    /// Adds the finished files of an export, in the order in which they were finished: the files of a range
-    /// in their order, and those of the children of a split after those of their parent.
+    /// Adds the finished files of an export to a local directory.
     fn add_directory(&mut self, directory: &Path) -> Result<()> {
         let manifest = directory.join(MANIFEST_FILE);
         if !manifest.exists() {
@@ -231,12 +258,21 @@ impl Inputs {
         } else {
             None
         };
+        self.add_export(Arc::new(ExportDirectory::new(directory)), state)?;
+        self.note_unfinished(directory)
+    }
+
+    /// Adds the finished files of an export, in the order in which they were finished: the files of a range
+    /// in their order, and those of the children of a split after those of their parent.
+    ///
+    /// # Errors
+    ///
+    /// If the manifest cannot be read or was changed, or a file differs from it.
+    pub fn add_export(&mut self, files: Arc<dyn ExportFiles>, state: Option<State>) -> Result<()> {
         let committed = state.as_ref().map(State::committed);
-        let purpose = Purpose::Finished {
-            committed: committed.as_ref(),
-        };
-        let read = Manifest::read(&manifest, purpose)?;
-        read.ensure_whole(&manifest).hint(
+        let read = files.finished(committed.as_ref())?;
+        let manifest = files.manifest_name().unwrap_or_default();
+        read.ensure_whole(&files.display_of(&manifest)).hint(
             "it was changed after the export: restore it, or name the files themselves, in the order \
              in which to apply them",
         )?;
@@ -246,12 +282,10 @@ impl Inputs {
             csv
         });
         for entry in &read.entries {
-            self.inputs.push(Input {
-                csv: csv.clone(),
-                ..listed(directory, entry)?
-            });
+            let input = listed(&files, entry, csv.clone())?;
+            self.inputs.push(input);
         }
-        self.note_unfinished(directory)
+        Ok(())
     }
 
     /// What a state says about its CSV files.
@@ -282,11 +316,7 @@ impl Inputs {
     }
 
     fn note_unfinished(&mut self, directory: &Path) -> Result<()> {
-        let mut open = 0;
-        for entry in fs::read_dir(directory)? {
-            let name = entry?.file_name();
-            open += usize::from(name.to_string_lossy().ends_with(OPEN_SUFFIX));
-        }
+        let open = ExportDirectory::new(directory).count_unfinished()?;
         if open > 0 {
             self.notices.push(format!(
                 "{open} files of `{}` are not finished and are skipped; to finish them: cosmos-tail resume --state {}",
@@ -298,44 +328,45 @@ impl Inputs {
     }
 }
 
+/// The name of a file, without its directory.
+fn file_name_of(path: &Path) -> Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
+}
+
 /// Whether a file has a name for CSV.
-pub(super) fn is_csv(path: &Path) -> bool {
-    ends_with(path, &[".csv", ".csv.gz", ".csv.zst"])
+pub(super) fn is_csv(name: &str) -> bool {
+    ends_with(name, &[".csv", ".csv.gz", ".csv.zst"])
 }
 
 /// Whether a file's name has one of these endings.
-pub(super) fn ends_with(path: &Path, ends: &[&str]) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+pub(super) fn ends_with(name: &str, ends: &[&str]) -> bool {
     ends.iter().any(|end| name.ends_with(end))
 }
 
 /// The file that a manifest lists.
-fn listed(directory: &Path, entry: &Entry) -> Result<Input> {
-    let path = directory.join(&entry.file);
-    let metadata = fs::metadata(&path).map_err(|error| {
-        if error.kind() == ErrorKind::NotFound {
-            with_hint(
-                anyhow::anyhow!("`{}` is missing", path.display()),
-                "the manifest lists it; if you moved it away, name the files instead of the directory",
-            )
-        } else {
-            error.into()
-        }
-    })?;
-    if metadata.len() != entry.bytes {
+fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry, csv: Option<Arc<CsvForm>>) -> Result<Input> {
+    let shown = files.display_of(&entry.file);
+    let length = files
+        .length_of(&entry.file)
+        .and_then(|length| length.with_context(|| format!("`{shown}` is missing")))
+        .hint(
+            "the manifest lists it; if you moved it away, name the files instead of the directory",
+        )?;
+    if length != entry.bytes {
         return Err(with_hint(
-            anyhow::anyhow!(
-                "`{}` has {} bytes, but its manifest says {}",
-                path.display(),
-                metadata.len(),
+            anyhow!(
+                "`{shown}` has {length} bytes, but its manifest says {}",
                 entry.bytes
             ),
             "it was changed or damaged after the export: restore it",
         ));
     }
     Ok(Input {
-        path: Some(path),
-        length: metadata.len(),
-        csv: None,
+        origin: Origin::Export {
+            files: Arc::clone(files),
+            name: entry.file.clone(),
+        },
+        length,
+        csv,
     })
 }

@@ -6,6 +6,7 @@
 //! change. What the text means is not interpreted here.
 
 mod caught;
+mod chunks;
 mod csv;
 mod frames;
 mod inputs;
@@ -24,6 +25,7 @@ mod rows;
 mod tests;
 
 pub(crate) use caught::caught;
+pub(crate) use chunks::FileChunks;
 pub use csv::CsvRows;
 pub use inputs::{CsvForm, Fingerprint, Input, Inputs};
 pub use open::open;

@@ -1,14 +1,15 @@
 //! Which reader an input has.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 
+use super::chunks::FileChunks;
 use super::csv::CsvRows;
 use super::inputs::Input;
 use super::jsonl::JsonLines;
 use super::opened::{Kind, Opened};
 use super::parquet::ParquetRows;
 use super::record::{BytesRead, Mark, RecordReader};
-use crate::error::with_hint;
+use crate::error::{usage, with_hint};
 
 /// Opens `input` and skips to `mark`.
 ///
@@ -32,7 +33,14 @@ pub fn open(input: &Input, mark: Mark, read: &BytesRead) -> Result<Box<dyn Recor
             Ok(Box::new(rows))
         }
         Kind::Parquet => {
-            let file = input.open_file()?;
+            if input.is_standard_input() {
+                return Err(usage(
+                    "Parquet cannot be read from standard input, since reading starts at the end of the file",
+                    "name the file instead",
+                ));
+            }
+            let file =
+                FileChunks::new(input.open()?).with_context(|| format!("cannot read {input}"))?;
             let rows = ParquetRows::new(file, input.to_string(), mark)?;
             read.add(input.length);
             Ok(Box::new(rows))

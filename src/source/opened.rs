@@ -1,13 +1,13 @@
 //! The bytes of an input: opened, recognized, decompressed and counted.
 
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, SeekFrom};
 
 use anyhow::{Context, Result, anyhow, bail};
-use fs_err as fs;
 
 use super::frames::{Codec, Frames, TrailingBytes};
 use super::inputs::{Input, ends_with, is_csv};
 use super::record::{BytesRead, Mark};
+use crate::destination::PartReader;
 use crate::error::with_hint;
 
 /// The size of a read.
@@ -39,16 +39,18 @@ impl Opened {
     pub(super) fn new(input: &Input, mark: Mark, read: &BytesRead) -> Result<Self> {
         let name = input.to_string();
         let failed = || format!("cannot read {name}");
-        let mut raw: Box<dyn RawInput> = match &input.path {
-            Some(path) => Box::new(fs::File::open(path)?),
-            None => Box::new(StandardInput(io::stdin())),
+        let mut raw: Box<dyn RawInput> = if input.is_standard_input() {
+            Box::new(StandardInput(io::stdin()))
+        } else {
+            Box::new(input.open()?)
         };
         let mut magic = Vec::new();
         (&mut raw)
             .take(4)
             .read_to_end(&mut magic)
             .with_context(failed)?;
-        let is_named = |ends: &[&str]| input.path.as_deref().is_some_and(|p| ends_with(p, ends));
+        let file_name = input.file_name();
+        let is_named = |ends: &[&str]| file_name.as_deref().is_some_and(|n| ends_with(n, ends));
         if magic.is_empty() && is_named(&[".parquet", ".gz", ".zst"]) {
             // As a source without changes it would lose them silently.
             return Err(with_hint(
@@ -59,12 +61,12 @@ impl Opened {
         let kind = match magic.as_slice() {
             b"PAR1" => Kind::Parquet,
             _ if is_named(&[".parquet"]) => Kind::Parquet,
-            _ if input.path.as_deref().is_some_and(is_csv) => Kind::Csv,
+            _ if file_name.as_deref().is_some_and(is_csv) => Kind::Csv,
             _ => Kind::Text,
         };
         let compressed = Codec::of(&magic);
         // An uncompressed file seeks to its mark; everything else is read up to it.
-        let can_seek = compressed.is_none() && input.path.is_some();
+        let can_seek = compressed.is_none() && !input.is_standard_input();
         let skip = match mark.offset {
             0 => 0,
             // The reader of rows skips them itself, since it needs the header.
@@ -129,7 +131,7 @@ trait RawInput: Read + Send {
     fn go_to(&mut self, offset: u64) -> io::Result<()>;
 }
 
-impl RawInput for fs::File {
+impl RawInput for Box<dyn PartReader> {
     fn go_to(&mut self, offset: u64) -> io::Result<()> {
         self.seek(SeekFrom::Start(offset)).map(drop)
     }

@@ -1,20 +1,18 @@
 //! The content of a file: its length, its checksum and its rows, in one read.
 
-use std::io::{self, Read};
-use std::path::PathBuf;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use flate2::read::MultiGzDecoder;
-use fs_err as fs;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
-use crate::destination::FileState;
 use crate::destination::manifest::Entry;
+use crate::destination::{ExportFiles, FileState, Output, PartReader};
 use crate::durable;
 use crate::format::Compression;
 use crate::format::Format;
 use crate::schema::metadata;
-use crate::source::caught;
+use crate::source::{FileChunks, caught};
 use crate::state::model::State;
 
 /// The size of a read.
@@ -22,7 +20,7 @@ const BLOCK: usize = 256 << 10;
 
 /// What a file must contain.
 pub(super) struct Expected {
-    pub(super) path: PathBuf,
+    pub(super) name: String,
     /// Its committed length in bytes.
     length: u64,
     /// The rows in these bytes.
@@ -34,9 +32,9 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    pub(super) fn of_entry(path: PathBuf, entry: &Entry) -> Self {
+    pub(super) fn of_entry(entry: &Entry) -> Self {
         Self {
-            path,
+            name: entry.file.clone(),
             length: entry.bytes,
             rows: entry.rows,
             crc32c: entry.crc32c,
@@ -44,9 +42,9 @@ impl Expected {
         }
     }
 
-    pub(super) fn of_part(path: PathBuf, part: &FileState, is_whole: bool) -> Self {
+    pub(super) fn of_part(name: String, part: &FileState, is_whole: bool) -> Self {
         Self {
-            path,
+            name,
             length: part.length,
             rows: part.rows,
             crc32c: part.crc32c,
@@ -74,7 +72,7 @@ impl Contents {
             // The command line allows ASCII only.
             delimiter: u8::try_from(csv.delimiter).unwrap_or(b','),
             export_id: state.export_id.to_string(),
-            counts_rows: !matches!(state.options.output, crate::destination::Output::Append(_)),
+            counts_rows: !matches!(state.options.output, Output::Append(_)),
         }
     }
 
@@ -83,13 +81,11 @@ impl Contents {
     /// # Errors
     ///
     /// The first fault of the file.
-    pub(super) fn check(&self, expected: &Expected) -> Result<()> {
-        let file = match fs::File::open(&expected.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("is missing"),
-            Err(error) => return Err(error.into()),
-        };
-        let length = file.metadata()?.len();
+    pub(super) fn check(&self, expected: &Expected, files: &dyn ExportFiles) -> Result<()> {
+        let file = files.open_file(&expected.name)?;
+        let mut file = file.context("is missing")?;
+        let length = file.seek(SeekFrom::End(0))?;
+        file.rewind()?;
         let committed = expected.length;
         ensure!(
             length >= committed && (length == committed || !expected.is_whole),
@@ -115,7 +111,7 @@ impl Contents {
     }
 
     /// The checksum of the first `length` bytes, and their number of rows.
-    fn read_text(&self, file: fs::File, length: u64) -> Result<(u32, Result<u64>)> {
+    fn read_text(&self, file: Box<dyn PartReader>, length: u64) -> Result<(u32, Result<u64>)> {
         let mut summed = Summed {
             inner: file.take(length),
             crc32c: 0,
@@ -156,7 +152,11 @@ impl Contents {
     }
 
     /// The checksum of a Parquet file, and the number of rows in its footer.
-    fn read_parquet(&self, mut file: fs::File, length: u64) -> Result<(u32, Result<u64>)> {
+    fn read_parquet(
+        &self,
+        mut file: Box<dyn PartReader>,
+        length: u64,
+    ) -> Result<(u32, Result<u64>)> {
         let crc32c = durable::checksum_prefix(&mut file, length)?;
         if length == 0 {
             return Ok((crc32c, Ok(0)));
@@ -168,8 +168,8 @@ impl Contents {
         ))
     }
 
-    fn parquet_rows(&self, file: fs::File) -> Result<u64> {
-        let (file, _) = file.into_parts();
+    fn parquet_rows(&self, file: Box<dyn PartReader>) -> Result<u64> {
+        let file = FileChunks::new(file)?;
         let reader = SerializedFileReader::new(file).context("is not Parquet")?;
         let about = reader.metadata().file_metadata();
         let groups = reader.metadata().row_groups();

@@ -299,21 +299,23 @@ fn a_redirect_to_another_server_is_not_followed() {
     let address = format!("http://{}", elsewhere.local_addr().unwrap());
     let redirect = Action::redirect(format!("{address}/some/where?token=a"));
     survive(&[("a redirect elsewhere", redirect.clone(), 2)]);
-    let told = format!("307: the server redirects to {address}, and what is meant for one server");
-    stop_and_resume(&[("always", redirect.clone(), &[&told])]);
+    let reported = format!(
+        "307: the server redirects to {address}, another server, to which requests are not sent"
+    );
+    stop_and_resume(&[("always", redirect.clone(), &[&reported])]);
 
     // The first request to the account is signed too, and so is a write.
     let scene = Scene::new();
     let fault = Fault::on(RequestKind::Account, redirect.clone());
     scene.gateway.push_fault(fault.always());
-    assert_explained(&scene.export(&[]), 1, &[&told]);
+    assert_explained(&scene.export(&[]), 1, &[&reported]);
     let scene = Scene::new();
     succeed(&mut export(&scene.gateway, &scene.out));
     let target = Gateway::start(GatewayOptions::default());
     let copy = target.create_container("shop", COPY, "/pk", 1);
     target.push_fault(Fault::on(RequestKind::ItemWrite, redirect).always());
     let ended = run(replay(&target, &scene.out).args(["--max-retries", "0"]));
-    assert_explained(&ended, 1, &[&told]);
+    assert_explained(&ended, 1, &[&reported]);
     assert!(copy.latest().is_empty(), "nothing was written");
 
     let heard = elsewhere.accept().map(|(_, from)| from);

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
-use cosmos_tail::{generate, settings};
+use cosmos_tail::command::generate;
+use cosmos_tail::settings;
 
 use crate::command::{cosmos_tail, run};
 

@@ -7,4 +7,5 @@
 
 mod memory;
 mod process;
+mod reading;
 mod schedules;

@@ -9,6 +9,7 @@ use crate::cli::choices::AuthMethod;
 use crate::cli::values::choice_name;
 use crate::cosmos::options::{CredentialOptions, EntraIdOptions, SecretText};
 use crate::error::usage;
+use crate::settings::endpoint::is_of_azure;
 use crate::settings::environment::Environment;
 use crate::settings::profile::Profile;
 use crate::settings::resolved::{Origin, ResolvedValue};
@@ -181,4 +182,24 @@ pub(super) fn entra_id(method: AuthMethod, env: Environment<'_>) -> Result<Entra
         AuthMethod::Cli => EntraIdOptions::AzureCli { by_default: false },
         AuthMethod::Auto | AuthMethod::Key => EntraIdOptions::AzureCli { by_default: true },
     })
+}
+
+/// Refuses to send an Entra ID token where others could use it.
+pub(super) fn ensure_safe_for_a_token(endpoint: &Url, is_named: bool) -> Result<()> {
+    if endpoint.scheme() == "http" {
+        return Err(usage(
+            format!("an Entra ID token is not sent over plain http to {endpoint}"),
+            "use https, or the account key",
+        ));
+    }
+    if !is_named && !is_of_azure(endpoint) {
+        // A state can come from anywhere, and whoever gets a token can use it.
+        return Err(usage(
+            format!(
+                "only the state names the account {endpoint}, and an Entra ID token would be sent there"
+            ),
+            format!("if the account is yours, confirm it with --endpoint {endpoint}"),
+        ));
+    }
+    Ok(())
 }

@@ -7,7 +7,8 @@ use url::Url;
 
 use super::connection_string::ConnectionString;
 use super::credential::{
-    EMULATOR_KEY, Method, entra_id, no_key_contradiction, well_known_key, without_key,
+    EMULATOR_KEY, Method, ensure_safe_for_a_token, entra_id, no_key_contradiction, well_known_key,
+    without_key,
 };
 use super::key::account_key;
 use super::request::{ConnectionArgs, ConnectionRequest};
@@ -18,7 +19,7 @@ use crate::cosmos::endpoint::is_loopback;
 use crate::cosmos::options::{ConnectOptions, CredentialOptions, NamesFrom, SecretText};
 use crate::error::usage;
 use crate::feed::ContainerAddress;
-use crate::settings::endpoint::{check_name, is_of_azure, parse_endpoint, same_account};
+use crate::settings::endpoint::{check_name, parse_endpoint, same_account};
 use crate::settings::environment::{Environment, process_environment};
 use crate::settings::profile::{ChosenProfile, Profile};
 use crate::settings::resolved::{Origin, ResolvedValue};
@@ -135,23 +136,8 @@ impl ConnectionPlan {
             }
             named => CredentialOptions::EntraId(entra_id(named, &env)?),
         };
-        if matches!(credential, CredentialOptions::EntraId(_)) && endpoint.scheme() == "http" {
-            return Err(usage(
-                format!("an Entra ID token is not sent over plain http to {endpoint}"),
-                "use https, or the account key",
-            ));
-        }
-        if matches!(credential, CredentialOptions::EntraId(_))
-            && !is_named
-            && !is_of_azure(&endpoint)
-        {
-            // A state can come from anywhere, and whoever gets a token can use it.
-            return Err(usage(
-                format!(
-                    "only the state names the account {endpoint}, and an Entra ID token would be sent there"
-                ),
-                format!("if the account is yours, confirm it with --endpoint {endpoint}"),
-            ));
+        if matches!(credential, CredentialOptions::EntraId(_)) {
+            ensure_safe_for_a_token(&endpoint, is_named)?;
         }
         if source.is_none() {
             notices.extend(overridden(request, &values));

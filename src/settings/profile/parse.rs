@@ -16,8 +16,9 @@ use crate::cli::nearest::nearest;
 use crate::cosmos::options::SecretText;
 use crate::error::usage;
 use crate::settings::endpoint::{check_name, parse_endpoint};
-use crate::settings::setting::{AccountKey, AnySetting, ProfileKey, Setting, Toml};
+use crate::settings::setting::{AccountKey, AnySetting, ProfileKey, Setting};
 use crate::settings::table::{self, rows};
+use crate::settings::value::Toml;
 
 /// The tables of the file.
 const DEFAULT_PROFILE: &str = "default-profile";

@@ -5,15 +5,16 @@ use crate::cli::choices::{SchemaSource, SystemFields};
 use crate::cli::values;
 use crate::feed::ChangeFeedStart;
 use crate::schema::{ColumnList, SampleSize};
-use crate::settings::setting::{Heading, Setting, Value, choice, settings};
+use crate::settings::setting::{Heading, Setting, settings};
+use crate::settings::value::{Value, choice};
 
 settings! {
-    SCHEMA_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::parse_start))
+    SCHEMA_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::start))
         .help("Where to start: `beginning`, or a time such as 2026-11-23T12:00:00Z")
         .default("beginning")
         .of(&[Command::Schema]);
 
-    SCHEMA: SchemaSource = Setting::new("schema", Value::new("infer|raw|FILE", values::parse_schema_source))
+    SCHEMA: SchemaSource = Setting::new("schema", Value::new("infer|raw|FILE", values::schema_source))
         .help(
             "`infer` the columns from a sample, read them from a FILE as `schema` prints it, or write the \
              `raw` document as one column of JSON, beside its id and partition key",
@@ -35,7 +36,7 @@ settings! {
         .of(&[Command::Export, Command::Schema])
         .under(Heading::Columns);
 
-    SAMPLE: SampleSize = Setting::new("sample", Value::new("N|all", values::parse_sample))
+    SAMPLE: SampleSize = Setting::new("sample", Value::new("N|all", values::sample))
         .help("Infer columns from this many pages of every range, or from `all` documents")
         .described_default("2, of at most 100 ranges")
         .frozen("inference")

@@ -6,9 +6,8 @@ use std::time::Duration;
 use crate::cli::Command;
 use crate::cli::values;
 use crate::report::SummaryFormat;
-use crate::settings::setting::{
-    DefaultValue, Heading, Setting, bytes, choice, duration, milliseconds, number, path, settings,
-};
+use crate::settings::setting::{DefaultValue, Heading, Setting, settings};
+use crate::settings::value::{bytes, choice, duration, milliseconds, number, path};
 
 settings! {
     CHECKPOINT_INTERVAL: Duration = Setting::new("checkpoint-interval", duration())

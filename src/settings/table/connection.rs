@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use crate::cli::choices::{AuthMethod, Priority};
 use crate::cli::values;
-use crate::settings::setting::{
-    AccountKey, Form, Heading, Setting, choice, number, path, settings, text,
-};
+use crate::settings::setting::{AccountKey, Form, Heading, Setting, settings};
+use crate::settings::value::{choice, number, path, text};
 
 pub(crate) const CONFIG_VARIABLE: &str = "COSMOS_TAIL_CONFIG";
 pub(crate) const ENDPOINT_VARIABLE: &str = "AZURE_COSMOS_ENDPOINT";

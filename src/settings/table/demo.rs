@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::cli::Command;
 use crate::cli::values;
-use crate::settings::setting::{Setting, duration, number, settings};
+use crate::settings::setting::{Setting, settings};
+use crate::settings::value::{duration, number};
 
 const DEMO: &[Command] = &[Command::Demo];
 

@@ -7,7 +7,8 @@ use crate::cli::choices::{Mode, Until};
 use crate::cli::values;
 use crate::feed::{ChangeFeedStart, ReadUntil};
 use crate::report::SummaryFormat;
-use crate::settings::setting::{Form, Setting, Value, choice, path, settings};
+use crate::settings::setting::{Form, Setting, settings};
+use crate::settings::value::{Value, choice, path};
 
 settings! {
     EXPORT_OUTPUT: PathBuf = Setting::new("output", path("PATH"))
@@ -26,7 +27,7 @@ settings! {
         .required()
         .of(&[Command::Resume]);
 
-    EXPORT_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::parse_start))
+    EXPORT_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::start))
         .help("Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z")
         .described_default("beginning; with --mode all: now")
         .frozen("from")

@@ -6,9 +6,8 @@ use crate::cli::Command;
 use crate::cli::choices::ExportFormat;
 use crate::cli::values::{self, Limit};
 use crate::format::Compression;
-use crate::settings::setting::{
-    Heading, Setting, Value, bytes, choice, milliseconds, settings, text,
-};
+use crate::settings::setting::{Heading, Setting, settings};
+use crate::settings::value::{Value, bytes, choice, milliseconds, text};
 
 const WRITERS: &[Command] = &[Command::Export, Command::Resume];
 
@@ -20,14 +19,14 @@ settings! {
         .of(&[Command::Export])
         .under(Heading::Files);
 
-    COMPRESSION: Compression = Setting::new("compression", Value::new("CODEC[:LEVEL]", values::parse_compression))
+    COMPRESSION: Compression = Setting::new("compression", Value::new("CODEC[:LEVEL]", values::compression))
         .help("none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9")
         .described_default("by the extension of the output; Parquet: snappy")
         .frozen("compression")
         .of(&[Command::Export])
         .under(Heading::Files);
 
-    DELIMITER: char = Setting::new("delimiter", Value::new("CHARACTER", values::parse_delimiter))
+    DELIMITER: char = Setting::new("delimiter", Value::new("CHARACTER", values::delimiter))
         .help("CSV: the delimiter between cells: one ASCII character, or `tab`")
         .default(",")
         .frozen("csv")
@@ -50,7 +49,7 @@ settings! {
         .of(&[Command::Export])
         .under(Heading::Files);
 
-    ROTATE_BYTES: Limit<u64> = Setting::new("rotate-bytes", Value::new("BYTES", values::parse_bytes_limit))
+    ROTATE_BYTES: Limit<u64> = Setting::new("rotate-bytes", Value::new("BYTES", values::bytes_limit))
         .help("Finish a file that has reached this size, such as 1GiB, or `none`")
         .details(
             "A Parquet file that is not finished does not count: after a crash its changes are read again.",
@@ -66,7 +65,7 @@ settings! {
         .under(Heading::Files);
 
     ROTATE_INTERVAL: Limit<Duration> =
-        Setting::new("rotate-interval", Value::new("DURATION", values::parse_duration_limit))
+        Setting::new("rotate-interval", Value::new("DURATION", values::duration_limit))
             .help("Finish files at least this often, or `none`")
             .described_default("none; Parquet: 10m")
             .kept("rotate_interval_ms", |settings, limit| {

@@ -2,7 +2,8 @@
 
 use crate::cli::Command;
 use crate::report::{SummaryFormat, TableFormat};
-use crate::settings::setting::{Form, Heading, Setting, choice, settings};
+use crate::settings::setting::{Form, Heading, Setting, settings};
+use crate::settings::value::choice;
 
 settings! {
     TABLE_FORMAT: TableFormat = Setting::new("format", choice("FORMAT"))

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use crate::cli::Command;
 use crate::cli::values;
-use crate::settings::setting::{
-    DefaultValue, Heading, Setting, duration, milliseconds, number, settings,
-};
+use crate::settings::setting::{DefaultValue, Heading, Setting, settings};
+use crate::settings::value::{duration, milliseconds, number};
 
 const READERS: &[Command] = &[
     Command::Tail,

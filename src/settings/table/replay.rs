@@ -8,9 +8,8 @@ use crate::cli::Command;
 use crate::cli::choices::{Mode, TtlDeletes, WriteMode};
 use crate::cli::values::{self, Speed};
 use crate::feed::ChangeFeedStart;
-use crate::settings::setting::{
-    Form, Heading, Setting, Value, choice, number, path, settings, text,
-};
+use crate::settings::setting::{Form, Heading, Setting, settings};
+use crate::settings::value::{Value, choice, number, path, text};
 
 const REPLAY: &[Command] = &[Command::Replay];
 
@@ -45,12 +44,12 @@ settings! {
         .details("Each change is compared with the present document of the target, which costs a read.")
         .of(REPLAY);
 
-    SINCE: OffsetDateTime = Setting::new("since", Value::new("WHEN", values::parse_time_or_age))
+    SINCE: OffsetDateTime = Setting::new("since", Value::new("WHEN", values::time_or_age))
         .help("Only changes made at this time or later; or at this age or younger, such as 10m")
         .conflicts(&["state"])
         .of(REPLAY);
 
-    REPLAY_UNTIL: OffsetDateTime = Setting::new("until", Value::new("WHEN", values::parse_time_or_age))
+    REPLAY_UNTIL: OffsetDateTime = Setting::new("until", Value::new("WHEN", values::time_or_age))
         .help("Only changes made at this time or earlier, or at this age or older")
         .details(
             "The time of a change is in its metadata, or it is the `_ts` of the document, in whole seconds; a \
@@ -59,7 +58,7 @@ settings! {
         .conflicts(&["state"])
         .of(REPLAY);
 
-    SPEED: Speed = Setting::new("speed", Value::new("N", values::parse_speed))
+    SPEED: Speed = Setting::new("speed", Value::new("N", values::speed))
         .help("Apply changes at this multiple of the speed at which they were made: a number, or max")
         .details(
             "With 1, a change is applied as long after the first one as it was made after it, by the clock of \
@@ -124,7 +123,7 @@ settings! {
         .of(REPLAY)
         .under(Heading::FromContainer);
 
-    REPLAY_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::parse_start))
+    REPLAY_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::start))
         .help("Where the feed starts: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z")
         .described_default("beginning; with --mode all: now")
         .requires("from-container")

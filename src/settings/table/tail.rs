@@ -10,14 +10,13 @@ use crate::cli::choices::{ColorChoice, Mode, TailFormat};
 use crate::cli::values;
 use crate::feed::ChangeFeedStart;
 use crate::render::Fields;
-use crate::settings::setting::{
-    Form, Setting, Value, choice, duration, number, path, settings, text,
-};
+use crate::settings::setting::{Form, Setting, settings};
+use crate::settings::value::{Value, choice, duration, number, path, text};
 
 const TAIL: &[Command] = &[Command::Tail];
 
 settings! {
-    TAIL_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::parse_tail_start))
+    TAIL_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::tail_start))
         .help(
             "Where to start: `now`, `beginning`, a time such as 2026-11-23T12:00:00Z, or an age such as 10m",
         )
@@ -29,7 +28,7 @@ settings! {
         .frozen("from")
         .of(TAIL);
 
-    TAIL_UNTIL: OffsetDateTime = Setting::new("until", Value::new("WHEN", values::parse_time_or_age))
+    TAIL_UNTIL: OffsetDateTime = Setting::new("until", Value::new("WHEN", values::time_or_age))
         .help("Stop after the changes made up to this time, or up to this age ago")
         .conflicts(&["until-caught-up"])
         .of(TAIL);

@@ -12,7 +12,8 @@ use crate::feed::{ChangeFeedStart, FeedMode, ReadUntil, Scope};
 use crate::format::{Compression, CsvOptions, Format};
 use crate::schema::{InferenceOptions, TableLayout};
 use crate::settings::given::command;
-use crate::settings::setting::{AccountKey, DefaultValue, Form, Kept, ProfileKey, Setting, number};
+use crate::settings::setting::{AccountKey, DefaultValue, Form, Kept, ProfileKey, Setting};
+use crate::settings::value::number;
 use crate::state::model::{FrozenOptions, Settings};
 
 /// How a clap definition differs from the table, by the names of command and flag.

@@ -163,7 +163,7 @@ fn truncated_damaged_and_missing_files_are_named() {
         refuse(
             &mut replay(&gateway, &parquet),
             1,
-            &["a.parquet", "no whole Parquet file"],
+            &["a.parquet", "is not a complete Parquet file"],
         );
     }
     for name in ["none.parquet", "none.jsonl.gz", "none.csv.zst"] {

@@ -1,6 +1,8 @@
 //! A bucket in memory, and the destination and the store of states that lie in it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Cursor;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -8,8 +10,8 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use cosmos_tail::destination::manifest::{Entry, Manifest};
 use cosmos_tail::destination::names::PartFile;
 use cosmos_tail::destination::{
-    Committed, Destination, FileState, Inheritance, Kind, ManifestMark, Ownership, PartId,
-    PartWriter, Recovery, ResumedPart, Unsynced,
+    Committed, Destination, ExportFiles, FileState, Inheritance, Kind, ManifestMark, Ownership,
+    PartId, PartReader, PartWriter, Recovery, ResumedPart, Unsynced,
 };
 use cosmos_tail::durable::Locks;
 use cosmos_tail::state::store::{Fence, Put, StateStore, Stored, Version};
@@ -471,7 +473,54 @@ impl Destination for MemoryDestination {
         self.publish_all(committed)
     }
 
-    fn manifest(&self, _: &Committed<'_>) -> Result<Manifest> {
+    fn manifest(&self, committed: &Committed<'_>) -> Result<Manifest> {
+        let mut manifest = self.finished(None)?;
+        let entries = usize::try_from(committed.manifest.entries)?;
+        if manifest.entries.len() < entries {
+            manifest.faults.push("lists too few objects".to_owned());
+        }
+        manifest.entries.truncate(entries);
+        Ok(manifest)
+    }
+
+    fn name_of(&self, part: &FileState, _: bool) -> String {
+        part.place.clone().unwrap_or_default()
+    }
+
+    fn part_of(&self, name: &str) -> Option<PartId> {
+        let mut numbers = name.rsplitn(3, '-');
+        let part = numbers.next()?.parse().ok()?;
+        let series = numbers.next()?.parse().ok()?;
+        Some(PartId { series, part })
+    }
+
+    fn shows_open_parts(&self) -> bool {
+        false
+    }
+
+    fn list(&self) -> Result<Vec<PartFile>> {
+        let names: Vec<String> = self
+            .connection
+            .read(|bucket| bucket.objects.keys().cloned().collect())?;
+        let parts = names.into_iter().filter_map(|name| {
+            let PartId { series, part } = self.part_of(&name)?;
+            Some(PartFile {
+                series,
+                part,
+                is_open: false,
+                path: name.into(),
+            })
+        });
+        Ok(parts.collect())
+    }
+}
+
+impl ExportFiles for MemoryDestination {
+    fn manifest_name(&self) -> Option<String> {
+        Some("manifest".to_owned())
+    }
+
+    fn finished(&self, _: Option<&Committed<'_>>) -> Result<Manifest> {
         let text = self.connection.read(|bucket| {
             let texts = bucket.manifests.values();
             texts.flatten().copied().collect::<Vec<u8>>()
@@ -485,8 +534,28 @@ impl Destination for MemoryDestination {
         })
     }
 
-    fn list(&self) -> Result<Vec<PartFile>> {
-        Ok(Vec::new())
+    fn count_unfinished(&self) -> Result<usize> {
+        self.connection.read(|bucket| bucket.uploads.len())
+    }
+
+    fn length_of(&self, name: &str) -> Result<Option<u64>> {
+        let objects = |bucket: &Bucket| Some(bucket.objects.get(name)?.len() as u64);
+        self.connection.read(objects)
+    }
+
+    fn open_file(&self, name: &str) -> Result<Option<Box<dyn PartReader>>> {
+        let object = self
+            .connection
+            .read(|bucket| bucket.objects.get(name).cloned())?;
+        Ok(object.map(|object| Box::new(Cursor::new(object)) as Box<dyn PartReader>))
+    }
+
+    fn display_of(&self, name: &str) -> String {
+        format!("memory:{name}")
+    }
+
+    fn address_of(&self, name: &str) -> Result<PathBuf> {
+        Ok(self.display_of(name).into())
     }
 }
 

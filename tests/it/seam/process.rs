@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine;
 use cosmos_tail::destination::{Destination, ManifestMark, Output};
 use cosmos_tail::feed::page::Page;
 use cosmos_tail::feed::{
@@ -25,6 +26,9 @@ pub(super) const CELLS: u32 = 8;
 
 /// Documents of each cell. A page of a range has one of each of its cells.
 pub(super) const DOCUMENTS: u64 = 6;
+
+/// The container.
+const RID: &str = "AAAA";
 
 /// Where the cell begins.
 fn bound(cell: u32) -> String {
@@ -50,9 +54,18 @@ fn lsn(range: &RangeState) -> u64 {
     position.and_then(|position| position.lsn).unwrap_or(0)
 }
 
-fn position(lsn: u64) -> Position {
+/// A position with a token as the SDK has it.
+fn position(range: &FeedRange, lsn: u64) -> Position {
+    let part = serde_json::json!({
+        "min_epk": range.min_inclusive,
+        "max_epk": range.max_exclusive,
+        "server_continuation": format!("\"{lsn}\""),
+    });
+    let root = serde_json::json!({"kind": "unordered_merge", "active_tokens": [part]});
+    let form = serde_json::json!({"op": "ChangeFeed", "rid": RID, "root": root});
+    let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(form.to_string());
     Position {
-        token: lsn.to_string(),
+        token: format!("c1.{encoded}"),
         lsn: Some(lsn),
     }
 }
@@ -79,7 +92,7 @@ fn new_state() -> State {
             endpoint: "https://a.documents.azure.com/".into(),
             database: "shop".into(),
             container: "orders".into(),
-            container_rid: "AAAA".into(),
+            container_rid: RID.into(),
         },
         options: FrozenOptions {
             mode: FeedMode::LatestVersion,
@@ -218,7 +231,7 @@ impl Process {
     fn write(&mut self, id: RangeId) {
         let range = self.ranges.get_mut(&id).expect("it is read");
         let page = page_after(range);
-        let position = position(lsn(range) + 1);
+        let position = position(&range.range, lsn(range) + 1);
         let after = RangeState {
             position: Some(position.clone()),
             ..range.clone()
@@ -240,11 +253,13 @@ impl Process {
             return Ok(());
         }
         let middle = cells.start + cells.len() as u32 / 2;
-        let at = range.position.clone();
-        let children = vec![
-            (range_of(cells.start, middle), at.clone()),
-            (range_of(middle, cells.end), at),
-        ];
+        let halves = [range_of(cells.start, middle), range_of(middle, cells.end)];
+        let at = range.position.as_ref().and(Some(lsn(range)));
+        let placed_at = |half: FeedRange| {
+            let position = at.map(|lsn| position(&half, lsn));
+            (half, position)
+        };
+        let children = halves.map(placed_at).into();
         let mut placed = Vec::new();
         self.commit(&Seal::Series(vec![id.0]), |ledger| {
             placed = ledger.replace(id, children)?;

@@ -6,8 +6,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::values::choice_name;
+use crate::error::ExitCode;
 use crate::report::{Align, Report, Table, TableFormat};
-use crate::settings::{ConfigFile, KeySource, Profile};
+use crate::settings::{ConfigFile, Given, KeySource, Profile, table};
 
 /// One row of the list.
 #[derive(Debug, Serialize)]
@@ -32,12 +33,10 @@ struct Row {
     options: BTreeMap<&'static str, String>,
 }
 
-/// Prints the profiles of a configuration file.
-///
-/// # Errors
-///
-/// If standard output is closed.
-pub fn list(config: &ConfigFile, format: TableFormat, report: &Report) -> Result<()> {
+/// Prints the profiles of the configuration file.
+pub(super) fn run(given: &Given, report: &Report) -> Result<ExitCode> {
+    let format = given.get(&table::TABLE_FORMAT)?;
+    let config = ConfigFile::from_process()?;
     for notice in &config.notices {
         report.warning(notice);
     }
@@ -49,12 +48,13 @@ pub fn list(config: &ConfigFile, format: TableFormat, report: &Report) -> Result
         Some(path) => report.notice(&format!("no profiles: `{}` does not exist", path.display())),
         None => report.notice("no profiles: COSMOS_TAIL_CONFIG is not set"),
     }
-    let rows = rows(config);
+    let rows = rows(&config);
     match format {
-        TableFormat::Json => report.print_json(&rows, true),
-        TableFormat::Table if rows.is_empty() => Ok(()),
-        TableFormat::Table => report.print_table(&table(&rows)),
+        TableFormat::Json => report.print_json(&rows, true)?,
+        TableFormat::Table if rows.is_empty() => {}
+        TableFormat::Table => report.print_table(&table_of(&rows))?,
     }
+    Ok(ExitCode::Done)
 }
 
 fn rows(config: &ConfigFile) -> Vec<Row> {
@@ -92,7 +92,7 @@ fn row(profile: &Profile, default: Option<&String>) -> Row {
     }
 }
 
-fn table(rows: &[Row]) -> Table<6> {
+fn table_of(rows: &[Row]) -> Table<6> {
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let mut table = Table::new([
         ("PROFILE", Align::Left),
@@ -141,7 +141,7 @@ mod tests {
             key = 'canary'
         ";
         let config = ConfigFile::parse(text.as_bytes(), Path::new("/c.toml"), None).unwrap();
-        let table = table(&rows(&config)).render();
+        let table = table_of(&rows(&config)).render();
         let cells: Vec<Vec<&str>> = table
             .lines()
             .map(|line| {

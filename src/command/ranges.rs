@@ -1,12 +1,16 @@
 //! The `ranges` subcommand: the feed ranges of a container, for people and for scripts.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use azure_data_cosmos_driver::models::PartitionKeyVersion;
 use serde::Serialize;
 
-use crate::cosmos::client::CosmosClient;
+use super::account::{Account, connect_retries};
 use crate::cosmos::partitions::PhysicalPartition;
+use crate::error::ExitCode;
 use crate::report::{Align, Report, Table, TableFormat};
+use crate::settings::{Given, table};
 
 /// One row of the list.
 #[derive(Debug, Serialize)]
@@ -26,11 +30,15 @@ struct Row {
 }
 
 /// Prints the feed ranges of the container.
-///
-/// # Errors
-///
-/// If the service does not return them, or standard output is closed.
-pub async fn list(client: &CosmosClient, format: TableFormat, report: &Report) -> Result<()> {
+pub(super) async fn run(
+    account: &Account,
+    given: &Given,
+    report: &Arc<Report>,
+) -> Result<ExitCode> {
+    let connected = account
+        .connect(account.plan()?, connect_retries()?, report)
+        .await?;
+    let client = connected.client;
     let partitions = client.list_partitions(true).await?;
     // Hashes of version 2 leave the two highest bits unused. The encoding of version 1 does not show
     // shares.
@@ -39,10 +47,11 @@ pub async fn list(client: &CosmosClient, format: TableFormat, report: &Report) -
         _ => None,
     };
     let rows = rows(partitions, space_end);
-    match format {
-        TableFormat::Json => report.print_json(&rows, true),
-        TableFormat::Table => report.print_table(&table(&rows)),
+    match given.get(&table::TABLE_FORMAT)? {
+        TableFormat::Json => report.print_json(&rows, true)?,
+        TableFormat::Table => report.print_table(&table_of(&rows))?,
     }
+    Ok(ExitCode::Done)
 }
 
 fn rows(partitions: Vec<PhysicalPartition>, space_end: Option<u8>) -> Vec<Row> {
@@ -60,7 +69,7 @@ fn rows(partitions: Vec<PhysicalPartition>, space_end: Option<u8>) -> Vec<Row> {
         .collect()
 }
 
-fn table(rows: &[Row]) -> Table<6> {
+fn table_of(rows: &[Row]) -> Table<6> {
     let bound = |bound: &str| {
         if bound.is_empty() {
             "-".to_owned()
@@ -110,7 +119,7 @@ mod tests {
             Some(0x40),
         );
         assert_eq!(
-            table(&rows).render(),
+            table_of(&rows).render(),
             "RANGE  MIN       MAX       SHARE  ID  FEED RANGE\n    \
              0  -         1FFFFFFF  50.0%   3  token-3\n    \
              1  1FFFFFFF  FF        50.0%   4  token-4\n"

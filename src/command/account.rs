@@ -1,0 +1,294 @@
+//! The account and containers that a command line selects.
+
+use std::sync::{Arc, OnceLock};
+
+use anyhow::Result;
+
+#[cfg(feature = "demo")]
+use super::embedded::Embedded;
+use crate::cli::Command;
+use crate::cosmos::auth;
+use crate::cosmos::client::CosmosClient;
+use crate::cosmos::container::NewContainer;
+use crate::cosmos::options::{ConnectOptions, NamesFrom};
+use crate::cosmos::retry::{Persistence, RetryLimit};
+use crate::error::usage;
+use crate::feed::{ChangeFeedStart, ContainerAddress};
+use crate::job::Connected;
+use crate::report::Report;
+use crate::settings::{
+    ChosenProfile, ConfigFile, ConnectionArgs, ConnectionPlan, ConnectionRequest, FeedPlan, Given,
+    Origin, WantedProfile, credential_is_given, process_environment, table,
+};
+use crate::signal::Shutdown;
+
+/// The endpoint of an embedded account in state files: its port differs from run to run.
+const DEMO_ENDPOINT: &str = "demo";
+
+/// How often connecting is retried by a command that has no setting for it, or whose retries have no limit.
+pub(super) fn connect_retries() -> Result<u32> {
+    table::MAX_RETRIES.default_for(Command::Export)
+}
+
+/// The account that the command line selects. It is not contacted before it is needed, so that errors
+/// of the output are reported first.
+pub(super) struct Account {
+    args: ConnectionArgs,
+    wanted_profile: Option<WantedProfile>,
+    /// Read when it is first needed; never for an embedded account.
+    config: OnceLock<ConfigFile>,
+    shutdown: Shutdown,
+    #[cfg(feature = "demo")]
+    embedded: Option<Embedded>,
+}
+
+impl Account {
+    pub(super) fn new(given: &Given, shutdown: &Shutdown) -> Result<Self> {
+        Ok(Self {
+            args: ConnectionArgs::of(given),
+            wanted_profile: given.wanted_profile()?,
+            config: OnceLock::new(),
+            shutdown: shutdown.clone(),
+            #[cfg(feature = "demo")]
+            embedded: given.is_on(&table::DEMO).then(Embedded::default),
+        })
+    }
+
+    /// Refuses a start at a time from the embedded account, which would ignore it and return too much.
+    pub(super) fn refuse_start_at_a_time(&self, from: Option<ChangeFeedStart>) -> Result<()> {
+        if self.is_demo() && matches!(from, Some(ChangeFeedStart::PointInTime(_))) {
+            return Err(usage(
+                "the embedded account cannot start at a time",
+                "with --demo, use --from beginning or --from now",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_demo(&self) -> bool {
+        #[cfg(feature = "demo")]
+        {
+            self.embedded.is_some()
+        }
+        #[cfg(not(feature = "demo"))]
+        {
+            false
+        }
+    }
+
+    fn config(&self) -> Result<&ConfigFile> {
+        match self.config.get() {
+            Some(config) => Ok(config),
+            None => {
+                let config = ConfigFile::from_process()?;
+                Ok(self.config.get_or_init(|| config))
+            }
+        }
+    }
+
+    /// The profile in effect. An embedded account has none.
+    pub(super) fn profile(&self) -> Result<Option<ChosenProfile<'_>>> {
+        if self.is_demo() {
+            return Ok(None);
+        }
+        self.config()?.choose(self.wanted_profile.as_ref())
+    }
+
+    fn request(&self) -> Result<ConnectionRequest<'_>> {
+        Ok(ConnectionRequest {
+            args: &self.args,
+            profile: self.profile()?,
+            source: None,
+            shutdown: &self.shutdown,
+        })
+    }
+
+    /// The container to connect to, from flags, environment and profile. This resolves the key, which
+    /// may run a profile's `key-command`: do not call it before the key is needed.
+    pub(super) fn plan(&self) -> Result<ConnectionPlan> {
+        #[cfg(feature = "demo")]
+        if let Some(embedded) = &self.embedded {
+            let profile = self.wanted_profile.as_ref();
+            return embedded.plan(&self.args, profile, Embedded::CONTAINER);
+        }
+        self.resolve(&self.request()?)
+    }
+
+    /// As [`Account::plan`], for the target of a replay.
+    pub(super) fn target_plan(&self) -> Result<ConnectionPlan> {
+        #[cfg(feature = "demo")]
+        if let Some(embedded) = &self.embedded {
+            let profile = self.wanted_profile.as_ref();
+            return embedded.plan(&self.args, profile, Embedded::COPY);
+        }
+        self.plan()
+    }
+
+    /// The source container of a replay: in the account of the target, or in a profile's.
+    pub(super) fn source_plan(
+        &self,
+        target: &ConnectionPlan,
+        feed: &FeedPlan,
+    ) -> Result<ConnectionPlan> {
+        let Some(name) = &feed.profile else {
+            return Ok(ConnectionPlan {
+                connect: ConnectOptions {
+                    database: feed.database.clone(),
+                    container: feed.container.clone(),
+                    names_from: NamesFrom::FromContainer,
+                    ..target.connect.clone()
+                },
+                // They are already reported for the target.
+                notices: Vec::new(),
+                values: Vec::new(),
+            });
+        };
+        if self.is_demo() {
+            return Err(usage(
+                "--source-profile cannot be used with --demo: source and target are both in the embedded account",
+                "leave out --source-profile",
+            ));
+        }
+        let origin = Origin::Flag(table::SOURCE_PROFILE.row.name);
+        let wanted = WantedProfile::new(name.clone(), origin);
+        ConnectionPlan::of_profile(
+            self.config()?.choose(Some(&wanted))?,
+            &feed.database,
+            &feed.container,
+            &process_environment,
+            &self.shutdown,
+        )
+    }
+
+    /// Only the name of the container. This does not read the key.
+    pub(super) fn container(&self) -> Result<String> {
+        if self.is_demo() {
+            return Ok(self.plan()?.connect.container);
+        }
+        ConnectionPlan::container_of(&self.request()?, &process_environment)
+    }
+
+    fn resolve(&self, request: &ConnectionRequest<'_>) -> Result<ConnectionPlan> {
+        let mut plan = ConnectionPlan::from_process(request)?;
+        plan.notices.extend_from_slice(&self.config()?.notices);
+        Ok(plan)
+    }
+
+    /// Checks, before any request, that a state belongs to the container that `plan` connects to. An
+    /// embedded account is identified by its container's RID instead.
+    pub(super) fn ensure_same(
+        &self,
+        plan: &ConnectionPlan,
+        earlier: Option<&ContainerAddress>,
+    ) -> Result<()> {
+        match earlier {
+            Some(earlier) if !self.is_demo() && earlier.endpoint != DEMO_ENDPOINT => {
+                plan.ensure_is_of(earlier)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The container of an existing export: the state names it, and flags, environment and profile
+    /// provide the credential. If these name a container too, it must be the same.
+    pub(super) fn plan_of(&self, source: &ContainerAddress) -> Result<ConnectionPlan> {
+        match (source.endpoint == DEMO_ENDPOINT, self.is_demo()) {
+            (true, true) => self.plan(),
+            (true, false) => Err(usage(
+                "the export is of an embedded account, which ended with its process",
+                "resume it with --demo, which creates the same account again",
+            )),
+            (false, true) => Err(usage(
+                format!(
+                    "the export is of the account `{}`, not of an embedded one",
+                    source.endpoint
+                ),
+                "resume it without --demo",
+            )),
+            (false, false) => {
+                let wanted = self.wanted_profile.as_ref();
+                let must_decide = !credential_is_given(&self.args, &process_environment);
+                let config = self.config()?;
+                self.resolve(&ConnectionRequest {
+                    args: &self.args,
+                    profile: config.choose_for(wanted, source, must_decide)?,
+                    source: Some(source),
+                    shutdown: &self.shutdown,
+                })
+            }
+        }
+    }
+
+    /// Connects to the container. Requests are retried up to `max_retries` times.
+    pub(super) async fn connect(
+        &self,
+        plan: ConnectionPlan,
+        max_retries: u32,
+        report: &Arc<Report>,
+    ) -> Result<Connected> {
+        self.connect_to(plan, None, max_retries, report).await
+    }
+
+    /// As [`Account::connect`], but creates the container by `create` if it does not exist.
+    pub(super) async fn connect_to(
+        &self,
+        plan: ConnectionPlan,
+        create: Option<&NewContainer>,
+        max_retries: u32,
+        report: &Arc<Report>,
+    ) -> Result<Connected> {
+        for notice in &plan.notices {
+            report.warning(notice);
+        }
+        for value in &plan.values {
+            report.detail(&value.to_string());
+        }
+        #[cfg(feature = "demo")]
+        let plan = match &self.embedded {
+            Some(embedded) => embedded.start(plan).await?,
+            None => plan,
+        };
+        let options = plan.connect;
+        report.detail(&format!(
+            "connecting to {}, {}",
+            options.endpoint,
+            auth::describe(&options.credential)
+        ));
+        let persistence = persistence(max_retries, report);
+        let client = tokio::select! {
+            // Nothing has begun that must be finished first.
+            () = self.shutdown.requested() => {
+                return Err(self.shutdown.stopped_before("the account answered"));
+            }
+            client = CosmosClient::connect_and_create(&options, create, &persistence) => client?,
+        };
+        let endpoint = if self.is_demo() {
+            DEMO_ENDPOINT.to_owned()
+        } else {
+            options.endpoint.as_str().to_owned()
+        };
+        let source = ContainerAddress {
+            endpoint,
+            database: options.database,
+            container: options.container,
+            container_rid: client.rid().to_owned(),
+        };
+        Ok(Connected {
+            client: Arc::new(client),
+            source,
+        })
+    }
+}
+
+/// The retry policy for requests before the first page. Every retry is logged with `-v`; the one
+/// after which the wait becomes noticeable is a warning.
+fn persistence(max_retries: u32, report: &Arc<Report>) -> Persistence {
+    const NOTICED: u32 = 4;
+    let report = Arc::clone(report);
+    Persistence::new(RetryLimit::of_setting(max_retries), move |what, notice| {
+        report.detail(&format!("{what}: {notice}"));
+        if notice.attempt == NOTICED {
+            report.warning(&format!("{what}: {}; trying again", notice.reason));
+        }
+    })
+}

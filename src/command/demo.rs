@@ -1,0 +1,43 @@
+//! The `demo` subcommand: an embedded account that other programs can reach.
+
+use std::io::IsTerminal;
+
+use anyhow::Result;
+
+use crate::demo;
+use crate::error::ExitCode;
+use crate::report::Report;
+use crate::settings::{Given, table};
+use crate::signal::Shutdown;
+
+/// Runs an embedded account until it is stopped.
+pub(super) async fn run(given: &Given, report: &Report, shutdown: &Shutdown) -> Result<ExitCode> {
+    shutdown.begin()?;
+    let log = |line: &str| report.notice(line);
+    let mut stdout = std::io::stdout();
+    if stdout.is_terminal() {
+        report.notice(
+            "the variables below let other programs reach the account; type `split`, `split ID`, \
+             `merge ID ID` or `quit`",
+        );
+    }
+    let options = demo::ForegroundOptions {
+        account: demo::DemoOptions {
+            port: given.get(&table::PORT)?,
+            documents: given.get(&table::DOCUMENTS)?,
+            partitions: given.get(&table::PARTITIONS)?,
+        },
+        writes_per_second: given.get(&table::WRITES_PER_SECOND)?,
+        split_every: given.typed(&table::SPLIT_EVERY),
+    };
+    demo::run_foreground(
+        &options,
+        &mut stdout,
+        demo::stdin_lines(),
+        log,
+        shutdown.requested(),
+    )
+    .await?;
+    // A stop is its normal end.
+    Ok(ExitCode::Done)
+}

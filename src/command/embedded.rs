@@ -1,0 +1,77 @@
+//! The embedded account as the account of a command, with `--demo`.
+
+use anyhow::{Context, Result};
+use tokio::sync::OnceCell;
+
+use crate::cosmos::options::{
+    ConnectOptions, CredentialOptions, NamesFrom, SecretText, ThroughputControl,
+};
+use crate::demo::{DemoAccount, DemoOptions};
+use crate::settings::{ConnectionArgs, ConnectionPlan, WantedProfile};
+
+/// The embedded account of this process. It starts when a command first connects to it.
+#[derive(Default)]
+pub(super) struct Embedded {
+    account: OnceCell<DemoAccount>,
+}
+
+impl Embedded {
+    /// The container that is full of documents.
+    pub(super) const CONTAINER: &str = DemoAccount::CONTAINER;
+    /// The container for the target of a replay.
+    pub(super) const COPY: &str = DemoAccount::COPY;
+
+    /// The embedded account's `container`, unless flags name another one. The environment and the profile
+    /// belong to other accounts and are ignored.
+    pub(super) fn plan(
+        &self,
+        args: &ConnectionArgs,
+        profile: Option<&WantedProfile>,
+        container: &str,
+    ) -> Result<ConnectionPlan> {
+        let mut notices = Vec::new();
+        // A variable is not a mistake: it is set for other commands.
+        if let Some(profile) = profile.filter(|wanted| wanted.is_typed()) {
+            notices.push(format!(
+                "--demo has its own account: the profile `{}` is not used",
+                profile.name.escape_debug()
+            ));
+        }
+        let or_default = |flag: &Option<String>, default: &str| {
+            flag.clone().unwrap_or_else(|| default.to_owned())
+        };
+        Ok(ConnectionPlan {
+            connect: ConnectOptions {
+                endpoint: url::Url::parse("http://127.0.0.1/").context("the loopback address")?,
+                database: or_default(&args.database, DemoAccount::DATABASE),
+                container: or_default(&args.container, container),
+                names_from: NamesFrom::Settings,
+                credential: CredentialOptions::Key(SecretText::new(String::new())),
+                accept_self_signed: false,
+                throughput: ThroughputControl {
+                    bucket: args.throughput_bucket,
+                    priority: args.priority.map(Into::into),
+                },
+            },
+            notices,
+            values: Vec::new(),
+        })
+    }
+
+    /// Starts the account unless it runs already, and completes `plan` with its endpoint and key.
+    pub(super) async fn start(&self, plan: ConnectionPlan) -> Result<ConnectionPlan> {
+        let options = DemoOptions::default();
+        let account = self
+            .account
+            .get_or_try_init(|| DemoAccount::start(&options))
+            .await?;
+        Ok(ConnectionPlan {
+            connect: ConnectOptions {
+                endpoint: account.endpoint().clone(),
+                credential: CredentialOptions::Key(SecretText::new(account.key())),
+                ..plan.connect
+            },
+            ..plan
+        })
+    }
+}

@@ -1,0 +1,31 @@
+//! The `export` subcommand: a container to files, or to standard output.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::account::Account;
+use crate::error::ExitCode;
+use crate::job;
+use crate::report::Report;
+use crate::settings::{ExportPlan, Given, table};
+use crate::signal::Shutdown;
+
+/// Begins an export and reads the container to its end.
+pub(super) async fn run(
+    account: &Account,
+    given: Given,
+    report: &Arc<Report>,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let given = given.with_profile(account.profile()?);
+    let plan = ExportPlan::new(&given)?;
+    account.refuse_start_at_a_time(given.typed(&table::EXPORT_FROM))?;
+    let container = account.container()?;
+    for value in given.option_values()? {
+        report.detail(&value.to_string());
+    }
+    let retries = plan.settings.max_retries;
+    let connect = async || account.connect(account.plan()?, retries, report).await;
+    job::export(connect, plan, &container, report, shutdown).await
+}

@@ -1,0 +1,25 @@
+//! The commands: one file for each, from what was given to the exit code.
+//!
+//! [`run()`] selects the command. [`account`] is the account that a command works with, [`streams`] what it
+//! needs of the standard streams. A command resolves its settings to a plan, and the rooms below carry the
+//! plan out.
+
+mod account;
+mod completions;
+#[cfg(feature = "demo")]
+mod demo;
+#[cfg(feature = "demo")]
+mod embedded;
+mod export;
+pub mod generate;
+mod profiles;
+mod ranges;
+mod replay;
+mod resume;
+mod run;
+mod schema;
+mod streams;
+mod tail;
+mod verify;
+
+pub use run::run;

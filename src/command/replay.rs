@@ -1,0 +1,54 @@
+//! The `replay` subcommand: changes to a container, or to standard output.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::account::Account;
+use crate::error::{ExitCode, usage};
+use crate::feed::ContainerAddress;
+use crate::replay;
+use crate::report::Report;
+use crate::settings::{Given, ReplayPlan, table};
+use crate::signal::Shutdown;
+
+/// Applies the changes of files, or of another container.
+pub(super) async fn run(
+    account: &Account,
+    given: &Given,
+    report: &Arc<Report>,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let plan = ReplayPlan::new(given)?;
+    if given.is_on(&table::TO_STDOUT) {
+        return replay::to_standard_output(&plan, report, shutdown).await;
+    }
+    if account.is_demo() && plan.state.is_some() {
+        return Err(usage(
+            "--state cannot be used with --demo: the embedded account and its data end with this process",
+            "leave out --state, or keep an account running with `cosmos-tail demo`",
+        ));
+    }
+    let create = plan.create.clone();
+    let retries = plan.max_retries;
+    let feed = plan.feed.clone();
+    account.refuse_start_at_a_time(feed.as_ref().map(|feed| feed.from))?;
+    let connect = async |earlier: Option<&ContainerAddress>| {
+        let connection = account.target_plan()?;
+        account.ensure_same(&connection, earlier)?;
+        let source = feed
+            .map(|feed| account.source_plan(&connection, &feed))
+            .transpose()?;
+        // The source comes first: if it does not exist, no target is created.
+        let source = match source {
+            Some(source) => Some(account.connect(source, retries, report).await?),
+            None => None,
+        };
+        let create = create.as_ref();
+        let target = account
+            .connect_to(connection, create, retries, report)
+            .await?;
+        Ok(replay::Containers { target, source })
+    };
+    replay::replay(connect, plan, report, shutdown).await
+}

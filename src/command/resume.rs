@@ -1,0 +1,28 @@
+//! The `resume` subcommand: the rest of an export, by its state.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::account::Account;
+use crate::error::ExitCode;
+use crate::feed::ContainerAddress;
+use crate::job;
+use crate::report::Report;
+use crate::settings::{Given, ResumePlan};
+use crate::signal::Shutdown;
+
+/// Continues an export from its last commit.
+pub(super) async fn run(
+    account: &Account,
+    given: &Given,
+    report: &Arc<Report>,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let plan = ResumePlan::new(given)?;
+    let connect = async |source: &ContainerAddress, retries| {
+        let connection = account.plan_of(source)?;
+        account.connect(connection, retries, report).await
+    };
+    job::resume(connect, plan, report, shutdown).await
+}

@@ -1,0 +1,62 @@
+//! From the command line to the exit code.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::account::Account;
+#[cfg(feature = "demo")]
+use super::demo;
+use super::streams::ensure_streams;
+use super::{completions, export, profiles, ranges, replay, resume, schema, tail, verify};
+use crate::cli::Command;
+use crate::error::ExitCode;
+use crate::report::{LogLine, Report};
+use crate::settings::Given;
+use crate::signal::Shutdown;
+
+/// Runs a command to its end, or until a stop is requested.
+///
+/// # Errors
+///
+/// Any error of the command, with the exit code and the hint for the user attached.
+pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
+    log_to_stderr(given.verbosity().verbose, report);
+    ensure_streams(&given)?;
+    let account = Account::new(&given, shutdown)?;
+    match given.command() {
+        Command::Export => export::run(&account, given, report, shutdown).await,
+        Command::Resume => resume::run(&account, &given, report, shutdown).await,
+        Command::Tail => tail::run(&account, given, report, shutdown).await,
+        Command::Replay => replay::run(&account, &given, report, shutdown).await,
+        Command::Verify => verify::run(&given, report, shutdown).await,
+        Command::Schema => schema::run(&account, given, report, shutdown).await,
+        Command::Ranges => ranges::run(&account, &given, report).await,
+        Command::Profiles => profiles::run(&given, report),
+        #[cfg(feature = "demo")]
+        Command::Demo => demo::run(&given, report, shutdown).await,
+        Command::Completions => completions::run(&given, report),
+    }
+}
+
+/// Sends the log of the SDK and its libraries to standard error: warnings with `-vv`, everything with
+/// `-vvv`.
+fn log_to_stderr(verbose: u8, report: &Arc<Report>) {
+    let level = match verbose {
+        0 | 1 => return,
+        2 => LevelFilter::WARN,
+        _ => LevelFilter::DEBUG,
+    };
+    let report = Arc::clone(report);
+    // This fails only in tests, which share a process that has set it already.
+    tracing_subscriber::fmt()
+        .with_writer(move || LogLine(Arc::clone(&report)))
+        .with_ansi(false)
+        .with_max_level(level)
+        .with_target(true)
+        // Otherwise a failed write to standard error would be reported on standard error, and panic.
+        .log_internal_errors(false)
+        .try_init()
+        .ok();
+}

@@ -1,0 +1,30 @@
+//! The `schema` subcommand: the columns that the documents of a container have.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::account::Account;
+use crate::error::ExitCode;
+use crate::job;
+use crate::report::Report;
+use crate::settings::{Given, SchemaPlan, table};
+use crate::signal::Shutdown;
+
+/// Samples documents and prints their columns.
+pub(super) async fn run(
+    account: &Account,
+    given: Given,
+    report: &Arc<Report>,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let given = given.with_profile(account.profile()?);
+    let plan = SchemaPlan::new(&given)?;
+    account.refuse_start_at_a_time(given.typed(&table::SCHEMA_FROM))?;
+    for value in given.option_values()? {
+        report.detail(&value.to_string());
+    }
+    let retries = plan.settings.max_retries;
+    let connected = account.connect(account.plan()?, retries, report).await?;
+    job::schema(connected, plan, report, shutdown).await
+}

@@ -1,0 +1,341 @@
+//! The checks of an export, wherever its files are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Result;
+
+use super::contents::{Contents, Expected};
+use super::findings::{Findings, name_of};
+use super::spans::{self, Part};
+use crate::cosmos::token::segments;
+use crate::destination::manifest::Entry;
+use crate::destination::{Destination, FileState, Kind, may_be_unknown};
+use crate::feed::lsn_of_etag;
+use crate::report::count;
+use crate::state::model::State;
+
+/// Checks what `state` says against the files at `destination`.
+///
+/// # Errors
+///
+/// If the files cannot be listed or the manifest cannot be read. A file that cannot be read is a fault.
+pub fn check_export(
+    state: &State,
+    destination: &dyn Destination,
+    found: &mut Findings,
+) -> Result<()> {
+    check_ends(state, found);
+    if destination.kind() == Kind::Stream {
+        return Ok(());
+    }
+    let Some(entries) = read_manifest(state, destination, found)? else {
+        // Everything else that differs would only follow from this.
+        return Ok(());
+    };
+    let mut files = Files {
+        destination,
+        found,
+        expected: Vec::new(),
+        known: BTreeSet::new(),
+    };
+    for entry in &entries {
+        files.listed(entry)?;
+    }
+    for sealed in &state.sealed {
+        files.sealed(sealed)?;
+    }
+    for open in state.committed().open() {
+        files.open(open)?;
+    }
+    files.others(state)?;
+    let expected = files.expected;
+    for (file, what) in read_contents(&expected, &Contents::of(state), destination) {
+        found.fault(file, what);
+    }
+    check_totals(state, &entries, found);
+    for (file, what) in spans::check(state, &parts(state, destination, &entries)) {
+        found.fault(file, what);
+    }
+    Ok(())
+}
+
+/// Checks that a finished export has read each range to its pinned end. The files cannot show it: changes
+/// that were never read leave no trace in them.
+fn check_ends(state: &State, found: &mut Findings) {
+    let state_name = found.state_name();
+    for range in &state.ranges {
+        let Some(end) = &range.end else { continue };
+        let lsn =
+            |lsn: Option<u64>| lsn.map_or("an unknown LSN".to_owned(), |lsn| format!("LSN {lsn}"));
+        let at = |etag: Option<&str>| {
+            etag.map_or("the beginning".to_owned(), |etag| lsn(lsn_of_etag(etag)))
+        };
+        let parts = range
+            .position
+            .as_ref()
+            .map(|position| segments(&position.token, &range.range).unwrap_or_default());
+        let is_there = |etag: Option<&str>| {
+            etag.is_some_and(|etag| end.is_reached_by(etag) || lsn_of_etag(etag) == end.lsn())
+        };
+        let behind = match &parts {
+            None => Some(format!("it is at {}", at(None))),
+            Some(parts) => parts
+                .iter()
+                .find(|part| !is_there(part.etag.as_deref()))
+                .map(|part| {
+                    let at = at(part.etag.as_deref());
+                    if part.range == range.range {
+                        format!("it is at {at}")
+                    } else {
+                        format!("its part {} is at {at}", part.range)
+                    }
+                }),
+        };
+        if let Some(behind) = behind.filter(|_| end.reached.is_some()) {
+            found.fault(
+                &state_name,
+                format!(
+                    "range {} is marked as read to its end at {}, but {behind}",
+                    range.id,
+                    lsn(end.lsn()),
+                ),
+            );
+        }
+    }
+}
+
+/// The readable entries in the committed part of the manifest; none if it is missing.
+fn read_manifest(
+    state: &State,
+    destination: &dyn Destination,
+    found: &mut Findings,
+) -> Result<Option<Vec<Entry>>> {
+    let manifest = destination.manifest(&state.committed())?;
+    let name = destination.manifest_name().unwrap_or_default();
+    if manifest.is_missing {
+        let finished = destination
+            .list()?
+            .iter()
+            .filter(|file| !file.is_open)
+            .count();
+        let files = count(finished as u64, "finished file");
+        found.fault(&name, format!("is missing, so {files} cannot be checked"));
+        return Ok(None);
+    }
+    for fault in manifest.faults {
+        found.fault(&name, fault);
+    }
+    if !manifest.beyond.is_empty() {
+        found.note(
+            &name,
+            format!(
+                "{} bytes after the committed length; `resume` truncates them",
+                manifest.beyond.len()
+            ),
+        );
+    }
+    Ok(Some(manifest.entries))
+}
+
+/// Which files there are, and which there should be.
+struct Files<'a> {
+    destination: &'a dyn Destination,
+    found: &'a mut Findings,
+    /// The files that are there, and what they must contain.
+    expected: Vec<Expected>,
+    /// The names that the manifest or the state explains.
+    known: BTreeSet<String>,
+}
+
+impl Files<'_> {
+    /// A file that the manifest lists.
+    fn listed(&mut self, entry: &Entry) -> Result<()> {
+        self.known.insert(entry.file.clone());
+        if self.destination.length_of(&entry.file)?.is_none() {
+            self.found.moved += 1;
+            self.found.note(&entry.file, "was moved away");
+        } else {
+            self.found.files += 1;
+            self.expected.push(Expected::of_entry(entry));
+        }
+        Ok(())
+    }
+
+    /// A finished part that is not listed yet.
+    fn sealed(&mut self, part: &FileState) -> Result<()> {
+        let open = self.destination.name_of(part, true);
+        let published = self.destination.name_of(part, false);
+        self.known.extend([open.clone(), published.clone()]);
+        let shows_open = self.destination.shows_open_parts();
+        let is_open = shows_open && self.destination.length_of(&open)?.is_some();
+        let is_published = self.destination.length_of(&published)?.is_some();
+        match (is_open, is_published) {
+            (true, true) => {
+                self.found
+                    .fault(published, "also exists under its open name");
+                return Ok(());
+            }
+            (false, false) if shows_open => {
+                self.found.fault(published, "was finished, but is missing");
+                return Ok(());
+            }
+            _ => {}
+        }
+        let name = if is_open { open } else { published };
+        self.found.note(
+            &name,
+            "finished, but not yet published; `resume` publishes it",
+        );
+        if is_open || is_published {
+            // Under its open name it may be longer: `resume` truncates it before it publishes it.
+            self.expected
+                .push(Expected::of_part(name, part, is_published));
+        }
+        Ok(())
+    }
+
+    /// A part that is being written.
+    fn open(&mut self, part: &FileState) -> Result<()> {
+        let name = self.destination.name_of(part, true);
+        self.known.insert(name.clone());
+        let shows_open = self.destination.shows_open_parts();
+        let length = if shows_open {
+            self.destination.length_of(&name)?
+        } else {
+            None
+        };
+        match length {
+            Some(length) if length > part.length => self.found.note(
+                &name,
+                format!(
+                    "{} bytes after the committed length; `resume` truncates them",
+                    length - part.length
+                ),
+            ),
+            _ if self.destination.kind() == Kind::Growing => {}
+            _ => self
+                .found
+                .note(&name, "is not finished; `resume` continues it"),
+        }
+        if shows_open {
+            self.expected.push(Expected::of_part(name, part, false));
+        }
+        Ok(())
+    }
+
+    /// Files that neither the manifest nor the state explains.
+    fn others(&mut self, state: &State) -> Result<()> {
+        for other in self.destination.list()? {
+            let name = name_of(&other.path);
+            if self.known.contains(&name) {
+                continue;
+            }
+            if !other.is_open {
+                self.found.fault(
+                    name,
+                    "has the name of a finished file, but neither the state nor the manifest lists it",
+                );
+            } else if may_be_unknown(&state.committed(), &other) {
+                self.found
+                    .note(name, "nothing of it was committed; `resume` deletes it");
+            } else {
+                self.found
+                    .note(name, "is not of this export; `resume` leaves it alone");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the files, several in parallel, and returns their faults.
+fn read_contents(
+    expected: &[Expected],
+    contents: &Contents,
+    destination: &dyn Destination,
+) -> Vec<(String, String)> {
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(BTreeMap::new());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(expected.len()) {
+            scope.spawn(|| {
+                while let Some((at, file)) = {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    expected.get(at).map(|file| (at, file))
+                } {
+                    if let Err(error) = contents.check(file, destination) {
+                        let what = format!("{error:#}");
+                        let mut wrong = wrong.lock().unwrap_or_else(|e| e.into_inner());
+                        wrong.insert(at, (file.name.clone(), what));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap_or_else(|e| e.into_inner());
+    wrong.into_values().collect()
+}
+
+/// Compares the totals of the state with those of all its files and the manifest's.
+fn check_totals(state: &State, entries: &[Entry], found: &mut Findings) {
+    let unlisted: Vec<&FileState> = state
+        .series
+        .iter()
+        .filter_map(|series| series.open.as_ref())
+        .chain(&state.sealed)
+        .collect();
+    found.rows = entries.iter().map(|entry| entry.rows).sum::<u64>()
+        + unlisted.iter().map(|file| file.rows).sum::<u64>();
+    found.bytes = entries.iter().map(|entry| entry.bytes).sum::<u64>()
+        + unlisted.iter().map(|file| file.length).sum::<u64>();
+    let state_name = found.state_name();
+    for (what, stated, counted) in [
+        ("documents", state.totals.documents, found.rows),
+        ("bytes", state.totals.bytes, found.bytes),
+    ] {
+        if stated != counted {
+            found.fault(
+                &state_name,
+                format!("counts {stated} {what}, but its files have {counted}"),
+            );
+        }
+    }
+}
+
+/// All parts in the manifest and the state, in the order of their series and numbers.
+fn parts<'a>(
+    state: &'a State,
+    destination: &dyn Destination,
+    entries: &'a [Entry],
+) -> Vec<Part<'a>> {
+    let listed = entries.iter().filter_map(|entry| {
+        let part = destination.part_of(&entry.file)?;
+        Some(Part {
+            name: entry.file.clone(),
+            series: part.series,
+            part: part.part,
+            rows: entry.rows,
+            start: &entry.start,
+            end: Some(&entry.end),
+        })
+    });
+    let sealed = state.sealed.iter().map(|file| (file, true));
+    let open = state
+        .series
+        .iter()
+        .filter_map(|series| series.open.as_ref());
+    let of_state = sealed.chain(open.map(|file| (file, false)));
+    let of_state = of_state.map(|(file, is_sealed)| Part {
+        name: destination.name_of(file, false),
+        series: file.series,
+        part: file.part,
+        rows: file.rows,
+        start: &file.start,
+        end: is_sealed.then_some(file.end.as_slice()),
+    });
+    let mut parts: Vec<Part<'a>> = listed.chain(of_state).collect();
+    parts.sort_by_key(|part| (part.series, part.part));
+    parts
+}

@@ -1,0 +1,104 @@
+//! The export of a state file, checked while nobody writes it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+
+use super::export::check_export;
+use super::findings::{Findings, name_of, print_text};
+use crate::destination::names::STATE_FILE;
+use crate::durable::{self, Lock, lock_path, parent_of, with_suffix};
+use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::report::{Report, SummaryFormat};
+use crate::settings::VerifyPlan;
+use crate::signal::Shutdown;
+use crate::state::{destination_of, file};
+
+/// Checks an export and prints the findings. The exit code says whether anything is wrong.
+///
+/// # Errors
+///
+/// If there is no export, another process is writing it, or its state cannot be read.
+pub async fn verify(plan: VerifyPlan, report: &Report, shutdown: &Shutdown) -> Result<ExitCode> {
+    let checking = tokio::task::spawn_blocking(move || {
+        let found = check(&plan.path);
+        (plan, found)
+    });
+    let (plan, found) = tokio::select! {
+        () = shutdown.requested() => return Ok(shutdown.reason().unwrap_or(ExitCode::Interrupted)),
+        checked = checking => checked.context("the check ended unexpectedly")?,
+    };
+    let mut found = found?;
+    if plan.strict {
+        let notes = std::mem::take(&mut found.notes);
+        found.faults.extend(notes);
+    }
+    match plan.format {
+        SummaryFormat::Json => report.print_json(&found, false)?,
+        SummaryFormat::Text => print_text(&found, report)?,
+    }
+    Ok(if found.faults.is_empty() {
+        ExitCode::Done
+    } else {
+        ExitCode::Failed
+    })
+}
+
+/// The state file of the export that `path` names: a directory, a file, or the state itself.
+fn state_of(path: &Path) -> Result<PathBuf> {
+    if path.is_dir() {
+        let state = path.join(STATE_FILE);
+        return if state.exists() {
+            Ok(state)
+        } else {
+            Err(usage(
+                format!("`{}` has no state of an export", path.display()),
+                "if the export keeps its state elsewhere, pass the path of that state",
+            ))
+        };
+    }
+    let beside = with_suffix(path, ".state.json");
+    // A file that was moved away may still have its state here.
+    Ok(if beside.exists() {
+        beside
+    } else {
+        path.to_owned()
+    })
+}
+
+fn check(path: &Path) -> Result<Findings> {
+    let path = state_of(path)?;
+    let load = || {
+        file::read(&path)
+            .with_context(|| format!("cannot verify the export of `{}`", path.display()))
+    };
+    let state = load()?;
+    if Lock::is_held(&lock_path(&path))? {
+        return Err(in_use(&path));
+    }
+    let destination = destination_of(&state, parent_of(&path), Some(&path));
+    let mut found = Findings::about(&state, path.display().to_string());
+    let staged = with_suffix(&path, durable::STAGED_SUFFIX);
+    if staged.exists() {
+        found.note(
+            name_of(&staged),
+            "a state that was never committed; `resume` deletes it",
+        );
+    }
+    check_export(&state, destination.as_ref(), &mut found)?;
+    // If the export was written meanwhile, the findings mean nothing.
+    if load()?.generation != state.generation || Lock::is_held(&lock_path(&path))? {
+        return Err(in_use(&path));
+    }
+    Ok(found)
+}
+
+fn in_use(path: &Path) -> anyhow::Error {
+    with_hint(
+        with_exit_code(
+            anyhow!("the export of `{}` is being written", path.display()),
+            ExitCode::Usage,
+        ),
+        "verify it once it has ended, or stop it first; `resume` continues it",
+    )
+}
