@@ -13,7 +13,7 @@ use super::output::Output;
 use super::owner::Owner;
 use super::part::{FileState, ManifestMark, SeriesState};
 use super::recover::may_be_unknown;
-use crate::durable;
+use crate::durable::{self, shown_path};
 use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
 use crate::escape::shell_word;
 use crate::feed::RangeSet;
@@ -147,7 +147,7 @@ fn ensure_no_replay(path: &Path) -> Result<()> {
 }
 
 fn foreign(path: &Path, why: &str) -> anyhow::Error {
-    let error = anyhow!("`{}` is not of an earlier export: {why}", path.display());
+    let error = anyhow!("`{}` is not of an earlier export: {why}", shown_path(&path));
     with_exit_code(
         with_hint(
             error,
@@ -171,7 +171,7 @@ pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
     for state in &states {
         if durable::is_plain_file(state)? {
             return Err(usage(
-                format!("`{}` holds the state of an export", state.display()),
+                format!("`{}` holds the state of an export", shown_path(&state)),
                 format!(
                     "to continue it, run: cosmos-tail resume --state {}; to replace it, add --force",
                     shell_word(state)
@@ -181,12 +181,18 @@ pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
     }
     if let Some(found) = names.existing()?.first() {
         durable::is_plain_file(&found.path)?;
-        return Err(usage(format!("`{}` exists", found.path.display()), REPLACE));
+        return Err(usage(
+            format!("`{}` exists", shown_path(&found.path)),
+            REPLACE,
+        ));
     }
     if let Some(manifest) = names.manifest()
         && durable::is_plain_file(&manifest)?
     {
-        return Err(usage(format!("`{}` exists", manifest.display()), REPLACE));
+        return Err(usage(
+            format!("`{}` exists", shown_path(&manifest)),
+            REPLACE,
+        ));
     }
     if let Some(owner) = Owner::read(names)? {
         let theirs = owner.state_path(names);
@@ -196,7 +202,7 @@ pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
                 format!(
                     "the output `{}` belongs to the export with the state `{}`",
                     names.display(),
-                    theirs.display()
+                    shown_path(&theirs)
                 ),
                 REPLACE,
             )
@@ -214,7 +220,7 @@ pub fn ensure_free_to_append(names: &FileNames) -> Result<()> {
     let path = names.part(0, 1);
     if durable::is_plain_file(&path).exit_code(ExitCode::Usage)? {
         return Err(usage(
-            format!("`{}` exists, but has no state", path.display()),
+            format!("`{}` exists, but has no state", shown_path(&path)),
             "choose another file, or move it away",
         ));
     }
@@ -222,7 +228,7 @@ pub fn ensure_free_to_append(names: &FileNames) -> Result<()> {
         return Err(usage(
             format!(
                 "`{}` exists, which is the state of another tail to that file",
-                beside.display()
+                shown_path(&beside)
             ),
             "choose another file, or continue with that state",
         ));

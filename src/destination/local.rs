@@ -17,7 +17,7 @@ use super::owner::{self, Owner};
 use super::part::{FileState, ManifestMark, PartId, ResumedPart};
 use super::recover::{self, Recovery};
 use super::seam::{Destination, Kind, Ownership, PartWriter, Unsynced};
-use crate::durable::{self, Lock, Locks, lock_path};
+use crate::durable::{self, Lock, Locks, lock_path, shown_path};
 use crate::error::{Annotate, with_hint};
 use crate::failpoint::{self, Change};
 
@@ -139,7 +139,7 @@ impl Destination for Local {
             .with_context(|| {
                 format!(
                     "cannot create the output directory `{}`",
-                    directory.display()
+                    shown_path(&directory)
                 )
             })
             .hint("choose another output, in a directory where you may write")
@@ -191,7 +191,7 @@ impl Destination for Local {
         let finished = self.names.part(id.series, id.part);
         if !self.names.is_append() && durable::is_there(&finished) {
             return Err(with_hint(
-                anyhow!("`{}` already exists", finished.display()),
+                anyhow!("`{}` already exists", shown_path(&finished)),
                 "this export did not write it; move it away, then resume",
             ));
         }
@@ -209,7 +209,7 @@ impl Destination for Local {
             file.seek(SeekFrom::Start(part.length))?;
             self.writer(part.id(), file, false)
         };
-        continued().with_context(|| format!("cannot continue `{}`", path.display()))
+        continued().with_context(|| format!("cannot continue `{}`", shown_path(&path)))
     }
 
     fn make_durable(&self, parts: &[Unsynced]) -> Result<()> {

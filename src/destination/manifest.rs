@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use crate::durable::{self, parent_of};
+use crate::durable::{self, parent_of, shown_path};
 use crate::failpoint::{self, Change};
 use crate::feed::{RangeId, RangeState};
 use crate::report::count;
@@ -114,7 +114,7 @@ impl Manifest {
         {
             Ok(Some(text)) => text,
             // Reading a FIFO would block.
-            Ok(None) => return Err(anyhow!("`{}` is not a regular file", path.display())),
+            Ok(None) => return Err(anyhow!("`{}` is not a regular file", shown_path(&path))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut missing = Self::default();
                 if matches!(purpose, Purpose::Committed { committed, .. } if committed.manifest.length > 0)
@@ -389,7 +389,7 @@ pub fn list(
         .map(|sealed| Entry::of(committed.export_id, names, sealed))
         .collect();
     append(&path, mark, &entries)
-        .with_context(|| format!("cannot list finished files in `{}`", path.display()))
+        .with_context(|| format!("cannot list finished files in `{}`", shown_path(&path)))
 }
 
 /// Cuts off everything that is not committed.
@@ -417,7 +417,7 @@ fn open(path: &Path, mark: ManifestMark) -> Result<fs::File> {
     ensure!(
         mark.length == 0 || durable::is_there(path),
         "the manifest `{}` is missing",
-        path.display()
+        shown_path(&path)
     );
     let mut options = fs::OpenOptions::new();
     options.write(true).create(mark.length == 0).truncate(false);
@@ -426,7 +426,7 @@ fn open(path: &Path, mark: ManifestMark) -> Result<fs::File> {
     ensure!(
         length >= mark.length,
         "the manifest `{}` has {length} bytes, but {} were committed",
-        path.display(),
+        shown_path(&path),
         mark.length
     );
     if length > mark.length {

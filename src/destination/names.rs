@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 
 use super::output::Output;
-use crate::durable::{self, OPEN_SUFFIX, with_suffix};
+use crate::durable::{self, OPEN_SUFFIX, shown_path, with_suffix};
 
 /// The manifest of an export to a directory.
 pub const MANIFEST_FILE: &str = "manifest.ndjson";
@@ -74,8 +74,8 @@ impl FileNames {
     /// Where the documents go, for people.
     pub fn display(&self) -> String {
         match &self.layout {
-            Layout::Directory { directory, .. } => directory.display().to_string(),
-            Layout::File { path } | Layout::Append { path } => path.display().to_string(),
+            Layout::Directory { directory, .. } => shown_path(&directory).to_string(),
+            Layout::File { path } | Layout::Append { path } => shown_path(&path).to_string(),
             Layout::StandardOutput => "standard output".to_owned(),
         }
     }

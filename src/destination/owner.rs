@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::committed::Committed;
 use super::manifest::{Entry, Manifest, Purpose};
 use super::names::FileNames;
-use crate::durable::{self, parent_of};
+use crate::durable::{self, parent_of, shown_path};
 use crate::error::with_hint;
 
 const FORMAT: &str = "cosmos-tail owner";
@@ -76,7 +76,7 @@ impl Owner {
         });
         owner.map(Some).map_err(|error| {
             with_hint(
-                error.context(format!("`{}` is damaged", path.display())),
+                error.context(format!("`{}` is damaged", shown_path(&path))),
                 "it names the state that the output belongs to: restore it, or move the state beside the \
                  output and remove this file",
             )
@@ -106,12 +106,13 @@ impl Owner {
             export_id,
             state: state
                 .to_str()
-                .with_context(|| format!("the path `{}` is not Unicode", state.display()))?
+                .with_context(|| format!("the path `{}` is not Unicode", shown_path(&state)))?
                 .to_owned(),
         };
         let mut text = serde_json::to_vec(&owner)?;
         text.push(b'\n');
-        durable::replace(&path, &text).with_context(|| format!("cannot write `{}`", path.display()))
+        durable::replace(&path, &text)
+            .with_context(|| format!("cannot write `{}`", shown_path(&path)))
     }
 
     /// The path of the state that it names.
@@ -149,13 +150,13 @@ pub fn prove(committed: &Committed<'_>, state_path: &Path, names: &FileNames) ->
             "the output `{}` belongs to the export {} with the state `{}`",
             names.display(),
             owner.export_id,
-            theirs.display()
+            shown_path(&theirs)
         );
         return Err(with_hint(
             error,
             format!(
                 "name that state; if it is this one and was moved, move it back or to `{}`",
-                default_state.display()
+                shown_path(&default_state)
             ),
         ));
     }
@@ -170,7 +171,7 @@ pub fn prove(committed: &Committed<'_>, state_path: &Path, names: &FileNames) ->
             )),
             format!(
                 "if it does, move the state beside it, to `{}`, and name it there",
-                default_state.display()
+                shown_path(&default_state)
             ),
         )
     })?;
@@ -183,7 +184,7 @@ fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path)
     ensure!(
         !durable::is_there(default_state),
         "`{}` exists, which is the state of another export",
-        default_state.display()
+        shown_path(&default_state)
     );
     let mut known = Vec::new();
     let listing = names.manifest().filter(|path| durable::is_there(path));
@@ -191,13 +192,13 @@ fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path)
     if let Some(path) = &listing {
         durable::is_plain_file(path)?;
         let manifest = Manifest::read(path, Purpose::Committed { committed, names })?;
-        manifest.ensure_whole(&path.display().to_string())?;
+        manifest.ensure_whole(&shown_path(&path).to_string())?;
         let known_beyond = ensure_known_beyond(&manifest.beyond, committed, names, path)?;
         is_marked = known_beyond > 0 || !manifest.entries.is_empty();
         ensure!(
             is_marked || manifest.beyond.is_empty(),
             "`{}` lists no file that the state has committed",
-            path.display()
+            shown_path(&path)
         );
         for entry in &manifest.entries {
             known.extend(
@@ -217,7 +218,7 @@ fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path)
         ensure!(
             is_marked && known.contains(&(found.series, found.part)),
             "`{}` exists, and no manifest lists it as a file of this export",
-            found.path.display()
+            shown_path(&found.path)
         );
     }
     Ok(())
@@ -247,7 +248,7 @@ pub fn ensure_known_beyond(
         ensure!(
             is_known,
             "the manifest `{}` lists `{}`, which is not in the state",
-            manifest.display(),
+            shown_path(&manifest),
             entry.file.escape_debug()
         );
         listed += 1;

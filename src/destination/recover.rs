@@ -14,7 +14,7 @@ use super::manifest::{self, Manifest, Purpose};
 use super::names::{FileNames, PartFile};
 use super::owner::{Owner, Proof, ensure_known_beyond, prove};
 use super::part::{FileState, ManifestMark, ResumedPart};
-use crate::durable;
+use crate::durable::{self, shown_path};
 use crate::error::{Annotate, is_of_the_system, with_hint};
 use crate::failpoint::{self, Change};
 
@@ -125,7 +125,7 @@ impl Changes {
         };
         let read = durable::is_plain_file(&path).and_then(|_| {
             let manifest = Manifest::read(&path, Purpose::Committed { committed, names })?;
-            manifest.ensure_whole(&path.display().to_string())?;
+            manifest.ensure_whole(&shown_path(&path).to_string())?;
             ensure_known_beyond(&manifest.beyond, committed, names, &path)?;
             Ok(manifest.mark)
         });
@@ -157,7 +157,11 @@ impl Changes {
             })?,
             (true, true) => {
                 return Err(with_hint(
-                    anyhow!("both `{}` and `{}` exist", open.display(), path.display()),
+                    anyhow!(
+                        "both `{}` and `{}` exist",
+                        shown_path(&open),
+                        shown_path(&path)
+                    ),
                     "this export did not write the second; move it away, then resume",
                 ));
             }
@@ -165,9 +169,9 @@ impl Changes {
                 return Err(with_hint(
                     anyhow!(
                         "`{}` was finished but not yet published, and is missing",
-                        open.display()
+                        shown_path(&open)
                     ),
-                    format!("restore it as `{}`, then resume", path.display()),
+                    format!("restore it as `{}`, then resume", shown_path(&path)),
                 ));
             }
         }
@@ -212,7 +216,7 @@ impl Changes {
         }
         for path in &self.unknown {
             durable::remove_plain("resume.delete", path)?;
-            let path = path.display();
+            let path = shown_path(&path);
             recovery
                 .notices
                 .push(format!("deleted `{path}`: nothing in it was committed"));
@@ -260,8 +264,8 @@ fn ensure_unclaimed(part: &FileState, names: &FileNames) -> Result<()> {
         Some(claim) => Err(with_hint(
             anyhow!(
                 "`{}` belongs to another export: `{}` exists",
-                names.part(part.series, part.part).display(),
-                claim.display()
+                shown_path(&names.part(part.series, part.part)),
+                shown_path(&claim)
             ),
             "move that export's files away, then resume",
         )),
@@ -299,7 +303,7 @@ fn verify(part: &FileState, path: &Path, whole: bool) -> Result<()> {
     let mut file = match fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(anyhow!("`{}` is missing", path.display()));
+            return Err(anyhow!("`{}` is missing", shown_path(&path)));
         }
         Err(error) => return Err(error.into()),
     };
@@ -308,14 +312,14 @@ fn verify(part: &FileState, path: &Path, whole: bool) -> Result<()> {
         let committed = part.length;
         return Err(anyhow!(
             "`{}` has {length} bytes, but {committed} were committed",
-            path.display()
+            shown_path(&path)
         ));
     }
     let found = durable::checksum_prefix(&mut file, part.length)?;
     if found != part.crc32c {
         return Err(anyhow!(
             "`{}` has the checksum {found:08x}, but {:08x} was committed",
-            path.display(),
+            shown_path(&path),
             part.crc32c
         ));
     }

@@ -16,7 +16,7 @@ use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::pin::Pinned;
 use crate::cosmos::token::{container_rid_of, segments};
 use crate::destination::{Destination, Kind, ManifestMark, Place, Recovery, at};
-use crate::durable::parent_of;
+use crate::durable::{parent_of, shown_path};
 use crate::error::{
     ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
 };
@@ -68,7 +68,7 @@ pub(super) fn claim(path: &Path) -> Result<(Claimed, Option<State>)> {
     let state = text
         .map(|text| file::parse(&text))
         .transpose()
-        .with_context(|| format!("cannot resume from `{}`", path.display()))?;
+        .with_context(|| format!("cannot resume from `{}`", shown_path(&path)))?;
     Ok((claimed, state))
 }
 
@@ -243,7 +243,7 @@ pub async fn resume(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let path = &plan.state_path;
-    let cannot = || format!("cannot resume from `{}`", path.display());
+    let cannot = || format!("cannot resume from `{}`", shown_path(&path));
     // Before the lock, which would leave a file beside something that is not a state.
     file::load(path)?;
     // After an error of the operating system the next resume tries again: nothing has changed.
@@ -252,10 +252,10 @@ pub async fn resume(
         false => error,
     };
     let (mut claimed, state) = claim(path).map_err(try_again)?;
-    let mut state = state.with_context(|| format!("`{}` is gone", path.display()))?;
+    let mut state = state.with_context(|| format!("`{}` is gone", shown_path(&path)))?;
     if state.kind != JobKind::Export {
         return Err(usage(
-            format!("`{}` is the state of a tail", path.display()),
+            format!("`{}` is the state of a tail", shown_path(&path)),
             "to continue it, run the same `tail` command again",
         ));
     }

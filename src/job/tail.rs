@@ -16,7 +16,7 @@ use crate::clock;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::destination::{Destination, Kind, ManifestMark, Output, Place, Recovery, at};
-use crate::durable;
+use crate::durable::{self, shown_path};
 use crate::error::{
     Annotate, ExitCode, find, is_broken_pipe, usage, with_exit_code, with_further_hint, with_hint,
 };
@@ -203,7 +203,7 @@ fn load(path: &Path, plan: &TailPlan) -> Result<State> {
     let state = file::load(path)?;
     if state.kind != JobKind::Tail {
         return Err(usage(
-            format!("`{}` is the state of an export", path.display()),
+            format!("`{}` is the state of an export", shown_path(&path)),
             "to continue it, use `cosmos-tail resume --state`; or name another state",
         ));
     }
@@ -211,7 +211,7 @@ fn load(path: &Path, plan: &TailPlan) -> Result<State> {
         return Err(usage(
             format!(
                 "`{}` already has a position, so --from cannot apply",
-                path.display()
+                shown_path(&path)
             ),
             "to continue from there, leave out --from; or name another state",
         ));
@@ -302,7 +302,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
                 return Err(usage(
                     format!(
                         "another tail has just begun to keep its position in `{}`",
-                        path.display()
+                        shown_path(&path)
                     ),
                     "name another state, or start again to continue from there",
                 ));
@@ -399,7 +399,7 @@ fn explain(
             error,
             format!(
                 "the position is saved in `{}`; to continue, {}",
-                path.display(),
+                shown_path(&path),
                 run_again(plan)
             ),
         ),

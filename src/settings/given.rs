@@ -255,7 +255,8 @@ impl Given {
             let Kept::Changeable(field) = row.kept else {
                 continue;
             };
-            let text = match (&kept[field], row.default_of(self.command)) {
+            // What an export does without the setting, since `resume` itself has "as before".
+            let text = match (&kept[field], row.default_of(Command::Export)) {
                 (Value::Null, DefaultValue::Described(text)) => {
                     values.push(ResolvedValue::new(row.name, text, Origin::Default));
                     continue;

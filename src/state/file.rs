@@ -12,7 +12,7 @@ use super::claim::Claim;
 use super::model::{State, VERSION};
 use crate::destination::earlier::Earlier;
 use crate::destination::names::STATE_FILE;
-use crate::durable;
+use crate::durable::{self, shown_path};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 
 const FORM: Form = Form {
@@ -175,7 +175,7 @@ impl Form {
 /// If there is none, if it is newer than this build, or if it is corrupt. It is then left unchanged: an
 /// older copy in its place could repeat changes.
 pub fn load(path: &Path) -> Result<State> {
-    read(path).with_context(|| format!("cannot resume from `{}`", path.display()))
+    read(path).with_context(|| format!("cannot resume from `{}`", shown_path(&path)))
 }
 
 /// Reads the state file `path`, for whatever purpose.
@@ -208,7 +208,7 @@ pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
             with_exit_code(anyhow!("it is a directory"), ExitCode::Usage),
             format!(
                 "name the state file, such as {}",
-                path.join(STATE_FILE).display()
+                shown_path(&path.join(STATE_FILE))
             ),
         ));
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::file;
 use super::store::{Fence, Put, StateStore, Stored, Version};
-use crate::durable::{self, Lock, Locks, lock_path, parent_of};
+use crate::durable::{self, Lock, Locks, lock_path, parent_of, shown_path};
 use crate::error::Annotate;
 
 /// A state file. Only the holder of its lock replaces it, so versions need not be distinguished.
@@ -29,7 +29,7 @@ impl LocalState {
 
 impl StateStore for LocalState {
     fn display(&self) -> String {
-        self.path.display().to_string()
+        shown_path(&self.path).to_string()
     }
 
     fn path(&self) -> Option<&Path> {
@@ -49,12 +49,12 @@ impl StateStore for LocalState {
     fn lock(&mut self) -> Result<()> {
         let directory = parent_of(&self.path);
         durable::create_directory(directory)
-            .with_context(|| format!("cannot create the directory `{}`", directory.display()))
+            .with_context(|| format!("cannot create the directory `{}`", shown_path(&directory)))
             .hint("choose another path, in a directory where you may write")?;
         durable::is_plain_file(&self.path)?;
         let lock = Lock::acquire_for(
             &lock_path(&self.path),
-            &format!("the state `{}` is in use", self.path.display()),
+            &format!("the state `{}` is in use", shown_path(&self.path)),
             "wait for the other export, or stop it: its lock is released when it ends",
         )?;
         // Not before: another process may be about to commit.
