@@ -93,8 +93,8 @@ pub(super) fn name_hint(kind: &str, options: &ConnectOptions) -> String {
             )
         }
         NamesFrom::State => format!(
-            "the state names this {kind}, which must have been deleted: export again to a new place if \
-             there is another"
+            "the name of the {kind} comes from the state, so it was probably deleted; to export another \
+             {kind}, choose a new output"
         ),
         NamesFrom::FromContainer => {
             "check the name given with --from-container; names are case-sensitive".to_owned()

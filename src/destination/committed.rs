@@ -1,4 +1,4 @@
-//! What a state says of the files of its output.
+//! The committed files of an output, as a state has them.
 
 use super::output::Output;
 use super::part::{FileState, ManifestMark, SeriesState};

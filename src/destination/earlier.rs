@@ -1,4 +1,4 @@
-//! What an earlier export left, which `export --force` may remove: nothing but that.
+//! The files of an earlier export: the only ones that `export --force` removes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use super::output::Output;
 use super::owner::Owner;
 use super::part::{FileState, ManifestMark, SeriesState};
 use super::recover::may_be_unknown;
-use crate::durable;
+use crate::durable::{self, shown_path};
 use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
 use crate::escape::shell_word;
 use crate::feed::RangeSet;
 
-/// What the state of an earlier export says of its files.
+/// The files of an earlier export, by its state.
 #[derive(Debug)]
 pub struct Earlier {
     /// The export.
@@ -50,16 +50,16 @@ impl Earlier {
     }
 }
 
-/// Reads the state of an earlier export; an error if the file holds none.
+/// Reads the state of an earlier export; an error if the file is not a state.
 pub type ReadEarlier = fn(&Path) -> Result<Earlier>;
 
-/// The files of earlier exports to the output `names`, in the order in which they are to be removed:
-/// states first, so that after a crash in between nobody takes the rest for a whole export.
+/// The files of earlier exports to the output `names`, in the order of their removal: states first, so that
+/// after a crash in between the rest is not taken for a complete export.
 ///
 /// # Errors
 ///
-/// If something that would have to go was not left by an export: a state that is none, a file that no
-/// manifest and no state lists, a link, or a manifest of something else. Nothing is changed.
+/// If something in the way is not of an export: a file with the name of a state that is not one, a file that
+/// no manifest and no state lists, a link, or a manifest of something else. Nothing is changed.
 pub fn left_by_earlier(
     names: &FileNames,
     state_path: Option<&Path>,
@@ -82,7 +82,7 @@ pub fn left_by_earlier(
         }
         found.push(path);
     }
-    // A state that lies elsewhere knows the files too. It stays, and has no power any more.
+    // A state elsewhere knows the files too. It is kept, but no longer controls them.
     if let Some(owner) = Owner::read(names)? {
         let path = owner.state_path(names);
         if let Ok(earlier) = read_earlier(&path)
@@ -137,41 +137,41 @@ pub fn left_by_earlier(
     Ok(found)
 }
 
-/// The state of a replay begins like that of an export, and is none.
+/// The state of a replay begins like that of an export, but is not one.
 fn ensure_no_replay(path: &Path) -> Result<()> {
     let text = fs::read(path)?;
-    match text.starts_with(br#"{"format":"cosmos-tail replay"#) {
-        true => Err(foreign(path, "it is the state of a replay")),
-        false => Ok(()),
+    if text.starts_with(br#"{"format":"cosmos-tail replay"#) {
+        return Err(foreign(path, "it is the state of a replay"));
     }
+    Ok(())
 }
 
 fn foreign(path: &Path, why: &str) -> anyhow::Error {
-    let error = anyhow!("`{}` was not left by an export: {why}", path.display());
+    let error = anyhow!("`{}` is not of an earlier export: {why}", shown_path(&path));
     with_exit_code(
         with_hint(
             error,
-            "--force removes nothing else: move it away, or choose another output",
+            "--force removes only files of exports: move it away, or choose another output",
         ),
         ExitCode::Usage,
     )
 }
 
-/// Checks that an output may be begun where `names` says: that nothing is there, neither a file of
-/// such a name nor the word of another export.
+/// Checks that nothing is in the way of a new output `names`: neither a file with such a name nor the owner
+/// file of another export.
 ///
 /// # Errors
 ///
 /// Names what is in the way.
 pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
     const REPLACE: &str =
-        "choose another output, or replace what an earlier export left with --force";
+        "choose another output, or replace the files of an earlier export with --force";
     let mut states: Vec<PathBuf> = state_path.map(Path::to_owned).into_iter().collect();
     states.extend(names.default_state());
     for state in &states {
         if durable::is_plain_file(state)? {
             return Err(usage(
-                format!("`{}` holds the state of an export", state.display()),
+                format!("`{}` holds the state of an export", shown_path(&state)),
                 format!(
                     "to continue it, run: cosmos-tail resume --state {}; to replace it, add --force",
                     shell_word(state)
@@ -181,12 +181,18 @@ pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
     }
     if let Some(found) = names.existing()?.first() {
         durable::is_plain_file(&found.path)?;
-        return Err(usage(format!("`{}` exists", found.path.display()), REPLACE));
+        return Err(usage(
+            format!("`{}` exists", shown_path(&found.path)),
+            REPLACE,
+        ));
     }
     if let Some(manifest) = names.manifest()
         && durable::is_plain_file(&manifest)?
     {
-        return Err(usage(format!("`{}` exists", manifest.display()), REPLACE));
+        return Err(usage(
+            format!("`{}` exists", shown_path(&manifest)),
+            REPLACE,
+        ));
     }
     if let Some(owner) = Owner::read(names)? {
         let theirs = owner.state_path(names);
@@ -196,7 +202,7 @@ pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
                 format!(
                     "the output `{}` belongs to the export with the state `{}`",
                     names.display(),
-                    theirs.display()
+                    shown_path(&theirs)
                 ),
                 REPLACE,
             )
@@ -205,7 +211,7 @@ pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// Checks that a tail may begin to append to the file of `names`.
+/// Checks that nothing is in the way of a new tail to the file of `names`.
 ///
 /// # Errors
 ///
@@ -214,15 +220,15 @@ pub fn ensure_free_to_append(names: &FileNames) -> Result<()> {
     let path = names.part(0, 1);
     if durable::is_plain_file(&path).exit_code(ExitCode::Usage)? {
         return Err(usage(
-            format!("`{}` exists, but there is no state for it", path.display()),
+            format!("`{}` exists, but has no state", shown_path(&path)),
             "choose another file, or move it away",
         ));
     }
     if let Some(beside) = names.default_state().filter(|path| durable::is_there(path)) {
         return Err(usage(
             format!(
-                "`{}` exists, the state of another tail to that file",
-                beside.display()
+                "`{}` exists, which is the state of another tail to that file",
+                shown_path(&beside)
             ),
             "choose another file, or continue with that state",
         ));

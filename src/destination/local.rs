@@ -1,4 +1,4 @@
-//! Files on a local disk: a directory of parts, one file and its successors, or one that grows.
+//! Files on a local disk: a directory of parts, one file and its successors, or one file that grows.
 
 use std::collections::HashMap;
 use std::io::{Seek, SeekFrom};
@@ -17,7 +17,7 @@ use super::owner::{self, Owner};
 use super::part::{FileState, ManifestMark, PartId, ResumedPart};
 use super::recover::{self, Recovery};
 use super::seam::{Destination, Kind, Ownership, PartWriter, Unsynced};
-use crate::durable::{self, Lock, Locks, lock_path};
+use crate::durable::{self, Lock, Locks, lock_path, shown_path};
 use crate::error::{Annotate, with_hint};
 use crate::failpoint::{self, Change};
 
@@ -28,7 +28,7 @@ const PARALLEL_SYNCS: usize = 16;
 #[derive(Debug)]
 pub struct Local {
     names: FileNames,
-    /// Where the state lies, if there is one.
+    /// The path of the state, if there is one.
     state_path: Option<PathBuf>,
     read_earlier: ReadEarlier,
     locks: Locks,
@@ -44,8 +44,8 @@ struct OpenFile {
 }
 
 impl Local {
-    /// The files `names` of the export whose state lies at `state_path`. `read_earlier` reads states
-    /// of earlier exports, which know what they left here.
+    /// The files `names` of the export whose state is at `state_path`. `read_earlier` reads states of earlier
+    /// exports, which list their files.
     pub fn new(names: FileNames, state_path: Option<&Path>, read_earlier: ReadEarlier) -> Self {
         Self {
             names,
@@ -78,10 +78,10 @@ impl Local {
         }))
     }
 
-    /// The state lies where the output has it unless told otherwise; anywhere, for one without files.
+    /// The path of the state, which every export to files has.
     fn state_path(&self) -> Result<&Path> {
         let path = self.state_path.as_deref();
-        path.context("an export to files has a state")
+        path.context("an export to files needs a state")
     }
 
     /// The states whose locks guard the output.
@@ -139,21 +139,21 @@ impl Destination for Local {
             .with_context(|| {
                 format!(
                     "cannot create the output directory `{}`",
-                    directory.display()
+                    shown_path(&directory)
                 )
             })
-            .hint("choose another place for the output, where this user may write")
+            .hint("choose another output, in a directory where you may write")
     }
 
-    /// The lock of an output is that of the state that lies beside it. Without it two jobs whose
-    /// states lie elsewhere would write to files of the same names.
+    /// The lock of an output is that of the state beside it. Without it, two jobs whose states are elsewhere
+    /// could write to files of the same names.
     fn lock(&mut self, ownership: Ownership) -> Result<()> {
         self.locks = ownership.locks;
         let Some(beside) = self.names.default_state() else {
             return Ok(());
         };
         let path = lock_path(&beside);
-        // Two names of one file are one lock, which this process has already.
+        // Two names of one file are one lock, which this process already holds.
         let own = self.state_path.as_deref().map(lock_path);
         let is_own = match (path.canonicalize(), own.map(|own| own.canonicalize())) {
             (Ok(output), Some(Ok(own))) => output == own,
@@ -191,8 +191,8 @@ impl Destination for Local {
         let finished = self.names.part(id.series, id.part);
         if !self.names.is_append() && durable::is_there(&finished) {
             return Err(with_hint(
-                anyhow!("`{}` exists already", finished.display()),
-                "it was not made by this export; move it away, then resume",
+                anyhow!("`{}` already exists", shown_path(&finished)),
+                "this export did not write it; move it away, then resume",
             ));
         }
         let mut options = fs::OpenOptions::new();
@@ -209,7 +209,7 @@ impl Destination for Local {
             file.seek(SeekFrom::Start(part.length))?;
             self.writer(part.id(), file, false)
         };
-        continued().with_context(|| format!("cannot continue `{}`", path.display()))
+        continued().with_context(|| format!("cannot continue `{}`", shown_path(&path)))
     }
 
     fn make_durable(&self, parts: &[Unsynced]) -> Result<()> {

@@ -1,9 +1,9 @@
 //! The manifest: one line of JSON for each published file, in the order of publishing.
 //!
-//! It grows by appending. The state says how much of it is committed, and the checksum of that; what
-//! lies beyond is cut off by a resume and written again, so that it never lists a file twice.
+//! It grows by appending. The state records how much of it is committed, and the checksum of that; a resume
+//! cuts off the rest and writes it again, so that it never lists a file twice.
 //!
-//! [`Manifest::read`] is the one reader, and judges what it reads for whatever [`Purpose`].
+//! [`Manifest::read`] is the only reader, and checks the manifest for a [`Purpose`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use crate::durable::{self, parent_of};
+use crate::durable::{self, parent_of, shown_path};
 use crate::failpoint::{self, Change};
 use crate::feed::{RangeId, RangeState};
 use crate::report::count;
@@ -36,9 +36,9 @@ pub struct Entry {
     /// CRC-32C of all its bytes.
     #[serde(with = "checksum_text")]
     pub crc32c: u32,
-    /// Where its ranges stood before its first row.
+    /// The positions of its ranges before its first row.
     pub start: Vec<RangeState>,
-    /// Where they stood after its last row.
+    /// Their positions after its last row.
     pub end: Vec<RangeState>,
 }
 
@@ -64,20 +64,20 @@ impl Entry {
     }
 }
 
-/// What a manifest is read for: how much of it counts, and what it must be.
+/// Why a manifest is read: how much of it counts, and what it must be.
 #[derive(Debug, Clone, Copy)]
 pub enum Purpose<'a> {
-    /// What the state says is committed. What lies beyond is not read.
+    /// The part that the state has committed. The rest is not parsed.
     Committed {
-        /// What the state says.
+        /// What is committed.
         committed: &'a Committed<'a>,
         /// The names of its files.
         names: &'a FileNames,
     },
-    /// Every whole line: all finished files of a directory, also beside an export that is under way
-    /// and has listed more than its state in the directory, if there is one, says.
+    /// Every complete line: all finished files of a directory, even of a running export that has listed more
+    /// than its state, if there is one, has committed.
     Finished {
-        /// What the state says.
+        /// What is committed.
         committed: Option<&'a Committed<'a>>,
         /// The names of its files; none if they are those of any export to a directory.
         names: Option<&'a FileNames>,
@@ -93,28 +93,28 @@ pub struct Manifest {
     pub entries: Vec<Entry>,
     /// What is wrong with it.
     pub faults: Vec<String>,
-    /// How much of it was read; its checksum is the one of what lies there.
+    /// How much of it was read, with the checksum of these bytes.
     pub mark: ManifestMark,
-    /// What lies beyond.
+    /// The bytes after that.
     pub beyond: Vec<u8>,
 }
 
 impl Manifest {
-    /// Reads the manifest `path`. That something is wrong with it is no error, but told in
-    /// [`Manifest::faults`]: the lines are not those that the state knows, they are of another export,
-    /// list what is no file of it, or list the files of a series out of their order or with gaps.
+    /// Reads the manifest `path`. Faults in it are not errors, but listed in [`Manifest::faults`]: lines that
+    /// differ from the committed ones, are of another export, do not list its files, or list the files of a
+    /// series out of order or with gaps.
     ///
     /// # Errors
     ///
-    /// Any error of the system, but that there is no such file.
+    /// Any error of the operating system, except that the file is missing.
     pub fn read(path: &Path, purpose: Purpose<'_>) -> Result<Self> {
         let is_file = |path: &Path| fs::metadata(path).map(|found| found.is_file());
         let mut text = match is_file(path)
             .and_then(|is_file| is_file.then(|| fs::read(path)).transpose())
         {
             Ok(Some(text)) => text,
-            // To read a FIFO would be to wait.
-            Ok(None) => return Err(anyhow!("`{}` is not a regular file", path.display())),
+            // Reading a FIFO would block.
+            Ok(None) => return Err(anyhow!("`{}` is not a regular file", shown_path(&path))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut missing = Self::default();
                 if matches!(purpose, Purpose::Committed { committed, .. } if committed.manifest.length > 0)
@@ -138,12 +138,12 @@ impl Manifest {
             Purpose::Committed { committed, .. } => usize::try_from(committed.manifest.length)
                 .unwrap_or(usize::MAX)
                 .min(text.len()),
-            // An export that is under way may be in the middle of a line.
+            // A running export may be in the middle of a line.
             Purpose::Finished { .. } => memchr::memrchr(b'\n', &text).map_or(0, |end| end + 1),
         };
         found.beyond = text.split_off(end);
         if !text.is_empty() && !text.ends_with(b"\n") {
-            found.faults.push("its last line is not whole".to_owned());
+            found.faults.push("its last line is incomplete".to_owned());
         }
         found.read_lines(&text, purpose);
         found.mark = ManifestMark {
@@ -163,7 +163,7 @@ impl Manifest {
         Ok(found)
     }
 
-    /// Compares the text with what was committed of it.
+    /// Compares the text with its committed part.
     fn compare(&mut self, text: &[u8], committed: &ManifestMark) {
         let length = usize::try_from(committed.length).unwrap_or(usize::MAX);
         let Some(prefix) = text.get(..length) else {
@@ -181,8 +181,7 @@ impl Manifest {
             && found != committed
         {
             self.faults.push(format!(
-                "its first {length} bytes have checksum {found:08x} where {committed:08x} was \
-                 committed: it was changed"
+                "its first {length} bytes have the checksum {found:08x}, but {committed:08x} was committed"
             ));
         }
     }
@@ -219,7 +218,7 @@ impl Manifest {
             let shown = entry.file.escape_debug();
             let Some(part) = part else {
                 self.faults.push(format!(
-                    "line {number}: `{shown}` is no name of this export's files"
+                    "line {number}: `{shown}` is not a name of this export's files"
                 ));
                 continue;
             };
@@ -238,11 +237,11 @@ impl Manifest {
         }
     }
 
-    /// Refuses it if anything is wrong.
+    /// Refuses it if it has a fault.
     ///
     /// # Errors
     ///
-    /// What is wrong first. `shown` is where the manifest is.
+    /// The first fault. `shown` is the path of the manifest.
     pub fn ensure_whole(&self, shown: &str) -> Result<()> {
         match self.faults.first() {
             Some(fault) => Err(anyhow!("the manifest `{shown}`: {fault}")),
@@ -251,7 +250,7 @@ impl Manifest {
     }
 }
 
-/// The part that a file is, by a name as every export to a directory gives it.
+/// The part that a file is, by its name, as exports to directories name files.
 fn part_of_any_directory(name: &str) -> Option<PartFile> {
     let is_bare = Path::new(name).file_name()? == name;
     let (stem, extension) = match name.split_once(".jsonl") {
@@ -277,19 +276,19 @@ fn part_of_any_directory(name: &str) -> Option<PartFile> {
     })
 }
 
-/// What is wrong with the place of a line.
+/// What is wrong with the order of a line.
 enum Disorder {
     Twice,
     Other(String),
 }
 
-/// The order of lines: the parts of a series one after the other, and those of a range before those
-/// of the ranges that came from it.
+/// The order of lines: the parts of a series one after the other, and the parts of a range before those of
+/// its children.
 #[derive(Default)]
 struct Order {
     /// The parts of each series that were listed.
     listed: BTreeMap<u32, BTreeSet<u32>>,
-    /// Ranges from which others came that were listed.
+    /// Ranges whose children were listed.
     replaced: BTreeSet<RangeId>,
 }
 
@@ -307,19 +306,19 @@ impl Order {
         }
         if part.part < last {
             return Err(Disorder::Other(format!(
-                "is out of its order: it follows part {last} of its series"
+                "is out of order: it follows part {last} of its series"
             )));
         }
         if part.part != last + 1 {
             return Err(Disorder::Other(format!(
-                "is out of its order: part {} of its series is not before it",
+                "is out of order: part {} of its series does not precede it",
                 last + 1
             )));
         }
         if series_are_ranges {
             if self.replaced.contains(&RangeId(part.series)) {
                 return Err(Disorder::Other(
-                    "is out of its order: it follows a file of a range that came from its own"
+                    "is out of order: it follows a file of a range that its range was split into"
                         .to_owned(),
                 ));
             }
@@ -357,7 +356,7 @@ pub fn append(path: &Path, mark: ManifestMark, entries: &[Entry]) -> Result<Mani
     failpoint::write("manifest.write", &mut file, &text)?;
     sync(&file)?;
     if mark.length == 0 {
-        // The next state counts on the manifest, so its name must outlive a crash as its bytes do.
+        // The next state relies on the manifest, so its name must be as durable as its bytes.
         durable::sync_directory("manifest.sync-directory", parent_of(path))?;
     }
     let before = match mark.length {
@@ -371,7 +370,7 @@ pub fn append(path: &Path, mark: ManifestMark, entries: &[Entry]) -> Result<Mani
     })
 }
 
-/// Lists the sealed parts, after they have got their final names, behind `mark`.
+/// Appends the sealed parts after `mark`, once they have their final names.
 ///
 /// # Errors
 ///
@@ -390,10 +389,10 @@ pub fn list(
         .map(|sealed| Entry::of(committed.export_id, names, sealed))
         .collect();
     append(&path, mark, &entries)
-        .with_context(|| format!("cannot list finished files in `{}`", path.display()))
+        .with_context(|| format!("cannot list finished files in `{}`", shown_path(&path)))
 }
 
-/// Cuts off what is not committed.
+/// Cuts off everything that is not committed.
 ///
 /// # Errors
 ///
@@ -418,7 +417,7 @@ fn open(path: &Path, mark: ManifestMark) -> Result<fs::File> {
     ensure!(
         mark.length == 0 || durable::is_there(path),
         "the manifest `{}` is missing",
-        path.display()
+        shown_path(&path)
     );
     let mut options = fs::OpenOptions::new();
     options.write(true).create(mark.length == 0).truncate(false);
@@ -427,7 +426,7 @@ fn open(path: &Path, mark: ManifestMark) -> Result<fs::File> {
     ensure!(
         length >= mark.length,
         "the manifest `{}` has {length} bytes, but {} were committed",
-        path.display(),
+        shown_path(&path),
         mark.length
     );
     if length > mark.length {

@@ -1,7 +1,7 @@
-//! Where the bytes of an export lie, and how they become part of it.
+//! Where the bytes of an export are stored, and how they become part of it.
 //!
-//! [`Destination`] is the seam. It knows parts, receipts and what is committed; it knows neither
-//! ranges' pages nor the state's file. An export goes through it in this order:
+//! [`Destination`] is the seam. It knows parts, receipts and what is committed, but neither pages nor the
+//! state file. An export calls it in this order:
 //!
 //! ```text
 //!  prepare, lock ─► ensure_free, begin      a new export
@@ -11,14 +11,14 @@
 //!                           ─► publish      of parts that were sealed
 //! ```
 //!
-//! What is appended counts for nothing until it is durable and a state that speaks of it is
-//! committed. A part is published after that commit, whole or not at all, so a crash at any point
-//! leaves either nothing to see or something that the next start completes.
+//! Appended bytes do not count until they are durable and a state that lists them is committed. A part is
+//! published after that commit, completely or not at all, so a crash at any point leaves either nothing
+//! visible or something that the next start completes.
 //!
-//! What is published is read through [`ExportFiles`], which every destination is.
+//! Published parts are read through [`ExportFiles`], which every destination is.
 //!
-//! [`Local`] is a directory, a file or a file that grows; [`StandardOutput`] is a stream, of which
-//! nothing can be taken back. A destination is a new file here, and a line in [`at()`].
+//! [`Local`] is a directory, a file or a file that grows; [`StandardOutput`] is a stream, which
+//! cannot be rewound. A new destination is a file here and a line in [`at()`].
 
 mod committed;
 pub mod earlier;

@@ -1,4 +1,4 @@
-//! The names of an export's files, and which names in a directory are its own.
+//! The names of an export's files, and how they are recognized.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 
 use super::output::Output;
-use crate::durable::{self, OPEN_SUFFIX, with_suffix};
+use crate::durable::{self, OPEN_SUFFIX, shown_path, with_suffix};
 
 /// The manifest of an export to a directory.
 pub const MANIFEST_FILE: &str = "manifest.ndjson";
 /// The state of an export to a directory.
 pub const STATE_FILE: &str = "state.json";
 
-/// The suffix of the file that says which state an output belongs to.
+/// The suffix of the file that names the state that an output belongs to.
 const OWNER_SUFFIX: &str = ".owner";
 
 /// Where the files of an export are, and what they are called.
@@ -41,7 +41,7 @@ impl FileNames {
     pub fn new(output: &Output, base: &Path, container: &str, extension: &'static str) -> Self {
         let layout = match output {
             Output::Directory(directory) => Layout::Directory {
-                // A directory relative to itself is `.`, which nobody wants to read in a message.
+                // Without a `.` at the end, for messages.
                 directory: base.join(directory).components().collect(),
                 stem: file_stem(container),
             },
@@ -56,12 +56,12 @@ impl FileNames {
         Self { layout, extension }
     }
 
-    /// Whether files keep one name, so that none of them is ever finished.
+    /// Whether the one file is appended to under its own name, so that it is never finished.
     pub fn is_append(&self) -> bool {
         matches!(self.layout, Layout::Append { .. })
     }
 
-    /// Whether each range has files of its own, in a directory.
+    /// Whether each range has its own files, in a directory.
     pub fn is_directory(&self) -> bool {
         matches!(self.layout, Layout::Directory { .. })
     }
@@ -74,8 +74,8 @@ impl FileNames {
     /// Where the documents go, for people.
     pub fn display(&self) -> String {
         match &self.layout {
-            Layout::Directory { directory, .. } => directory.display().to_string(),
-            Layout::File { path } | Layout::Append { path } => path.display().to_string(),
+            Layout::Directory { directory, .. } => shown_path(&directory).to_string(),
+            Layout::File { path } | Layout::Append { path } => shown_path(&path).to_string(),
             Layout::StandardOutput => "standard output".to_owned(),
         }
     }
@@ -129,7 +129,7 @@ impl FileNames {
         }
     }
 
-    /// The state file, unless the user names another; none for standard output.
+    /// The default path of the state file; `None` for standard output.
     pub fn default_state(&self) -> Option<PathBuf> {
         match &self.layout {
             Layout::Directory { directory, .. } => Some(directory.join(STATE_FILE)),
@@ -140,13 +140,13 @@ impl FileNames {
         }
     }
 
-    /// The file that says which state the output belongs to, if that lies elsewhere.
+    /// The file that names the state that the output belongs to, if that is elsewhere.
     pub fn owner(&self) -> Option<PathBuf> {
         Some(with_suffix(&self.default_state()?, OWNER_SUFFIX))
     }
 
-    /// The state or the manifest of another export to a single file that has the name of this part of
-    /// ours, if there is one: the part is that export's.
+    /// The state or the manifest of another export, to a single file with the name of this part, if there is
+    /// one: then the part belongs to that export.
     pub fn claimed_by_another(&self, series: u32, part: u32) -> Option<PathBuf> {
         let path = self.part(series, part);
         let own = self.default_state();
@@ -162,7 +162,7 @@ impl FileNames {
         claims.into_iter().find(|claim| durable::is_there(claim))
     }
 
-    /// All files on disk that carry a name of this export, open ones and finished ones.
+    /// All files on disk with a name of this export's files, open and finished.
     ///
     /// # Errors
     ///
@@ -182,13 +182,13 @@ impl FileNames {
         Ok(found)
     }
 
-    /// Which part of this export the file `name` is; none if it is no name of its files.
+    /// The part of this export that the file `name` is; `None` if it is not a name of its files.
     pub fn part_of(&self, name: &str) -> Option<PartFile> {
         let is_bare = Path::new(name).file_name()? == name;
         is_bare.then(|| self.parse(&self.directory().join(name)))?
     }
 
-    /// Which part of this export `path` is, by its name.
+    /// The part of this export that `path` is, by its name.
     fn parse(&self, path: &Path) -> Option<PartFile> {
         let name = path.file_name()?.to_str()?;
         let (finished_name, is_open) = match name.strip_suffix(OPEN_SUFFIX) {
@@ -233,7 +233,7 @@ impl FileNames {
             }
             Layout::StandardOutput => return None,
         };
-        // What does not come out the same was not made by this export.
+        // A name that is formed differently is not of this export.
         let expected = if is_open {
             self.open_part(series, part)
         } else {
@@ -248,21 +248,21 @@ impl FileNames {
     }
 }
 
-/// A file on disk that carries a name of an export.
+/// A file on disk with a name of an export's files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PartFile {
     /// Its series.
     pub series: u32,
     /// Its part number.
     pub part: u32,
-    /// Whether it still carries the name of an open file.
+    /// Whether it still has the name of an open file.
     pub is_open: bool,
     /// Where it is.
     pub path: PathBuf,
 }
 
-/// `name` as the beginning of a file's name: what file systems or shells take amiss is
-/// percent-encoded, and so is `%` itself, so that no two names become one.
+/// `name` as the beginning of a file's name: characters that file systems or shells do not accept are
+/// percent-encoded, and `%` itself too, so that no two names become the same.
 fn file_stem(name: &str) -> String {
     let mut stem = String::new();
     for (index, c) in name.chars().enumerate() {
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_is_told_by_where_it_lies() {
+    fn an_output_is_recognized_by_its_path() {
         let base = Path::new("base");
         let name = |output: Output| FileNames::new(&output, base, "orders", "jsonl").display();
         assert_eq!(

@@ -13,14 +13,14 @@ pub enum Output {
     Directory(String),
     /// One series for all ranges, beginning with this file.
     File(String),
-    /// One file for all ranges, which grows under its own name for as long as it is written to.
+    /// One file for all ranges, which is appended to under its own name.
     Append(String),
-    /// Standard output: written at least once, since a pipe cannot be taken back.
+    /// Standard output: written at least once, since a pipe cannot be rewound.
     StandardOutput,
 }
 
 impl Output {
-    /// The series that `range` is written to: its own in a directory, else the one of all ranges.
+    /// The series that `range` is written to: its own in a directory, otherwise the one of all ranges.
     pub fn series_of(&self, range: RangeId) -> u32 {
         match self {
             Self::Directory(_) => range.0,

@@ -1,17 +1,16 @@
-//! Whose an output is: what is cut, deleted, renamed or appended to must be provably the export's.
+//! Which export owns an output: what is cut, deleted, renamed or appended to must be provably the export's.
 //!
-//! A checksum keeps out damage, not people: a state may come from anywhere, and name any output. So
-//! a state has power only over
+//! A checksum detects damage, not malice: a state may come from anywhere, and name any output. So a state
+//! controls only
 //!
-//! 1. the output that it lies beside, under the name that it has there unless told otherwise;
+//! 1. the output that it is beside, under its default name;
 //! 2. an output whose owner file (`state.json.owner`) names that export and that state. It is written
-//!    when an export begins whose state lies elsewhere;
-//! 3. an output without an owner file, as builds before it left them: where nothing is yet, or where
-//!    the manifest lists files of this export, and everything that bears a name of its files is
-//!    listed there or in the state.
+//!    when an export begins whose state is elsewhere;
+//! 3. an output without an owner file, as older builds left them, if it is empty, or if its manifest
+//!    lists files of this export, and everything with a name of its files is listed there or in the state.
 //!
 //! A file within such an output that belongs to another export to a single file
-//! ([`FileNames::claimed_by_another`]) is that export's all the same.
+//! ([`FileNames::claimed_by_another`]) nevertheless belongs to that export.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -22,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::committed::Committed;
 use super::manifest::{Entry, Manifest, Purpose};
 use super::names::FileNames;
-use crate::durable::{self, parent_of};
+use crate::durable::{self, parent_of, shown_path};
 use crate::error::with_hint;
 
 const FORMAT: &str = "cosmos-tail owner";
@@ -30,7 +29,7 @@ const FORMAT: &str = "cosmos-tail owner";
 /// The largest owner file that is read: a path and a few words.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// What an owner file says.
+/// The content of an owner file.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Owner {
@@ -41,14 +40,14 @@ pub struct Owner {
     pub state: String,
 }
 
-/// On what grounds an output is an export's.
+/// What proves that an output belongs to an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// The state lies beside it.
+    /// The state is beside it.
     Beside,
     /// Its owner file says so.
     Owned,
-    /// Nothing is there that could be another's, and there is no owner file yet.
+    /// Nothing in it could belong to another export, and there is no owner file yet.
     Recognized,
 }
 
@@ -66,9 +65,10 @@ impl Owner {
             return Ok(None);
         }
         let length = fs::metadata(&path)?.len();
-        let owner: Result<Self> = match length > MAX_BYTES {
-            true => Err(anyhow!("it has {length} bytes")),
-            false => serde_json::from_slice(&fs::read(&path)?).map_err(Into::into),
+        let owner: Result<Self> = if length > MAX_BYTES {
+            Err(anyhow!("it has {length} bytes"))
+        } else {
+            serde_json::from_slice(&fs::read(&path)?).map_err(Into::into)
         };
         let owner = owner.and_then(|owner| {
             ensure!(owner.format == FORMAT, "it is not marked as a {FORMAT}");
@@ -76,19 +76,19 @@ impl Owner {
         });
         owner.map(Some).map_err(|error| {
             with_hint(
-                error.context(format!("`{}` is damaged", path.display())),
-                "it says which state the output belongs to: put it back as it was, or move the state \
-                 beside the output and remove this file",
+                error.context(format!("`{}` is damaged", shown_path(&path))),
+                "it names the state that the output belongs to: restore it, or move the state beside the \
+                 output and remove this file",
             )
         })
     }
 
-    /// Says in the output `names` that it belongs to the export `export_id` with the state
-    /// `state_path`, if that lies elsewhere; if it lies beside the output, no word is needed.
+    /// Marks the output `names` as that of the export `export_id` with the state `state_path`, if the state
+    /// is elsewhere; a state beside the output needs no mark.
     ///
     /// # Errors
     ///
-    /// If what is there was not written by this program, the path is not Unicode, or any error of the
+    /// If a file of another program has that name, the path is not Unicode, or any error of the operating
     /// system.
     pub fn write(names: &FileNames, export_id: uuid::Uuid, state_path: &Path) -> Result<()> {
         let Some(path) = names.owner() else {
@@ -106,41 +106,43 @@ impl Owner {
             export_id,
             state: state
                 .to_str()
-                .with_context(|| format!("the path `{}` is not Unicode", state.display()))?
+                .with_context(|| format!("the path `{}` is not Unicode", shown_path(&state)))?
                 .to_owned(),
         };
         let mut text = serde_json::to_vec(&owner)?;
         text.push(b'\n');
-        durable::replace(&path, &text).with_context(|| format!("cannot write `{}`", path.display()))
+        durable::replace(&path, &text)
+            .with_context(|| format!("cannot write `{}`", shown_path(&path)))
     }
 
-    /// Where the state lies that it names.
+    /// The path of the state that it names.
     pub fn state_path(&self, names: &FileNames) -> PathBuf {
         names.directory().join(&self.state)
     }
 
-    /// Whether it is the word of this export with this state.
+    /// Whether it names this export and this state.
     fn names_state(&self, names: &FileNames, export_id: uuid::Uuid, state_path: &Path) -> bool {
         self.export_id == export_id
             && (is_same(&self.state_path(names), state_path) || is_beside(names, state_path))
     }
 }
 
-/// Says on what grounds the output `names` is that of `state`, which lies at `state_path`. Nothing is
-/// changed.
+/// Finds what proves that the output `names` belongs to the export of `committed`, whose state is at
+/// `state_path`. Nothing is changed.
 ///
 /// # Errors
 ///
-/// If it is not provably so, with what can be done.
+/// If nothing proves it, with a hint.
 pub fn prove(committed: &Committed<'_>, state_path: &Path, names: &FileNames) -> Result<Proof> {
     let Some(default_state) = names.default_state() else {
         return Ok(Proof::Beside);
     };
     if let Some(owner) = Owner::read(names)? {
         if owner.names_state(names, committed.export_id, state_path) {
-            return Ok(match is_beside(names, state_path) {
-                true => Proof::Beside,
-                false => Proof::Owned,
+            return Ok(if is_beside(names, state_path) {
+                Proof::Beside
+            } else {
+                Proof::Owned
             });
         }
         let theirs = owner.state_path(names);
@@ -148,13 +150,13 @@ pub fn prove(committed: &Committed<'_>, state_path: &Path, names: &FileNames) ->
             "the output `{}` belongs to the export {} with the state `{}`",
             names.display(),
             owner.export_id,
-            theirs.display()
+            shown_path(&theirs)
         );
         return Err(with_hint(
             error,
             format!(
-                "name that state; if it is this one, and was moved, put it back or move it to `{}`",
-                default_state.display()
+                "name that state; if it is this one and was moved, move it back or to `{}`",
+                shown_path(&default_state)
             ),
         ));
     }
@@ -164,25 +166,25 @@ pub fn prove(committed: &Committed<'_>, state_path: &Path, names: &FileNames) ->
     recognize(committed, names, &default_state).map_err(|error| {
         with_hint(
             error.context(format!(
-                "the output `{}` is not provably that of this state",
+                "nothing proves that the output `{}` belongs to this state",
                 names.display()
             )),
             format!(
-                "if it is, move the state beside it, to `{}`, and name it there",
-                default_state.display()
+                "if it does, move the state beside it, to `{}`, and name it there",
+                shown_path(&default_state)
             ),
         )
     })?;
     Ok(Proof::Recognized)
 }
 
-/// Recognizes an output that has no owner file: nothing is there yet, or it bears the export's id and
-/// nothing that the export does not know.
+/// Recognizes an output without an owner file: it is empty, or it has the export's id and only files that
+/// the export knows.
 fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path) -> Result<()> {
     ensure!(
         !durable::is_there(default_state),
-        "`{}` is there, the state of another export",
-        default_state.display()
+        "`{}` exists, which is the state of another export",
+        shown_path(&default_state)
     );
     let mut known = Vec::new();
     let listing = names.manifest().filter(|path| durable::is_there(path));
@@ -190,13 +192,13 @@ fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path)
     if let Some(path) = &listing {
         durable::is_plain_file(path)?;
         let manifest = Manifest::read(path, Purpose::Committed { committed, names })?;
-        manifest.ensure_whole(&path.display().to_string())?;
+        manifest.ensure_whole(&shown_path(&path).to_string())?;
         let known_beyond = ensure_known_beyond(&manifest.beyond, committed, names, path)?;
         is_marked = known_beyond > 0 || !manifest.entries.is_empty();
         ensure!(
             is_marked || manifest.beyond.is_empty(),
-            "`{}` lists nothing that the state knows to be committed",
-            path.display()
+            "`{}` lists no file that the state has committed",
+            shown_path(&path)
         );
         for entry in &manifest.entries {
             known.extend(
@@ -215,19 +217,19 @@ fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path)
     for found in names.existing()? {
         ensure!(
             is_marked && known.contains(&(found.series, found.part)),
-            "`{}` is there, and no manifest says that it is of this export",
-            found.path.display()
+            "`{}` exists, and no manifest lists it as a file of this export",
+            shown_path(&found.path)
         );
     }
     Ok(())
 }
 
-/// Checks that what lies beyond the committed part of a manifest lists nothing but the files that the
-/// state has sealed: it is cut off. Returns how many of them it lists.
+/// Checks that the lines after the committed part of a manifest, which will be cut off, list only files that
+/// the state has sealed. Returns how many.
 ///
 /// # Errors
 ///
-/// If it lists others: then the manifest is newer than the state, or another's.
+/// If they list others: then the manifest is newer than the state, or of another export.
 pub fn ensure_known_beyond(
     beyond: &[u8],
     committed: &Committed<'_>,
@@ -245,8 +247,8 @@ pub fn ensure_known_beyond(
             .any(|sealed| Entry::of(committed.export_id, names, sealed) == entry);
         ensure!(
             is_known,
-            "the manifest `{}` lists `{}`, which the state does not know",
-            manifest.display(),
+            "the manifest `{}` lists `{}`, which is not in the state",
+            shown_path(&manifest),
             entry.file.escape_debug()
         );
         listed += 1;
@@ -254,14 +256,14 @@ pub fn ensure_known_beyond(
     Ok(listed)
 }
 
-/// Whether the state lies where the output has it unless told otherwise.
+/// Whether the state has the default path for the output.
 fn is_beside(names: &FileNames, state_path: &Path) -> bool {
     names
         .default_state()
         .is_some_and(|default| is_same(&default, state_path))
 }
 
-/// Whether two paths name one file in one directory; links are followed in the directory only.
+/// Whether two paths name the same file of the same directory; only links to the directory are followed.
 fn is_same(a: &Path, b: &Path) -> bool {
     let directory = |path: &Path| parent_of(path).canonicalize();
     match (directory(a), directory(b)) {
@@ -270,7 +272,7 @@ fn is_same(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// `path` relative to `directory`, if the directory of `path` holds it: both can then be moved as a whole.
+/// `path` relative to `directory`, if the directory of `path` contains it, so that both can be moved together.
 fn relative(path: &Path, directory: &Path) -> PathBuf {
     let below = directory.strip_prefix(parent_of(path)).ok();
     let is_plain = |below: &&Path| {
@@ -318,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_file_is_the_word_of_one_export_with_one_state() {
+    fn an_owner_file_names_one_export_and_one_state() {
         let directory = tempfile::tempdir().unwrap();
         let state_path = directory.path().join("elsewhere.json");
         let output = Output::Directory("out".into());

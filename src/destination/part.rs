@@ -13,7 +13,7 @@ pub struct PartId {
     pub part: u32,
 }
 
-/// A series of part files: `part 1`, `part 2`, … of which at most the last is open.
+/// A series of part files: `part 1`, `part 2`, …; at most the last is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeriesState {
@@ -41,10 +41,10 @@ pub struct FileState {
     /// CRC-32C of the committed bytes, as eight hexadecimal digits.
     #[serde(with = "checksum_text")]
     pub crc32c: u32,
-    /// Where its ranges stood when it was begun: what a repair goes back to, and the beginning of
-    /// the span of the feed that it holds.
+    /// The positions of its ranges when it was begun: a repair returns to them, and they are the start of the
+    /// span of the feed that it holds.
     pub start: Vec<RangeState>,
-    /// Where its ranges stood when it was sealed: the end of that span. Empty while it is open.
+    /// The positions of its ranges when it was sealed: the end of that span. Empty while it is open.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub end: Vec<RangeState>,
     /// How its destination finds it again, where its name does not follow from its series and number
@@ -71,8 +71,7 @@ pub struct ManifestMark {
     pub length: u64,
     /// Entries: published files.
     pub entries: u64,
-    /// CRC-32C of the committed bytes. Absent in states of builds before it, and for a manifest of
-    /// which nothing is committed.
+    /// CRC-32C of the committed bytes. Absent in states of older builds, and if nothing is committed.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",

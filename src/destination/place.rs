@@ -20,14 +20,13 @@ pub struct Place<'a> {
     pub container: &'a str,
     /// The extension of files, without a dot.
     pub extension: &'static str,
-    /// Where the state lies, if there is one.
+    /// The path of the state, if there is one.
     pub state_path: Option<&'a Path>,
-    /// Whether what is written is in a form for terminals already.
+    /// Whether the written bytes are already safe for terminals.
     pub is_for_terminals: bool,
 }
 
-/// The destination at `place`. `read_earlier` reads states of earlier exports, which know what they
-/// left there.
+/// The destination at `place`. `read_earlier` reads states of earlier exports, which list their files.
 pub fn at(place: Place<'_>, read_earlier: ReadEarlier) -> Box<dyn Destination> {
     match place.output {
         Output::Directory(_) | Output::File(_) | Output::Append(_) => {

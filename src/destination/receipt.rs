@@ -2,15 +2,15 @@
 
 use crate::feed::{Position, RangeId};
 
-/// What a series has written since its last receipt. To commit it is to make its parts durable,
-/// then to save it in the state.
+/// What a series has written since its last receipt. A commit makes its parts durable, then saves it in the
+/// state.
 #[derive(Debug)]
 pub struct Receipt {
     /// The series.
     pub series: u32,
     /// The parts that were written to, in their order. All but the last are sealed.
     pub parts: Vec<PartReceipt>,
-    /// Where the ranges of the series stand after all of it; only those that moved after the last
+    /// The positions of the ranges of the series after all of it; only of those that moved after the last
     /// part, by polls that found nothing.
     pub positions: Vec<(RangeId, Position)>,
     /// What was written.
@@ -30,7 +30,7 @@ pub struct PartReceipt {
     pub crc32c: u32,
     /// Whether nothing will be added to it.
     pub sealed: bool,
-    /// Where the ranges stand after it; only those that moved since the receipt before.
+    /// The positions of the ranges after it; only of those that moved since the previous receipt.
     pub positions: Vec<(RangeId, Position)>,
 }
 
@@ -39,7 +39,7 @@ pub struct PartReceipt {
 pub struct Written {
     /// Documents.
     pub documents: u64,
-    /// Those of which something did not fit its column, or had none.
+    /// Documents with a value that did not fit its column, or had none.
     pub overflowed: u64,
     /// Bytes of the files.
     pub bytes: u64,
@@ -48,7 +48,7 @@ pub struct Written {
 }
 
 impl Written {
-    /// Adds `other` to it, and leaves nothing there.
+    /// Adds `other`, and resets it.
     pub fn take_over(&mut self, other: &mut Self) {
         let other = std::mem::take(other);
         self.documents += other.documents;

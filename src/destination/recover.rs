@@ -1,8 +1,8 @@
 //! After a crash: brings the files on disk into line with the last committed state.
 //!
-//! All checks come first, so that what is refused is left as it was. Then files are cut to what was
-//! committed, finished ones get their names, unknown open ones go, and nothing else is touched. Each of
-//! these steps can be repeated, so a crash in the middle of them costs nothing.
+//! All checks come first, so that a refusal changes nothing. Then files are cut to their committed length,
+//! finished ones are published, unknown open ones are deleted, and nothing else is touched. Each of these
+//! steps can be repeated, so a crash in the middle of them does no harm.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use super::manifest::{self, Manifest, Purpose};
 use super::names::{FileNames, PartFile};
 use super::owner::{Owner, Proof, ensure_known_beyond, prove};
 use super::part::{FileState, ManifestMark, ResumedPart};
-use crate::durable;
+use crate::durable::{self, shown_path};
 use crate::error::{Annotate, is_of_the_system, with_hint};
 use crate::failpoint::{self, Change};
 
@@ -23,8 +23,8 @@ use crate::failpoint::{self, Change};
 pub struct Recovery {
     /// The open parts to continue.
     pub resumed: Vec<ResumedPart>,
-    /// Open parts that contradicted the state and were dropped: their ranges are to be read again
-    /// from where these began.
+    /// Open parts that contradicted the state and were dropped: their ranges are read again from the start
+    /// of these parts.
     pub dropped: Vec<FileState>,
     /// How much of the manifest is committed, now that all sealed parts are listed in it.
     pub manifest: ManifestMark,
@@ -47,8 +47,8 @@ impl Recovery {
 ///
 /// # Errors
 ///
-/// If the output is not provably the export's, or a file contradicts the state, naming it and what can
-/// be done: then nothing has changed. Or any error of the system.
+/// If the output is not provably the export's, or a file contradicts the state, with a hint: then nothing
+/// has changed. Or any error of the operating system.
 pub(super) fn recover(
     committed: &Committed<'_>,
     state_path: &Path,
@@ -59,8 +59,8 @@ pub(super) fn recover(
     changes.make(committed, state_path, names)
 }
 
-/// Whether an open part that the state does not know can be one that was begun after the last commit:
-/// of a range that is read, and not before the part that comes next.
+/// Whether an open part that the state does not know may have been begun after the last commit: it is of a
+/// range that is read, and its number is not below that of the next part.
 pub fn may_be_unknown(committed: &Committed<'_>, found: &PartFile) -> bool {
     let next = committed.series.iter().find(|one| one.id == found.series);
     committed.has_ranges(found.series) && found.part >= next.map_or(1, |series| series.next_part)
@@ -69,22 +69,22 @@ pub fn may_be_unknown(committed: &Committed<'_>, found: &PartFile) -> bool {
 /// What has to change so that the files are in line with the state.
 #[derive(Debug, Default)]
 struct Changes {
-    /// Whether the output is to be marked as this export's.
+    /// Whether to mark the output as this export's.
     unmarked: bool,
     /// Open parts that were begun after the last commit.
     unknown: Vec<PathBuf>,
     /// How much of the manifest counts.
     manifest: ManifestMark,
-    /// Finished parts that have not got their final name.
+    /// Finished parts that do not have their final names yet.
     unpublished: Vec<FileState>,
-    /// Open parts to go on with.
+    /// Open parts to continue.
     resumed: Vec<FileState>,
-    /// Open parts to throw away, and why.
-    thrown: Vec<(FileState, anyhow::Error)>,
+    /// Open parts to drop, and why.
+    dropped: Vec<(FileState, anyhow::Error)>,
 }
 
 impl Changes {
-    /// Looks at everything, and changes nothing.
+    /// Checks everything, and changes nothing.
     fn find(
         committed: &Committed<'_>,
         state_path: &Path,
@@ -125,11 +125,11 @@ impl Changes {
         };
         let read = durable::is_plain_file(&path).and_then(|_| {
             let manifest = Manifest::read(&path, Purpose::Committed { committed, names })?;
-            manifest.ensure_whole(&path.display().to_string())?;
+            manifest.ensure_whole(&shown_path(&path).to_string())?;
             ensure_known_beyond(&manifest.beyond, committed, names, &path)?;
             Ok(manifest.mark)
         });
-        let hint = "put the manifest back as it was; without it finished files are unaccounted for";
+        let hint = "restore the manifest: without it, finished files are unaccounted for";
         self.manifest = read.map_err(|error| contradiction(error, hint))?;
         Ok(())
     }
@@ -143,8 +143,8 @@ impl Changes {
                 verify(sealed, &open, false).map_err(|error| {
                     contradiction(
                         error,
-                        "the file was finished, and changed or damaged before it was published; put \
-                         it back as it was, or export to a new place",
+                        "the file was changed or damaged after it was finished and before it was published; \
+                         restore it, or export to a new place",
                     )
                 })?;
                 self.unpublished.push(sealed.clone());
@@ -152,22 +152,26 @@ impl Changes {
             (false, true) => verify(sealed, &path, true).map_err(|error| {
                 contradiction(
                     error,
-                    "it is not the file that this export finished; move it away, then resume",
+                    "this export did not write it; move it away, then resume",
                 )
             })?,
             (true, true) => {
                 return Err(with_hint(
-                    anyhow!("both `{}` and `{}` exist", open.display(), path.display()),
-                    "the second was not made by this export; move it away, then resume",
+                    anyhow!(
+                        "both `{}` and `{}` exist",
+                        shown_path(&open),
+                        shown_path(&path)
+                    ),
+                    "this export did not write the second; move it away, then resume",
                 ));
             }
             (false, false) => {
                 return Err(with_hint(
                     anyhow!(
-                        "`{}` is gone, which was finished but not yet published",
-                        open.display()
+                        "`{}` was finished but not yet published, and is missing",
+                        shown_path(&open)
                     ),
-                    format!("put it back as `{}`, then resume", path.display()),
+                    format!("restore it as `{}`, then resume", shown_path(&path)),
                 ));
             }
         }
@@ -177,17 +181,17 @@ impl Changes {
     fn look_at_open(&mut self, part: &FileState, names: &FileNames, repair: bool) -> Result<()> {
         ensure_unclaimed(part, names)?;
         let path = names.open_part(part.series, part.part);
-        // What is no file was not made by this export, and is not thrown away either.
+        // Something other than a file was not made by this export, and is not deleted either.
         durable::is_plain_file(&path).hint("move it away, then resume with --repair")?;
         match verify(part, &path, false) {
             Ok(()) => self.resumed.push(part.clone()),
             Err(error) if is_of_the_system(&error) => return Err(error),
-            Err(mismatch) if repair => self.thrown.push((part.clone(), mismatch)),
+            Err(mismatch) if repair => self.dropped.push((part.clone(), mismatch)),
             Err(mismatch) => {
                 return Err(with_hint(
                     mismatch,
-                    "the file was changed or damaged after it was committed; `resume --repair` throws \
-                     it away and reads its range again from where the file began",
+                    "the file was changed or damaged after it was committed; `resume --repair` deletes \
+                     it and reads its range again from the start of the file",
                 ));
             }
         }
@@ -212,10 +216,10 @@ impl Changes {
         }
         for path in &self.unknown {
             durable::remove_plain("resume.delete", path)?;
-            let path = path.display();
+            let path = shown_path(&path);
             recovery
                 .notices
-                .push(format!("deleted `{path}`, of which nothing was committed"));
+                .push(format!("deleted `{path}`: nothing in it was committed"));
         }
         if let Some(path) = names.manifest() {
             manifest::truncate(&path, recovery.manifest)?;
@@ -239,13 +243,14 @@ impl Changes {
                 crc32c: part.crc32c,
             });
         }
-        for (part, mismatch) in self.thrown {
+        for (part, mismatch) in self.dropped {
             let path = names.open_part(part.series, part.part);
+            let existed = durable::is_there(&path);
             durable::remove_plain("resume.delete", &path)
                 .map_err(|error| with_hint(error, "move it away, then resume with --repair"))?;
+            let deleted = if existed { "; deleted it" } else { "" };
             recovery.notices.push(format!(
-                "{mismatch:#}; threw `{}` away and read its range again from where it began",
-                path.display()
+                "{mismatch:#}{deleted}; its range is read again from the start of this file"
             ));
             recovery.dropped.push(part);
         }
@@ -253,15 +258,14 @@ impl Changes {
     }
 }
 
-/// Checks that a part that the state speaks of is not a file of another export, which keeps its state
-/// beside it.
+/// Checks that a part that the state lists is not a file of another export, which keeps its state beside it.
 fn ensure_unclaimed(part: &FileState, names: &FileNames) -> Result<()> {
     match names.claimed_by_another(part.series, part.part) {
         Some(claim) => Err(with_hint(
             anyhow!(
-                "`{}` is of another export: `{}` exists",
-                names.part(part.series, part.part).display(),
-                claim.display()
+                "`{}` belongs to another export: `{}` exists",
+                shown_path(&names.part(part.series, part.part)),
+                shown_path(&claim)
             ),
             "move that export's files away, then resume",
         )),
@@ -269,16 +273,17 @@ fn ensure_unclaimed(part: &FileState, names: &FileNames) -> Result<()> {
     }
 }
 
-/// An error of a file that contradicts the state, with what can be done. What only the system could
-/// not do is no contradiction, and nothing is to be done about the file.
+/// The error of a file that contradicts the state, with a hint. An error of the operating system is no
+/// contradiction, so it gets no hint about the file.
 fn contradiction(error: anyhow::Error, hint: &str) -> anyhow::Error {
-    match is_of_the_system(&error) {
-        true => error,
-        false => with_hint(error, hint),
+    if is_of_the_system(&error) {
+        error
+    } else {
+        with_hint(error, hint)
     }
 }
 
-/// Cuts an open file to what was committed of it, and was looked at before.
+/// Cuts an open file, which was checked before, to its committed length.
 fn cut_to_committed(part: &FileState, names: &FileNames) -> Result<()> {
     let path = names.open_part(part.series, part.part);
     if fs::symlink_metadata(&path)?.len() == part.length {
@@ -292,13 +297,13 @@ fn cut_to_committed(part: &FileState, names: &FileNames) -> Result<()> {
     Ok(())
 }
 
-/// Checks that `path` begins with what was committed, and with `whole` that it ends there too.
+/// Checks that `path` begins with the committed bytes, and, with `whole`, that it ends with them.
 fn verify(part: &FileState, path: &Path, whole: bool) -> Result<()> {
     durable::is_plain_file(path)?;
     let mut file = match fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(anyhow!("`{}` is missing", path.display()));
+            return Err(anyhow!("`{}` is missing", shown_path(&path)));
         }
         Err(error) => return Err(error.into()),
     };
@@ -307,14 +312,14 @@ fn verify(part: &FileState, path: &Path, whole: bool) -> Result<()> {
         let committed = part.length;
         return Err(anyhow!(
             "`{}` has {length} bytes, but {committed} were committed",
-            path.display()
+            shown_path(&path)
         ));
     }
     let found = durable::checksum_prefix(&mut file, part.length)?;
     if found != part.crc32c {
         return Err(anyhow!(
-            "`{}` has checksum {found:08x} where {:08x} was committed",
-            path.display(),
+            "`{}` has the checksum {found:08x}, but {:08x} was committed",
+            shown_path(&path),
             part.crc32c
         ));
     }

@@ -1,4 +1,4 @@
-//! The seam between what is committed and where bytes lie.
+//! The seam between what is committed and where the bytes are.
 
 use anyhow::Result;
 
@@ -13,19 +13,18 @@ use crate::durable::Locks;
 /// What makes one process the only one that writes.
 #[derive(Debug, Clone)]
 pub struct Ownership {
-    /// The locks of the state, where the place of the state has locks.
+    /// The locks of the state, if its store has locks.
     pub locks: Locks,
-    /// An id that no other process has: where the place has no locks, no two processes write under
-    /// one name.
+    /// A unique id of this process: without locks, no two processes write under the same name.
     pub process: uuid::Uuid,
 }
 
-/// What becomes of open parts that another process began.
+/// What happens to open parts that another process began.
 #[derive(Debug, Clone, Default)]
 pub struct Inheritance {
-    /// Parts that are sealed as they were committed.
+    /// Parts that are sealed at their committed length.
     pub sealed: Vec<PartId>,
-    /// Parts of which nothing can be used: their ranges are read again from where they began.
+    /// Parts that cannot be used: their ranges are read again from the start of these parts.
     pub dropped: Vec<PartId>,
 }
 
@@ -38,7 +37,7 @@ pub enum Kind {
     Parts,
     /// One part, which grows under its own name and is never sealed.
     Growing,
-    /// One stream. Nothing of it can be taken back, so it has no parts that a state could speak of.
+    /// One stream. It cannot be rewound, so it has no parts that a state could list.
     Stream,
 }
 
@@ -49,7 +48,7 @@ impl Kind {
     }
 }
 
-/// Where the bytes of an export lie.
+/// Where the bytes of an export are stored.
 ///
 /// All calls block. [`open`](Self::open) and the writers that it returns are called from several
 /// threads, each part by one of them; the others are called by whoever owns the state.
@@ -67,15 +66,15 @@ pub trait Destination: ExportFiles {
     /// Names what is in the way.
     fn ensure_free(&self) -> Result<()>;
 
-    /// Checks that all that is in the way of a new export was left by an earlier one, so that
+    /// Checks that everything in the way of a new export is of an earlier one, so that
     /// [`remove_earlier`](Self::remove_earlier) may remove it.
     ///
     /// # Errors
     ///
-    /// Names what was not left by an export.
+    /// Names what is not of an export.
     fn ensure_replaceable(&self) -> Result<()>;
 
-    /// Removes what an earlier export left, and nothing else.
+    /// Removes the files of an earlier export, and nothing else.
     ///
     /// # Errors
     ///
@@ -83,62 +82,62 @@ pub trait Destination: ExportFiles {
     /// the system.
     fn remove_earlier(&self) -> Result<()>;
 
-    /// Whether another process works on it.
+    /// Whether another process is using it.
     fn is_in_use(&self) -> bool;
 
     /// Creates the place itself, if it is missing.
     ///
     /// # Errors
     ///
-    /// Any error of the system.
+    /// Any error of the operating system.
     fn prepare(&self) -> Result<()>;
 
-    /// Makes it this process's, as far as the place has locks: from here on nothing is written
-    /// without those of the state and its own.
+    /// Locks it for this process, if the place has locks: from here on nothing is written without the locks
+    /// of the state and its own.
     ///
     /// # Errors
     ///
-    /// If another process has it.
+    /// If another process holds a lock.
     fn lock(&mut self, ownership: Ownership) -> Result<()>;
 
-    /// Checks that it is still this process's.
+    /// Checks that this process still holds its locks.
     ///
     /// # Errors
     ///
-    /// If it is not.
+    /// If it does not.
     fn check(&self) -> Result<()>;
 
     /// Marks it as the output of the new export `export_id`.
     ///
     /// # Errors
     ///
-    /// Any error of the system.
+    /// Any error of the operating system.
     fn begin(&self, export_id: uuid::Uuid) -> Result<()>;
 
     /// Checks that it is provably the output of what is committed. Nothing is changed.
     ///
     /// # Errors
     ///
-    /// If it is not, with what can be done.
+    /// If it is not, with a hint.
     fn prove(&self, committed: &Committed<'_>) -> Result<()>;
 
-    /// What becomes of the open parts that an earlier process began, where only the process that
-    /// began a part can append to it. Nothing is changed: the state takes it over, and is committed,
-    /// before anything else is done. Where parts can be continued, nothing becomes of them.
+    /// What happens to the open parts that an earlier process began, if only the process that began a part
+    /// can append to it. Nothing is changed here: the state records it, and is committed, before anything
+    /// else is done. If parts can be continued, nothing happens to them.
     fn inherit(&self, _committed: &Committed<'_>) -> Inheritance {
         Inheritance::default()
     }
 
-    /// Brings what lies here into line with what is committed: parts are cut to their committed
-    /// length, sealed ones are published, those that no state speaks of are removed. All checks come
-    /// first. With `repair`, open parts that contradict the state are dropped.
+    /// Brings the parts into line with what is committed: open ones are cut to their committed length, sealed
+    /// ones are published, and those that no state lists are removed. All checks come first. With `repair`,
+    /// open parts that contradict the state are dropped.
     ///
     /// # Errors
     ///
-    /// If what lies here contradicts the state; then nothing is changed. Or any error of the system.
+    /// If a part contradicts the state; then nothing is changed. Or any error of the operating system.
     fn recover(&self, committed: &Committed<'_>, repair: bool) -> Result<Recovery>;
 
-    /// Begins a part, which no reader takes for a finished one.
+    /// Begins a part, which readers can distinguish from a finished one.
     ///
     /// # Errors
     ///
@@ -149,35 +148,35 @@ pub trait Destination: ExportFiles {
     ///
     /// # Errors
     ///
-    /// Any error of the system.
+    /// Any error of the operating system.
     fn reopen(&self, part: &ResumedPart) -> Result<Box<dyn PartWriter>>;
 
-    /// How the part is found again, where that does not follow from its series and number alone. The
-    /// state keeps it, see [`FileState::place`](super::FileState::place).
+    /// How the part is found again, if its series and number alone do not determine that. The state keeps it,
+    /// see [`FileState::place`](super::FileState::place).
     fn place_of(&self, _part: PartId) -> Option<String> {
         None
     }
 
-    /// Makes durable what was appended to these parts before the receipts that name them.
+    /// Makes durable what was appended to these parts up to the receipts that name them.
     ///
     /// # Errors
     ///
-    /// Any error of the system: then nothing of it may be committed.
+    /// Any error of the operating system: then none of it may be committed.
     fn make_durable(&self, parts: &[Unsynced]) -> Result<()>;
 
-    /// Publishes the parts that a committed state has sealed, and lists them in the manifest. It can
-    /// be repeated. Returns how much of the manifest the next state is to commit.
+    /// Publishes the parts that a committed state has sealed, and lists them in the manifest. It can be
+    /// repeated. Returns how much of the manifest the next state commits.
     ///
     /// # Errors
     ///
-    /// Any error of the system: a later [`recover`](Self::recover) publishes the rest.
+    /// Any error of the operating system: a later [`recover`](Self::recover) publishes the rest.
     fn publish(&self, committed: &Committed<'_>) -> Result<ManifestMark>;
 
     /// Reads the manifest, as far as it is committed.
     ///
     /// # Errors
     ///
-    /// If it cannot be read. What is wrong with its contents is no error, see [`Manifest::faults`].
+    /// If it cannot be read. Faults in its content are not errors, see [`Manifest::faults`].
     fn manifest(&self, committed: &Committed<'_>) -> Result<Manifest>;
 
     /// The name of a part, published or still open, in [`list`](Self::list) and in the manifest.
@@ -191,7 +190,7 @@ pub trait Destination: ExportFiles {
         true
     }
 
-    /// All parts that lie here, open ones and published ones, whether or not a state speaks of them.
+    /// All parts here, open and published, whether or not a state lists them.
     ///
     /// # Errors
     ///
@@ -199,12 +198,12 @@ pub trait Destination: ExportFiles {
     fn list(&self) -> Result<Vec<PartFile>>;
 }
 
-/// A part that was appended to since it was made durable last.
+/// A part that was appended to since it was last made durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unsynced {
     /// The part.
     pub id: PartId,
-    /// Whether nothing will be appended to it any more.
+    /// Whether nothing more will be appended to it.
     pub is_sealed: bool,
 }
 
@@ -214,6 +213,6 @@ pub trait PartWriter: Send {
     ///
     /// # Errors
     ///
-    /// If they cannot be written, or the destination is no longer this process's.
+    /// If they cannot be written, or this process no longer holds its locks.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
 }

@@ -1,4 +1,4 @@
-//! Standard output: a stream, of which nothing can be taken back.
+//! Standard output: a stream, which cannot be rewound.
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -17,18 +17,17 @@ use super::recover::Recovery;
 use super::seam::{Destination, Kind, Ownership, PartWriter, Unsynced};
 use crate::escape::escape_data;
 
-/// Standard output. It is written at least once: what a run wrote after its last commit, the next
-/// one writes again.
+/// Standard output, written at least once: a run repeats what the run before it wrote after its last commit.
 #[derive(Debug)]
 pub struct StandardOutput {
-    /// What an earlier export can have left: its state.
+    /// The only file that an earlier export can have left: its state.
     left: Local,
     /// Whether what is appended is in a form for terminals already.
     is_for_terminals: bool,
 }
 
 impl StandardOutput {
-    /// Standard output, for an export whose state lies at `state_path`. On a terminal, control
+    /// Standard output, for an export whose state is at `state_path`. On a terminal, control
     /// characters are escaped unless `is_for_terminals`.
     pub fn new(
         state_path: Option<&Path>,

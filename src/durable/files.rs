@@ -121,9 +121,20 @@ fn ensure_plain(path: &Path, found: std::fs::FileType) -> Result<()> {
         "move it away, or use another path"
     };
     Err(with_hint(
-        anyhow!("`{}` is {kind}, not a regular file", path.display()),
+        anyhow!("`{}` is {kind}, not a regular file", shown_path(&path)),
         hint,
     ))
+}
+
+/// `path` for a message: relative to the working directory if it is below it, as people type it.
+pub fn shown_path(path: &(impl AsRef<Path> + ?Sized)) -> std::path::Display<'_> {
+    let path = path.as_ref();
+    let here = std::env::current_dir().ok();
+    let below = here.and_then(|here| path.strip_prefix(here).ok());
+    below
+        .filter(|below| !below.as_os_str().is_empty())
+        .unwrap_or(path)
+        .display()
 }
 
 /// The kind of a file that is not a regular one.
@@ -252,7 +263,7 @@ pub fn begins_as_ours(path: &Path) -> Result<()> {
         return Ok(());
     }
     Err(with_hint(
-        anyhow!("`{}` was not written by cosmos-tail", path.display()),
+        anyhow!("`{}` was not written by cosmos-tail", shown_path(&path)),
         "cosmos-tail needs a file of that name: move it away, or use another path",
     ))
 }
@@ -303,8 +314,8 @@ pub fn publish(open: &Path, path: &Path) -> io::Result<()> {
                 e.error.kind(),
                 format!(
                     "cannot rename `{}` to `{}`: {}",
-                    open.display(),
-                    path.display(),
+                    shown_path(&open),
+                    shown_path(&path),
                     e.error
                 ),
             )

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::files::{open_plain, private, with_suffix};
+use super::files::{open_plain, private, shown_path, with_suffix};
 use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::failpoint;
 
@@ -87,10 +87,14 @@ impl Lock {
                         }
                         _ => String::new(),
                     };
-                    bail!("another process{owner} holds the lock `{}`", path.display());
+                    bail!(
+                        "another process{owner} holds the lock `{}`",
+                        shown_path(&path)
+                    );
                 }
                 Err(TryLockError::Error(error)) => {
-                    return Err(error).with_context(|| format!("cannot lock `{}`", path.display()));
+                    return Err(error)
+                        .with_context(|| format!("cannot lock `{}`", shown_path(&path)));
                 }
             }
         }
@@ -102,7 +106,7 @@ impl Lock {
         // It may have been deleted before it was locked.
         lock.check()?;
         lock.sign()
-            .with_context(|| format!("cannot write to the lock `{}`", path.display()))?;
+            .with_context(|| format!("cannot write to the lock `{}`", shown_path(&path)))?;
         Ok(lock)
     }
 
@@ -117,7 +121,7 @@ impl Lock {
     fn ensure_is_a_lock(&mut self) -> Result<()> {
         let mut contents = Vec::new();
         let read = (&self.file).take(LOCK_BYTES + 1).read_to_end(&mut contents);
-        read.with_context(|| format!("cannot read the lock `{}`", self.path.display()))?;
+        read.with_context(|| format!("cannot read the lock `{}`", shown_path(&self.path)))?;
         let is_lock = contents.len() as u64 <= LOCK_BYTES
             && contents
                 .iter()
@@ -126,7 +130,7 @@ impl Lock {
             return Ok(());
         }
         Err(with_hint(
-            anyhow!("`{}` is not a lock of cosmos-tail", self.path.display()),
+            anyhow!("`{}` is not a lock of cosmos-tail", shown_path(&self.path)),
             "cosmos-tail needs a lock file of that name: move the file away, or keep the state elsewhere \
              with --state",
         ))
@@ -153,13 +157,13 @@ impl Lock {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => "was deleted",
                 Err(error) => {
                     return Err(error).with_context(|| {
-                        format!("cannot check the lock `{}`", self.path.display())
+                        format!("cannot check the lock `{}`", shown_path(&self.path))
                     });
                 }
             };
             let error = anyhow!(
                 "the lock `{}` {what} while this process held it; nothing was committed after that",
-                self.path.display()
+                shown_path(&self.path)
             );
             Err(with_exit_code(
                 with_hint(
@@ -195,7 +199,7 @@ impl Lock {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => {
-                return Err(error).with_context(|| format!("cannot open `{}`", path.display()));
+                return Err(error).with_context(|| format!("cannot open `{}`", shown_path(&path)));
             }
         };
         // The lock is released when the file is closed.
@@ -203,7 +207,7 @@ impl Lock {
             Ok(()) => Ok(false),
             Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("cannot check the lock `{}`", path.display()))
+                Err(error).with_context(|| format!("cannot check the lock `{}`", shown_path(&path)))
             }
         }
     }

@@ -19,6 +19,6 @@ mod lock;
 pub use files::{
     OPEN_SUFFIX, STAGED_SUFFIX, begins_as_ours, checksum_prefix, create_directory, is_plain_file,
     is_there, left_staged, open_plain, open_plain_quietly, parent_of, publish, remove_plain,
-    replace, sync_directory, with_suffix,
+    replace, shown_path, sync_directory, with_suffix,
 };
 pub use lock::{Lock, Locks, lock_path};

@@ -1,15 +1,15 @@
-//! How much may wait between the reader and those who take what it reads.
+//! How much may be buffered between the reader and its consumers.
 
-/// Bytes of pages that may wait to be written, for each range that is read at the same time.
-const BUFFERED_BYTES_A_RANGE: usize = 1 << 20;
-/// The same, at least: a page can have 4 MB and more.
+/// Buffered bytes of pages for each range that is read at the same time.
+const BUFFERED_BYTES_PER_RANGE: usize = 1 << 20;
+/// The minimum in all: a page can have 4 MB and more.
 const MIN_BUFFERED_BYTES: usize = 8 << 20;
-/// The same, at most.
+/// The maximum in all.
 const MAX_BUFFERED_BYTES: usize = 64 << 20;
-/// Events that may wait for the coordinator; their pages are bounded in bytes.
+/// Buffered events; the bytes of their pages are bounded separately.
 pub(super) const EVENTS: usize = 256;
 
-/// Bytes of pages that may wait, when so many ranges are read at the same time.
+/// Bytes of pages that may be buffered if `concurrency` ranges are read at the same time.
 pub(super) fn buffered_bytes(concurrency: usize) -> usize {
-    (concurrency * BUFFERED_BYTES_A_RANGE).clamp(MIN_BUFFERED_BYTES, MAX_BUFFERED_BYTES)
+    (concurrency * BUFFERED_BYTES_PER_RANGE).clamp(MIN_BUFFERED_BYTES, MAX_BUFFERED_BYTES)
 }

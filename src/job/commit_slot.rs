@@ -1,4 +1,4 @@
-//! The ledger, and the commit that has it while one is under way.
+//! The ledger, or the running commit that holds it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,22 +10,22 @@ use crate::feed::{PinnedEnd, RangeId};
 use crate::sink::{Seal, Sink};
 use crate::state::ledger::Ledger;
 
-/// What became of a commit: the ledger, and how many files were published.
+/// The result of a commit: the ledger, and how many files were published.
 type Outcome = (Box<Ledger>, Result<u64>);
 
-/// The ledger, which one commit at a time has.
+/// The ledger, which one commit at a time holds.
 #[derive(Debug)]
 pub(super) enum CommitSlot {
-    /// No commit is under way.
+    /// No commit is running.
     Idle(Box<Ledger>),
-    /// A commit has the ledger, and gives it back.
+    /// A commit holds the ledger, and returns it.
     Running(JoinHandle<Outcome>),
     /// The ledger was lost with a commit that panicked.
     Lost,
 }
 
 impl CommitSlot {
-    /// A slot with `ledger`, and no commit under way.
+    /// A slot with `ledger`, without a running commit.
     pub(super) fn new(ledger: Ledger) -> Self {
         Self::Idle(Box::new(ledger))
     }
@@ -40,7 +40,7 @@ impl CommitSlot {
     ///
     /// # Errors
     ///
-    /// If a commit is under way.
+    /// If a commit is running.
     pub(super) fn begin(
         &mut self,
         sink: &Arc<Sink>,
@@ -59,15 +59,15 @@ impl CommitSlot {
             }
             other => {
                 *self = other;
-                bail!("a commit is under way already")
+                bail!("a commit is already running")
             }
         }
     }
 
-    /// Waits for the end of the commit that is under way; for ever, if there is none. Returns how many
-    /// files it published.
+    /// Waits for the end of the running commit; forever, if there is none. Returns how many files it
+    /// published.
     ///
-    /// It can be dropped while it waits: the commit goes on, and is waited for by the next call.
+    /// It is cancel safe: if the future is dropped, the commit continues and the next call waits for it.
     ///
     /// # Errors
     ///
@@ -92,16 +92,16 @@ impl CommitSlot {
     ///
     /// # Errors
     ///
-    /// If a commit has it.
+    /// If a commit holds it.
     pub(super) fn into_ledger(self) -> Result<Box<Ledger>> {
         match self {
             Self::Idle(ledger) => Ok(ledger),
-            Self::Running(_) | Self::Lost => bail!("a commit has the ledger"),
+            Self::Running(_) | Self::Lost => bail!("a commit holds the ledger"),
         }
     }
 }
 
-/// One commit: receipts from every writer, a change of the ledger, then the disk.
+/// One commit: receipts from every writer, a change of the ledger, then the destination.
 async fn commit(
     sink: Arc<Sink>,
     mut ledger: Box<Ledger>,
@@ -127,10 +127,10 @@ async fn commit(
     }
 }
 
-/// The highest LSNs that answers have named, of the partitions of ranges.
+/// The highest LSNs reported by answers, of the partitions of ranges.
 ///
-/// A commit reads them after the receipts have come: pages are written on until then, and no position may
-/// be committed without what was known when its page came.
+/// A commit reads them after the receipts have come: pages are written until then, and no position may be
+/// committed without what was known when its page was read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct KnownLsns(Arc<Mutex<HashMap<RangeId, u64>>>);
 

@@ -1,7 +1,7 @@
-//! The running of a job: takes what the reader has to say, hands pages to the sink, and commits.
+//! Runs a job: takes the events of the reader, hands pages to the sink, and commits.
 //!
-//! One task owns the ledger. While a commit is under way the ledger is with it, and pages flow on:
-//! they are written behind the checkpoint and belong to the next commit.
+//! One task owns the ledger. A running commit holds the ledger, while pages are still read and written:
+//! those come after the checkpoint and belong to the next commit.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -48,11 +48,11 @@ pub(super) struct Job<'a> {
     pub(super) observers: Vec<Box<dyn Observer + 'a>>,
     /// The layout that the first documents decide, if it is not known yet.
     pub(super) open_layout: Option<OpenLayout>,
-    /// Request units charged for what had to be known before.
+    /// Request units charged before the job.
     pub(super) request_charge: f64,
 }
 
-/// A layout that is still to be decided, by the first documents that come.
+/// A layout that the first documents will decide.
 pub(super) struct OpenLayout {
     pub(super) options: InferenceOptions,
     /// Where encoders look for it.
@@ -64,14 +64,14 @@ pub(super) struct Finished {
     pub(super) state: State,
     pub(super) failures: Vec<(RangeId, anyhow::Error)>,
     pub(super) counts: Counts,
-    /// What stopped it, if it did not come to its own end.
+    /// What stopped it, if it did not run to its end.
     pub(super) stop: Option<Stop>,
 }
 
-/// What stops a job before its own end.
+/// What stops a job before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// A signal; the process ends with its code.
+    /// A signal; the process exits with its code.
     Signal(ExitCode),
     /// What [`Watch`] found.
     Watched(WatchEnd),
@@ -85,7 +85,7 @@ pub(super) struct Coordinator<'a> {
     uncommitted: Uncommitted,
     settings: Settings,
     series_by_range: bool,
-    /// The ranges as they are after what was handed to the sink.
+    /// The ranges as they are after everything that was handed to the sink.
     ranges: HashMap<RangeId, RangeState>,
     observers: Observers<'a>,
     failures: Vec<(RangeId, anyhow::Error)>,
@@ -107,8 +107,8 @@ impl<'a> Coordinator<'a> {
         report: &'a Report,
         shutdown: &Shutdown,
     ) -> Result<Finished> {
-        // The first generation is committed before any output exists, so that whatever a crash
-        // leaves behind has a state that knows of it.
+        // The first generation is committed before any output exists, so that a state covers whatever a
+        // crash leaves behind.
         job.ledger.commit()?;
         let state = job.ledger.state().clone();
         let settings = state.settings.clone();
@@ -163,11 +163,11 @@ impl<'a> Coordinator<'a> {
         let client = Arc::clone(&this.connected.client);
         let reader = Reader::start(client, shards, options, events, this.stop.clone());
         let ended = this.take_events(&mut received, &mut failures).await;
-        // Whatever ended it: nothing more is fetched, and what waits for a reply gets none.
+        // Whatever ended it: nothing more is fetched, and no pending reply is sent.
         this.stop.cancel();
         drop(received);
         let joined = reader.join().await;
-        // What made a writer fail says more than the commit that found it failed.
+        // The error of a writer is more specific than that of the commit that noticed it.
         if let (Err(_), Ok(cause)) = (&ended, failures.try_recv()) {
             return Err(cause);
         }
@@ -209,7 +209,7 @@ impl<'a> Coordinator<'a> {
             self.announce().await?;
             tokio::select! {
                 biased;
-                // A writer that failed has written nothing since: no commit may follow.
+                // A writer that failed has written nothing since, so no commit may follow.
                 Some(error) = failures.recv() => return Err(error),
                 published = self.commit.ended() => self.committed(published?),
                 _ = commit_timer.tick(), if self.uncommitted.is_dirty && self.commit.is_idle() => {
@@ -226,7 +226,7 @@ impl<'a> Coordinator<'a> {
                 }
                 _ = progress_timer.tick() => self.observers.emit(&Event::Tick),
                 end = watch_end(&mut self.watch), if self.watch_end.is_none() => {
-                    // What has arrived is still taken, until the reader has ended.
+                    // Events that have arrived are still taken, until the reader has ended.
                     self.watch_end = Some(end);
                     self.stop.cancel();
                 }
@@ -289,9 +289,8 @@ impl<'a> Coordinator<'a> {
                     error: &error,
                 });
                 if self.watch.is_some() {
-                    // A tail that continued without one of its ranges would hide that range's
-                    // changes.
-                    return Err(error.context(format!("range {range} cannot be read any more")));
+                    // A tail without one of its ranges would hide that range's changes.
+                    return Err(error.context(format!("cannot continue to read range {range}")));
                 }
                 self.failures.push((range, error));
             }
@@ -305,7 +304,7 @@ impl<'a> Coordinator<'a> {
                     position_lsn,
                     end: &end,
                 });
-                // LSNs of another partition do not compare.
+                // LSNs of different partitions cannot be compared.
                 self.uncommitted.known_lsns.forget(range);
                 self.uncommitted.ended(range, Some(end));
             }
@@ -334,7 +333,7 @@ impl<'a> Coordinator<'a> {
         Ok(std::mem::replace(known, after))
     }
 
-    /// Begins a commit if as many bytes have come as are to come between two.
+    /// Begins a commit if `checkpoint_bytes` have come since the last one.
     async fn commit_if_due(&mut self) -> Result<()> {
         if self.uncommitted.bytes >= self.settings.checkpoint_bytes && self.commit.is_idle() {
             self.begin_commit()?;
@@ -345,7 +344,7 @@ impl<'a> Coordinator<'a> {
         Ok(())
     }
 
-    /// Emits, once, that a tail is ready. With a state, its first position is committed before.
+    /// Emits, once, that a tail is ready. With a state, its first position is committed first.
     async fn announce(&mut self) -> Result<()> {
         if !self.watch.as_ref().is_some_and(Watch::is_ready) {
             return Ok(());
@@ -358,8 +357,8 @@ impl<'a> Coordinator<'a> {
         Ok(())
     }
 
-    /// Decides the layout by the first page of which there are rows, if it is still open: it is
-    /// committed before any of them is written, so that all files have the same columns.
+    /// Decides the layout, if it is still open, by the first page that has rows. It is committed before any
+    /// of them is written, so that all files have the same columns.
     async fn decide_layout(&mut self, page: &Page) -> Result<()> {
         let has_rows = match self.mode {
             FeedMode::LatestVersion => page.items().any(|item| item.document().is_some()),
@@ -369,7 +368,7 @@ impl<'a> Coordinator<'a> {
             return Ok(());
         };
         let mut inference = sample::new_inference(&self.connected, open.options.clone());
-        // Of what was deleted at least the previous image tells something.
+        // A deletion has at least a previous image.
         let documents = page
             .items()
             .filter_map(|item| item.document().or_else(|| item.previous()));
@@ -384,7 +383,7 @@ impl<'a> Coordinator<'a> {
             Ok(())
         })
         .await?;
-        sample::tell(&inferred, ", the first that came", self.report);
+        sample::report_inferred(&inferred, ", the first that came", self.report);
         open.layout.set(layout).ok();
         Ok(())
     }
@@ -427,8 +426,8 @@ impl<'a> Coordinator<'a> {
         self.await_commit().await
     }
 
-    /// Puts children in the place of a range that was split. One commit seals the parent's part
-    /// and names the children: a crash leaves either the parent or all of them.
+    /// Replaces a range that was split by its children. One commit seals the parent's part and records the
+    /// children, so that a crash leaves either the parent or all of its children.
     async fn replace(
         &mut self,
         parent: RangeId,
@@ -441,7 +440,7 @@ impl<'a> Coordinator<'a> {
         }
         let (sender, placed) = oneshot::channel();
         self.commit_with(Seal::Series(to_seal), move |ledger| {
-            // Nobody waits for them if the commit is being torn down.
+            // The receiver is gone if the job is being torn down.
             sender.send(ledger.replace(parent, children)?).ok();
             Ok(())
         })
@@ -459,25 +458,26 @@ impl<'a> Coordinator<'a> {
         self.ranges.remove(&parent);
         self.ranges
             .extend(placed.into_iter().map(|child| (child.id, child)));
-        // The reader is gone when the job is being stopped; the children are committed all the same.
+        // The reader is gone if the job is being stopped; the children are committed nevertheless.
         reply.send(numbers).ok();
         Ok(())
     }
 
-    /// Commits what is left, and gives the last finished files their names.
+    /// Commits the rest, and publishes the last finished files.
     async fn finish(
         mut self,
         stop: Option<Stop>,
         failures: &mut mpsc::UnboundedReceiver<anyhow::Error>,
     ) -> Result<Finished> {
         let is_done = stop.is_none() && self.failures.is_empty() && !self.settings.follow;
-        let seal = match is_done || self.settings.follow {
-            _ if self.grows => Seal::Nothing,
-            // What cannot be committed before it is finished is finished now.
-            _ if !self.commits_within_files => Seal::Everything,
-            // To follow has no end but being stopped, so that is when its files are finished.
-            true => Seal::Everything,
-            false => Seal::Series(std::mem::take(&mut self.uncommitted.to_seal)),
+        let seal = if self.grows {
+            Seal::Nothing
+        } else if is_done || self.settings.follow || !self.commits_within_files {
+            // A run that follows ends by being stopped, so its files are finished then. A file that cannot
+            // be committed before it is finished is finished now.
+            Seal::Everything
+        } else {
+            Seal::Series(std::mem::take(&mut self.uncommitted.to_seal))
         };
         let committed = self
             .commit_with(seal, move |ledger| {
@@ -485,14 +485,14 @@ impl<'a> Coordinator<'a> {
                 Ok(())
             })
             .await;
-        // What made a writer fail says more than that it failed.
+        // The error of a writer is more specific than that of the commit.
         if let Ok(error) = failures.try_recv() {
             return Err(error);
         }
         committed?;
         let counts = *self.observers.counts();
         let mut ledger = self.commit.into_ledger()?;
-        // The state still lists what has been published since.
+        // The state still lists parts that have been published since.
         let (ledger, cleaned) = tokio::task::spawn_blocking(move || {
             let cleaned = ledger.commit();
             (ledger, cleaned)

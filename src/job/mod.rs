@@ -1,4 +1,4 @@
-//! Wires a job up: reader → sink → ledger, from the first commit to the last.
+//! Wires up a job: reader → sink → ledger, from the first commit to the last.
 
 mod buffers;
 mod commit_slot;
@@ -29,19 +29,19 @@ use crate::cosmos::epk::partition_key;
 use crate::feed::ContainerAddress;
 use crate::state::model::State;
 
-/// A container that has been reached.
+/// A container with its connection.
 #[derive(Debug, Clone)]
 pub struct Connected {
     /// The connection.
     pub client: Arc<CosmosClient>,
-    /// What the state file says of it.
+    /// Its address, as the state file keeps it.
     pub source: ContainerAddress,
 }
 
-/// What a job asks the service for, by its state.
+/// The requests of a job, by its state.
 fn feed_request(state: &State) -> Result<FeedRequest> {
-    let page_size = NonZeroU32::new(state.settings.page_size)
-        .context("the state asks for pages of no items")?;
+    let page_size =
+        NonZeroU32::new(state.settings.page_size).context("the state has a page size of 0")?;
     let partition_key = state
         .options
         .scope

@@ -1,4 +1,4 @@
-//! How a job reads and writes, by its state.
+//! The options of the reader and the sink of a job, by its state.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::reader::{ReadEnd, ReaderOptions};
 use crate::sink::SinkOptions;
 use crate::state::model::State;
 
-/// Bytes of rows that encoders may keep in memory, all of them together.
+/// Bytes of rows that all encoders together may keep in memory.
 const ENCODER_MEMORY: usize = 64 << 20;
 
 /// How a job writes.
@@ -19,7 +19,7 @@ pub(super) fn sink_options(state: &State) -> SinkOptions {
     SinkOptions {
         export_id: state.export_id,
         container: state.source.container.clone(),
-        // Parquet compresses within, by itself.
+        // Parquet compresses its pages itself.
         compression: match state.options.format {
             Format::Jsonl | Format::Csv => state.options.compression,
             Format::Parquet => Compression::None,

@@ -1,4 +1,4 @@
-//! Looking at a sample of a container's documents, for the columns that are to hold them all.
+//! Infers columns from a sample of a container's documents.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -22,16 +22,16 @@ use crate::settings::SchemaPlan;
 use crate::signal::Shutdown;
 use crate::state::model::Settings;
 
-/// Pages of each range that are looked at unless it is said otherwise: some thousand documents.
-const USUAL_PAGES: u32 = 2;
-/// Ranges that are looked at unless it is said otherwise.
-const MOST_USUAL_RANGES: usize = 100;
+/// The default number of pages of each range: some thousand documents.
+const DEFAULT_PAGES: u32 = 2;
+/// The most ranges that are sampled by default.
+const MAX_DEFAULT_RANGES: usize = 100;
 
-/// What a sample is taken of.
+/// What to sample.
 pub(super) struct SampleRequest<'a> {
     pub(super) connected: &'a Connected,
     pub(super) options: InferenceOptions,
-    /// Where the export starts. Where nothing has come since, all documents stand for those to come.
+    /// Where the export starts. If nothing has changed since, all documents are sampled instead.
     pub(super) from: ChangeFeedStart,
     pub(super) settings: &'a Settings,
 }
@@ -44,7 +44,7 @@ pub(super) struct Sample {
     pub(super) request_charge: f64,
 }
 
-/// An inference that has seen nothing of the container yet.
+/// An inference without documents of the container yet.
 pub(super) fn new_inference(connected: &Connected, options: InferenceOptions) -> Inference {
     let paths = connected.client.partition_key_definition().paths();
     let key_paths = paths.iter().map(|path| parse_key_path(path)).collect();
@@ -59,8 +59,8 @@ pub(super) fn layout_of(inferred: &Inferred, options: &InferenceOptions) -> Tabl
     }
 }
 
-/// Tells what was inferred, and what somebody might not expect of it.
-pub(super) fn tell(inferred: &Inferred, of: &str, report: &Report) {
+/// Reports what was inferred, and warns about what may surprise.
+pub(super) fn report_inferred(inferred: &Inferred, of: &str, report: &Report) {
     report.notice(&format!(
         "inferred {} from {}{of}",
         count(inferred.schema.columns().len() as u64, "column"),
@@ -81,7 +81,7 @@ pub(super) fn tell(inferred: &Inferred, of: &str, report: &Report) {
     }
     for path in &inferred.unseen {
         report.warning(&format!(
-            "no document has `{path}`: its column is one of JSON"
+            "no document has `{path}`: its column has the type `json`"
         ));
     }
 }
@@ -111,12 +111,12 @@ pub async fn schema(
                 connected.source.database,
                 connected.source.container
             ),
-            "an export of it infers the schema from the first documents that come; or write a file by \
-             hand, with one `PATH TYPE` a line",
+            "an export infers the schema from the first documents that come; or write a schema file by hand, \
+             with one `PATH TYPE` per line",
         ));
     }
     let inferred = sample.inference.finish();
-    tell(&inferred, &sample.origin(), report);
+    report_inferred(&inferred, &sample.origin(), report);
     report.print_schema(&inferred.schema)?;
     Ok(ExitCode::Done)
 }
@@ -136,7 +136,7 @@ impl Sample {
 ///
 /// # Errors
 ///
-/// If it was told to stop, or a range could not be read and no other has documents.
+/// If a stop was requested, or a range could not be read and no other has documents.
 pub(super) async fn take(
     request: SampleRequest<'_>,
     report: &Report,
@@ -170,7 +170,7 @@ pub(super) async fn take(
 
 /// Some of very many ranges, from all over the container, and the others.
 fn spread(ranges: Vec<RangeId>) -> (Vec<RangeId>, Vec<RangeId>) {
-    let step = ranges.len().div_ceil(MOST_USUAL_RANGES).max(1);
+    let step = ranges.len().div_ceil(MAX_DEFAULT_RANGES).max(1);
     ranges
         .into_iter()
         .partition(|id| (id.0 as usize).is_multiple_of(step))
@@ -180,7 +180,7 @@ fn spread(ranges: Vec<RangeId>) -> (Vec<RangeId>, Vec<RangeId>) {
 struct Sampler<'a> {
     sample: Sample,
     bytes: u64,
-    /// Documents that were found in each range.
+    /// The number of documents found in each range.
     documents: HashMap<RangeId, u64>,
     failures: Vec<(RangeId, anyhow::Error)>,
     /// The ranges of the container.
@@ -199,7 +199,7 @@ impl Sampler<'_> {
         shutdown: &Shutdown,
     ) -> Result<()> {
         let from = match request.from {
-            // What comes from now on is not there yet.
+            // What will come from now on does not exist yet.
             ChangeFeedStart::Now | ChangeFeedStart::Beginning => ChangeFeedStart::Beginning,
             since @ ChangeFeedStart::PointInTime(_) => since,
         };
@@ -218,7 +218,7 @@ impl Sampler<'_> {
             .await
     }
 
-    /// Reads as much of `ranges` as was asked for.
+    /// Reads the sample of `ranges`.
     async fn read(
         &mut self,
         request: &SampleRequest<'_>,
@@ -276,7 +276,7 @@ impl Sampler<'_> {
                 reply,
             } => {
                 let placed = self.ranges.split(parent, children)?;
-                // The reader waits for it, unless it is being stopped.
+                // The reader waits for the reply, unless it is being stopped.
                 reply
                     .send(placed.iter().map(|child| child.id).collect())
                     .ok();
@@ -318,7 +318,7 @@ impl Sampler<'_> {
         if self.sample.inference.documents() == 0
             && let Some((range, error)) = self.failures.into_iter().next()
         {
-            let what = format!("cannot read a sample of range {range}, to infer columns from");
+            let what = format!("cannot read a sample of range {range} to infer columns");
             return Err(error.context(what));
         }
         Ok(self.sample)
@@ -331,20 +331,20 @@ fn reader_options(request: &SampleRequest<'_>, from: ChangeFeedStart) -> Result<
     Ok(ReaderOptions {
         concurrency,
         request: FeedRequest {
-            // All that is there, whichever feed the export reads.
+            // The existing documents, whichever feed the export reads.
             mode: FeedMode::LatestVersion,
             page_size: NonZeroU32::new(settings.page_size)
-                .context("a sample of pages without items was asked for")?,
+                .context("a sample needs pages of at least one item")?,
             partition_key: None,
         },
         retry_limit: settings.max_retries,
         start: from,
         end: match request.options.sample {
-            None => ReadEnd::Pages(USUAL_PAGES),
+            None => ReadEnd::Pages(DEFAULT_PAGES),
             Some(SampleSize::Pages(pages)) => ReadEnd::Pages(pages),
             Some(SampleSize::All) => ReadEnd::Caught(ReadUntil::Pin),
         },
-        // No range is left alone: each ends where there is nothing new.
+        // No range is polled again: each ends where there is nothing new.
         poll_interval: Duration::ZERO,
         buffered_bytes: u32::try_from(buffered_bytes(concurrency))?,
     })

@@ -1,4 +1,4 @@
-//! Which part of a container a tail reads.
+//! The part of a container that a tail reads.
 
 use anyhow::Result;
 
@@ -7,17 +7,19 @@ use crate::cosmos::epk::{partition_key, range_of_partition_key, range_of_portabl
 use crate::error::usage;
 use crate::feed::{FeedRange, Scope};
 use crate::redact::redact;
+use crate::report::count;
 use crate::settings::TailPlan;
 
-/// Which part of the container was asked for.
+/// The part of the container that the command line selects.
 pub(super) async fn scope(client: &CosmosClient, plan: &TailPlan) -> Result<Scope> {
     if !plan.partition_key.is_empty() {
         return scope_of_partition_key(client, &plan.partition_key);
     }
     let mut ranges = Vec::with_capacity(plan.ranges.len());
-    let partitions = match plan.ranges.is_empty() {
-        true => Vec::new(),
-        false => client.list_partitions(false).await?,
+    let partitions = if plan.ranges.is_empty() {
+        Vec::new()
+    } else {
+        client.list_partitions(false).await?
     };
     for text in &plan.ranges {
         ranges.push(match text.parse::<usize>() {
@@ -36,7 +38,7 @@ pub(super) async fn scope(client: &CosmosClient, plan: &TailPlan) -> Result<Scop
             Err(_) => range_of_portable(text).map_err(|_| {
                 let shown: String = redact(text).escape_debug().take(60).collect();
                 usage(
-                    format!("`{shown}` is no feed range"),
+                    format!("`{shown}` is not a feed range"),
                     "give a number or a token from the last column of `cosmos-tail ranges`",
                 )
             })?,
@@ -64,22 +66,22 @@ fn scope_of_partition_key(client: &CosmosClient, typed: &[String]) -> Result<Sco
     if typed.len() > paths.len() {
         return Err(usage(
             format!(
-                "{} values were given for a partition key of {}",
+                "{} values are given for a partition key with {}",
                 typed.len(),
-                paths.len()
+                count(paths.len() as u64, "level")
             ),
             format!("the container's partition key is {}", paths.join(", ")),
         ));
     }
     let values: Vec<serde_json::Value> = typed
         .iter()
-        // What is no JSON is text: nobody wants to quote a name.
+        // What is not JSON is text, so that names need no quotes.
         .map(|text| serde_json::from_str(text).unwrap_or_else(|_| text.clone().into()))
         .collect();
     let key = partition_key(&values).map_err(|error| {
         usage(
             error.to_string(),
-            "give the value as text, or as JSON if it is no text",
+            "give the value as text, or as JSON if it is not text",
         )
     })?;
     let (range, is_whole) = range_of_partition_key(&key, definition)?;

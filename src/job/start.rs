@@ -1,4 +1,4 @@
-//! The beginning of a job: what must hold before the first page is read.
+//! Starts a job: what must hold before the first page is read.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -17,7 +17,7 @@ use crate::cosmos::pin::Pinned;
 use crate::cosmos::retry::RetryLimit;
 use crate::cosmos::token::{container_rid_of, segments};
 use crate::destination::{Destination, Kind, ManifestMark, Place, Recovery, at};
-use crate::durable::parent_of;
+use crate::durable::{parent_of, shown_path};
 use crate::error::{
     ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
 };
@@ -43,11 +43,11 @@ use crate::state::model::{JobKind, State, Totals, VERSION};
 /// Ranges pinned at the same time.
 const PARALLEL_PINS: usize = 64;
 
-/// Checks what can be checked of an export before anything is reached or changed.
+/// Checks the output of an export before anything is requested or changed.
 ///
 /// # Errors
 ///
-/// If there is output of an earlier export, unless it is to be replaced; or something else in the way.
+/// If there is output of an earlier export, unless it is to be replaced, or if something else is in the way.
 fn check_output(plan: &ExportPlan, destination: &dyn Destination) -> Result<()> {
     let checked = if plan.force {
         destination.ensure_replaceable()
@@ -63,13 +63,13 @@ fn check_output(plan: &ExportPlan, destination: &dyn Destination) -> Result<()> 
     })
 }
 
-/// Takes the right to commit to the state file `path`. Returns what it holds, too.
+/// Takes the right to commit to the state file `path`, and reads the state.
 pub(super) fn claim(path: &Path) -> Result<(Claimed, Option<State>)> {
     let (claimed, text) = Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?;
     let state = text
         .map(|text| file::parse(&text))
         .transpose()
-        .with_context(|| format!("cannot resume from `{}`", path.display()))?;
+        .with_context(|| format!("cannot resume from `{}`", shown_path(&path)))?;
     Ok((claimed, state))
 }
 
@@ -77,7 +77,7 @@ pub(super) fn claim(path: &Path) -> Result<(Claimed, Option<State>)> {
 ///
 /// # Errors
 ///
-/// If there is output in the way, or the job fails; what was committed then can be resumed.
+/// If there is output in the way, or the job fails; then the committed work can be resumed.
 pub async fn export(
     connect: impl AsyncFnOnce() -> Result<Connected>,
     plan: ExportPlan,
@@ -95,7 +95,7 @@ pub async fn export(
         is_for_terminals: false,
     };
     let mut destination = at(place, file::read_earlier);
-    // What another process works on changes under our eyes; its lock is refused below.
+    // While another process writes there, the check means nothing; its lock is noticed below.
     if !(plan.force && destination.is_in_use()) {
         check_output(&plan, destination.as_ref())?;
     }
@@ -108,7 +108,7 @@ pub async fn export(
     if let Some(claimed) = &claimed {
         destination.lock(claimed.ownership())?;
     }
-    // Again, now that nobody else can come in between.
+    // Again, now that no other process can interfere.
     check_output(&plan, destination.as_ref())?;
     let mut state = State {
         kind: JobKind::Export,
@@ -130,11 +130,11 @@ pub async fn export(
     state.ranges = first_ranges(&connected, state.options.from, &request).await?;
     let request_charge = infer_layout(&connected, &mut state, report, shutdown).await?;
     shutdown.begin()?;
-    // Not before the service has told all that is needed to begin.
+    // Not before the service has answered all that is needed to begin.
     if plan.force {
         destination
             .remove_earlier()
-            .context("cannot remove what an earlier export left")?;
+            .context("cannot remove the files of an earlier export")?;
     }
     destination.begin(state.export_id)?;
     let job = job(
@@ -206,7 +206,7 @@ fn job<'a>(
 }
 
 /// Infers the layout from a sample, if it is not known yet; it stays open if the container has no
-/// documents. Returns the request units that this was charged with.
+/// documents. Returns the request units charged.
 async fn infer_layout(
     connected: &Connected,
     state: &mut State,
@@ -226,18 +226,17 @@ async fn infer_layout(
     let sample = sample::take(request, report, shutdown).await?;
     if sample.inference.documents() > 0 {
         let inferred = sample.inference.finish();
-        sample::tell(&inferred, &sample.origin(), report);
+        sample::report_inferred(&inferred, &sample.origin(), report);
         state.options.layout = Some(sample::layout_of(&inferred, &options));
     }
     Ok(sample.request_charge)
 }
 
-/// Goes on with an export. `connect` reaches a container, with so many tries beyond the first.
+/// Continues an export. `connect` reaches a container, with this many retries.
 ///
 /// # Errors
 ///
-/// If the state cannot be used, the files contradict it, the container is another one, or the job
-/// fails.
+/// If the state cannot be used, the files contradict it, the container is another one, or the job fails.
 pub async fn resume(
     connect: impl AsyncFnOnce(&ContainerAddress, RetryLimit) -> Result<Connected>,
     plan: ResumePlan,
@@ -245,24 +244,27 @@ pub async fn resume(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let path = &plan.state_path;
-    let cannot = || format!("cannot resume from `{}`", path.display());
-    // Before the lock, which would leave a file beside what is no state.
+    let cannot = || format!("cannot resume from `{}`", shown_path(&path));
+    // Before the lock, which would leave a file beside something that is not a state.
     file::load(path)?;
-    // What only the system could not do is done by the next resume: nothing has changed.
+    // After an error of the operating system the next resume tries again: nothing has changed.
     let try_again = |error| match is_of_the_system(&error) {
         true => resumable(error, Some(path)),
         false => error,
     };
     let (mut claimed, state) = claim(path).map_err(try_again)?;
-    let mut state = state.with_context(|| format!("`{}` is gone", path.display()))?;
+    let mut state = state.with_context(|| format!("`{}` is gone", shown_path(&path)))?;
     if state.kind != JobKind::Export {
         return Err(usage(
-            format!("`{}` is the state of a tail", path.display()),
-            "start the tail again with the same options: it goes on from there",
+            format!("`{}` is the state of a tail", shown_path(&path)),
+            "to continue it, run the same `tail` command again",
         ));
     }
     plan.override_settings(&mut state.settings, state.options.format)
         .with_context(cannot)?;
+    for value in plan.values(&state.settings)? {
+        report.detail(&value.to_string());
+    }
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
@@ -273,7 +275,7 @@ pub async fn resume(
         .with_context(cannot)?;
     let reached = connect(&state.source, state.settings.max_retries).await;
     let connected = reached.map_err(|error| {
-        // What was typed, or a container that is gone, is not mended by waiting.
+        // Waiting helps neither with what was typed nor with a deleted container.
         match attached_exit_code(&error) {
             None => resumable(error, Some(path)),
             Some(_) => error,
@@ -291,7 +293,7 @@ pub async fn resume(
     for notice in &recovery.notices {
         report.notice(notice);
     }
-    // One that was cut off is read to where it was pinned, and beyond that if it is to.
+    // An interrupted run is read to its pinned ends, and on to the head if it is set to.
     state.begin_run(!state.finished && !state.settings.follow);
     let sampled = infer_layout(&connected, &mut state, report, shutdown).await;
     let request_charge = sampled.map_err(|error| match attached_exit_code(&error) {
@@ -318,8 +320,8 @@ pub async fn resume(
     run(job, &shown, plan.summary, report, shutdown).await
 }
 
-/// The ranges of a container that has not been read yet. To start from now, each of them is
-/// pinned: from here on nothing is missed.
+/// The ranges of a container that has not been read yet. For a start from now each of them is pinned, so
+/// that nothing is missed from here on.
 pub(crate) async fn first_ranges(
     connected: &Connected,
     from: ChangeFeedStart,
@@ -333,7 +335,7 @@ pub(crate) async fn first_ranges(
     if from == ChangeFeedStart::Now {
         let pins = stream::iter(ranges)
             .map(|(range, _)| async move {
-                let what = format!("cannot pin the feed range {range} to now");
+                let what = format!("cannot get the current position of the feed range {range}");
                 let pin = || pin_start(&connected.client, request, &range);
                 connected
                     .client
@@ -357,14 +359,14 @@ pub(crate) async fn first_ranges(
     Ok(ranges)
 }
 
-/// Pins a range that is to be read from now on.
+/// Pins a range that will be read from now on.
 async fn pin_start(
     client: &Arc<CosmosClient>,
     request: &FeedRequest,
     range: &FeedRange,
 ) -> Result<Pinned> {
     let pinned = client.pin_now(request, range).await?;
-    // They would lie before the position, and were never written.
+    // Documents before the position would never be written.
     ensure!(
         !pinned.has_documents,
         "the service sent documents for a feed that starts now"
@@ -372,7 +374,7 @@ async fn pin_start(
     Ok(pinned)
 }
 
-/// Checks that the position of a range is one of this container and of this range: on another it
+/// Checks that the position of a range is for this container and this range: on another one the service
 /// would silently start from the beginning.
 pub(crate) fn check_position(range: &RangeState, container_rid: &str) -> Result<()> {
     let Some(position) = &range.position else {
@@ -390,20 +392,20 @@ pub(crate) fn check_position(range: &RangeState, container_rid: &str) -> Result<
     Ok(())
 }
 
-/// Checks that the container that was reached is the one of the state, not another of its name.
+/// Checks that the container is the one of the state, not another of its name.
 pub(super) fn same_container(state: &State, connected: &Connected) -> Result<()> {
     let (then, now) = (&state.source, &connected.source);
     if then.container_rid == now.container_rid {
         return Ok(());
     }
     let error = anyhow!(
-        "the container `{}` is another one now: its RID is {}, the state is of {}",
+        "the container `{}` is not the one of the state: its RID is {}, not {}",
         now.container,
         now.container_rid,
         then.container_rid
     );
     Err(with_hint(
         error,
-        "it was deleted and created again; begin anew, in a new place",
+        "it was deleted and created again: export it to a new place",
     ))
 }

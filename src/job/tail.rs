@@ -1,4 +1,4 @@
-//! The beginning and the end of a tail.
+//! Starts a tail, and reports its end.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use crate::clock;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::destination::{Destination, Kind, ManifestMark, Output, Place, Recovery, at};
-use crate::durable;
+use crate::durable::{self, shown_path};
 use crate::error::{
-    Annotate, ExitCode, find, hint, is_broken_pipe, usage, with_exit_code, with_hint,
+    Annotate, ExitCode, find, is_broken_pipe, usage, with_exit_code, with_further_hint, with_hint,
 };
 use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, RangeSet, Scope};
 use crate::format::ChangeEncoder;
@@ -37,15 +37,15 @@ use crate::state::ledger::{Ledger, take_over};
 use crate::state::local::LocalState;
 use crate::state::model::{FrozenOptions, JobKind, State, Totals, VERSION};
 
-/// Ranges polled at the same time, at most.
-const MOST_CONCURRENT: usize = 256;
+/// The most ranges that are polled at the same time by default.
+const MAX_CONCURRENT: usize = 256;
 
 /// Watches the changes of a container.
 ///
 /// # Errors
 ///
-/// If what was asked for does not fit the container or an earlier state, if the service refuses
-/// it for good, or if the changes cannot be written.
+/// If the options do not fit the container or an earlier state, if the service refuses a request for good,
+/// or if the changes cannot be written.
 pub async fn tail(
     connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Connected>,
     plan: TailPlan,
@@ -54,10 +54,10 @@ pub async fn tail(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let started = Instant::now();
-    // Before anything is read: a state that cannot be used, or that asks for something else.
+    // Before anything is read, since the state may be unusable or of another tail.
     let earlier = match plan.state_path.as_deref() {
         Some(path) if durable::is_plain_file(path).exit_code(ExitCode::Usage)? => {
-            // Before the lock, which would leave a file beside what is no state.
+            // Before the lock, which would leave a file beside something that is not a state.
             load(path, &plan)?;
             let (claimed, _) = Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?;
             Some((claimed, load(path, &plan)?))
@@ -70,7 +70,7 @@ pub async fn tail(
     let ready = match earlier {
         Some((claimed, state)) => {
             shutdown.begin()?;
-            go_on(&plan, &connected, state, claimed, &scope, report)?
+            continue_from(&plan, &connected, state, claimed, &scope, report)?
         }
         None => begin(&plan, &connected, scope).await?,
     };
@@ -92,14 +92,14 @@ pub async fn tail(
     let finished = match Coordinator::run(job, report, shutdown).await {
         Ok(finished) => finished,
         Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::Done),
-        Err(error) => return Err(explain(error, mode, from, state_path.as_deref())),
+        Err(error) => return Err(explain(error, mode, from, &plan, state_path.as_deref())),
     };
     let shown = finished
         .state
         .totals
         .documents
         .saturating_sub(before.documents);
-    Ok(conclude(&finished, shown, &what, started, report))
+    Ok(conclude(&plan, &finished, shown, &what, started, report))
 }
 
 /// A tail that is ready to run.
@@ -126,7 +126,7 @@ fn job<'a>(
     state
         .settings
         .concurrency
-        .get_or_insert(u32::try_from(ranges.clamp(8, MOST_CONCURRENT))?);
+        .get_or_insert(u32::try_from(ranges.clamp(8, MAX_CONCURRENT))?);
     let announcement = Announcement {
         what: what.to_owned(),
         from: from_text(&state, ready.is_new),
@@ -162,6 +162,7 @@ fn job<'a>(
 
 /// Prints how a tail ended.
 fn conclude(
+    plan: &TailPlan,
     finished: &Finished,
     shown: u64,
     what: &str,
@@ -178,7 +179,12 @@ fn conclude(
         finished.counts.request_charge
     ));
     match finished.stop {
-        Some(Stop::Signal(code)) => code,
+        Some(Stop::Signal(code)) => {
+            if plan.state_path.is_some() {
+                report.notice(&format!("to continue, {}", run_again(plan)));
+            }
+            code
+        }
         _ => ExitCode::Done,
     }
 }
@@ -197,24 +203,24 @@ fn load(path: &Path, plan: &TailPlan) -> Result<State> {
     let state = file::load(path)?;
     if state.kind != JobKind::Tail {
         return Err(usage(
-            format!("`{}` is the state of an export", path.display()),
-            "go on with it by `cosmos-tail resume --state`, or name another state",
+            format!("`{}` is the state of an export", shown_path(&path)),
+            "to continue it, use `cosmos-tail resume --state`; or name another state",
         ));
     }
     if plan.from.is_some() && state.ranges.iter().any(|range| range.position.is_some()) {
         return Err(usage(
             format!(
                 "`{}` already has a position, so --from cannot apply",
-                path.display()
+                shown_path(&path)
             ),
-            "leave --from out to go on from there, or name another state",
+            "to continue from there, leave out --from; or name another state",
         ));
     }
     Ok(state)
 }
 
-/// Goes on from the state of an earlier tail.
-fn go_on(
+/// Continues from the state of an earlier tail.
+fn continue_from(
     plan: &TailPlan,
     connected: &Connected,
     mut state: State,
@@ -245,7 +251,7 @@ fn go_on(
     if then.scope != *scope {
         return Err(differs("--range or --partition-key")).with_context(cannot);
     }
-    // A state that was moved beside its file has the same one by another path.
+    // A state that was moved beside its file names the same file by another path.
     let output = |output: &Output| match output {
         Output::Append(path) => Some(plan.base.join(path)),
         _ => None,
@@ -254,7 +260,7 @@ fn go_on(
         return Err(differs("output")).with_context(cannot);
     }
     state.settings = plan.settings.clone();
-    // It is to end where the container is now.
+    // It ends where the container is now.
     state.begin_run(false);
     let mut destination = destination_of(&state, &plan.base, claimed.path());
     destination.prove(&state.committed()).with_context(cannot)?;
@@ -286,17 +292,17 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         is_for_terminals: true,
     };
     let mut destination = at(place, file::read_earlier);
-    // Before anything is left beside it.
+    // Before anything is written beside it.
     destination.ensure_free()?;
     let claimed = match state_path {
         Some(path) => {
             let (claimed, stored) = Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?;
-            // Between the first look and the lock another tail may have begun here.
+            // Another tail may have started between the first check and the lock.
             if stored.is_some() {
                 return Err(usage(
                     format!(
                         "another tail has just begun to keep its position in `{}`",
-                        path.display()
+                        shown_path(&path)
                     ),
                     "name another state, or start again to continue from there",
                 ));
@@ -344,10 +350,10 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
     })
 }
 
-/// From where a tail begins, for its first line; none means from now.
+/// Where a tail starts, for its first line; `None` is now.
 fn from_text(state: &State, is_new: bool) -> Option<String> {
     if !is_new {
-        return Some("where it stood".to_owned());
+        return Some("its saved position".to_owned());
     }
     match state.options.from {
         ChangeFeedStart::Now => None,
@@ -356,19 +362,20 @@ fn from_text(state: &State, is_new: bool) -> Option<String> {
     }
 }
 
-/// Says what to do about the error that ended a tail.
+/// Adds hints to the error that ended a tail.
 fn explain(
     error: anyhow::Error,
     mode: FeedMode,
     from: ChangeFeedStart,
+    plan: &TailPlan,
     state: Option<&Path>,
 ) -> anyhow::Error {
     let refused = find::<ServiceError>(&error).map(|refused| (refused.status, refused.verdict));
     let error = match (refused, mode, from) {
         (Some((_, Verdict::TokenRefused)), FeedMode::AllVersionsAndDeletes, _) => with_hint(
             error,
-            "the position may lie before what the container still keeps; the changes in between are \
-             gone: start anew with another state",
+            "the container may no longer keep the changes after this position: start again with another \
+             --state",
         ),
         (Some((400, _)), FeedMode::AllVersionsAndDeletes, _) => with_hint(
             error,
@@ -382,15 +389,29 @@ fn explain(
         ),
         _ => error,
     };
-    match state {
-        // What is known of the cause says more than that one can go on.
-        Some(_) if hint(&error).is_some() => with_exit_code(error, ExitCode::Resumable),
-        Some(path) => {
-            let kept = path.display();
-            let hint =
-                format!("the position is kept in `{kept}`: start again with the same options");
-            with_exit_code(with_hint(error, hint), ExitCode::Resumable)
-        }
-        None => error,
+    let Some(path) = state else {
+        return error;
+    };
+    let error = match refused {
+        // Their hints lead elsewhere.
+        Some((_, Verdict::TokenRefused | Verdict::ContainerGone)) => error,
+        _ => with_further_hint(
+            error,
+            format!(
+                "the position is saved in `{}`; to continue, {}",
+                shown_path(&path),
+                run_again(plan)
+            ),
+        ),
+    };
+    with_exit_code(error, ExitCode::Resumable)
+}
+
+/// How to continue a tail: its state has a position now, which --from would contradict.
+fn run_again(plan: &TailPlan) -> &'static str {
+    if plan.from.is_some() {
+        "run the same command again without --from"
+    } else {
+        "run the same command again"
     }
 }

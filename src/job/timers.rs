@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A timer that ticks every `period`, for the first time after one.
+/// A timer that ticks every `period`, first after one `period`.
 pub(super) fn interval(period: Duration) -> tokio::time::Interval {
     let mut interval = tokio::time::interval(period.max(Duration::from_millis(1)));
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

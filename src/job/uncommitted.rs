@@ -1,4 +1,4 @@
-//! What the next commit is about.
+//! What the next commit has to commit.
 
 use std::collections::HashMap;
 
@@ -7,18 +7,18 @@ use crate::feed::page::Page;
 use crate::feed::{PinnedEnd, RangeId};
 use crate::sink::Seal;
 
-/// What has come since the last commit began.
+/// What was read since the last commit began.
 #[derive(Debug)]
 pub(super) struct Uncommitted {
-    /// Where ranges were pinned, and how they came to their ends.
+    /// Where ranges were pinned, and how they reached their ends.
     ends: HashMap<RangeId, PinnedEnd>,
-    /// The highest LSNs that answers have named, of the partitions of ranges.
+    /// The highest LSNs reported by answers, of the partitions of ranges.
     pub(super) known_lsns: KnownLsns,
-    /// Series that a commit is to seal, since their range is finished.
+    /// Series to seal with the next commit, since their range is finished.
     pub(super) to_seal: Vec<u32>,
     /// Whether it is time to seal all of them.
     pub(super) rotation_is_due: bool,
-    /// Whether anything was written since that was done last.
+    /// Whether anything was written since the last rotation.
     pub(super) has_rows_to_rotate: bool,
     /// Bytes of pages.
     pub(super) bytes: u64,
@@ -27,7 +27,7 @@ pub(super) struct Uncommitted {
 }
 
 impl Uncommitted {
-    /// Nothing so far; whether parts of an earlier run are open, which are to be rotated.
+    /// Nothing so far. `has_rows_to_rotate` if parts of an earlier run are open.
     pub(super) fn new(has_rows_to_rotate: bool) -> Self {
         Self {
             ends: HashMap::new(),
@@ -48,13 +48,13 @@ impl Uncommitted {
         self.is_dirty = true;
     }
 
-    /// A range was pinned, or came to its end.
+    /// A range was pinned, or reached its end.
     pub(super) fn ended(&mut self, range: RangeId, end: Option<PinnedEnd>) {
         self.ends.extend(end.map(|end| (range, end)));
         self.is_dirty = true;
     }
 
-    /// What a commit that begins now is to seal.
+    /// What a commit that begins now has to seal.
     pub(super) fn take_seal(&mut self) -> Seal {
         let to_seal = std::mem::take(&mut self.to_seal);
         if std::mem::take(&mut self.rotation_is_due) {
@@ -65,7 +65,7 @@ impl Uncommitted {
         }
     }
 
-    /// What a commit that begins now is to note; from here on there is nothing to commit.
+    /// What a commit that begins now has to record; after this there is nothing to commit.
     pub(super) fn take(&mut self) -> (HashMap<RangeId, PinnedEnd>, &KnownLsns) {
         self.bytes = 0;
         self.is_dirty = false;

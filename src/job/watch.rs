@@ -1,4 +1,4 @@
-//! What may end a tail, and when it is ready.
+//! Ends a tail, and decides when it is ready.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 use crate::feed::RangeId;
 use crate::feed::page::Page;
 
-/// What ends a tail, beside a signal and the end of what it reads.
+/// What ends a tail, apart from a signal and the end of its ranges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WatchEnd {
-    /// As many changes have been shown as were asked for.
+    /// The requested number of changes has been shown.
     Shown,
-    /// Nothing has changed for as long as was to be waited.
+    /// Nothing has changed for the idle timeout.
     Idle,
     /// The reader of standard output has gone.
     PipeClosed,
@@ -60,7 +60,7 @@ impl Watch {
         self.awaited.extend(unread);
     }
 
-    /// A page came, perhaps an empty one: its range has a position.
+    /// A page was read, perhaps an empty one: its range has a position.
     pub(super) fn page(&mut self, range: RangeId, page: &Page) {
         self.awaited.remove(&range);
         if !page.is_empty() {
@@ -79,7 +79,7 @@ impl Watch {
         self.last_change = Instant::now();
     }
 
-    /// Waits for what may end the tail.
+    /// Waits until something ends the tail.
     async fn end(&self) -> WatchEnd {
         let idle = async {
             match self.idle_timeout.filter(|_| self.has_begun) {
@@ -98,7 +98,7 @@ impl Watch {
     }
 }
 
-/// Waits for what may end a tail; for ever, if it is none.
+/// Waits until something ends the tail; forever, if there is none.
 pub(super) async fn watch_end(watch: &mut Option<Watch>) -> WatchEnd {
     match watch {
         Some(watch) => watch.end().await,

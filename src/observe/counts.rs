@@ -1,4 +1,4 @@
-//! What has been counted.
+//! The counts of a run.
 
 use super::event::Event;
 

@@ -7,7 +7,7 @@ use crate::feed::{PinnedEnd, RangeId, RangeState};
 /// One thing that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A range is going to be read.
+    /// A range will be read.
     Added {
         /// The range, with its position.
         range: &'a RangeState,
@@ -41,7 +41,7 @@ pub enum Event<'a> {
     },
     /// A range was split, and its children are committed.
     Split {
-        /// The range that is no more.
+        /// The range that was split.
         parent: RangeId,
         /// Its children.
         children: &'a [RangeState],
@@ -58,11 +58,11 @@ pub enum Event<'a> {
         /// Why.
         error: &'a anyhow::Error,
     },
-    /// A request failed, and will be tried again.
+    /// A request failed, and will be retried.
     Retrying {
         /// The range.
         range: RangeId,
-        /// What went wrong and how long it waits.
+        /// What failed, and how long the reader waits.
         notice: &'a RetryNotice,
     },
     /// A request that failed has succeeded.
@@ -70,8 +70,7 @@ pub enum Event<'a> {
         /// The range.
         range: RangeId,
     },
-    /// Every range has a position, which is committed if the job has a state: from here on no change
-    /// is missed.
+    /// Every range has a position, committed if the job has a state: from here on no change is missed.
     Ready,
     /// A commit was made.
     Committed {

@@ -1,7 +1,7 @@
-//! What happens in a job, apart from who reports it.
+//! The events of a job, separate from how they are reported.
 //!
-//! The job emits [`Event`]s and counts nothing. [`Observers`] keeps the one set of [`Counts`] and hands
-//! each event on to whoever reports it: the progress line, the details of `-v`, a tail's notices. An
+//! The job emits [`Event`]s and counts nothing. [`Observers`] keeps the only [`Counts`] and passes each event
+//! to everything that reports it: the progress line, the details of `-v`, a tail's notices. An
 //! observer is a new file here; the job is given a list of them.
 
 mod counts;

@@ -1,10 +1,10 @@
-//! The seam between events and those who report them.
+//! The seam between events and what reports them.
 
 use super::counts::Counts;
 use super::event::Event;
 
-/// Takes note of events.
+/// Reports events.
 pub trait Observer: Send {
-    /// Takes note of an event. `counts` include it.
+    /// Reports an event, or ignores it. `counts` include it.
     fn observe(&mut self, event: &Event<'_>, counts: &Counts);
 }

@@ -1,11 +1,11 @@
-//! Hands events on.
+//! Counts events, and passes them to observers.
 
 use super::counts::Counts;
 use super::event::Event;
 use super::observer::Observer;
 use super::progress::Tracker;
 
-/// The counts of a job, and all who observe it.
+/// The counts of a job, and its observers.
 #[derive(Default)]
 pub struct Observers<'a> {
     counts: Counts,
@@ -23,7 +23,7 @@ impl<'a> Observers<'a> {
         }
     }
 
-    /// Counts an event, and hands it on.
+    /// Counts an event, and passes it to the observers.
     pub fn emit(&mut self, event: &Event<'_>) {
         self.counts.add(event);
         self.tracker.add(event);

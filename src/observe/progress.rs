@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::event::Event;
 use crate::feed::{RangeId, RangeState};
 
-/// How far each range is between where it stood and where it will end.
+/// How far each range is between its start and its end.
 #[derive(Debug, Default)]
 pub(super) struct Tracker {
     ranges: HashMap<RangeId, Span>,
@@ -38,7 +38,7 @@ impl Span {
 }
 
 impl Tracker {
-    /// Takes note of an event.
+    /// Records an event.
     pub(super) fn add(&mut self, event: &Event<'_>) {
         match event {
             Event::Added { range } => self.begin(range),
@@ -79,8 +79,7 @@ impl Tracker {
         (span.start, span.target) = (start, target);
     }
 
-    /// A range is at `lsn`. Its partition is known to be at `highest` by now, which is as far as it is
-    /// to be read.
+    /// A range is at `lsn`. Its partition is known to be at `highest` by now, and will be read up to there.
     fn moved(&mut self, range: RangeId, lsn: Option<u64>, highest: Option<u64>) {
         let span = self.ranges.entry(range).or_default();
         span.now = lsn;

@@ -14,7 +14,7 @@ pub struct ProgressLine<'a> {
 }
 
 impl<'a> ProgressLine<'a> {
-    /// The line of a job, with the fraction that is done if the job `has_end`.
+    /// The progress line of a job, with the fraction that is done if the job `has_end`.
     pub fn new(report: &'a Report, has_end: bool) -> Self {
         Self {
             report,

@@ -22,7 +22,7 @@ const HEARTBEAT: Duration = Duration::from_secs(60);
 pub struct Announcement {
     /// `8 ranges of shop/orders`.
     pub what: String,
-    /// Where it starts; none means now, which is when the line is printed.
+    /// Where it starts; `None` is the time when the line is printed.
     pub from: Option<String>,
 }
 

@@ -21,7 +21,7 @@ const FORM: Form = Form {
     name: "cosmos-tail replay state",
     // Since version 2, the ranges of a feed hold what is known of their ends.
     version: 2,
-    anew: "replay from the beginning with another --state",
+    start_over: "replay from the beginning with another --state",
 };
 
 /// The content of the state file.

@@ -1,15 +1,18 @@
 //! What the user set: the command line, variables and the profile, looked up by the table of settings.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use serde_json::Value;
 
 use super::profile::{ChosenProfile, ProfileOptions, WantedProfile};
 use super::resolved::{Origin, ResolvedValue};
-use super::setting::{DefaultValue, Form, Heading, Kept, ProfileKey, Row, Setting};
+use super::setting::{AnySetting, DefaultValue, Form, Heading, Kept, ProfileKey, Row, Setting};
 use super::table::{self, rows};
+use super::value::Toml;
 use crate::cli::{Cli, Command};
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
@@ -221,13 +224,8 @@ impl Given {
     /// A usage error if a variable is wrong.
     pub(crate) fn option_values(&self) -> Result<Vec<ResolvedValue>> {
         let mut values = Vec::new();
-        for setting in rows().filter(|s| s.row().is_of(self.command)) {
+        for setting in self.options() {
             let row = setting.row();
-            if !matches!(row.profile, Some(ProfileKey::Option))
-                || row.heading == Some(Heading::Connection)
-            {
-                continue;
-            }
             let (text, origin) = match (self.text(row), row.default_of(self.command)) {
                 (Some(given), _) => given,
                 (None, DefaultValue::None) => continue,
@@ -240,9 +238,52 @@ impl Given {
             let shown = setting
                 .check(&text)
                 .map_err(|reason| wrong(row, &origin, reason))?;
-            values.push(ResolvedValue::new(row.name, shown, origin));
+            values.push(ResolvedValue::new(row.name, with_unit(row, shown), origin));
         }
         Ok(values)
+    }
+
+    /// The options of a resume, as [`Given::option_values`] has those of other commands: what was given, and
+    /// otherwise the `settings` of the state.
+    ///
+    /// # Errors
+    ///
+    /// None that a test does not exclude: the settings can be written as JSON.
+    pub(crate) fn resumed_values(&self, settings: &Settings) -> Result<Vec<ResolvedValue>> {
+        let kept = serde_json::to_value(settings).context("the settings of the state")?;
+        let mut values = Vec::new();
+        for row in self.options().map(AnySetting::row) {
+            let Kept::Changeable(field) = row.kept else {
+                continue;
+            };
+            // What an export does without the setting, since `resume` itself has "as before".
+            let text = match (&kept[field], row.default_of(Command::Export)) {
+                (Value::Null, DefaultValue::Described(text)) => {
+                    values.push(ResolvedValue::new(row.name, text, Origin::Default));
+                    continue;
+                }
+                (Value::Null | Value::Bool(false), _) => continue,
+                (Value::String(text), _) => text.clone(),
+                (Value::Number(number), _) if row.toml == Toml::Duration => {
+                    let duration = Duration::from_millis(number.as_u64().unwrap_or_default());
+                    humantime::format_duration(duration).to_string()
+                }
+                (other, _) => with_unit(row, other.to_string()),
+            };
+            let origin = self.text(row).map_or(Origin::State, |(_, origin)| origin);
+            values.push(ResolvedValue::new(row.name, text, origin));
+        }
+        Ok(values)
+    }
+
+    /// The settings of the command that a profile can have in its options, except those of the connection.
+    fn options(&self) -> impl Iterator<Item = &'static dyn AnySetting> {
+        rows().filter(|setting| {
+            let row = setting.row();
+            row.is_of(self.command)
+                && matches!(row.profile, Some(ProfileKey::Option))
+                && row.heading != Some(Heading::Connection)
+        })
     }
 
     /// The text that was given: by the flag, otherwise by the variable, otherwise by the profile.
@@ -311,6 +352,18 @@ pub(crate) fn default_settings(command: Command) -> Result<Settings> {
         }
     }
     Ok(settings)
+}
+
+/// A number of bytes with the largest unit that divides it, such as `256MiB`; any other text as it is.
+fn with_unit(row: &Row, text: String) -> String {
+    let bytes = text.parse::<u64>().ok().filter(|bytes| *bytes > 0);
+    let Some(bytes) = bytes.filter(|_| row.toml == Toml::Bytes) else {
+        return text;
+    };
+    [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
+        .into_iter()
+        .find(|(_, size)| bytes % size == 0)
+        .map_or(text, |(unit, size)| format!("{}{unit}", bytes / size))
 }
 
 fn wrong(row: &Row, origin: &Origin, reason: String) -> anyhow::Error {

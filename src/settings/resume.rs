@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use super::files::check_row_groups;
 use super::given::Given;
+use super::resolved::ResolvedValue;
 use super::table;
 use crate::format::Format;
 use crate::report::SummaryFormat;
@@ -47,5 +48,14 @@ impl ResumePlan {
     pub fn override_settings(&self, settings: &mut Settings, format: Format) -> Result<()> {
         check_row_groups(&self.given, format)?;
         self.given.store_in(settings)
+    }
+
+    /// The settings of the resume, with where each came from.
+    ///
+    /// # Errors
+    ///
+    /// None that a test does not exclude: the settings can be written as JSON.
+    pub fn values(&self, settings: &Settings) -> Result<Vec<ResolvedValue>> {
+        self.given.resumed_values(settings)
     }
 }

@@ -12,7 +12,7 @@ use crate::cli::Command;
 use crate::cli::choices::Mode;
 use crate::destination::Output;
 use crate::destination::names::FileNames;
-use crate::durable::parent_of;
+use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode};
 use crate::format::Format;
@@ -73,7 +73,7 @@ impl TailPlan {
             ));
         }
         let absolute = |path: &Path| {
-            std::path::absolute(path).with_context(|| format!("cannot use `{}`", path.display()))
+            std::path::absolute(path).with_context(|| format!("cannot use `{}`", shown_path(&path)))
         };
         let output_path = given.typed(&table::TAIL_OUTPUT);
         let output_path = output_path
@@ -84,7 +84,7 @@ impl TailPlan {
         let output = match &output_path {
             Some(path) if path.is_dir() => {
                 return Err(usage(
-                    format!("`{}` is a directory", path.display()),
+                    format!("`{}` is a directory", shown_path(&path)),
                     "a tail writes one file; `export --follow -o DIR` writes one for each range",
                 ));
             }
@@ -137,7 +137,7 @@ impl TailPlan {
 fn unicode(path: &Path) -> Result<String> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         usage(
-            format!("the path `{}` is not Unicode", path.display()),
+            format!("the path `{}` is not Unicode", shown_path(&path)),
             "choose another output: the state file stores the path as JSON",
         )
     })

@@ -1,4 +1,4 @@
-//! One series: the part that is open, and what has been written since the last checkpoint.
+//! One series: its open part, and what was written since the last checkpoint.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::feed::page::Page;
 use crate::feed::{Position, RangeId, RangeState};
 use crate::format::{Compression, Compressor, Encoded, Encoder, FileAbout};
 
-/// Bytes gathered before they are handed to the destination: what is in the processor's cache is read
-/// twice, and no write is so large that the system looks for long runs of free memory.
+/// Bytes gathered before they are handed to the destination: few enough that they are still in the
+/// processor's cache when they are read again, and that the system need not find long runs of free memory.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Memory in which the series of a thread take turns: one writes at a time, and a container can have
@@ -28,17 +28,17 @@ pub(super) struct Room {
 /// What all series of a job have in common.
 #[derive(Debug)]
 pub struct SinkOptions {
-    /// The export, for files that say what they are of.
+    /// The export, for files that name it.
     pub export_id: uuid::Uuid,
-    /// The name of the container, for the same.
+    /// The name of the container, for the same files.
     pub container: String,
     /// How the files are compressed.
     pub compression: Compression,
-    /// Whether what was written of a file can be committed before the file is finished.
+    /// Whether a file can be committed before it is finished.
     pub commits_within_files: bool,
-    /// A part of so many bytes is sealed, and the next one begun.
+    /// A part is sealed, and the next one begun, at this many bytes.
     pub rotate_bytes: Option<u64>,
-    /// Bytes of rows that encoders may keep in memory, all of them together.
+    /// Bytes of rows that all encoders together may keep in memory.
     pub encoder_memory: usize,
 }
 
@@ -49,25 +49,25 @@ pub(super) struct Series {
     options: Arc<SinkOptions>,
     encoder: Box<dyn Encoder>,
     compressor: Option<Compressor>,
-    /// What the encoder made, on its way to the compressor, if there is one.
+    /// Output of the encoder for the compressor, if there is one.
     encoded: Vec<u8>,
-    /// Bytes of the file, not yet written.
+    /// Bytes of the file that are not yet written.
     buffer: Vec<u8>,
     target: Target,
     next_part: u32,
     /// Parts that were sealed since the last receipt.
     sealed: Vec<PartReceipt>,
-    /// Where ranges stand that have moved since the last receipt, or since the part that cannot be
-    /// committed yet was begun.
+    /// The positions of ranges that have moved since the last receipt, or since the start of a part that
+    /// cannot be committed yet.
     positions: BTreeMap<RangeId, Position>,
     /// What was written and can be committed.
     written: Written,
-    /// What was written to a part that cannot be committed before it is finished.
+    /// What was written to a part that can only be committed once it is finished.
     unfinished: Written,
 }
 
 enum Target {
-    /// Part files, of which one may be open.
+    /// Part files; one may be open.
     Parts(Option<OpenPart>),
     /// A stream, once it has begun.
     Stream(Option<Box<dyn PartWriter>>),
@@ -81,9 +81,9 @@ struct OpenPart {
     crc32c: u32,
     /// Whether it has grown since the last receipt.
     dirty: bool,
-    /// Where the ranges that have written to it stood before they did, as far as this run knows.
+    /// The ranges that were written to it, as they were before, as far as this run knows.
     start: BTreeMap<RangeId, RangeState>,
-    /// Where they stand now.
+    /// The same ranges as they are now.
     end: BTreeMap<RangeId, RangeState>,
 }
 
@@ -146,7 +146,7 @@ impl Series {
         Ok(())
     }
 
-    /// Writes the documents of a page of the range `before`, as it stood before that page.
+    /// Writes the documents of a page. `before` is its range as it was before the page.
     pub(super) fn write(
         &mut self,
         before: RangeState,
@@ -191,7 +191,7 @@ impl Series {
         Ok(())
     }
 
-    /// Calls the encoder, and takes what it makes on its way to the file.
+    /// Calls the encoder, and compresses its output if the file is compressed.
     fn encode<T>(
         &mut self,
         call: impl FnOnce(&mut dyn Encoder, &mut Vec<u8>) -> Result<T>,
@@ -206,14 +206,14 @@ impl Series {
         Ok(outcome)
     }
 
-    /// Whether the open part has reached the size at which the next one is begun.
+    /// Whether the open part has reached the size at which it is sealed.
     fn is_full(&self) -> bool {
-        let (Target::Parts(Some(part)), Some(most)) = (&self.target, self.options.rotate_bytes)
+        let (Target::Parts(Some(part)), Some(max)) = (&self.target, self.options.rotate_bytes)
         else {
             return false;
         };
         let waiting = self.buffer.len() + self.encoder.buffered_bytes();
-        part.length + waiting as u64 >= most
+        part.length + waiting as u64 >= max
     }
 
     /// Begins a part if none is open.
@@ -233,7 +233,7 @@ impl Series {
         self.encode(|encoder, out| encoder.begin(out))
     }
 
-    /// Hands all that is gathered to the destination.
+    /// Hands all gathered bytes to the destination.
     pub(super) fn flush(&mut self) -> Result<()> {
         if self.buffer.is_empty() {
             return Ok(());
@@ -247,7 +247,9 @@ impl Series {
                 }
             }
             Target::Stream(Some(stream)) => stream.append(&self.buffer)?,
-            Target::Parts(None) | Target::Stream(None) => bail!("bytes were gathered for no part"),
+            Target::Parts(None) | Target::Stream(None) => {
+                bail!("bytes were gathered without an open part")
+            }
         }
         self.unfinished.bytes += self.buffer.len() as u64;
         release_if_large(&mut self.buffer);
@@ -285,17 +287,17 @@ impl Series {
         }
     }
 
-    /// Bytes of memory that hold what is gathered.
+    /// Bytes of memory for gathered bytes.
     pub(super) fn gathered_memory(&self) -> usize {
         self.buffer.capacity()
     }
 
-    /// Bytes of memory that the encoder keeps rows in.
+    /// Bytes of memory for rows of the encoder.
     pub(super) fn encoder_memory(&self) -> usize {
         self.encoder.buffered_bytes()
     }
 
-    /// Lets the encoder write what it keeps.
+    /// Writes the rows that the encoder keeps.
     pub(super) fn flush_encoder(&mut self) -> Result<()> {
         self.encode(|encoder, out| encoder.flush(out))?;
         self.flush()
@@ -306,12 +308,12 @@ impl Series {
         self.next_part
     }
 
-    /// Whether what is gathered waits for a reader at the other end of a pipe.
+    /// Whether bytes are gathered for a pipe, whose reader waits for them.
     pub(super) fn wants_flush_when_idle(&self) -> bool {
         matches!(self.target, Target::Stream(_)) && !self.buffer.is_empty()
     }
 
-    /// Makes all that was encoded part of the file, as far as the format lets it.
+    /// Writes everything that was encoded to the file, as far as the format allows.
     fn settle(&mut self) -> Result<()> {
         if let Some(compressor) = &mut self.compressor {
             compressor.end_frame(&mut self.buffer)?;
@@ -319,7 +321,7 @@ impl Series {
         self.flush()
     }
 
-    /// Ends the open part: nothing will be added to it.
+    /// Seals the open part: nothing more will be added to it.
     fn seal(&mut self) -> Result<()> {
         let Target::Parts(Some(part)) = &self.target else {
             return Ok(());
@@ -345,8 +347,8 @@ impl Series {
         Ok(())
     }
 
-    /// Reports what was written since the last receipt; with `seal` nothing will be added to the
-    /// open part. Nothing to report is no receipt.
+    /// Reports what was written since the last receipt, and seals the open part with `seal`. `None` if there is
+    /// nothing to report.
     pub(super) fn checkpoint(&mut self, seal: bool) -> Result<Option<Receipt>> {
         if seal {
             self.seal()?;
@@ -359,7 +361,7 @@ impl Series {
             self.settle()?;
         }
         match &mut self.target {
-            // Its rows cannot be read before it is finished, so it counts for nothing yet.
+            // Its rows cannot be read before it is finished, so it does not count yet.
             Target::Parts(Some(_)) if !self.options.commits_within_files => {}
             target => {
                 self.written.take_over(&mut self.unfinished);
@@ -400,7 +402,7 @@ fn receipt_of(
     }
 }
 
-/// A page of an unusual size must not be paid for until the end.
+/// Frees the buffer after an unusually large page.
 fn release_if_large(buffer: &mut Vec<u8>) {
     if buffer.capacity() > 16 * BUFFER_BYTES {
         *buffer = Vec::new();

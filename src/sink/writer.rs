@@ -18,15 +18,15 @@ use crate::format::NewEncoder;
 /// A page on its way to its series.
 #[derive(Debug)]
 pub struct PageToWrite {
-    /// The range that it was read from, as it stood before.
+    /// The range that it was read from, as it was before this page.
     pub before: RangeState,
     /// Its documents.
     pub page: Page,
-    /// Where the range stands after it.
+    /// The position of the range after it.
     pub position: Position,
     /// Request units charged for it.
     pub request_charge: f64,
-    /// Its share of the memory that pages may take; given back once it is written.
+    /// Its share of the memory for pages, returned once it is written.
     pub permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -64,7 +64,7 @@ enum Command {
 
 /// The writing side of a job.
 ///
-/// Its queues are not bounded here: the permits that travel with the pages bound what is in them.
+/// Its queues are not bounded here: the permits of the pages bound them.
 #[derive(Debug)]
 pub struct Sink {
     queues: Vec<Sender<Command>>,
@@ -72,11 +72,11 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Starts `threads` writers. `next_parts` says with which part a series begins that has
-    /// written before; `resumed` are open parts to continue.
+    /// Starts `threads` writers. `next_parts` has the next part of each series that was written before;
+    /// `resumed` are open parts to continue.
     ///
-    /// The first error of a writer is sent to `failed`; from then on it writes nothing, and its
-    /// checkpoints fail.
+    /// The first error of a writer is sent to `failed`; after that it writes nothing, and its checkpoints
+    /// fail.
     ///
     /// # Errors
     ///
@@ -141,12 +141,12 @@ impl Sink {
             .ok();
     }
 
-    /// Asks every writer for receipts of what was queued so far. What is queued meanwhile is
-    /// written behind the checkpoint and is not in them.
+    /// Asks every writer for receipts of everything queued so far. Pages that are queued meanwhile are written
+    /// after the checkpoint and are not in them.
     ///
     /// # Errors
     ///
-    /// The first error of any writer: then nothing of this checkpoint may be committed.
+    /// The first error of any writer: then none of this checkpoint may be committed.
     pub fn checkpoint(
         &self,
         seal: &Seal,
@@ -180,25 +180,25 @@ impl Drop for Sink {
     fn drop(&mut self) {
         self.queues.clear();
         for thread in self.threads.drain(..) {
-            // A panic was printed by its thread and reported by the checkpoint that it broke.
+            // A panic was printed by its thread, and reported by the checkpoint that it failed.
             thread.join().ok();
         }
     }
 }
 
-/// Bytes of memory that the series of a thread may gather in, before all of them write what they have.
-const MOST_GATHERED: usize = 8 << 20;
+/// When the series of a thread have gathered this many bytes, all of them write what they have.
+const MAX_GATHERED: usize = 8 << 20;
 
 struct Writer {
     room: Room,
-    /// Bytes of memory in which series have gathered something.
+    /// Bytes of memory of series that have gathered something.
     gathered: usize,
     destination: Arc<dyn Destination>,
     options: Arc<SinkOptions>,
-    /// This thread's share of what encoders may keep in memory.
+    /// This thread's share of the memory for encoders.
     encoder_memory: usize,
     encoders: Arc<NewEncoder>,
-    /// In the order of their numbers, so that the same pages leave the same files in the same order.
+    /// In the order of their numbers, so that the same pages make the same files in the same order.
     series: BTreeMap<u32, Series>,
     next_parts: HashMap<u32, u32>,
     failed: mpsc::UnboundedSender<anyhow::Error>,
@@ -230,14 +230,14 @@ impl Writer {
         self.room = room;
         self.gathered = self.gathered + after - before;
         written?;
-        if self.gathered > MOST_GATHERED {
+        if self.gathered > MAX_GATHERED {
             self.series.values_mut().try_for_each(Series::flush)?;
             self.make_room();
         }
         self.free_memory()
     }
 
-    /// After something else than [`Writer::write`] was done with series.
+    /// Called after series were used other than by [`Writer::write`].
     fn make_room(&mut self) {
         self.gathered = 0;
         for series in self.series.values_mut() {
@@ -246,7 +246,7 @@ impl Writer {
         }
     }
 
-    /// Lets the encoder that keeps most write it, if all of them together keep too much.
+    /// Flushes the encoder that keeps the most, while all of them together keep too much.
     fn free_memory(&mut self) -> Result<()> {
         loop {
             let kept = self.series.values().map(Series::encoder_memory);
@@ -263,7 +263,7 @@ impl Writer {
             largest.leave(&mut self.room);
             self.gathered = self.gathered + largest.gathered_memory() - gathered;
             if largest.encoder_memory() >= before {
-                // What is left are buffers that it will need again.
+                // The rest are buffers that it will need again.
                 return Ok(());
             }
         }
@@ -286,7 +286,7 @@ impl Writer {
         }
     }
 
-    /// The next command. Before it would wait, what is gathered for a pipe is passed on.
+    /// The next command. Before it waits, bytes gathered for a pipe are written.
     fn next(&mut self, commands: &Receiver<Command>) -> Result<Command, RecvError> {
         match commands.try_recv() {
             Ok(command) => return Ok(command),
@@ -310,14 +310,14 @@ impl Writer {
     fn note(&mut self, outcome: Result<()>) {
         if let Err(error) = outcome {
             self.has_failed = true;
-            // Nobody listens any more once another writer has failed.
+            // The receiver is gone once another writer has failed.
             self.failed.send(error).ok();
         }
     }
 
     fn checkpoint(&mut self, seal: &Seal) -> Result<Vec<Receipt>> {
         if self.has_failed {
-            return Err(anyhow!("a writer failed before"));
+            return Err(anyhow!("a writer has already failed"));
         }
         let mut receipts = Vec::new();
         let mut sealed = Vec::new();
@@ -326,7 +326,7 @@ impl Writer {
             match series.checkpoint(seal) {
                 Ok(receipt) => receipts.extend(receipt),
                 Err(error) => {
-                    // A second try could report bytes that are not there.
+                    // A second attempt could report bytes that do not exist.
                     self.has_failed = true;
                     return Err(error);
                 }
@@ -335,8 +335,8 @@ impl Writer {
                 sealed.push((*id, series.next_part()));
             }
         }
-        // The series of a finished range costs no memory; should it be written to again, it goes
-        // on with its next part.
+        // The series of a finished range needs no memory; if it is written to again, it continues with its
+        // next part.
         for (id, next_part) in sealed {
             self.series.remove(&id);
             self.next_parts.insert(id, next_part);

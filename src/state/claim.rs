@@ -1,4 +1,4 @@
-//! The right to commit to a state, and how a commit is settled when its answer is lost.
+//! The right to commit to a state, and what to do if the answer to a commit is lost.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use super::store::{Fence, Put, StateStore, Stored, Version};
 use crate::destination::Ownership;
 use crate::error::with_hint;
 
-/// Attempts to store one text, before the commit is given up.
+/// Attempts to store a text before the commit fails.
 const MAX_ATTEMPTS: u32 = 8;
 
-/// How long the second attempt waits for; each further one waits for twice as long.
+/// The pause before the second attempt; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Who wrote a text, in a store without locks.
+/// The writer of a text, in a store without locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
-    /// The process that wrote it. It is random for each start: a process whose place was taken must
-    /// not take its successor's texts for its own.
+    /// The process that wrote it. It is random for each start: a process that was replaced must not mistake
+    /// its successor's texts for its own.
     pub id: uuid::Uuid,
     /// Counts the processes that have claimed the state, from 1.
     pub epoch: u64,
-    /// Counts the texts of this process. No number is used twice, so no two texts are the same.
+    /// Counts the texts of this process. No number is used twice, so no two texts are equal.
     pub write: u64,
 }
 
@@ -39,14 +39,14 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    /// Takes the lock of `store`, if it has one, and looks at what it holds. `claim_of` reads the
-    /// claim of a text.
+    /// Takes the lock of `store`, if it has one, and loads what it holds. `claim_of` reads the claim of a
+    /// text.
     ///
     /// A store without locks is claimed by the first [`commit`](Self::commit).
     ///
     /// # Errors
     ///
-    /// If another process has the lock, or the store cannot be read.
+    /// If another process holds the lock, or the store cannot be read.
     pub fn take(
         mut store: Box<dyn StateStore>,
         claim_of: impl FnOnce(&[u8]) -> Option<Claim>,
@@ -70,7 +70,7 @@ impl Claimed {
         Ok((claimed, text))
     }
 
-    /// Pauses between attempts in another way.
+    /// Replaces the pause between attempts.
     pub fn with_pause(mut self, pause: fn(Duration)) -> Self {
         self.pause = pause;
         self
@@ -99,21 +99,21 @@ impl Claimed {
         self.store.fence() == Fence::Condition
     }
 
-    /// The claim that the next text is to carry; none in a store with locks.
+    /// The claim of the next text; `None` in a store with locks.
     pub fn next_claim(&mut self) -> Option<Claim> {
         self.claim.write += 1;
         self.is_claimed_by_a_commit().then_some(self.claim)
     }
 
-    /// Stores `text`, which carries [`next_claim`](Self::next_claim), in the place of what this
-    /// process stored or found last.
+    /// Stores `text`, which contains [`next_claim`](Self::next_claim), in place of what this process stored or
+    /// found last.
     ///
-    /// An answer that is lost is settled before anything else is done: the store is read, the whole
-    /// text compared, and the same bytes sent again until it is known.
+    /// A lost answer is resolved before anything else is done: the store is read, the whole text compared, and
+    /// the same bytes are sent again until the outcome is known.
     ///
     /// # Errors
     ///
-    /// If another process has claimed the state, or whether the text is stored could not be settled.
+    /// If another process has claimed the state, or the outcome remains unknown.
     pub fn commit(&mut self, text: &[u8]) -> Result<()> {
         let mut pause = FIRST_PAUSE;
         let mut unclear = None;
@@ -129,7 +129,7 @@ impl Claimed {
                 }
                 Ok(Put::Conflict) => {}
                 Ok(Put::Unclear(error)) => unclear = Some(error),
-                // An attempt before it may still arrive, so this one alone decides nothing.
+                // An earlier attempt may still arrive, so this error alone decides nothing.
                 Err(error) if unclear.is_some() => unclear = Some(error),
                 Err(error) => return Err(error),
             }
@@ -145,28 +145,28 @@ impl Claimed {
                     self.version = Some(stored.version);
                     return Ok(());
                 }
-                // Nothing has come in between: the same bytes may be sent again.
+                // Nothing was stored in between: the same bytes can be sent again.
                 Some(stored) if Some(&stored.version) == self.version.as_ref() => {}
                 None if self.version.is_none() => {}
                 _ => return Err(self.lost()),
             }
         }
-        let error = unclear.unwrap_or_else(|| anyhow!("the store keeps refusing it"));
-        Err(error.context("whether it is stored could not be settled"))
+        let error = unclear.unwrap_or_else(|| anyhow!("the store keeps refusing the state"));
+        Err(error.context("cannot determine whether it was stored"))
     }
 
     fn lost(&self) -> anyhow::Error {
         with_hint(
             anyhow!(
-                "another process has claimed the state `{}` meanwhile",
+                "another process has claimed the state `{}`",
                 self.store.display()
             ),
-            "this one stops; let the other continue, or stop it and resume",
+            "this process stops: let the other one continue, or stop it and resume",
         )
     }
 }
 
-/// Adds where a commit was to go to its error.
+/// Adds the place of a commit to its error.
 pub(super) fn cannot_commit<T>(committed: Result<T>, claimed: &Claimed) -> Result<T> {
     committed.with_context(|| format!("cannot commit to `{}`", claimed.display()))
 }

@@ -1,4 +1,4 @@
-//! The state file: how a state is written, and read back with suspicion.
+//! The state file: how a state is written, and checked when it is read.
 
 use std::path::Path;
 
@@ -12,38 +12,38 @@ use super::claim::Claim;
 use super::model::{State, VERSION};
 use crate::destination::earlier::Earlier;
 use crate::destination::names::STATE_FILE;
-use crate::durable;
+use crate::durable::{self, shown_path};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 
 const FORM: Form = Form {
     name: "cosmos-tail state",
     version: VERSION,
-    anew: "export to a new place",
+    start_over: "export to a new place",
 };
 
-/// A kind of state file: what its outer layer says.
+/// A kind of state file, by its envelope.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Form {
-    /// What marks it.
+    /// The name that marks it.
     pub(crate) name: &'static str,
     /// The format that this build writes, and the newest that it reads.
     pub(crate) version: u32,
-    /// What is left to do without the state.
-    pub(crate) anew: &'static str,
+    /// How to start over without the state.
+    pub(crate) start_over: &'static str,
 }
 
-/// Largest state file that is read: some ten thousand ranges take a few megabytes.
+/// The largest state file that is read: some ten thousand ranges take a few megabytes.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// What stands around the state: enough to know whether it can be read at all.
+/// The envelope of the state: enough to know whether it can be read at all.
 #[derive(Serialize, Deserialize)]
 struct Envelope<'a> {
     format: String,
     version: u32,
-    /// Over the text of `state`, to the letter.
+    /// The checksum of the text of `state`.
     #[serde(with = "crate::destination::checksum_text")]
     crc32c: u32,
-    /// Who wrote it, where the place has no locks.
+    /// Who wrote it, in a store without locks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claim: Option<Claim>,
     #[serde(borrow)]
@@ -54,12 +54,12 @@ struct Envelope<'a> {
 ///
 /// # Errors
 ///
-/// If the state breaks one of its own rules ([`State::check`]): better no commit than a wrong one.
+/// If the state breaks one of its rules ([`State::check`]): better no commit than a wrong one.
 pub fn render(state: &State) -> Result<Vec<u8>> {
     render_with_claim(state, None)
 }
 
-/// The same, with who writes it, for a place without locks.
+/// The same, with the claim of the writer, for a store without locks.
 ///
 /// # Errors
 ///
@@ -67,7 +67,7 @@ pub fn render(state: &State) -> Result<Vec<u8>> {
 pub fn render_with_claim(state: &State, claim: Option<Claim>) -> Result<Vec<u8>> {
     ensure!(
         state.version == VERSION,
-        "a state of an older format is not written"
+        "a state of an older format cannot be written"
     );
     state
         .check()
@@ -85,7 +85,7 @@ impl Form {
         self.render_with_claim(state, None)
     }
 
-    /// The same, with who writes it.
+    /// The same, with the claim of the writer.
     fn render_with_claim(&self, state: &impl Serialize, claim: Option<Claim>) -> Result<Vec<u8>> {
         let body = RawValue::from_string(serde_json::to_string_pretty(state)?)?;
         let envelope = Envelope {
@@ -125,9 +125,8 @@ impl Form {
         let version: Version = serde_json::from_slice(text).map_err(|e| corrupt(e.to_string()))?;
         if version.format != self.name && version.format.starts_with("cosmos-tail ") {
             return Err(usage(
-                format!("it holds a {}, not a {}", version.format, self.name),
-                "`resume` goes on with an export; a tail and a replay go on when they are started \
-                 again with the same options",
+                format!("it is a {}, not a {}", version.format, self.name),
+                "`resume` continues exports; to continue a tail or a replay, run its command again",
             ));
         }
         if version.format != self.name {
@@ -140,7 +139,7 @@ impl Form {
                     version.version,
                     self.version
                 ),
-                format!("upgrade cosmos-tail, or {}", self.anew),
+                format!("upgrade cosmos-tail, or {}", self.start_over),
             ));
         }
         let envelope: Envelope =
@@ -148,7 +147,7 @@ impl Form {
         let found = crc32c::crc32c(envelope.state.get().as_bytes());
         if found != envelope.crc32c {
             return Err(corrupt(format!(
-                "its checksum is {found:08x}, but it says {:08x}",
+                "its checksum is {found:08x}, but {:08x} is recorded",
                 envelope.crc32c
             )));
         }
@@ -161,9 +160,9 @@ impl Form {
         with_hint(
             anyhow!("the state file is corrupt: {reason}"),
             format!(
-                "it is not used, since an older or damaged state could lose or repeat changes; \
-                 restore it if you have its last version, or {}",
-                self.anew
+                "a damaged or older state could lose or repeat changes, so it is not used: restore its last \
+                 version, or {}",
+                self.start_over
             ),
         )
     }
@@ -173,10 +172,10 @@ impl Form {
 ///
 /// # Errors
 ///
-/// If there is none, if it is newer than this build, or if it is corrupt. It is then left as it
-/// is: an older copy in its place could repeat changes.
+/// If there is none, if it is newer than this build, or if it is corrupt. It is then left unchanged: an
+/// older copy in its place could repeat changes.
 pub fn load(path: &Path) -> Result<State> {
-    read(path).with_context(|| format!("cannot resume from `{}`", path.display()))
+    read(path).with_context(|| format!("cannot resume from `{}`", shown_path(&path)))
 }
 
 /// Reads the state file `path`, for whatever purpose.
@@ -209,14 +208,14 @@ pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
             with_exit_code(anyhow!("it is a directory"), ExitCode::Usage),
             format!(
                 "name the state file, such as {}",
-                path.join(STATE_FILE).display()
+                shown_path(&path.join(STATE_FILE))
             ),
         ));
     }
-    ensure!(metadata.is_file(), "it is no regular file");
+    ensure!(metadata.is_file(), "it is not a regular file");
     ensure!(
         metadata.len() <= MAX_BYTES,
-        "with {} bytes it is no state file",
+        "with {} bytes it is not a state file",
         metadata.len()
     );
     Ok(fs::read(path)?)
@@ -234,12 +233,12 @@ pub fn parse(text: &[u8]) -> Result<State> {
     Ok(state)
 }
 
-/// The claim that the text of a state file carries, if it can be read.
+/// The claim in the text of a state file, if it can be read.
 pub fn claim_of(text: &[u8]) -> Option<Claim> {
     serde_json::from_slice::<Envelope>(text).ok()?.claim
 }
 
-/// What the state file `path` says of its files, for an export that is to take their place.
+/// The files that the state file `path` lists, for an export that replaces them.
 ///
 /// # Errors
 ///

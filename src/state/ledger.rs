@@ -1,4 +1,4 @@
-//! The ledger: the one place where receipts become commits.
+//! The ledger: the only place where receipts become commits.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,16 +15,16 @@ use crate::destination::{
 use crate::feed::{Part, PinnedEnd, Position, RangeId, RangeState};
 use crate::schema::TableLayout;
 
-/// The committed state of a job, and what is about to be committed.
+/// The committed state of a job, and what will be committed next.
 #[derive(Debug)]
 pub struct Ledger {
     state: State,
     destination: Arc<dyn Destination>,
-    /// None for an export to standard output without `--state`.
+    /// `None` for an export to standard output without `--state`.
     claimed: Option<Claimed>,
     /// Parts that were written to since the last commit.
     unsynced: Vec<Unsynced>,
-    /// Whether the stored state differs from the one here.
+    /// Whether the stored state differs from this one.
     dirty: bool,
 }
 
@@ -50,11 +50,11 @@ impl Ledger {
         self.claimed.as_ref().and_then(Claimed::path)
     }
 
-    /// Takes up receipts, to be made durable by the next [`commit`](Self::commit).
+    /// Applies receipts, for the next [`commit`](Self::commit).
     ///
     /// # Errors
     ///
-    /// If a receipt does not fit the state: a position of an unknown range, a part out of turn.
+    /// If a receipt does not fit the state: a position of an unknown range, or a part out of order.
     pub fn apply(&mut self, receipts: Vec<Receipt>) -> Result<()> {
         for receipt in receipts {
             self.apply_one(receipt)?;
@@ -94,7 +94,7 @@ impl Ledger {
                 let series = &mut self.state.series[series];
                 ensure!(
                     part.part == series.next_part,
-                    "part {} of series {id} is out of turn: {} was to come",
+                    "part {} of series {id} is out of order: {} is next",
                     part.part,
                     series.next_part
                 );
@@ -105,7 +105,7 @@ impl Ledger {
                     length: 0,
                     rows: 0,
                     crc32c: 0,
-                    // Where the ranges stood before anything of this part was written.
+                    // The positions of the ranges before anything of this part was written.
                     start: self.state.ranges_of(id).map(RangeState::place).collect(),
                     end: Vec::new(),
                     place: None,
@@ -140,9 +140,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// Puts `children` in the place of `parent`, as a split demands. Returns them with their numbers.
+    /// Replaces `parent`, which was split, by `children`. Returns them with their numbers.
     ///
-    /// The parent's own series must have been sealed by the receipts applied before.
+    /// The parent's own series must have been sealed by the receipts applied so far.
     ///
     /// # Errors
     ///
@@ -164,28 +164,28 @@ impl Ledger {
         Ok(placed)
     }
 
-    /// Notes where ranges end and how they came there. A range that was split meanwhile is not known
-    /// any more: its children have ends of their own.
+    /// Records where ranges end, and how they got there. A range that was split meanwhile is unknown here: its
+    /// children have their own ends.
     pub fn set_ends(&mut self, ends: HashMap<RangeId, PinnedEnd>) {
         for (range, end) in ends {
             self.dirty |= self.state.ranges.set_end(range, end);
         }
     }
 
-    /// Notes the highest LSNs of their partitions that answers have named, of ranges that have an end.
+    /// Records the highest LSNs reported by answers for the partitions of ranges that have an end.
     pub fn set_known_lsns(&mut self, known: &HashMap<RangeId, u64>) {
         for (range, lsn) in known {
             self.dirty |= self.state.ranges.hear(*range, *lsn);
         }
     }
 
-    /// Notes how documents become rows, once it is known. It does not change any more.
+    /// Records how documents become rows, once that is known. It never changes again.
     pub fn set_layout(&mut self, layout: TableLayout) {
         self.dirty = true;
         self.state.options.layout = Some(layout);
     }
 
-    /// Notes whether every range has been read to its end.
+    /// Records whether every range has been read to its end.
     pub fn set_finished(&mut self, finished: bool) {
         self.dirty |= self.state.finished != finished;
         self.state.finished = finished;
@@ -196,11 +196,11 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// Any error of the system. If it comes before the state file was replaced, nothing was
-    /// committed and the commit before it stands; if after, a resume publishes the rest.
+    /// Any error of the operating system. Before the state file was replaced, nothing was committed and the
+    /// previous commit is in effect; after that, a resume publishes the rest.
     pub fn commit(&mut self) -> Result<u64> {
-        // A crash before the state is replaced leaves data that no state speaks of: a resume cuts
-        // it off. So the data must be durable first, or the state could speak of what is lost.
+        // A crash before the state is replaced leaves data that no state lists: a resume cuts it off. So the
+        // data must be durable first, or the state could list data that is lost.
         let unsynced = std::mem::take(&mut self.unsynced);
         self.destination.make_durable(&unsynced)?;
         self.destination.check()?;
@@ -235,8 +235,8 @@ impl Ledger {
     }
 }
 
-/// Takes over what an earlier process left: claims the state, where no lock does, and brings the
-/// destination into line with what is committed.
+/// Takes over from an earlier process: claims the state, unless a lock does, and brings the destination into
+/// line with what is committed.
 ///
 /// # Errors
 ///
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_the_job_is_saved_and_each_save_has_its_number() {
+    fn changes_of_the_job_are_saved_with_a_new_generation() {
         let directory = tempfile::tempdir().unwrap();
         let mut ledger = ledger(directory.path());
         ledger.commit().unwrap();

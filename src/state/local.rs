@@ -7,11 +7,10 @@ use anyhow::{Context, Result};
 
 use super::file;
 use super::store::{Fence, Put, StateStore, Stored, Version};
-use crate::durable::{self, Lock, Locks, lock_path, parent_of};
+use crate::durable::{self, Lock, Locks, lock_path, parent_of, shown_path};
 use crate::error::Annotate;
 
-/// A state file. Whoever holds its lock is the only one that replaces it, so all of its versions are
-/// one.
+/// A state file. Only the holder of its lock replaces it, so versions need not be distinguished.
 #[derive(Debug)]
 pub struct LocalState {
     path: PathBuf,
@@ -30,7 +29,7 @@ impl LocalState {
 
 impl StateStore for LocalState {
     fn display(&self) -> String {
-        self.path.display().to_string()
+        shown_path(&self.path).to_string()
     }
 
     fn path(&self) -> Option<&Path> {
@@ -45,18 +44,18 @@ impl StateStore for LocalState {
     ///
     /// # Errors
     ///
-    /// If another process has it, if what has the name of the state or of its lock is no file that
-    /// can be replaced, or any error of the system.
+    /// If another process holds it, if the state or its lock is not a file that can be replaced, or any
+    /// error of the operating system.
     fn lock(&mut self) -> Result<()> {
         let directory = parent_of(&self.path);
         durable::create_directory(directory)
-            .with_context(|| format!("cannot create the directory `{}`", directory.display()))
-            .hint("choose another place for the output, where this user may write")?;
+            .with_context(|| format!("cannot create the directory `{}`", shown_path(&directory)))
+            .hint("choose another path, in a directory where you may write")?;
         durable::is_plain_file(&self.path)?;
         let lock = Lock::acquire_for(
             &lock_path(&self.path),
-            &format!("the state `{}` is in use", self.path.display()),
-            "wait for the other export, or stop it; its lock goes with it",
+            &format!("the state `{}` is in use", shown_path(&self.path)),
+            "wait for the other export, or stop it: its lock is released when it ends",
         )?;
         // Not before: another process may be about to commit.
         durable::left_staged(&self.path)?;

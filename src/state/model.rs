@@ -1,4 +1,4 @@
-//! What a state file holds.
+//! The content of a state file.
 
 use std::path::Path;
 
@@ -20,24 +20,24 @@ use crate::schema::{InferenceOptions, TableLayout};
 /// The format of states that this build writes, and the newest that it reads.
 pub const VERSION: u32 = 2;
 
-/// The whole of what is committed.
+/// Everything that is committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
-    /// What it is the state of.
+    /// The kind of job.
     pub kind: JobKind,
-    /// Identifies the export; it stands in its manifest too.
+    /// Identifies the export; its manifest contains it too.
     pub export_id: uuid::Uuid,
     /// Counts the commits, from 1.
     pub generation: u64,
-    /// When the export began, by this machine's clock; for the reader of the file only.
+    /// When the export began, by this machine's clock; for information only.
     #[serde(with = "time::serde::rfc3339")]
     pub created: time::OffsetDateTime,
     /// What is exported.
     pub source: ContainerAddress,
-    /// What may not change while the export lives.
+    /// Options that never change.
     pub options: FrozenOptions,
-    /// What a resume takes over unless it is told otherwise.
+    /// Settings that a resume uses unless others are given.
     pub settings: Settings,
     /// Whether every range has been read to its end.
     pub finished: bool,
@@ -46,13 +46,13 @@ pub struct State {
     pub ranges: RangeSet,
     /// The series of part files, one for each range or one for all.
     pub series: Vec<SeriesState>,
-    /// Files that are finished but may not have got their final name yet.
+    /// Files that are finished but may not have their final names yet.
     pub sealed: Vec<FileState>,
     /// How much of the manifest is committed.
     pub manifest: ManifestMark,
     /// Totals over all runs.
     pub totals: Totals,
-    /// The format version of the file that it was read from: what older ones did not hold is not known.
+    /// The format version of the file that it was read from, since older ones do not record everything.
     #[serde(skip, default = "current_version")]
     pub version: u32,
 }
@@ -61,23 +61,23 @@ fn current_version() -> u32 {
     VERSION
 }
 
-/// What a state is of.
+/// The kind of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum JobKind {
-    /// An export, which `resume` goes on with.
+    /// An export, which `resume` continues.
     Export,
-    /// A tail, which goes on when it is started again.
+    /// A tail, which continues when it is started again.
     Tail,
 }
 
-/// What may not change while the export lives.
+/// Options of an export that never change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FrozenOptions {
     /// The mode of the feed.
     pub mode: FeedMode,
-    /// Which part of the container.
+    /// The part of the container that is read.
     #[serde(default, skip_serializing_if = "Scope::is_everything")]
     pub scope: Scope,
     /// Where ranges without a position start.
@@ -91,7 +91,7 @@ pub struct FrozenOptions {
     /// container has its first document, there is nothing to infer it from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<TableLayout>,
-    /// How the layout is inferred, unless it was given.
+    /// How the layout is inferred, unless it is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inference: Option<InferenceOptions>,
     /// How CSV is written.
@@ -101,35 +101,35 @@ pub struct FrozenOptions {
     pub output: Output,
 }
 
-/// What a resume takes over unless it is told otherwise.
+/// Settings that a resume uses unless others are given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Whether the export goes on until it is stopped.
+    /// Whether the export follows the feed until it is stopped.
     pub follow: bool,
-    /// How far each range is read otherwise. Absent: by the mode of the feed, see
+    /// How far each range is read otherwise. If absent, the mode of the feed decides, see
     /// [`State::read_until`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<ReadUntil>,
-    /// Ranges read at the same time, if it was given.
+    /// Ranges read at the same time, if given.
     pub concurrency: Option<u32>,
-    /// Documents asked for in one page.
+    /// Documents requested in one page.
     pub page_size: u32,
-    /// Tries of a page beyond the SDK's own.
+    /// Retries of a page, beyond the SDK's own.
     pub max_retries: RetryLimit,
-    /// How long an idle range is left alone, in milliseconds.
+    /// How long to wait before an idle range is polled again, in milliseconds.
     pub poll_interval_ms: u64,
-    /// Longest time between commits, in milliseconds.
+    /// The maximum time between commits, in milliseconds.
     pub checkpoint_interval_ms: u64,
-    /// Most bytes between commits.
+    /// A commit begins after this many bytes.
     pub checkpoint_bytes: u64,
-    /// A file of so many bytes is finished, and the next one begun.
+    /// A file is finished, and the next one begun, at this many bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_bytes: Option<u64>,
     /// Files are finished this often, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_interval_ms: Option<u64>,
-    /// Bytes of a row group in memory, for formats that have some.
+    /// Bytes of a row group in memory, for formats with row groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row_group_bytes: Option<u64>,
 }
@@ -140,12 +140,12 @@ pub struct Settings {
 pub struct Totals {
     /// Documents written.
     pub documents: u64,
-    /// Those of which something did not fit its column, or had none.
+    /// Documents with a value that did not fit its column, or had none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub overflowed: u64,
     /// Bytes written.
     pub bytes: u64,
-    /// Request units that the service charged for what is committed.
+    /// Request units charged for what is committed.
     pub request_charge: f64,
 }
 
@@ -158,8 +158,8 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl State {
-    /// How far each range is read by a run that has an end: to the head for the latest versions, of
-    /// which there is only one of each document; to the pin where every version is there for good.
+    /// How far a run that has an end reads each range: to the head for the latest versions, since only one
+    /// version of each document exists; to the pin if every version is kept.
     pub fn read_until(&self) -> ReadUntil {
         self.settings.until.unwrap_or(match self.options.mode {
             FeedMode::LatestVersion => ReadUntil::Head,
@@ -167,7 +167,7 @@ impl State {
         })
     }
 
-    /// How its ranges came to their ends; none if one of them has not, or if it is not known.
+    /// How its ranges reached their ends; `None` if one of them has not, or if it is not known.
     pub fn ends(&self) -> Option<Ends> {
         let mut ends: Option<Ends> = None;
         for range in &self.ranges {
@@ -190,8 +190,8 @@ impl State {
         ends
     }
 
-    /// Makes it the state of a run that begins. With `keep_ends` the ranges keep the ends of the run
-    /// before, which was cut off; all but those that end at a pin are read on from where they came.
+    /// Begins a new run. With `keep_ends` the ranges keep the ends of the previous run, which was interrupted;
+    /// all except those that end at a pin are read further.
     pub fn begin_run(&mut self, keep_ends: bool) {
         self.version = VERSION;
         self.finished = false;
@@ -200,7 +200,7 @@ impl State {
         }
     }
 
-    /// Whether it holds where ranges end. Formats before the second did not.
+    /// Whether it records where ranges end. Formats before the second did not.
     pub fn knows_ends(&self) -> bool {
         self.version > 1
     }
@@ -210,7 +210,7 @@ impl State {
         self.options.output.series_of(range)
     }
 
-    /// What its destination must know of it.
+    /// The part that its destination must know.
     pub fn committed(&self) -> Committed<'_> {
         Committed {
             export_id: self.export_id,
@@ -237,7 +237,7 @@ impl State {
         self.options.format.extension(self.options.compression)
     }
 
-    /// Takes over what a recovery has changed at the destination.
+    /// Records the changes of a recovery at the destination.
     pub fn recovered(&mut self, recovery: &Recovery) {
         self.manifest = recovery.manifest;
         self.sealed.clear();
@@ -246,7 +246,7 @@ impl State {
         }
     }
 
-    /// Takes over what becomes of the open parts that another process began.
+    /// Records what happens to the open parts that another process began.
     pub fn inherit(&mut self, inheritance: &Inheritance) {
         for id in &inheritance.sealed {
             let end = self.ranges_of(id.series).map(RangeState::place).collect();
@@ -291,15 +291,15 @@ impl State {
     ///
     /// # Errors
     ///
-    /// Says which of these does not hold: the ranges tile the container; numbers are unique and
-    /// below the next one; every series has ranges; no two parts have one name, and none the name of
-    /// a part to come; only a tail appends; in a finished export every range has come to its end.
+    /// Names the rule that is broken: the ranges tile the container; numbers are unique and below the next
+    /// one; every series has ranges; no two parts have the same name, and none has the name of a future part;
+    /// only a tail appends; in a finished export every range has reached its end.
     pub fn check(&self) -> Result<()> {
         self.ranges.check(&self.options.scope)?;
         for range in self.ranges.iter().filter(|_| self.knows_ends()) {
             ensure!(
                 !self.finished || range.has_ended(),
-                "it is finished, but range {} has not come to its end",
+                "it is finished, but range {} has not reached its end",
                 range.id
             );
         }
@@ -307,7 +307,7 @@ impl State {
         series.sort_unstable();
         ensure!(
             series.windows(2).all(|pair| pair[0] < pair[1]),
-            "two series have one number"
+            "two series have the same number"
         );
         for file in self
             .series
@@ -343,20 +343,20 @@ impl State {
         Ok(())
     }
 
-    /// Checks that the output is of the kind that such a job has.
+    /// Checks that the output is possible for the kind of job.
     fn check_output(&self) -> Result<()> {
         match (self.kind, &self.options.output) {
             (JobKind::Export, Output::Append(_)) => Err(anyhow::anyhow!(
-                "it is of an export, and its output is a file that only a tail appends to"
+                "it is of an export, but its output is a file that only a tail appends to"
             )),
             (JobKind::Tail, Output::Directory(_) | Output::File(_)) => Err(anyhow::anyhow!(
-                "it is of a tail, and its output is one that only an export has"
+                "it is of a tail, but its output is one that only an export has"
             )),
             _ => Ok(()),
         }
     }
 
-    /// Checks that the numbers of parts are ones that this job gives, so that no two have one name.
+    /// Checks the numbers of parts, so that no two have the same name.
     fn check_parts(&self) -> Result<()> {
         let has_series = |series: u32| match self.options.output {
             Output::Directory(_) => series < self.ranges.next_number(),
@@ -365,7 +365,7 @@ impl State {
         for one in &self.series {
             ensure!(
                 has_series(one.id) && one.next_part > 0,
-                "series {} with the next part {} is none of its own",
+                "series {} with the next part {} is not possible",
                 one.id,
                 one.next_part
             );
@@ -377,7 +377,7 @@ impl State {
                 has_series(file.series)
                     && file.part > 0
                     && next.is_none_or(|series| file.part < series.next_part),
-                "the finished part {} of series {} is none of its own",
+                "the finished part {} of series {} is not possible",
                 file.part,
                 file.series
             );
@@ -399,7 +399,7 @@ impl State {
         if matches!(self.options.output, Output::Append(_)) {
             ensure!(
                 self.sealed.is_empty() && self.series.iter().all(|one| one.next_part <= 2),
-                "a tail's file is in more than one part"
+                "a tail's file has more than one part"
             );
         }
         Ok(())

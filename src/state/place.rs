@@ -1,4 +1,4 @@
-//! Where the bytes of an export lie, by its state.
+//! The destination of an export, by its state.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use super::file;
 use super::model::{JobKind, State};
 use crate::destination::{Destination, Place, at};
 
-/// The destination of `state`. `state_path` is where the state lies itself, if anywhere, and `base`
-/// what relative paths are relative to.
+/// The destination of `state`. `state_path` is the path of the state itself, if it has one, and relative
+/// paths are relative to `base`.
 pub fn destination_of(
     state: &State,
     base: &Path,

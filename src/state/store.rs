@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::durable::Locks;
 
-/// Names one text that a store has held. Only the store that gave it can compare it.
+/// Names one text that a store has held. Only the same store can compare it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version(String);
 
@@ -32,7 +32,7 @@ pub struct Stored {
     pub version: Version,
 }
 
-/// What became of a text that was to be stored.
+/// The outcome of storing a text.
 #[derive(Debug)]
 pub enum Put {
     /// It is stored, with this version.
@@ -47,10 +47,10 @@ pub enum Put {
 /// What keeps two processes from committing to one state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fence {
-    /// A lock, which [`StateStore::lock`] takes. It goes with the process.
+    /// A lock, which [`StateStore::lock`] takes. It is released when the process ends.
     Lock,
-    /// The condition of each [`StateStore::put`]: a process that starts stores the state under a
-    /// claim of its own, and from then on no other process's expected version is there.
+    /// The condition of each [`StateStore::put`]: a process that starts stores the state under its own claim,
+    /// and from then on the version that another process expects no longer exists.
     Condition,
 }
 
@@ -67,25 +67,25 @@ pub trait StateStore: Debug + Send {
     /// What keeps two processes from committing to it.
     fn fence(&self) -> Fence;
 
-    /// Takes the lock, as far as the place has locks.
+    /// Takes the lock, if the store has locks.
     ///
     /// # Errors
     ///
-    /// If another process has it.
+    /// If another process holds it.
     fn lock(&mut self) -> Result<()>;
 
     /// The locks that are held.
     fn locks(&self) -> Locks;
 
-    /// What is stored; none if nothing is.
+    /// What is stored; `None` if nothing is.
     ///
     /// # Errors
     ///
     /// If it cannot be read.
     fn load(&self) -> Result<Option<Stored>>;
 
-    /// Replaces what is stored by `text`, whole or not at all, if the version stored is `expected`;
-    /// none means that nothing is.
+    /// Replaces what is stored by `text`, completely or not at all, if the stored version is `expected`;
+    /// `None` means that nothing is stored.
     ///
     /// # Errors
     ///

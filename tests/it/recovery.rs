@@ -179,7 +179,7 @@ fn an_unknown_open_file_is_deleted_and_reported() {
     std::fs::write(&unknown, "{\"id\":\"never committed\"}\n").unwrap();
     let ended = succeed(&mut stopped.resume());
     let notice = format!(
-        "deleted `{}`, of which nothing was committed",
+        "deleted `{}`: nothing in it was committed",
         unknown.display()
     );
     assert!(ended.stderr.contains(&notice), "{}", ended.stderr);
@@ -236,7 +236,7 @@ fn a_manifest_without_committed_lines_is_refused_until_restored() {
         let parts = [
             "cannot resume from",
             "manifest.ndjson`",
-            "put the manifest back",
+            "restore the manifest",
         ];
         refuse(&mut stopped.resume(), 1, &parts);
         refuse(stopped.resume().arg("--repair"), 1, &parts);
@@ -266,7 +266,7 @@ fn a_file_in_the_way_of_the_next_part_stops_the_export_and_is_kept() {
     std::fs::write(&foreign, "mine").unwrap();
     fill(&container, 200..300);
     let parts = [
-        "orders-00001-000002.jsonl` exists already",
+        "orders-00001-000002.jsonl` already exists",
         "move it away",
         "resume --state",
     ];
@@ -470,7 +470,7 @@ fn a_finished_file_that_differs_from_the_commit_is_refused() {
     finished.assert_refuses(&[
         &finished.names[0],
         "were committed",
-        "put it back as it was",
+        "restore it, or export",
     ]);
     // Both names exist.
     std::fs::write(&open, &whole).unwrap();
@@ -479,7 +479,7 @@ fn a_finished_file_that_differs_from_the_commit_is_refused() {
     // Gone.
     std::fs::remove_file(&open).unwrap();
     std::fs::remove_file(&path).unwrap();
-    finished.assert_refuses(&["is gone", "put it back as"]);
+    finished.assert_refuses(&["and is missing", "restore it as"]);
     std::fs::write(&path, &whole).unwrap();
     finished.assert_resumes();
 }

@@ -120,7 +120,7 @@ fn file_names_in_a_manifest_are_escaped() {
         &ended,
         1,
         &format!(
-            "error: the manifest `{}/manifest.ndjson`: line 1: `{}` is no name of this export's files\n\
+            "error: the manifest `{}/manifest.ndjson`: line 1: `{}` is not a name of this export's files\n\
              hint: it was changed after the export: restore it, or name the files themselves, in the order in \
              which to apply them\n",
             out.display(),

@@ -129,13 +129,13 @@ fn a_state_cannot_harm_the_output_of_another_export() {
     let shown = state.display();
     let not_proven = |why: &str| {
         format!(
-            "error: cannot resume from `{shown}`\n  Caused by: the output `{out}` is not provably that \
-             of this state\n  Caused by: {why}\nhint: if it is, move the state beside it, to \
+            "error: cannot resume from `{shown}`\n  Caused by: nothing proves that the output `{out}` \
+             belongs to this state\n  Caused by: {why}\nhint: if it does, move the state beside it, to \
              `{out}/state.json`, and name it there\n"
         )
     };
     let there = not_proven(&format!(
-        "`{out}/state.json` is there, the state of another export"
+        "`{out}/state.json` exists, which is the state of another export"
     ));
     for path in [out.clone(), "out".into(), "out/../out".into()] {
         // The same export or another; all of the manifest or nothing; other parts.
@@ -168,9 +168,9 @@ fn a_state_cannot_harm_other_files() {
         let (output, file) = (victim.at(name), victim.at(found));
         let (output, file) = (output.display(), file.display());
         let stderr = format!(
-            "error: cannot resume from `{shown}`\n  Caused by: the output `{output}` is not provably \
-             that of this state\n  Caused by: `{file}` is there, and no manifest says that it is of this \
-             export\nhint: if it is, move the state beside it, to `{output}.state.json`, and name it \
+            "error: cannot resume from `{shown}`\n  Caused by: nothing proves that the output `{output}` \
+             belongs to this state\n  Caused by: `{file}` exists, and no manifest lists it as a file of this \
+             export\nhint: if it does, move the state beside it, to `{output}.state.json`, and name it \
              there\n"
         );
         forge(&victim.state(), &state, |forged| {
@@ -204,9 +204,9 @@ fn a_state_cannot_harm_other_files() {
         1,
         &format!(
             "error: cannot resume from `{shown}`\n  Caused by: the state file is corrupt: it is of an \
-             export, and its output is a file that only a tail appends to\nhint: it is not used, since \
-             an older or damaged state could lose or repeat changes; restore it if you have its last \
-             version, or export to a new place\n"
+             export, but its output is a file that only a tail appends to\nhint: a damaged or \
+             older state could lose or repeat changes, so it is not used: restore its last version, or \
+             export to a new place\n"
         ),
     );
     std::fs::remove_file(&state).unwrap();
@@ -250,7 +250,7 @@ fn a_state_elsewhere_owns_its_output_through_the_owner_file() {
     let stderr = format!(
         "error: cannot resume from `{shown}`\n  Caused by: the output `{out_shown}` belongs to the \
          export {export_id} with the state `{out_shown}/../state.json`\nhint: name that state; if it is \
-         this one, and was moved, put it back or move it to `{out_shown}/state.json`\n"
+         this one and was moved, move it back or to `{out_shown}/state.json`\n"
     );
     refuse_whole(
         &mut resume_by(&gateway, &copy),
@@ -396,9 +396,9 @@ fn a_tail_truncates_only_its_own_file() {
     let (state, notes) = (at("forged.json"), at("notes.jsonl"));
     let (state, notes) = (state.display(), notes.display());
     let stderr = format!(
-        "error: cannot continue from `{state}`\n  Caused by: the output `{notes}` is not provably that of \
-         this state\n  Caused by: `{notes}` is there, and no manifest says that it is of this export\n\
-         hint: if it is, move the state beside it, to `{notes}.state.json`, and name it there\n"
+        "error: cannot continue from `{state}`\n  Caused by: nothing proves that the output `{notes}` belongs to \
+         this state\n  Caused by: `{notes}` exists, and no manifest lists it as a file of this export\n\
+         hint: if it does, move the state beside it, to `{notes}.state.json`, and name it there\n"
     );
     let mut command = tail("notes.jsonl", Some("forged.json"));
     refuse_whole(&mut command, directory.path(), 1, &stderr);
@@ -419,7 +419,8 @@ fn force_removes_nothing_but_what_an_export_left() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     succeed(&mut export(&gateway, &out));
-    let hint = "hint: --force removes nothing else: move it away, or choose another output\n";
+    let hint =
+        "hint: --force removes only files of exports: move it away, or choose another output\n";
     for name in [
         "orders-00007-000001.jsonl",
         "orders-00000-000002.jsonl.open",
@@ -431,7 +432,7 @@ fn force_removes_nothing_but_what_an_export_left() {
             std::fs::remove_file(out.join("state.json")).unwrap();
         }
         let stderr = format!(
-            "error: `{}` was not left by an export: no manifest and no state lists it\n{hint}",
+            "error: `{}` is not of an earlier export: no manifest and no state lists it\n{hint}",
             path.display()
         );
         let mut command = export(&gateway, &out);
@@ -476,13 +477,12 @@ fn every_reader_refuses_an_edited_manifest() {
         let length = usize::try_from(mark.length).unwrap();
         let found = crc32c::crc32c(&edited.as_bytes()[..length]);
         let fault = format!(
-            "its first {length} bytes have checksum {found:08x} where {committed} was committed: it \
-             was changed"
+            "its first {length} bytes have the checksum {found:08x}, but {committed} was committed"
         );
         let shown = path.display();
         let stderr = format!(
             "error: cannot resume from `{0}/state.json`\n  Caused by: the manifest `{shown}`: {fault}\n\
-             hint: put the manifest back as it was; without it finished files are unaccounted for\n",
+             hint: restore the manifest: without it, finished files are unaccounted for\n",
             out.display()
         );
         refuse_whole(&mut resume(&gateway, &out), directory.path(), 1, &stderr);
@@ -529,13 +529,13 @@ fn files_out_of_order_are_noticed_even_without_a_checksum() {
     for (edited, fault) in [
         (
             swapped,
-            "line 1: `orders-00000-000002.jsonl` is out of its order: part 1 of its series is not \
-             before it",
+            "line 1: `orders-00000-000002.jsonl` is out of order: part 1 of its series does not \
+             precede it",
         ),
         (
             gap,
-            "line 2: `orders-00000-000003.jsonl` is out of its order: part 2 of its series is not \
-             before it",
+            "line 2: `orders-00000-000003.jsonl` is out of order: part 2 of its series does not \
+             precede it",
         ),
     ] {
         let text = edited.join("\n") + "\n";
@@ -583,8 +583,8 @@ fn an_older_state_does_not_truncate_a_newer_manifest() {
     std::fs::write(&state, older).unwrap();
     let stderr = format!(
         "error: cannot resume from `{}`\n  Caused by: the manifest `{}` lists \
-         `orders-00000-000002.jsonl`, which the state does not know\nhint: put the manifest back as it \
-         was; without it finished files are unaccounted for\n",
+         `orders-00000-000002.jsonl`, which is not in the state\nhint: restore the manifest: without it, \
+         finished files are unaccounted for\n",
         state.display(),
         manifest.display()
     );
@@ -682,7 +682,7 @@ fn nothing_is_written_through_a_link() {
         state.display()
     );
     let repair = "hint: move it away, then resume with --repair\n";
-    let manifest = "hint: put the manifest back as it was; without it finished files are unaccounted \
+    let manifest = "hint: restore the manifest: without it, finished files are unaccounted \
                     for\n";
     for (name, before, after) in [
         ("state.json.lock", in_use.as_str(), hint),
@@ -862,7 +862,7 @@ fn a_refused_resume_changes_nothing() {
     std::fs::write(last, &whole[..whole.len() - 1]).unwrap();
     let stderr = format!(
         "error: cannot resume from `{}`\n  Caused by: `{}` has {} bytes, but {} were committed\nhint: \
-         the file was finished, and changed or damaged before it was published; put it back as it was, \
+         the file was changed or damaged after it was finished and before it was published; restore it, \
          or export to a new place\n",
         out.join("state.json").display(),
         last.display(),

@@ -193,7 +193,7 @@ pub(crate) const DAMAGE: &[Damage] = &[
         },
         &[
             "manifest.ndjson: has ",
-            "its last line is not whole",
+            "its last line is incomplete",
             "lists ",
         ],
     ),

@@ -281,9 +281,9 @@ fn a_container_that_was_recreated_between_runs_is_not_read() {
     let before = snapshot(&out);
     recreate(&gateway, 2, 0..50);
     let parts = [
-        "the container `orders` is another one now",
+        "the container `orders` is not the one of the state",
         "RID",
-        "begin anew, in a new place",
+        "export it to a new place",
     ];
     refuse(&mut resume(&gateway, &out), 1, &parts);
     assert_eq!(snapshot(&out), before);
@@ -333,7 +333,11 @@ fn a_container_that_is_recreated_during_an_export_is_not_read() {
         }
         gateway.clear_faults();
         let before = snapshot(&out);
-        refuse(&mut resume(&gateway, &out), 1, &["is another one now"]);
+        refuse(
+            &mut resume(&gateway, &out),
+            1,
+            &["is not the one of the state"],
+        );
         assert_eq!(snapshot(&out), before);
     }
 }
@@ -363,7 +367,7 @@ fn a_state_of_another_container_is_refused() {
     refuse(
         &mut resume(&gateway, &out),
         1,
-        &["`others` is another one now", other.rid()],
+        &["`others` is not the one of the state", other.rid()],
     );
     // With an edited RID too, the positions show it.
     state.source.container_rid = other.rid().to_owned();

@@ -74,7 +74,7 @@ fn an_export_that_cannot_begin_replaces_nothing() {
         &mut command,
         1,
         &[
-            "cannot pin the feed range",
+            "cannot get the current position of the feed range",
             "403/5300",
             "check that the key",
         ],

@@ -599,7 +599,10 @@ fn a_start_from_now_is_an_ordinary_pin() {
         refuse(
             command,
             1,
-            &["cannot pin the feed range", "gave up after 2 tries"],
+            &[
+                "cannot get the current position of the feed range",
+                "gave up after 2 tries",
+            ],
         );
         assert!(!out.join("state.json").exists(), "{name}");
     }

@@ -341,7 +341,7 @@ fn a_state_of_another_replay_is_refused_and_not_changed() {
     );
     let mut resume = against(&target.gateway);
     resume.arg("resume").arg("--state").arg(&state);
-    refuse(&mut resume, 2, &["it holds a cosmos-tail replay state"]);
+    refuse(&mut resume, 2, &["it is a cosmos-tail replay state"]);
     refuse(
         &mut with_state(Path::new("-"), COPY),
         2,

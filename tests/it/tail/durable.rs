@@ -19,7 +19,7 @@ fn a_tail_with_a_state_resumes() {
     let mut again = tail(&gateway);
     let second = succeed(again.args(["--until-caught-up", "--state"]).arg(&state));
     assert!(
-        second.stderr.contains("from where it stood"),
+        second.stderr.contains("from its saved position"),
         "{}",
         second.stderr
     );
@@ -95,9 +95,7 @@ fn a_file_without_its_state_is_not_touched() {
     std::fs::write(&out, "mine\n").unwrap();
     let ended = fail(tail(&gateway).arg("-o").arg(&out), 2);
     assert!(
-        ended
-            .stderr
-            .contains("exists, but there is no state for it"),
+        ended.stderr.contains("exists, but has no state"),
         "{}",
         ended.stderr
     );

@@ -328,7 +328,7 @@ fn partition_keys_are_json_or_text_and_have_levels() {
     assert!(
         ended
             .stderr
-            .contains("3 values were given for a partition key of 2"),
+            .contains("3 values are given for a partition key with 2 levels"),
         "{}",
         ended.stderr
     );
