@@ -245,7 +245,7 @@ fn missing_feed_ranges_are_an_error_without_output() {
     let parts = [
         "cannot open container `orders`",
         "its list of partition key ranges is refused: 403/5300",
-        "check that the key belongs to this account",
+        "that the key belongs to this account",
     ];
     refuse(against(&gateway).arg("ranges"), 1, &parts);
     refuse(&mut export(&gateway, &out), 1, &parts);
