@@ -55,7 +55,7 @@ fn state(ranges: u32) -> State {
             until: None,
             concurrency: None,
             page_size: 1000,
-            max_retries: 15,
+            max_retries: 15.into(),
             poll_interval_ms: 1000,
             checkpoint_interval_ms: 5000,
             checkpoint_bytes: 1 << 28,

@@ -569,7 +569,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
             until: None,
             concurrency: None,
             page_size: 1000,
-            max_retries: 15,
+            max_retries: 15.into(),
             poll_interval_ms: 1000,
             checkpoint_interval_ms: 5000,
             checkpoint_bytes: 1 << 28,

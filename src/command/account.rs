@@ -25,9 +25,9 @@ use crate::signal::Shutdown;
 /// The endpoint of an embedded account in state files: its port differs from run to run.
 const DEMO_ENDPOINT: &str = "demo";
 
-/// How often connecting is retried by a command that has no setting for it, or whose retries have no limit.
-pub(super) fn connect_retries() -> Result<u32> {
-    table::MAX_RETRIES.default_for(Command::Export)
+/// How often to retry connecting in a command without a setting for it, or with no limit by default.
+pub(super) fn connect_retries() -> Result<RetryLimit> {
+    Ok(table::MAX_RETRIES.default_for(Command::Export)?.into())
 }
 
 /// The account that the command line selects. It is not contacted before it is needed, so that errors
@@ -219,14 +219,14 @@ impl Account {
         }
     }
 
-    /// Connects to the container. Requests are retried up to `max_retries` times.
+    /// Connects to the container. Requests are retried up to `retry_limit`.
     pub(super) async fn connect(
         &self,
         plan: ConnectionPlan,
-        max_retries: u32,
+        retry_limit: RetryLimit,
         report: &Arc<Report>,
     ) -> Result<Connected> {
-        self.connect_to(plan, None, max_retries, report).await
+        self.connect_to(plan, None, retry_limit, report).await
     }
 
     /// As [`Account::connect`], but creates the container by `create` if it does not exist.
@@ -234,7 +234,7 @@ impl Account {
         &self,
         plan: ConnectionPlan,
         create: Option<&NewContainer>,
-        max_retries: u32,
+        retry_limit: RetryLimit,
         report: &Arc<Report>,
     ) -> Result<Connected> {
         for notice in &plan.notices {
@@ -254,7 +254,7 @@ impl Account {
             options.endpoint,
             auth::describe(&options.credential)
         ));
-        let persistence = persistence(max_retries, report);
+        let persistence = persistence(retry_limit, report);
         let client = tokio::select! {
             // Nothing has begun that must be finished first.
             () = self.shutdown.requested() => {
@@ -282,10 +282,10 @@ impl Account {
 
 /// The retry policy for requests before the first page. Every retry is logged with `-v`; the one
 /// after which the wait becomes noticeable is a warning.
-fn persistence(max_retries: u32, report: &Arc<Report>) -> Persistence {
+fn persistence(retry_limit: RetryLimit, report: &Arc<Report>) -> Persistence {
     const NOTICED: u32 = 4;
     let report = Arc::clone(report);
-    Persistence::new(RetryLimit::of_setting(max_retries), move |what, notice| {
+    Persistence::new(retry_limit, move |what, notice| {
         report.detail(&format!("{what}: {notice}"));
         if notice.attempt == NOTICED {
             report.warning(&format!("{what}: {}; trying again", notice.reason));

@@ -30,7 +30,7 @@ pub(super) async fn run(
         ));
     }
     let create = plan.create.clone();
-    let retries = plan.max_retries;
+    let retries = plan.retry_limit;
     let feed = plan.feed.clone();
     account.refuse_start_at_a_time(feed.as_ref().map(|feed| feed.from))?;
     let connect = async |earlier: Option<&ContainerAddress>| {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use azure_data_cosmos_driver::CosmosError;
+use serde::{Deserialize, Serialize};
 
 use super::backoff::Backoff;
 use super::error::{self, ContainerReplaced, ServiceError, Verdict, describe, verdict};
@@ -19,7 +20,8 @@ const NONSENSE: &str = "something between this machine and the account may alter
     proxy or a gateway";
 
 /// How many attempts follow the first at most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
 pub enum RetryLimit {
     /// So many.
     Times(u32),
@@ -27,12 +29,21 @@ pub enum RetryLimit {
     Unlimited,
 }
 
-impl RetryLimit {
-    /// The limit from a setting, where the greatest number stands for none.
-    pub fn of_setting(max_retries: u32) -> Self {
-        match max_retries {
+impl From<u32> for RetryLimit {
+    /// The highest number means no limit, on the command line and in states.
+    fn from(times: u32) -> Self {
+        match times {
             u32::MAX => Self::Unlimited,
             times => Self::Times(times),
+        }
+    }
+}
+
+impl From<RetryLimit> for u32 {
+    fn from(limit: RetryLimit) -> Self {
+        match limit {
+            RetryLimit::Unlimited => Self::MAX,
+            RetryLimit::Times(times) => times,
         }
     }
 }

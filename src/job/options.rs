@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use super::buffers::buffered_bytes;
 use super::feed_request;
-use crate::cosmos::retry::RetryLimit;
 use crate::format::{Compression, Format};
 use crate::reader::{ReadEnd, ReaderOptions};
 use crate::sink::SinkOptions;
@@ -40,7 +39,7 @@ pub(super) fn reader_options(
     Ok(ReaderOptions {
         concurrency,
         request: feed_request(state)?,
-        retry_limit: RetryLimit::of_setting(state.settings.max_retries),
+        retry_limit: state.settings.max_retries,
         start: state.options.from,
         end,
         poll_interval: Duration::from_millis(state.settings.poll_interval_ms),

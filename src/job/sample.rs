@@ -11,7 +11,6 @@ use tokio::sync::mpsc;
 use super::Connected;
 use super::buffers::{EVENTS, buffered_bytes};
 use crate::cosmos::cursor::FeedRequest;
-use crate::cosmos::retry::RetryLimit;
 use crate::error::{ExitCode, with_hint};
 use crate::feed::page::Page;
 use crate::feed::{ChangeFeedStart, FeedMode, RangeId, RangeSet, ReadUntil};
@@ -338,7 +337,7 @@ fn reader_options(request: &SampleRequest<'_>, from: ChangeFeedStart) -> Result<
                 .context("a sample needs pages of at least one item")?,
             partition_key: None,
         },
-        retry_limit: RetryLimit::of_setting(settings.max_retries),
+        retry_limit: settings.max_retries,
         start: from,
         end: match request.options.sample {
             None => ReadEnd::Pages(DEFAULT_PAGES),

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::pin::Pinned;
+use crate::cosmos::retry::RetryLimit;
 use crate::cosmos::token::{container_rid_of, segments};
 use crate::destination::{Destination, Kind, ManifestMark, Place, Recovery, at};
 use crate::durable::{parent_of, shown_path};
@@ -237,7 +238,7 @@ async fn infer_layout(
 ///
 /// If the state cannot be used, the files contradict it, the container is another one, or the job fails.
 pub async fn resume(
-    connect: impl AsyncFnOnce(&ContainerAddress, u32) -> Result<Connected>,
+    connect: impl AsyncFnOnce(&ContainerAddress, RetryLimit) -> Result<Connected>,
     plan: ResumePlan,
     report: &Report,
     shutdown: &Shutdown,

@@ -140,7 +140,7 @@ fn key_values<'a>(key: &'a [u8], paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> 
             let values: Vec<&serde_json::value::RawValue> =
                 serde_json::from_slice(key).unwrap_or_default();
             let values = values.into_iter().map(|value| value.get().as_bytes());
-            // `{}` stands for a key that the document did not have.
+            // `{}` is a key that the document did not have.
             let values = paths.iter().cloned().zip(values);
             values.filter(|(_, value)| *value != b"{}").collect()
         }

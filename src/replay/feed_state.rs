@@ -45,7 +45,7 @@ impl FeedState {
         &self,
         source: &ContainerAddress,
         plan: &FeedPlan,
-        anew: &str,
+        hint: &str,
     ) -> Result<()> {
         if !same_container(&self.source, source) {
             return Err(usage(
@@ -54,13 +54,13 @@ impl FeedState {
                     describe(&self.source),
                     describe(source)
                 ),
-                anew,
+                hint,
             ));
         }
         if (self.mode, self.from) != (plan.mode, plan.from) {
             return Err(usage(
                 "the state belongs to a replay with another --mode or --from",
-                anew,
+                hint,
             ));
         }
         self.ranges.check(&Scope::default())?;

@@ -131,7 +131,7 @@ impl Files {
     /// # Errors
     ///
     /// If they do not. The error names both sides.
-    pub(super) fn check(&self, known: &[Fingerprint], anew: &str) -> Result<()> {
+    pub(super) fn check(&self, known: &[Fingerprint], hint: &str) -> Result<()> {
         for (index, known) in known.iter().enumerate() {
             let input = self.inputs.get(index);
             let found = match input {
@@ -147,7 +147,7 @@ impl Files {
                         index + 1,
                         shown_path(&known.path)
                     ),
-                    anew,
+                    hint,
                 ));
             }
         }

@@ -21,7 +21,6 @@ use super::position::InputPosition;
 use super::replay_source::{ReplaySource, find_inputs};
 use super::state::{ReplayState, StateFile};
 use super::writer::Writer;
-use crate::cosmos::retry::RetryLimit;
 use crate::error::ExitCode;
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
@@ -77,7 +76,7 @@ pub async fn replay(
     let writer = Arc::new(Writer {
         sender: Arc::new(ItemSender {
             client: Arc::clone(&target.client),
-            retry_limit: RetryLimit::of_setting(plan.max_retries),
+            retry_limit: plan.retry_limit,
             budget: plan.max_ru.map(Budget::new),
             observer: Arc::new(ReplayObserver::new(report, plan.max_errors)),
             stop: shutdown.child_token(),

@@ -14,6 +14,7 @@ use super::setting::{AnySetting, DefaultValue, Form, Heading, Kept, ProfileKey, 
 use super::table::{self, rows};
 use super::value::Toml;
 use crate::cli::{Cli, Command};
+use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
 use crate::report::Verbosity;
 use crate::state::model::Settings;
@@ -331,7 +332,7 @@ pub(crate) fn default_settings(command: Command) -> Result<Settings> {
         until: None,
         concurrency: None,
         page_size: 0,
-        max_retries: u32::MAX,
+        max_retries: RetryLimit::Unlimited,
         poll_interval_ms: 0,
         checkpoint_interval_ms: 0,
         checkpoint_bytes: 0,
@@ -368,6 +369,6 @@ fn with_unit(row: &Row, text: String) -> String {
 fn wrong(row: &Row, origin: &Origin, reason: String) -> anyhow::Error {
     usage(
         format!("{origin} has a wrong value: {reason}"),
-        format!("{}: {}", row.flag(), row.help),
+        format!("give it a value that {} takes, or remove it", row.flag()),
     )
 }

@@ -12,6 +12,7 @@ use super::table;
 use crate::cli::choices::{TtlDeletes, WriteMode};
 use crate::cli::values::Speed;
 use crate::cosmos::container::NewContainer;
+use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode};
 use crate::render::Filter;
@@ -48,7 +49,7 @@ pub struct ReplayPlan {
     /// The budget in RU/s, if there is one.
     pub max_ru: Option<u32>,
     /// How often a failed write is retried.
-    pub max_retries: u32,
+    pub retry_limit: RetryLimit,
     /// Where refused changes go.
     pub dead_letter: Option<PathBuf>,
     /// How many changes can be refused; `None` is any number.
@@ -158,7 +159,7 @@ impl ReplayPlan {
             concurrency: given.get(&table::WRITES)? as usize,
             batch_size: given.get(&table::BATCH_SIZE)? as usize,
             max_ru: given.typed(&table::MAX_RU),
-            max_retries: given.get(&table::WRITE_RETRIES)?,
+            retry_limit: given.get(&table::WRITE_RETRIES)?.into(),
             dead_letter: dead_letter.map(absolute).transpose()?,
             max_errors,
             state: state.map(absolute).transpose()?,

@@ -9,19 +9,23 @@ use clap::{ValueEnum, value_parser};
 
 use crate::cli::values::{self, Parsed};
 
+/// Makes a value of text.
+type Parse<T> = fn(&str) -> Parsed<T>;
+
 /// How a value is written and read.
 #[derive(Clone, Copy)]
 pub(crate) struct Value<T: 'static> {
     pub(super) placeholder: Option<&'static str>,
-    pub(super) parse: fn(&str) -> Parsed<T>,
+    pub(super) parse: Parse<T>,
     show: Option<fn(&T) -> String>,
     pub(super) toml: Toml,
-    pub(super) parser: fn(fn(&str) -> Parsed<T>) -> ValueParser,
+    /// What clap parses it with.
+    pub(super) parser: fn(Parse<T>) -> ValueParser,
 }
 
 impl<T: Clone + Send + Sync + 'static> Value<T> {
     /// Values that `parse` makes of text.
-    pub(crate) const fn new(placeholder: &'static str, parse: fn(&str) -> Parsed<T>) -> Self {
+    pub(crate) const fn new(placeholder: &'static str, parse: Parse<T>) -> Self {
         Self {
             placeholder: Some(placeholder),
             parse,
@@ -45,7 +49,7 @@ impl<T: Clone + Send + Sync + 'static> Value<T> {
 /// Whole numbers.
 pub(crate) const fn number<T: Display + Clone + Send + Sync + 'static>(
     placeholder: &'static str,
-    parse: fn(&str) -> Parsed<T>,
+    parse: Parse<T>,
 ) -> Value<T> {
     Value {
         show: Some(T::to_string),
@@ -80,7 +84,7 @@ pub(crate) const fn text(placeholder: &'static str) -> Value<String> {
 /// Paths, which need not be Unicode on the command line.
 pub(crate) const fn path(placeholder: &'static str) -> Value<PathBuf> {
     Value {
-        parser: |_| value_parser!(PathBuf).into(),
+        parser: |_| value_parser!(PathBuf),
         ..Value::new(placeholder, values::path)
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::cosmos::retry::RetryLimit;
 use crate::destination::names::FileNames;
 use crate::destination::{
     Committed, FileState, Inheritance, ManifestMark, Output, Recovery, SeriesState,
@@ -115,7 +116,7 @@ pub struct Settings {
     /// Documents requested in one page.
     pub page_size: u32,
     /// Retries of a page, beyond the SDK's own.
-    pub max_retries: u32,
+    pub max_retries: RetryLimit,
     /// How long to wait before an idle range is polled again, in milliseconds.
     pub poll_interval_ms: u64,
     /// The maximum time between commits, in milliseconds.

@@ -86,11 +86,7 @@ async fn a_token_that_cannot_be_renewed_is_used_until_it_expires() {
     for _ in 0..10 {
         assert_eq!(token(&credential).await, "token-0");
     }
-    assert_eq!(
-        source.asked(),
-        2,
-        "a failed renewal is left alone for a while"
-    );
+    assert_eq!(source.asked(), 2, "after a failed renewal there is a pause");
     tokio::time::advance(RENEW_PAUSE).await;
     assert_eq!(token(&credential).await, "token-2");
 }

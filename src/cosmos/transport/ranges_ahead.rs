@@ -54,7 +54,7 @@ enum Stage {
     /// The list has been requested.
     Asked(Url, JoinHandle<Option<HttpResponse>>),
     /// The driver has the list, and it is complete.
-    Told(Url, Headers, Instant),
+    Returned(Url, Headers, Instant),
     /// All requests go to the service.
     Over,
 }
@@ -98,11 +98,11 @@ impl RangesAhead {
                     return None;
                 }
                 if RangeList::parse(&list.body)?.is_complete() {
-                    *self.stage() = Stage::Told(url, list.headers.clone(), Instant::now());
+                    *self.stage() = Stage::Returned(url, list.headers.clone(), Instant::now());
                 }
                 Some(list)
             }
-            (Stage::Told(url, headers, when), Some(known))
+            (Stage::Returned(url, headers, when), Some(known))
                 if url == request.url
                     && headers.get_optional_str(&ETAG) == Some(known)
                     && when.elapsed() < A_MOMENT =>

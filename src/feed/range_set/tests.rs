@@ -177,7 +177,7 @@ enum Step {
         range: usize,
         cuts: Vec<u32>,
     },
-    /// Children of which one is missing.
+    /// The last child is missing.
     BadSplit {
         range: usize,
         cut: u32,

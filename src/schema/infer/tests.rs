@@ -82,20 +82,20 @@ fn the_values_of_a_field_decide_its_type() {
 
 #[test]
 fn values_that_fit_no_type_decide_only_if_they_are_many() {
-    let with = |usual: &str, count: usize, odd: &str| {
-        let mut values = vec![usual; count];
+    let with = |common: &str, count: usize, odd: &str| {
+        let mut values = vec![common; count];
         values.push(odd);
         type_of(&values)
     };
-    for (usual, odd, expected) in [
+    for (common, odd, expected) in [
         ("1", "1e400", "int64"),
         ("1", "18446744073709551617", "int64"),
         ("0.5", "9007199254740993", "double"),
         ("9007199254740993", "0.5", "int64"),
         (r#""a""#, r#""\ud800""#, "string"),
     ] {
-        assert_eq!(with(usual, 9, odd), expected, "{odd} in ten of {usual}");
-        assert_eq!(with(usual, 8, odd), "json", "{odd} in nine of {usual}");
+        assert_eq!(with(common, 9, odd), expected, "{odd} in ten of {common}");
+        assert_eq!(with(common, 8, odd), "json", "{odd} in nine of {common}");
     }
     assert_eq!(type_of(&["1e400"]), "json");
     // The whole array would not fit.

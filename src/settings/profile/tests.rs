@@ -517,7 +517,10 @@ fn a_flag_comes_before_the_option_of_a_profile() {
         is_named: false,
     }));
     let plan = crate::settings::ExportPlan::new(&given).unwrap();
-    assert_eq!((plan.settings.page_size, plan.settings.max_retries), (7, 3));
+    assert_eq!(
+        (plan.settings.page_size, plan.settings.max_retries),
+        (7, 3.into())
+    );
     let lines: Vec<String> = given
         .option_values()
         .unwrap()

@@ -39,7 +39,7 @@ settings! {
         .default("15")
         .defaults(&[(Command::Tail, DefaultValue::Described("no limit"))])
         .profile_option()
-        .kept("max_retries", |settings, number| settings.max_retries = number)
+        .kept("max_retries", |settings, number| settings.max_retries = number.into())
         .of(READERS)
         .under(Heading::Reading);
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::cli::Command;
+use crate::cosmos::retry::RetryLimit;
 use crate::destination::Output;
 use crate::feed::{ChangeFeedStart, FeedMode, ReadUntil, Scope};
 use crate::format::{Compression, CsvOptions, Format};
@@ -185,7 +186,7 @@ fn whole_settings() -> Value {
         until: Some(ReadUntil::Head),
         concurrency: Some(1),
         page_size: 1,
-        max_retries: 1,
+        max_retries: RetryLimit::Times(1),
         poll_interval_ms: 1,
         checkpoint_interval_ms: 1,
         checkpoint_bytes: 1,

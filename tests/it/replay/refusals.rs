@@ -49,7 +49,7 @@ fn a_bad_line_is_named_and_stops_the_replay() {
         (r#"{"id":"a/b","pk":"p"}"#, "forbids in ids"),
         (r#"{"id":"a?b","pk":"p"}"#, "forbids in ids"),
         (&long, "1024 bytes"),
-        (r#"{"id":"1","pk":["p"]}"#, "no partition key"),
+        (r#"{"id":"1","pk":["p"]}"#, "is not a partition key"),
         (
             r#"{"metadata":{"operationType":"delete","id":"..","partitionKey":{"pk":"p"}}}"#,
             "cannot be addressed",

@@ -334,7 +334,7 @@ fn partition_keys_are_json_or_text_and_have_levels() {
     );
     let ended = fail(tail(&gateway).args(["--partition-key", "[1]"]), 2);
     assert!(
-        ended.stderr.contains("no partition key"),
+        ended.stderr.contains("is not a partition key"),
         "{}",
         ended.stderr
     );
