@@ -10,7 +10,7 @@ use fs_err as fs;
 use serde_json::Value;
 
 use super::replay_source::SourceLocation;
-use crate::durable::{self, parent_of, sync_directory};
+use crate::durable::{self, parent_of, shown_path, sync_directory};
 use crate::error::{ExitCode, is_of_the_system, with_exit_code, with_hint};
 use crate::feed::page::Page;
 
@@ -37,7 +37,7 @@ fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
         ensure!(
             committed.unwrap_or(0) == 0,
             "the dead-letter file `{}` is missing",
-            path.display()
+            shown_path(&path)
         );
         return Ok(0);
     }
@@ -49,7 +49,7 @@ fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
     ensure!(
         length >= committed,
         "the dead-letter file `{}` has {length} bytes, but {committed} were committed",
-        path.display()
+        shown_path(&path)
     );
     let mut beyond = Vec::new();
     file.seek(SeekFrom::Start(committed))?;
@@ -64,7 +64,7 @@ fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
             anyhow!(
                 "`{}` has something other than dead letters after its {committed} committed bytes, \
                  and would be truncated there",
-                path.display()
+                shown_path(&path)
             ),
             "name the file that the replay started with, or move this one away",
         ));

@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 
 use super::applier::{Applier, Stopped};
 use super::events::ReplayCounts;
+use crate::durable::shown_path;
 use crate::error::{ExitCode, attached_exit_code, with_exit_code, with_further_hint, with_hint};
 use crate::feed::ContainerAddress;
 use crate::report::{ReplaySummary, Report};
@@ -79,7 +80,7 @@ fn resumable(error: anyhow::Error, plan: &ReplayPlan) -> anyhow::Error {
         Some(path) => {
             let hint = format!(
                 "progress is saved in {}; once the cause is fixed, run the same command again",
-                path.display()
+                shown_path(&path)
             );
             with_exit_code(with_further_hint(error, hint), ExitCode::Resumable)
         }
@@ -96,7 +97,7 @@ fn too_many_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     let hint = match &plan.dead_letter {
         Some(path) => format!(
             "they are in {}, each with its reason; to continue despite more, raise --max-errors",
-            path.display()
+            shown_path(&path)
         ),
         None => "to skip such changes and keep them, use --dead-letter FILE".to_owned(),
     };
@@ -108,7 +109,7 @@ fn some_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     let hint = match &plan.dead_letter {
         Some(path) => format!(
             "all others were applied; these are in {}, each with its reason, and can be replayed from there",
-            path.display()
+            shown_path(&path)
         ),
         None if plan.dry_run => "all others can be applied".to_owned(),
         None => "all others were applied; --dead-letter FILE keeps refused changes".to_owned(),

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::address::{describe, same_container};
 use super::position::InputPosition;
+use crate::durable::shown_path;
 use crate::error::usage;
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
@@ -144,7 +145,7 @@ impl Files {
                         "the state belongs to another source: input {} was `{}`, but is now {found}, \
                          or its content has changed",
                         index + 1,
-                        known.path.display()
+                        shown_path(&known.path)
                     ),
                     hint,
                 ));

@@ -9,7 +9,7 @@ use super::address::{describe, same_container};
 use super::feed_state::FeedState;
 use super::position::InputPosition;
 use super::replay_source::ReplaySource;
-use crate::durable::{self, Lock, lock_path};
+use crate::durable::{self, Lock, lock_path, shown_path};
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ContainerAddress;
 use crate::render::Filter;
@@ -66,7 +66,7 @@ impl StateFile {
             }
             let state = read_text(path).and_then(|text| FORM.parse(&text));
             let state =
-                state.with_context(|| format!("cannot resume from `{}`", path.display()))?;
+                state.with_context(|| format!("cannot resume from `{}`", shown_path(&path)))?;
             Ok(Some(state))
         };
         // Before the lock, which would leave a file beside one that is not a state.
@@ -86,7 +86,7 @@ impl StateFile {
     pub(super) fn commit(&self, state: &ReplayState) -> Result<()> {
         self.lock.check()?;
         durable::replace(&self.path, &FORM.render(state)?)
-            .with_context(|| format!("cannot write the state `{}`", self.path.display()))
+            .with_context(|| format!("cannot write the state `{}`", shown_path(&self.path)))
     }
 }
 

@@ -535,7 +535,7 @@ fn a_flag_comes_before_the_option_of_a_profile() {
             "max-retries 3 (profile a)",
             "poll-interval 1s (default)",
             "checkpoint-interval 5s (default)",
-            "checkpoint-bytes 268435456 (default)",
+            "checkpoint-bytes 256MiB (default)",
         ]
     );
 }
