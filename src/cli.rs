@@ -1,7 +1,7 @@
 //! The command line: its commands, the choices that flags offer, and the parsers of their values.
 //!
 //! Nothing here reads a file, an environment variable or the network. The flags themselves are rows of
-//! the table of settings ([`crate::settings::table`]), which adds them to the commands declared here.
+//! the table of settings (`settings::table`), which adds them to the commands declared here.
 
 pub mod choices;
 pub(crate) mod nearest;

@@ -306,7 +306,7 @@ pub fn bytes(text: &str) -> Parsed<u64> {
     }
 }
 
-/// Parses a size as [`bytes`] does, or `none`.
+/// Parses a size as [`bytes()`] does, or `none`.
 ///
 /// # Errors
 ///

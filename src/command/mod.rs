@@ -1,6 +1,6 @@
 //! The commands: one file for each, from what was given to the exit code.
 //!
-//! [`run()`] selects the command. [`account`] is the account that a command works with, [`streams`] what it
+//! [`run()`] selects the command. `account` is the account that a command works with, `streams` what it
 //! needs of the standard streams. A command resolves its settings to a plan, and the modules below carry it
 //! out.
 

@@ -35,7 +35,7 @@ impl Format {
         }
     }
 
-    /// Whether rows have columns, which need a [`TableLayout`].
+    /// Whether rows have columns, which need a [`TableLayout`](crate::schema::TableLayout).
     pub fn has_columns(self) -> bool {
         match self {
             Self::Jsonl => false,

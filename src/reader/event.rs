@@ -30,7 +30,7 @@ pub enum ReaderEvent {
         highest_lsn: Option<u64>,
         /// Request units charged for it.
         request_charge: f64,
-        /// Its share of [`ReaderOptions::buffered_bytes`], to be dropped once it is written.
+        /// Its share of [`ReaderOptions::buffered_bytes`](super::ReaderOptions::buffered_bytes), to be dropped once it is written.
         permit: Option<OwnedSemaphorePermit>,
     },
     /// A range was split. Its children are read once `reply` has their numbers.

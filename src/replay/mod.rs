@@ -13,7 +13,7 @@
 //! Every change before the position in the state is applied or refused. Changes after it may be applied
 //! too, and are applied again after a crash, in their order.
 //!
-//! What happens is emitted as [`events`], which one observer counts and reports.
+//! What happens is emitted as `events`, which one observer counts and reports.
 
 mod address;
 mod applier;

@@ -14,7 +14,7 @@ pub const PREVIOUS: &str = "_previous";
 /// In mode `all`: the service's metadata of the change, as JSON.
 pub const METADATA: &str = "_metadata";
 
-/// The columns of [`TableLayout::Raw`](super::TableLayout::Raw), beside those of mode `all`.
+/// The columns of [`TableLayout::Raw`](crate::schema::TableLayout::Raw), beside those of mode `all`.
 pub mod raw {
     /// The document's id.
     pub const ID: &str = "id";
@@ -39,7 +39,7 @@ pub mod metadata {
     /// Their positions after its last row.
     pub const END: &str = "cosmos-tail.end";
     /// The columns of the document, as a JSON array with the text of each; missing for
-    /// [`TableLayout::Raw`](super::TableLayout::Raw).
+    /// [`TableLayout::Raw`](crate::schema::TableLayout::Raw).
     pub const SCHEMA: &str = "cosmos-tail.schema";
 }
 

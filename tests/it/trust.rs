@@ -548,8 +548,8 @@ fn files_out_of_order_are_noticed_even_without_a_checksum() {
             };
         });
         let stderr = format!(
-            "error: cannot resume from `{}`\n  Caused by: the manifest `{}`: {fault}\nhint: put the \
-             manifest back as it was; without it finished files are unaccounted for\n",
+            "error: cannot resume from `{}`\n  Caused by: the manifest `{}`: {fault}\nhint: restore \
+             the manifest: without it, finished files are unaccounted for\n",
             state.display(),
             path.display()
         );

@@ -214,7 +214,9 @@ pub(crate) const DAMAGE: &[Damage] = &[
                 entries[0].file = "../out/orders-00001-000002.jsonl".to_owned();
             });
         },
-        &["manifest.ndjson: line 1: `../out/orders-00001-000002.jsonl` is no name"],
+        &[
+            "manifest.ndjson: line 1: `../out/orders-00001-000002.jsonl` is not a name of this export's files",
+        ],
     ),
     (
         "a file that is listed twice",

@@ -96,7 +96,10 @@ fn an_unwritable_output_is_named() {
     refuse(
         &mut export(&gateway, &below),
         1,
-        &["a file.txt", "choose another place"],
+        &[
+            "a file.txt",
+            "choose another path, in a directory where you may write",
+        ],
     );
     refuse(
         &mut export(&gateway, &below.join("all.jsonl")),
@@ -116,7 +119,10 @@ fn an_unwritable_output_is_named() {
             refuse(
                 &mut export(&gateway, Path::new(path)),
                 1,
-                &[path, "choose another place"],
+                &[
+                    path,
+                    "choose another path, in a directory where you may write",
+                ],
             );
         }
         for path in ["/dev/full", "/dev/null"] {
