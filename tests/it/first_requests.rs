@@ -252,7 +252,11 @@ fn a_start_at_now_is_pinned_although_the_first_requests_fail() {
     let out = directory.path().join("out");
     let ended = succeed(export(&gateway, &out).args(["--from", "now", "-v"]));
     assert!(
-        ended.stderr.contains("to now: 503: ") && ended.stderr.contains("; retry 1 of 15 in "),
+        ended
+            .stderr
+            .contains("cannot get the current position of the feed range [,")
+            && ended.stderr.contains("): 503: ")
+            && ended.stderr.contains("; retry 1 of 15 in "),
         "{}",
         ended.stderr
     );

@@ -108,7 +108,7 @@ fn a_key_given_as_a_key_file_is_recognized() {
         assert_eq!(
             ended.stderr,
             format!(
-                "error: {said}\nhint: set AZURE_COSMOS_KEY to the key, and give the name in its place\n"
+                "error: {said}\nhint: set AZURE_COSMOS_KEY to the key, and give the name here\n"
             )
         );
         assert_eq!(ended.code, Some(2));
