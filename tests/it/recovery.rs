@@ -124,7 +124,7 @@ fn a_damaged_open_file_is_refused_until_repaired() {
         assert!(
             ended
                 .stderr
-                .contains("read its range again from where it began"),
+                .contains("; its range is read again from the start of this file"),
             "{}",
             ended.stderr
         );

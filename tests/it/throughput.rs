@@ -61,8 +61,14 @@ fn priority_and_throughput_bucket_go_with_reads_and_writes() {
     }
     assert_eq!(copy.latest().len(), 200);
     for (arguments, part) in [
-        (["--throughput-bucket", "6"], "6 is not in 1..=5"),
-        (["--throughput-bucket", "0"], "0 is not in 1..=5"),
+        (
+            ["--throughput-bucket", "6"],
+            "expected a whole number from 1 to 5",
+        ),
+        (
+            ["--throughput-bucket", "0"],
+            "expected a whole number from 1 to 5",
+        ),
         (["--priority", "middle"], "[possible values: high, low]"),
     ] {
         let ended = fail(&mut replay(&arguments), 2);
