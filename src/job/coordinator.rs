@@ -4,7 +4,7 @@
 //! those come after the checkpoint and belong to the next commit.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::buffers::EVENTS;
 use super::commit_slot::CommitSlot;
+use super::open_layout::{OpenLayout, has_rows};
 use super::options::{reader_options, sink_options};
 use super::timers::{interval, tick};
 use super::uncommitted::Uncommitted;
@@ -27,7 +28,6 @@ use crate::format::NewEncoder;
 use crate::observe::{Counts, Event, Observer, Observers};
 use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::report::{PROGRESS_INTERVAL, Report};
-use crate::schema::{InferenceOptions, Place, TableLayout};
 use crate::signal::Shutdown;
 use crate::sink::{PageToWrite, Seal, Sink};
 use crate::state::ledger::Ledger;
@@ -50,13 +50,6 @@ pub(super) struct Job<'a> {
     pub(super) open_layout: Option<OpenLayout>,
     /// Request units charged before the job.
     pub(super) request_charge: f64,
-}
-
-/// A layout that the first documents will decide.
-pub(super) struct OpenLayout {
-    pub(super) options: InferenceOptions,
-    /// Where encoders look for it.
-    pub(super) layout: Arc<OnceLock<TableLayout>>,
 }
 
 /// A job that has run.
@@ -360,22 +353,10 @@ impl<'a> Coordinator<'a> {
     /// Decides the layout, if it is still open, by the first page that has rows. It is committed before any
     /// of them is written, so that all files have the same columns.
     async fn decide_layout(&mut self, page: &Page) -> Result<()> {
-        let has_rows = match self.mode {
-            FeedMode::LatestVersion => page.items().any(|item| item.document().is_some()),
-            FeedMode::AllVersionsAndDeletes => !page.is_empty(),
-        };
-        let Some(open) = self.open_layout.take_if(|_| has_rows) else {
+        let Some(open) = self.open_layout.take_if(|_| has_rows(page, self.mode)) else {
             return Ok(());
         };
-        let mut inference = sample::new_inference(&self.connected, open.options.clone());
-        // A deletion has at least a previous image.
-        let documents = page
-            .items()
-            .filter_map(|item| item.document().or_else(|| item.previous()));
-        for (number, document) in (0..).zip(documents) {
-            inference.observe(document, Place::new(0, number));
-        }
-        let inferred = inference.finish();
+        let inferred = open.infer(&self.connected, page);
         let layout = sample::layout_of(&inferred, &open.options);
         let committed = layout.clone();
         self.commit_with(Seal::Nothing, move |ledger| {

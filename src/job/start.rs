@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, Result, anyhow, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::coordinator::{Job, OpenLayout};
+use super::coordinator::Job;
+use super::open_layout::OpenLayout;
 use super::outcome::{resumable, run};
 use super::sample::{self, SampleRequest};
 use super::{Connected, feed_request};
