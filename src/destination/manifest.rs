@@ -237,6 +237,13 @@ impl Manifest {
         }
     }
 
+    /// The entries after the committed part, as far as they can be read: a crash may have torn one.
+    pub fn entries_beyond(&self) -> impl Iterator<Item = Entry> {
+        self.beyond
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| serde_json::from_slice(line).ok())
+    }
+
     /// Refuses it if it has a fault.
     ///
     /// # Errors

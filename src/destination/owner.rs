@@ -193,7 +193,7 @@ fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path)
         durable::is_plain_file(path)?;
         let manifest = Manifest::read(path, Purpose::Committed { committed, names })?;
         manifest.ensure_whole(&shown_path(&path).to_string())?;
-        let known_beyond = ensure_known_beyond(&manifest.beyond, committed, names, path)?;
+        let known_beyond = ensure_known_beyond(&manifest, committed, names, path)?;
         is_marked = known_beyond > 0 || !manifest.entries.is_empty();
         ensure!(
             is_marked || manifest.beyond.is_empty(),
@@ -231,16 +231,13 @@ fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path)
 ///
 /// If they list others: then the manifest is newer than the state, or of another export.
 pub fn ensure_known_beyond(
-    beyond: &[u8],
+    manifest: &Manifest,
     committed: &Committed<'_>,
     names: &FileNames,
-    manifest: &Path,
+    path: &Path,
 ) -> Result<usize> {
     let mut listed = 0;
-    for line in beyond.split(|byte| *byte == b'\n') {
-        let Ok(entry) = serde_json::from_slice::<Entry>(line) else {
-            continue;
-        };
+    for entry in manifest.entries_beyond() {
         let is_known = committed
             .sealed
             .iter()
@@ -248,7 +245,7 @@ pub fn ensure_known_beyond(
         ensure!(
             is_known,
             "the manifest `{}` lists `{}`, which is not in the state",
-            shown_path(&manifest),
+            shown_path(&path),
             entry.file.escape_debug()
         );
         listed += 1;

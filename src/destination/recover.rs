@@ -126,7 +126,7 @@ impl Changes {
         let read = durable::is_plain_file(&path).and_then(|_| {
             let manifest = Manifest::read(&path, Purpose::Committed { committed, names })?;
             manifest.ensure_whole(&shown_path(&path).to_string())?;
-            ensure_known_beyond(&manifest.beyond, committed, names, &path)?;
+            ensure_known_beyond(&manifest, committed, names, &path)?;
             Ok(manifest.mark)
         });
         let hint = "restore the manifest: without it, finished files are unaccounted for";
