@@ -12,6 +12,7 @@ mod export;
 mod feed_start;
 mod files;
 mod given;
+mod output_name;
 mod permissions;
 mod profile;
 mod replay;

@@ -31,6 +31,7 @@ mod oracle;
 mod order;
 mod orders;
 mod other_emulator;
+mod output_names;
 mod profiles;
 mod recovery;
 mod replay;
