@@ -9,13 +9,21 @@
 //! Limits of the emulator: it keeps no versions and no deletes, and it ignores a start at a time.
 
 mod account;
+mod answer;
 mod authorization;
 mod commands;
 mod documents;
+mod feed;
 mod foreground;
 mod host;
+mod log;
+mod lsns;
 mod pace;
 mod partitions;
+mod recorder;
+mod request;
+mod topology;
+mod transaction;
 mod writes;
 
 pub use account::{DemoAccount, DemoOptions};
