@@ -10,12 +10,15 @@
 
 mod account;
 mod authorization;
+mod bulk;
 mod commands;
 mod documents;
 mod foreground;
 mod host;
+mod offers;
 mod pace;
 mod partitions;
+mod rid;
 mod writes;
 
 pub use account::{DemoAccount, DemoOptions};
