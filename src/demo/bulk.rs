@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::host::{Answer, Service};
+use super::answer::Answer;
+use super::host::Service;
 use super::rid::ESCAPED;
 
 const IS_BATCH: HeaderName = HeaderName::from_static("x-ms-cosmos-is-batch-request");

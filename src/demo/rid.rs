@@ -16,7 +16,8 @@ use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
-use super::host::{Answer, Service};
+use super::answer::Answer;
+use super::host::Service;
 use super::offers;
 
 /// What need not be escaped in a segment of a path.
