@@ -251,6 +251,9 @@ fn continue_from(
     if then.scope != *scope {
         return Err(differs("--range or --partition-key")).with_context(cannot);
     }
+    if then.records.is_some() && then.records != now.records {
+        return Err(differs("--format, or --jq")).with_context(cannot);
+    }
     // A state that was moved beside its file names the same file by another path.
     let output = |output: &Output| match output {
         Output::Append(path) => Some(plan.base.join(path)),
@@ -330,6 +333,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
             inference: None,
             csv: None,
             output: plan.output.clone(),
+            records: plan.records,
         },
         settings: plan.settings.clone(),
         finished: false,

@@ -293,6 +293,7 @@ pub(crate) mod tests {
                 inference: None,
                 csv: None,
                 output: Output::Directory(".".into()),
+                records: None,
             },
             settings: Settings {
                 follow: false,

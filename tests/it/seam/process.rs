@@ -104,6 +104,7 @@ fn new_state() -> State {
             inference: None,
             csv: None,
             output: Output::Directory(".".into()),
+            records: None,
         },
         settings: Settings {
             follow: false,
