@@ -4,7 +4,6 @@
 //! the table of settings (`settings::table`), which adds them to the commands declared here.
 
 pub mod choices;
-pub(crate) mod nearest;
 pub mod values;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};

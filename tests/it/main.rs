@@ -33,7 +33,9 @@ mod order;
 mod orders;
 mod other_emulator;
 mod profiles;
+mod proxies;
 mod recovery;
+mod regions;
 mod replay;
 mod resume_options;
 mod rig;
@@ -52,6 +54,8 @@ mod tail;
 mod terminal;
 mod throughput;
 mod tls;
+#[cfg(unix)]
+mod token_scopes;
 mod topology;
 #[cfg(unix)]
 mod trust;

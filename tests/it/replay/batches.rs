@@ -271,7 +271,8 @@ async fn story(
     use cosmos_tail::cosmos::client::CosmosClient;
     use cosmos_tail::cosmos::items::ItemOutcome;
     use cosmos_tail::cosmos::options::{
-        ConnectOptions, CredentialOptions, NamesFrom, SecretText, ThroughputControl,
+        ConnectOptions, CredentialOptions, NamesFrom, Routing, SecretText, ThroughputControl,
+        TokenOptions,
     };
     let options = ConnectOptions {
         endpoint: endpoint.parse().unwrap(),
@@ -281,6 +282,8 @@ async fn story(
         credential: CredentialOptions::Key(SecretText::new(key)),
         accept_self_signed: false,
         throughput: ThroughputControl::default(),
+        token: TokenOptions::default(),
+        routing: Routing::default(),
     };
     let client = CosmosClient::connect(&options).await.unwrap();
     let of =
