@@ -139,23 +139,21 @@ impl Recorder {
         let answer = match target.action {
             Action::Write(write) => self.write_items(&mut log, request, target, write).await?,
             _ => {
+                let body = request.body.clone();
                 let answer = self.emulate(request).await?;
                 if answer.is_success() {
                     match target.action {
                         Action::DeleteDatabase => log.remove_database(database),
                         Action::DeleteContainer => log.remove(database, container),
                         Action::ReplaceContainer => {
-                            let properties: Value = serde_json::from_slice(&answer.body)?;
+                            let properties = self.properties(database, container).await?;
                             if let Some(log) = log.get_mut(database, container) {
-                                log.set_policy(Policy::of_properties(
-                                    &properties,
-                                    self.has_previous_images,
-                                ));
+                                log.set_policy(self.policy(&properties));
                             }
                         }
                         _ => {
-                            let properties: Value = serde_json::from_slice(&answer.body)?;
-                            self.add_container(&mut log, database, &properties).await?;
+                            let name = name_of(&body)?;
+                            self.add_container(&mut log, database, &name).await?;
                         }
                     }
                 }
@@ -278,19 +276,27 @@ impl Recorder {
 
     /// Begins the log of a container that was created directly in the emulator's store.
     pub(super) async fn adopt(&self, database: &str, container: &str) -> Result<()> {
-        let path = container_path(database, container);
-        let answer = self.emulate(Request::new(Method::Get, &path)).await?;
-        let properties: Value = serde_json::from_slice(&answer.body)?;
         let mut log = self.log.write().await;
-        self.add_container(&mut log, database, &properties).await
+        self.add_container(&mut log, database, container).await
     }
 
-    /// Begins the log of a new container with these properties.
+    /// The properties of a container. They do not come with every answer to its creation.
+    async fn properties(&self, database: &str, container: &str) -> Result<Value> {
+        let path = container_path(database, container);
+        let answer = self.emulate(Request::new(Method::Get, &path)).await?;
+        serde_json::from_slice(&answer.body).context("the properties of a container are JSON")
+    }
+
+    fn policy(&self, properties: &Value) -> Policy {
+        Policy::of_properties(properties, self.has_previous_images)
+    }
+
+    /// Begins the log of a new container.
     async fn add_container(
         &self,
         log: &mut AccountLog,
         database: &str,
-        properties: &Value,
+        container: &str,
     ) -> Result<()> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -304,10 +310,10 @@ impl Recorder {
         struct Ranges {
             partition_key_ranges: Vec<Range>,
         }
-        let text = |name: &str| properties[name].as_str().map(str::to_owned);
-        let name = text("id").context("the container has no id")?;
-        let rid = text("_rid").context("the container has no resource id")?;
-        let path = format!("{}/pkranges", container_path(database, &name));
+        let properties = self.properties(database, container).await?;
+        let rid = properties["_rid"].as_str().map(str::to_owned);
+        let rid = rid.context("the container has no resource id")?;
+        let path = format!("{}/pkranges", container_path(database, container));
         let answer = self.emulate(Request::new(Method::Get, &path)).await?;
         let ranges: Ranges = serde_json::from_slice(&answer.body)
             .context("the demo account cannot list the partitions of a new container")?;
@@ -321,10 +327,9 @@ impl Recorder {
             })
             .collect();
         let partitions = partitions.context("a partition of a new container has no range")?;
-        let keys = KeyDefinition::of_properties(properties)?;
-        let policy = Policy::of_properties(properties, self.has_previous_images);
-        let container = ContainerLog::new(rid, keys, policy, partitions);
-        log.insert(database, &name, container);
+        let keys = KeyDefinition::of_properties(&properties)?;
+        let new = ContainerLog::new(rid, keys, self.policy(&properties), partitions);
+        log.insert(database, container, new);
         Ok(())
     }
 
@@ -414,6 +419,16 @@ fn wants_content(request: &Request) -> bool {
         (None, Some(prefer)) => !prefer.contains("return=minimal"),
         (None, None) => true,
     }
+}
+
+/// The id in the properties of a container.
+fn name_of(properties: &[u8]) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+    }
+    let named: Named = serde_json::from_slice(properties).context("a container has an id")?;
+    Ok(named.id)
 }
 
 fn container_path(database: &str, container: &str) -> String {
