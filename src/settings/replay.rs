@@ -16,7 +16,7 @@ use crate::cli::values::Speed;
 use crate::cosmos::container::NewContainer;
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
-use crate::feed::{ChangeFeedStart, FeedMode};
+use crate::feed::{ChangeFeedStart, FeedMode, RecordForm};
 use crate::render::Filter;
 use crate::report::SummaryFormat;
 
@@ -28,6 +28,8 @@ const MAX_LEVELS: usize = 3;
 pub struct ReplayPlan {
     /// The files, directories and streams, as typed.
     pub sources: Vec<Location>,
+    /// What the sources hold that do not say so themselves.
+    pub input: Option<RecordForm>,
     /// The container whose feed is the source, if it is one.
     pub feed: Option<FeedPlan>,
     /// Whether to write nothing.
@@ -56,6 +58,8 @@ pub struct ReplayPlan {
     pub dead_letter: Option<PathBuf>,
     /// How many changes can be refused; `None` is any number.
     pub max_errors: Option<u64>,
+    /// Whether the accounts of the state may have other addresses than before.
+    pub account_moved: bool,
     /// Where to keep the position, if anywhere.
     pub state: Option<PathBuf>,
     /// The maximum time between two commits.
@@ -151,6 +155,7 @@ impl ReplayPlan {
         };
         Ok(Self {
             sources,
+            input: given.typed(&table::INPUT).map(RecordForm::from),
             feed: from_container.map(|name| feed(given, &name)).transpose()?,
             dry_run,
             window: window(given)?,
@@ -171,6 +176,7 @@ impl ReplayPlan {
             retry_limit: given.get(&table::WRITE_RETRIES)?.into(),
             dead_letter: dead_letter.map(absolute).transpose()?,
             max_errors,
+            account_moved: given.is_on(&table::ACCOUNT_MOVED),
             state: state.map(absolute).transpose()?,
             checkpoint_interval: given.get(&table::POSITION_INTERVAL)?,
             checkpoint_changes: given.get(&table::CHECKPOINT_CHANGES)?.into(),

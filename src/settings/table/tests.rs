@@ -9,7 +9,7 @@ use super::*;
 use crate::cli::Command;
 use crate::cosmos::retry::RetryLimit;
 use crate::destination::Output;
-use crate::feed::{ChangeFeedStart, FeedMode, ReadUntil, Scope};
+use crate::feed::{ChangeFeedStart, FeedMode, ReadUntil, RecordForm, Scope};
 use crate::format::{Compression, CsvOptions, Format};
 use crate::schema::{InferenceOptions, TableLayout};
 use crate::settings::given::command;
@@ -114,7 +114,7 @@ fn a_command_has_no_two_settings_of_one_name() {
         let row = setting.row();
         for subcommand in command().get_subcommands() {
             let which = Command::of_name(subcommand.get_name()).unwrap();
-            if row.is_of(which) {
+            if row.is_accepted_by(which) {
                 let name = format!("{} {}", subcommand.get_name(), row.name);
                 assert!(names.insert(name.clone()), "{name}");
             }
@@ -212,6 +212,7 @@ fn whole_options() -> Value {
         inference: Some(InferenceOptions::default()),
         csv: Some(CsvOptions::default()),
         output: Output::StandardOutput,
+        records: Some(RecordForm::Changes),
     };
     serde_json::to_value(options).unwrap()
 }
@@ -226,6 +227,21 @@ fn a_row_keeps_each_field_of_a_state() {
         not_kept(&whole_options(), options_field),
         Vec::<String>::new()
     );
+}
+
+#[test]
+fn a_resume_compares_each_flag_of_an_export_that_is_frozen() {
+    for setting in rows() {
+        let row = setting.row();
+        let is_frozen = row.is_of(Command::Export) && matches!(row.kept, Kept::Frozen(_));
+        assert_eq!(
+            row.is_compared_by(Command::Resume),
+            is_frozen,
+            "{}",
+            row.name
+        );
+        assert!(!is_frozen || setting.is_comparable(), "{}", row.name);
+    }
 }
 
 #[test]
