@@ -316,8 +316,8 @@ impl Applier {
     /// Stops if documents have come, and none of them has a value at the partition key's path. Nothing
     /// was written then.
     fn check_key(&mut self) {
-        let paths = self.writer.sender.client.partition_key_definition().paths();
-        let paths: Vec<&str> = paths.iter().map(|path| path.as_ref()).collect();
+        let paths = self.writer.sender.key_paths.iter();
+        let paths: Vec<&str> = paths.map(String::as_str).collect();
         if let Some(error) = self.unkeyed.error(&paths, &self.source) {
             self.stop(Stopped::Failed(error));
         }

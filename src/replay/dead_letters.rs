@@ -82,7 +82,9 @@ fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
 impl DeadLetters {
     /// Opens the file at `path`, if there is to be one. Refused changes are appended after its first `committed`
     /// bytes if a state knows it, and at its end otherwise.
-    pub(super) fn open(path: Option<&Path>, committed: Option<u64>) -> Result<Self> {
+    ///
+    /// A dry run checks the file, and writes nothing.
+    pub(super) fn open(path: Option<&Path>, committed: Option<u64>, dry_run: bool) -> Result<Self> {
         let mut letters = Self {
             file: None,
             length: 0,
@@ -99,6 +101,11 @@ impl DeadLetters {
             }
         })?;
         letters.length = committed.unwrap_or(length);
+        if dry_run {
+            // The act would not create it.
+            fs::metadata(parent_of(path))?;
+            return Ok(letters);
+        }
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(false);
         let mut file = durable::open_plain_quietly(path, &mut options)?;

@@ -18,9 +18,11 @@ use super::item_sender::ItemSender;
 use super::outcome;
 use super::own_writes::{self, OwnWrites};
 use super::position::InputPosition;
+use super::rehearsal::Rehearsal;
 use super::replay_source::{ReplaySource, find_inputs};
 use super::state::{ReplayState, StateFile};
 use super::writer::Writer;
+use crate::cosmos::client::CosmosClient;
 use crate::error::ExitCode;
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
@@ -33,9 +35,37 @@ use crate::signal::Shutdown;
 #[derive(Debug)]
 pub struct Containers {
     /// The one that is written to.
-    pub target: Connected,
+    pub target: Target,
     /// The one that is read, if the source is a container.
     pub source: Option<Connected>,
+}
+
+/// The container that is written to.
+#[derive(Debug)]
+pub enum Target {
+    /// It exists.
+    There(Connected),
+    /// It does not, and a dry run does not create it.
+    ToBeCreated {
+        /// Its address, without a RID.
+        address: ContainerAddress,
+        /// The paths of its partition key.
+        key_paths: Vec<String>,
+    },
+}
+
+impl Target {
+    /// Its address, the paths of its partition key, and who reaches it.
+    fn split(self) -> (ContainerAddress, Vec<String>, Option<Arc<CosmosClient>>) {
+        match self {
+            Self::There(Connected { client, source }) => {
+                let paths = client.partition_key_definition().paths();
+                let paths = paths.iter().map(ToString::to_string).collect();
+                (source, paths, Some(client))
+            }
+            Self::ToBeCreated { address, key_paths } => (address, key_paths, None),
+        }
+    }
 }
 
 /// Replays into a container, which `connect` reaches. Errors of files are reported before it is called.
@@ -65,17 +95,19 @@ pub async fn replay(
         },
         _ => ReplaySource::of_files(inputs),
     };
-    source.refuse_as_target(&target.source)?;
+    let (target, key_paths, client) = target.split();
+    source.refuse_as_target(&target)?;
     if let Some(state) = &found {
-        state.check(&target.source, &plan, &source)?;
+        state.check(&target, &plan, &source)?;
     }
     let committed = found.as_ref().and_then(|state| state.dead_letters);
-    let letters = DeadLetters::open(plan.dead_letter.as_deref(), committed)?;
+    let letters = DeadLetters::open(plan.dead_letter.as_deref(), committed, plan.dry_run)?;
     let is_resumed = found.is_some();
-    let mut state = found.unwrap_or_else(|| first_state(&target.source, &plan));
+    let mut state = found.unwrap_or_else(|| first_state(&target, &plan));
     let writer = Arc::new(Writer {
         sender: Arc::new(ItemSender {
-            client: Arc::clone(&target.client),
+            client,
+            key_paths,
             retry_limit: plan.retry_limit,
             budget: plan.max_ru.map(Budget::new),
             observer: Arc::new(ReplayObserver::new(report, plan.max_errors)),
@@ -83,7 +115,7 @@ pub async fn replay(
         }),
         mode: plan.write_mode,
         ttl_deletes: plan.ttl_deletes,
-        dry_run: plan.dry_run,
+        rehearsal: plan.dry_run.then(Rehearsal::default),
         batch_size: plan.batch_size,
         own: OwnWrites::new(state.began, is_resumed),
     });
@@ -91,7 +123,7 @@ pub async fn replay(
     shutdown.begin()?;
     let checkpoint = Checkpoint::new(state_file, state);
     let applier = Applier::new(writer, source, deliveries, letters, checkpoint, &plan);
-    outcome::run(applier, &plan, &target.source, report, shutdown).await
+    outcome::run(applier, &plan, &target, report, shutdown).await
 }
 
 /// The state of a replay that begins.
@@ -120,8 +152,8 @@ async fn begin_reading(
     target: &Arc<ItemSender>,
     plan: &ReplayPlan,
 ) -> Result<mpsc::Receiver<Result<Delivery>>> {
-    let key_paths = target.client.partition_key_definition().paths();
-    let key_paths = key_paths.iter().map(|path| parse_key_path(path)).collect();
+    let key_paths = target.key_paths.iter();
+    let key_paths = key_paths.map(|path| parse_key_path(path)).collect();
     let interpreter = Interpreter::new(key_paths, plan);
     match source {
         ReplaySource::Files(files) => Ok(file_reader::read(

@@ -3,6 +3,7 @@
 mod batches;
 mod container;
 mod crash;
+mod dry_run;
 mod forms;
 mod refusals;
 mod round_trip;
