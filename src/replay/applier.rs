@@ -156,7 +156,7 @@ impl Applier {
         let mut show = tokio::time::interval(PROGRESS_INTERVAL);
         show.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rates = Rates::default();
-        report.start_progress(self.source.done().is_some())?;
+        report.start_progress(self.source.done(self.watermark.position()).is_some())?;
         // From here on there is a state, whatever happens.
         self.commit()?;
         loop {
@@ -413,7 +413,7 @@ impl Applier {
             documents: counts.changes(),
             bytes: counts.bytes,
             request_charge: counts.request_units(),
-            done: self.source.done(),
+            done: self.source.done(self.watermark.position()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The start of a replay: source, target, state and dead letters, checked and opened in that order.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -19,11 +20,12 @@ use super::outcome;
 use super::own_writes::{self, OwnWrites};
 use super::position::InputPosition;
 use super::rehearsal::Rehearsal;
-use super::replay_source::{ReplaySource, find_inputs};
+use super::replay_source::{ReplaySource, find_inputs, refuse_as_dead_letters};
 use super::state::{ReplayState, StateFile};
 use super::writer::Writer;
 use crate::cosmos::client::CosmosClient;
-use crate::error::ExitCode;
+use crate::durable::{is_same_file, shown_path};
+use crate::error::{ExitCode, usage};
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
 use crate::render::change::parse_key_path;
@@ -80,6 +82,10 @@ pub async fn replay(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let inputs = find_inputs(&plan, report)?;
+    if let Some(path) = &plan.dead_letter {
+        refuse_as_dead_letters(&inputs, path)?;
+        refuse_two_uses(path, plan.state.as_deref())?;
+    }
     let (state_file, found) = match &plan.state {
         Some(path) => {
             let (file, state) = StateFile::open(path)?;
@@ -101,7 +107,8 @@ pub async fn replay(
         state.check(&target, &plan, &source)?;
     }
     let committed = found.as_ref().and_then(|state| state.dead_letters);
-    let letters = DeadLetters::open(plan.dead_letter.as_deref(), committed, plan.dry_run)?;
+    let path = plan.dead_letter.as_deref();
+    let letters = DeadLetters::open(path, committed, plan.dry_run, report)?;
     let is_resumed = found.is_some();
     let mut state = found.unwrap_or_else(|| first_state(&target, &plan));
     let writer = Arc::new(Writer {
@@ -124,6 +131,22 @@ pub async fn replay(
     let checkpoint = Checkpoint::new(state_file, state);
     let applier = Applier::new(writer, source, deliveries, letters, checkpoint, &plan);
     outcome::run(applier, &plan, &target, report, shutdown).await
+}
+
+/// Refuses a file for dead letters that is the state too.
+fn refuse_two_uses(dead_letters: &Path, state: Option<&Path>) -> Result<()> {
+    let is_one =
+        state.is_some_and(|state| state == dead_letters || is_same_file(state, dead_letters));
+    if !is_one {
+        return Ok(());
+    }
+    Err(usage(
+        format!(
+            "`{}` cannot be both the state and the file of dead letters",
+            shown_path(&dead_letters)
+        ),
+        "name another file for --dead-letter",
+    ))
 }
 
 /// The state of a replay that begins.
@@ -160,7 +183,6 @@ async fn begin_reading(
             Arc::clone(&files.inputs),
             state.position,
             interpreter,
-            files.bytes_read.clone(),
         )),
         ReplaySource::Container {
             connected,

@@ -14,7 +14,7 @@ use super::rehearsal::{LookedUp, Rehearsal};
 use crate::cosmos::batch::MAX_BATCH_BYTES;
 use crate::cosmos::hints::explain;
 use crate::cosmos::items::{ItemAddress, ItemOutcome, ItemRequest};
-use crate::feed::page::members;
+use crate::feed::page::{members, whole};
 use crate::settings::{TtlDeletes, WriteMode};
 
 /// How often an item that keeps changing is compared again.
@@ -373,7 +373,7 @@ fn there_already() -> NotApplied {
 /// The `_ts` of a document.
 fn seconds_of(document: &[u8]) -> Option<i64> {
     let timestamp = members(document).find(|member| member.is_named("_ts"))?;
-    serde_json::from_slice(timestamp.value).ok()
+    whole(timestamp.value)
 }
 
 fn text_of(document: &[u8], name: &str) -> Option<String> {
