@@ -12,15 +12,14 @@ use super::coordinator::{Coordinator, Finished, Job, Stop};
 use super::scope::{ranges_of, scope};
 use super::start::{check_position, same_container};
 use super::watch::{Watch, WatchEnd};
-use crate::clock;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
-use crate::destination::{Destination, Kind, ManifestMark, Output, Place, Recovery, at};
+use crate::destination::{Destination, Kind, Output, Place, Recovery, at};
 use crate::durable::{self, shown_path};
 use crate::error::{
     Annotate, ExitCode, find, is_broken_pipe, usage, with_exit_code, with_further_hint, with_hint,
 };
-use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, RangeSet, Scope};
+use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, RangeSet, RecordForm, Scope};
 use crate::format::ChangeEncoder;
 use crate::format::Compression;
 use crate::format::Format;
@@ -28,14 +27,14 @@ use crate::format::Limits;
 use crate::observe::{Announcement, Details, Observer, TailNotices, rfc3339};
 use crate::reader::ReadEnd;
 use crate::report::{Report, count};
-use crate::settings::TailPlan;
+use crate::settings::{TailPlan, mode_text};
 use crate::signal::{self, Shutdown};
 use crate::state::claim::Claimed;
 use crate::state::destination_of;
 use crate::state::file;
 use crate::state::ledger::{Ledger, take_over};
 use crate::state::local::LocalState;
-use crate::state::model::{FrozenOptions, JobKind, State, Totals, VERSION};
+use crate::state::model::{FrozenOptions, JobKind, State};
 
 /// The most ranges that are polled at the same time by default.
 const MAX_CONCURRENT: usize = 256;
@@ -136,7 +135,8 @@ fn job<'a>(
         Box::new(TailNotices::new(report, announcement)),
         Box::new(Details(report)),
     ];
-    let read_until = state.read_until();
+    let settings = state.settings.clone();
+    let read_until = settings.read_until(state.options.mode);
     Ok(Job {
         connected,
         next_parts: state
@@ -145,6 +145,7 @@ fn job<'a>(
             .map(|series| (series.id, series.next_part))
             .collect(),
         ledger: Ledger::new(state, Arc::clone(&ready.destination), ready.claimed),
+        settings,
         destination: ready.destination,
         recovery: ready.recovery,
         encoders: encoder.into_encoders(),
@@ -219,6 +220,26 @@ fn load(path: &Path, plan: &TailPlan) -> Result<State> {
     Ok(state)
 }
 
+/// What a scope is, after "a tail".
+fn of_scope(scope: &Scope) -> String {
+    const MAX_SHOWN: usize = 4;
+    if let Some(key) = &scope.partition_key {
+        let levels: Vec<String> = key.iter().map(ToString::to_string).collect();
+        return format!("of the partition key {}", levels.join(", "));
+    }
+    if scope.is_everything() {
+        return "of the whole container".to_owned();
+    }
+    let ranges = scope.ranges.iter().take(MAX_SHOWN);
+    let ranges: Vec<String> = ranges.map(ToString::to_string).collect();
+    let more = if scope.ranges.len() > MAX_SHOWN {
+        ", …"
+    } else {
+        ""
+    };
+    format!("of the ranges {}{more}", ranges.join(", "))
+}
+
 /// Continues from the state of an earlier tail.
 fn continue_from(
     plan: &TailPlan,
@@ -234,8 +255,9 @@ fn continue_from(
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
-    let differs = |what: &str| {
-        let error = anyhow!("it is the state of a tail with another {what}");
+    state.source.endpoint.clone_from(&connected.source.endpoint);
+    let differs = |own: String, given: String| {
+        let error = anyhow!("it is the state of a tail {own}, not {given}");
         with_exit_code(
             with_hint(
                 error,
@@ -246,13 +268,18 @@ fn continue_from(
     };
     let (then, now) = (&state.options, plan);
     if then.mode != now.mode {
-        return Err(differs("--mode")).with_context(cannot);
+        let text = |mode| format!("with --mode {}", mode_text(mode));
+        return Err(differs(text(then.mode), text(now.mode))).with_context(cannot);
     }
     if then.scope != *scope {
-        return Err(differs("--range or --partition-key")).with_context(cannot);
+        return Err(differs(of_scope(&then.scope), of_scope(scope))).with_context(cannot);
     }
     if then.records.is_some() && then.records != now.records {
-        return Err(differs("--format, or --jq")).with_context(cannot);
+        let text = |records: Option<RecordForm>| match records {
+            Some(form) => format!("that writes {form}"),
+            None => "that writes what --jq makes of them".to_owned(),
+        };
+        return Err(differs(text(then.records), text(now.records))).with_context(cannot);
     }
     // A state that was moved beside its file names the same file by another path.
     let output = |output: &Output| match output {
@@ -260,7 +287,11 @@ fn continue_from(
         _ => None,
     };
     if output(&then.output) != output(&now.output) {
-        return Err(differs("output")).with_context(cannot);
+        let text = |own: &Output| match output(own) {
+            Some(path) => format!("to `{}`", shown_path(&path)),
+            None => "to standard output".to_owned(),
+        };
+        return Err(differs(text(&then.output), text(&now.output))).with_context(cannot);
     }
     state.settings = plan.settings.clone();
     // It ends where the container is now.
@@ -317,33 +348,22 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         None => None,
     };
     let ranges = ranges_of(&connected.client, &scope).await?;
-    let state = State {
-        kind: JobKind::Tail,
-        export_id: uuid::Uuid::now_v7(),
-        generation: 0,
-        created: clock::now(),
-        source: connected.source.clone(),
-        options: FrozenOptions {
-            mode: plan.mode,
-            scope,
-            from: plan.from.unwrap_or(ChangeFeedStart::Now),
-            format,
-            compression: Compression::None,
-            layout: None,
-            inference: None,
-            csv: None,
-            output: plan.output.clone(),
-            records: plan.records,
-        },
-        settings: plan.settings.clone(),
-        finished: false,
-        ranges: RangeSet::number(ranges.into_iter().map(|range| (range, None)))?,
-        series: Vec::new(),
-        sealed: Vec::new(),
-        manifest: ManifestMark::default(),
-        totals: Totals::default(),
-        version: VERSION,
+    let options = FrozenOptions {
+        mode: plan.mode,
+        scope,
+        from: plan.from.unwrap_or(ChangeFeedStart::Now),
+        format,
+        compression: Compression::None,
+        layout: None,
+        inference: None,
+        csv: None,
+        output: plan.output.clone(),
+        records: plan.records,
     };
+    let source = connected.source.clone();
+    let settings = plan.settings.clone();
+    let mut state = State::new(JobKind::Tail, source, options, settings);
+    state.ranges = RangeSet::number(ranges.into_iter().map(|range| (range, None)))?;
     destination.begin(state.export_id)?;
     Ok(Ready {
         state,

@@ -111,6 +111,7 @@ pub async fn replay(
     let letters = DeadLetters::open(path, committed, plan.dry_run, report)?;
     let is_resumed = found.is_some();
     let mut state = found.unwrap_or_else(|| first_state(&target, &plan));
+    state.moved(&target, &source);
     let writer = Arc::new(Writer {
         sender: Arc::new(ItemSender {
             client,

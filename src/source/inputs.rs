@@ -11,15 +11,15 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::declaration::Declaration;
+use crate::cli::location::Location;
 use crate::destination::manifest::Entry;
-use crate::destination::names::{MANIFEST_FILE, STATE_FILE};
+use crate::destination::names::{self, MANIFEST_FILE, STATE_FILE};
 use crate::destination::{ExportDirectory, ExportFiles, PartReader, checksum_text};
 use crate::durable::{is_same_file, is_standard_input, parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
 use crate::feed::{ContainerAddress, RecordForm};
-use crate::format::CsvOptions;
-use crate::format::Format;
+use crate::format::{CsvOptions, Extension, Format};
 use crate::schema::{Schema, TableLayout};
 use crate::state::file;
 use crate::state::model::{JobKind, State};
@@ -206,7 +206,7 @@ impl Inputs {
     ///
     /// If a file is missing, a directory has no manifest, a file differs from its manifest, or holds something
     /// else than what is given.
-    pub fn find(sources: &[PathBuf], given: Option<RecordForm>) -> Result<Self> {
+    pub fn find(sources: &[Location], given: Option<RecordForm>) -> Result<Self> {
         let mut found = Self::named(sources)?;
         for input in &mut found.inputs {
             input.declared_by_flag(given)?;
@@ -214,10 +214,10 @@ impl Inputs {
         Ok(found)
     }
 
-    fn named(sources: &[PathBuf]) -> Result<Self> {
+    fn named(sources: &[Location]) -> Result<Self> {
         let mut found = Self::default();
         for source in sources {
-            if source == Path::new("-") {
+            let Location::Local(source) = source else {
                 if found.inputs.iter().any(Input::is_standard_input) {
                     return Err(usage(
                         "standard input is named twice",
@@ -231,7 +231,7 @@ impl Inputs {
                     declared: None,
                 });
                 continue;
-            }
+            };
             let metadata = match fs::metadata(source) {
                 Err(error)
                     if error.kind() == std::io::ErrorKind::NotFound
@@ -252,7 +252,7 @@ impl Inputs {
                 found.add_directory(source)?;
                 continue;
             }
-            let csv = if is_csv(&file_name_of(source)) {
+            let csv = if format_of(&file_name_of(source)) == Some(Format::Csv) {
                 found.csv_form_beside(source)?
             } else {
                 None
@@ -384,11 +384,17 @@ impl Inputs {
         Some(form)
     }
 
-    /// The same for a CSV file that the user named: its state is in its directory, or has its name.
+    /// The same for a CSV file that the user named: its state is in its directory, or has its name or that of the
+    /// first part of its series.
     fn csv_form_beside(&mut self, path: &Path) -> Result<Option<Arc<CsvForm>>> {
-        let own = with_suffix(path, &format!(".{STATE_FILE}"));
+        let suffix = format!(".{STATE_FILE}");
+        let own = with_suffix(path, &suffix);
+        let of_first_part = names::first_part_of(path).map(|first| with_suffix(&first, &suffix));
         let shared = parent_of(path).join(STATE_FILE);
-        for state in [own, shared] {
+        for state in [Some(own), of_first_part, Some(shared)]
+            .into_iter()
+            .flatten()
+        {
             if state.exists() {
                 let state = file::read(&state).with_context(|| {
                     format!("cannot replay the export of `{}`", state.display())
@@ -417,14 +423,9 @@ fn file_name_of(path: &Path) -> Cow<'_, str> {
     path.file_name().unwrap_or_default().to_string_lossy()
 }
 
-/// Whether a file has a name for CSV.
-pub(super) fn is_csv(name: &str) -> bool {
-    ends_with(name, &[".csv", ".csv.gz", ".csv.zst"])
-}
-
-/// Whether a file's name has one of these endings.
-pub(super) fn ends_with(name: &str, ends: &[&str]) -> bool {
-    ends.iter().any(|end| name.ends_with(end))
+/// The format that the name of a file stands for.
+pub(super) fn format_of(name: &str) -> Option<Format> {
+    Extension::of(name).map(|extension| extension.format)
 }
 
 /// The file that a manifest lists.

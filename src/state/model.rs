@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::cosmos::retry::RetryLimit;
 use crate::destination::names::FileNames;
 use crate::destination::{
@@ -37,7 +38,7 @@ pub struct State {
     pub source: ContainerAddress,
     /// Options that never change.
     pub options: FrozenOptions,
-    /// Settings that a resume uses unless others are given.
+    /// Settings that a resume uses unless others are given. Those of a run can differ.
     pub settings: Settings,
     /// Whether every range has been read to its end.
     pub finished: bool,
@@ -55,6 +56,33 @@ pub struct State {
     /// The format version of the file that it was read from, since older ones do not record everything.
     #[serde(skip, default = "current_version")]
     pub version: u32,
+}
+
+impl State {
+    /// The state of a job that has not begun: without ranges, and not yet committed.
+    pub fn new(
+        kind: JobKind,
+        source: ContainerAddress,
+        options: FrozenOptions,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            kind,
+            export_id: uuid::Uuid::now_v7(),
+            generation: 0,
+            created: clock::now(),
+            source,
+            options,
+            settings,
+            finished: false,
+            ranges: RangeSet::default(),
+            series: Vec::new(),
+            sealed: Vec::new(),
+            manifest: ManifestMark::default(),
+            totals: Totals::default(),
+            version: VERSION,
+        }
+    }
 }
 
 fn current_version() -> u32 {
@@ -112,7 +140,7 @@ pub struct Settings {
     /// Whether the export follows the feed until it is stopped.
     pub follow: bool,
     /// How far each range is read otherwise. If absent, the mode of the feed decides, see
-    /// [`State::read_until`].
+    /// [`Settings::read_until`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<ReadUntil>,
     /// Ranges read at the same time, if given.
@@ -161,16 +189,18 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-impl State {
+impl Settings {
     /// How far a run that has an end reads each range: to the head for the latest versions, since only one
     /// version of each document exists; to the pin if every version is kept.
-    pub fn read_until(&self) -> ReadUntil {
-        self.settings.until.unwrap_or(match self.options.mode {
+    pub fn read_until(&self, mode: FeedMode) -> ReadUntil {
+        self.until.unwrap_or(match mode {
             FeedMode::LatestVersion => ReadUntil::Head,
             FeedMode::AllVersionsAndDeletes => ReadUntil::Pin,
         })
     }
+}
 
+impl State {
     /// How its ranges reached their ends; `None` if one of them has not, or if it is not known.
     pub fn ends(&self) -> Option<Ends> {
         let mut ends: Option<Ends> = None;

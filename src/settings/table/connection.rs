@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use crate::cli::Command;
 use crate::cli::choices::{AuthMethod, Priority};
 use crate::cli::values;
 use crate::settings::setting::{AccountKey, Form, Heading, Setting, settings};
-use crate::settings::value::{choice, number, path, text};
+use crate::settings::value::{choice, number, path, path_or_dash, text};
 
 pub(crate) const CONFIG_VARIABLE: &str = "COSMOS_TAIL_CONFIG";
 pub(crate) const ENDPOINT_VARIABLE: &str = "AZURE_COSMOS_ENDPOINT";
@@ -41,6 +42,16 @@ settings! {
         .account_key(AccountKey::Endpoint)
         .under(Heading::Connection);
 
+    ACCOUNT_MOVED: bool = Setting::switch("account-moved")
+        .help("Continue at the endpoint that is given, although the state names another")
+        .details(
+            "For an account that is reached at another address than before, such as a private endpoint or a \
+             tunnel. The container must have the RID that the state knows. The state then names the new \
+             address.",
+        )
+        .of(&[Command::Resume, Command::Tail, Command::Replay])
+        .under(Heading::Connection);
+
     DATABASE: String = Setting::new("database", text("NAME"))
         .help("Name of the database")
         .short('d')
@@ -65,7 +76,7 @@ settings! {
         .account_key(AccountKey::Auth)
         .under(Heading::Connection);
 
-    KEY_FILE: PathBuf = Setting::new("key-file", path("PATH"))
+    KEY_FILE: PathBuf = Setting::new("key-file", path_or_dash("PATH"))
         .help("File that contains the account key")
         .details(
             "`-` reads the key from standard input. A key is never taken from the command line, where every user \
