@@ -477,8 +477,12 @@ fn of_entry(entry: &Entry) -> Option<Declaration> {
 /// cannot be read, nothing is known.
 fn declared_beside(path: &Path) -> Option<Declaration> {
     let state = |path: PathBuf| path.is_file().then(|| file::read(&path).ok()).flatten();
-    if let Some(own) = state(with_suffix(path, &format!(".{STATE_FILE}"))) {
-        return of_state(&own);
+    let suffix = format!(".{STATE_FILE}");
+    let first = names::first_part_of(path);
+    for named in [Some(path), first.as_deref()].into_iter().flatten() {
+        if let Some(own) = state(with_suffix(named, &suffix)) {
+            return of_state(&own);
+        }
     }
     let directory = parent_of(path);
     if !directory.join(MANIFEST_FILE).is_file() {
