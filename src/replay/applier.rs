@@ -156,7 +156,7 @@ impl Applier {
         let mut show = tokio::time::interval(PROGRESS_INTERVAL);
         show.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rates = Rates::default();
-        report.start_progress(self.source.done().is_some())?;
+        report.start_progress(self.source.done(self.watermark.position()).is_some())?;
         // From here on there is a state, whatever happens.
         self.commit()?;
         loop {
@@ -316,8 +316,8 @@ impl Applier {
     /// Stops if documents have come, and none of them has a value at the partition key's path. Nothing
     /// was written then.
     fn check_key(&mut self) {
-        let paths = self.writer.sender.client.partition_key_definition().paths();
-        let paths: Vec<&str> = paths.iter().map(|path| path.as_ref()).collect();
+        let paths = self.writer.sender.key_paths.iter();
+        let paths: Vec<&str> = paths.map(String::as_str).collect();
         if let Some(error) = self.unkeyed.error(&paths, &self.source) {
             self.stop(Stopped::Failed(error));
         }
@@ -413,7 +413,7 @@ impl Applier {
             documents: counts.changes(),
             bytes: counts.bytes,
             request_charge: counts.request_units(),
-            done: self.source.done(),
+            done: self.source.done(self.watermark.position()),
         }
     }
 }

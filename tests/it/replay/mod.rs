@@ -3,7 +3,10 @@
 mod batches;
 mod container;
 mod crash;
+mod dry_run;
 mod forms;
+mod letters;
+mod odd_sources;
 mod refusals;
 mod round_trip;
 mod speed;
