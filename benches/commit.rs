@@ -39,6 +39,7 @@ fn state(ranges: u32) -> State {
             container: "orders".to_owned(),
             container_rid: "Gz8AAI1vXh4=".to_owned(),
         },
+        partition_key: Vec::new(),
         options: FrozenOptions {
             mode: FeedMode::LatestVersion,
             scope: Scope::default(),

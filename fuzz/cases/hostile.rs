@@ -553,6 +553,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
             container: "orders".into(),
             container_rid: "AAAA".into(),
         },
+        partition_key: Vec::new(),
         options: FrozenOptions {
             mode: FeedMode::LatestVersion,
             scope: Scope::default(),

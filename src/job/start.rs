@@ -117,6 +117,7 @@ pub async fn export(
         generation: 0,
         created: clock::now(),
         source: connected.source.clone(),
+        partition_key: connected.client.partition_key_paths(),
         options: plan.options,
         settings: plan.settings,
         finished: false,
@@ -283,6 +284,7 @@ pub async fn resume(
         }
     })?;
     same_container(&state, &connected).with_context(cannot)?;
+    state.partition_key = connected.client.partition_key_paths();
     if destination.kind() == Kind::Stream {
         process::ensure_standard_output()?;
     }

@@ -320,6 +320,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         generation: 0,
         created: clock::now(),
         source: connected.source.clone(),
+        partition_key: connected.client.partition_key_paths(),
         options: FrozenOptions {
             mode: plan.mode,
             scope,

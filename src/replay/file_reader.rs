@@ -43,6 +43,7 @@ fn read_all(
         } else {
             Mark::default()
         };
+        let interpreter = interpreter.of_source(input.partition_key.as_deref());
         let mut reader = source::open(input, mark, bytes_read)?;
         while let Some(record) = reader.next()? {
             let taken = Taken {

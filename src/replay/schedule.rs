@@ -98,6 +98,8 @@ mod tests {
             },
             action: Action::Delete { expired: false },
             seconds,
+            missing_path: None,
+            source: None,
         })))
     }
 

@@ -87,11 +87,22 @@ pub async fn replay(
         batch_size: plan.batch_size,
         own: OwnWrites::new(state.began, is_resumed),
     });
+    if is_resumed && compares_documents(&source, &target, &plan) {
+        report.notice(
+            "documents are compared with those of this run only, not with those that earlier runs wrote \
+             (--id-collisions)",
+        );
+    }
     let deliveries = begin_reading(&source, &mut state, &writer.sender, &plan).await?;
     shutdown.begin()?;
     let checkpoint = Checkpoint::new(state_file, state);
     let applier = Applier::new(writer, source, deliveries, letters, checkpoint, &plan);
     outcome::run(applier, &plan, &target.source, report, shutdown).await
+}
+
+/// Whether documents of the source can become one item of the target, as far as known.
+fn compares_documents(source: &ReplaySource, target: &Connected, plan: &ReplayPlan) -> bool {
+    plan.transform.is_some() || source.has_another_key(&target.client.partition_key_paths())
 }
 
 /// The state of a replay that begins.
@@ -139,6 +150,8 @@ async fn begin_reading(
                 None => container::first_state(connected, feed).await?,
             };
             state.feed = Some(from.clone());
+            let paths = connected.client.partition_key_paths();
+            let interpreter = interpreter.of_source(Some(&paths));
             let reading = FeedReading {
                 connected: connected.clone(),
                 from,

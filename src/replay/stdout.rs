@@ -84,12 +84,13 @@ impl Copier {
     }
 
     fn copy(&mut self, input: &Input) -> Result<()> {
+        let interpreter = self.interpreter.of_source(input.partition_key.as_deref());
         let mut reader = source::open(input, Mark::default(), &BytesRead::default())?;
         let may_wait = input.may_wait();
         while self.shutdown.reason().is_none()
             && let Some(record) = reader.next()?
         {
-            match self.interpreter.interpret(&record.json) {
+            match interpreter.interpret(&record.json) {
                 Ok(Meaning::OutsideWindow | Meaning::Dropped) => {}
                 Ok(Meaning::Write(write)) => self.write(write, &record)?,
                 Err(defect) => {

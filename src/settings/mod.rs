@@ -38,5 +38,5 @@ pub use resume::ResumePlan;
 pub use tail::TailPlan;
 pub use verify::VerifyPlan;
 
-pub use crate::cli::choices::{TtlDeletes, WriteMode};
+pub use crate::cli::choices::{IdCollisions, MissingKey, TtlDeletes, WriteMode};
 pub use crate::cli::values::Speed;

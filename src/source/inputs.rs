@@ -34,6 +34,8 @@ pub struct Input {
     pub length: u64,
     /// How to read its rows if it is CSV; none if that is not known.
     pub csv: Option<Arc<CsvForm>>,
+    /// The paths of the partition key of the container that it comes from, if they are known.
+    pub partition_key: Option<Arc<[String]>>,
 }
 
 /// Where the bytes of an input come from.
@@ -190,6 +192,7 @@ impl Inputs {
                     origin: Origin::StandardInput,
                     length: 0,
                     csv: None,
+                    partition_key: None,
                 });
                 continue;
             }
@@ -212,8 +215,10 @@ impl Inputs {
             } else {
                 None
             };
+            let partition_key = partition_key_of_file(source);
             found.inputs.push(Input {
                 origin: Origin::File(source.clone()),
+                partition_key,
                 // A pipe has no length.
                 length: if metadata.is_file() {
                     metadata.len()
@@ -276,13 +281,18 @@ impl Inputs {
             "it was changed after the export: restore it, or name the files themselves, in the order \
              in which to apply them",
         )?;
+        let partition_key = state.as_ref().and_then(partition_key_of);
         let csv = state.and_then(|state| {
             let csv = self.csv_form(&state);
             self.origins.push(state.source);
             csv
         });
         for entry in &read.entries {
-            let input = listed(&files, entry, csv.clone())?;
+            let input = Input {
+                csv: csv.clone(),
+                partition_key: partition_key.clone(),
+                ..listed(&files, entry)?
+            };
             self.inputs.push(input);
         }
         Ok(())
@@ -302,9 +312,7 @@ impl Inputs {
 
     /// The same for a CSV file that the user named: its state is in its directory, or has its name.
     fn csv_form_beside(&mut self, path: &Path) -> Result<Option<Arc<CsvForm>>> {
-        let own = with_suffix(path, &format!(".{STATE_FILE}"));
-        let shared = parent_of(path).join(STATE_FILE);
-        for state in [own, shared] {
+        for state in states_beside(path) {
             if state.exists() {
                 let state = file::read(&state).with_context(|| {
                     format!("cannot replay the export of `{}`", state.display())
@@ -328,6 +336,29 @@ impl Inputs {
     }
 }
 
+/// Where the state of the export is that wrote `path`, if it is in its default place.
+fn states_beside(path: &Path) -> [PathBuf; 2] {
+    let own = with_suffix(path, &format!(".{STATE_FILE}"));
+    [own, parent_of(path).join(STATE_FILE)]
+}
+
+/// What a state says about the partition key of its container.
+fn partition_key_of(state: &State) -> Option<Arc<[String]>> {
+    let paths = Some(&state.partition_key).filter(|paths| !paths.is_empty());
+    paths.map(|paths| paths.as_slice().into())
+}
+
+/// The same for a file that the user named, if it is one of the files of the state beside it.
+fn partition_key_of_file(path: &Path) -> Option<Arc<[String]>> {
+    let name = path.file_name()?.to_str()?;
+    states_beside(path).into_iter().find_map(|place| {
+        // A file can be read without its state.
+        let state = file::read(&place).ok()?;
+        state.file_names(parent_of(&place)).part_of(name)?;
+        partition_key_of(&state)
+    })
+}
+
 /// The name of a file, without its directory.
 fn file_name_of(path: &Path) -> Cow<'_, str> {
     path.file_name().unwrap_or_default().to_string_lossy()
@@ -344,7 +375,7 @@ pub(super) fn ends_with(name: &str, ends: &[&str]) -> bool {
 }
 
 /// The file that a manifest lists.
-fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry, csv: Option<Arc<CsvForm>>) -> Result<Input> {
+fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry) -> Result<Input> {
     let shown = files.display_of(&entry.file);
     let length = files
         .length_of(&entry.file)
@@ -367,6 +398,7 @@ fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry, csv: Option<Arc<CsvForm>>
             name: entry.file.clone(),
         },
         length,
-        csv,
+        csv: None,
+        partition_key: None,
     })
 }

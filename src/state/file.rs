@@ -283,6 +283,7 @@ pub(crate) mod tests {
                 container: "orders".into(),
                 container_rid: "AAAA".into(),
             },
+            partition_key: Vec::new(),
             options: FrozenOptions {
                 mode: FeedMode::LatestVersion,
                 scope: Scope::default(),

@@ -35,6 +35,9 @@ pub struct State {
     pub created: time::OffsetDateTime,
     /// What is exported.
     pub source: ContainerAddress,
+    /// The paths of its partition key; none if the build that began the export did not record them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partition_key: Vec<String>,
     /// Options that never change.
     pub options: FrozenOptions,
     /// Settings that a resume uses unless others are given.

@@ -1,10 +1,14 @@
 //! Replay: exported documents are restored in order, each change applied or refused.
 
 mod batches;
+mod collisions;
 mod container;
 mod crash;
+mod ids;
+mod keys;
 mod refusals;
 mod round_trip;
+mod sizes;
 mod speed;
 mod throttling;
 mod transform;

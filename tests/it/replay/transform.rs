@@ -138,7 +138,13 @@ fn an_output_that_is_not_a_document_is_a_dead_letter() {
     let program = r#"if .twice then ., . elif .add then 1 + .add else .make end"#;
     let mut command = replay(&gateway, &source);
     command
-        .args(["--transform", program, "--dead-letter"])
+        .args([
+            "--transform",
+            program,
+            "--missing-key",
+            "refuse",
+            "--dead-letter",
+        ])
         .arg(&letters);
     refuse(
         &mut command,

@@ -94,6 +94,7 @@ fn new_state() -> State {
             container: "orders".into(),
             container_rid: RID.into(),
         },
+        partition_key: Vec::new(),
         options: FrozenOptions {
             mode: FeedMode::LatestVersion,
             scope: Scope::default(),

@@ -1,0 +1,15 @@
+//! A change between its source and its outcome.
+
+use bytes::Bytes;
+
+use super::item_write::ItemWrite;
+use super::position::InputPosition;
+
+/// A change that waits or is being written.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) number: u64,
+    pub(super) write: ItemWrite,
+    pub(super) json: Bytes,
+    pub(super) at: InputPosition,
+}
