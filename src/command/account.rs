@@ -181,42 +181,51 @@ impl Account {
         plan: &ConnectionPlan,
         earlier: Option<&ContainerAddress>,
     ) -> Result<()> {
-        match earlier {
-            Some(earlier) if !self.is_demo() && earlier.endpoint != DEMO_ENDPOINT => {
-                plan.ensure_is_of(earlier)
-            }
-            _ => Ok(()),
+        let Some(earlier) = earlier else {
+            return Ok(());
+        };
+        if self.is_embedded(earlier)? {
+            plan.ensure_names_are_of(earlier)
+        } else {
+            plan.ensure_is_of(earlier, self.args.account_moved)
+        }
+    }
+
+    /// Whether the container of a state is in the embedded account of this process.
+    fn is_embedded(&self, earlier: &ContainerAddress) -> Result<bool> {
+        match (earlier.endpoint == DEMO_ENDPOINT, self.is_demo()) {
+            (true, false) => Err(usage(
+                "the state is of an embedded account, which ended with its process",
+                "continue with --demo, which creates the same account again",
+            )),
+            (false, true) => Err(usage(
+                format!(
+                    "the state is of the account `{}`, not of an embedded one",
+                    earlier.endpoint
+                ),
+                "continue without --demo",
+            )),
+            (is_embedded, _) => Ok(is_embedded),
         }
     }
 
     /// The container of an existing export: the state names it, and flags, environment and profile
     /// provide the credential. If these name a container too, it must be the same.
     pub(super) fn plan_of(&self, source: &ContainerAddress) -> Result<ConnectionPlan> {
-        match (source.endpoint == DEMO_ENDPOINT, self.is_demo()) {
-            (true, true) => self.plan(),
-            (true, false) => Err(usage(
-                "the export is of an embedded account, which ended with its process",
-                "resume it with --demo, which creates the same account again",
-            )),
-            (false, true) => Err(usage(
-                format!(
-                    "the export is of the account `{}`, not of an embedded one",
-                    source.endpoint
-                ),
-                "resume it without --demo",
-            )),
-            (false, false) => {
-                let wanted = self.wanted_profile.as_ref();
-                let must_decide = !credential_is_given(&self.args, &process_environment);
-                let config = self.config()?;
-                self.resolve(&ConnectionRequest {
-                    args: &self.args,
-                    profile: config.choose_for(wanted, source, must_decide)?,
-                    source: Some(source),
-                    shutdown: &self.shutdown,
-                })
-            }
+        if self.is_embedded(source)? {
+            let plan = self.plan()?;
+            plan.ensure_names_are_of(source)?;
+            return Ok(plan);
         }
+        let wanted = self.wanted_profile.as_ref();
+        let must_decide = !credential_is_given(&self.args, &process_environment);
+        let config = self.config()?;
+        self.resolve(&ConnectionRequest {
+            args: &self.args,
+            profile: config.choose_for(wanted, source, must_decide)?,
+            source: Some(source),
+            shutdown: &self.shutdown,
+        })
     }
 
     /// Connects to the container. Requests are retried up to `retry_limit`.

@@ -7,7 +7,24 @@ use crate::cosmos::options::{
     ConnectOptions, CredentialOptions, NamesFrom, SecretText, ThroughputControl,
 };
 use crate::demo::{DemoAccount, DemoOptions};
-use crate::settings::{ConnectionArgs, ConnectionPlan, Origin, WantedProfile};
+use crate::error::usage;
+use crate::settings::{
+    ConnectionArgs, ConnectionPlan, Origin, ResolvedValue, WantedProfile, table,
+};
+
+/// The names on the command line, which must not contradict a state.
+fn names_that_were_typed(args: &ConnectionArgs) -> Vec<ResolvedValue> {
+    [
+        (table::DATABASE.row.name, &args.database),
+        (table::CONTAINER.row.name, &args.container),
+    ]
+    .into_iter()
+    .filter_map(|(name, typed)| {
+        let typed = typed.as_deref()?;
+        Some(ResolvedValue::new(name, typed, Origin::Flag(name)))
+    })
+    .collect()
+}
 
 /// The embedded account of this process. It starts when a command first connects to it.
 #[derive(Default)]
@@ -29,6 +46,18 @@ impl Embedded {
         profile: Option<&WantedProfile>,
         container: &str,
     ) -> Result<ConnectionPlan> {
+        let of_other_accounts = [
+            (&table::ENDPOINT.row, args.endpoint.is_some()),
+            (&table::AUTH.row, args.auth.is_some()),
+            (&table::KEY_FILE.row, args.key_file.is_some()),
+        ];
+        if let Some((row, _)) = of_other_accounts.iter().find(|(_, is_typed)| *is_typed) {
+            let flag = row.flag();
+            return Err(usage(
+                format!("{flag} cannot be used with --demo, which has its own account"),
+                format!("leave out {flag}, or --demo"),
+            ));
+        }
         let mut notices = Vec::new();
         // A variable is not a mistake: it is set for other commands.
         if let Some(profile) = profile.filter(|wanted| matches!(wanted.origin, Origin::Flag(_))) {
@@ -54,7 +83,7 @@ impl Embedded {
                 },
             },
             notices,
-            values: Vec::new(),
+            values: names_that_were_typed(args),
         })
     }
 

@@ -13,7 +13,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, parent_of, shown_path};
-use crate::failpoint::{self, Change};
+use crate::failpoint::{self, FileChange};
 use crate::feed::{RangeId, RangeState};
 use crate::report::count;
 
@@ -413,7 +413,7 @@ pub fn truncate(path: &Path, mark: ManifestMark) -> Result<()> {
 }
 
 fn sync(file: &fs::File) -> std::io::Result<()> {
-    failpoint::step("manifest.sync", Change::Sync(file.path()), || {
+    failpoint::step("manifest.sync", FileChange::Sync(file.path()), || {
         file.sync_all()
     })
 }
@@ -437,7 +437,7 @@ fn open(path: &Path, mark: ManifestMark) -> Result<fs::File> {
         mark.length
     );
     if length > mark.length {
-        let cut = Change::Cut(path, mark.length);
+        let cut = FileChange::Cut(path, mark.length);
         failpoint::step("manifest.cut", cut, || file.set_len(mark.length))
             .context("cannot cut off what was not committed")?;
     }

@@ -37,6 +37,8 @@ use crate::state::model::{Settings, State};
 pub(super) struct Job<'a> {
     pub(super) connected: Connected,
     pub(super) ledger: Ledger,
+    /// The settings of this run. The state can have others.
+    pub(super) settings: Settings,
     pub(super) destination: Arc<dyn Destination>,
     pub(super) next_parts: HashMap<u32, u32>,
     pub(super) recovery: Recovery,
@@ -104,7 +106,7 @@ impl<'a> Coordinator<'a> {
         // crash leaves behind.
         job.ledger.commit()?;
         let state = job.ledger.state().clone();
-        let settings = state.settings.clone();
+        let settings = job.settings;
         let (failed, mut failures) = mpsc::unbounded_channel();
         let series_by_range = job.destination.kind().has_series_of_ranges();
         let concurrency = reader::concurrency(settings.concurrency);
@@ -116,7 +118,7 @@ impl<'a> Coordinator<'a> {
         };
         let sink = Sink::start(
             &job.destination,
-            sink_options(&state),
+            sink_options(&state, &settings),
             job.encoders,
             threads,
             &job.next_parts,
@@ -151,7 +153,7 @@ impl<'a> Coordinator<'a> {
             report.start_progress(!settings.follow)?;
         }
         let (events, mut received) = mpsc::channel(EVENTS);
-        let options = reader_options(&state, concurrency, job.end)?;
+        let options = reader_options(&state, &settings, concurrency, job.end)?;
         let shards = this.shards(&state, &options);
         let client = Arc::clone(&this.connected.client);
         let reader = Reader::start(client, shards, options, events, this.stop.clone());
@@ -276,17 +278,7 @@ impl<'a> Coordinator<'a> {
                     self.uncommitted.to_seal.push(range.0);
                 }
             }
-            ReaderEvent::Failed { range, error } => {
-                self.observers.emit(&Event::Failed {
-                    range,
-                    error: &error,
-                });
-                if self.watch.is_some() {
-                    // A tail without one of its ranges would hide that range's changes.
-                    return Err(error.context(format!("cannot continue to read range {range}")));
-                }
-                self.failures.push((range, error));
-            }
+            ReaderEvent::Failed { range, error } => self.note_failure(range, error)?,
             ReaderEvent::Pinned {
                 range,
                 position_lsn,
@@ -312,6 +304,20 @@ impl<'a> Coordinator<'a> {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// Notes that a range cannot be read any further.
+    fn note_failure(&mut self, range: RangeId, error: anyhow::Error) -> Result<()> {
+        self.observers.emit(&Event::Failed {
+            range,
+            error: &error,
+        });
+        if self.watch.is_some() {
+            // A tail without one of its ranges would hide that range's changes.
+            return Err(error.context(format!("cannot continue to read range {range}")));
+        }
+        self.failures.push((range, error));
         Ok(())
     }
 

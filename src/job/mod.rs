@@ -28,7 +28,7 @@ use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::epk::partition_key;
 use crate::feed::ContainerAddress;
-use crate::state::model::State;
+use crate::state::model::{Settings, State};
 
 /// A container with its connection.
 #[derive(Debug, Clone)]
@@ -39,10 +39,10 @@ pub struct Connected {
     pub source: ContainerAddress,
 }
 
-/// The requests of a job, by its state.
-fn feed_request(state: &State) -> Result<FeedRequest> {
+/// The requests of a job, by its state and the settings of this run.
+fn feed_request(state: &State, settings: &Settings) -> Result<FeedRequest> {
     let page_size =
-        NonZeroU32::new(state.settings.page_size).context("the state has a page size of 0")?;
+        NonZeroU32::new(settings.page_size).context("the state has a page size of 0")?;
     let partition_key = state
         .options
         .scope

@@ -1,4 +1,4 @@
-//! The options of the reader and the sink of a job, by its state.
+//! The options of the reader and the sink of a job, by its state and the settings of this run.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::feed_request;
 use crate::format::{Compression, Format};
 use crate::reader::{ReadEnd, ReaderOptions};
 use crate::sink::SinkOptions;
-use crate::state::model::State;
+use crate::state::model::{Settings, State};
 
 /// Bytes of rows that all encoders together may keep in memory.
 const ENCODER_MEMORY: usize = 64 << 20;
 
 /// How a job writes.
-pub(super) fn sink_options(state: &State) -> SinkOptions {
+pub(super) fn sink_options(state: &State, settings: &Settings) -> SinkOptions {
     SinkOptions {
         export_id: state.export_id,
         container: state.source.container.clone(),
@@ -25,7 +25,7 @@ pub(super) fn sink_options(state: &State) -> SinkOptions {
             Format::Parquet => Compression::None,
         },
         commits_within_files: state.options.format.commits_within_files(),
-        rotate_bytes: state.settings.rotate_bytes,
+        rotate_bytes: settings.rotate_bytes,
         encoder_memory: ENCODER_MEMORY,
     }
 }
@@ -33,16 +33,17 @@ pub(super) fn sink_options(state: &State) -> SinkOptions {
 /// How a job reads.
 pub(super) fn reader_options(
     state: &State,
+    settings: &Settings,
     concurrency: usize,
     end: ReadEnd,
 ) -> Result<ReaderOptions> {
     Ok(ReaderOptions {
         concurrency,
-        request: feed_request(state)?,
-        retry_limit: state.settings.max_retries,
+        request: feed_request(state, settings)?,
+        retry_limit: settings.max_retries,
         start: state.options.from,
         end,
-        poll_interval: Duration::from_millis(state.settings.poll_interval_ms),
+        poll_interval: Duration::from_millis(settings.poll_interval_ms),
         buffered_bytes: u32::try_from(buffered_bytes(concurrency))?,
     })
 }

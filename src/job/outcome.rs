@@ -7,10 +7,10 @@ use anyhow::Result;
 
 use super::coordinator::{Coordinator, Finished, Job, Stop};
 use crate::error::{ExitCode, is_broken_pipe, with_exit_code, with_further_hint};
-use crate::escape::shell_word;
 use crate::feed::RangeId;
 use crate::report::SummaryFormat;
 use crate::report::{Report, Summary};
+use crate::settings::ResumeCommand;
 use crate::signal::Shutdown;
 use crate::state::model::Totals;
 
@@ -18,6 +18,7 @@ use crate::state::model::Totals;
 pub(super) async fn run(
     job: Job<'_>,
     destination: &str,
+    again: Option<ResumeCommand>,
     summary: SummaryFormat,
     report: &Report,
     shutdown: &Shutdown,
@@ -37,7 +38,7 @@ pub(super) async fn run(
     } = match outcome {
         Ok(finished) => finished,
         Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::Done),
-        Err(error) => return Err(resumable(error, state_path.as_deref())),
+        Err(error) => return Err(resumable(error, again.as_ref())),
     };
     let now: &Totals = &state.totals;
     let interrupted = match stop {
@@ -69,31 +70,21 @@ pub(super) async fn run(
     report.summary(&summary_text, summary, destination)?;
     if !failures.is_empty() {
         let error = failed_ranges(failures, state.ranges.len(), stop.is_none());
-        return Err(resumable(error, state_path.as_deref()));
+        return Err(resumable(error, again.as_ref()));
     }
-    if let (Some(_), Some(path)) = (interrupted, &state_path) {
-        let path = shell_word(path);
-        report.notice(&format!(
-            "to continue, run: cosmos-tail resume --state {path}"
-        ));
+    if let (Some(_), Some(again)) = (interrupted, &again) {
+        report.notice(&format!("to continue, run: {again}"));
     }
     Ok(interrupted.unwrap_or(ExitCode::Done))
 }
 
 /// `error`, of a job that can be resumed if it has a state on disk: even the first commit can fail. The hint
 /// about the cause comes first.
-pub(super) fn resumable(
-    error: anyhow::Error,
-    state_path: Option<&(impl AsRef<Path> + ?Sized)>,
-) -> anyhow::Error {
-    let path = state_path.map(AsRef::as_ref);
-    let Some(path) = path.filter(|path| path.exists()) else {
+pub(super) fn resumable(error: anyhow::Error, again: Option<&ResumeCommand>) -> anyhow::Error {
+    let Some(again) = again.filter(|again| again.state_path.exists()) else {
         return error;
     };
-    let hint = format!(
-        "what was committed is kept; once the cause is fixed, run: cosmos-tail resume --state {}",
-        shell_word(path)
-    );
+    let hint = format!("what was committed is kept; once the cause is fixed, run: {again}");
     with_exit_code(with_further_hint(error, hint), ExitCode::Resumable)
 }
 

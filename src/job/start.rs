@@ -32,14 +32,14 @@ use crate::observe::{Details, ProgressLine};
 use crate::process;
 use crate::reader::ReadEnd;
 use crate::report::Report;
-use crate::settings::{ExportPlan, ResumePlan};
+use crate::settings::{ExportPlan, ResumeCommand, ResumePlan};
 use crate::signal::Shutdown;
 use crate::state::claim::Claimed;
 use crate::state::destination_of;
 use crate::state::file;
 use crate::state::ledger::{Ledger, take_over};
 use crate::state::local::LocalState;
-use crate::state::model::{JobKind, State, Totals, VERSION};
+use crate::state::model::{JobKind, Settings, State, Totals, VERSION};
 
 /// Ranges pinned at the same time.
 const PARALLEL_PINS: usize = 64;
@@ -128,9 +128,10 @@ pub async fn export(
         totals: Totals::default(),
         version: VERSION,
     };
-    let request = feed_request(&state)?;
+    let settings = state.settings.clone();
+    let request = feed_request(&state, &settings)?;
     state.ranges = first_ranges(&connected, state.options.from, &request).await?;
-    let request_charge = infer_layout(&connected, &mut state, report, shutdown).await?;
+    let request_charge = infer_layout(&connected, &mut state, &settings, report, shutdown).await?;
     shutdown.begin()?;
     // Not before the service has answered all that is needed to begin.
     if plan.force {
@@ -143,12 +144,22 @@ pub async fn export(
         report,
         connected,
         state,
+        settings,
         destination,
         claimed,
         Recovery::default(),
         request_charge,
     );
-    run(job, &plan.destination, plan.summary, report, shutdown).await
+    let again = plan.state_path.as_deref().map(ResumeCommand::of);
+    run(
+        job,
+        &plan.destination,
+        again,
+        plan.summary,
+        report,
+        shutdown,
+    )
+    .await
 }
 
 /// An export or a resume that is ready to run.
@@ -156,12 +167,13 @@ fn job<'a>(
     report: &'a Report,
     connected: Connected,
     state: State,
+    settings: Settings,
     destination: Box<dyn Destination>,
     claimed: Option<Claimed>,
     recovery: Recovery,
     request_charge: f64,
 ) -> Job<'a> {
-    let follow = state.settings.follow;
+    let follow = settings.follow;
     let destination: Arc<dyn Destination> = destination.into();
     let layout = Arc::new(OnceLock::new());
     if let Some(known) = &state.options.layout {
@@ -173,7 +185,7 @@ fn job<'a>(
         mode: state.options.mode,
         compression: state.options.compression,
         csv: state.options.csv.clone().unwrap_or_default(),
-        row_group_bytes: state.settings.row_group_bytes.unwrap_or(u64::MAX),
+        row_group_bytes: settings.row_group_bytes.unwrap_or(u64::MAX),
         partition_key_paths: paths.iter().map(ToString::to_string).collect(),
         layout: Arc::clone(&layout),
     });
@@ -190,10 +202,11 @@ fn job<'a>(
             .map(|series| (series.id, series.next_part))
             .collect(),
         encoders,
-        end: match state.settings.follow {
+        end: match follow {
             true => ReadEnd::Never,
-            false => ReadEnd::Caught(state.read_until()),
+            false => ReadEnd::Caught(settings.read_until(state.options.mode)),
         },
+        settings,
         ledger: Ledger::new(state, Arc::clone(&destination), claimed),
         destination,
         recovery,
@@ -212,6 +225,7 @@ fn job<'a>(
 async fn infer_layout(
     connected: &Connected,
     state: &mut State,
+    settings: &Settings,
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<f64> {
@@ -223,7 +237,7 @@ async fn infer_layout(
         connected,
         options: options.clone(),
         from: state.options.from,
-        settings: &state.settings,
+        settings,
     };
     let sample = sample::take(request, report, shutdown).await?;
     if sample.inference.documents() > 0 {
@@ -247,11 +261,12 @@ pub async fn resume(
 ) -> Result<ExitCode> {
     let path = &plan.state_path;
     let cannot = || format!("cannot resume from `{}`", shown_path(&path));
+    let again = plan.command();
     // Before the lock, which would leave a file beside something that is not a state.
     file::load(path)?;
     // After an error of the operating system the next resume tries again: nothing has changed.
     let try_again = |error| match is_of_the_system(&error) {
-        true => resumable(error, Some(path)),
+        true => resumable(error, Some(&again)),
         false => error,
     };
     let (mut claimed, state) = claim(path).map_err(try_again)?;
@@ -262,9 +277,10 @@ pub async fn resume(
             "to continue it, run the same `tail` command again",
         ));
     }
-    plan.override_settings(&mut state.settings, state.options.format)
-        .with_context(cannot)?;
-    for value in plan.values(&state.settings)? {
+    plan.ensure_agrees(&state.options)?;
+    let format = state.options.format;
+    let settings = plan.settle(&mut state.settings, format)?;
+    for value in plan.values(&settings)? {
         report.detail(&value.to_string());
     }
     for range in &state.ranges {
@@ -275,16 +291,18 @@ pub async fn resume(
         .prove(&state.committed())
         .map_err(try_again)
         .with_context(cannot)?;
-    let reached = connect(&state.source, state.settings.max_retries).await;
+    let reached = connect(&state.source, settings.max_retries).await;
     let connected = reached.map_err(|error| {
         // Waiting helps neither with what was typed nor with a deleted container.
         match attached_exit_code(&error) {
-            None => resumable(error, Some(path)),
+            None => resumable(error, Some(&again)),
             Some(_) => error,
         }
     })?;
     same_container(&state, &connected).with_context(cannot)?;
     state.partition_key = connected.client.partition_key_paths();
+    // An account that has moved has another one now.
+    state.source.endpoint.clone_from(&connected.source.endpoint);
     if destination.kind() == Kind::Stream {
         process::ensure_standard_output()?;
     }
@@ -297,10 +315,10 @@ pub async fn resume(
         report.notice(notice);
     }
     // An interrupted run is read to its pinned ends, and on to the head if it is set to.
-    state.begin_run(!state.finished && !state.settings.follow);
-    let sampled = infer_layout(&connected, &mut state, report, shutdown).await;
+    state.begin_run(!state.finished && !settings.follow);
+    let sampled = infer_layout(&connected, &mut state, &settings, report, shutdown).await;
     let request_charge = sampled.map_err(|error| match attached_exit_code(&error) {
-        None => resumable(error, Some(path)),
+        None => resumable(error, Some(&again)),
         Some(_) => error,
     })?;
     if failpoint::is_planted("defect.now-again-on-resume") {
@@ -315,12 +333,13 @@ pub async fn resume(
         report,
         connected,
         state,
+        settings,
         destination,
         Some(claimed),
         recovery,
         request_charge,
     );
-    run(job, &shown, plan.summary, report, shutdown).await
+    run(job, &shown, Some(again), plan.summary, report, shutdown).await
 }
 
 /// The ranges of a container that has not been read yet. For a start from now each of them is pinned, so

@@ -28,7 +28,7 @@ use crate::format::Limits;
 use crate::observe::{Announcement, Details, Observer, TailNotices, rfc3339};
 use crate::reader::ReadEnd;
 use crate::report::{Report, count};
-use crate::settings::TailPlan;
+use crate::settings::{TailPlan, mode_text};
 use crate::signal::{self, Shutdown};
 use crate::state::claim::Claimed;
 use crate::state::destination_of;
@@ -136,7 +136,8 @@ fn job<'a>(
         Box::new(TailNotices::new(report, announcement)),
         Box::new(Details(report)),
     ];
-    let read_until = state.read_until();
+    let settings = state.settings.clone();
+    let read_until = settings.read_until(state.options.mode);
     Ok(Job {
         connected,
         next_parts: state
@@ -145,6 +146,7 @@ fn job<'a>(
             .map(|series| (series.id, series.next_part))
             .collect(),
         ledger: Ledger::new(state, Arc::clone(&ready.destination), ready.claimed),
+        settings,
         destination: ready.destination,
         recovery: ready.recovery,
         encoders: encoder.into_encoders(),
@@ -219,6 +221,26 @@ fn load(path: &Path, plan: &TailPlan) -> Result<State> {
     Ok(state)
 }
 
+/// What a scope is, after "a tail".
+fn of_scope(scope: &Scope) -> String {
+    const MAX_SHOWN: usize = 4;
+    if let Some(key) = &scope.partition_key {
+        let levels: Vec<String> = key.iter().map(ToString::to_string).collect();
+        return format!("of the partition key {}", levels.join(", "));
+    }
+    if scope.is_everything() {
+        return "of the whole container".to_owned();
+    }
+    let ranges = scope.ranges.iter().take(MAX_SHOWN);
+    let ranges: Vec<String> = ranges.map(ToString::to_string).collect();
+    let more = if scope.ranges.len() > MAX_SHOWN {
+        ", …"
+    } else {
+        ""
+    };
+    format!("of the ranges {}{more}", ranges.join(", "))
+}
+
 /// Continues from the state of an earlier tail.
 fn continue_from(
     plan: &TailPlan,
@@ -234,8 +256,9 @@ fn continue_from(
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
-    let differs = |what: &str| {
-        let error = anyhow!("it is the state of a tail with another {what}");
+    state.source.endpoint.clone_from(&connected.source.endpoint);
+    let differs = |own: String, given: String| {
+        let error = anyhow!("it is the state of a tail {own}, not {given}");
         with_exit_code(
             with_hint(
                 error,
@@ -246,10 +269,11 @@ fn continue_from(
     };
     let (then, now) = (&state.options, plan);
     if then.mode != now.mode {
-        return Err(differs("--mode")).with_context(cannot);
+        let text = |mode| format!("with --mode {}", mode_text(mode));
+        return Err(differs(text(then.mode), text(now.mode))).with_context(cannot);
     }
     if then.scope != *scope {
-        return Err(differs("--range or --partition-key")).with_context(cannot);
+        return Err(differs(of_scope(&then.scope), of_scope(scope))).with_context(cannot);
     }
     // A state that was moved beside its file names the same file by another path.
     let output = |output: &Output| match output {
@@ -257,7 +281,11 @@ fn continue_from(
         _ => None,
     };
     if output(&then.output) != output(&now.output) {
-        return Err(differs("output")).with_context(cannot);
+        let text = |own: &Output| match output(own) {
+            Some(path) => format!("to `{}`", shown_path(&path)),
+            None => "to standard output".to_owned(),
+        };
+        return Err(differs(text(&then.output), text(&now.output))).with_context(cannot);
     }
     state.settings = plan.settings.clone();
     // It ends where the container is now.

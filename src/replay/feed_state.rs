@@ -3,14 +3,14 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::address::{describe, same_container};
+use super::address::{describe, is_state_of};
 use crate::error::usage;
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, FeedMode, Part, PinnedEnd, Position, RangeId, RangeSet,
     Scope,
 };
 use crate::job::check_position;
-use crate::settings::FeedPlan;
+use crate::settings::{FeedPlan, mode_text, start_text};
 
 /// How far a container's feed has been replayed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +45,10 @@ impl FeedState {
         &self,
         source: &ContainerAddress,
         plan: &FeedPlan,
+        has_moved: bool,
         hint: &str,
     ) -> Result<()> {
-        if !same_container(&self.source, source) {
+        if !is_state_of(&self.source, source, has_moved) {
             return Err(usage(
                 format!(
                     "the state belongs to a replay of {}, not of {}",
@@ -57,11 +58,19 @@ impl FeedState {
                 hint,
             ));
         }
-        if (self.mode, self.from) != (plan.mode, plan.from) {
-            return Err(usage(
-                "the state belongs to a replay with another --mode or --from",
-                hint,
-            ));
+        let options = [
+            ("--mode", mode_text(self.mode), mode_text(plan.mode)),
+            ("--from", start_text(self.from), start_text(plan.from)),
+        ];
+        for (flag, own, given) in options {
+            if own != given {
+                return Err(usage(
+                    format!(
+                        "the state belongs to a replay with {flag} {own}, not with {flag} {given}"
+                    ),
+                    hint,
+                ));
+            }
         }
         self.ranges.check(&Scope::default())?;
         self.ranges

@@ -73,6 +73,7 @@ pub async fn replay(
     let letters = DeadLetters::open(plan.dead_letter.as_deref(), committed)?;
     let is_resumed = found.is_some();
     let mut state = found.unwrap_or_else(|| first_state(&target.source, &plan));
+    state.moved(&target.source, &source);
     let writer = Arc::new(Writer {
         sender: Arc::new(ItemSender {
             client: Arc::clone(&target.client),

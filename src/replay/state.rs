@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::address::{describe, same_container};
+use super::address::{describe, is_state_of};
 use super::feed_state::FeedState;
 use super::position::InputPosition;
 use super::replay_source::ReplaySource;
+use crate::cli::values::choice_name;
 use crate::durable::{self, Lock, lock_path, shown_path};
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ContainerAddress;
@@ -91,6 +92,14 @@ impl StateFile {
 }
 
 impl ReplayState {
+    /// Takes over the addresses of the containers, whose accounts may have moved.
+    pub(super) fn moved(&mut self, target: &ContainerAddress, source: &ReplaySource) {
+        self.target.endpoint.clone_from(&target.endpoint);
+        if let (Some(feed), ReplaySource::Container { connected, .. }) = (&mut self.feed, source) {
+            feed.source.endpoint.clone_from(&connected.source.endpoint);
+        }
+    }
+
     /// Checks that a replay with these options can continue this one.
     ///
     /// # Errors
@@ -105,7 +114,7 @@ impl ReplayState {
     ) -> Result<()> {
         const NEW_START: &str =
             "resume with the same options, or start from the beginning with another --state";
-        if !same_container(&self.target, target) {
+        if !is_state_of(&self.target, target, plan.account_moved) {
             return Err(usage(
                 format!(
                     "the state belongs to a replay into {}, not into {}",
@@ -115,11 +124,27 @@ impl ReplayState {
                 NEW_START,
             ));
         }
-        if (self.write_mode, self.ttl_deletes) != (plan.write_mode, plan.ttl_deletes) {
-            return Err(usage(
-                "the state belongs to a replay with another --write-mode or --ttl-deletes",
-                NEW_START,
-            ));
+        let choices = [
+            (
+                "--write-mode",
+                choice_name(&self.write_mode),
+                choice_name(&plan.write_mode),
+            ),
+            (
+                "--ttl-deletes",
+                choice_name(&self.ttl_deletes),
+                choice_name(&plan.ttl_deletes),
+            ),
+        ];
+        for (flag, own, given) in choices {
+            if own != given {
+                return Err(usage(
+                    format!(
+                        "the state belongs to a replay with {flag} {own}, not with {flag} {given}"
+                    ),
+                    NEW_START,
+                ));
+            }
         }
         let program = plan.transform.as_ref().map(Filter::text);
         if self.transform.as_deref() != program {
@@ -136,10 +161,11 @@ impl ReplayState {
                 NEW_START,
             ));
         }
+        let has_moved = plan.account_moved;
         match (source, &self.feed) {
             (ReplaySource::Files(files), None) => files.check(&self.inputs, NEW_START),
             (ReplaySource::Container { connected, plan }, Some(feed)) => {
-                feed.check(&connected.source, plan, NEW_START)
+                feed.check(&connected.source, plan, has_moved, NEW_START)
             }
             (_, feed) => {
                 let kind = |of_container| {

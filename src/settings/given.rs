@@ -1,6 +1,7 @@
 //! What the user set: the command line, variables and the profile, looked up by the table of settings.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,17 +11,25 @@ use serde_json::Value;
 
 use super::profile::{ChosenProfile, ProfileOptions, WantedProfile};
 use super::resolved::{Origin, ResolvedValue};
-use super::setting::{AnySetting, DefaultValue, Form, Heading, Kept, ProfileKey, Row, Setting};
+use super::setting::{
+    AnySetting, Comparison, DefaultValue, Form, FrozenIn, Heading, Kept, ProfileKey, Row, Setting,
+};
 use super::table::{self, rows};
 use super::value::Toml;
 use crate::cli::{Cli, Command};
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
+use crate::escape::shell_word;
 use crate::report::Verbosity;
 use crate::state::model::Settings;
 
 /// The clap definition: the commands, each with the settings that the table gives it.
 pub fn command() -> clap::Command {
+    definition(Row::is_of)
+}
+
+/// The clap definition, with the settings that a command has.
+fn definition(has: fn(&Row, Command) -> bool) -> clap::Command {
     let global = rows().filter(|setting| setting.row().is_global());
     let mut command = Cli::command().args(global.filter_map(|setting| setting.arg(None)));
     let names: Vec<String> = command
@@ -31,7 +40,7 @@ pub fn command() -> clap::Command {
         let Some(which) = Command::of_name(&name) else {
             continue;
         };
-        let own = rows().filter(|s| !s.row().is_global() && s.row().is_of(which));
+        let own = rows().filter(|s| !s.row().is_global() && has(s.row(), which));
         command = command.mut_subcommand(name, |subcommand| {
             subcommand.args(own.filter_map(|setting| setting.arg(Some(which))))
         });
@@ -65,7 +74,7 @@ impl Given {
     where
         A: Into<OsString> + Clone,
     {
-        let matches = command().try_get_matches_from(arguments)?;
+        let matches = definition(Row::is_accepted_by).try_get_matches_from(arguments)?;
         let command = Cli::from_arg_matches(&matches)?.command;
         let matches = match matches.subcommand() {
             Some((_, own)) => own.clone(),
@@ -147,7 +156,7 @@ impl Given {
     /// Whether a flag is on the command line.
     pub(crate) fn is_typed(&self, row: &Row) -> bool {
         row.form != Form::Elsewhere
-            && row.is_of(self.command)
+            && row.is_accepted_by(self.command)
             && self.matches.value_source(row.name) == Some(ValueSource::CommandLine)
     }
 
@@ -216,6 +225,54 @@ impl Given {
         Ok(())
     }
 
+    /// Refuses what is typed if it contradicts what a state has frozen.
+    ///
+    /// # Errors
+    ///
+    /// A usage error that names both values.
+    pub(crate) fn ensure_agrees(&self, frozen: &FrozenIn<'_>) -> Result<()> {
+        for setting in rows().filter(|s| s.row().is_compared_by(self.command)) {
+            let row = setting.row();
+            let Some((text, origin)) = self.text(row).filter(|_| self.is_typed(row)) else {
+                continue;
+            };
+            let compared = setting
+                .compare_text(frozen, &text)
+                .map_err(|reason| wrong(row, &origin, reason))?;
+            let flag = row.flag();
+            let differs = match compared {
+                Comparison::Same => continue,
+                Comparison::Other(own) => {
+                    let given = text.escape_debug();
+                    format!("with {flag} {own}, not with {flag} {given}")
+                }
+                Comparison::Absent => format!("without {flag}"),
+            };
+            return Err(usage(
+                format!("the state is of an export {differs}"),
+                format!(
+                    "leave {flag} out: a resume continues the export as it was started; for another one, \
+                     export to a new output"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// What was typed of the settings that a state keeps and a resume can change, as words for a shell.
+    pub(crate) fn changed_options(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        for row in rows().map(AnySetting::row).filter(|row| self.is_typed(row)) {
+            if let (Kept::Changeable(_), Some((text, _))) = (row.kept, self.text(row)) {
+                words.push(row.flag());
+                if row.form != Form::Switch {
+                    words.push(shell_word(Path::new(&text)).to_string());
+                }
+            }
+        }
+        words
+    }
+
     /// The options of the command that a profile can have, with their values and where each came from.
     /// Those of the connection are reported when it is made.
     ///
@@ -256,7 +313,7 @@ impl Given {
             let Kept::Changeable(field) = row.kept else {
                 continue;
             };
-            // What an export does without the setting, since `resume` itself has "as before".
+            // What an export does without the setting, since `resume` itself has "from the state".
             let text = match (&kept[field], row.default_of(Command::Export)) {
                 (Value::Null, DefaultValue::Described(text)) => {
                     values.push(ResolvedValue::new(row.name, text, Origin::Default));

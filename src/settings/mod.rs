@@ -4,6 +4,7 @@
 //! rest of the program works with.
 
 mod columns;
+mod compare;
 mod connection;
 mod documentation;
 mod endpoint;
@@ -24,6 +25,7 @@ mod value;
 mod verify;
 
 pub use columns::SchemaPlan;
+pub(crate) use compare::{mode as mode_text, start as start_text};
 pub use connection::{ConnectionArgs, ConnectionPlan, ConnectionRequest, credential_is_given};
 pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
@@ -34,7 +36,7 @@ pub use profile::{
 };
 pub use replay::{FeedPlan, ReplayPlan, TimeWindow};
 pub use resolved::{Origin, ResolvedValue};
-pub use resume::ResumePlan;
+pub use resume::{ResumeCommand, ResumePlan};
 pub use tail::TailPlan;
 pub use verify::VerifyPlan;
 

@@ -59,6 +59,8 @@ pub struct ReplayPlan {
     pub dead_letter: Option<PathBuf>,
     /// How many changes can be refused; `None` is any number.
     pub max_errors: Option<u64>,
+    /// Whether the accounts of the state may have other addresses than before.
+    pub account_moved: bool,
     /// Where to keep the position, if anywhere.
     pub state: Option<PathBuf>,
     /// The maximum time between two commits.
@@ -169,6 +171,7 @@ impl ReplayPlan {
             retry_limit: given.get(&table::WRITE_RETRIES)?.into(),
             dead_letter: dead_letter.map(absolute).transpose()?,
             max_errors,
+            account_moved: given.is_on(&table::ACCOUNT_MOVED),
             state: state.map(absolute).transpose()?,
             checkpoint_interval: given.get(&table::POSITION_INTERVAL)?,
             checkpoint_changes: given.get(&table::CHECKPOINT_CHANGES)?.into(),

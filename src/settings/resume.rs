@@ -1,16 +1,21 @@
 //! What a resume does, resolved and validated.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use super::files::check_row_groups;
 use super::given::Given;
 use super::resolved::ResolvedValue;
+use super::setting::FrozenIn;
 use super::table;
+use crate::durable::parent_of;
+use crate::error::usage;
+use crate::escape::shell_word;
 use crate::format::Format;
 use crate::report::SummaryFormat;
-use crate::state::model::Settings;
+use crate::state::model::{FrozenOptions, Settings};
 
 /// What a resume does.
 #[derive(Debug)]
@@ -40,14 +45,45 @@ impl ResumePlan {
         })
     }
 
-    /// Changes the settings of the state to what was given.
+    /// Refuses options that contradict what the state has frozen.
     ///
     /// # Errors
     ///
-    /// If a setting is not for the format of the export.
-    pub fn override_settings(&self, settings: &mut Settings, format: Format) -> Result<()> {
+    /// A usage error (exit code 2) that names both values.
+    pub fn ensure_agrees(&self, options: &FrozenOptions) -> Result<()> {
+        let base = parent_of(&self.state_path);
+        self.given.ensure_agrees(&FrozenIn { options, base })
+    }
+
+    /// The settings of this resume: those of the state, except for what was given. With --save-options the
+    /// state gets them too.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is not for the format of the export, or has no effect because the export follows.
+    pub fn settle(&self, settings: &mut Settings, format: Format) -> Result<Settings> {
         check_row_groups(&self.given, format)?;
-        self.given.store_in(settings)
+        let mut own = settings.clone();
+        self.given.store_in(&mut own)?;
+        if own.follow && self.given.is_typed(&table::UNTIL.row) {
+            return Err(usage(
+                "the state has --follow, so the resume would not end, but --until says where it ends",
+                "add --no-follow, or leave --until out",
+            ));
+        }
+        if self.given.is_on(&table::SAVE_OPTIONS) {
+            settings.clone_from(&own);
+        }
+        Ok(own)
+    }
+
+    /// The command that continues this resume if it is stopped: with its options, unless the state has them.
+    pub fn command(&self) -> ResumeCommand {
+        let mut command = ResumeCommand::of(&self.state_path);
+        if !self.given.is_on(&table::SAVE_OPTIONS) {
+            command.options = self.given.changed_options();
+        }
+        command
     }
 
     /// The settings of the resume, with where each came from.
@@ -57,5 +93,37 @@ impl ResumePlan {
     /// None that a test does not exclude: the settings can be written as JSON.
     pub fn values(&self, settings: &Settings) -> Result<Vec<ResolvedValue>> {
         self.given.resumed_values(settings)
+    }
+}
+
+/// The command that continues an export, as it can be typed.
+#[derive(Debug, Clone)]
+pub struct ResumeCommand {
+    /// The state file.
+    pub state_path: PathBuf,
+    /// Options that the state does not have, as words for a shell.
+    options: Vec<String>,
+}
+
+impl ResumeCommand {
+    /// With the options of the state.
+    pub fn of(state_path: &Path) -> Self {
+        Self {
+            state_path: state_path.to_owned(),
+            options: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for ResumeCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cosmos-tail resume --state {}",
+            shell_word(&self.state_path)
+        )?;
+        self.options
+            .iter()
+            .try_for_each(|option| write!(f, " {option}"))
     }
 }

@@ -3,12 +3,14 @@
 //! A row names a setting once: its flag, its key in a profile, its variable, its default, the commands that
 //! have it, and how the state keeps it. Flags, help, profiles, `-v` and the documentation follow from it.
 
+use std::path::Path;
+
 use clap::{Arg, ArgAction};
 
 use super::value::{Toml, Value};
 use crate::cli::Command;
 use crate::cli::values::{self, Parsed};
-use crate::state::model::Settings;
+use crate::state::model::{FrozenOptions, Settings};
 
 /// A setting whose values are of type `T`.
 pub(crate) struct Setting<T: 'static> {
@@ -16,6 +18,38 @@ pub(crate) struct Setting<T: 'static> {
     pub(crate) value: Value<T>,
     /// Stores a value in the settings of a state, if the state keeps the setting.
     store: Option<fn(&mut Settings, T)>,
+    /// Compares a value with the one that a state has frozen.
+    compare: Option<fn(&FrozenIn<'_>, &T) -> Comparison>,
+}
+
+/// What a state has frozen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FrozenIn<'a> {
+    pub(crate) options: &'a FrozenOptions,
+    /// The base of relative paths: the directory of the state file.
+    pub(crate) base: &'a Path,
+}
+
+/// How a value that was typed compares with the one that a state has frozen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// They are the same.
+    Same,
+    /// The state has this value, as it would be typed.
+    Other(String),
+    /// The state has none, or does not record it.
+    Absent,
+}
+
+impl Comparison {
+    /// Compares a value with the state's own, both in the one form in which they are shown.
+    pub(crate) fn of(own: Option<String>, given: &str) -> Self {
+        match own {
+            Some(own) if own == given => Self::Same,
+            Some(own) => Self::Other(own),
+            None => Self::Absent,
+        }
+    }
 }
 
 /// The part of a setting that does not depend on the type of its values.
@@ -198,6 +232,7 @@ impl<T: Clone + Send + Sync + 'static> Setting<T> {
             },
             value,
             store: None,
+            compare: None,
         }
     }
 
@@ -270,6 +305,12 @@ impl<T: Clone + Send + Sync + 'static> Setting<T> {
         self
     }
 
+    /// Compares a frozen value with the one of a state, for a resume that names it again.
+    pub(crate) const fn compared(mut self, compare: fn(&FrozenIn<'_>, &T) -> Comparison) -> Self {
+        self.compare = Some(compare);
+        self
+    }
+
     /// The state keeps it in this field of its settings, where `store` stores it.
     pub(crate) const fn kept(mut self, field: &'static str, store: fn(&mut Settings, T)) -> Self {
         self.row.kept = Kept::Changeable(field);
@@ -331,6 +372,20 @@ impl Row {
         }
     }
 
+    /// Whether a command accepts its flag only to compare it with the state: a resume can name what the
+    /// export has frozen, and nothing else.
+    pub(crate) fn is_compared_by(&self, command: Command) -> bool {
+        command == Command::Resume
+            && matches!(self.kept, Kept::Frozen(_))
+            && !self.is_global()
+            && self.is_of(Command::Export)
+    }
+
+    /// Whether the command line of a command can have it.
+    pub(crate) fn is_accepted_by(&self, command: Command) -> bool {
+        self.is_of(command) || self.is_compared_by(command)
+    }
+
     /// The flag as it is typed.
     pub(crate) fn flag(&self) -> String {
         format!("--{}", self.name)
@@ -341,7 +396,7 @@ impl Row {
         if command == Command::Resume && matches!(self.kept, Kept::Changeable(_)) {
             return match self.form {
                 Form::Switch => DefaultValue::None,
-                _ => DefaultValue::Described("as before"),
+                _ => DefaultValue::Described("from the state"),
             };
         }
         let own = self.defaults.iter().find(|(of, _)| *of == command);
@@ -387,6 +442,17 @@ pub(crate) trait AnySetting: Sync {
     ///
     /// A sentence that says what is expected.
     fn store_text(&self, settings: &mut Settings, text: &str) -> Parsed<()>;
+
+    /// Compares the value of a text with the one that a state has frozen.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is expected.
+    fn compare_text(&self, frozen: &FrozenIn<'_>, text: &str) -> Parsed<Comparison>;
+
+    /// Whether it can be compared with what a state has frozen.
+    #[cfg(test)]
+    fn is_comparable(&self) -> bool;
 }
 
 impl<T: Clone + Send + Sync + 'static> AnySetting for Setting<T> {
@@ -432,6 +498,9 @@ impl<T: Clone + Send + Sync + 'static> AnySetting for Setting<T> {
         if let Some(other) = row.requires {
             arg = arg.requires(other);
         }
+        if command.is_some_and(|command| row.is_compared_by(command)) {
+            return Some(arg.hide(true));
+        }
         Some(match row.required {
             Required::No => arg,
             Required::Yes => arg.required(true),
@@ -448,6 +517,17 @@ impl<T: Clone + Send + Sync + 'static> AnySetting for Setting<T> {
         let value = self.value.parse(text)?;
         self.store(settings, value);
         Ok(())
+    }
+
+    fn compare_text(&self, frozen: &FrozenIn<'_>, text: &str) -> Parsed<Comparison> {
+        let value = self.value.parse(text)?;
+        let compare = self.compare.map(|compare| compare(frozen, &value));
+        Ok(compare.unwrap_or(Comparison::Absent))
+    }
+
+    #[cfg(test)]
+    fn is_comparable(&self) -> bool {
+        self.compare.is_some()
     }
 }
 

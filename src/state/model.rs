@@ -40,7 +40,7 @@ pub struct State {
     pub partition_key: Vec<String>,
     /// Options that never change.
     pub options: FrozenOptions,
-    /// Settings that a resume uses unless others are given.
+    /// Settings that a resume uses unless others are given. Those of a run can differ.
     pub settings: Settings,
     /// Whether every range has been read to its end.
     pub finished: bool,
@@ -111,7 +111,7 @@ pub struct Settings {
     /// Whether the export follows the feed until it is stopped.
     pub follow: bool,
     /// How far each range is read otherwise. If absent, the mode of the feed decides, see
-    /// [`State::read_until`].
+    /// [`Settings::read_until`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<ReadUntil>,
     /// Ranges read at the same time, if given.
@@ -160,16 +160,18 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-impl State {
+impl Settings {
     /// How far a run that has an end reads each range: to the head for the latest versions, since only one
     /// version of each document exists; to the pin if every version is kept.
-    pub fn read_until(&self) -> ReadUntil {
-        self.settings.until.unwrap_or(match self.options.mode {
+    pub fn read_until(&self, mode: FeedMode) -> ReadUntil {
+        self.until.unwrap_or(match mode {
             FeedMode::LatestVersion => ReadUntil::Head,
             FeedMode::AllVersionsAndDeletes => ReadUntil::Pin,
         })
     }
+}
 
+impl State {
     /// How its ranges reached their ends; `None` if one of them has not, or if it is not known.
     pub fn ends(&self) -> Option<Ends> {
         let mut ends: Option<Ends> = None;

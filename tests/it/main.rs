@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that the crate is linked once.
 #![expect(clippy::unwrap_used, reason = "a test stops at what cannot happen")]
 
+mod addresses;
 mod bad_input;
 mod clocks;
 mod command;
@@ -34,6 +35,7 @@ mod other_emulator;
 mod profiles;
 mod recovery;
 mod replay;
+mod resume_options;
 mod rig;
 mod round_trips;
 #[cfg(unix)]
@@ -53,4 +55,5 @@ mod tls;
 mod topology;
 #[cfg(unix)]
 mod trust;
+mod tunnel;
 mod verify;

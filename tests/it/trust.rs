@@ -341,10 +341,14 @@ fn an_environment_that_contradicts_the_state_is_refused_before_any_request() {
             "database" => "--database",
             _ => "--container",
         };
+        let moved = match kind {
+            "account" => "; if the account has this address now, add --account-moved",
+            _ => "",
+        };
         let stderr = |origin: &str, way: &str| {
             format!(
                 "error: the state belongs to the {kind} `{own}`, but {origin} names `{value}`\nhint: if \
-                 this is the right state, {way}\n"
+                 this is the right state, {way}{moved}\n"
             )
         };
         let unset = format!("unset {name}, or give {flag} {own}");

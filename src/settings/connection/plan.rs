@@ -172,24 +172,40 @@ impl ConnectionPlan {
         })
     }
 
-    /// Checks that a state of `source` belongs to the container of this connection.
+    /// Checks that a state of `source` belongs to the container of this connection. An account that
+    /// `has_moved` may have another address.
     ///
     /// # Errors
     ///
     /// A usage error (exit code 2) that names both sides.
-    pub fn ensure_is_of(&self, source: &ContainerAddress) -> Result<()> {
-        let origin = |name: &str| {
-            let value = self.values.iter().find(|value| value.name == name);
-            value.map_or(Origin::Default, |value| value.origin.clone())
-        };
-        let refuse = |kind, name: &str, flag, own: &str, given: &str| {
-            Err(contradiction(kind, flag, own, given, &origin(name)))
-        };
+    pub fn ensure_is_of(&self, source: &ContainerAddress, has_moved: bool) -> Result<()> {
         let (url, _) = parse_endpoint(&source.endpoint, "the state file's endpoint")?;
-        if !same_account(&url, &self.connect.endpoint) {
-            let (own, given) = (url.as_str(), self.connect.endpoint.as_str());
-            return refuse("account", "endpoint", "--endpoint", own, given);
+        if !has_moved && !same_account(&url, &self.connect.endpoint) {
+            return Err(contradiction(
+                "account",
+                "--endpoint",
+                url.as_str(),
+                self.connect.endpoint.as_str(),
+                &self.origin_of("endpoint"),
+            ));
         }
+        self.ensure_names_are_of(source)
+    }
+
+    fn origin_of(&self, name: &str) -> Origin {
+        let value = self.values.iter().find(|value| value.name == name);
+        value.map_or(Origin::Default, |value| value.origin.clone())
+    }
+
+    /// As [`ConnectionPlan::ensure_is_of`], for the names of database and container alone.
+    ///
+    /// # Errors
+    ///
+    /// A usage error (exit code 2) that names both sides.
+    pub fn ensure_names_are_of(&self, source: &ContainerAddress) -> Result<()> {
+        let refuse = |kind, name: &str, flag, own: &str, given: &str| {
+            Err(contradiction(kind, flag, own, given, &self.origin_of(name)))
+        };
         if source.database != self.connect.database {
             let own = check_name("database", &source.database)?;
             return refuse(
@@ -245,7 +261,7 @@ fn profile_of_account<'a>(
     if profile.may_serve(endpoint) {
         return Ok(Some(profile));
     }
-    if request.source.is_some() {
+    if request.source.is_some() && !request.args.account_moved {
         return Err(usage(
             format!(
                 "the export belongs to the account {endpoint}, but the profile `{}` is for {}",

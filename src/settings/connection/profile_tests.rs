@@ -301,7 +301,8 @@ fn a_state_and_other_sources_must_not_contradict_each_other() {
         said(|args| args.endpoint = Some("other".into()), &[], &key_only),
         "error: the state belongs to the account `https://shop.documents.azure.com/`, but --endpoint names \
          `https://other.documents.azure.com/`\n\
-         hint: if this is the right state, leave --endpoint out\n"
+         hint: if this is the right state, leave --endpoint out; if the account has this address now, \
+         add --account-moved\n"
     );
     assert_eq!(
         said(|args| args.container = Some("typed".into()), &[], &key_only),
@@ -373,7 +374,7 @@ fn an_export_of_another_account_is_refused_naming_both() {
         "error: the state belongs to the account `https://other.example/`, but profile staging names \
          `https://shop.documents.azure.com/`\n\
          hint: if this is the right state, use another profile, or give --endpoint \
-         https://other.example/\n"
+         https://other.example/; if the account has this address now, add --account-moved\n"
     );
     let anywhere = profile(&format!("key = '{KEY}'"));
     assert_eq!(

@@ -20,6 +20,8 @@ pub struct ConnectionArgs {
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) priority: Option<Priority>,
     pub(crate) throughput_bucket: Option<u32>,
+    /// Whether the endpoint that is given is right, although a state names another.
+    pub(crate) account_moved: bool,
 }
 
 impl ConnectionArgs {
@@ -33,6 +35,7 @@ impl ConnectionArgs {
             key_file: given.typed(&table::KEY_FILE),
             priority: given.typed(&table::PRIORITY),
             throughput_bucket: given.typed(&table::THROUGHPUT_BUCKET),
+            account_moved: given.is_on(&table::ACCOUNT_MOVED),
         }
     }
 }

@@ -69,6 +69,11 @@ impl Endpoint {
         match (request.source, given) {
             (Some(source), given) => {
                 let (url, _) = parse_endpoint(&source.endpoint, "the state file's endpoint")?;
+                if request.args.account_moved
+                    && let Some(given) = given
+                {
+                    return Ok(given);
+                }
                 if let Some(given) = given.as_ref().filter(|g| !same_account(&g.url, &url)) {
                     return Err(contradiction(
                         "account",
@@ -193,9 +198,13 @@ pub(super) fn contradiction(
         Origin::Variable(name) => format!("unset {name}, or give {flag} {own}"),
         _ => format!("use another profile, or give {flag} {own}"),
     };
+    let moved = match kind {
+        "account" => "; if the account has this address now, add --account-moved",
+        _ => "",
+    };
     usage(
         format!("the state belongs to the {kind} `{own}`, but {origin} names `{given}`"),
-        format!("if this is the right state, {way}"),
+        format!("if this is the right state, {way}{moved}"),
     )
 }
 

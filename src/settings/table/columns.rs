@@ -2,10 +2,11 @@
 
 use crate::cli::Command;
 use crate::cli::choices::{SchemaSource, SystemFields};
-use crate::cli::values;
+use crate::cli::values::{self, choice_name};
 use crate::feed::ChangeFeedStart;
 use crate::schema::{ColumnList, SampleSize};
-use crate::settings::setting::{Heading, Setting, settings};
+use crate::settings::compare;
+use crate::settings::setting::{Comparison, Heading, Setting, settings};
 use crate::settings::value::{Value, choice};
 
 settings! {
@@ -26,6 +27,7 @@ settings! {
         .default("infer")
         .conflicts(&["columns"])
         .frozen("layout")
+        .compared(|frozen, schema| compare::schema(frozen.options, schema))
         .of(&[Command::Export])
         .under(Heading::Columns);
 
@@ -33,6 +35,7 @@ settings! {
         .help("The columns, such as id,customer.name,total:double; types that are left out are inferred")
         .details("A column without a value in any document is one of JSON.")
         .frozen("layout")
+        .compared(|frozen, columns| compare::columns(frozen.options, columns))
         .of(&[Command::Export, Command::Schema])
         .under(Heading::Columns);
 
@@ -40,12 +43,21 @@ settings! {
         .help("Infer columns from this many pages of every range, or from `all` documents")
         .described_default("2, of at most 100 ranges")
         .frozen("inference")
+        .compared(|frozen, sample| {
+            let inference = frozen.options.inference.as_ref();
+            let own = inference.and_then(|inference| inference.sample);
+            Comparison::of(own.map(compare::sample), &compare::sample(*sample))
+        })
         .of(&[Command::Export, Command::Schema])
         .under(Heading::Columns);
 
     DETECT_TIMESTAMPS: bool = Setting::switch("detect-timestamps")
         .help("Make timestamps of fields whose values are all ISO 8601 times in UTC, in one form")
         .frozen("inference")
+        .compared(|frozen, _| {
+            let inference = frozen.options.inference.as_ref();
+            compare::switch(inference.is_some_and(|inference| inference.detect_timestamps))
+        })
         .of(&[Command::Export, Command::Schema])
         .under(Heading::Columns);
 
@@ -56,6 +68,10 @@ settings! {
         )
         .default("keep")
         .frozen("inference")
+        .compared(|frozen, system_fields| {
+            let own = compare::system_fields(frozen.options);
+            Comparison::of(own, &choice_name(system_fields))
+        })
         .of(&[Command::Export, Command::Schema])
         .under(Heading::Columns);
 }

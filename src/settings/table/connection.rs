@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::cli::Command;
 use crate::cli::choices::{AuthMethod, Priority};
 use crate::cli::values;
 use crate::settings::setting::{AccountKey, Form, Heading, Setting, settings};
@@ -39,6 +40,16 @@ settings! {
         )
         .variable(ENDPOINT_VARIABLE)
         .account_key(AccountKey::Endpoint)
+        .under(Heading::Connection);
+
+    ACCOUNT_MOVED: bool = Setting::switch("account-moved")
+        .help("Continue at the endpoint that is given, although the state names another")
+        .details(
+            "For an account that is reached at another address than before, such as a private endpoint or a \
+             tunnel. The container must have the RID that the state knows. The state then names the new \
+             address.",
+        )
+        .of(&[Command::Resume, Command::Tail, Command::Replay])
         .under(Heading::Connection);
 
     DATABASE: String = Setting::new("database", text("NAME"))

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use crate::cli::Command;
 use crate::cli::choices::{Mode, Until};
-use crate::cli::values;
+use crate::cli::values::{self, choice_name};
 use crate::feed::{ChangeFeedStart, ReadUntil};
 use crate::report::SummaryFormat;
-use crate::settings::setting::{Form, Setting, settings};
+use crate::settings::compare;
+use crate::settings::setting::{Comparison, Form, Setting, settings};
 use crate::settings::value::{Value, choice, path};
 
 settings! {
@@ -20,6 +21,7 @@ settings! {
         .short('o')
         .required()
         .frozen("output")
+        .compared(|frozen, path| compare::output(frozen, path))
         .of(&[Command::Export]);
 
     RESUME_STATE: PathBuf = Setting::new("state", path("FILE"))
@@ -31,12 +33,18 @@ settings! {
         .help("Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z")
         .described_default("beginning; with --mode all: now")
         .frozen("from")
+        .compared(|frozen, from| {
+            Comparison::of(Some(compare::start(frozen.options.from)), &compare::start(*from))
+        })
         .of(&[Command::Export]);
 
     EXPORT_MODE: Mode = Setting::new("mode", choice("MODE"))
         .help("Which feed to read")
         .default("latest")
         .frozen("mode")
+        .compared(|frozen, mode| {
+            Comparison::of(Some(compare::mode(frozen.options.mode)), &choice_name(mode))
+        })
         .of(&[Command::Export]);
 
     FOLLOW: bool = Setting::switch("follow")
@@ -45,7 +53,7 @@ settings! {
         .of(&[Command::Export, Command::Resume]);
 
     NO_FOLLOW: bool = Setting::switch("no-follow")
-        .help("Read the rest of an export that was started with --follow, and end")
+        .help("Read the rest of an export that follows, and end")
         .conflicts(&["follow"])
         .kept("follow", |settings, no_follow| settings.follow &= !no_follow)
         .of(&[Command::Resume]);
@@ -61,6 +69,14 @@ settings! {
             });
         })
         .of(&[Command::Export, Command::Resume]);
+
+    SAVE_OPTIONS: bool = Setting::switch("save-options")
+        .help("Keep the options of this resume in the state, for later ones")
+        .details(
+            "Without it they apply to this resume only, and the next one has those of the state again. The \
+             state has values for --follow, --until and all options whose default is \"from the state\".",
+        )
+        .of(&[Command::Resume]);
 
     FORCE: bool = Setting::switch("force")
         .help("Replace the output of an earlier export")

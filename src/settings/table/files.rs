@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::cli::Command;
 use crate::cli::choices::ExportFormat;
-use crate::cli::values::{self, Limit};
+use crate::cli::values::{self, Limit, choice_name};
 use crate::format::Compression;
-use crate::settings::setting::{Heading, Setting, settings};
+use crate::settings::compare;
+use crate::settings::setting::{Comparison, Heading, Setting, settings};
 use crate::settings::value::{Value, bytes, choice, milliseconds, text};
 
 const WRITERS: &[Command] = &[Command::Export, Command::Resume];
@@ -16,6 +17,10 @@ settings! {
         .help("Format of the files")
         .described_default("by the extension of the output, otherwise jsonl")
         .frozen("format")
+        .compared(|frozen, format| {
+            let own = frozen.options.format.name().to_owned();
+            Comparison::of(Some(own), &choice_name(format))
+        })
         .of(&[Command::Export])
         .under(Heading::Files);
 
@@ -23,6 +28,10 @@ settings! {
         .help("none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9")
         .described_default("by the extension of the output; Parquet: snappy")
         .frozen("compression")
+        .compared(|frozen, compression| {
+            let own = compare::compression(frozen.options.compression);
+            Comparison::of(Some(own), &compare::compression(*compression))
+        })
         .of(&[Command::Export])
         .under(Heading::Files);
 
@@ -30,6 +39,11 @@ settings! {
         .help("CSV: the delimiter between cells: one ASCII character, or `tab`")
         .default(",")
         .frozen("csv")
+        .compared(|frozen, delimiter| {
+            let csv = frozen.options.csv.as_ref();
+            let own = csv.map(|csv| compare::delimiter(csv.delimiter));
+            Comparison::of(own, &compare::delimiter(*delimiter))
+        })
         .of(&[Command::Export])
         .under(Heading::Files);
 
@@ -40,12 +54,20 @@ settings! {
         )
         .described_default("empty")
         .frozen("csv")
+        .compared(|frozen, null| {
+            let csv = frozen.options.csv.as_ref();
+            Comparison::of(csv.map(|csv| csv.null.clone()), null)
+        })
         .of(&[Command::Export])
         .under(Heading::Files);
 
     CSV_SAFE: bool = Setting::switch("csv-safe")
         .help("CSV: put a `'` before text that a spreadsheet would take for a formula; this alters data")
         .frozen("csv")
+        .compared(|frozen, _| {
+            let csv = frozen.options.csv.as_ref();
+            compare::switch(csv.is_some_and(|csv| csv.safe))
+        })
         .of(&[Command::Export])
         .under(Heading::Files);
 

@@ -114,7 +114,7 @@ fn a_command_has_no_two_settings_of_one_name() {
         let row = setting.row();
         for subcommand in command().get_subcommands() {
             let which = Command::of_name(subcommand.get_name()).unwrap();
-            if row.is_of(which) {
+            if row.is_accepted_by(which) {
                 let name = format!("{} {}", subcommand.get_name(), row.name);
                 assert!(names.insert(name.clone()), "{name}");
             }
@@ -226,6 +226,21 @@ fn a_row_keeps_each_field_of_a_state() {
         not_kept(&whole_options(), options_field),
         Vec::<String>::new()
     );
+}
+
+#[test]
+fn a_resume_compares_each_flag_of_an_export_that_is_frozen() {
+    for setting in rows() {
+        let row = setting.row();
+        let is_frozen = row.is_of(Command::Export) && matches!(row.kept, Kept::Frozen(_));
+        assert_eq!(
+            row.is_compared_by(Command::Resume),
+            is_frozen,
+            "{}",
+            row.name
+        );
+        assert!(!is_frozen || setting.is_comparable(), "{}", row.name);
+    }
 }
 
 #[test]

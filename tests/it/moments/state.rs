@@ -88,6 +88,21 @@ fn elsewhere(stage: &mut Stage, pages: &mut Pages) {
             "cosmos-tail resume --state orders/state.json --endpoint $OTHER",
         ),
         (
+            "other-endpoint-by-variable",
+            "The environment names another account than the state.",
+            "AZURE_COSMOS_ENDPOINT=https://other.example/ cosmos-tail resume --state orders/state.json",
+        ),
+        (
+            "other-mode",
+            "A resume in another mode than that of the export.",
+            "cosmos-tail resume --state orders/state.json --mode all",
+        ),
+        (
+            "other-switch",
+            "A resume with a switch that the export did not have.",
+            "cosmos-tail resume --state orders/state.json --csv-safe",
+        ),
+        (
             "other-container-name",
             "The container is another one than that of the state.",
             "cosmos-tail resume --state orders/state.json -c customers",
@@ -115,7 +130,36 @@ fn elsewhere(stage: &mut Stage, pages: &mut Pages) {
             "The state is of an embedded account.",
             "cosmos-tail resume --state demo/state.json",
         );
+        stage.show(
+            pages,
+            "demo-of-another-container",
+            "The state is of another container of the embedded account.",
+            "cosmos-tail --demo resume --state demo/state.json -c orders_copy",
+        );
+        stage.show(
+            pages,
+            "demo-with-an-endpoint",
+            "--demo, and the address of an account.",
+            "cosmos-tail --demo resume --state demo/state.json --endpoint $OTHER",
+        );
+        stage.write(
+            "following.json",
+            following(&stage.path("orders/state.json")),
+        );
+        stage.show(
+            pages,
+            "follow-until",
+            "--until, and the state follows.",
+            "cosmos-tail resume --state following.json --until pin",
+        );
     }
+}
+
+/// The state of an export that follows.
+fn following(path: &std::path::Path) -> Vec<u8> {
+    let mut state = cosmos_tail::state::file::load(path).unwrap();
+    state.settings.follow = true;
+    cosmos_tail::state::file::render(&state).unwrap()
 }
 
 fn in_use(stage: &Stage, pages: &mut Pages) {

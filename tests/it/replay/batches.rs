@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::bad_input::refuse;
-use crate::command::{DATABASE, assert_same, succeed};
+use crate::command::{DATABASE, assert_same, connect_options, succeed};
 use crate::gateway::{Action, Fault, GatewayOptions, Operation, RequestKind};
 
 const KEYS: usize = 4;
@@ -289,18 +289,7 @@ async fn story(
 ) -> Vec<String> {
     use cosmos_tail::cosmos::client::CosmosClient;
     use cosmos_tail::cosmos::items::ItemOutcome;
-    use cosmos_tail::cosmos::options::{
-        ConnectOptions, CredentialOptions, NamesFrom, SecretText, ThroughputControl,
-    };
-    let options = ConnectOptions {
-        endpoint: endpoint.parse().unwrap(),
-        database: database.to_owned(),
-        container: container.to_owned(),
-        names_from: NamesFrom::default(),
-        credential: CredentialOptions::Key(SecretText::new(key)),
-        accept_self_signed: false,
-        throughput: ThroughputControl::default(),
-    };
+    let options = connect_options([endpoint, key, database, container]);
     let client = CosmosClient::connect(&options).await.unwrap();
     let of =
         |id: &str, key: &str| format!(r#"{{"id":"{id}","{path}":"{key}","n":1.50}}"#).into_bytes();

@@ -413,11 +413,11 @@ fn an_impossible_source_is_refused_before_the_first_write() {
         ),
         (
             &["--from-container", &source, "--mode", "all"],
-            &["another --mode or --from"],
+            &["a replay with --mode latest, not with --mode all"],
         ),
         (
             &["--from-container", &source, "--from", "now"],
-            &["another --mode or --from"],
+            &["a replay with --from beginning, not with --from now"],
         ),
     ] {
         refuse(of(COPY, arguments).args(["--state", "state"]), 2, parts);

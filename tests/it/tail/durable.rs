@@ -43,7 +43,9 @@ fn a_tail_with_a_state_resumes() {
         2,
     );
     assert!(
-        ended.stderr.contains("another --range or --partition-key"),
+        ended
+            .stderr
+            .contains("a tail of the whole container, not of the partition key \"x\""),
         "{}",
         ended.stderr
     );

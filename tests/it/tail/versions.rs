@@ -151,7 +151,9 @@ fn all_versions_resume_at_their_positions() {
     assert!(ended.stderr.contains("hint: "), "{}", ended.stderr);
     let other_mode = fail(tail(&gateway).arg("--state").arg(&state), 2);
     assert!(
-        other_mode.stderr.contains("another --mode"),
+        other_mode
+            .stderr
+            .contains("a tail with --mode all, not with --mode latest"),
         "{}",
         other_mode.stderr
     );
