@@ -317,6 +317,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --key-file 'File that contains the account key'
             cand --priority 'Priority of all requests, in accounts with priority-based execution'
             cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --previous-images 'Keep what a change replaced: `previous` in the feed of all versions and deletes'
             cand --demo 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
             cand -v 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
             cand --verbose 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'

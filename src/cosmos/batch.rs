@@ -114,7 +114,7 @@ impl CosmosClient {
             },
             Err(error) => ItemAnswer {
                 request_charge: error.response().map_or(0.0, charge_of),
-                outcome: match not_done(error, ItemRequest::Upsert(b"")) {
+                outcome: match not_done(error, request) {
                     ItemOutcome::Refused(reason) => ItemOutcome::Refused(format!(
                         "the id does not fit a URL, and the service refuses to {} it in a batch: {reason}",
                         operation_type.to_ascii_lowercase()

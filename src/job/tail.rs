@@ -12,10 +12,9 @@ use super::coordinator::{Coordinator, Finished, Job, Stop};
 use super::scope::{ranges_of, scope};
 use super::start::{check_position, same_container};
 use super::watch::{Watch, WatchEnd};
-use crate::clock;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
-use crate::destination::{Destination, Kind, ManifestMark, Output, Place, Recovery, at};
+use crate::destination::{Destination, Kind, Output, Place, Recovery, at};
 use crate::durable::{self, shown_path};
 use crate::error::{
     Annotate, ExitCode, find, is_broken_pipe, usage, with_exit_code, with_further_hint, with_hint,
@@ -35,7 +34,7 @@ use crate::state::destination_of;
 use crate::state::file;
 use crate::state::ledger::{Ledger, take_over};
 use crate::state::local::LocalState;
-use crate::state::model::{FrozenOptions, JobKind, State, Totals, VERSION};
+use crate::state::model::{FrozenOptions, JobKind, State};
 
 /// The most ranges that are polled at the same time by default.
 const MAX_CONCURRENT: usize = 256;
@@ -342,33 +341,22 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         None => None,
     };
     let ranges = ranges_of(&connected.client, &scope).await?;
-    let state = State {
-        kind: JobKind::Tail,
-        export_id: uuid::Uuid::now_v7(),
-        generation: 0,
-        created: clock::now(),
-        source: connected.source.clone(),
-        partition_key: connected.client.partition_key_paths(),
-        options: FrozenOptions {
-            mode: plan.mode,
-            scope,
-            from: plan.from.unwrap_or(ChangeFeedStart::Now),
-            format,
-            compression: Compression::None,
-            layout: None,
-            inference: None,
-            csv: None,
-            output: plan.output.clone(),
-        },
-        settings: plan.settings.clone(),
-        finished: false,
-        ranges: RangeSet::number(ranges.into_iter().map(|range| (range, None)))?,
-        series: Vec::new(),
-        sealed: Vec::new(),
-        manifest: ManifestMark::default(),
-        totals: Totals::default(),
-        version: VERSION,
+    let options = FrozenOptions {
+        mode: plan.mode,
+        scope,
+        from: plan.from.unwrap_or(ChangeFeedStart::Now),
+        format,
+        compression: Compression::None,
+        layout: None,
+        inference: None,
+        csv: None,
+        output: plan.output.clone(),
     };
+    let source = connected.source.clone();
+    let settings = plan.settings.clone();
+    let mut state = State::new(JobKind::Tail, source, options, settings);
+    state.partition_key = connected.client.partition_key_paths();
+    state.ranges = RangeSet::number(ranges.into_iter().map(|range| (range, None)))?;
     destination.begin(state.export_id)?;
     Ok(Ready {
         state,

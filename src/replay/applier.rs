@@ -317,8 +317,7 @@ impl Applier {
     /// Stops if documents are held back, since none of them has a value at the partition key's path. Nothing
     /// was written then.
     fn check_key(&mut self) {
-        let paths = self.writer.sender.client.partition_key_definition().paths();
-        let paths: Vec<&str> = paths.iter().map(|path| path.as_ref()).collect();
+        let paths = self.writer.sender.client.partition_key_paths();
         if let Some(error) = self.unkeyed.error(&paths, &self.source) {
             self.stop(Stopped::Failed(error));
         }

@@ -61,7 +61,11 @@ impl Unkeyed {
     }
 
     /// The error of a target with another partition key, if documents are held back.
-    pub(super) fn error(&self, key_paths: &[&str], source: &ReplaySource) -> Option<anyhow::Error> {
+    pub(super) fn error(
+        &self,
+        key_paths: &[String],
+        source: &ReplaySource,
+    ) -> Option<anyhow::Error> {
         let held = self.held.as_ref()?;
         let first = held.first()?;
         let path = first.write.missing_path.as_deref()?;
@@ -80,8 +84,13 @@ impl Unkeyed {
                 key_paths.join("`, `"),
             )
         };
+        let has = if source.has_another_key(key_paths) {
+            "has"
+        } else {
+            "seems to have"
+        };
         Some(usage(
-            format!("the target seems to have another partition key than the source: {found}"),
+            format!("the target {has} another partition key than the source: {found}"),
             "replay into a container that has the partition key of the source; if the documents have no \
              value there either, use --missing-key write",
         ))

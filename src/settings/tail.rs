@@ -7,9 +7,11 @@ use anyhow::{Context, Result};
 use time::OffsetDateTime;
 
 use super::given::{Given, default_settings};
+use super::output_name::ensure_json_lines;
 use super::table;
 use crate::cli::Command;
 use crate::cli::choices::Mode;
+use crate::cli::location::Location;
 use crate::destination::Output;
 use crate::destination::names::FileNames;
 use crate::durable::{parent_of, shown_path};
@@ -77,8 +79,8 @@ impl TailPlan {
         };
         let output_path = given.typed(&table::TAIL_OUTPUT);
         let output_path = output_path
-            .as_deref()
-            .filter(|path| *path != Path::new("-"))
+            .as_ref()
+            .and_then(Location::path)
             .map(absolute)
             .transpose()?;
         let output = match &output_path {
@@ -104,6 +106,15 @@ impl TailPlan {
             Some(path) => Some(absolute(&path)?),
             None => default_state,
         };
+        if let Some(path) = &output_path
+            && !state_path.as_deref().is_some_and(Path::exists)
+        {
+            ensure_json_lines(
+                path,
+                "a tail writes",
+                "`export --follow` writes other formats",
+            )?;
+        }
         let base = state_path
             .as_deref()
             .map_or_else(|| PathBuf::from("."), |path| parent_of(path).to_owned());

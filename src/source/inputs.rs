@@ -10,15 +10,15 @@ use anyhow::{Context, Result, anyhow, bail};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use crate::cli::location::Location;
 use crate::destination::manifest::Entry;
-use crate::destination::names::{MANIFEST_FILE, STATE_FILE};
+use crate::destination::names::{self, MANIFEST_FILE, STATE_FILE};
 use crate::destination::{ExportDirectory, ExportFiles, PartReader, checksum_text};
 use crate::durable::{parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
 use crate::feed::ContainerAddress;
-use crate::format::CsvOptions;
-use crate::format::Format;
+use crate::format::{CsvOptions, Extension, Format};
 use crate::schema::{Schema, TableLayout};
 use crate::state::file;
 use crate::state::model::State;
@@ -178,10 +178,10 @@ impl Inputs {
     /// # Errors
     ///
     /// If a file is missing, a directory has no manifest, or a file differs from its manifest.
-    pub fn find(sources: &[PathBuf]) -> Result<Self> {
+    pub fn find(sources: &[Location]) -> Result<Self> {
         let mut found = Self::default();
         for source in sources {
-            if source == Path::new("-") {
+            let Location::Local(source) = source else {
                 if found.inputs.iter().any(Input::is_standard_input) {
                     return Err(usage(
                         "standard input is named twice",
@@ -195,7 +195,7 @@ impl Inputs {
                     partition_key: None,
                 });
                 continue;
-            }
+            };
             let metadata = match fs::metadata(source) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     return Err(usage(
@@ -210,7 +210,7 @@ impl Inputs {
                 found.add_directory(source)?;
                 continue;
             }
-            let csv = if is_csv(&file_name_of(source)) {
+            let csv = if format_of(&file_name_of(source)) == Some(Format::Csv) {
                 found.csv_form_beside(source)?
             } else {
                 None
@@ -310,7 +310,8 @@ impl Inputs {
         Some(form)
     }
 
-    /// The same for a CSV file that the user named: its state is in its directory, or has its name.
+    /// The same for a CSV file that the user named: its state is in its directory, or has its name or that of the
+    /// first part of its series.
     fn csv_form_beside(&mut self, path: &Path) -> Result<Option<Arc<CsvForm>>> {
         for state in states_beside(path) {
             if state.exists() {
@@ -337,9 +338,14 @@ impl Inputs {
 }
 
 /// Where the state of the export is that wrote `path`, if it is in its default place.
-fn states_beside(path: &Path) -> [PathBuf; 2] {
-    let own = with_suffix(path, &format!(".{STATE_FILE}"));
-    [own, parent_of(path).join(STATE_FILE)]
+fn states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let suffix = format!(".{STATE_FILE}");
+    let of_first_part = names::first_part_of(path).map(|first| with_suffix(&first, &suffix));
+    let own = with_suffix(path, &suffix);
+    let shared = parent_of(path).join(STATE_FILE);
+    [Some(own), of_first_part, Some(shared)]
+        .into_iter()
+        .flatten()
 }
 
 /// What a state says about the partition key of its container.
@@ -351,7 +357,7 @@ fn partition_key_of(state: &State) -> Option<Arc<[String]>> {
 /// The same for a file that the user named, if it is one of the files of the state beside it.
 fn partition_key_of_file(path: &Path) -> Option<Arc<[String]>> {
     let name = path.file_name()?.to_str()?;
-    states_beside(path).into_iter().find_map(|place| {
+    states_beside(path).find_map(|place| {
         // A file can be read without its state.
         let state = file::read(&place).ok()?;
         state.file_names(parent_of(&place)).part_of(name)?;
@@ -364,14 +370,9 @@ fn file_name_of(path: &Path) -> Cow<'_, str> {
     path.file_name().unwrap_or_default().to_string_lossy()
 }
 
-/// Whether a file has a name for CSV.
-pub(super) fn is_csv(name: &str) -> bool {
-    ends_with(name, &[".csv", ".csv.gz", ".csv.zst"])
-}
-
-/// Whether a file's name has one of these endings.
-pub(super) fn ends_with(name: &str, ends: &[&str]) -> bool {
-    ends.iter().any(|end| name.ends_with(end))
+/// The format that the name of a file stands for.
+pub(super) fn format_of(name: &str) -> Option<Format> {
+    Extension::of(name).map(|extension| extension.format)
 }
 
 /// The file that a manifest lists.

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::cosmos::retry::RetryLimit;
 use crate::destination::names::FileNames;
 use crate::destination::{
@@ -58,6 +59,34 @@ pub struct State {
     /// The format version of the file that it was read from, since older ones do not record everything.
     #[serde(skip, default = "current_version")]
     pub version: u32,
+}
+
+impl State {
+    /// The state of a job that has not begun: without ranges, and not yet committed.
+    pub fn new(
+        kind: JobKind,
+        source: ContainerAddress,
+        options: FrozenOptions,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            kind,
+            export_id: uuid::Uuid::now_v7(),
+            generation: 0,
+            created: clock::now(),
+            source,
+            partition_key: Vec::new(),
+            options,
+            settings,
+            finished: false,
+            ranges: RangeSet::default(),
+            series: Vec::new(),
+            sealed: Vec::new(),
+            manifest: ManifestMark::default(),
+            totals: Totals::default(),
+            version: VERSION,
+        }
+    }
 }
 
 fn current_version() -> u32 {

@@ -6,15 +6,16 @@ use time::OffsetDateTime;
 
 use crate::cli::Command;
 use crate::cli::choices::{IdCollisions, MissingKey, Mode, TtlDeletes, WriteMode};
+use crate::cli::location::Location;
 use crate::cli::values::{self, Speed};
 use crate::feed::ChangeFeedStart;
 use crate::settings::setting::{Form, Heading, Setting, settings};
-use crate::settings::value::{Value, choice, number, path, text};
+use crate::settings::value::{Value, choice, location, number, path, text};
 
 const REPLAY: &[Command] = &[Command::Replay];
 
 settings! {
-    SOURCES: PathBuf = Setting::new("source", path("SOURCE"))
+    SOURCES: Location = Setting::new("source", location("SOURCE"))
         .help(
             "Where the changes come from: directories written by `export`, files in them, JSON lines from \
              anywhere, or `-` for standard input",

@@ -7,11 +7,12 @@ use time::OffsetDateTime;
 
 use crate::cli::Command;
 use crate::cli::choices::{ColorChoice, Mode, TailFormat};
+use crate::cli::location::Location;
 use crate::cli::values;
 use crate::feed::ChangeFeedStart;
 use crate::render::Fields;
 use crate::settings::setting::{Form, Setting, settings};
-use crate::settings::value::{Value, choice, duration, number, path, text};
+use crate::settings::value::{Value, choice, duration, location, number, path, text};
 
 const TAIL: &[Command] = &[Command::Tail];
 
@@ -87,7 +88,7 @@ settings! {
         .default("auto")
         .of(TAIL);
 
-    TAIL_OUTPUT: PathBuf = Setting::new("output", path("FILE"))
+    TAIL_OUTPUT: Location = Setting::new("output", location("FILE"))
         .help("Where to write")
         .details(
             "The file grows under its own name. Together with its state it holds every change exactly once, \

@@ -173,6 +173,7 @@ async fn every_operation_of_the_embedded_account_takes_every_id() {
         port: 0,
         documents: 0,
         partitions: 2,
+        previous_images: false,
     };
     let account = DemoAccount::start(&options).await.unwrap();
     let (endpoint, key) = (account.endpoint().to_string(), account.key().to_owned());

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use azure_data_cosmos_driver::models::PartitionKeyDefinition;
+use cosmos_tail::demo::{DemoAccount, DemoOptions};
 use serde_json::json;
 
 use super::*;
 use crate::bad_input::refuse;
-use crate::command::{CONTAINER, DATABASE, export, succeed};
+use crate::command::{CONTAINER, DATABASE, cosmos_tail, export, succeed};
 use crate::gateway::GatewayOptions;
 
 const HIERARCHY: &[&str] = &["/tenant", "/user", "/session"];
@@ -303,4 +304,92 @@ fn lines_without_a_key_stop_at_a_target_that_may_be_the_wrong_one() {
         .collect();
     assert_eq!(versions, [json!(null), json!(2), json!(3), json!(4)]);
     assert_no_violations(&gateway);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_account_has_documents_without_a_key_where_they_are_looked_for() {
+    let options = DemoOptions {
+        port: 0,
+        documents: 0,
+        partitions: 3,
+        previous_images: false,
+    };
+    let account = DemoAccount::start(&options).await.unwrap();
+    let (endpoint, key) = (account.endpoint().to_string(), account.key().to_owned());
+    let check = move || {
+        let of = |container: &str| {
+            let mut command = cosmos_tail();
+            command
+                .env("AZURE_COSMOS_ENDPOINT", &endpoint)
+                .env("AZURE_COSMOS_KEY", &key)
+                .env("AZURE_COSMOS_DATABASE", DemoAccount::DATABASE)
+                .env("AZURE_COSMOS_CONTAINER", container);
+            command
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let source = directory.path().join("a.jsonl");
+        for paths in [&["/pk"][..], HIERARCHY, &["/_partitionKey"]] {
+            let all = documents(paths);
+            write_lines(&source, all.iter().map(Value::to_string));
+            let (name, copy) = (
+                format!("source-{}", paths[0].len()),
+                format!("copy-{}", paths[0].len()),
+            );
+            let create = |command: &mut Command| {
+                command.args(["--create", "--summary", "json"]);
+                for path in paths {
+                    command.args(["--partition-key", path]);
+                }
+            };
+            let mut command = of(&name);
+            command
+                .arg("replay")
+                .arg(&source)
+                .args(["--missing-key", "write"]);
+            create(&mut command);
+            assert_eq!(summary(&succeed(&mut command))["created"], all.len());
+            let mut command = of(&copy);
+            let from = format!("{}/{name}", DemoAccount::DATABASE);
+            command.args(["replay", "--from-container", &from]);
+            create(&mut command);
+            let told = summary(&succeed(&mut command));
+            assert_eq!(told["created"], all.len(), "{told}");
+            for mode in ["upsert", "create", "newer"] {
+                let mut command = of(&copy);
+                command.args(["replay", "--from-container", &from, "--write-mode", mode]);
+                let told = summary(&succeed(command.args(["--dry-run", "--summary", "json"])));
+                assert_eq!(told["unchanged"], all.len(), "{mode}: {told}");
+            }
+            // One logical partition of the copy: the documents without any value.
+            let mut command = of(&copy);
+            command.args(["tail", "--from", "beginning", "--until-caught-up"]);
+            for _ in paths {
+                command.args(["--partition-key", "{}"]);
+            }
+            let found = succeed(&mut command).stdout;
+            let found: Vec<Value> = found
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect();
+            assert_eq!(found.len(), 1, "{paths:?}: {found:?}");
+            assert!(paths.iter().all(|path| found[0].get(&path[1..]).is_none()));
+            let deletions = all.iter().map(|document| {
+                let key: serde_json::Map<String, Value> = paths
+                    .iter()
+                    .filter_map(|path| Some((path[1..].to_owned(), document.get(&path[1..])?.clone())))
+                    .collect();
+                json!({"current": {}, "metadata": {"operationType": "delete", "id": "same", "partitionKey": key}})
+                    .to_string()
+            });
+            write_lines(&source, deletions);
+            let mut command = of(&copy);
+            command
+                .arg("replay")
+                .arg(&source)
+                .args(["--missing-key", "write"]);
+            let told = summary(&succeed(command.args(["--summary", "json"])));
+            assert_eq!(told["deleted"], all.len(), "{paths:?}: {told}");
+        }
+    };
+    tokio::task::spawn_blocking(check).await.unwrap();
 }
