@@ -176,6 +176,9 @@ fn a_batch_that_is_too_large_is_cut_down() {
         status: 413,
         message: "Request size is too large",
     };
+    // So that the source is read faster than it is written, also on a machine that is busy.
+    let slowly = Action::Delay(Duration::from_millis(100));
+    gateway.push_fault(Fault::on(RequestKind::ItemWrite, slowly).always());
     let fault = Fault::on(RequestKind::ItemWrite, too_large);
     gateway.push_fault(fault.when(|record| record.is_batch).times(8));
     succeed(&mut replay(&gateway, &source));
