@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use cosmos_tail::destination::*;
 use cosmos_tail::feed::*;
-use cosmos_tail::format::*;
 use cosmos_tail::state::claim::Claimed;
 use cosmos_tail::state::ledger::Ledger;
 use cosmos_tail::state::local::LocalState;

@@ -252,6 +252,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;replay'= {
+            cand --input 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]'
             cand --since 'Only changes made at this time or later; or at this age or younger, such as 10m'
             cand --until 'Only changes made at this time or earlier, or at this age or older'
             cand --speed 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]'

@@ -568,7 +568,8 @@ fn export(number: u128, output: Output, path: &Path) -> State {
         open: Some(open.0.clone()),
     });
     let names = state.file_names(parent_of(path));
-    let text = lines_of(&[Entry::of(state.export_id, &names, &finished.0)]).expect("it has a text");
+    let text =
+        lines_of(&[Entry::of(&state.committed(), &names, &finished.0)]).expect("it has a text");
     state.manifest = ManifestMark {
         length: text.len() as u64,
         entries: 1,

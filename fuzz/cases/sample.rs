@@ -23,6 +23,7 @@ pub(crate) fn state() -> State {
         inference: None,
         csv: None,
         output: Output::Directory(".".to_owned()),
+        records: None,
     };
     let settings = Settings {
         follow: false,

@@ -19,7 +19,7 @@ use crate::durable::{self, shown_path};
 use crate::error::{
     Annotate, ExitCode, find, is_broken_pipe, usage, with_exit_code, with_further_hint, with_hint,
 };
-use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, RangeSet, Scope};
+use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, RangeSet, RecordForm, Scope};
 use crate::format::ChangeEncoder;
 use crate::format::Compression;
 use crate::format::Format;
@@ -274,6 +274,13 @@ fn continue_from(
     if then.scope != *scope {
         return Err(differs(of_scope(&then.scope), of_scope(scope))).with_context(cannot);
     }
+    if then.records.is_some() && then.records != now.records {
+        let text = |records: Option<RecordForm>| match records {
+            Some(form) => format!("that writes {form}"),
+            None => "that writes what --jq makes of them".to_owned(),
+        };
+        return Err(differs(text(then.records), text(now.records))).with_context(cannot);
+    }
     // A state that was moved beside its file names the same file by another path.
     let output = |output: &Output| match output {
         Output::Append(path) => Some(plan.base.join(path)),
@@ -351,6 +358,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         inference: None,
         csv: None,
         output: plan.output.clone(),
+        records: plan.records,
     };
     let source = connected.source.clone();
     let settings = plan.settings.clone();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
@@ -20,6 +19,7 @@ use super::interpreter::Meaning;
 use super::item_sender::NotApplied;
 use super::item_write::ItemWrite;
 use super::lanes::Lanes;
+use super::original::Original;
 use super::pending::Pending;
 use super::position::{InputPosition, Standing};
 use super::replay_source::ReplaySource;
@@ -276,12 +276,16 @@ impl Applier {
                 self.observer.observe(&ReplayEvent::Dropped);
                 self.watermark.done(number, None);
             }
+            Ok(Meaning::Unclear(why)) => {
+                let error = self.source.location(at).unclear(why);
+                self.stop(Stopped::Failed(error));
+            }
             Ok(Meaning::Write(write)) => {
-                self.waiting_bytes += taken.json.len();
+                self.waiting_bytes += taken.original.len();
                 let passed = self.unkeyed.pass(Pending {
                     number,
                     write,
-                    json: taken.json,
+                    original: taken.original,
                     at,
                 });
                 for pending in passed {
@@ -292,7 +296,7 @@ impl Applier {
                     self.check_key();
                 }
             }
-            Err(defect) => self.refuse(number, &taken.json, at, &defect.reason),
+            Err(defect) => self.refuse(number, &taken.original, at, &defect.reason),
         }
     }
 
@@ -304,9 +308,9 @@ impl Applier {
             Found::NotCompared => self.observer.observe(&ReplayEvent::NotCompared),
             Found::Refused(relation, reason) => {
                 self.observer.observe(&ReplayEvent::Collided(relation));
-                self.waiting_bytes -= pending.json.len();
+                self.waiting_bytes -= pending.original.len();
                 let reason = format!("item {:?}: {reason}", pending.write.item.id);
-                self.refuse(pending.number, &pending.json, pending.at, &reason);
+                self.refuse(pending.number, &pending.original, pending.at, &reason);
                 return;
             }
         }
@@ -324,9 +328,9 @@ impl Applier {
     }
 
     /// The change `number` is refused, which completes it.
-    fn refuse(&mut self, number: u64, json: &Bytes, at: InputPosition, reason: &str) {
+    fn refuse(&mut self, number: u64, original: &Original, at: InputPosition, reason: &str) {
         let location = self.source.location(at);
-        let letter = self.letters.letter(json, &location, reason);
+        let letter = self.letters.letter(original, &location, reason);
         self.observer.observe(&ReplayEvent::Refused {
             description: format!("{location}: {reason}"),
             is_kept: letter.is_some(),
@@ -343,7 +347,7 @@ impl Applier {
         self.concurrency.write_ended(self.observer.throttled());
         let key = run[0].write.item.key.clone();
         for (pending, outcome) in run.into_iter().zip(outcomes) {
-            self.waiting_bytes -= pending.json.len();
+            self.waiting_bytes -= pending.original.len();
             // Its key stays blocked: no later change of it may be applied before this one.
             if !self.settle(&pending, outcome) {
                 return Ok(());
@@ -360,7 +364,7 @@ impl Applier {
             Ok(applied) => {
                 self.observer.observe(&ReplayEvent::Applied {
                     applied,
-                    bytes: pending.json.len(),
+                    bytes: pending.original.len(),
                     is_keyless: pending.write.missing_path.is_some()
                         && matches!(applied, Applied::Created | Applied::Replaced),
                 });
@@ -369,7 +373,7 @@ impl Applier {
             }
             Err(NotApplied::Refused(reason)) => {
                 let reason = format!("item {:?}: {reason}", item.id);
-                self.refuse(pending.number, &pending.json, pending.at, &reason);
+                self.refuse(pending.number, &pending.original, pending.at, &reason);
                 true
             }
             Err(NotApplied::Stopped) => false,

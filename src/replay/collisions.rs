@@ -14,7 +14,10 @@ use crate::cli::choices::IdCollisions;
 
 /// How many items are remembered. An entry has 16 bytes; the table takes about 70 MB when it is full.
 const MAX_ITEMS: usize = 3_600_000;
-const _: () = assert!(size_of::<(u64, SourceItem)>() == 16, "an entry has 16 bytes");
+const _: () = assert!(
+    size_of::<(u64, SourceItem)>() == 16,
+    "an entry has 16 bytes"
+);
 
 /// The items of the target that were written, each with the document that it came from.
 #[derive(Debug)]

@@ -1,8 +1,7 @@
 //! A change between its source and its outcome.
 
-use bytes::Bytes;
-
 use super::item_write::ItemWrite;
+use super::original::Original;
 use super::position::InputPosition;
 
 /// A change that waits or is being written.
@@ -10,6 +9,6 @@ use super::position::InputPosition;
 pub(super) struct Pending {
     pub(super) number: u64,
     pub(super) write: ItemWrite,
-    pub(super) json: Bytes,
+    pub(super) original: Original,
     pub(super) at: InputPosition,
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use super::declaration::Declaration;
 use crate::cli::location::Location;
 use crate::destination::manifest::Entry;
 use crate::destination::names::{self, MANIFEST_FILE, STATE_FILE};
@@ -17,7 +18,7 @@ use crate::destination::{ExportDirectory, ExportFiles, PartReader, checksum_text
 use crate::durable::{parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
-use crate::feed::ContainerAddress;
+use crate::feed::{ContainerAddress, RecordForm};
 use crate::format::{CsvOptions, Extension, Format};
 use crate::schema::{Schema, TableLayout};
 use crate::state::file;
@@ -36,6 +37,8 @@ pub struct Input {
     pub csv: Option<Arc<CsvForm>>,
     /// The paths of the partition key of the container that it comes from, if they are known.
     pub partition_key: Option<Arc<[String]>>,
+    /// What its records are, and what says so; none if nothing has said it so far.
+    pub(super) declared: Option<Declaration>,
 }
 
 /// Where the bytes of an input come from.
@@ -109,6 +112,21 @@ impl fmt::Display for Input {
 }
 
 impl Input {
+    /// What its records are, as far as is known before it is read.
+    pub fn form(&self) -> Option<RecordForm> {
+        self.declared.as_ref().map(|declared| declared.form)
+    }
+
+    /// Takes the user's declaration into account.
+    fn declared_by_flag(&mut self, given: Option<RecordForm>) -> Result<()> {
+        if let Some(form) = given {
+            let flag = Declaration::of_flag(form);
+            let name = self.to_string();
+            self.declared = Some(Declaration::agree(self.declared.take(), flag, &name)?);
+        }
+        Ok(())
+    }
+
     /// Whether it is standard input.
     pub(super) fn is_standard_input(&self) -> bool {
         matches!(self.origin, Origin::StandardInput)
@@ -173,12 +191,21 @@ impl Input {
 }
 
 impl Inputs {
-    /// Finds the files that `sources` name.
+    /// Finds the files that `sources` name, which hold what is `given`, if anything is.
     ///
     /// # Errors
     ///
-    /// If a file is missing, a directory has no manifest, or a file differs from its manifest.
-    pub fn find(sources: &[Location]) -> Result<Self> {
+    /// If a file is missing, a directory has no manifest, a file differs from its manifest, or holds something
+    /// else than what is given.
+    pub fn find(sources: &[Location], given: Option<RecordForm>) -> Result<Self> {
+        let mut found = Self::named(sources)?;
+        for input in &mut found.inputs {
+            input.declared_by_flag(given)?;
+        }
+        Ok(found)
+    }
+
+    fn named(sources: &[Location]) -> Result<Self> {
         let mut found = Self::default();
         for source in sources {
             let Location::Local(source) = source else {
@@ -193,6 +220,7 @@ impl Inputs {
                     length: 0,
                     csv: None,
                     partition_key: None,
+                    declared: None,
                 });
                 continue;
             };
@@ -226,6 +254,7 @@ impl Inputs {
                     0
                 },
                 csv,
+                declared: declared_beside(source),
             });
         }
         Ok(found)
@@ -282,6 +311,7 @@ impl Inputs {
              in which to apply them",
         )?;
         let partition_key = state.as_ref().and_then(partition_key_of);
+        let by_state = state.as_ref().and_then(of_state);
         let csv = state.and_then(|state| {
             let csv = self.csv_form(&state);
             self.origins.push(state.source);
@@ -291,6 +321,7 @@ impl Inputs {
             let input = Input {
                 csv: csv.clone(),
                 partition_key: partition_key.clone(),
+                declared: of_entry(entry).or_else(|| by_state.clone()),
                 ..listed(&files, entry)?
             };
             self.inputs.push(input);
@@ -401,5 +432,39 @@ fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry) -> Result<Input> {
         length,
         csv: None,
         partition_key: None,
+        declared: None,
     })
+}
+
+/// What a state says about the records of its files.
+fn of_state(state: &State) -> Option<Declaration> {
+    Some(Declaration {
+        form: state.records()?,
+        by: "the state beside it",
+    })
+}
+
+/// What a manifest says about the records of a file.
+fn of_entry(entry: &Entry) -> Option<Declaration> {
+    Some(Declaration {
+        form: entry.records?,
+        by: "the manifest beside it",
+    })
+}
+
+/// What the state or the manifest beside a file that the user named says about its records. Without them, or if they
+/// cannot be read, nothing is known.
+fn declared_beside(path: &Path) -> Option<Declaration> {
+    let state = |path: PathBuf| path.is_file().then(|| file::read(&path).ok()).flatten();
+    if let Some(own) = state(with_suffix(path, &format!(".{STATE_FILE}"))) {
+        return of_state(&own);
+    }
+    let directory = parent_of(path);
+    if !directory.join(MANIFEST_FILE).is_file() {
+        return None;
+    }
+    let name = file_name_of(path);
+    let listed = ExportDirectory::new(directory).finished(None).ok()?;
+    let entry = listed.entries.iter().find(|entry| entry.file == name)?;
+    of_entry(entry).or_else(|| of_state(&state(directory.join(STATE_FILE))?))
 }

@@ -288,6 +288,7 @@ pub(crate) mod tests {
             inference: None,
             csv: None,
             output: Output::Directory(".".into()),
+            records: None,
         };
         let settings = Settings {
             follow: false,

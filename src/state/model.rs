@@ -13,7 +13,7 @@ use crate::destination::{
 };
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeSet, RangeState,
-    ReachedEnd, ReadUntil, Scope,
+    ReachedEnd, ReadUntil, RecordForm, Scope,
 };
 use crate::format::{Compression, CsvOptions, Format};
 use crate::schema::{InferenceOptions, TableLayout};
@@ -131,6 +131,10 @@ pub struct FrozenOptions {
     pub csv: Option<CsvOptions>,
     /// Where the files are.
     pub output: Output,
+    /// What the lines of a tail's file are, if they are all of one form. The mode of an export says what its
+    /// records are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<RecordForm>,
 }
 
 /// Settings that a resume uses unless others are given.
@@ -239,6 +243,14 @@ impl State {
         self.version > 1
     }
 
+    /// What the records of its files are, if that is known.
+    pub fn records(&self) -> Option<RecordForm> {
+        match self.kind {
+            JobKind::Export => Some(self.options.mode.into()),
+            JobKind::Tail => self.options.records,
+        }
+    }
+
     /// The series that `range` is written to.
     pub fn series_of(&self, range: RangeId) -> u32 {
         self.options.output.series_of(range)
@@ -249,6 +261,7 @@ impl State {
         Committed {
             export_id: self.export_id,
             output: &self.options.output,
+            records: self.records(),
             ranges: &self.ranges,
             series: &self.series,
             sealed: &self.sealed,

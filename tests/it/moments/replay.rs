@@ -20,11 +20,13 @@ fn replay() {
     stage.write(
         "changes.jsonl",
         concat!(
-            r#"{"id":"new","pk":"a","n":2,"email":"a@example.com"}"#,
+            r#"{"cosmos-tail":{"records":"changes"}}"#,
             "\n",
-            r#"{"id":"same","pk":"a","n":1,"_ts":5}"#,
+            r#"{"current":{"id":"new","pk":"a","n":2,"email":"a@example.com"}}"#,
             "\n",
-            r#"{"id":"other","pk":"a","n":2}"#,
+            r#"{"current":{"id":"same","pk":"a","n":1,"_ts":5}}"#,
+            "\n",
+            r#"{"current":{"id":"other","pk":"a","n":2}}"#,
             "\n",
             r#"{"metadata":{"operationType":"delete","id":"gone","partitionKey":{"pk":"a"}}}"#,
             "\n",
@@ -35,6 +37,7 @@ fn replay() {
         "{\"id\":\"new\",\"pk\":\"a\",\"n\":2,\"email\":\"a@example.com\"}\n",
     );
     applied(&stage, &mut pages);
+    declared(&stage, &mut pages);
     refused(&gateway, &stage, &mut pages);
     sources(&stage, &mut pages);
     states(&stage, &mut pages);
@@ -126,6 +129,52 @@ fn applied(stage: &Stage, pages: &mut Pages) {
     }
 }
 
+/// What a source holds, and what says so.
+fn declared(stage: &Stage, pages: &mut Pages) {
+    stage.write(
+        "envelopes.jsonl",
+        "{\"current\":{\"id\":\"new\",\"pk\":\"a\"}}\n",
+    );
+    stage.write(
+        "earlier.jsonl",
+        "{\"id\":\"new\",\"pk\":\"a\",\"_deleted\":true,\"_ts\":5,\"_lsn\":6}\n",
+    );
+    for (name, about, typed) in [
+        (
+            "input-undeclared",
+            "Nothing says that a file holds changes.",
+            "cosmos-tail replay envelopes.jsonl -d shop -c copy",
+        ),
+        (
+            "input-declared",
+            "The user says so.",
+            "cosmos-tail replay envelopes.jsonl -d shop -c copy --input changes",
+        ),
+        (
+            "input-of-an-earlier-tail",
+            "A line that may be a deletion of an earlier version.",
+            "cosmos-tail replay earlier.jsonl -d shop -c copy",
+        ),
+        (
+            "input-not-an-envelope",
+            "A document where changes are declared.",
+            "cosmos-tail replay one.jsonl -d shop -c copy --input changes",
+        ),
+        (
+            "input-contradicted",
+            "The user and the file contradict each other.",
+            "cosmos-tail replay changes.jsonl -d shop -c copy --input documents",
+        ),
+        (
+            "stdout-of-changes-after-documents",
+            "Documents and changes on one standard output.",
+            "cosmos-tail replay one.jsonl changes.jsonl --stdout",
+        ),
+    ] {
+        stage.show(pages, name, about, typed);
+    }
+}
+
 /// Changes that cannot be applied.
 fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
     let good = r#"{"id":"good","pk":"a"}"#;
@@ -161,11 +210,6 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
             "An id with a half of a surrogate pair.",
             r#"{"id":"\ud83e","pk":"a"}"#,
         ),
-        (
-            "line-deletion-without-key",
-            "A deletion that does not say where its document was.",
-            r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{"tenant":"t"}}}"#,
-        ),
     ] {
         stage.write("bad.jsonl", format!("\n{line}\n"));
         stage.show(
@@ -190,6 +234,16 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
         "dead-letter-again",
         "The dead letters are replayed, and the cause is not fixed.",
         "cosmos-tail replay letters.jsonl -d shop -c copy",
+    );
+    stage.write(
+        "deletion.jsonl",
+        r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{"tenant":"t"}}}"#,
+    );
+    stage.show(
+        pages,
+        "line-deletion-without-key",
+        "A deletion that does not say where its document was.",
+        "cosmos-tail replay deletion.jsonl -d shop -c copy --input changes",
     );
     stage.write(
         "keyless.jsonl",

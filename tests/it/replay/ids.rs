@@ -74,6 +74,9 @@ impl Target<'_> {
         let source = self.directory.path().join("a.jsonl");
         write_lines(&source, lines.iter().map(Value::to_string));
         let mut command = (self.command)(&source);
+        if lines[0].get("current").is_some() {
+            command.args(["--input", "changes"]);
+        }
         summary(&succeed(
             command.args(["--summary", "json"]).args(arguments),
         ))

@@ -207,6 +207,7 @@ fn containers_made_without_a_partition_key_are_copied() {
         }),
     );
     let mut command = replay(&gateway, &deletions);
+    command.args(["--input", "changes"]);
     let told = summary(&succeed(command.args([
         "--missing-key",
         "write",
@@ -233,7 +234,8 @@ fn a_program_that_removes_the_key_writes_documents_without_one() {
         ],
     );
     let mut command = replay(&gateway, &source);
-    command.args(["--transform", "del(.pk)", "--missing-key", "write"]);
+    command.args(["--input", "changes", "--transform", "del(.pk)"]);
+    command.args(["--missing-key", "write"]);
     succeed(&mut command);
     assert_eq!(content(&copy), [br#"{"id":"2"}"#.to_vec()]);
     let log = gateway.write_log();
@@ -383,10 +385,12 @@ async fn the_embedded_account_has_documents_without_a_key_where_they_are_looked_
             });
             write_lines(&source, deletions);
             let mut command = of(&copy);
-            command
-                .arg("replay")
-                .arg(&source)
-                .args(["--missing-key", "write"]);
+            command.arg("replay").arg(&source).args([
+                "--input",
+                "changes",
+                "--missing-key",
+                "write",
+            ]);
             let told = summary(&succeed(command.args(["--summary", "json"])));
             assert_eq!(told["deleted"], all.len(), "{paths:?}: {told}");
         }
