@@ -125,7 +125,7 @@ pub async fn export(
             .context("cannot remove the files of an earlier export")?;
     }
     destination.begin(state.export_id)?;
-    let job = job(
+    let mut job = job(
         report,
         connected,
         state,
@@ -133,8 +133,8 @@ pub async fn export(
         destination,
         claimed,
         Recovery::default(),
-        request_charge,
     );
+    job.request_charge = request_charge;
     let again = plan.state_path.as_deref().map(ResumeCommand::of);
     run(
         job,
@@ -156,7 +156,6 @@ fn job<'a>(
     destination: Box<dyn Destination>,
     claimed: Option<Claimed>,
     recovery: Recovery,
-    request_charge: f64,
 ) -> Job<'a> {
     let follow = settings.follow;
     let destination: Arc<dyn Destination> = destination.into();
@@ -201,7 +200,7 @@ fn job<'a>(
             Box::new(Details(report)),
         ],
         open_layout,
-        request_charge,
+        request_charge: 0.0,
     }
 }
 
@@ -314,7 +313,7 @@ pub async fn resume(
         state.ranges = RangeSet::from_parts(ranges, next);
     }
     let shown = destination.display();
-    let job = job(
+    let mut job = job(
         report,
         connected,
         state,
@@ -322,8 +321,8 @@ pub async fn resume(
         destination,
         Some(claimed),
         recovery,
-        request_charge,
     );
+    job.request_charge = request_charge;
     run(job, &shown, Some(again), plan.summary, report, shutdown).await
 }
 
