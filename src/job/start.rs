@@ -112,6 +112,7 @@ pub async fn export(
     check_output(&plan, destination.as_ref())?;
     let source = connected.source.clone();
     let mut state = State::new(JobKind::Export, source, plan.options, plan.settings);
+    state.partition_key = connected.client.partition_key_paths();
     let settings = state.settings.clone();
     let request = feed_request(&state, &settings)?;
     state.ranges = first_ranges(&connected, state.options.from, &request).await?;
@@ -283,6 +284,7 @@ pub async fn resume(
         }
     })?;
     same_container(&state, &connected).with_context(cannot)?;
+    state.partition_key = connected.client.partition_key_paths();
     // An account that has moved has another one now.
     state.source.endpoint.clone_from(&connected.source.endpoint);
     if destination.kind() == Kind::Stream {

@@ -122,6 +122,31 @@ impl ReplaySource {
         }
     }
 
+    /// Whether it is known to have the partition key with these paths.
+    pub(super) fn has_key(&self, paths: &[String]) -> bool {
+        match self {
+            Self::Files(files) => {
+                let mut inputs = files.inputs.iter();
+                inputs.all(|input| input.partition_key.as_deref() == Some(paths))
+            }
+            Self::Container { connected, .. } => connected.client.partition_key_paths() == paths,
+        }
+    }
+
+    /// Whether it is known to have another partition key than the one with these paths.
+    pub(super) fn has_another_key(&self, paths: &[String]) -> bool {
+        match self {
+            Self::Files(files) => {
+                let mut known = files
+                    .inputs
+                    .iter()
+                    .filter_map(|input| input.partition_key.as_deref());
+                known.any(|known| known != paths)
+            }
+            Self::Container { connected, .. } => connected.client.partition_key_paths() != paths,
+        }
+    }
+
     /// The fraction that is done once everything before `standing` is, if the whole is known.
     pub(super) fn done(&self, standing: &Standing) -> Option<f64> {
         match self {

@@ -100,6 +100,8 @@ mod tests {
             },
             action: Action::Delete { expired: false },
             seconds,
+            missing_path: None,
+            source: None,
         })))
     }
 

@@ -61,9 +61,7 @@ impl Target {
     fn split(self) -> (ContainerAddress, Vec<String>, Option<Arc<CosmosClient>>) {
         match self {
             Self::There(Connected { client, source }) => {
-                let paths = client.partition_key_definition().paths();
-                let paths = paths.iter().map(ToString::to_string).collect();
-                (source, paths, Some(client))
+                (source, client.partition_key_paths(), Some(client))
             }
             Self::ToBeCreated { address, key_paths } => (address, key_paths, None),
         }
@@ -127,6 +125,12 @@ pub async fn replay(
         batch_size: plan.batch_size,
         own: OwnWrites::new(state.began, is_resumed),
     });
+    if is_resumed && compares_documents(&source, &writer.sender.key_paths, &plan) {
+        report.notice(
+            "documents are compared with those of this run only, not with those that earlier runs wrote \
+             (--id-collisions)",
+        );
+    }
     let deliveries = begin_reading(&source, &mut state, &writer.sender, &plan).await?;
     shutdown.begin()?;
     let checkpoint = Checkpoint::new(state_file, state);
@@ -148,6 +152,11 @@ fn refuse_two_uses(dead_letters: &Path, state: Option<&Path>) -> Result<()> {
         ),
         "name another file for --dead-letter",
     ))
+}
+
+/// Whether documents of the source can become one item of the target, as far as known.
+fn compares_documents(source: &ReplaySource, key_paths: &[String], plan: &ReplayPlan) -> bool {
+    plan.transform.is_some() || source.has_another_key(key_paths)
 }
 
 /// The state of a replay that begins.
@@ -194,6 +203,8 @@ async fn begin_reading(
                 None => container::first_state(connected, feed).await?,
             };
             state.feed = Some(from.clone());
+            let paths = connected.client.partition_key_paths();
+            let interpreter = interpreter.of_source(Some(&paths));
             let reading = FeedReading {
                 connected: connected.clone(),
                 from,

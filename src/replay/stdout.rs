@@ -110,6 +110,7 @@ impl Copier {
     }
 
     fn copy(&mut self, input: &Input) -> Result<()> {
+        let interpreter = self.interpreter.of_source(input.partition_key.as_deref());
         let mut reader = source::open(input, Mark::default())?;
         let may_wait = input.may_wait();
         if let Some(form) = input.form() {
@@ -119,7 +120,7 @@ impl Copier {
             && let Some(record) = reader.next()?
         {
             let place = SourceLocation::in_file(input, record.end.line);
-            match self.interpreter.interpret(&record.json, record.form) {
+            match interpreter.interpret(&record.json, record.form) {
                 Ok(Meaning::OutsideWindow | Meaning::Dropped) => {}
                 Ok(Meaning::Unclear(why)) => return Err(place.unclear(why)),
                 Ok(Meaning::Write(write)) => {

@@ -47,6 +47,8 @@ enum Together {
     Written(Vec<Applied>),
     /// Nothing was written; it may be later.
     Throttled,
+    /// Nothing was written; fewer together may be.
+    TooLarge,
     /// Nothing was written, and cannot be as a batch.
     Refused,
 }
@@ -124,8 +126,8 @@ impl Writer {
                         outcomes.extend(applied.into_iter().map(Ok));
                         continue;
                     }
-                    // The batch may cost more than the throughput of a second.
-                    Ok(Together::Throttled) => {
+                    // The batch may cost more than the throughput of a second, or be too large.
+                    Ok(Together::Throttled | Together::TooLarge) => {
                         together = part.len() / 2;
                         continue;
                     }
@@ -173,6 +175,7 @@ impl Writer {
                     .collect(),
             )),
             ItemOutcome::Throttled(_) => Ok(Together::Throttled),
+            ItemOutcome::TooLarge(_) => Ok(Together::TooLarge),
             ItemOutcome::Refused(reason) => {
                 tracing::debug!("{reason}; writing {} items one by one", part.len());
                 Ok(Together::Refused)
@@ -348,9 +351,9 @@ fn written(outcome: ItemOutcome) -> Result<Applied, NotApplied> {
         ItemOutcome::Created(_) => Ok(Applied::Created),
         ItemOutcome::Replaced(_) => Ok(Applied::Replaced),
         ItemOutcome::Deleted => Ok(Applied::Deleted),
-        ItemOutcome::Refused(reason) | ItemOutcome::Conflict(reason) => {
-            Err(NotApplied::Refused(reason))
-        }
+        ItemOutcome::Refused(reason)
+        | ItemOutcome::TooLarge(reason)
+        | ItemOutcome::Conflict(reason) => Err(NotApplied::Refused(reason)),
         ItemOutcome::Failed(error) => Err(NotApplied::Failed(explain(error.into()))),
         ItemOutcome::Read(..)
         | ItemOutcome::NotFound

@@ -35,6 +35,8 @@ pub struct Input {
     pub length: u64,
     /// How to read its rows if it is CSV; none if that is not known.
     pub csv: Option<Arc<CsvForm>>,
+    /// The paths of the partition key of the container that it comes from, if they are known.
+    pub partition_key: Option<Arc<[String]>>,
     /// What its records are, and what says so; none if nothing has said it so far.
     pub(super) declared: Option<Declaration>,
 }
@@ -228,6 +230,7 @@ impl Inputs {
                     origin: Origin::StandardInput,
                     length: 0,
                     csv: None,
+                    partition_key: None,
                     declared: None,
                 });
                 continue;
@@ -257,8 +260,10 @@ impl Inputs {
             } else {
                 None
             };
+            let partition_key = partition_key_of_file(source);
             found.inputs.push(Input {
                 origin: Origin::File(source.clone()),
+                partition_key,
                 // A pipe has no length.
                 length: if metadata.is_file() {
                     metadata.len()
@@ -358,6 +363,7 @@ impl Inputs {
             "it was changed after the export: restore it, or name the files themselves, in the order \
              in which to apply them",
         )?;
+        let partition_key = state.as_ref().and_then(partition_key_of);
         let by_state = state.as_ref().and_then(of_state);
         let csv = state.and_then(|state| {
             let csv = self.csv_form(&state);
@@ -365,8 +371,12 @@ impl Inputs {
             csv
         });
         for entry in &read.entries {
-            let mut input = listed(&files, entry, csv.clone())?;
-            input.declared = of_entry(entry).or_else(|| by_state.clone());
+            let input = Input {
+                csv: csv.clone(),
+                partition_key: partition_key.clone(),
+                declared: of_entry(entry).or_else(|| by_state.clone()),
+                ..listed(&files, entry)?
+            };
             self.inputs.push(input);
         }
         Ok(())
@@ -387,14 +397,7 @@ impl Inputs {
     /// The same for a CSV file that the user named: its state is in its directory, or has its name or that of the
     /// first part of its series.
     fn csv_form_beside(&mut self, path: &Path) -> Result<Option<Arc<CsvForm>>> {
-        let suffix = format!(".{STATE_FILE}");
-        let own = with_suffix(path, &suffix);
-        let of_first_part = names::first_part_of(path).map(|first| with_suffix(&first, &suffix));
-        let shared = parent_of(path).join(STATE_FILE);
-        for state in [Some(own), of_first_part, Some(shared)]
-            .into_iter()
-            .flatten()
-        {
+        for state in states_beside(path) {
             if state.exists() {
                 let state = file::read(&state).with_context(|| {
                     format!("cannot replay the export of `{}`", state.display())
@@ -418,6 +421,34 @@ impl Inputs {
     }
 }
 
+/// Where the state of the export is that wrote `path`, if it is in its default place.
+fn states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let suffix = format!(".{STATE_FILE}");
+    let of_first_part = names::first_part_of(path).map(|first| with_suffix(&first, &suffix));
+    let own = with_suffix(path, &suffix);
+    let shared = parent_of(path).join(STATE_FILE);
+    [Some(own), of_first_part, Some(shared)]
+        .into_iter()
+        .flatten()
+}
+
+/// What a state says about the partition key of its container.
+fn partition_key_of(state: &State) -> Option<Arc<[String]>> {
+    let paths = Some(&state.partition_key).filter(|paths| !paths.is_empty());
+    paths.map(|paths| paths.as_slice().into())
+}
+
+/// The same for a file that the user named, if it is one of the files of the state beside it.
+fn partition_key_of_file(path: &Path) -> Option<Arc<[String]>> {
+    let name = path.file_name()?.to_str()?;
+    states_beside(path).find_map(|place| {
+        // A file can be read without its state.
+        let state = file::read(&place).ok()?;
+        state.file_names(parent_of(&place)).part_of(name)?;
+        partition_key_of(&state)
+    })
+}
+
 /// The name of a file, without its directory.
 fn file_name_of(path: &Path) -> Cow<'_, str> {
     path.file_name().unwrap_or_default().to_string_lossy()
@@ -429,7 +460,7 @@ pub(super) fn format_of(name: &str) -> Option<Format> {
 }
 
 /// The file that a manifest lists.
-fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry, csv: Option<Arc<CsvForm>>) -> Result<Input> {
+fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry) -> Result<Input> {
     let shown = files.display_of(&entry.file);
     let length = files
         .length_of(&entry.file)
@@ -452,7 +483,8 @@ fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry, csv: Option<Arc<CsvForm>>
             name: entry.file.clone(),
         },
         length,
-        csv,
+        csv: None,
+        partition_key: None,
         declared: None,
     })
 }

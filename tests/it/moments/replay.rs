@@ -196,9 +196,19 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
             r#"{"id":"1"}"#,
         ),
         (
-            "line-id-forbidden",
-            "An id with a character that is not allowed.",
-            r#"{"id":"a/b","pk":"a"}"#,
+            "line-id-empty",
+            "An id that is empty.",
+            r#"{"id":"","pk":"a"}"#,
+        ),
+        (
+            "line-id-long",
+            "An id that is too long.",
+            &format!(r#"{{"id":"{}","pk":"a"}}"#, "x".repeat(1024)),
+        ),
+        (
+            "line-id-of-half-a-character",
+            "An id with a half of a surrogate pair.",
+            r#"{"id":"\ud83e","pk":"a"}"#,
         ),
     ] {
         stage.write("bad.jsonl", format!("\n{line}\n"));
@@ -211,7 +221,7 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
     }
     stage.write(
         "bad.jsonl",
-        format!("{good}\n{{\"id\":\"a/b\",\"pk\":\"a\"}}\n"),
+        format!("{good}\n{{\"id\":\"\",\"pk\":\"a\"}}\n"),
     );
     stage.show(
         pages,
@@ -259,6 +269,52 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
         ),
     ] {
         stage.show(pages, name, about, typed);
+    }
+    stage.write(
+        "deletion.jsonl",
+        r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{"tenant":"t"}}}"#,
+    );
+    stage.show(
+        pages,
+        "line-deletion-without-key",
+        "A deletion that does not say where its document was.",
+        "cosmos-tail replay deletion.jsonl -d shop -c copy --input changes",
+    );
+    stage.write(
+        "keyless.jsonl",
+        concat!(
+            r#"{"id":"1"}"#,
+            "\n",
+            r#"{"id":"2","pk":"a","_rid":"r1"}"#,
+            "\n",
+            r#"{"id":"2","pk":"a","_rid":"r2"}"#,
+            "\n",
+        ),
+    );
+    for (name, about, arguments) in [
+        (
+            "keyless",
+            "A document without a partition key, and two that may be one.",
+            "",
+        ),
+        (
+            "keyless-refused",
+            "Documents without a partition key are refused.",
+            "--missing-key refuse",
+        ),
+        (
+            "collision-of-rids",
+            "Documents with another _rid are refused.",
+            "--id-collisions refuse",
+        ),
+        (
+            "collision",
+            "Two documents that a program gives one id.",
+            "--transform '.id = \"one\" | .pk = \"a\"'",
+        ),
+    ] {
+        let typed = format!("cosmos-tail replay keyless.jsonl -d shop -c copy {arguments}");
+        stage.show(pages, name, about, typed.trim_end());
     }
     let write = |action| Fault::on(RequestKind::ItemWrite, action).always();
     for (name, about, action) in [
