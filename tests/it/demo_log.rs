@@ -505,3 +505,131 @@ async fn a_container_made_again_begins_a_new_log() {
         (400, "1024")
     );
 }
+
+/// A command of the built binary against the account.
+fn binary(account: &DemoAccount, arguments: &[&str]) -> std::process::Command {
+    let mut command = crate::command::cosmos_tail();
+    command
+        .env("AZURE_COSMOS_ENDPOINT", account.endpoint().as_str())
+        .env("AZURE_COSMOS_KEY", account.key())
+        .args(["-d", "shop", "-c", "orders"])
+        .args(arguments);
+    command
+}
+
+fn now() -> i64 {
+    time::OffsetDateTime::now_utc().unix_timestamp()
+}
+
+async fn wait_until(second: i64) {
+    while now() < second {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tail_from_a_time_has_what_came_after_it_and_nothing_else() {
+    let account = DemoAccount::start(&DemoOptions {
+        documents: 100,
+        ..DemoOptions::default()
+    })
+    .await
+    .unwrap();
+    let client = Client::new(&account);
+    let started = now();
+    wait_until(started + 3).await;
+    let key = [("x-ms-documentdb-partitionkey", r#"["new"]"#)];
+    let mut expected = Vec::new();
+    for number in 0..5 {
+        let document = json!({"id": format!("n{number}"), "customerId": "new"});
+        assert_eq!(client.send("POST", DOCS, &key, document).await.status, 201);
+        expected.push(format!("n{number}"));
+    }
+    let from = time::OffsetDateTime::from_unix_timestamp(started + 1).unwrap();
+    let from = from
+        .format(&time::format_description::well_known::Rfc3339)
+        .unwrap();
+    let ids = |from: &str| -> Vec<String> {
+        let arguments = ["tail", "--from", from, "--until-caught-up"];
+        let ended = crate::command::succeed(&mut binary(&account, &arguments));
+        let values = serde_json::Deserializer::from_str(&ended.stdout).into_iter::<Value>();
+        values
+            .map(|value| value.unwrap()["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(ids(&from), expected);
+    // The documents of the start are younger than ten minutes.
+    assert_eq!(ids("10m").len(), 105);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tail_of_all_versions_shows_creates_replaces_deletes_and_expiries() {
+    for previous_images in [false, true] {
+        let account = DemoAccount::start(&DemoOptions {
+            documents: 20,
+            previous_images,
+            ..DemoOptions::default()
+        })
+        .await
+        .unwrap();
+        let client = Client::new(&account);
+        let expiring = json!({
+            "id": "orders", "defaultTtl": -1,
+            "partitionKey": {"paths": ["/customerId"], "kind": "Hash", "version": 2}
+        });
+        let path = "/dbs/shop/colls/orders";
+        assert_eq!(client.send("PUT", path, &[], expiring).await.status, 200);
+        let arguments = ["tail", "--mode", "all", "--max", "5"];
+        let tailing = crate::tail::Tailing::start(&mut binary(&account, &arguments));
+        let key = [("x-ms-documentdb-partitionkey", r#"["k"]"#)];
+        let document = |id: &str, value: u32| json!({"id": id, "customerId": "k", "value": value});
+        let item = format!("{DOCS}/a");
+        let mut short = document("b", 3);
+        short["ttl"] = json!(1);
+        for (method, path, body) in [
+            ("POST", DOCS, document("a", 1)),
+            ("PUT", item.as_str(), document("a", 2)),
+            ("DELETE", item.as_str(), Value::Null),
+            ("POST", DOCS, short),
+        ] {
+            let answer = client.send(method, path, &key, body).await;
+            assert!((200..300).contains(&answer.status), "{}", answer.body);
+        }
+        let ended = tailing.end();
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let values = serde_json::Deserializer::from_str(&ended.stdout).into_iter::<Value>();
+        let seen: Vec<_> = values
+            .map(Result::unwrap)
+            .map(|change: Value| {
+                let metadata = &change["metadata"];
+                (
+                    metadata["operationType"].as_str().unwrap().to_owned(),
+                    change["current"]["value"].as_u64(),
+                    change["previous"]["value"].as_u64(),
+                    metadata["id"].as_str().map(str::to_owned),
+                    metadata["timeToLiveExpired"].as_bool(),
+                )
+            })
+            .collect();
+        let of = |operation: &str, current, previous: u64, id: Option<&str>, expired| {
+            let previous = (previous_images && previous > 0).then_some(previous);
+            (
+                operation.to_owned(),
+                current,
+                previous,
+                id.map(str::to_owned),
+                expired,
+            )
+        };
+        assert_eq!(
+            seen,
+            [
+                of("create", Some(1), 0, None, None),
+                of("replace", Some(2), 1, None, None),
+                of("delete", None, 2, Some("a"), Some(false)),
+                of("create", Some(3), 0, None, None),
+                of("delete", None, 3, Some("b"), Some(true)),
+            ]
+        );
+    }
+}
