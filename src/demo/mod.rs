@@ -22,6 +22,7 @@ mod lsns;
 mod offers;
 mod pace;
 mod partitions;
+mod patch;
 mod query;
 mod recorder;
 mod request;

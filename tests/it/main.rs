@@ -8,6 +8,8 @@ mod command;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(feature = "demo")]
+mod demo_clients;
 mod docs;
 mod ends;
 mod export;
