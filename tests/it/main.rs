@@ -10,6 +10,8 @@ mod crash;
 mod demo;
 #[cfg(feature = "demo")]
 mod demo_clients;
+#[cfg(feature = "demo")]
+mod demo_log;
 mod docs;
 mod ends;
 mod export;

@@ -91,7 +91,7 @@ impl Tailing {
     }
 
     /// Waits for its end, and returns all of its output.
-    fn end(mut self) -> Ended {
+    pub(crate) fn end(mut self) -> Ended {
         self.stderr.read_to_string(&mut self.said).unwrap();
         let code = self.child.wait().unwrap().code();
         self.reader.join().unwrap();
