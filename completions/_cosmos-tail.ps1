@@ -156,7 +156,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Keep reading new changes until stopped, instead of ending once there is nothing newer')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace the output of an earlier export')
             [CompletionResult]::new('--csv-safe', '--csv-safe', [CompletionResultType]::ParameterName, 'CSV: put a `''` before text that a spreadsheet would take for a formula; this alters data')
-            [CompletionResult]::new('--detect-timestamps', '--detect-timestamps', [CompletionResultType]::ParameterName, 'Make timestamps of fields whose values are all ISO 8601 times in UTC, in one form')
+            [CompletionResult]::new('--detect-timestamps', '--detect-timestamps', [CompletionResultType]::ParameterName, 'Make timestamps of fields whose values are ISO 8601 times in UTC, in one form')
+            [CompletionResult]::new('--strict-types', '--strict-types', [CompletionResultType]::ParameterName, 'Make columns of JSON of fields whose values have several types')
             [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
@@ -186,7 +187,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that contains the account key')
             [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
             [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
-            [CompletionResult]::new('--detect-timestamps', '--detect-timestamps', [CompletionResultType]::ParameterName, 'Make timestamps of fields whose values are all ISO 8601 times in UTC, in one form')
+            [CompletionResult]::new('--detect-timestamps', '--detect-timestamps', [CompletionResultType]::ParameterName, 'Make timestamps of fields whose values are ISO 8601 times in UTC, in one form')
+            [CompletionResult]::new('--strict-types', '--strict-types', [CompletionResultType]::ParameterName, 'Make columns of JSON of fields whose values have several types')
             [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
@@ -262,6 +264,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;replay' {
+            [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only changes made at this time or later; or at this age or younger, such as 10m')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Only changes made at this time or earlier, or at this age or older')
             [CompletionResult]::new('--speed', '--speed', [CompletionResultType]::ParameterName, 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]')

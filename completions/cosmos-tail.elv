@@ -150,7 +150,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --follow 'Keep reading new changes until stopped, instead of ending once there is nothing newer'
             cand --force 'Replace the output of an earlier export'
             cand --csv-safe 'CSV: put a `''` before text that a spreadsheet would take for a formula; this alters data'
-            cand --detect-timestamps 'Make timestamps of fields whose values are all ISO 8601 times in UTC, in one form'
+            cand --detect-timestamps 'Make timestamps of fields whose values are ISO 8601 times in UTC, in one form'
+            cand --strict-types 'Make columns of JSON of fields whose values have several types'
             cand --demo 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
             cand -v 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
             cand --verbose 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
@@ -179,7 +180,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --key-file 'File that contains the account key'
             cand --priority 'Priority of all requests, in accounts with priority-based execution'
             cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
-            cand --detect-timestamps 'Make timestamps of fields whose values are all ISO 8601 times in UTC, in one form'
+            cand --detect-timestamps 'Make timestamps of fields whose values are ISO 8601 times in UTC, in one form'
+            cand --strict-types 'Make columns of JSON of fields whose values have several types'
             cand --demo 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
             cand -v 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
             cand --verbose 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
@@ -252,6 +254,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;replay'= {
+            cand --input 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]'
             cand --since 'Only changes made at this time or later; or at this age or younger, such as 10m'
             cand --until 'Only changes made at this time or earlier, or at this age or older'
             cand --speed 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]'

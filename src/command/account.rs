@@ -155,6 +155,7 @@ impl Account {
             self.config()?.choose(Some(&wanted))?,
             &feed.database,
             &feed.container,
+            &self.args.regions,
             &process_environment,
             &self.shutdown,
         )

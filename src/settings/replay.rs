@@ -16,7 +16,7 @@ use crate::cli::values::Speed;
 use crate::cosmos::container::NewContainer;
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
-use crate::feed::{ChangeFeedStart, FeedMode};
+use crate::feed::{ChangeFeedStart, FeedMode, RecordForm};
 use crate::render::Filter;
 use crate::report::SummaryFormat;
 
@@ -28,6 +28,8 @@ const MAX_LEVELS: usize = 3;
 pub struct ReplayPlan {
     /// The files, directories and streams, as typed.
     pub sources: Vec<Location>,
+    /// What the sources hold that do not say so themselves.
+    pub input: Option<RecordForm>,
     /// The container whose feed is the source, if it is one.
     pub feed: Option<FeedPlan>,
     /// Whether to write nothing.
@@ -153,6 +155,7 @@ impl ReplayPlan {
         };
         Ok(Self {
             sources,
+            input: given.typed(&table::INPUT).map(RecordForm::from),
             feed: from_container.map(|name| feed(given, &name)).transpose()?,
             dry_run,
             window: window(given)?,

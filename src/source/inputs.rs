@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use super::declaration::Declaration;
 use crate::cli::location::Location;
 use crate::destination::manifest::Entry;
 use crate::destination::names::{self, MANIFEST_FILE, STATE_FILE};
@@ -17,7 +18,7 @@ use crate::destination::{ExportDirectory, ExportFiles, PartReader, checksum_text
 use crate::durable::{parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
-use crate::feed::ContainerAddress;
+use crate::feed::{ContainerAddress, RecordForm};
 use crate::format::{CsvOptions, Extension, Format};
 use crate::schema::{Schema, TableLayout};
 use crate::state::file;
@@ -34,6 +35,8 @@ pub struct Input {
     pub length: u64,
     /// How to read its rows if it is CSV; none if that is not known.
     pub csv: Option<Arc<CsvForm>>,
+    /// What its records are, and what says so; none if nothing has said it so far.
+    pub(super) declared: Option<Declaration>,
 }
 
 /// Where the bytes of an input come from.
@@ -107,6 +110,21 @@ impl fmt::Display for Input {
 }
 
 impl Input {
+    /// What its records are, as far as is known before it is read.
+    pub fn form(&self) -> Option<RecordForm> {
+        self.declared.as_ref().map(|declared| declared.form)
+    }
+
+    /// Takes the user's declaration into account.
+    fn declared_by_flag(&mut self, given: Option<RecordForm>) -> Result<()> {
+        if let Some(form) = given {
+            let flag = Declaration::of_flag(form);
+            let name = self.to_string();
+            self.declared = Some(Declaration::agree(self.declared.take(), flag, &name)?);
+        }
+        Ok(())
+    }
+
     /// Whether it is standard input.
     pub(super) fn is_standard_input(&self) -> bool {
         matches!(self.origin, Origin::StandardInput)
@@ -171,12 +189,21 @@ impl Input {
 }
 
 impl Inputs {
-    /// Finds the files that `sources` name.
+    /// Finds the files that `sources` name, which hold what is `given`, if anything is.
     ///
     /// # Errors
     ///
-    /// If a file is missing, a directory has no manifest, or a file differs from its manifest.
-    pub fn find(sources: &[Location]) -> Result<Self> {
+    /// If a file is missing, a directory has no manifest, a file differs from its manifest, or holds something
+    /// else than what is given.
+    pub fn find(sources: &[Location], given: Option<RecordForm>) -> Result<Self> {
+        let mut found = Self::named(sources)?;
+        for input in &mut found.inputs {
+            input.declared_by_flag(given)?;
+        }
+        Ok(found)
+    }
+
+    fn named(sources: &[Location]) -> Result<Self> {
         let mut found = Self::default();
         for source in sources {
             let Location::Local(source) = source else {
@@ -190,6 +217,7 @@ impl Inputs {
                     origin: Origin::StandardInput,
                     length: 0,
                     csv: None,
+                    declared: None,
                 });
                 continue;
             };
@@ -221,6 +249,7 @@ impl Inputs {
                     0
                 },
                 csv,
+                declared: declared_beside(source),
             });
         }
         Ok(found)
@@ -276,13 +305,15 @@ impl Inputs {
             "it was changed after the export: restore it, or name the files themselves, in the order \
              in which to apply them",
         )?;
+        let by_state = state.as_ref().and_then(of_state);
         let csv = state.and_then(|state| {
             let csv = self.csv_form(&state);
             self.origins.push(state.source);
             csv
         });
         for entry in &read.entries {
-            let input = listed(&files, entry, csv.clone())?;
+            let mut input = listed(&files, entry, csv.clone())?;
+            input.declared = of_entry(entry).or_else(|| by_state.clone());
             self.inputs.push(input);
         }
         Ok(())
@@ -369,5 +400,39 @@ fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry, csv: Option<Arc<CsvForm>>
         },
         length,
         csv,
+        declared: None,
     })
+}
+
+/// What a state says about the records of its files.
+fn of_state(state: &State) -> Option<Declaration> {
+    Some(Declaration {
+        form: state.records()?,
+        by: "the state beside it",
+    })
+}
+
+/// What a manifest says about the records of a file.
+fn of_entry(entry: &Entry) -> Option<Declaration> {
+    Some(Declaration {
+        form: entry.records?,
+        by: "the manifest beside it",
+    })
+}
+
+/// What the state or the manifest beside a file that the user named says about its records. Without them, or if they
+/// cannot be read, nothing is known.
+fn declared_beside(path: &Path) -> Option<Declaration> {
+    let state = |path: PathBuf| path.is_file().then(|| file::read(&path).ok()).flatten();
+    if let Some(own) = state(with_suffix(path, &format!(".{STATE_FILE}"))) {
+        return of_state(&own);
+    }
+    let directory = parent_of(path);
+    if !directory.join(MANIFEST_FILE).is_file() {
+        return None;
+    }
+    let name = file_name_of(path);
+    let listed = ExportDirectory::new(directory).finished(None).ok()?;
+    let entry = listed.entries.iter().find(|entry| entry.file == name)?;
+    of_entry(entry).or_else(|| of_state(&state(directory.join(STATE_FILE))?))
 }

@@ -38,7 +38,9 @@ mod orders;
 mod other_emulator;
 mod output_names;
 mod profiles;
+mod proxies;
 mod recovery;
+mod regions;
 mod replay;
 mod resume_options;
 mod rig;
@@ -57,6 +59,8 @@ mod tail;
 mod terminal;
 mod throughput;
 mod tls;
+#[cfg(unix)]
+mod token_scopes;
 mod topology;
 #[cfg(unix)]
 mod trust;

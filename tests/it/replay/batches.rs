@@ -144,10 +144,10 @@ fn deletions_keep_their_order_between_batches() {
         .map(|item| line(item, 0))
         .chain((0..50).map(deletion))
         .chain((0..25).map(|item| line(item, 1)));
-    write_lines(&source, lines);
-    let told = summary(&succeed(
-        replay(&gateway, &source).args(["--summary", "json"]),
-    ));
+    write_changes(&source, lines);
+    let mut command = replay(&gateway, &source);
+    command.args(["--input", "changes", "--summary", "json"]);
+    let told = summary(&succeed(&mut command));
     assert_eq!(
         (&told["created"], &told["deleted"], &told["replaced"]),
         (&json!(125), &json!(50), &json!(0)),
@@ -192,13 +192,9 @@ fn a_refused_document_does_not_hold_up_its_batch() {
         "{told}"
     );
     assert_eq!(gateway.write_log().len(), 597);
-    let kept = std::fs::read_to_string(&letters).unwrap();
-    let mut ids: Vec<String> = kept
-        .lines()
-        .map(|letter| {
-            let letter: Value = serde_json::from_str(letter).unwrap();
-            letter["current"]["id"].as_str().unwrap().to_owned()
-        })
+    let mut ids: Vec<String> = dead_letters(&letters)
+        .iter()
+        .map(|letter| letter["current"]["id"].as_str().unwrap().to_owned())
         .collect();
     ids.sort();
     assert_eq!(ids, refused);
