@@ -21,6 +21,8 @@ use url::Url;
 
 use super::answer::Answer;
 use super::authorization::{SignedRequest, is_signed_with};
+use super::offers;
+use super::patch;
 use super::query;
 use super::recorder::Recorder;
 use super::request::Request;
@@ -143,7 +145,11 @@ impl Service {
         }
         let is_plan = query::is_plan(&headers);
         let body = if query::is_query(&headers) {
-            query::for_emulator(body)
+            let is_of_offers = path.starts_with("/offers");
+            let name = |text: &str| offers::name_in_query(text);
+            query::for_emulator(body, if is_of_offers { name } else { |_| None })
+        } else if method == Method::Patch {
+            patch::with_member(body)
         } else {
             body
         };

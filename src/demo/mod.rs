@@ -32,6 +32,7 @@ mod offers;
 mod orders;
 mod pace;
 mod partitions;
+mod patch;
 mod query;
 mod recorder;
 mod request;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use azure_core::http::headers::{HeaderName, Headers};
 use bytes::Bytes;
 use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// Headers of which each marks a query.
 const QUERY: [HeaderName; 2] = [
@@ -34,17 +34,28 @@ fn is_true(headers: &Headers, name: &HeaderName) -> bool {
         .is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-/// The body of a query with the text as the emulator reads it. A body that is no query stays as it is, and
-/// is refused by the emulator.
-pub(super) fn for_emulator(body: Bytes) -> Bytes {
+/// The body of a query with the text as the emulator reads it. `name` gives the emulator's name for a string
+/// in it, if that differs. A body that is no query stays as it is, and is refused by the emulator.
+pub(super) fn for_emulator(body: Bytes, name: fn(&str) -> Option<String>) -> Bytes {
     let translate = || {
         let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(&body).ok()?;
         let text: String = serde_json::from_str(members.get("query")?.get()).ok()?;
-        let text = rewrite(&text, Literal::of_service, Literal::for_emulator);
-        members.insert(
-            "query".to_owned(),
-            serde_json::value::to_raw_value(&text).ok()?,
-        );
+        let text = rewrite(&text, Literal::of_service, |literal| {
+            literal.named(name).for_emulator()
+        });
+        members.insert("query".to_owned(), to_raw_value(&text).ok()?);
+        if let Some(parameters) = members.get_mut("parameters") {
+            let mut values: Vec<BTreeMap<String, Box<RawValue>>> =
+                serde_json::from_str(parameters.get()).ok()?;
+            for value in values.iter_mut().filter_map(|value| value.get_mut("value")) {
+                if let Ok(text) = serde_json::from_str::<String>(value.get())
+                    && let Some(name) = name(&text)
+                {
+                    *value = to_raw_value(&name).ok()?;
+                }
+            }
+            *parameters = to_raw_value(&values).ok()?;
+        }
         serde_json::to_vec(&members).ok()
     };
     translate().map_or_else(|| body.clone(), Bytes::from)
@@ -56,14 +67,18 @@ pub(super) fn for_client(body: Bytes) -> Bytes {
         let mut plan: Value = serde_json::from_slice(&body).ok()?;
         let query = plan.pointer_mut("/queryInfo/rewrittenQuery")?;
         let text = query.as_str().filter(|text| !text.is_empty())?;
-        *query = rewrite(text, Literal::of_emulator, Literal::for_service).into();
+        *query = rewrite(text, Literal::of_emulator, |literal| literal.for_service()).into();
         serde_json::to_vec(&plan).ok()
     };
     translate().map_or_else(|| body.clone(), Bytes::from)
 }
 
 /// Replaces each string literal of a query. Comments are kept.
-fn rewrite(text: &str, read: fn(&str) -> Option<Literal>, write: fn(&Literal) -> String) -> String {
+fn rewrite(
+    text: &str,
+    read: fn(&str) -> Option<Literal>,
+    write: impl Fn(Literal) -> String,
+) -> String {
     let mut rewritten = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -72,8 +87,8 @@ fn rewrite(text: &str, read: fn(&str) -> Option<Literal>, write: fn(&Literal) ->
         } else if let Some(comment) = rest.strip_prefix("/*") {
             comment.find("*/").map_or(rest.len(), |end| end + 4)
         } else if let Some(literal) = read(rest) {
-            rewritten.push_str(&write(&literal));
             rest = &rest[literal.length..];
+            rewritten.push_str(&write(literal));
             continue;
         } else {
             first.len_utf8()
@@ -139,6 +154,13 @@ impl Literal {
         None
     }
 
+    fn named(self, name: fn(&str) -> Option<String>) -> Self {
+        match name(&self.value) {
+            Some(value) => Self { value, ..self },
+            None => self,
+        }
+    }
+
     fn for_emulator(&self) -> String {
         format!("'{}'", self.value.replace('\'', "''"))
     }
@@ -153,7 +175,7 @@ mod tests {
     use super::*;
 
     fn emulated(text: &str) -> String {
-        rewrite(text, Literal::of_service, Literal::for_emulator)
+        rewrite(text, Literal::of_service, |literal| literal.for_emulator())
     }
 
     #[test]
@@ -192,7 +214,9 @@ mod tests {
                 length: 0,
             };
             let emulator = literal.for_emulator();
-            let service = rewrite(&emulator, Literal::of_emulator, Literal::for_service);
+            let service = rewrite(&emulator, Literal::of_emulator, |literal| {
+                literal.for_service()
+            });
             assert_eq!(emulated(&service), emulator, "{value}");
         }
     }
@@ -200,12 +224,22 @@ mod tests {
     #[test]
     fn parameters_are_not_touched_and_a_body_that_is_no_query_stays() {
         let body = br#"{"query":"SELECT * FROM c WHERE c[\"a\"] = @b","parameters":[{"name":"@b","value":1e400}]}"#;
-        let translated = for_emulator(Bytes::from_static(body));
+        let translated = for_emulator(Bytes::from_static(body), |_| None);
         let translated = std::str::from_utf8(&translated).unwrap();
         assert!(translated.contains(r#""query":"SELECT * FROM c WHERE c['a'] = @b""#));
         assert!(translated.contains(r#"[{"name":"@b","value":1e400}]"#));
+        let named = for_emulator(
+            Bytes::from_static(
+                br#"{"query":"c.a = \"x\"","parameters":[{"name":"@b","value":"x"}]}"#,
+            ),
+            |text| (text == "x").then(|| "it's".to_owned()),
+        );
+        assert_eq!(
+            named,
+            r#"{"parameters":[{"name":"@b","value":"it's"}],"query":"c.a = 'it''s'"}"#
+        );
         for other in ["", "[]", "{}", r#"{"query":1}"#, "SELECT \"a\""] {
-            assert_eq!(for_emulator(Bytes::from(other)), other);
+            assert_eq!(for_emulator(Bytes::from(other), |_| None), other);
             assert_eq!(for_client(Bytes::from(other)), other);
         }
     }

@@ -9,6 +9,8 @@ mod crash;
 #[cfg(feature = "demo")]
 mod demo;
 #[cfg(feature = "demo")]
+mod demo_clients;
+#[cfg(feature = "demo")]
 mod demo_log;
 mod docs;
 mod ends;
