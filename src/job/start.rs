@@ -172,6 +172,7 @@ fn job<'a>(
         row_group_bytes: settings.row_group_bytes.unwrap_or(u64::MAX),
         partition_key_paths: paths.iter().map(ToString::to_string).collect(),
         layout: Arc::clone(&layout),
+        form: state.options.table,
     });
     let is_open = state.options.format.has_columns() && state.options.layout.is_none();
     let open_layout = is_open.then(|| OpenLayout {

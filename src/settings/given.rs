@@ -20,7 +20,7 @@ use crate::cli::{Cli, Command};
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
 use crate::escape::shell_word;
-use crate::report::Verbosity;
+use crate::report::{SummaryFormat, Verbosity};
 use crate::state::model::Settings;
 
 /// The clap definition: the commands, each with the settings that the table gives it.
@@ -94,7 +94,18 @@ impl Given {
         Verbosity {
             verbose: self.typed(&table::VERBOSE).unwrap_or(0),
             quiet: self.is_on(&table::QUIET),
+            json: self.prints_json_summary(),
         }
+    }
+
+    /// Whether the command line asks for a summary as JSON.
+    fn prints_json_summary(&self) -> bool {
+        let summary = match self.command {
+            Command::Export | Command::Resume => self.typed(&table::SUMMARY),
+            Command::Replay => self.typed(&table::REPLAY_SUMMARY),
+            _ => None,
+        };
+        summary == Some(SummaryFormat::Json)
     }
 
     /// The profile that the flag names, otherwise the one that the variable names.

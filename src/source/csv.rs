@@ -10,7 +10,7 @@ use super::progress::Blocks;
 use super::record::{Mark, Record, RecordReader};
 use super::rows::{RowCells, Rows, checked};
 use crate::feed::RecordForm;
-use crate::format::CsvOptions;
+use crate::format::{CsvOptions, header_name};
 use crate::schema::fit;
 use crate::schema::{CellTexts, ColumnType, Schema};
 
@@ -51,8 +51,10 @@ impl<R: Read + Send> CsvRows<R> {
         let header = reader.headers().map_err(|error| unreadable(&name, error))?;
         let names: Vec<&str> = header.iter().collect();
         let schema = schema.map(Schema::flattened);
-        let rows = Rows::new(schema.as_ref(), &names, |column| column.path.to_string())
-            .map_err(|why| anyhow!("{name} differs from what its export says: {why}"))?;
+        let rows = Rows::new(schema.as_ref(), &names, |column, form| {
+            header_name(column, form, options)
+        })
+        .map_err(|why| anyhow!("{name} differs from what its export says: {why}"))?;
         let columns = schema.iter().flat_map(|schema| schema.columns());
         let mut this = Self {
             name,

@@ -16,7 +16,7 @@ use crate::feed::{
     ReachedEnd, ReadUntil, RecordForm, Scope,
 };
 use crate::format::{Compression, CsvOptions, Format};
-use crate::schema::{InferenceOptions, TableLayout};
+use crate::schema::{InferenceOptions, TableForm, TableLayout};
 
 /// The format of states that this build writes, and the newest that it reads.
 pub const VERSION: u32 = 2;
@@ -123,6 +123,9 @@ pub struct FrozenOptions {
     /// container has its first document, there is nothing to infer it from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<TableLayout>,
+    /// How tables are written. Absent in states of builds that wrote them in the first form.
+    #[serde(default, skip_serializing_if = "TableForm::is_first")]
+    pub table: TableForm,
     /// How the layout is inferred, unless it is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inference: Option<InferenceOptions>,

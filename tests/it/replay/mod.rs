@@ -74,7 +74,8 @@ pub(crate) fn writes_of(log: &[WriteRecord], id: &str) -> Vec<WriteRecord> {
 /// The summary that a run printed as JSON.
 #[track_caller]
 pub(crate) fn summary(ended: &Ended) -> Value {
-    let line = ended.stderr.lines().find(|line| line.starts_with('{'));
+    let is_summary = |line: &&str| line.starts_with("{\"outcome\"");
+    let line = ended.stderr.lines().find(is_summary);
     serde_json::from_str(line.unwrap_or_else(|| panic!("no summary: {}", ended.stderr))).unwrap()
 }
 
