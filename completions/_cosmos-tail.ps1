@@ -283,6 +283,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;replay' {
+            [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only changes made at this time or later; or at this age or younger, such as 10m')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Only changes made at this time or earlier, or at this age or older')
             [CompletionResult]::new('--speed', '--speed', [CompletionResultType]::ParameterName, 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]')
@@ -352,6 +353,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that contains the account key')
             [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
             [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
+            [CompletionResult]::new('--previous-images', '--previous-images', [CompletionResultType]::ParameterName, 'Keep what a change replaced: `previous` in the feed of all versions and deletes')
             [CompletionResult]::new('--limit-to-endpoint', '--limit-to-endpoint', [CompletionResultType]::ParameterName, 'Send all requests to the endpoint, not to the addresses that the account names for its regions')
             [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')

@@ -177,7 +177,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__demo)
-            opts="-d -c -v -q -h -V --port --documents --partitions --writes-per-second --split-every --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --port --documents --partitions --previous-images --writes-per-second --split-every --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -549,12 +549,16 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__replay)
-            opts="-d -c -v -q -h -V --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --follow --write-mode --ttl-deletes --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --account-moved --summary --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --input --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --follow --write-mode --ttl-deletes --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --account-moved --summary --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --input)
+                    COMPREPLY=($(compgen -W "documents changes" -- "${cur}"))
+                    return 0
+                    ;;
                 --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -273,6 +273,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;replay'= {
+            cand --input 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]'
             cand --since 'Only changes made at this time or later; or at this age or younger, such as 10m'
             cand --until 'Only changes made at this time or earlier, or at this age or older'
             cand --speed 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]'
@@ -341,6 +342,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --key-file 'File that contains the account key'
             cand --priority 'Priority of all requests, in accounts with priority-based execution'
             cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --previous-images 'Keep what a change replaced: `previous` in the feed of all versions and deletes'
             cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
             cand --demo 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
             cand -v 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'

@@ -279,6 +279,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l input -d 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'
+changes\t'Changes in their envelopes, as --mode all writes them; also dead letters'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l since -d 'Only changes made at this time or later; or at this age or younger, such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l until -d 'Only changes made at this time or earlier, or at this age or older' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l speed -d 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]' -r
@@ -354,6 +356,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l key-fil
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l previous-images -d 'Keep what a change replaced: `previous` in the feed of all versions and deletes'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'

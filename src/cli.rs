@@ -4,6 +4,7 @@
 //! the table of settings (`settings::table`), which adds them to the commands declared here.
 
 pub mod choices;
+pub mod location;
 pub mod values;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};

@@ -30,7 +30,7 @@ use fs_err as fs;
 
 /// A change of a file or a directory.
 #[derive(Debug, Clone, Copy)]
-pub enum Change<'a> {
+pub enum FileChange<'a> {
     /// The file exists, and is empty if it is new.
     Create(&'a Path),
     /// The file has this length.
@@ -53,7 +53,7 @@ pub enum Change<'a> {
 #[inline]
 pub fn step(
     name: &'static str,
-    change: Change<'_>,
+    change: FileChange<'_>,
     take: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<()> {
     #[cfg(feature = "failpoints")]
@@ -153,7 +153,7 @@ mod switched {
     use fs_err as fs;
     use serde_json::{Value, json};
 
-    use super::Change;
+    use super::FileChange;
 
     /// The steps, in the order in which an export and then a resume run them.
     pub const STEPS: [&str; 23] = [
@@ -264,7 +264,7 @@ mod switched {
 
     pub(super) fn step(
         name: &'static str,
-        change: Change<'_>,
+        change: FileChange<'_>,
         take: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
         if let Some(action) = action(name)
@@ -275,12 +275,12 @@ mod switched {
         let mut trace = TRACE.lock().unwrap_or_else(PoisonError::into_inner);
         take()?;
         let line = match change {
-            Change::Create(path) => json!({"create": path}),
-            Change::Cut(path, length) => json!({"cut": path, "length": length}),
-            Change::Sync(path) => json!({"sync": path}),
-            Change::Rename(from, to) => json!({"rename": from, "to": to}),
-            Change::Remove(path) => json!({"remove": path}),
-            Change::SyncDirectory(path) => json!({"sync_directory": path}),
+            FileChange::Create(path) => json!({"create": path}),
+            FileChange::Cut(path, length) => json!({"cut": path, "length": length}),
+            FileChange::Sync(path) => json!({"sync": path}),
+            FileChange::Rename(from, to) => json!({"rename": from, "to": to}),
+            FileChange::Remove(path) => json!({"remove": path}),
+            FileChange::SyncDirectory(path) => json!({"sync_directory": path}),
         };
         append(&mut trace, &line);
         Ok(())
@@ -292,7 +292,7 @@ mod switched {
         options: &fs::OpenOptions,
     ) -> io::Result<fs::File> {
         let mut file = None;
-        step(name, Change::Create(path), || {
+        step(name, FileChange::Create(path), || {
             file = Some(options.open(path)?);
             Ok(())
         })?;

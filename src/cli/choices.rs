@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::feed::RecordForm;
+
 /// Priorities of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Priority {
@@ -102,6 +104,24 @@ pub enum SchemaSource {
     Raw,
     /// From a file.
     File(PathBuf),
+}
+
+/// What the sources of a replay hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InputForm {
+    /// Documents, whatever their members
+    Documents,
+    /// Changes in their envelopes, as --mode all writes them; also dead letters
+    Changes,
+}
+
+impl From<InputForm> for RecordForm {
+    fn from(form: InputForm) -> Self {
+        match form {
+            InputForm::Documents => Self::Documents,
+            InputForm::Changes => Self::Changes,
+        }
+    }
 }
 
 /// How a document is written whose id exists already.

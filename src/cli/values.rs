@@ -5,7 +5,7 @@
 //! which the caller adds.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::cli::choices::SchemaSource;
+use crate::cli::location::{self, Location};
 use crate::clock;
 use crate::feed::ChangeFeedStart;
 use crate::format::Compression;
@@ -91,13 +92,31 @@ pub fn token_scope(text: &str) -> Parsed<String> {
     })
 }
 
-/// Takes any path.
+/// Takes the path of a file or a directory of this machine.
 ///
 /// # Errors
 ///
-/// None.
+/// If it is an address with a scheme.
 pub fn path(text: &str) -> Parsed<PathBuf> {
-    Ok(text.into())
+    location::file(Path::new(text))
+}
+
+/// Takes a path, which `-` is too.
+///
+/// # Errors
+///
+/// If it is an address with a scheme.
+pub fn path_or_dash(text: &Path) -> Parsed<PathBuf> {
+    Location::parse(text).map(|_| text.to_owned())
+}
+
+/// Takes a path, or `-` for a standard stream.
+///
+/// # Errors
+///
+/// If it is an address with a scheme.
+pub fn location(text: &str) -> Parsed<Location> {
+    Location::parse(Path::new(text))
 }
 
 /// Parses a whole number from `MIN` to `MAX`.
@@ -312,7 +331,7 @@ pub fn schema_source(text: &str) -> Parsed<SchemaSource> {
         "infer" => Ok(SchemaSource::Infer),
         "raw" => Ok(SchemaSource::Raw),
         "" => Err("expected `infer`, `raw` or a file".to_owned()),
-        file => Ok(SchemaSource::File(file.into())),
+        file => path(file).map(SchemaSource::File),
     }
 }
 

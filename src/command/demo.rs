@@ -26,6 +26,7 @@ pub(super) async fn run(given: &Given, report: &Report, shutdown: &Shutdown) -> 
             port: given.get(&table::PORT)?,
             documents: given.get(&table::DOCUMENTS)?,
             partitions: given.get(&table::PARTITIONS)?,
+            previous_images: given.is_on(&table::PREVIOUS_IMAGES),
         },
         writes_per_second: given.get(&table::WRITES_PER_SECOND)?,
         split_every: given.typed(&table::SPLIT_EVERY),

@@ -1,17 +1,17 @@
 //! The standard streams that a command needs.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 
 use crate::cli::Command;
+use crate::cli::location::Location;
 use crate::process;
 use crate::settings::{Given, table};
 
 /// Refuses to run with a closed standard stream that the command needs: output would be lost silently,
 /// and input would appear to be empty. Only the state knows where a `resume` writes.
 pub(super) fn ensure_streams(given: &Given) -> Result<()> {
-    let is_dash = |path: &PathBuf| path == Path::new("-");
     let prints = match given.command() {
         Command::Ranges
         | Command::Schema
@@ -20,16 +20,20 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
         | Command::Completions => true,
         #[cfg(feature = "demo")]
         Command::Demo => true,
-        Command::Tail => given.typed(&table::TAIL_OUTPUT).is_none(),
-        Command::Export => is_dash(&given.get(&table::EXPORT_OUTPUT)?),
+        Command::Tail => given
+            .typed(&table::TAIL_OUTPUT)
+            .is_none_or(|output| output.is_standard_stream()),
+        Command::Export => given.get(&table::EXPORT_OUTPUT)?.is_standard_stream(),
         Command::Replay => given.is_on(&table::TO_STDOUT),
         Command::Resume => false,
     };
     if prints {
         process::ensure_standard_output()?;
     }
-    let reads_source = given.list(&table::SOURCES).iter().any(is_dash);
-    if reads_source || given.typed(&table::KEY_FILE).as_ref().is_some_and(is_dash) {
+    let sources = given.list(&table::SOURCES);
+    let reads_source = sources.iter().any(Location::is_standard_stream);
+    let key_file = given.typed(&table::KEY_FILE);
+    if reads_source || key_file.is_some_and(|path| path == Path::new("-")) {
         process::ensure_standard_input()?;
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use azure_core::http::Method;
@@ -14,13 +15,19 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use super::answer::Answer;
 use super::documents::{Document, document};
 use super::host::{self, Service, succeeded};
+use super::log::ContainerLog;
+use super::recorder::Recorder;
 use crate::error::Annotate;
 
 /// The well-known key of Microsoft's emulators. It is public and protects nothing.
 const KEY: &str =
     "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==";
+
+/// How often expired items are looked for. A request looks for them as well.
+const EXPIRY_CHECK: Duration = Duration::from_millis(500);
 
 /// What a demo account starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,15 +38,18 @@ pub struct DemoOptions {
     pub documents: u32,
     /// Physical partitions at the start, at least 1.
     pub partitions: u32,
+    /// Whether the feed of all versions and deletes shows what an item was before.
+    pub previous_images: bool,
 }
 
 impl Default for DemoOptions {
-    /// A free port, 10,000 documents, 4 partitions.
+    /// A free port, 10,000 documents, 4 partitions, no previous images.
     fn default() -> Self {
         Self {
             port: 0,
             documents: 10_000,
             partitions: 4,
+            previous_images: false,
         }
     }
 }
@@ -48,6 +58,7 @@ impl Default for DemoOptions {
 pub struct DemoAccount {
     pub(super) service: Arc<Service>,
     host: JoinHandle<()>,
+    expiry: JoinHandle<()>,
 }
 
 impl DemoAccount {
@@ -88,14 +99,36 @@ impl DemoAccount {
                     .build()?,
             );
         }
-        let service = Arc::new(Service::new(emulator, endpoint, KEY));
+        let recorder = Recorder::new(emulator, endpoint.clone(), options.previous_images);
+        for container in [Self::CONTAINER, Self::COPY] {
+            recorder.adopt(Self::DATABASE, container).await?;
+        }
+        let service = Arc::new(Service::new(Arc::new(recorder), endpoint, KEY));
+        let recorder = service.recorder();
+        recorder
+            .with_log(
+                Self::DATABASE,
+                Self::CONTAINER,
+                ContainerLog::forget_changes,
+            )
+            .await;
         for number in 0..options.documents {
             let first = document(number, 0);
             let answer = write(&service, Method::Post, docs_path(None), first).await?;
             succeeded(answer, "create the documents of its start")?;
         }
+        // They are the same in every process, so a position among them is valid in the next one; the changes
+        // that made them are not to be seen.
+        recorder
+            .with_log(Self::DATABASE, Self::CONTAINER, ContainerLog::keep_changes)
+            .await;
         let host = tokio::spawn(host::serve(listener, Arc::clone(&service)));
-        Ok(Self { service, host })
+        let expiry = tokio::spawn(expire(Arc::clone(service.recorder())));
+        Ok(Self {
+            service,
+            host,
+            expiry,
+        })
     }
 
     /// The endpoint: `http://127.0.0.1:PORT/`.
@@ -112,6 +145,17 @@ impl DemoAccount {
 impl Drop for DemoAccount {
     fn drop(&mut self) {
         self.host.abort();
+        self.expiry.abort();
+    }
+}
+
+/// Deletes items whose time to live has passed, also while there are no requests.
+async fn expire(recorder: Arc<Recorder>) {
+    loop {
+        tokio::time::sleep(EXPIRY_CHECK).await;
+        if let Err(error) = recorder.expire_due().await {
+            tracing::warn!(%error, "the demo account cannot delete expired items");
+        }
     }
 }
 
@@ -134,7 +178,7 @@ pub(super) async fn write(
     method: Method,
     path: String,
     document: Document,
-) -> anyhow::Result<host::Answer> {
+) -> anyhow::Result<Answer> {
     let mut headers = Headers::new();
     headers.insert("prefer", "return=minimal");
     headers.insert(

@@ -4,13 +4,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use azure_core::credentials::Secret;
+use azure_core::http::Method;
 use azure_core::http::headers::{HeaderName, HeaderValue, Headers};
-use azure_core::http::{Method, Request};
-use azure_data_cosmos_driver::in_memory_emulator::InMemoryEmulatorHttpClient;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::service::service_fn;
@@ -20,91 +19,39 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use url::Url;
 
+use super::answer::Answer;
 use super::authorization::{SignedRequest, is_signed_with};
+use super::recorder::Recorder;
+use super::request::Request;
 
 /// Maximum length of a request body. The service accepts items and batches of 2 MB.
 const MAX_REQUEST_BYTES: usize = 4 << 20;
+
+/// Headers of requests whose empty value differs from their absence: the lowest partition key.
+const MEANINGFUL_IF_EMPTY: [&str; 2] = ["x-ms-start-epk", "x-ms-end-epk"];
 
 /// Pause after a connection that cannot be accepted, for example since the process has run out of file
 /// descriptors. Without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The emulator with its address.
+/// The account with its address and key.
 pub(super) struct Service {
-    emulator: InMemoryEmulatorHttpClient,
+    recorder: Arc<Recorder>,
     endpoint: Url,
     key: Secret,
 }
 
-/// An answer of the emulator.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    headers: Headers,
-    pub(super) body: Bytes,
-}
-
-impl Answer {
-    /// An answer of the host itself, in the service's form.
-    fn error(status: u16, code: &str, message: &str) -> Self {
-        let mut headers = Headers::new();
-        headers.insert("content-type", "application/json");
-        Self {
-            status,
-            headers,
-            body: serde_json::json!({ "code": code, "message": message })
-                .to_string()
-                .into(),
-        }
-    }
-
-    fn into_http(self) -> hyper::Response<Full<Bytes>> {
-        let mut response = hyper::Response::builder().status(self.status);
-        for (name, value) in self.headers.iter() {
-            response = response.header(name.as_str(), ascii(value.as_str()).as_ref());
-        }
-        let body = match self.status {
-            // These have no body by definition.
-            204 | 304 => Bytes::new(),
-            _ => self.body,
-        };
-        response.body(Full::new(body)).unwrap_or_else(|error| {
-            let message = format!("the answer has an invalid HTTP header: {error}");
-            let mut response = hyper::Response::new(Full::new(message.into()));
-            *response.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        })
-    }
-}
-
-/// Escapes what is not allowed in a header.
-///
-/// The emulator's ETags and continuations are JSON with ids in their strings. There `\u` and four digits mean
-/// the same as the character, so a client returns an equal value.
-fn ascii(value: &str) -> std::borrow::Cow<'_, str> {
-    if value.is_ascii() {
-        return value.into();
-    }
-    let mut escaped = String::with_capacity(value.len() * 2);
-    for unit in value.encode_utf16() {
-        match u8::try_from(unit) {
-            Ok(byte) if byte.is_ascii() => escaped.push(char::from(byte)),
-            _ => escaped.push_str(&format!("\\u{unit:04x}")),
-        }
-    }
-    escaped.into()
-}
-
 impl Service {
-    pub(super) fn new(emulator: InMemoryEmulatorHttpClient, endpoint: Url, key: &str) -> Self {
+    pub(super) fn new(recorder: Arc<Recorder>, endpoint: Url, key: &str) -> Self {
         Self {
-            emulator,
+            recorder,
             endpoint,
             key: Secret::from(key.to_owned()),
         }
     }
 
-    pub(super) fn emulator(&self) -> &InMemoryEmulatorHttpClient {
-        &self.emulator
+    pub(super) fn recorder(&self) -> &Arc<Recorder> {
+        &self.recorder
     }
 
     pub(super) fn endpoint(&self) -> &Url {
@@ -129,25 +76,14 @@ impl Service {
         headers: Headers,
         body: Bytes,
     ) -> anyhow::Result<Answer> {
-        // The emulator distinguishes its regions by host and port. There is only one, whatever host name
-        // the client uses.
-        let mut url = self.endpoint.clone();
-        url.set_path(path);
-        url.set_query(query);
-        let mut request = Request::new(url, method);
-        *request.headers_mut() = headers;
-        request.set_body(body);
-        let response = self
-            .emulator
-            .execute_request(&request)
-            .await
-            .with_context(|| format!("the demo account cannot {method} {path}"))?;
-        let (status, headers, body) = response.deconstruct();
-        Ok(Answer {
-            status: status.into(),
+        let request = Request {
+            method,
+            path: path.to_owned(),
+            query: query.map(str::to_owned),
             headers,
-            body: body.collect().await?,
-        })
+            body,
+        };
+        self.recorder.execute(request).await
     }
 
     /// Answers one HTTP request.
@@ -159,9 +95,15 @@ impl Service {
         // The Python client sends paths with a trailing slash, which the service accepts.
         let path = head.uri.path().trim_end_matches('/');
         let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let headers = emulator_headers(&head.headers);
+        let address = match self.address(path, &headers).await {
+            Ok(address) => address,
+            Err(error) => return Answer::failed(&error),
+        };
         let signed = SignedRequest {
             method: head.method.as_str(),
             path,
+            is_by_rid: address.is_by_rid,
             authorization: text("authorization"),
             date: text("x-ms-date").or_else(|| text("date")),
         };
@@ -180,14 +122,30 @@ impl Service {
             }
             Err(error) => return Answer::error(400, "BadRequest", &error.to_string()),
         };
-        let headers = emulator_headers(&head.headers);
-        match self
-            .execute(method, path, head.uri.query(), headers, body)
+        let query = head.uri.query();
+        self.answer_signed(method, &address.path, query, headers, body)
             .await
-        {
-            Ok(answer) => answer,
-            Err(error) => Answer::error(500, "InternalServerError", &format!("{error:#}")),
+            .unwrap_or_else(|error| Answer::failed(&error))
+    }
+
+    /// Answers a request to a path by names whose signature is valid.
+    async fn answer_signed(
+        &self,
+        method: Method,
+        path: &str,
+        query: Option<&str>,
+        mut headers: Headers,
+        body: Bytes,
+    ) -> anyhow::Result<Answer> {
+        if let Err(stale) = self.address_range(path, &mut headers).await? {
+            return Ok(stale);
         }
+        let mut answer = match self.bulk(method, path, &headers, &body).await? {
+            Some(answer) => answer,
+            None => self.execute(method, path, query, headers, body).await?,
+        };
+        self.complete(path, &mut answer).await?;
+        Ok(answer)
     }
 }
 
@@ -195,7 +153,11 @@ fn emulator_headers(from: &HeaderMap) -> Headers {
     let mut headers = Headers::new();
     for (name, value) in from {
         // The emulator has no use for values that are not text.
-        if let Ok(value) = value.to_str() {
+        let Ok(value) = value.to_str() else {
+            continue;
+        };
+        // The Java client sends headers that it has no value for, such as a continuation of a first page.
+        if !value.is_empty() || MEANINGFUL_IF_EMPTY.contains(&name.as_str()) {
             headers.insert(
                 HeaderName::from(name.as_str().to_owned()),
                 HeaderValue::from(value.to_owned()),
@@ -254,18 +216,4 @@ pub(super) fn succeeded(answer: Answer, what: &str) -> anyhow::Result<Answer> {
         String::from_utf8_lossy(&answer.body)
     )
     .context(format!("the demo account cannot {what}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_escaped_etag_with_an_id_beyond_ascii_has_the_same_value() {
-        let etag = r#"{"id":"ключ 🦆","lsn":7}"#;
-        let escaped = ascii(etag);
-        assert!(escaped.is_ascii(), "{escaped}");
-        let value = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(value(&escaped), value(etag));
-    }
 }

@@ -9,13 +9,24 @@
 //! Limits of the emulator: it keeps no versions and no deletes, and it ignores a start at a time.
 
 mod account;
+mod answer;
 mod authorization;
+mod bulk;
 mod commands;
 mod documents;
+mod feed;
 mod foreground;
 mod host;
+mod log;
+mod lsns;
+mod offers;
 mod pace;
 mod partitions;
+mod recorder;
+mod request;
+mod rid;
+mod topology;
+mod transaction;
 mod writes;
 
 pub use account::{DemoAccount, DemoOptions};

@@ -1,7 +1,5 @@
 //! The physical partitions of the demo container: list, count, split, merge.
 
-use std::time::Duration;
-
 use anyhow::{Context, anyhow};
 use azure_core::http::Method;
 use azure_core::http::headers::Headers;
@@ -10,10 +8,8 @@ use serde::Deserialize;
 
 use super::account::{DemoAccount, docs_path};
 use super::host::succeeded;
-
-/// How long the partitions of a split or merge answer 410, beyond the time that the operation takes: long
-/// enough for an active reader to see it, short enough not to wait for.
-const TRANSITION: Duration = Duration::from_millis(100);
+use super::log::PartitionLog;
+use super::topology;
 
 /// A physical partition of the demo container.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -65,46 +61,35 @@ impl DemoAccount {
     ///
     /// # Errors
     ///
-    /// If the partition does not exist, or is being split or merged.
+    /// If the partition does not exist, or a client has deleted the container.
     pub async fn count(&self, partition: Option<u32>) -> anyhow::Result<u64> {
-        let mut headers = Headers::new();
-        headers.insert("x-ms-documentdb-isquery", "true");
-        headers.insert("content-type", "application/query+json");
-        match partition {
-            Some(id) => headers.insert("x-ms-documentdb-partitionkeyrangeid", id.to_string()),
-            None => headers.insert("x-ms-documentdb-query-enablecrosspartition", "true"),
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Count {
-            documents: [u64; 1],
-        }
-        let query = Bytes::from_static(br#"{"query":"SELECT VALUE COUNT(1) FROM c"}"#);
-        let answer = self
-            .service
-            .execute(Method::Post, &docs_path(None), None, headers, query)
-            .await?;
-        let answer = succeeded(answer, "count its documents")?;
-        let Count { documents: [count] } = serde_json::from_slice(&answer.body)
-            .context("the demo account cannot count its documents")?;
-        Ok(count)
+        let log = self.service.recorder().log().await;
+        let log = log
+            .get(Self::DATABASE, Self::CONTAINER)
+            .context("the demo container has been deleted")?;
+        let count = match partition {
+            Some(id) => log
+                .partition(id)
+                .context("there is no such partition")?
+                .count(),
+            None => log.partitions().iter().map(PartitionLog::count).sum(),
+        };
+        Ok(count as u64)
     }
 
     /// The partition with the most documents; among equals, the one with the lowest range.
     ///
     /// # Errors
     ///
-    /// As [`Self::partitions`] and [`Self::count`].
+    /// If a client has deleted the container.
     pub async fn largest_partition(&self) -> anyhow::Result<u32> {
-        let mut largest = None;
-        for partition in self.partitions().await? {
-            let count = self.count(Some(partition.id)).await?;
-            if largest.is_none_or(|(most, _)| count > most) {
-                largest = Some((count, partition.id));
-            }
-        }
-        let (_, id) = largest.context("the demo container has no partition")?;
-        Ok(id)
+        let log = self.service.recorder().log().await;
+        let log = log
+            .get(Self::DATABASE, Self::CONTAINER)
+            .context("the demo container has been deleted")?;
+        // The last of equals is the greatest.
+        let largest = log.partitions().iter().rev().max_by_key(|log| log.count());
+        Ok(largest.context("the demo container has no partition")?.id())
     }
 
     /// Splits a partition at the middle of its range and waits until it is done. Returns the ids
@@ -115,17 +100,13 @@ impl DemoAccount {
     /// If the partition does not exist, or its range is too narrow.
     pub async fn split(&self, id: u32) -> anyhow::Result<[u32; 2]> {
         self.require(&[id]).await?;
-        let store = self.service.emulator().store();
-        let (database, container) = (Self::DATABASE, Self::CONTAINER);
-        let failed = || format!("partition {id} cannot be split");
-        let middle = store
-            .midpoint_split_epk(database, container, id)
-            .with_context(failed)?;
-        let children = store
-            .split_partition_and_wait(database, container, id, middle, TRANSITION)
-            .await
-            .with_context(failed)?;
-        <[u32; 2]>::try_from(children).map_err(|_| anyhow!(failed()))
+        let (service, failed) = (
+            self.service.clone(),
+            format!("partition {id} cannot be split"),
+        );
+        // A task of its own: the emulator and the log change together, whatever happens to the caller.
+        let split = tokio::spawn(async move { topology::split(service.recorder(), id).await });
+        split.await?.context(failed)
     }
 
     /// Merges two adjacent partitions and waits until it is done. Returns the id of the result.
@@ -146,12 +127,11 @@ impl DemoAccount {
                 list(&ids)
             ));
         }
-        self.service
-            .emulator()
-            .store()
-            .merge_partitions_and_wait(Self::DATABASE, Self::CONTAINER, left, right, TRANSITION)
-            .await
-            .with_context(|| format!("partitions {left} and {right} cannot be merged"))
+        let service = self.service.clone();
+        let failed = format!("partitions {left} and {right} cannot be merged");
+        let merge =
+            tokio::spawn(async move { topology::merge(service.recorder(), [left, right]).await });
+        merge.await?.context(failed)
     }
 
     /// Fails unless all these partitions exist.

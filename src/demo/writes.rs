@@ -90,6 +90,7 @@ mod tests {
             port: 0,
             documents: 50,
             partitions: 2,
+            previous_images: false,
         };
         let account = DemoAccount::start(&options).await.unwrap();
         let mut writer = DocumentWriter::new(50);

@@ -19,7 +19,7 @@ use super::recover::{self, Recovery};
 use super::seam::{Destination, Kind, Ownership, PartWriter, Unsynced};
 use crate::durable::{self, Lock, Locks, lock_path, shown_path};
 use crate::error::{Annotate, with_hint};
-use crate::failpoint::{self, Change};
+use crate::failpoint::{self, FileChange};
 
 /// Part files synced at the same time.
 const PARALLEL_SYNCS: usize = 16;
@@ -334,8 +334,10 @@ impl PartWriter for PartFileWriter {
 /// Syncs part files, several at a time.
 fn sync_all(files: Vec<fs::File>) -> Result<()> {
     let sync = |file: &fs::File| {
-        failpoint::step("part.sync", Change::Sync(file.path()), || file.sync_data())
-            .context("cannot sync a part file to the disk")
+        failpoint::step("part.sync", FileChange::Sync(file.path()), || {
+            file.sync_data()
+        })
+        .context("cannot sync a part file to the disk")
     };
     if files.len() < 2 {
         return files.iter().try_for_each(sync);

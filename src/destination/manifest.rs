@@ -13,8 +13,8 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, parent_of, shown_path};
-use crate::failpoint::{self, Change};
-use crate::feed::{RangeId, RangeState};
+use crate::failpoint::{self, FileChange};
+use crate::feed::{RangeId, RangeState, RecordForm};
 use crate::report::count;
 
 use super::committed::Committed;
@@ -29,6 +29,9 @@ pub struct Entry {
     pub export_id: uuid::Uuid,
     /// Its name, beside the manifest.
     pub file: String,
+    /// What its records are. Older builds did not list it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<RecordForm>,
     /// Its rows.
     pub rows: u64,
     /// Its length in bytes.
@@ -43,11 +46,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry of `file`, published as `name`.
-    pub fn new(export_id: uuid::Uuid, name: &str, file: &FileState) -> Self {
+    /// The entry of `file`, a part of the export that has `committed`, published as `name`.
+    pub fn new(committed: &Committed<'_>, name: &str, file: &FileState) -> Self {
         Self {
-            export_id,
+            export_id: committed.export_id,
             file: name.to_owned(),
+            records: committed.records,
             rows: file.rows,
             bytes: file.length,
             crc32c: file.crc32c,
@@ -56,11 +60,20 @@ impl Entry {
         }
     }
 
-    /// The entry of `file`, a part of the export `export_id`.
-    pub fn of(export_id: uuid::Uuid, names: &FileNames, file: &FileState) -> Self {
+    /// The entry of `file`, a part of the export that has `committed`.
+    pub fn of(committed: &Committed<'_>, names: &FileNames, file: &FileState) -> Self {
         let path = names.part(file.series, file.part);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Self::new(export_id, &name, file)
+        Self::new(committed, &name, file)
+    }
+
+    /// Whether this is the entry `listed`, which an older build may have listed without its records.
+    pub fn is_the_same_as(&self, listed: &Self) -> bool {
+        let mut own = self.clone();
+        if listed.records.is_none() {
+            own.records = None;
+        }
+        own == *listed
     }
 }
 
@@ -393,7 +406,7 @@ pub fn list(
     let entries: Vec<Entry> = committed
         .sealed
         .iter()
-        .map(|sealed| Entry::of(committed.export_id, names, sealed))
+        .map(|sealed| Entry::of(committed, names, sealed))
         .collect();
     append(&path, mark, &entries)
         .with_context(|| format!("cannot list finished files in `{}`", shown_path(&path)))
@@ -413,7 +426,7 @@ pub fn truncate(path: &Path, mark: ManifestMark) -> Result<()> {
 }
 
 fn sync(file: &fs::File) -> std::io::Result<()> {
-    failpoint::step("manifest.sync", Change::Sync(file.path()), || {
+    failpoint::step("manifest.sync", FileChange::Sync(file.path()), || {
         file.sync_all()
     })
 }
@@ -437,7 +450,7 @@ fn open(path: &Path, mark: ManifestMark) -> Result<fs::File> {
         mark.length
     );
     if length > mark.length {
-        let cut = Change::Cut(path, mark.length);
+        let cut = FileChange::Cut(path, mark.length);
         failpoint::step("manifest.cut", cut, || file.set_len(mark.length))
             .context("cannot cut off what was not committed")?;
     }
@@ -453,6 +466,7 @@ mod tests {
         Entry {
             export_id: uuid::Uuid::from_u128(1),
             file: name.into(),
+            records: None,
             rows: 1,
             bytes: 2,
             crc32c: 3,

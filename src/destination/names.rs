@@ -7,6 +7,7 @@ use fs_err as fs;
 
 use super::output::Output;
 use crate::durable::{self, OPEN_SUFFIX, shown_path, with_suffix};
+use crate::format::Extension;
 
 /// The manifest of an export to a directory.
 pub const MANIFEST_FILE: &str = "manifest.ndjson";
@@ -27,8 +28,9 @@ pub struct FileNames {
 enum Layout {
     /// `DIRECTORY/STEM-SERIES-PART.EXTENSION`
     Directory { directory: PathBuf, stem: String },
-    /// `PATH` for the first part, `STEM.PART.EXTENSION` for the next, where `PATH` is `STEM.EXTENSION`.
-    File { path: PathBuf },
+    /// `PATH` for the first part, `STEM.PART.EXTENSION` for the next, where `PATH` is `STEM.EXTENSION`, with the
+    /// extension as the user wrote it.
+    File { path: PathBuf, extension: String },
     /// `PATH`, open or not.
     Append { path: PathBuf },
     /// No files.
@@ -45,9 +47,15 @@ impl FileNames {
                 directory: base.join(directory).components().collect(),
                 stem: file_stem(container),
             },
-            Output::File(path) => Layout::File {
-                path: base.join(path),
-            },
+            Output::File(path) => {
+                let path = base.join(path);
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let own = Extension::of(&name).map_or(extension, |own| own.text);
+                Layout::File {
+                    extension: own.to_owned(),
+                    path,
+                }
+            }
             Output::Append(path) => Layout::Append {
                 path: base.join(path),
             },
@@ -75,7 +83,7 @@ impl FileNames {
     pub fn display(&self) -> String {
         match &self.layout {
             Layout::Directory { directory, .. } => shown_path(&directory).to_string(),
-            Layout::File { path } | Layout::Append { path } => shown_path(&path).to_string(),
+            Layout::File { path, .. } | Layout::Append { path } => shown_path(&path).to_string(),
             Layout::StandardOutput => "standard output".to_owned(),
         }
     }
@@ -84,7 +92,7 @@ impl FileNames {
     pub fn directory(&self) -> &Path {
         match &self.layout {
             Layout::Directory { directory, .. } => directory,
-            Layout::File { path } | Layout::Append { path } => crate::durable::parent_of(path),
+            Layout::File { path, .. } | Layout::Append { path } => crate::durable::parent_of(path),
             Layout::StandardOutput => Path::new("."),
         }
     }
@@ -95,20 +103,13 @@ impl FileNames {
             Layout::Directory { directory, stem } => {
                 directory.join(format!("{stem}-{series:05}-{part:06}.{}", self.extension))
             }
-            Layout::File { path } if part > 1 => {
-                path.with_file_name(format!("{}.{part:06}.{}", self.stem(path), self.extension))
+            Layout::File { path, extension } if part > 1 => {
+                let stem = stem_of(path, extension);
+                path.with_file_name(format!("{stem}.{part:06}.{extension}"))
             }
-            Layout::File { path } | Layout::Append { path } => path.clone(),
+            Layout::File { path, .. } | Layout::Append { path } => path.clone(),
             Layout::StandardOutput => PathBuf::new(),
         }
-    }
-
-    /// The name of the file `path` without the extension.
-    fn stem(&self, path: &Path) -> String {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let stem = name.strip_suffix(self.extension);
-        let stem = stem.and_then(|stem| stem.strip_suffix('.'));
-        stem.unwrap_or(&name).to_owned()
     }
 
     /// The name of a part while it is being written.
@@ -123,7 +124,7 @@ impl FileNames {
     pub fn manifest(&self) -> Option<PathBuf> {
         match &self.layout {
             Layout::Directory { directory, .. } => Some(directory.join(MANIFEST_FILE)),
-            Layout::File { path } => Some(with_suffix(path, ".manifest.ndjson")),
+            Layout::File { path, .. } => Some(with_suffix(path, ".manifest.ndjson")),
             // It is never finished, so there is nothing to list.
             Layout::Append { .. } | Layout::StandardOutput => None,
         }
@@ -133,7 +134,7 @@ impl FileNames {
     pub fn default_state(&self) -> Option<PathBuf> {
         match &self.layout {
             Layout::Directory { directory, .. } => Some(directory.join(STATE_FILE)),
-            Layout::File { path } | Layout::Append { path } => {
+            Layout::File { path, .. } | Layout::Append { path } => {
                 Some(with_suffix(path, ".state.json"))
             }
             Layout::StandardOutput => None,
@@ -211,11 +212,11 @@ impl FileNames {
                     .split_once('-')?;
                 (numbers(series)?, numbers(part)?)
             }
-            Layout::File { path } if path.file_name()? == finished_name => (0, 1),
-            Layout::File { path } => {
-                let stem = self.stem(path);
+            Layout::File { path, .. } if path.file_name()? == finished_name => (0, 1),
+            Layout::File { path, extension } => {
+                let stem = stem_of(path, extension);
                 let rest = finished_name
-                    .strip_suffix(self.extension)?
+                    .strip_suffix(extension.as_str())?
                     .strip_suffix('.')?;
                 (
                     0,
@@ -246,6 +247,24 @@ impl FileNames {
             path: path.into(),
         })
     }
+}
+
+/// The name of the file `path` without the extension.
+fn stem_of(path: &Path, extension: &str) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.strip_suffix(extension);
+    let stem = stem.and_then(|stem| stem.strip_suffix('.'));
+    stem.unwrap_or(&name).to_owned()
+}
+
+/// The first part of the single-file export that `path` would be a later part of, by its name.
+pub fn first_part_of(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let extension = Extension::of(name)?.text;
+    let rest = name.strip_suffix(extension)?.strip_suffix('.')?;
+    let (stem, part) = rest.rsplit_once('.')?;
+    let is_part = part.len() >= 6 && part.bytes().all(|byte| byte.is_ascii_digit());
+    is_part.then(|| path.with_file_name(format!("{stem}.{extension}")))
 }
 
 /// A file on disk with a name of an export's files.
@@ -376,6 +395,9 @@ mod tests {
         );
         assert_eq!(names.part(0, 1).file_name().unwrap(), "a.b.jsonl");
         assert_eq!(names.part(0, 2).file_name().unwrap(), "a.b.000002.jsonl");
+        let typed = Output::File("A.NDJSON.Gz".into());
+        let typed = FileNames::new(&typed, directory.path(), "orders", "jsonl.gz");
+        assert_eq!(typed.part(0, 2).file_name().unwrap(), "A.000002.NDJSON.Gz");
         for path in [names.part(0, 1), names.open_part(0, 2)] {
             fs::write(path, "").unwrap();
         }

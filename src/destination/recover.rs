@@ -16,7 +16,7 @@ use super::owner::{Owner, Proof, ensure_known_beyond, prove};
 use super::part::{FileState, ManifestMark, ResumedPart};
 use crate::durable::{self, shown_path};
 use crate::error::{Annotate, is_of_the_system, with_hint};
-use crate::failpoint::{self, Change};
+use crate::failpoint::{self, FileChange};
 
 /// What was found and done.
 #[derive(Debug, Default)]
@@ -291,9 +291,9 @@ fn cut_to_committed(part: &FileState, names: &FileNames) -> Result<()> {
     }
     let mut options = fs::OpenOptions::new();
     let file = durable::open_plain("part.open", &path, options.write(true))?;
-    let cut = Change::Cut(&path, part.length);
+    let cut = FileChange::Cut(&path, part.length);
     failpoint::step("resume.cut", cut, || file.set_len(part.length))?;
-    failpoint::step("resume.sync", Change::Sync(&path), || file.sync_all())?;
+    failpoint::step("resume.sync", FileChange::Sync(&path), || file.sync_all())?;
     Ok(())
 }
 

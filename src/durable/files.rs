@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use fs_err as fs;
 
 use crate::error::with_hint;
-use crate::failpoint::{self, Change};
+use crate::failpoint::{self, FileChange};
 
 /// The suffix of a file that is being written, so that no reader mistakes it for a finished one.
 pub const OPEN_SUFFIX: &str = ".open";
@@ -36,7 +36,7 @@ pub fn parent_of(path: &Path) -> &Path {
 ///
 /// Any error of the system, such as a full disk.
 pub fn sync_directory(step: &'static str, directory: &Path) -> io::Result<()> {
-    failpoint::step(step, Change::SyncDirectory(directory), || {
+    failpoint::step(step, FileChange::SyncDirectory(directory), || {
         #[cfg(unix)]
         {
             fs::File::open(directory)?.sync_all()
@@ -61,7 +61,7 @@ pub fn create_directory(directory: &Path) -> io::Result<()> {
         missing.push(path);
         next = path.parent();
     }
-    failpoint::step("directory.create", Change::Create(directory), || {
+    failpoint::step("directory.create", FileChange::Create(directory), || {
         fs::create_dir_all(directory)
     })?;
     for path in missing.iter().rev() {
@@ -222,7 +222,7 @@ fn open_checked(
 /// As [`is_plain_file`].
 pub fn remove_plain(step: &'static str, path: &Path) -> Result<()> {
     if is_plain_file(path)? {
-        failpoint::step(step, Change::Remove(path), || fs::remove_file(path))?;
+        failpoint::step(step, FileChange::Remove(path), || fs::remove_file(path))?;
     }
     Ok(())
 }
@@ -286,9 +286,9 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<()> {
     let mut file = open_plain("state.create", &staged, private().create_new(true))?;
     failpoint::write("state.write", &mut file, contents)?;
     // Without this sync, the rename could become durable before the contents of the file.
-    failpoint::step("state.sync", Change::Sync(&staged), || file.sync_all())?;
+    failpoint::step("state.sync", FileChange::Sync(&staged), || file.sync_all())?;
     drop(file);
-    failpoint::step("state.rename", Change::Rename(&staged, path), || {
+    failpoint::step("state.rename", FileChange::Rename(&staged, path), || {
         fs::rename(&staged, path)
     })?;
     sync_directory("state.sync-directory", parent_of(path))?;
@@ -308,7 +308,7 @@ pub fn publish(open: &Path, path: &Path) -> io::Result<()> {
     let mut source = tempfile::TempPath::try_from_path(open)?;
     // It is not a temporary file: only the rename that refuses to replace is needed here.
     source.disable_cleanup(true);
-    failpoint::step("publish.rename", Change::Rename(open, path), || {
+    failpoint::step("publish.rename", FileChange::Rename(open, path), || {
         source.persist_noclobber(path).map_err(|e| {
             io::Error::new(
                 e.error.kind(),

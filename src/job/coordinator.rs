@@ -278,17 +278,7 @@ impl<'a> Coordinator<'a> {
                     self.uncommitted.to_seal.push(range.0);
                 }
             }
-            ReaderEvent::Failed { range, error } => {
-                self.observers.emit(&Event::Failed {
-                    range,
-                    error: &error,
-                });
-                if self.watch.is_some() {
-                    // A tail without one of its ranges would hide that range's changes.
-                    return Err(error.context(format!("cannot continue to read range {range}")));
-                }
-                self.failures.push((range, error));
-            }
+            ReaderEvent::Failed { range, error } => self.note_failure(range, error)?,
             ReaderEvent::Pinned {
                 range,
                 position_lsn,
@@ -314,6 +304,20 @@ impl<'a> Coordinator<'a> {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// Notes that a range cannot be read any further.
+    fn note_failure(&mut self, range: RangeId, error: anyhow::Error) -> Result<()> {
+        self.observers.emit(&Event::Failed {
+            range,
+            error: &error,
+        });
+        if self.watch.is_some() {
+            // A tail without one of its ranges would hide that range's changes.
+            return Err(error.context(format!("cannot continue to read range {range}")));
+        }
+        self.failures.push((range, error));
         Ok(())
     }
 

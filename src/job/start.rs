@@ -11,13 +11,12 @@ use super::open_layout::OpenLayout;
 use super::outcome::{resumable, run};
 use super::sample::{self, SampleRequest};
 use super::{Connected, feed_request};
-use crate::clock;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::pin::Pinned;
 use crate::cosmos::retry::RetryLimit;
 use crate::cosmos::token::{container_rid_of, segments};
-use crate::destination::{Destination, Kind, ManifestMark, Place, Recovery, at};
+use crate::destination::{Destination, Kind, Place, Recovery, at};
 use crate::durable::{parent_of, shown_path};
 use crate::error::{
     ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
@@ -39,7 +38,7 @@ use crate::state::destination_of;
 use crate::state::file;
 use crate::state::ledger::{Ledger, take_over};
 use crate::state::local::LocalState;
-use crate::state::model::{JobKind, Settings, State, Totals, VERSION};
+use crate::state::model::{JobKind, Settings, State};
 
 /// Ranges pinned at the same time.
 const PARALLEL_PINS: usize = 64;
@@ -111,22 +110,8 @@ pub async fn export(
     }
     // Again, now that no other process can interfere.
     check_output(&plan, destination.as_ref())?;
-    let mut state = State {
-        kind: JobKind::Export,
-        export_id: uuid::Uuid::now_v7(),
-        generation: 0,
-        created: clock::now(),
-        source: connected.source.clone(),
-        options: plan.options,
-        settings: plan.settings,
-        finished: false,
-        ranges: RangeSet::default(),
-        series: Vec::new(),
-        sealed: Vec::new(),
-        manifest: ManifestMark::default(),
-        totals: Totals::default(),
-        version: VERSION,
-    };
+    let source = connected.source.clone();
+    let mut state = State::new(JobKind::Export, source, plan.options, plan.settings);
     let settings = state.settings.clone();
     let request = feed_request(&state, &settings)?;
     state.ranges = first_ranges(&connected, state.options.from, &request).await?;

@@ -402,8 +402,16 @@ impl Turn {
             reply,
         };
         self.shared.send(event).await;
+        let numbers = tokio::select! {
+            biased;
+            numbers = numbers => numbers,
+            // The children are committed nevertheless if the job still takes events. If it does not, the
+            // reply may never fail: an event that was sent while the receiver was dropped stays in the
+            // channel, with its `reply`, for as long as this task holds a sender.
+            () = self.shared.stop.cancelled() => return Outcome::Ended,
+        };
         // No reply: the job is being torn down.
-        let Ok(numbers) = numbers.await else {
+        let Ok(numbers) = numbers else {
             return Outcome::Ended;
         };
         let children = cut.into_iter().zip(numbers).map(|((range, position), id)| {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
@@ -19,6 +18,7 @@ use super::interpreter::Meaning;
 use super::item_sender::NotApplied;
 use super::item_write::ItemWrite;
 use super::lanes::Lanes;
+use super::original::Original;
 use super::position::{InputPosition, Standing};
 use super::replay_source::ReplaySource;
 use super::schedule;
@@ -40,7 +40,7 @@ const MAX_WAITING_BYTES: usize = 64 << 20;
 struct Pending {
     number: u64,
     write: ItemWrite,
-    json: Bytes,
+    original: Original,
     at: InputPosition,
 }
 
@@ -278,16 +278,20 @@ impl Applier {
                 self.observer.observe(&ReplayEvent::Dropped);
                 self.watermark.done(number, None);
             }
+            Ok(Meaning::Unclear(why)) => {
+                let error = self.source.location(at).unclear(why);
+                self.stop(Stopped::Failed(error));
+            }
             Ok(Meaning::Write(write)) => {
                 for other in self.unkeyed.release() {
                     self.refuse_unkeyed(&other);
                 }
-                self.waiting_bytes += taken.json.len();
+                self.waiting_bytes += taken.original.len();
                 let key = write.item.key.clone();
                 let pending = Pending {
                     number,
                     write,
-                    json: taken.json,
+                    original: taken.original,
                     at,
                 };
                 self.lanes.push(&key, pending);
@@ -295,7 +299,7 @@ impl Applier {
             Err(defect) => {
                 let record = UnkeyedRecord {
                     number,
-                    json: taken.json,
+                    original: taken.original,
                     at,
                     defect,
                 };
@@ -321,13 +325,13 @@ impl Applier {
 
     fn refuse_unkeyed(&mut self, record: &UnkeyedRecord) {
         let reason = &record.defect.reason;
-        self.refuse(record.number, &record.json, record.at, reason);
+        self.refuse(record.number, &record.original, record.at, reason);
     }
 
     /// The change `number` is refused, which completes it.
-    fn refuse(&mut self, number: u64, json: &Bytes, at: InputPosition, reason: &str) {
+    fn refuse(&mut self, number: u64, original: &Original, at: InputPosition, reason: &str) {
         let location = self.source.location(at);
-        let letter = self.letters.letter(json, &location, reason);
+        let letter = self.letters.letter(original, &location, reason);
         self.observer.observe(&ReplayEvent::Refused {
             description: format!("{location}: {reason}"),
             is_kept: letter.is_some(),
@@ -344,7 +348,7 @@ impl Applier {
         self.concurrency.write_ended(self.observer.throttled());
         let key = run[0].write.item.key.clone();
         for (pending, outcome) in run.into_iter().zip(outcomes) {
-            self.waiting_bytes -= pending.json.len();
+            self.waiting_bytes -= pending.original.len();
             // Its key stays blocked: no later change of it may be applied before this one.
             if !self.settle(&pending, outcome) {
                 return Ok(());
@@ -361,14 +365,14 @@ impl Applier {
             Ok(applied) => {
                 self.observer.observe(&ReplayEvent::Applied {
                     applied,
-                    bytes: pending.json.len(),
+                    bytes: pending.original.len(),
                 });
                 self.watermark.done(pending.number, None);
                 true
             }
             Err(NotApplied::Refused(reason)) => {
                 let reason = format!("item {:?}: {reason}", item.id);
-                self.refuse(pending.number, &pending.json, pending.at, &reason);
+                self.refuse(pending.number, &pending.original, pending.at, &reason);
                 true
             }
             Err(NotApplied::Stopped) => false,

@@ -5,14 +5,15 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use bytes::Bytes;
 use fs_err as fs;
 use serde_json::Value;
 
+use super::original::Original;
 use super::replay_source::SourceLocation;
 use crate::durable::{self, parent_of, shown_path, sync_directory};
 use crate::error::{ExitCode, is_of_the_system, with_exit_code, with_hint};
-use crate::feed::page::Page;
+use crate::feed::RecordForm;
+use crate::source::heading;
 
 /// The file of refused changes.
 #[derive(Debug)]
@@ -24,6 +25,17 @@ pub(super) struct DeadLetters {
 
 /// How every dead letter begins.
 const BEGINNING: &[u8] = br#"{"reason":"#;
+
+/// How a whole line begins, or the part of it that a crash left. A power failure may leave zeros.
+fn is_ours(line: &[u8]) -> bool {
+    let heading = heading(RecordForm::Changes);
+    [BEGINNING, heading.trim_ascii_end()]
+        .iter()
+        .any(|expected| {
+            let mut pairs = line.iter().zip(*expected);
+            pairs.all(|(found, expected)| found == expected || *found == 0)
+        })
+}
 
 /// Checks the file for dead letters, whose bytes after the first `committed` will be cut off. Returns its
 /// length.
@@ -54,12 +66,7 @@ fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
     let mut beyond = Vec::new();
     file.seek(SeekFrom::Start(committed))?;
     file.read_to_end(&mut beyond)?;
-    let is_letter = |line: &[u8]| {
-        let mut pairs = line.iter().zip(BEGINNING);
-        // A power failure may leave zeros.
-        pairs.all(|(found, expected)| found == expected || *found == 0)
-    };
-    if !beyond.split(|byte| *byte == b'\n').all(is_letter) {
+    if !beyond.split(|byte| *byte == b'\n').all(is_ours) {
         return Err(with_hint(
             anyhow!(
                 "`{}` has something other than dead letters after its {committed} committed bytes, \
@@ -109,12 +116,17 @@ impl DeadLetters {
     /// change before it is done.
     pub(super) fn letter(
         &self,
-        json: &Bytes,
+        original: &Original,
         location: &SourceLocation,
         reason: &str,
     ) -> Option<Vec<u8>> {
         self.file.as_ref()?;
-        Some(dead_letter(json, reason, &location.name, location.number))
+        Some(dead_letter(
+            original,
+            reason,
+            &location.name,
+            location.number,
+        ))
     }
 
     /// Appends letters to the file.
@@ -124,7 +136,10 @@ impl DeadLetters {
     /// Any error of the system.
     pub(super) fn write(&mut self, letters: &[Vec<u8>]) -> Result<()> {
         if let Some(file) = &mut self.file {
-            for letter in letters {
+            // The first line declares what the others are, so that the file can be replayed.
+            let heading =
+                (self.length == 0 && !letters.is_empty()).then(|| heading(RecordForm::Changes));
+            for letter in heading.iter().chain(letters) {
                 file.write_all(letter)
                     .context("cannot write the dead-letter file")?;
                 self.length += letter.len() as u64;
@@ -152,8 +167,8 @@ impl DeadLetters {
 }
 
 /// A line of the file: a refused change with the reason, in an envelope that can be replayed.
-pub(super) fn dead_letter(json: &Bytes, reason: &str, source: &str, line: u64) -> Vec<u8> {
-    let mut out = Vec::with_capacity(json.len() + reason.len() + source.len() + 64);
+pub(super) fn dead_letter(original: &Original, reason: &str, source: &str, line: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(original.len() + reason.len() + source.len() + 64);
     let text = |text: &str| Value::from(text).to_string();
     out.extend_from_slice(b"{\"reason\":");
     out.extend_from_slice(text(reason).as_bytes());
@@ -163,8 +178,8 @@ pub(super) fn dead_letter(json: &Bytes, reason: &str, source: &str, line: u64) -
         out.extend_from_slice(format!(",\"{name}\":").as_bytes());
         out.extend_from_slice(&value);
     };
-    match Page::of_line(json.clone()) {
-        Ok(page) => {
+    match original.page() {
+        Some(page) => {
             for item in page.items() {
                 for (name, part) in [
                     ("current", item.current()),
@@ -177,9 +192,9 @@ pub(super) fn dead_letter(json: &Bytes, reason: &str, source: &str, line: u64) -
                 }
             }
         }
-        // It is not JSON, so it is kept as text.
-        Err(_) => {
-            let lossy = String::from_utf8_lossy(json);
+        // It is not JSON, or no change, so it is kept as text.
+        None => {
+            let lossy = String::from_utf8_lossy(&original.json);
             member("text", text(&lossy).into_bytes().into());
         }
     }

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::delivery::{Delivery, Taken, WAITING};
 use super::interpreter::Interpreter;
+use super::original::Original;
 use super::position::{InputPosition, Step};
 use crate::source::{self, BytesRead, Input, Mark};
 
@@ -46,8 +47,8 @@ fn read_all(
         let mut reader = source::open(input, mark, bytes_read)?;
         while let Some(record) = reader.next()? {
             let taken = Taken {
-                meaning: interpreter.interpret(&record.json),
-                json: record.json,
+                meaning: interpreter.interpret(&record.json, record.form),
+                original: Original::of_record(record.json, record.form),
                 after: Step {
                     position: InputPosition {
                         input: index,

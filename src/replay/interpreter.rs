@@ -9,6 +9,7 @@ use super::item_write::{Action, Defect, ItemWrite};
 use super::transform::Transform;
 use crate::cosmos::epk::partition_key;
 use crate::cosmos::items::ItemAddress;
+use crate::feed::RecordForm;
 use crate::feed::page::{ItemRef, OperationType, Page, members};
 use crate::render::change::{Change, KeyPath, write_nested};
 use crate::settings::{ReplayPlan, TimeWindow};
@@ -16,8 +17,8 @@ use crate::settings::{ReplayPlan, TimeWindow};
 /// The longest id that the service accepts, in bytes.
 const MAX_ID_BYTES: usize = 1023;
 
-/// The members of the short form of a deletion that a tail writes, beside the id and the partition key.
-const DELETION_NAMES: [&str; 4] = ["_deleted", "_timeToLiveExpired", "_ts", "_lsn"];
+/// The members that earlier builds of `tail` wrote for a deletion, beside the id and the partition key.
+const EARLIER_DELETION: [&str; 4] = ["_deleted", "_timeToLiveExpired", "_ts", "_lsn"];
 
 /// What a record means.
 #[derive(Debug)]
@@ -28,7 +29,30 @@ pub(super) enum Meaning {
     OutsideWindow,
     /// A document for which the program returns nothing.
     Dropped,
+    /// Nothing declares what the source holds, and this is not certainly a document.
+    Unclear(Unclear),
 }
+
+/// Why a record is not certainly a document.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unclear {
+    pub(super) reason: &'static str,
+    pub(super) hint: &'static str,
+}
+
+/// A record that has the form of an envelope.
+const ENVELOPE: Unclear = Unclear {
+    reason: "it looks like a change in its envelope, but nothing says that the source holds changes",
+    hint: "declare what the source holds: --input changes or --input documents",
+};
+
+/// A record that [may be a deletion](is_earlier_deletion).
+const EARLIER: Unclear = Unclear {
+    reason: "it may be a document, or a deletion as earlier versions of `tail` printed it, and nothing says \
+        which",
+    hint: "if it is a document, use --input documents; docs/replay.md shows how to turn a file with such \
+        deletions into changes for --input changes",
+};
 
 /// Interprets records.
 #[derive(Debug)]
@@ -51,17 +75,40 @@ impl Interpreter {
         }
     }
 
-    /// What the record `json` means.
+    /// What the record `json` means, which is declared to be `form`. If nothing is declared, it is a document,
+    /// unless it looks like something else.
     ///
     /// # Errors
     ///
-    /// If it is not a change, or cannot be applied.
-    pub(super) fn interpret(&self, json: &Bytes) -> Result<Meaning, Defect> {
-        let page = Page::of_line(json.clone()).map_err(|error| Defect::new(error.to_string()))?;
+    /// If it is not of this form, or cannot be applied.
+    pub(super) fn interpret(
+        &self,
+        json: &Bytes,
+        form: Option<RecordForm>,
+    ) -> Result<Meaning, Defect> {
+        let page = match form {
+            Some(RecordForm::Documents) => Page::of_document(json.clone()),
+            Some(RecordForm::Changes) | None => Page::of_change(json.clone()),
+        };
+        let page = page.map_err(|error| Defect::new(error.to_string()))?;
         let item = page
             .items()
             .next()
             .ok_or_else(|| Defect::new("it has no document"))?;
+        match form {
+            Some(RecordForm::Changes) if !item.is_envelope() => {
+                return Err(Defect::new(
+                    "it is not the envelope of a change: that has `current` or `metadata`, and no `id`",
+                ));
+            }
+            None if item.is_envelope() => {
+                return Ok(Meaning::Unclear(ENVELOPE));
+            }
+            None if is_earlier_deletion(item.json(), &self.key_paths) => {
+                return Ok(Meaning::Unclear(EARLIER));
+            }
+            _ => {}
+        }
         self.interpret_item(item)
     }
 
@@ -115,10 +162,10 @@ impl Interpreter {
         let Some(document) = item.document() else {
             let metadata = item.metadata().unwrap_or_default();
             return match metadata.operation_type {
-                None | Some(OperationType::Delete) => Ok(Content::Deletion {
+                Some(OperationType::Delete) => Ok(Content::Deletion {
                     expired: metadata.time_to_live_expired,
                 }),
-                Some(_) => Err(Defect::new(
+                _ => Err(Defect::new(
                     "the envelope has no document in `current` and is not a deletion",
                 )),
             };
@@ -126,10 +173,7 @@ impl Interpreter {
         if document.first() != Some(&b'{') {
             return Err(Defect::new("it is not a JSON object"));
         }
-        Ok(match short_deletion(document, &self.key_paths) {
-            Some(expired) => Content::Deletion { expired },
-            None => Content::Document(document),
-        })
+        Ok(Content::Document(document))
     }
 
     /// The item of the target that a change is about.
@@ -211,24 +255,25 @@ enum Content<'a> {
     Deletion { expired: bool },
 }
 
-/// Whether `document` is the short form in which `tail --format json` writes a deletion, and if so,
-/// whether the time to live had expired. Anything with a further member is a document, so that no
-/// document is mistaken for a deletion.
-fn short_deletion(document: &[u8], key_paths: &[KeyPath]) -> Option<bool> {
-    let (mut deleted, mut expired) = (false, false);
+/// Whether `document` may be a deletion as earlier builds of `tail` printed it: with the service's `_ts` or `_lsn`,
+/// and nothing but the id and the partition key beside `_deleted`. A document of the service has more system
+/// fields, and one that was exported without them has none.
+fn is_earlier_deletion(document: &[u8], key_paths: &[KeyPath]) -> bool {
+    let (mut is_deleted, mut is_of_the_service) = (false, false);
     for member in members(document) {
         let is_key = |path: &KeyPath| path.first().is_some_and(|name| member.is_named(name));
-        let known = member.is_named("id")
-            || DELETION_NAMES.iter().any(|name| member.is_named(name))
+        let is_known = member.is_named("id")
+            || EARLIER_DELETION.iter().any(|name| member.is_named(name))
+            // Without a target the partition key is not known.
+            || key_paths.is_empty()
             || key_paths.iter().any(is_key);
-        if !known {
-            return None;
+        if !is_known || member.is_named("_etag") || member.is_named("_rid") {
+            return false;
         }
-        let is_true = member.value == b"true";
-        deleted |= is_true && member.is_named("_deleted");
-        expired |= is_true && member.is_named("_timeToLiveExpired");
+        is_deleted |= member.value == b"true" && member.is_named("_deleted");
+        is_of_the_service |= member.is_named("_ts") || member.is_named("_lsn");
     }
-    deleted.then_some(expired)
+    is_deleted && is_of_the_service
 }
 
 fn id_of(change: &Change<'_>) -> Result<String, Defect> {

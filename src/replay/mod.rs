@@ -31,6 +31,7 @@ mod interpreter;
 mod item_sender;
 mod item_write;
 mod lanes;
+mod original;
 mod outcome;
 mod own_writes;
 mod position;

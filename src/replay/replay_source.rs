@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::address::{describe, same_container};
+use super::interpreter::Unclear;
 use super::position::InputPosition;
 use crate::durable::shown_path;
 use crate::error::usage;
@@ -16,7 +17,7 @@ use crate::source::{BytesRead, Fingerprint, Input, Inputs};
 
 /// Finds the files to replay, and reports what the user should know about them.
 pub(super) fn find_inputs(plan: &ReplayPlan, report: &Report) -> Result<Inputs> {
-    let inputs = Inputs::find(&plan.sources)?;
+    let inputs = Inputs::find(&plan.sources, plan.input)?;
     for notice in &inputs.notices {
         report.warning(notice);
     }
@@ -55,6 +56,22 @@ pub(super) struct SourceLocation {
     pub(super) number: u64,
 }
 
+impl SourceLocation {
+    /// A line of a file or a stream.
+    pub(super) fn in_file(input: &Input, line: u64) -> Self {
+        Self {
+            name: input.to_string(),
+            unit: "line",
+            number: line,
+        }
+    }
+
+    /// The error of a record of which nothing declares what it is.
+    pub(super) fn unclear(&self, why: Unclear) -> anyhow::Error {
+        usage(format!("{self}: {}", why.reason), why.hint)
+    }
+}
+
 impl std::fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}, {} {}", self.name, self.unit, self.number)
@@ -75,10 +92,10 @@ impl ReplaySource {
     /// The location of the change that ends at this position.
     pub(super) fn location(&self, position: InputPosition) -> SourceLocation {
         let (name, unit) = match self {
-            Self::Files(files) => {
-                let input = files.inputs.get(position.input);
-                (input.map(ToString::to_string).unwrap_or_default(), "line")
-            }
+            Self::Files(files) => match files.inputs.get(position.input) {
+                Some(input) => return SourceLocation::in_file(input, position.mark.line),
+                None => (String::new(), "line"),
+            },
             Self::Container { connected, .. } => {
                 let source = &connected.source;
                 let name = format!("the feed of {}/{}", source.database, source.container);

@@ -75,13 +75,14 @@ mod tests {
     use azure_data_cosmos_driver::models::PartitionKey;
 
     use super::super::item_write::{Action, Defect, ItemWrite};
+    use super::super::original::Original;
     use super::super::position::{InputPosition, Step};
     use super::*;
     use crate::cosmos::items::ItemAddress;
 
     fn taken(meaning: Result<Meaning, Defect>) -> Result<Delivery> {
         Ok(Delivery::Record(Taken {
-            json: bytes::Bytes::new(),
+            original: Original::of_record(bytes::Bytes::new(), None),
             meaning,
             after: Step {
                 position: InputPosition::default(),

@@ -3,9 +3,8 @@
 //! If the first documents all have no value at the partition key's path, the target is the wrong one,
 //! and refusing them one by one would be no help. So they are held back until one has a value.
 
-use bytes::Bytes;
-
 use super::item_write::Defect;
+use super::original::Original;
 use super::position::InputPosition;
 use super::replay_source::ReplaySource;
 use crate::error::usage;
@@ -17,7 +16,7 @@ const MAX_UNKEYED: u64 = 1000;
 #[derive(Debug)]
 pub(super) struct UnkeyedRecord {
     pub(super) number: u64,
-    pub(super) json: Bytes,
+    pub(super) original: Original,
     pub(super) at: InputPosition,
     pub(super) defect: Defect,
 }

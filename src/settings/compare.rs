@@ -8,6 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::setting::{Comparison, FrozenIn};
 use crate::cli::choices::{Mode, SchemaSource, SystemFields};
+use crate::cli::location::Location;
 use crate::cli::values::choice_name;
 use crate::destination::Output;
 use crate::feed::{ChangeFeedStart, FeedMode};
@@ -142,9 +143,10 @@ fn columns_of(layout: &TableLayout) -> String {
 }
 
 /// Where an export writes. Two paths of one place are the same.
-pub(super) fn output(frozen: &FrozenIn<'_>, given: &Path) -> Comparison {
+pub(super) fn output(frozen: &FrozenIn<'_>, given: &Location) -> Comparison {
     let own = match &frozen.options.output {
         Output::StandardOutput => {
+            let given = given.path().unwrap_or(Path::new("-"));
             return Comparison::of(Some("-".to_owned()), &given.to_string_lossy());
         }
         Output::Directory(path) | Output::File(path) | Output::Append(path) => {
@@ -152,7 +154,10 @@ pub(super) fn output(frozen: &FrozenIn<'_>, given: &Path) -> Comparison {
             frozen.base.join(path).components().collect::<PathBuf>()
         }
     };
-    if given != Path::new("-") && resolved(given) == resolved(&own) {
+    if given
+        .path()
+        .is_some_and(|given| resolved(given) == resolved(&own))
+    {
         Comparison::Same
     } else {
         Comparison::Other(own.to_string_lossy().into_owned())

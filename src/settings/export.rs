@@ -8,13 +8,16 @@ use super::columns::ColumnsPlan;
 use super::feed_start::feed_start;
 use super::files::{FilesPlan, check_row_groups, default_rotation};
 use super::given::{Given, default_settings};
+use super::output_name::ensure_no_extension;
 use super::table;
 use crate::cli::Command;
+use crate::cli::location::Location;
 use crate::destination::Output;
 use crate::destination::names::FileNames;
-use crate::durable::parent_of;
+use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::feed::Scope;
+use crate::format::Extension;
 use crate::report::SummaryFormat;
 use crate::state::model::{FrozenOptions, Settings};
 
@@ -44,14 +47,16 @@ impl ExportPlan {
     ///
     /// If the output contradicts its format, or a path cannot be made absolute.
     pub fn new(given: &Given) -> Result<Self> {
-        let path = given.get(&table::EXPORT_OUTPUT)?;
-        let files = FilesPlan::new(given, &path)?;
+        let location = given.get(&table::EXPORT_OUTPUT)?;
+        let files = FilesPlan::new(given, &location)?;
         let columns = ColumnsPlan::new(given, files.format)?;
         let mode = given.get(&table::EXPORT_MODE)?;
         let (mode, from) = feed_start(mode, given.typed(&table::EXPORT_FROM))?;
-        let output = output_kind(&path, &files)?;
-        let absolute =
-            std::path::absolute(&path).context("cannot make the output path absolute")?;
+        let (output, path) = match &location {
+            Location::StandardStream => (OutputKind::StandardOutput, Path::new("-")),
+            Location::Local(path) => (output_kind(path, &files, given)?, path.as_path()),
+        };
+        let absolute = std::path::absolute(path).context("cannot make the output path absolute")?;
         let default_state = FileNames::new(
             &output.at(&absolute)?,
             Path::new("."),
@@ -89,6 +94,7 @@ impl ExportPlan {
                 inference: columns.inference,
                 csv: files.csv,
                 output: output.at(&relative)?,
+                records: None,
             },
             settings,
             state_path,
@@ -128,11 +134,8 @@ impl OutputKind {
     }
 }
 
-/// What `path` means: `-`, a file with the format's extension, or a directory.
-fn output_kind(path: &Path, files: &FilesPlan) -> Result<OutputKind> {
-    if path == Path::new("-") {
-        return Ok(OutputKind::StandardOutput);
-    }
+/// What `path` means: a file if it has an extension, otherwise a directory.
+fn output_kind(path: &Path, files: &FilesPlan, given: &Given) -> Result<OutputKind> {
     let extension = files.extension();
     let text = path.as_os_str().to_string_lossy();
     if text.is_empty() {
@@ -143,27 +146,22 @@ fn output_kind(path: &Path, files: &FilesPlan) -> Result<OutputKind> {
     }
     let is_directory = text.ends_with(['/', std::path::MAIN_SEPARATOR]) || path.is_dir();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    if !is_directory {
-        let stem = name.strip_suffix(extension);
-        if stem.is_some_and(|stem| stem.len() > 1 && stem.ends_with('.')) {
+    if !is_directory && let Some(found) = Extension::of(&name) {
+        if found.is_of(files.format, files.compression) {
             return Ok(OutputKind::File);
         }
-        // A directory named like a file would be a mistake.
-        let looks_like = ["jsonl", "csv", "parquet", "gz", "zst"];
-        let found = path.extension().and_then(|extension| extension.to_str());
-        if let Some(found) = found.filter(|found| looks_like.contains(found)) {
-            return Err(usage(
-                format!(
-                    "the output `{}` ends in `.{found}`, but its files would end in `.{extension}`",
-                    path.display()
-                ),
-                format!(
-                    "name a file that ends in `.{extension}`, or a directory as `{}/`; --format and \
-                     --compression set the contents",
-                    path.display()
-                ),
-            ));
-        }
+        return Err(usage(
+            format!(
+                "the output `{}` ends in `.{}`, but its files would end in `.{extension}`",
+                shown_path(&path),
+                found.text
+            ),
+            format!(
+                "name a file that ends in `.{extension}`, or a directory as `{}/`; --format and \
+                 --compression set the contents",
+                shown_path(&path)
+            ),
+        ));
     }
     if path.exists() && !path.is_file() && !path.is_dir() {
         return Err(usage(
@@ -182,6 +180,10 @@ fn output_kind(path: &Path, files: &FilesPlan) -> Result<OutputKind> {
             ),
             "name a directory, or a new file with that extension",
         ));
+    }
+    if !is_directory {
+        let asked = given.is_typed(&table::FORMAT.row).then_some(files.format);
+        ensure_no_extension(path, asked)?;
     }
     Ok(OutputKind::Directory)
 }

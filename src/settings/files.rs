@@ -9,8 +9,9 @@ use super::given::Given;
 use super::table;
 use super::value::milliseconds;
 use crate::cli::choices::ExportFormat;
+use crate::cli::location::Location;
 use crate::error::usage;
-use crate::format::{Compression, CsvOptions, Format};
+use crate::format::{Compression, CsvOptions, Extension, Format};
 use crate::state::model::Settings;
 
 // A Parquet file that is not finished counts for nothing, so it must not grow for ever.
@@ -32,17 +33,21 @@ impl FilesPlan {
     /// # Errors
     ///
     /// If settings contradict each other, or the extension.
-    pub(super) fn new(given: &Given, output: &Path) -> Result<Self> {
-        let (by_extension, compressed_by_extension) = by_extension(output);
+    pub(super) fn new(given: &Given, output: &Location) -> Result<Self> {
+        let name = output.path().and_then(Path::file_name);
+        let name = name.unwrap_or_default().to_string_lossy();
+        let extension = Extension::of(&name);
         let format = match given.found(&table::FORMAT)?.map(|found| found.value) {
             Some(ExportFormat::Jsonl) => Format::Jsonl,
             Some(ExportFormat::Csv) => Format::Csv,
             Some(ExportFormat::Parquet) => Format::Parquet,
-            None => by_extension.unwrap_or(Format::Jsonl),
+            None => extension.map_or(Format::Jsonl, |extension| extension.format),
         };
         let default = match format {
             Format::Parquet => Compression::Snappy,
-            Format::Jsonl | Format::Csv => compressed_by_extension.unwrap_or_default(),
+            Format::Jsonl | Format::Csv => {
+                extension.map_or(Compression::None, |extension| extension.compression)
+            }
         };
         let compression = given.found(&table::COMPRESSION)?;
         let compression = compression.map_or(default, |found| found.value);
@@ -54,7 +59,7 @@ impl FilesPlan {
                 "compress text with gzip or zstd",
             ));
         }
-        if format == Format::Parquet && output == Path::new("-") {
+        if format == Format::Parquet && output.is_standard_stream() {
             return Err(usage(
                 "Parquet cannot be written to standard output: readers start at the end of the file",
                 "use -o DIR or -o FILE.parquet",
@@ -109,23 +114,6 @@ fn csv_options(given: &Given, format: Format) -> Result<Option<CsvOptions>> {
         ));
     }
     Ok(Some(options))
-}
-
-/// The format and the compression that the extension of a path implies.
-fn by_extension(path: &Path) -> (Option<Format>, Option<Compression>) {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let (name, compression) = match name.rsplit_once('.') {
-        Some((rest, "gz")) => (rest, Some(Compression::Gzip(6))),
-        Some((rest, "zst")) => (rest, Some(Compression::Zstd(3))),
-        _ => (&*name, None),
-    };
-    let format = match name.rsplit_once('.') {
-        Some((_, "jsonl")) => Some(Format::Jsonl),
-        Some((_, "csv")) => Some(Format::Csv),
-        Some((_, "parquet")) if compression.is_none() => Some(Format::Parquet),
-        _ => None,
-    };
-    (format, compression.filter(|_| format.is_some()))
 }
 
 /// Sets when files of a format are finished, unless it is given.
@@ -184,6 +172,8 @@ mod tests {
             ),
             ("a.parquet", Format::Parquet, Compression::Snappy, "parquet"),
             ("a.parquet.gz", Format::Jsonl, Compression::None, "jsonl"),
+            ("A.NDJSON", Format::Jsonl, Compression::None, "jsonl"),
+            ("a.CSV.Gz", Format::Csv, Compression::Gzip(6), "csv.gz"),
             ("-", Format::Jsonl, Compression::None, "jsonl"),
         ] {
             let plan = plan(&["-o", output]).unwrap();

@@ -13,6 +13,7 @@ mod export;
 mod feed_start;
 mod files;
 mod given;
+mod output_name;
 mod permissions;
 mod profile;
 mod replay;

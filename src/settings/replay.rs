@@ -1,6 +1,6 @@
 //! What a replay does, resolved and validated.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,13 +8,15 @@ use anyhow::{Context, Result};
 use super::endpoint::check_name;
 use super::feed_start::feed_start;
 use super::given::Given;
+use super::output_name::ensure_json_lines;
 use super::table;
 use crate::cli::choices::{TtlDeletes, WriteMode};
+use crate::cli::location::Location;
 use crate::cli::values::Speed;
 use crate::cosmos::container::NewContainer;
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
-use crate::feed::{ChangeFeedStart, FeedMode};
+use crate::feed::{ChangeFeedStart, FeedMode, RecordForm};
 use crate::render::Filter;
 use crate::report::SummaryFormat;
 
@@ -25,7 +27,9 @@ const MAX_LEVELS: usize = 3;
 #[derive(Debug)]
 pub struct ReplayPlan {
     /// The files, directories and streams, as typed.
-    pub sources: Vec<PathBuf>,
+    pub sources: Vec<Location>,
+    /// What the sources hold that do not say so themselves.
+    pub input: Option<RecordForm>,
     /// The container whose feed is the source, if it is one.
     pub feed: Option<FeedPlan>,
     /// Whether to write nothing.
@@ -120,7 +124,7 @@ impl ReplayPlan {
                 "replay one after the other, each with its own --state",
             ));
         }
-        let reads_standard_input = sources.iter().any(|source| source == Path::new("-"));
+        let reads_standard_input = sources.iter().any(Location::is_standard_stream);
         if state.is_some() && reads_standard_input {
             return Err(usage(
                 "a replay of standard input cannot be resumed: what was read of it is gone",
@@ -137,6 +141,13 @@ impl ReplayPlan {
             std::path::absolute(&path).with_context(|| format!("cannot use `{}`", path.display()))
         };
         let dead_letter = given.typed(&table::DEAD_LETTER);
+        if let Some(path) = dead_letter.as_deref().filter(|path| !path.exists()) {
+            ensure_json_lines(
+                path,
+                "dead letters are",
+                "they can be replayed once the cause is fixed",
+            )?;
+        }
         let max_errors = match given.typed(&table::MAX_ERRORS) {
             Some(max) => Some(max),
             None if dead_letter.is_some() || dry_run => None,
@@ -144,6 +155,7 @@ impl ReplayPlan {
         };
         Ok(Self {
             sources,
+            input: given.typed(&table::INPUT).map(RecordForm::from),
             feed: from_container.map(|name| feed(given, &name)).transpose()?,
             dry_run,
             window: window(given)?,

@@ -469,9 +469,9 @@ impl<T: Clone + Send + Sync + 'static> AnySetting for Setting<T> {
             .global(command.is_none())
             .conflicts_with_all(row.conflicts);
         arg = match row.form {
-            Form::Value | Form::Values | Form::Argument | Form::Arguments => {
-                arg.value_parser((self.value.parser)(self.value.parse))
-            }
+            Form::Value | Form::Values | Form::Argument | Form::Arguments => arg
+                .value_parser((self.value.parser)(self.value.parse))
+                .value_hint(self.value.completion),
             Form::Switch | Form::Count | Form::Elsewhere => arg,
         };
         if let Some(placeholder) = self.value.placeholder {

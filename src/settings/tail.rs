@@ -7,14 +7,16 @@ use anyhow::{Context, Result};
 use time::OffsetDateTime;
 
 use super::given::{Given, default_settings};
+use super::output_name::ensure_json_lines;
 use super::table;
 use crate::cli::Command;
-use crate::cli::choices::Mode;
+use crate::cli::choices::{ColorChoice, Mode, TailFormat};
+use crate::cli::location::Location;
 use crate::destination::Output;
 use crate::destination::names::FileNames;
 use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
-use crate::feed::{ChangeFeedStart, FeedMode};
+use crate::feed::{ChangeFeedStart, FeedMode, RecordForm};
 use crate::format::Format;
 use crate::state::model::Settings;
 
@@ -39,6 +41,8 @@ pub struct TailPlan {
     pub ranges: Vec<String>,
     /// Where the changes go.
     pub output: Output,
+    /// What the lines of its file are, if it has one and they are all of one form.
+    pub records: Option<RecordForm>,
     /// Where to keep the state, if anywhere.
     pub state_path: Option<PathBuf>,
     /// The base of relative output paths.
@@ -77,8 +81,8 @@ impl TailPlan {
         };
         let output_path = given.typed(&table::TAIL_OUTPUT);
         let output_path = output_path
-            .as_deref()
-            .filter(|path| *path != Path::new("-"))
+            .as_ref()
+            .and_then(Location::path)
             .map(absolute)
             .transpose()?;
         let output = match &output_path {
@@ -104,6 +108,15 @@ impl TailPlan {
             Some(path) => Some(absolute(&path)?),
             None => default_state,
         };
+        if let Some(path) = &output_path
+            && !state_path.as_deref().is_some_and(Path::exists)
+        {
+            ensure_json_lines(
+                path,
+                "a tail writes",
+                "`export --follow` writes other formats",
+            )?;
+        }
         let base = state_path
             .as_deref()
             .map_or_else(|| PathBuf::from("."), |path| parent_of(path).to_owned());
@@ -126,12 +139,29 @@ impl TailPlan {
             idle_timeout: given.typed(&table::IDLE_TIMEOUT),
             partition_key: given.list(&table::PARTITION_KEY),
             ranges: given.list(&table::RANGE),
+            records: match output {
+                Output::Append(_) => records(given, mode)?,
+                _ => None,
+            },
             output,
             state_path,
             base,
             settings,
         })
     }
+}
+
+/// What the printed lines are, if they are all documents or all changes.
+fn records(given: &Given, mode: FeedMode) -> Result<Option<RecordForm>> {
+    let is_altered =
+        given.typed(&table::JQ).is_some() || given.get(&table::COLOR)? == ColorChoice::Always;
+    Ok(match (given.typed(&table::TAIL_FORMAT), mode) {
+        _ if is_altered => None,
+        (Some(TailFormat::Envelope), _) => Some(RecordForm::Changes),
+        (None, mode) => Some(mode.into()),
+        (Some(TailFormat::Json), FeedMode::LatestVersion) => Some(RecordForm::Documents),
+        (Some(_), _) => None,
+    })
 }
 
 fn unicode(path: &Path) -> Result<String> {

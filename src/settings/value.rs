@@ -1,12 +1,13 @@
 //! How the values of settings are written and read: on the command line, in a profile, in what `-v` prints.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::builder::{EnumValueParser, ValueParser};
-use clap::{ValueEnum, value_parser};
+use clap::builder::{EnumValueParser, PathBufValueParser, TypedValueParser, ValueParser};
+use clap::{ValueEnum, ValueHint};
 
+use crate::cli::location::{self, Location};
 use crate::cli::values::{self, Parsed};
 
 /// Makes a value of text.
@@ -21,6 +22,8 @@ pub(crate) struct Value<T: 'static> {
     pub(super) toml: Toml,
     /// What clap parses it with.
     pub(super) parser: fn(Parse<T>) -> ValueParser,
+    /// What a shell completes it with.
+    pub(super) completion: ValueHint,
 }
 
 impl<T: Clone + Send + Sync + 'static> Value<T> {
@@ -32,6 +35,7 @@ impl<T: Clone + Send + Sync + 'static> Value<T> {
             show: None,
             toml: Toml::Text,
             parser: |parse| ValueParser::new(parse),
+            completion: ValueHint::Unknown,
         }
     }
 
@@ -84,9 +88,34 @@ pub(crate) const fn text(placeholder: &'static str) -> Value<String> {
 /// Paths, which need not be Unicode on the command line.
 pub(crate) const fn path(placeholder: &'static str) -> Value<PathBuf> {
     Value {
-        parser: |_| value_parser!(PathBuf),
+        parser: |_| parser_of_paths(location::file),
+        completion: ValueHint::AnyPath,
         ..Value::new(placeholder, values::path)
     }
+}
+
+/// The same where `-` is a path too, which the reader takes for standard input.
+pub(crate) const fn path_or_dash(placeholder: &'static str) -> Value<PathBuf> {
+    Value {
+        parser: |_| parser_of_paths(values::path_or_dash),
+        completion: ValueHint::AnyPath,
+        ..Value::new(placeholder, |text| values::path_or_dash(Path::new(text)))
+    }
+}
+
+/// Paths, or `-` for a standard stream.
+pub(crate) const fn location(placeholder: &'static str) -> Value<Location> {
+    Value {
+        parser: |_| parser_of_paths(Location::parse),
+        completion: ValueHint::AnyPath,
+        ..Value::new(placeholder, values::location)
+    }
+}
+
+fn parser_of_paths<T: Clone + Send + Sync + 'static>(parse: fn(&Path) -> Parsed<T>) -> ValueParser {
+    PathBufValueParser::new()
+        .try_map(move |path| parse(&path))
+        .into()
 }
 
 /// Fixed choices.
@@ -99,6 +128,7 @@ pub(crate) const fn choice<T: ValueEnum + Send + Sync + 'static>(
         show: Some(values::choice_name),
         toml: Toml::Text,
         parser: |_| EnumValueParser::<T>::new().into(),
+        completion: ValueHint::Unknown,
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`Receipt`](crate::destination::Receipt) for them is committed: a checkpoint asks every series for one, at a
 //! page boundary, while later pages are written.
 
+mod pool;
 mod series;
 mod writer;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
+use super::pool::{BUFFER_BYTES, BufferPool, Gathered};
 use crate::destination::{
     Destination, Kind, PartId, PartReceipt, PartWriter, Receipt, ResumedPart, Written,
 };
@@ -12,18 +13,6 @@ use crate::failpoint;
 use crate::feed::page::Page;
 use crate::feed::{Position, RangeId, RangeState};
 use crate::format::{Compression, Compressor, Encoded, Encoder, FileAbout};
-
-/// Bytes gathered before they are handed to the destination: few enough that they are still in the
-/// processor's cache when they are read again, and that the system need not find long runs of free memory.
-const BUFFER_BYTES: usize = 256 << 10;
-
-/// Memory in which the series of a thread take turns: one writes at a time, and a container can have
-/// thousands.
-#[derive(Debug, Default)]
-pub(super) struct Room {
-    buffer: Vec<u8>,
-    encoded: Vec<u8>,
-}
 
 /// What all series of a job have in common.
 #[derive(Debug)]
@@ -49,10 +38,10 @@ pub(super) struct Series {
     options: Arc<SinkOptions>,
     encoder: Box<dyn Encoder>,
     compressor: Option<Compressor>,
-    /// Output of the encoder for the compressor, if there is one.
-    encoded: Vec<u8>,
     /// Bytes of the file that are not yet written.
-    buffer: Vec<u8>,
+    gathered: Gathered,
+    /// Output of the encoder for the compressor, if there is one.
+    encoded: Gathered,
     target: Target,
     next_part: u32,
     /// Parts that were sealed since the last receipt.
@@ -121,8 +110,8 @@ impl Series {
             compressor: Compressor::of_text(options.compression),
             options,
             encoder,
-            encoded: Vec::new(),
-            buffer: Vec::new(),
+            gathered: Gathered::default(),
+            encoded: Gathered::default(),
             target,
             next_part,
             sealed: Vec::new(),
@@ -182,7 +171,7 @@ impl Series {
         if is_whole {
             self.positions.insert(range, position);
         }
-        if self.buffer.len() >= BUFFER_BYTES {
+        if self.gathered.bytes.len() >= BUFFER_BYTES {
             self.flush()?;
         }
         if self.is_full() {
@@ -197,12 +186,12 @@ impl Series {
         call: impl FnOnce(&mut dyn Encoder, &mut Vec<u8>) -> Result<T>,
     ) -> Result<T> {
         let Some(compressor) = &mut self.compressor else {
-            return call(self.encoder.as_mut(), &mut self.buffer);
+            return call(self.encoder.as_mut(), &mut self.gathered.bytes);
         };
-        self.encoded.clear();
-        let outcome = call(self.encoder.as_mut(), &mut self.encoded)?;
-        compressor.write(&self.encoded, &mut self.buffer)?;
-        release_if_large(&mut self.encoded);
+        self.encoded.bytes.clear();
+        let outcome = call(self.encoder.as_mut(), &mut self.encoded.bytes)?;
+        compressor.write(&self.encoded.bytes, &mut self.gathered.bytes)?;
+        self.encoded.bytes.clear();
         Ok(outcome)
     }
 
@@ -212,7 +201,7 @@ impl Series {
         else {
             return false;
         };
-        let waiting = self.buffer.len() + self.encoder.buffered_bytes();
+        let waiting = self.gathered.bytes.len() + self.encoder.buffered_bytes();
         part.length + waiting as u64 >= max
     }
 
@@ -235,61 +224,39 @@ impl Series {
 
     /// Hands all gathered bytes to the destination.
     pub(super) fn flush(&mut self) -> Result<()> {
-        if self.buffer.is_empty() {
+        if self.gathered.bytes.is_empty() {
             return Ok(());
         }
         match &mut self.target {
             Target::Parts(Some(part)) => {
-                for bytes in self.buffer.chunks(BUFFER_BYTES) {
+                for bytes in self.gathered.bytes.chunks(BUFFER_BYTES) {
                     part.writer.append(bytes)?;
                     part.length += bytes.len() as u64;
                     part.crc32c = crc32c::crc32c_append(part.crc32c, bytes);
                 }
             }
-            Target::Stream(Some(stream)) => stream.append(&self.buffer)?,
+            Target::Stream(Some(stream)) => stream.append(&self.gathered.bytes)?,
             Target::Parts(None) | Target::Stream(None) => {
                 bail!("bytes were gathered without an open part")
             }
         }
-        self.unfinished.bytes += self.buffer.len() as u64;
-        release_if_large(&mut self.buffer);
-        self.buffer.clear();
+        self.unfinished.bytes += self.gathered.bytes.len() as u64;
+        self.gathered.bytes.clear();
         Ok(())
     }
 
-    /// Takes the room, to write in.
-    pub(super) fn enter(&mut self, room: &mut Room) {
-        if self.buffer.capacity() == 0 {
-            std::mem::swap(&mut self.buffer, &mut room.buffer);
-        }
-        std::mem::swap(&mut self.encoded, &mut room.encoded);
-    }
-
-    /// Leaves the room to others. What is gathered and not yet written is kept, in no more memory than
-    /// it needs.
-    pub(super) fn leave(&mut self, room: &mut Room) {
-        if self.encoded.capacity() > room.encoded.capacity() {
-            room.encoded = std::mem::take(&mut self.encoded);
-        } else {
-            self.encoded = Vec::new();
-        }
-        let left = match self.buffer.is_empty() {
-            true => std::mem::take(&mut self.buffer),
-            false if self.buffer.capacity() > 2 * BUFFER_BYTES => {
-                let kept = self.buffer.clone();
-                std::mem::replace(&mut self.buffer, kept)
-            }
-            false => return,
-        };
-        if left.capacity() > room.buffer.capacity() {
-            room.buffer = left;
-            room.buffer.clear();
+    /// Borrows memory to write in.
+    pub(super) fn enter(&mut self, pool: &mut BufferPool) {
+        pool.lend(&mut self.gathered);
+        if self.compressor.is_some() {
+            pool.lend(&mut self.encoded);
         }
     }
 
-    /// Bytes of memory for gathered bytes.
-    pub(super) fn gathered_memory(&self) -> usize {
-        self.buffer.capacity()
+    /// Returns the memory that it no longer needs.
+    pub(super) fn leave(&mut self, pool: &mut BufferPool) {
+        pool.take_back(&mut self.gathered);
+        pool.take_back(&mut self.encoded);
     }
 
     /// Bytes of memory for rows of the encoder.
@@ -310,13 +277,13 @@ impl Series {
 
     /// Whether bytes are gathered for a pipe, whose reader waits for them.
     pub(super) fn wants_flush_when_idle(&self) -> bool {
-        matches!(self.target, Target::Stream(_)) && !self.buffer.is_empty()
+        matches!(self.target, Target::Stream(_)) && !self.gathered.bytes.is_empty()
     }
 
     /// Writes everything that was encoded to the file, as far as the format allows.
     fn settle(&mut self) -> Result<()> {
         if let Some(compressor) = &mut self.compressor {
-            compressor.end_frame(&mut self.buffer)?;
+            compressor.end_frame(&mut self.gathered.bytes)?;
         }
         self.flush()
     }
@@ -399,12 +366,5 @@ fn receipt_of(
         crc32c: part.crc32c,
         sealed,
         positions: positions.into_iter().collect(),
-    }
-}
-
-/// Frees the buffer after an unusually large page.
-fn release_if_large(buffer: &mut Vec<u8>) {
-    if buffer.capacity() > 16 * BUFFER_BYTES {
-        *buffer = Vec::new();
     }
 }

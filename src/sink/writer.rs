@@ -9,7 +9,8 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result, anyhow};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::series::{Room, Series, SinkOptions};
+use super::pool::BufferPool;
+use super::series::{Series, SinkOptions};
 use crate::destination::{Destination, Receipt, ResumedPart};
 use crate::feed::page::Page;
 use crate::feed::{Position, RangeState};
@@ -97,8 +98,7 @@ impl Sink {
         let mut writers: Vec<Writer> = Vec::new();
         for _ in 0..threads {
             writers.push(Writer {
-                room: Room::default(),
-                gathered: 0,
+                pool: BufferPool::default(),
                 destination: Arc::clone(destination),
                 options: Arc::clone(&options),
                 encoder_memory,
@@ -190,9 +190,7 @@ impl Drop for Sink {
 const MAX_GATHERED: usize = 8 << 20;
 
 struct Writer {
-    room: Room,
-    /// Bytes of memory of series that have gathered something.
-    gathered: usize,
+    pool: BufferPool,
     destination: Arc<dyn Destination>,
     options: Arc<SinkOptions>,
     /// This thread's share of the memory for encoders.
@@ -220,29 +218,26 @@ impl Writer {
     }
 
     fn write(&mut self, series: u32, page: PageToWrite) -> Result<()> {
-        let mut room = std::mem::take(&mut self.room);
-        let series = self.series(series)?;
-        let before = series.gathered_memory();
-        series.enter(&mut room);
-        let written = series.write(page.before, &page.page, page.position, page.request_charge);
-        series.leave(&mut room);
-        let after = series.gathered_memory();
-        self.room = room;
-        self.gathered = self.gathered + after - before;
+        let mut pool = std::mem::take(&mut self.pool);
+        let written = self.series(series).and_then(|series| {
+            series.enter(&mut pool);
+            let written = series.write(page.before, &page.page, page.position, page.request_charge);
+            series.leave(&mut pool);
+            written
+        });
+        self.pool = pool;
         written?;
-        if self.gathered > MAX_GATHERED {
+        if self.pool.lent() > MAX_GATHERED {
             self.series.values_mut().try_for_each(Series::flush)?;
-            self.make_room();
+            self.take_back_buffers();
         }
         self.free_memory()
     }
 
     /// Called after series were used other than by [`Writer::write`].
-    fn make_room(&mut self) {
-        self.gathered = 0;
+    fn take_back_buffers(&mut self) {
         for series in self.series.values_mut() {
-            series.leave(&mut self.room);
-            self.gathered += series.gathered_memory();
+            series.leave(&mut self.pool);
         }
     }
 
@@ -258,10 +253,8 @@ impl Writer {
                 return Ok(());
             };
             let before = largest.encoder_memory();
-            let gathered = largest.gathered_memory();
             largest.flush_encoder()?;
-            largest.leave(&mut self.room);
-            self.gathered = self.gathered + largest.gathered_memory() - gathered;
+            largest.leave(&mut self.pool);
             if largest.encoder_memory() >= before {
                 // The rest are buffers that it will need again.
                 return Ok(());
@@ -335,13 +328,13 @@ impl Writer {
                 sealed.push((*id, series.next_part()));
             }
         }
+        self.take_back_buffers();
         // The series of a finished range needs no memory; if it is written to again, it continues with its
         // next part.
         for (id, next_part) in sealed {
             self.series.remove(&id);
             self.next_parts.insert(id, next_part);
         }
-        self.make_room();
         Ok(receipts)
     }
 }

@@ -8,6 +8,7 @@ use csv::{ReaderBuilder, StringRecord};
 use super::opened::broken;
 use super::record::{Mark, Record, RecordReader};
 use super::rows::{RowCells, Rows, checked};
+use crate::feed::RecordForm;
 use crate::format::CsvOptions;
 use crate::schema::fit;
 use crate::schema::{CellTexts, ColumnType, Schema};
@@ -70,6 +71,11 @@ impl<R: Read + Send> CsvRows<R> {
         Ok(this)
     }
 
+    /// What the rows are, by their columns.
+    pub(super) fn form(&self) -> RecordForm {
+        self.rows.form()
+    }
+
     fn read(&mut self) -> Result<bool> {
         let found = self.reader.read_record(&mut self.record);
         let found = found.map_err(|error| unreadable(&self.name, error))?;
@@ -115,6 +121,7 @@ impl<R: Read + Send> RecordReader for CsvRows<R> {
             .map_err(|why| anyhow!("row {} of {}: {why}", self.row, self.name))?;
         Ok(Some(Record {
             json: json.into(),
+            form: Some(self.form()),
             end: Mark {
                 offset: self.reader.position().byte(),
                 line: self.row,

@@ -10,15 +10,16 @@ use anyhow::{Context, Result, anyhow, bail};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use super::declaration::Declaration;
+use crate::cli::location::Location;
 use crate::destination::manifest::Entry;
-use crate::destination::names::{MANIFEST_FILE, STATE_FILE};
+use crate::destination::names::{self, MANIFEST_FILE, STATE_FILE};
 use crate::destination::{ExportDirectory, ExportFiles, PartReader, checksum_text};
 use crate::durable::{parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
-use crate::feed::ContainerAddress;
-use crate::format::CsvOptions;
-use crate::format::Format;
+use crate::feed::{ContainerAddress, RecordForm};
+use crate::format::{CsvOptions, Extension, Format};
 use crate::schema::{Schema, TableLayout};
 use crate::state::file;
 use crate::state::model::State;
@@ -34,6 +35,8 @@ pub struct Input {
     pub length: u64,
     /// How to read its rows if it is CSV; none if that is not known.
     pub csv: Option<Arc<CsvForm>>,
+    /// What its records are, and what says so; none if nothing has said it so far.
+    pub(super) declared: Option<Declaration>,
 }
 
 /// Where the bytes of an input come from.
@@ -107,6 +110,21 @@ impl fmt::Display for Input {
 }
 
 impl Input {
+    /// What its records are, as far as is known before it is read.
+    pub fn form(&self) -> Option<RecordForm> {
+        self.declared.as_ref().map(|declared| declared.form)
+    }
+
+    /// Takes the user's declaration into account.
+    fn declared_by_flag(&mut self, given: Option<RecordForm>) -> Result<()> {
+        if let Some(form) = given {
+            let flag = Declaration::of_flag(form);
+            let name = self.to_string();
+            self.declared = Some(Declaration::agree(self.declared.take(), flag, &name)?);
+        }
+        Ok(())
+    }
+
     /// Whether it is standard input.
     pub(super) fn is_standard_input(&self) -> bool {
         matches!(self.origin, Origin::StandardInput)
@@ -171,15 +189,24 @@ impl Input {
 }
 
 impl Inputs {
-    /// Finds the files that `sources` name.
+    /// Finds the files that `sources` name, which hold what is `given`, if anything is.
     ///
     /// # Errors
     ///
-    /// If a file is missing, a directory has no manifest, or a file differs from its manifest.
-    pub fn find(sources: &[PathBuf]) -> Result<Self> {
+    /// If a file is missing, a directory has no manifest, a file differs from its manifest, or holds something
+    /// else than what is given.
+    pub fn find(sources: &[Location], given: Option<RecordForm>) -> Result<Self> {
+        let mut found = Self::named(sources)?;
+        for input in &mut found.inputs {
+            input.declared_by_flag(given)?;
+        }
+        Ok(found)
+    }
+
+    fn named(sources: &[Location]) -> Result<Self> {
         let mut found = Self::default();
         for source in sources {
-            if source == Path::new("-") {
+            let Location::Local(source) = source else {
                 if found.inputs.iter().any(Input::is_standard_input) {
                     return Err(usage(
                         "standard input is named twice",
@@ -190,9 +217,10 @@ impl Inputs {
                     origin: Origin::StandardInput,
                     length: 0,
                     csv: None,
+                    declared: None,
                 });
                 continue;
-            }
+            };
             let metadata = match fs::metadata(source) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     return Err(usage(
@@ -207,7 +235,7 @@ impl Inputs {
                 found.add_directory(source)?;
                 continue;
             }
-            let csv = if is_csv(&file_name_of(source)) {
+            let csv = if format_of(&file_name_of(source)) == Some(Format::Csv) {
                 found.csv_form_beside(source)?
             } else {
                 None
@@ -221,6 +249,7 @@ impl Inputs {
                     0
                 },
                 csv,
+                declared: declared_beside(source),
             });
         }
         Ok(found)
@@ -276,13 +305,15 @@ impl Inputs {
             "it was changed after the export: restore it, or name the files themselves, in the order \
              in which to apply them",
         )?;
+        let by_state = state.as_ref().and_then(of_state);
         let csv = state.and_then(|state| {
             let csv = self.csv_form(&state);
             self.origins.push(state.source);
             csv
         });
         for entry in &read.entries {
-            let input = listed(&files, entry, csv.clone())?;
+            let mut input = listed(&files, entry, csv.clone())?;
+            input.declared = of_entry(entry).or_else(|| by_state.clone());
             self.inputs.push(input);
         }
         Ok(())
@@ -300,11 +331,17 @@ impl Inputs {
         Some(form)
     }
 
-    /// The same for a CSV file that the user named: its state is in its directory, or has its name.
+    /// The same for a CSV file that the user named: its state is in its directory, or has its name or that of the
+    /// first part of its series.
     fn csv_form_beside(&mut self, path: &Path) -> Result<Option<Arc<CsvForm>>> {
-        let own = with_suffix(path, &format!(".{STATE_FILE}"));
+        let suffix = format!(".{STATE_FILE}");
+        let own = with_suffix(path, &suffix);
+        let of_first_part = names::first_part_of(path).map(|first| with_suffix(&first, &suffix));
         let shared = parent_of(path).join(STATE_FILE);
-        for state in [own, shared] {
+        for state in [Some(own), of_first_part, Some(shared)]
+            .into_iter()
+            .flatten()
+        {
             if state.exists() {
                 let state = file::read(&state).with_context(|| {
                     format!("cannot replay the export of `{}`", state.display())
@@ -333,14 +370,9 @@ fn file_name_of(path: &Path) -> Cow<'_, str> {
     path.file_name().unwrap_or_default().to_string_lossy()
 }
 
-/// Whether a file has a name for CSV.
-pub(super) fn is_csv(name: &str) -> bool {
-    ends_with(name, &[".csv", ".csv.gz", ".csv.zst"])
-}
-
-/// Whether a file's name has one of these endings.
-pub(super) fn ends_with(name: &str, ends: &[&str]) -> bool {
-    ends.iter().any(|end| name.ends_with(end))
+/// The format that the name of a file stands for.
+pub(super) fn format_of(name: &str) -> Option<Format> {
+    Extension::of(name).map(|extension| extension.format)
 }
 
 /// The file that a manifest lists.
@@ -368,5 +400,39 @@ fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry, csv: Option<Arc<CsvForm>>
         },
         length,
         csv,
+        declared: None,
     })
+}
+
+/// What a state says about the records of its files.
+fn of_state(state: &State) -> Option<Declaration> {
+    Some(Declaration {
+        form: state.records()?,
+        by: "the state beside it",
+    })
+}
+
+/// What a manifest says about the records of a file.
+fn of_entry(entry: &Entry) -> Option<Declaration> {
+    Some(Declaration {
+        form: entry.records?,
+        by: "the manifest beside it",
+    })
+}
+
+/// What the state or the manifest beside a file that the user named says about its records. Without them, or if they
+/// cannot be read, nothing is known.
+fn declared_beside(path: &Path) -> Option<Declaration> {
+    let state = |path: PathBuf| path.is_file().then(|| file::read(&path).ok()).flatten();
+    if let Some(own) = state(with_suffix(path, &format!(".{STATE_FILE}"))) {
+        return of_state(&own);
+    }
+    let directory = parent_of(path);
+    if !directory.join(MANIFEST_FILE).is_file() {
+        return None;
+    }
+    let name = file_name_of(path);
+    let listed = ExportDirectory::new(directory).finished(None).ok()?;
+    let entry = listed.entries.iter().find(|entry| entry.file == name)?;
+    of_entry(entry).or_else(|| of_state(&state(directory.join(STATE_FILE))?))
 }

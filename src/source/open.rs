@@ -4,12 +4,14 @@ use anyhow::{Context, Result, anyhow};
 
 use super::chunks::FileChunks;
 use super::csv::CsvRows;
+use super::declaration::Declaration;
 use super::inputs::Input;
 use super::jsonl::JsonLines;
 use super::opened::{Kind, Opened};
 use super::parquet::ParquetRows;
-use super::record::{BytesRead, Mark, RecordReader};
+use super::record::{BytesRead, Mark, Record, RecordReader};
 use crate::error::{usage, with_hint};
+use crate::feed::RecordForm;
 
 /// Opens `input` and skips to `mark`.
 ///
@@ -19,7 +21,15 @@ use crate::error::{usage, with_hint};
 pub fn open(input: &Input, mark: Mark, read: &BytesRead) -> Result<Box<dyn RecordReader>> {
     let opened = Opened::new(input, mark, read)?;
     match opened.kind {
-        Kind::Text => Ok(Box::new(JsonLines::new(opened, mark))),
+        Kind::Text => {
+            let declared = input.declared.clone();
+            // A line at the beginning may declare what all lines are.
+            let first = match (&declared, mark.offset) {
+                (_, 0) => None,
+                _ => first_line(input)?,
+            };
+            Ok(Box::new(JsonLines::new(opened, mark, declared, first)?))
+        }
         Kind::Csv => {
             let Some(form) = &input.csv else {
                 return Err(with_hint(
@@ -30,6 +40,7 @@ pub fn open(input: &Input, mark: Mark, read: &BytesRead) -> Result<Box<dyn Recor
             };
             let schema = form.schema.as_ref();
             let rows = CsvRows::new(opened.bytes, opened.name, schema, &form.options, mark)?;
+            agree_with_columns(input, rows.form())?;
             Ok(Box::new(rows))
         }
         Kind::Parquet => {
@@ -42,8 +53,24 @@ pub fn open(input: &Input, mark: Mark, read: &BytesRead) -> Result<Box<dyn Recor
             let file =
                 FileChunks::new(input.open()?).with_context(|| format!("cannot read {input}"))?;
             let rows = ParquetRows::new(file, input.to_string(), mark)?;
+            agree_with_columns(input, rows.form())?;
             read.add(input.length);
             Ok(Box::new(rows))
         }
     }
+}
+
+/// Refuses an input whose columns contradict what is declared of it.
+fn agree_with_columns(input: &Input, form: RecordForm) -> Result<()> {
+    let columns = Declaration {
+        form,
+        by: "its header",
+    };
+    Declaration::agree(input.declared.clone(), columns, &input.to_string()).map(drop)
+}
+
+/// The first line of a file.
+fn first_line(input: &Input) -> Result<Option<Record>> {
+    let opened = Opened::new(input, Mark::default(), &BytesRead::default())?;
+    JsonLines::new(opened, Mark::default(), None, None)?.line()
 }

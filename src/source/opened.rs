@@ -5,10 +5,11 @@ use std::io::{self, BufRead, BufReader, Read, SeekFrom};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::frames::{Codec, Frames, TrailingBytes};
-use super::inputs::{Input, ends_with, is_csv};
+use super::inputs::{Input, format_of};
 use super::record::{BytesRead, Mark};
 use crate::destination::PartReader;
 use crate::error::with_hint;
+use crate::format::{Format, is_compressed_by_name};
 
 /// The size of a read.
 const BLOCK: usize = 256 << 10;
@@ -50,8 +51,9 @@ impl Opened {
             .read_to_end(&mut magic)
             .with_context(failed)?;
         let file_name = input.file_name();
-        let is_named = |ends: &[&str]| file_name.as_deref().is_some_and(|n| ends_with(n, ends));
-        if magic.is_empty() && is_named(&[".parquet", ".gz", ".zst"]) {
+        let format = file_name.as_deref().and_then(format_of);
+        let is_compressed = file_name.as_deref().is_some_and(is_compressed_by_name);
+        if magic.is_empty() && (is_compressed || format == Some(Format::Parquet)) {
             // As a source without changes it would lose them silently.
             return Err(with_hint(
                 anyhow!("{name} is empty, but a complete file of its kind never is"),
@@ -60,8 +62,8 @@ impl Opened {
         }
         let kind = match magic.as_slice() {
             b"PAR1" => Kind::Parquet,
-            _ if is_named(&[".parquet"]) => Kind::Parquet,
-            _ if file_name.as_deref().is_some_and(is_csv) => Kind::Csv,
+            _ if format == Some(Format::Parquet) => Kind::Parquet,
+            _ if format == Some(Format::Csv) => Kind::Csv,
             _ => Kind::Text,
         };
         let compressed = Codec::of(&magic);

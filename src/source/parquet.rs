@@ -16,6 +16,7 @@ use super::caught::caught;
 use super::record::{Mark, Record, RecordReader};
 use super::rows::{RowCells, Rows, checked};
 use crate::error::with_hint;
+use crate::feed::RecordForm;
 use crate::schema::arrow::column_field;
 use crate::schema::fit::{TimeUnit, write_timestamp};
 use crate::schema::{CellTexts, ColumnType, Schema, metadata};
@@ -127,6 +128,11 @@ impl ParquetRows {
         })
     }
 
+    /// What the rows are, by their columns.
+    pub(super) fn form(&self) -> RecordForm {
+        self.rows.form()
+    }
+
     /// The current batch, or the next one once its rows are read. None at the end.
     fn batch(&mut self) -> Result<Option<&mut Batch>> {
         let is_read = |batch: &Batch| batch.next == batch.rows.num_rows();
@@ -193,6 +199,7 @@ impl ParquetRows {
         };
         Ok(Some(Record {
             json: json.into(),
+            form: Some(self.form()),
             end,
         }))
     }

@@ -7,6 +7,8 @@ use anyhow::Result;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::feed::RecordForm;
+
 /// A position in one input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +24,8 @@ pub struct Mark {
 pub struct Record {
     /// The JSON text as it is in the source, not yet checked.
     pub json: Bytes,
+    /// What it is; none if nothing declares it.
+    pub form: Option<RecordForm>,
     /// The position after it. The record itself is on line [`Mark::line`].
     pub end: Mark,
 }

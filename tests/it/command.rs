@@ -6,6 +6,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use cosmos_tail::cosmos::options::{
+    ConnectOptions, CredentialOptions, NamesFrom, Routing, SecretText, ThroughputControl,
+    TokenOptions,
+};
+
 use crate::gateway::{Container, Gateway, KEY};
 
 pub(crate) const DATABASE: &str = "shop";
@@ -251,4 +256,19 @@ pub(crate) fn assert_same(found: &[Vec<u8>], expected: &[Vec<u8>]) {
         expected.len(),
         wrong[..wrong.len().min(10)].join("\n")
     );
+}
+
+/// The connection of a test that calls the library itself.
+pub(crate) fn connect_options([endpoint, key, database, container]: [&str; 4]) -> ConnectOptions {
+    ConnectOptions {
+        endpoint: endpoint.parse().unwrap(),
+        database: database.to_owned(),
+        container: container.to_owned(),
+        names_from: NamesFrom::default(),
+        credential: CredentialOptions::Key(SecretText::new(key)),
+        accept_self_signed: false,
+        throughput: ThroughputControl::default(),
+        token: TokenOptions::default(),
+        routing: Routing::default(),
+    }
 }

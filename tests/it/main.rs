@@ -32,6 +32,7 @@ mod oracle;
 mod order;
 mod orders;
 mod other_emulator;
+mod output_names;
 mod profiles;
 mod proxies;
 mod recovery;

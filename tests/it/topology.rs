@@ -1,9 +1,22 @@
 //! Splits and merges while an export reads: nothing lost, nothing twice, children in parallel.
 
-use std::sync::Mutex;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crate::command::{assert_latest, export, lines, resume, succeed};
-use crate::gateway::{Action, Container, Fault, Gateway, RequestKind};
+use cosmos_tail::cosmos::client::CosmosClient;
+use cosmos_tail::cosmos::cursor::FeedRequest;
+use cosmos_tail::cosmos::retry::RetryLimit;
+use cosmos_tail::feed::{ChangeFeedStart, FeedMode, RangeId, ReadUntil};
+use cosmos_tail::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::command::{
+    CONTAINER, DATABASE, assert_latest, connect_options, export, lines, resume, succeed,
+};
+use crate::gateway::{Action, Container, Fault, Gateway, KEY, RequestKind};
 use crate::orders::{fill, filled};
 
 /// Splits partition `0` into `children` at the request for its `page`th page.
@@ -229,4 +242,47 @@ fn an_increment_after_a_split_and_a_merge_reads_only_new_changes() {
         "{:?}",
         gateway.violations()
     );
+}
+
+/// A job that is torn down takes no more events, and what was sent to it at that moment stays in the channel.
+#[tokio::test]
+async fn a_split_that_is_never_committed_does_not_keep_the_reader_from_ending() {
+    let (gateway, container) = filled(1, 200);
+    split_on_page(&gateway, &container, 2, 2);
+    let endpoint = gateway.endpoint();
+    let options = connect_options([&endpoint, KEY, DATABASE, CONTAINER]);
+    let client = CosmosClient::connect(&options).await.unwrap();
+    let options = ReaderOptions {
+        concurrency: 4,
+        request: FeedRequest {
+            mode: FeedMode::LatestVersion,
+            page_size: NonZeroU32::new(50).unwrap(),
+            partition_key: None,
+        },
+        retry_limit: RetryLimit::Times(3),
+        start: ChangeFeedStart::Beginning,
+        end: ReadEnd::Caught(ReadUntil::Head),
+        poll_interval: Duration::from_millis(10),
+        buffered_bytes: 1 << 20,
+    };
+    let ranges = client.physical_partitions(false).await.unwrap();
+    let shards = ranges
+        .into_iter()
+        .map(|one| Shard::new(RangeId(0), one.range, None, &options))
+        .collect();
+    let (events, mut received) = mpsc::channel(64);
+    let stop = CancellationToken::new();
+    let reader = Reader::start(Arc::new(client), shards, options, events, stop.clone());
+    let mut replaced = None;
+    while replaced.is_none() {
+        match received.recv().await.expect("the split is reported") {
+            event @ ReaderEvent::Replaced { .. } => replaced = Some(event),
+            _ => {}
+        }
+    }
+    // Neither answered nor dropped.
+    stop.cancel();
+    let ended = timeout(Duration::from_secs(60), reader.join()).await;
+    ended.expect("the reader ends").unwrap();
+    drop(replaced);
 }

@@ -1,16 +1,34 @@
 use super::super::dead_letters::dead_letter;
+use super::super::original::Original;
 use super::*;
 use crate::render::Filter;
 use crate::render::change::parse_key_path;
 
+/// What a record means, which is declared to be a change if it is an envelope.
 fn meaning(json: &str, paths: &[&str], program: Option<&str>) -> Result<Meaning, Defect> {
+    let page = Page::of_change(Bytes::from(json.to_owned()));
+    let is_change = page.is_ok_and(|page| page.items().all(|item| item.is_envelope()));
+    let form = if is_change {
+        RecordForm::Changes
+    } else {
+        RecordForm::Documents
+    };
+    declared(json, Some(form), paths, program)
+}
+
+fn declared(
+    json: &str,
+    form: Option<RecordForm>,
+    paths: &[&str],
+    program: Option<&str>,
+) -> Result<Meaning, Defect> {
     let compile = |program| Filter::compile("--transform", program).unwrap();
     let interpreter = Interpreter {
         key_paths: paths.iter().map(|path| parse_key_path(path)).collect(),
         window: TimeWindow::default(),
         transform: program.map(|program| Transform::new(compile(program))),
     };
-    interpreter.interpret(&Bytes::from(json.to_owned()))
+    interpreter.interpret(&Bytes::from(json.to_owned()), form)
 }
 
 fn write(meaning: Result<Meaning, Defect>) -> Result<ItemWrite, Defect> {
@@ -55,23 +73,88 @@ fn deletions_are_recognized_in_every_form() {
             r#"{"metadata":{"operationType":"delete","id":"1","partitionKey":["p"]}}"#,
             false,
         ),
-        (
-            r#"{"id":"1","pk":"p","_deleted":true,"_timeToLiveExpired":true,"_ts":3,"_lsn":4}"#,
-            true,
-        ),
     ] {
         let change = read(json, &["/pk"]).unwrap();
         assert_eq!(change.action, Action::Delete { expired }, "{json}");
         assert_eq!(change.item.id, "1");
         assert_eq!(change.item.key, partition_key(&["p".into()]).unwrap());
     }
-    // A document that marks itself as deleted stays one.
-    let soft = read(
-        r#"{"id":"1","pk":"p","_deleted":true,"name":"n"}"#,
+}
+
+#[test]
+fn no_member_of_a_document_is_a_mark() {
+    for json in [
+        r#"{"id":"1","pk":"p","_deleted":true}"#,
+        r#"{"id":"1","pk":"p","_deleted":true,"_timeToLiveExpired":true,"_ts":3,"_lsn":4}"#,
+        r#"{"id":"1","pk":"p","current":{},"metadata":{"operationType":"delete","id":"2"}}"#,
+        r#"{"id":"1","pk":"p","reason":"r","origin":{},"cosmos-tail":{"records":"changes"}}"#,
+    ] {
+        let declared = |form| declared(json, form, &["/pk"], None);
+        let document = write(declared(Some(RecordForm::Documents))).unwrap();
+        assert_eq!(document.item.id, "1");
+        assert_eq!(
+            document.action,
+            Action::Put(without_system_fields(json.as_bytes()))
+        );
+        let defect = declared(Some(RecordForm::Changes)).unwrap_err();
+        assert!(
+            defect.reason.starts_with("it is not the envelope"),
+            "{defect:?}"
+        );
+        // In an envelope, it is the document of a change.
+        let change = write(meaning(&format!(r#"{{"current":{json}}}"#), &["/pk"], None)).unwrap();
+        assert_eq!(change.action, document.action);
+    }
+    // What only looks like an envelope has no id.
+    let lacks_id = declared(
+        r#"{"current":{"id":"1","pk":"p"}}"#,
+        Some(RecordForm::Documents),
         &["/pk"],
-    )
-    .unwrap();
-    assert!(matches!(soft.action, Action::Put(_)));
+        None,
+    );
+    assert_eq!(lacks_id.unwrap_err().reason, "it has no `id`");
+}
+
+#[test]
+fn without_a_declaration_only_a_certain_document_is_one() {
+    let undeclared = |json| declared(json, None, &["/pk"], None).unwrap();
+    for document in [
+        r#"{"id":"1","pk":"p"}"#,
+        r#"{"id":"1","pk":"p","_deleted":true}"#,
+        r#"{"id":"1","pk":"p","_deleted":true,"name":"n","_ts":3}"#,
+        r#"{"id":"1","pk":"p","_deleted":true,"_rid":"r","_etag":"e","_ts":3,"_lsn":4}"#,
+        r#"{"id":"1","pk":"p","_deleted":false,"_ts":3,"_lsn":4}"#,
+        r#"{"id":"1","pk":"p","current":{},"metadata":{}}"#,
+    ] {
+        assert!(
+            matches!(undeclared(document), Meaning::Write(_)),
+            "{document}"
+        );
+    }
+    for unclear in [
+        r#"{"id":"1","pk":"p","_deleted":true,"_ts":3,"_lsn":4}"#,
+        r#"{"id":"1","pk":"p","_deleted":true,"_lsn":4}"#,
+        r#"{"current":{"id":"1","pk":"p"}}"#,
+        r#"{"metadata":{"operationType":"delete","id":"1","partitionKey":["p"]}}"#,
+        r#"{"reason":"r","origin":{},"current":{"id":"1","pk":"p"}}"#,
+    ] {
+        assert!(
+            matches!(undeclared(unclear), Meaning::Unclear(_)),
+            "{unclear}"
+        );
+    }
+}
+
+#[test]
+fn an_envelope_without_a_document_is_a_deletion_only_if_it_says_so() {
+    for json in [
+        r#"{"current":{},"metadata":{"id":"1","partitionKey":{"pk":"p"}}}"#,
+        r#"{"current":null,"metadata":null}"#,
+        r#"{"metadata":{"operationType":"replace","id":"1","partitionKey":{"pk":"p"}}}"#,
+    ] {
+        let reason = reason(json);
+        assert!(reason.ends_with("is not a deletion"), "{reason}");
+    }
 }
 
 #[test]
@@ -105,18 +188,32 @@ fn a_record_that_cannot_be_applied_has_a_reason() {
 fn a_dead_letter_can_be_replayed() {
     for json in [
         r#"{"id":"1","pk":"p","n":1.10}"#,
+        r#"{"id":"1","pk":"p","current":{},"metadata":{"operationType":"delete"}}"#,
         r#"{"current":{},"previous":{"id":"1","pk":"p"},"metadata":{"operationType":"delete"}}"#,
     ] {
         let first = read(json, &["/pk"]).unwrap();
-        let line = dead_letter(&Bytes::from(json), "too \"large\"", "a.jsonl", 3);
+        let form = if json.starts_with("{\"id") {
+            RecordForm::Documents
+        } else {
+            RecordForm::Changes
+        };
+        let original = Original::of_record(Bytes::from(json), Some(form));
+        let line = dead_letter(&original, "too \"large\"", "a.jsonl", 3);
         let again = read(std::str::from_utf8(&line).unwrap(), &["/pk"]).unwrap();
         assert_eq!(again.action, first.action);
         assert_eq!(again.item, first.item);
     }
-    let line = dead_letter(&Bytes::from("{\"id\":"), "r", "a", 1);
-    let line: Value = serde_json::from_slice(&line).unwrap();
-    assert_eq!(line["text"], "{\"id\":");
-    assert_eq!(line["origin"]["line"], 1);
+    // What has not the form that it should have is kept as text.
+    for (json, form) in [
+        ("{\"id\":", RecordForm::Documents),
+        (r#"{"id":"1","pk":"p"}"#, RecordForm::Changes),
+    ] {
+        let original = Original::of_record(Bytes::from(json), Some(form));
+        let line = dead_letter(&original, "r", "a", 1);
+        let line: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(line["text"], json);
+        assert_eq!(line["origin"]["line"], 1);
+    }
 }
 
 #[test]

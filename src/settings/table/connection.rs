@@ -6,7 +6,7 @@ use crate::cli::Command;
 use crate::cli::choices::{AuthMethod, Priority};
 use crate::cli::values;
 use crate::settings::setting::{AccountKey, Form, Heading, Setting, settings};
-use crate::settings::value::{Value, choice, number, path, text};
+use crate::settings::value::{Value, choice, number, path, path_or_dash, text};
 
 pub(crate) const CONFIG_VARIABLE: &str = "COSMOS_TAIL_CONFIG";
 pub(crate) const ENDPOINT_VARIABLE: &str = "AZURE_COSMOS_ENDPOINT";
@@ -109,7 +109,7 @@ settings! {
         .account_key(AccountKey::Auth)
         .under(Heading::Connection);
 
-    KEY_FILE: PathBuf = Setting::new("key-file", path("PATH"))
+    KEY_FILE: PathBuf = Setting::new("key-file", path_or_dash("PATH"))
         .help("File that contains the account key")
         .details(
             "`-` reads the key from standard input. A key is never taken from the command line, where every user \

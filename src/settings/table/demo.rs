@@ -25,6 +25,10 @@ settings! {
         .default("4")
         .of(DEMO);
 
+    PREVIOUS_IMAGES: bool = Setting::switch("previous-images")
+        .help("Keep what a change replaced: `previous` in the feed of all versions and deletes")
+        .of(DEMO);
+
     WRITES_PER_SECOND: f64 = Setting::new("writes-per-second", number("RATE", values::number))
         .help("Writes per second: creates, replaces and deletes")
         .default("5")

@@ -4,24 +4,27 @@ use std::path::PathBuf;
 
 use crate::cli::Command;
 use crate::cli::choices::{Mode, Until};
+use crate::cli::location::Location;
 use crate::cli::values::{self, choice_name};
 use crate::feed::{ChangeFeedStart, ReadUntil};
 use crate::report::SummaryFormat;
 use crate::settings::compare;
 use crate::settings::setting::{Comparison, Form, Setting, settings};
-use crate::settings::value::{Value, choice, path};
+use crate::settings::value::{Value, choice, location, path};
 
 settings! {
-    EXPORT_OUTPUT: PathBuf = Setting::new("output", path("PATH"))
+    EXPORT_OUTPUT: Location = Setting::new("output", location("PATH"))
         .help("Where to write: a directory, a file with the format's extension, or `-` for standard output")
         .details(
             "A directory gets a series of part files for each range. Files get their final name when they \
-             are finished; until then they end in `.open`.",
+             are finished; until then they end in `.open`. The extensions .jsonl, .ndjson, .csv and .parquet, \
+             and .gz or .zst after those of text, name a file, in upper or lower case; a name without \
+             extension, or with a slash at its end, is a directory.",
         )
         .short('o')
         .required()
         .frozen("output")
-        .compared(|frozen, path| compare::output(frozen, path))
+        .compared(compare::output)
         .of(&[Command::Export]);
 
     RESUME_STATE: PathBuf = Setting::new("state", path("FILE"))

@@ -5,33 +5,47 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 
 use crate::cli::Command;
-use crate::cli::choices::{Mode, TtlDeletes, WriteMode};
+use crate::cli::choices::{InputForm, Mode, TtlDeletes, WriteMode};
+use crate::cli::location::Location;
 use crate::cli::values::{self, Speed};
 use crate::feed::ChangeFeedStart;
 use crate::settings::setting::{Form, Heading, Setting, settings};
-use crate::settings::value::{Value, choice, number, path, text};
+use crate::settings::value::{Value, choice, location, number, path, text};
 
 const REPLAY: &[Command] = &[Command::Replay];
 
 settings! {
-    SOURCES: PathBuf = Setting::new("source", path("SOURCE"))
+    SOURCES: Location = Setting::new("source", location("SOURCE"))
         .help(
             "Where the changes come from: directories written by `export`, files in them, JSON lines from \
              anywhere, or `-` for standard input",
         )
         .details(
-            "A directory is read in the order of its manifest, several sources one after the other. A line \
-             is a document, or the envelope {\"current\":…,\"previous\":…,\"metadata\":…} of a change; gzip, \
-             zstd and Parquet are recognized by the content of the file. The columns of CSV are described in \
-             the state of the export, which must be in its place.",
+            "A directory is read in the order of its manifest, several sources one after the other. gzip, zstd \
+             and Parquet are recognized by the content of the file. The columns of CSV are described in the \
+             state of the export, which must be in its place.",
         )
         .form(Form::Arguments)
         .required_unless("from-container")
         .of(REPLAY);
 
+    INPUT: InputForm = Setting::new("input", choice("FORM"))
+        .help("What the sources hold, if they do not say so themselves")
+        .details(
+            "A change is an envelope, {\"current\":…,\"previous\":…,\"metadata\":…}. Exports say what they hold in \
+             their manifest, files of `tail` in the state beside them, and dead letters and the changes of \
+             --stdout in their first line. Nothing is inferred from a document: it may have any member.",
+        )
+        .described_default("what the source says; otherwise documents")
+        .conflicts(&["from-container"])
+        .of(REPLAY);
+
     TO_STDOUT: bool = Setting::switch("stdout")
         .help("Write the changes to standard output instead of a container")
-        .details("One per line: documents without their system fields, deletions in their envelope.")
+        .details(
+            "One per line, without system fields. Changes stay in their envelopes, below a line that says that \
+             changes follow, so that `replay -` can read them.",
+        )
         .conflicts(&[
             "create", "dry-run", "write-mode", "concurrency", "batch-size", "max-ru", "max-retries",
             "dead-letter", "max-errors", "state", "checkpoint-interval", "checkpoint-changes", "summary",

@@ -7,11 +7,12 @@ use time::OffsetDateTime;
 
 use crate::cli::Command;
 use crate::cli::choices::{ColorChoice, Mode, TailFormat};
+use crate::cli::location::Location;
 use crate::cli::values;
 use crate::feed::ChangeFeedStart;
 use crate::render::Fields;
 use crate::settings::setting::{Form, Setting, settings};
-use crate::settings::value::{Value, choice, duration, number, path, text};
+use crate::settings::value::{Value, choice, duration, location, number, path, text};
 
 const TAIL: &[Command] = &[Command::Tail];
 
@@ -68,6 +69,10 @@ settings! {
     TAIL_FORMAT: TailFormat = Setting::new("format", choice("FORM"))
         .help("How to print a change")
         .described_default("json; with --mode all: envelope")
+        .details(
+            "A deleted item has no document: with json and pretty its envelope is printed, which has no `id`.",
+        )
+        .frozen("records")
         .of(TAIL);
 
     FIELDS: Fields = Setting::new("fields", Value::new("LIST", values::by_type))
@@ -87,7 +92,7 @@ settings! {
         .default("auto")
         .of(TAIL);
 
-    TAIL_OUTPUT: PathBuf = Setting::new("output", path("FILE"))
+    TAIL_OUTPUT: Location = Setting::new("output", location("FILE"))
         .help("Where to write")
         .details(
             "The file grows under its own name. Together with its state it holds every change exactly once, \

@@ -20,11 +20,13 @@ fn replay() {
     stage.write(
         "changes.jsonl",
         concat!(
-            r#"{"id":"new","pk":"a","n":2,"email":"a@example.com"}"#,
+            r#"{"cosmos-tail":{"records":"changes"}}"#,
             "\n",
-            r#"{"id":"same","pk":"a","n":1,"_ts":5}"#,
+            r#"{"current":{"id":"new","pk":"a","n":2,"email":"a@example.com"}}"#,
             "\n",
-            r#"{"id":"other","pk":"a","n":2}"#,
+            r#"{"current":{"id":"same","pk":"a","n":1,"_ts":5}}"#,
+            "\n",
+            r#"{"current":{"id":"other","pk":"a","n":2}}"#,
             "\n",
             r#"{"metadata":{"operationType":"delete","id":"gone","partitionKey":{"pk":"a"}}}"#,
             "\n",
@@ -35,6 +37,7 @@ fn replay() {
         "{\"id\":\"new\",\"pk\":\"a\",\"n\":2,\"email\":\"a@example.com\"}\n",
     );
     applied(&stage, &mut pages);
+    declared(&stage, &mut pages);
     refused(&gateway, &stage, &mut pages);
     sources(&stage, &mut pages);
     states(&stage, &mut pages);
@@ -120,6 +123,52 @@ fn applied(stage: &Stage, pages: &mut Pages) {
             "demo",
             "Into the embedded account.",
             "cosmos-tail --demo replay changes.jsonl --transform '.customerId = .pk'",
+        ),
+    ] {
+        stage.show(pages, name, about, typed);
+    }
+}
+
+/// What a source holds, and what says so.
+fn declared(stage: &Stage, pages: &mut Pages) {
+    stage.write(
+        "envelopes.jsonl",
+        "{\"current\":{\"id\":\"new\",\"pk\":\"a\"}}\n",
+    );
+    stage.write(
+        "earlier.jsonl",
+        "{\"id\":\"new\",\"pk\":\"a\",\"_deleted\":true,\"_ts\":5,\"_lsn\":6}\n",
+    );
+    for (name, about, typed) in [
+        (
+            "input-undeclared",
+            "Nothing says that a file holds changes.",
+            "cosmos-tail replay envelopes.jsonl -d shop -c copy",
+        ),
+        (
+            "input-declared",
+            "The user says so.",
+            "cosmos-tail replay envelopes.jsonl -d shop -c copy --input changes",
+        ),
+        (
+            "input-of-an-earlier-tail",
+            "A line that may be a deletion of an earlier version.",
+            "cosmos-tail replay earlier.jsonl -d shop -c copy",
+        ),
+        (
+            "input-not-an-envelope",
+            "A document where changes are declared.",
+            "cosmos-tail replay one.jsonl -d shop -c copy --input changes",
+        ),
+        (
+            "input-contradicted",
+            "The user and the file contradict each other.",
+            "cosmos-tail replay changes.jsonl -d shop -c copy --input documents",
+        ),
+        (
+            "stdout-of-changes-after-documents",
+            "Documents and changes on one standard output.",
+            "cosmos-tail replay one.jsonl changes.jsonl --stdout",
         ),
     ] {
         stage.show(pages, name, about, typed);

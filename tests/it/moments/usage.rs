@@ -204,6 +204,71 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "cosmos-tail export -d shop -c orders -o orders.csv --format parquet",
     ),
     (
+        "export-output-misspelled-extension",
+        "The extension of the output is one letter off.",
+        "cosmos-tail export -d shop -c orders -o orders.parqet",
+    ),
+    (
+        "export-output-of-a-spreadsheet",
+        "The extension of the output belongs to a spreadsheet.",
+        "cosmos-tail export -d shop -c orders -o orders.xlsx",
+    ),
+    (
+        "export-output-unknown-extension-of-csv",
+        "The extension of the output is none that CSV has.",
+        "cosmos-tail export -d shop -c orders -o orders.txt.gz --format csv",
+    ),
+    (
+        "export-output-without-a-name",
+        "The output is nothing but an extension.",
+        "cosmos-tail export -d shop -c orders -o .csv",
+    ),
+    (
+        "export-output-in-a-store",
+        "The output is in an object store.",
+        "cosmos-tail export -d shop -c orders -o s3://lake/orders/",
+    ),
+    (
+        "export-output-file-url",
+        "The output is a URL of a file.",
+        "cosmos-tail export -d shop -c orders -o file:///tmp/orders/",
+    ),
+    (
+        "export-state-in-a-store",
+        "The state is in an object store.",
+        "cosmos-tail export -d shop -c orders -o orders/ --state az://states/orders.json",
+    ),
+    (
+        "export-state-is-a-stream",
+        "The state is a standard stream.",
+        "cosmos-tail export -d shop -c orders -o orders/ --state -",
+    ),
+    (
+        "schema-file-in-a-store",
+        "The schema file is in an object store.",
+        "cosmos-tail export -d shop -c orders -o orders.csv --schema gs://lake/orders.schema",
+    ),
+    (
+        "verify-in-a-store",
+        "The export to verify is in an object store.",
+        "cosmos-tail verify abfss://lake@account.dfs.core.windows.net/orders/",
+    ),
+    (
+        "resume-state-in-a-store",
+        "The state to resume from is behind a URL.",
+        "cosmos-tail resume --state https://account.blob.core.windows.net/c/state.json?sig=secret",
+    ),
+    (
+        "tail-output-in-a-store",
+        "The output of a tail is in an object store.",
+        "cosmos-tail tail -d shop -c orders -o s3://lake/changes.jsonl",
+    ),
+    (
+        "tail-output-of-another-format",
+        "The file of a tail has the name of another format.",
+        "cosmos-tail tail -d shop -c orders -o changes.CSV",
+    ),
+    (
         "export-output-is-another-file",
         "The output is a file of another kind.",
         "cosmos-tail export -d shop -c orders -o a.txt",
@@ -486,6 +551,31 @@ const MOMENTS_OF_REPLAY: &[(&str, &str, &str)] = &[
         "missing-source",
         "A source that does not exist.",
         "cosmos-tail replay missing.jsonl -d shop -c copy",
+    ),
+    (
+        "source-in-a-store",
+        "A source in an object store.",
+        "cosmos-tail replay s3://lake/orders.jsonl -d shop -c copy",
+    ),
+    (
+        "source-file-url",
+        "A source that is the URL of a file.",
+        "cosmos-tail replay file:///tmp/orders.jsonl -d shop -c copy",
+    ),
+    (
+        "state-in-a-store",
+        "The state is in an object store.",
+        "cosmos-tail replay orders.jsonl -d shop -c copy --state s3://lake/state.json",
+    ),
+    (
+        "dead-letters-in-a-store",
+        "The dead letters are in an object store.",
+        "cosmos-tail replay orders.jsonl -d shop -c copy --dead-letter gs://lake/refused.jsonl",
+    ),
+    (
+        "dead-letters-of-another-format",
+        "The file of dead letters has the name of another format.",
+        "cosmos-tail replay orders.jsonl -d shop -c copy --dead-letter refused.csv",
     ),
     (
         "directory-without-manifest",

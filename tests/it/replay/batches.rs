@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::bad_input::refuse;
-use crate::command::{DATABASE, assert_same, succeed};
+use crate::command::{DATABASE, assert_same, connect_options, succeed};
 use crate::gateway::{Action, Fault, GatewayOptions, Operation, RequestKind};
 
 const KEYS: usize = 4;
@@ -144,10 +144,10 @@ fn deletions_keep_their_order_between_batches() {
         .map(|item| line(item, 0))
         .chain((0..50).map(deletion))
         .chain((0..25).map(|item| line(item, 1)));
-    write_lines(&source, lines);
-    let told = summary(&succeed(
-        replay(&gateway, &source).args(["--summary", "json"]),
-    ));
+    write_changes(&source, lines);
+    let mut command = replay(&gateway, &source);
+    command.args(["--input", "changes", "--summary", "json"]);
+    let told = summary(&succeed(&mut command));
     assert_eq!(
         (&told["created"], &told["deleted"], &told["replaced"]),
         (&json!(125), &json!(50), &json!(0)),
@@ -192,13 +192,9 @@ fn a_refused_document_does_not_hold_up_its_batch() {
         "{told}"
     );
     assert_eq!(gateway.write_log().len(), 597);
-    let kept = std::fs::read_to_string(&letters).unwrap();
-    let mut ids: Vec<String> = kept
-        .lines()
-        .map(|letter| {
-            let letter: Value = serde_json::from_str(letter).unwrap();
-            letter["current"]["id"].as_str().unwrap().to_owned()
-        })
+    let mut ids: Vec<String> = dead_letters(&letters)
+        .iter()
+        .map(|letter| letter["current"]["id"].as_str().unwrap().to_owned())
         .collect();
     ids.sort();
     assert_eq!(ids, refused);
@@ -270,21 +266,7 @@ async fn story(
 ) -> Vec<String> {
     use cosmos_tail::cosmos::client::CosmosClient;
     use cosmos_tail::cosmos::items::ItemOutcome;
-    use cosmos_tail::cosmos::options::{
-        ConnectOptions, CredentialOptions, NamesFrom, Routing, SecretText, ThroughputControl,
-        TokenOptions,
-    };
-    let options = ConnectOptions {
-        endpoint: endpoint.parse().unwrap(),
-        database: database.to_owned(),
-        container: container.to_owned(),
-        names_from: NamesFrom::default(),
-        credential: CredentialOptions::Key(SecretText::new(key)),
-        accept_self_signed: false,
-        throughput: ThroughputControl::default(),
-        token: TokenOptions::default(),
-        routing: Routing::default(),
-    };
+    let options = connect_options([endpoint, key, database, container]);
     let client = CosmosClient::connect(&options).await.unwrap();
     let of =
         |id: &str, key: &str| format!(r#"{{"id":"{id}","{path}":"{key}","n":1.50}}"#).into_bytes();

@@ -319,7 +319,7 @@ fn hierarchical_keys_numbers_and_odd_ids_find_their_items() {
     let copy = gateway.create_container(DATABASE, COPY, ("/tenant", "/user/id"), 2);
     let directory = tempfile::tempdir().unwrap();
     let source = directory.path().join("a.jsonl");
-    write_lines(
+    write_changes(
         &source,
         [
             r#"{"id":"a b+c&d=é","tenant":"t","user":{"id":1.50}}"#,
@@ -329,36 +329,12 @@ fn hierarchical_keys_numbers_and_odd_ids_find_their_items() {
             r#"{"metadata":{"operationType":"delete","id":"2","partitionKey":[null,true]}}"#,
         ],
     );
-    succeed(&mut replay(&gateway, &source));
+    succeed(replay(&gateway, &source).args(["--input", "changes"]));
     assert_eq!(
         content(&copy),
         [br#"{"id":"3","tenant":"x","user":{"id":12345678901}}"#.to_vec()]
     );
     assert_no_violations(&gateway);
-}
-
-#[test]
-fn stdout_shows_what_would_be_written() {
-    let directory = tempfile::tempdir().unwrap();
-    let source = directory.path().join("a.jsonl");
-    write_lines(
-        &source,
-        [
-            r#"{"id":"1","pk":"p","n":1.10,"_rid":"r","_ts":4}"#,
-            r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{"pk":"p"}}}"#,
-        ],
-    );
-    let ended = succeed(
-        crate::command::cosmos_tail()
-            .arg("replay")
-            .arg(&source)
-            .arg("--stdout"),
-    );
-    assert_eq!(
-        ended.stdout,
-        "{\"id\":\"1\",\"pk\":\"p\",\"n\":1.10}\n\
-         {\"current\":{},\"metadata\":{\"operationType\":\"delete\",\"id\":\"1\",\"partitionKey\":{\"pk\":\"p\"}}}\n"
-    );
 }
 
 #[test]
@@ -536,7 +512,7 @@ fn the_emulator_has_the_same_documents_after_a_round_trip() {
             .command(DemoAccount::COPY)
             .arg("replay")
             .arg(&deletions)
-            .args(["--summary", "json"]),
+            .args(["--input", "changes", "--summary", "json"]),
     ));
     assert_eq!(deleted["deleted"], 100);
     for mode in ["create", "newer", "upsert"] {

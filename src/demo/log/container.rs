@@ -1,0 +1,323 @@
+//! The log of one container.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::epk::{Epk, Key, KeyDefinition};
+use super::partition::PartitionLog;
+use super::version::{ByItem, ItemName, Named, Version};
+use super::window::Change;
+
+/// How many changes of a container the feed of all versions goes back, at most.
+const MAX_WINDOW_CHANGES: usize = 200_000;
+
+/// How much memory the earlier versions in a container's window take, at most.
+const MAX_WINDOW_BYTES: usize = 128 << 20;
+
+/// What a container's properties say about its changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::demo) struct Policy {
+    /// The time to live of items that have none of their own, in seconds; -1 is for ever. `None`: no item
+    /// expires.
+    pub(in crate::demo) default_ttl: Option<i64>,
+    /// Whether the feed of all versions shows what an item was before.
+    pub(in crate::demo) has_previous_images: bool,
+}
+
+impl Policy {
+    pub(in crate::demo) fn of_properties(properties: &Value, has_previous_images: bool) -> Self {
+        Self {
+            default_ttl: properties["defaultTtl"].as_i64(),
+            has_previous_images,
+        }
+    }
+
+    /// When a version expires, in seconds since 1970.
+    fn expires_at(self, version: &Version) -> Option<u64> {
+        #[derive(Deserialize)]
+        struct Lifetime {
+            ttl: Option<Value>,
+        }
+        let default = self.default_ttl?;
+        let own: Option<Lifetime> = serde_json::from_slice(version.document()).ok();
+        let own = own.and_then(|lifetime| lifetime.ttl?.as_i64());
+        let seconds = u64::try_from(own.unwrap_or(default)).ok()?;
+        Some(version.time().saturating_add(seconds))
+    }
+}
+
+/// A write to an item. Several with the same partition key are a transaction.
+#[derive(Debug)]
+pub(in crate::demo) enum Write<'a> {
+    /// The item now is this document, without `_lsn`.
+    Put { id: &'a str, document: &'a [u8] },
+    /// The item is gone.
+    Remove { id: &'a str },
+}
+
+/// What a transaction does to one item.
+struct Touched<'a> {
+    id: &'a str,
+    previous: Option<Arc<Version>>,
+    current: Option<Arc<Version>>,
+}
+
+/// The log of a container.
+pub(in crate::demo) struct ContainerLog {
+    rid: String,
+    keys: KeyDefinition,
+    policy: Policy,
+    /// In the order of their ranges.
+    partitions: Vec<PartitionLog>,
+    /// The latest version of each item.
+    items: HashSet<ByItem>,
+    /// Versions by the time when they expire. The address makes them differ.
+    expiring: BTreeMap<(u64, usize), Arc<Version>>,
+    /// The number of the next change.
+    next: u64,
+    window_changes: usize,
+    window_bytes: usize,
+    /// Whether changes go to the window.
+    keeps_changes: bool,
+}
+
+impl ContainerLog {
+    /// The log of an empty container.
+    pub(in crate::demo) fn new(
+        rid: String,
+        keys: KeyDefinition,
+        policy: Policy,
+        mut partitions: Vec<PartitionLog>,
+    ) -> Self {
+        partitions.sort_by(|left, right| left.min.cmp(&right.min));
+        Self {
+            rid,
+            keys,
+            policy,
+            partitions,
+            items: HashSet::new(),
+            expiring: BTreeMap::new(),
+            next: 0,
+            window_changes: 0,
+            window_bytes: 0,
+            keeps_changes: true,
+        }
+    }
+
+    pub(in crate::demo) fn rid(&self) -> &str {
+        &self.rid
+    }
+
+    pub(in crate::demo) fn keys(&self) -> &KeyDefinition {
+        &self.keys
+    }
+
+    /// Whether the feed of all versions shows what an item was before.
+    pub(in crate::demo) fn has_previous_images(&self) -> bool {
+        self.policy.has_previous_images
+    }
+
+    pub(in crate::demo) fn partitions(&self) -> &[PartitionLog] {
+        &self.partitions
+    }
+
+    pub(in crate::demo) fn partition(&self, id: u32) -> Option<&PartitionLog> {
+        self.partitions.iter().find(|partition| partition.id == id)
+    }
+
+    fn index_of(&self, epk: &Epk) -> Option<usize> {
+        let after = self
+            .partitions
+            .partition_point(|partition| partition.min <= *epk);
+        let index = after.checked_sub(1)?;
+        self.partitions[index].contains(epk).then_some(index)
+    }
+
+    /// The latest version of an item.
+    pub(in crate::demo) fn latest(&self, epk: &Epk, id: &str) -> Option<&Arc<Version>> {
+        let name: &dyn ItemName = &Named(epk, id);
+        self.items.get(name).map(|item| &item.0)
+    }
+
+    /// Logs no changes for the feed of all versions, only their results, until [`Self::keep_changes`].
+    pub(in crate::demo) fn forget_changes(&mut self) {
+        self.keeps_changes = false;
+    }
+
+    /// Begins the window of the feed of all versions here.
+    pub(in crate::demo) fn keep_changes(&mut self) {
+        self.keeps_changes = true;
+        for partition in &mut self.partitions {
+            partition.window.begin_after(partition.lsn);
+        }
+    }
+
+    /// Appends a transaction at `time`, in seconds since 1970. Of several writes to one item only the result
+    /// is a change, as on the service. Returns the LSN; `None` if there is no partition for the hash.
+    pub(in crate::demo) fn append(
+        &mut self,
+        epk: &Epk,
+        time: u64,
+        writes: &[Write<'_>],
+        is_expiry: bool,
+    ) -> Option<u64> {
+        let index = self.index_of(epk)?;
+        let (lsn, time) = self.partitions[index].begin(time);
+        let mut touched = Vec::<Touched<'_>>::with_capacity(writes.len());
+        for write in writes {
+            let (id, current) = match *write {
+                Write::Put { id, document } => {
+                    let version = Version::new(lsn, time, epk, id, document);
+                    (id, Some(Arc::new(version)))
+                }
+                Write::Remove { id } => (id, None),
+            };
+            match touched.iter_mut().find(|touched| touched.id == id) {
+                Some(touched) => touched.current = current,
+                None => touched.push(Touched {
+                    id,
+                    previous: self.latest(epk, id).cloned(),
+                    current,
+                }),
+            }
+        }
+        for Touched {
+            previous, current, ..
+        } in touched
+        {
+            if let Some(previous) = &previous {
+                self.retire(index, previous);
+            }
+            if let Some(current) = &current {
+                self.add(index, current);
+            }
+            if self.keeps_changes && (previous.is_some() || current.is_some()) {
+                self.keep(
+                    index,
+                    Change {
+                        number: self.next,
+                        lsn,
+                        time,
+                        previous,
+                        current,
+                        is_expiry,
+                    },
+                );
+            }
+        }
+        self.trim();
+        Some(lsn)
+    }
+
+    fn add(&mut self, index: usize, version: &Arc<Version>) {
+        self.items.insert(ByItem(Arc::clone(version)));
+        self.partitions[index].add(Arc::clone(version));
+        if let Some(at) = self.policy.expires_at(version) {
+            self.expiring.insert(due(at, version), Arc::clone(version));
+        }
+    }
+
+    fn retire(&mut self, index: usize, version: &Arc<Version>) {
+        self.items.remove(&ByItem(Arc::clone(version)));
+        self.partitions[index].take(version);
+        if let Some(at) = self.policy.expires_at(version) {
+            self.expiring.remove(&due(at, version));
+        }
+    }
+
+    fn keep(&mut self, index: usize, change: Change) {
+        self.next += 1;
+        self.window_changes += 1;
+        self.window_bytes += change.size();
+        self.partitions[index].window.push(change);
+    }
+
+    /// Drops the oldest changes that are beyond the window.
+    fn trim(&mut self) {
+        while self.window_changes > MAX_WINDOW_CHANGES || self.window_bytes > MAX_WINDOW_BYTES {
+            let windows = self.partitions.iter_mut().map(|log| &mut log.window);
+            let oldest = windows
+                .filter_map(|window| Some((window.oldest()?, window)))
+                .min_by_key(|(number, _)| *number);
+            let Some((_, window)) = oldest else {
+                return;
+            };
+            let (count, size) = window.drop_oldest();
+            self.window_changes -= count;
+            self.window_bytes -= size;
+        }
+    }
+
+    /// Changes what the container's properties say.
+    pub(in crate::demo) fn set_policy(&mut self, policy: Policy) {
+        if policy == self.policy {
+            return;
+        }
+        self.policy = policy;
+        self.expiring = self
+            .items
+            .iter()
+            .filter_map(|ByItem(version)| {
+                let at = policy.expires_at(version)?;
+                Some((due(at, version), Arc::clone(version)))
+            })
+            .collect();
+    }
+
+    /// When the next item expires, in seconds since 1970.
+    pub(in crate::demo) fn next_expiry(&self) -> Option<u64> {
+        Some(self.expiring.first_key_value()?.0.0)
+    }
+
+    /// The items that have expired at `now`: their partition keys and ids.
+    pub(in crate::demo) fn expired(&self, now: u64) -> Vec<(Key, String)> {
+        let due = self.expiring.range(..=(now, usize::MAX));
+        due.filter_map(|(_, version)| {
+            let document = serde_json::from_slice(version.document()).ok()?;
+            Some((self.keys.key_of(&document), version.id().to_owned()))
+        })
+        .collect()
+    }
+
+    /// Marks partitions as being split or merged, or as not being so any more.
+    pub(in crate::demo) fn lock(&mut self, ids: &[u32], is_locked: bool) {
+        for partition in &mut self.partitions {
+            if ids.contains(&partition.id) {
+                partition.is_locked = is_locked;
+            }
+        }
+    }
+
+    /// Replaces a partition by its children, which take over its log.
+    pub(in crate::demo) fn split(&mut self, id: u32, middle: &Epk, children: [u32; 2]) {
+        let Some(index) = self.partitions.iter().position(|log| log.id == id) else {
+            return;
+        };
+        let parent = self.partitions.remove(index);
+        let [lower, upper] = children;
+        let (lower, upper) = parent.split(middle, lower, upper);
+        self.partitions.splice(index..index, [lower, upper]);
+    }
+
+    /// Replaces two adjacent partitions by one, which takes over their logs.
+    pub(in crate::demo) fn merge(&mut self, ids: [u32; 2], child: u32) {
+        let Some(index) = self
+            .partitions
+            .iter()
+            .position(|log| ids.contains(&log.id))
+            .filter(|&index| index + 1 < self.partitions.len())
+        else {
+            return;
+        };
+        let upper = self.partitions.remove(index + 1);
+        let lower = self.partitions.remove(index);
+        self.partitions.insert(index, lower.merge(upper, child));
+    }
+}
+
+fn due(at: u64, version: &Arc<Version>) -> (u64, usize) {
+    (at, Arc::as_ptr(version).addr())
+}
