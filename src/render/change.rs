@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::tokens::{decode_string, write_string};
-use crate::feed::page::{ItemRef, Metadata, OperationType, members};
+use crate::feed::page::{ItemRef, Metadata, OperationType, members, whole};
 
 /// The path of a partition key in a document, as a list of names.
 pub(crate) type KeyPath = Vec<String>;
@@ -67,9 +67,9 @@ impl<'a> Change<'a> {
             if member.is_named("id") {
                 change.id = Some(member.value);
             } else if member.is_named("_lsn") {
-                change.document_lsn = serde_json::from_slice(member.value).ok();
+                change.document_lsn = whole(member.value);
             } else if member.is_named("_ts") {
-                change.document_ts = serde_json::from_slice(member.value).ok();
+                change.document_ts = whole(member.value);
             }
         }
         change

@@ -108,7 +108,7 @@ impl Applier {
             collisions: Collisions::new(plan.id_collisions),
             unkeyed: Unkeyed::new(
                 plan.missing_key,
-                source.has_key(&writer.sender.client.partition_key_paths()),
+                source.has_key(&writer.sender.key_paths),
                 standing.position == InputPosition::default(),
                 plan.checkpoint_changes,
             ),
@@ -154,7 +154,7 @@ impl Applier {
         let mut show = tokio::time::interval(PROGRESS_INTERVAL);
         show.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rates = Rates::default();
-        report.start_progress(self.source.done().is_some())?;
+        report.start_progress(self.source.done(self.watermark.position()).is_some())?;
         // From here on there is a state, whatever happens.
         self.commit()?;
         loop {
@@ -321,8 +321,8 @@ impl Applier {
     /// Stops if documents are held back, since none of them has a value at the partition key's path. Nothing
     /// was written then.
     fn check_key(&mut self) {
-        let paths = self.writer.sender.client.partition_key_paths();
-        if let Some(error) = self.unkeyed.error(&paths, &self.source) {
+        let paths = &self.writer.sender.key_paths;
+        if let Some(error) = self.unkeyed.error(paths, &self.source) {
             self.stop(Stopped::Failed(error));
         }
     }
@@ -414,7 +414,7 @@ impl Applier {
             documents: counts.changes(),
             bytes: counts.bytes,
             request_charge: counts.request_units(),
-            done: self.source.done(),
+            done: self.source.done(self.watermark.position()),
         }
     }
 }

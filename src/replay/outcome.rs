@@ -58,6 +58,7 @@ pub(super) async fn run(
         dead_letters: plan
             .dead_letter
             .as_ref()
+            .filter(|_| !plan.dry_run)
             .map(|path| path.display().to_string()),
     };
     report.replay_summary(&summary, plan.summary)?;
@@ -120,6 +121,7 @@ fn perhaps_recreated(number: u64) -> String {
 
 fn too_many_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     let hint = match &plan.dead_letter {
+        _ if plan.dry_run => "to look further despite more, raise --max-errors".to_owned(),
         Some(path) => format!(
             "they are in {}, each with its reason; to continue despite more, raise --max-errors",
             shown_path(&path)
@@ -132,6 +134,10 @@ fn too_many_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
 /// The error of a replay that applied all but some changes.
 fn some_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     let hint = match &plan.dead_letter {
+        Some(path) if plan.dry_run => format!(
+            "all others can be applied; without --dry-run, these go to {}, each with its reason",
+            shown_path(&path)
+        ),
         Some(path) => format!(
             "all others were applied; these are in {}, each with its reason, and can be replayed from there",
             shown_path(&path)

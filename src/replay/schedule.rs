@@ -87,6 +87,7 @@ mod tests {
             after: Step {
                 position: InputPosition::default(),
                 feed: None,
+                bytes: 0,
             },
         }))
     }

@@ -23,6 +23,9 @@ use crate::report::SummaryFormat;
 /// How many levels a partition key can have.
 const MAX_LEVELS: usize = 3;
 
+/// Throughput is a multiple of this many RU/s.
+const THROUGHPUT_STEP: u64 = 100;
+
 /// What a replay does.
 #[derive(Debug)]
 pub struct ReplayPlan {
@@ -245,8 +248,15 @@ fn new_container(given: &Given) -> Result<NewContainer> {
             "it starts with a slash and names a property, such as /customerId or /address/city",
         ));
     }
+    let throughput = given.typed(&table::THROUGHPUT);
+    if throughput.is_some_and(|throughput| throughput % THROUGHPUT_STEP != 0) {
+        return Err(usage(
+            format!("the service sells throughput in steps of {THROUGHPUT_STEP} RU/s"),
+            "give --throughput a multiple of it",
+        ));
+    }
     Ok(NewContainer {
         partition_key: paths,
-        throughput: given.typed(&table::THROUGHPUT),
+        throughput,
     })
 }

@@ -15,14 +15,14 @@ use crate::cli::location::Location;
 use crate::destination::manifest::Entry;
 use crate::destination::names::{self, MANIFEST_FILE, STATE_FILE};
 use crate::destination::{ExportDirectory, ExportFiles, PartReader, checksum_text};
-use crate::durable::{parent_of, with_suffix};
+use crate::durable::{is_same_file, is_standard_input, parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
 use crate::feed::{ContainerAddress, RecordForm};
 use crate::format::{CsvOptions, Extension, Format};
 use crate::schema::{Schema, TableLayout};
 use crate::state::file;
-use crate::state::model::State;
+use crate::state::model::{JobKind, State};
 
 /// How many of a file's first bytes make its fingerprint.
 const FINGERPRINT_BYTES: u64 = 4096;
@@ -157,6 +157,17 @@ impl Input {
         }
     }
 
+    /// Whether it is the file `path`, under whatever name.
+    pub fn is_the_file(&self, path: &Path) -> bool {
+        match &self.origin {
+            Origin::StandardInput => is_standard_input(path),
+            Origin::File(own) => is_same_file(own, path),
+            Origin::Export { files, name } => files
+                .address_of(name)
+                .is_ok_and(|own| is_same_file(&own, path)),
+        }
+    }
+
     /// Whether a read of it may wait for more: it is a pipe or a device.
     pub fn may_wait(&self) -> bool {
         match &self.origin {
@@ -225,6 +236,12 @@ impl Inputs {
                 continue;
             };
             let metadata = match fs::metadata(source) {
+                Err(error)
+                    if error.kind() == std::io::ErrorKind::NotFound
+                        && found.add_empty_file(source)? =>
+                {
+                    continue;
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     return Err(usage(
                         format!("`{}` does not exist", source.display()),
@@ -273,7 +290,8 @@ impl Inputs {
     /// Adds the finished files of an export to a local directory.
     fn add_directory(&mut self, directory: &Path) -> Result<()> {
         let manifest = directory.join(MANIFEST_FILE);
-        if !manifest.exists() {
+        let path = directory.join(STATE_FILE);
+        if !manifest.exists() && !path.exists() {
             return Err(usage(
                 format!(
                     "`{}` has no {MANIFEST_FILE}, so it is not the directory of an export with finished files",
@@ -282,7 +300,6 @@ impl Inputs {
                 "name the files themselves, in the order in which to apply them",
             ));
         }
-        let path = directory.join(STATE_FILE);
         // Before the manifest, which a running export may extend at any time.
         let state = if path.exists() {
             Some(
@@ -292,8 +309,44 @@ impl Inputs {
         } else {
             None
         };
+        if let Some(state) = &state
+            && !manifest.exists()
+        {
+            if state.manifest.length > 0 {
+                return Err(with_hint(
+                    anyhow!("the manifest `{}` is missing", manifest.display()),
+                    "restore it, or name the files themselves, in the order in which to apply them",
+                ));
+            }
+            self.note_empty(directory);
+        }
         self.add_export(Arc::new(ExportDirectory::new(directory)), state)?;
         self.note_unfinished(directory)
+    }
+
+    /// Adds the export to the single file `path`, which has no file, since no part of it is finished. Returns
+    /// whether that is so, as the state beside it says.
+    fn add_empty_file(&mut self, path: &Path) -> Result<bool> {
+        let state = with_suffix(path, &format!(".{STATE_FILE}"));
+        if !state.is_file() {
+            return Ok(false);
+        }
+        let state = file::read(&state)
+            .with_context(|| format!("cannot replay the export of `{}`", state.display()))?;
+        let is_empty = state.kind == JobKind::Export && state.manifest.length == 0;
+        if is_empty {
+            self.note_empty(path);
+            self.origins.push(state.source);
+        }
+        Ok(is_empty)
+    }
+
+    /// Notes an export without finished files: its container had no documents, or it is not finished.
+    fn note_empty(&mut self, path: &Path) {
+        self.notices.push(format!(
+            "the export to `{}` has no finished files, so there is nothing to replay",
+            path.display()
+        ));
     }
 
     /// Adds the finished files of an export, in the order in which they were finished: the files of a range
@@ -456,8 +509,12 @@ fn of_entry(entry: &Entry) -> Option<Declaration> {
 /// cannot be read, nothing is known.
 fn declared_beside(path: &Path) -> Option<Declaration> {
     let state = |path: PathBuf| path.is_file().then(|| file::read(&path).ok()).flatten();
-    if let Some(own) = state(with_suffix(path, &format!(".{STATE_FILE}"))) {
-        return of_state(&own);
+    let suffix = format!(".{STATE_FILE}");
+    let first = names::first_part_of(path);
+    for named in [Some(path), first.as_deref()].into_iter().flatten() {
+        if let Some(own) = state(with_suffix(named, &suffix)) {
+            return of_state(&own);
+        }
     }
     let directory = parent_of(path);
     if !directory.join(MANIFEST_FILE).is_file() {

@@ -9,6 +9,7 @@ use crate::cli::choices::AuthMethod;
 use crate::cli::values::choice_name;
 use crate::cosmos::options::{CredentialOptions, EntraIdOptions, SecretText, TokenOptions};
 use crate::error::usage;
+use crate::escape::shell_word;
 use crate::settings::endpoint::{is_of_azure, national_cloud};
 use crate::settings::environment::Environment;
 use crate::settings::profile::Profile;
@@ -248,7 +249,10 @@ pub(super) fn ensure_safe_for_a_token(endpoint: &Url, is_named: bool) -> Result<
             format!(
                 "only the state names the account {endpoint}, and an Entra ID token would be sent there"
             ),
-            format!("if the account is yours, confirm it with --endpoint {endpoint}"),
+            format!(
+                "if the account is yours, confirm it with --endpoint {}",
+                shell_word(&endpoint.to_string())
+            ),
         ));
     }
     Ok(())

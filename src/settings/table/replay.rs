@@ -55,7 +55,10 @@ settings! {
 
     DRY_RUN: bool = Setting::switch("dry-run")
         .help("Report what would be created, replaced, deleted or left as it is, and write nothing")
-        .details("Each change is compared with the present document of the target, which costs a read.")
+        .details(
+            "Each change is compared with the present document of the target, which costs a read, and with what \
+             the changes before it would have left. Nothing is written: no document, no container, no file.",
+        )
         .of(REPLAY);
 
     SINCE: OffsetDateTime = Setting::new("since", Value::new("WHEN", values::time_or_age))

@@ -39,7 +39,7 @@ fn replay() {
     applied(&stage, &mut pages);
     declared(&stage, &mut pages);
     refused(&gateway, &stage, &mut pages);
-    sources(&stage, &mut pages);
+    sources(&gateway, &stage, &mut pages);
     states(&stage, &mut pages);
     targets(&gateway, &stage, &mut pages);
     pages.finish();
@@ -270,16 +270,51 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
         (
             "collision-of-rids",
             "Documents with another _rid are refused.",
-            "--id-collisions refuse",
+            "--id-collisions refuse --dead-letter rids.jsonl",
         ),
         (
             "collision",
             "Two documents that a program gives one id.",
-            "--transform '.id = \"one\" | .pk = \"a\"'",
+            "--transform '.id = \"one\" | .pk = \"a\"' --dead-letter collisions.jsonl",
         ),
     ] {
         let typed = format!("cosmos-tail replay keyless.jsonl -d shop -c copy {arguments}");
         stage.show(pages, name, about, typed.trim_end());
+    }
+    stage.write("torn.jsonl", "{\"reason\":\"first\",\"origin\":{\"so");
+    for (name, about, typed) in [
+        (
+            "dead-letter-dry-run",
+            "A dry run keeps no dead letters.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter more.jsonl --dry-run",
+        ),
+        (
+            "dead-letter-dry-run-limit",
+            "A dry run with a limit.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --max-errors 0 --dry-run",
+        ),
+        (
+            "dead-letter-torn",
+            "The last dead letter was cut off.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter torn.jsonl",
+        ),
+        (
+            "dead-letter-is-the-source",
+            "The dead letters would be read again.",
+            "cosmos-tail replay letters.jsonl -d shop -c copy --dead-letter letters.jsonl",
+        ),
+        (
+            "dead-letter-is-the-state",
+            "One file for two uses.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter one.json --state one.json",
+        ),
+        (
+            "dead-letter-is-something-else",
+            "A file of something else.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter one.jsonl",
+        ),
+    ] {
+        stage.show(pages, name, about, typed);
     }
     let write = |action| Fault::on(RequestKind::ItemWrite, action).always();
     for (name, about, action) in [
@@ -314,11 +349,13 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
 }
 
 /// Sources that cannot be read.
-fn sources(stage: &Stage, pages: &mut Pages) {
+fn sources(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
     stage.prepare("cosmos-tail export -d shop -c orders -o orders --compression gzip");
     stage.prepare("cosmos-tail export -d shop -c orders -o orders.csv");
     let file = "orders/orders-00000-000001.jsonl.gz";
     let whole = std::fs::read(stage.path(file)).unwrap();
+    gateway.create_container("shop", "empty", "/pk", 1);
+    stage.prepare("cosmos-tail export -d shop -c empty -o nothing");
     stage.write("cut.jsonl.gz", &whole[..whole.len() - 20]);
     stage.write("followed.jsonl.gz", [&whole[..], b"more"].concat());
     stage.write("part.parquet", b"PAR1 and so on");
@@ -344,6 +381,11 @@ fn sources(stage: &Stage, pages: &mut Pages) {
             "source-empty",
             "A Parquet file that is empty.",
             "cosmos-tail replay none.parquet -d shop -c copy",
+        ),
+        (
+            "source-without-documents",
+            "An export of an empty container.",
+            "cosmos-tail replay nothing -d shop -c copy",
         ),
         (
             "source-csv-alone",
@@ -454,6 +496,16 @@ fn targets(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
             "create-existing",
             "The target exists already.",
             "cosmos-tail replay changes.jsonl -d shop -c copy --create --partition-key /pk",
+        ),
+        (
+            "create-dry-run",
+            "A dry run does not create the target.",
+            "cosmos-tail replay three.jsonl -d shop -c dry --create --partition-key /pk --throughput 4000 --dry-run",
+        ),
+        (
+            "create-throughput",
+            "Throughput that the service does not sell.",
+            "cosmos-tail replay three.jsonl -d shop -c dry --create --partition-key /pk --throughput 450",
         ),
         (
             "create-without-database",

@@ -340,6 +340,31 @@ fn a_file_of_a_tail_is_what_its_state_says() {
 }
 
 #[test]
+fn each_part_of_a_single_file_is_what_the_state_says() {
+    let (gateway, container, copy) = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("all.jsonl");
+    succeed(export(&gateway, &file).args(["--mode", "all"]));
+    for id in ["s1", "s2"] {
+        container.upsert(json!({"id": id, "pk": "key-1", "_deleted": true}));
+        let mut command = against(&gateway);
+        command.args(["resume", "--state", "all.jsonl.state.json"]);
+        succeed(command.current_dir(directory.path()));
+    }
+    let second = directory.path().join("all.000002.jsonl");
+    succeed(&mut replay(&gateway, &second));
+    let ids: Vec<String> = copy
+        .latest()
+        .iter()
+        .map(|served| served.id.clone())
+        .collect();
+    assert_eq!(ids, ["s2"]);
+    let log = gateway.write_log();
+    assert!(log.iter().all(|write| write.operation != Operation::Delete));
+    assert_no_violations(&gateway);
+}
+
+#[test]
 fn a_resumed_replay_knows_what_its_first_line_declared() {
     let (gateway, _container, copy) = gateway();
     let directory = tempfile::tempdir().unwrap();
