@@ -235,41 +235,6 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
         "The dead letters are replayed, and the cause is not fixed.",
         "cosmos-tail replay letters.jsonl -d shop -c copy",
     );
-    stage.write("torn.jsonl", "{\"reason\":\"first\",\"origin\":{\"so");
-    for (name, about, typed) in [
-        (
-            "dead-letter-dry-run",
-            "A dry run keeps no dead letters.",
-            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter more.jsonl --dry-run",
-        ),
-        (
-            "dead-letter-dry-run-limit",
-            "A dry run with a limit.",
-            "cosmos-tail replay bad.jsonl -d shop -c copy --max-errors 0 --dry-run",
-        ),
-        (
-            "dead-letter-torn",
-            "The last dead letter was cut off.",
-            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter torn.jsonl",
-        ),
-        (
-            "dead-letter-is-the-source",
-            "The dead letters would be read again.",
-            "cosmos-tail replay letters.jsonl -d shop -c copy --dead-letter letters.jsonl",
-        ),
-        (
-            "dead-letter-is-the-state",
-            "One file for two uses.",
-            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter one.json --state one.json",
-        ),
-        (
-            "dead-letter-is-something-else",
-            "A file of something else.",
-            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter one.jsonl",
-        ),
-    ] {
-        stage.show(pages, name, about, typed);
-    }
     stage.write(
         "deletion.jsonl",
         r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{"tenant":"t"}}}"#,
@@ -305,16 +270,51 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
         (
             "collision-of-rids",
             "Documents with another _rid are refused.",
-            "--id-collisions refuse",
+            "--id-collisions refuse --dead-letter rids.jsonl",
         ),
         (
             "collision",
             "Two documents that a program gives one id.",
-            "--transform '.id = \"one\" | .pk = \"a\"'",
+            "--transform '.id = \"one\" | .pk = \"a\"' --dead-letter collisions.jsonl",
         ),
     ] {
         let typed = format!("cosmos-tail replay keyless.jsonl -d shop -c copy {arguments}");
         stage.show(pages, name, about, typed.trim_end());
+    }
+    stage.write("torn.jsonl", "{\"reason\":\"first\",\"origin\":{\"so");
+    for (name, about, typed) in [
+        (
+            "dead-letter-dry-run",
+            "A dry run keeps no dead letters.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter more.jsonl --dry-run",
+        ),
+        (
+            "dead-letter-dry-run-limit",
+            "A dry run with a limit.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --max-errors 0 --dry-run",
+        ),
+        (
+            "dead-letter-torn",
+            "The last dead letter was cut off.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter torn.jsonl",
+        ),
+        (
+            "dead-letter-is-the-source",
+            "The dead letters would be read again.",
+            "cosmos-tail replay letters.jsonl -d shop -c copy --dead-letter letters.jsonl",
+        ),
+        (
+            "dead-letter-is-the-state",
+            "One file for two uses.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter one.json --state one.json",
+        ),
+        (
+            "dead-letter-is-something-else",
+            "A file of something else.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter one.jsonl",
+        ),
+    ] {
+        stage.show(pages, name, about, typed);
     }
     let write = |action| Fault::on(RequestKind::ItemWrite, action).always();
     for (name, about, action) in [
