@@ -3,12 +3,14 @@
 //! Files are written where temporary files are; use a real disk there.
 #![expect(clippy::unwrap_used, reason = "a bench may stop at what cannot happen")]
 
+#[path = "../fuzz/cases/sample.rs"]
+mod sample;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use cosmos_tail::destination::*;
 use cosmos_tail::feed::*;
-use cosmos_tail::format::*;
 use cosmos_tail::state::claim::Claimed;
 use cosmos_tail::state::ledger::Ledger;
 use cosmos_tail::state::local::LocalState;
@@ -28,52 +30,13 @@ fn state(ranges: u32) -> State {
             u64::from(number) * 0x3FFF_FFFF / u64::from(ranges)
         ),
     };
+    let ranges = (0..ranges).map(|number| {
+        let range = FeedRange::new(&bound(number), &bound(number + 1)).unwrap();
+        (range, None)
+    });
     State {
-        kind: JobKind::Export,
-        export_id: uuid::Uuid::from_u128(7),
-        generation: 0,
-        created: time::OffsetDateTime::UNIX_EPOCH,
-        source: ContainerAddress {
-            endpoint: "https://shop.documents.azure.com/".to_owned(),
-            database: "shop".to_owned(),
-            container: "orders".to_owned(),
-            container_rid: "Gz8AAI1vXh4=".to_owned(),
-        },
-        options: FrozenOptions {
-            mode: FeedMode::LatestVersion,
-            scope: Scope::default(),
-            from: ChangeFeedStart::Beginning,
-            format: Format::Jsonl,
-            compression: Compression::None,
-            layout: None,
-            inference: None,
-            csv: None,
-            output: Output::Directory(".".to_owned()),
-        },
-        settings: Settings {
-            follow: false,
-            until: None,
-            concurrency: None,
-            page_size: 1000,
-            max_retries: 15.into(),
-            poll_interval_ms: 1000,
-            checkpoint_interval_ms: 5000,
-            checkpoint_bytes: 1 << 28,
-            rotate_bytes: None,
-            rotate_interval_ms: None,
-            row_group_bytes: None,
-        },
-        finished: false,
-        ranges: RangeSet::number((0..ranges).map(|number| {
-            let range = FeedRange::new(&bound(number), &bound(number + 1)).unwrap();
-            (range, None)
-        }))
-        .unwrap(),
-        series: Vec::new(),
-        sealed: Vec::new(),
-        manifest: ManifestMark::default(),
-        totals: Totals::default(),
-        version: VERSION,
+        ranges: RangeSet::number(ranges).unwrap(),
+        ..sample::state()
     }
 }
 

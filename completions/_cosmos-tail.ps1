@@ -156,7 +156,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Keep reading new changes until stopped, instead of ending once there is nothing newer')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace the output of an earlier export')
             [CompletionResult]::new('--csv-safe', '--csv-safe', [CompletionResultType]::ParameterName, 'CSV: put a `''` before text that a spreadsheet would take for a formula; this alters data')
-            [CompletionResult]::new('--detect-timestamps', '--detect-timestamps', [CompletionResultType]::ParameterName, 'Make timestamps of fields whose values are all ISO 8601 times in UTC, in one form')
+            [CompletionResult]::new('--detect-timestamps', '--detect-timestamps', [CompletionResultType]::ParameterName, 'Make timestamps of fields whose values are ISO 8601 times in UTC, in one form')
+            [CompletionResult]::new('--strict-types', '--strict-types', [CompletionResultType]::ParameterName, 'Make columns of JSON of fields whose values have several types')
             [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
@@ -186,7 +187,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that contains the account key')
             [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
             [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
-            [CompletionResult]::new('--detect-timestamps', '--detect-timestamps', [CompletionResultType]::ParameterName, 'Make timestamps of fields whose values are all ISO 8601 times in UTC, in one form')
+            [CompletionResult]::new('--detect-timestamps', '--detect-timestamps', [CompletionResultType]::ParameterName, 'Make timestamps of fields whose values are ISO 8601 times in UTC, in one form')
+            [CompletionResult]::new('--strict-types', '--strict-types', [CompletionResultType]::ParameterName, 'Make columns of JSON of fields whose values have several types')
             [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
@@ -262,6 +264,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;replay' {
+            [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only changes made at this time or later; or at this age or younger, such as 10m')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Only changes made at this time or earlier, or at this age or older')
             [CompletionResult]::new('--speed', '--speed', [CompletionResultType]::ParameterName, 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]')
@@ -274,6 +277,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Which feed to read [default: latest]')
             [CompletionResult]::new('--write-mode', '--write-mode', [CompletionResultType]::ParameterName, 'How to write a document whose id exists already [default: upsert]')
             [CompletionResult]::new('--ttl-deletes', '--ttl-deletes', [CompletionResultType]::ParameterName, 'Whether deletions by time to live are applied [default: apply]')
+            [CompletionResult]::new('--missing-key', '--missing-key', [CompletionResultType]::ParameterName, 'Whether to write documents without a value at the partition key of the target [default: write, unless no document has a value]')
+            [CompletionResult]::new('--id-collisions', '--id-collisions', [CompletionResultType]::ParameterName, 'Whether a document may replace another one of the source that has the same id and partition key in the target [default: refuse]')
             [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'Writes in flight at the same time, each to a different partition key [default: 32]')
             [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Maximum number of documents of one partition key upserted in one request; 1 for no batches [default: 100]')
             [CompletionResult]::new('--max-ru', '--max-ru', [CompletionResultType]::ParameterName, 'Use at most this many RU/s, measured by what the service charges; reading the source counts too, if it is a container')

@@ -235,7 +235,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__export)
-            opts="-o -d -c -v -q -h -V --output --from --mode --follow --until --force --state --format --compression --delimiter --null --csv-safe --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --system-fields --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --checkpoint-bytes --summary --profile --endpoint --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            opts="-o -d -c -v -q -h -V --output --from --mode --follow --until --force --state --format --compression --delimiter --null --csv-safe --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --checkpoint-bytes --summary --profile --endpoint --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -501,12 +501,16 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__replay)
-            opts="-d -c -v -q -h -V --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --follow --write-mode --ttl-deletes --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --account-moved --summary --profile --endpoint --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --input --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --follow --write-mode --ttl-deletes --missing-key --id-collisions --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --account-moved --summary --profile --endpoint --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --input)
+                    COMPREPLY=($(compgen -W "documents changes" -- "${cur}"))
+                    return 0
+                    ;;
                 --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -553,6 +557,14 @@ _cosmos__tail() {
                     ;;
                 --ttl-deletes)
                     COMPREPLY=($(compgen -W "apply skip" -- "${cur}"))
+                    return 0
+                    ;;
+                --missing-key)
+                    COMPREPLY=($(compgen -W "write refuse" -- "${cur}"))
+                    return 0
+                    ;;
+                --id-collisions)
+                    COMPREPLY=($(compgen -W "refuse overwrite" -- "${cur}"))
                     return 0
                     ;;
                 --concurrency)
@@ -745,7 +757,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__schema)
-            opts="-d -c -v -q -h -V --from --columns --sample --detect-timestamps --system-fields --concurrency --page-size --max-retries --profile --endpoint --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --from --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --profile --endpoint --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

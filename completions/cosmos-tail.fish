@@ -164,7 +164,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l throu
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l follow -d 'Keep reading new changes until stopped, instead of ending once there is nothing newer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace the output of an earlier export'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l detect-timestamps -d 'Make timestamps of fields whose values are all ISO 8601 times in UTC, in one form'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l detect-timestamps -d 'Make timestamps of fields whose values are ISO 8601 times in UTC, in one form'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l strict-types -d 'Make columns of JSON of fields whose values have several types'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s q -l quiet -d 'Print only errors: no progress, no summary'
@@ -192,7 +193,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l detect-timestamps -d 'Make timestamps of fields whose values are all ISO 8601 times in UTC, in one form'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l detect-timestamps -d 'Make timestamps of fields whose values are ISO 8601 times in UTC, in one form'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l strict-types -d 'Make columns of JSON of fields whose values have several types'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s q -l quiet -d 'Print only errors: no progress, no summary'
@@ -258,6 +260,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l input -d 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'
+changes\t'Changes in their envelopes, as --mode all writes them; also dead letters'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l since -d 'Only changes made at this time or later; or at this age or younger, such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l until -d 'Only changes made at this time or earlier, or at this age or older' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l speed -d 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]' -r
@@ -274,6 +278,10 @@ create\t'Keep it: a different document is refused, and so are deletions'
 newer\t'Replace or delete it if it is older than the change, by `_ts`'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l ttl-deletes -d 'Whether deletions by time to live are applied [default: apply]' -r -f -a "apply\t'Apply them like other deletions'
 skip\t'Skip them: the target expires its documents itself'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l missing-key -d 'Whether to write documents without a value at the partition key of the target [default: write, unless no document has a value]' -r -f -a "write\t'They are written without one, as the service keeps them'
+refuse\t'They are refused'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l id-collisions -d 'Whether a document may replace another one of the source that has the same id and partition key in the target [default: refuse]' -r -f -a "refuse\t'It is refused'
+overwrite\t'It replaces the other'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l concurrency -d 'Writes in flight at the same time, each to a different partition key [default: 32]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l batch-size -d 'Maximum number of documents of one partition key upserted in one request; 1 for no batches [default: 100]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-ru -d 'Use at most this many RU/s, measured by what the service charges; reading the source counts too, if it is a container' -r

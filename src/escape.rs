@@ -95,36 +95,78 @@ pub(crate) fn escape_data(lines: &[u8]) -> Vec<u8> {
     lines.collect::<Vec<_>>().join("\r\n").into_bytes()
 }
 
-/// `word` as it must be typed into a shell, quoted if necessary. Unsafe characters and bytes that are
-/// not UTF-8 become octal escapes within `$'…'`, which bash, zsh and ksh understand.
+/// The shells that a printed command is meant for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shell {
+    /// bash, zsh, ksh.
+    Posix,
+    /// PowerShell and cmd.
+    Windows,
+}
+
+/// `word` as it must be typed into a shell of this system, quoted if necessary. Every command that is printed
+/// to be copied quotes its words with it.
 pub(crate) fn shell_word(word: &(impl AsRef<OsStr> + ?Sized)) -> String {
-    let word = word.as_ref();
-    let bytes = word.as_encoded_bytes();
-    let is_plain =
-        |c: char| c.is_alphanumeric() || "_-./,:@%+=".contains(c) || (cfg!(windows) && c == '\\');
-    match word.to_str() {
-        Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
-        Some(text) if cfg!(windows) => format!("\"{}\"", escape_for_terminal(text)),
-        Some(text) if !text.contains(is_unsafe) => format!("'{}'", text.replace('\'', r"'\''")),
-        _ => {
-            let mut quoted = String::from("$'");
-            for chunk in bytes.utf8_chunks() {
-                for c in chunk.valid().chars() {
-                    match c {
-                        '\'' | '\\' => quoted.extend(['\\', c]),
-                        _ if is_unsafe(c) => {
-                            let mut buffer = [0; 4];
-                            write_octets(c.encode_utf8(&mut buffer).as_bytes(), &mut quoted);
-                        }
-                        _ => quoted.push(c),
-                    }
-                }
-                write_octets(chunk.invalid(), &mut quoted);
+    let shell = if cfg!(windows) {
+        Shell::Windows
+    } else {
+        Shell::Posix
+    };
+    shell.quote(word.as_ref())
+}
+
+impl Shell {
+    fn quote(self, word: &OsStr) -> String {
+        let more = match self {
+            Self::Posix => "_-./,:@%+=",
+            // In PowerShell a comma makes a list, and `@` and `%` are operators.
+            Self::Windows => "_-./:+=\\",
+        };
+        let is_plain = |c: char| c.is_alphanumeric() || more.contains(c);
+        match word.to_str() {
+            // zsh expands a word that begins with `=`.
+            Some(text)
+                if !text.is_empty() && !text.starts_with('=') && text.chars().all(is_plain) =>
+            {
+                text.to_owned()
             }
-            quoted.push('\'');
-            quoted
+            Some(text) if self == Self::Windows => windows_quoted(text),
+            None if self == Self::Windows => windows_quoted(&word.to_string_lossy()),
+            Some(text) if !text.contains(is_unsafe) => format!("'{}'", text.replace('\'', r"'\''")),
+            _ => posix_escaped(word.as_encoded_bytes()),
         }
     }
+}
+
+/// Double quotes, which PowerShell and cmd both understand. They do not protect `$` and the backtick in
+/// PowerShell, so text with one of them gets single quotes, which cmd does not understand.
+fn windows_quoted(text: &str) -> String {
+    let text = escape_for_terminal(text);
+    if text.contains(['$', '`', '"']) {
+        return format!("'{}'", text.replace('\'', "''"));
+    }
+    format!("\"{text}\"")
+}
+
+/// `$'…'`, which bash, zsh and ksh understand, with octal escapes for unsafe characters and for bytes that are
+/// not UTF-8.
+fn posix_escaped(word: &[u8]) -> String {
+    let mut quoted = String::from("$'");
+    for chunk in word.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\'' | '\\' => quoted.extend(['\\', c]),
+                _ if is_unsafe(c) => {
+                    let mut buffer = [0; 4];
+                    write_octets(c.encode_utf8(&mut buffer).as_bytes(), &mut quoted);
+                }
+                _ => quoted.push(c),
+            }
+        }
+        write_octets(chunk.invalid(), &mut quoted);
+    }
+    quoted.push('\'');
+    quoted
 }
 
 /// Octal, because a hexadecimal escape could absorb the digits that follow it.
@@ -199,6 +241,7 @@ mod tests {
             ("/tmp/été".as_bytes(), "/tmp/été"),
             (b"", "''"),
             (b"two words", "'two words'"),
+            (b"=ls", "'=ls'"),
             (b"it's $HOME", r"'it'\''s $HOME'"),
             (b"a\x1b[2J'\n1", r"$'a\033[2J\'\0121'"),
             ("\u{202e}x".as_bytes(), r"$'\342\200\256x'"),
@@ -212,6 +255,22 @@ mod tests {
                 continue;
             };
             assert_eq!(bash.stdout, word, "{quoted}");
+        }
+    }
+    #[test]
+    fn a_word_for_windows_has_quotes_that_powershell_and_cmd_understand() {
+        for (word, quoted) in [
+            (r"C:\data\state.json", r"C:\data\state.json"),
+            (r"C:\sp dir\state.json", "\"C:\\sp dir\\state.json\""),
+            ("", "\"\""),
+            ("a,b", "\"a,b\""),
+            ("50%", "\"50%\""),
+            ("it's", "\"it's\""),
+            ("$env:x's", "'$env:x''s'"),
+            ("a`b", "'a`b'"),
+            ("a\x1bb", "\"a\\u{1b}b\""),
+        ] {
+            assert_eq!(Shell::Windows.quote(OsStr::new(word)), quoted);
         }
     }
 }

@@ -3,6 +3,9 @@
 //!
 //! The fuzz target `hostile` uses it, and so do the tests, which draw its choices from a seed.
 
+#[path = "sample.rs"]
+mod sample;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -543,48 +546,14 @@ fn export(number: u128, output: Output, path: &Path) -> State {
         false => part(1, 1, "{\"id\":3}\n"),
     };
     let mut state = State {
-        kind: JobKind::Export,
         export_id: uuid::Uuid::from_u128(number),
         generation: 3,
         created: time_of_nothing(),
-        source: ContainerAddress {
-            endpoint: "https://a.documents.azure.com/".into(),
-            database: "shop".into(),
-            container: "orders".into(),
-            container_rid: "AAAA".into(),
-        },
-        options: FrozenOptions {
-            mode: FeedMode::LatestVersion,
-            scope: Scope::default(),
-            from: ChangeFeedStart::Beginning,
-            format: Format::Jsonl,
-            compression: Compression::None,
-            layout: None,
-            inference: None,
-            csv: None,
-            output,
-        },
-        settings: Settings {
-            follow: false,
-            until: None,
-            concurrency: None,
-            page_size: 1000,
-            max_retries: 15.into(),
-            poll_interval_ms: 1000,
-            checkpoint_interval_ms: 5000,
-            checkpoint_bytes: 1 << 28,
-            rotate_bytes: None,
-            rotate_interval_ms: None,
-            row_group_bytes: None,
-        },
-        finished: false,
         ranges: RangeSet::from_parts(ranges.clone(), 2),
-        series: vec![],
         sealed: vec![sealed.0.clone()],
-        manifest: ManifestMark::default(),
-        totals: Totals::default(),
-        version: VERSION,
+        ..sample::state()
     };
+    state.options.output = output;
     let next_part = open.0.part + 1;
     if !is_file {
         state.series.push(SeriesState {
@@ -599,7 +568,8 @@ fn export(number: u128, output: Output, path: &Path) -> State {
         open: Some(open.0.clone()),
     });
     let names = state.file_names(parent_of(path));
-    let text = lines_of(&[Entry::of(state.export_id, &names, &finished.0)]).expect("it has a text");
+    let text =
+        lines_of(&[Entry::of(&state.committed(), &names, &finished.0)]).expect("it has a text");
     state.manifest = ManifestMark {
         length: text.len() as u64,
         entries: 1,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::feed::RecordForm;
+
 /// Priorities of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Priority {
@@ -104,6 +106,24 @@ pub enum SchemaSource {
     File(PathBuf),
 }
 
+/// What the sources of a replay hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InputForm {
+    /// Documents, whatever their members
+    Documents,
+    /// Changes in their envelopes, as --mode all writes them; also dead letters
+    Changes,
+}
+
+impl From<InputForm> for RecordForm {
+    fn from(form: InputForm) -> Self {
+        match form {
+            InputForm::Documents => Self::Documents,
+            InputForm::Changes => Self::Changes,
+        }
+    }
+}
+
 /// How a document is written whose id exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -124,4 +144,22 @@ pub enum TtlDeletes {
     Apply,
     /// Skip them: the target expires its documents itself
     Skip,
+}
+
+/// Whether documents without a value at the target's partition key are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MissingKey {
+    /// They are written without one, as the service keeps them
+    Write,
+    /// They are refused
+    Refuse,
+}
+
+/// Whether a document may replace another one of the source that becomes the same item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IdCollisions {
+    /// It is refused
+    Refuse,
+    /// It replaces the other
+    Overwrite,
 }

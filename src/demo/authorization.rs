@@ -10,6 +10,8 @@ pub(super) struct SignedRequest<'a> {
     pub(super) method: &'a str,
     /// Without a trailing slash, percent-encoded as received.
     pub(super) path: &'a str,
+    /// Whether the last resource id in the path may be signed alone, in lower case.
+    pub(super) is_by_rid: bool,
     /// The header `authorization`.
     pub(super) authorization: Option<&'a str>,
     /// The header `x-ms-date`, or `date` if that is missing.
@@ -30,8 +32,14 @@ pub(super) fn is_signed_with(key: &Secret, request: SignedRequest<'_>) -> bool {
     };
     let decoded = percent_decode_str(request.path).decode_utf8_lossy();
     // Clients differ in whether they sign an id percent-encoded or not.
-    [decoded.as_ref(), request.path].into_iter().any(|path| {
-        let (resource_type, resource_link) = resource(path);
+    let by_name = [decoded.as_ref(), request.path].map(resource);
+    let (resource_type, link) = &by_name[0];
+    let rid = link.rsplit('/').next().unwrap_or_default();
+    let by_rid = request
+        .is_by_rid
+        .then(|| (*resource_type, rid.to_ascii_lowercase()));
+    let mut links = by_name.iter().chain(&by_rid);
+    links.any(|(resource_type, resource_link)| {
         let text = format!(
             "{}\n{resource_type}\n{resource_link}\n{}\n\n",
             request.method.to_ascii_lowercase(),
@@ -74,10 +82,37 @@ mod tests {
             SignedRequest {
                 method,
                 path,
+                is_by_rid: false,
                 authorization,
                 date: Some(DATE),
             },
         )
+    }
+
+    #[test]
+    fn a_resource_id_is_signed_alone_and_in_lower_case() {
+        let date = DATE.to_lowercase();
+        let path = "/dbs/AAAAAQ==/colls/AAAAAYAAAAE=/pkranges";
+        let signed = sign(&format!("get\npkranges\naaaaayaaaae=\n{date}\n\n"));
+        let request = SignedRequest {
+            method: "GET",
+            path,
+            is_by_rid: true,
+            authorization: Some(&signed),
+            date: Some(DATE),
+        };
+        let key = Secret::from(KEY);
+        assert!(is_signed_with(&key, request));
+        let is_by_rid = false;
+        assert!(!is_signed_with(
+            &key,
+            SignedRequest {
+                is_by_rid,
+                ..request
+            }
+        ));
+        let path = "/dbs/AAAAAQ==/colls/AAAAAYAAAAI=/pkranges";
+        assert!(!is_signed_with(&key, SignedRequest { path, ..request }));
     }
 
     #[test]

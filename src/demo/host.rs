@@ -21,11 +21,15 @@ use url::Url;
 
 use super::answer::Answer;
 use super::authorization::{SignedRequest, is_signed_with};
+use super::query;
 use super::recorder::Recorder;
 use super::request::Request;
 
 /// Maximum length of a request body. The service accepts items and batches of 2 MB.
 const MAX_REQUEST_BYTES: usize = 4 << 20;
+
+/// Headers of requests whose empty value differs from their absence: the lowest partition key.
+const MEANINGFUL_IF_EMPTY: [&str; 2] = ["x-ms-start-epk", "x-ms-end-epk"];
 
 /// Pause after a connection that cannot be accepted, for example since the process has run out of file
 /// descriptors. Without it the loop would spin.
@@ -92,9 +96,15 @@ impl Service {
         // The Python client sends paths with a trailing slash, which the service accepts.
         let path = head.uri.path().trim_end_matches('/');
         let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let headers = emulator_headers(&head.headers);
+        let address = match self.address(path, &headers).await {
+            Ok(address) => address,
+            Err(error) => return Answer::failed(&error),
+        };
         let signed = SignedRequest {
             method: head.method.as_str(),
             path,
+            is_by_rid: address.is_by_rid,
             authorization: text("authorization"),
             date: text("x-ms-date").or_else(|| text("date")),
         };
@@ -113,14 +123,39 @@ impl Service {
             }
             Err(error) => return Answer::error(400, "BadRequest", &error.to_string()),
         };
-        let headers = emulator_headers(&head.headers);
-        match self
-            .execute(method, path, head.uri.query(), headers, body)
+        let query = head.uri.query();
+        self.answer_signed(method, &address.path, query, headers, body)
             .await
-        {
-            Ok(answer) => answer,
-            Err(error) => Answer::failed(&error),
+            .unwrap_or_else(|error| Answer::failed(&error))
+    }
+
+    /// Answers a request to a path by names whose signature is valid.
+    async fn answer_signed(
+        &self,
+        method: Method,
+        path: &str,
+        url_query: Option<&str>,
+        mut headers: Headers,
+        body: Bytes,
+    ) -> anyhow::Result<Answer> {
+        if let Err(stale) = self.address_range(path, &mut headers).await? {
+            return Ok(stale);
         }
+        let is_plan = query::is_plan(&headers);
+        let body = if query::is_query(&headers) {
+            query::for_emulator(body)
+        } else {
+            body
+        };
+        let mut answer = match self.bulk(method, path, &headers, &body).await? {
+            Some(answer) => answer,
+            None => self.execute(method, path, url_query, headers, body).await?,
+        };
+        if is_plan {
+            answer.body = query::for_client(answer.body);
+        }
+        self.complete(path, &mut answer).await?;
+        Ok(answer)
     }
 }
 
@@ -128,7 +163,11 @@ fn emulator_headers(from: &HeaderMap) -> Headers {
     let mut headers = Headers::new();
     for (name, value) in from {
         // The emulator has no use for values that are not text.
-        if let Ok(value) = value.to_str() {
+        let Ok(value) = value.to_str() else {
+            continue;
+        };
+        // The Java client sends headers that it has no value for, such as a continuation of a first page.
+        if !value.is_empty() || MEANINGFUL_IF_EMPTY.contains(&name.as_str()) {
             headers.insert(
                 HeaderName::from(name.as_str().to_owned()),
                 HeaderValue::from(value.to_owned()),

@@ -2,7 +2,7 @@
 
 use super::output::Output;
 use super::part::{FileState, ManifestMark, SeriesState};
-use crate::feed::RangeState;
+use crate::feed::{RangeState, RecordForm};
 
 /// What is committed of an output: the part of a state that its destination must know.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +11,8 @@ pub struct Committed<'a> {
     pub export_id: uuid::Uuid,
     /// Where its documents go.
     pub output: &'a Output,
+    /// What the records of its files are, if that is known.
+    pub records: Option<RecordForm>,
     /// The ranges being read.
     pub ranges: &'a [RangeState],
     /// The series of parts, each with the part that is open.

@@ -42,6 +42,7 @@ impl Earlier {
         Committed {
             export_id: self.export_id,
             output: &self.output,
+            records: None,
             ranges: &self.ranges,
             series: &self.series,
             sealed: &self.sealed,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, parent_of, shown_path};
 use crate::failpoint::{self, FileChange};
-use crate::feed::{RangeId, RangeState};
+use crate::feed::{RangeId, RangeState, RecordForm};
 use crate::report::count;
 
 use super::committed::Committed;
@@ -29,6 +29,9 @@ pub struct Entry {
     pub export_id: uuid::Uuid,
     /// Its name, beside the manifest.
     pub file: String,
+    /// What its records are. Older builds did not list it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<RecordForm>,
     /// Its rows.
     pub rows: u64,
     /// Its length in bytes.
@@ -43,11 +46,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry of `file`, published as `name`.
-    pub fn new(export_id: uuid::Uuid, name: &str, file: &FileState) -> Self {
+    /// The entry of `file`, a part of the export that has `committed`, published as `name`.
+    pub fn new(committed: &Committed<'_>, name: &str, file: &FileState) -> Self {
         Self {
-            export_id,
+            export_id: committed.export_id,
             file: name.to_owned(),
+            records: committed.records,
             rows: file.rows,
             bytes: file.length,
             crc32c: file.crc32c,
@@ -56,11 +60,20 @@ impl Entry {
         }
     }
 
-    /// The entry of `file`, a part of the export `export_id`.
-    pub fn of(export_id: uuid::Uuid, names: &FileNames, file: &FileState) -> Self {
+    /// The entry of `file`, a part of the export that has `committed`.
+    pub fn of(committed: &Committed<'_>, names: &FileNames, file: &FileState) -> Self {
         let path = names.part(file.series, file.part);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Self::new(export_id, &name, file)
+        Self::new(committed, &name, file)
+    }
+
+    /// Whether this is the entry `listed`, which an older build may have listed without its records.
+    pub fn is_the_same_as(&self, listed: &Self) -> bool {
+        let mut own = self.clone();
+        if listed.records.is_none() {
+            own.records = None;
+        }
+        own == *listed
     }
 }
 
@@ -260,16 +273,18 @@ impl Manifest {
 /// The part that a file is, by its name, as exports to directories name files.
 fn part_of_any_directory(name: &str) -> Option<PartFile> {
     let is_bare = Path::new(name).file_name()? == name;
-    let (stem, extension) = match name.split_once(".jsonl") {
-        Some((stem, rest)) => (stem, rest),
-        None => match name.split_once(".csv") {
-            Some((stem, rest)) => (stem, rest),
-            None => (name.strip_suffix(".parquet")?, ""),
-        },
-    };
+    // The name of a container may have an extension, too.
+    let uncompressed = [".gz", ".zst"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end));
+    let text = uncompressed.unwrap_or(name);
+    let stem = [".jsonl", ".csv"]
+        .iter()
+        .find_map(|end| text.strip_suffix(end));
+    let stem = stem.or_else(|| name.strip_suffix(".parquet"))?;
     let mut numbers = stem.rsplitn(3, '-');
     let (part, series) = (numbers.next()?, numbers.next()?);
-    let is_own = numbers.next().is_some() && matches!(extension, "" | ".gz" | ".zst");
+    let is_own = numbers.next().is_some();
     let number = |text: &str, digits: usize| -> Option<u32> {
         let is_number = text.len() >= digits && text.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then(|| text.parse().ok())?
@@ -393,7 +408,7 @@ pub fn list(
     let entries: Vec<Entry> = committed
         .sealed
         .iter()
-        .map(|sealed| Entry::of(committed.export_id, names, sealed))
+        .map(|sealed| Entry::of(committed, names, sealed))
         .collect();
     append(&path, mark, &entries)
         .with_context(|| format!("cannot list finished files in `{}`", shown_path(&path)))
@@ -453,6 +468,7 @@ mod tests {
         Entry {
             export_id: uuid::Uuid::from_u128(1),
             file: name.into(),
+            records: None,
             rows: 1,
             bytes: 2,
             crc32c: 3,

@@ -241,7 +241,7 @@ pub fn ensure_known_beyond(
         let is_known = committed
             .sealed
             .iter()
-            .any(|sealed| Entry::of(committed.export_id, names, sealed) == entry);
+            .any(|sealed| Entry::of(committed, names, sealed).is_the_same_as(&entry));
         ensure!(
             is_known,
             "the manifest `{}` lists `{}`, which is not in the state",
@@ -296,6 +296,7 @@ mod tests {
         Committed {
             export_id: uuid::Uuid::from_u128(export_id),
             output,
+            records: None,
             ranges: &[],
             series: &[],
             sealed: &[],

@@ -8,6 +8,7 @@ mod etag;
 mod range;
 mod range_set;
 mod range_state;
+mod record_form;
 mod scope;
 mod start;
 
@@ -19,5 +20,6 @@ pub use etag::lsn_of_etag;
 pub use range::{FeedRange, Position, RangeId, ensure_tiling};
 pub use range_set::{Part, RangeSet};
 pub use range_state::RangeState;
+pub use record_form::RecordForm;
 pub use scope::Scope;
 pub use start::{ChangeFeedStart, FeedMode};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use indicatif::HumanCount;
 use tokio::sync::mpsc;
 
 use super::Connected;
@@ -24,6 +25,8 @@ use crate::state::model::Settings;
 
 /// The default number of pages of each range: some thousand documents.
 const DEFAULT_PAGES: u32 = 2;
+/// How many fields with values of several types are named.
+const MAX_MISFITS: usize = 8;
 /// The most ranges that are sampled by default.
 const MAX_DEFAULT_RANGES: usize = 100;
 
@@ -77,6 +80,23 @@ pub(super) fn report_inferred(inferred: &Inferred, of: &str, report: &Report) {
              others",
             count(inferred.left_out as u64, "field"),
             if inferred.left_out == 1 { "its" } else { "their" },
+        ));
+    }
+    for odd in inferred.misfits.iter().take(MAX_MISFITS) {
+        report.warning(&format!(
+            "`{}`: {} of {} {} not have the type of the others: kept in `_extra`; --strict-types makes the \
+             column `json`",
+            odd.path,
+            HumanCount(odd.number),
+            count(odd.seen, "value"),
+            if odd.number == 1 { "does" } else { "do" },
+        ));
+    }
+    let more = inferred.misfits.len().saturating_sub(MAX_MISFITS);
+    if more > 0 {
+        report.warning(&format!(
+            "{} in which some values have another type than the others: kept in `_extra`",
+            count(more as u64, "more field"),
         ));
     }
     for path in &inferred.unseen {

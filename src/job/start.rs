@@ -11,13 +11,12 @@ use super::open_layout::OpenLayout;
 use super::outcome::{resumable, run};
 use super::sample::{self, SampleRequest};
 use super::{Connected, feed_request};
-use crate::clock;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::pin::Pinned;
 use crate::cosmos::retry::RetryLimit;
 use crate::cosmos::token::{container_rid_of, segments};
-use crate::destination::{Destination, Kind, ManifestMark, Place, Recovery, at};
+use crate::destination::{Destination, Kind, Place, Recovery, at};
 use crate::durable::{parent_of, shown_path};
 use crate::error::{
     ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
@@ -39,7 +38,7 @@ use crate::state::destination_of;
 use crate::state::file;
 use crate::state::ledger::{Ledger, take_over};
 use crate::state::local::LocalState;
-use crate::state::model::{JobKind, Settings, State, Totals, VERSION};
+use crate::state::model::{JobKind, Settings, State};
 
 /// Ranges pinned at the same time.
 const PARALLEL_PINS: usize = 64;
@@ -111,22 +110,9 @@ pub async fn export(
     }
     // Again, now that no other process can interfere.
     check_output(&plan, destination.as_ref())?;
-    let mut state = State {
-        kind: JobKind::Export,
-        export_id: uuid::Uuid::now_v7(),
-        generation: 0,
-        created: clock::now(),
-        source: connected.source.clone(),
-        options: plan.options,
-        settings: plan.settings,
-        finished: false,
-        ranges: RangeSet::default(),
-        series: Vec::new(),
-        sealed: Vec::new(),
-        manifest: ManifestMark::default(),
-        totals: Totals::default(),
-        version: VERSION,
-    };
+    let source = connected.source.clone();
+    let mut state = State::new(JobKind::Export, source, plan.options, plan.settings);
+    state.partition_key = connected.client.partition_key_paths();
     let settings = state.settings.clone();
     let request = feed_request(&state, &settings)?;
     state.ranges = first_ranges(&connected, state.options.from, &request).await?;
@@ -139,7 +125,7 @@ pub async fn export(
             .context("cannot remove the files of an earlier export")?;
     }
     destination.begin(state.export_id)?;
-    let job = job(
+    let mut job = job(
         report,
         connected,
         state,
@@ -147,8 +133,8 @@ pub async fn export(
         destination,
         claimed,
         Recovery::default(),
-        request_charge,
     );
+    job.request_charge = request_charge;
     let again = plan.state_path.as_deref().map(ResumeCommand::of);
     run(
         job,
@@ -170,7 +156,6 @@ fn job<'a>(
     destination: Box<dyn Destination>,
     claimed: Option<Claimed>,
     recovery: Recovery,
-    request_charge: f64,
 ) -> Job<'a> {
     let follow = settings.follow;
     let destination: Arc<dyn Destination> = destination.into();
@@ -215,7 +200,7 @@ fn job<'a>(
             Box::new(Details(report)),
         ],
         open_layout,
-        request_charge,
+        request_charge: 0.0,
     }
 }
 
@@ -299,6 +284,7 @@ pub async fn resume(
         }
     })?;
     same_container(&state, &connected).with_context(cannot)?;
+    state.partition_key = connected.client.partition_key_paths();
     // An account that has moved has another one now.
     state.source.endpoint.clone_from(&connected.source.endpoint);
     if destination.kind() == Kind::Stream {
@@ -327,7 +313,7 @@ pub async fn resume(
         state.ranges = RangeSet::from_parts(ranges, next);
     }
     let shown = destination.display();
-    let job = job(
+    let mut job = job(
         report,
         connected,
         state,
@@ -335,8 +321,8 @@ pub async fn resume(
         destination,
         Some(claimed),
         recovery,
-        request_charge,
     );
+    job.request_charge = request_charge;
     run(job, &shown, Some(again), plan.summary, report, shutdown).await
 }
 

@@ -12,15 +12,14 @@ use super::coordinator::{Coordinator, Finished, Job, Stop};
 use super::scope::{ranges_of, scope};
 use super::start::{check_position, same_container};
 use super::watch::{Watch, WatchEnd};
-use crate::clock;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
-use crate::destination::{Destination, Kind, ManifestMark, Output, Place, Recovery, at};
+use crate::destination::{Destination, Kind, Output, Place, Recovery, at};
 use crate::durable::{self, shown_path};
 use crate::error::{
     Annotate, ExitCode, find, is_broken_pipe, usage, with_exit_code, with_further_hint, with_hint,
 };
-use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, RangeSet, Scope};
+use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, RangeSet, RecordForm, Scope};
 use crate::format::ChangeEncoder;
 use crate::format::Compression;
 use crate::format::Format;
@@ -35,7 +34,7 @@ use crate::state::destination_of;
 use crate::state::file;
 use crate::state::ledger::{Ledger, take_over};
 use crate::state::local::LocalState;
-use crate::state::model::{FrozenOptions, JobKind, State, Totals, VERSION};
+use crate::state::model::{FrozenOptions, JobKind, State};
 
 /// The most ranges that are polled at the same time by default.
 const MAX_CONCURRENT: usize = 256;
@@ -275,6 +274,13 @@ fn continue_from(
     if then.scope != *scope {
         return Err(differs(of_scope(&then.scope), of_scope(scope))).with_context(cannot);
     }
+    if then.records.is_some() && then.records != now.records {
+        let text = |records: Option<RecordForm>| match records {
+            Some(form) => format!("that writes {form}"),
+            None => "that writes what --jq makes of them".to_owned(),
+        };
+        return Err(differs(text(then.records), text(now.records))).with_context(cannot);
+    }
     // A state that was moved beside its file names the same file by another path.
     let output = |output: &Output| match output {
         Output::Append(path) => Some(plan.base.join(path)),
@@ -342,32 +348,23 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         None => None,
     };
     let ranges = ranges_of(&connected.client, &scope).await?;
-    let state = State {
-        kind: JobKind::Tail,
-        export_id: uuid::Uuid::now_v7(),
-        generation: 0,
-        created: clock::now(),
-        source: connected.source.clone(),
-        options: FrozenOptions {
-            mode: plan.mode,
-            scope,
-            from: plan.from.unwrap_or(ChangeFeedStart::Now),
-            format,
-            compression: Compression::None,
-            layout: None,
-            inference: None,
-            csv: None,
-            output: plan.output.clone(),
-        },
-        settings: plan.settings.clone(),
-        finished: false,
-        ranges: RangeSet::number(ranges.into_iter().map(|range| (range, None)))?,
-        series: Vec::new(),
-        sealed: Vec::new(),
-        manifest: ManifestMark::default(),
-        totals: Totals::default(),
-        version: VERSION,
+    let options = FrozenOptions {
+        mode: plan.mode,
+        scope,
+        from: plan.from.unwrap_or(ChangeFeedStart::Now),
+        format,
+        compression: Compression::None,
+        layout: None,
+        inference: None,
+        csv: None,
+        output: plan.output.clone(),
+        records: plan.records,
     };
+    let source = connected.source.clone();
+    let settings = plan.settings.clone();
+    let mut state = State::new(JobKind::Tail, source, options, settings);
+    state.partition_key = connected.client.partition_key_paths();
+    state.ranges = RangeSet::number(ranges.into_iter().map(|range| (range, None)))?;
     destination.begin(state.export_id)?;
     Ok(Ready {
         state,

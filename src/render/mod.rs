@@ -10,13 +10,8 @@
 //!
 //! # Deleted items
 //!
-//! A deletion has no document. Where documents are shown, an object represents it:
-//!
-//! ```json
-//! {"id": "7", "tenant": "x", "_deleted": true, "_ts": 1772600767, "_lsn": 12}
-//! ```
-//!
-//! with the partition key under its own path, and `"_timeToLiveExpired": true` if its time to live expired.
+//! A deletion has no document. Where documents are shown, it is shown in its envelope: a document may have any
+//! member, but it always has an `id`, which an envelope never has.
 //!
 //! # Fields and filters
 //!
@@ -62,7 +57,7 @@ pub enum ChangeFormat {
 /// The input of a filter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum FilterInput {
-    /// The document, or the object that represents a deleted one.
+    /// The document, or the envelope of a deletion.
     #[default]
     Document,
     /// The envelope, as [`ChangeFormat::Envelope`] shows it.
@@ -202,7 +197,7 @@ impl Renderer {
         match change.document {
             Some(document) => select(document, out),
             None if change.is_delete() => {
-                envelope::write_deletion(change, &self.key_paths, select, out);
+                envelope::write_envelope(item, change, range, select, out);
             }
             // Neither a document nor a deletion: an unknown change is shown whole.
             None => out.extend_from_slice(item.json()),

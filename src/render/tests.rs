@@ -69,28 +69,25 @@ fn a_pipe_gets_the_services_own_bytes() {
 }
 
 #[test]
-fn an_object_represents_a_deleted_item() {
-    assert_eq!(
-        shown(options(ChangeFormat::Json), &[DELETED, EXPIRED]),
-        "{\"id\":\"c\",\"customer\":{\"tenant\":\"t2\"},\"_deleted\":true,\"_ts\":1772600769,\"_lsn\":12}\n\
-         {\"id\":\"d\",\"customer\":{\"tenant\":\"t2\"},\"_deleted\":true,\"_timeToLiveExpired\":true,\"_ts\":1772668800,\"_lsn\":13}\n"
-    );
-    // What the metadata lacks comes from the previous version, or is left out.
+fn a_deleted_item_is_shown_in_its_envelope() {
+    let enveloped = |items: &[&str]| shown(options(ChangeFormat::Envelope), items);
+    // What the service left out is not made up.
     let sparse = r#"{"current":{},"previous":{"customer":{"tenant":null},"id":"e"},"metadata":{"operationType":"delete"}}"#;
     let bare = r#"{"metadata":{}}"#;
+    let deletions = [DELETED, EXPIRED, sparse, bare];
     assert_eq!(
-        shown(options(ChangeFormat::Json), &[sparse, bare]),
-        "{\"id\":\"e\",\"customer\":{\"tenant\":null},\"_deleted\":true}\n{\"_deleted\":true}\n"
+        shown(options(ChangeFormat::Json), &deletions),
+        enveloped(&deletions)
     );
-    let by_id = RenderOptions {
-        partition_key_paths: vec!["/id".to_owned()],
-        ..options(ChangeFormat::Json)
-    };
-    let deleted = r#"{"current":{},"metadata":{"operationType":"delete","id":"c","partitionKey":{"id":"c"}}}"#;
-    assert_eq!(
-        shown(by_id, &[deleted]),
-        "{\"id\":\"c\",\"_deleted\":true}\n"
-    );
+    // A document that marks itself as deleted is shown as it is, and has an id, which no envelope has.
+    let soft =
+        r#"{"id":"c","customer":{"tenant":"t2"},"_deleted":true,"_ts":1772600769,"_lsn":12}"#;
+    let text = shown(options(ChangeFormat::Json), &[soft, DELETED]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], soft);
+    let deletion: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
+    assert_eq!(deletion["metadata"]["operationType"], "delete");
+    assert_eq!(deletion.get("id"), None);
     // A change without a document that is not a deletion is shown whole.
     let unknown = r#"{"current":null,"metadata":{"operationType":"archive"}}"#;
     assert_eq!(
@@ -160,7 +157,7 @@ fn pretty_is_indented_and_keeps_every_token() {
             options(ChangeFormat::Pretty),
             &[r#"{"current":{},"metadata":{"id":"c"}}"#]
         ),
-        "{\n  \"id\": \"c\",\n  \"_deleted\": true\n}\n"
+        "{\n  \"current\": {},\n  \"metadata\": {\n    \"id\": \"c\"\n  },\n  \"range\": 3\n}\n"
     );
 }
 
@@ -175,9 +172,9 @@ fn a_terminal_gets_aligned_columns_and_the_day_when_it_changes() {
         r#"2026-03-04 UTC
 05:06:07 change  a t1 {"id":"a","customer":{"tenant":"t1"},"n":1.10,"_lsn":7,"_ts":1772600767}
 05:06:10 create  a-longer-id 5  {"id":"a-longer-id","customer":{"tenant":5}}
-05:06:09 delete  c           t2 {"id":"c","customer":{"tenant":"t2"},"_deleted":true,"_ts":1772600769,"_lsn":12}
+05:06:09 delete  c           t2 {"current":{},"metadata":{"operationType":"delete","lsn":12,"crts":1772600769,"id":"c","partitionKey":{"tenant":"t2"},"time":"2026-03-04T05:06:09Z"},"range":3}
 2026-03-05 UTC
-00:00:00 expire  d           t2 {"id":"d","customer":{"tenant":"t2"},"_deleted":true,"_timeToLiveExpired":true,"_ts":1772668800,"_lsn":13}
+00:00:00 expire  d           t2 {"current":null,"previous":{"id":"d","n":5},"metadata":{"operationType":"delete","lsn":13,"crts":1772668800,"timeToLiveExpired":true,"id":"d","partitionKey":{"tenant":"t2"},"time":"2026-03-05T00:00:00Z"},"range":3}
 --:--:-- change  -           -  {}
 "#
     );
@@ -213,7 +210,7 @@ fn columns_have_a_maximum_width_and_omit_a_key_that_is_the_id() {
 fn pretty_on_a_terminal_begins_below_the_columns() {
     assert_eq!(
         shown(terminal(ChangeFormat::Pretty), &[DELETED]),
-        "2026-03-04 UTC\n05:06:09 delete  c t2\n{\n  \"id\": \"c\",\n  \"customer\": {\n    \"tenant\": \"t2\"\n  },\n  \"_deleted\": true,\n  \"_ts\": 1772600769,\n  \"_lsn\": 12\n}\n"
+        "2026-03-04 UTC\n05:06:09 delete  c t2\n{\n  \"current\": {},\n  \"metadata\": {\n    \"operationType\": \"delete\",\n    \"lsn\": 12,\n    \"crts\": 1772600769,\n    \"id\": \"c\",\n    \"partitionKey\": {\n      \"tenant\": \"t2\"\n    },\n    \"time\": \"2026-03-04T05:06:09Z\"\n  },\n  \"range\": 3\n}\n"
     );
 }
 
@@ -282,7 +279,7 @@ fn fields_are_taken_from_documents_in_every_format() {
     // A deletion still shows that it is one.
     assert_eq!(
         shown(with_fields(options(ChangeFormat::Json)), &[DELETED]),
-        "{\"customer\":{\"tenant\":\"t2\"},\"_deleted\":true,\"_ts\":1772600769,\"_lsn\":12}\n"
+        "{\"current\":{},\"metadata\":{\"operationType\":\"delete\",\"lsn\":12,\"crts\":1772600769,\"id\":\"c\",\"partitionKey\":{\"tenant\":\"t2\"},\"time\":\"2026-03-04T05:06:09Z\"},\"range\":3}\n"
     );
     assert_eq!(
         shown(with_fields(options(ChangeFormat::Pretty)), &[BARE]),
@@ -307,15 +304,9 @@ fn a_filter_gets_the_document_or_the_envelope_and_may_leave_a_change_out() {
     let json = options(ChangeFormat::Json);
     assert_eq!(
         shown(filtered(".id, .n", json.clone()), &[BARE, DELETED]),
-        "\"a\"\n1.10\n\"c\"\nnull\n"
+        "\"a\"\n1.10\nnull\nnull\n"
     );
-    assert_eq!(
-        shown(
-            filtered("select(._deleted | not)", json.clone()),
-            &[DELETED]
-        ),
-        ""
-    );
+    assert_eq!(shown(filtered("select(.id)", json.clone()), &[DELETED]), "");
     assert_eq!(
         shown(filtered("{id}", options(ChangeFormat::Pretty)), &[BARE]),
         "{\n  \"id\": \"a\"\n}\n"

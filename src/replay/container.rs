@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::address::describe;
@@ -16,6 +15,7 @@ use super::events::ReplayEvent;
 use super::feed_state::{FeedState, FeedStep};
 use super::interpreter::Interpreter;
 use super::item_sender::ItemSender;
+use super::original::Original;
 use super::position::{InputPosition, Step};
 use crate::cosmos::cursor::FeedRequest;
 use crate::feed::page::Page;
@@ -248,7 +248,7 @@ impl FeedStream {
                 after.feed = moved.take();
             }
             let taken = Taken {
-                json: Bytes::copy_from_slice(item.json()),
+                original: Original::of_item(item),
                 meaning: self.interpreter.interpret_item(item),
                 after,
             };
@@ -270,6 +270,7 @@ impl FeedStream {
         Step {
             position: InputPosition { input: 0, mark },
             feed: None,
+            bytes: 0,
         }
     }
 

@@ -1,10 +1,10 @@
 //! What a source delivers.
 
 use anyhow::Result;
-use bytes::Bytes;
 
 use super::interpreter::Meaning;
 use super::item_write::Defect;
+use super::original::Original;
 use super::position::Step;
 
 /// How many records may wait. They are delivered one by one, so that a record from an idle pipe is not
@@ -14,7 +14,7 @@ pub(super) const WAITING: usize = 64;
 /// A record of the source, and what it means.
 #[derive(Debug)]
 pub(super) struct Taken {
-    pub(super) json: Bytes,
+    pub(super) original: Original,
     pub(super) meaning: Result<Meaning, Defect>,
     /// How the source advances with it.
     pub(super) after: Step,

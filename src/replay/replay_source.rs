@@ -1,26 +1,42 @@
 //! What is replayed: files and streams, or the feed of another container.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 
 use super::address::{describe, same_container};
-use super::position::InputPosition;
+use super::interpreter::Unclear;
+use super::position::{InputPosition, Standing};
 use crate::durable::shown_path;
 use crate::error::usage;
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
 use crate::report::Report;
 use crate::settings::{FeedPlan, ReplayPlan};
-use crate::source::{BytesRead, Fingerprint, Input, Inputs};
+use crate::source::{Fingerprint, Input, Inputs};
 
 /// Finds the files to replay, and reports what the user should know about them.
 pub(super) fn find_inputs(plan: &ReplayPlan, report: &Report) -> Result<Inputs> {
-    let inputs = Inputs::find(&plan.sources)?;
+    let inputs = Inputs::find(&plan.sources, plan.input)?;
     for notice in &inputs.notices {
         report.warning(notice);
     }
     Ok(inputs)
+}
+
+/// Refuses a file for dead letters that is read as a source: each letter would be read again.
+pub(super) fn refuse_as_dead_letters(inputs: &Inputs, path: &Path) -> Result<()> {
+    let Some(input) = inputs.inputs.iter().find(|input| input.is_the_file(path)) else {
+        return Ok(());
+    };
+    Err(usage(
+        format!(
+            "the file of dead letters, `{}`, is read as a source: {input}",
+            shown_path(&path)
+        ),
+        "name another file for --dead-letter",
+    ))
 }
 
 /// The source of a replay.
@@ -39,7 +55,6 @@ pub(super) struct Files {
     pub(super) inputs: Arc<Vec<Input>>,
     /// The total size in bytes; none if it is not known.
     pub(super) total_bytes: Option<u64>,
-    pub(super) bytes_read: BytesRead,
     /// The containers that they were exported from, as far as known.
     origins: Vec<ContainerAddress>,
 }
@@ -55,6 +70,22 @@ pub(super) struct SourceLocation {
     pub(super) number: u64,
 }
 
+impl SourceLocation {
+    /// A line of a file or a stream.
+    pub(super) fn in_file(input: &Input, line: u64) -> Self {
+        Self {
+            name: input.to_string(),
+            unit: "line",
+            number: line,
+        }
+    }
+
+    /// The error of a record of which nothing declares what it is.
+    pub(super) fn unclear(&self, why: Unclear) -> anyhow::Error {
+        usage(format!("{self}: {}", why.reason), why.hint)
+    }
+}
+
 impl std::fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}, {} {}", self.name, self.unit, self.number)
@@ -66,7 +97,6 @@ impl ReplaySource {
         let total_bytes = (!inputs.may_wait()).then(|| inputs.total_bytes());
         Self::Files(Files {
             total_bytes,
-            bytes_read: BytesRead::default(),
             inputs: Arc::new(inputs.inputs),
             origins: inputs.origins,
         })
@@ -75,10 +105,10 @@ impl ReplaySource {
     /// The location of the change that ends at this position.
     pub(super) fn location(&self, position: InputPosition) -> SourceLocation {
         let (name, unit) = match self {
-            Self::Files(files) => {
-                let input = files.inputs.get(position.input);
-                (input.map(ToString::to_string).unwrap_or_default(), "line")
-            }
+            Self::Files(files) => match files.inputs.get(position.input) {
+                Some(input) => return SourceLocation::in_file(input, position.mark.line),
+                None => (String::new(), "line"),
+            },
             Self::Container { connected, .. } => {
                 let source = &connected.source;
                 let name = format!("the feed of {}/{}", source.database, source.container);
@@ -92,12 +122,37 @@ impl ReplaySource {
         }
     }
 
-    /// The fraction that was read, if it is known.
-    pub(super) fn done(&self) -> Option<f64> {
+    /// Whether it is known to have the partition key with these paths.
+    pub(super) fn has_key(&self, paths: &[String]) -> bool {
+        match self {
+            Self::Files(files) => {
+                let mut inputs = files.inputs.iter();
+                inputs.all(|input| input.partition_key.as_deref() == Some(paths))
+            }
+            Self::Container { connected, .. } => connected.client.partition_key_paths() == paths,
+        }
+    }
+
+    /// Whether it is known to have another partition key than the one with these paths.
+    pub(super) fn has_another_key(&self, paths: &[String]) -> bool {
+        match self {
+            Self::Files(files) => {
+                let mut known = files
+                    .inputs
+                    .iter()
+                    .filter_map(|input| input.partition_key.as_deref());
+                known.any(|known| known != paths)
+            }
+            Self::Container { connected, .. } => connected.client.partition_key_paths() != paths,
+        }
+    }
+
+    /// The fraction that is done once everything before `standing` is, if the whole is known.
+    pub(super) fn done(&self, standing: &Standing) -> Option<f64> {
         match self {
             Self::Files(files) => {
                 let total = files.total_bytes.filter(|total| *total > 0)?;
-                Some(files.bytes_read.get() as f64 / total as f64)
+                Some((standing.bytes as f64 / total as f64).min(1.0))
             }
             Self::Container { .. } => None,
         }

@@ -75,17 +75,19 @@ mod tests {
     use azure_data_cosmos_driver::models::PartitionKey;
 
     use super::super::item_write::{Action, Defect, ItemWrite};
+    use super::super::original::Original;
     use super::super::position::{InputPosition, Step};
     use super::*;
     use crate::cosmos::items::ItemAddress;
 
     fn taken(meaning: Result<Meaning, Defect>) -> Result<Delivery> {
         Ok(Delivery::Record(Taken {
-            json: bytes::Bytes::new(),
+            original: Original::of_record(bytes::Bytes::new(), None),
             meaning,
             after: Step {
                 position: InputPosition::default(),
                 feed: None,
+                bytes: 0,
             },
         }))
     }
@@ -98,6 +100,8 @@ mod tests {
             },
             action: Action::Delete { expired: false },
             seconds,
+            missing_path: None,
+            source: None,
         })))
     }
 

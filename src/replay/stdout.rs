@@ -9,29 +9,41 @@ use tokio::time::sleep_until;
 
 use super::interpreter::{Interpreter, Meaning};
 use super::item_write::{Action, ItemWrite};
-use super::replay_source::find_inputs;
+use super::original::Original;
+use super::replay_source::{SourceLocation, find_inputs};
 use super::schedule::Schedule;
-use crate::error::{ExitCode, with_hint};
+use crate::error::{ExitCode, usage, with_hint};
 use crate::escape::escape_data;
+use crate::feed::RecordForm;
+use crate::feed::page::Metadata;
 use crate::report::Report;
 use crate::settings::{ReplayPlan, Speed, TtlDeletes};
 use crate::signal::Shutdown;
-use crate::source::{self, BytesRead, Input, Inputs, Mark, Record};
+use crate::source::{self, Input, Inputs, Mark, heading};
 
 const DEFECT_HINT: &str = "remove it from the source; a replay into a container can skip such changes and keep \
     them, with --dead-letter FILE";
 
-/// Writes documents without their system fields, and deletions as they are in the source.
+/// Writes documents without their system fields, or changes in their envelopes, as the first source holds them.
 ///
 /// # Errors
 ///
-/// If a source cannot be read, a line is not a change, or standard output cannot be written to.
+/// If a source cannot be read, a line is not a change, standard output cannot be written to, or changes follow
+/// documents.
 pub async fn to_standard_output(
     plan: &ReplayPlan,
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let inputs = find_inputs(plan, report)?;
+    let forms: Vec<Option<RecordForm>> = inputs.inputs.iter().map(Input::form).collect();
+    if let [Some(RecordForm::Documents), rest @ ..] = &*forms
+        && let Some(at) = rest
+            .iter()
+            .position(|form| *form == Some(RecordForm::Changes))
+    {
+        return Err(changes_after_documents(&inputs.inputs[at + 1]));
+    }
     // A read from an idle pipe cannot be interrupted, but everything read from it has been written.
     let may_wait = inputs.may_wait();
     shutdown.begin()?;
@@ -42,9 +54,11 @@ pub async fn to_standard_output(
     };
     let copier = Copier {
         out: BufWriter::new(std::io::stdout()),
+        written: None,
         to_terminal: std::io::stdout().is_terminal(),
         interpreter: Interpreter::new(Vec::new(), plan),
         ttl_deletes: plan.ttl_deletes,
+        is_transformed: plan.transform.is_some(),
         schedule,
         runtime: Handle::current(),
         shutdown: shutdown.clone(),
@@ -61,12 +75,24 @@ pub async fn to_standard_output(
     Ok(shutdown.reason().unwrap_or(ExitCode::Done))
 }
 
+/// The error of a source of changes after one of documents, whose form is that of the output.
+fn changes_after_documents(input: &Input) -> anyhow::Error {
+    usage(
+        format!("{input} holds changes, but standard output holds the documents of another source"),
+        "name the sources with changes first, or print each source by itself",
+    )
+}
+
 /// Copies changes, on a thread that may block.
 struct Copier {
     out: BufWriter<Stdout>,
+    /// What is written; none before the first line.
+    written: Option<RecordForm>,
     to_terminal: bool,
     interpreter: Interpreter,
     ttl_deletes: TtlDeletes,
+    /// Whether documents go through a program.
+    is_transformed: bool,
     /// When changes are due; none if they are due at once.
     schedule: Option<Schedule>,
     /// Drives the clock.
@@ -84,16 +110,31 @@ impl Copier {
     }
 
     fn copy(&mut self, input: &Input) -> Result<()> {
-        let mut reader = source::open(input, Mark::default(), &BytesRead::default())?;
+        let interpreter = self.interpreter.of_source(input.partition_key.as_deref());
+        let mut reader = source::open(input, Mark::default())?;
         let may_wait = input.may_wait();
+        if let Some(form) = input.form() {
+            self.begin_with(form, input)?;
+        }
         while self.shutdown.reason().is_none()
             && let Some(record) = reader.next()?
         {
-            match self.interpreter.interpret(&record.json) {
+            let place = SourceLocation::in_file(input, record.end.line);
+            match interpreter.interpret(&record.json, record.form) {
                 Ok(Meaning::OutsideWindow | Meaning::Dropped) => {}
-                Ok(Meaning::Write(write)) => self.write(write, &record)?,
+                Ok(Meaning::Unclear(why)) => return Err(place.unclear(why)),
+                Ok(Meaning::Write(write)) => {
+                    let form = record.form.unwrap_or(RecordForm::Documents);
+                    self.begin_with(form, input)?;
+                    self.write(
+                        write,
+                        Original {
+                            json: record.json,
+                            form,
+                        },
+                    )?;
+                }
                 Err(defect) => {
-                    let place = format!("{input}, line {}", record.end.line);
                     return Err(with_hint(
                         anyhow!("{place}: {}", defect.reason),
                         DEFECT_HINT,
@@ -108,14 +149,32 @@ impl Copier {
         Ok(())
     }
 
-    /// Writes the line for `write`, which is what the record means.
-    fn write(&mut self, write: ItemWrite, record: &Record) -> Result<()> {
-        let mut line = match write.action {
-            Action::Put(document) => document,
-            Action::Delete { expired: true } if self.ttl_deletes == TtlDeletes::Skip => {
-                return Ok(());
+    /// Begins to write what the first source holds, unless that was done.
+    fn begin_with(&mut self, form: RecordForm, input: &Input) -> Result<()> {
+        match (self.written, form) {
+            (None, RecordForm::Changes) => self.put(heading(form))?,
+            (Some(RecordForm::Documents), RecordForm::Changes) => {
+                return Err(changes_after_documents(input));
             }
-            Action::Delete { .. } => record.json.to_vec(),
+            _ => {}
+        }
+        self.written.get_or_insert(form);
+        Ok(())
+    }
+
+    /// Writes the line for `write`, which is what the record `original` means.
+    fn write(&mut self, write: ItemWrite, original: Original) -> Result<()> {
+        if write.action == (Action::Delete { expired: true })
+            && self.ttl_deletes == TtlDeletes::Skip
+        {
+            return Ok(());
+        }
+        let mut line = match (write.action, self.written) {
+            (Action::Put(document), Some(RecordForm::Changes)) => {
+                self.envelope(Some(&document), &original)
+            }
+            (Action::Put(document), _) => document,
+            (Action::Delete { .. }, _) => self.envelope(None, &original),
         };
         let due = self.schedule.as_mut().and_then(|s| s.due(write.seconds));
         if let Some(due) = due {
@@ -133,7 +192,48 @@ impl Copier {
                 return Ok(());
             }
         }
+        // A line break between tokens, as a cell of a table may have it, would break the line.
+        for byte in &mut line {
+            if matches!(byte, b'\r' | b'\n') {
+                *byte = b' ';
+            }
+        }
         line.push(b'\n');
+        self.put(line)
+    }
+
+    /// The envelope of the change `original`, with what is written instead of its document.
+    fn envelope(&self, document: Option<&[u8]>, original: &Original) -> Vec<u8> {
+        let page = original.page().unwrap_or_default();
+        let item = page.items().next().filter(|item| item.is_envelope());
+        let metadata = item.and_then(|item| item.metadata());
+        // The previous version has not gone through the program. It is needed if only it has the id and the key.
+        let names_its_item =
+            |metadata: &Metadata<'_>| metadata.id.is_some() && metadata.partition_key.is_some();
+        let drops_previous = self.is_transformed
+            && (document.is_some() || metadata.as_ref().is_some_and(names_its_item));
+        let parts = [
+            ("current", document.or(item.and_then(|item| item.current()))),
+            (
+                "previous",
+                item.and_then(|item| item.previous())
+                    .filter(|_| !drops_previous),
+            ),
+            ("metadata", item.and_then(|item| item.metadata_json())),
+        ];
+        let mut line = b"{".to_vec();
+        for (name, part) in parts {
+            if let Some(part) = part {
+                let comma = if line.len() > 1 { "," } else { "" };
+                line.extend_from_slice(format!("{comma}\"{name}\":").as_bytes());
+                line.extend_from_slice(part);
+            }
+        }
+        line.push(b'}');
+        line
+    }
+
+    fn put(&mut self, mut line: Vec<u8>) -> Result<()> {
         if self.to_terminal {
             line = escape_data(&line);
         }

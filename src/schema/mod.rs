@@ -43,7 +43,7 @@ mod table_layout;
 mod text;
 
 pub use column::{Column, ColumnType, Field, FieldPath, Fraction, Schema};
-pub use infer::{Inference, InferenceOptions, Inferred, Place, SampleSize};
+pub use infer::{Inference, InferenceOptions, Inferred, Misfits, Place, SampleSize};
 pub use list::ColumnList;
 pub use names::{
     EXTRA, METADATA, OPERATION, OPERATION_LSN, OPERATION_TIME, PREVIOUS, RESERVED, SYSTEM_FIELDS,

@@ -112,6 +112,7 @@ fn inference_options(given: &Given) -> Result<InferenceOptions> {
     Ok(InferenceOptions {
         sample: given.typed(&table::SAMPLE),
         detect_timestamps: given.is_on(&table::DETECT_TIMESTAMPS),
+        by_majority: !given.is_on(&table::STRICT_TYPES),
         without_system_fields: drops_system_fields(given)?,
         columns: given.typed(&table::COLUMNS),
     })
@@ -123,11 +124,12 @@ fn drops_system_fields(given: &Given) -> Result<bool> {
 
 /// Refuses column settings for a format that has no columns.
 fn refuse_all(given: &Given, format: Format) -> Result<()> {
-    let rows: [&Row; 5] = [
+    let rows: [&Row; 6] = [
         &table::SCHEMA.row,
         &table::COLUMNS.row,
         &table::SAMPLE.row,
         &table::DETECT_TIMESTAMPS.row,
+        &table::STRICT_TYPES.row,
         &table::SYSTEM_FIELDS.row,
     ];
     match rows.into_iter().find(|row| given.is_typed(row)) {
@@ -145,7 +147,11 @@ fn refuse_all(given: &Given, format: Format) -> Result<()> {
 
 /// Refuses inference settings where nothing is inferred.
 fn refuse_inference(given: &Given, source: &str) -> Result<()> {
-    let rows = [&table::SAMPLE.row, &table::DETECT_TIMESTAMPS.row];
+    let rows = [
+        &table::SAMPLE.row,
+        &table::DETECT_TIMESTAMPS.row,
+        &table::STRICT_TYPES.row,
+    ];
     match rows.into_iter().find(|row| given.is_typed(row)) {
         Some(row) => Err(usage(
             format!(

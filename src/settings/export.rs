@@ -94,6 +94,7 @@ impl ExportPlan {
                 inference: columns.inference,
                 csv: files.csv,
                 output: output.at(&relative)?,
+                records: None,
             },
             settings,
             state_path,

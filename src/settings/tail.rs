@@ -10,13 +10,13 @@ use super::given::{Given, default_settings};
 use super::output_name::ensure_json_lines;
 use super::table;
 use crate::cli::Command;
-use crate::cli::choices::Mode;
+use crate::cli::choices::{ColorChoice, Mode, TailFormat};
 use crate::cli::location::Location;
 use crate::destination::Output;
 use crate::destination::names::FileNames;
 use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
-use crate::feed::{ChangeFeedStart, FeedMode};
+use crate::feed::{ChangeFeedStart, FeedMode, RecordForm};
 use crate::format::Format;
 use crate::state::model::Settings;
 
@@ -41,6 +41,8 @@ pub struct TailPlan {
     pub ranges: Vec<String>,
     /// Where the changes go.
     pub output: Output,
+    /// What the lines of its file are, if it has one and they are all of one form.
+    pub records: Option<RecordForm>,
     /// Where to keep the state, if anywhere.
     pub state_path: Option<PathBuf>,
     /// The base of relative output paths.
@@ -137,12 +139,29 @@ impl TailPlan {
             idle_timeout: given.typed(&table::IDLE_TIMEOUT),
             partition_key: given.list(&table::PARTITION_KEY),
             ranges: given.list(&table::RANGE),
+            records: match output {
+                Output::Append(_) => records(given, mode)?,
+                _ => None,
+            },
             output,
             state_path,
             base,
             settings,
         })
     }
+}
+
+/// What the printed lines are, if they are all documents or all changes.
+fn records(given: &Given, mode: FeedMode) -> Result<Option<RecordForm>> {
+    let is_altered =
+        given.typed(&table::JQ).is_some() || given.get(&table::COLOR)? == ColorChoice::Always;
+    Ok(match (given.typed(&table::TAIL_FORMAT), mode) {
+        _ if is_altered => None,
+        (Some(TailFormat::Envelope), _) => Some(RecordForm::Changes),
+        (None, mode) => Some(mode.into()),
+        (Some(TailFormat::Json), FeedMode::LatestVersion) => Some(RecordForm::Documents),
+        (Some(_), _) => None,
+    })
 }
 
 fn unicode(path: &Path) -> Result<String> {

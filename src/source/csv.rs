@@ -6,8 +6,10 @@ use anyhow::{Result, anyhow, bail};
 use csv::{ReaderBuilder, StringRecord};
 
 use super::opened::broken;
+use super::progress::Blocks;
 use super::record::{Mark, Record, RecordReader};
 use super::rows::{RowCells, Rows, checked};
+use crate::feed::RecordForm;
 use crate::format::CsvOptions;
 use crate::schema::fit;
 use crate::schema::{CellTexts, ColumnType, Schema};
@@ -23,6 +25,8 @@ pub struct CsvRows<R> {
     record: StringRecord,
     /// How many rows were read.
     row: u64,
+    /// How many bytes before decompression they were, if that is counted.
+    blocks: Blocks,
 }
 
 impl<R: Read + Send> CsvRows<R> {
@@ -58,6 +62,7 @@ impl<R: Read + Send> CsvRows<R> {
             null: options.null.clone(),
             record: StringRecord::new(),
             row: 0,
+            blocks: Blocks::default(),
         };
         while this.row < mark.line {
             if !this.read()? {
@@ -68,6 +73,17 @@ impl<R: Read + Send> CsvRows<R> {
             }
         }
         Ok(this)
+    }
+
+    /// With the blocks in which the bytes are read.
+    pub(super) fn counted_by(mut self, blocks: Blocks) -> Self {
+        self.blocks = blocks;
+        self
+    }
+
+    /// What the rows are, by their columns.
+    pub(super) fn form(&self) -> RecordForm {
+        self.rows.form()
     }
 
     fn read(&mut self) -> Result<bool> {
@@ -115,10 +131,12 @@ impl<R: Read + Send> RecordReader for CsvRows<R> {
             .map_err(|why| anyhow!("row {} of {}: {why}", self.row, self.name))?;
         Ok(Some(Record {
             json: json.into(),
+            form: Some(self.form()),
             end: Mark {
                 offset: self.reader.position().byte(),
                 line: self.row,
             },
+            raw_end: self.blocks.raw_at(self.reader.position().byte()),
         }))
     }
 }

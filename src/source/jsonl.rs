@@ -5,6 +5,7 @@ use std::io::{BufRead, Read};
 use anyhow::{Result, bail};
 use bytes::Bytes;
 
+use super::declaration::{Declaration, declared_by};
 use super::opened::{Opened, broken};
 use super::record::{Mark, Record, RecordReader};
 
@@ -15,16 +16,56 @@ const MAX_LINE: u64 = 64 << 20;
 pub(super) struct JsonLines {
     opened: Opened,
     mark: Mark,
+    /// What the lines are, if that is declared.
+    declared: Option<Declaration>,
+    /// Whether there were lines before anything declared what they are.
+    has_undeclared: bool,
 }
 
 impl JsonLines {
-    pub(super) fn new(opened: Opened, mark: Mark) -> Self {
-        Self { opened, mark }
+    /// Starts at the line after `mark`. `first` is the first line, if it is before that.
+    ///
+    /// # Errors
+    ///
+    /// If the first line contradicts what is `declared`.
+    pub(super) fn new(
+        opened: Opened,
+        mark: Mark,
+        declared: Option<Declaration>,
+        first: Option<Record>,
+    ) -> Result<Self> {
+        let mut this = Self {
+            opened,
+            mark,
+            declared,
+            has_undeclared: false,
+        };
+        if let Some(first) = first {
+            this.has_undeclared = !this.is_heading(&first)? && this.declared.is_none();
+        }
+        Ok(this)
     }
-}
 
-impl RecordReader for JsonLines {
-    fn next(&mut self) -> Result<Option<Record>> {
+    /// Whether `line` is no record, but declares what the following lines are.
+    fn is_heading(&mut self, line: &Record) -> Result<bool> {
+        let Some(form) = declared_by(&line.json) else {
+            return Ok(false);
+        };
+        let heading = Declaration {
+            form,
+            by: "a line in it",
+        };
+        // Lines of which nothing is declared are documents.
+        let before = self
+            .declared
+            .take()
+            .or_else(|| self.has_undeclared.then(Declaration::by_default));
+        self.declared = Some(Declaration::agree(before, heading, &self.opened.name)?);
+        Ok(true)
+    }
+
+    /// The next line that is not empty.
+    pub(super) fn line(&mut self) -> Result<Option<Record>> {
         loop {
             let mut line = Vec::new();
             let read = (&mut self.opened.bytes)
@@ -57,9 +98,23 @@ impl RecordReader for JsonLines {
             if !json.is_empty() {
                 return Ok(Some(Record {
                     json,
+                    form: self.declared.as_ref().map(|declared| declared.form),
                     end: self.mark,
+                    raw_end: self.opened.blocks.raw_at(self.mark.offset),
                 }));
             }
         }
+    }
+}
+
+impl RecordReader for JsonLines {
+    fn next(&mut self) -> Result<Option<Record>> {
+        while let Some(line) = self.line()? {
+            if !self.is_heading(&line)? {
+                self.has_undeclared |= line.form.is_none();
+                return Ok(Some(line));
+            }
+        }
+        Ok(None)
     }
 }

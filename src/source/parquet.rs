@@ -16,6 +16,7 @@ use super::caught::caught;
 use super::record::{Mark, Record, RecordReader};
 use super::rows::{RowCells, Rows, checked};
 use crate::error::with_hint;
+use crate::feed::RecordForm;
 use crate::schema::arrow::column_field;
 use crate::schema::fit::{TimeUnit, write_timestamp};
 use crate::schema::{CellTexts, ColumnType, Schema, metadata};
@@ -33,6 +34,10 @@ pub struct ParquetRows {
     batch: Option<Batch>,
     /// How many rows were read.
     row: u64,
+    /// How many rows the file has.
+    all_rows: u64,
+    /// Its length in bytes.
+    length: u64,
 }
 
 /// Decoded rows.
@@ -55,6 +60,7 @@ impl ParquetRows {
     }
 
     fn open(file: impl ChunkReader + 'static, name: String, mark: Mark) -> Result<Self> {
+        let length = file.len();
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
             .with_context(|| format!("{name} is not a complete Parquet file"))?;
         let said = metadata.metadata().file_metadata();
@@ -124,7 +130,14 @@ impl ParquetRows {
             batches,
             batch: None,
             row: mark.line,
+            all_rows,
+            length,
         })
+    }
+
+    /// What the rows are, by their columns.
+    pub(super) fn form(&self) -> RecordForm {
+        self.rows.form()
     }
 
     /// The current batch, or the next one once its rows are read. None at the end.
@@ -193,7 +206,9 @@ impl ParquetRows {
         };
         Ok(Some(Record {
             json: json.into(),
+            form: Some(self.form()),
             end,
+            raw_end: (self.length as f64 * (self.row as f64 / self.all_rows.max(1) as f64)) as u64,
         }))
     }
 }

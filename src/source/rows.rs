@@ -1,5 +1,6 @@
 //! Turns rows of an export back into documents and changes.
 
+use crate::feed::RecordForm;
 use crate::schema::{CellTexts, Column, EXTRA, METADATA, PREVIOUS, Rebuilder, Schema, raw};
 
 /// The meaning of the columns of a file.
@@ -85,6 +86,16 @@ impl Rows {
             rest: names.len() - 1,
             change,
         })
+    }
+
+    /// What the rows are. The names of the columns of a change are reserved, so that no column of a document
+    /// can have them.
+    pub(super) fn form(&self) -> RecordForm {
+        if self.change.is_some() {
+            RecordForm::Changes
+        } else {
+            RecordForm::Documents
+        }
     }
 
     /// The JSON columns beside those of the document.

@@ -259,7 +259,7 @@ pub fn read_earlier(path: &Path) -> Result<Earlier> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::destination::{ManifestMark, Output, SeriesState};
+    use crate::destination::{Output, SeriesState};
     use crate::feed::*;
     use crate::format::{Compression, Format};
     use crate::state::model::*;
@@ -272,52 +272,48 @@ pub(crate) mod tests {
             };
             (FeedRange::new(min, max).unwrap(), Some(position))
         };
+        let source = ContainerAddress {
+            endpoint: "https://a.documents.azure.com/".into(),
+            database: "shop".into(),
+            container: "orders".into(),
+            container_rid: "AAAA".into(),
+        };
+        let options = FrozenOptions {
+            mode: FeedMode::LatestVersion,
+            scope: Scope::default(),
+            from: ChangeFeedStart::Beginning,
+            format: Format::Jsonl,
+            compression: Compression::None,
+            layout: None,
+            inference: None,
+            csv: None,
+            output: Output::Directory(".".into()),
+            records: None,
+        };
+        let settings = Settings {
+            follow: false,
+            until: None,
+            concurrency: None,
+            page_size: 1000,
+            max_retries: 15.into(),
+            poll_interval_ms: 1000,
+            checkpoint_interval_ms: 5000,
+            checkpoint_bytes: 1 << 28,
+            rotate_bytes: None,
+            rotate_interval_ms: None,
+            row_group_bytes: None,
+        };
         State {
-            kind: JobKind::Export,
             export_id: uuid::Uuid::from_u128(7),
             generation: 3,
             created: time::macros::datetime!(2026-11-23 12:00 UTC),
-            source: ContainerAddress {
-                endpoint: "https://a.documents.azure.com/".into(),
-                database: "shop".into(),
-                container: "orders".into(),
-                container_rid: "AAAA".into(),
-            },
-            options: FrozenOptions {
-                mode: FeedMode::LatestVersion,
-                scope: Scope::default(),
-                from: ChangeFeedStart::Beginning,
-                format: Format::Jsonl,
-                compression: Compression::None,
-                layout: None,
-                inference: None,
-                csv: None,
-                output: Output::Directory(".".into()),
-            },
-            settings: Settings {
-                follow: false,
-                until: None,
-                concurrency: None,
-                page_size: 1000,
-                max_retries: 15.into(),
-                poll_interval_ms: 1000,
-                checkpoint_interval_ms: 5000,
-                checkpoint_bytes: 1 << 28,
-                rotate_bytes: None,
-                rotate_interval_ms: None,
-                row_group_bytes: None,
-            },
-            finished: false,
             ranges: RangeSet::number([part(0, "", "1FFF"), part(1, "1FFF", "FF")]).unwrap(),
             series: vec![SeriesState {
                 id: 0,
                 next_part: 1,
                 open: None,
             }],
-            sealed: vec![],
-            manifest: ManifestMark::default(),
-            totals: Totals::default(),
-            version: VERSION,
+            ..State::new(JobKind::Export, source, options, settings)
         }
     }
 

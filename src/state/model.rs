@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::cosmos::retry::RetryLimit;
 use crate::destination::names::FileNames;
 use crate::destination::{
@@ -12,7 +13,7 @@ use crate::destination::{
 };
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeSet, RangeState,
-    ReachedEnd, ReadUntil, Scope,
+    ReachedEnd, ReadUntil, RecordForm, Scope,
 };
 use crate::format::{Compression, CsvOptions, Format};
 use crate::schema::{InferenceOptions, TableLayout};
@@ -35,6 +36,9 @@ pub struct State {
     pub created: time::OffsetDateTime,
     /// What is exported.
     pub source: ContainerAddress,
+    /// The paths of its partition key; none if the build that began the export did not record them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partition_key: Vec<String>,
     /// Options that never change.
     pub options: FrozenOptions,
     /// Settings that a resume uses unless others are given. Those of a run can differ.
@@ -55,6 +59,34 @@ pub struct State {
     /// The format version of the file that it was read from, since older ones do not record everything.
     #[serde(skip, default = "current_version")]
     pub version: u32,
+}
+
+impl State {
+    /// The state of a job that has not begun: without ranges, and not yet committed.
+    pub fn new(
+        kind: JobKind,
+        source: ContainerAddress,
+        options: FrozenOptions,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            kind,
+            export_id: uuid::Uuid::now_v7(),
+            generation: 0,
+            created: clock::now(),
+            source,
+            partition_key: Vec::new(),
+            options,
+            settings,
+            finished: false,
+            ranges: RangeSet::default(),
+            series: Vec::new(),
+            sealed: Vec::new(),
+            manifest: ManifestMark::default(),
+            totals: Totals::default(),
+            version: VERSION,
+        }
+    }
 }
 
 fn current_version() -> u32 {
@@ -99,6 +131,10 @@ pub struct FrozenOptions {
     pub csv: Option<CsvOptions>,
     /// Where the files are.
     pub output: Output,
+    /// What the lines of a tail's file are, if they are all of one form. The mode of an export says what its
+    /// records are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<RecordForm>,
 }
 
 /// Settings that a resume uses unless others are given.
@@ -207,6 +243,14 @@ impl State {
         self.version > 1
     }
 
+    /// What the records of its files are, if that is known.
+    pub fn records(&self) -> Option<RecordForm> {
+        match self.kind {
+            JobKind::Export => Some(self.options.mode.into()),
+            JobKind::Tail => self.options.records,
+        }
+    }
+
     /// The series that `range` is written to.
     pub fn series_of(&self, range: RangeId) -> u32 {
         self.options.output.series_of(range)
@@ -217,6 +261,7 @@ impl State {
         Committed {
             export_id: self.export_id,
             output: &self.options.output,
+            records: self.records(),
             ranges: &self.ranges,
             series: &self.series,
             sealed: &self.sealed,

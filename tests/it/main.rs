@@ -36,7 +36,9 @@ mod orders;
 mod other_emulator;
 mod output_names;
 mod profiles;
+mod proxies;
 mod recovery;
+mod regions;
 mod replay;
 mod resume_options;
 mod rig;
@@ -55,6 +57,8 @@ mod tail;
 mod terminal;
 mod throughput;
 mod tls;
+#[cfg(unix)]
+mod token_scopes;
 mod topology;
 #[cfg(unix)]
 mod trust;

@@ -11,18 +11,33 @@ use super::span::{Item, OwnMembers, Span};
 const NAMES_BESIDE: [&str; 3] = ["range", "reason", "origin"];
 
 impl Page {
-    /// A page with the one item in `line`: a document, or an envelope around it. Whitespace around it is
+    /// A page with the one item in `line`, which is a document, whatever its members. Whitespace around it is
     /// ignored.
-    ///
-    /// Beside the service's members an envelope may have those that `tail` (`range`) and `replay` (`reason`,
-    /// `origin`) add.
     ///
     /// # Errors
     ///
     /// The line must be one JSON value, valid UTF-8, and shorter than 4 GiB. The error's offset is within the
     /// line.
-    pub fn of_line(line: Bytes) -> Result<Self, PageError> {
-        match item_of(&line) {
+    pub fn of_document(line: Bytes) -> Result<Self, PageError> {
+        Self::of_item(value_of(&line), line)
+    }
+
+    /// A page with the one item in `line`, which is the envelope of a change. If the line has another form, the
+    /// item is not an [envelope](super::ItemRef::is_envelope).
+    ///
+    /// Beside the service's members an envelope may have those that `tail` (`range`) and `replay` (`reason`,
+    /// `origin`) add. It never has an `id`, which every document has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Page::of_document`]; and if the envelope has one of its members twice.
+    pub fn of_change(line: Bytes) -> Result<Self, PageError> {
+        let item = value_of(&line).and_then(|item| enveloped(item, &line));
+        Self::of_item(item, line)
+    }
+
+    fn of_item(item: Result<Item, Fault>, line: Bytes) -> Result<Self, PageError> {
+        match item {
             Ok(item) => Ok(Self {
                 own: OwnMembers::default(),
                 body: line,
@@ -33,14 +48,14 @@ impl Page {
     }
 }
 
-fn item_of(line: &[u8]) -> Result<Item, Fault> {
+fn value_of(line: &[u8]) -> Result<Item, Fault> {
     if u32::try_from(line.len()).is_err() {
         return Err(Fault {
             kind: PageErrorKind::TooLong,
             offset: u32::MAX as usize,
         });
     }
-    let item = checked(line, |scanner| {
+    checked(line, |scanner| {
         let (_, start) = scanner.token(0);
         let end = scanner.value(start)?;
         let mut item = Item::bare(start, end);
@@ -50,7 +65,11 @@ fn item_of(line: &[u8]) -> Result<Item, Fault> {
             return Err(scanner.fault(PageErrorKind::TrailingData, rest));
         }
         Ok(item)
-    })?;
+    })
+}
+
+/// The `item` as an envelope, if it has the form of one.
+fn enveloped(item: Item, line: &[u8]) -> Result<Item, Fault> {
     let span = |value: &[u8]| {
         // The values are parts of the line.
         let start = value.as_ptr() as usize - line.as_ptr() as usize;
@@ -95,11 +114,11 @@ mod tests {
     use super::*;
 
     fn page(line: &'static str) -> Result<Page, PageError> {
-        Page::of_line(Bytes::from_static(line.as_bytes()))
+        Page::of_change(Bytes::from_static(line.as_bytes()))
     }
 
     #[test]
-    fn a_line_is_a_document_or_an_envelope() {
+    fn a_line_is_what_it_is_declared_to_be() {
         let bare = page(" {\"id\":\"1\",\"current\":1.10}\r\n").unwrap();
         let item = bare.items().next().unwrap();
         assert!(!item.is_envelope());
@@ -115,6 +134,12 @@ mod tests {
         let item = envelope.items().next().unwrap();
         assert_eq!(item.document(), Some(&b"{\"id\":\"1\"}"[..]));
         assert_eq!(item.metadata().unwrap().lsn, Some(4));
+
+        const DOCUMENT: &str = r#" {"current":{"id":"1"},"metadata":{"operationType":"delete"}}"#;
+        let document = Page::of_document(Bytes::from_static(DOCUMENT.as_bytes())).unwrap();
+        let item = document.items().next().unwrap();
+        assert!(!item.is_envelope());
+        assert_eq!(item.document(), Some(DOCUMENT.trim().as_bytes()));
 
         let beside = page(r#"{"range":1,"reason":2}"#).unwrap();
         assert!(!beside.items().next().unwrap().is_envelope());

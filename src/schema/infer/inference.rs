@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::observed::{Observed, Observer, name_of};
+use super::observed::{Observed, Observer, Rule, name_of};
 use super::place::Place;
-use super::select;
+use super::select::{self, Misfits, Selection};
 use crate::feed::page::members;
 use crate::schema::column::{Column, ColumnType, FieldPath, Schema};
 use crate::schema::list::ColumnList;
@@ -22,6 +22,10 @@ pub struct InferenceOptions {
     /// Whether strings become timestamps if all are written as such.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub detect_timestamps: bool,
+    /// Whether the type that at least 95 % of the values have decides. Otherwise a single other value makes the
+    /// column one of JSON, as in states of builds that did not have this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_majority: bool,
     /// Whether to leave out system fields that are not among `columns`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_system_fields: bool,
@@ -80,6 +84,8 @@ pub struct Inferred {
     pub has_uncounted: bool,
     /// Requested columns without a type that no document had.
     pub unseen: Vec<FieldPath>,
+    /// Where values do not have the type of their column.
+    pub misfits: Vec<Misfits>,
 }
 
 impl Inference {
@@ -106,6 +112,7 @@ impl Inference {
         Self {
             observer: Observer {
                 detect_timestamps: options.detect_timestamps,
+                cell: 0,
                 place: Place::default(),
                 tracked: 0,
                 is_full: false,
@@ -141,16 +148,22 @@ impl Inference {
 
     /// The inferred schema. Without observations it has a column for the id, which every document has.
     pub fn finish(&self) -> Inferred {
-        let (mut columns, left_out, unseen) = match &self.subject {
-            Subject::Everything(observed) => {
-                let (columns, left_out) = select::columns(observed, &self.key_paths);
-                (columns, left_out, Vec::new())
-            }
-            Subject::Columns { observed, .. } => {
-                let (columns, unseen) = self.given_columns(observed);
-                (columns, 0, unseen)
-            }
+        let rule = if self.options.by_majority {
+            Rule::Majority
+        } else {
+            Rule::All
         };
+        let (selection, unseen) = match &self.subject {
+            Subject::Everything(observed) => {
+                (select::columns(observed, &self.key_paths, rule), Vec::new())
+            }
+            Subject::Columns { observed, .. } => self.given_columns(observed, rule),
+        };
+        let Selection {
+            mut columns,
+            left_out,
+            misfits,
+        } = selection;
         if columns.is_empty() {
             columns.push(Column {
                 path: FieldPath::top("id"),
@@ -163,22 +176,32 @@ impl Inference {
             left_out,
             has_uncounted: self.observer.is_full,
             unseen,
+            misfits,
         }
     }
 
-    fn given_columns(&self, observed: &[Observed]) -> (Vec<Column>, Vec<FieldPath>) {
+    fn given_columns(&self, observed: &[Observed], rule: Rule) -> (Selection, Vec<FieldPath>) {
         let mut unseen = Vec::new();
+        let mut selection = Selection::default();
         let given = self.options.columns.iter().flat_map(ColumnList::columns);
-        let columns = given.zip(observed).map(|((path, given), seen)| {
-            if given.is_none() && seen.count == 0 {
-                unseen.push(path.clone());
-            }
-            Column {
+        for ((path, given), seen) in given.zip(observed) {
+            let column_type = match given {
+                Some(given) => given.clone(),
+                None => {
+                    if seen.count == 0 {
+                        unseen.push(path.clone());
+                    }
+                    let (column_type, misfits) = select::column_type(seen, path, rule);
+                    selection.misfits.extend(misfits);
+                    column_type
+                }
+            };
+            selection.columns.push(Column {
                 path: path.clone(),
-                column_type: given.clone().unwrap_or_else(|| select::column_type(seen)),
-            }
-        });
-        (columns.collect(), unseen)
+                column_type,
+            });
+        }
+        (selection, unseen)
     }
 }
 

@@ -14,11 +14,14 @@
 //! | objects | a struct of the fields of all of them; `json` if they have none |
 //! | two of these, or only null | `json` |
 //!
-//! Some values do not decide the type, but go to the overflow column: numbers that fit neither `int64` nor
-//! `double`, or not the one of the two that other values need, and strings with a lone surrogate. If they
-//! are more than a tenth, the type is `json`. An array fits as a whole or not at all, so within arrays a
-//! single value that would not fit makes the type of its element or field `json`, and so does a null in a
-//! field of an object.
+//! With `by_majority` the type that at least 95 % of the values have decides; the others go to the overflow
+//! column. An array fits as a whole or not at all, so within arrays it is the outermost arrays that are counted,
+//! and a null in a field of an object is a value that does not fit.
+//!
+//! Otherwise all values decide, apart from those that go to the overflow column in any case: numbers that fit
+//! neither `int64` nor `double`, or not the one of the two that other values need, and strings with a lone
+//! surrogate. If they are more than a tenth, the type is `json`. Within arrays a single one makes the type of its
+//! element or field `json`, and so does a null in a field of an object.
 //!
 //! # What gets no column
 //!
@@ -48,3 +51,4 @@ mod tests;
 
 pub use inference::{Inference, InferenceOptions, Inferred, SampleSize};
 pub use place::Place;
+pub use select::Misfits;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::limits::MAX_LEAVES;
-use super::observed::{Observed, Site};
+use super::observed::{Observed, Rule, Typed};
 use super::place::Place;
 use crate::schema::column::{Column, ColumnType, Field, FieldPath};
 use crate::schema::names::{RESERVED, SYSTEM_FIELDS};
@@ -23,7 +23,28 @@ enum Rank {
 struct Leaf<'a> {
     path: Vec<(Rank, &'a str)>,
     count: u64,
-    column_type: ColumnType,
+    typed: Typed,
+}
+
+/// A place where some values do not have the type of the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfits {
+    /// The path of the values.
+    pub path: FieldPath,
+    /// Their number; in a list, that of the lists with some.
+    pub number: u64,
+    /// How often the field was seen, null included.
+    pub seen: u64,
+}
+
+/// The columns that were chosen.
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    pub(super) columns: Vec<Column>,
+    /// How many fields remain without a column.
+    pub(super) left_out: usize,
+    /// Where values do not fit their columns, in the order of the columns.
+    pub(super) misfits: Vec<Misfits>,
 }
 
 impl Leaf<'_> {
@@ -38,10 +59,10 @@ impl Leaf<'_> {
     }
 }
 
-/// The columns for the fields of a document, and how many fields remain without one.
-pub(super) fn columns(document: &Observed, key_paths: &[Vec<String>]) -> (Vec<Column>, usize) {
+/// The columns for the fields of a document.
+pub(super) fn columns(document: &Observed, key_paths: &[Vec<String>], rule: Rule) -> Selection {
     let keys: Vec<&[String]> = key_paths.iter().map(Vec::as_slice).collect();
-    let mut leaves = Leaves::default();
+    let mut leaves = Leaves::new(rule);
     leaves.of_object(document, &keys, true, &mut Vec::new());
     let (kept, left_out) = most_frequent(leaves.found);
     let fields = nest(&kept, 0);
@@ -49,30 +70,91 @@ pub(super) fn columns(document: &Observed, key_paths: &[Vec<String>]) -> (Vec<Co
         path: FieldPath::top(field.name),
         column_type: field.field_type,
     });
-    (columns.collect(), leaves.left_out + left_out)
+    Selection {
+        columns: columns.collect(),
+        left_out: leaves.left_out + left_out,
+        misfits: misfits(&kept, leaves.beside_structs, None),
+    }
 }
 
-/// The type of one requested field.
-pub(super) fn column_type(field: &Observed) -> ColumnType {
-    if !field.is_struct() {
-        return field.column_type(Site::Document);
-    }
-    let mut leaves = Leaves::default();
+/// The type of one requested field at `path`, and where values do not fit it.
+pub(super) fn column_type(
+    field: &Observed,
+    path: &FieldPath,
+    rule: Rule,
+) -> (ColumnType, Vec<Misfits>) {
+    let at_path = |number| Misfits {
+        path: path.clone(),
+        number,
+        seen: field.count,
+    };
+    let Some(others) = field.as_struct(rule) else {
+        let typed = field.typed(rule);
+        let odd = (typed.misfits > 0).then(|| at_path(typed.misfits));
+        return (typed.column_type, odd.into_iter().collect());
+    };
+    let mut leaves = Leaves::new(rule);
     leaves.of_object(field, &[], false, &mut Vec::new());
     let (kept, _) = most_frequent(leaves.found);
     match nest(&kept, 0) {
-        fields if fields.is_empty() => ColumnType::Json,
-        fields => ColumnType::Struct(fields),
+        fields if fields.is_empty() => (ColumnType::Json, Vec::new()),
+        fields => {
+            let mut odd: Vec<Misfits> = (others > 0).then(|| at_path(others)).into_iter().collect();
+            odd.extend(misfits(&kept, leaves.beside_structs, Some(path)));
+            (ColumnType::Struct(fields), odd)
+        }
     }
 }
 
-#[derive(Debug, Default)]
+/// Where values do not fit the columns that were kept, or are beside structs.
+fn misfits(
+    kept: &[Leaf<'_>],
+    beside_structs: Vec<Misfits>,
+    within: Option<&FieldPath>,
+) -> Vec<Misfits> {
+    let leaves = kept
+        .iter()
+        .filter(|leaf| leaf.typed.misfits > 0)
+        .filter_map(|leaf| {
+            Some(Misfits {
+                path: FieldPath::new(leaf.names().map(str::to_owned).collect())?,
+                number: leaf.typed.misfits,
+                seen: leaf.count,
+            })
+        });
+    let mut all: Vec<Misfits> = leaves.chain(beside_structs).collect();
+    all.sort_by(|a, b| a.path.names().cmp(b.path.names()));
+    if let Some(outer) = within {
+        for one in &mut all {
+            one.path = one
+                .path
+                .names()
+                .iter()
+                .fold(outer.clone(), |path, name| path.join(name));
+        }
+    }
+    all
+}
+
+#[derive(Debug)]
 struct Leaves<'a> {
+    rule: Rule,
     found: Vec<Leaf<'a>>,
     left_out: usize,
+    /// Where values are in the place of objects.
+    beside_structs: Vec<Misfits>,
 }
 
 impl<'a> Leaves<'a> {
+    fn new(rule: Rule) -> Self {
+        Self {
+            rule,
+            found: Vec::new(),
+            left_out: 0,
+            beside_structs: Vec::new(),
+        }
+    }
+
     /// Finds the leaves of an object at `path`. `keys` are the partition key's paths from here on.
     fn of_object(
         &mut self,
@@ -105,7 +187,17 @@ impl<'a> Leaves<'a> {
         }
         for (rank, name, field) in chosen.into_values() {
             path.push((rank, name));
-            if field.is_struct() {
+            if let Some(others) = field.as_struct(self.rule) {
+                let names = path.iter().map(|(_, name)| (*name).to_owned());
+                self.beside_structs.extend(
+                    FieldPath::new(names.collect())
+                        .filter(|_| others > 0)
+                        .map(|path| Misfits {
+                            path,
+                            number: others,
+                            seen: field.count,
+                        }),
+                );
                 let within: Vec<&[String]> = keys
                     .iter()
                     .filter_map(|key| key.split_first().filter(|(first, _)| *first == name))
@@ -116,7 +208,7 @@ impl<'a> Leaves<'a> {
                 self.found.push(Leaf {
                     path: path.clone(),
                     count: field.count,
-                    column_type: field.column_type(Site::Document),
+                    typed: field.typed(self.rule),
                 });
             }
             path.pop();
@@ -153,10 +245,13 @@ fn most_frequent(mut leaves: Vec<Leaf<'_>>) -> (Vec<Leaf<'_>>, usize) {
             break;
         }
         // Part of a list would not preserve it, so it has all its columns or is JSON.
-        if leaves_of(&leaf.column_type) > remaining {
-            leaf.column_type = ColumnType::Json;
+        if leaves_of(&leaf.typed.column_type) > remaining {
+            leaf.typed = Typed {
+                column_type: ColumnType::Json,
+                misfits: 0,
+            };
         }
-        remaining -= leaves_of(&leaf.column_type);
+        remaining -= leaves_of(&leaf.typed.column_type);
         kept += 1;
     }
     let left_out = leaves.len() - kept;
@@ -183,7 +278,7 @@ fn nest(leaves: &[Leaf<'_>], depth: usize) -> Vec<Field> {
     let groups = leaves.chunk_by(same_name).map(|group| Field {
         name: group[0].path[depth].1.to_owned(),
         field_type: match group {
-            [leaf] if leaf.path.len() == depth + 1 => leaf.column_type.clone(),
+            [leaf] if leaf.path.len() == depth + 1 => leaf.typed.column_type.clone(),
             _ => ColumnType::Struct(nest(group, depth + 1)),
         },
     });

@@ -103,6 +103,126 @@ fn values_that_fit_no_type_decide_only_if_they_are_many() {
     assert_eq!(type_of(&[&many]), "list<json>");
 }
 
+/// What is inferred by majority of the field `x`, with so many values of each kind: its type, and how many
+/// misfits are reported.
+fn majority(detect_timestamps: bool, values: &[(usize, &str)]) -> (String, u64) {
+    let options = InferenceOptions {
+        by_majority: true,
+        detect_timestamps,
+        ..InferenceOptions::default()
+    };
+    let documents: Vec<String> = values
+        .iter()
+        .flat_map(|(number, value)| vec![format!(r#"{{"x":{value}}}"#); *number])
+        .collect();
+    let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
+    let inferred = inference(options, &documents).finish();
+    let text = file::render(&inferred.schema);
+    let misfits = inferred.misfits.iter().map(|odd| odd.number).sum();
+    (
+        text.trim_end().strip_prefix("x ").unwrap().to_owned(),
+        misfits,
+    )
+}
+
+#[test]
+fn the_type_of_most_values_decides() {
+    let (seconds, millis) = (r#""2026-01-01T00:00:00Z""#, r#""2026-01-01T00:00:00.120Z""#);
+    let list = r#"[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21]"#;
+    for (values, expected, misfits) in [
+        (&[(3856, "1.5"), (1, r#""12 EUR""#)][..], "double", 1),
+        (&[(19, "1"), (1, r#""12""#), (100, "null")], "int64", 1),
+        (&[(18, "1"), (1, r#""12""#)], "json", 0),
+        (&[(38, "true"), (1, "1"), (1, r#""yes""#)], "boolean", 2),
+        (&[(19, r#""a""#), (1, "{}")], "string", 1),
+        (&[(19, "1"), (1, "[]")], "int64", 1),
+        // A double holds short integers; long ones go to the overflow.
+        (&[(1000, "1"), (1, "0.5")], "double", 0),
+        (&[(19, "0.5"), (1, "9007199254740993")], "double", 1),
+        (&[(19, "9007199254740993"), (1, "0.5")], "int64", 1),
+        (
+            &[(38, "0.5"), (1, "9007199254740993"), (1, "1e400")],
+            "double",
+            2,
+        ),
+        (
+            &[(38, "0.5"), (2, "9007199254740993"), (1, "1e400")],
+            "json",
+            0,
+        ),
+        // Only the odd lists do not fit, however many elements the others have.
+        (&[(19, "[1]"), (1, r#"["a"]"#)], "list<int64>", 1),
+        (&[(19, list), (1, r#"[1,"a"]"#)], "list<int64>", 1),
+        (&[(18, list), (1, r#"[1,"a"]"#)], "list<json>", 0),
+        (
+            &[(2, r#"[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"a"]"#)],
+            "list<json>",
+            0,
+        ),
+        (&[(38, "[1]"), (1, r#"["a"]"#), (1, "7")], "list<int64>", 2),
+        (&[(38, "[1]"), (1, r#"["a"]"#), (2, "7")], "list<json>", 2),
+        (
+            &[(19, "[[1],[2]]"), (1, "[[1],[{}]]")],
+            "list<list<int64>>",
+            1,
+        ),
+        (
+            &[
+                (38, r#"[{"a":1,"b":"x"}]"#),
+                (1, r#"[{"a":"s"}]"#),
+                (1, r#"[{"b":null}]"#),
+            ],
+            "list<struct<a: int64, b: string>>",
+            2,
+        ),
+        (
+            &[
+                (38, r#"[{"a":1,"b":"x"}]"#),
+                (1, r#"[{"a":"s"}]"#),
+                (1, "[7]"),
+                (1, r#"[{"b":null}]"#),
+            ],
+            "list<struct<a: json, b: json>>",
+            1,
+        ),
+        // Objects, and something else in their place.
+        (&[(19, r#"{"a":1}"#), (1, "7")], "struct<a: int64>", 1),
+        (&[(18, r#"{"a":1}"#), (1, "7")], "json", 0),
+        (
+            &[(38, r#"{"a":1}"#), (1, r#"{"a":"s"}"#), (1, "[]")],
+            "struct<a: int64>",
+            2,
+        ),
+    ] {
+        assert_eq!(
+            majority(false, values),
+            (expected.to_owned(), misfits),
+            "{values:?}"
+        );
+    }
+    for (values, expected, misfits) in [
+        (&[(19, seconds), (1, r#""soon""#)][..], "timestamp(0)", 1),
+        (&[(19, millis), (1, seconds)], "timestamp(3)", 1),
+        (&[(19, seconds), (1, "7")], "timestamp(0)", 1),
+        (&[(18, seconds), (1, r#""soon""#)], "string", 0),
+        (
+            &[(19, seconds), (1, r#""2026-01-01T00:00:00.5Z""#)],
+            "timestamp",
+            0,
+        ),
+    ] {
+        assert_eq!(
+            majority(true, values),
+            (expected.to_owned(), misfits),
+            "{values:?}"
+        );
+    }
+    assert_eq!(
+        majority(true, &[(19, &format!("[{seconds}]")), (1, r#"["soon"]"#)]),
+        ("list<timestamp(0)>".to_owned(), 1)
+    );
+}
+
 #[test]
 fn timestamps_are_detected_if_all_have_one_form() {
     let type_of = |values: &[&str]| {
@@ -409,8 +529,13 @@ proptest! {
     fn every_observed_value_fits(
         documents in proptest::collection::vec(fields(value()), 1..12),
         detect_timestamps in any::<bool>(),
+        by_majority in any::<bool>(),
     ) {
-        let options = InferenceOptions { detect_timestamps, ..InferenceOptions::default() };
+        let options = InferenceOptions {
+            detect_timestamps,
+            by_majority,
+            ..InferenceOptions::default()
+        };
         let texts: Vec<String> = documents.iter().map(Value::to_string).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let inferred = inference(options, &texts).finish();

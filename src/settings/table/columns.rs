@@ -31,7 +31,7 @@ settings! {
         .of(&[Command::Export])
         .under(Heading::Columns);
 
-    COLUMNS: ColumnList = Setting::new("columns", Value::new("LIST", values::by_type))
+    COLUMNS: ColumnList = Setting::new("columns", Value::new("LIST", values::by_type).with_hyphen())
         .help("The columns, such as id,customer.name,total:double; types that are left out are inferred")
         .details("A column without a value in any document is one of JSON.")
         .frozen("layout")
@@ -52,7 +52,17 @@ settings! {
         .under(Heading::Columns);
 
     DETECT_TIMESTAMPS: bool = Setting::switch("detect-timestamps")
-        .help("Make timestamps of fields whose values are all ISO 8601 times in UTC, in one form")
+        .help("Make timestamps of fields whose values are ISO 8601 times in UTC, in one form")
+        .frozen("inference")
+        .of(&[Command::Export, Command::Schema])
+        .under(Heading::Columns);
+
+    STRICT_TYPES: bool = Setting::switch("strict-types")
+        .help("Make columns of JSON of fields whose values have several types")
+        .details(
+            "Without it, the type that at least 95 % of the values of the sample have decides; the others are \
+             kept in the column `_extra`.",
+        )
         .frozen("inference")
         .compared(|frozen, _| {
             let inference = frozen.options.inference.as_ref();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 
 use crate::cli::Command;
-use crate::cli::choices::{Mode, TtlDeletes, WriteMode};
+use crate::cli::choices::{IdCollisions, InputForm, MissingKey, Mode, TtlDeletes, WriteMode};
 use crate::cli::location::Location;
 use crate::cli::values::{self, Speed};
 use crate::feed::ChangeFeedStart;
@@ -21,28 +21,44 @@ settings! {
              anywhere, or `-` for standard input",
         )
         .details(
-            "A directory is read in the order of its manifest, several sources one after the other. A line \
-             is a document, or the envelope {\"current\":…,\"previous\":…,\"metadata\":…} of a change; gzip, \
-             zstd and Parquet are recognized by the content of the file. The columns of CSV are described in \
-             the state of the export, which must be in its place.",
+            "A directory is read in the order of its manifest, several sources one after the other. gzip, zstd \
+             and Parquet are recognized by the content of the file. The columns of CSV are described in the \
+             state of the export, which must be in its place.",
         )
         .form(Form::Arguments)
         .required_unless("from-container")
         .of(REPLAY);
 
+    INPUT: InputForm = Setting::new("input", choice("FORM"))
+        .help("What the sources hold, if they do not say so themselves")
+        .details(
+            "A change is an envelope, {\"current\":…,\"previous\":…,\"metadata\":…}. Exports say what they hold in \
+             their manifest, files of `tail` in the state beside them, and dead letters and the changes of \
+             --stdout in their first line. Nothing is inferred from a document: it may have any member.",
+        )
+        .described_default("what the source says; otherwise documents")
+        .conflicts(&["from-container"])
+        .of(REPLAY);
+
     TO_STDOUT: bool = Setting::switch("stdout")
         .help("Write the changes to standard output instead of a container")
-        .details("One per line: documents without their system fields, deletions in their envelope.")
+        .details(
+            "One per line, without system fields. Changes stay in their envelopes, below a line that says that \
+             changes follow, so that `replay -` can read them.",
+        )
         .conflicts(&[
             "create", "dry-run", "write-mode", "concurrency", "batch-size", "max-ru", "max-retries",
             "dead-letter", "max-errors", "state", "checkpoint-interval", "checkpoint-changes", "summary",
-            "from-container", "source-profile", "from", "mode", "follow",
+            "from-container", "source-profile", "from", "mode", "follow", "missing-key", "id-collisions",
         ])
         .of(REPLAY);
 
     DRY_RUN: bool = Setting::switch("dry-run")
         .help("Report what would be created, replaced, deleted or left as it is, and write nothing")
-        .details("Each change is compared with the present document of the target, which costs a read.")
+        .details(
+            "Each change is compared with the present document of the target, which costs a read, and with what \
+             the changes before it would have left. Nothing is written: no document, no container, no file.",
+        )
         .of(REPLAY);
 
     SINCE: OffsetDateTime = Setting::new("since", Value::new("WHEN", values::time_or_age))
@@ -155,6 +171,33 @@ settings! {
         .help("Whether deletions by time to live are applied")
         .default("apply")
         .frozen("ttl_deletes")
+        .of(REPLAY)
+        .under(Heading::Writing);
+
+    MISSING_KEY: MissingKey = Setting::new("missing-key", choice("CHOICE"))
+        .help("Whether to write documents without a value at the partition key of the target")
+        .details(
+            "The service keeps such documents; they are written like others. But if the source may have \
+             another partition key, and none of the first 1,000 documents has a value, nothing is written: \
+             the target is probably the wrong one.",
+        )
+        .described_default("write, unless no document has a value")
+        .of(REPLAY)
+        .under(Heading::Writing);
+
+    ID_COLLISIONS: IdCollisions = Setting::new("id-collisions", choice("CHOICE"))
+        .help(
+            "Whether a document may replace another one of the source that has the same id and partition key \
+             in the target",
+        )
+        .details(
+            "Documents of one id in different partitions meet if the target has another partition key, or \
+             if --transform changes ids or keys. A run compares up to 3.6 million documents; the summary \
+             counts those beyond them. If the partition key of the source is not known, documents are \
+             distinguished by their `_rid`, and are only counted by default: a document that was deleted and \
+             created again has another one, too.",
+        )
+        .described_default("refuse")
         .of(REPLAY)
         .under(Heading::Writing);
 

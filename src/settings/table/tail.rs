@@ -69,9 +69,13 @@ settings! {
     TAIL_FORMAT: TailFormat = Setting::new("format", choice("FORM"))
         .help("How to print a change")
         .described_default("json; with --mode all: envelope")
+        .details(
+            "A deleted item has no document: with json and pretty its envelope is printed, which has no `id`.",
+        )
+        .frozen("records")
         .of(TAIL);
 
-    FIELDS: Fields = Setting::new("fields", Value::new("LIST", values::by_type))
+    FIELDS: Fields = Setting::new("fields", Value::new("LIST", values::by_type).with_hyphen())
         .help("Print only these fields, such as id,customer.name")
         .of(TAIL);
 

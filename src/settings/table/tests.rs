@@ -9,7 +9,7 @@ use super::*;
 use crate::cli::Command;
 use crate::cosmos::retry::RetryLimit;
 use crate::destination::Output;
-use crate::feed::{ChangeFeedStart, FeedMode, ReadUntil, Scope};
+use crate::feed::{ChangeFeedStart, FeedMode, ReadUntil, RecordForm, Scope};
 use crate::format::{Compression, CsvOptions, Format};
 use crate::schema::{InferenceOptions, TableLayout};
 use crate::settings::given::command;
@@ -212,6 +212,7 @@ fn whole_options() -> Value {
         inference: Some(InferenceOptions::default()),
         csv: Some(CsvOptions::default()),
         output: Output::StandardOutput,
+        records: Some(RecordForm::Changes),
     };
     serde_json::to_value(options).unwrap()
 }

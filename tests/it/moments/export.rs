@@ -117,6 +117,14 @@ fn in_the_way(pages: &mut Pages) {
         "An earlier export is in the directory.",
         "cosmos-tail export -d shop -c orders -o orders",
     );
+    std::fs::rename(stage.path("orders"), stage.path("it's my $HOME")).unwrap();
+    stage.show_on_unix(
+        pages,
+        "exists-in-a-directory-to-quote",
+        "The same, in a directory whose name a shell would split and expand.",
+        "cosmos-tail export -d shop -c orders -o \"it's my $HOME\"",
+    );
+    std::fs::rename(stage.path("it's my $HOME"), stage.path("orders")).unwrap();
     std::fs::remove_file(stage.path("orders/state.json")).unwrap();
     stage.show(
         pages,

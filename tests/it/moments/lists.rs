@@ -49,6 +49,7 @@ fn schema() {
             "id": format!("item-{number}"), "pk": "a", "total": 1.5 * f64::from(number),
             "count": number, "paid": number % 2 == 0, "customer": {"name": "A", "city": null},
             "tags": ["a", "b"], "when": "2026-11-23T12:00:00Z",
+            "price": if number == 7 { json!("12 EUR") } else { json!(0.25 * f64::from(number)) },
             "mixed": if number % 4 == 0 { json!("text") } else { json!(number) },
         }));
     }
@@ -64,6 +65,11 @@ fn schema() {
             "timestamps",
             "With times as timestamps, and without system fields.",
             "cosmos-tail schema -d shop -c orders --detect-timestamps --system-fields drop",
+        ),
+        (
+            "strict-types",
+            "The same with one type for all values of a field, or JSON.",
+            "cosmos-tail schema -d shop -c orders --strict-types --system-fields drop",
         ),
         (
             "columns",

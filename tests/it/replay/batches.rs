@@ -144,10 +144,10 @@ fn deletions_keep_their_order_between_batches() {
         .map(|item| line(item, 0))
         .chain((0..50).map(deletion))
         .chain((0..25).map(|item| line(item, 1)));
-    write_lines(&source, lines);
-    let told = summary(&succeed(
-        replay(&gateway, &source).args(["--summary", "json"]),
-    ));
+    write_changes(&source, lines);
+    let mut command = replay(&gateway, &source);
+    command.args(["--input", "changes", "--summary", "json"]);
+    let told = summary(&succeed(&mut command));
     assert_eq!(
         (&told["created"], &told["deleted"], &told["replaced"]),
         (&json!(125), &json!(50), &json!(0)),
@@ -164,6 +164,28 @@ fn deletions_keep_their_order_between_batches() {
         .iter()
         .filter(|w| matches!(w.operation, Operation::Delete));
     assert_eq!(deletes.count(), 50);
+    assert_no_violations(&gateway);
+}
+
+#[test]
+fn a_batch_that_is_too_large_is_cut_down() {
+    let (gateway, copy, directory) = target();
+    let source = directory.path().join("a.jsonl");
+    write_lines(&source, (0..800).map(|item| line(item, 0)));
+    let too_large = Action::Refuse {
+        status: 413,
+        message: "Request size is too large",
+    };
+    // So that the source is read faster than it is written, also on a machine that is busy.
+    let slowly = Action::Delay(Duration::from_millis(100));
+    gateway.push_fault(Fault::on(RequestKind::ItemWrite, slowly).always());
+    let fault = Fault::on(RequestKind::ItemWrite, too_large);
+    gateway.push_fault(fault.when(|record| record.is_batch).times(8));
+    succeed(&mut replay(&gateway, &source));
+    assert_eq!(copy.latest().len(), 800);
+    // Not one by one.
+    let requests = gateway.requests(RequestKind::ItemWrite);
+    assert!(requests < 200, "{requests} requests");
     assert_no_violations(&gateway);
 }
 
@@ -192,13 +214,9 @@ fn a_refused_document_does_not_hold_up_its_batch() {
         "{told}"
     );
     assert_eq!(gateway.write_log().len(), 597);
-    let kept = std::fs::read_to_string(&letters).unwrap();
-    let mut ids: Vec<String> = kept
-        .lines()
-        .map(|letter| {
-            let letter: Value = serde_json::from_str(letter).unwrap();
-            letter["current"]["id"].as_str().unwrap().to_owned()
-        })
+    let mut ids: Vec<String> = dead_letters(&letters)
+        .iter()
+        .map(|letter| letter["current"]["id"].as_str().unwrap().to_owned())
         .collect();
     ids.sort();
     assert_eq!(ids, refused);

@@ -121,12 +121,14 @@ fn a_replay_killed_at_random_and_restarted_applies_everything_in_order() {
         let directory = tempfile::tempdir().unwrap();
         let (source, state) = (directory.path().join("a"), directory.path().join("state"));
         let steps = steps(&mut random);
-        write_lines(&source, steps.iter().map(line));
+        write_changes(&source, steps.iter().map(line));
         let mut restarts = 0;
         loop {
             let window = WINDOW.to_string();
             let mut command = replay(&gateway, &source);
             command.args([
+                "--input",
+                "changes",
                 "--checkpoint-interval",
                 "5ms",
                 "--checkpoint-changes",

@@ -1,10 +1,18 @@
 //! Replay: exported documents are restored in order, each change applied or refused.
 
 mod batches;
+mod collisions;
 mod container;
 mod crash;
+mod dry_run;
+mod forms;
+mod ids;
+mod keys;
+mod letters;
+mod odd_sources;
 mod refusals;
 mod round_trip;
+mod sizes;
 mod speed;
 mod throttling;
 mod transform;
@@ -86,6 +94,38 @@ pub(crate) fn write_lines(path: &Path, lines: impl IntoIterator<Item = impl AsRe
         text.push('\n');
     }
     std::fs::write(path, text).unwrap();
+}
+
+/// Writes changes to a file, each in its envelope: the given documents and envelopes.
+pub(crate) fn write_changes(path: &Path, lines: impl IntoIterator<Item = impl AsRef<str>>) {
+    write_lines(
+        path,
+        lines.into_iter().map(|line| in_envelope(line.as_ref())),
+    );
+}
+
+/// A line as a change: a document gets an envelope, which has no `id` of its own.
+pub(crate) fn in_envelope(line: &str) -> String {
+    let value: Value = serde_json::from_str(line).unwrap();
+    if value.get("id").is_some() {
+        format!(r#"{{"current":{line}}}"#)
+    } else {
+        line.to_owned()
+    }
+}
+
+/// The letters in a file of dead letters, whose first line declares that it holds changes.
+#[track_caller]
+pub(crate) fn dead_letters(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(
+        lines.next(),
+        Some(r#"{"cosmos-tail":{"records":"changes"}}"#)
+    );
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[track_caller]

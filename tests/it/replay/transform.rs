@@ -21,7 +21,7 @@ fn target() -> (Gateway, Container, tempfile::TempDir) {
 fn documents_are_renamed_masked_and_dropped_and_deletions_follow_them() {
     let (gateway, copy, directory) = target();
     let source = directory.path().join("a.jsonl");
-    write_lines(
+    write_changes(
         &source,
         [
             CREATE,
@@ -34,7 +34,8 @@ fn documents_are_renamed_masked_and_dropped_and_deletions_follow_them() {
     let program = r#"select(.draft | not) | .id = "eu-" + .id | .name = null | .at = ._ts"#;
     let transformed = || {
         let mut command = replay(&gateway, &source);
-        command.args(["--transform", program, "--summary", "json"]);
+        command.args(["--input", "changes", "--summary", "json"]);
+        command.args(["--transform", program]);
         command
     };
     let dry = summary(&succeed(transformed().arg("--dry-run")));
@@ -63,7 +64,8 @@ fn documents_are_renamed_masked_and_dropped_and_deletions_follow_them() {
         .collect();
     assert_eq!(of_first.len(), 2);
     assert_eq!(of_first[1], Operation::Delete);
-    let said = succeed(replay(&gateway, &source).args(["--transform", program]));
+    let mut again = replay(&gateway, &source);
+    let said = succeed(again.args(["--input", "changes", "--transform", program]));
     assert!(
         said.stderr.contains("1 dropped by --transform"),
         "{}",
@@ -84,6 +86,7 @@ fn documents_are_renamed_masked_and_dropped_and_deletions_follow_them() {
         succeed(&mut shown).stdout,
         "{\"id\":\"eu-1\",\"n\":1.10,\"name\":null,\"at\":7}\n"
     );
+    shown.args(["--input", "changes"]);
     write_lines(&source, [DELETE]);
     refuse(&mut shown, 1, &["line 1: ", "--transform changes its id"]);
     write_lines(&source, [CREATE]);
@@ -123,7 +126,7 @@ fn an_output_that_is_not_a_document_is_a_dead_letter() {
         directory.path().join("a.jsonl"),
         directory.path().join("dead"),
     );
-    write_lines(
+    write_changes(
         &source,
         [
             r#"{"id":"good","pk":"p","make":{"id":"good","pk":"p"}}"#,
@@ -138,18 +141,17 @@ fn an_output_that_is_not_a_document_is_a_dead_letter() {
     let program = r#"if .twice then ., . elif .add then 1 + .add else .make end"#;
     let mut command = replay(&gateway, &source);
     command
-        .args(["--transform", program, "--dead-letter"])
+        .args(["--input", "changes", "--transform", program])
+        .args(["--missing-key", "refuse", "--dead-letter"])
         .arg(&letters);
     refuse(
         &mut command,
         1,
         &["6 changes cannot be applied", "not an object"],
     );
-    let kept = std::fs::read_to_string(&letters).unwrap();
-    let reasons: Vec<String> = kept
-        .lines()
-        .map(|line| {
-            let letter: Value = serde_json::from_str(line).unwrap();
+    let reasons: Vec<String> = dead_letters(&letters)
+        .iter()
+        .map(|letter| {
             assert!(letter["current"]["id"].is_string(), "{letter}");
             letter["reason"].as_str().unwrap().to_owned()
         })

@@ -20,7 +20,7 @@ fn create_keeps_existing_items_and_writes_dead_letters() {
     copy.upsert(json!({"id": "other", "pk": "p", "n": 1}));
     let directory = tempfile::tempdir().unwrap();
     let (source, letters) = (directory.path().join("a"), directory.path().join("dead"));
-    write_lines(
+    write_changes(
         &source,
         [
             r#"{"id":"new","pk":"p","n":2}"#,
@@ -32,6 +32,8 @@ fn create_keeps_existing_items_and_writes_dead_letters() {
     let run = |letters: &Path| {
         let mut command = replay(&gateway, &source);
         command.args([
+            "--input",
+            "changes",
             "--write-mode",
             "create",
             "--summary",
@@ -53,11 +55,7 @@ fn create_keeps_existing_items_and_writes_dead_letters() {
         (&json!(0), &json!(2))
     );
     assert_eq!(copy.latest().len(), 3);
-    let kept = std::fs::read_to_string(&letters).unwrap();
-    let kept: Vec<Value> = kept
-        .lines()
-        .map(|l| serde_json::from_str(l).unwrap())
-        .collect();
+    let kept = dead_letters(&letters);
     assert_eq!(kept[0]["origin"]["line"], 3);
     assert_eq!(kept[0]["current"]["n"], 2);
     assert!(
@@ -96,7 +94,7 @@ fn newer_replaces_older_copies_and_its_own_writes_only() {
             "partitionKey": {"pk": "p"}}})
         .to_string()
     };
-    write_lines(
+    write_changes(
         &source,
         [
             r#"{"id":"older","pk":"p","n":2,"_ts":2000}"#.to_owned(),
@@ -110,17 +108,25 @@ fn newer_replaces_older_copies_and_its_own_writes_only() {
         ],
     );
     let dry = summary(&succeed(replay(&gateway, &source).args([
+        "--input",
+        "changes",
         "--write-mode",
         "newer",
         "--dry-run",
         "--summary",
         "json",
     ])));
-    assert_eq!((&dry["replaced"], &dry["kept"]), (&json!(1), &json!(2)));
+    // It knows that the second version finds the first.
+    assert_eq!(
+        (&dry["created"], &dry["replaced"], &dry["kept"]),
+        (&json!(1), &json!(2), &json!(2))
+    );
     assert_eq!(gateway.requests(RequestKind::ItemWrite), 0);
     let run = || {
         let mut command = replay(&gateway, &source);
         summary(&succeed(command.args([
+            "--input",
+            "changes",
             "--write-mode",
             "newer",
             "--summary",

@@ -331,7 +331,7 @@ impl MemoryDestination {
         let mark = committed.manifest;
         let mut length = 0;
         for (number, file) in (mark.entries..).zip(committed.sealed) {
-            let entry = Entry::new(committed.export_id, Self::name(file)?, file);
+            let entry = Entry::new(committed, Self::name(file)?, file);
             let mut text = serde_json::to_vec(&entry)?;
             text.push(b'\n');
             length += text.len() as u64;

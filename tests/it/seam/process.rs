@@ -5,19 +5,19 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
-use cosmos_tail::destination::{Destination, ManifestMark, Output};
+use cosmos_tail::destination::Destination;
 use cosmos_tail::feed::page::Page;
-use cosmos_tail::feed::{
-    ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, Position, RangeId, RangeSet,
-    RangeState, Scope,
-};
+use cosmos_tail::feed::{FeedMode, FeedRange, Position, RangeId, RangeSet, RangeState};
 use cosmos_tail::format::{Compression, EncoderOptions, Format, encoders};
 use cosmos_tail::sink::{PageToWrite, Seal, Sink, SinkOptions};
 use cosmos_tail::state::claim::Claimed;
 use cosmos_tail::state::file;
 use cosmos_tail::state::ledger::{Ledger, take_over};
-use cosmos_tail::state::model::{FrozenOptions, JobKind, Settings, State, Totals, VERSION};
+use cosmos_tail::state::model::State;
 use tokio::sync::mpsc;
+
+#[path = "../../../fuzz/cases/sample.rs"]
+mod sample;
 
 use super::memory::{Bucket, Connection, MemoryDestination, MemoryState, no_pause};
 
@@ -83,49 +83,10 @@ fn page_after(range: &RangeState) -> Page {
 fn new_state() -> State {
     let halves = [(0, CELLS / 2), (CELLS / 2, CELLS)];
     let ranges = halves.map(|(from, to)| (range_of(from, to), None));
-    State {
-        kind: JobKind::Export,
-        export_id: uuid::Uuid::now_v7(),
-        generation: 0,
-        created: time::OffsetDateTime::UNIX_EPOCH,
-        source: ContainerAddress {
-            endpoint: "https://a.documents.azure.com/".into(),
-            database: "shop".into(),
-            container: "orders".into(),
-            container_rid: RID.into(),
-        },
-        options: FrozenOptions {
-            mode: FeedMode::LatestVersion,
-            scope: Scope::default(),
-            from: ChangeFeedStart::Beginning,
-            format: Format::Jsonl,
-            compression: Compression::None,
-            layout: None,
-            inference: None,
-            csv: None,
-            output: Output::Directory(".".into()),
-        },
-        settings: Settings {
-            follow: false,
-            until: None,
-            concurrency: None,
-            page_size: 1000,
-            max_retries: 15.into(),
-            poll_interval_ms: 1000,
-            checkpoint_interval_ms: 5000,
-            checkpoint_bytes: 1 << 28,
-            rotate_bytes: None,
-            rotate_interval_ms: None,
-            row_group_bytes: None,
-        },
-        finished: false,
-        ranges: RangeSet::number(ranges).expect("they are few"),
-        series: Vec::new(),
-        sealed: Vec::new(),
-        manifest: ManifestMark::default(),
-        totals: Totals::default(),
-        version: VERSION,
-    }
+    let mut state = sample::state();
+    state.source.container_rid = RID.into();
+    state.ranges = RangeSet::number(ranges).expect("they are few");
+    state
 }
 
 /// A process.

@@ -94,15 +94,24 @@ fn all_versions_and_deletes_are_shown_as_documents() {
         assert_eq!(shown.len(), 30, "{format}");
         let deletes: Vec<&Value> = shown
             .iter()
-            .filter(|change| change["_deleted"] == json!(true))
+            .filter(|change| change["metadata"]["operationType"] == "delete")
             .collect();
         assert_eq!(deletes.len(), 10, "{format}");
         for delete in deletes {
-            let number: usize = delete["id"].as_str().unwrap()["item-".len()..]
+            // Unlike every document, it has no id of its own.
+            assert_eq!(delete.get("id"), None);
+            let metadata = &delete["metadata"];
+            let number: usize = metadata["id"].as_str().unwrap()["item-".len()..]
                 .parse()
                 .unwrap();
-            assert_eq!(delete["pk"], json!(format!("key-{}", number % 97)));
-            assert_eq!(delete["_timeToLiveExpired"] == json!(true), number % 2 == 1);
+            assert_eq!(
+                metadata["partitionKey"],
+                json!([format!("key-{}", number % 97)])
+            );
+            assert_eq!(
+                metadata["timeToLiveExpired"] == json!(true),
+                number % 2 == 1
+            );
         }
         assert_eq!(
             shown

@@ -1,0 +1,125 @@
+//! What declares whether an input holds documents or changes.
+
+use anyhow::Result;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::error::usage;
+use crate::feed::RecordForm;
+
+/// How the line begins that declares what the following lines are.
+const BEGINNING: &[u8] = br#"{"cosmos-tail":"#;
+
+/// The line that declares what the following lines are. It is neither a document, which has an `id`, nor the
+/// envelope of a change.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Heading {
+    #[serde(rename = "cosmos-tail")]
+    declared: Declared,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declared {
+    records: RecordForm,
+}
+
+/// The line that declares that the lines after it are `form`, with its line feed.
+pub(crate) fn heading(form: RecordForm) -> Vec<u8> {
+    [
+        BEGINNING,
+        format!("{{\"records\":\"{form}\"}}}}\n").as_bytes(),
+    ]
+    .concat()
+}
+
+/// What `line` declares, if it is such a line.
+pub(super) fn declared_by(line: &Bytes) -> Option<RecordForm> {
+    if !line.starts_with(BEGINNING) {
+        return None;
+    }
+    let heading: Heading = serde_json::from_slice(line).ok()?;
+    Some(heading.declared.records)
+}
+
+/// The user's own declaration, as messages name it.
+const FLAG: &str = "--input";
+
+/// What an input holds, and what says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Declaration {
+    pub(super) form: RecordForm,
+    /// What says so, such as "its manifest".
+    pub(super) by: &'static str,
+}
+
+impl Declaration {
+    /// The user's own declaration.
+    pub(super) fn of_flag(form: RecordForm) -> Self {
+        Self { form, by: FLAG }
+    }
+
+    /// What holds if nothing is declared.
+    pub(super) fn by_default() -> Self {
+        Self {
+            form: RecordForm::Documents,
+            by: "the default, for the lines before it,",
+        }
+    }
+
+    /// Takes another declaration of the same input, called `input`, into account.
+    ///
+    /// # Errors
+    ///
+    /// If they contradict each other. The error names both.
+    pub(super) fn agree(first: Option<Self>, other: Self, input: &str) -> Result<Self> {
+        let Some(first) = first else {
+            return Ok(other);
+        };
+        if first.form == other.form {
+            return Ok(first);
+        }
+        let is_flag = |one: &Self| one.by == FLAG;
+        let (own, contradicting) = if is_flag(&other) {
+            (&first, &other)
+        } else {
+            (&other, &first)
+        };
+        Err(usage(
+            format!(
+                "{input} holds {}, as {} says, but {} says {}",
+                own.form, own.by, contradicting.by, contradicting.form
+            ),
+            if is_flag(contradicting) {
+                "leave --input out: it is for sources that do not say what they hold"
+            } else {
+                "replay documents and changes from different files"
+            },
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_line_declares_something() {
+        for form in [RecordForm::Documents, RecordForm::Changes] {
+            let line = heading(form);
+            assert_eq!(line.last(), Some(&b'\n'));
+            assert_eq!(declared_by(&Bytes::from(line)), Some(form));
+        }
+        for other in [
+            r#"{"cosmos-tail":{"records":"changes"},"id":"1"}"#,
+            r#"{"cosmos-tail":{"records":"changes","id":"1"}}"#,
+            r#"{"cosmos-tail":{"records":"both"}}"#,
+            r#"{"cosmos-tail":"changes"}"#,
+            r#"{"cosmos-tail":{"records":"changes"}} {}"#,
+            r#"{"id":"1","cosmos-tail":{"records":"changes"}}"#,
+        ] {
+            assert_eq!(declared_by(&Bytes::from(other)), None, "{other}");
+        }
+    }
+}
