@@ -3,9 +3,6 @@
 //!
 //! The fuzz target `hostile` uses it, and so do the tests, which draw its choices from a seed.
 
-#[path = "sample.rs"]
-mod sample;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -24,6 +21,8 @@ use cosmos_tail::state::ledger::{Ledger, take_over};
 use cosmos_tail::state::local::LocalState;
 use cosmos_tail::state::model::*;
 use cosmos_tail::state::{destination_of, file};
+
+use crate::sample;
 
 /// What became of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,8 @@ use libfuzzer_sys::fuzz_target;
 
 #[path = "../cases/hostile.rs"]
 mod hostile;
+#[path = "../cases/sample.rs"]
+mod sample;
 
 static ARENA: LazyLock<hostile::Arena> = LazyLock::new(|| {
     let parent = ["/dev/shm", "/tmp"]

@@ -229,7 +229,7 @@ fn round_trip(
     };
     let mut found = Vec::new();
     // What earlier builds wrote is read back too.
-    let earlier = if items.len() % 2 == 0 {
+    let earlier = if items.len().is_multiple_of(2) {
         Format::Csv
     } else {
         Format::Parquet

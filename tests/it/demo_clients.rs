@@ -51,7 +51,7 @@ async fn send(
 /// Reads a resource by its path by names.
 async fn read(account: &DemoAccount, path: &str) -> Answer {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let signed = if segments.len() % 2 == 0 {
+    let signed = if segments.len().is_multiple_of(2) {
         [segments[segments.len() - 2], &segments.join("/")]
     } else {
         let parent = &segments[..segments.len() - 1];

@@ -46,6 +46,8 @@ mod resume_options;
 mod rig;
 mod round_trips;
 #[cfg(unix)]
+#[path = "../../fuzz/cases/sample.rs"]
+mod sample;
 mod scene;
 mod schema;
 mod seam;

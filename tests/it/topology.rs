@@ -275,10 +275,8 @@ async fn a_split_that_is_never_committed_does_not_keep_the_reader_from_ending() 
     let reader = Reader::start(Arc::new(client), shards, options, events, stop.clone());
     let mut replaced = None;
     while replaced.is_none() {
-        match received.recv().await.expect("the split is reported") {
-            event @ ReaderEvent::Replaced { .. } => replaced = Some(event),
-            _ => {}
-        }
+        let event = received.recv().await.expect("the split is reported");
+        replaced = matches!(event, ReaderEvent::Replaced { .. }).then_some(event);
     }
     // Neither answered nor dropped.
     stop.cancel();

@@ -17,8 +17,7 @@ use cosmos_tail::state::ledger::{Ledger, take_over};
 use cosmos_tail::state::model::State;
 use tokio::sync::mpsc;
 
-#[path = "../../../fuzz/cases/sample.rs"]
-mod sample;
+use crate::sample;
 
 use super::memory::{Bucket, Connection, MemoryDestination, MemoryState, no_pause};
 
