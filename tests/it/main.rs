@@ -45,9 +45,9 @@ mod replay;
 mod resume_options;
 mod rig;
 mod round_trips;
-#[cfg(unix)]
 #[path = "../../fuzz/cases/sample.rs"]
 mod sample;
+#[cfg(unix)]
 mod scene;
 mod schema;
 mod seam;
