@@ -17,7 +17,7 @@ use cosmos_tail::format::EncoderOptions;
 use cosmos_tail::format::FileAbout;
 use cosmos_tail::format::Format;
 use cosmos_tail::format::encoders;
-use cosmos_tail::schema::{Schema, TableLayout, parse_column};
+use cosmos_tail::schema::{Schema, TableForm, TableLayout, parse_column};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 const PAGES: usize = 32;
@@ -137,6 +137,7 @@ fn encode(criterion: &mut Criterion) {
             row_group_bytes: 16 << 20,
             partition_key_paths: Vec::new(),
             layout: Arc::new(OnceLock::from(layout.clone())),
+            form: TableForm::Ordered,
         });
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter(|| {

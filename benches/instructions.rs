@@ -28,7 +28,7 @@ use cosmos_tail::format::CsvOptions;
 use cosmos_tail::format::EncoderOptions;
 use cosmos_tail::format::Format;
 use cosmos_tail::format::encoders;
-use cosmos_tail::schema::TableLayout;
+use cosmos_tail::schema::{TableForm, TableLayout};
 use serde_json::value::RawValue;
 
 #[path = "pages/mod.rs"]
@@ -129,6 +129,7 @@ fn go_through(kind: usize, path: Path, rounds: usize) {
         row_group_bytes: 1 << 20,
         partition_key_paths: vec!["/pk".to_owned()],
         layout: Arc::new(OnceLock::from(TableLayout::Raw)),
+        form: TableForm::Ordered,
     };
     let mut encoder = encoders(options)().unwrap();
     let mut out = Vec::with_capacity(2 * body.len());

@@ -299,6 +299,10 @@ create\t'Keep it: a different document is refused, and so are deletions'
 newer\t'Replace or delete it if it is older than the change, by `_ts`'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l ttl-deletes -d 'Whether deletions by time to live are applied [default: apply]' -r -f -a "apply\t'Apply them like other deletions'
 skip\t'Skip them: the target expires its documents itself'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l missing-key -d 'Whether to write documents without a value at the partition key of the target [default: write, unless no document has a value]' -r -f -a "write\t'They are written without one, as the service keeps them'
+refuse\t'They are refused'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l id-collisions -d 'Whether a document may replace another one of the source that has the same id and partition key in the target [default: refuse]' -r -f -a "refuse\t'It is refused'
+overwrite\t'It replaces the other'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l concurrency -d 'Writes in flight at the same time, each to a different partition key [default: 32]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l batch-size -d 'Maximum number of documents of one partition key upserted in one request; 1 for no batches [default: 100]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-ru -d 'Use at most this many RU/s, measured by what the service charges; reading the source counts too, if it is a container' -r

@@ -41,6 +41,9 @@ pub struct Verbosity {
     pub verbose: u8,
     /// Only errors.
     pub quiet: bool,
+    /// Whether each notice is a JSON object on a line, since a script reads the summary among them. The error of a
+    /// run that fails is text.
+    pub json: bool,
 }
 
 /// How a summary is printed.
@@ -67,6 +70,7 @@ pub enum TableFormat {
 pub struct Report {
     verbose: u8,
     quiet: bool,
+    json: bool,
     bar: ProgressBar,
 }
 
@@ -84,6 +88,7 @@ impl Report {
         Self {
             verbose: verbosity.verbose,
             quiet: verbosity.quiet,
+            json: verbosity.json,
             bar,
         }
     }
@@ -104,7 +109,11 @@ impl Report {
 
     /// Prints a warning, unless `-q` is given.
     pub fn warning(&self, text: &str) {
-        self.notice(&format!("warning: {text}"));
+        if self.json && !self.quiet {
+            self.object("warning", text);
+        } else {
+            self.notice(&format!("warning: {text}"));
+        }
     }
 
     /// Prints an error that does not stop the run, at any verbosity.
@@ -270,7 +279,17 @@ impl Report {
 
     /// Prints text as one line, whatever it contains.
     fn line(&self, text: &str) {
-        self.lines(&escape_for_terminal(&redact(text)));
+        if self.json {
+            self.object("notice", text);
+        } else {
+            self.lines(&escape_for_terminal(&redact(text)));
+        }
+    }
+
+    /// Prints text as the only member of a JSON object.
+    fn object(&self, kind: &str, text: &str) {
+        let object = serde_json::json!({ kind: redact(text) });
+        self.lines(&escape_json(&object.to_string()));
     }
 
     /// Prints text with our own line breaks.

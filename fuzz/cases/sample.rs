@@ -20,6 +20,7 @@ pub(crate) fn state() -> State {
         format: Format::Jsonl,
         compression: Compression::None,
         layout: None,
+        table: cosmos_tail::schema::TableForm::First,
         inference: None,
         csv: None,
         output: Output::Directory(".".to_owned()),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use cosmos_tail::feed::page::Page;
 use cosmos_tail::feed::{FeedMode, RangeId};
 use cosmos_tail::format::{Compression, CsvOptions, EncoderOptions, FileAbout, Format, encoders};
-use cosmos_tail::schema::{Inference, InferenceOptions, Place, Schema, TableLayout};
+use cosmos_tail::schema::{Inference, InferenceOptions, Place, Schema, TableForm, TableLayout};
 use cosmos_tail::source::{CsvRows, Mark, ParquetRows, RecordReader};
 use libfuzzer_sys::fuzz_target;
 
@@ -82,6 +82,7 @@ fn encoded(page: &Page, format: Format, layout: &TableLayout, csv: &CsvOptions) 
         row_group_bytes: 1 << 20,
         partition_key_paths: vec!["/pk".to_owned()],
         layout: Arc::new(OnceLock::from(layout.clone())),
+        form: TableForm::Ordered,
     };
     let about = FileAbout {
         export_id: uuid::Uuid::nil(),

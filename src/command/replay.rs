@@ -36,6 +36,7 @@ pub(super) async fn run(
         ));
     }
     let create = plan.create.clone();
+    let dry_run = plan.dry_run;
     let retries = plan.retry_limit;
     let feed = plan.feed.clone();
     account.refuse_start_at_a_time(feed.as_ref().map(|feed| feed.from))?;
@@ -52,10 +53,18 @@ pub(super) async fn run(
             Some(source) => Some(account.connect(source, retries, report).await?),
             None => None,
         };
-        let create = create.as_ref();
-        let target = account
-            .connect_to(connection, create, retries, report)
-            .await?;
+        let target = match &create {
+            Some(create) if dry_run => {
+                account
+                    .rehearse_connecting_to(connection, create, retries, report)
+                    .await?
+            }
+            create => {
+                let create = create.as_ref();
+                let connected = account.connect_to(connection, create, retries, report);
+                replay::Target::There(connected.await?)
+            }
+        };
         Ok(replay::Containers { target, source })
     };
     replay::replay(connect, plan, report, shutdown).await

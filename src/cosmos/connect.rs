@@ -115,6 +115,17 @@ fn ensure_regions(options: &ConnectOptions, heard: &Heard) -> Result<()> {
     ))
 }
 
+impl CosmosClient {
+    /// Refuses the container if its partition key is not that of the one to be created.
+    ///
+    /// # Errors
+    ///
+    /// A usage error with both.
+    pub fn ensure_partition_key(&self, new: &NewContainer) -> Result<()> {
+        ensure_partition_key(&self.container, new)
+    }
+}
+
 /// Reaches the account, authenticates, and reads its properties. Transient errors are retried.
 async fn open_persistently(
     options: &ConnectOptions,

@@ -37,6 +37,22 @@ pub struct NewContainer {
     pub throughput: Option<u64>,
 }
 
+/// The container does not exist, though its database does.
+#[derive(Debug)]
+pub struct ContainerMissing {
+    database: String,
+    container: String,
+}
+
+impl std::error::Error for ContainerMissing {}
+
+impl std::fmt::Display for ContainerMissing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (database, container) = (&self.database, &self.container);
+        write!(f, "database `{database}` has no container `{container}`")
+    }
+}
+
 /// Resolves the container by name, with its ranges. Transient errors are retried.
 pub(super) async fn resolve_container(
     driver: &CosmosDriver,
@@ -115,24 +131,28 @@ async fn explain_unresolved(
     let (database, container) = (&options.database, &options.container);
     let is_not_found = u16::from(error.status().status_code()) == 404;
     let (cause, hint) = if !is_not_found {
-        (cause_of(error), container_hint(error, options, heard))
+        (
+            anyhow!(cause_of(error)),
+            container_hint(error, options, heard),
+        )
     } else if let Some(location) = asked_elsewhere(error, options) {
         (
-            format!("{location} answers: {}", describe(error)),
+            anyhow!("{location} answers: {}", describe(error)),
             location_hint(&location, options, heard),
         )
     } else if Box::pin(database_exists(driver, options, error, persistence)).await {
-        (
-            format!("database `{database}` has no container `{container}`"),
-            name_hint("container", options),
-        )
+        let missing = ContainerMissing {
+            database: database.clone(),
+            container: container.clone(),
+        };
+        (missing.into(), name_hint("container", options))
     } else {
         (
-            format!("{} has no database `{database}`", options.endpoint),
+            anyhow!("{} has no database `{database}`", options.endpoint),
             name_hint("database", options),
         )
     };
-    let error = with_hint(anyhow!(cause), hint);
+    let error = with_hint(cause, hint);
     // Waiting does not help with a name that does not exist.
     if is_not_found {
         with_exit_code(error, ExitCode::Failed)

@@ -58,6 +58,12 @@ const MAX_BODY: usize = 64 << 20;
 /// The status of an answer that is refused here and not retried.
 const REFUSED: u16 = 400;
 
+/// The partition key of a document without a value at its path; and what takes its place in a container that
+/// was made without a partition key. The driver cannot send the latter.
+const PARTITION_KEY: HeaderName = HeaderName::from_static("x-ms-documentdb-partitionkey");
+const UNDEFINED_KEY: &str = "[{}]";
+const EMPTY_KEY: &str = "[]";
+
 /// Maximum number of redirects in a row.
 const MAX_REDIRECTS: usize = 5;
 
@@ -307,7 +313,13 @@ impl BoundedClient {
             .expect("the SDK's methods are those of HTTP");
         let mut builder = client.request(method, request.url.clone()).timeout(timeout);
         for (name, value) in request.headers.iter() {
-            builder = builder.header(name.as_str(), value.as_str());
+            let is_undefined = *name == PARTITION_KEY && value.as_str() == UNDEFINED_KEY;
+            let value = if is_undefined && self.heard.has_system_key() {
+                EMPTY_KEY
+            } else {
+                value.as_str()
+            };
+            builder = builder.header(name.as_str(), value);
         }
         if let Some(token) = self.session_tokens.of(request) {
             builder = builder.header(SESSION_TOKEN.as_str(), token);

@@ -12,11 +12,12 @@ use anyhow::{Context, Result};
 
 use super::encoder::{Encoded, Encoder, EncoderOptions};
 use super::options::CsvOptions;
+use super::order::Order;
 use super::table::Table;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
 use crate::schema::fit::{Text, write_timestamp};
-use crate::schema::{Cell, Fraction, TableLayout};
+use crate::schema::{Cell, Column, Fraction, TableForm, TableLayout};
 
 /// Writes documents as CSV.
 pub(super) struct Csv {
@@ -24,6 +25,8 @@ pub(super) struct Csv {
     options: CsvOptions,
     key_paths: Vec<String>,
     layout: Arc<OnceLock<TableLayout>>,
+    form: TableForm,
+    order: Order,
     table: Option<Table>,
 }
 
@@ -34,13 +37,15 @@ impl Csv {
             options: options.csv.clone(),
             key_paths: options.partition_key_paths.clone(),
             layout: Arc::clone(&options.layout),
+            form: options.form,
+            order: Order::default(),
             table: None,
         }
     }
 
     fn table(&mut self) -> Result<&Table> {
         if self.table.is_none() {
-            let table = Table::of_known(&self.layout, self.mode, &self.key_paths, true)?;
+            let table = Table::of_known(&self.layout, self.form, self.mode, &self.key_paths, true)?;
             self.table = Some(table);
         }
         self.table.as_ref().context("CSV has no columns")
@@ -58,15 +63,14 @@ impl Csv {
 
 impl Encoder for Csv {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<()> {
-        let safe = self.options.safe;
-        let columns = self.table()?.columns();
+        let (form, options) = (self.form, self.options.clone());
+        let columns = self.table()?.columns().iter();
         let names: Vec<String> = columns
-            .iter()
-            .map(|column| column.path.to_string())
+            .map(|column| header_name(column, form, &options))
             .collect();
         let mut lines = self.lines(out);
         for name in names {
-            write_text(name.as_bytes(), safe, &mut lines);
+            lines.field(name.as_bytes());
         }
         lines.end();
         Ok(())
@@ -76,7 +80,7 @@ impl Encoder for Csv {
         makes_rows(self.mode, page)
     }
 
-    fn encode(&mut self, _: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded> {
+    fn encode(&mut self, range: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded> {
         let mut encoded = Encoded::whole(0);
         if !self.makes_rows(page) {
             return Ok(encoded);
@@ -87,10 +91,12 @@ impl Encoder for Csv {
         };
         let null = self.options.null.as_bytes();
         let accepts = |cell: &Cell<'_>| differs_from_null(cell, null);
+        let mut order = std::mem::take(&mut self.order);
         let mut row = table.row();
         let mut lines = self.lines(out);
         for item in page.items() {
-            if !table.read(item, &accepts, &mut row) {
+            let number = order.number(range, item);
+            if !table.read(item, number, &accepts, &mut row) {
                 continue;
             }
             for cell in row.leading() {
@@ -112,6 +118,7 @@ impl Encoder for Csv {
             encoded.rows += 1;
             encoded.overflowed += u64::from(row.extra().is_some());
         }
+        self.order = order;
         Ok(encoded)
     }
 }
@@ -138,7 +145,7 @@ fn differs_from_null(cell: &Cell<'_>, null: &[u8]) -> bool {
             *json != null
         }
         Cell::Timestamp(_, text) => *text.decoded() != *null,
-        Cell::Null | Cell::Integer(_) | Cell::Moment(_) | Cell::Object => true,
+        Cell::Null | Cell::Integer(_) | Cell::Moment(_) | Cell::Rounded(_) | Cell::Object => true,
     }
 }
 
@@ -164,7 +171,7 @@ fn write_cell(cell: Cell<'_>, options: &CsvOptions, lines: &mut Lines<'_>) {
         }
         Cell::Text(text) | Cell::Timestamp(_, text) => lines.field(&text.decoded()),
         Cell::Integer(value) => lines.plain_field(value.to_string().as_bytes()),
-        Cell::Moment(microseconds) => {
+        Cell::Moment(microseconds) | Cell::Rounded(microseconds) => {
             let mut text = Vec::new();
             write_timestamp(microseconds, Fraction::Digits(0), &mut text);
             lines.plain_field(&text);
@@ -172,10 +179,31 @@ fn write_cell(cell: Cell<'_>, options: &CsvOptions, lines: &mut Lines<'_>) {
     }
 }
 
+/// The name of a column in the header of files in this form.
+pub fn header_name(column: &Column, form: TableForm, options: &CsvOptions) -> String {
+    let name = if form.is_first() {
+        column.path.to_string()
+    } else {
+        column.path.column_name()
+    };
+    if options.safe && begins_a_formula(name.as_bytes()) {
+        format!("'{name}")
+    } else {
+        name
+    }
+}
+
+/// Whether a spreadsheet would take the text for a formula.
+fn begins_a_formula(text: &[u8]) -> bool {
+    matches!(
+        text.first(),
+        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r')
+    )
+}
+
 /// Writes text. With `safe`, text that a spreadsheet would take for a formula gets a `'` in front.
 fn write_text(text: &[u8], safe: bool, lines: &mut Lines<'_>) {
-    let begins_a_formula = |byte: &u8| matches!(byte, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r');
-    if safe && text.first().is_some_and(begins_a_formula) {
+    if safe && begins_a_formula(text) {
         lines.field(&[b"'", text].concat())
     } else {
         lines.field(text)

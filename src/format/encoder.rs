@@ -8,7 +8,7 @@ use super::options::{Compression, CsvOptions, Format};
 use crate::feed::RangeState;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
-use crate::schema::TableLayout;
+use crate::schema::{TableForm, TableLayout};
 
 /// Turns pages into the bytes of files or of a stream, one file after another.
 ///
@@ -120,4 +120,6 @@ pub struct EncoderOptions {
     pub partition_key_paths: Vec<String>,
     /// How documents become rows. It is set before the first row at the latest.
     pub layout: Arc<OnceLock<TableLayout>>,
+    /// How tables are written beside that.
+    pub form: TableForm,
 }

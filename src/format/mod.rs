@@ -11,6 +11,7 @@ mod encoders;
 mod extension;
 mod jsonl;
 mod options;
+mod order;
 mod parquet;
 mod table;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod table_tests;
 
 pub use changes::{ChangeEncoder, Limits};
 pub use compression::Compressor;
+pub use csv::header_name;
 pub use encoder::{Encoded, Encoder, EncoderOptions, FileAbout, NewEncoder};
 pub use encoders::encoders;
 pub use extension::{Extension, is_compressed_by_name};

@@ -9,7 +9,8 @@ use crate::feed::page::ItemRef;
 use crate::render::change::{Change, KeyPath, parse_key_path};
 use crate::schema::{
     Cell, Column, ColumnType, EXTRA, FieldPath, Fraction, Lists, METADATA, OPERATION,
-    OPERATION_LSN, OPERATION_TIME, PREVIOUS, Row, Schema, Shredder, TableLayout, fit, raw,
+    OPERATION_LSN, OPERATION_NUMBER, OPERATION_TIME, PREVIOUS, Row, Schema, Shredder, TableForm,
+    TableLayout, fit, raw,
 };
 
 /// The columns of a file, and how changes become rows of them.
@@ -18,6 +19,7 @@ pub(super) struct Table {
     leading: Vec<Leading>,
     documents: Option<Documents>,
     mode: FeedMode,
+    form: TableForm,
     key_paths: Vec<KeyPath>,
 }
 
@@ -32,6 +34,7 @@ struct Documents {
 enum Leading {
     Operation,
     OperationLsn,
+    OperationNumber,
     OperationTime,
     Previous,
     Metadata,
@@ -47,6 +50,7 @@ impl Leading {
         let (name, column_type) = match self {
             Self::Operation => (OPERATION, ColumnType::String),
             Self::OperationLsn => (OPERATION_LSN, ColumnType::Int64),
+            Self::OperationNumber => (OPERATION_NUMBER, ColumnType::Int64),
             Self::OperationTime => (OPERATION_TIME, ColumnType::Timestamp(Fraction::Digits(0))),
             Self::Previous => (PREVIOUS, ColumnType::Json),
             Self::Metadata => (METADATA, ColumnType::Json),
@@ -103,6 +107,7 @@ impl Table {
     /// The columns of `layout`. With `flat`, a struct becomes a column for each of its fields.
     pub(super) fn new(
         layout: &TableLayout,
+        form: TableForm,
         mode: FeedMode,
         key_paths: &[String],
         flat: bool,
@@ -112,13 +117,15 @@ impl Table {
         if is_raw || mode == FeedMode::AllVersionsAndDeletes {
             leading.push(Leading::Operation);
         }
+        let is_ordered = !form.is_first();
+        if is_ordered || mode == FeedMode::AllVersionsAndDeletes {
+            leading.push(Leading::OperationLsn);
+        }
+        if is_ordered {
+            leading.push(Leading::OperationNumber);
+        }
         if mode == FeedMode::AllVersionsAndDeletes {
-            leading.extend([
-                Leading::OperationLsn,
-                Leading::OperationTime,
-                Leading::Previous,
-                Leading::Metadata,
-            ]);
+            leading.extend([Leading::OperationTime, Leading::Previous, Leading::Metadata]);
         }
         if is_raw {
             leading.extend([
@@ -147,7 +154,12 @@ impl Table {
                     column_type: ColumnType::Json,
                 });
                 Some(Documents {
-                    shredder: Shredder::new(&schema, *without_system_fields),
+                    // Text has no unit.
+                    shredder: Shredder::with_unit(
+                        &schema,
+                        *without_system_fields,
+                        form.unit().filter(|_| !flat),
+                    ),
                     schema,
                 })
             }
@@ -157,6 +169,7 @@ impl Table {
             leading,
             documents,
             mode,
+            form,
             key_paths: key_paths.iter().map(|path| parse_key_path(path)).collect(),
         }
     }
@@ -164,18 +177,24 @@ impl Table {
     /// As [`Table::new`], with the layout that was set.
     pub(super) fn of_known(
         layout: &Arc<OnceLock<TableLayout>>,
+        form: TableForm,
         mode: FeedMode,
         key_paths: &[String],
         flat: bool,
     ) -> Result<Self> {
         let layout = layout.get();
         let layout = layout.context("a file was begun before its columns were known")?;
-        Ok(Self::new(layout, mode, key_paths, flat))
+        Ok(Self::new(layout, form, mode, key_paths, flat))
     }
 
     /// All columns, in their order: the leading ones, the document's, and the overflow.
     pub(super) fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// How the table is written.
+    pub(super) fn form(&self) -> TableForm {
+        self.form
     }
 
     /// The columns that the document is spread over, if the layout has any.
@@ -201,11 +220,12 @@ impl Table {
         }
     }
 
-    /// Reads an item into `row`. Returns whether it makes a row: with latest versions, only documents do;
+    /// Reads an item into `row`; `number` is its number among those of its LSN. Returns whether it makes a row: with latest versions, only documents do;
     /// otherwise every change does.
     pub(super) fn read<'a>(
         &self,
         item: ItemRef<'a>,
+        number: i64,
         accepts: &impl Fn(&Cell<'a>) -> bool,
         row: &mut TableRow<'a>,
     ) -> bool {
@@ -214,7 +234,7 @@ impl Table {
             return false;
         }
         if !self.leading.is_empty() {
-            self.read_leading(item, row);
+            self.read_leading(item, number, row);
         }
         row.has_document = document.is_some();
         if let (Some(documents), Some(cells)) = (&self.documents, &mut row.document) {
@@ -226,7 +246,7 @@ impl Table {
         true
     }
 
-    fn read_leading<'a>(&self, item: ItemRef<'a>, row: &mut TableRow<'a>) {
+    fn read_leading<'a>(&self, item: ItemRef<'a>, number: i64, row: &mut TableRow<'a>) {
         let change = Change::of(item);
         let json = |text: Option<&'a [u8]>| text.map_or(Cell::Null, Cell::Json);
         let text = |json: Option<&'a [u8]>| {
@@ -241,6 +261,7 @@ impl Table {
                     let lsn = change.lsn().and_then(|lsn| i64::try_from(lsn).ok());
                     lsn.map_or(Cell::Null, Cell::Integer)
                 }
+                Leading::OperationNumber => Cell::Integer(number),
                 Leading::OperationTime => {
                     let crts = change.metadata.crts;
                     let moment = crts.and_then(|seconds| seconds.checked_mul(1_000_000));

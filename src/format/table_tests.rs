@@ -16,7 +16,7 @@ use crate::feed::{FeedMode, RangeId};
 use crate::format::Compression;
 use crate::format::CsvOptions;
 use crate::format::Format;
-use crate::schema::{Schema, TableLayout, parse_column};
+use crate::schema::{Schema, TableForm, TableLayout, parse_column};
 
 fn page(documents: &[&str]) -> Page {
     let body = format!(r#"{{"Documents":[{}]}}"#, documents.join(","));
@@ -40,6 +40,7 @@ fn options(format: Format, mode: FeedMode, layout: TableLayout) -> EncoderOption
         row_group_bytes: 1 << 20,
         partition_key_paths: vec!["/pk".to_owned()],
         layout: Arc::new(OnceLock::from(layout)),
+        form: TableForm::First,
     }
 }
 
@@ -123,6 +124,127 @@ fn csv_options_change_the_form() {
         ";NULL;NULL",
     ];
     assert_eq!(text, expected.map(|line| format!("{line}\r\n")).concat());
+}
+
+#[test]
+fn names_in_headers_are_quoted_only_where_they_would_be_ambiguous() {
+    let layout = columns(&[
+        "\"First Name\" string",
+        "c struct<\"zip code\": string, \"a.b\": int64>",
+        r#""a.b" int64"#,
+        r#""say \"x\"" int64"#,
+        r#""" int64"#,
+        r#""=x" int64"#,
+        "\"a,b\".\"c d\" int64",
+    ]);
+    let mut options = options(Format::Csv, FeedMode::LatestVersion, layout);
+    options.form = TableForm::Ordered;
+    options.csv.safe = true;
+    let (text, _) = csv(options.clone(), &[]);
+    let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+    let expected = [
+        "_operation_lsn",
+        "_operation_number",
+        "First Name",
+        "c.zip code",
+        r#"c."a.b""#,
+        r#""a.b""#,
+        r#""say \"x\"""#,
+        r#""""#,
+        "'=x",
+        "a,b.c d",
+        "_extra",
+    ];
+    assert_eq!(reader.headers().unwrap(), &expected[..]);
+    assert!(text.starts_with("_operation_lsn,_operation_number,First Name,c.zip code,"));
+    options.format = Format::Parquet;
+    let (_, bytes) = parquet(options, &[]);
+    let reader = SerializedFileReader::new(bytes).unwrap();
+    let root = reader.metadata().file_metadata().schema().get_fields();
+    let names: Vec<&str> = root.iter().map(|field| field.name()).collect();
+    assert_eq!(
+        names,
+        [
+            "_operation_lsn",
+            "_operation_number",
+            "First Name",
+            "c",
+            r#""a.b""#,
+            r#""say \"x\"""#,
+            r#""""#,
+            "=x",
+            "a,b.c d",
+            "_extra"
+        ]
+    );
+}
+
+#[test]
+fn changes_of_one_transaction_are_numbered() {
+    let layout = columns(&["id string"]);
+    let documents = [
+        r#"{"id":"a","_lsn":7}"#,
+        r#"{"id":"b","_lsn":7}"#,
+        r#"{"id":"c","_lsn":8}"#,
+        r#"{"id":"d"}"#,
+        r#"{"id":"e"}"#,
+    ];
+    for layout in [layout, TableLayout::Raw] {
+        let mut options = options(Format::Csv, FeedMode::LatestVersion, layout);
+        options.form = TableForm::Ordered;
+        let (text, _) = csv(options, &documents);
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        let at = |name: &str| header.iter().position(|found| found == name).unwrap();
+        let (lsn, number, id) = (at("_operation_lsn"), at("_operation_number"), at("id"));
+        let rows = reader.records().map(Result::unwrap);
+        let rows: Vec<String> = rows
+            .map(|row| format!("{} {} {}", &row[id], &row[lsn], &row[number]))
+            .collect();
+        assert_eq!(rows, ["a 7 1", "b 7 2", "c 8 1", "d  1", "e  2"]);
+    }
+}
+
+#[test]
+fn times_are_in_microseconds_and_the_rest_of_a_fraction_is_in_the_overflow() {
+    let layout = columns(&["t timestamp(7)", "s timestamp", "l list<timestamp(7)>"]);
+    let documents = [
+        r#"{"t":"2026-01-01T00:00:00.1234560Z","s":"2026-01-01T00:00:00.5Z","l":["2026-01-01T00:00:00.1234560Z"]}"#,
+        r#"{"t":"2026-01-01T00:00:00.1234567Z","s":"1969-12-31T23:59:59.999999999Z","l":["2026-01-01T00:00:00.1234567Z"]}"#,
+        r#"{"t":"9999-12-31T23:59:59.9999990Z","s":"soon","l":[]}"#,
+    ];
+    let mut options = options(Format::Parquet, FeedMode::LatestVersion, layout);
+    options.form = TableForm::Ordered;
+    let (batches, _) = parquet(options.clone(), &[page(&documents)]);
+    let column = |name: &str| batches[0].column_by_name(name).unwrap();
+    let micros = |name: &str| {
+        let times = column(name).as_primitive::<arrow_array::types::TimestampMicrosecondType>();
+        times.iter().collect::<Vec<_>>()
+    };
+    let second = 1_767_225_600_000_000;
+    assert_eq!(
+        micros("t"),
+        [
+            Some(second + 123_456),
+            Some(second + 123_456),
+            Some(253_402_300_799_999_999)
+        ]
+    );
+    assert_eq!(micros("s"), [Some(second + 500_000), Some(-1), None]);
+    let lists = column("l").as_list::<i32>();
+    assert!(!lists.is_null(0) && lists.is_null(1) && !lists.is_null(2));
+    let extra = column("_extra").as_string::<i32>();
+    assert!(extra.is_null(0));
+    assert_eq!(
+        extra.value(1),
+        r#"{"t":"2026-01-01T00:00:00.1234567Z","s":"1969-12-31T23:59:59.999999999Z","l":["2026-01-01T00:00:00.1234567Z"]}"#
+    );
+    assert_eq!(extra.value(2), r#"{"s":"soon"}"#);
+    // Text has no unit.
+    options.format = Format::Csv;
+    let (text, overflowed) = csv(options, &documents);
+    assert!(text.contains(",2026-01-01T00:00:00.1234567Z,1969-12-31T23:59:59.999999999Z,"));
+    assert_eq!(overflowed, 1);
 }
 
 #[test]

@@ -112,6 +112,7 @@ pub async fn export(
     check_output(&plan, destination.as_ref())?;
     let source = connected.source.clone();
     let mut state = State::new(JobKind::Export, source, plan.options, plan.settings);
+    state.partition_key = connected.client.partition_key_paths();
     let settings = state.settings.clone();
     let request = feed_request(&state, &settings)?;
     state.ranges = first_ranges(&connected, state.options.from, &request).await?;
@@ -171,6 +172,7 @@ fn job<'a>(
         row_group_bytes: settings.row_group_bytes.unwrap_or(u64::MAX),
         partition_key_paths: paths.iter().map(ToString::to_string).collect(),
         layout: Arc::clone(&layout),
+        form: state.options.table,
     });
     let is_open = state.options.format.has_columns() && state.options.layout.is_none();
     let open_layout = is_open.then(|| OpenLayout {
@@ -283,6 +285,7 @@ pub async fn resume(
         }
     })?;
     same_container(&state, &connected).with_context(cannot)?;
+    state.partition_key = connected.client.partition_key_paths();
     // An account that has moved has another one now.
     state.source.endpoint.clone_from(&connected.source.endpoint);
     if destination.kind() == Kind::Stream {

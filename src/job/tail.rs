@@ -27,6 +27,7 @@ use crate::format::Limits;
 use crate::observe::{Announcement, Details, Observer, TailNotices, rfc3339};
 use crate::reader::ReadEnd;
 use crate::report::{Report, count};
+use crate::schema::TableForm;
 use crate::settings::{TailPlan, mode_text};
 use crate::signal::{self, Shutdown};
 use crate::state::claim::Claimed;
@@ -355,6 +356,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         format,
         compression: Compression::None,
         layout: None,
+        table: TableForm::default(),
         inference: None,
         csv: None,
         output: plan.output.clone(),
@@ -363,6 +365,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
     let source = connected.source.clone();
     let settings = plan.settings.clone();
     let mut state = State::new(JobKind::Tail, source, options, settings);
+    state.partition_key = connected.client.partition_key_paths();
     state.ranges = RangeSet::number(ranges.into_iter().map(|range| (range, None)))?;
     destination.begin(state.export_id)?;
     Ok(Ready {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::names::RESERVED;
+use super::names::{RESERVED, is_reserved};
 
 /// The columns of an export, in their order. There is at least one, and no path is within another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +95,25 @@ impl FieldPath {
         let mut names = self.0.clone();
         names.push(name.to_owned());
         Self(names)
+    }
+}
+
+impl FieldPath {
+    /// The name of the path as a column: the names with points between them. Only a name that would be ambiguous is
+    /// quoted as in JSON: one with a point or a quote in it, or without characters.
+    pub fn column_name(&self) -> String {
+        let mut text = String::new();
+        for (index, name) in self.0.iter().enumerate() {
+            if index > 0 {
+                text.push('.');
+            }
+            if name.is_empty() || name.contains(['.', '"']) {
+                text.push_str(&serde_json::Value::from(name.as_str()).to_string());
+            } else {
+                text.push_str(name);
+            }
+        }
+        text
     }
 }
 
@@ -203,13 +222,22 @@ impl Schema {
     }
 }
 
+/// Checks the name of a column that a user requests. Columns of earlier states have been checked, when fewer
+/// names were reserved. The error is a sentence for the user.
+pub(super) fn check_name(path: &FieldPath) -> Result<(), String> {
+    if is_reserved(path.first()) {
+        return Err(format!(
+            "`{}` is a reserved name: cosmos-tail has a column of its own with it",
+            path.first()
+        ));
+    }
+    Ok(())
+}
+
 /// Checks a column that is added after others. The error is a sentence for the user.
 pub(super) fn check_column(column: &Column, others: &[Column]) -> Result<(), String> {
     if RESERVED.contains(&column.path.first()) {
-        return Err(format!(
-            "`{}` is a reserved name: cosmos-tail has a column of its own with it",
-            column.path.first()
-        ));
+        return check_name(&column.path);
     }
     check_type(&column.column_type).map_err(|why| format!("column {}: {why}", column.path))?;
     for other in others {

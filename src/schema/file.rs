@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::column::{Column, Schema, check_column};
+use super::column::{Column, Schema, check_column, check_name};
 use super::text::parse_line;
 
 /// Why a text is not a schema, and where.
@@ -52,7 +52,9 @@ pub fn parse(content: &[u8]) -> Result<Schema, FileError> {
             reason,
         };
         let column = parse_line(line).map_err(|why| fault(why.to_string()))?;
-        check_column(&column, &columns).map_err(fault)?;
+        check_name(&column.path)
+            .and_then(|()| check_column(&column, &columns))
+            .map_err(fault)?;
         columns.push(column);
     }
     Schema::new(columns).map_err(|reason| FileError { line: None, reason })

@@ -238,6 +238,31 @@ impl Fraction {
 /// The time of `text` in the unit of `fraction`, if it is written exactly as
 /// `YYYY-MM-DDTHH:MM:SS[.fraction]Z`. The text has no quotes.
 pub fn timestamp(text: &[u8], fraction: Fraction) -> Option<i64> {
+    let (seconds, digits) = instant(text, fraction)?;
+    let places = match fraction.unit() {
+        TimeUnit::Microseconds => 6,
+        TimeUnit::Nanoseconds => 9,
+    };
+    let scale = |power: usize| 10_i64.pow(u32::try_from(power).unwrap_or(u32::MAX));
+    let parts = decimal(digits)? * scale(places - digits.len());
+    // Before 1970, too, the fraction counts forward from the second.
+    seconds.checked_mul(scale(places))?.checked_add(parts)
+}
+
+/// The same in microseconds, whatever the fraction, and whether they are all of it. Otherwise the time is the
+/// last whole microsecond before it.
+pub fn microseconds(text: &[u8], fraction: Fraction) -> Option<(i64, bool)> {
+    let (seconds, digits) = instant(text, fraction)?;
+    let (kept, rest) = digits.split_at(digits.len().min(6));
+    let scale = 10_i64.pow(u32::try_from(6 - kept.len()).unwrap_or(0));
+    let parts = decimal(kept)? * scale;
+    decimal(rest)?;
+    let moment = seconds.checked_mul(1_000_000)?.checked_add(parts)?;
+    Some((moment, rest.iter().all(|digit| *digit == b'0')))
+}
+
+/// The seconds since 1970 and the digits after them of a text that has the form of `fraction`.
+fn instant(text: &[u8], fraction: Fraction) -> Option<(i64, &[u8])> {
     let (head, tail) = text.split_at_checked(19)?;
     let digits = match tail {
         [b'Z'] => &[][..],
@@ -267,15 +292,7 @@ pub fn timestamp(text: &[u8], fraction: Fraction) -> Option<i64> {
     }
     const EPOCH: i64 = 2_440_588;
     let days = i64::from(date.to_julian_day()) - EPOCH;
-    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
-    let places = match fraction.unit() {
-        TimeUnit::Microseconds => 6,
-        TimeUnit::Nanoseconds => 9,
-    };
-    let scale = |power: usize| 10_i64.pow(u32::try_from(power).unwrap_or(u32::MAX));
-    let parts = decimal(digits)? * scale(places - digits.len());
-    // Before 1970, too, the fraction counts forward from the second.
-    seconds.checked_mul(scale(places))?.checked_add(parts)
+    Some((days * 86_400 + hour * 3600 + minute * 60 + second, digits))
 }
 
 /// The value of at most eighteen digits; 0 if there are none.
@@ -288,8 +305,13 @@ fn decimal(digits: &[u8]) -> Option<i64> {
 
 /// Appends a time in the form that [`timestamp`] reads.
 pub fn write_timestamp(moment: i64, fraction: Fraction, out: &mut Vec<u8>) {
+    write_moment(moment, fraction.unit(), fraction, out);
+}
+
+/// The same for a time in any unit.
+pub fn write_moment(moment: i64, unit: TimeUnit, fraction: Fraction, out: &mut Vec<u8>) {
     use std::io::Write;
-    let per_second = match fraction.unit() {
+    let per_second = match unit {
         TimeUnit::Microseconds => 1_000_000,
         TimeUnit::Nanoseconds => 1_000_000_000,
     };

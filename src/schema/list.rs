@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::column::{Column, ColumnType, FieldPath, Schema};
+use super::column::{Column, ColumnType, FieldPath, Schema, check_name};
 use super::text::parse_list;
 
 /// The requested columns in their order, with the given types.
@@ -34,6 +34,7 @@ impl FromStr for ColumnList {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let list = parse_list(text).map_err(|why| why.to_string())?;
+        list.iter().try_for_each(|(path, _)| check_name(path))?;
         // The check of a schema depends on the names, not on the missing types.
         let columns = list.iter().map(|(path, given)| Column {
             path: path.clone(),

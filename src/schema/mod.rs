@@ -46,10 +46,10 @@ pub use column::{Column, ColumnType, Field, FieldPath, Fraction, Schema};
 pub use infer::{Inference, InferenceOptions, Inferred, Misfits, Place, SampleSize};
 pub use list::ColumnList;
 pub use names::{
-    EXTRA, METADATA, OPERATION, OPERATION_LSN, OPERATION_TIME, PREVIOUS, RESERVED, SYSTEM_FIELDS,
-    metadata, raw,
+    EXTRA, METADATA, OPERATION, OPERATION_LSN, OPERATION_NUMBER, OPERATION_TIME, PREVIOUS,
+    RESERVED, SYSTEM_FIELDS, is_reserved, metadata, raw,
 };
 pub use rebuild::{CellTexts, Rebuilder};
 pub use shred::{Cell, Elements, Lists, Row, Shredder};
-pub use table_layout::TableLayout;
+pub use table_layout::{TableForm, TableLayout};
 pub use text::{TextError, parse_column};

@@ -5,8 +5,10 @@
 pub const EXTRA: &str = "_extra";
 /// In mode `all`: what happened, as the service names it (`create`, `replace`, `delete`).
 pub const OPERATION: &str = "_operation";
-/// In mode `all`: the LSN of the change.
+/// The LSN of the change.
 pub const OPERATION_LSN: &str = "_operation_lsn";
+/// The number of the change among those of its range with the same LSN, from 1.
+pub const OPERATION_NUMBER: &str = "_operation_number";
 /// In mode `all`: when it happened, to the second.
 pub const OPERATION_TIME: &str = "_operation_time";
 /// In mode `all`: the document before the change, as JSON, where the container keeps it.
@@ -43,7 +45,12 @@ pub mod metadata {
     pub const SCHEMA: &str = "cosmos-tail.schema";
 }
 
-/// Top-level names that no column of a document can have.
+/// Whether no new column of a document can have this top-level name.
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || name == OPERATION_NUMBER
+}
+
+/// Top-level names that no column of a document has had in any state.
 pub const RESERVED: [&str; 6] = [
     EXTRA,
     OPERATION,

@@ -3,6 +3,36 @@
 use serde::{Deserialize, Serialize};
 
 use super::column::Schema;
+use super::fit::TimeUnit;
+
+/// How tables are written, apart from their layout. The default is how builds wrote them whose states have no
+/// such field, so that all files of an export are alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TableForm {
+    /// Without columns that order the versions of a document in mode `latest`; with nanoseconds in Parquet for
+    /// fractions of more than six digits; and with all unusual names in headers quoted as in JSON.
+    #[default]
+    First,
+    /// With columns that order versions, microseconds only, and names that are quoted only where they would be
+    /// ambiguous.
+    Ordered,
+}
+
+impl TableForm {
+    /// Whether it is the form of states that do not name one.
+    pub fn is_first(&self) -> bool {
+        *self == Self::First
+    }
+
+    /// The unit of all timestamps in Parquet, if columns do not have units of their own.
+    pub fn unit(self) -> Option<TimeUnit> {
+        match self {
+            Self::First => None,
+            Self::Ordered => Some(TimeUnit::Microseconds),
+        }
+    }
+}
 
 /// How documents become rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,6 +19,7 @@ use crate::error::usage;
 use crate::feed::Scope;
 use crate::format::Extension;
 use crate::report::SummaryFormat;
+use crate::schema::TableForm;
 use crate::state::model::{FrozenOptions, Settings};
 
 /// What an export does.
@@ -91,6 +92,11 @@ impl ExportPlan {
                 format: files.format,
                 compression: files.compression,
                 layout: columns.layout,
+                table: if files.format.has_columns() {
+                    TableForm::Ordered
+                } else {
+                    TableForm::First
+                },
                 inference: columns.inference,
                 csv: files.csv,
                 output: output.at(&relative)?,

@@ -20,7 +20,7 @@ use crate::cli::{Cli, Command};
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
 use crate::escape::shell_word;
-use crate::report::Verbosity;
+use crate::report::{SummaryFormat, Verbosity};
 use crate::state::model::Settings;
 
 /// The clap definition: the commands, each with the settings that the table gives it.
@@ -80,6 +80,7 @@ impl Given {
             Some((_, own)) => own.clone(),
             None => matches,
         };
+        ensure_values(&matches, command)?;
         Ok(Self {
             command,
             matches,
@@ -93,7 +94,18 @@ impl Given {
         Verbosity {
             verbose: self.typed(&table::VERBOSE).unwrap_or(0),
             quiet: self.is_on(&table::QUIET),
+            json: self.prints_json_summary(),
         }
+    }
+
+    /// Whether the command line asks for a summary as JSON.
+    fn prints_json_summary(&self) -> bool {
+        let summary = match self.command {
+            Command::Export | Command::Resume => self.typed(&table::SUMMARY),
+            Command::Replay => self.typed(&table::REPLAY_SUMMARY),
+            _ => None,
+        };
+        summary == Some(SummaryFormat::Json)
     }
 
     /// The profile that the flag names, otherwise the one that the variable names.
@@ -428,4 +440,30 @@ fn wrong(row: &Row, origin: &Origin, reason: String) -> anyhow::Error {
         format!("{origin} has a wrong value: {reason}"),
         format!("give it a value that {} takes, or remove it", row.flag()),
     )
+}
+
+/// Refuses a flag where a value is missing. clap takes it for the value if that may begin with a hyphen.
+fn ensure_values(matches: &ArgMatches, which: Command) -> Result<(), clap::Error> {
+    let of_command = || {
+        table::rows()
+            .map(AnySetting::row)
+            .filter(|row| row.is_of(which))
+    };
+    for row in of_command().filter(|row| row.may_have_hyphen) {
+        let given = matches.try_get_raw(row.name).ok().flatten();
+        for value in given.into_iter().flatten() {
+            let is_flag = |text: &str| {
+                matches!(text, "--" | "-h" | "--help") || of_command().any(|row| row.is_flag(text))
+            };
+            if value.to_str().is_some_and(is_flag) {
+                let name = row.flag();
+                let found = value.to_string_lossy();
+                return Err(command().error(
+                    clap::error::ErrorKind::InvalidValue,
+                    format!("a value is required for '{name}', but the flag '{found}' follows"),
+                ));
+            }
+        }
+    }
+    Ok(())
 }

@@ -6,10 +6,11 @@ use anyhow::{Result, anyhow, bail};
 use csv::{ReaderBuilder, StringRecord};
 
 use super::opened::broken;
+use super::progress::Blocks;
 use super::record::{Mark, Record, RecordReader};
 use super::rows::{RowCells, Rows, checked};
 use crate::feed::RecordForm;
-use crate::format::CsvOptions;
+use crate::format::{CsvOptions, header_name};
 use crate::schema::fit;
 use crate::schema::{CellTexts, ColumnType, Schema};
 
@@ -24,6 +25,8 @@ pub struct CsvRows<R> {
     record: StringRecord,
     /// How many rows were read.
     row: u64,
+    /// How many bytes before decompression they were, if that is counted.
+    blocks: Blocks,
 }
 
 impl<R: Read + Send> CsvRows<R> {
@@ -48,8 +51,10 @@ impl<R: Read + Send> CsvRows<R> {
         let header = reader.headers().map_err(|error| unreadable(&name, error))?;
         let names: Vec<&str> = header.iter().collect();
         let schema = schema.map(Schema::flattened);
-        let rows = Rows::new(schema.as_ref(), &names, |column| column.path.to_string())
-            .map_err(|why| anyhow!("{name} differs from what its export says: {why}"))?;
+        let rows = Rows::new(schema.as_ref(), &names, |column, form| {
+            header_name(column, form, options)
+        })
+        .map_err(|why| anyhow!("{name} differs from what its export says: {why}"))?;
         let columns = schema.iter().flat_map(|schema| schema.columns());
         let mut this = Self {
             name,
@@ -59,6 +64,7 @@ impl<R: Read + Send> CsvRows<R> {
             null: options.null.clone(),
             record: StringRecord::new(),
             row: 0,
+            blocks: Blocks::default(),
         };
         while this.row < mark.line {
             if !this.read()? {
@@ -69,6 +75,12 @@ impl<R: Read + Send> CsvRows<R> {
             }
         }
         Ok(this)
+    }
+
+    /// With the blocks in which the bytes are read.
+    pub(super) fn counted_by(mut self, blocks: Blocks) -> Self {
+        self.blocks = blocks;
+        self
     }
 
     /// What the rows are, by their columns.
@@ -126,6 +138,7 @@ impl<R: Read + Send> RecordReader for CsvRows<R> {
                 offset: self.reader.position().byte(),
                 line: self.row,
             },
+            raw_end: self.blocks.raw_at(self.reader.position().byte()),
         }))
     }
 }

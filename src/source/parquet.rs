@@ -18,8 +18,8 @@ use super::rows::{RowCells, Rows, checked};
 use crate::error::with_hint;
 use crate::feed::RecordForm;
 use crate::schema::arrow::column_field;
-use crate::schema::fit::{TimeUnit, write_timestamp};
-use crate::schema::{CellTexts, ColumnType, Schema, metadata};
+use crate::schema::fit::{TimeUnit, write_moment};
+use crate::schema::{CellTexts, ColumnType, Schema, TableForm, metadata};
 
 /// How many rows are decoded at once.
 const BATCH_ROWS: usize = 1024;
@@ -34,6 +34,10 @@ pub struct ParquetRows {
     batch: Option<Batch>,
     /// How many rows were read.
     row: u64,
+    /// How many rows the file has.
+    all_rows: u64,
+    /// Its length in bytes.
+    length: u64,
 }
 
 /// Decoded rows.
@@ -56,6 +60,7 @@ impl ParquetRows {
     }
 
     fn open(file: impl ChunkReader + 'static, name: String, mark: Mark) -> Result<Self> {
+        let length = file.len();
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
             .with_context(|| format!("{name} is not a complete Parquet file"))?;
         let said = metadata.metadata().file_metadata();
@@ -87,16 +92,18 @@ impl ParquetRows {
             .map(|one| one.name().as_str())
             .collect();
         let mismatch = |why: String| anyhow!("{name} differs from what its export says: {why}");
-        let rows = Rows::new(schema.as_ref(), &names, |column| {
-            column_field(column).name().clone()
+        let rows = Rows::new(schema.as_ref(), &names, |column, form| {
+            column_field(column, form).name().clone()
         })
         .map_err(mismatch)?;
         let columns = schema.as_ref().map_or(&[][..], Schema::columns);
-        for column in columns {
-            let expected = column_field(column);
-            let found = arrow.field_with_name(expected.name())?;
-            if !found.data_type().equals_datatype(expected.data_type()) {
-                let found = found.data_type();
+        for (column, found) in columns.iter().zip(arrow.fields().iter().skip(rows.first())) {
+            let found = found.data_type();
+            let is_of = |form| found.equals_datatype(column_field(column, form).data_type());
+            if ![TableForm::Ordered, TableForm::First]
+                .into_iter()
+                .any(is_of)
+            {
                 return Err(mismatch(format!(
                     "its column {column} has the type {found}"
                 )));
@@ -125,6 +132,8 @@ impl ParquetRows {
             batches,
             batch: None,
             row: mark.line,
+            all_rows,
+            length,
         })
     }
 
@@ -201,6 +210,7 @@ impl ParquetRows {
             json: json.into(),
             form: Some(self.form()),
             end,
+            raw_end: (self.length as f64 * (self.row as f64 / self.all_rows.max(1) as f64)) as u64,
         }))
     }
 }
@@ -266,14 +276,16 @@ fn append_value(
             Ok(())
         }
         ColumnType::Timestamp(fraction) => {
-            let moment = match fraction.unit() {
-                TimeUnit::Microseconds => {
-                    array.as_primitive::<TimestampMicrosecondType>().value(row)
-                }
-                TimeUnit::Nanoseconds => array.as_primitive::<TimestampNanosecondType>().value(row),
+            let micros = array.as_primitive_opt::<TimestampMicrosecondType>();
+            let (moment, unit) = match micros {
+                Some(micros) => (micros.value(row), TimeUnit::Microseconds),
+                None => (
+                    array.as_primitive::<TimestampNanosecondType>().value(row),
+                    TimeUnit::Nanoseconds,
+                ),
             };
             out.push(b'"');
-            write_timestamp(moment, *fraction, out);
+            write_moment(moment, unit, *fraction, out);
             out.push(b'"');
             Ok(())
         }

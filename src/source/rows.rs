@@ -1,7 +1,10 @@
 //! Turns rows of an export back into documents and changes.
 
 use crate::feed::RecordForm;
-use crate::schema::{CellTexts, Column, EXTRA, METADATA, PREVIOUS, Rebuilder, Schema, raw};
+use crate::schema::{
+    CellTexts, Column, EXTRA, METADATA, OPERATION_LSN, OPERATION_NUMBER, PREVIOUS, Rebuilder,
+    Schema, TableForm, raw,
+};
 
 /// The meaning of the columns of a file.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ pub(super) trait RowCells {
 }
 
 impl Rows {
-    /// Finds the columns of a file by name; `name_of` returns the name of a column of `schema`. Without a
+    /// Finds the columns of a file by name; `name_of` returns the name of a column of `schema` in each form. Without a
     /// schema, documents have a column of their own.
     ///
     /// # Errors
@@ -46,7 +49,7 @@ impl Rows {
     pub(super) fn new(
         schema: Option<&Schema>,
         names: &[&str],
-        name_of: impl Fn(&Column) -> String,
+        name_of: impl Fn(&Column, TableForm) -> String,
     ) -> Result<Self, String> {
         let at = |name: &str| names.iter().position(|known| *known == name);
         let needed = |name: &str| at(name).ok_or_else(|| format!("it has no column `{name}`"));
@@ -57,7 +60,12 @@ impl Rows {
             }),
             None => None,
         };
-        let first = change.map_or(0, |change| change.metadata + 1);
+        let first = match change {
+            Some(change) => change.metadata + 1,
+            // `_operation_lsn` was never the name of a document's column.
+            None if names.starts_with(&[OPERATION_LSN, OPERATION_NUMBER]) => 2,
+            None => 0,
+        };
         let Some(schema) = schema else {
             return Ok(Self {
                 documents: None,
@@ -66,11 +74,15 @@ impl Rows {
                 change,
             });
         };
-        let expected = schema.columns().iter().map(name_of);
+        let expected = schema.columns().iter().map(|column| {
+            let of = |form| name_of(column, form);
+            [of(TableForm::Ordered), of(TableForm::First)]
+        });
+        let extra = [EXTRA.to_owned(), EXTRA.to_owned()];
         let mut found = names.get(first..).unwrap_or_default().iter();
-        for name in expected.chain([EXTRA.to_owned()]) {
+        for [name, first_name] in expected.chain([extra]) {
             match found.next() {
-                Some(&known) if known == name => {}
+                Some(&known) if known == name || known == first_name => {}
                 Some(known) => {
                     return Err(format!("it has a column `{known}` instead of `{name}`"));
                 }
@@ -96,6 +108,11 @@ impl Rows {
         } else {
             RecordForm::Documents
         }
+    }
+
+    /// The number of the first column of the document.
+    pub(super) fn first(&self) -> usize {
+        self.first
     }
 
     /// The JSON columns beside those of the document.

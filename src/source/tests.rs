@@ -12,7 +12,7 @@ use crate::format::Compression;
 use crate::format::CsvOptions;
 use crate::format::EncoderOptions;
 use crate::format::Format;
-use crate::schema::{Schema, TableLayout, parse_column};
+use crate::schema::{Schema, TableForm, TableLayout, parse_column};
 
 fn schema() -> Schema {
     let lines = ["id string", "n int64", "d double", "ok boolean", "j json"];
@@ -116,6 +116,7 @@ fn parquet() -> Vec<u8> {
         row_group_bytes: 1 << 20,
         partition_key_paths: vec!["/pk".to_owned()],
         layout: Arc::new(OnceLock::from(layout)),
+        form: TableForm::First,
     };
     let body = r#"{"Documents":[{"id":"a","n":1,"d":1.5,"ok":true,"j":[]},{"id":"b","x":1}]}"#;
     encoded(

@@ -285,6 +285,7 @@ pub(crate) mod tests {
             format: Format::Jsonl,
             compression: Compression::None,
             layout: None,
+            table: crate::schema::TableForm::default(),
             inference: None,
             csv: None,
             output: Output::Directory(".".into()),

@@ -16,7 +16,7 @@ use crate::feed::{
     ReachedEnd, ReadUntil, RecordForm, Scope,
 };
 use crate::format::{Compression, CsvOptions, Format};
-use crate::schema::{InferenceOptions, TableLayout};
+use crate::schema::{InferenceOptions, TableForm, TableLayout};
 
 /// The format of states that this build writes, and the newest that it reads.
 pub const VERSION: u32 = 2;
@@ -36,6 +36,9 @@ pub struct State {
     pub created: time::OffsetDateTime,
     /// What is exported.
     pub source: ContainerAddress,
+    /// The paths of its partition key; none if the build that began the export did not record them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partition_key: Vec<String>,
     /// Options that never change.
     pub options: FrozenOptions,
     /// Settings that a resume uses unless others are given. Those of a run can differ.
@@ -72,6 +75,7 @@ impl State {
             generation: 0,
             created: clock::now(),
             source,
+            partition_key: Vec::new(),
             options,
             settings,
             finished: false,
@@ -119,6 +123,9 @@ pub struct FrozenOptions {
     /// container has its first document, there is nothing to infer it from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<TableLayout>,
+    /// How tables are written. Absent in states of builds that wrote them in the first form.
+    #[serde(default, skip_serializing_if = "TableForm::is_first")]
+    pub table: TableForm,
     /// How the layout is inferred, unless it is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inference: Option<InferenceOptions>,

@@ -17,7 +17,7 @@ pub(crate) fn summary(ended: &crate::command::Ended) -> Value {
     let line = ended
         .stderr
         .lines()
-        .find(|line| line.starts_with('{'))
+        .find(|line| line.starts_with("{\"outcome\""))
         .expect("a summary");
     serde_json::from_str(line).unwrap()
 }

@@ -24,7 +24,11 @@ fn tree(directory: &Path) -> Vec<String> {
 #[test]
 fn a_known_extension_in_any_case_names_a_file_of_its_format() {
     for (name, second, magic) in [
-        ("orders.CSV", "orders.000002.CSV", &b"id,"[..]),
+        (
+            "orders.CSV",
+            "orders.000002.CSV",
+            &b"_operation_lsn,_operation_number,id,"[..],
+        ),
         ("Orders.NDJSON", "Orders.000002.NDJSON", b"{"),
         ("orders.ndjson", "orders.000002.ndjson", b"{"),
         ("orders.JsonL.GZ", "orders.000002.JsonL.GZ", &[0x1f, 0x8b]),

@@ -1,6 +1,6 @@
 //! A proxy that refuses, or that cannot be reached.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
 use crate::command::{Ended, cosmos_tail, fail};
@@ -13,8 +13,10 @@ fn proxy(answer: &'static str) -> u16 {
     std::thread::spawn(move || {
         for connection in listener.incoming() {
             let mut connection = connection.unwrap();
-            let mut request = [0; 4096];
-            connection.read(&mut request).ok();
+            // To the blank line that ends the request.
+            let request = BufReader::new(&connection).lines().map_while(Result::ok);
+            let read: Vec<String> = request.take_while(|line| !line.is_empty()).collect();
+            assert!(!read.is_empty());
             let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n");
             connection.write_all(answer.as_bytes()).ok();
         }

@@ -46,7 +46,8 @@ fn csv(gateway: &Gateway, out: &Path) -> std::process::Command {
     command
 }
 
-/// The header of all CSV files in a directory, which must be the same, and their rows.
+/// The header of all CSV files in a directory, which must be the same, and their rows: without the columns of
+/// their order.
 fn rows(out: &Path) -> (Vec<String>, Vec<Vec<String>>) {
     let mut header = Vec::new();
     let mut rows = Vec::new();
@@ -58,10 +59,31 @@ fn rows(out: &Path) -> (Vec<String>, Vec<Vec<String>>) {
             .iter()
             .map(str::to_owned)
             .collect();
+        let at = found
+            .iter()
+            .position(|name| name == "_operation_lsn")
+            .unwrap();
+        assert_eq!(found[at + 1], "_operation_number");
+        // In mode `all` the first of them has always been there.
+        let of_order = if found.contains(&"_operation_time".to_owned()) {
+            at + 1..at + 2
+        } else {
+            at..at + 2
+        };
+        let without_order = |all: Vec<String>| -> Vec<String> {
+            let kept = all.into_iter().enumerate();
+            let kept = kept.filter(|(index, _)| !of_order.contains(index));
+            kept.map(|(_, text)| text).collect()
+        };
+        let found = without_order(found);
         assert!(header.is_empty() || header == found, "{header:?} {found:?}");
         header = found;
-        let records = reader.records().map(|record| record.unwrap());
-        rows.extend(records.map(|record| record.iter().map(str::to_owned).collect()));
+        for record in reader.records().map(Result::unwrap) {
+            // What is no object has no LSN.
+            assert!(record[at].is_empty() || record[at].parse::<u64>().is_ok());
+            assert!(record[at + 1].parse::<u64>().is_ok());
+            rows.push(without_order(record.iter().map(str::to_owned).collect()));
+        }
     }
     (header, rows)
 }
@@ -518,4 +540,76 @@ fn the_embedded_account_has_the_schema_of_its_documents() {
     }
     assert_eq!(found[..2], ["id string", "customerId string"]);
     assert_eq!(found.last().unwrap(), "_attachments string");
+}
+
+/// The latest version of each document in CSV files, by the two columns that order them: its number.
+fn latest_by_order(out: &Path) -> std::collections::BTreeMap<String, String> {
+    let mut latest = std::collections::BTreeMap::<String, ((u64, u64), String)>::new();
+    for path in files(out, "csv") {
+        let mut reader = csv::Reader::from_path(&path).unwrap();
+        let header = reader.headers().unwrap().clone();
+        let at = |name: &str| header.iter().position(|found| found == name).unwrap();
+        let (lsn, number, id, version) = (
+            at("_operation_lsn"),
+            at("_operation_number"),
+            at("id"),
+            at("version"),
+        );
+        for record in reader.records().map(Result::unwrap) {
+            let order = (
+                record[lsn].parse().unwrap(),
+                record[number].parse().unwrap(),
+            );
+            let found = (order, record[version].to_owned());
+            let known = latest
+                .entry(record[id].to_owned())
+                .or_insert_with(|| found.clone());
+            assert!(
+                known.0 != order || known.1 == record[version],
+                "{order:?} is not unique"
+            );
+            if known.0 < order {
+                *known = found;
+            }
+        }
+    }
+    latest
+        .into_iter()
+        .map(|(id, (_, version))| (id, version))
+        .collect()
+}
+
+#[test]
+fn the_latest_version_is_found_within_a_second_and_across_resumes_and_splits() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 1);
+    // All of it is within one second.
+    gateway.set_time(1_790_000_000);
+    let order = |number: usize, version: usize| json!({"id": format!("order-{number}"), "pk": "p", "version": version});
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    container.transaction((0..9).map(|number| order(number, 0)).collect());
+    succeed(csv(&gateway, &out).args(["--system-fields", "drop"]));
+    for version in 1..4 {
+        for number in (0..9).filter(|number| number % 3 != version % 3) {
+            container.upsert(order(number, version));
+        }
+        container.transaction(vec![order(0, version), order(1, version)]);
+        if version == 2 {
+            let partition = container.partitions()[0].id.clone();
+            container.split(&partition, 2);
+        }
+        succeed(&mut resume(&gateway, &out));
+    }
+    let expected = container.latest().into_iter().map(|served| {
+        let document: Value = serde_json::from_slice(&served.text).unwrap();
+        (
+            document["id"].as_str().unwrap().to_owned(),
+            document["version"].to_string(),
+        )
+    });
+    assert_eq!(latest_by_order(&out), expected.collect());
+    // Within a transaction the numbers count.
+    let (_, rows) = rows(&out);
+    assert!(rows.len() > 9, "{rows:?}");
 }

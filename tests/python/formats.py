@@ -17,12 +17,14 @@ import pathlib
 import sys
 
 import duckdb
+import polars
 import pyarrow.parquet
 
 csv.field_size_limit(1 << 26)
 
-# What says what happened, in front of the document's columns.
-RAW = ["_operation", "id", "_partition_key", "_ts", "_lsn", "document"]
+# What orders the versions of a document, in front of the document's columns.
+ORDER = ["_operation_lsn", "_operation_number"]
+RAW = ["_operation", *ORDER, "id", "_partition_key", "_ts", "_lsn", "document"]
 
 
 # Of numbers as long as any in the documents, no digit is rounded away.
@@ -121,15 +123,9 @@ def one_type(text, at):
     return text[at:end], end
 
 
-def parquet_name(names):
-    if len(names) == 1 and not set('."') & set(names[0]):
-        return names[0]
-    return csv_name(names)
-
-
-def csv_name(names):
+def column_name(names):
     def one(name):
-        plain = name and all(c.isalnum() or c in "_-$" for c in name)
+        plain = name and not set('."') & set(name)
         return name if plain else json.dumps(name, ensure_ascii=False)
 
     return ".".join(map(one, names))
@@ -198,13 +194,8 @@ def of_cell(cell, column_type):
 
 
 def of_moment(moment, column_type):
-    """A moment as the document had it; moments of nanoseconds come as integers."""
-    if isinstance(moment, int):
-        second, fraction = divmod(moment, 1_000_000_000)
-        fraction = f"{fraction:09}"
-        moment = datetime.datetime.fromtimestamp(second, datetime.timezone.utc)
-    else:
-        fraction = f"{moment.microsecond:06}000"
+    """A moment as the document had it, apart from what is finer than a microsecond: that is in the overflow."""
+    fraction = f"{moment.microsecond:06}000"
     text = moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
     if column_type == "timestamp":
         fraction = fraction.rstrip("0")
@@ -284,43 +275,38 @@ def check_columns(directory, names, of_engines):
 def check_parquet(directory, expected):
     options, files = exported(directory)
     schema = schema_of(options)
-    names = RAW if schema is None else [parquet_name(path) for path, _ in schema] + ["_extra"]
-    by_pyarrow, by_duckdb, documents = [], [], []
+    names = RAW if schema is None else [*ORDER, *(column_name(path) for path, _ in schema), "_extra"]
+    by_pyarrow, by_duckdb, by_polars, documents = [], [], [], []
     for path, count in files:
         table = pyarrow.parquet.read_table(path)
         assert table.column_names == names, (path, table.column_names, names)
+        # Spark refuses them.
+        assert "timestamp[ns" not in str(table.schema), table.schema
         said = pyarrow.parquet.read_metadata(path).metadata
         assert said[b"cosmos-tail.container"] and said[b"cosmos-tail.export_id"], path
         columns = [table.column(index) for index in range(len(names))]
-        # Python has no nanoseconds.
-        columns = [
-            one.cast(pyarrow.int64()) if str(one.type).startswith("timestamp[ns") else one
-            for one in columns
-        ]
         of_file = list(zip(*(one.to_pylist() for one in columns)))
         assert len(of_file) == count, (path, len(of_file), count)
         by_pyarrow += of_file
-        nanoseconds = [str(one.type).startswith("timestamp[ns") for one in table.columns]
-        asked = ", ".join(
-            f"epoch_ns({quoted})" if is_ns else quoted
-            for is_ns, quoted in zip(
-                nanoseconds, ('"' + name.replace('"', '""') + '"' for name in names)
-            )
-        )
+        asked = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
         query = f"SELECT {asked} FROM read_parquet({sql(str(path))})"
         of_file = duckdb.sql(query).fetchall()
         assert len(of_file) == count, (path, len(of_file), count)
         by_duckdb += of_file
-    [(count,)] = duckdb.sql(
-        f"SELECT count(*) FROM read_parquet({sql(str(directory / '*.parquet'))})"
-    ).fetchall()
+        of_file = polars.read_parquet(path).rows()
+        assert len(of_file) == count, (path, len(of_file), count)
+        by_polars += of_file
+    everything = str(directory / "*.parquet")
+    [(count,)] = duckdb.sql(f"SELECT count(*) FROM read_parquet({sql(everything)})").fetchall()
     assert count == len(by_pyarrow), (directory, count)
-    check_columns(directory, names, {"pyarrow": by_pyarrow, "duckdb": by_duckdb})
+    check_columns(
+        directory, names, {"pyarrow": by_pyarrow, "duckdb": by_duckdb, "polars": by_polars}
+    )
     for row in by_pyarrow:
         if schema is None:
             documents.append(parse(row[-1]))
         else:
-            documents.append(rebuilt(schema, row[:-1], row[-1], of_cell))
+            documents.append(rebuilt(schema, row[len(ORDER) : -1], row[-1], of_cell))
     assert digest(map(meaning, documents)) == expected, directory
     return sum(row[-1] is not None for row in by_pyarrow) if schema else 0
 
@@ -330,7 +316,7 @@ def check_csv(directory, expected):
     schema = schema_of(options)
     delimiter, null = options["csv"]["delimiter"], options["csv"]["null"]
     schema = None if schema is None else list(flattened(schema))
-    names = RAW if schema is None else [csv_name(path) for path, _ in schema] + ["_extra"]
+    names = RAW if schema is None else [*ORDER, *(column_name(path) for path, _ in schema), "_extra"]
     by_python, by_duckdb = [], []
     for path, count in files:
         opened = gzip.open if path.suffix == ".gz" else open
@@ -353,7 +339,7 @@ def check_csv(directory, expected):
         if schema is None:
             documents.append(parse(row[-1]))
         else:
-            documents.append(rebuilt(schema, row[:-1], row[-1], of_text))
+            documents.append(rebuilt(schema, row[len(ORDER) : -1], row[-1], of_text))
     assert digest(map(meaning, documents)) == expected, directory
     return sum(row[-1] is not None for row in by_python) if schema else 0
 
@@ -386,7 +372,7 @@ def main():
     expected = digest(lines)
     assert expected[0] == arguments.documents == len(set(lines)), expected
     directories = sorted(path for path in arguments.directory.iterdir() if path.is_dir())
-    directories = [path for path in directories if path.name != "jsonl"]
+    directories = [path for path in directories if path.name not in ("jsonl", "versions")]
     with multiprocessing.Pool() as pool:
         told = pool.starmap(check, ((path, expected) for path in directories), chunksize=1)
     print(f"{expected[0]} documents are the same, read by others: {'; '.join(told)}")

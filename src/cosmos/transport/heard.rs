@@ -6,8 +6,11 @@
 //! send the requests elsewhere than the account's owner meant. If an account names none, as a simple
 //! emulator may, its region is the endpoint itself.
 //!
-//! After a list of ranges was refused, the driver reports only that there is none.
+//! After a list of ranges was refused, the driver reports only that there is none. And it does not report that
+//! a container was made without a partition key: the service gives such a container the key `/_partitionKey`,
+//! and expects another key for documents without a value there.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use azure_core::http::Method;
@@ -34,6 +37,7 @@ pub(in crate::cosmos) struct Heard {
     location: Mutex<Option<String>>,
     locations: Mutex<Vec<Location>>,
     list: LastList,
+    has_system_key: AtomicBool,
 }
 
 /// An address that the account names for a region.
@@ -79,6 +83,11 @@ impl Heard {
         self.list.take()
     }
 
+    /// Whether the container was made without a partition key, so that its key is the service's own.
+    pub(in crate::cosmos) fn has_system_key(&self) -> bool {
+        self.has_system_key.load(Ordering::Relaxed)
+    }
+
     /// Notes the answer to a request for the list of ranges; `None` if none came.
     pub(super) fn note_list(&self, answer: Option<&HttpResponse>) {
         self.list.note(answer);
@@ -109,6 +118,11 @@ impl Heard {
             }
             return fault.map_or(Ok(()), Err);
         }
+        if reads_container(request) && is_good {
+            let container: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let is_system_key = container["partitionKey"]["systemKey"] == true;
+            self.has_system_key.store(is_system_key, Ordering::Relaxed);
+        }
         Ok(())
     }
 }
@@ -120,6 +134,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Whether the request reads the account itself, at any of its addresses.
 fn reads_account(request: &HttpRequest) -> bool {
     request.method == Method::Get && request.url.path() == "/"
+}
+
+/// Whether the request reads the properties of a container: `/dbs/D/colls/C`.
+fn reads_container(request: &HttpRequest) -> bool {
+    let segments: Vec<&str> = request.url.path_segments().into_iter().flatten().collect();
+    request.method == Method::Get && matches!(segments[..], ["dbs", _, "colls", _])
 }
 
 /// What is wrong with the first location, at any depth, that breaks the rules of endpoints.

@@ -83,8 +83,10 @@ impl Window {
         let Some(first) = self.changes.front() else {
             return (0, 0);
         };
-        let (lsn, mut count, mut size) = (first.lsn, 0, 0);
-        while let Some(change) = self.changes.pop_front_if(|change| change.lsn == lsn) {
+        let lsn = first.lsn;
+        let (mut count, mut size) = (0, 0);
+        let end = self.changes.partition_point(|change| change.lsn == lsn);
+        for change in self.changes.drain(..end) {
             count += 1;
             size += change.size();
         }

@@ -14,7 +14,7 @@ use crate::schema::arrow::{UTC, element_field, struct_fields};
 use crate::schema::fit::TimeUnit;
 use crate::schema::{Cell, ColumnType, Elements, Lists};
 
-/// The values of one column.
+/// The values of one column. Times are in one unit for all columns, or in that of their column.
 #[derive(Debug)]
 pub(super) struct ColumnBuilder {
     values: Values,
@@ -27,7 +27,7 @@ enum Values {
     Boolean(BooleanBufferBuilder),
     Int64(Vec<i64>),
     Double(Vec<f64>),
-    Timestamp(Vec<i64>, crate::schema::Fraction),
+    Timestamp(Vec<i64>, TimeUnit),
     /// All texts concatenated, and where each ends.
     Text(Vec<u8>, Vec<i32>),
     /// The same for JSON texts.
@@ -38,25 +38,27 @@ enum Values {
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(column_type: &ColumnType) -> Self {
+    pub(super) fn new(column_type: &ColumnType, unit: Option<TimeUnit>) -> Self {
         let values = match column_type {
             ColumnType::Boolean => Values::Boolean(BooleanBufferBuilder::new(0)),
             ColumnType::Int64 => Values::Int64(Vec::new()),
             ColumnType::Double => Values::Double(Vec::new()),
-            ColumnType::Timestamp(fraction) => Values::Timestamp(Vec::new(), *fraction),
+            ColumnType::Timestamp(fraction) => {
+                Values::Timestamp(Vec::new(), unit.unwrap_or(fraction.unit()))
+            }
             ColumnType::String => Values::Text(Vec::new(), vec![0]),
             ColumnType::Json => Values::Json(Vec::new(), vec![0]),
             ColumnType::List(element) => Values::List(
-                Box::new(Self::new(element)),
-                element_field(element),
+                Box::new(Self::new(element, unit)),
+                element_field(element, unit),
                 vec![0],
             ),
             ColumnType::Struct(fields) => Values::Struct(
                 fields
                     .iter()
-                    .map(|field| Self::new(&field.field_type))
+                    .map(|field| Self::new(&field.field_type, unit))
                     .collect(),
-                struct_fields(fields),
+                struct_fields(fields, unit),
             ),
         };
         Self {
@@ -88,7 +90,10 @@ impl ColumnBuilder {
         match (&mut self.values, cell) {
             (Values::Boolean(values), Cell::Boolean(value)) => values.append(value),
             (Values::Int64(values), Cell::Int64(value, _) | Cell::Integer(value))
-            | (Values::Timestamp(values, _), Cell::Timestamp(value, _) | Cell::Moment(value)) => {
+            | (
+                Values::Timestamp(values, _),
+                Cell::Timestamp(value, _) | Cell::Rounded(value) | Cell::Moment(value),
+            ) => {
                 values.push(value);
             }
             (Values::Double(values), Cell::Double(value, _)) => values.push(value),
@@ -159,9 +164,9 @@ impl ColumnBuilder {
             Values::Double(values) => {
                 Arc::new(Float64Array::try_new(take_all(values).into(), nulls)?)
             }
-            Values::Timestamp(values, fraction) => {
+            Values::Timestamp(values, unit) => {
                 let values = take_all(values).into();
-                match fraction.unit() {
+                match unit {
                     TimeUnit::Microseconds => Arc::new(
                         TimestampMicrosecondArray::try_new(values, nulls)?.with_timezone(UTC),
                     ),

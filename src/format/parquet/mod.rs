@@ -22,11 +22,12 @@ use self::column::ColumnBuilder;
 use super::csv::makes_rows;
 use super::encoder::{Encoded, Encoder, EncoderOptions, FileAbout};
 use super::options::Compression;
+use super::order::Order;
 use super::table::Table;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
 use crate::schema::arrow::column_field;
-use crate::schema::{Cell, Lists, TableLayout, metadata};
+use crate::schema::{Cell, Lists, TableForm, TableLayout, metadata};
 
 /// How many bytes of rows are collected before they are encoded.
 const BATCH_BYTES: usize = 1 << 20;
@@ -42,6 +43,8 @@ pub(super) struct Parquet {
     row_group_bytes: usize,
     key_paths: Vec<String>,
     layout: Arc<OnceLock<TableLayout>>,
+    form: TableForm,
+    order: Order,
     columns: Option<Columns>,
     /// The writer of the file; none before its first rows.
     file: Option<ArrowWriter<Vec<u8>>>,
@@ -65,6 +68,8 @@ impl Parquet {
             row_group_bytes: usize::try_from(options.row_group_bytes).unwrap_or(usize::MAX),
             key_paths: options.partition_key_paths.clone(),
             layout: Arc::clone(&options.layout),
+            form: options.form,
+            order: Order::default(),
             columns: None,
             file: None,
         }
@@ -109,10 +114,14 @@ impl Parquet {
 
 impl Columns {
     fn new(table: Table) -> Self {
-        let fields: Vec<_> = table.columns().iter().map(column_field).collect();
+        let form = table.form();
+        let fields = table.columns().iter().map(|one| column_field(one, form));
+        let fields: Vec<_> = fields.collect();
         let types = table.columns().iter().map(|column| &column.column_type);
         Self {
-            builders: types.map(ColumnBuilder::new).collect(),
+            builders: types
+                .map(|one| ColumnBuilder::new(one, form.unit()))
+                .collect(),
             schema: Arc::new(ArrowSchema::new(fields)),
             table,
             rows: 0,
@@ -135,7 +144,8 @@ impl Columns {
 impl Encoder for Parquet {
     fn begin(&mut self, _: &mut Vec<u8>) -> Result<()> {
         if self.columns.is_none() {
-            let table = Table::of_known(&self.layout, self.mode, &self.key_paths, false)?;
+            let table =
+                Table::of_known(&self.layout, self.form, self.mode, &self.key_paths, false)?;
             self.columns = Some(Columns::new(table));
         }
         Ok(())
@@ -145,7 +155,7 @@ impl Encoder for Parquet {
         makes_rows(self.mode, page)
     }
 
-    fn encode(&mut self, _: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded> {
+    fn encode(&mut self, range: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded> {
         let mut encoded = Encoded::whole(0);
         if !self.makes_rows(page) {
             return Ok(encoded);
@@ -159,7 +169,8 @@ impl Encoder for Parquet {
             let mut row = columns.table.row();
             while columns.bytes < BATCH_BYTES {
                 let Some(item) = items.next() else { break };
-                if !columns.table.read(item, &|_| true, &mut row) {
+                let number = self.order.number(range, item);
+                if !columns.table.read(item, number, &|_| true, &mut row) {
                     continue;
                 }
                 let (leading, documents) = columns.builders.split_at_mut(columns.table.leading());

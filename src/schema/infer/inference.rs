@@ -57,7 +57,7 @@ pub struct Inference {
 /// The observed part of documents.
 #[derive(Debug)]
 enum Subject {
-    Everything(Observed),
+    Everything(Box<Observed>),
     /// The requested fields, each with the number of its column.
     Columns {
         wanted: HashMap<String, Wanted>,
@@ -93,7 +93,7 @@ impl Inference {
     /// key.
     pub fn new(options: InferenceOptions, key_paths: Vec<Vec<String>>) -> Self {
         let subject = match &options.columns {
-            None => Subject::Everything(Observed::new(Place::default())),
+            None => Subject::Everything(Box::new(Observed::new(Place::default()))),
             Some(list) => {
                 let mut wanted = HashMap::new();
                 for (number, (path, _)) in list.columns().iter().enumerate() {

@@ -6,7 +6,7 @@ use super::limits::MAX_LEAVES;
 use super::observed::{Observed, Rule, Typed};
 use super::place::Place;
 use crate::schema::column::{Column, ColumnType, Field, FieldPath};
-use crate::schema::names::{RESERVED, SYSTEM_FIELDS};
+use crate::schema::names::{SYSTEM_FIELDS, is_reserved};
 
 /// The rank of a name among the names of its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -167,7 +167,7 @@ impl<'a> Leaves<'a> {
         let mut chosen = HashMap::<String, (Rank, &'a str, &'a Observed)>::new();
         for (name, field) in &object.fields {
             let folded = name.to_lowercase();
-            if is_document && RESERVED.contains(&&*folded) {
+            if is_document && is_reserved(&folded) {
                 self.left_out += 1;
                 continue;
             }

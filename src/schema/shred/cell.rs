@@ -1,7 +1,7 @@
 //! One cell of a row, and the value that makes it.
 
 use crate::schema::column::ColumnType;
-use crate::schema::fit::{self, Text};
+use crate::schema::fit::{self, Text, TimeUnit};
 
 /// The value of one column in a row. It borrows from the document.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,6 +18,8 @@ pub enum Cell<'a> {
     Text(Text<'a>),
     /// Of a [`ColumnType::Timestamp`], in its unit, and its text.
     Timestamp(i64, Text<'a>),
+    /// The same in microseconds, where the text has a finer fraction. The text goes to the overflow too.
+    Rounded(i64),
     /// Of a [`ColumnType::Json`]: the JSON text.
     Json(&'a [u8]),
     /// Of a [`ColumnType::List`]: the JSON text of an array whose elements all fit, and the place of [their
@@ -45,8 +47,12 @@ impl Elements {
     }
 }
 
-/// The cell of `json` in a leaf, if it fits.
-pub(super) fn cell_of<'a>(column_type: &ColumnType, json: &'a [u8]) -> Option<Cell<'a>> {
+/// The cell of `json` in a leaf, if it fits. Times are in the `unit`, or in that of their column.
+pub(super) fn cell_of<'a>(
+    column_type: &ColumnType,
+    unit: Option<TimeUnit>,
+    json: &'a [u8],
+) -> Option<Cell<'a>> {
     match column_type {
         ColumnType::Boolean => match json {
             b"true" => Some(Cell::Boolean(true)),
@@ -58,6 +64,14 @@ pub(super) fn cell_of<'a>(column_type: &ColumnType, json: &'a [u8]) -> Option<Ce
         ColumnType::String => fit::string(json).map(Cell::Text),
         ColumnType::Timestamp(fraction) => {
             let text = fit::string(json)?;
+            if unit == Some(TimeUnit::Microseconds) {
+                let (moment, is_whole) = fit::microseconds(&text.decoded(), *fraction)?;
+                return Some(if is_whole {
+                    Cell::Timestamp(moment, text)
+                } else {
+                    Cell::Rounded(moment)
+                });
+            }
             let moment = fit::timestamp(&text.decoded(), *fraction)?;
             Some(Cell::Timestamp(moment, text))
         }
@@ -71,6 +85,7 @@ pub(super) fn cell_of<'a>(column_type: &ColumnType, json: &'a [u8]) -> Option<Ce
 #[inline(always)]
 pub(super) fn cell_of_string<'a>(
     column_type: &ColumnType,
+    unit: Option<TimeUnit>,
     json: &'a [u8],
     has_escapes: bool,
 ) -> Option<Cell<'a>> {
@@ -79,7 +94,7 @@ pub(super) fn cell_of_string<'a>(
             Some(Cell::Text(Text::Plain(json.get(1..json.len() - 1)?)))
         }
         ColumnType::Json => Some(Cell::Json(json)),
-        ColumnType::String | ColumnType::Timestamp(_) => cell_of(column_type, json),
+        ColumnType::String | ColumnType::Timestamp(_) => cell_of(column_type, unit, json),
         _ => None,
     }
 }

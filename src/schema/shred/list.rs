@@ -4,6 +4,7 @@
 use super::cell::{Cell, Elements, cell_of, cell_of_string};
 use crate::feed::page::skim;
 use crate::schema::column::ColumnType;
+use crate::schema::fit::TimeUnit;
 use crate::schema::member_name::{decoded_name, member_start};
 
 /// The cells of the elements of lists. Those of a list within a list are one level deeper, so that the
@@ -42,6 +43,8 @@ impl<'r, 'a> Lists<'r, 'a> {
 #[derive(Debug)]
 pub(super) struct Element {
     kind: ElementKind,
+    /// The unit of its times, if columns do not have their own.
+    unit: Option<TimeUnit>,
     /// How many cells it has.
     cells: usize,
 }
@@ -64,15 +67,15 @@ struct ElementField {
 }
 
 impl Element {
-    pub(super) fn new(column_type: &ColumnType) -> Self {
+    pub(super) fn new(column_type: &ColumnType, unit: Option<TimeUnit>) -> Self {
         let mut cells = 1;
         let kind = match column_type {
-            ColumnType::List(element) => ElementKind::List(Box::new(Self::new(element))),
+            ColumnType::List(element) => ElementKind::List(Box::new(Self::new(element, unit))),
             ColumnType::Struct(fields) => ElementKind::Struct(
                 fields
                     .iter()
                     .map(|field| {
-                        let element = Self::new(&field.field_type);
+                        let element = Self::new(&field.field_type, unit);
                         let offset = cells;
                         cells += element.cells;
                         ElementField {
@@ -86,7 +89,7 @@ impl Element {
             ),
             leaf => ElementKind::Leaf(leaf.clone()),
         };
-        Self { kind, cells }
+        Self { kind, unit, cells }
     }
 
     /// Reads the elements of a list that opens before `at`, and returns them and the end of the
@@ -149,11 +152,17 @@ impl Element {
             ElementKind::Leaf(column_type) if first == b'"' => {
                 let (end, has_escapes) = skim::string_end(document, start + 1)?;
                 let json = document.get(start..end)?;
-                (cell_of_string(column_type, json, has_escapes)?, end)
+                (
+                    cell_of_string(column_type, self.unit, json, has_escapes)?,
+                    end,
+                )
             }
             ElementKind::Leaf(column_type) => {
                 let end = skim::value_end(document, first, start)?;
-                (cell_of(column_type, document.get(start..end)?)?, end)
+                (
+                    cell_of(column_type, self.unit, document.get(start..end)?)?,
+                    end,
+                )
             }
             ElementKind::List(element) if first == b'[' => {
                 let (elements, end) =
@@ -166,6 +175,10 @@ impl Element {
             }
             ElementKind::List(_) | ElementKind::Struct(_) => return None,
         };
+        if matches!(value, Cell::Rounded(_)) {
+            // The list has no overflow of its own that could hold the rest.
+            return None;
+        }
         levels.0[depth][cell] = value;
         Some(end)
     }

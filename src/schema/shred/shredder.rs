@@ -8,6 +8,7 @@ use super::overflow::Overflow;
 use super::row::Row;
 use crate::feed::page::{members, skim};
 use crate::schema::column::{ColumnType, Schema};
+use crate::schema::fit::TimeUnit;
 use crate::schema::member_name::{decoded_name, member_start};
 use crate::schema::names::SYSTEM_FIELDS;
 
@@ -20,6 +21,8 @@ pub struct Shredder {
     cells: usize,
     /// How many fields all objects have together.
     fields: usize,
+    /// The unit of all times, if columns do not have their own.
+    unit: Option<TimeUnit>,
 }
 
 #[derive(Debug, Default)]
@@ -59,10 +62,16 @@ enum MemberKind {
 impl Shredder {
     /// A shredder for rows of `schema`. With `without_system_fields`, system fields without a column are dropped.
     pub fn new(schema: &Schema, without_system_fields: bool) -> Self {
+        Self::with_unit(schema, without_system_fields, None)
+    }
+
+    /// The same with times in this `unit`, whatever their columns say.
+    pub fn with_unit(schema: &Schema, without_system_fields: bool, unit: Option<TimeUnit>) -> Self {
         let mut this = Self {
             objects: vec![Object::default()],
             cells: 0,
             fields: 0,
+            unit,
         };
         for column in schema.columns() {
             let mut object = 0;
@@ -103,7 +112,7 @@ impl Shredder {
         let fields = match column_type {
             ColumnType::Struct(fields) => fields,
             ColumnType::List(element) => {
-                let element = Element::new(element);
+                let element = Element::new(element, self.unit);
                 return self.member(object, name, MemberKind::List { cell, element });
             }
             leaf => {
@@ -290,12 +299,16 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
             MemberKind::Leaf { cell, column_type } if first == b'"' => {
                 let (end, has_escapes) = skim::string_end(self.document, start + 1)?;
                 let json = self.document.get(start..end)?;
-                let fitting = cell_of_string(column_type, json, has_escapes);
+                let fitting = cell_of_string(column_type, self.shredder.unit, json, has_escapes);
                 (fitting.map(|value| (*cell, value)), end)
             }
             MemberKind::Leaf { cell, column_type } => {
                 let end = skim::value_end(self.document, first, start)?;
-                let fitting = cell_of(column_type, self.document.get(start..end)?);
+                let fitting = cell_of(
+                    column_type,
+                    self.shredder.unit,
+                    self.document.get(start..end)?,
+                );
                 (fitting.map(|value| (*cell, value)), end)
             }
             MemberKind::List { cell, element } if first == b'[' => {
@@ -315,7 +328,13 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
         };
         *is_shown = true;
         match cell.filter(|(_, value)| (self.accepts)(value)) {
-            Some((cell, value)) => self.row.cells[cell] = value,
+            Some((cell, value)) => {
+                self.row.cells[cell] = value;
+                if matches!(value, Cell::Rounded(_)) {
+                    let json = self.document.get(start..end)?;
+                    self.row.extra.member(name, json);
+                }
+            }
             None => self.row.extra.member(name, self.document.get(start..end)?),
         }
         Some(end)

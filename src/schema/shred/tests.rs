@@ -30,6 +30,7 @@ fn shredded(shredder: &Shredder, document: &str) -> (String, String) {
             Cell::Text(value) => text(&value.decoded()),
             Cell::Json(json) | Cell::List(json, _) => text(json),
             Cell::Object => "{}".to_owned(),
+            Cell::Rounded(moment) => format!("~{moment}"),
         })
         .collect();
     (cells.join("|"), text(row.extra().unwrap_or_default()))

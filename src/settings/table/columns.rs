@@ -31,7 +31,7 @@ settings! {
         .of(&[Command::Export])
         .under(Heading::Columns);
 
-    COLUMNS: ColumnList = Setting::new("columns", Value::new("LIST", values::by_type))
+    COLUMNS: ColumnList = Setting::new("columns", Value::new("LIST", values::by_type).with_hyphen())
         .help("The columns, such as id,customer.name,total:double; types that are left out are inferred")
         .details("A column without a value in any document is one of JSON.")
         .frozen("layout")
@@ -54,6 +54,10 @@ settings! {
     DETECT_TIMESTAMPS: bool = Setting::switch("detect-timestamps")
         .help("Make timestamps of fields whose values are ISO 8601 times in UTC, in one form")
         .frozen("inference")
+        .compared(|frozen, _| {
+            let inference = frozen.options.inference.as_ref();
+            compare::switch(inference.is_some_and(|inference| inference.detect_timestamps))
+        })
         .of(&[Command::Export, Command::Schema])
         .under(Heading::Columns);
 
@@ -66,7 +70,7 @@ settings! {
         .frozen("inference")
         .compared(|frozen, _| {
             let inference = frozen.options.inference.as_ref();
-            compare::switch(inference.is_some_and(|inference| inference.detect_timestamps))
+            compare::switch(inference.is_some_and(|inference| !inference.by_majority))
         })
         .of(&[Command::Export, Command::Schema])
         .under(Heading::Columns);

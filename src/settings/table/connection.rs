@@ -21,7 +21,7 @@ settings! {
         .details(
             "The file is `cosmos-tail/config.toml` in the configuration directory, or the file that \
              COSMOS_TAIL_CONFIG names; `profiles` lists its profiles. For `resume` a profile provides only \
-             the credential.",
+             the credential and the options of the connection.",
         )
         .variable("COSMOS_TAIL_PROFILE")
         .under(Heading::Connection);

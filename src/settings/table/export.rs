@@ -24,7 +24,7 @@ settings! {
         .short('o')
         .required()
         .frozen("output")
-        .compared(|frozen, path| compare::output(frozen, path))
+        .compared(compare::output)
         .of(&[Command::Export]);
 
     RESUME_STATE: PathBuf = Setting::new("state", path("FILE"))

@@ -11,7 +11,7 @@ use crate::cosmos::retry::RetryLimit;
 use crate::destination::Output;
 use crate::feed::{ChangeFeedStart, FeedMode, ReadUntil, RecordForm, Scope};
 use crate::format::{Compression, CsvOptions, Format};
-use crate::schema::{InferenceOptions, TableLayout};
+use crate::schema::{InferenceOptions, TableForm, TableLayout};
 use crate::settings::given::command;
 use crate::settings::setting::{AccountKey, DefaultValue, Form, Kept, ProfileKey, Setting};
 use crate::settings::value::number;
@@ -209,6 +209,8 @@ fn whole_options() -> Value {
         format: Format::Csv,
         compression: Compression::Gzip(6),
         layout: Some(TableLayout::Raw),
+        // No flag sets it: it is that of the build that began the export.
+        table: TableForm::First,
         inference: Some(InferenceOptions::default()),
         csv: Some(CsvOptions::default()),
         output: Output::StandardOutput,

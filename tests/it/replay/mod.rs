@@ -1,11 +1,18 @@
 //! Replay: exported documents are restored in order, each change applied or refused.
 
 mod batches;
+mod collisions;
 mod container;
 mod crash;
+mod dry_run;
 mod forms;
+mod ids;
+mod keys;
+mod letters;
+mod odd_sources;
 mod refusals;
 mod round_trip;
+mod sizes;
 mod speed;
 mod throttling;
 mod transform;
@@ -67,7 +74,8 @@ pub(crate) fn writes_of(log: &[WriteRecord], id: &str) -> Vec<WriteRecord> {
 /// The summary that a run printed as JSON.
 #[track_caller]
 pub(crate) fn summary(ended: &Ended) -> Value {
-    let line = ended.stderr.lines().find(|line| line.starts_with('{'));
+    let is_summary = |line: &&str| line.starts_with("{\"outcome\"");
+    let line = ended.stderr.lines().find(is_summary);
     serde_json::from_str(line.unwrap_or_else(|| panic!("no summary: {}", ended.stderr))).unwrap()
 }
 

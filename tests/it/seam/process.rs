@@ -9,6 +9,7 @@ use cosmos_tail::destination::Destination;
 use cosmos_tail::feed::page::Page;
 use cosmos_tail::feed::{FeedMode, FeedRange, Position, RangeId, RangeSet, RangeState};
 use cosmos_tail::format::{Compression, EncoderOptions, Format, encoders};
+use cosmos_tail::schema::TableForm;
 use cosmos_tail::sink::{PageToWrite, Seal, Sink, SinkOptions};
 use cosmos_tail::state::claim::Claimed;
 use cosmos_tail::state::file;
@@ -142,6 +143,7 @@ impl Process {
             row_group_bytes: 1 << 20,
             partition_key_paths: Vec::new(),
             layout: Arc::new(OnceLock::new()),
+            form: TableForm::First,
         });
         let (failed, _) = mpsc::unbounded_channel();
         let sink = Sink::start(
