@@ -158,7 +158,7 @@ def read_back(container, expected):
 
 
 def by_link(container, expected):
-    """Reads and replaces an item by its link, which has resource ids."""
+    """Reads an item by its link, which has resource ids."""
     item = next(iter(expected.values()))
     found = container.read_item(item["id"], item["customerId"])
     if container.read_item(found, item["customerId"]) != found:
@@ -169,8 +169,8 @@ def feed_at_a_time(container, expected):
     """The change feed from a time: all of it from an hour ago, nothing from in an hour."""
     now = datetime.datetime.now(datetime.timezone.utc)
     hour = datetime.timedelta(hours=1)
-    compare("feed since an hour", container.query_items_change_feed(start_time=now - hour), expected)
-    compare("feed in an hour", container.query_items_change_feed(start_time=now + hour), {})
+    compare("change feed since an hour", container.query_items_change_feed(start_time=now - hour), expected)
+    compare("change feed in an hour", container.query_items_change_feed(start_time=now + hour), {})
 
 
 def all_versions(database):
