@@ -187,3 +187,56 @@ impl ReplayState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::cli::Command;
+    use crate::settings::table;
+
+    /// What is not a setting.
+    const PROGRESS: [&str; 8] = [
+        "began",
+        "changes",
+        "dead_letters",
+        "feed",
+        "generation",
+        "inputs",
+        "position",
+        "target",
+    ];
+
+    #[test]
+    fn a_row_keeps_each_setting_of_a_state() {
+        let state = ReplayState {
+            generation: 1,
+            began: 0,
+            target: ContainerAddress {
+                endpoint: String::new(),
+                database: String::new(),
+                container: String::new(),
+                container_rid: String::new(),
+            },
+            write_mode: WriteMode::Upsert,
+            ttl_deletes: TtlDeletes::Apply,
+            transform: None,
+            inputs: Vec::new(),
+            position: InputPosition::default(),
+            feed: None,
+            dead_letters: None,
+            changes: 0,
+        };
+        let state = serde_json::to_value(state).unwrap();
+        let fields: BTreeSet<&str> = state
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let kept = table::kept_fields(Command::Replay);
+        let expected: BTreeSet<&str> = kept.into_iter().chain(PROGRESS).collect();
+        assert_eq!(fields, expected);
+    }
+}

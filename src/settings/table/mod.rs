@@ -61,5 +61,19 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static dyn AnySetting> {
     GROUPS.iter().flat_map(|group| group.iter().copied())
 }
 
+/// The fields in which the state of `command` keeps settings.
+#[cfg(test)]
+pub(crate) fn kept_fields(command: crate::cli::Command) -> Vec<&'static str> {
+    use super::setting::Kept;
+    rows()
+        .map(AnySetting::row)
+        .filter(|row| row.is_of(command))
+        .filter_map(|row| match row.kept {
+            Kept::Frozen(field) | Kept::Changeable(field) => Some(field),
+            Kept::No => None,
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests;
