@@ -72,14 +72,26 @@ impl Given {
     /// What clap has to say: what is wrong, or the help that was asked for.
     pub fn parse<A>(arguments: impl IntoIterator<Item = A>) -> Result<Self, clap::Error>
     where
-        A: Into<OsString> + Clone,
+        A: Into<OsString>,
     {
-        let matches = definition(Row::is_accepted_by).try_get_matches_from(arguments)?;
-        let command = Cli::from_arg_matches(&matches)?.command;
-        let matches = match matches.subcommand() {
-            Some((_, own)) => own.clone(),
-            None => matches,
+        let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+        let definition = definition(Row::is_accepted_by);
+        let matches = match definition.clone().try_get_matches_from(&arguments) {
+            Ok(matches) => matches,
+            Err(error) if error.use_stderr() => {
+                // What clap did not expect may be the value of a flag that was taken for a value itself.
+                let understood = definition
+                    .ignore_errors(true)
+                    .try_get_matches_from(&arguments);
+                let cause = understood.ok().and_then(|matches| {
+                    let (command, matches) = of_subcommand(matches).ok()?;
+                    ensure_values(&matches, command).err()
+                });
+                return Err(cause.unwrap_or(error));
+            }
+            Err(answer) => return Err(answer),
         };
+        let (command, matches) = of_subcommand(matches)?;
         ensure_values(&matches, command)?;
         Ok(Self {
             command,
@@ -440,6 +452,13 @@ fn wrong(row: &Row, origin: &Origin, reason: String) -> anyhow::Error {
         format!("{origin} has a wrong value: {reason}"),
         format!("give it a value that {} takes, or remove it", row.flag()),
     )
+}
+
+/// The command, and what belongs to it.
+fn of_subcommand(matches: ArgMatches) -> Result<(Command, ArgMatches), clap::Error> {
+    let command = Cli::from_arg_matches(&matches)?.command;
+    let own = matches.subcommand().map(|(_, own)| own.clone());
+    Ok((command, own.unwrap_or(matches)))
 }
 
 /// Refuses a flag where a value is missing. clap takes it for the value if that may begin with a hyphen.
