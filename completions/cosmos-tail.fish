@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_cosmos_tail_global_optspecs
-    string join \n profile= endpoint= d/database= c/container= auth= key-file= priority= throughput-bucket= demo v/verbose q/quiet h/help V/version
+    string join \n profile= endpoint= limit-to-endpoint region= token-scope= d/database= c/container= auth= key-file= priority= throughput-bucket= demo v/verbose q/quiet h/help V/version
 end
 
 function __fish_cosmos_tail_needs_command
@@ -26,6 +26,8 @@ end
 
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
@@ -38,6 +40,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l key-file -d 'Fi
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s q -l quiet -d 'Print only errors: no progress, no summary'
@@ -57,6 +60,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l forma
 json\t'One JSON array'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
@@ -69,6 +74,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s q -l quiet -d 'Print only errors: no progress, no summary'
@@ -99,6 +105,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l poll-in
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
@@ -113,6 +121,7 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop once the service has nothing newer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s q -l quiet -d 'Print only errors: no progress, no summary'
@@ -149,6 +158,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l summa
 json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
@@ -166,6 +177,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l detect-timestamps -d 'Make timestamps of fields whose values are ISO 8601 times in UTC, in one form'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l strict-types -d 'Make columns of JSON of fields whose values have several types'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s q -l quiet -d 'Print only errors: no progress, no summary'
@@ -181,6 +193,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l page-
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: 15]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
@@ -195,6 +209,7 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l detect-timestamps -d 'Make timestamps of fields whose values are ISO 8601 times in UTC, in one form'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l strict-types -d 'Make columns of JSON of fields whose values have several types'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s q -l quiet -d 'Print only errors: no progress, no summary'
@@ -216,6 +231,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l summa
 json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
@@ -233,6 +250,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l no-fo
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l save-options -d 'Keep the options of this resume in the state, for later ones'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l repair -d 'Discard open files that do not match the state, and read their ranges again'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s q -l quiet -d 'Print only errors: no progress, no summary'
@@ -242,6 +260,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l forma
 json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
@@ -255,6 +275,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l prior
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l strict -d 'Report as faults what has a harmless explanation too: finished files that were moved away, and what an interrupted export leaves for `resume`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s q -l quiet -d 'Print only errors: no progress, no summary'
@@ -278,6 +299,10 @@ create\t'Keep it: a different document is refused, and so are deletions'
 newer\t'Replace or delete it if it is older than the change, by `_ts`'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l ttl-deletes -d 'Whether deletions by time to live are applied [default: apply]' -r -f -a "apply\t'Apply them like other deletions'
 skip\t'Skip them: the target expires its documents itself'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l missing-key -d 'Whether to write documents without a value at the partition key of the target [default: write, unless no document has a value]' -r -f -a "write\t'They are written without one, as the service keeps them'
+refuse\t'They are refused'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l id-collisions -d 'Whether a document may replace another one of the source that has the same id and partition key in the target [default: refuse]' -r -f -a "refuse\t'It is refused'
+overwrite\t'It replaces the other'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l concurrency -d 'Writes in flight at the same time, each to a different partition key [default: 32]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l batch-size -d 'Maximum number of documents of one partition key upserted in one request; 1 for no batches [default: 100]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-ru -d 'Use at most this many RU/s, measured by what the service charges; reading the source counts too, if it is a container' -r
@@ -291,6 +316,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l summa
 json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
@@ -308,6 +335,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dry-r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l create -d 'Create the target container if it does not exist'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l follow -d 'Keep replaying new changes until stopped; a line is printed once all existing ones are applied'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s q -l quiet -d 'Print only errors: no progress, no summary'
@@ -320,6 +348,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l writes-
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l split-every -d 'Split the largest partition repeatedly, at this interval' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
@@ -333,6 +363,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l priorit
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l previous-images -d 'Keep what a change replaced: `previous` in the feed of all versions and deletes'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s q -l quiet -d 'Print only errors: no progress, no summary'
@@ -342,6 +373,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l for
 json\t'One JSON array'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
@@ -354,6 +387,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l key
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s q -l quiet -d 'Print only errors: no progress, no summary'
@@ -361,6 +395,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s h -
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
@@ -373,6 +409,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s q -l quiet -d 'Print only errors: no progress, no summary'

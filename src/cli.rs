@@ -5,7 +5,6 @@
 
 pub mod choices;
 pub mod location;
-pub(crate) mod nearest;
 pub mod values;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};

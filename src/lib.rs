@@ -52,6 +52,7 @@ pub mod failpoint;
 pub mod feed;
 pub mod format;
 pub mod job;
+mod nearest;
 pub mod observe;
 pub mod process;
 pub mod reader;

@@ -91,7 +91,8 @@ fn is_tls(endpoint: &str) -> bool {
 
 fn connection(endpoint: &str) -> cosmos_tail::cosmos::options::ConnectOptions {
     use cosmos_tail::cosmos::options::{
-        ConnectOptions, CredentialOptions, NamesFrom, SecretText, ThroughputControl,
+        ConnectOptions, CredentialOptions, NamesFrom, Routing, SecretText, ThroughputControl,
+        TokenOptions,
     };
     ConnectOptions {
         endpoint: endpoint.parse().unwrap(),
@@ -101,6 +102,8 @@ fn connection(endpoint: &str) -> cosmos_tail::cosmos::options::ConnectOptions {
         credential: CredentialOptions::Key(SecretText::new(KEY)),
         accept_self_signed: is_tls(endpoint),
         throughput: ThroughputControl::default(),
+        token: TokenOptions::default(),
+        routing: Routing::default(),
     }
 }
 

@@ -145,3 +145,21 @@ pub enum TtlDeletes {
     /// Skip them: the target expires its documents itself
     Skip,
 }
+
+/// Whether documents without a value at the target's partition key are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MissingKey {
+    /// They are written without one, as the service keeps them
+    Write,
+    /// They are refused
+    Refuse,
+}
+
+/// Whether a document may replace another one of the source that becomes the same item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IdCollisions {
+    /// It is refused
+    Refuse,
+    /// It replaces the other
+    Overwrite,
+}

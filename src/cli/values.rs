@@ -15,10 +15,10 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::cli::choices::SchemaSource;
 use crate::cli::location::{self, Location};
-use crate::cli::nearest::nearest;
 use crate::clock;
 use crate::feed::ChangeFeedStart;
 use crate::format::Compression;
+use crate::nearest::nearest;
 use crate::schema::SampleSize;
 
 /// What a parser returns: the value, or a sentence that says what is expected.
@@ -49,6 +49,47 @@ pub enum Speed {
 /// None.
 pub fn text(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
+}
+
+/// Parses the names of regions, separated by commas, such as `West Europe,eastus`.
+///
+/// # Errors
+///
+/// A sentence that says what is expected.
+pub fn regions(text: &str) -> Parsed<Vec<String>> {
+    let is_name = |name: &str| {
+        let mut characters = name.chars();
+        characters.any(char::is_alphanumeric)
+            && name
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '(' | ')'))
+    };
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().all(|name| is_name(name)) {
+        Ok(names)
+    } else {
+        Err("expected names of regions, such as `West Europe`, separated by commas".to_owned())
+    }
+}
+
+/// Parses the scope of a token: a URL, which ends in `/.default` unless it names another permission.
+///
+/// # Errors
+///
+/// A sentence that says what is expected.
+pub fn token_scope(text: &str) -> Parsed<String> {
+    const EXPECTED: &str = "expected a URL such as https://cosmos.azure.com/.default";
+    let text = text.trim();
+    let url = url::Url::parse(text).map_err(|_| EXPECTED.to_owned())?;
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if url.scheme() != "https" || !url.has_host() || has_user || url.query().is_some() {
+        return Err(EXPECTED.to_owned());
+    }
+    Ok(match url.path() {
+        // The resource alone, as the Azure CLI names it.
+        "/" => format!("{}/.default", text.trim_end_matches('/')),
+        _ => text.to_owned(),
+    })
 }
 
 /// Takes the path of a file or a directory of this machine.

@@ -9,12 +9,13 @@ use super::embedded::Embedded;
 use crate::cli::Command;
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::container::NewContainer;
+use crate::cosmos::container::{ContainerMissing, NewContainer};
 use crate::cosmos::options::{ConnectOptions, NamesFrom};
 use crate::cosmos::retry::{Persistence, RetryLimit};
-use crate::error::usage;
+use crate::error::{find, usage};
 use crate::feed::{ChangeFeedStart, ContainerAddress};
 use crate::job::Connected;
+use crate::replay::Target;
 use crate::report::Report;
 use crate::settings::{
     ChosenProfile, ConfigFile, ConnectionArgs, ConnectionPlan, ConnectionRequest, FeedPlan, Given,
@@ -155,6 +156,7 @@ impl Account {
             self.config()?.choose(Some(&wanted))?,
             &feed.database,
             &feed.container,
+            &self.args.regions,
             &process_environment,
             &self.shutdown,
         )
@@ -236,6 +238,40 @@ impl Account {
         report: &Arc<Report>,
     ) -> Result<Connected> {
         self.connect_to(plan, None, retry_limit, report).await
+    }
+
+    /// As [`Account::connect_to`], but creates nothing: returns what would be created if the container does not
+    /// exist.
+    pub(super) async fn rehearse_connecting_to(
+        &self,
+        plan: ConnectionPlan,
+        create: &NewContainer,
+        retry_limit: RetryLimit,
+        report: &Arc<Report>,
+    ) -> Result<Target> {
+        let address = ContainerAddress {
+            endpoint: plan.connect.endpoint.as_str().to_owned(),
+            database: plan.connect.database.clone(),
+            container: plan.connect.container.clone(),
+            container_rid: String::new(),
+        };
+        match self.connect(plan, retry_limit, report).await {
+            Ok(connected) => {
+                connected.client.ensure_partition_key(create)?;
+                Ok(Target::There(connected))
+            }
+            Err(error) if find::<ContainerMissing>(&error).is_some() => {
+                report.notice(&format!(
+                    "container `{}` does not exist; without --dry-run it would be created",
+                    address.container
+                ));
+                Ok(Target::ToBeCreated {
+                    address,
+                    key_paths: create.partition_key.clone(),
+                })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// As [`Account::connect`], but creates the container by `create` if it does not exist.

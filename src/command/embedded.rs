@@ -4,7 +4,8 @@ use anyhow::{Context, Result};
 use tokio::sync::OnceCell;
 
 use crate::cosmos::options::{
-    ConnectOptions, CredentialOptions, NamesFrom, SecretText, ThroughputControl,
+    ConnectOptions, CredentialOptions, NamesFrom, Routing, SecretText, ThroughputControl,
+    TokenOptions,
 };
 use crate::demo::{DemoAccount, DemoOptions};
 use crate::error::usage;
@@ -77,6 +78,12 @@ impl Embedded {
                 names_from: NamesFrom::Settings,
                 credential: CredentialOptions::Key(SecretText::new(String::new())),
                 accept_self_signed: false,
+                token: TokenOptions::default(),
+                routing: Routing {
+                    // Its address is the only one.
+                    limit_to_endpoint: false,
+                    regions: args.regions.clone(),
+                },
                 throughput: ThroughputControl {
                     bucket: args.throughput_bucket,
                     priority: args.priority.map(Into::into),

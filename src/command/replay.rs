@@ -23,6 +23,12 @@ pub(super) async fn run(
     if given.is_on(&table::TO_STDOUT) {
         return replay::to_standard_output(&plan, report, shutdown).await;
     }
+    if plan.feed.is_none() && given.is_typed(&table::REGION.row) {
+        return Err(usage(
+            "--region says where a feed is read, but this replay reads files",
+            "leave --region out: the target is read and written in the region that is written to",
+        ));
+    }
     if account.is_demo() && plan.state.is_some() {
         return Err(usage(
             "--state cannot be used with --demo: the embedded account and its data end with this process",
@@ -30,24 +36,35 @@ pub(super) async fn run(
         ));
     }
     let create = plan.create.clone();
+    let dry_run = plan.dry_run;
     let retries = plan.retry_limit;
     let feed = plan.feed.clone();
     account.refuse_start_at_a_time(feed.as_ref().map(|feed| feed.from))?;
     let connect = async |earlier: Option<&ContainerAddress>| {
-        let connection = account.target_plan()?;
+        let mut connection = account.target_plan()?;
         account.ensure_same(&connection, earlier)?;
         let source = feed
             .map(|feed| account.source_plan(&connection, &feed))
             .transpose()?;
+        // A document of the target that a replica does not have yet would be taken for a missing one.
+        connection.connect.routing.regions.clear();
         // The source comes first: if it does not exist, no target is created.
         let source = match source {
             Some(source) => Some(account.connect(source, retries, report).await?),
             None => None,
         };
-        let create = create.as_ref();
-        let target = account
-            .connect_to(connection, create, retries, report)
-            .await?;
+        let target = match &create {
+            Some(create) if dry_run => {
+                account
+                    .rehearse_connecting_to(connection, create, retries, report)
+                    .await?
+            }
+            create => {
+                let create = create.as_ref();
+                let connected = account.connect_to(connection, create, retries, report);
+                replay::Target::There(connected.await?)
+            }
+        };
         Ok(replay::Containers { target, source })
     };
     replay::replay(connect, plan, report, shutdown).await

@@ -4,22 +4,22 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use azure_core::cloud::CloudConfiguration;
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
+use azure_core::http::ClientOptions;
 use azure_data_cosmos_driver::models::Credential;
 use azure_identity::{
-    AzureCliCredential, ClientSecretCredential, ManagedIdentityCredential,
-    ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
-    WorkloadIdentityCredentialOptions,
+    AzureCliCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 use tokio::time::Instant;
 
 use crate::clock;
 use crate::cosmos::error::one_line;
-use crate::cosmos::options::{CredentialOptions, EntraIdOptions};
+use crate::cosmos::options::{CredentialOptions, EntraIdOptions, NationalCloud, TokenOptions};
 use crate::error::with_hint;
 
-/// The scope of the token, the same that the driver requests.
-const SCOPE: &str = "https://cosmos.azure.com/.default";
 /// Deadline for the first token. The Azure CLI alone takes seconds on a cold start.
 const FIRST_TOKEN_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -29,6 +29,9 @@ const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
 const USE_UNTIL: Duration = Duration::from_secs(30);
 /// Pause after a failed renewal, while the old token is still valid.
 const RENEW_PAUSE: Duration = Duration::from_secs(30);
+
+/// Entra ID's codes for a resource that the directory does not have, and for a scope that is malformed.
+const SCOPE_ERRORS: [&str; 3] = ["AADSTS500011", "AADSTS70011", "AADSTS1002012"];
 
 /// Which credential is used, for messages.
 pub fn describe(options: &CredentialOptions) -> String {
@@ -62,26 +65,40 @@ fn name(source: &EntraIdOptions) -> String {
 /// # Errors
 ///
 /// If no token is returned; the error has a hint.
-pub async fn credential(options: &CredentialOptions) -> Result<Credential> {
+pub async fn credential(options: &CredentialOptions, token: &TokenOptions) -> Result<Credential> {
     let source = match options {
         CredentialOptions::Key(key) => {
             return Ok(Credential::AccountKey(Secret::new(key.expose().to_owned())));
         }
         CredentialOptions::EntraId(source) => source,
     };
-    let token_source = token_source(source).map_err(|e| token_error(source, &e.to_string()))?;
-    let credential = Arc::new(RenewingCredential::new(token_source));
-    match tokio::time::timeout(FIRST_TOKEN_DEADLINE, credential.get_token(&[SCOPE], None)).await {
+    let token_source = token_source(source, token.cloud)
+        .map_err(|e| token_error(source, token, &e.to_string()))?;
+    let credential = Arc::new(RenewingCredential::new(token_source, &token.scope));
+    match tokio::time::timeout(FIRST_TOKEN_DEADLINE, credential.get_token(&[], None)).await {
         Ok(Ok(_)) => Ok(Credential::TokenCredential(credential)),
-        Ok(Err(error)) => Err(token_error(source, &error.to_string())),
+        Ok(Err(error)) => Err(token_error(source, token, &error.to_string())),
         Err(_) => Err(token_error(
             source,
+            token,
             &format!("no answer within {} s", FIRST_TOKEN_DEADLINE.as_secs()),
         )),
     }
 }
 
-fn token_source(source: &EntraIdOptions) -> azure_core::Result<Arc<dyn TokenCredential>> {
+fn token_source(
+    source: &EntraIdOptions,
+    cloud: Option<NationalCloud>,
+) -> azure_core::Result<Arc<dyn TokenCredential>> {
+    let client_options = || ClientOptions {
+        cloud: cloud.map(|cloud| {
+            Arc::new(match cloud {
+                NationalCloud::China => CloudConfiguration::AzureChina,
+                NationalCloud::UsGovernment => CloudConfiguration::AzureGovernment,
+            })
+        }),
+        ..ClientOptions::default()
+    };
     Ok(match source {
         EntraIdOptions::AzureCli { .. } => AzureCliCredential::new(None)?,
         EntraIdOptions::ManagedIdentity { client_id } => {
@@ -98,7 +115,9 @@ fn token_source(source: &EntraIdOptions) -> azure_core::Result<Arc<dyn TokenCred
             tenant_id: Some(tenant_id.clone()),
             client_id: Some(client_id.clone()),
             token_file_path: Some(token_file.clone()),
-            ..Default::default()
+            credential_options: ClientAssertionCredentialOptions {
+                client_options: client_options(),
+            },
         }))?,
         EntraIdOptions::ClientSecret {
             tenant_id,
@@ -108,13 +127,15 @@ fn token_source(source: &EntraIdOptions) -> azure_core::Result<Arc<dyn TokenCred
             tenant_id,
             client_id.clone(),
             Secret::new(client_secret.expose().to_owned()),
-            None,
+            Some(ClientSecretCredentialOptions {
+                client_options: client_options(),
+            }),
         )?,
     })
 }
 
 /// The error of a token that cannot be fetched, with a hint.
-fn token_error(source: &EntraIdOptions, message: &str) -> anyhow::Error {
+fn token_error(source: &EntraIdOptions, token: &TokenOptions, message: &str) -> anyhow::Error {
     // The library names its type first and a web page last.
     let message = message
         .split_once("authentication failed.")
@@ -127,7 +148,14 @@ fn token_error(source: &EntraIdOptions, message: &str) -> anyhow::Error {
     if message.is_empty() {
         message.push_str("it gave no reason");
     }
+    let is_of_scope = SCOPE_ERRORS.iter().any(|code| message.contains(code));
     let hint = match source {
+        _ if is_of_scope => format!(
+            "the identity's directory does not know the scope {}: name another one with --token-scope, such \
+             as https://NAME.documents.azure.com/.default for one account, or another cloud's authority with \
+             AZURE_AUTHORITY_HOST",
+            token.scope
+        ),
         EntraIdOptions::AzureCli { by_default } => {
             let mut hint = if message.contains("not found on PATH") {
                 "install the Azure CLI and run `az login`".to_owned()
@@ -173,15 +201,18 @@ fn token_error(source: &EntraIdOptions, message: &str) -> anyhow::Error {
 #[derive(Debug)]
 struct RenewingCredential {
     source: Arc<dyn TokenCredential>,
+    /// What is requested, whatever the driver asks for: it knows the scope of the public cloud only.
+    scope: String,
     token: RwLock<Option<AccessToken>>,
     /// Locked while the token is renewed. Holds when the last renewal failed.
     renewal: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl RenewingCredential {
-    fn new(source: Arc<dyn TokenCredential>) -> Self {
+    fn new(source: Arc<dyn TokenCredential>, scope: &str) -> Self {
         Self {
             source,
+            scope: scope.to_owned(),
             token: RwLock::new(None),
             renewal: tokio::sync::Mutex::new(None),
         }
@@ -200,13 +231,9 @@ impl RenewingCredential {
 impl TokenCredential for RenewingCredential {
     async fn get_token(
         &self,
-        scopes: &[&str],
+        _scopes: &[&str],
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        // Only tokens of this scope are cached.
-        if scopes != [SCOPE] {
-            return self.source.get_token(scopes, options).await;
-        }
         if let Some(token) = self.good_for(RENEW_BEFORE) {
             return Ok(token);
         }
@@ -225,7 +252,7 @@ impl TokenCredential for RenewingCredential {
         {
             return Ok(old.clone());
         }
-        match self.source.get_token(scopes, options).await {
+        match self.source.get_token(&[&self.scope], options).await {
             Ok(token) => {
                 *failed_at = None;
                 let mut kept = self.token.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,26 +1,57 @@
-//! Transactional batches: many upserts of one partition key in one request, all of them or none.
+//! Transactional batches: operations of one partition key in one request, all of them or none.
+//!
+//! Upserts are sent together for speed. A read or a deletion is sent as a batch of one if its id does not fit
+//! a URL: in a batch the id is in the body.
 
 use std::time::Duration;
 
+use azure_core::http::StatusCode;
 use azure_data_cosmos_driver::models::{CosmosOperation, PartitionKey, ResponseBody};
-use serde::Deserialize;
+use azure_data_cosmos_driver::options::ContentResponseOnWrite;
+use azure_data_cosmos_driver::{CosmosError, CosmosStatus};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::client::CosmosClient;
 use super::items::{
-    DEFAULT_RETRY_AFTER, ItemAnswer, ItemOutcome, ItemRequest, charge_of, not_done,
+    DEFAULT_RETRY_AFTER, ItemAddress, ItemAnswer, ItemOutcome, ItemRequest, charge_of, not_done,
 };
 
 /// Maximum size of the documents in a batch, in bytes. The service accepts requests of 2 MB, which
 /// includes what the batch adds to each document.
 pub const MAX_BATCH_BYTES: usize = 1 << 20;
 
+/// An operation on an item that exists.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Operation<'a> {
+    operation_type: &'static str,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    if_match: Option<&'a str>,
+}
+
 /// The result of one operation.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct OperationResult {
+struct OperationResult<'a> {
     status_code: u16,
     #[serde(default)]
     retry_after_milliseconds: Option<f64>,
+    #[serde(default)]
+    e_tag: Option<String>,
+    #[serde(default, borrow)]
+    resource_body: Option<&'a RawValue>,
+}
+
+impl OperationResult<'_> {
+    /// The pause that the service asks for after throttling.
+    fn pause(&self) -> Duration {
+        let milliseconds = self.retry_after_milliseconds;
+        let pause = milliseconds.and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok());
+        pause.unwrap_or(DEFAULT_RETRY_AFTER)
+    }
 }
 
 impl CosmosClient {
@@ -32,7 +63,8 @@ impl CosmosClient {
     pub async fn upsert_together(&self, key: &PartitionKey, documents: &[&[u8]]) -> ItemAnswer {
         let operation = CosmosOperation::batch(self.container().clone(), key.clone())
             .with_body(body_of(documents));
-        match self.ask_once(operation).await {
+        let content = ContentResponseOnWrite::Disabled;
+        match self.ask_once(operation, content).await {
             Ok(response) => ItemAnswer {
                 request_charge: charge_of(&response),
                 outcome: match response.into_body() {
@@ -49,6 +81,82 @@ impl CosmosClient {
             },
         }
     }
+
+    /// Reads or deletes an item by a batch. Makes one attempt, like [`CosmosClient::item`].
+    pub(super) async fn item_by_body(
+        &self,
+        item: &ItemAddress,
+        request: ItemRequest<'_>,
+    ) -> ItemAnswer {
+        let (operation_type, if_match) = match request {
+            ItemRequest::Delete(etag) => ("Delete", etag.filter(|etag| *etag != "*")),
+            _ => ("Read", None),
+        };
+        let id = item.id.as_str();
+        let operation = Operation {
+            operation_type,
+            id,
+            if_match,
+        };
+        let body = serde_json::to_vec(&[operation]).expect("text is JSON");
+        let operation =
+            CosmosOperation::batch(self.container().clone(), item.key.clone()).with_body(body);
+        match self
+            .ask_once(operation, ContentResponseOnWrite::Enabled)
+            .await
+        {
+            Ok(response) => ItemAnswer {
+                request_charge: charge_of(&response),
+                outcome: match response.into_body() {
+                    ResponseBody::Bytes(body) => outcome_of_one(&body),
+                    _ => outcome_of_one(b""),
+                },
+            },
+            Err(error) => ItemAnswer {
+                request_charge: error.response().map_or(0.0, charge_of),
+                outcome: match not_done(error, request) {
+                    ItemOutcome::Refused(reason) => ItemOutcome::Refused(format!(
+                        "the id does not fit a URL, and the service refuses to {} it in a batch: {reason}",
+                        operation_type.to_ascii_lowercase()
+                    )),
+                    other => other,
+                },
+            },
+        }
+    }
+}
+
+/// The outcome of a batch with one read or deletion.
+fn outcome_of_one(body: &[u8]) -> ItemOutcome {
+    let results: Vec<OperationResult<'_>> = serde_json::from_slice(body).unwrap_or_default();
+    let [result] = results.as_slice() else {
+        return ItemOutcome::Failed(failure(
+            StatusCode::BadGateway,
+            "the answer to a batch of one operation does not have one result",
+        ));
+    };
+    match (result.status_code, result.resource_body) {
+        (200, Some(document)) => ItemOutcome::Read(
+            Bytes::copy_from_slice(document.get().as_bytes()),
+            result.e_tag.clone(),
+        ),
+        (204, _) => ItemOutcome::Deleted,
+        (404, _) => ItemOutcome::NotFound,
+        (412, _) => ItemOutcome::Changed,
+        (429, _) => ItemOutcome::Throttled(result.pause()),
+        (400, _) => ItemOutcome::Refused("status 400 for the operation of a batch".to_owned()),
+        (status, _) => ItemOutcome::Failed(failure(
+            StatusCode::from(status),
+            &format!("status {status} for the operation of a batch"),
+        )),
+    }
+}
+
+fn failure(status: StatusCode, message: &str) -> CosmosError {
+    CosmosError::builder()
+        .with_status(CosmosStatus::new(status))
+        .with_message(message.to_owned())
+        .build()
 }
 
 /// The operations as a JSON array. The documents are copied into it unchanged.
@@ -72,7 +180,7 @@ fn body_of(documents: &[&[u8]]) -> Vec<u8> {
 /// The outcome of a batch of `count` upserts. If one fails, all others fail with 424. An answer without a
 /// result for each of them counts as a refusal, after which each is written on its own, which is safe.
 fn outcome_of(body: &[u8], count: usize) -> ItemOutcome {
-    let results: Vec<OperationResult> = match serde_json::from_slice(body) {
+    let results: Vec<OperationResult<'_>> = match serde_json::from_slice(body) {
         Ok(results) => results,
         Err(error) => {
             return ItemOutcome::Refused(format!(
@@ -89,12 +197,13 @@ fn outcome_of(body: &[u8], count: usize) -> ItemOutcome {
         return ItemOutcome::WrittenTogether(created);
     }
     if let Some(throttled) = results.iter().find(|result| result.status_code == 429) {
-        let milliseconds = throttled.retry_after_milliseconds;
-        let pause = milliseconds.and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok());
-        return ItemOutcome::Throttled(pause.unwrap_or(DEFAULT_RETRY_AFTER));
+        return ItemOutcome::Throttled(throttled.pause());
     }
     let failed = results.iter().find(|result| result.status_code != 424);
     ItemOutcome::Refused(match failed {
+        Some(failed) if failed.status_code == 413 => {
+            return ItemOutcome::TooLarge("status 413 for one of a batch".to_owned());
+        }
         Some(failed) => format!("status {} for one of a batch", failed.status_code),
         None => format!("{} results for a batch of {count}", results.len()),
     })
@@ -105,6 +214,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::cosmos::error::{Verdict, verdict};
 
     #[test]
     fn documents_are_copied_into_the_body_unchanged() {
@@ -148,6 +258,34 @@ mod tests {
             );
         }
         assert!(matches!(outcome_of(b"", 1), ItemOutcome::Refused(_)));
+    }
+
+    #[test]
+    fn the_outcome_of_one_operation_is_that_of_its_result() {
+        let outcome = |results: Value| outcome_of_one(results.to_string().as_bytes());
+        let of = |status: u16| outcome(json!([{"statusCode": status, "requestCharge": 1.0}]));
+        let read = br#"[{"statusCode":200,"eTag":"\"e\"","resourceBody":{"id":"a/b","n":1.10}}]"#;
+        assert!(matches!(
+            outcome_of_one(read),
+            ItemOutcome::Read(json, Some(etag)) if json == r#"{"id":"a/b","n":1.10}"# && etag == "\"e\""
+        ));
+        assert!(matches!(of(204), ItemOutcome::Deleted));
+        assert!(matches!(of(404), ItemOutcome::NotFound));
+        assert!(matches!(of(412), ItemOutcome::Changed));
+        assert!(matches!(of(429), ItemOutcome::Throttled(_)));
+        assert!(matches!(of(400), ItemOutcome::Refused(_)));
+        // Such answers are requested again.
+        for transient in [
+            of(449),
+            of(503),
+            outcome(json!([])),
+            outcome_of_one(b"<html>"),
+        ] {
+            let ItemOutcome::Failed(error) = transient else {
+                panic!("{transient:?}");
+            };
+            assert!(matches!(verdict(&error), Verdict::Transient { .. }));
+        }
     }
 
     #[test]

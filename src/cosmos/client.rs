@@ -75,6 +75,17 @@ impl CosmosClient {
         self.container.partition_key_definition()
     }
 
+    /// The paths that make up the partition key, as text.
+    pub fn partition_key_paths(&self) -> Vec<String> {
+        let paths = self.partition_key_definition().paths();
+        paths.iter().map(ToString::to_string).collect()
+    }
+
+    /// Whether the container was made without a partition key, so that its key is the service's own.
+    pub fn has_system_key(&self) -> bool {
+        self.heard.has_system_key()
+    }
+
     /// The version of HTTP that the account answered with.
     pub fn http_version(&self) -> HttpVersion {
         self.http_version

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use azure_data_cosmos_driver::models::{AccountReference, Credential};
 use azure_data_cosmos_driver::options::{
-    ConnectionPoolOptions, DriverOptions, ServerCertificateValidation, UserAgentSuffix,
+    ConnectionPoolOptions, DriverOptions, Region, ServerCertificateValidation, UserAgentSuffix,
 };
 use azure_data_cosmos_driver::{CosmosDriver, CosmosDriverRuntime, CosmosError};
 
@@ -14,12 +14,13 @@ use super::auth;
 use super::client::{CosmosClient, HttpVersion, operation_options};
 use super::container::{NewContainer, create_container, ensure_partition_key, resolve_container};
 use super::error::{Verdict, causes, describe, one_line, verdict};
-use super::hints::{account_hint, cause_of, is_certificate, is_transport};
+use super::hints::{account_hint, cause_of, detour_of, is_certificate, is_transport};
 use super::options::ConnectOptions;
 use super::reach::{Unreachable, reach};
 use super::retry::Persistence;
-use super::transport::{BoundedClients, Heard};
-use crate::error::{Annotate, with_hint};
+use super::transport::{BoundedClients, Detour, Heard};
+use crate::error::{Annotate, usage, with_hint};
+use crate::nearest::nearest;
 
 /// Deadline for the answer of an account that is reached. The driver waits for throttling to end, and
 /// attempts a TLS handshake three times for 5 s each.
@@ -69,8 +70,9 @@ impl CosmosClient {
             "connected, {}",
             auth::describe(&options.credential)
         );
+        ensure_regions(options, &heard)?;
         if let Some(new) = create {
-            Box::pin(create_container(&driver, options, new, persistence)).await?;
+            Box::pin(create_container(&driver, options, new, &heard, persistence)).await?;
         }
         let container = Box::pin(resolve_container(&driver, options, &heard, persistence)).await?;
         if let Some(new) = create {
@@ -87,13 +89,50 @@ impl CosmosClient {
     }
 }
 
+/// Refuses a region that the account cannot be read from: the driver would ignore it.
+fn ensure_regions(options: &ConnectOptions, heard: &Heard) -> Result<()> {
+    let regions = heard.regions();
+    let is_known = |wanted: &String| {
+        let wanted = Region::new(wanted.clone());
+        let mut known = regions.iter().map(|known| Region::new(known.clone()));
+        known.any(|known| known == wanted)
+    };
+    let Some(unknown) = options.routing.regions.iter().find(|name| !is_known(name)) else {
+        return Ok(());
+    };
+    let names: Vec<&str> = regions.iter().map(String::as_str).collect();
+    let hint = match nearest(unknown, &names) {
+        Some(nearest) => format!("did you mean `{nearest}`? Case and spaces do not matter"),
+        None => "the account names no regions: leave the region out".to_owned(),
+    };
+    Err(usage(
+        format!(
+            "the account at {} cannot be read in the region `{unknown}`: its regions are {}",
+            options.endpoint,
+            names.join(", ")
+        ),
+        hint,
+    ))
+}
+
+impl CosmosClient {
+    /// Refuses the container if its partition key is not that of the one to be created.
+    ///
+    /// # Errors
+    ///
+    /// A usage error with both.
+    pub fn ensure_partition_key(&self, new: &NewContainer) -> Result<()> {
+        ensure_partition_key(&self.container, new)
+    }
+}
+
 /// Reaches the account, authenticates, and reads its properties. Transient errors are retried.
 async fn open_persistently(
     options: &ConnectOptions,
     heard: &Arc<Heard>,
     persistence: &Persistence,
 ) -> Result<(Arc<CosmosDriver>, HttpVersion)> {
-    let credential = auth::credential(&options.credential).await?;
+    let credential = auth::credential(&options.credential, &options.token).await?;
     let what = format!("cannot connect to {}", options.endpoint);
     let started = Instant::now();
     let mut retries = persistence.retries();
@@ -267,9 +306,10 @@ async fn create_driver(
             None,
         ),
     };
-    let (database, container) = (&options.database, &options.container);
-    let clients = BoundedClients::new(&options.endpoint, database, container, key, heard);
+    let clients = BoundedClients::new(options, key, heard);
+    let regions = options.routing.regions.iter().cloned();
     let driver = DriverOptions::builder(account)
+        .with_preferred_regions(regions.map(Region::new).collect())
         .with_operation_options(operation_options(options.throughput))
         .build();
     let mut runtime = CosmosDriverRuntime::builder()
@@ -355,6 +395,7 @@ impl AccountFailure {
         let sub_status = error.status().sub_status().map_or(0, |s| s.value());
         match u16::from(error.status().status_code()) {
             _ if is_certificate(error) => Hope::None,
+            _ if detour_of(error).is_some_and(Detour::is_final) => Hope::None,
             _ if self.is_of_transport() => Hope::PerhapsNoAccount,
             // Not JSON, not the JSON of an account, or a redirect that is not followed.
             500 if sub_status == NOT_UNDERSTOOD => Hope::PerhapsNoAccount,

@@ -1,6 +1,6 @@
 //! The container of a connection: resolved by name, and created on request.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use azure_data_cosmos_driver::error::status_codes;
@@ -12,7 +12,8 @@ use azure_data_cosmos_driver::{CosmosDriver, CosmosError};
 use super::client::operation_options;
 use super::error::{Verdict, describe, verdict};
 use super::hints::{
-    asked_elsewhere, cause_of, container_hint, creation_hint, location_hint, name_hint, unlike_hint,
+    asked_elsewhere, cause_of, container_hint, creation_hint, detour_of, location_hint, name_hint,
+    unlike_hint,
 };
 use super::options::ConnectOptions;
 use super::retry::Persistence;
@@ -21,6 +22,9 @@ use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 
 /// Deadline for resolving the container. It is long, since a throttled account makes the driver wait.
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(60);
+/// How long an address that the account names is retried before it has answered: it may be one that cannot be
+/// reached from here.
+const FIRST_CONTACT: Duration = Duration::from_secs(5);
 /// Deadline for reading the database.
 const DATABASE_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -33,6 +37,22 @@ pub struct NewContainer {
     pub throughput: Option<u64>,
 }
 
+/// The container does not exist, though its database does.
+#[derive(Debug)]
+pub struct ContainerMissing {
+    database: String,
+    container: String,
+}
+
+impl std::error::Error for ContainerMissing {}
+
+impl std::fmt::Display for ContainerMissing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (database, container) = (&self.database, &self.container);
+        write!(f, "database `{database}` has no container `{container}`")
+    }
+}
+
 /// Resolves the container by name, with its ranges. Transient errors are retried.
 pub(super) async fn resolve_container(
     driver: &CosmosDriver,
@@ -43,6 +63,7 @@ pub(super) async fn resolve_container(
     let (database, container) = (&options.database, &options.container);
     let what = format!("cannot open container `{container}` of database `{database}`");
     let mut retries = persistence.retries();
+    let started = Instant::now();
     loop {
         let operation = operation_options(options.throughput);
         let resolved = Box::pin(driver.resolve_container(database, container, operation));
@@ -67,26 +88,34 @@ pub(super) async fn resolve_container(
         };
         let reason = || match &fault {
             Some(fault) => fault.to_string(),
+            None if detour_of(&error).is_some() => cause_of(&error),
             None => describe(&error),
         };
+        let may_be_wrong = detour_of(&error).is_some();
+        let tried = retries.clone();
         if let Verdict::Transient { retry_after } = meaning
             && let Some(notice) = retries.again(retry_after, reason)
+            && !(may_be_wrong && started.elapsed() + notice.pause > FIRST_CONTACT)
         {
             persistence.pause(&what, &notice).await;
             continue;
         }
+        let retries = tried;
         let error = match fault {
-            Some(fault) => with_hint(anyhow!(fault.to_string()), list_hint(&fault, options)),
-            None => explain_unresolved(driver, options, &error, persistence).await,
+            Some(fault) => with_hint(
+                anyhow!(fault.to_string()),
+                list_hint(&fault, options, heard),
+            ),
+            None => explain_unresolved(driver, options, heard, &error, persistence).await,
         };
         return Err(retries.after_retries(error)).context(what);
     }
 }
 
 /// The hint for a list of ranges that cannot be used.
-fn list_hint(fault: &ListFault, options: &ConnectOptions) -> String {
+fn list_hint(fault: &ListFault, options: &ConnectOptions, heard: &Heard) -> String {
     match fault {
-        ListFault::Refused(refusal) => container_hint(refusal, options),
+        ListFault::Refused(refusal) => container_hint(refusal, options, heard),
         ListFault::Other(_) | ListFault::Unlike(_) => unlike_hint(&options.endpoint),
     }
 }
@@ -95,30 +124,35 @@ fn list_hint(fault: &ListFault, options: &ConnectOptions) -> String {
 async fn explain_unresolved(
     driver: &CosmosDriver,
     options: &ConnectOptions,
+    heard: &Heard,
     error: &CosmosError,
     persistence: &Persistence,
 ) -> anyhow::Error {
     let (database, container) = (&options.database, &options.container);
     let is_not_found = u16::from(error.status().status_code()) == 404;
     let (cause, hint) = if !is_not_found {
-        (cause_of(error), container_hint(error, options))
+        (
+            anyhow!(cause_of(error)),
+            container_hint(error, options, heard),
+        )
     } else if let Some(location) = asked_elsewhere(error, options) {
         (
-            format!("{location} answers: {}", describe(error)),
-            location_hint(&location, options),
+            anyhow!("{location} answers: {}", describe(error)),
+            location_hint(&location, options, heard),
         )
     } else if Box::pin(database_exists(driver, options, error, persistence)).await {
-        (
-            format!("database `{database}` has no container `{container}`"),
-            name_hint("container", options),
-        )
+        let missing = ContainerMissing {
+            database: database.clone(),
+            container: container.clone(),
+        };
+        (missing.into(), name_hint("container", options))
     } else {
         (
-            format!("{} has no database `{database}`", options.endpoint),
+            anyhow!("{} has no database `{database}`", options.endpoint),
             name_hint("database", options),
         )
     };
-    let error = with_hint(anyhow!(cause), hint);
+    let error = with_hint(cause, hint);
     // Waiting does not help with a name that does not exist.
     if is_not_found {
         with_exit_code(error, ExitCode::Failed)
@@ -132,6 +166,7 @@ pub(super) async fn create_container(
     driver: &CosmosDriver,
     options: &ConnectOptions,
     new: &NewContainer,
+    heard: &Heard,
     persistence: &Persistence,
 ) -> Result<()> {
     let (database, container) = (&options.database, &options.container);
@@ -170,8 +205,12 @@ pub(super) async fn create_container(
     if u16::from(error.status().status_code()) == 409 {
         return Ok(());
     }
-    let hint = creation_hint(&error, options);
-    let error = with_hint(anyhow!(describe(&error)), hint);
+    let hint = creation_hint(&error, options, heard);
+    let cause = match detour_of(&error) {
+        Some(_) => cause_of(&error),
+        None => describe(&error),
+    };
+    let error = with_hint(anyhow!(cause), hint);
     Err(retries.after_retries(error)).context(what)
 }
 

@@ -9,11 +9,17 @@ use azure_data_cosmos_driver::models::{
 
 use crate::feed::FeedRange;
 
-/// The SDK's partition key of these values, one for each level.
+/// A level of a partition key for which a document has no value, as the service writes it in a key. It is
+/// not `null`, which is a value.
+pub fn no_value() -> serde_json::Value {
+    serde_json::Value::Object(serde_json::Map::new())
+}
+
+/// The SDK's partition key of these values, one for each level; [`no_value`] is one of them.
 ///
 /// # Errors
 ///
-/// If a value is not a string, number, boolean or null, or there are more than three.
+/// If a value is something else than a string, number, boolean or null, or there are more than three.
 pub fn partition_key(values: &[serde_json::Value]) -> Result<PartitionKey> {
     use serde_json::Value;
     let mut levels = Vec::with_capacity(values.len());
@@ -22,6 +28,7 @@ pub fn partition_key(values: &[serde_json::Value]) -> Result<PartitionKey> {
             Value::String(text) => PartitionKeyValue::from(text.clone()),
             Value::Bool(value) => PartitionKeyValue::from(*value),
             Value::Null => PartitionKeyValue::NULL,
+            Value::Object(members) if members.is_empty() => PartitionKeyValue::UNDEFINED,
             Value::Number(number) => {
                 let number = number
                     .as_f64()
@@ -29,7 +36,10 @@ pub fn partition_key(values: &[serde_json::Value]) -> Result<PartitionKey> {
                 PartitionKeyValue::try_from(number)?
             }
             other => {
-                anyhow::bail!("{other} is not a partition key, which is a string, a number, true, false or null")
+                anyhow::bail!(
+                    "{other} is not a partition key, which is a string, a number, true, false, null, or {{}} \
+                     for no value"
+                )
             }
         });
     }

@@ -130,6 +130,11 @@ impl ServiceError {
             text: describe(error),
         }
     }
+
+    /// With another text, which is one bounded line without secrets too.
+    pub(super) fn with_text(self, text: String) -> Self {
+        Self { text, ..self }
+    }
 }
 
 impl std::fmt::Display for ServiceError {

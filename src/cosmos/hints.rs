@@ -5,6 +5,7 @@ use url::Url;
 
 use super::error::{ServiceError, Verdict, causes, describe, one_line};
 use super::options::{ConnectOptions, CredentialOptions, NamesFrom};
+use super::transport::{Detour, Heard};
 use crate::error::with_hint;
 
 const NOT_AN_ACCOUNT: &str = "the server at this address is not a Cosmos DB account (NoSQL API); the \
@@ -19,7 +20,10 @@ pub fn explain(error: anyhow::Error) -> anyhow::Error {
     let Some(cosmos) = error.downcast_ref::<CosmosError>() else {
         return error;
     };
-    let explained = ServiceError::of(cosmos);
+    let mut explained = ServiceError::of(cosmos);
+    if detour_of(cosmos).is_some() {
+        explained = explained.with_text(cause_of(cosmos));
+    }
     let (verdict, status) = (explained.verdict, explained.status);
     let explained = anyhow::Error::new(explained);
     let hint = match verdict {
@@ -55,6 +59,11 @@ pub(super) fn is_transport(error: &CosmosError) -> bool {
     )
 }
 
+/// Where the failed request was sent, if not straight to the endpoint.
+pub(super) fn detour_of(error: &CosmosError) -> Option<&Detour> {
+    causes(error).find_map(|cause| cause.downcast_ref::<Detour>())
+}
+
 /// Whether the server's certificate is not accepted.
 pub(super) fn is_certificate(error: &CosmosError) -> bool {
     error.response().is_none() && fault_of_certificate(error).is_some()
@@ -66,9 +75,21 @@ pub(super) fn cause_of(error: &CosmosError) -> String {
     let innermost = causes(error)
         .last()
         .map(|cause| one_line(&cause.to_string()));
+    let detour = detour_of(error);
+    let innermost = innermost.filter(|_| !detour.is_some_and(Detour::says_all));
+    let detour = detour.map(|detour| one_line(&detour.to_string()));
     if is_certificate(error) {
         let cause = innermost.unwrap_or_else(|| describe(error));
-        return format!("the server's certificate is not accepted: {cause}");
+        return match detour {
+            Some(detour) => format!("{detour}: its certificate is not accepted: {cause}"),
+            None => format!("the server's certificate is not accepted: {cause}"),
+        };
+    }
+    if let Some(detour) = detour {
+        return match innermost {
+            Some(cause) => format!("{detour}: {cause}"),
+            None => detour,
+        };
     }
     if error.response().is_none()
         && is_transport(error)
@@ -115,7 +136,14 @@ pub(super) fn account_hint(error: &CosmosError, options: &ConnectOptions) -> Str
 }
 
 /// The hint for a container of an account whose properties were read.
-pub(super) fn container_hint(error: &CosmosError, options: &ConnectOptions) -> String {
+pub(super) fn container_hint(
+    error: &CosmosError,
+    options: &ConnectOptions,
+    heard: &Heard,
+) -> String {
+    if let (Some(detour), false) = (detour_of(error), is_certificate(error)) {
+        return detour.hint();
+    }
     let elsewhere = asked_elsewhere(error, options);
     let asked = elsewhere.as_ref().unwrap_or(&options.endpoint);
     let hint = general_hint(error, options, asked).unwrap_or_else(|| {
@@ -127,17 +155,21 @@ pub(super) fn container_hint(error: &CosmosError, options: &ConnectOptions) -> S
         }
     });
     match elsewhere {
-        Some(location) => format!("{}; {hint}", location_hint(&location, options)),
+        Some(location) => format!("{}; {hint}", location_hint(&location, options, heard)),
         None => hint,
     }
 }
 
 /// The hint for a container that cannot be created.
-pub(super) fn creation_hint(error: &CosmosError, options: &ConnectOptions) -> String {
+pub(super) fn creation_hint(
+    error: &CosmosError,
+    options: &ConnectOptions,
+    heard: &Heard,
+) -> String {
     let code = u16::from(error.status().status_code());
     match code {
         404 => match asked_elsewhere(error, options) {
-            Some(location) => location_hint(&location, options),
+            Some(location) => location_hint(&location, options, heard),
             None => format!("create the database `{}` first", options.database),
         },
         401 | 403 => {
@@ -146,7 +178,7 @@ pub(super) fn creation_hint(error: &CosmosError, options: &ConnectOptions) -> St
                 .to_owned()
         }
         // These are not about the container itself.
-        408 | 410 | 429 | 449 | 500.. => container_hint(error, options),
+        408 | 410 | 429 | 449 | 500.. => container_hint(error, options, heard),
         _ => "create it in the portal, or run: az cosmosdb sql container create".to_owned(),
     }
 }
@@ -160,6 +192,9 @@ const OUTAGE: &str = "the service is unavailable: try again later";
 fn general_hint(error: &CosmosError, options: &ConnectOptions, asked: &Url) -> Option<String> {
     if is_certificate(error) {
         return Some(certificate_hint(error, Some(asked)));
+    }
+    if let Some(detour) = detour_of(error) {
+        return Some(detour.hint());
     }
     if error.response().is_none() && is_transport(error) {
         return Some(transport_hint(error, asked));
@@ -206,6 +241,9 @@ fn transient_hint(error: &CosmosError) -> String {
     if is_certificate(error) {
         return certificate_hint(error, last_asked(error).as_ref());
     }
+    if let Some(detour) = detour_of(error) {
+        return detour.hint();
+    }
     match error.status().sub_status().map(|s| s.value()) {
         Some(UNREADABLE) => {
             "the answers are cut or altered on their way, or do not come from Cosmos DB: try again \
@@ -217,11 +255,15 @@ fn transient_hint(error: &CosmosError) -> String {
 }
 
 /// The hint that the address was not the endpoint itself.
-pub(super) fn location_hint(location: &Url, options: &ConnectOptions) -> String {
+pub(super) fn location_hint(location: &Url, options: &ConnectOptions, heard: &Heard) -> String {
+    let endpoint = &options.endpoint;
+    let origin = heard
+        .origin_of(location)
+        .map_or_else(String::new, |origin| format!(" ({origin})"));
     format!(
-        "the account at {} names {location} as its address, and the request was sent there: check \
-        that it can be reached from here and is the same account",
-        options.endpoint
+        "the account at {endpoint} names {location} as its address{origin}, and the request was sent there: \
+        check that it can be reached from here and is the same account; with --limit-to-endpoint all \
+        requests go to {endpoint}"
     )
 }
 
@@ -237,7 +279,10 @@ fn transport_hint(error: &CosmosError, asked: &Url) -> String {
     } else {
         "HTTP"
     };
-    if has_any(&["timed out", "timeout"]) {
+    if has_any(&["connection refused", "no route", "unreachable", "dns error"]) {
+        "check the address, and whether this machine may reach it (firewall, VPN, private endpoint)"
+            .to_owned()
+    } else if has_any(&["timed out", "timeout"]) {
         "the address accepts connections, but does not answer: try again later, or check host, port \
          and scheme"
             .to_owned()

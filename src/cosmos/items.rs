@@ -60,6 +60,8 @@ pub enum ItemOutcome {
     Changed,
     /// The request rate is too large: the pause that the service asks for.
     Throttled(Duration),
+    /// The request, or the item, is larger than the service accepts: its message.
+    TooLarge(String),
     /// The service does not accept this item, now or later: its message.
     Refused(String),
     /// Any other error.
@@ -82,16 +84,13 @@ impl CosmosClient {
     /// Makes one attempt; the SDK retries only failures of the network and of partitions. Throttling is
     /// returned as an outcome, since the caller knows the order of the writes.
     pub async fn item(&self, item: &ItemAddress, request: ItemRequest<'_>) -> ItemAnswer {
-        if !matches!(request, ItemRequest::Upsert(_) | ItemRequest::Create(_))
-            && let Some(reason) = unaddressable(&item.id)
-        {
-            return ItemAnswer {
-                outcome: ItemOutcome::Refused(reason),
-                request_charge: 0.0,
-            };
+        let is_in_url = fits_url(&item.id);
+        if !is_in_url && matches!(request, ItemRequest::Read | ItemRequest::Delete(_)) {
+            return self.item_by_body(item, request).await;
         }
         let reference =
             ItemReference::from_name(self.container(), item.key.clone(), item.id.clone());
+        let if_match = |etag: &str| Precondition::if_match(Etag::from(etag.to_owned()));
         let operation = match request {
             ItemRequest::Read => CosmosOperation::read_item(reference),
             ItemRequest::Upsert(json) => {
@@ -100,14 +99,25 @@ impl CosmosClient {
             ItemRequest::Create(json) => {
                 CosmosOperation::create_item(reference).with_body(json.to_vec())
             }
-            ItemRequest::Replace(json, etag) => CosmosOperation::replace_item(reference)
+            ItemRequest::Replace(json, etag) if is_in_url => {
+                CosmosOperation::replace_item(reference)
+                    .with_body(json.to_vec())
+                    .with_precondition(if_match(etag))
+            }
+            // An upsert has the id in its body only. If the item is gone, it is created, as it would be after
+            // a replace that finds nothing.
+            ItemRequest::Replace(json, etag) => CosmosOperation::upsert_item(reference)
                 .with_body(json.to_vec())
-                .with_precondition(Precondition::if_match(Etag::from(etag.to_owned()))),
+                .with_precondition(if_match(etag)),
             ItemRequest::Delete(None) => CosmosOperation::delete_item(reference),
-            ItemRequest::Delete(Some(etag)) => CosmosOperation::delete_item(reference)
-                .with_precondition(Precondition::if_match(Etag::from(etag.to_owned()))),
+            ItemRequest::Delete(Some(etag)) => {
+                CosmosOperation::delete_item(reference).with_precondition(if_match(etag))
+            }
         };
-        match self.ask_once(operation).await {
+        match self
+            .ask_once(operation, ContentResponseOnWrite::Disabled)
+            .await
+        {
             Ok(response) => ItemAnswer {
                 request_charge: charge_of(&response),
                 outcome: done(response, request),
@@ -119,12 +129,14 @@ impl CosmosClient {
         }
     }
 
-    /// Sends a request, which the driver does not retry after throttling.
+    /// Sends a request, which the driver does not retry after throttling. The answer to a write has the
+    /// document only if `content` is enabled.
     pub(super) async fn ask_once(
         &self,
         operation: CosmosOperation,
+        content: ContentResponseOnWrite,
     ) -> Result<CosmosResponse, CosmosError> {
-        let options = self.item_options();
+        let options = self.item_options(content);
         Box::pin(
             self.driver()
                 .execute_singleton_operation(operation, options),
@@ -132,10 +144,9 @@ impl CosmosClient {
         .await
     }
 
-    fn item_options(&self) -> OperationOptions {
+    fn item_options(&self, content: ContentResponseOnWrite) -> OperationOptions {
         let mut options = self.operation_options();
-        // The caller has the body.
-        options.content_response_on_write = Some(ContentResponseOnWrite::Disabled);
+        options.content_response_on_write = Some(content);
         let mut throttling = ThrottlingRetryOptions::default();
         throttling.max_retry_count = Some(0);
         options.throttling_retry_options = Some(throttling);
@@ -143,12 +154,16 @@ impl CosmosClient {
     }
 }
 
-/// Why the SDK cannot address the item `id`, if it cannot: in a URL the id would name another resource.
-fn unaddressable(id: &str) -> Option<String> {
-    let is_path_step = matches!(id, "." | "..");
-    (is_path_step || id.contains(|c: char| c == '%' || c.is_control())).then(|| {
-        format!("an item with the id {id:?} cannot be addressed, since its id is part of a URL")
-    })
+/// Whether a request can have the id in its URL. The service takes any text for an id, but some of it would
+/// name another resource in a URL, or be changed on the way: the SDK escapes only what it must, and what is
+/// between it and the service may normalize paths.
+fn fits_url(id: &str) -> bool {
+    /// What servers accept in one segment of a path, by default.
+    const MAX_BYTES: usize = 255;
+    const PLAIN: &[u8] = b"-_.~:@!$&'()*,;= ";
+    let is_plain = |c: char| c.is_alphanumeric() || (c.is_ascii() && PLAIN.contains(&(c as u8)));
+    let ends_plainly = !id.starts_with(' ') && !id.ends_with([' ', '.']);
+    !id.is_empty() && id.len() <= MAX_BYTES && ends_plainly && id.chars().all(is_plain)
 }
 
 pub(super) fn charge_of(response: &CosmosResponse) -> f64 {
@@ -189,10 +204,59 @@ pub(super) fn not_done(error: CosmosError, request: ItemRequest<'_>) -> ItemOutc
             .unwrap_or(DEFAULT_RETRY_AFTER),
         ),
         403 if sub_status == PARTITION_KEY_FULL => ItemOutcome::Refused(describe(&error)),
-        413 => ItemOutcome::Refused(describe(&error)),
+        413 => ItemOutcome::TooLarge(describe(&error)),
         400 if sub_status < 20_000 && verdict(&error) != Verdict::ContainerGone => {
             ItemOutcome::Refused(describe(&error))
         }
         _ => ItemOutcome::Failed(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_a_url_might_change_is_not_put_into_one() {
+        for id in [
+            "1", "item-7", "a b", "a@b.de", "user:7", "..a", ".a", "é", "注文", "(1)", "a=b;c,d",
+        ] {
+            assert!(fits_url(id), "{id}");
+        }
+        assert!(fits_url(&"x".repeat(255)));
+        assert!(!fits_url(&"x".repeat(256)));
+        for id in [
+            "",
+            ".",
+            "..",
+            "...",
+            "a.",
+            " a",
+            "a ",
+            "a/b",
+            "a\\b",
+            "a?b",
+            "a#b",
+            "100%",
+            "%2e",
+            "a+b",
+            "a|b",
+            "a\"b",
+            "<a>",
+            "{a}",
+            "[a]",
+            "a^b",
+            "a`b",
+            "a\tb",
+            "a\nb",
+            "\u{7f}",
+            "\u{85}",
+            "\u{a0}",
+            "🦀",
+            "a\u{301}",
+            "\u{202e}a",
+        ] {
+            assert!(!fits_url(id), "{id:?}");
+        }
     }
 }

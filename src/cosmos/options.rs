@@ -101,6 +101,44 @@ pub enum NamesFrom {
     FromContainer,
 }
 
+/// How an Entra ID token is requested.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenOptions {
+    /// The scope of the token, such as `https://cosmos.azure.com/.default`.
+    pub scope: String,
+    /// The cloud whose authority issues the token; `None` is the one that AZURE_AUTHORITY_HOST names,
+    /// otherwise the public one.
+    pub cloud: Option<NationalCloud>,
+}
+
+impl Default for TokenOptions {
+    /// Of the public cloud.
+    fn default() -> Self {
+        Self {
+            scope: "https://cosmos.azure.com/.default".to_owned(),
+            cloud: None,
+        }
+    }
+}
+
+/// A cloud with an authority of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NationalCloud {
+    /// Azure operated by 21Vianet in China.
+    China,
+    /// Azure Government of the United States.
+    UsGovernment,
+}
+
+/// Which of an account's addresses requests are sent to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// Only the endpoint, whatever addresses the account names.
+    pub limit_to_endpoint: bool,
+    /// The regions to read from, in order of preference; if there are none, in the order of the account.
+    pub regions: Vec<String>,
+}
+
 /// Which account and container to connect to, and how.
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
@@ -119,4 +157,8 @@ pub struct ConnectOptions {
     pub accept_self_signed: bool,
     /// How the service weighs the requests.
     pub throughput: ThroughputControl,
+    /// How a token is requested, if the credential is one of Entra ID.
+    pub token: TokenOptions,
+    /// Where requests are sent.
+    pub routing: Routing,
 }

@@ -13,6 +13,7 @@
 //! and slower, without this module, the line in `connect` that names it, and the one in `client` that
 //! switches off the driver's session tokens.
 
+mod detour;
 mod heard;
 mod last_list;
 mod range_list;
@@ -39,6 +40,10 @@ use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
+use super::options::ConnectOptions;
+
+pub(super) use detour::Detour;
+use detour::Proxies;
 pub(super) use heard::Heard;
 use range_list::reads_list;
 use ranges_ahead::RangesAhead;
@@ -53,6 +58,12 @@ const MAX_BODY: usize = 64 << 20;
 /// The status of an answer that is refused here and not retried.
 const REFUSED: u16 = 400;
 
+/// The partition key of a document without a value at its path; and what takes its place in a container that
+/// was made without a partition key. The driver cannot send the latter.
+const PARTITION_KEY: HeaderName = HeaderName::from_static("x-ms-documentdb-partitionkey");
+const UNDEFINED_KEY: &str = "[{}]";
+const EMPTY_KEY: &str = "[]";
+
 /// Maximum number of redirects in a row.
 const MAX_REDIRECTS: usize = 5;
 
@@ -65,22 +76,19 @@ const EMULATOR_HOST_VARIABLE: &str = "AZURE_COSMOS_EMULATOR_HOST";
 #[derive(Debug)]
 pub(super) struct BoundedClients {
     endpoint: Url,
+    limit_to_endpoint: bool,
     heard: Arc<Heard>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
 }
 
 impl BoundedClients {
-    /// For this container of the account at `endpoint`, with the account's key if that is the credential.
-    pub(super) fn new(
-        endpoint: &Url,
-        database: &str,
-        container: &str,
-        key: Option<Secret>,
-        heard: &Arc<Heard>,
-    ) -> Self {
+    /// For the container of `options`, with the account's key if that is the credential.
+    pub(super) fn new(options: &ConnectOptions, key: Option<Secret>, heard: &Arc<Heard>) -> Self {
+        let (database, container) = (&options.database, &options.container);
         Self {
-            endpoint: endpoint.clone(),
+            endpoint: options.endpoint.clone(),
+            limit_to_endpoint: options.routing.limit_to_endpoint,
             heard: Arc::clone(heard),
             ranges_ahead: Arc::new(RangesAhead::new(database, container, key)),
             session_tokens: Arc::default(),
@@ -111,6 +119,8 @@ impl HttpClientFactory for BoundedClients {
             items_timeout: pool.max_dataplane_request_timeout(),
             metadata_timeout: pool.max_metadata_request_timeout(),
             endpoint: self.endpoint.clone(),
+            limit_to_endpoint: self.limit_to_endpoint,
+            proxies: pool.proxy_allowed().then(Proxies::of_system),
             heard: Arc::clone(&self.heard),
             ranges_ahead: Arc::clone(&self.ranges_ahead),
             session_tokens: Arc::clone(&self.session_tokens),
@@ -185,6 +195,9 @@ struct BoundedClient {
     metadata_timeout: Duration,
     /// The endpoint of the account.
     endpoint: Url,
+    limit_to_endpoint: bool,
+    /// The proxies, if they may be used.
+    proxies: Option<Proxies>,
     heard: Arc<Heard>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
@@ -213,7 +226,11 @@ impl BoundedClient {
             self.heard.note_list(response.as_ref().ok());
         }
         let mut response = response?;
-        if let Err(refused) = self.heard.judge(request, &mut response, &self.endpoint) {
+        let limit = self.limit_to_endpoint;
+        if let Err(refused) = self
+            .heard
+            .judge(request, &mut response, &self.endpoint, limit)
+        {
             tracing::warn!("{refused}");
             return Ok(answer(REFUSED, response.headers, &refused));
         }
@@ -222,7 +239,8 @@ impl BoundedClient {
     }
 
     async fn fetch(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-        let response = self.request(request).send().await.map_err(unsent)?;
+        let sent = self.request(request).send().await;
+        let response = sent.map_err(|error| self.unsent(&request.url, error))?;
         let status = response.status().as_u16();
         let headers = headers_of(response.headers());
         if let Some(refused) = refused_redirect(&response) {
@@ -238,10 +256,47 @@ impl BoundedClient {
             // requested.
             Ok(None) => Ok(answer(413, headers, &too_long())),
             Err(error) => Err(TransportError::new(
-                cosmos_error(status_codes::TRANSPORT_BODY_READ_FAILED, error),
+                self.cosmos_error(
+                    status_codes::TRANSPORT_BODY_READ_FAILED,
+                    &request.url,
+                    error,
+                ),
                 RequestSentStatus::Sent,
             )),
         }
+    }
+
+    fn unsent(&self, url: &Url, error: reqwest::Error) -> TransportError {
+        let (status, sent) = if error.is_connect() {
+            (
+                status_codes::TRANSPORT_CONNECTION_FAILED,
+                RequestSentStatus::NotSent,
+            )
+        } else if error.is_body() {
+            (status_codes::TRANSPORT_IO_FAILED, RequestSentStatus::Sent)
+        } else {
+            (
+                status_codes::TRANSPORT_IO_FAILED,
+                RequestSentStatus::Unknown,
+            )
+        };
+        TransportError::new(self.cosmos_error(status, url, error), sent)
+    }
+
+    /// The driver's error. If the request went elsewhere than straight to the endpoint, it says where.
+    fn cosmos_error(&self, status: CosmosStatus, url: &Url, error: reqwest::Error) -> CosmosError {
+        let failed = CosmosError::builder().with_status(status);
+        match Detour::taken(
+            url,
+            &self.endpoint,
+            &self.heard,
+            self.proxies.as_ref(),
+            error,
+        ) {
+            Ok(detour) => failed.with_message(detour.to_string()).with_source(detour),
+            Err(error) => failed.with_message(error.to_string()).with_source(error),
+        }
+        .build()
     }
 
     fn request(&self, request: &HttpRequest) -> reqwest::RequestBuilder {
@@ -258,7 +313,13 @@ impl BoundedClient {
             .expect("the SDK's methods are those of HTTP");
         let mut builder = client.request(method, request.url.clone()).timeout(timeout);
         for (name, value) in request.headers.iter() {
-            builder = builder.header(name.as_str(), value.as_str());
+            let is_undefined = *name == PARTITION_KEY && value.as_str() == UNDEFINED_KEY;
+            let value = if is_undefined && self.heard.has_system_key() {
+                EMPTY_KEY
+            } else {
+                value.as_str()
+            };
+            builder = builder.header(name.as_str(), value);
         }
         if let Some(token) = self.session_tokens.of(request) {
             builder = builder.header(SESSION_TOKEN.as_str(), token);
@@ -336,31 +397,6 @@ fn answer(status: u16, headers: Headers, message: &str) -> HttpResponse {
             .to_string()
             .into_bytes(),
     }
-}
-
-fn unsent(error: reqwest::Error) -> TransportError {
-    let (status, sent) = if error.is_connect() {
-        (
-            status_codes::TRANSPORT_CONNECTION_FAILED,
-            RequestSentStatus::NotSent,
-        )
-    } else if error.is_body() {
-        (status_codes::TRANSPORT_IO_FAILED, RequestSentStatus::Sent)
-    } else {
-        (
-            status_codes::TRANSPORT_IO_FAILED,
-            RequestSentStatus::Unknown,
-        )
-    };
-    TransportError::new(cosmos_error(status, error), sent)
-}
-
-fn cosmos_error(status: CosmosStatus, error: reqwest::Error) -> CosmosError {
-    CosmosError::builder()
-        .with_status(status)
-        .with_message(error.to_string())
-        .with_source(error)
-        .build()
 }
 
 /// The headers whose values are text, in the driver's form.

@@ -5,20 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use azure_core::http::Method;
-use azure_core::http::headers::Headers;
 use azure_data_cosmos_driver::in_memory_emulator::{
     ContainerConfig, InMemoryEmulatorHttpClient, VirtualAccountConfig, VirtualRegion,
 };
-use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::answer::Answer;
-use super::documents::{Document, document};
-use super::host::{self, Service, succeeded};
-use super::log::ContainerLog;
+use super::fill::Fill;
+use super::host::{self, Service};
+use super::orders;
 use super::recorder::Recorder;
 use crate::error::Annotate;
 
@@ -57,20 +53,19 @@ impl Default for DemoOptions {
 /// An account that runs in this process for as long as this value lives.
 pub struct DemoAccount {
     pub(super) service: Arc<Service>,
-    host: JoinHandle<()>,
-    expiry: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 3],
 }
 
 impl DemoAccount {
     /// The name of the database.
-    pub const DATABASE: &'static str = "shop";
+    pub const DATABASE: &'static str = orders::DATABASE;
     /// The name of the container. Its partition key is `/customerId`.
-    pub const CONTAINER: &'static str = "orders";
+    pub const CONTAINER: &'static str = orders::CONTAINER;
     /// The name of an empty container with the same partition key, as the target of a replay.
     pub const COPY: &'static str = "orders_copy";
 
-    /// Starts an account on the loopback address and fills its container. It accepts requests when this
-    /// returns.
+    /// Starts an account on the loopback address. It accepts requests when this returns, while its container
+    /// is filled: the feed has the first documents at once, other requests wait for the last one.
     ///
     /// # Errors
     ///
@@ -104,31 +99,23 @@ impl DemoAccount {
             recorder.adopt(Self::DATABASE, container).await?;
         }
         let service = Arc::new(Service::new(Arc::new(recorder), endpoint, KEY));
-        let recorder = service.recorder();
-        recorder
-            .with_log(
-                Self::DATABASE,
-                Self::CONTAINER,
-                ContainerLog::forget_changes,
-            )
-            .await;
-        for number in 0..options.documents {
-            let first = document(number, 0);
-            let answer = write(&service, Method::Post, docs_path(None), first).await?;
-            succeeded(answer, "create the documents of its start")?;
-        }
-        // They are the same in every process, so a position among them is valid in the next one; the changes
-        // that made them are not to be seen.
-        recorder
-            .with_log(Self::DATABASE, Self::CONTAINER, ContainerLog::keep_changes)
-            .await;
+        let fill = Fill::begin(service.recorder(), options.documents).await?;
+        let fill = tokio::spawn(fill.run());
         let host = tokio::spawn(host::serve(listener, Arc::clone(&service)));
         let expiry = tokio::spawn(expire(Arc::clone(service.recorder())));
         Ok(Self {
             service,
-            host,
-            expiry,
+            tasks: [host, expiry, fill],
         })
+    }
+
+    /// Waits until the container has the documents of the start.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be filled.
+    pub async fn filled(&self) -> anyhow::Result<()> {
+        self.service.recorder().filled().await
     }
 
     /// The endpoint: `http://127.0.0.1:PORT/`.
@@ -144,8 +131,9 @@ impl DemoAccount {
 
 impl Drop for DemoAccount {
     fn drop(&mut self) {
-        self.host.abort();
-        self.expiry.abort();
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 }
 
@@ -157,37 +145,4 @@ async fn expire(recorder: Arc<Recorder>) {
             tracing::warn!(%error, "the demo account cannot delete expired items");
         }
     }
-}
-
-/// The path of the container's documents, or of the one with this id, which must need no escaping.
-pub(super) fn docs_path(id: Option<&str>) -> String {
-    let docs = format!(
-        "/dbs/{}/colls/{}/docs",
-        DemoAccount::DATABASE,
-        DemoAccount::CONTAINER
-    );
-    match id {
-        Some(id) => format!("{docs}/{id}"),
-        None => docs,
-    }
-}
-
-/// Executes a write without an HTTP connection, and without the document in the answer.
-pub(super) async fn write(
-    service: &Service,
-    method: Method,
-    path: String,
-    document: Document,
-) -> anyhow::Result<Answer> {
-    let mut headers = Headers::new();
-    headers.insert("prefer", "return=minimal");
-    headers.insert(
-        "x-ms-documentdb-partitionkey",
-        format!("[\"{}\"]", document.customer_id),
-    );
-    let body = match method {
-        Method::Delete => Bytes::new(),
-        _ => Bytes::from(document.json),
-    };
-    service.execute(method, &path, None, headers, body).await
 }

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 
 use super::answer::Answer;
 use super::host::Service;
+use super::patch;
 use super::rid::ESCAPED;
 
 const IS_BATCH: HeaderName = HeaderName::from_static("x-ms-cosmos-is-batch-request");
@@ -24,6 +25,7 @@ const RANGE_ID: HeaderName = HeaderName::from_static("x-ms-documentdb-partitionk
 const SUBSTATUS: HeaderName = HeaderName::from_static("x-ms-substatus");
 const CHARGE: HeaderName = HeaderName::from_static("x-ms-request-charge");
 const RETRY_AFTER: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
+const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-ms-session-token");
 const ETAG: HeaderName = HeaderName::from_static("etag");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
@@ -153,7 +155,9 @@ impl Service {
             let answer = self.operation(path, headers, operation).await?;
             has_failed |= answer.status >= 300;
             outcomes.push(Outcome::of(&answer));
-            last = answer.headers;
+            if answer.headers.get_optional_str(&SESSION_TOKEN).is_some() {
+                last = answer.headers;
+            }
         }
         last.remove(ETAG);
         last.remove(SUBSTATUS);
@@ -219,7 +223,7 @@ impl Service {
             headers.insert(PREFER, "return=minimal");
         }
         let body = operation.resource_body.map(RawValue::get);
-        let mut body = body.unwrap_or_default().to_owned();
+        let mut body = Bytes::from(body.unwrap_or_default().to_owned());
         let id = operation.id.as_deref().unwrap_or_default();
         let item = format!("{path}/{}", utf8_percent_encode(id, ESCAPED));
         let (method, path) = match operation.operation_type.as_str() {
@@ -236,10 +240,7 @@ impl Service {
             "Read" => (Method::Get, item.as_str()),
             "Delete" => (Method::Delete, item.as_str()),
             "Patch" => {
-                // The changes alone stand for an object that has no condition.
-                if body.starts_with('[') {
-                    body = format!("{{\"operations\":{body}}}");
-                }
+                body = patch::with_member(body);
                 (Method::Patch, item.as_str())
             }
             other => {
@@ -247,6 +248,6 @@ impl Service {
                 return Ok(Answer::error(400, "BadRequest", &message));
             }
         };
-        self.execute(method, path, None, headers, body.into()).await
+        self.execute(method, path, None, headers, body).await
     }
 }

@@ -137,6 +137,7 @@ pub(super) fn document(number: u32, revision: u32) -> Document {
     let id = format!("order-{number:06}");
     let customer = sequence.below(CUSTOMERS);
     let customer_id = format!("c-{customer:04}");
+    debug_assert_eq!(customer_id, self::customer_id(number));
     let mut of_customer = Sequence::new(0x5eed_0000 + customer);
     let mut sequence = Sequence::new(u64::from(number) << 32 | u64::from(revision));
 
@@ -158,6 +159,12 @@ pub(super) fn document(number: u32, revision: u32) -> Document {
         customer_id,
         json,
     }
+}
+
+/// The partition key of the document with this number.
+pub(super) fn customer_id(number: u32) -> String {
+    let customer = Sequence::new(u64::from(number)).below(CUSTOMERS);
+    format!("c-{customer:04}")
 }
 
 fn push(json: &mut String, arguments: std::fmt::Arguments<'_>) {

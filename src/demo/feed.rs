@@ -28,9 +28,22 @@ enum Start {
     After(u64),
 }
 
-/// Answers a request for the feed. `None` if it is one that the service refuses: the emulator answers
-/// those.
-pub(super) fn answer(request: &Request, log: &ContainerLog) -> Option<Answer> {
+/// What the log says to a request.
+pub(super) enum Response {
+    Page(Answer),
+    /// The documents of the page are not all there yet.
+    NotYet,
+    /// The service refuses such a request. The emulator does so in its place.
+    Refused,
+}
+
+/// Answers a request for the feed.
+pub(super) fn answer(request: &Request, log: &ContainerLog) -> Response {
+    try_answer(request, log).unwrap_or(Response::Refused)
+}
+
+/// `None` if the request is refused.
+fn try_answer(request: &Request, log: &ContainerLog) -> Option<Response> {
     let is_of_other = request
         .header("x-ms-cosmos-intended-collection-rid")
         .is_some_and(|rid| rid != log.rid());
@@ -59,7 +72,7 @@ pub(super) fn answer(request: &Request, log: &ContainerLog) -> Option<Answer> {
         lsns::Session::Past => {}
         lsns::Session::Future => {
             let token = request.header("x-ms-session-token")?;
-            return Some(lsns::session_not_available(token));
+            return Some(Response::Page(lsns::session_not_available(token)));
         }
         lsns::Session::Malformed => return None,
     }
@@ -68,23 +81,34 @@ pub(super) fn answer(request: &Request, log: &ContainerLog) -> Option<Answer> {
         Start::Now => partition.lsn(),
         Start::After(lsn) => lsn,
     };
+    let is_complete = partition.is_complete() || after >= partition.lsn();
     let page = if all_versions {
+        if !is_complete {
+            return Some(Response::NotYet);
+        }
         match partition.changes(after, &scope, limit(request)) {
             Ok(changes) => Page::of_changes(&changes, log),
-            Err(OutsideWindow) => return Some(outside_window()),
+            Err(OutsideWindow) => return Some(Response::Page(outside_window())),
         }
     } else {
         let has_envelope = request
             .header("x-ms-cosmos-changefeed-wire-format-version")
             .is_some();
-        Page::of_versions(
-            &partition.latest(after, since, &scope, limit(request)),
-            has_envelope,
-        )
+        let limit = limit(request);
+        let versions = partition.latest(after, since, &scope, limit);
+        // A part of a page is enough, so that the first one comes soon.
+        if !is_complete && (since.is_some() || versions.len() < limit.items.min(DEFAULT_ITEMS)) {
+            return Some(Response::NotYet);
+        }
+        Page::of_versions(&versions, has_envelope)
     };
     // A position beyond the log comes of another account; it stays.
     let position = page.last.unwrap_or_else(|| after.max(partition.lsn()));
-    Some(page.into_answer(partition, position, log.rid()))
+    Some(Response::Page(page.into_answer(
+        partition,
+        position,
+        log.rid(),
+    )))
 }
 
 /// The partition that a request addresses, and the part of it.

@@ -53,7 +53,7 @@ pub async fn run_foreground(
     announce(&account, stdout).context("cannot print how to reach the demo account")?;
 
     let mut writer = DocumentWriter::new(options.account.documents);
-    let mut has_commands = true;
+    let (mut has_commands, mut is_filled) = (true, false);
     loop {
         tokio::select! {
             // In this order, so that many writes cannot delay the end.
@@ -63,12 +63,24 @@ pub async fn run_foreground(
                 // A process started with `&` has no standard input to wait for.
                 None => has_commands = false,
                 Some(Ok(Some(Command::Quit))) => return Ok(()),
-                Some(Ok(Some(command))) => log(&command.execute(&account).await),
+                Some(Ok(Some(command))) => tokio::select! {
+                    // It may have to wait for the documents of the start.
+                    () = &mut shutdown => return Ok(()),
+                    message = command.execute(&account) => log(&message),
+                },
                 Some(Ok(None)) => {}
                 Some(Err(message)) => log(&message),
             },
-            () = tick(&mut splits) => log(&Command::Split(None).execute(&account).await),
-            due = writes.tick() => {
+            filled = account.filled(), if !is_filled => {
+                is_filled = true;
+                if let Err(error) = filled {
+                    log(&format!("{error:#}"));
+                }
+            }
+            () = tick(&mut splits), if is_filled => {
+                log(&Command::Split(None).execute(&account).await);
+            }
+            due = writes.tick(), if is_filled => {
                 for _ in 0..due {
                     if let Err(error) = writer.write(&account).await {
                         log(&format!("writes stopped: {error:#}"));

@@ -21,6 +21,9 @@ use url::Url;
 
 use super::answer::Answer;
 use super::authorization::{SignedRequest, is_signed_with};
+use super::offers;
+use super::patch;
+use super::query;
 use super::recorder::Recorder;
 use super::request::Request;
 
@@ -133,17 +136,30 @@ impl Service {
         &self,
         method: Method,
         path: &str,
-        query: Option<&str>,
+        url_query: Option<&str>,
         mut headers: Headers,
         body: Bytes,
     ) -> anyhow::Result<Answer> {
         if let Err(stale) = self.address_range(path, &mut headers).await? {
             return Ok(stale);
         }
+        let is_plan = query::is_plan(&headers);
+        let body = if query::is_query(&headers) {
+            let is_of_offers = path.starts_with("/offers");
+            let name = |text: &str| offers::name_in_query(text);
+            query::for_emulator(body, if is_of_offers { name } else { |_| None })
+        } else if method == Method::Patch {
+            patch::with_member(body)
+        } else {
+            body
+        };
         let mut answer = match self.bulk(method, path, &headers, &body).await? {
             Some(answer) => answer,
-            None => self.execute(method, path, query, headers, body).await?,
+            None => self.execute(method, path, url_query, headers, body).await?,
         };
+        if is_plan {
+            answer.body = query::for_client(answer.body);
+        }
         self.complete(path, &mut answer).await?;
         Ok(answer)
     }

@@ -24,6 +24,19 @@ pub(super) fn name(rid: &str) -> Option<String> {
     ))
 }
 
+/// The emulator's name for a string in a query of offers: the link of a container or of an offer, or the
+/// resource id of an offer.
+pub(super) fn name_in_query(text: &str) -> Option<String> {
+    let text = text.trim_matches('/');
+    if let Some(rid) = text.strip_prefix("offers/") {
+        return Some(format!("offers/{}/", name(rid)?));
+    }
+    match text.split('/').collect::<Vec<_>>()[..] {
+        ["dbs", _, "colls", container] => Some(container.to_owned()),
+        _ => name(text),
+    }
+}
+
 /// The resource id of the offer with a name of the emulator's. Beyond 4,095 databases, or containers of one,
 /// there is none.
 fn rid(name: &str) -> Option<String> {
@@ -84,6 +97,16 @@ mod tests {
         }
         for other in ["offer_4096_1", "offer_1", "offer_-1_1", "offers", ""] {
             assert_eq!(rid(other), None, "{other}");
+        }
+        for (text, name) in [
+            ("dbs/AAAAAQ==/colls/AAAAAYAAAAI=/", Some("AAAAAYAAAAI=")),
+            ("offers/ABAC/", Some("offers/offer_1_2/")),
+            ("ABAC", Some("offer_1_2")),
+            ("AAAAAYAAAAI=", None),
+            ("V2", None),
+            ("", None),
+        ] {
+            assert_eq!(name_in_query(text).as_deref(), name, "{text}");
         }
         for other in ["", "AAAAAQ==", "AAA", "ключ", "offer_1_1"] {
             assert_eq!(name(other), None, "{other}");

@@ -6,9 +6,10 @@ use azure_core::http::headers::Headers;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::account::{DemoAccount, docs_path};
+use super::account::DemoAccount;
 use super::host::succeeded;
 use super::log::PartitionLog;
+use super::orders::docs_path;
 use super::topology;
 
 /// A physical partition of the demo container.
@@ -63,6 +64,7 @@ impl DemoAccount {
     ///
     /// If the partition does not exist, or a client has deleted the container.
     pub async fn count(&self, partition: Option<u32>) -> anyhow::Result<u64> {
+        self.filled().await?;
         let log = self.service.recorder().log().await;
         let log = log
             .get(Self::DATABASE, Self::CONTAINER)
@@ -83,6 +85,7 @@ impl DemoAccount {
     ///
     /// If a client has deleted the container.
     pub async fn largest_partition(&self) -> anyhow::Result<u32> {
+        self.filled().await?;
         let log = self.service.recorder().log().await;
         let log = log
             .get(Self::DATABASE, Self::CONTAINER)

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use azure_core::http::{Method, Request as EmulatorRequest};
 use azure_data_cosmos_driver::in_memory_emulator::{EmulatorStore, InMemoryEmulatorHttpClient};
 use bytes::Bytes;
@@ -14,12 +14,12 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{
-    Mutex, MutexGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    Mutex, MutexGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, watch,
 };
 use url::Url;
 
 use super::answer::Answer;
-use super::feed;
+use super::feed::{self, Response};
 use super::log::{AccountLog, ContainerLog, Epk, Key, KeyDefinition, PartitionLog, Policy, Write};
 use super::lsns;
 use super::request::{Action, ItemWrite, Request, Target};
@@ -32,6 +32,16 @@ const PARTITION_KEY: &str = "x-ms-documentdb-partitionkey";
 /// No item expires.
 const NEVER: u64 = u64::MAX;
 
+/// How far the documents of the start are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filling {
+    /// So many are.
+    Running(u32),
+    Done,
+    /// Not all of them ever will be.
+    Failed,
+}
+
 /// The emulator and the log of its writes.
 pub(super) struct Recorder {
     emulator: InMemoryEmulatorHttpClient,
@@ -39,6 +49,8 @@ pub(super) struct Recorder {
     log: Arc<RwLock<AccountLog>>,
     /// Whether the feed of all versions shows what an item was before.
     has_previous_images: bool,
+    /// How far the documents of the start are there.
+    filling: watch::Sender<Filling>,
     /// Held by the one split or merge that is under way.
     transition: Mutex<()>,
     /// When the next item of the account expires, in seconds since 1970.
@@ -56,6 +68,7 @@ impl Recorder {
             endpoint,
             log: Arc::default(),
             has_previous_images,
+            filling: watch::Sender::new(Filling::Done),
             transition: Mutex::new(()),
             next_expiry: AtomicU64::new(NEVER),
         }
@@ -86,6 +99,44 @@ impl Recorder {
         self.log.write().await
     }
 
+    /// Waits until the documents of the start are there.
+    ///
+    /// # Errors
+    ///
+    /// If they never will be.
+    pub(super) async fn filled(&self) -> Result<()> {
+        let mut filling = self.filling.subscribe();
+        let is_over = |filling: &Filling| !matches!(filling, Filling::Running(_));
+        ensure_not_failed(&*filling.wait_for(is_over).await?)
+    }
+
+    /// Reports how far the documents of the start are there.
+    pub(super) fn report(&self, filling: Filling) {
+        self.filling.send_replace(filling);
+    }
+
+    /// Creates documents of the start, whatever else waits for them.
+    ///
+    /// # Errors
+    ///
+    /// If the emulator fails, or refuses one.
+    pub(super) async fn fill(&self, requests: Vec<Request>) -> Result<()> {
+        let mut log = self.log.write().await;
+        for request in requests {
+            let target = request.target();
+            let answer = self
+                .write_items(&mut log, request, &target, ItemWrite::Put)
+                .await?;
+            ensure!(
+                answer.is_success(),
+                "the demo account cannot create the documents of its start: status {}: {}",
+                answer.status,
+                String::from_utf8_lossy(&answer.body)
+            );
+        }
+        Ok(())
+    }
+
     /// Waits until no split or merge is under way, and keeps others away.
     pub(super) async fn transition(&self) -> MutexGuard<'_, ()> {
         self.transition.lock().await
@@ -99,6 +150,10 @@ impl Recorder {
     pub(super) async fn execute(self: &Arc<Self>, request: Request) -> Result<Answer> {
         self.expire_due().await?;
         let target = request.target();
+        // The feed and the partitions are what a reader begins with. Their LSNs are promised already.
+        if !matches!(target.action, Action::Feed | Action::Ranges | Action::Other) {
+            self.filled().await?;
+        }
         match target.action {
             Action::Feed => self.read_feed(request, &target).await,
             Action::Read => self.read(request, &target).await,
@@ -227,22 +282,28 @@ impl Recorder {
     }
 
     async fn read_feed(&self, request: Request, target: &Target) -> Result<Answer> {
-        let log = self.log.read().await;
-        let served = log
-            .get(&target.database, &target.container)
-            .and_then(|log| feed::answer(&request, log));
-        match served {
-            Some(answer) => Ok(answer),
-            // It is refused, in the emulator's words.
-            None => {
-                let answer = self.emulate(request).await?;
-                Ok(match answer.status {
-                    200 | 304 => {
-                        Answer::error(400, "BadRequest", "One of the input values is invalid.")
+        let mut filling = self.filling.subscribe();
+        loop {
+            // Before the log is read, so that no progress is missed.
+            filling.mark_unchanged();
+            {
+                let log = self.log.read().await;
+                let of_container = log.get(&target.database, &target.container);
+                match of_container.map_or(Response::Refused, |log| feed::answer(&request, log)) {
+                    Response::Page(answer) => return Ok(answer),
+                    Response::NotYet => {}
+                    Response::Refused => {
+                        let answer = self.emulate(request).await?;
+                        let message = "One of the input values is invalid.";
+                        return Ok(match answer.status {
+                            200 | 304 => Answer::error(400, "BadRequest", message),
+                            _ => answer,
+                        });
                     }
-                    _ => answer,
-                })
+                }
             }
+            filling.changed().await?;
+            ensure_not_failed(&filling.borrow())?;
         }
     }
 
@@ -373,6 +434,14 @@ impl Recorder {
         self.next_expiry
             .store(next.unwrap_or(NEVER), Ordering::Relaxed);
     }
+}
+
+fn ensure_not_failed(filling: &Filling) -> Result<()> {
+    ensure!(
+        *filling != Filling::Failed,
+        "the demo account could not create the documents of its start"
+    );
+    Ok(())
 }
 
 /// Appends what was written to one partition key. Returns the LSN; `None` if nothing was written.

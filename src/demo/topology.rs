@@ -56,6 +56,7 @@ async fn transition<T>(
     begin: impl FnOnce() -> Result<ManualControlPlaneOperation, CosmosError>,
     complete: impl FnOnce(&mut ContainerLog, ManualControlPlaneResult) -> Result<T>,
 ) -> Result<T> {
+    recorder.filled().await?;
     let _alone = recorder.transition().await;
     let deleted = "the container has been deleted";
     let (operation, rid) = {

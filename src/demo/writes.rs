@@ -2,9 +2,10 @@
 
 use azure_core::http::Method;
 
-use super::account::{DemoAccount, docs_path, write};
+use super::account::DemoAccount;
 use super::documents::{Sequence, document};
 use super::host::succeeded;
+use super::orders::{self, docs_path};
 
 /// The seed for the choice of writes. Any number, as long as it does not change.
 const SEED: u64 = 0x000f_eed5;
@@ -51,7 +52,8 @@ impl DocumentWriter {
         };
         let document = document(number, revision + 1);
         let path = docs_path(Some(&document.id));
-        let answer = write(&account.service, method, path, document).await?;
+        let request = orders::write(method, &path, document);
+        let answer = account.service.recorder().execute(request).await?;
         match (answer.status, method) {
             (200..300, Method::Put) => self.live[index].1 += 1,
             (200..300 | 404, _) => {
@@ -65,7 +67,8 @@ impl DocumentWriter {
 
     async fn create(&mut self, account: &DemoAccount) -> anyhow::Result<()> {
         let document = document(self.next, 0);
-        let answer = write(&account.service, Method::Post, docs_path(None), document).await?;
+        let request = orders::write(Method::Post, &docs_path(None), document);
+        let answer = account.service.recorder().execute(request).await?;
         match answer.status {
             410 => return Ok(()),
             409 => {}

@@ -273,16 +273,18 @@ impl Manifest {
 /// The part that a file is, by its name, as exports to directories name files.
 fn part_of_any_directory(name: &str) -> Option<PartFile> {
     let is_bare = Path::new(name).file_name()? == name;
-    let (stem, extension) = match name.split_once(".jsonl") {
-        Some((stem, rest)) => (stem, rest),
-        None => match name.split_once(".csv") {
-            Some((stem, rest)) => (stem, rest),
-            None => (name.strip_suffix(".parquet")?, ""),
-        },
-    };
+    // The name of a container may have an extension, too.
+    let uncompressed = [".gz", ".zst"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end));
+    let text = uncompressed.unwrap_or(name);
+    let stem = [".jsonl", ".csv"]
+        .iter()
+        .find_map(|end| text.strip_suffix(end));
+    let stem = stem.or_else(|| name.strip_suffix(".parquet"))?;
     let mut numbers = stem.rsplitn(3, '-');
     let (part, series) = (numbers.next()?, numbers.next()?);
-    let is_own = numbers.next().is_some() && matches!(extension, "" | ".gz" | ".zst");
+    let is_own = numbers.next().is_some();
     let number = |text: &str, digits: usize| -> Option<u32> {
         let is_number = text.len() >= digits && text.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then(|| text.parse().ok())?

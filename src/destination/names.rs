@@ -45,7 +45,7 @@ impl FileNames {
             Output::Directory(directory) => Layout::Directory {
                 // Without a `.` at the end, for messages.
                 directory: base.join(directory).components().collect(),
-                stem: file_stem(container),
+                stem: file_stem(container, max_stem(extension)),
             },
             Output::File(path) => {
                 let path = base.join(path);
@@ -280,22 +280,62 @@ pub struct PartFile {
     pub path: PathBuf,
 }
 
+/// The longest name of a file that file systems accept, in bytes.
+const MAX_FILE_NAME: usize = 255;
+/// How much is kept of the beginning of a name that is too long. It leaves space for any numbers.
+const CUT_STEM: usize = 180;
+
+/// The longest stem, in bytes, of the files with this extension: with the least digits, while they are open.
+fn max_stem(extension: &str) -> usize {
+    MAX_FILE_NAME - "-00000-000001.".len() - extension.len() - OPEN_SUFFIX.len()
+}
+
 /// `name` as the beginning of a file's name: characters that file systems or shells do not accept are
-/// percent-encoded, and `%` itself too, so that no two names become the same.
-fn file_stem(name: &str) -> String {
+/// percent-encoded, and `%` itself too, so that no two names become the same. A stem of more than `max` bytes
+/// is cut, and ends in `~` and a hash of the whole name.
+fn file_stem(name: &str, max: usize) -> String {
+    let whole = encoded(name);
+    if whole.len() <= max {
+        return whole;
+    }
     let mut stem = String::new();
-    for (index, c) in name.chars().enumerate() {
-        let safe = c.is_alphanumeric() || matches!(c, '_' | '-') || (c == '.' && index > 0);
-        if safe {
-            stem.push(c);
-        } else {
-            let mut bytes = [0; 4];
-            for byte in c.encode_utf8(&mut bytes).bytes() {
-                stem.push_str(&format!("%{byte:02X}"));
-            }
+    for c in name.chars() {
+        let next = encoded_at(c, stem.is_empty());
+        if stem.len() + next.len() > CUT_STEM {
+            break;
         }
+        stem.push_str(&next);
+    }
+    format!("{stem}~{:016x}", fnv_1a(name.as_bytes()))
+}
+
+/// The 64-bit FNV-1a hash, which is the same in every build.
+fn fnv_1a(bytes: &[u8]) -> u64 {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    bytes.iter().fold(OFFSET, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(PRIME)
+    })
+}
+
+fn encoded(name: &str) -> String {
+    let mut stem = String::new();
+    for c in name.chars() {
+        let is_first = stem.is_empty();
+        stem.push_str(&encoded_at(c, is_first));
     }
     stem
+}
+
+/// A character of a stem.
+fn encoded_at(c: char, is_first: bool) -> String {
+    let is_safe = c.is_alphanumeric() || matches!(c, '_' | '-') || (c == '.' && !is_first);
+    if is_safe {
+        return c.to_string();
+    }
+    let mut bytes = [0; 4];
+    let bytes = c.encode_utf8(&mut bytes).bytes();
+    bytes.map(|byte| format!("%{byte:02X}")).collect()
 }
 
 #[cfg(test)]
@@ -423,9 +463,49 @@ mod tests {
 
     #[test]
     fn a_name_from_the_service_cannot_leave_the_directory() {
+        let file_stem = |name| file_stem(name, max_stem("jsonl"));
         assert_eq!(file_stem("../etc/passwd"), "%2E.%2Fetc%2Fpasswd");
         assert_eq!(file_stem("a%b\0c:d"), "a%25b%00c%3Ad");
         assert_eq!(file_stem("größe-1_x.y"), "größe-1_x.y");
         assert_eq!(file_stem("..\\x"), "%2E.%5Cx");
+        assert_eq!(file_stem("~x"), "%7Ex");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_stays_its_own() {
+        for extension in ["jsonl", "jsonl.zst", "csv.gz", "parquet"] {
+            // Names that always fitted are not changed.
+            let fits = "x".repeat(max_stem(extension));
+            assert_eq!(file_stem(&fits, max_stem(extension)), fits);
+            let mut stems = std::collections::HashSet::new();
+            for name in [
+                "x".repeat(255),
+                format!("{}y", "x".repeat(254)),
+                "é".repeat(255),
+                "😀".repeat(255),
+                "注".repeat(254),
+                " ".repeat(255),
+                "%".repeat(255),
+                format!("{}😀", "x".repeat(250)),
+            ] {
+                let directory = tempfile::tempdir().unwrap();
+                let output = Output::Directory(".".into());
+                let names = FileNames::new(&output, directory.path(), &name, extension);
+                for (series, part) in [(0, 1), (u32::MAX, u32::MAX)] {
+                    let open = names.open_part(series, part);
+                    assert!(open.file_name().unwrap().len() <= MAX_FILE_NAME, "{open:?}");
+                    fs::write(&open, "").unwrap();
+                    fs::write(names.part(series, part), "").unwrap();
+                }
+                assert_eq!(names.existing().unwrap().len(), 4);
+                let first = names.part(0, 1).file_name().unwrap().to_owned();
+                assert!(stems.insert(first), "{name}");
+            }
+        }
+        // It is the same in every build.
+        assert_eq!(
+            file_stem(&"x".repeat(255), max_stem("jsonl")),
+            format!("{}~dff658324c99c7bf", "x".repeat(180))
+        );
     }
 }

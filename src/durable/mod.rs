@@ -14,6 +14,7 @@
 //! On macOS, `File::sync_all` uses `F_FULLFSYNC`, so data reaches the medium there too.
 
 mod files;
+mod identity;
 mod lock;
 
 pub use files::{
@@ -21,4 +22,5 @@ pub use files::{
     is_there, left_staged, open_plain, open_plain_quietly, parent_of, publish, remove_plain,
     replace, shown_path, sync_directory, with_suffix,
 };
+pub(crate) use identity::{is_same_file, is_standard_input};
 pub use lock::{Lock, Locks, lock_path};

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::epk::{partition_key, range_of_partition_key, range_of_portable};
+use crate::cosmos::epk::{no_value, partition_key, range_of_partition_key, range_of_portable};
 use crate::error::usage;
 use crate::feed::{FeedRange, Scope};
 use crate::redact::redact;
@@ -84,6 +84,12 @@ fn scope_of_partition_key(client: &CosmosClient, typed: &[String]) -> Result<Sco
             "give the value as text, or as JSON if it is not text",
         )
     })?;
+    if client.has_system_key() && values == [no_value()] {
+        return Err(usage(
+            "the container was made without a partition key, so documents without one cannot be read alone",
+            "read the whole container",
+        ));
+    }
     let (range, is_whole) = range_of_partition_key(&key, definition)?;
     Ok(Scope {
         ranges: vec![range],

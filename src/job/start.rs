@@ -112,6 +112,7 @@ pub async fn export(
     check_output(&plan, destination.as_ref())?;
     let source = connected.source.clone();
     let mut state = State::new(JobKind::Export, source, plan.options, plan.settings);
+    state.partition_key = connected.client.partition_key_paths();
     let settings = state.settings.clone();
     let request = feed_request(&state, &settings)?;
     state.ranges = first_ranges(&connected, state.options.from, &request).await?;
@@ -124,7 +125,7 @@ pub async fn export(
             .context("cannot remove the files of an earlier export")?;
     }
     destination.begin(state.export_id)?;
-    let job = job(
+    let mut job = job(
         report,
         connected,
         state,
@@ -132,8 +133,8 @@ pub async fn export(
         destination,
         claimed,
         Recovery::default(),
-        request_charge,
     );
+    job.request_charge = request_charge;
     let again = plan.state_path.as_deref().map(ResumeCommand::of);
     run(
         job,
@@ -155,7 +156,6 @@ fn job<'a>(
     destination: Box<dyn Destination>,
     claimed: Option<Claimed>,
     recovery: Recovery,
-    request_charge: f64,
 ) -> Job<'a> {
     let follow = settings.follow;
     let destination: Arc<dyn Destination> = destination.into();
@@ -201,7 +201,7 @@ fn job<'a>(
             Box::new(Details(report)),
         ],
         open_layout,
-        request_charge,
+        request_charge: 0.0,
     }
 }
 
@@ -285,6 +285,7 @@ pub async fn resume(
         }
     })?;
     same_container(&state, &connected).with_context(cannot)?;
+    state.partition_key = connected.client.partition_key_paths();
     // An account that has moved has another one now.
     state.source.endpoint.clone_from(&connected.source.endpoint);
     if destination.kind() == Kind::Stream {
@@ -313,7 +314,7 @@ pub async fn resume(
         state.ranges = RangeSet::from_parts(ranges, next);
     }
     let shown = destination.display();
-    let job = job(
+    let mut job = job(
         report,
         connected,
         state,
@@ -321,8 +322,8 @@ pub async fn resume(
         destination,
         Some(claimed),
         recovery,
-        request_charge,
     );
+    job.request_charge = request_charge;
     run(job, &shown, Some(again), plan.summary, report, shutdown).await
 }
 

@@ -365,6 +365,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
     let source = connected.source.clone();
     let settings = plan.settings.clone();
     let mut state = State::new(JobKind::Tail, source, options, settings);
+    state.partition_key = connected.client.partition_key_paths();
     state.ranges = RangeSet::number(ranges.into_iter().map(|range| (range, None)))?;
     destination.begin(state.export_id)?;
     Ok(Ready {

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::tokens::{decode_string, write_string};
-use crate::feed::page::{ItemRef, Metadata, OperationType, members};
+use crate::feed::page::{ItemRef, Metadata, OperationType, members, whole};
 
 /// The path of a partition key in a document, as a list of names.
 pub(crate) type KeyPath = Vec<String>;
@@ -67,9 +67,9 @@ impl<'a> Change<'a> {
             if member.is_named("id") {
                 change.id = Some(member.value);
             } else if member.is_named("_lsn") {
-                change.document_lsn = serde_json::from_slice(member.value).ok();
+                change.document_lsn = whole(member.value);
             } else if member.is_named("_ts") {
-                change.document_ts = serde_json::from_slice(member.value).ok();
+                change.document_ts = whole(member.value);
             }
         }
         change
@@ -100,14 +100,29 @@ impl<'a> Change<'a> {
         self.time()?.format(&Rfc3339).ok()
     }
 
+    /// Whether the values of the partition key are known. A deletion may come without its key.
+    pub(crate) fn has_partition_key(&self) -> bool {
+        self.document.is_some() || self.metadata.partition_key.is_some() || self.previous.is_some()
+    }
+
     /// The values of the partition key with their paths, in the order of the hierarchy. Missing values are left
     /// out.
     pub(crate) fn partition_key(&self, paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> {
+        self.key_values(paths, true)
+    }
+
+    /// The same if `paths` may be those of another container: a value of a deletion that has the name of
+    /// another path gets that path.
+    pub(crate) fn named_partition_key(&self, paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> {
+        self.key_values(paths, false)
+    }
+
+    fn key_values(&self, paths: &[KeyPath], are_own: bool) -> Vec<(KeyPath, &'a [u8])> {
         if let Some(document) = self.document {
             return at_paths(document, paths);
         }
         match (self.metadata.partition_key, self.previous) {
-            (Some(key), _) => key_values(key, paths),
+            (Some(key), _) => key_values(key, paths, are_own),
             (None, Some(previous)) => at_paths(previous, paths),
             (None, None) => Vec::new(),
         }
@@ -120,19 +135,52 @@ fn at_paths<'a>(document: &'a [u8], paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8]
 }
 
 /// The values of a deleted item's partition key. The service sends an object in the order of the hierarchy;
-/// arrays and single values are other forms of a key.
-fn key_values<'a>(key: &'a [u8], paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> {
+/// arrays and single values are other forms of a key. In each of them `{}` is a value that the document did
+/// not have. `are_own` are the paths of the item's container.
+fn key_values<'a>(key: &'a [u8], paths: &[KeyPath], are_own: bool) -> Vec<(KeyPath, &'a [u8])> {
+    let mut values = written_values(key, paths, are_own);
+    values.retain(|(_, value)| !is_empty_object(value));
+    values
+}
+
+fn is_empty_object(value: &[u8]) -> bool {
+    let inner = value
+        .strip_prefix(b"{")
+        .and_then(|value| value.strip_suffix(b"}"));
+    inner.is_some_and(|inner| inner.trim_ascii().is_empty())
+}
+
+/// The path that `name` means in a key that has another number of values than `paths`: the whole path, or
+/// its last name.
+fn path_named(name: &str, paths: &[KeyPath]) -> KeyPath {
+    let whole = parse_key_path(name);
+    let mut ends = paths
+        .iter()
+        .filter(|path| path.last().is_some_and(|last| last == name));
+    match (ends.next(), ends.next()) {
+        (Some(path), None) if !paths.contains(&whole) => path.clone(),
+        _ => whole,
+    }
+}
+
+fn written_values<'a>(key: &'a [u8], paths: &[KeyPath], are_own: bool) -> Vec<(KeyPath, &'a [u8])> {
     let path_of = |index: usize| paths.get(index).cloned();
+    if is_empty_object(key) {
+        return Vec::new();
+    }
     match key.first() {
         Some(b'{') => {
             let named: Vec<_> = members(key).collect();
-            let all_known = named.len() == paths.len();
+            let all_known = are_own && named.len() == paths.len();
             let values = named.iter().enumerate().map(|(index, member)| {
                 let name = String::from_utf8_lossy(&decode_string(member.raw_name)).into_owned();
                 // A key is never an object, so an object is the beginning of a nested path.
-                let nested = member.value.first() == Some(&b'{');
+                let nested = member.value.first() == Some(&b'{') && !is_empty_object(member.value);
                 let known = path_of(index).filter(|_| all_known && !nested);
-                (known.unwrap_or_else(|| parse_key_path(&name)), member.value)
+                (
+                    known.unwrap_or_else(|| path_named(&name, paths)),
+                    member.value,
+                )
             });
             values.collect()
         }
@@ -140,9 +188,7 @@ fn key_values<'a>(key: &'a [u8], paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> 
             let values: Vec<&serde_json::value::RawValue> =
                 serde_json::from_slice(key).unwrap_or_default();
             let values = values.into_iter().map(|value| value.get().as_bytes());
-            // `{}` is a key that the document did not have.
-            let values = paths.iter().cloned().zip(values);
-            values.filter(|(_, value)| *value != b"{}").collect()
+            paths.iter().cloned().zip(values).collect()
         }
         _ => path_of(0).into_iter().map(|path| (path, key)).collect(),
     }
@@ -208,7 +254,7 @@ mod tests {
     #[test]
     fn a_deleted_items_key_is_recognized_in_every_form() {
         let written = |key: &str, key_paths: &[&str]| {
-            let values = key_values(key.as_bytes(), &paths(key_paths));
+            let values = key_values(key.as_bytes(), &paths(key_paths), true);
             let entries: Vec<_> = values.iter().map(|(p, v)| (p.as_slice(), *v)).collect();
             let mut out = Vec::new();
             write_nested(&entries, &mut out);
@@ -226,6 +272,15 @@ mod tests {
                 r#""k":{"x":1,"z":true},"y":null"#,
             ),
             (r#"["x", {}]"#, &["/a", "/b"], r#""a":"x""#),
+            (r#"["x", { }, {}]"#, &["/a", "/b", "/c"], r#""a":"x""#),
+            (r#"[{}]"#, &["/a"], ""),
+            ("{}", &["/a"], ""),
+            (r#"{"a":{}}"#, &["/a"], ""),
+            (r#"{"a":"x","b":{ }}"#, &["/a", "/b"], r#""a":"x""#),
+            (r#"{"a":"x"}"#, &["/a", "/b"], r#""a":"x""#),
+            (r#"{"id":"x"}"#, &["/b", "/a/id"], r#""a":{"id":"x"}"#),
+            (r#"{"id":"x"}"#, &["/b/id", "/a/id"], r#""id":"x""#),
+            (r#"{"id":"x"}"#, &["/id", "/a/id"], r#""id":"x""#),
             (r#"[1.10,"y"]"#, &["/a", "/b"], r#""a":1.10,"b":"y""#),
             (r#""x""#, &["/a"], r#""a":"x""#),
             (r#""x""#, &[], ""),

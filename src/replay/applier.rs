@@ -10,6 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use super::checkpoint::Checkpoint;
+use super::collisions::{Collisions, Found};
 use super::concurrency::WriteConcurrency;
 use super::dead_letters::DeadLetters;
 use super::delivery::{Delivery, Taken};
@@ -19,10 +20,11 @@ use super::item_sender::NotApplied;
 use super::item_write::ItemWrite;
 use super::lanes::Lanes;
 use super::original::Original;
+use super::pending::Pending;
 use super::position::{InputPosition, Standing};
 use super::replay_source::ReplaySource;
 use super::schedule;
-use super::unkeyed::{Unkeyed, UnkeyedRecord};
+use super::unkeyed::Unkeyed;
 use super::watermark::Watermark;
 use super::writer::Writer;
 use crate::error::ExitCode;
@@ -35,14 +37,6 @@ const MIN_CHECKPOINT_INTERVAL: Duration = Duration::from_millis(1);
 
 /// How many bytes of changes may wait to be applied.
 const MAX_WAITING_BYTES: usize = 64 << 20;
-
-/// A change that waits or is being written.
-struct Pending {
-    number: u64,
-    write: ItemWrite,
-    original: Original,
-    at: InputPosition,
-}
 
 /// When to report that a replay that continues has caught up with its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +77,7 @@ pub(super) struct Applier {
     /// Bytes of changes that wait or are being written.
     waiting_bytes: usize,
     unkeyed: Unkeyed,
+    collisions: Collisions,
     letters: DeadLetters,
     checkpoint: Checkpoint,
     observer: Arc<ReplayObserver>,
@@ -110,7 +105,10 @@ impl Applier {
             },
             source_open: true,
             lanes: Lanes::default(),
+            collisions: Collisions::new(plan.id_collisions),
             unkeyed: Unkeyed::new(
+                plan.missing_key,
+                source.has_key(&writer.sender.key_paths),
                 standing.position == InputPosition::default(),
                 plan.checkpoint_changes,
             ),
@@ -156,7 +154,7 @@ impl Applier {
         let mut show = tokio::time::interval(PROGRESS_INTERVAL);
         show.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rates = Rates::default();
-        report.start_progress(self.source.done().is_some())?;
+        report.start_progress(self.source.done(self.watermark.position()).is_some())?;
         // From here on there is a state, whatever happens.
         self.commit()?;
         loop {
@@ -283,49 +281,50 @@ impl Applier {
                 self.stop(Stopped::Failed(error));
             }
             Ok(Meaning::Write(write)) => {
-                for other in self.unkeyed.release() {
-                    self.refuse_unkeyed(&other);
-                }
                 self.waiting_bytes += taken.original.len();
-                let key = write.item.key.clone();
-                let pending = Pending {
+                let passed = self.unkeyed.pass(Pending {
                     number,
                     write,
                     original: taken.original,
                     at,
-                };
-                self.lanes.push(&key, pending);
-            }
-            Err(defect) => {
-                let record = UnkeyedRecord {
-                    number,
-                    original: taken.original,
-                    at,
-                    defect,
-                };
-                if let Some(refused) = self.unkeyed.hold(record) {
-                    self.refuse_unkeyed(&refused);
-                } else if self.unkeyed.is_full() {
-                    // Nothing more can be taken before these are done.
+                });
+                for pending in passed {
+                    self.queue(pending);
+                }
+                if self.unkeyed.is_full() || !self.has_room() {
+                    // Nothing more can be taken before those that are held back are done.
                     self.check_key();
                 }
             }
+            Err(defect) => self.refuse(number, &taken.original, at, &defect.reason),
         }
     }
 
-    /// Stops if documents have come, and none of them has a value at the partition key's path. Nothing
+    /// Queues a change after the others of its key, unless it belongs to another document than they.
+    fn queue(&mut self, pending: Pending) {
+        match self.collisions.check(&pending.write) {
+            Found::Nothing => {}
+            Found::Replaces(relation) => self.observer.observe(&ReplayEvent::Collided(relation)),
+            Found::NotCompared => self.observer.observe(&ReplayEvent::NotCompared),
+            Found::Refused(relation, reason) => {
+                self.observer.observe(&ReplayEvent::Collided(relation));
+                self.waiting_bytes -= pending.original.len();
+                let reason = format!("item {:?}: {reason}", pending.write.item.id);
+                self.refuse(pending.number, &pending.original, pending.at, &reason);
+                return;
+            }
+        }
+        let key = pending.write.item.key.clone();
+        self.lanes.push(&key, pending);
+    }
+
+    /// Stops if documents are held back, since none of them has a value at the partition key's path. Nothing
     /// was written then.
     fn check_key(&mut self) {
-        let paths = self.writer.sender.client.partition_key_definition().paths();
-        let paths: Vec<&str> = paths.iter().map(|path| path.as_ref()).collect();
-        if let Some(error) = self.unkeyed.error(&paths, &self.source) {
+        let paths = &self.writer.sender.key_paths;
+        if let Some(error) = self.unkeyed.error(paths, &self.source) {
             self.stop(Stopped::Failed(error));
         }
-    }
-
-    fn refuse_unkeyed(&mut self, record: &UnkeyedRecord) {
-        let reason = &record.defect.reason;
-        self.refuse(record.number, &record.original, record.at, reason);
     }
 
     /// The change `number` is refused, which completes it.
@@ -366,6 +365,8 @@ impl Applier {
                 self.observer.observe(&ReplayEvent::Applied {
                     applied,
                     bytes: pending.original.len(),
+                    is_keyless: pending.write.missing_path.is_some()
+                        && matches!(applied, Applied::Created | Applied::Replaced),
                 });
                 self.watermark.done(pending.number, None);
                 true
@@ -413,7 +414,7 @@ impl Applier {
             documents: counts.changes(),
             bytes: counts.bytes,
             request_charge: counts.request_units(),
-            done: self.source.done(),
+            done: self.source.done(self.watermark.position()),
         }
     }
 }

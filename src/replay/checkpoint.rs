@@ -36,6 +36,7 @@ impl Checkpoint {
         Standing {
             position: self.state.position,
             feed: self.state.feed.clone(),
+            bytes: 0,
         }
     }
 

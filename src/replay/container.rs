@@ -270,6 +270,7 @@ impl FeedStream {
         Step {
             position: InputPosition { input: 0, mark },
             feed: None,
+            bytes: 0,
         }
     }
 

@@ -13,6 +13,7 @@ use super::replay_source::SourceLocation;
 use crate::durable::{self, parent_of, shown_path, sync_directory};
 use crate::error::{ExitCode, is_of_the_system, with_exit_code, with_hint};
 use crate::feed::RecordForm;
+use crate::report::Report;
 use crate::source::heading;
 
 /// The file of refused changes.
@@ -25,6 +26,9 @@ pub(super) struct DeadLetters {
 
 /// How every dead letter begins.
 const BEGINNING: &[u8] = br#"{"reason":"#;
+
+/// No line has a longer beginning that tells it apart, in bytes.
+const LONGEST_BEGINNING: u64 = 64;
 
 /// How a whole line begins, or the part of it that a crash left. A power failure may leave zeros.
 fn is_ours(line: &[u8]) -> bool {
@@ -56,6 +60,18 @@ fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
     let mut file = fs::File::open(path)?;
     let length = file.metadata()?.len();
     let Some(committed) = committed else {
+        let mut beginning = Vec::new();
+        file.take(LONGEST_BEGINNING).read_to_end(&mut beginning)?;
+        let first = beginning.split(|byte| *byte == b'\n').next();
+        if !first.is_none_or(is_ours) {
+            return Err(with_hint(
+                anyhow!(
+                    "`{}` has something other than dead letters, which would be appended to it",
+                    shown_path(&path)
+                ),
+                "name another file for --dead-letter",
+            ));
+        }
         return Ok(length);
     };
     ensure!(
@@ -82,7 +98,14 @@ fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
 impl DeadLetters {
     /// Opens the file at `path`, if there is to be one. Refused changes are appended after its first `committed`
     /// bytes if a state knows it, and at its end otherwise.
-    pub(super) fn open(path: Option<&Path>, committed: Option<u64>) -> Result<Self> {
+    ///
+    /// A dry run checks the file, and writes nothing.
+    pub(super) fn open(
+        path: Option<&Path>,
+        committed: Option<u64>,
+        dry_run: bool,
+        report: &Report,
+    ) -> Result<Self> {
         let mut letters = Self {
             file: None,
             length: 0,
@@ -99,13 +122,28 @@ impl DeadLetters {
             }
         })?;
         letters.length = committed.unwrap_or(length);
+        if dry_run {
+            // The act would not create it.
+            fs::metadata(parent_of(path))?;
+            return Ok(letters);
+        }
+        let is_new = committed.is_none();
         let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(false);
+        options.read(true).write(true).create(true).truncate(false);
         let mut file = durable::open_plain_quietly(path, &mut options)?;
         sync_directory("directory.sync", parent_of(path))?;
         // An interrupted run wrote the rest; these changes are refused again.
         if length > letters.length {
             file.set_len(letters.length)?;
+        }
+        if is_new && length > 0 {
+            letters.length = mend(&mut file, length)?;
+            if letters.length != length {
+                report.warning(&format!(
+                    "the last line of `{}` had no end and was mended: an earlier replay was cut off there",
+                    shown_path(&path)
+                ));
+            }
         }
         file.seek(SeekFrom::Start(letters.length))?;
         letters.file = Some(file);
@@ -164,6 +202,61 @@ impl DeadLetters {
         }
         Ok(Some(self.length))
     }
+}
+
+/// Ends the last line of a file, if a crash left it without an end, so that the next letter is not glued to it.
+/// Returns the new length of the file.
+///
+/// A letter that is cut off is kept as text.
+fn mend(file: &mut fs::File, length: u64) -> Result<u64> {
+    let begin = beginning_of_last_line(file, length)?;
+    let mut torn = Vec::new();
+    file.seek(SeekFrom::Start(begin))?;
+    file.take(length - begin).read_to_end(&mut torn)?;
+    // A power failure may leave zeros.
+    let end = torn
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
+    torn.truncate(end);
+    let heading = heading(RecordForm::Changes);
+    let is_whole = serde_json::from_slice::<serde::de::IgnoredAny>(&torn).is_ok();
+    if is_whole {
+        torn.push(b'\n');
+    } else if heading.starts_with(&torn) {
+        // It says nothing yet.
+        torn.clear();
+    } else {
+        let text = String::from_utf8_lossy(&torn);
+        let mended = serde_json::json!({"reason": CUT_OFF, "text": text});
+        torn = format!("{mended}\n").into_bytes();
+    }
+    file.seek(SeekFrom::Start(begin))?;
+    file.write_all(&torn)?;
+    let length = begin + torn.len() as u64;
+    file.set_len(length)?;
+    file.sync_data()?;
+    Ok(length)
+}
+
+/// The reason in place of that of a letter whose end is lost.
+const CUT_OFF: &str = "the replay that wrote this dead letter was cut off, and its end is lost";
+
+/// Where the last line of a file begins; its length if that ends with a line feed.
+fn beginning_of_last_line(file: &mut fs::File, length: u64) -> Result<u64> {
+    const BLOCK: u64 = 64 << 10;
+    let mut end = length;
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK);
+        let mut block = Vec::new();
+        file.seek(SeekFrom::Start(start))?;
+        file.take(end - start).read_to_end(&mut block)?;
+        if let Some(at) = block.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
 }
 
 /// A line of the file: a refused change with the reason, in an envelope that can be replayed.

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::source_item::Relation;
 use crate::report::Report;
 
 /// How many refused changes are reported on standard error if no file keeps them.
@@ -34,7 +35,14 @@ pub(super) enum ReplayEvent {
         applied: Applied,
         /// Its length in the source.
         bytes: usize,
+        /// Whether it wrote a document without a value at the partition key of the target.
+        is_keyless: bool,
     },
+    /// A change is about an item that came from another document of the source: it was refused, or replaced
+    /// that.
+    Collided(Relation),
+    /// A change could not be compared with those before it.
+    NotCompared,
     /// A change lies outside `--since` and `--until`.
     OutsideWindow,
     /// `--transform` returned nothing for a document.
@@ -68,6 +76,14 @@ pub(super) struct ReplayCounts {
     pub(super) kept: u64,
     pub(super) dropped: u64,
     pub(super) refused: u64,
+    /// Documents that were written without a value at the partition key of the target.
+    pub(super) keyless: u64,
+    /// Changes of items that came from another document of the source.
+    pub(super) collisions: u64,
+    /// Of these, those that may be about the same document, deleted and created again.
+    pub(super) perhaps_recreated: u64,
+    /// Changes that could not be compared with those before them.
+    pub(super) not_compared: u64,
     /// Where and why the first change was refused.
     pub(super) first_refusal: Option<String>,
     /// Bytes of applied changes in the source.
@@ -92,8 +108,13 @@ impl ReplayCounts {
 
     fn add(&mut self, event: &ReplayEvent) {
         match event {
-            ReplayEvent::Applied { applied, bytes } => {
+            ReplayEvent::Applied {
+                applied,
+                bytes,
+                is_keyless,
+            } => {
                 self.bytes += *bytes as u64;
+                self.keyless += u64::from(*is_keyless);
                 *match applied {
                     Applied::Created => &mut self.created,
                     Applied::Replaced => &mut self.replaced,
@@ -102,6 +123,11 @@ impl ReplayCounts {
                     Applied::Kept => &mut self.kept,
                 } += 1;
             }
+            ReplayEvent::Collided(relation) => {
+                self.collisions += 1;
+                self.perhaps_recreated += u64::from(*relation == Relation::PerhapsRecreated);
+            }
+            ReplayEvent::NotCompared => self.not_compared += 1,
             ReplayEvent::OutsideWindow => self.kept += 1,
             ReplayEvent::Dropped => self.dropped += 1,
             ReplayEvent::Refused { description, .. } => {

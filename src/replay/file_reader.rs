@@ -9,7 +9,7 @@ use super::delivery::{Delivery, Taken, WAITING};
 use super::interpreter::Interpreter;
 use super::original::Original;
 use super::position::{InputPosition, Step};
-use crate::source::{self, BytesRead, Input, Mark};
+use crate::source::{self, Input, Mark};
 
 /// Starts the thread. It ends after the last input, after the first error, which it delivers, and when the
 /// receiver is dropped.
@@ -17,12 +17,11 @@ pub(super) fn read(
     inputs: Arc<Vec<Input>>,
     from: InputPosition,
     interpreter: Interpreter,
-    bytes_read: BytesRead,
 ) -> mpsc::Receiver<Result<Delivery>> {
     let (sender, receiver) = mpsc::channel(WAITING);
     std::thread::spawn(move || {
         let deliver = |taken| sender.blocking_send(Ok(Delivery::Record(taken))).is_ok();
-        if let Err(error) = read_all(&inputs, from, &interpreter, &bytes_read, deliver) {
+        if let Err(error) = read_all(&inputs, from, &interpreter, deliver) {
             // If the receiver was dropped, nobody needs the error.
             sender.blocking_send(Err(error)).ok();
         }
@@ -35,7 +34,6 @@ fn read_all(
     inputs: &[Input],
     from: InputPosition,
     interpreter: &Interpreter,
-    bytes_read: &BytesRead,
     deliver: impl Fn(Taken) -> bool,
 ) -> Result<()> {
     for (index, input) in inputs.iter().enumerate().skip(from.input) {
@@ -44,7 +42,9 @@ fn read_all(
         } else {
             Mark::default()
         };
-        let mut reader = source::open(input, mark, bytes_read)?;
+        let interpreter = interpreter.of_source(input.partition_key.as_deref());
+        let mut reader = source::open(input, mark)?;
+        let bytes_before: u64 = inputs[..index].iter().map(|input| input.length).sum();
         while let Some(record) = reader.next()? {
             let taken = Taken {
                 meaning: interpreter.interpret(&record.json, record.form),
@@ -55,6 +55,7 @@ fn read_all(
                         mark: record.end,
                     },
                     feed: None,
+                    bytes: bytes_before + record.raw_end,
                 },
             };
             if !deliver(taken) {

@@ -6,13 +6,15 @@ use serde_json::Value;
 
 use super::content::without_system_fields;
 use super::item_write::{Action, Defect, ItemWrite};
+use super::source_item::{Fingerprints, SourceItem};
+use super::spelling::fit_for_sending;
 use super::transform::Transform;
-use crate::cosmos::epk::partition_key;
+use crate::cosmos::epk::{no_value, partition_key};
 use crate::cosmos::items::ItemAddress;
 use crate::feed::RecordForm;
 use crate::feed::page::{ItemRef, OperationType, Page, members};
-use crate::render::change::{Change, KeyPath, write_nested};
-use crate::settings::{ReplayPlan, TimeWindow};
+use crate::render::change::{Change, KeyPath, parse_key_path, value_at, write_nested};
+use crate::settings::{MissingKey, ReplayPlan, TimeWindow};
 
 /// The longest id that the service accepts, in bytes.
 const MAX_ID_BYTES: usize = 1023;
@@ -55,14 +57,28 @@ const EARLIER: Unclear = Unclear {
 };
 
 /// Interprets records.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Interpreter {
     /// The paths of the target's partition key; none if there is no target.
     key_paths: Vec<KeyPath>,
+    /// The paths of the source's partition key, if they are known.
+    source_paths: Option<Vec<KeyPath>>,
+    /// Whether documents without a value at the target's partition key are refused.
+    refuses_missing_key: bool,
+    /// Distinguishes the documents of the source.
+    fingerprints: Fingerprints,
     /// Which changes are replayed.
     window: TimeWindow,
     /// The program that documents go through.
     transform: Option<Transform>,
+}
+
+/// The item of the target that a change is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Destination {
+    item: ItemAddress,
+    /// The first path of the target's partition key at which it has no value.
+    missing_path: Option<String>,
 }
 
 impl Interpreter {
@@ -70,8 +86,20 @@ impl Interpreter {
     pub(super) fn new(key_paths: Vec<KeyPath>, plan: &ReplayPlan) -> Self {
         Self {
             key_paths,
+            source_paths: None,
+            refuses_missing_key: plan.missing_key == Some(MissingKey::Refuse),
+            fingerprints: Fingerprints::default(),
             window: plan.window,
             transform: plan.transform.clone().map(Transform::new),
+        }
+    }
+
+    /// The same for a source whose partition key has these paths; none if that is not known.
+    pub(super) fn of_source(&self, paths: Option<&[String]>) -> Self {
+        let parse = |paths: &[String]| paths.iter().map(|path| parse_key_path(path)).collect();
+        Self {
+            source_paths: paths.map(parse),
+            ..self.clone()
         }
     }
 
@@ -127,34 +155,52 @@ impl Interpreter {
                 None => return Err(Defect::without_time()),
             }
         }
-        let (item, action) = match (self.content_of(item)?, &self.transform) {
+        let (destination, action) = match (self.content_of(item)?, &self.transform) {
             (Content::Document(document), None) => (
-                self.address_of(&change)?,
-                Action::Put(without_system_fields(document)),
+                self.destination_of(&change)?,
+                Action::Put(self.text_to_write(document)),
             ),
             (Content::Document(document), Some(transform)) => {
                 let Some(made) = transform.apply(document)? else {
                     return Ok(Meaning::Dropped);
                 };
-                let item = self.address_of(&Change::of_document(&made))?;
+                let destination = self.destination_of(&Change::of_document(&made))?;
                 if change.metadata.operation_type.is_some() {
-                    self.check_deletable(&change, transform, &item)?;
+                    self.check_deletable(&change, transform, &destination.item)?;
                 }
-                (item, Action::Put(without_system_fields(&made)))
+                (destination, Action::Put(self.text_to_write(&made)))
             }
             (Content::Deletion { expired }, transform) => {
-                let item = match transform {
-                    Some(transform) => self.address_of_deletion(&change, transform)?,
-                    None => self.address_of(&change)?,
+                let destination = match transform {
+                    Some(transform) => self.destination_of_deletion(&change, transform)?,
+                    None => self.destination_of(&change)?,
                 };
-                (item, Action::Delete { expired })
+                (destination, Action::Delete { expired })
             }
         };
+        if let Some(path) = &destination.missing_path
+            && self.refuses_missing_key
+        {
+            let id = &destination.item.id;
+            return Err(Defect::new(format!("item {id:?} {}", missing_at(path))));
+        }
         Ok(Meaning::Write(ItemWrite {
-            item,
+            item: destination.item,
             action,
             seconds,
+            missing_path: destination.missing_path,
+            source: self.source_of(&change),
         }))
+    }
+
+    /// The text that is written for a document.
+    fn text_to_write(&self, document: &[u8]) -> Vec<u8> {
+        let text = without_system_fields(document);
+        if self.key_paths.is_empty() {
+            text
+        } else {
+            fit_for_sending(text)
+        }
     }
 
     /// What the change `item` leaves of its item.
@@ -177,19 +223,19 @@ impl Interpreter {
     }
 
     /// The item of the target that a change is about.
-    fn address_of(&self, change: &Change<'_>) -> Result<ItemAddress, Defect> {
+    fn destination_of(&self, change: &Change<'_>) -> Result<Destination, Defect> {
         let id = id_of(change)?;
-        let found = change.partition_key(&self.key_paths);
+        let found = self.key_of(change)?;
+        let mut missing_path = None;
         let mut values = Vec::with_capacity(self.key_paths.len());
         for path in &self.key_paths {
-            let Some((_, value)) = found.iter().find(|(found, _)| found == path) else {
-                return Err(Defect {
-                    reason: format!(
-                        "item {id:?} has no value at `/{}`, the partition key of the target",
-                        path.join("/")
-                    ),
-                    lacks_key: true,
-                });
+            let value = found.iter().find(|(found, _)| found == path);
+            // The service, too, takes an object or an array for no value.
+            let value = value.filter(|(_, value)| !matches!(value.first(), Some(b'{' | b'[')));
+            let Some((_, value)) = value else {
+                missing_path.get_or_insert_with(|| shown(path));
+                values.push(no_value());
+                continue;
             };
             let value: Value = serde_json::from_slice(value).map_err(|error| {
                 Defect::new(format!("the partition key cannot be used: {error}"))
@@ -197,32 +243,112 @@ impl Interpreter {
             values.push(value);
         }
         let key = partition_key(&values).map_err(|error| Defect::new(format!("{error:#}")))?;
-        Ok(ItemAddress { key, id })
+        Ok(Destination {
+            item: ItemAddress { key, id },
+            missing_path,
+        })
+    }
+
+    /// What is known of a change's values at the paths of the target's partition key. A value that is not
+    /// there is one that the document does not have.
+    fn key_of<'a>(&self, change: &Change<'a>) -> Result<Vec<(KeyPath, &'a [u8])>, Defect> {
+        if change.document.is_some() || self.key_paths.is_empty() {
+            return Ok(change.partition_key(&self.key_paths));
+        }
+        // A deletion has the partition key of the source, and perhaps the previous version.
+        let source_paths = self.source_paths.as_ref();
+        let own = match source_paths {
+            Some(paths) => change.partition_key(paths),
+            None => change.named_partition_key(&self.key_paths),
+        };
+        let is_same = match source_paths {
+            Some(paths) => *paths == self.key_paths,
+            None => own.iter().all(|(path, _)| self.key_paths.contains(path)),
+        };
+        if is_same && change.has_partition_key() {
+            return Ok(own);
+        }
+        let mut found = Vec::with_capacity(self.key_paths.len());
+        for path in &self.key_paths {
+            let value = own.iter().find(|(own, _)| own == path);
+            let value = match (value, change.previous) {
+                (Some((_, value)), _) => Some(*value),
+                (None, _) if *path == ["id"] => change.id,
+                (None, Some(previous)) => value_at(previous, path),
+                (None, None) => {
+                    return Err(Defect::new(format!(
+                        "the deletion does not say what the document had at `{}`, the partition key of the \
+                         target",
+                        shown(path)
+                    )));
+                }
+            };
+            found.extend(value.map(|value| (path.clone(), value)));
+        }
+        Ok(found)
+    }
+
+    /// Which document of the source a change is about. None if it can only be the one that every other change
+    /// of its item is about.
+    fn source_of(&self, change: &Change<'_>) -> Option<SourceItem> {
+        let id = id_of(change).ok()?;
+        let Some(paths) = &self.source_paths else {
+            let rid = change
+                .document
+                .and_then(|document| value_at(document, &["_rid".to_owned()]));
+            return (rid.is_some() || self.transform.is_some() || change.document.is_none())
+                .then(|| self.fingerprints.by_rid(&id, rid));
+        };
+        if *paths == self.key_paths && self.transform.is_none() {
+            return None;
+        }
+        let own = change.partition_key(paths);
+        let value_of = |path: &KeyPath| {
+            let value = own.iter().find(|(own, _)| own == path);
+            let value = value.and_then(|(_, value)| serde_json::from_slice(value).ok());
+            value.filter(|value: &Value| !value.is_array() && !value.is_object())
+        };
+        let values = paths
+            .iter()
+            .map(|path| value_of(path).unwrap_or_else(no_value));
+        let key = partition_key(&values.collect::<Vec<_>>()).ok()?;
+        Some(self.fingerprints.by_key(&id, &key))
     }
 
     /// The item that a deletion is about. The source knows only its id and partition key, so the program is
     /// run on an object of just these. If it needs more and returns no usable item, the deletion stays as
     /// it is.
-    fn address_of_deletion(
+    fn destination_of_deletion(
         &self,
         change: &Change<'_>,
         transform: &Transform,
-    ) -> Result<ItemAddress, Defect> {
-        let source = self.address_of(change)?;
+    ) -> Result<Destination, Defect> {
+        let unchanged = self.destination_of(change);
         let id_path = ["id".to_owned()];
-        let key = change.partition_key(&self.key_paths);
+        let known_paths = self.source_paths.as_ref().unwrap_or(&self.key_paths);
+        let key = match &self.source_paths {
+            Some(paths) => change.partition_key(paths),
+            None => change.named_partition_key(&self.key_paths),
+        };
         let mut known: Vec<(&[String], &[u8])> = vec![(&id_path, change.id.unwrap_or_default())];
         known.extend(key.iter().map(|(path, value)| (path.as_slice(), *value)));
         let mut object = b"{".to_vec();
         write_nested(&known, &mut object);
         object.push(b'}');
         let made = transform.apply(&object).ok().flatten();
-        let address = made.and_then(|made| self.address_of(&Change::of_document(&made)).ok());
-        let target = address.unwrap_or(source.clone());
-        if self.key_paths.is_empty() && target != source {
+        let made = made.and_then(|made| self.destination_of(&Change::of_document(&made)).ok());
+        // What the program was not given it cannot have left out.
+        let is_meant = |made: &Destination| {
+            made.missing_path.is_none()
+                || self.key_paths.iter().all(|path| known_paths.contains(path))
+        };
+        let Some(target) = made.filter(is_meant) else {
+            return unchanged;
+        };
+        let source_id = id_of(change)?;
+        if self.key_paths.is_empty() && target.item.id != source_id {
             return Err(Defect::new(format!(
-                "the deletion of item {:?} is written unchanged, but --transform changes its id",
-                source.id
+                "the deletion of item {source_id:?} is written unchanged, but --transform changes its id"
             )));
         }
         Ok(target)
@@ -235,8 +361,8 @@ impl Interpreter {
         transform: &Transform,
         made: &ItemAddress,
     ) -> Result<(), Defect> {
-        match self.address_of_deletion(change, transform) {
-            Ok(deleted) if deleted == *made => Ok(()),
+        match self.destination_of_deletion(change, transform) {
+            Ok(deleted) if deleted.item == *made => Ok(()),
             _ => Err(Defect::new(format!(
                 "--transform turns it into item {:?}, which its deletion would miss: in an all-versions \
                  feed, ids and partition keys can only be derived from each other, and with --stdout \
@@ -245,6 +371,16 @@ impl Interpreter {
             ))),
         }
     }
+}
+
+/// A path, as containers define it.
+fn shown(path: &KeyPath) -> String {
+    format!("/{}", path.join("/"))
+}
+
+/// What a document lacks that has no value at `path`.
+pub(super) fn missing_at(path: &str) -> String {
+    format!("has no value at `{path}`, the partition key of the target")
 }
 
 /// What a change leaves of its item.
@@ -281,16 +417,15 @@ fn id_of(change: &Change<'_>) -> Result<String, Defect> {
         return Err(Defect::new("it has no `id`"));
     };
     let id: String = serde_json::from_slice(json).map_err(|_| {
+        let kind = if json.first() == Some(&b'"') {
+            "Unicode text"
+        } else {
+            "a string"
+        };
         let json = String::from_utf8_lossy(json);
         let json: String = json.chars().take(40).collect();
-        Defect::new(format!("the id {json} is not a string"))
+        Defect::new(format!("the id {json} is not {kind}"))
     })?;
-    let forbidden = id.chars().find(|c| matches!(c, '/' | '\\' | '?' | '#'));
-    if let Some(forbidden) = forbidden {
-        return Err(Defect::new(format!(
-            "the id {id:?} has a `{forbidden}`, which the service forbids in ids"
-        )));
-    }
     match id.len() {
         0 => Err(Defect::new("the id is empty")),
         1..=MAX_ID_BYTES => Ok(id),

@@ -57,7 +57,10 @@ impl Request<'_> {
 /// Sends requests to the target. All writes share it.
 #[derive(Debug)]
 pub(super) struct ItemSender {
-    pub(super) client: Arc<CosmosClient>,
+    /// None if a dry run would create the container: nothing is there.
+    pub(super) client: Option<Arc<CosmosClient>>,
+    /// The paths of the container's partition key.
+    pub(super) key_paths: Vec<String>,
     pub(super) retry_limit: RetryLimit,
     pub(super) budget: Option<Budget>,
     pub(super) observer: Arc<ReplayObserver>,
@@ -82,6 +85,9 @@ impl ItemSender {
     /// Sends a request until its answer is about the item. A batch that was throttled is not retried: the
     /// answer is returned after the pause.
     pub(super) async fn send(&self, request: Request<'_>) -> Result<ItemOutcome, NotApplied> {
+        let Some(client) = &self.client else {
+            return Ok(ItemOutcome::NotFound);
+        };
         let mut retries = Retries::new(self.retry_limit);
         loop {
             if self.stop.is_cancelled() {
@@ -95,7 +101,7 @@ impl ItemSender {
                 }
                 None => None,
             };
-            let answer = request.send(&self.client).await;
+            let answer = request.send(client).await;
             self.observer
                 .observe(&ReplayEvent::Charged(answer.request_charge));
             if let Some((budget, reserved)) = reserved {

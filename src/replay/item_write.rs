@@ -1,5 +1,6 @@
 //! What a record of the source does to an item of the target.
 
+use super::source_item::SourceItem;
 use crate::cosmos::items::ItemAddress;
 
 /// A change that can be applied.
@@ -9,6 +10,10 @@ pub(super) struct ItemWrite {
     pub(super) action: Action,
     /// When the change was made, in seconds since 1970 by the clock of the source's service.
     pub(super) seconds: Option<i64>,
+    /// The first path of the target's partition key at which the document has no value.
+    pub(super) missing_path: Option<String>,
+    /// Which document of the source it is; none if that is not checked.
+    pub(super) source: Option<SourceItem>,
 }
 
 /// What becomes of the item.
@@ -24,9 +29,6 @@ pub(super) enum Action {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Defect {
     pub(super) reason: String,
-    /// Whether the only defect is that the document has no value at the partition key's path. If every
-    /// document has this defect, the target is the wrong one.
-    pub(super) lacks_key: bool,
 }
 
 impl Defect {
@@ -38,7 +40,6 @@ impl Defect {
     pub(super) fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
-            lacks_key: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
+use indicatif::HumanCount;
 
 use super::applier::{Applier, Stopped};
 use super::events::ReplayCounts;
@@ -45,6 +46,9 @@ pub(super) async fn run(
         kept: counts.kept,
         dropped: counts.dropped,
         refused: counts.refused,
+        keyless: counts.keyless,
+        collisions: counts.collisions,
+        not_compared: counts.not_compared,
         request_units: counts.request_units(),
         throttled: counts.throttled,
         retries: counts.retries,
@@ -54,9 +58,13 @@ pub(super) async fn run(
         dead_letters: plan
             .dead_letter
             .as_ref()
+            .filter(|_| !plan.dry_run)
             .map(|path| path.display().to_string()),
     };
     report.replay_summary(&summary, plan.summary)?;
+    if counts.perhaps_recreated > 0 && plan.id_collisions.is_none() {
+        report.warning(&perhaps_recreated(counts.perhaps_recreated));
+    }
     match stopped {
         None if counts.refused > 0 => Err(some_refused(&counts, plan)),
         None => Ok(ExitCode::Done),
@@ -93,8 +101,27 @@ fn resumable(error: anyhow::Error, plan: &ReplayPlan) -> anyhow::Error {
     }
 }
 
+/// The warning of documents that replaced others of the same id, key and perhaps partition.
+fn perhaps_recreated(number: u64) -> String {
+    let (subject, they, have) = if number == 1 {
+        ("1 document has".to_owned(), "it was", "comes")
+    } else {
+        (
+            format!("{} documents have", HumanCount(number)),
+            "they were",
+            "come",
+        )
+    };
+    format!(
+        "{subject} the id and the partition key of an earlier one with another `_rid`: {they} deleted and \
+         created again, or {have} from different partitions of the source, whose partition key is not \
+         known; to refuse such documents, use --id-collisions refuse"
+    )
+}
+
 fn too_many_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     let hint = match &plan.dead_letter {
+        _ if plan.dry_run => "to look further despite more, raise --max-errors".to_owned(),
         Some(path) => format!(
             "they are in {}, each with its reason; to continue despite more, raise --max-errors",
             shown_path(&path)
@@ -107,6 +134,10 @@ fn too_many_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
 /// The error of a replay that applied all but some changes.
 fn some_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     let hint = match &plan.dead_letter {
+        Some(path) if plan.dry_run => format!(
+            "all others can be applied; without --dry-run, these go to {}, each with its reason",
+            shown_path(&path)
+        ),
         Some(path) => format!(
             "all others were applied; these are in {}, each with its reason, and can be replayed from there",
             shown_path(&path)

@@ -22,6 +22,8 @@ pub(super) struct Standing {
     pub(super) position: InputPosition,
     /// The state of the feed, if the source is a container. `position` only counts changes then.
     pub(super) feed: Option<FeedState>,
+    /// How many bytes of all inputs, before decompression, come before it.
+    pub(super) bytes: u64,
 }
 
 /// How the source advances with one delivery.
@@ -29,6 +31,8 @@ pub(super) struct Standing {
 pub(super) struct Step {
     pub(super) position: InputPosition,
     pub(super) feed: Option<FeedStep>,
+    /// How many bytes of all inputs, before decompression, end with it.
+    pub(super) bytes: u64,
 }
 
 impl Advance for Standing {
@@ -36,6 +40,7 @@ impl Advance for Standing {
 
     fn advance(&mut self, step: Step) {
         self.position = step.position;
+        self.bytes = step.bytes;
         if let (Some(feed), Some(step)) = (&mut self.feed, step.feed) {
             feed.advance(step);
         }

@@ -1,19 +1,20 @@
 //! What is replayed: files and streams, or the feed of another container.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 
 use super::address::{describe, same_container};
 use super::interpreter::Unclear;
-use super::position::InputPosition;
+use super::position::{InputPosition, Standing};
 use crate::durable::shown_path;
 use crate::error::usage;
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
 use crate::report::Report;
 use crate::settings::{FeedPlan, ReplayPlan};
-use crate::source::{BytesRead, Fingerprint, Input, Inputs};
+use crate::source::{Fingerprint, Input, Inputs};
 
 /// Finds the files to replay, and reports what the user should know about them.
 pub(super) fn find_inputs(plan: &ReplayPlan, report: &Report) -> Result<Inputs> {
@@ -22,6 +23,20 @@ pub(super) fn find_inputs(plan: &ReplayPlan, report: &Report) -> Result<Inputs> 
         report.warning(notice);
     }
     Ok(inputs)
+}
+
+/// Refuses a file for dead letters that is read as a source: each letter would be read again.
+pub(super) fn refuse_as_dead_letters(inputs: &Inputs, path: &Path) -> Result<()> {
+    let Some(input) = inputs.inputs.iter().find(|input| input.is_the_file(path)) else {
+        return Ok(());
+    };
+    Err(usage(
+        format!(
+            "the file of dead letters, `{}`, is read as a source: {input}",
+            shown_path(&path)
+        ),
+        "name another file for --dead-letter",
+    ))
 }
 
 /// The source of a replay.
@@ -40,7 +55,6 @@ pub(super) struct Files {
     pub(super) inputs: Arc<Vec<Input>>,
     /// The total size in bytes; none if it is not known.
     pub(super) total_bytes: Option<u64>,
-    pub(super) bytes_read: BytesRead,
     /// The containers that they were exported from, as far as known.
     origins: Vec<ContainerAddress>,
 }
@@ -83,7 +97,6 @@ impl ReplaySource {
         let total_bytes = (!inputs.may_wait()).then(|| inputs.total_bytes());
         Self::Files(Files {
             total_bytes,
-            bytes_read: BytesRead::default(),
             inputs: Arc::new(inputs.inputs),
             origins: inputs.origins,
         })
@@ -109,12 +122,37 @@ impl ReplaySource {
         }
     }
 
-    /// The fraction that was read, if it is known.
-    pub(super) fn done(&self) -> Option<f64> {
+    /// Whether it is known to have the partition key with these paths.
+    pub(super) fn has_key(&self, paths: &[String]) -> bool {
+        match self {
+            Self::Files(files) => {
+                let mut inputs = files.inputs.iter();
+                inputs.all(|input| input.partition_key.as_deref() == Some(paths))
+            }
+            Self::Container { connected, .. } => connected.client.partition_key_paths() == paths,
+        }
+    }
+
+    /// Whether it is known to have another partition key than the one with these paths.
+    pub(super) fn has_another_key(&self, paths: &[String]) -> bool {
+        match self {
+            Self::Files(files) => {
+                let mut known = files
+                    .inputs
+                    .iter()
+                    .filter_map(|input| input.partition_key.as_deref());
+                known.any(|known| known != paths)
+            }
+            Self::Container { connected, .. } => connected.client.partition_key_paths() != paths,
+        }
+    }
+
+    /// The fraction that is done once everything before `standing` is, if the whole is known.
+    pub(super) fn done(&self, standing: &Standing) -> Option<f64> {
         match self {
             Self::Files(files) => {
                 let total = files.total_bytes.filter(|total| *total > 0)?;
-                Some(files.bytes_read.get() as f64 / total as f64)
+                Some((standing.bytes as f64 / total as f64).min(1.0))
             }
             Self::Container { .. } => None,
         }

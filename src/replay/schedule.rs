@@ -87,6 +87,7 @@ mod tests {
             after: Step {
                 position: InputPosition::default(),
                 feed: None,
+                bytes: 0,
             },
         }))
     }
@@ -99,6 +100,8 @@ mod tests {
             },
             action: Action::Delete { expired: false },
             seconds,
+            missing_path: None,
+            source: None,
         })))
     }
 

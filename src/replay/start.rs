@@ -1,5 +1,6 @@
 //! The start of a replay: source, target, state and dead letters, checked and opened in that order.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -18,10 +19,13 @@ use super::item_sender::ItemSender;
 use super::outcome;
 use super::own_writes::{self, OwnWrites};
 use super::position::InputPosition;
-use super::replay_source::{ReplaySource, find_inputs};
+use super::rehearsal::Rehearsal;
+use super::replay_source::{ReplaySource, find_inputs, refuse_as_dead_letters};
 use super::state::{ReplayState, StateFile};
 use super::writer::Writer;
-use crate::error::ExitCode;
+use crate::cosmos::client::CosmosClient;
+use crate::durable::{is_same_file, shown_path};
+use crate::error::{ExitCode, usage};
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
 use crate::render::change::parse_key_path;
@@ -33,9 +37,35 @@ use crate::signal::Shutdown;
 #[derive(Debug)]
 pub struct Containers {
     /// The one that is written to.
-    pub target: Connected,
+    pub target: Target,
     /// The one that is read, if the source is a container.
     pub source: Option<Connected>,
+}
+
+/// The container that is written to.
+#[derive(Debug)]
+pub enum Target {
+    /// It exists.
+    There(Connected),
+    /// It does not, and a dry run does not create it.
+    ToBeCreated {
+        /// Its address, without a RID.
+        address: ContainerAddress,
+        /// The paths of its partition key.
+        key_paths: Vec<String>,
+    },
+}
+
+impl Target {
+    /// Its address, the paths of its partition key, and who reaches it.
+    fn split(self) -> (ContainerAddress, Vec<String>, Option<Arc<CosmosClient>>) {
+        match self {
+            Self::There(Connected { client, source }) => {
+                (source, client.partition_key_paths(), Some(client))
+            }
+            Self::ToBeCreated { address, key_paths } => (address, key_paths, None),
+        }
+    }
 }
 
 /// Replays into a container, which `connect` reaches. Errors of files are reported before it is called.
@@ -50,6 +80,10 @@ pub async fn replay(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let inputs = find_inputs(&plan, report)?;
+    if let Some(path) = &plan.dead_letter {
+        refuse_as_dead_letters(&inputs, path)?;
+        refuse_two_uses(path, plan.state.as_deref())?;
+    }
     let (state_file, found) = match &plan.state {
         Some(path) => {
             let (file, state) = StateFile::open(path)?;
@@ -65,18 +99,21 @@ pub async fn replay(
         },
         _ => ReplaySource::of_files(inputs),
     };
-    source.refuse_as_target(&target.source)?;
+    let (target, key_paths, client) = target.split();
+    source.refuse_as_target(&target)?;
     if let Some(state) = &found {
-        state.check(&target.source, &plan, &source)?;
+        state.check(&target, &plan, &source)?;
     }
     let committed = found.as_ref().and_then(|state| state.dead_letters);
-    let letters = DeadLetters::open(plan.dead_letter.as_deref(), committed)?;
+    let path = plan.dead_letter.as_deref();
+    let letters = DeadLetters::open(path, committed, plan.dry_run, report)?;
     let is_resumed = found.is_some();
-    let mut state = found.unwrap_or_else(|| first_state(&target.source, &plan));
-    state.moved(&target.source, &source);
+    let mut state = found.unwrap_or_else(|| first_state(&target, &plan));
+    state.moved(&target, &source);
     let writer = Arc::new(Writer {
         sender: Arc::new(ItemSender {
-            client: Arc::clone(&target.client),
+            client,
+            key_paths,
             retry_limit: plan.retry_limit,
             budget: plan.max_ru.map(Budget::new),
             observer: Arc::new(ReplayObserver::new(report, plan.max_errors)),
@@ -84,15 +121,42 @@ pub async fn replay(
         }),
         mode: plan.write_mode,
         ttl_deletes: plan.ttl_deletes,
-        dry_run: plan.dry_run,
+        rehearsal: plan.dry_run.then(Rehearsal::default),
         batch_size: plan.batch_size,
         own: OwnWrites::new(state.began, is_resumed),
     });
+    if is_resumed && compares_documents(&source, &writer.sender.key_paths, &plan) {
+        report.notice(
+            "documents are compared with those of this run only, not with those that earlier runs wrote \
+             (--id-collisions)",
+        );
+    }
     let deliveries = begin_reading(&source, &mut state, &writer.sender, &plan).await?;
     shutdown.begin()?;
     let checkpoint = Checkpoint::new(state_file, state);
     let applier = Applier::new(writer, source, deliveries, letters, checkpoint, &plan);
-    outcome::run(applier, &plan, &target.source, report, shutdown).await
+    outcome::run(applier, &plan, &target, report, shutdown).await
+}
+
+/// Refuses a file for dead letters that is the state too.
+fn refuse_two_uses(dead_letters: &Path, state: Option<&Path>) -> Result<()> {
+    let is_one =
+        state.is_some_and(|state| state == dead_letters || is_same_file(state, dead_letters));
+    if !is_one {
+        return Ok(());
+    }
+    Err(usage(
+        format!(
+            "`{}` cannot be both the state and the file of dead letters",
+            shown_path(&dead_letters)
+        ),
+        "name another file for --dead-letter",
+    ))
+}
+
+/// Whether documents of the source can become one item of the target, as far as known.
+fn compares_documents(source: &ReplaySource, key_paths: &[String], plan: &ReplayPlan) -> bool {
+    plan.transform.is_some() || source.has_another_key(key_paths)
 }
 
 /// The state of a replay that begins.
@@ -121,15 +185,14 @@ async fn begin_reading(
     target: &Arc<ItemSender>,
     plan: &ReplayPlan,
 ) -> Result<mpsc::Receiver<Result<Delivery>>> {
-    let key_paths = target.client.partition_key_definition().paths();
-    let key_paths = key_paths.iter().map(|path| parse_key_path(path)).collect();
+    let key_paths = target.key_paths.iter();
+    let key_paths = key_paths.map(|path| parse_key_path(path)).collect();
     let interpreter = Interpreter::new(key_paths, plan);
     match source {
         ReplaySource::Files(files) => Ok(file_reader::read(
             Arc::clone(&files.inputs),
             state.position,
             interpreter,
-            files.bytes_read.clone(),
         )),
         ReplaySource::Container {
             connected,
@@ -140,6 +203,8 @@ async fn begin_reading(
                 None => container::first_state(connected, feed).await?,
             };
             state.feed = Some(from.clone());
+            let paths = connected.client.partition_key_paths();
+            let interpreter = interpreter.of_source(Some(&paths));
             let reading = FeedReading {
                 connected: connected.clone(),
                 from,

@@ -19,7 +19,7 @@ use crate::feed::page::Metadata;
 use crate::report::Report;
 use crate::settings::{ReplayPlan, Speed, TtlDeletes};
 use crate::signal::Shutdown;
-use crate::source::{self, BytesRead, Input, Inputs, Mark, heading};
+use crate::source::{self, Input, Inputs, Mark, heading};
 
 const DEFECT_HINT: &str = "remove it from the source; a replay into a container can skip such changes and keep \
     them, with --dead-letter FILE";
@@ -110,7 +110,8 @@ impl Copier {
     }
 
     fn copy(&mut self, input: &Input) -> Result<()> {
-        let mut reader = source::open(input, Mark::default(), &BytesRead::default())?;
+        let interpreter = self.interpreter.of_source(input.partition_key.as_deref());
+        let mut reader = source::open(input, Mark::default())?;
         let may_wait = input.may_wait();
         if let Some(form) = input.form() {
             self.begin_with(form, input)?;
@@ -119,7 +120,7 @@ impl Copier {
             && let Some(record) = reader.next()?
         {
             let place = SourceLocation::in_file(input, record.end.line);
-            match self.interpreter.interpret(&record.json, record.form) {
+            match interpreter.interpret(&record.json, record.form) {
                 Ok(Meaning::OutsideWindow | Meaning::Dropped) => {}
                 Ok(Meaning::Unclear(why)) => return Err(place.unclear(why)),
                 Ok(Meaning::Write(write)) => {

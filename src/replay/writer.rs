@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use bytes::Bytes;
 
 use super::content::{same_content, without_system_fields};
+use super::copy::Copy;
 use super::events::Applied;
 use super::item_sender::{ItemSender, NotApplied, Request};
 use super::item_write::{Action, ItemWrite};
 use super::own_writes::OwnWrites;
+use super::rehearsal::{LookedUp, Rehearsal};
 use crate::cosmos::batch::MAX_BATCH_BYTES;
 use crate::cosmos::hints::explain;
 use crate::cosmos::items::{ItemAddress, ItemOutcome, ItemRequest};
-use crate::feed::page::members;
+use crate::feed::page::{members, whole};
 use crate::settings::{TtlDeletes, WriteMode};
 
 /// How often an item that keeps changing is compared again.
@@ -25,18 +26,20 @@ pub(super) struct Writer {
     pub(super) sender: Arc<ItemSender>,
     pub(super) mode: WriteMode,
     pub(super) ttl_deletes: TtlDeletes,
-    /// Whether the outcome is only predicted, and nothing is written.
-    pub(super) dry_run: bool,
+    /// What a dry run would have written; none if it is none.
+    pub(super) rehearsal: Option<Rehearsal>,
     /// The largest number of documents that are upserted in one request.
     pub(super) batch_size: usize,
     /// Which of the target's copies this replay wrote.
     pub(super) own: OwnWrites,
 }
 
-/// The target's copy of an item.
-struct Copy {
-    json: Bytes,
-    etag: Option<String>,
+/// A change that is being applied.
+struct Attempt<'a> {
+    writer: &'a Writer,
+    item: &'a ItemAddress,
+    /// What a dry run knows of the item.
+    looked_up: LookedUp,
 }
 
 /// The outcome of a batch.
@@ -44,6 +47,8 @@ enum Together {
     Written(Vec<Applied>),
     /// Nothing was written; it may be later.
     Throttled,
+    /// Nothing was written; fewer together may be.
+    TooLarge,
     /// Nothing was written, and cannot be as a batch.
     Refused,
 }
@@ -56,23 +61,22 @@ impl Writer {
         {
             return Ok(Applied::Kept);
         }
-        if self.dry_run {
-            return self.predict(change).await;
-        }
+        let attempt = Attempt {
+            writer: self,
+            item: &change.item,
+            looked_up: LookedUp::default(),
+        };
         match (self.mode, &change.action) {
-            (WriteMode::Upsert, Action::Put(json)) => {
-                let request = ItemRequest::Upsert(json);
-                written(self.item(&change.item, request).await?)
-            }
+            (WriteMode::Upsert, Action::Put(json)) => attempt.upsert(json).await,
             (WriteMode::Upsert, Action::Delete { .. }) => {
-                match self.item(&change.item, ItemRequest::Delete(None)).await? {
+                match attempt.request(ItemRequest::Delete(None)).await? {
                     ItemOutcome::NotFound => Ok(Applied::Unchanged),
                     other => written(other),
                 }
             }
-            (WriteMode::Create, Action::Put(json)) => self.create(&change.item, json).await,
+            (WriteMode::Create, Action::Put(json)) => attempt.create(json).await,
             (WriteMode::Create, Action::Delete { .. }) => Err(no_deletions()),
-            (WriteMode::Newer, action) => self.write_if_newer(change, action).await,
+            (WriteMode::Newer, action) => attempt.write_if_newer(change, action).await,
         }
     }
 
@@ -86,7 +90,7 @@ impl Writer {
         run: impl ExactSizeIterator<Item = &'a ItemWrite> + Clone,
         change: &ItemWrite,
     ) -> bool {
-        if self.mode != WriteMode::Upsert || self.dry_run {
+        if self.mode != WriteMode::Upsert || self.rehearsal.is_some() {
             return false;
         }
         let max_operations = match &self.sender.budget {
@@ -122,8 +126,8 @@ impl Writer {
                         outcomes.extend(applied.into_iter().map(Ok));
                         continue;
                     }
-                    // The batch may cost more than the throughput of a second.
-                    Ok(Together::Throttled) => {
+                    // The batch may cost more than the throughput of a second, or be too large.
+                    Ok(Together::Throttled | Together::TooLarge) => {
                         together = part.len() / 2;
                         continue;
                     }
@@ -171,6 +175,7 @@ impl Writer {
                     .collect(),
             )),
             ItemOutcome::Throttled(_) => Ok(Together::Throttled),
+            ItemOutcome::TooLarge(_) => Ok(Together::TooLarge),
             ItemOutcome::Refused(reason) => {
                 tracing::debug!("{reason}; writing {} items one by one", part.len());
                 Ok(Together::Refused)
@@ -179,16 +184,59 @@ impl Writer {
         }
     }
 
-    async fn create(&self, item: &ItemAddress, json: &[u8]) -> Result<Applied, NotApplied> {
-        let conflict = match self.item(item, ItemRequest::Create(json)).await? {
+    /// Whether the target's `copy` has the content of a document.
+    fn has_content(&self, copy: &Copy, document: &[u8]) -> bool {
+        match (copy, &self.rehearsal) {
+            (Copy::Stored { json, .. }, _) => same_content(&without_system_fields(json), document),
+            (Copy::Rehearsed(content), Some(rehearsal)) => {
+                *content == rehearsal.content_of(document)
+            }
+            (Copy::Rehearsed(_), None) => false,
+        }
+    }
+
+    /// The outcome if the target's `copy` stays; none if it is older than `change` and has to go.
+    fn compare(&self, change: &ItemWrite, copy: &Copy) -> Result<Option<Applied>, NotApplied> {
+        if let Action::Put(json) = &change.action
+            && self.has_content(copy, json)
+        {
+            return Ok(Some(Applied::Unchanged));
+        }
+        let Some(ours) = change.seconds else {
+            return Err(NotApplied::Refused(
+                "it has no `_ts`, so it cannot be compared with the target's copy".to_owned(),
+            ));
+        };
+        let Copy::Stored { json, etag } = copy else {
+            // It would be our own.
+            return Ok(None);
+        };
+        let theirs = seconds_of(json).unwrap_or(i64::MAX);
+        let is_own = self.own.wrote(&change.item, etag.as_deref(), theirs);
+        Ok((!is_own && theirs >= ours).then_some(Applied::Kept))
+    }
+}
+
+impl Attempt<'_> {
+    async fn upsert(&self, json: &[u8]) -> Result<Applied, NotApplied> {
+        // A dry run reads the copy anyway. The service would replace it by the same.
+        if self.writer.rehearsal.is_some()
+            && let Some(copy) = self.read().await?
+            && self.writer.has_content(&copy, json)
+        {
+            return Ok(Applied::Unchanged);
+        }
+        written(self.request(ItemRequest::Upsert(json)).await?)
+    }
+
+    async fn create(&self, json: &[u8]) -> Result<Applied, NotApplied> {
+        let conflict = match self.request(ItemRequest::Create(json)).await? {
             ItemOutcome::Conflict(message) => message,
             other => return written(other),
         };
-        match self.read(item).await? {
+        match self.read().await? {
             // An earlier attempt or an earlier run created it: no conflict.
-            Some(copy) if same_content(&without_system_fields(&copy.json), json) => {
-                Ok(Applied::Unchanged)
-            }
+            Some(copy) if self.writer.has_content(&copy, json) => Ok(Applied::Unchanged),
             Some(_) => Err(there_already()),
             // Another item conflicts, by a unique key.
             None => Err(NotApplied::Refused(conflict)),
@@ -202,35 +250,39 @@ impl Writer {
         change: &ItemWrite,
         action: &Action,
     ) -> Result<Applied, NotApplied> {
-        let item = &change.item;
         for _ in 0..MAX_RACES {
             let mut conflict = None;
             if let Action::Put(json) = action {
-                match self.item(item, ItemRequest::Create(json)).await? {
+                match self.request(ItemRequest::Create(json)).await? {
                     ItemOutcome::Conflict(message) => conflict = Some(message),
-                    other => return self.own_write(item, other),
+                    other => return self.own_write(other),
                 }
             }
-            let Some(copy) = self.read(item).await? else {
+            let Some(copy) = self.read().await? else {
                 match conflict {
-                    Some(message) if self.read(item).await?.is_none() => {
+                    Some(message) if self.read().await?.is_none() => {
                         return Err(NotApplied::Refused(message));
                     }
                     Some(_) => continue,
                     None => return Ok(Applied::Unchanged),
                 }
             };
-            if let Some(applied) = self.compare(change, &copy)? {
+            if let Some(applied) = self.writer.compare(change, &copy)? {
                 return Ok(applied);
             }
-            let etag = copy.etag.as_deref().unwrap_or("*");
+            let etag = match &copy {
+                Copy::Stored {
+                    etag: Some(etag), ..
+                } => etag,
+                _ => "*",
+            };
             let request = match action {
                 Action::Put(json) => ItemRequest::Replace(json, etag),
                 Action::Delete { .. } => ItemRequest::Delete(Some(etag)),
             };
-            match self.item(item, request).await? {
+            match self.request(request).await? {
                 ItemOutcome::Changed | ItemOutcome::NotFound => {}
-                other => return self.own_write(item, other),
+                other => return self.own_write(other),
             }
         }
         Err(NotApplied::Refused(format!(
@@ -238,74 +290,58 @@ impl Writer {
         )))
     }
 
-    /// The outcome if the target's `copy` stays; none if it is older than `change` and has to go.
-    fn compare(&self, change: &ItemWrite, copy: &Copy) -> Result<Option<Applied>, NotApplied> {
-        if let Action::Put(json) = &change.action
-            && same_content(&without_system_fields(&copy.json), json)
-        {
-            return Ok(Some(Applied::Unchanged));
-        }
-        let Some(ours) = change.seconds else {
-            return Err(NotApplied::Refused(
-                "it has no `_ts`, so it cannot be compared with the target's copy".to_owned(),
-            ));
+    /// The target's copy. A dry run reads each copy once, and of an item that it would have written before, it
+    /// knows what that would have left.
+    async fn read(&self) -> Result<Option<Copy>, NotApplied> {
+        let Some(rehearsal) = &self.writer.rehearsal else {
+            return self.read_stored().await;
         };
-        let theirs = seconds_of(&copy.json).unwrap_or(i64::MAX);
-        let is_own = self.own.wrote(&change.item, copy.etag.as_deref(), theirs);
-        Ok((!is_own && theirs >= ours).then_some(Applied::Kept))
-    }
-
-    /// What [`Writer::apply`] would do to the target as it is now.
-    async fn predict(&self, change: &ItemWrite) -> Result<Applied, NotApplied> {
-        let copy = self.read(&change.item).await?;
-        match (&change.action, copy, self.mode) {
-            (Action::Put(_), None, _) => Ok(Applied::Created),
-            (Action::Delete { .. }, _, WriteMode::Create) => Err(no_deletions()),
-            (Action::Delete { .. }, None, _) => Ok(Applied::Unchanged),
-            (Action::Put(json), Some(copy), mode) => {
-                if same_content(&without_system_fields(&copy.json), json) {
-                    return Ok(Applied::Unchanged);
-                }
-                match mode {
-                    WriteMode::Create => Err(there_already()),
-                    WriteMode::Newer => {
-                        Ok(self.compare(change, &copy)?.unwrap_or(Applied::Replaced))
-                    }
-                    WriteMode::Upsert => Ok(Applied::Replaced),
-                }
-            }
-            (Action::Delete { .. }, Some(copy), WriteMode::Newer) => {
-                Ok(self.compare(change, &copy)?.unwrap_or(Applied::Deleted))
-            }
-            (Action::Delete { .. }, Some(_), WriteMode::Upsert) => Ok(Applied::Deleted),
+        if let Some(known) = self.looked_up.get() {
+            return Ok(known);
         }
+        let copy = match rehearsal.left_of(self.item) {
+            Some(left) => left,
+            None => self.read_stored().await?,
+        };
+        self.looked_up.set(copy.clone());
+        Ok(copy)
     }
 
-    async fn read(&self, item: &ItemAddress) -> Result<Option<Copy>, NotApplied> {
-        match self.item(item, ItemRequest::Read).await? {
+    async fn read_stored(&self) -> Result<Option<Copy>, NotApplied> {
+        match self.send(ItemRequest::Read).await? {
             ItemOutcome::Read(json, etag) => {
                 // Some emulators send the ETag in the body only.
                 let etag = etag.or_else(|| text_of(&json, "_etag"));
-                Ok(Some(Copy { json, etag }))
+                Ok(Some(Copy::Stored { json, etag }))
             }
             ItemOutcome::NotFound => Ok(None),
             other => written(other).map(|_| None),
         }
     }
 
-    fn own_write(&self, item: &ItemAddress, outcome: ItemOutcome) -> Result<Applied, NotApplied> {
+    fn own_write(&self, outcome: ItemOutcome) -> Result<Applied, NotApplied> {
         if let ItemOutcome::Created(Some(etag)) | ItemOutcome::Replaced(Some(etag)) = &outcome {
-            self.own.note(item, etag);
+            self.writer.own.note(self.item, etag);
         }
         written(outcome)
     }
 
-    async fn item(
-        &self,
-        item: &ItemAddress,
-        request: ItemRequest<'_>,
-    ) -> Result<ItemOutcome, NotApplied> {
-        self.sender.send(Request::Item(item, request)).await
+    /// Writes the item. A dry run only finds out what that would do.
+    async fn request(&self, request: ItemRequest<'_>) -> Result<ItemOutcome, NotApplied> {
+        match &self.writer.rehearsal {
+            Some(rehearsal) => {
+                let before = self.read().await?;
+                rehearsal.write(self.item, before.as_ref(), request)
+            }
+            None => self.send(request).await,
+        }
+    }
+
+    async fn send(&self, request: ItemRequest<'_>) -> Result<ItemOutcome, NotApplied> {
+        self.writer
+            .sender
+            .send(Request::Item(self.item, request))
+            .await
     }
 }
 
@@ -315,9 +351,9 @@ fn written(outcome: ItemOutcome) -> Result<Applied, NotApplied> {
         ItemOutcome::Created(_) => Ok(Applied::Created),
         ItemOutcome::Replaced(_) => Ok(Applied::Replaced),
         ItemOutcome::Deleted => Ok(Applied::Deleted),
-        ItemOutcome::Refused(reason) | ItemOutcome::Conflict(reason) => {
-            Err(NotApplied::Refused(reason))
-        }
+        ItemOutcome::Refused(reason)
+        | ItemOutcome::TooLarge(reason)
+        | ItemOutcome::Conflict(reason) => Err(NotApplied::Refused(reason)),
         ItemOutcome::Failed(error) => Err(NotApplied::Failed(explain(error.into()))),
         ItemOutcome::Read(..)
         | ItemOutcome::NotFound
@@ -340,7 +376,7 @@ fn there_already() -> NotApplied {
 /// The `_ts` of a document.
 fn seconds_of(document: &[u8]) -> Option<i64> {
     let timestamp = members(document).find(|member| member.is_named("_ts"))?;
-    serde_json::from_slice(timestamp.value).ok()
+    whole(timestamp.value)
 }
 
 fn text_of(document: &[u8], name: &str) -> Option<String> {

@@ -71,6 +71,12 @@ pub struct ReplaySummary {
     pub dropped: u64,
     /// Changes that could not be applied.
     pub refused: u64,
+    /// Documents that were written without a value at the partition key of the target.
+    pub keyless: u64,
+    /// Changes of an item that came from another document of the source: refused, or replacing that.
+    pub collisions: u64,
+    /// Changes beyond those that can be compared for collisions.
+    pub not_compared: u64,
     /// Request units charged.
     pub request_units: f64,
     /// Requests that were throttled.
@@ -155,6 +161,15 @@ impl ReplaySummary {
             (self.refused, "refused"),
         ];
         for (number, what) in parts {
+            if number > 0 {
+                text.push_str(&format!("{} {what}, ", HumanCount(number)));
+            }
+        }
+        for (number, what) in [
+            (self.keyless, "without a partition key"),
+            (self.collisions, "with the id and key of another document"),
+            (self.not_compared, "not compared with others"),
+        ] {
             if number > 0 {
                 text.push_str(&format!("{} {what}, ", HumanCount(number)));
             }

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use url::{Host, Url};
 
 use crate::cosmos::endpoint::{has_more_than_host, has_user, is_loopback};
+use crate::cosmos::options::NationalCloud;
 use crate::error::usage;
 use crate::redact::is_account_key;
 
@@ -81,6 +82,18 @@ pub(super) fn is_of_azure(url: &Url) -> bool {
         let account = name.strip_suffix(domain);
         account.is_some_and(|account| account.len() > 1 && account.ends_with('.'))
     })
+}
+
+/// The cloud of an account, if it is not the public one.
+pub(super) fn national_cloud(url: &Url) -> Option<NationalCloud> {
+    let host = url.host_str().filter(|_| is_of_azure(url))?;
+    if host.ends_with(".azure.cn") {
+        Some(NationalCloud::China)
+    } else if host.ends_with(".azure.us") {
+        Some(NationalCloud::UsGovernment)
+    } else {
+        None
+    }
 }
 
 /// Whether two endpoints are of one account.

@@ -80,6 +80,7 @@ impl Given {
             Some((_, own)) => own.clone(),
             None => matches,
         };
+        ensure_values(&matches, command)?;
         Ok(Self {
             command,
             matches,
@@ -439,4 +440,30 @@ fn wrong(row: &Row, origin: &Origin, reason: String) -> anyhow::Error {
         format!("{origin} has a wrong value: {reason}"),
         format!("give it a value that {} takes, or remove it", row.flag()),
     )
+}
+
+/// Refuses a flag where a value is missing. clap takes it for the value if that may begin with a hyphen.
+fn ensure_values(matches: &ArgMatches, which: Command) -> Result<(), clap::Error> {
+    let of_command = || {
+        table::rows()
+            .map(AnySetting::row)
+            .filter(|row| row.is_of(which))
+    };
+    for row in of_command().filter(|row| row.may_have_hyphen) {
+        let given = matches.try_get_raw(row.name).ok().flatten();
+        for value in given.into_iter().flatten() {
+            let is_flag = |text: &str| {
+                matches!(text, "--" | "-h" | "--help") || of_command().any(|row| row.is_flag(text))
+            };
+            if value.to_str().is_some_and(is_flag) {
+                let name = row.flag();
+                let found = value.to_string_lossy();
+                return Err(command().error(
+                    clap::error::ErrorKind::InvalidValue,
+                    format!("a value is required for '{name}', but the flag '{found}' follows"),
+                ));
+            }
+        }
+    }
+    Ok(())
 }

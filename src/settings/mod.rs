@@ -41,5 +41,5 @@ pub use resume::{ResumeCommand, ResumePlan};
 pub use tail::TailPlan;
 pub use verify::VerifyPlan;
 
-pub use crate::cli::choices::{TtlDeletes, WriteMode};
+pub use crate::cli::choices::{IdCollisions, MissingKey, TtlDeletes, WriteMode};
 pub use crate::cli::values::Speed;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::cli::nearest::nearest;
 use crate::durable::shown_path;
 use crate::error::usage;
 use crate::format::{Compression, Extension, Format, is_compressed_by_name};
+use crate::nearest::nearest;
 
 /// Refuses a name with an extension that no format has: a directory of that name would be a surprise. `format`
 /// is the one that was asked for, if any.

@@ -10,7 +10,7 @@ use super::feed_start::feed_start;
 use super::given::Given;
 use super::output_name::ensure_json_lines;
 use super::table;
-use crate::cli::choices::{TtlDeletes, WriteMode};
+use crate::cli::choices::{IdCollisions, MissingKey, TtlDeletes, WriteMode};
 use crate::cli::location::Location;
 use crate::cli::values::Speed;
 use crate::cosmos::container::NewContainer;
@@ -22,6 +22,9 @@ use crate::report::SummaryFormat;
 
 /// How many levels a partition key can have.
 const MAX_LEVELS: usize = 3;
+
+/// Throughput is a multiple of this many RU/s.
+const THROUGHPUT_STEP: u64 = 100;
 
 /// What a replay does.
 #[derive(Debug)]
@@ -46,6 +49,11 @@ pub struct ReplayPlan {
     pub write_mode: WriteMode,
     /// Whether deletions by time to live are applied.
     pub ttl_deletes: TtlDeletes,
+    /// Whether documents without a value at the target's partition key are written. If it is not given, they
+    /// are, unless the target seems to be the wrong one.
+    pub missing_key: Option<MissingKey>,
+    /// Whether a document may replace another one of the source that becomes the same item, if it is given.
+    pub id_collisions: Option<IdCollisions>,
     /// Writes in flight at the same time.
     pub concurrency: usize,
     /// Maximum number of documents upserted in one request.
@@ -170,6 +178,8 @@ impl ReplayPlan {
                 .transpose()?,
             write_mode: given.get(&table::WRITE_MODE)?,
             ttl_deletes: given.get(&table::TTL_DELETES)?,
+            missing_key: given.typed(&table::MISSING_KEY),
+            id_collisions: given.typed(&table::ID_COLLISIONS),
             concurrency: given.get(&table::WRITES)? as usize,
             batch_size: given.get(&table::BATCH_SIZE)? as usize,
             max_ru: given.typed(&table::MAX_RU),
@@ -238,8 +248,15 @@ fn new_container(given: &Given) -> Result<NewContainer> {
             "it starts with a slash and names a property, such as /customerId or /address/city",
         ));
     }
+    let throughput = given.typed(&table::THROUGHPUT);
+    if throughput.is_some_and(|throughput| throughput % THROUGHPUT_STEP != 0) {
+        return Err(usage(
+            format!("the service sells throughput in steps of {THROUGHPUT_STEP} RU/s"),
+            "give --throughput a multiple of it",
+        ));
+    }
     Ok(NewContainer {
         partition_key: paths,
-        throughput: given.typed(&table::THROUGHPUT),
+        throughput,
     })
 }

@@ -73,6 +73,8 @@ pub(crate) struct Row {
     pub(crate) profile: Option<ProfileKey>,
     /// The form of its value in a profile.
     pub(crate) toml: Toml,
+    /// Whether its value may begin with a hyphen.
+    pub(crate) may_have_hyphen: bool,
     pub(crate) kept: Kept,
     required: Required,
     conflicts: &'static [&'static str],
@@ -225,6 +227,7 @@ impl<T: Clone + Send + Sync + 'static> Setting<T> {
                 variable: None,
                 profile: None,
                 toml: value.toml,
+                may_have_hyphen: value.may_have_hyphen,
                 kept: Kept::No,
                 required: Required::No,
                 conflicts: &[],
@@ -391,6 +394,19 @@ impl Row {
         format!("--{}", self.name)
     }
 
+    /// Whether `text` is its flag, in full or short.
+    pub(crate) fn is_flag(&self, text: &str) -> bool {
+        let has_flag = !matches!(
+            self.form,
+            Form::Argument | Form::Arguments | Form::Elsewhere
+        );
+        let is_short = |short: char| {
+            text.strip_prefix('-')
+                .is_some_and(|rest| rest.chars().eq([short]))
+        };
+        has_flag && (text.strip_prefix("--") == Some(self.name) || self.short.is_some_and(is_short))
+    }
+
     /// The default of a command.
     pub(crate) fn default_of(&self, command: Command) -> DefaultValue {
         if command == Command::Resume && matches!(self.kept, Kept::Changeable(_)) {
@@ -474,6 +490,9 @@ impl<T: Clone + Send + Sync + 'static> AnySetting for Setting<T> {
                 .value_hint(self.value.completion),
             Form::Switch | Form::Count | Form::Elsewhere => arg,
         };
+        if row.may_have_hyphen && matches!(row.form, Form::Value | Form::Values) {
+            arg = arg.allow_hyphen_values(true);
+        }
         if let Some(placeholder) = self.value.placeholder {
             arg = arg.value_name(placeholder);
         }

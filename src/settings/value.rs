@@ -20,6 +20,8 @@ pub(crate) struct Value<T: 'static> {
     pub(super) parse: Parse<T>,
     show: Option<fn(&T) -> String>,
     pub(super) toml: Toml,
+    /// Whether a value may begin with a hyphen, as text may.
+    pub(super) may_have_hyphen: bool,
     /// What clap parses it with.
     pub(super) parser: fn(Parse<T>) -> ValueParser,
     /// What a shell completes it with.
@@ -34,9 +36,16 @@ impl<T: Clone + Send + Sync + 'static> Value<T> {
             parse,
             show: None,
             toml: Toml::Text,
+            may_have_hyphen: false,
             parser: |parse| ValueParser::new(parse),
             completion: ValueHint::Unknown,
         }
+    }
+
+    /// Values that may begin with a hyphen.
+    pub(crate) const fn with_hyphen(mut self) -> Self {
+        self.may_have_hyphen = true;
+        self
     }
 
     /// The value of a text.
@@ -82,7 +91,7 @@ pub(crate) const fn duration() -> Value<Duration> {
 
 /// Any text.
 pub(crate) const fn text(placeholder: &'static str) -> Value<String> {
-    Value::new(placeholder, values::text)
+    Value::new(placeholder, values::text).with_hyphen()
 }
 
 /// Paths, which need not be Unicode on the command line.
@@ -127,6 +136,7 @@ pub(crate) const fn choice<T: ValueEnum + Send + Sync + 'static>(
         parse: values::choice,
         show: Some(values::choice_name),
         toml: Toml::Text,
+        may_have_hyphen: false,
         parser: |_| EnumValueParser::<T>::new().into(),
         completion: ValueHint::Unknown,
     }

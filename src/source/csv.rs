@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use csv::{ReaderBuilder, StringRecord};
 
 use super::opened::broken;
+use super::progress::Blocks;
 use super::record::{Mark, Record, RecordReader};
 use super::rows::{RowCells, Rows, checked};
 use crate::feed::RecordForm;
@@ -24,6 +25,8 @@ pub struct CsvRows<R> {
     record: StringRecord,
     /// How many rows were read.
     row: u64,
+    /// How many bytes before decompression they were, if that is counted.
+    blocks: Blocks,
 }
 
 impl<R: Read + Send> CsvRows<R> {
@@ -61,6 +64,7 @@ impl<R: Read + Send> CsvRows<R> {
             null: options.null.clone(),
             record: StringRecord::new(),
             row: 0,
+            blocks: Blocks::default(),
         };
         while this.row < mark.line {
             if !this.read()? {
@@ -71,6 +75,12 @@ impl<R: Read + Send> CsvRows<R> {
             }
         }
         Ok(this)
+    }
+
+    /// With the blocks in which the bytes are read.
+    pub(super) fn counted_by(mut self, blocks: Blocks) -> Self {
+        self.blocks = blocks;
+        self
     }
 
     /// What the rows are, by their columns.
@@ -128,6 +138,7 @@ impl<R: Read + Send> RecordReader for CsvRows<R> {
                 offset: self.reader.position().byte(),
                 line: self.row,
             },
+            raw_end: self.blocks.raw_at(self.reader.position().byte()),
         }))
     }
 }

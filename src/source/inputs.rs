@@ -15,14 +15,14 @@ use crate::cli::location::Location;
 use crate::destination::manifest::Entry;
 use crate::destination::names::{self, MANIFEST_FILE, STATE_FILE};
 use crate::destination::{ExportDirectory, ExportFiles, PartReader, checksum_text};
-use crate::durable::{parent_of, with_suffix};
+use crate::durable::{is_same_file, is_standard_input, parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
 use crate::feed::{ContainerAddress, RecordForm};
 use crate::format::{CsvOptions, Extension, Format};
 use crate::schema::{Schema, TableLayout};
 use crate::state::file;
-use crate::state::model::State;
+use crate::state::model::{JobKind, State};
 
 /// How many of a file's first bytes make its fingerprint.
 const FINGERPRINT_BYTES: u64 = 4096;
@@ -35,6 +35,8 @@ pub struct Input {
     pub length: u64,
     /// How to read its rows if it is CSV; none if that is not known.
     pub csv: Option<Arc<CsvForm>>,
+    /// The paths of the partition key of the container that it comes from, if they are known.
+    pub partition_key: Option<Arc<[String]>>,
     /// What its records are, and what says so; none if nothing has said it so far.
     pub(super) declared: Option<Declaration>,
 }
@@ -155,6 +157,17 @@ impl Input {
         }
     }
 
+    /// Whether it is the file `path`, under whatever name.
+    pub fn is_the_file(&self, path: &Path) -> bool {
+        match &self.origin {
+            Origin::StandardInput => is_standard_input(path),
+            Origin::File(own) => is_same_file(own, path),
+            Origin::Export { files, name } => files
+                .address_of(name)
+                .is_ok_and(|own| is_same_file(&own, path)),
+        }
+    }
+
     /// Whether a read of it may wait for more: it is a pipe or a device.
     pub fn may_wait(&self) -> bool {
         match &self.origin {
@@ -217,11 +230,18 @@ impl Inputs {
                     origin: Origin::StandardInput,
                     length: 0,
                     csv: None,
+                    partition_key: None,
                     declared: None,
                 });
                 continue;
             };
             let metadata = match fs::metadata(source) {
+                Err(error)
+                    if error.kind() == std::io::ErrorKind::NotFound
+                        && found.add_empty_file(source)? =>
+                {
+                    continue;
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     return Err(usage(
                         format!("`{}` does not exist", source.display()),
@@ -240,8 +260,10 @@ impl Inputs {
             } else {
                 None
             };
+            let partition_key = partition_key_of_file(source);
             found.inputs.push(Input {
                 origin: Origin::File(source.clone()),
+                partition_key,
                 // A pipe has no length.
                 length: if metadata.is_file() {
                     metadata.len()
@@ -268,7 +290,8 @@ impl Inputs {
     /// Adds the finished files of an export to a local directory.
     fn add_directory(&mut self, directory: &Path) -> Result<()> {
         let manifest = directory.join(MANIFEST_FILE);
-        if !manifest.exists() {
+        let path = directory.join(STATE_FILE);
+        if !manifest.exists() && !path.exists() {
             return Err(usage(
                 format!(
                     "`{}` has no {MANIFEST_FILE}, so it is not the directory of an export with finished files",
@@ -277,7 +300,6 @@ impl Inputs {
                 "name the files themselves, in the order in which to apply them",
             ));
         }
-        let path = directory.join(STATE_FILE);
         // Before the manifest, which a running export may extend at any time.
         let state = if path.exists() {
             Some(
@@ -287,8 +309,44 @@ impl Inputs {
         } else {
             None
         };
+        if let Some(state) = &state
+            && !manifest.exists()
+        {
+            if state.manifest.length > 0 {
+                return Err(with_hint(
+                    anyhow!("the manifest `{}` is missing", manifest.display()),
+                    "restore it, or name the files themselves, in the order in which to apply them",
+                ));
+            }
+            self.note_empty(directory);
+        }
         self.add_export(Arc::new(ExportDirectory::new(directory)), state)?;
         self.note_unfinished(directory)
+    }
+
+    /// Adds the export to the single file `path`, which has no file, since no part of it is finished. Returns
+    /// whether that is so, as the state beside it says.
+    fn add_empty_file(&mut self, path: &Path) -> Result<bool> {
+        let state = with_suffix(path, &format!(".{STATE_FILE}"));
+        if !state.is_file() {
+            return Ok(false);
+        }
+        let state = file::read(&state)
+            .with_context(|| format!("cannot replay the export of `{}`", state.display()))?;
+        let is_empty = state.kind == JobKind::Export && state.manifest.length == 0;
+        if is_empty {
+            self.note_empty(path);
+            self.origins.push(state.source);
+        }
+        Ok(is_empty)
+    }
+
+    /// Notes an export without finished files: its container had no documents, or it is not finished.
+    fn note_empty(&mut self, path: &Path) {
+        self.notices.push(format!(
+            "the export to `{}` has no finished files, so there is nothing to replay",
+            path.display()
+        ));
     }
 
     /// Adds the finished files of an export, in the order in which they were finished: the files of a range
@@ -305,6 +363,7 @@ impl Inputs {
             "it was changed after the export: restore it, or name the files themselves, in the order \
              in which to apply them",
         )?;
+        let partition_key = state.as_ref().and_then(partition_key_of);
         let by_state = state.as_ref().and_then(of_state);
         let csv = state.and_then(|state| {
             let csv = self.csv_form(&state);
@@ -312,8 +371,12 @@ impl Inputs {
             csv
         });
         for entry in &read.entries {
-            let mut input = listed(&files, entry, csv.clone())?;
-            input.declared = of_entry(entry).or_else(|| by_state.clone());
+            let input = Input {
+                csv: csv.clone(),
+                partition_key: partition_key.clone(),
+                declared: of_entry(entry).or_else(|| by_state.clone()),
+                ..listed(&files, entry)?
+            };
             self.inputs.push(input);
         }
         Ok(())
@@ -334,14 +397,7 @@ impl Inputs {
     /// The same for a CSV file that the user named: its state is in its directory, or has its name or that of the
     /// first part of its series.
     fn csv_form_beside(&mut self, path: &Path) -> Result<Option<Arc<CsvForm>>> {
-        let suffix = format!(".{STATE_FILE}");
-        let own = with_suffix(path, &suffix);
-        let of_first_part = names::first_part_of(path).map(|first| with_suffix(&first, &suffix));
-        let shared = parent_of(path).join(STATE_FILE);
-        for state in [Some(own), of_first_part, Some(shared)]
-            .into_iter()
-            .flatten()
-        {
+        for state in states_beside(path) {
             if state.exists() {
                 let state = file::read(&state).with_context(|| {
                     format!("cannot replay the export of `{}`", state.display())
@@ -365,6 +421,34 @@ impl Inputs {
     }
 }
 
+/// Where the state of the export is that wrote `path`, if it is in its default place.
+fn states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let suffix = format!(".{STATE_FILE}");
+    let of_first_part = names::first_part_of(path).map(|first| with_suffix(&first, &suffix));
+    let own = with_suffix(path, &suffix);
+    let shared = parent_of(path).join(STATE_FILE);
+    [Some(own), of_first_part, Some(shared)]
+        .into_iter()
+        .flatten()
+}
+
+/// What a state says about the partition key of its container.
+fn partition_key_of(state: &State) -> Option<Arc<[String]>> {
+    let paths = Some(&state.partition_key).filter(|paths| !paths.is_empty());
+    paths.map(|paths| paths.as_slice().into())
+}
+
+/// The same for a file that the user named, if it is one of the files of the state beside it.
+fn partition_key_of_file(path: &Path) -> Option<Arc<[String]>> {
+    let name = path.file_name()?.to_str()?;
+    states_beside(path).find_map(|place| {
+        // A file can be read without its state.
+        let state = file::read(&place).ok()?;
+        state.file_names(parent_of(&place)).part_of(name)?;
+        partition_key_of(&state)
+    })
+}
+
 /// The name of a file, without its directory.
 fn file_name_of(path: &Path) -> Cow<'_, str> {
     path.file_name().unwrap_or_default().to_string_lossy()
@@ -376,7 +460,7 @@ pub(super) fn format_of(name: &str) -> Option<Format> {
 }
 
 /// The file that a manifest lists.
-fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry, csv: Option<Arc<CsvForm>>) -> Result<Input> {
+fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry) -> Result<Input> {
     let shown = files.display_of(&entry.file);
     let length = files
         .length_of(&entry.file)
@@ -399,7 +483,8 @@ fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry, csv: Option<Arc<CsvForm>>
             name: entry.file.clone(),
         },
         length,
-        csv,
+        csv: None,
+        partition_key: None,
         declared: None,
     })
 }
@@ -424,8 +509,12 @@ fn of_entry(entry: &Entry) -> Option<Declaration> {
 /// cannot be read, nothing is known.
 fn declared_beside(path: &Path) -> Option<Declaration> {
     let state = |path: PathBuf| path.is_file().then(|| file::read(&path).ok()).flatten();
-    if let Some(own) = state(with_suffix(path, &format!(".{STATE_FILE}"))) {
-        return of_state(&own);
+    let suffix = format!(".{STATE_FILE}");
+    let first = names::first_part_of(path);
+    for named in [Some(path), first.as_deref()].into_iter().flatten() {
+        if let Some(own) = state(with_suffix(named, &suffix)) {
+            return of_state(&own);
+        }
     }
     let directory = parent_of(path);
     if !directory.join(MANIFEST_FILE).is_file() {

@@ -100,6 +100,7 @@ impl JsonLines {
                     json,
                     form: self.declared.as_ref().map(|declared| declared.form),
                     end: self.mark,
+                    raw_end: self.opened.blocks.raw_at(self.mark.offset),
                 }));
             }
         }

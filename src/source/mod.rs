@@ -18,6 +18,7 @@ mod meaning;
 mod open;
 mod opened;
 mod parquet;
+mod progress;
 #[cfg(test)]
 mod property_tests;
 mod record;
@@ -32,4 +33,4 @@ pub(crate) use declaration::heading;
 pub use inputs::{CsvForm, Fingerprint, Input, Inputs};
 pub use open::open;
 pub use parquet::ParquetRows;
-pub use record::{BytesRead, Mark, Record, RecordReader};
+pub use record::{Mark, Record, RecordReader};

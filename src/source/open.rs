@@ -9,7 +9,7 @@ use super::inputs::Input;
 use super::jsonl::JsonLines;
 use super::opened::{Kind, Opened};
 use super::parquet::ParquetRows;
-use super::record::{BytesRead, Mark, Record, RecordReader};
+use super::record::{Mark, Record, RecordReader};
 use crate::error::{usage, with_hint};
 use crate::feed::RecordForm;
 
@@ -18,8 +18,8 @@ use crate::feed::RecordForm;
 /// # Errors
 ///
 /// If it cannot be opened, is not what it looks like, or ends before `mark`.
-pub fn open(input: &Input, mark: Mark, read: &BytesRead) -> Result<Box<dyn RecordReader>> {
-    let opened = Opened::new(input, mark, read)?;
+pub fn open(input: &Input, mark: Mark) -> Result<Box<dyn RecordReader>> {
+    let opened = Opened::new(input, mark)?;
     match opened.kind {
         Kind::Text => {
             let declared = input.declared.clone();
@@ -40,6 +40,7 @@ pub fn open(input: &Input, mark: Mark, read: &BytesRead) -> Result<Box<dyn Recor
             };
             let schema = form.schema.as_ref();
             let rows = CsvRows::new(opened.bytes, opened.name, schema, &form.options, mark)?;
+            let rows = rows.counted_by(opened.blocks);
             agree_with_columns(input, rows.form())?;
             Ok(Box::new(rows))
         }
@@ -54,7 +55,6 @@ pub fn open(input: &Input, mark: Mark, read: &BytesRead) -> Result<Box<dyn Recor
                 FileChunks::new(input.open()?).with_context(|| format!("cannot read {input}"))?;
             let rows = ParquetRows::new(file, input.to_string(), mark)?;
             agree_with_columns(input, rows.form())?;
-            read.add(input.length);
             Ok(Box::new(rows))
         }
     }
@@ -71,6 +71,6 @@ fn agree_with_columns(input: &Input, form: RecordForm) -> Result<()> {
 
 /// The first line of a file.
 fn first_line(input: &Input) -> Result<Option<Record>> {
-    let opened = Opened::new(input, Mark::default(), &BytesRead::default())?;
+    let opened = Opened::new(input, Mark::default())?;
     JsonLines::new(opened, Mark::default(), None, None)?.line()
 }

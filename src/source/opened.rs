@@ -6,7 +6,8 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::frames::{Codec, Frames, TrailingBytes};
 use super::inputs::{Input, format_of};
-use super::record::{BytesRead, Mark};
+use super::progress::{Blocks, InBlocks, RawBytes};
+use super::record::Mark;
 use crate::destination::PartReader;
 use crate::error::with_hint;
 use crate::format::{Format, is_compressed_by_name};
@@ -34,10 +35,12 @@ pub(super) struct Opened {
     pub(super) kind: Kind,
     /// Its bytes, decompressed.
     pub(super) bytes: Box<dyn BufRead + Send>,
+    /// How many bytes before decompression they were.
+    pub(super) blocks: Blocks,
 }
 
 impl Opened {
-    pub(super) fn new(input: &Input, mark: Mark, read: &BytesRead) -> Result<Self> {
+    pub(super) fn new(input: &Input, mark: Mark) -> Result<Self> {
         let name = input.to_string();
         let failed = || format!("cannot read {name}");
         let mut raw: Box<dyn RawInput> = if input.is_standard_input() {
@@ -69,6 +72,8 @@ impl Opened {
         let compressed = Codec::of(&magic);
         // An uncompressed file seeks to its mark; everything else is read up to it.
         let can_seek = compressed.is_none() && !input.is_standard_input();
+        let read = RawBytes::default();
+        let mut from = 0;
         let skip = match mark.offset {
             0 => 0,
             // The reader of rows skips them itself, since it needs the header.
@@ -76,6 +81,7 @@ impl Opened {
             offset if can_seek => {
                 raw.go_to(offset).with_context(failed)?;
                 read.add(offset);
+                from = offset;
                 magic.clear();
                 0
             }
@@ -85,21 +91,26 @@ impl Opened {
             inner: io::Cursor::new(magic).chain(raw),
             read: read.clone(),
         };
-        let mut bytes: Box<dyn BufRead + Send> = match compressed {
-            None => Box::new(BufReader::with_capacity(BLOCK, counted)),
+        let decompressed: Box<dyn Read + Send> = match compressed {
+            None => Box::new(counted),
             Some(codec) => {
                 let frames = Frames::new(codec, BufReader::with_capacity(BLOCK, counted));
-                Box::new(BufReader::with_capacity(
-                    BLOCK,
-                    frames.with_context(failed)?,
-                ))
+                Box::new(frames.with_context(failed)?)
             }
         };
+        let bytes = InBlocks::new(decompressed, read, from);
+        let blocks = bytes.blocks();
+        let mut bytes: Box<dyn BufRead + Send> = Box::new(bytes);
         let skipped = io::copy(&mut (&mut bytes).take(skip), &mut io::sink());
         if skipped.map_err(|error| broken(&name, error))? < skip {
             bail!("{name} is shorter than the part of it that was read before");
         }
-        Ok(Self { name, kind, bytes })
+        Ok(Self {
+            name,
+            kind,
+            bytes,
+            blocks,
+        })
     }
 }
 
@@ -156,7 +167,7 @@ impl RawInput for StandardInput {
 /// Counts what is read.
 struct Counted<R> {
     inner: R,
-    read: BytesRead,
+    read: RawBytes,
 }
 
 impl<R: Read> Read for Counted<R> {

@@ -34,6 +34,10 @@ pub struct ParquetRows {
     batch: Option<Batch>,
     /// How many rows were read.
     row: u64,
+    /// How many rows the file has.
+    all_rows: u64,
+    /// Its length in bytes.
+    length: u64,
 }
 
 /// Decoded rows.
@@ -56,6 +60,7 @@ impl ParquetRows {
     }
 
     fn open(file: impl ChunkReader + 'static, name: String, mark: Mark) -> Result<Self> {
+        let length = file.len();
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
             .with_context(|| format!("{name} is not a complete Parquet file"))?;
         let said = metadata.metadata().file_metadata();
@@ -127,6 +132,8 @@ impl ParquetRows {
             batches,
             batch: None,
             row: mark.line,
+            all_rows,
+            length,
         })
     }
 
@@ -203,6 +210,7 @@ impl ParquetRows {
             json: json.into(),
             form: Some(self.form()),
             end,
+            raw_end: (self.length as f64 * (self.row as f64 / self.all_rows.max(1) as f64)) as u64,
         }))
     }
 }

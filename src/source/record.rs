@@ -1,8 +1,5 @@
 //! Records, and their positions in an input.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use anyhow::Result;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -28,6 +25,8 @@ pub struct Record {
     pub form: Option<RecordForm>,
     /// The position after it. The record itself is on line [`Mark::line`].
     pub end: Mark,
+    /// How many bytes of the input, before decompression, end with it, as far as that can be known.
+    pub raw_end: u64,
 }
 
 /// Reads the records of one input, in their order.
@@ -38,19 +37,4 @@ pub trait RecordReader: Send {
     ///
     /// If the input cannot be read further. Nothing is known about the rest of it.
     fn next(&mut self) -> Result<Option<Record>>;
-}
-
-/// How many bytes of all inputs were read, before decompression.
-#[derive(Debug, Clone, Default)]
-pub struct BytesRead(Arc<AtomicU64>);
-
-impl BytesRead {
-    /// The number.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
 }

@@ -36,6 +36,9 @@ pub struct State {
     pub created: time::OffsetDateTime,
     /// What is exported.
     pub source: ContainerAddress,
+    /// The paths of its partition key; none if the build that began the export did not record them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partition_key: Vec<String>,
     /// Options that never change.
     pub options: FrozenOptions,
     /// Settings that a resume uses unless others are given. Those of a run can differ.
@@ -72,6 +75,7 @@ impl State {
             generation: 0,
             created: clock::now(),
             source,
+            partition_key: Vec::new(),
             options,
             settings,
             finished: false,

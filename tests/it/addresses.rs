@@ -185,3 +185,171 @@ fn an_embedded_account_is_no_excuse_for_a_contradiction() {
     command.env("AZURE_COSMOS_ENDPOINT", "https://shop.documents.azure.com/");
     succeed(command.env("AZURE_COSMOS_KEY", KEY));
 }
+
+/// A port at which nothing listens.
+fn closed() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/", listener.local_addr().unwrap())
+}
+
+/// An account that names an address which cannot be reached, as one behind a mapped port does.
+fn mapped() -> (Gateway, crate::gateway::Container, String) {
+    let (gateway, container) = filled(2, 20);
+    let location = closed();
+    gateway.set_locations(serde_json::json!({
+        "writableLocations": [{"name": "East US", "databaseAccountEndpoint": location}],
+        "readableLocations": [{"name": "East US", "databaseAccountEndpoint": location}],
+    }));
+    (gateway, container, location)
+}
+
+#[test]
+fn an_address_that_cannot_be_reached_is_named_with_its_origin_and_the_flag() {
+    let (gateway, _, location) = mapped();
+    let endpoint = gateway.endpoint();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(
+        directory.path().join("a.jsonl"),
+        "{\"id\":\"1\",\"pk\":\"a\"}\n",
+    )
+    .unwrap();
+    for arguments in [
+        &["ranges"][..],
+        &["tail"],
+        &["export", "-o", "out", "--max-retries", "0"],
+        &["schema", "--max-retries", "0"],
+        &["replay", "a.jsonl", "--max-retries", "0"],
+        &[
+            "replay",
+            "--from-container",
+            "shop/other",
+            "--max-retries",
+            "0",
+        ],
+        &[
+            "replay",
+            "a.jsonl",
+            "--create",
+            "--partition-key",
+            "/pk",
+            "--max-retries",
+            "0",
+        ],
+    ] {
+        let mut command = against(&gateway);
+        let ended = fail(command.args(arguments).current_dir(directory.path()), 1);
+        let cause = format!(
+            "no connection to {location}, which the account at {endpoint} names as its address (writableLocations \
+             and readableLocations, East US): "
+        );
+        let hint = format!(
+            "\nhint: check that this address is the account's and can be reached from here; if only {endpoint} can, add \
+             --limit-to-endpoint\n"
+        );
+        assert!(
+            ended.stderr.contains(&cause),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+        assert!(
+            ended.stderr.ends_with(&hint),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+        assert!(
+            !ended.stderr.contains("speak"),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+    }
+    assert!(!directory.path().join("out").exists());
+}
+
+#[test]
+fn with_the_limit_every_command_stays_at_the_endpoint() {
+    let (gateway, container, location) = mapped();
+    let copy = gateway.create_container("shop", "copy", "/pk", 1);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let limit = "--limit-to-endpoint";
+    succeed(against(&gateway).args(["ranges", limit]));
+    succeed(against(&gateway).args(["schema", limit]));
+    succeed(export(&gateway, &out).arg(limit));
+    fill(&container, 20..30);
+    succeed(resume(&gateway, &out).arg(limit));
+    assert_latest(&lines(&out), &container);
+    succeed(against(&gateway).args(["tail", "--from", "beginning", "--until-caught-up", limit]));
+    // Source and target.
+    let copied = [
+        "replay",
+        "--from-container",
+        "shop/orders",
+        "-c",
+        "copy",
+        limit,
+    ];
+    succeed(against(&gateway).args(copied));
+    assert_eq!(copy.latest().len(), 30);
+    // The source is in the account of a profile, whose limit is its own.
+    let (other, target) = filled(1, 0);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for (options, code) in [("", 1), ("limit-to-endpoint = true", 0)] {
+        let endpoint = gateway.endpoint();
+        let text = format!(
+            "[profiles.p]\nendpoint = '{endpoint}'\nkey = '{KEY}'\n[profiles.p.options]\n{options}\n"
+        );
+        std::fs::write(file.path(), text).unwrap();
+        let mut command = against(&other);
+        command.env("COSMOS_TAIL_CONFIG", file.path());
+        command.args([
+            "replay",
+            "--from-container",
+            "shop/orders",
+            "--source-profile",
+            "p",
+        ]);
+        let ended = crate::command::run(command.args(["--max-retries", "0"]));
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert_eq!(
+            ended.stderr.contains(&location),
+            code == 1,
+            "{}",
+            ended.stderr
+        );
+    }
+    assert_eq!(target.latest().len(), 30);
+    // Addresses to which nothing may be sent do no harm.
+    gateway.set_locations(serde_json::json!([{
+        "name": "East US", "databaseAccountEndpoint": "http://elsewhere.example/"
+    }]));
+    succeed(against(&gateway).args(["ranges", limit]));
+    let violations = gateway.violations();
+    assert!(violations.is_empty(), "{violations:?}");
+}
+
+#[test]
+fn an_address_that_fails_later_is_named_too() {
+    let (gateway, _) = filled(1, 200);
+    let tunnel = Tunnel::to(&gateway.endpoint());
+    let there = tunnel.endpoint();
+    gateway.set_locations(serde_json::json!([{
+        "name": "East US", "databaseAccountEndpoint": there
+    }]));
+    let reset = crate::gateway::Action::ResetBeforeHeaders;
+    let fault = crate::gateway::Fault::on(crate::gateway::RequestKind::ChangeFeed, reset);
+    gateway.push_fault(fault.page(2).always());
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = export(&gateway, &directory.path().join("out"));
+    let ended = fail(command.args(["--page-size", "50", "--max-retries", "0"]), 3);
+    let endpoint = gateway.endpoint();
+    let cause = format!(
+        "no answer from {there}, which the account at {endpoint} names as its address (writableLocations and \
+         readableLocations, East US): "
+    );
+    assert!(ended.stderr.contains(&cause), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("--limit-to-endpoint"),
+        "{}",
+        ended.stderr
+    );
+}

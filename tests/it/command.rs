@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use cosmos_tail::cosmos::options::{
-    ConnectOptions, CredentialOptions, NamesFrom, SecretText, ThroughputControl,
+    ConnectOptions, CredentialOptions, NamesFrom, Routing, SecretText, ThroughputControl,
+    TokenOptions,
 };
 
 use crate::gateway::{Container, Gateway, KEY};
@@ -267,5 +268,7 @@ pub(crate) fn connect_options([endpoint, key, database, container]: [&str; 4]) -
         credential: CredentialOptions::Key(SecretText::new(key)),
         accept_self_signed: false,
         throughput: ThroughputControl::default(),
+        token: TokenOptions::default(),
+        routing: Routing::default(),
     }
 }

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 /// Nothing here takes longer than this, on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn options(documents: u32, partitions: u32) -> DemoOptions {
+pub(crate) fn options(documents: u32, partitions: u32) -> DemoOptions {
     DemoOptions {
         port: 0,
         documents,
@@ -242,7 +242,12 @@ async fn the_driver_is_refused_with_a_wrong_key() {
 }
 
 /// Sends a request over HTTP/1.1, signed for `signed`, and returns the whole response.
-async fn exchange(account: &DemoAccount, request: &str, signed: &str, body: &[u8]) -> String {
+pub(crate) async fn exchange(
+    account: &DemoAccount,
+    request: &str,
+    signed: &str,
+    body: &[u8],
+) -> String {
     const DATE: &str = "tue, 24 nov 2026 03:00:00 gmt";
     let signature = hmac_sha256(
         &format!("{signed}\n{DATE}\n\n"),

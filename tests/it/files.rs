@@ -357,3 +357,49 @@ fn standard_output_can_be_compressed() {
     assert_latest(&lines_of(&file), &container);
     assert!(text_of(&file).len() as u64 > std::fs::metadata(&file).unwrap().len());
 }
+
+#[test]
+fn a_container_with_any_name_is_exported_resumed_verified_and_replayed() {
+    let names = [
+        "x".repeat(255),
+        "é".repeat(255),
+        "🦀".repeat(255),
+        " %".repeat(127),
+        "orders.jsonl".to_owned(),
+        "a.csv.gz".to_owned(),
+        "orders-00000-000001".to_owned(),
+    ];
+    for name in &names {
+        let gateway = Gateway::start(GatewayOptions::default());
+        let container = gateway.create_container(DATABASE, name, "/pk", 2);
+        let copy = gateway.create_container(DATABASE, "copy", "/pk", 1);
+        fill(&container, 0..50);
+        let directory = tempfile::tempdir().unwrap();
+        for format in ["jsonl", "csv", "parquet"] {
+            let out = directory.path().join(format);
+            let mut command = export(&gateway, &out);
+            command.env("AZURE_COSMOS_CONTAINER", name);
+            succeed(command.args(["--format", format]));
+            fill(&container, 30..60);
+            let mut command = resume(&gateway, &out);
+            succeed(command.env_remove("AZURE_COSMOS_CONTAINER"));
+            let ended = crate::command::verify(&out, &["--strict"]);
+            assert_eq!(ended.code, Some(0), "{name} {format}: {}", ended.stderr);
+            checked_manifest(&out);
+            let moved = directory.path().join("state.json");
+            for state_is_there in [true, false] {
+                let mut command = crate::replay::replay(&gateway, &out);
+                command.env("AZURE_COSMOS_CONTAINER", "copy");
+                if format != "csv" || state_is_there {
+                    succeed(&mut command);
+                }
+                if state_is_there {
+                    std::fs::rename(out.join("state.json"), &moved).unwrap();
+                }
+            }
+            assert_eq!(copy.latest().len(), 60, "{name} {format}");
+        }
+        let violations = gateway.violations();
+        assert!(violations.is_empty(), "{violations:?}");
+    }
+}

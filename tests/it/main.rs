@@ -8,6 +8,10 @@ mod command;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(feature = "demo")]
+mod demo_clients;
+#[cfg(feature = "demo")]
+mod demo_log;
 mod docs;
 mod ends;
 mod export;
@@ -34,7 +38,9 @@ mod orders;
 mod other_emulator;
 mod output_names;
 mod profiles;
+mod proxies;
 mod recovery;
+mod regions;
 mod replay;
 mod resume_options;
 mod rig;
@@ -53,6 +59,8 @@ mod tail;
 mod terminal;
 mod throughput;
 mod tls;
+#[cfg(unix)]
+mod token_scopes;
 mod topology;
 #[cfg(unix)]
 mod trust;

@@ -328,6 +328,61 @@ fn text_of_a_server_is_escaped() {
 
 #[cfg(unix)]
 #[test]
+fn the_bar_of_a_replay_measures_what_is_applied() {
+    use crate::gateway::{Action, Fault, RequestKind};
+    use std::time::Duration;
+
+    let (gateway, _) = filled(1, 12);
+    let directory = tempfile::tempdir().unwrap();
+    for (number, arguments) in [
+        &["--format", "jsonl"][..],
+        &["--format", "jsonl", "--compression", "zstd"],
+        &["--format", "csv", "--compression", "gzip"],
+        &["--format", "parquet"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let copy = format!("copy-{number}");
+        gateway.create_container(DATABASE, &copy, "/pk", 1);
+        let out = directory.path().join(&copy);
+        succeed(export(&gateway, &out).args(arguments));
+        gateway.push_fault(
+            Fault::on(
+                RequestKind::ItemWrite,
+                Action::Delay(Duration::from_millis(150)),
+            )
+            .always(),
+        );
+        let mut command = against(&gateway);
+        command
+            .env("AZURE_COSMOS_CONTAINER", &copy)
+            .arg("replay")
+            .arg(&out);
+        let (said, code) = on_a_terminal(command.args(["--concurrency", "1", "--batch-size", "1"]));
+        gateway.clear_faults();
+        assert_eq!(code, Some(0), "{said}");
+        let shown: Vec<u32> = said
+            .match_indices('%')
+            .filter_map(|(at, _)| {
+                let digits = said[..at].rsplit(|c: char| !c.is_ascii_digit()).next()?;
+                digits.parse().ok()
+            })
+            .collect();
+        assert!(
+            shown.iter().any(|percent| (1..100).contains(percent)),
+            "{arguments:?}: {said}"
+        );
+        assert!(
+            shown.first().is_some_and(|first| *first < 50),
+            "{arguments:?}: {shown:?}"
+        );
+        assert!(shown.is_sorted(), "{arguments:?}: {shown:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn documents_that_go_to_a_terminal_keep_their_values() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 1);

@@ -7,7 +7,8 @@
 
 Creates, replaces, upserts, patches and deletes documents whose ids begin with `py-`, some of them
 in transactional batches, over many partition keys. Reads them back one by one, by query, by the
-feed of items and by the change feed, and checks that all four agree with what was written. Then
+feed of items and by the change feed, and checks that all four agree with what was written; also by
+their links, by the change feed from a time, and by that of all versions and deletes. Then
 writes the documents as the service returns them, one JSON object a line, ordered by id, so that an
 export of the same container can be compared with them.
 
@@ -15,12 +16,13 @@ Needs `pip install azure-cosmos` and AZURE_COSMOS_ENDPOINT, _KEY, _DATABASE and 
 """
 
 import argparse
+import datetime
 import json
 import os
 import random
 import sys
 
-from azure.cosmos import CosmosClient, exceptions
+from azure.cosmos import CosmosClient, PartitionKey, exceptions
 
 PREFIX = "py-"
 SYSTEM = {"_rid", "_self", "_etag", "_ts", "_attachments", "_lsn"}
@@ -112,6 +114,10 @@ def compare(way, items, expected):
         if item["id"].startswith(PREFIX):
             if item["id"] in found:
                 sys.exit(f"{way}: {item['id']} came twice")
+            # Only the change feed has it.
+            if ("_lsn" in item) != way.startswith("change feed"):
+                sys.exit(f"{way}: {item['id']} has the wrong system properties: {item!r}")
+            item.pop("_lsn", None)
             found[item["id"]] = item
     for item_id in sorted(expected.keys() | found.keys()):
         want, have = expected.get(item_id), found.get(item_id)
@@ -151,6 +157,52 @@ def read_back(container, expected):
     return found[0]
 
 
+def by_link(container, expected):
+    """Reads and replaces an item by its link, which has resource ids."""
+    item = next(iter(expected.values()))
+    found = container.read_item(item["id"], item["customerId"])
+    if container.read_item(found, item["customerId"]) != found:
+        sys.exit(f"{found['_self']} is not {item['id']}")
+
+
+def feed_at_a_time(container, expected):
+    """The change feed from a time: all of it from an hour ago, nothing from in an hour."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    hour = datetime.timedelta(hours=1)
+    compare("feed since an hour", container.query_items_change_feed(start_time=now - hour), expected)
+    compare("feed in an hour", container.query_items_change_feed(start_time=now + hour), {})
+
+
+def all_versions(database):
+    """All versions and deletes of a container of its own, from now."""
+    container = database.create_container(
+        "py-versions",
+        PartitionKey("/group"),
+        change_feed_policy={"retentionDuration": 10},
+    )
+    mode = "AllVersionsAndDeletes"
+    before = list(container.query_items_change_feed(mode=mode))
+    token = container.client_connection.last_response_headers["etag"]
+    made = []
+    for number in range(30):
+        item = {"id": f"{number}", "group": f"{number % 4}", "number": number}
+        container.create_item(item)
+        made.append(("create", item["id"]))
+        container.upsert_item(item | {"number": -number})
+        made.append(("replace", item["id"]))
+        if number % 3 == 0:
+            container.delete_item(item["id"], item["group"])
+            made.append(("delete", item["id"]))
+    found = []
+    for change in container.query_items_change_feed(mode=mode, continuation=token):
+        metadata = change["metadata"]
+        item_id = metadata.get("id") or change["current"]["id"]
+        found.append((metadata["operationType"], item_id))
+    if before or sorted(found) != sorted(made):
+        sys.exit(f"all versions are {before!r} and {found!r}, not {made!r}")
+    database.delete_container(container)
+
+
 def refuses_a_wrong_key(endpoint):
     """Whether a client with a wrong key gets 401."""
     try:
@@ -175,6 +227,9 @@ def main():
 
     expected = change(container, arguments.count)
     found = read_back(container, expected)
+    by_link(container, expected)
+    feed_at_a_time(container, expected)
+    all_versions(database)
     with open(arguments.output, "w", encoding="utf-8", newline="\n") as output:
         for item_id in sorted(found):
             line = json.dumps(found[item_id], ensure_ascii=False, sort_keys=True)

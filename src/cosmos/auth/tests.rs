@@ -8,6 +8,8 @@ use super::*;
 use crate::cosmos::options::SecretText;
 use crate::error::render;
 
+const SCOPE: &str = "https://shop.documents.azure.cn/.default";
+
 /// Issues numbered tokens, each valid for `lifetime` seconds.
 #[derive(Debug, Default)]
 struct Source {
@@ -35,9 +37,10 @@ impl Source {
 impl TokenCredential for Source {
     async fn get_token(
         &self,
-        _: &[&str],
+        scopes: &[&str],
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
+        assert_eq!(scopes, [SCOPE], "whatever the driver asks for");
         let call = self.asked.fetch_add(1, Ordering::SeqCst);
         if call > 0
             && let Some((began, go)) = &self.gate
@@ -55,14 +58,17 @@ impl TokenCredential for Source {
 }
 
 async fn token(credential: &RenewingCredential) -> String {
-    let token = credential.get_token(&[SCOPE], None).await.unwrap();
+    let token = credential
+        .get_token(&["https://cosmos.azure.com/.default"], None)
+        .await
+        .unwrap();
     token.token.secret().to_owned()
 }
 
 #[tokio::test]
 async fn a_token_is_fetched_once_while_it_is_valid() {
     let source = Source::new(&[Some(3600)]);
-    let credential = RenewingCredential::new(source.clone());
+    let credential = RenewingCredential::new(source.clone(), SCOPE);
     for _ in 0..100 {
         assert_eq!(token(&credential).await, "token-0");
     }
@@ -72,7 +78,7 @@ async fn a_token_is_fetched_once_while_it_is_valid() {
 #[tokio::test]
 async fn a_token_is_renewed_before_it_expires() {
     let source = Source::new(&[Some(200), Some(3600)]);
-    let credential = RenewingCredential::new(source.clone());
+    let credential = RenewingCredential::new(source.clone(), SCOPE);
     assert_eq!(token(&credential).await, "token-0");
     assert_eq!(token(&credential).await, "token-1");
     assert_eq!(token(&credential).await, "token-1");
@@ -82,7 +88,7 @@ async fn a_token_is_renewed_before_it_expires() {
 #[tokio::test(start_paused = true)]
 async fn a_token_that_cannot_be_renewed_is_used_until_it_expires() {
     let source = Source::new(&[Some(200), None, Some(3600)]);
-    let credential = RenewingCredential::new(source.clone());
+    let credential = RenewingCredential::new(source.clone(), SCOPE);
     for _ in 0..10 {
         assert_eq!(token(&credential).await, "token-0");
     }
@@ -94,9 +100,12 @@ async fn a_token_that_cannot_be_renewed_is_used_until_it_expires() {
 #[tokio::test]
 async fn an_expired_token_is_never_used() {
     let source = Source::new(&[Some(10), None]);
-    let credential = RenewingCredential::new(source.clone());
+    let credential = RenewingCredential::new(source.clone(), SCOPE);
     assert_eq!(token(&credential).await, "token-0");
-    let error = credential.get_token(&[SCOPE], None).await.unwrap_err();
+    let error = credential
+        .get_token(&["https://cosmos.azure.com/.default"], None)
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "down");
 }
 
@@ -107,7 +116,7 @@ async fn requests_use_the_old_token_while_it_is_renewed() {
         gate: Some((Notify::new(), Notify::new())),
         ..Source::default()
     });
-    let credential = Arc::new(RenewingCredential::new(source.clone()));
+    let credential = Arc::new(RenewingCredential::new(source.clone(), SCOPE));
     assert_eq!(token(&credential).await, "token-0");
     let renewing = tokio::spawn({
         let credential = Arc::clone(&credential);
@@ -125,7 +134,7 @@ async fn requests_use_the_old_token_while_it_is_renewed() {
 async fn a_key_needs_no_token() {
     let options = CredentialOptions::Key(SecretText::new("c2VjcmV0"));
     assert!(matches!(
-        credential(&options).await.unwrap(),
+        credential(&options, &TokenOptions::default()).await.unwrap(),
         Credential::AccountKey(key) if key.secret() == "c2VjcmV0"
     ));
     assert_eq!(describe(&options), "using the account key");
@@ -138,7 +147,11 @@ async fn a_missing_token_file_is_named() {
         client_id: "c".to_owned(),
         token_file: "/nonexistent/token".into(),
     });
-    let error = render(&credential(&options).await.unwrap_err());
+    let error = render(
+        &credential(&options, &TokenOptions::default())
+            .await
+            .unwrap_err(),
+    );
     assert_eq!(
         error,
         "error: cannot get a token with the workload identity c\n  \
@@ -152,6 +165,7 @@ async fn a_missing_token_file_is_named() {
 fn a_missing_azure_cli_reads_well() {
     let error = token_error(
         &EntraIdOptions::AzureCli { by_default: true },
+        &TokenOptions::default(),
         "AzureCliCredential authentication failed. az not found on PATH\n\
          To troubleshoot, visit https://aka.ms/azsdk/rust/identity/troubleshoot#azure-cli",
     );
@@ -169,6 +183,7 @@ fn a_missing_azure_cli_reads_well() {
 fn a_missing_sign_in_reads_well() {
     let error = token_error(
         &EntraIdOptions::AzureCli { by_default: false },
+        &TokenOptions::default(),
         "AzureCliCredential authentication failed. ERROR: Please run 'az login' to setup account.\r\n\n\
          To troubleshoot, visit https://aka.ms/x",
     );
@@ -190,7 +205,27 @@ fn no_secret_shows_in_a_token_error() {
     };
     let error = token_error(
         &source,
+        &TokenOptions::default(),
         &format!("refused client_secret={secret}&x={secret}"),
     );
     assert!(!format!("{}{error:?}", render(&error)).contains(secret));
+}
+
+#[test]
+fn an_unknown_scope_is_named_with_the_flag() {
+    let error = token_error(
+        &EntraIdOptions::AzureCli { by_default: false },
+        &TokenOptions::default(),
+        "AzureCliCredential authentication failed. ERROR: AADSTS500011: The resource principal named \
+         https://cosmos.azure.com was not found in the tenant.",
+    );
+    let text = render(&error);
+    assert!(
+        text.ends_with(
+            "hint: the identity's directory does not know the scope https://cosmos.azure.com/.default: name \
+             another one with --token-scope, such as https://NAME.documents.azure.com/.default for one \
+             account, or another cloud's authority with AZURE_AUTHORITY_HOST\n"
+        ),
+        "{text}"
+    );
 }

@@ -13,7 +13,8 @@ use url::Url;
 
 use super::*;
 use crate::cosmos::options::{
-    CredentialOptions, EntraIdOptions, NamesFrom, SecretText, ThroughputControl,
+    CredentialOptions, EntraIdOptions, NamesFrom, Routing, SecretText, ThroughputControl,
+    TokenOptions,
 };
 use crate::error::{ExitCode, exit_code, render};
 
@@ -110,6 +111,8 @@ fn options(url: &str) -> ConnectOptions {
         credential: CredentialOptions::Key(SecretText::new(CANARY)),
         accept_self_signed: false,
         throughput: ThroughputControl::default(),
+        token: TokenOptions::default(),
+        routing: Routing::default(),
     }
 }
 

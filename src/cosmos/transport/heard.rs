@@ -6,8 +6,11 @@
 //! send the requests elsewhere than the account's owner meant. If an account names none, as a simple
 //! emulator may, its region is the endpoint itself.
 //!
-//! After a list of ranges was refused, the driver reports only that there is none.
+//! After a list of ranges was refused, the driver reports only that there is none. And it does not report that
+//! a container was made without a partition key: the service gives such a container the key `/_partitionKey`,
+//! and expects another key for documents without a value there.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use azure_core::http::Method;
@@ -20,6 +23,11 @@ use crate::cosmos::endpoint::location_fault;
 
 /// The member that holds a location in the account's answer, in any of its lists.
 const LOCATION: &str = "databaseAccountEndpoint";
+/// The lists of locations that the driver uses.
+const WRITABLE: &str = "writableLocations";
+const READABLE: &str = "readableLocations";
+/// The region of an account that names none.
+const UNNAMED: &str = "endpoint";
 /// Maximum length of a location in a message, in characters.
 const MAX_SHOWN: usize = 200;
 
@@ -27,7 +35,18 @@ const MAX_SHOWN: usize = 200;
 #[derive(Debug, Default)]
 pub(in crate::cosmos) struct Heard {
     location: Mutex<Option<String>>,
+    locations: Mutex<Vec<Location>>,
     list: LastList,
+    has_system_key: AtomicBool,
+}
+
+/// An address that the account names for a region.
+#[derive(Debug, Clone)]
+struct Location {
+    /// The list that names it.
+    list: &'static str,
+    region: String,
+    url: Url,
 }
 
 impl Heard {
@@ -36,9 +55,37 @@ impl Heard {
         lock(&self.location).clone()
     }
 
+    /// The regions that the account can be read from, as it names them.
+    pub(in crate::cosmos) fn regions(&self) -> Vec<String> {
+        let locations = lock(&self.locations);
+        let readable = locations
+            .iter()
+            .filter(|location| location.list == READABLE);
+        readable.map(|location| location.region.clone()).collect()
+    }
+
+    /// Where the account names an address: its lists, with the region, such as `readableLocations, West Europe`.
+    pub(in crate::cosmos) fn origin_of(&self, address: &Url) -> Option<String> {
+        let locations = lock(&self.locations);
+        let of_address: Vec<&Location> = locations
+            .iter()
+            .filter(|location| location.url.origin() == address.origin())
+            .collect();
+        let region = &of_address.first()?.region;
+        let mut lists: Vec<&str> = of_address.iter().map(|location| location.list).collect();
+        lists.dedup();
+        let region: String = region.escape_debug().take(MAX_SHOWN).collect();
+        Some(format!("{}, {region}", lists.join(" and ")))
+    }
+
     /// Takes what was wrong with the last list of ranges, if anything was.
     pub(in crate::cosmos) fn take_list_fault(&self) -> Option<ListFault> {
         self.list.take()
+    }
+
+    /// Whether the container was made without a partition key, so that its key is the service's own.
+    pub(in crate::cosmos) fn has_system_key(&self) -> bool {
+        self.has_system_key.load(Ordering::Relaxed)
     }
 
     /// Notes the answer to a request for the list of ranges; `None` if none came.
@@ -52,6 +99,7 @@ impl Heard {
         request: &HttpRequest,
         answer: &mut HttpResponse,
         endpoint: &Url,
+        limit_to_endpoint: bool,
     ) -> Result<(), String> {
         let is_good = (200..300).contains(&answer.status);
         if reads_account(request) && is_good {
@@ -59,12 +107,21 @@ impl Heard {
             let Ok(mut account) = serde_json::from_slice(&answer.body) else {
                 return Ok(());
             };
+            let is_limited = limit_to_endpoint && limit(&mut account, endpoint);
             let fault = fault_of(&account, endpoint);
             lock(&self.location).clone_from(&fault);
-            if complete(&mut account, endpoint) {
+            if fault.is_none() {
+                *lock(&self.locations) = locations_of(&account);
+            }
+            if complete(&mut account, endpoint) || is_limited {
                 answer.body = account.to_string().into_bytes();
             }
             return fault.map_or(Ok(()), Err);
+        }
+        if reads_container(request) && is_good {
+            let container: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let is_system_key = container["partitionKey"]["systemKey"] == true;
+            self.has_system_key.store(is_system_key, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -77,6 +134,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Whether the request reads the account itself, at any of its addresses.
 fn reads_account(request: &HttpRequest) -> bool {
     request.method == Method::Get && request.url.path() == "/"
+}
+
+/// Whether the request reads the properties of a container: `/dbs/D/colls/C`.
+fn reads_container(request: &HttpRequest) -> bool {
+    let segments: Vec<&str> = request.url.path_segments().into_iter().flatten().collect();
+    request.method == Method::Get && matches!(segments[..], ["dbs", _, "colls", _])
 }
 
 /// What is wrong with the first location, at any depth, that breaks the rules of endpoints.
@@ -97,6 +160,56 @@ fn fault_of(value: &Value, endpoint: &Url) -> Option<String> {
     }
 }
 
+/// Replaces all addresses that the account names by its endpoint. Returns whether it is an account.
+fn limit(account: &mut Value, endpoint: &Url) -> bool {
+    let Some(members) = account.as_object_mut() else {
+        return false;
+    };
+    let name = [WRITABLE, READABLE]
+        .iter()
+        .find_map(|list| members.get(*list)?.get(0)?.get("name")?.as_str())
+        .unwrap_or(UNNAMED)
+        .to_owned();
+    // Any other list of addresses is of another gateway.
+    members.retain(|_, value| !names_a_location(value));
+    for list in [WRITABLE, READABLE] {
+        let here = json!([{ "name": name, LOCATION: endpoint.as_str() }]);
+        members.insert(list.to_owned(), here);
+    }
+    true
+}
+
+/// Whether a value contains an address, at any depth.
+fn names_a_location(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => {
+            members.contains_key(LOCATION) || members.values().any(names_a_location)
+        }
+        Value::Array(values) => values.iter().any(names_a_location),
+        _ => false,
+    }
+}
+
+/// The addresses that an account names.
+fn locations_of(account: &Value) -> Vec<Location> {
+    let mut found = Vec::new();
+    for list in [WRITABLE, READABLE] {
+        let named = account.get(list).and_then(Value::as_array);
+        for location in named.into_iter().flatten() {
+            let text = |member: &str| location.get(member).and_then(Value::as_str);
+            let url = text(LOCATION).and_then(|url| Url::parse(url).ok());
+            if let (Some(region), Some(url)) = (text("name"), url) {
+                found.push(Location {
+                    list,
+                    region: region.to_owned(),
+                    url,
+                });
+            }
+        }
+    }
+    found
+}
+
 /// Adds what the driver needs to know about an account and what follows from its endpoint. Returns whether
 /// anything was missing.
 fn complete(account: &mut Value, endpoint: &Url) -> bool {
@@ -104,10 +217,10 @@ fn complete(account: &mut Value, endpoint: &Url) -> bool {
         return false;
     };
     let mut was_missing = false;
-    for list in ["readableLocations", "writableLocations"] {
+    for list in [READABLE, WRITABLE] {
         let given = account.get(list);
         if given.is_none_or(|given| given.as_array().is_some_and(Vec::is_empty)) {
-            let here = json!([{ "name": "endpoint", LOCATION: endpoint.as_str() }]);
+            let here = json!([{ "name": UNNAMED, LOCATION: endpoint.as_str() }]);
             account.insert(list.to_owned(), here);
             was_missing = true;
         }
@@ -127,7 +240,7 @@ mod tests {
             body: body.to_string().into_bytes(),
         };
         let endpoint = Url::parse(endpoint).unwrap();
-        Heard::default().judge(&read_of("/", &[]), &mut answer, &endpoint)
+        Heard::default().judge(&read_of("/", &[]), &mut answer, &endpoint, false)
     }
 
     #[test]

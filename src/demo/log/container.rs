@@ -142,6 +142,13 @@ impl ContainerLog {
         self.items.get(name).map(|item| &item.0)
     }
 
+    /// Promises a transaction for a partition key: its LSN counts from now on.
+    pub(in crate::demo) fn promise(&mut self, epk: &Epk) {
+        if let Some(index) = self.index_of(epk) {
+            self.partitions[index].promise();
+        }
+    }
+
     /// Logs no changes for the feed of all versions, only their results, until [`Self::keep_changes`].
     pub(in crate::demo) fn forget_changes(&mut self) {
         self.keeps_changes = false;

@@ -21,6 +21,8 @@ pub(in crate::demo) struct PartitionLog {
     pub(super) min: Epk,
     pub(super) max: Epk,
     pub(super) lsn: u64,
+    /// The LSN after the documents of the start, which may still be on their way.
+    promised: u64,
     pub(super) is_locked: bool,
     /// The time of the last write. It never goes back, even if the clock does.
     time: u64,
@@ -44,6 +46,7 @@ impl PartitionLog {
             min,
             max,
             lsn,
+            promised: 0,
             is_locked: false,
             time,
             places: Vec::new(),
@@ -57,9 +60,19 @@ impl PartitionLog {
         self.id
     }
 
-    /// The LSN of its last transaction.
+    /// The LSN of its last transaction, be it a promised one.
     pub(in crate::demo) fn lsn(&self) -> u64 {
-        self.lsn
+        self.lsn.max(self.promised)
+    }
+
+    /// Promises one more transaction. Nothing else is written before it.
+    pub(super) fn promise(&mut self) {
+        self.promised += 1;
+    }
+
+    /// Whether everything up to its LSN is there.
+    pub(in crate::demo) fn is_complete(&self) -> bool {
+        self.lsn >= self.promised
     }
 
     /// Whether it is being split or merged.

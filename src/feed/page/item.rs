@@ -3,6 +3,7 @@
 use super::members::members;
 use super::metadata::Metadata;
 use super::span::Item;
+use super::whole::whole;
 
 /// One item of a page. All parts are the service's own text, valid JSON without whitespace around.
 #[derive(Debug, Clone, Copy)]
@@ -56,11 +57,11 @@ impl<'a> ItemRef<'a> {
     /// When the change was made, in seconds since 1970 by the service's clock: its metadata's
     /// `crts`, or the document's `_ts`.
     pub fn seconds(&self) -> Option<i64> {
-        if let Some(metadata) = self.metadata() {
-            return metadata.crts;
+        if let Some(crts) = self.metadata().and_then(|metadata| metadata.crts) {
+            return Some(crts);
         }
         let timestamp = members(self.current()?).find(|member| member.is_named("_ts"))?;
-        std::str::from_utf8(timestamp.value).ok()?.parse().ok()
+        whole(timestamp.value)
     }
 
     /// The LSN of the change's transaction: its metadata's `lsn`, or the document's `_lsn`.
@@ -69,7 +70,7 @@ impl<'a> ItemRef<'a> {
             return Some(lsn);
         }
         let lsn = members(self.current()?).find(|member| member.is_named("_lsn"))?;
-        std::str::from_utf8(lsn.value).ok()?.parse().ok()
+        whole(lsn.value)
     }
 
     /// Whether there is a CR or LF anywhere in the item's text, which can only be whitespace. It must be

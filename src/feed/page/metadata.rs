@@ -1,6 +1,7 @@
 //! The service's metadata of a change.
 
 use super::members::members;
+use super::whole::whole;
 
 /// What happened to the item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,16 +45,16 @@ impl<'a> Metadata<'a> {
         for member in members(json) {
             let value = member.value;
             if member.is_named("lsn") {
-                metadata.lsn = serde_json::from_slice(value).ok();
+                metadata.lsn = whole(value);
             } else if member.is_named("crts") {
-                metadata.crts = serde_json::from_slice(value).ok();
+                metadata.crts = whole(value);
             } else if member.is_named("operationType") {
                 metadata.operation = Some(value).filter(|value| value.first() == Some(&b'"'));
                 metadata.operation_type = operation_type(value);
             } else if member.is_named("timeToLiveExpired") {
                 metadata.time_to_live_expired = value == b"true";
             } else if member.is_named("previousImageLSN") {
-                metadata.previous_image_lsn = serde_json::from_slice(value).ok();
+                metadata.previous_image_lsn = whole(value);
             } else if member.is_named("id") {
                 metadata.id = present(value);
             } else if member.is_named("partitionKey") {

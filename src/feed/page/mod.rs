@@ -31,6 +31,7 @@ mod parse;
 mod scanner;
 pub(crate) mod skim;
 mod span;
+mod whole;
 mod wide;
 
 #[cfg(test)]
@@ -44,3 +45,4 @@ pub use members::{Elements, Member, Members, elements, members};
 pub use metadata::{Metadata, OperationType};
 pub use parse::Page;
 pub use span::Item;
+pub use whole::whole;

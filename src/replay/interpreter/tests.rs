@@ -6,14 +6,20 @@ use crate::render::change::parse_key_path;
 
 /// What a record means, which is declared to be a change if it is an envelope.
 fn meaning(json: &str, paths: &[&str], program: Option<&str>) -> Result<Meaning, Defect> {
+    declared(json, Some(form_of(json)), paths, program)
+}
+
+fn form_of(json: &str) -> RecordForm {
     let page = Page::of_change(Bytes::from(json.to_owned()));
-    let is_change = page.is_ok_and(|page| page.items().all(|item| item.is_envelope()));
-    let form = if is_change {
+    if page.is_ok_and(|page| page.items().all(|item| item.is_envelope())) {
         RecordForm::Changes
     } else {
         RecordForm::Documents
-    };
-    declared(json, Some(form), paths, program)
+    }
+}
+
+fn written(interpreter: &Interpreter, json: &str) -> Result<ItemWrite, Defect> {
+    write(interpreter.interpret(&Bytes::from(json.to_owned()), Some(form_of(json))))
 }
 
 fn declared(
@@ -23,12 +29,19 @@ fn declared(
     program: Option<&str>,
 ) -> Result<Meaning, Defect> {
     let compile = |program| Filter::compile("--transform", program).unwrap();
-    let interpreter = Interpreter {
-        key_paths: paths.iter().map(|path| parse_key_path(path)).collect(),
-        window: TimeWindow::default(),
-        transform: program.map(|program| Transform::new(compile(program))),
-    };
+    let interpreter = interpreter(paths, program.map(compile));
     interpreter.interpret(&Bytes::from(json.to_owned()), form)
+}
+
+fn interpreter(paths: &[&str], program: Option<Filter>) -> Interpreter {
+    Interpreter {
+        key_paths: paths.iter().map(|path| parse_key_path(path)).collect(),
+        source_paths: None,
+        refuses_missing_key: false,
+        fingerprints: Fingerprints::default(),
+        window: TimeWindow::default(),
+        transform: program.map(Transform::new),
+    }
 }
 
 fn write(meaning: Result<Meaning, Defect>) -> Result<ItemWrite, Defect> {
@@ -165,19 +178,12 @@ fn a_record_that_cannot_be_applied_has_a_reason() {
     assert_eq!(reason(r#"{"id":7,"pk":"p"}"#), "the id 7 is not a string");
     assert_eq!(reason(r#"{"id":"","pk":"p"}"#), "the id is empty");
     assert_eq!(
-        reason(r#"{"id":"a/b","pk":"p"}"#),
-        "the id \"a/b\" has a `/`, which the service forbids in ids"
+        reason(r#"{"id":"\ud800","pk":"p"}"#),
+        r#"the id "\ud800" is not Unicode text"#
     );
     let long = format!(r#"{{"id":"{}","pk":"p"}}"#, "x".repeat(1024));
     assert!(reason(&long).contains("1024 bytes"));
-    assert!(reason(r#"{"id":"1","pk":{}}"#).contains("is not a partition key"));
     assert!(reason(r#"{"id":"1","pk":1e400}"#).contains("partition key"));
-    let lacking = read(r#"{"id":"1","a":{"b":1}}"#, &["/a/b", "/a/c"]).unwrap_err();
-    assert!(lacking.lacks_key);
-    assert_eq!(
-        lacking.reason,
-        "item \"1\" has no value at `/a/c`, the partition key of the target"
-    );
     assert!(
         reason(r#"{"metadata":{"operationType":"replace","id":"1"}}"#)
             .starts_with("the envelope has no document")
@@ -230,6 +236,7 @@ fn a_program_gets_the_whole_document_and_its_output_is_written() {
             item,
             action: Action::Put(json),
             seconds: Some(7),
+            ..
         } => (item, String::from_utf8(json).unwrap()),
         other => panic!("{other:?}"),
     };
@@ -260,10 +267,7 @@ fn a_program_gets_the_whole_document_and_its_output_is_written() {
         ),
         ("error(\"no\")", "--transform failed: \"no\""),
         ("del(.id)", "it has no `id`"),
-        (
-            ".id |= \"a/b\"",
-            "the id \"a/b\" has a `/`, which the service forbids in ids",
-        ),
+        (".id |= \"\"", "the id is empty"),
     ] {
         assert_eq!(
             transformed(program).unwrap_err().reason,
@@ -271,7 +275,9 @@ fn a_program_gets_the_whole_document_and_its_output_is_written() {
             "{program}"
         );
     }
-    assert!(transformed("del(.pk)").unwrap_err().lacks_key);
+    let keyless = write(transformed("del(.pk)")).unwrap();
+    assert_eq!(keyless.item.key, partition_key(&[no_value()]).unwrap());
+    assert_eq!(keyless.missing_path.as_deref(), Some("/pk"));
 }
 
 #[test]
@@ -317,4 +323,173 @@ fn a_deletion_follows_the_item_that_the_program_returned() {
     assert!(read(".pk = \"q\"").is_ok());
     let reason = read(".id = \"2\"").unwrap_err().reason;
     assert!(reason.contains("--transform changes its id"), "{reason}");
+}
+
+#[test]
+fn a_document_without_a_value_is_at_the_undefined_key() {
+    for (json, paths, values, missing) in [
+        (r#"{"id":"1"}"#, &["/pk"][..], "[{}]", Some("/pk")),
+        (r#"{"id":"1","pk":null}"#, &["/pk"], "[null]", None),
+        (r#"{"id":"1","pk":{}}"#, &["/pk"], "[{}]", Some("/pk")),
+        (r#"{"id":"1","pk":{"a":1}}"#, &["/pk"], "[{}]", Some("/pk")),
+        (r#"{"id":"1","pk":["p"]}"#, &["/pk"], "[{}]", Some("/pk")),
+        (r#"{"id":"1","a":5}"#, &["/a/b"], "[{}]", Some("/a/b")),
+        (
+            r#"{"id":"1","a":{"b":1}}"#,
+            &["/a/b", "/a/c"],
+            "[1,{}]",
+            Some("/a/c"),
+        ),
+        (
+            r#"{"id":"1","c":"x"}"#,
+            &["/a", "/b", "/c"],
+            r#"[{},{},"x"]"#,
+            Some("/a"),
+        ),
+        (
+            r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{}}}"#,
+            &["/a", "/b"],
+            "[{},{}]",
+            Some("/a"),
+        ),
+        (
+            r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{"a":"x","b":{}}}}"#,
+            &["/a", "/b"],
+            r#"["x",{}]"#,
+            Some("/b"),
+        ),
+        (
+            r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":["x",{}]}}"#,
+            &["/a", "/b"],
+            r#"["x",{}]"#,
+            Some("/b"),
+        ),
+        (
+            r#"{"current":{},"previous":{"id":"1","a":"x"},"metadata":{"operationType":"delete"}}"#,
+            &["/a", "/b"],
+            r#"["x",{}]"#,
+            Some("/b"),
+        ),
+    ] {
+        let values: Vec<Value> = serde_json::from_str(values).unwrap();
+        let change = read(json, paths).unwrap();
+        assert_eq!(change.item.key, partition_key(&values).unwrap(), "{json}");
+        assert_eq!(change.missing_path.as_deref(), missing, "{json}");
+    }
+    let refusing = Interpreter {
+        refuses_missing_key: true,
+        ..interpreter(&["/a/b", "/a/c"], None)
+    };
+    let json = r#"{"id":"1","a":{"b":1}}"#;
+    let refused = written(&refusing, json).unwrap_err();
+    assert_eq!(
+        refused.reason,
+        "item \"1\" has no value at `/a/c`, the partition key of the target"
+    );
+}
+
+#[test]
+fn a_deletion_whose_key_is_not_known_is_refused() {
+    const UNKNOWN: &str = "the deletion does not say what the document had at `/region`, the partition key of the target";
+    let deletion = |members: &str| {
+        format!(r#"{{"current":{{}},"metadata":{{"operationType":"delete","id":"1"{members}}}}}"#)
+    };
+    let with_previous = |members: &str| {
+        let previous = r#""previous":{"id":"1","tenant":"t","region":"r"},"#;
+        deletion(members).replacen("\"metadata\"", &format!("{previous}\"metadata\""), 1)
+    };
+    let of_tenant = r#","partitionKey":{"tenant":"t"}"#;
+    let of_source = |paths: Option<&[&str]>, target: &[&str], json: String| {
+        let paths = paths.map(|paths| paths.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let interpreter = interpreter(target, None).of_source(paths.as_deref());
+        written(&interpreter, &json)
+    };
+    for source in [None, Some(&["/tenant"][..])] {
+        for (json, expected) in [
+            (deletion(""), Err(UNKNOWN)),
+            // The value at another path is not taken for the one at the target's.
+            (deletion(of_tenant), Err(UNKNOWN)),
+            (with_previous(of_tenant), Ok("r")),
+            (with_previous(""), Ok("r")),
+        ] {
+            let found = of_source(source, &["/region"], json.clone());
+            match expected {
+                Ok(key) => {
+                    let key = partition_key(&[key.into()]).unwrap();
+                    assert_eq!(found.unwrap().item.key, key, "{source:?} {json}");
+                }
+                Err(reason) => assert_eq!(found.unwrap_err().reason, reason, "{source:?} {json}"),
+            }
+        }
+        // Its id is known.
+        let found = of_source(source, &["/id"], deletion(of_tenant)).unwrap();
+        assert_eq!(found.item.key, partition_key(&["1".into()]).unwrap());
+        let found = of_source(source, &["/tenant"], deletion(of_tenant)).unwrap();
+        assert_eq!(found.item.key, partition_key(&["t".into()]).unwrap());
+    }
+}
+
+#[test]
+fn a_program_may_derive_the_key_of_a_deletion_from_that_of_the_source() {
+    let program = |program| Filter::compile("--transform", program).unwrap();
+    let paths = ["/tenant".to_owned()];
+    let deletion = r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{"tenant":"t"}}}"#;
+    let read = |text, json: &'static str| {
+        let interpreter = interpreter(&["/region"], Some(program(text))).of_source(Some(&paths));
+        written(&interpreter, json)
+    };
+    let deleted = read(r#".region = "of-" + .tenant"#, deletion).unwrap();
+    assert_eq!(deleted.item.key, partition_key(&["of-t".into()]).unwrap());
+    // What the program was not given stays unknown.
+    let refused = read(".seen = true", deletion).unwrap_err().reason;
+    assert!(refused.contains("does not say"), "{refused}");
+    let put =
+        r#"{"current":{"id":"1","tenant":"t","region":"r"},"metadata":{"operationType":"create"}}"#;
+    let kept = read(".seen = true", put).unwrap();
+    assert_eq!(kept.item.key, partition_key(&["r".into()]).unwrap());
+    let refused = read(".region |= ascii_upcase", put).unwrap_err().reason;
+    assert!(refused.contains("its deletion would miss"), "{refused}");
+}
+
+#[test]
+fn documents_of_the_source_are_distinguished_by_their_key_or_else_by_their_rid() {
+    use super::super::source_item::Relation;
+    let base = interpreter(&["/region"], None);
+    let source_of = |paths: Option<&[&str]>, json: &str| {
+        let paths = paths.map(|paths| paths.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let interpreter = base.of_source(paths.as_deref());
+        written(&interpreter, json).unwrap().source
+    };
+    let tenant = |json| source_of(Some(&["/tenant"]), json).unwrap();
+    let a = tenant(r#"{"id":"1","tenant":1,"region":"r","_rid":"x"}"#);
+    let relation = |json| tenant(json).relation(a);
+    // Another spelling, another rid, another version: the same document.
+    assert_eq!(
+        relation(r#"{"id":"1","tenant":1.0,"region":"r","_rid":"y","n":2}"#),
+        Relation::Same
+    );
+    assert_eq!(
+        relation(
+            r#"{"current":{},"previous":{"id":"1","region":"r"},"metadata":{"operationType":"delete","id":"1","partitionKey":{"tenant":1}}}"#
+        ),
+        Relation::Same
+    );
+    for other in [
+        r#"{"id":"1","tenant":2,"region":"r","_rid":"x"}"#,
+        r#"{"id":"1","tenant":null,"region":"r"}"#,
+        r#"{"id":"1","region":"r"}"#,
+        r#"{"id":"2","tenant":1,"region":"r"}"#,
+    ] {
+        assert_eq!(relation(other), Relation::Two, "{other}");
+    }
+    // With the same key there is nothing to distinguish.
+    assert_eq!(
+        source_of(Some(&["/region"]), r#"{"id":"1","region":"r"}"#),
+        None
+    );
+    assert_eq!(source_of(None, r#"{"id":"1","region":"r"}"#), None);
+    let rid = source_of(None, r#"{"id":"1","region":"r","_rid":"x"}"#).unwrap();
+    let other = source_of(None, r#"{"id":"1","region":"r","_rid":"y"}"#).unwrap();
+    assert_eq!(other.relation(rid), Relation::PerhapsRecreated);
+    assert_eq!(rid.relation(rid), Relation::Same);
 }

@@ -4,13 +4,13 @@ use anyhow::Result;
 use url::Url;
 
 use super::connection_string::ConnectionString;
-use super::request::ConnectionArgs;
+use super::request::{ConnectionArgs, ConnectionRequest};
 use crate::cli::choices::AuthMethod;
 use crate::cli::values::choice_name;
-use crate::cosmos::options::{CredentialOptions, EntraIdOptions, SecretText};
+use crate::cosmos::options::{CredentialOptions, EntraIdOptions, SecretText, TokenOptions};
 use crate::error::usage;
 use crate::escape::shell_word;
-use crate::settings::endpoint::is_of_azure;
+use crate::settings::endpoint::{is_of_azure, national_cloud};
 use crate::settings::environment::Environment;
 use crate::settings::profile::Profile;
 use crate::settings::resolved::{Origin, ResolvedValue};
@@ -182,6 +182,56 @@ pub(super) fn entra_id(method: AuthMethod, env: Environment<'_>) -> Result<Entra
         },
         AuthMethod::Cli => EntraIdOptions::AzureCli { by_default: false },
         AuthMethod::Auto | AuthMethod::Key => EntraIdOptions::AzureCli { by_default: true },
+    })
+}
+
+/// How a token for the account at `endpoint` is requested.
+///
+/// A client of the public cloud can request one scope for all accounts. In the other clouds the scope is the
+/// account's own, as in the service's clients for .NET, Java and Python.
+pub(super) fn token_options(
+    request: &ConnectionRequest<'_>,
+    endpoint: &Url,
+    env: Environment<'_>,
+    values: &mut Vec<ResolvedValue>,
+) -> Result<TokenOptions> {
+    let row = &table::TOKEN_SCOPE.row;
+    let cloud = national_cloud(endpoint);
+    let typed = request.args.token_scope.clone();
+    let typed = typed.map(|scope| (scope, Origin::Flag(row.name)));
+    let of_variable = || {
+        let variable = row.variable?;
+        Some((env(variable)?, Origin::Variable(variable)))
+    };
+    let of_profile = || {
+        let profile = request.profile?.profile;
+        let text = profile.options.text(row.name)?;
+        Some((text.to_owned(), Origin::Profile(profile.name.clone())))
+    };
+    let scope = match typed.or_else(of_variable).or_else(of_profile) {
+        Some((text, origin)) => {
+            let scope = table::TOKEN_SCOPE.value.parse(&text).map_err(|reason| {
+                usage(
+                    format!("{origin} has a wrong value: {reason}"),
+                    format!("give it a value that {} takes, or remove it", row.flag()),
+                )
+            })?;
+            values.push(ResolvedValue::new(row.name, &scope, origin));
+            scope
+        }
+        None => match (cloud, endpoint.host_str()) {
+            (Some(_), Some(host)) => {
+                // The name of a private endpoint is not one that tokens are for.
+                let host = host.replacen(".privatelink.documents.", ".documents.", 1);
+                format!("https://{host}/.default")
+            }
+            _ => TokenOptions::default().scope,
+        },
+    };
+    Ok(TokenOptions {
+        scope,
+        // The library follows the variable only if no cloud is named.
+        cloud: cloud.filter(|_| env("AZURE_AUTHORITY_HOST").is_none()),
     })
 }
 

@@ -13,6 +13,7 @@ mod credential;
 mod key;
 mod plan;
 mod request;
+mod routing;
 mod target;
 mod throughput;
 

@@ -7,16 +7,18 @@ use url::Url;
 
 use super::connection_string::ConnectionString;
 use super::credential::{
-    EMULATOR_KEY, Method, ensure_safe_for_a_token, entra_id, no_key_contradiction, well_known_key,
-    without_key,
+    EMULATOR_KEY, Method, ensure_safe_for_a_token, entra_id, no_key_contradiction, token_options,
+    well_known_key, without_key,
 };
 use super::key::account_key;
 use super::request::{ConnectionArgs, ConnectionRequest};
 use super::target::{Endpoint, Name, contradiction};
-use super::throughput;
+use super::{routing, throughput};
 use crate::cli::choices::AuthMethod;
 use crate::cosmos::endpoint::is_loopback;
-use crate::cosmos::options::{ConnectOptions, CredentialOptions, NamesFrom, SecretText};
+use crate::cosmos::options::{
+    ConnectOptions, CredentialOptions, NamesFrom, SecretText, TokenOptions,
+};
 use crate::error::usage;
 use crate::feed::ContainerAddress;
 use crate::settings::endpoint::{check_name, parse_endpoint, same_account};
@@ -47,8 +49,9 @@ impl ConnectionPlan {
         Self::resolve(request, &process_environment, &mut std::io::stdin().lock())
     }
 
-    /// A container in the account of `profile`, with its credential. Flags and variables for account and
-    /// key apply to another account and are ignored.
+    /// A container in the account of `profile`, with its credential, read from `regions` if there are any,
+    /// otherwise from those of the profile. Flags and variables for account and key apply to another account
+    /// and are ignored.
     ///
     /// # Errors
     ///
@@ -57,12 +60,14 @@ impl ConnectionPlan {
         profile: Option<ChosenProfile<'_>>,
         database: &str,
         container: &str,
+        regions: &[String],
         environment: Environment<'_>,
         shutdown: &Shutdown,
     ) -> Result<Self> {
         let args = ConnectionArgs {
             database: Some(database.to_owned()),
             container: Some(container.to_owned()),
+            regions: regions.to_vec(),
             ..ConnectionArgs::default()
         };
         let request = ConnectionRequest {
@@ -144,6 +149,11 @@ impl ConnectionPlan {
         }
 
         let throughput = throughput::resolve(request, &mut values);
+        let routing = routing::resolve(request, &mut values)?;
+        let token = match &credential {
+            CredentialOptions::EntraId(_) => token_options(request, &endpoint, &env, &mut values)?,
+            CredentialOptions::Key(_) => TokenOptions::default(),
+        };
 
         let asks_for_self_signed = from_string.is_some_and(|s| s.accept_self_signed);
         if asks_for_self_signed && !is_loopback(&endpoint) {
@@ -166,6 +176,8 @@ impl ConnectionPlan {
                 },
                 credential,
                 throughput,
+                token,
+                routing,
             },
             notices,
             values,

@@ -22,6 +22,9 @@ pub struct ConnectionArgs {
     pub(crate) throughput_bucket: Option<u32>,
     /// Whether the endpoint that is given is right, although a state names another.
     pub(crate) account_moved: bool,
+    pub(crate) limit_to_endpoint: bool,
+    pub(crate) regions: Vec<String>,
+    pub(crate) token_scope: Option<String>,
 }
 
 impl ConnectionArgs {
@@ -36,6 +39,9 @@ impl ConnectionArgs {
             priority: given.typed(&table::PRIORITY),
             throughput_bucket: given.typed(&table::THROUGHPUT_BUCKET),
             account_moved: given.is_on(&table::ACCOUNT_MOVED),
+            limit_to_endpoint: given.typed(&table::LIMIT_TO_ENDPOINT).unwrap_or(false),
+            regions: given.list(&table::REGION).concat(),
+            token_scope: given.typed(&table::TOKEN_SCOPE),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::credential::EMULATOR_KEY;
 use super::plan::ConnectionPlan;
 use super::request::{ConnectionArgs, ConnectionRequest};
 use crate::cli::choices::AuthMethod;
-use crate::cosmos::options::{CredentialOptions, EntraIdOptions, SecretText};
+use crate::cosmos::options::{CredentialOptions, EntraIdOptions, NationalCloud, SecretText};
 use crate::error::{ExitCode, exit_code, render};
 use crate::signal::Shutdown;
 
@@ -549,5 +549,29 @@ fn no_secret_shows_in_the_debug_form_of_a_plan() {
     for plan in [with_key, with_secret] {
         let debug = format!("{plan:?} {plan:#?}");
         assert!(debug.contains("***") && !debug.contains(CANARY), "{debug}");
+    }
+}
+
+#[test]
+fn the_authority_follows_the_cloud_unless_a_variable_names_it() {
+    let named = ("AZURE_AUTHORITY_HOST", "https://login.example/");
+    for (endpoint, cloud) in [
+        ("https://shop.documents.azure.com/", None),
+        (
+            "https://shop.documents.azure.cn/",
+            Some(NationalCloud::China),
+        ),
+        (
+            "https://shop.documents.azure.us/",
+            Some(NationalCloud::UsGovernment),
+        ),
+        ("https://shop.documents.microsoftazure.de/", None),
+        ("https://shop.example/", None),
+        ("https://127.0.0.1:8443/", None),
+    ] {
+        let plan = resolve(&at(endpoint), &[]).unwrap();
+        assert_eq!(plan.connect.token.cloud, cloud, "{endpoint}");
+        let plan = resolve(&at(endpoint), &[named]).unwrap();
+        assert_eq!(plan.connect.token.cloud, None, "{endpoint}");
     }
 }

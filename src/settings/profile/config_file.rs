@@ -6,9 +6,9 @@ use anyhow::Result;
 
 use super::model::{ChosenProfile, KeySource, Profile};
 use super::parse;
-use crate::cli::nearest::nearest;
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ContainerAddress;
+use crate::nearest::nearest;
 use crate::settings::endpoint::{parse_endpoint, same_account};
 use crate::settings::permissions::mode_open_to_others;
 use crate::settings::resolved::Origin;

@@ -12,9 +12,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::model::{KeySource, Profile, ProfileEndpoint, ProfileOptions};
-use crate::cli::nearest::nearest;
 use crate::cosmos::options::SecretText;
 use crate::error::usage;
+use crate::nearest::nearest;
 use crate::settings::endpoint::{check_name, parse_endpoint};
 use crate::settings::setting::{AccountKey, AnySetting, ProfileKey, Setting};
 use crate::settings::table::{self, rows};

@@ -31,7 +31,7 @@ settings! {
         .of(&[Command::Export])
         .under(Heading::Columns);
 
-    COLUMNS: ColumnList = Setting::new("columns", Value::new("LIST", values::by_type))
+    COLUMNS: ColumnList = Setting::new("columns", Value::new("LIST", values::by_type).with_hyphen())
         .help("The columns, such as id,customer.name,total:double; types that are left out are inferred")
         .details("A column without a value in any document is one of JSON.")
         .frozen("layout")

@@ -6,7 +6,7 @@ use crate::cli::Command;
 use crate::cli::choices::{AuthMethod, Priority};
 use crate::cli::values;
 use crate::settings::setting::{AccountKey, Form, Heading, Setting, settings};
-use crate::settings::value::{choice, number, path, path_or_dash, text};
+use crate::settings::value::{Value, choice, number, path, path_or_dash, text};
 
 pub(crate) const CONFIG_VARIABLE: &str = "COSMOS_TAIL_CONFIG";
 pub(crate) const ENDPOINT_VARIABLE: &str = "AZURE_COSMOS_ENDPOINT";
@@ -40,6 +40,39 @@ settings! {
         )
         .variable(ENDPOINT_VARIABLE)
         .account_key(AccountKey::Endpoint)
+        .under(Heading::Connection);
+
+    LIMIT_TO_ENDPOINT: bool = Setting::switch("limit-to-endpoint")
+        .help("Send all requests to the endpoint, not to the addresses that the account names for its regions")
+        .details(
+            "For an account behind a mapped port, a tunnel or a gateway, whose own addresses cannot be \
+             reached from here. A failure of the endpoint's region is then not bridged by another region.",
+        )
+        .profile_option()
+        .under(Heading::Connection);
+
+    REGION: Vec<String> = Setting::new("region", Value::new("NAME", values::regions))
+        .help("Region to read from, such as \"West Europe\"; several in order, with commas or repeated")
+        .details(
+            "If it does not answer, the next one is read, and then the other regions of the account. A \
+             region may be behind the region that is written to: a run that ends has what the region had. A \
+             replay reads the feed of its source there, not its target.",
+        )
+        .described_default("the first that the account names")
+        .form(Form::Values)
+        .conflicts(&["limit-to-endpoint"])
+        .profile_option()
+        .under(Heading::Connection);
+
+    TOKEN_SCOPE: String = Setting::new("token-scope", Value::new("URL", values::token_scope))
+        .help("Scope of the Entra ID token")
+        .details(
+            "For an account in a cloud of its own, or one that accepts only tokens for itself: \
+             `https://NAME.documents.azure.com/.default`.",
+        )
+        .described_default("that of the endpoint's cloud")
+        .variable("AZURE_COSMOS_AAD_SCOPE_OVERRIDE")
+        .profile_option()
         .under(Heading::Connection);
 
     ACCOUNT_MOVED: bool = Setting::switch("account-moved")

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 
 use crate::cli::Command;
-use crate::cli::choices::{InputForm, Mode, TtlDeletes, WriteMode};
+use crate::cli::choices::{IdCollisions, InputForm, MissingKey, Mode, TtlDeletes, WriteMode};
 use crate::cli::location::Location;
 use crate::cli::values::{self, Speed};
 use crate::feed::ChangeFeedStart;
@@ -49,13 +49,16 @@ settings! {
         .conflicts(&[
             "create", "dry-run", "write-mode", "concurrency", "batch-size", "max-ru", "max-retries",
             "dead-letter", "max-errors", "state", "checkpoint-interval", "checkpoint-changes", "summary",
-            "from-container", "source-profile", "from", "mode", "follow",
+            "from-container", "source-profile", "from", "mode", "follow", "missing-key", "id-collisions",
         ])
         .of(REPLAY);
 
     DRY_RUN: bool = Setting::switch("dry-run")
         .help("Report what would be created, replaced, deleted or left as it is, and write nothing")
-        .details("Each change is compared with the present document of the target, which costs a read.")
+        .details(
+            "Each change is compared with the present document of the target, which costs a read, and with what \
+             the changes before it would have left. Nothing is written: no document, no container, no file.",
+        )
         .of(REPLAY);
 
     SINCE: OffsetDateTime = Setting::new("since", Value::new("WHEN", values::time_or_age))
@@ -168,6 +171,33 @@ settings! {
         .help("Whether deletions by time to live are applied")
         .default("apply")
         .frozen("ttl_deletes")
+        .of(REPLAY)
+        .under(Heading::Writing);
+
+    MISSING_KEY: MissingKey = Setting::new("missing-key", choice("CHOICE"))
+        .help("Whether to write documents without a value at the partition key of the target")
+        .details(
+            "The service keeps such documents; they are written like others. But if the source may have \
+             another partition key, and none of the first 1,000 documents has a value, nothing is written: \
+             the target is probably the wrong one.",
+        )
+        .described_default("write, unless no document has a value")
+        .of(REPLAY)
+        .under(Heading::Writing);
+
+    ID_COLLISIONS: IdCollisions = Setting::new("id-collisions", choice("CHOICE"))
+        .help(
+            "Whether a document may replace another one of the source that has the same id and partition key \
+             in the target",
+        )
+        .details(
+            "Documents of one id in different partitions meet if the target has another partition key, or \
+             if --transform changes ids or keys. A run compares up to 3.6 million documents; the summary \
+             counts those beyond them. If the partition key of the source is not known, documents are \
+             distinguished by their `_rid`, and are only counted by default: a document that was deleted and \
+             created again has another one, too.",
+        )
+        .described_default("refuse")
         .of(REPLAY)
         .under(Heading::Writing);
 

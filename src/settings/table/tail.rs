@@ -75,7 +75,7 @@ settings! {
         .frozen("records")
         .of(TAIL);
 
-    FIELDS: Fields = Setting::new("fields", Value::new("LIST", values::by_type))
+    FIELDS: Fields = Setting::new("fields", Value::new("LIST", values::by_type).with_hyphen())
         .help("Print only these fields, such as id,customer.name")
         .of(TAIL);
 

@@ -28,6 +28,8 @@ pub(super) struct StoredContainer {
     pub(super) name: String,
     pub(super) rid: String,
     pub(super) definition: PartitionKeyDefinition,
+    /// Whether it was made without a partition key.
+    pub(super) has_system_key: bool,
     pub(super) log: ChangeLog,
     /// Ids of documents whose writes are refused, with the status.
     pub(super) refused: BTreeMap<String, u16>,
@@ -77,6 +79,7 @@ impl Account {
             rid: text.clone(),
             log: ChangeLog::new(rid, self_link, definition.clone(), partitions, lsn_stride),
             definition,
+            has_system_key: false,
             refused: BTreeMap::new(),
         });
         text
@@ -149,10 +152,14 @@ impl Database {
 
 impl StoredContainer {
     pub(super) fn to_json(&self) -> Value {
+        let mut key = json!(self.definition);
+        if self.has_system_key {
+            key["systemKey"] = true.into();
+        }
         json!({
             "id": self.name,
             "indexingPolicy": {"indexingMode": "consistent", "automatic": true},
-            "partitionKey": self.definition,
+            "partitionKey": key,
             "conflictResolutionPolicy": {
                 "mode": "LastWriterWins",
                 "conflictResolutionPath": "/_ts",

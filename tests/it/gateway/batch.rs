@@ -1,4 +1,4 @@
-//! Transactional batches: upserts of one partition key, all of them or none.
+//! Transactional batches: upserts of one partition key, all of them or none; or one read or one deletion.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::account::StoredContainer;
 use super::change_log::{Operation, RawDocument, SystemFields, Write};
-use super::items::{ItemAnswer, WriteRecord, charge_of, identify};
+use super::items::{self, ItemAnswer, ItemRequest, WriteRecord, charge_of, identify, key_of};
 
 /// The largest number of operations and the largest body of a request.
 const MAX_OPERATIONS: usize = 100;
@@ -20,8 +20,12 @@ const MAX_BYTES: usize = 2 << 20;
 #[serde(rename_all = "camelCase")]
 struct AskedOperation<'a> {
     operation_type: String,
-    #[serde(borrow)]
-    resource_body: &'a RawValue,
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    if_match: Option<String>,
+    #[serde(borrow, default)]
+    resource_body: Option<&'a RawValue>,
 }
 
 /// The answer to a batch.
@@ -45,6 +49,53 @@ impl From<ItemAnswer> for BatchAnswer {
             writes: Vec::new(),
         }
     }
+}
+
+/// Answers a batch of one read or one deletion, which has the id in its body.
+fn carry_out_one(
+    container: &mut StoredContainer,
+    asked: &AskedOperation<'_>,
+    partition_key: &str,
+    now: u64,
+) -> Result<BatchAnswer, Box<ItemAnswer>> {
+    let request = match asked.operation_type.as_str() {
+        "Read" => ItemRequest::Read,
+        "Delete" => ItemRequest::Delete,
+        other => {
+            let message = format!("a batch with {other} is not served");
+            return Err(ItemAnswer::violation(message).into());
+        }
+    };
+    let answered = items::answer(
+        container,
+        request,
+        asked.id.as_deref(),
+        Some(partition_key),
+        asked.if_match.as_deref(),
+        now,
+    );
+    if answered.violation.is_some() {
+        return Err(answered.into());
+    }
+    let mut result = json!({
+        "statusCode": answered.status,
+        "requestCharge": answered.charge_hundredths as f64 / 100.0,
+    });
+    if answered.status == 200 {
+        result["eTag"] = answered.etag.into();
+        // By text, since a document may have numbers that no `Value` has.
+        result["resourceBody"] = "@".into();
+    }
+    let document = String::from_utf8_lossy(&answered.body);
+    let body = json!([result]).to_string().replace("\"@\"", &document);
+    Ok(BatchAnswer {
+        status: if answered.status < 300 { 200 } else { 207 },
+        body: body.into(),
+        lsn: answered.lsn,
+        charge_hundredths: answered.charge_hundredths,
+        violation: None,
+        writes: answered.write.into_iter().collect(),
+    })
 }
 
 /// Answers a batch of upserts; other operations are not served.
@@ -78,11 +129,12 @@ fn carry_out(
     }
     let partition_key =
         partition_key.ok_or_else(|| violation("a batch without a partition key".to_owned()))?;
-    let Ok(Value::Array(key)) = serde_json::from_str(partition_key) else {
-        return Err(violation(format!(
-            "the partition key {partition_key} is no array"
-        )));
-    };
+    let key = key_of(container, partition_key)?;
+    if let [one] = asked.as_slice()
+        && one.resource_body.is_none()
+    {
+        return carry_out_one(container, one, partition_key, now);
+    }
     let epk = container.log.epk_of(&key);
     let mut writes = Vec::with_capacity(asked.len());
     let mut records = Vec::with_capacity(asked.len());
@@ -93,7 +145,10 @@ fn carry_out(
             let message = format!("a batch with {} is not served", operation.operation_type);
             return Err(violation(message));
         }
-        let text = Bytes::copy_from_slice(operation.resource_body.get().as_bytes());
+        let Some(document) = operation.resource_body else {
+            return Err(violation("an upsert without a document".to_owned()));
+        };
+        let text = Bytes::copy_from_slice(document.get().as_bytes());
         let id = identify(container, &text, None, &key)?;
         if let Some(status) = container.refused.get(&id) {
             refused.get_or_insert((index, *status));

@@ -285,8 +285,8 @@ impl ChangeLog {
             .clone()
     }
 
-    /// The partition key's components in a document; a missing one is written as `{}`, as the
-    /// service does.
+    /// The partition key's components in a document. One that is missing, or is an object or an array, is
+    /// written as `{}`, as the service does.
     pub(super) fn partition_key_of(&self, document: &Value) -> Vec<Value> {
         self.definition
             .paths()
@@ -294,6 +294,7 @@ impl ChangeLog {
             .map(|path| {
                 document
                     .pointer(path)
+                    .filter(|value| !value.is_object() && !value.is_array())
                     .cloned()
                     .unwrap_or_else(|| Value::Object(serde_json::Map::new()))
             })

@@ -51,6 +51,11 @@ impl Container {
         &self.rid
     }
 
+    /// Makes it a container that was made without a partition key: its only path is `/_partitionKey`.
+    pub(crate) fn give_system_key(&self) {
+        self.with(|container, _| container.has_system_key = true);
+    }
+
     /// Refuses every write of the document `id` with this status from now on.
     pub(crate) fn refuse(&self, id: &str, status: u16) {
         self.with(|container, _| container.refused.insert(id.to_owned(), status));

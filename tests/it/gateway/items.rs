@@ -83,8 +83,9 @@ pub(super) fn answer(
     let Some(partition_key) = partition_key else {
         return ItemAnswer::violation("an item request without a partition key".to_owned());
     };
-    let Ok(Value::Array(key)) = serde_json::from_str(partition_key) else {
-        return ItemAnswer::violation(format!("the partition key {partition_key} is no array"));
+    let key = match key_of(container, partition_key) {
+        Ok(key) => key,
+        Err(violation) => return *violation,
     };
     let body = match &request {
         ItemRequest::Create(body) | ItemRequest::Upsert(body) | ItemRequest::Replace(body) => {
@@ -176,6 +177,30 @@ pub(super) fn answer(
             body,
             charge_hundredths,
         }),
+    }
+}
+
+/// The partition key that a request's header names. In a container that was made without a partition key, a
+/// document without one is at `[]`; in others it is at `[{}]`.
+pub(super) fn key_of(
+    container: &StoredContainer,
+    header: &str,
+) -> Result<Vec<Value>, Box<ItemAnswer>> {
+    let Ok(Value::Array(key)) = serde_json::from_str(header) else {
+        let message = format!("the partition key {header} is no array");
+        return Err(ItemAnswer::violation(message).into());
+    };
+    let undefined = || Value::Object(serde_json::Map::new());
+    match (key.as_slice(), container.has_system_key) {
+        ([], true) => Ok(vec![undefined()]),
+        ([only], true) if *only == undefined() => {
+            Err(ItemAnswer::violation("no document is at [{}] here".to_owned()).into())
+        }
+        (key, _) if key.len() != container.definition.paths().len() => {
+            let message = format!("the partition key {header} has another number of levels");
+            Err(ItemAnswer::violation(message).into())
+        }
+        _ => Ok(key),
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct RequestRecord {
     pub(crate) kind: RequestKind,
     pub(crate) method: String,
     pub(crate) path: String,
+    /// The host and the port that the client asked for.
+    pub(crate) host: String,
     /// The request used HTTP/2.
     pub(crate) http2: bool,
     /// RID of the container addressed, once resolved.

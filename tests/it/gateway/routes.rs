@@ -198,6 +198,7 @@ impl Asked {
             kind: self.kind,
             method: self.method.clone(),
             path: request.uri().path().to_owned(),
+            host: self.host.clone(),
             http2: request.version() == Version::HTTP_2,
             container: None,
             partition: owned("x-ms-documentdb-partitionkeyrangeid"),

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use serde_json::json;
+
 use super::{Pages, Stage};
 use crate::bad_input::stranger;
 use crate::command::run;
@@ -43,6 +45,7 @@ fn connection() {
     }
     strangers(&mut stage, &mut pages);
     certificate(&mut pages);
+    addresses(&mut stage, &mut pages);
     // One request of a kind, and what the service answers to it.
     let reset = || Action::ResetBeforeHeaders;
     let text = |body: &'static str| Action::ReplaceBody(body.into());
@@ -180,6 +183,57 @@ fn strangers(stage: &mut Stage, pages: &mut Pages) {
     ended.stderr = format!("{start}the connection failed: (WORDS OF THE HTTP LIBRARY)\n{hint}");
     let about = "The server closes the connection without an answer.";
     pages.add("closes-the-connection", about, typed, &ended);
+}
+
+/// The account names addresses of its own, or there is a proxy on the way.
+fn addresses(stage: &mut Stage, pages: &mut Pages) {
+    let (gateway, _) = filled(1, 1);
+    let region =
+        |name: &str, location: &str| json!({"name": name, "databaseAccountEndpoint": location});
+    let endpoint = gateway.endpoint();
+    gateway.set_locations(json!([
+        region("East US", &endpoint),
+        region("West Europe", &endpoint)
+    ]));
+    stage.set("$REGIONS", &endpoint);
+    stage.show(
+        pages,
+        "region-unknown",
+        "A region that the account does not have.",
+        "cosmos-tail export -d shop -c orders -o orders --endpoint $REGIONS --region 'West Erope'",
+    );
+    stage.show(
+        pages,
+        "region-verbose",
+        "A region that it has, with -v.",
+        "cosmos-tail ranges -d shop -c orders --endpoint $REGIONS --region westeurope -v",
+    );
+    stage.show(
+        pages,
+        "region-malformed",
+        "No names of regions.",
+        "cosmos-tail ranges -d shop -c orders --region 'a;b'",
+    );
+    let (mapped, _) = filled(1, 1);
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/", listener.local_addr().unwrap())
+    };
+    mapped.set_locations(json!([region("East US", &closed)]));
+    stage.set("$MAPPED", mapped.endpoint());
+    stage.show_on_unix(
+        pages,
+        "location-unreachable",
+        "The account names an address that cannot be reached.",
+        "cosmos-tail export -d shop -c orders -o orders --max-retries 0 --endpoint $MAPPED",
+    );
+    stage.show_on_unix(
+        pages,
+        "proxy-unreachable",
+        "The proxy cannot be reached.",
+        "AZURE_COSMOS_CONNECTION_POOL_IS_PROXY_ALLOWED=true HTTPS_PROXY=http://ada:s3cr3t@127.0.0.1:9 cosmos-tail \
+         export -d shop -c orders -o orders --max-retries 0 --endpoint https://shop.documents.azure.com/",
+    );
 }
 
 /// A certificate that nobody signed.

@@ -39,7 +39,7 @@ fn replay() {
     applied(&stage, &mut pages);
     declared(&stage, &mut pages);
     refused(&gateway, &stage, &mut pages);
-    sources(&stage, &mut pages);
+    sources(&gateway, &stage, &mut pages);
     states(&stage, &mut pages);
     targets(&gateway, &stage, &mut pages);
     pages.finish();
@@ -196,9 +196,19 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
             r#"{"id":"1"}"#,
         ),
         (
-            "line-id-forbidden",
-            "An id with a character that is not allowed.",
-            r#"{"id":"a/b","pk":"a"}"#,
+            "line-id-empty",
+            "An id that is empty.",
+            r#"{"id":"","pk":"a"}"#,
+        ),
+        (
+            "line-id-long",
+            "An id that is too long.",
+            &format!(r#"{{"id":"{}","pk":"a"}}"#, "x".repeat(1024)),
+        ),
+        (
+            "line-id-of-half-a-character",
+            "An id with a half of a surrogate pair.",
+            r#"{"id":"\ud83e","pk":"a"}"#,
         ),
     ] {
         stage.write("bad.jsonl", format!("\n{line}\n"));
@@ -211,7 +221,7 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
     }
     stage.write(
         "bad.jsonl",
-        format!("{good}\n{{\"id\":\"a/b\",\"pk\":\"a\"}}\n"),
+        format!("{good}\n{{\"id\":\"\",\"pk\":\"a\"}}\n"),
     );
     stage.show(
         pages,
@@ -225,6 +235,87 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
         "The dead letters are replayed, and the cause is not fixed.",
         "cosmos-tail replay letters.jsonl -d shop -c copy",
     );
+    stage.write("torn.jsonl", "{\"reason\":\"first\",\"origin\":{\"so");
+    for (name, about, typed) in [
+        (
+            "dead-letter-dry-run",
+            "A dry run keeps no dead letters.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter more.jsonl --dry-run",
+        ),
+        (
+            "dead-letter-dry-run-limit",
+            "A dry run with a limit.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --max-errors 0 --dry-run",
+        ),
+        (
+            "dead-letter-torn",
+            "The last dead letter was cut off.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter torn.jsonl",
+        ),
+        (
+            "dead-letter-is-the-source",
+            "The dead letters would be read again.",
+            "cosmos-tail replay letters.jsonl -d shop -c copy --dead-letter letters.jsonl",
+        ),
+        (
+            "dead-letter-is-the-state",
+            "One file for two uses.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter one.json --state one.json",
+        ),
+        (
+            "dead-letter-is-something-else",
+            "A file of something else.",
+            "cosmos-tail replay bad.jsonl -d shop -c copy --dead-letter one.jsonl",
+        ),
+    ] {
+        stage.show(pages, name, about, typed);
+    }
+    stage.write(
+        "deletion.jsonl",
+        r#"{"current":{},"metadata":{"operationType":"delete","id":"1","partitionKey":{"tenant":"t"}}}"#,
+    );
+    stage.show(
+        pages,
+        "line-deletion-without-key",
+        "A deletion that does not say where its document was.",
+        "cosmos-tail replay deletion.jsonl -d shop -c copy --input changes",
+    );
+    stage.write(
+        "keyless.jsonl",
+        concat!(
+            r#"{"id":"1"}"#,
+            "\n",
+            r#"{"id":"2","pk":"a","_rid":"r1"}"#,
+            "\n",
+            r#"{"id":"2","pk":"a","_rid":"r2"}"#,
+            "\n",
+        ),
+    );
+    for (name, about, arguments) in [
+        (
+            "keyless",
+            "A document without a partition key, and two that may be one.",
+            "",
+        ),
+        (
+            "keyless-refused",
+            "Documents without a partition key are refused.",
+            "--missing-key refuse",
+        ),
+        (
+            "collision-of-rids",
+            "Documents with another _rid are refused.",
+            "--id-collisions refuse",
+        ),
+        (
+            "collision",
+            "Two documents that a program gives one id.",
+            "--transform '.id = \"one\" | .pk = \"a\"'",
+        ),
+    ] {
+        let typed = format!("cosmos-tail replay keyless.jsonl -d shop -c copy {arguments}");
+        stage.show(pages, name, about, typed.trim_end());
+    }
     let write = |action| Fault::on(RequestKind::ItemWrite, action).always();
     for (name, about, action) in [
         (
@@ -258,11 +349,13 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
 }
 
 /// Sources that cannot be read.
-fn sources(stage: &Stage, pages: &mut Pages) {
+fn sources(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
     stage.prepare("cosmos-tail export -d shop -c orders -o orders --compression gzip");
     stage.prepare("cosmos-tail export -d shop -c orders -o orders.csv");
     let file = "orders/orders-00000-000001.jsonl.gz";
     let whole = std::fs::read(stage.path(file)).unwrap();
+    gateway.create_container("shop", "empty", "/pk", 1);
+    stage.prepare("cosmos-tail export -d shop -c empty -o nothing");
     stage.write("cut.jsonl.gz", &whole[..whole.len() - 20]);
     stage.write("followed.jsonl.gz", [&whole[..], b"more"].concat());
     stage.write("part.parquet", b"PAR1 and so on");
@@ -288,6 +381,11 @@ fn sources(stage: &Stage, pages: &mut Pages) {
             "source-empty",
             "A Parquet file that is empty.",
             "cosmos-tail replay none.parquet -d shop -c copy",
+        ),
+        (
+            "source-without-documents",
+            "An export of an empty container.",
+            "cosmos-tail replay nothing -d shop -c copy",
         ),
         (
             "source-csv-alone",
@@ -398,6 +496,16 @@ fn targets(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
             "create-existing",
             "The target exists already.",
             "cosmos-tail replay changes.jsonl -d shop -c copy --create --partition-key /pk",
+        ),
+        (
+            "create-dry-run",
+            "A dry run does not create the target.",
+            "cosmos-tail replay three.jsonl -d shop -c dry --create --partition-key /pk --throughput 4000 --dry-run",
+        ),
+        (
+            "create-throughput",
+            "Throughput that the service does not sell.",
+            "cosmos-tail replay three.jsonl -d shop -c dry --create --partition-key /pk --throughput 450",
         ),
         (
             "create-without-database",

@@ -44,6 +44,11 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "cosmos-tail export --outptu orders",
     ),
     (
+        "flag-for-a-value",
+        "A value is missing, and a flag follows.",
+        "cosmos-tail tail --jq --fields id",
+    ),
+    (
         "key-on-the-command-line",
         "There is no flag that takes a key.",
         "cosmos-tail ranges --key abc",

@@ -168,6 +168,28 @@ fn deletions_keep_their_order_between_batches() {
 }
 
 #[test]
+fn a_batch_that_is_too_large_is_cut_down() {
+    let (gateway, copy, directory) = target();
+    let source = directory.path().join("a.jsonl");
+    write_lines(&source, (0..800).map(|item| line(item, 0)));
+    let too_large = Action::Refuse {
+        status: 413,
+        message: "Request size is too large",
+    };
+    // So that the source is read faster than it is written, also on a machine that is busy.
+    let slowly = Action::Delay(Duration::from_millis(100));
+    gateway.push_fault(Fault::on(RequestKind::ItemWrite, slowly).always());
+    let fault = Fault::on(RequestKind::ItemWrite, too_large);
+    gateway.push_fault(fault.when(|record| record.is_batch).times(8));
+    succeed(&mut replay(&gateway, &source));
+    assert_eq!(copy.latest().len(), 800);
+    // Not one by one.
+    let requests = gateway.requests(RequestKind::ItemWrite);
+    assert!(requests < 200, "{requests} requests");
+    assert_no_violations(&gateway);
+}
+
+#[test]
 fn a_refused_document_does_not_hold_up_its_batch() {
     let (gateway, copy, directory) = target();
     let (source, letters) = (

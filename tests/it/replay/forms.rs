@@ -332,11 +332,36 @@ fn a_file_of_a_tail_is_what_its_state_says() {
             let mut other = tail(&["--format", "pretty"]);
             other.args(&arguments[..2]);
             if !arguments.contains(&"--format") {
-                refuse(&mut other, 2, &["another --format"]);
+                refuse(&mut other, 2, &["that writes what --jq makes of them"]);
             }
         }
         assert_no_violations(&gateway);
     }
+}
+
+#[test]
+fn each_part_of_a_single_file_is_what_the_state_says() {
+    let (gateway, container, copy) = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("all.jsonl");
+    succeed(export(&gateway, &file).args(["--mode", "all"]));
+    for id in ["s1", "s2"] {
+        container.upsert(json!({"id": id, "pk": "key-1", "_deleted": true}));
+        let mut command = against(&gateway);
+        command.args(["resume", "--state", "all.jsonl.state.json"]);
+        succeed(command.current_dir(directory.path()));
+    }
+    let second = directory.path().join("all.000002.jsonl");
+    succeed(&mut replay(&gateway, &second));
+    let ids: Vec<String> = copy
+        .latest()
+        .iter()
+        .map(|served| served.id.clone())
+        .collect();
+    assert_eq!(ids, ["s2"]);
+    let log = gateway.write_log();
+    assert!(log.iter().all(|write| write.operation != Operation::Delete));
+    assert_no_violations(&gateway);
 }
 
 #[test]

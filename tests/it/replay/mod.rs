@@ -1,11 +1,18 @@
 //! Replay: exported documents are restored in order, each change applied or refused.
 
 mod batches;
+mod collisions;
 mod container;
 mod crash;
+mod dry_run;
 mod forms;
+mod ids;
+mod keys;
+mod letters;
+mod odd_sources;
 mod refusals;
 mod round_trip;
+mod sizes;
 mod speed;
 mod throttling;
 mod transform;

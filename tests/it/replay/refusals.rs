@@ -45,14 +45,11 @@ fn a_bad_line_is_named_and_stops_the_replay() {
         ("[]", "not a JSON object"),
         ("17", "not a JSON object"),
         (r#"{"pk":"p"}"#, "it has no `id`"),
-        (r#"{"id":"1"}"#, "no value at `/pk`"),
-        (r#"{"id":"a/b","pk":"p"}"#, "forbids in ids"),
-        (r#"{"id":"a?b","pk":"p"}"#, "forbids in ids"),
+        (r#"{"id":"","pk":"p"}"#, "the id is empty"),
         (&long, "1024 bytes"),
-        (r#"{"id":"1","pk":["p"]}"#, "is not a partition key"),
         (
-            r#"{"metadata":{"operationType":"delete","id":"..","partitionKey":{"pk":"p"}}}"#,
-            "cannot be addressed",
+            r#"{"metadata":{"operationType":"delete","id":"1"}}"#,
+            "the deletion does not say what the document had at `/pk`",
         ),
         (
             r#"{"current":{"id":"1","pk":"p"},"id":"1"}"#,
@@ -118,7 +115,8 @@ fn changes_that_the_target_refuses_become_dead_letters_up_to_a_limit() {
     let letters = target.directory.path().join("dead");
     let command = |errors: &str| {
         let mut command = replay(&target.gateway, &source);
-        command.args(["--max-errors", errors, "--summary", "json", "--dead-letter"]);
+        command.args(["--max-errors", errors, "--batch-size", "1"]);
+        command.args(["--summary", "json", "--dead-letter"]);
         command.arg(&letters);
         command
     };
@@ -386,7 +384,7 @@ fn dead_letters_are_written_once() {
     let target = Target::new();
     let lines: Vec<String> = (0..30)
         .map(|n| match n % 3 {
-            0 => json!({"id": format!("bad/{n}"), "pk": "p"}).to_string(),
+            0 => json!({"id": "", "pk": "p"}).to_string(),
             _ => json!({"id": format!("item-{n}"), "pk": format!("key-{n}")}).to_string(),
         })
         .collect();

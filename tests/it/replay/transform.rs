@@ -142,7 +142,7 @@ fn an_output_that_is_not_a_document_is_a_dead_letter() {
     let mut command = replay(&gateway, &source);
     command
         .args(["--input", "changes", "--transform", program])
-        .arg("--dead-letter")
+        .args(["--missing-key", "refuse", "--dead-letter"])
         .arg(&letters);
     refuse(
         &mut command,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use cosmos_tail::source::{self, BytesRead, Inputs, Mark};
+use cosmos_tail::source::{self, Inputs, Mark};
 use cosmos_tail::state::file;
 use cosmos_tail::state::model::State;
 use cosmos_tail::verify::{Findings, check_export};
@@ -111,7 +111,7 @@ fn replay_reads_each_document_in_the_order_of_its_key() {
         let fingerprint = input.fingerprint(None).unwrap().unwrap();
         let path = fingerprint.path.to_string_lossy();
         assert!(path.starts_with("memory:"), "{path}");
-        let mut records = source::open(input, Mark::default(), &BytesRead::default()).unwrap();
+        let mut records = source::open(input, Mark::default()).unwrap();
         while let Some(record) = records.next().unwrap() {
             let document: serde_json::Value = serde_json::from_slice(&record.json).unwrap();
             let (cell, number) = document["id"].as_str().unwrap().split_once('-').unwrap();

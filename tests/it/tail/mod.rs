@@ -91,7 +91,7 @@ impl Tailing {
     }
 
     /// Waits for its end, and returns all of its output.
-    fn end(mut self) -> Ended {
+    pub(crate) fn end(mut self) -> Ended {
         self.stderr.read_to_string(&mut self.said).unwrap();
         let code = self.child.wait().unwrap().code();
         self.reader.join().unwrap();
@@ -470,4 +470,53 @@ fn bad_input_is_refused_before_anything_is_read() {
         );
     }
     assert_eq!(gateway.requests(RequestKind::ChangeFeed), 0);
+}
+
+#[test]
+fn a_value_may_begin_with_a_hyphen() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
+    for (id, key) in [
+        ("number", json!(-1)),
+        ("text", json!("-x")),
+        ("other", json!(1)),
+    ] {
+        container.upsert(json!({"id": id, "pk": key, "n": 5, "-f": id}));
+    }
+    let shown = |arguments: &[&str]| {
+        let mut command = tail(&gateway);
+        command.args(["--from", "beginning", "--until-caught-up"]);
+        succeed(command.args(arguments)).stdout
+    };
+    for (arguments, expected) in [
+        (
+            &["--partition-key", "-1", "--fields", "id"][..],
+            "{\"id\":\"number\"}\n",
+        ),
+        (
+            &["--partition-key=-1", "--fields", "id"],
+            "{\"id\":\"number\"}\n",
+        ),
+        (
+            &["--partition-key", "-x", "--fields", "-f"],
+            "{\"-f\":\"text\"}\n",
+        ),
+        (&["--partition-key", "1", "--jq", "-.n"], "-5\n"),
+    ] {
+        assert_eq!(shown(arguments), expected, "{arguments:?}");
+    }
+    // A flag is not taken for a value that is missing.
+    for arguments in [
+        &["--partition-key", "--fields", "id"][..],
+        &["--jq", "-q"],
+        &["--fields", "--help"],
+        &["-d", "-c", "orders"],
+    ] {
+        let ended = fail(tail(&gateway).args(arguments), 2);
+        assert!(
+            ended.stderr.contains("a value is required for"),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+    }
 }

@@ -1,0 +1,90 @@
+//! A proxy that refuses, or that cannot be reached.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use crate::command::{Ended, cosmos_tail, fail};
+use crate::gateway::KEY;
+
+/// A proxy that answers so to each request: its port.
+fn proxy(answer: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut request = [0; 4096];
+            connection.read(&mut request).ok();
+            let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n");
+            connection.write_all(answer.as_bytes()).ok();
+        }
+    });
+    port
+}
+
+fn through(variable: &str, port: u16, arguments: &[&str]) -> Ended {
+    let mut command = cosmos_tail();
+    command
+        .env("AZURE_COSMOS_CONNECTION_POOL_IS_PROXY_ALLOWED", "true")
+        .env("AZURE_COSMOS_ENDPOINT", "https://shop.documents.azure.com/")
+        .env("AZURE_COSMOS_KEY", KEY)
+        .env("AZURE_COSMOS_DATABASE", "shop")
+        .env("AZURE_COSMOS_CONTAINER", "orders")
+        .env(variable, format!("http://ada:s3cr3t@127.0.0.1:{port}"));
+    fail(command.args(arguments), 1)
+}
+
+/// The cause and the hint of a failure, without the retries before it.
+fn end_of(ended: &Ended) -> String {
+    let at = ended.stderr.rfind("  Caused by: ").unwrap();
+    ended.stderr[at..].to_owned()
+}
+
+#[test]
+fn a_proxy_that_refuses_is_named_with_its_variable_and_without_its_password() {
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let wants_password = proxy("407 Proxy Authentication Required");
+    let refuses = proxy("403 Forbidden");
+    let once = &["export", "-o", "-", "--max-retries", "0"][..];
+    for (variable, port, arguments, cause, hint) in [
+        (
+            "HTTPS_PROXY",
+            wants_password,
+            &["ranges"][..],
+            "requires a user name and a password",
+            "set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+        ),
+        (
+            "ALL_PROXY",
+            refuses,
+            once,
+            "refuses a connection to shop.documents.azure.com:443",
+            "ask for shop.documents.azure.com:443 to be allowed by the proxy; or, if it can be reached without \
+             one, unset ALL_PROXY or add the host to NO_PROXY",
+        ),
+        (
+            "https_proxy",
+            closed,
+            once,
+            "cannot be reached: ",
+            "check https_proxy; if the account can be reached without a proxy, unset it or add the host to \
+             NO_PROXY",
+        ),
+    ] {
+        let ended = through(variable, port, arguments);
+        let end = end_of(&ended);
+        let start = format!("  Caused by: the proxy http://127.0.0.1:{port} ({variable}) {cause}");
+        assert!(end.starts_with(&start), "{}", ended.stderr);
+        assert!(
+            end.ends_with(&format!("\nhint: {hint}\n")),
+            "{}",
+            ended.stderr
+        );
+        for secret in ["ada", "s3cr3t"] {
+            assert!(!ended.stderr.contains(secret), "{}", ended.stderr);
+        }
+    }
+}
