@@ -100,14 +100,15 @@ impl FieldPath {
 
 impl FieldPath {
     /// The name of the path as a column: the names with points between them. Only a name that would be ambiguous is
-    /// quoted as in JSON: one with a point or a quote in it, or without characters.
+    /// quoted as in JSON: one with a point, a quote or a control character in it, or without characters.
     pub fn column_name(&self) -> String {
         let mut text = String::new();
         for (index, name) in self.0.iter().enumerate() {
             if index > 0 {
                 text.push('.');
             }
-            if name.is_empty() || name.contains(['.', '"']) {
+            let is_ambiguous = |c: char| matches!(c, '.' | '"') || c.is_control();
+            if name.is_empty() || name.contains(is_ambiguous) {
                 text.push_str(&serde_json::Value::from(name.as_str()).to_string());
             } else {
                 text.push_str(name);

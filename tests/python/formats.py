@@ -125,7 +125,8 @@ def one_type(text, at):
 
 def column_name(names):
     def one(name):
-        plain = name and not set('."') & set(name)
+        control = any(ord(c) < 32 or 127 <= ord(c) < 160 for c in name)
+        plain = name and not control and not set('."') & set(name)
         return name if plain else json.dumps(name, ensure_ascii=False)
 
     return ".".join(map(one, names))

@@ -141,7 +141,7 @@ fn reserved_and_odd_names_lose_nothing() {
     let of = |column: &str| cell(&table, "1", column);
     assert_eq!((of("a.b"), of(r#""a.b""#), of(r#""""#)), ("2", "1", "3"));
     assert_eq!(
-        (of("two\nlines"), of(r#""quote\"""#), of("comma,")),
+        (of(r#""two\nlines""#), of(r#""quote\"""#), of("comma,")),
         ("4", "5", "6")
     );
     let extra: Value = serde_json::from_str(of("_extra")).unwrap();
