@@ -145,11 +145,11 @@ fn an_unreachable_address_of_the_account_is_named() {
     );
     assert_eq!(
         told,
-        "error: cannot open container `orders` of database `shop`\n  Caused by: the \
-         connection failed: received corrupt message of type InvalidContentType\nhint: the account at http://127.0.0.1:PORT/ names \
-         https://127.0.0.1:PORT/ as its address, and the request was sent there: check that it can be \
-         reached from here and is the same account; the address accepts connections but does not speak \
-         HTTPS like a Cosmos DB account: check host, port and scheme\n"
+        "error: cannot open container `orders` of database `shop`\n  Caused by: no connection to \
+         https://127.0.0.1:PORT/, which the account at http://127.0.0.1:PORT/ names as its address \
+         (writableLocations and readableLocations, South Central US): received corrupt message of type \
+         InvalidContentType\nhint: check that this address is the account's and can be reached from here; if \
+         only http://127.0.0.1:PORT/ can, add --limit-to-endpoint\n"
     );
     assert_eq!(code, Some(1));
 }

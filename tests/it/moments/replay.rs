@@ -281,6 +281,7 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
         let typed = format!("cosmos-tail replay keyless.jsonl -d shop -c copy {arguments}");
         stage.show(pages, name, about, typed.trim_end());
     }
+    stage.write("refused.jsonl", "{\"id\":\"\",\"pk\":\"a\"}\n");
     stage.write("torn.jsonl", "{\"reason\":\"first\",\"origin\":{\"so");
     for (name, about, typed) in [
         (
@@ -291,7 +292,7 @@ fn refused(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
         (
             "dead-letter-dry-run-limit",
             "A dry run with a limit.",
-            "cosmos-tail replay bad.jsonl -d shop -c copy --max-errors 0 --dry-run",
+            "cosmos-tail replay refused.jsonl -d shop -c copy --max-errors 0 --dry-run",
         ),
         (
             "dead-letter-torn",
