@@ -15,6 +15,9 @@ use crate::cosmos::items::{ItemAddress, ItemOutcome, ItemRequest};
 /// How many items each of the two generations remembers. An entry takes little more than 24 bytes.
 const GENERATION: usize = 500_000;
 
+/// The largest document that the service takes, in bytes of JSON.
+const MAX_DOCUMENT_BYTES: usize = 2 << 20;
+
 /// What a dry run would have written.
 #[derive(Debug, Default)]
 pub(super) struct Rehearsal {
@@ -75,6 +78,15 @@ impl Rehearsal {
         before: Option<&Copy>,
         request: ItemRequest<'_>,
     ) -> Result<ItemOutcome, NotApplied> {
+        if let ItemRequest::Create(json) | ItemRequest::Upsert(json) | ItemRequest::Replace(json, _) =
+            request
+            && json.len() > MAX_DOCUMENT_BYTES
+        {
+            return Ok(ItemOutcome::TooLarge(format!(
+                "it has {} bytes, and the service takes {MAX_DOCUMENT_BYTES}",
+                json.len()
+            )));
+        }
         let (json, outcome) = match (request, before) {
             (ItemRequest::Create(_), Some(_)) => {
                 return Ok(ItemOutcome::Conflict("the item exists already".to_owned()));

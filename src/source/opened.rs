@@ -87,14 +87,15 @@ impl Opened {
             }
             offset => offset,
         };
+        let raw = BufReader::with_capacity(BLOCK, io::Cursor::new(magic).chain(raw));
         let counted = Counted {
-            inner: io::Cursor::new(magic).chain(raw),
+            inner: raw,
             read: read.clone(),
         };
         let decompressed: Box<dyn Read + Send> = match compressed {
             None => Box::new(counted),
             Some(codec) => {
-                let frames = Frames::new(codec, BufReader::with_capacity(BLOCK, counted));
+                let frames = Frames::new(codec, counted);
                 Box::new(frames.with_context(failed)?)
             }
         };
@@ -164,16 +165,27 @@ impl RawInput for StandardInput {
     }
 }
 
-/// Counts what is read.
+/// Counts what is consumed, which is less than what is read ahead.
 struct Counted<R> {
     inner: R,
     read: RawBytes,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: BufRead> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
         self.read.add(length as u64);
         Ok(length)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.inner.consume(length);
+        self.read.add(length as u64);
     }
 }

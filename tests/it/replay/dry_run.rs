@@ -272,6 +272,33 @@ fn the_same_id_twice_is_a_conflict_within_the_source() {
 }
 
 #[test]
+fn a_document_that_is_too_large_is_refused_by_the_dry_run() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    gateway.create_container(DATABASE, COPY, "/pk", 2);
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("a.jsonl");
+    let document = |bytes: usize| {
+        let line = json!({"id": "1", "pk": "p", "text": ""}).to_string();
+        json!({"id": "1", "pk": "p", "text": "x".repeat(bytes - line.len())}).to_string()
+    };
+    for mode in ["upsert", "create", "newer"] {
+        let run = |bytes: usize| {
+            write_lines(&source, [document(bytes)]);
+            let mut command = replay(&gateway, &source);
+            command.args(["--write-mode", mode, "--dry-run"]);
+            command
+        };
+        succeed(&mut run(2 << 20));
+        refuse(
+            &mut run((2 << 20) + 1),
+            1,
+            &["it has 2097153 bytes, and the service takes 2097152"],
+        );
+    }
+    assert_no_violations(&gateway);
+}
+
+#[test]
 fn what_the_creation_refuses_is_refused_by_the_dry_run() {
     let gateway = Gateway::start(GatewayOptions::default());
     gateway.create_container(DATABASE, COPY, "/other", 2);
