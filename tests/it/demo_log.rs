@@ -298,6 +298,7 @@ async fn the_feeds_of_both_modes_have_what_the_emulator_has_after_random_writes(
                 if items.values().all(|item| item["ttl"].is_null()) {
                     break items;
                 }
+                // Between two questions to the server.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         });
@@ -521,6 +522,7 @@ fn now() -> i64 {
     time::OffsetDateTime::now_utc().unix_timestamp()
 }
 
+/// Waits for the clock: a feed starts at a whole second, and nothing else marks it.
 async fn wait_until(second: i64) {
     while now() < second {
         tokio::time::sleep(Duration::from_millis(20)).await;
