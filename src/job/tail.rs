@@ -14,6 +14,7 @@ use super::start::{check_position, same_container};
 use super::watch::{Watch, WatchEnd};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
+use crate::count::count;
 use crate::destination::{Destination, Kind, Output, Place, Recovery, at};
 use crate::durable::{self, shown_path};
 use crate::error::{
@@ -26,7 +27,7 @@ use crate::format::Format;
 use crate::format::Limits;
 use crate::observe::{Announcement, Details, Observer, TailNotices, rfc3339};
 use crate::reader::ReadEnd;
-use crate::report::{Report, count};
+use crate::report::Report;
 use crate::schema::TableForm;
 use crate::settings::{TailPlan, mode_text};
 use crate::signal::{self, Shutdown};
