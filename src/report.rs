@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use crate::count::count;
 use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
+use crate::process;
 use crate::redact::redact;
 use crate::schema::{self, Schema};
 
@@ -151,7 +152,7 @@ impl Report {
 
     /// Starts the progress line, if standard error is a terminal.
     pub fn start_progress(&self, has_end: bool) -> Result<()> {
-        if self.quiet || !std::io::stderr().is_terminal() {
+        if self.quiet || !std::io::stderr().is_terminal() || process::is_dumb_terminal() {
             return Ok(());
         }
         let template = if has_end {

@@ -279,7 +279,8 @@ fn continue_from(
     if then.records.is_some() && then.records != now.records {
         let text = |records: Option<RecordForm>| match records {
             Some(form) => format!("that writes {form}"),
-            None => "that writes what --jq makes of them".to_owned(),
+            None if plan.has_program => "that writes what --jq makes of them".to_owned(),
+            None => "that writes them in another form".to_owned(),
         };
         return Err(differs(text(then.records), text(now.records))).with_context(cannot);
     }
