@@ -90,7 +90,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Which feed to read [default: latest]')
             [CompletionResult]::new('--partition-key', '--partition-key', [CompletionResultType]::ParameterName, 'Only this partition key; once for each level of a hierarchical key')
             [CompletionResult]::new('--range', '--range', [CompletionResultType]::ParameterName, 'Only this feed range: its number or its portable form, both from `ranges`; can be repeated')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print a change [default: on a terminal line, otherwise json, or with --mode all envelope]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print a change [default: line on a terminal; to a pipe or a file json, with --mode all envelope]')
             [CompletionResult]::new('--width', '--width', [CompletionResultType]::ParameterName, 'Cut the lines of --format line and diff to this width [default: that of the terminal; to a pipe, none]')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Print only these fields, such as id,customer.name')
             [CompletionResult]::new('--jq', '--jq', [CompletionResultType]::ParameterName, 'Print the output of this jq program for each change')

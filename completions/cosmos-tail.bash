@@ -946,7 +946,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "json pretty envelope line diff diff-json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "line json pretty envelope diff diff-json" -- "${cur}"))
                     return 0
                     ;;
                 --width)

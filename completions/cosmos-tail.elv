@@ -85,7 +85,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --mode 'Which feed to read [default: latest]'
             cand --partition-key 'Only this partition key; once for each level of a hierarchical key'
             cand --range 'Only this feed range: its number or its portable form, both from `ranges`; can be repeated'
-            cand --format 'How to print a change [default: on a terminal line, otherwise json, or with --mode all envelope]'
+            cand --format 'How to print a change [default: line on a terminal; to a pipe or a file json, with --mode all envelope]'
             cand --width 'Cut the lines of --format line and diff to this width [default: that of the terminal; to a pipe, none]'
             cand --fields 'Print only these fields, such as id,customer.name'
             cand --jq 'Print the output of this jq program for each change'

@@ -89,10 +89,10 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l mode -d
 all\t'Every version and every delete from now on; the container must retain them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l partition-key -d 'Only this partition key; once for each level of a hierarchical key' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l range -d 'Only this feed range: its number or its portable form, both from `ranges`; can be repeated' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l format -d 'How to print a change [default: on a terminal line, otherwise json, or with --mode all envelope]' -r -f -a "json\t'The document on one line, byte for byte as the service sent it'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l format -d 'How to print a change [default: line on a terminal; to a pipe or a file json, with --mode all envelope]' -r -f -a "line\t'For people: time, operation, id, partition key, then the document without system fields'
+json\t'The document on one line, byte for byte as the service sent it'
 pretty\t'The document, indented'
 envelope\t'One object per line: current, previous, metadata, and the number of the range'
-line\t'For people: time, operation, id, partition key, then the document without system fields'
 diff\t'As `line`, but with the fields that differ from the previous image; with --mode all'
 diff-json\t'The same as one object per line: `changes` has each path with the values `from` and `to`'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l width -d 'Cut the lines of --format line and diff to this width [default: that of the terminal; to a pipe, none]' -r
