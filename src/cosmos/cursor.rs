@@ -90,6 +90,8 @@ impl FeedAnswer {
 pub struct Cursor {
     client: Arc<CosmosClient>,
     plan: OperationPlan,
+    /// Documents requested in a page.
+    page_size: NonZeroU32,
     range: FeedRange,
     /// Request units charged for answers that were refused.
     refused_charge: f64,
@@ -120,7 +122,8 @@ impl CosmosClient {
                 CosmosOperation::change_feed_all_versions_and_deletes(container, target)
             }
         };
-        let operation = operation.with_max_item_count(MaxItemCountHint::Limit(request.page_size));
+        let page_size = self.traffic().page_size(request.page_size);
+        let operation = operation.with_max_item_count(MaxItemCountHint::Limit(page_size));
         let (operation, token) = match start {
             CursorStart::Position(position) => (
                 operation,
@@ -147,6 +150,7 @@ impl CosmosClient {
         Ok(Cursor {
             client: Arc::clone(self),
             plan,
+            page_size,
             range: range.clone(),
             refused_charge: 0.0,
         })
@@ -166,6 +170,7 @@ impl Cursor {
     /// may have moved: open another one.
     pub async fn next(&mut self) -> Result<FeedAnswer> {
         let client = Arc::clone(&self.client);
+        let admitted = client.traffic().admit(self.page_size).await;
         let container = Some(client.container().clone());
         let response = client
             .driver()
@@ -175,10 +180,19 @@ impl Cursor {
         let charge = response.headers().request_charge;
         let charge = charge.map_or(0.0, |charge| charge.value());
         let judged = self.judge(response, charge);
+        if let (Some(budget), Ok(answer)) = (client.traffic().budget(), &judged) {
+            budget.learn(answer.page.len(), charge);
+        }
+        drop(admitted);
         if judged.is_err() {
             self.refused_charge += charge;
         }
         judged
+    }
+
+    /// Whether pages of another size suit the budget better by now: then another cursor is to be opened.
+    pub fn is_outgrown(&self, request: &FeedRequest) -> bool {
+        self.page_size != self.client.traffic().page_size(request.page_size)
     }
 
     /// Takes the request units that were charged for answers that were refused.

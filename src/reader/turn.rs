@@ -15,7 +15,7 @@ use super::options::ReadEnd;
 use super::shard::{Shard, etag_of};
 use super::shared::Shared;
 use crate::clock;
-use crate::cosmos::cursor::{CursorStart, FeedAnswer};
+use crate::cosmos::cursor::{Cursor, CursorStart, FeedAnswer};
 use crate::cosmos::retry::Decision;
 use crate::cosmos::token::segments;
 use crate::failpoint;
@@ -304,6 +304,11 @@ impl Turn {
     }
 
     async fn fetch(&mut self) -> Result<FeedAnswer> {
+        let request = &self.shard.request;
+        let outgrown = |cursor: &Cursor| cursor.is_outgrown(request);
+        if self.shard.position.is_some() && self.shard.cursor.as_ref().is_some_and(outgrown) {
+            self.drop_cursor().await;
+        }
         let shard = &mut *self.shard;
         let cursor = match &mut shard.cursor {
             Some(cursor) => cursor,
