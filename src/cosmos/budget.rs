@@ -14,6 +14,10 @@ const BURST: f64 = 0.02;
 /// The share of a second's budget that one page should cost at most; a dearer one is requested smaller.
 const MAX_PAGE_SHARE: f64 = 0.06;
 
+/// But a page may cost so many times what a poll without anything new costs: each page is charged for more than
+/// its documents, and small ones would mostly pay for that.
+const MIN_POLLS_IN_A_PAGE: f64 = 4.0;
+
 /// The share of a second's budget that may be charged in any second.
 const MAX_IN_A_SECOND: f64 = 1.04;
 
@@ -24,6 +28,9 @@ const SLICE: Duration = Duration::from_millis(10);
 /// The assumed charge of a document before the first page was charged, in RU: high, since the page is paid
 /// for whatever it costs.
 const FIRST_DOCUMENT_CHARGE: f64 = 2.0;
+
+/// The most documents of a page: more than the service has ever put into one.
+const MAX_PAGE_SIZE: u32 = 1 << 20;
 
 /// The assumed charge of a poll that finds nothing new, before the first one was charged, in RU.
 const FIRST_POLL_CHARGE: f64 = 2.0;
@@ -71,10 +78,16 @@ struct Account {
     latency: f64,
     /// What was charged in the last second, by when.
     charged: VecDeque<(Instant, f64)>,
-    /// The charge of a document: the highest of late.
-    document: f64,
-    /// Whether a page with documents was charged.
-    has_page: bool,
+    /// The requests that were admitted in the last second: when, and what they cost, or hold until then.
+    admitted: VecDeque<(Instant, f64)>,
+    /// The number of the first of these.
+    first_admitted: u64,
+    /// Documents requested in a page: a power of two.
+    size: u32,
+    /// The charge of a page of that size: the highest of late.
+    page: f64,
+    /// Whether nothing was charged yet.
+    is_new: bool,
     /// The charge of a poll that found nothing new: the highest of late.
     poll: f64,
     /// The share of the budget that is used, below 1 after the account throttled.
@@ -88,8 +101,27 @@ struct Account {
 #[must_use = "what the request holds is released when this is dropped"]
 pub struct Admitted {
     budget: Arc<Budget>,
+    /// Documents that it may have.
+    requested: NonZeroU32,
     held: f64,
     at: Instant,
+    /// Counts the requests that were admitted.
+    number: u64,
+}
+
+impl Admitted {
+    /// The answer had so many documents, and was charged like this. The next requests are expected to cost as
+    /// much.
+    pub(super) fn settle(self, documents: usize, charge: f64) {
+        let mut account = self.budget.account();
+        let rate = self.budget.per_second * account.share;
+        account.learn(self.requested, documents, charge, rate);
+        let place = self.number.checked_sub(account.first_admitted);
+        let place = place.and_then(|place| usize::try_from(place).ok());
+        if let Some((_, cost)) = place.and_then(|place| account.admitted.get_mut(place)) {
+            *cost = charge;
+        }
+    }
 }
 
 impl Drop for Admitted {
@@ -97,7 +129,8 @@ impl Drop for Admitted {
         let mut account = self.budget.account();
         let now = self.budget.refill(&mut account);
         let latency = now.duration_since(self.at).min(SECOND).as_secs_f64();
-        account.latency += (latency - account.latency) * 0.05;
+        let weight = if account.latency == 0.0 { 1.0 } else { 0.1 };
+        account.latency += (latency - account.latency) * weight;
         account.balance += self.held;
         account.held -= self.held;
         drop(account);
@@ -109,6 +142,8 @@ impl Budget {
     /// A budget of `per_second` request units, at least 1.
     pub fn new(per_second: u32) -> Self {
         let per_second = f64::from(per_second.max(1));
+        let documents = (per_second * MAX_PAGE_SHARE / FIRST_DOCUMENT_CHARGE).max(1.0);
+        let size = 1 << (documents as u32).ilog2();
         Self {
             per_second,
             turn: tokio::sync::Mutex::new(()),
@@ -118,8 +153,11 @@ impl Budget {
                 held: 0.0,
                 latency: 0.0,
                 charged: VecDeque::new(),
-                document: FIRST_DOCUMENT_CHARGE,
-                has_page: false,
+                admitted: VecDeque::new(),
+                first_admitted: 0,
+                size,
+                page: FIRST_DOCUMENT_CHARGE * f64::from(size),
+                is_new: true,
                 poll: FIRST_POLL_CHARGE,
                 share: 1.0,
                 throttled: None,
@@ -141,24 +179,21 @@ impl Budget {
         self.per_second * account.share
     }
 
-    /// How many documents a page should have, at most `wanted` and at least one.
+    /// How many documents a page should have, at most `wanted`.
     pub fn page_size(&self, wanted: NonZeroU32) -> NonZeroU32 {
-        let account = self.account();
-        let documents = self.per_second * account.share * MAX_PAGE_SHARE / account.document;
-        if documents >= f64::from(wanted.get()) {
-            return wanted;
-        }
-        // A power of two, so that the size of pages does not follow every charge.
-        let size = (documents as u32).max(1);
-        NonZeroU32::new(1 << size.ilog2()).unwrap_or(NonZeroU32::MIN)
+        NonZeroU32::new(self.account().size).map_or(wanted, |size| size.min(wanted))
     }
 
-    /// Waits until a page of up to `documents` documents may be requested.
-    pub async fn admit(self: &Arc<Self>, documents: NonZeroU32) -> Admitted {
+    /// Waits until a page of up to `documents` documents may be requested. Returns `None` if pages became
+    /// smaller meanwhile.
+    pub async fn admit(self: &Arc<Self>, documents: NonZeroU32) -> Option<Admitted> {
         let turn = self.turn.lock().await;
-        let held = loop {
+        let (held, number) = loop {
+            if self.page_size(documents) < documents {
+                return None;
+            }
             let wait = match self.try_admit(documents) {
-                Ok(held) => break held,
+                Ok(admitted) => break admitted,
                 Err(wait) => wait,
             };
             tokio::select! {
@@ -167,35 +202,46 @@ impl Budget {
             }
         };
         drop(turn);
-        Admitted {
+        Some(Admitted {
             budget: Arc::clone(self),
+            requested: documents,
             held,
             at: Instant::now(),
-        }
+            number,
+        })
     }
 
-    /// What the request holds, or how long it has to wait.
-    fn try_admit(&self, documents: NonZeroU32) -> Result<f64, Duration> {
+    /// What the request holds and its number, or how long it has to wait.
+    fn try_admit(&self, documents: NonZeroU32) -> Result<(f64, u64), Duration> {
         let mut account = self.account();
-        self.refill(&mut account);
+        let now = self.refill(&mut account);
         let rate = self.per_second * account.share;
-        let expected = (account.document * f64::from(documents.get())).max(account.poll);
+        let expected = account.expected(documents);
         let missing = expected.min(rate * BURST) - account.balance;
         // Time is measured in whole nanoseconds, sums of charges are not.
         if missing > 1e-6 {
             return Err(Duration::from_secs_f64(missing / rate).max(SLICE / 10));
+        }
+        // The first answer shows what the others may cost.
+        if account.is_new && account.held > 0.0 {
+            return Err(SECOND);
         }
         let charged: f64 = account.charged.iter().map(|(_, charge)| charge).sum();
         // A page that is dearer than all of a second is requested alone.
         let is_alone = account.held < 1e-6 && expected > rate * MAX_PAGE_SHARE;
         // Answers that are late may come together with those of later requests.
         let late = (account.held - rate * account.latency).max(0.0);
-        if !is_alone && charged + late + expected > rate * MAX_IN_A_SECOND {
+        // What was held for less than expected is used again, but not all at once.
+        let admitted: f64 = account.admitted.iter().map(|(_, cost)| cost).sum();
+        let most = rate * MAX_IN_A_SECOND;
+        if !is_alone && (charged + late).max(admitted) + expected > most {
             return Err(SLICE);
         }
         account.balance -= expected;
         account.held += expected;
-        Ok(expected)
+        account.admitted.push_back((now, expected));
+        let number = account.first_admitted + account.admitted.len() as u64 - 1;
+        Ok((expected, number))
     }
 
     /// Charges an answer of any request.
@@ -225,30 +271,6 @@ impl Budget {
         }
     }
 
-    /// Learns from the charge of an answer what the next ones may cost.
-    pub fn learn(&self, documents: usize, charge: f64) {
-        let mut account = self.account();
-        // A higher charge is adopted at once, a lower one slowly.
-        let adopt = |known: f64, charge: f64| {
-            if charge > known {
-                charge
-            } else {
-                known + (charge - known) * 0.1
-            }
-        };
-        if documents == 0 {
-            account.poll = adopt(account.poll, charge);
-            return;
-        }
-        let each = (charge / documents as f64).max(1e-3);
-        account.document = if account.has_page {
-            adopt(account.document, each)
-        } else {
-            each
-        };
-        account.has_page = true;
-    }
-
     /// The pause between two polls of a range without changes, of which there are `ranges`.
     pub fn idle_pause(&self, pause: Duration, ranges: usize) -> Duration {
         let account = self.account();
@@ -262,15 +284,21 @@ impl Budget {
         let now = Instant::now();
         let elapsed = now.duration_since(account.at).as_secs_f64();
         account.at = now;
-        let rate = self.per_second * account.share;
-        account.balance = (account.balance + elapsed * rate).min(rate * BURST);
         if account.throttled.is_some() {
             account.share = (account.share + elapsed * RECOVERY_PER_SECOND).min(1.0);
         }
-        while let Some((at, _)) = account.charged.front()
-            && now.duration_since(*at) >= SECOND + SLICE
-        {
+        // What a request waits for never exceeds what can be saved up: both follow from the same rate.
+        let rate = self.per_second * account.share;
+        account.balance = (account.balance + elapsed * rate).min(rate * BURST);
+        let is_old = |first: Option<&(Instant, f64)>| {
+            first.is_some_and(|(at, _)| now.duration_since(*at) >= SECOND + SLICE)
+        };
+        while is_old(account.charged.front()) {
             account.charged.pop_front();
+        }
+        while is_old(account.admitted.front()) {
+            account.admitted.pop_front();
+            account.first_admitted += 1;
         }
         now
     }
@@ -278,6 +306,61 @@ impl Budget {
     fn account(&self) -> MutexGuard<'_, Account> {
         // Nothing here panics between two changes of the account.
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Account {
+    /// What a page of so many documents is expected to cost.
+    fn expected(&self, documents: NonZeroU32) -> f64 {
+        let pages = f64::from(documents.get()) / f64::from(self.size);
+        (self.page * pages.max(1.0)).max(self.poll)
+    }
+
+    /// Learns from the charge of an answer what the next ones may cost. A page should cost no more than
+    /// `rate` allows.
+    fn learn(&mut self, requested: NonZeroU32, documents: usize, charge: f64, rate: f64) {
+        // A higher charge is adopted at once, a lower one slowly.
+        let adopt = |known: f64, charge: f64| {
+            if charge > known {
+                charge
+            } else {
+                known + (charge - known) * 0.25
+            }
+        };
+        let is_first = std::mem::take(&mut self.is_new);
+        if documents == 0 {
+            self.poll = if is_first {
+                charge
+            } else {
+                adopt(self.poll, charge)
+            };
+            return;
+        }
+        let max = (rate * MAX_PAGE_SHARE).max(self.poll * MIN_POLLS_IN_A_PAGE);
+        let is_full = documents >= requested.get() as usize;
+        // Somewhat dearer pages keep their size, which would otherwise change with every page.
+        if charge > max * 1.25 && documents > 1 {
+            // The service may have ended the page before it had as many documents as were requested.
+            let smaller = 1 << (documents as u32 / 2).max(1).ilog2();
+            self.page = if smaller < self.size {
+                charge
+            } else {
+                adopt(self.page, charge)
+            };
+            self.size = self.size.min(smaller);
+        } else if !is_full || requested.get() != self.size {
+            self.page = self.page.max(charge);
+        } else {
+            self.page = if is_first {
+                charge
+            } else {
+                adopt(self.page, charge)
+            };
+            if self.page * 2.0 <= max && self.size < MAX_PAGE_SIZE {
+                self.size *= 2;
+                self.page *= 2.0;
+            }
+        }
     }
 }
 
@@ -307,13 +390,14 @@ mod tests {
             tasks.spawn(async move {
                 loop {
                     let size = budget.page_size(WANTED);
-                    let admitted = budget.admit(size).await;
+                    let Some(admitted) = budget.admit(size).await else {
+                        continue;
+                    };
                     tokio::time::sleep(service.latency).await;
                     let charge = service.document * f64::from(size.get());
                     budget.charge(charge);
-                    budget.learn(size.get() as usize, charge);
                     charges.send((Instant::now(), range, charge)).unwrap();
-                    drop(admitted);
+                    admitted.settle(size.get() as usize, charge);
                 }
             });
         }
@@ -353,7 +437,7 @@ mod tests {
                             document,
                         };
                         let budget = Arc::new(Budget::new(per_second));
-                        let charged = read(&budget, service, Duration::from_secs(12)).await;
+                        let charged = read(&budget, service, Duration::from_secs(24)).await;
                         let dearest = charged.iter().map(|one| one.2).fold(0.0, f64::max);
                         let allowed = f64::from(per_second);
                         let window = Duration::from_secs_f64((10.0 * dearest / allowed).max(1.0));
@@ -363,7 +447,10 @@ mod tests {
                         // What the ranges could read without a budget: one page at a time each.
                         let page = f64::from(budget.page_size(WANTED).get()) * document;
                         let unlimited = ranges as f64 * page * 1000.0 / latency as f64;
-                        let total: f64 = charged.iter().map(|one| one.2).sum();
+                        // At the beginning the charges are not known.
+                        let settled = charged[0].0 + Duration::from_secs(12);
+                        let later = charged.iter().filter(|one| one.0 >= settled);
+                        let total: f64 = later.map(|one| one.2).sum();
                         let least = unlimited.min(allowed) * 0.85 * 10.0;
                         assert!(
                             total >= least,
@@ -434,6 +521,8 @@ mod tests {
         let charged = read(&budget, service, Duration::from_secs(2)).await;
         let most = highest(&charged, SECOND);
         assert!(most <= 480.0, "{most}");
+        let total: f64 = charged.iter().map(|one| one.2).sum();
+        assert!(total >= 600.0, "{total}");
         for _ in 0..20 {
             tokio::time::advance(Duration::from_secs(2)).await;
             budget.throttled();
@@ -446,7 +535,6 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn ranges_without_changes_are_polled_for_a_quarter_of_the_budget() {
         let budget = Budget::new(400);
-        budget.learn(0, 2.0);
         let second = Duration::from_secs(1);
         assert_eq!(budget.idle_pause(second, 10), second);
         // 1,000 polls of 2 RU at 100 RU/s.
@@ -456,7 +544,6 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_that_is_given_up_holds_nothing() {
         let budget = Arc::new(Budget::new(400));
-        budget.learn(100, 30.0);
         for _ in 0..1000 {
             let admitted = tokio::time::timeout(Duration::from_millis(1), budget.admit(WANTED));
             drop(admitted.await);

@@ -15,6 +15,7 @@ use azure_data_cosmos_driver::options::PlanOptions;
 use azure_data_cosmos_driver::{CosmosError, OperationPlan, ResponseBody};
 use bytes::Bytes;
 
+use super::budget::Admitted;
 use super::client::CosmosClient;
 use super::epk::to_driver;
 use super::error::ContainerReplaced;
@@ -92,6 +93,8 @@ pub struct Cursor {
     plan: OperationPlan,
     /// Documents requested in a page.
     page_size: NonZeroU32,
+    /// The budget has admitted the next request.
+    admitted: Option<Admitted>,
     range: FeedRange,
     /// Request units charged for answers that were refused.
     refused_charge: f64,
@@ -151,6 +154,7 @@ impl CosmosClient {
             client: Arc::clone(self),
             plan,
             page_size,
+            admitted: None,
             range: range.clone(),
             refused_charge: 0.0,
         })
@@ -170,7 +174,7 @@ impl Cursor {
     /// may have moved: open another one.
     pub async fn next(&mut self) -> Result<FeedAnswer> {
         let client = Arc::clone(&self.client);
-        let admitted = client.traffic().admit(self.page_size).await;
+        let admitted = self.admitted.take();
         let container = Some(client.container().clone());
         let response = client
             .driver()
@@ -180,19 +184,25 @@ impl Cursor {
         let charge = response.headers().request_charge;
         let charge = charge.map_or(0.0, |charge| charge.value());
         let judged = self.judge(response, charge);
-        if let (Some(budget), Ok(answer)) = (client.traffic().budget(), &judged) {
-            budget.learn(answer.page.len(), charge);
+        if let (Some(admitted), Ok(answer)) = (admitted, &judged) {
+            admitted.settle(answer.page.len(), charge);
         }
-        drop(admitted);
         if judged.is_err() {
             self.refused_charge += charge;
         }
         judged
     }
 
-    /// Whether pages of another size suit the budget better by now: then another cursor is to be opened.
-    pub fn is_outgrown(&self, request: &FeedRequest) -> bool {
-        self.page_size != self.client.traffic().page_size(request.page_size)
+    /// Waits until the budget, if there is one, has enough for the next page. Returns whether it has: if not,
+    /// pages of another size suit it better, and another cursor is to be opened.
+    pub async fn admit(&mut self, request: &FeedRequest) -> bool {
+        let Some(budget) = self.client.traffic().budget() else {
+            return true;
+        };
+        if self.page_size == budget.page_size(request.page_size) {
+            self.admitted = budget.admit(self.page_size).await;
+        }
+        self.admitted.is_some()
     }
 
     /// Takes the request units that were charged for answers that were refused.

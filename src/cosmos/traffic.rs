@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
-use super::budget::{Admitted, Budget};
+use super::budget::Budget;
 
 /// The status of a request that was refused since no throughput was left for it.
 const THROTTLED: u16 = 429;
@@ -34,11 +34,6 @@ impl Traffic {
                 budget.throttled();
             }
         }
-    }
-
-    /// Waits until the budget has enough for a page of so many documents, if there is a budget.
-    pub(super) async fn admit(&self, documents: NonZeroU32) -> Option<Admitted> {
-        Some(self.budget.get()?.admit(documents).await)
     }
 
     /// How many documents a page should have, at most `wanted`.

@@ -15,7 +15,7 @@ use super::options::ReadEnd;
 use super::shard::{Shard, etag_of};
 use super::shared::Shared;
 use crate::clock;
-use crate::cosmos::cursor::{Cursor, CursorStart, FeedAnswer};
+use crate::cosmos::cursor::{CursorStart, FeedAnswer};
 use crate::cosmos::retry::Decision;
 use crate::cosmos::token::segments;
 use crate::failpoint;
@@ -304,32 +304,34 @@ impl Turn {
     }
 
     async fn fetch(&mut self) -> Result<FeedAnswer> {
-        let request = &self.shard.request;
-        let outgrown = |cursor: &Cursor| cursor.is_outgrown(request);
-        if self.shard.position.is_some() && self.shard.cursor.as_ref().is_some_and(outgrown) {
+        loop {
+            self.open().await?;
+            let shard = &mut *self.shard;
+            let cursor = shard.cursor.as_mut().context("no cursor is open")?;
+            if cursor.admit(&shard.request).await {
+                return cursor.next().await;
+            }
             self.drop_cursor().await;
         }
+    }
+
+    /// Opens a cursor, unless one is open.
+    async fn open(&mut self) -> Result<()> {
         let shard = &mut *self.shard;
-        let cursor = match &mut shard.cursor {
-            Some(cursor) => cursor,
-            none => {
-                let start = match &shard.position {
-                    Some(position) => {
-                        // On another range the feed would silently start from the beginning.
-                        segments(&position.token, &shard.range)?;
-                        CursorStart::Position(position)
-                    }
-                    None => CursorStart::Fresh(self.shared.options.start),
-                };
-                none.insert(
-                    self.shared
-                        .client
-                        .open(&shard.request, &shard.range, start)
-                        .await?,
-                )
+        if shard.cursor.is_some() {
+            return Ok(());
+        }
+        let start = match &shard.position {
+            Some(position) => {
+                // On another range the feed would silently start from the beginning.
+                segments(&position.token, &shard.range)?;
+                CursorStart::Position(position)
             }
+            None => CursorStart::Fresh(self.shared.options.start),
         };
-        cursor.next().await
+        let client = &self.shared.client;
+        shard.cursor = Some(client.open(&shard.request, &shard.range, start).await?);
+        Ok(())
     }
 
     /// Waits until the buffer has space for the page, then hands it to the consumer.

@@ -39,6 +39,7 @@ mod other_emulator;
 mod output_names;
 mod profiles;
 mod proxies;
+mod read_budget;
 mod recovery;
 mod regions;
 mod replay;
