@@ -4,6 +4,7 @@
 mod addresses;
 mod bad_input;
 mod clocks;
+mod closed_port;
 mod command;
 mod crash;
 #[cfg(feature = "demo")]
