@@ -1,6 +1,5 @@
 //! The way to the account and its container, and what goes wrong on it.
 
-
 use serde_json::json;
 
 use super::{Pages, Stage};
