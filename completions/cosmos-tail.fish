@@ -74,6 +74,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l wide -d 'Print whole bounds, and the portable form of each range'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
@@ -88,12 +89,16 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l mode -d
 all\t'Every version and every delete from now on; the container must retain them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l partition-key -d 'Only this partition key; once for each level of a hierarchical key' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l range -d 'Only this feed range: its number or its portable form, both from `ranges`; can be repeated' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l format -d 'How to print a change [default: json; with --mode all: envelope]' -r -f -a "json\t'The document on one line, byte for byte as the service sent it'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l format -d 'How to print a change [default: on a terminal line, otherwise json, or with --mode all envelope]' -r -f -a "json\t'The document on one line, byte for byte as the service sent it'
 pretty\t'The document, indented'
-envelope\t'One object per line: current, previous, metadata, and the number of the range'"
+envelope\t'One object per line: current, previous, metadata, and the number of the range'
+line\t'For people: time, operation, id, partition key, then the document without system fields'
+diff\t'As `line`, but with the fields that differ from the previous image; with --mode all'
+diff-json\t'The same as one object per line: `changes` has each path with the values `from` and `to`'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l width -d 'Cut the lines of --format line and diff to this width [default: that of the terminal; to a pipe, none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l fields -d 'Print only these fields, such as id,customer.name' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l jq -d 'Print the output of this jq program for each change' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l color -d 'Whether to use colors; NO_COLOR switches them off too [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l color -d 'Whether to use colors; NO_COLOR and TERM=dumb switch them off too [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is `dumb`'
 always\t'Always'
 never\t'Never'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s o -l output -d 'Where to write [default: standard output]' -r -F
@@ -121,6 +126,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l priorit
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop once the service has nothing newer'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l wide -d 'Do not cut lines to the width of the terminal'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'

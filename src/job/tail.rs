@@ -14,6 +14,7 @@ use super::start::{check_position, same_container};
 use super::watch::{Watch, WatchEnd};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
+use crate::count::count;
 use crate::destination::{Destination, Kind, Output, Place, Recovery, at};
 use crate::durable::{self, shown_path};
 use crate::error::{
@@ -26,7 +27,7 @@ use crate::format::Format;
 use crate::format::Limits;
 use crate::observe::{Announcement, Details, Observer, TailNotices, rfc3339};
 use crate::reader::ReadEnd;
-use crate::report::{Report, count};
+use crate::report::Report;
 use crate::schema::TableForm;
 use crate::settings::{TailPlan, mode_text};
 use crate::signal::{self, Shutdown};
@@ -280,7 +281,8 @@ fn continue_from(
     if then.records.is_some() && then.records != now.records {
         let text = |records: Option<RecordForm>| match records {
             Some(form) => format!("that writes {form}"),
-            None => "that writes what --jq makes of them".to_owned(),
+            None if plan.has_program => "that writes what --jq makes of them".to_owned(),
+            None => "that writes them in another form".to_owned(),
         };
         return Err(differs(text(then.records), text(now.records))).with_context(cannot);
     }

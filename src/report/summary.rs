@@ -3,6 +3,7 @@
 use indicatif::{BinaryBytes, HumanCount};
 use serde::Serialize;
 
+use crate::count::count;
 use crate::feed::Ends;
 
 /// How a run ended.
@@ -128,7 +129,7 @@ impl Summary {
             text.push_str(&format!(", {overflowed} with values in _extra"));
         }
         if self.retries > 0 {
-            text.push_str(&format!(", {}", retries(self.retries)));
+            text.push_str(&format!(", {}", count(self.retries, "retry")));
         }
         if self.splits > 0 {
             text.push_str(&format!(", {}", count(self.splits, "split")));
@@ -189,25 +190,11 @@ impl ReplaySummary {
             text.push_str(&format!(", {} throttled", HumanCount(self.throttled)));
         }
         if self.retries > 0 {
-            text.push_str(&format!(", {}", retries(self.retries)));
+            text.push_str(&format!(", {}", count(self.retries, "retry")));
         }
         text.push_str(&format!(", {:.1} s", self.seconds));
         text
     }
-}
-
-/// A count with its noun, such as `1 range` or `1,234 changes`.
-pub fn count(number: u64, one: &str) -> String {
-    format!(
-        "{} {one}{}",
-        HumanCount(number),
-        if number == 1 { "" } else { "s" }
-    )
-}
-
-fn retries(number: u64) -> String {
-    let noun = if number == 1 { "retry" } else { "retries" };
-    format!("{} {noun}", HumanCount(number))
 }
 
 #[cfg(test)]

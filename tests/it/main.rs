@@ -28,6 +28,8 @@ mod hostile;
 #[cfg(unix)]
 mod kills;
 mod left_out;
+#[cfg(unix)]
+mod lines;
 mod live;
 mod locations;
 mod misplaced_keys;
