@@ -9,7 +9,7 @@ MATURIN=1.16.0          # PyPI
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$root/target/packaging
 tools=$work/tools
-export PATH="$tools/python/bin:$tools/python/Scripts:$tools/cargo/bin:$tools/debian/usr/bin:$PATH"
+export PATH="$tools/python/bin:$tools/python/Scripts:$tools/cargo/bin:$tools/debian/bin:$PATH"
 
 say() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
 fail() { echo "error: $*" >&2; exit 1; }
@@ -45,7 +45,7 @@ debian_package() {
     for name; do
         [ ! -d "$work/debian/$name" ] || continue
         mkdir -p "$work/debian/downloaded"
-        (cd "$work/debian/downloaded" && rm -f "$name"_*.deb && apt-get download -qq "$name") ||
+        (cd "$work/debian/downloaded" && rm -f "$name"_*.deb && apt-get download -qq -o APT::Sandbox::User=root "$name") ||
             fail "cannot download the Debian package $name: run \`apt-get update\`, on Debian or Ubuntu"
         dpkg-deb -x "$work/debian/downloaded/$name"_*.deb "$work/debian/$name.new"
         mv "$work/debian/$name.new" "$work/debian/$name"
@@ -56,6 +56,5 @@ debian_package() {
 debian_tool() {
     command -v "$1" > /dev/null && return
     debian_package "$1"
-    mkdir -p "$tools/debian/usr/bin"
-    cp "$work/debian/$1/usr/bin/$1" "$tools/debian/usr/bin/"
+    install -D -t "$tools/debian/bin" "$(find "$work/debian/$1/usr" -path "*bin/$1")"
 }
