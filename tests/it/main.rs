@@ -12,6 +12,8 @@ mod demo;
 #[cfg(feature = "demo")]
 mod demo_clients;
 #[cfg(feature = "demo")]
+mod demo_large;
+#[cfg(feature = "demo")]
 mod demo_log;
 mod docs;
 mod ends;
