@@ -106,6 +106,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l state -
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: no limit]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
@@ -157,6 +158,7 @@ drop\t'They are left out, unless --columns or a schema file names them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: 15]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 5s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: 256MiB]' -r
@@ -197,6 +199,7 @@ drop\t'They are left out, unless --columns or a schema file names them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: 15]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
@@ -230,6 +233,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l row-g
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l concurrency -d 'Ranges read at the same time [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l page-size -d 'Documents requested in one page [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: from the state]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: from the state]' -r

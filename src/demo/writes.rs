@@ -110,10 +110,9 @@ mod tests {
     #[tokio::test]
     async fn a_writer_knows_the_documents_and_tolerates_other_writers() {
         let options = DemoOptions {
-            port: 0,
             documents: 50,
             partitions: 2,
-            previous_images: false,
+            ..DemoOptions::default()
         };
         let account = DemoAccount::start(&options).await.unwrap();
         let mut writer = DocumentWriter::new(50);

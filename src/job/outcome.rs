@@ -29,6 +29,7 @@ pub(super) async fn run(
     let database = job.connected.source.database.clone();
     let container = job.connected.source.container.clone();
     let before = job.ledger.state().totals;
+    let max_ru = job.settings.max_ru;
     let outcome = Coordinator::run(job, report, shutdown).await;
     report.end_progress();
     let Finished {
@@ -62,6 +63,7 @@ pub(super) async fn run(
         failed_ranges: failures.len(),
         splits: counts.splits,
         request_units: counts.request_charge,
+        max_ru,
         retries: counts.retries,
         commits: counts.commits,
         seconds: started.elapsed().as_secs_f64(),

@@ -118,6 +118,7 @@ pub async fn schema(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
+    connected.limit_reads(plan.settings.max_ru);
     let request = SampleRequest {
         connected: &connected,
         options: plan.inference,

@@ -67,6 +67,7 @@ pub async fn tail(
     };
     let source = earlier.as_ref().map(|(_, state)| &state.source);
     let connected = connect(source).await?;
+    connected.limit_reads(plan.settings.max_ru);
     let scope = scope(&connected.client, &plan).await?;
     let ready = match earlier {
         Some((claimed, state)) => {
@@ -133,10 +134,11 @@ fn job<'a>(
         from: from_text(&state, ready.is_new),
     };
     let watch = Watch::new(plan.idle_timeout, limits.reached, pipe_closed);
-    let observers: Vec<Box<dyn Observer + '_>> = vec![
+    let mut observers: Vec<Box<dyn Observer + '_>> = vec![
         Box::new(TailNotices::new(report, announcement)),
         Box::new(Details(report)),
     ];
+    observers.extend(connected.stepping_back(report));
     let settings = state.settings.clone();
     let read_until = settings.read_until(state.options.mode);
     Ok(Job {

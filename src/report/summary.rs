@@ -31,6 +31,9 @@ pub struct Summary {
     pub splits: u64,
     /// Request units charged, including empty polls.
     pub request_units: f64,
+    /// Request units that reading may use in a second, if that is limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_ru: Option<u32>,
     /// Retries of pages, not counting the SDK's own.
     pub retries: u64,
     /// Commits.
@@ -114,6 +117,13 @@ impl Summary {
             count(self.files, "finished file"),
             self.request_units,
         ));
+        if let Some(max_ru) = self.max_ru {
+            let used = self.request_units / self.seconds.max(1.0);
+            text.push_str(&format!(
+                " ({used:.0} of at most {} RU/s)",
+                HumanCount(max_ru.into())
+            ));
+        }
         if self.overflowed > 0 {
             let overflowed = HumanCount(self.overflowed);
             text.push_str(&format!(", {overflowed} with values in _extra"));
@@ -205,6 +215,7 @@ mod tests {
             failed_ranges: 0,
             splits: 1,
             request_units: 41.6,
+            max_ru: None,
             retries: 0,
             commits: 2,
             seconds: 1.26,
