@@ -483,7 +483,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__ranges)
-            opts="-d -c -v -q -h -V --format --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --format --wide --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -911,7 +911,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__tail)
-            opts="-o -d -c -v -q -h -V --from --until --until-caught-up --max --idle-timeout --mode --partition-key --range --format --fields --jq --color --output --state --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --account-moved --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            opts="-o -d -c -v -q -h -V --from --until --until-caught-up --max --idle-timeout --mode --partition-key --range --format --wide --width --fields --jq --color --output --state --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --account-moved --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -946,7 +946,11 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "json pretty envelope" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "line json pretty envelope diff diff-json" -- "${cur}"))
+                    return 0
+                    ;;
+                --width)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
