@@ -1,3 +1,15 @@
+# Completes the name of a profile, database or container.
+_cosmos__tail_names() {
+    local name
+    COMPREPLY=()
+    compopt +o default +o bashdefault 2>/dev/null
+    while IFS= read -r name; do
+        if [[ "${name}" == "${cur}"* ]]; then
+            COMPREPLY+=("$(printf %q "${name}")")
+        fi
+    done < <("${COMP_WORDS[0]}" __complete "$1" "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null </dev/null)
+}
+
 _cosmos__tail() {
     local i cur prev opts cmd
     COMPREPLY=()
@@ -25,6 +37,9 @@ _cosmos__tail() {
             cosmos__tail,export)
                 cmd="cosmos__tail__subcmd__export"
                 ;;
+            cosmos__tail,ls)
+                cmd="cosmos__tail__subcmd__ls"
+                ;;
             cosmos__tail,profiles)
                 cmd="cosmos__tail__subcmd__profiles"
                 ;;
@@ -46,6 +61,15 @@ _cosmos__tail() {
             cosmos__tail,verify)
                 cmd="cosmos__tail__subcmd__verify"
                 ;;
+            cosmos__tail__subcmd__profiles,add)
+                cmd="cosmos__tail__subcmd__profiles__subcmd__add"
+                ;;
+            cosmos__tail__subcmd__profiles,test)
+                cmd="cosmos__tail__subcmd__profiles__subcmd__test"
+                ;;
+            cosmos__tail__subcmd__profiles,use)
+                cmd="cosmos__tail__subcmd__profiles__subcmd__use"
+                ;;
             *)
                 ;;
         esac
@@ -53,14 +77,14 @@ _cosmos__tail() {
 
     case "${cmd}" in
         cosmos__tail)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version ranges tail export schema resume verify replay demo profiles completions"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version ranges ls tail export schema resume verify replay demo profiles completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names profile
                     return 0
                     ;;
                 --endpoint)
@@ -76,19 +100,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 --container)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 --auth)
@@ -114,7 +138,7 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__subcmd__tail__subcmd__completions)
+        cosmos__tail__subcmd__completions)
             opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -122,7 +146,7 @@ _cosmos__tail() {
             fi
             case "${prev}" in
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names profile
                     return 0
                     ;;
                 --endpoint)
@@ -138,19 +162,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 --container)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 --auth)
@@ -176,7 +200,7 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__subcmd__tail__subcmd__demo)
+        cosmos__tail__subcmd__demo)
             opts="-d -c -v -q -h -V --port --documents --partitions --previous-images --writes-per-second --split-every --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -204,7 +228,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names profile
                     return 0
                     ;;
                 --endpoint)
@@ -220,19 +244,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 --container)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 --auth)
@@ -258,7 +282,7 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__subcmd__tail__subcmd__export)
+        cosmos__tail__subcmd__export)
             opts="-o -d -c -v -q -h -V --output --from --mode --follow --until --force --state --format --compression --delimiter --null --csv-safe --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --checkpoint-bytes --summary --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -362,7 +386,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names profile
                     return 0
                     ;;
                 --endpoint)
@@ -378,19 +402,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 --container)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 --auth)
@@ -416,7 +440,7 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__subcmd__tail__subcmd__profiles)
+        cosmos__tail__subcmd__ls)
             opts="-d -c -v -q -h -V --format --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -428,7 +452,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names profile
                     return 0
                     ;;
                 --endpoint)
@@ -444,19 +468,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 --container)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 --auth)
@@ -482,7 +506,265 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__subcmd__tail__subcmd__ranges)
+        cosmos__tail__subcmd__profiles)
+            opts="-d -c -v -q -h -V --format --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version add use test"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    _cosmos__tail_names profile
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                -d)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                --container)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                -c)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --priority)
+                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
+                    return 0
+                    ;;
+                --throughput-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__profiles__subcmd__add)
+            opts="-d -c -v -q -h -V --store-key --force --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    _cosmos__tail_names profile
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                -d)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                --container)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                -c)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --priority)
+                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
+                    return 0
+                    ;;
+                --throughput-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__profiles__subcmd__test)
+            opts="-d -c -v -q -h -V --format --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            if [[ ${cur} == -* ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    _cosmos__tail_names profile
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                -d)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                --container)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                -c)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --priority)
+                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
+                    return 0
+                    ;;
+                --throughput-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    _cosmos__tail_names profile
+                    return 0
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__profiles__subcmd__use)
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            if [[ ${cur} == -* ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    _cosmos__tail_names profile
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                -d)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                --container)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                -c)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --priority)
+                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
+                    return 0
+                    ;;
+                --throughput-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    _cosmos__tail_names profile
+                    return 0
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__ranges)
             opts="-d -c -v -q -h -V --format --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -494,7 +776,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names profile
                     return 0
                     ;;
                 --endpoint)
@@ -510,19 +792,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 --container)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 --auth)
@@ -548,7 +830,7 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__subcmd__tail__subcmd__replay)
+        cosmos__tail__subcmd__replay)
             opts="-d -c -v -q -h -V --input --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --follow --write-mode --ttl-deletes --missing-key --id-collisions --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --account-moved --summary --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -588,7 +870,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --source-profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names profile
                     return 0
                     ;;
                 --from)
@@ -656,7 +938,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names profile
                     return 0
                     ;;
                 --endpoint)
@@ -672,19 +954,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 --container)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 --auth)
@@ -710,7 +992,7 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__subcmd__tail__subcmd__resume)
+        cosmos__tail__subcmd__resume)
             opts="-d -c -v -q -h -V --state --follow --no-follow --until --save-options --repair --rotate-bytes --rotate-interval --row-group-size --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --checkpoint-bytes --summary --account-moved --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -766,7 +1048,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names profile
                     return 0
                     ;;
                 --endpoint)
@@ -782,19 +1064,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 --container)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 --auth)
@@ -820,7 +1102,7 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__subcmd__tail__subcmd__schema)
+        cosmos__tail__subcmd__schema)
             opts="-d -c -v -q -h -V --from --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -856,7 +1138,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names profile
                     return 0
                     ;;
                 --endpoint)
@@ -872,19 +1154,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 --container)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 --auth)
@@ -910,7 +1192,7 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__subcmd__tail__subcmd__tail)
+        cosmos__tail__subcmd__tail)
             opts="-o -d -c -v -q -h -V --from --until --until-caught-up --max --idle-timeout --mode --partition-key --range --format --fields --jq --color --output --state --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --account-moved --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -994,7 +1276,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names profile
                     return 0
                     ;;
                 --endpoint)
@@ -1010,19 +1292,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 --container)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 --auth)
@@ -1048,7 +1330,7 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__subcmd__tail__subcmd__verify)
+        cosmos__tail__subcmd__verify)
             opts="-d -c -v -q -h -V --strict --format --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1060,7 +1342,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names profile
                     return 0
                     ;;
                 --endpoint)
@@ -1076,19 +1358,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names database
                     return 0
                     ;;
                 --container)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names container
                     return 0
                     ;;
                 --auth)

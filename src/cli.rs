@@ -24,6 +24,7 @@ Exit codes:
 const EXAMPLES: &str = "\
 Examples:
   cosmos-tail --demo export -o orders/          try it on an embedded account
+  cosmos-tail ls                                list databases and containers
   cosmos-tail tail -d shop -c orders            watch changes as they happen
   cosmos-tail ranges -d shop -c orders          list the feed ranges of a container
   cosmos-tail export -d shop -c orders -o out/  export a container, in parallel
@@ -63,6 +64,60 @@ Examples:
   cosmos-tail replay orders/ -d shop -c masked --transform 'del(.email)'    without email addresses
   cosmos-tail replay changes.jsonl --stdout             print the changes as they would be written";
 
+const LS_ABOUT: &str = "\
+List the databases and containers of an account.
+
+Each container is printed with its partition key, the number of its feed ranges, and its throughput. The names \
+of AZURE_COSMOS_DATABASE, AZURE_COSMOS_CONTAINER and the profile are not used, so that `ls` shows what else there \
+is; only -c without -d looks in that database. Throughput is not readable with the data-plane roles of Entra ID.";
+
+const LS_EXAMPLES: &str = "\
+Examples:
+  cosmos-tail ls                        all databases and their containers
+  cosmos-tail ls -d shop                the containers of one database
+  cosmos-tail ls -d shop -c orders      one container
+  cosmos-tail ls --format json          for scripts
+  cosmos-tail --demo ls                 the embedded account";
+
+const PROFILES_EXAMPLES: &str = "\
+Examples:
+  cosmos-tail profiles                                    list them
+  cosmos-tail profiles add staging --endpoint shop-staging -d shop -c orders --key-file staging.key
+  cosmos-tail profiles use staging                        the one to use without --profile
+  cosmos-tail profiles test staging                       find out why it does not work";
+
+const ADD_ABOUT: &str = "\
+Add a profile to the configuration file.
+
+The profile gets what flags and environment give: endpoint, database, container, --auth, --key-file and the \
+options of the connection. The rest of the file is kept as it is, with its comments. A key is never written into \
+the file: name a key file, or let --store-key write one beside the configuration file.";
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  cosmos-tail profiles add prod --endpoint shop -d shop -c orders --auth cli
+  cosmos-tail profiles add local --endpoint emulator -d shop
+  cosmos-tail profiles add staging --endpoint shop-staging --key-file ~/.secrets/staging.key
+  az cosmosdb keys list … | cosmos-tail profiles add staging --endpoint shop-staging --key-file - --store-key";
+
+const TEST_ABOUT: &str = "\
+Check the connection step by step, and print what to do about the first step that fails.
+
+Checks the settings, the name of the account, the connection, TLS, the clock of this machine, the credential, its \
+role, the database, the container, and whether the change feed can be read. It works with a profile, or with \
+flags and environment alone; without a container it ends with the account. Nothing is written.";
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  cosmos-tail profiles test                         the account of flags, environment or default profile
+  cosmos-tail profiles test staging                 a profile
+  cosmos-tail profiles test --endpoint shop -d shop -c orders
+  cosmos-tail --demo profiles test
+
+Exit codes:
+  0  no check failed
+  1  a check failed";
+
 #[cfg(feature = "demo")]
 const DEMO_HELP: &str = "\
 Prints `export AZURE_COSMOS_…=…` lines as soon as the account is ready:
@@ -100,6 +155,13 @@ pub struct Cli {
 pub enum Command {
     /// List the feed ranges of a container
     Ranges,
+    /// List the databases and containers of an account
+    #[command(
+        long_about = LS_ABOUT,
+        after_help = LS_EXAMPLES,
+        after_long_help = format!("{LS_EXAMPLES}\n\n{EXIT_CODES}")
+    )]
+    Ls,
     /// Watch the changes of a container as they happen
     #[command(after_long_help = EXIT_CODES)]
     Tail,
@@ -126,10 +188,33 @@ pub enum Command {
     #[cfg(feature = "demo")]
     #[command(after_help = DEMO_HELP)]
     Demo,
-    /// List the profiles of the configuration file, without their secrets
+    /// List the profiles of the configuration file, add one, or test a connection
+    #[command(after_help = PROFILES_EXAMPLES)]
     Profiles,
+    /// `profiles add`
+    #[command(skip)]
+    ProfilesAdd,
+    /// `profiles use`
+    #[command(skip)]
+    ProfilesUse,
+    /// `profiles test`
+    #[command(skip)]
+    ProfilesTest,
     /// Print the completion script of a shell
     Completions,
+}
+
+/// The commands below `profiles`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum ProfilesCommand {
+    /// Add a profile to the configuration file
+    #[command(long_about = ADD_ABOUT, after_help = ADD_EXAMPLES)]
+    Add,
+    /// Set the profile that is used when none is named
+    Use,
+    /// Check the connection step by step, and print what to do about what fails
+    #[command(long_about = TEST_ABOUT, after_help = TEST_EXAMPLES)]
+    Test,
 }
 
 impl Command {
@@ -137,5 +222,32 @@ impl Command {
     pub fn of_name(name: &str) -> Option<Self> {
         let matches = Cli::command().try_get_matches_from(["", name]).ok()?;
         Self::from_arg_matches(&matches).ok()
+    }
+
+    /// The commands below it, each with its name.
+    pub fn nested(self) -> Vec<(&'static str, Self)> {
+        match self {
+            Self::Profiles => vec![
+                ("add", Self::ProfilesAdd),
+                ("use", Self::ProfilesUse),
+                ("test", Self::ProfilesTest),
+            ],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Adds the commands below it to its definition.
+    pub fn with_nested(self, definition: clap::Command) -> clap::Command {
+        match self {
+            Self::Profiles => {
+                // The description of the enum would replace that of the command.
+                let about = definition.get_about().cloned().unwrap_or_default();
+                ProfilesCommand::augment_subcommands(definition)
+                    .about(about)
+                    .subcommand_required(false)
+                    .arg_required_else_help(false)
+            }
+            _ => definition,
+        }
     }
 }

@@ -39,6 +39,16 @@ impl Embedded {
     /// The container for the target of a replay.
     pub(super) const COPY: &str = DemoAccount::COPY;
 
+    /// The names of its databases, or of the containers.
+    pub(super) fn names(of_databases: bool) -> Vec<String> {
+        let names = if of_databases {
+            vec![DemoAccount::DATABASE]
+        } else {
+            vec![Self::CONTAINER, Self::COPY]
+        };
+        names.into_iter().map(str::to_owned).collect()
+    }
+
     /// The embedded account's `container`, unless flags name another one. The environment and the profile
     /// belong to other accounts and are ignored.
     pub(super) fn plan(

@@ -5,6 +5,7 @@ use std::io;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
+use super::completion_names::with_names;
 use crate::settings;
 
 /// The name of the command.
@@ -14,7 +15,7 @@ const NAME: &str = "cosmos-tail";
 pub fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut settings::command(), NAME, &mut script);
-    script
+    with_names(shell, script)
 }
 
 /// The name that a shell expects for a completion script in its completion directory.
@@ -41,6 +42,11 @@ pub fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     for subcommand in command.get_subcommands() {
         let name = format!("{NAME}-{}", subcommand.get_name());
         pages.push(page(subcommand.clone(), &name)?);
+        let nested = subcommand.get_subcommands();
+        for nested in nested.filter(|nested| nested.get_name() != "help") {
+            let name = format!("{name}-{}", nested.get_name());
+            pages.push(page(nested.clone(), &name)?);
+        }
     }
     Ok(pages)
 }

@@ -5,6 +5,8 @@
 //! out.
 
 mod account;
+pub mod complete;
+mod completion_names;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
@@ -12,6 +14,7 @@ mod demo;
 mod embedded;
 mod export;
 pub mod generate;
+mod ls;
 mod profiles;
 mod ranges;
 mod replay;

@@ -1,8 +1,10 @@
 //! The only code that talks to the service.
 
+pub mod account;
 pub mod auth;
 pub mod backoff;
 pub mod batch;
+pub mod catalog;
 pub mod client;
 mod connect;
 pub mod container;
@@ -12,9 +14,13 @@ pub mod epk;
 pub mod error;
 pub mod hints;
 pub mod items;
+mod lists;
+pub mod missing;
+pub mod offers;
 pub mod options;
 pub mod partitions;
 pub mod pin;
+pub mod probe;
 mod reach;
 pub mod retry;
 pub mod token;

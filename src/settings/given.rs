@@ -40,12 +40,25 @@ fn definition(has: fn(&Row, Command) -> bool) -> clap::Command {
         let Some(which) = Command::of_name(&name) else {
             continue;
         };
-        let own = rows().filter(|s| !s.row().is_global() && has(s.row(), which));
         command = command.mut_subcommand(name, |subcommand| {
-            subcommand.args(own.filter_map(|setting| setting.arg(Some(which))))
+            let subcommand = which.with_nested(with_own_args(subcommand, which, has));
+            let nested = which.nested().into_iter();
+            nested.fold(subcommand, |subcommand, (name, which)| {
+                subcommand.mut_subcommand(name, |nested| with_own_args(nested, which, has))
+            })
         });
     }
     command
+}
+
+/// A command with the settings that are its own.
+fn with_own_args(
+    definition: clap::Command,
+    which: Command,
+    has: fn(&Row, Command) -> bool,
+) -> clap::Command {
+    let own = rows().filter(|s| !s.row().is_global() && has(s.row(), which));
+    definition.args(own.filter_map(|setting| setting.arg(Some(which))))
 }
 
 /// What was typed, and what variables and a profile add to it.
@@ -101,6 +114,29 @@ impl Given {
         })
     }
 
+    /// Parses the words after the program of a command line that is still being typed, as far as they make sense.
+    ///
+    /// # Errors
+    ///
+    /// If they make no sense at all.
+    pub(crate) fn parse_unfinished(words: &[OsString]) -> Result<Self, clap::Error> {
+        let program = OsString::from("cosmos-tail");
+        let matches = definition(Row::is_accepted_by)
+            .ignore_errors(true)
+            .try_get_matches_from(std::iter::once(&program).chain(words))?;
+        // The command may come last. Only what all commands have is of interest then.
+        let (command, matches) = match of_subcommand(matches.clone()) {
+            Ok(found) => found,
+            Err(_) => (Command::Ls, matches),
+        };
+        Ok(Self {
+            command,
+            matches,
+            environment: super::environment::process_environment,
+            profile: None,
+        })
+    }
+
     /// How much to print on standard error.
     pub fn verbosity(&self) -> Verbosity {
         Verbosity {
@@ -126,6 +162,9 @@ impl Given {
     ///
     /// None: any name can be looked for.
     pub fn wanted_profile(&self) -> Result<Option<WantedProfile>> {
+        if let Some(name) = self.typed(&table::TESTED_PROFILE) {
+            return Ok(Some(WantedProfile::new(name, Origin::Argument)));
+        }
         let found = self.found(&table::PROFILE)?;
         Ok(found.map(|found| WantedProfile::new(found.value, found.origin)))
     }
@@ -457,8 +496,29 @@ fn wrong(row: &Row, origin: &Origin, reason: String) -> anyhow::Error {
 /// The command, and what belongs to it.
 fn of_subcommand(matches: ArgMatches) -> Result<(Command, ArgMatches), clap::Error> {
     let command = Cli::from_arg_matches(&matches)?.command;
-    let own = matches.subcommand().map(|(_, own)| own.clone());
-    Ok((command, own.unwrap_or(matches)))
+    let Some((_, own)) = matches.subcommand() else {
+        return Ok((command, matches));
+    };
+    let Some((name, nested)) = own.subcommand() else {
+        return Ok((command, own.clone()));
+    };
+    // A flag of the command would be ignored by the one below it.
+    let is_typed = |row: &&Row| own.value_source(row.name) == Some(ValueSource::CommandLine);
+    let of_command = rows().map(AnySetting::row);
+    let mut of_command = of_command.filter(|row| !row.is_global() && row.is_of(command));
+    if let Some(row) = of_command.find(is_typed) {
+        let flag = row.flag();
+        return Err(self::command().error(
+            clap::error::ErrorKind::ArgumentConflict,
+            format!("'{flag}' comes before '{name}': write it after it, if '{name}' has it"),
+        ));
+    }
+    let known = command.nested();
+    let which = known.iter().find(|(known, _)| *known == name);
+    Ok(which.map_or_else(
+        || (command, own.clone()),
+        |(_, which)| (*which, nested.clone()),
+    ))
 }
 
 /// Refuses a flag where a value is missing. clap takes it for the value if that may begin with a hyphen.

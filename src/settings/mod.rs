@@ -27,13 +27,16 @@ mod verify;
 
 pub use columns::SchemaPlan;
 pub(crate) use compare::{mode as mode_text, start as start_text};
-pub use connection::{ConnectionArgs, ConnectionPlan, ConnectionRequest, credential_is_given};
+pub use connection::{
+    ConnectionArgs, ConnectionPlan, ConnectionRequest, Names, ProfileParts, credential_is_given,
+};
 pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;
 pub use given::{Given, command};
 pub use profile::{
-    ChosenProfile, ConfigFile, KeySource, Profile, ProfileEndpoint, ProfileOptions, WantedProfile,
+    ChosenProfile, ConfigFile, KeySource, NewProfile, Profile, ProfileEndpoint, ProfileOptions,
+    WantedProfile,
 };
 pub use replay::{FeedPlan, ReplayPlan, TimeWindow};
 pub use resolved::{Origin, ResolvedValue};

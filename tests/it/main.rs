@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that the crate is linked once.
 #![expect(clippy::unwrap_used, reason = "a test stops at what cannot happen")]
 
+mod account;
 mod addresses;
 mod bad_input;
 mod clocks;
@@ -13,6 +14,8 @@ mod demo_clients;
 #[cfg(feature = "demo")]
 mod demo_log;
 mod docs;
+#[cfg(feature = "demo")]
+mod doctor;
 mod ends;
 mod export;
 mod faults;
@@ -37,6 +40,7 @@ mod order;
 mod orders;
 mod other_emulator;
 mod output_names;
+mod profile_changes;
 mod profiles;
 mod proxies;
 mod recovery;
@@ -54,6 +58,8 @@ mod seam;
 mod secrets;
 mod session_tokens;
 #[cfg(target_os = "linux")]
+#[cfg(unix)]
+mod shells;
 mod signals;
 #[cfg(unix)]
 mod streams;

@@ -117,6 +117,10 @@ fn successful_runs_print_and_write_no_secret() {
     for arguments in [
         &["ranges"][..],
         &["ranges", "--format", "json"],
+        &["ls"],
+        &["ls", "--format", "json"],
+        &["profiles", "test"],
+        &["profiles", "test", "--format", "json"],
         &["export", "-o", "-"],
     ] {
         let ended = listen(against(&gateway).args(arguments));
@@ -149,6 +153,25 @@ fn successful_runs_print_and_write_no_secret() {
     }
     let ended = listen(against(&gateway).arg("schema"));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    look_at_files(directory.path());
+}
+
+#[test]
+fn a_profile_that_is_added_has_no_secret_outside_its_key_file() {
+    let (gateway, _) = filled(1, 1);
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    for (name, arguments) in [("a", &[][..]), ("b", &["--store-key"][..])] {
+        let mut command = against(&gateway);
+        command
+            .env("COSMOS_TAIL_CONFIG", &config)
+            .args(["profiles", "add", name]);
+        let ended = listen(command.args(arguments));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
+    let key = std::fs::read(directory.path().join("b.key")).unwrap();
+    assert_eq!(key, KEY.as_bytes());
+    std::fs::remove_file(directory.path().join("b.key")).unwrap();
     look_at_files(directory.path());
 }
 

@@ -278,8 +278,9 @@ fn names_with_bidirectional_controls_are_escaped() {
         &ended,
         1,
         "error: cannot open container `noa\\u{202e}b\\u{200f}` of database `a\\u{202e}b\\u{200f}`\n  Caused \
-         by: database `a\\u{202e}b\\u{200f}` has no container `noa\\u{202e}b\\u{200f}`\nhint: check the name \
-         given with -c (AZURE_COSMOS_CONTAINER); names are case-sensitive\n",
+         by: there is no container `noa\\u{202e}b\\u{200f}` in the database `a\\u{202e}b\\u{200f}`\nhint: did \
+         you mean `a\\u{202e}b\\u{200f}`? the containers are: a\\u{202e}b\\u{200f}; name one with -c \
+         (AZURE_COSMOS_CONTAINER)\n",
     );
 }
 

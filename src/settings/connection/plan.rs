@@ -39,14 +39,46 @@ pub struct ConnectionPlan {
     pub values: Vec<ResolvedValue>,
 }
 
+/// Which names a connection is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// A database and a container.
+    Required,
+    /// Those that are given anywhere; one that is not is empty.
+    IfGiven,
+    /// Those that flags give; one that is not is empty. A container is in a database that is given anywhere.
+    IfTyped,
+}
+
+impl Names {
+    /// The database and the container.
+    fn resolve(
+        self,
+        request: &ConnectionRequest<'_>,
+        env: Environment<'_>,
+        from_string: Option<&ConnectionString>,
+    ) -> Result<[Option<ResolvedValue>; 2]> {
+        let has_container = Name::Container.is_typed(request);
+        let name = |name: Name| match self {
+            Self::Required => name.resolve(request, env, from_string).map(Some),
+            Self::IfGiven => name.find(request, env, from_string),
+            Self::IfTyped if has_container => name.resolve(request, env, from_string).map(Some),
+            Self::IfTyped if name.is_typed(request) => name.find(request, env, from_string),
+            Self::IfTyped => Ok(None),
+        };
+        Ok([name(Name::Database)?, name(Name::Container)?])
+    }
+}
+
 impl ConnectionPlan {
     /// Resolves `request` with the environment and standard input of this process.
     ///
     /// # Errors
     ///
     /// See [`ConnectionPlan::resolve`].
-    pub fn from_process(request: &ConnectionRequest<'_>) -> Result<Self> {
-        Self::resolve(request, &process_environment, &mut std::io::stdin().lock())
+    pub fn from_process(request: &ConnectionRequest<'_>, names: Names) -> Result<Self> {
+        let mut stdin = std::io::stdin().lock();
+        Self::resolve_names(request, names, &process_environment, &mut stdin)
     }
 
     /// A container in the account of `profile`, with its credential, read from `regions` if there are any,
@@ -96,6 +128,15 @@ impl ConnectionPlan {
         environment: Environment<'_>,
         stdin: &mut dyn Read,
     ) -> Result<Self> {
+        Self::resolve_names(request, Names::Required, environment, stdin)
+    }
+
+    fn resolve_names(
+        request: &ConnectionRequest<'_>,
+        names: Names,
+        environment: Environment<'_>,
+        stdin: &mut dyn Read,
+    ) -> Result<Self> {
         let ConnectionRequest { args, source, .. } = *request;
         // A variable that is set to nothing counts as not set.
         let env = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
@@ -114,9 +155,10 @@ impl ConnectionPlan {
             .filter(|s| !same_account(&s.endpoint, &endpoint));
         let from_string = from_string.as_ref().filter(|_| other_account.is_none());
 
-        let database = Name::Database.resolve(request, &env, from_string)?;
-        let container = Name::Container.resolve(request, &env, from_string)?;
-        values.extend([database.clone(), container.clone()]);
+        let named = names.resolve(request, &env, from_string)?;
+        values.extend(named.iter().flatten().cloned());
+        let [database, container] =
+            named.map(|name| name.map_or_else(String::new, |name| name.value));
 
         let profile = profile_of_account(request, &endpoint, &mut notices)?;
         let method = Method::resolve(args, &env, from_string, profile);
@@ -167,8 +209,8 @@ impl ConnectionPlan {
                     && endpoint.scheme() == "https"
                     && (is_emulator || asks_for_self_signed),
                 endpoint,
-                database: database.value,
-                container: container.value,
+                database,
+                container,
                 names_from: if source.is_some() {
                     NamesFrom::State
                 } else {

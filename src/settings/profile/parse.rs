@@ -11,7 +11,9 @@ use anyhow::Result;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::model::{KeySource, Profile, ProfileEndpoint, ProfileOptions};
+use super::model::{
+    DEFAULT_PROFILE, KeySource, OPTIONS, PROFILES, Profile, ProfileEndpoint, ProfileOptions,
+};
 use crate::cosmos::options::SecretText;
 use crate::error::usage;
 use crate::nearest::nearest;
@@ -19,11 +21,6 @@ use crate::settings::endpoint::{check_name, parse_endpoint};
 use crate::settings::setting::{AccountKey, AnySetting, ProfileKey, Setting};
 use crate::settings::table::{self, rows};
 use crate::settings::value::Toml;
-
-/// The tables of the file.
-const DEFAULT_PROFILE: &str = "default-profile";
-const PROFILES: &str = "profiles";
-const OPTIONS: &str = "options";
 
 /// The part of the file that a key is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,6 +23,7 @@ mod demo;
 mod export;
 mod files;
 mod output;
+mod profiles;
 mod reading;
 mod replay;
 mod tail;
@@ -35,6 +36,7 @@ pub(crate) use demo::*;
 pub(crate) use export::*;
 pub(crate) use files::*;
 pub(crate) use output::*;
+pub(crate) use profiles::*;
 pub(crate) use reading::*;
 pub(crate) use replay::*;
 pub(crate) use tail::*;
@@ -48,6 +50,7 @@ static GROUPS: &[&[&dyn AnySetting]] = &[
     replay::ROWS,
     #[cfg(feature = "demo")]
     demo::ROWS,
+    profiles::ROWS,
     files::ROWS,
     columns::ROWS,
     reading::ROWS,

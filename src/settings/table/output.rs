@@ -9,7 +9,12 @@ settings! {
     TABLE_FORMAT: TableFormat = Setting::new("format", choice("FORMAT"))
         .help("How to print the list")
         .default("table")
-        .of(&[Command::Ranges, Command::Profiles]);
+        .of(&[
+            Command::Ranges,
+            Command::Ls,
+            Command::Profiles,
+            Command::ProfilesTest,
+        ]);
 
     REPLAY_SUMMARY: SummaryFormat = Setting::new("summary", choice("SUMMARY"))
         .help("How to print the summary at the end, on standard error")

@@ -131,10 +131,13 @@ fn an_unknown_database_or_container_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     for (variable, parts) in [
-        ("AZURE_COSMOS_DATABASE", ["has no database `nowhere`", "-d"]),
+        (
+            "AZURE_COSMOS_DATABASE",
+            ["there is no database `nowhere`", "-d"],
+        ),
         (
             "AZURE_COSMOS_CONTAINER",
-            ["has no container `nowhere`", "-c"],
+            ["there is no container `nowhere`", "-c"],
         ),
     ] {
         refuse(
@@ -291,7 +294,7 @@ fn a_container_that_was_recreated_between_runs_is_not_read() {
     refuse(
         &mut resume(&gateway, &out),
         1,
-        &["has no container `orders`"],
+        &["there is no container `orders`"],
     );
     assert_eq!(snapshot(&out), before);
 }

@@ -2,8 +2,9 @@
 
 use super::{Pages, Stage};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "ranges",
+    "ls",
     "tail",
     "export",
     "schema",
@@ -15,6 +16,9 @@ const COMMANDS: [&str; 10] = [
     "completions",
 ];
 
+/// The commands below another one.
+const NESTED: [&str; 3] = ["profiles add", "profiles use", "profiles test"];
+
 #[test]
 fn help() {
     let stage = Stage::alone();
@@ -25,14 +29,15 @@ fn help() {
     show("cosmos-tail", "The short help.", "cosmos-tail -h");
     show("cosmos-tail-long", "The long help.", "cosmos-tail --help");
     show("nothing", "Nothing but the name was typed.", "cosmos-tail");
-    for command in COMMANDS {
+    for command in COMMANDS.into_iter().chain(NESTED) {
+        let page = command.replace(' ', "-");
         show(
-            command,
+            &page,
             &format!("The short help of `{command}`."),
             &format!("cosmos-tail {command} -h"),
         );
         show(
-            &format!("{command}-long"),
+            &format!("{page}-long"),
             &format!("The long help of `{command}`."),
             &format!("cosmos-tail {command} --help"),
         );
@@ -48,4 +53,12 @@ fn each_command_has_a_page() {
     let command = cosmos_tail::settings::command();
     let names = command.get_subcommands().map(clap::Command::get_name);
     assert!(names.eq(COMMANDS));
+    let nested: Vec<String> = command
+        .get_subcommands()
+        .flat_map(|command| {
+            let below = command.get_subcommands();
+            below.map(|nested| format!("{} {}", command.get_name(), nested.get_name()))
+        })
+        .collect();
+    assert_eq!(nested, NESTED);
 }

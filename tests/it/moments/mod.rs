@@ -30,10 +30,11 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 13] = [
+const FOLDERS: [&str; 14] = [
     "connection",
     "export",
     "help",
+    "ls",
     "profiles",
     "ranges",
     "replay",
