@@ -42,6 +42,7 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod cosmos;
+mod count;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod destination;
@@ -67,3 +68,4 @@ pub mod sink;
 pub mod source;
 pub mod state;
 pub mod verify;
+mod width;

@@ -12,6 +12,7 @@ use super::connect::{ensure_regions, open_persistently};
 use super::container::{NewContainer, create_container, ensure_partition_key, resolve_container};
 use super::options::ConnectOptions;
 use super::retry::Persistence;
+use super::traffic::Traffic;
 use super::transport::Heard;
 
 /// A connected account, whose credential was accepted.
@@ -22,6 +23,7 @@ pub struct CosmosAccount {
     pub(super) options: ConnectOptions,
     pub(super) persistence: Persistence,
     pub(super) heard: Arc<Heard>,
+    pub(super) traffic: Arc<Traffic>,
 }
 
 impl CosmosAccount {
@@ -33,7 +35,9 @@ impl CosmosAccount {
     /// seconds if the address cannot be reached or does not answer.
     pub async fn connect(options: &ConnectOptions, persistence: &Persistence) -> Result<Self> {
         let heard = Arc::new(Heard::default());
-        let opened = Box::pin(open_persistently(options, &heard, persistence)).await;
+        let traffic = Arc::new(Traffic::default());
+        let opened = open_persistently(options, &heard, &traffic, persistence);
+        let opened = Box::pin(opened).await;
         let (driver, http_version) =
             opened.with_context(|| format!("cannot connect to {}", options.endpoint))?;
         tracing::info!(
@@ -49,6 +53,7 @@ impl CosmosAccount {
             options: options.clone(),
             persistence: persistence.clone(),
             heard,
+            traffic,
         })
     }
 
@@ -76,6 +81,7 @@ impl CosmosAccount {
             throughput: options.throughput,
             persistence: persistence.clone(),
             heard: Arc::clone(heard),
+            traffic: Arc::clone(&self.traffic),
         })
     }
 

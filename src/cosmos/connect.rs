@@ -17,6 +17,7 @@ use super::hints::{account_hint, cause_of, detour_of, is_certificate, is_transpo
 use super::options::ConnectOptions;
 use super::reach::{Unreachable, reach};
 use super::retry::Persistence;
+use super::traffic::Traffic;
 use super::transport::{BoundedClients, Detour, Heard};
 use crate::error::{Annotate, usage, with_hint};
 use crate::nearest::{bounded, nearest};
@@ -67,6 +68,7 @@ pub(super) fn ensure_regions(options: &ConnectOptions, heard: &Heard) -> Result<
 pub(super) async fn open_persistently(
     options: &ConnectOptions,
     heard: &Arc<Heard>,
+    traffic: &Arc<Traffic>,
     persistence: &Persistence,
 ) -> Result<(Arc<CosmosDriver>, HttpVersion)> {
     let credential = auth::credential(&options.credential, &options.token).await?;
@@ -74,7 +76,7 @@ pub(super) async fn open_persistently(
     let started = Instant::now();
     let mut retries = persistence.retries();
     loop {
-        let failed = match Box::pin(open_account(options, &credential, heard)).await {
+        let failed = match Box::pin(open_account(options, &credential, heard, traffic)).await {
             Ok(opened) => return Ok(opened),
             Err(failed) => failed,
         };
@@ -140,6 +142,7 @@ async fn open_account(
     options: &ConnectOptions,
     credential: &Credential,
     heard: &Arc<Heard>,
+    traffic: &Arc<Traffic>,
 ) -> Result<(Arc<CosmosDriver>, HttpVersion), OpenFailure> {
     let pool = connection_pool(options, None)
         .map_err(|e| anyhow!(describe(&e)))
@@ -153,7 +156,7 @@ async fn open_account(
     } else {
         HttpVersion::Http11
     };
-    let attempt = create_driver(options, pool, credential, heard, ANSWER_DEADLINE);
+    let attempt = create_driver(options, pool, credential, heard, traffic, ANSWER_DEADLINE);
     let mut attempt = Box::pin(attempt);
     // In parallel, so that an address that can be reached costs no time.
     let mut reached = Box::pin(async {
@@ -192,7 +195,14 @@ async fn open_account(
     }
     let pool = connection_pool(options, Some(HttpVersion::Http11))
         .map_err(|e| OpenFailure::hopeless(anyhow!(describe(&e))))?;
-    let attempt = create_driver(options, pool, credential, heard, HTTP11_ANSWER_DEADLINE);
+    let attempt = create_driver(
+        options,
+        pool,
+        credential,
+        heard,
+        traffic,
+        HTTP11_ANSWER_DEADLINE,
+    );
     match Box::pin(attempt).await {
         Ok(driver) => Ok((driver, HttpVersion::Http11)),
         // An answer over HTTP/1.1 is more specific than the failure of HTTP/2, and so is the error of a
@@ -231,6 +241,7 @@ async fn create_driver(
     pool: ConnectionPoolOptions,
     credential: &Credential,
     heard: &Arc<Heard>,
+    traffic: &Arc<Traffic>,
     deadline: Duration,
 ) -> Result<Arc<CosmosDriver>, AccountFailure> {
     let (account, key) = match credential {
@@ -243,7 +254,7 @@ async fn create_driver(
             None,
         ),
     };
-    let clients = BoundedClients::new(options, key, heard);
+    let clients = BoundedClients::new(options, key, heard, traffic);
     let regions = options.routing.regions.iter().cloned();
     let driver = DriverOptions::builder(account)
         .with_preferred_regions(regions.map(Region::new).collect())

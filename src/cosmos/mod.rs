@@ -2,8 +2,10 @@
 
 pub mod account;
 pub mod auth;
+mod authorities;
 pub mod backoff;
 pub mod batch;
+pub mod budget;
 pub mod catalog;
 pub mod client;
 mod connect;
@@ -24,4 +26,5 @@ pub mod probe;
 mod reach;
 pub mod retry;
 pub mod token;
+pub mod traffic;
 mod transport;

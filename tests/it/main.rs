@@ -5,12 +5,15 @@ mod account;
 mod addresses;
 mod bad_input;
 mod clocks;
+mod closed_port;
 mod command;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
 #[cfg(feature = "demo")]
 mod demo_clients;
+#[cfg(feature = "demo")]
+mod demo_large;
 #[cfg(feature = "demo")]
 mod demo_log;
 mod docs;
@@ -30,6 +33,8 @@ mod hostile;
 #[cfg(unix)]
 mod kills;
 mod left_out;
+#[cfg(unix)]
+mod lines;
 mod live;
 mod locations;
 mod misplaced_keys;
@@ -43,6 +48,7 @@ mod output_names;
 mod profile_changes;
 mod profiles;
 mod proxies;
+mod read_budget;
 mod recovery;
 mod regions;
 mod replay;

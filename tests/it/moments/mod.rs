@@ -30,7 +30,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 14] = [
+const FOLDERS: [&str; 15] = [
     "connection",
     "export",
     "help",
@@ -42,6 +42,7 @@ const FOLDERS: [&str; 14] = [
     "state",
     "stopped",
     "tail",
+    "tail-diff",
     "usage",
     "usage-replay",
     "verify",
