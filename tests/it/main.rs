@@ -5,6 +5,7 @@ mod addresses;
 mod bad_input;
 mod clocks;
 mod command;
+mod command_line;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
