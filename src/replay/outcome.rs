@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 
 use super::applier::{Applier, Stopped};
 use super::events::ReplayCounts;
+use crate::clock;
 use crate::count::{count, exactly};
 use crate::durable::shown_path;
 use crate::error::{ExitCode, attached_exit_code, with_exit_code, with_further_hint, with_hint};
@@ -23,6 +24,7 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let started = Instant::now();
+    let started_at = clock::now();
     let observer = applier.observer();
     let outcome = applier.run(report, shutdown).await;
     report.end_progress();
@@ -53,6 +55,8 @@ pub(super) async fn run(
         throttled: counts.throttled,
         retries: counts.retries,
         commits: counts.commits,
+        started: started_at,
+        ended: clock::now(),
         seconds: started.elapsed().as_secs_f64(),
         state: plan.state.as_ref().map(|path| path.display().to_string()),
         dead_letters: plan
