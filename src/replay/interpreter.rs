@@ -46,8 +46,8 @@ pub(super) struct Unclear {
 /// A record that has the form of an envelope.
 const ENVELOPE: Unclear = Unclear {
     reason: "it looks like a change in its envelope, but nothing says that the source holds changes",
-    hint: "if it does, say so: --input changes (otherwise --input documents); such as `cosmos-tail tail --mode all \
-        --format json | cosmos-tail replay - --input changes`",
+    hint: "if it does, say so: --input changes (otherwise --input documents); such as `cosmos-tail tail --mode all | \
+        cosmos-tail replay - --input changes`",
 };
 
 /// A record that [may be a deletion](is_earlier_deletion).

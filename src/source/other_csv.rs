@@ -67,6 +67,7 @@ impl OtherCsv {
             .from_reader(Watched {
                 inner: bytes,
                 is_quoted: false,
+                has_ended: false,
             });
         let header = reader.headers().map_err(|error| unreadable(&name, error))?;
         let header: Vec<String> = header.iter().map(str::to_owned).collect();
@@ -96,7 +97,8 @@ impl OtherCsv {
         let found = found.map_err(|error| unreadable(&self.name, error))?;
         self.row += u64::from(found);
         // Otherwise the rest of the file would be the last cell.
-        if found && self.reader.is_done() && self.reader.get_ref().is_quoted {
+        let bytes = self.reader.get_ref();
+        if found && bytes.has_ended && bytes.is_quoted {
             return Err(with_hint(
                 anyhow!(
                     "{} is truncated: its last row, {}, ends within quotes",
@@ -258,15 +260,17 @@ pub(super) fn refuse_ours(names: &[impl AsRef<str>], input: &str) -> Result<()> 
     ))
 }
 
-/// Notes whether the bytes so far end within quotes.
+/// Notes whether the bytes so far end within quotes, and whether they are all.
 struct Watched {
     inner: Box<dyn BufRead + Send>,
     is_quoted: bool,
+    has_ended: bool,
 }
 
 impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
+        self.has_ended |= length == 0 && !buffer.is_empty();
         let quotes = memchr::memchr_iter(b'"', &buffer[..length]).count();
         self.is_quoted ^= quotes % 2 == 1;
         Ok(length)

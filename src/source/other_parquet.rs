@@ -576,3 +576,179 @@ fn append_moment(
     out.push(b'"');
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use arrow_array::builder::*;
+    use arrow_array::*;
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+
+    fn written(columns: Vec<(&str, ArrayRef)>) -> FileChunks {
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        FileChunks::new(Box::new(Cursor::new(bytes))).unwrap()
+    }
+
+    fn read(file: FileChunks, line: u64) -> Result<Vec<String>, String> {
+        let mark = Mark {
+            line,
+            ..Mark::default()
+        };
+        assert!(is_of_others(&file));
+        let rows = || -> Result<Vec<String>> {
+            let mut reader = OtherParquet::new(file, "it".to_owned(), None, mark)?;
+            let mut found = Vec::new();
+            while let Some(record) = reader.next()? {
+                found.push(String::from_utf8(record.json.to_vec())?);
+            }
+            Ok(found)
+        };
+        rows().map_err(|error| format!("{error:#}"))
+    }
+
+    fn array(array: impl Array + 'static) -> ArrayRef {
+        Arc::new(array)
+    }
+
+    #[test]
+    fn every_value_has_its_form() {
+        let micros = TimestampMicrosecondArray::from(vec![1_790_000_000_120_000]);
+        for (value, json) in [
+            (array(BooleanArray::from(vec![true])), "true"),
+            (array(Int8Array::from(vec![-5])), "-5"),
+            (
+                array(UInt64Array::from(vec![u64::MAX])),
+                "18446744073709551615",
+            ),
+            (
+                array(Int64Array::from(vec![i64::MIN])),
+                "-9223372036854775808",
+            ),
+            (array(Float32Array::from(vec![0.1])), "0.1"),
+            (array(Float64Array::from(vec![0.1])), "0.1"),
+            (
+                array(
+                    Decimal128Array::from(vec![1250])
+                        .with_precision_and_scale(9, 2)
+                        .unwrap(),
+                ),
+                "12.50",
+            ),
+            (
+                array(
+                    Decimal128Array::from(vec![-5])
+                        .with_precision_and_scale(38, 3)
+                        .unwrap(),
+                ),
+                "-0.005",
+            ),
+            (
+                array(
+                    Decimal128Array::from(vec![7])
+                        .with_precision_and_scale(5, 0)
+                        .unwrap(),
+                ),
+                "7",
+            ),
+            (array(StringArray::from(vec!["a\"\n"])), r#""a\"\n""#),
+            (array(LargeStringArray::from(vec!["é"])), "\"é\""),
+            (array(StringViewArray::from(vec!["view"])), "\"view\""),
+            (
+                array(DictionaryArray::<Int32Type>::from_iter(["word"])),
+                "\"word\"",
+            ),
+            (array(BinaryArray::from(vec![&b"\xff\0"[..]])), "\"/wA=\""),
+            (array(Date32Array::from(vec![20_454])), "\"2026-01-01\""),
+            (array(Date32Array::from(vec![-1])), "\"1969-12-31\""),
+            (
+                array(micros.clone().with_timezone("Europe/Berlin")),
+                "\"2026-09-21T14:13:20.12Z\"",
+            ),
+            (array(micros), "\"2026-09-21T14:13:20.12\""),
+            (
+                array(TimestampNanosecondArray::from(vec![1]).with_timezone_utc()),
+                "\"1970-01-01T00:00:00.000000001Z\"",
+            ),
+            (
+                array(TimestampMillisecondArray::from(vec![-1]).with_timezone_utc()),
+                "\"1969-12-31T23:59:59.999Z\"",
+            ),
+            (
+                array(Time64MicrosecondArray::from(vec![3_723_500_000])),
+                "\"01:02:03.5\"",
+            ),
+            (
+                array(Time32MillisecondArray::from(vec![86_399_000])),
+                "\"23:59:59\"",
+            ),
+        ] {
+            let shown = format!("{:?}", value.data_type());
+            let found = read(written(vec![("v", value)]), 0).unwrap();
+            assert_eq!(found, [format!("{{\"v\":{json}}}")], "{shown}");
+        }
+    }
+
+    #[test]
+    fn nested_values_and_nulls_are_objects_and_arrays() {
+        let names: ArrayRef = array(StringArray::from(vec![Some("Ada"), None]));
+        let ages: ArrayRef = array(Int32Array::from(vec![None, Some(7)]));
+        let customer = StructArray::from(vec![
+            (Arc::new(Field::new("name", DataType::Utf8, true)), names),
+            (Arc::new(Field::new("age", DataType::Int32, true)), ages),
+        ]);
+        let mut tags = ListBuilder::new(StringBuilder::new());
+        tags.append_value([Some("a"), None]);
+        tags.append_null();
+        let mut prices = MapBuilder::new(None, StringBuilder::new(), Int64Builder::new());
+        prices.keys().append_value("EUR");
+        prices.values().append_value(5);
+        prices.keys().append_value("US\"D");
+        prices.values().append_null();
+        prices.append(true).unwrap();
+        prices.append(false).unwrap();
+        let file = written(vec![
+            ("id", array(StringArray::from(vec!["1", "2"]))),
+            ("customer", array(customer)),
+            ("tags", array(tags.finish())),
+            ("prices", array(prices.finish())),
+        ]);
+        let expected = [
+            r#"{"id":"1","customer":{"name":"Ada"},"tags":["a",null],"prices":{"EUR":5,"US\"D":null}}"#,
+            r#"{"id":"2","customer":{"age":7}}"#,
+        ];
+        assert_eq!(read(file.clone(), 0).unwrap(), expected);
+        assert_eq!(read(file.clone(), 1).unwrap(), expected[1..]);
+        assert_eq!(read(file, 2).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn what_json_has_no_form_for_is_named() {
+        for (name, value, why) in [
+            (
+                "v",
+                array(Float64Array::from(vec![f64::NAN])),
+                "row 1 of it: column \"v\": NaN is not",
+            ),
+            (
+                "v",
+                array(TimestampMicrosecondArray::from(vec![i64::MAX])),
+                "is in no year from 0 to 9999",
+            ),
+            (
+                "_extra",
+                array(StringArray::from(vec!["{}"])),
+                "the column `_extra` of an export",
+            ),
+        ] {
+            let found = read(written(vec![(name, value)]), 0).unwrap_err();
+            assert!(found.contains(why), "{found}");
+        }
+    }
+}
