@@ -1,15 +1,3 @@
-# Completes the name of a profile, database or container.
-_cosmos__tail_names() {
-    local name
-    COMPREPLY=()
-    compopt +o default +o bashdefault 2>/dev/null
-    while IFS= read -r name; do
-        if [[ "${name}" == "${cur}"* ]]; then
-            COMPREPLY+=("$(printf %q "${name}")")
-        fi
-    done < <("${COMP_WORDS[0]}" __complete "$1" "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null </dev/null)
-}
-
 _cosmos__tail() {
     local i cur prev opts cmd
     COMPREPLY=()
@@ -37,8 +25,8 @@ _cosmos__tail() {
             cosmos__tail,export)
                 cmd="cosmos__tail__subcmd__export"
                 ;;
-            cosmos__tail,ls)
-                cmd="cosmos__tail__subcmd__ls"
+            cosmos__tail,help)
+                cmd="cosmos__tail__subcmd__help"
                 ;;
             cosmos__tail,profiles)
                 cmd="cosmos__tail__subcmd__profiles"
@@ -61,14 +49,38 @@ _cosmos__tail() {
             cosmos__tail,verify)
                 cmd="cosmos__tail__subcmd__verify"
                 ;;
-            cosmos__tail__subcmd__profiles,add)
-                cmd="cosmos__tail__subcmd__profiles__subcmd__add"
+            cosmos__tail__subcmd__help,completions)
+                cmd="cosmos__tail__subcmd__help__subcmd__completions"
                 ;;
-            cosmos__tail__subcmd__profiles,test)
-                cmd="cosmos__tail__subcmd__profiles__subcmd__test"
+            cosmos__tail__subcmd__help,demo)
+                cmd="cosmos__tail__subcmd__help__subcmd__demo"
                 ;;
-            cosmos__tail__subcmd__profiles,use)
-                cmd="cosmos__tail__subcmd__profiles__subcmd__use"
+            cosmos__tail__subcmd__help,export)
+                cmd="cosmos__tail__subcmd__help__subcmd__export"
+                ;;
+            cosmos__tail__subcmd__help,help)
+                cmd="cosmos__tail__subcmd__help__subcmd__help"
+                ;;
+            cosmos__tail__subcmd__help,profiles)
+                cmd="cosmos__tail__subcmd__help__subcmd__profiles"
+                ;;
+            cosmos__tail__subcmd__help,ranges)
+                cmd="cosmos__tail__subcmd__help__subcmd__ranges"
+                ;;
+            cosmos__tail__subcmd__help,replay)
+                cmd="cosmos__tail__subcmd__help__subcmd__replay"
+                ;;
+            cosmos__tail__subcmd__help,resume)
+                cmd="cosmos__tail__subcmd__help__subcmd__resume"
+                ;;
+            cosmos__tail__subcmd__help,schema)
+                cmd="cosmos__tail__subcmd__help__subcmd__schema"
+                ;;
+            cosmos__tail__subcmd__help,tail)
+                cmd="cosmos__tail__subcmd__help__subcmd__tail"
+                ;;
+            cosmos__tail__subcmd__help,verify)
+                cmd="cosmos__tail__subcmd__help__subcmd__verify"
                 ;;
             *)
                 ;;
@@ -77,14 +89,14 @@ _cosmos__tail() {
 
     case "${cmd}" in
         cosmos__tail)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version ranges ls tail export schema resume verify replay demo profiles completions"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version ranges tail export schema resume verify replay demo profiles completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --profile)
-                    _cosmos__tail_names profile
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoint)
@@ -100,19 +112,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -d)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --container)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -c)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --auth)
@@ -138,7 +150,7 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__completions)
+        cosmos__subcmd__tail__subcmd__completions)
             opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -146,7 +158,7 @@ _cosmos__tail() {
             fi
             case "${prev}" in
                 --profile)
-                    _cosmos__tail_names profile
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoint)
@@ -162,19 +174,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -d)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --container)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -c)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --auth)
@@ -200,7 +212,7 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__demo)
+        cosmos__subcmd__tail__subcmd__demo)
             opts="-d -c -v -q -h -V --port --documents --partitions --previous-images --writes-per-second --split-every --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -228,7 +240,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    _cosmos__tail_names profile
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoint)
@@ -244,19 +256,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -d)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --container)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -c)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --auth)
@@ -282,8 +294,8 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__export)
-            opts="-o -d -c -v -q -h -V --output --from --mode --follow --until --force --state --format --compression --delimiter --null --csv-safe --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+        cosmos__subcmd__tail__subcmd__export)
+            opts="-o -f -d -c -v -q -h -V --output --from --mode --follow --until --force --state --format --compression --delimiter --null --csv-safe --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --checkpoint-bytes --summary --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -369,10 +381,6 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --max-ru)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --poll-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -390,7 +398,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    _cosmos__tail_names profile
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoint)
@@ -406,19 +414,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -d)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --container)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -c)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --auth)
@@ -444,65 +452,13 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__ls)
-            opts="-d -c -v -q -h -V --format --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+        cosmos__subcmd__tail__subcmd__help)
+            opts="ranges tail export schema resume verify replay demo profiles completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --format)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
-                    return 0
-                    ;;
-                --profile)
-                    _cosmos__tail_names profile
-                    return 0
-                    ;;
-                --endpoint)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --region)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --token-scope)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --database)
-                    _cosmos__tail_names database
-                    return 0
-                    ;;
-                -d)
-                    _cosmos__tail_names database
-                    return 0
-                    ;;
-                --container)
-                    _cosmos__tail_names container
-                    return 0
-                    ;;
-                -c)
-                    _cosmos__tail_names container
-                    return 0
-                    ;;
-                --auth)
-                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
-                    return 0
-                    ;;
-                --key-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --priority)
-                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
-                    return 0
-                    ;;
-                --throughput-bucket)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -510,127 +466,13 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__profiles)
-            opts="-d -c -v -q -h -V --format --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version add use test"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --format)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
-                    return 0
-                    ;;
-                --profile)
-                    _cosmos__tail_names profile
-                    return 0
-                    ;;
-                --endpoint)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --region)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --token-scope)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --database)
-                    _cosmos__tail_names database
-                    return 0
-                    ;;
-                -d)
-                    _cosmos__tail_names database
-                    return 0
-                    ;;
-                --container)
-                    _cosmos__tail_names container
-                    return 0
-                    ;;
-                -c)
-                    _cosmos__tail_names container
-                    return 0
-                    ;;
-                --auth)
-                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
-                    return 0
-                    ;;
-                --key-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --priority)
-                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
-                    return 0
-                    ;;
-                --throughput-bucket)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        cosmos__tail__subcmd__profiles__subcmd__add)
-            opts="-d -c -v -q -h -V --store-key --force --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+        cosmos__subcmd__tail__subcmd__help__subcmd__completions)
+            opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --profile)
-                    _cosmos__tail_names profile
-                    return 0
-                    ;;
-                --endpoint)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --region)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --token-scope)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --database)
-                    _cosmos__tail_names database
-                    return 0
-                    ;;
-                -d)
-                    _cosmos__tail_names database
-                    return 0
-                    ;;
-                --container)
-                    _cosmos__tail_names container
-                    return 0
-                    ;;
-                -c)
-                    _cosmos__tail_names container
-                    return 0
-                    ;;
-                --auth)
-                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
-                    return 0
-                    ;;
-                --key-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --priority)
-                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
-                    return 0
-                    ;;
-                --throughput-bucket)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -638,149 +480,155 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__profiles__subcmd__test)
-            opts="-d -c -v -q -h -V --format --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
-            if [[ ${cur} == -* ]] ; then
+        cosmos__subcmd__tail__subcmd__help__subcmd__demo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --format)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
-                    return 0
-                    ;;
-                --profile)
-                    _cosmos__tail_names profile
-                    return 0
-                    ;;
-                --endpoint)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --region)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --token-scope)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --database)
-                    _cosmos__tail_names database
-                    return 0
-                    ;;
-                -d)
-                    _cosmos__tail_names database
-                    return 0
-                    ;;
-                --container)
-                    _cosmos__tail_names container
-                    return 0
-                    ;;
-                -c)
-                    _cosmos__tail_names container
-                    return 0
-                    ;;
-                --auth)
-                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
-                    return 0
-                    ;;
-                --key-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --priority)
-                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
-                    return 0
-                    ;;
-                --throughput-bucket)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
-                    _cosmos__tail_names profile
-                    return 0
+                    COMPREPLY=()
                     ;;
             esac
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__profiles__subcmd__use)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
-            if [[ ${cur} == -* ]] ; then
+        cosmos__subcmd__tail__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --profile)
-                    _cosmos__tail_names profile
-                    return 0
-                    ;;
-                --endpoint)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --region)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --token-scope)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --database)
-                    _cosmos__tail_names database
-                    return 0
-                    ;;
-                -d)
-                    _cosmos__tail_names database
-                    return 0
-                    ;;
-                --container)
-                    _cosmos__tail_names container
-                    return 0
-                    ;;
-                -c)
-                    _cosmos__tail_names container
-                    return 0
-                    ;;
-                --auth)
-                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
-                    return 0
-                    ;;
-                --key-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --priority)
-                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
-                    return 0
-                    ;;
-                --throughput-bucket)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
-                    _cosmos__tail_names profile
-                    return 0
+                    COMPREPLY=()
                     ;;
             esac
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__ranges)
-            opts="-d -c -v -q -h -V --format --wide --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+        cosmos__subcmd__tail__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__subcmd__tail__subcmd__help__subcmd__profiles)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__subcmd__tail__subcmd__help__subcmd__ranges)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__subcmd__tail__subcmd__help__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__subcmd__tail__subcmd__help__subcmd__resume)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__subcmd__tail__subcmd__help__subcmd__schema)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__subcmd__tail__subcmd__help__subcmd__tail)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__subcmd__tail__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__subcmd__tail__subcmd__profiles)
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --format --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --format)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
-                    return 0
-                    ;;
                 --profile)
-                    _cosmos__tail_names profile
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoint)
@@ -796,19 +644,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -d)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --container)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -c)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --auth)
@@ -827,6 +675,10 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -834,8 +686,74 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__replay)
-            opts="-d -c -v -q -h -V --input --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --follow --write-mode --ttl-deletes --missing-key --id-collisions --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --account-moved --summary --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+        cosmos__subcmd__tail__subcmd__ranges)
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --format --verbose --quiet --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --container)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --priority)
+                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
+                    return 0
+                    ;;
+                --throughput-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__subcmd__tail__subcmd__replay)
+            opts="-f -d -c -v -q -h -V --input --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --follow --write-mode --ttl-deletes --missing-key --id-collisions --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --priority --throughput-bucket --demo --summary --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -874,7 +792,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --source-profile)
-                    _cosmos__tail_names profile
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --from)
@@ -937,12 +855,8 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --summary)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
                 --profile)
-                    _cosmos__tail_names profile
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoint)
@@ -958,19 +872,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -d)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --container)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -c)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --auth)
@@ -989,6 +903,10 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --summary)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -996,8 +914,8 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__resume)
-            opts="-d -c -v -q -h -V --state --follow --no-follow --until --save-options --repair --rotate-bytes --rotate-interval --row-group-size --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --account-moved --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+        cosmos__subcmd__tail__subcmd__resume)
+            opts="-f -d -c -v -q -h -V --state --follow --no-follow --until --save-options --repair --rotate-bytes --rotate-interval --row-group-size --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --checkpoint-bytes --summary --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1035,10 +953,6 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --max-ru)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --poll-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1056,7 +970,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    _cosmos__tail_names profile
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoint)
@@ -1072,19 +986,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -d)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --container)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -c)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --auth)
@@ -1110,8 +1024,8 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__schema)
-            opts="-d -c -v -q -h -V --from --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+        cosmos__subcmd__tail__subcmd__schema)
+            opts="-d -c -v -q -h -V --from --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1145,12 +1059,8 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --max-ru)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --profile)
-                    _cosmos__tail_names profile
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoint)
@@ -1166,19 +1076,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -d)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --container)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -c)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --auth)
@@ -1204,8 +1114,8 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__tail)
-            opts="-o -d -c -v -q -h -V --from --until --until-caught-up --max --idle-timeout --mode --partition-key --range --format --wide --width --fields --jq --color --output --state --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --account-moved --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+        cosmos__subcmd__tail__subcmd__tail)
+            opts="-f -n -r -o -d -c -v -q -h -V --from --until --until-caught-up --follow --max --idle-timeout --mode --partition-key --range --format --fields --jq --raw-output --color --output --state --concurrency --page-size --max-retries --poll-interval --checkpoint-interval --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1220,6 +1130,10 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1240,11 +1154,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "line json pretty envelope diff diff-json" -- "${cur}"))
-                    return 0
-                    ;;
-                --width)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "json pretty envelope" -- "${cur}"))
                     return 0
                     ;;
                 --fields)
@@ -1283,10 +1193,6 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --max-ru)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --poll-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1296,7 +1202,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    _cosmos__tail_names profile
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoint)
@@ -1312,19 +1218,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -d)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --container)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -c)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --auth)
@@ -1350,7 +1256,7 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cosmos__tail__subcmd__verify)
+        cosmos__subcmd__tail__subcmd__verify)
             opts="-d -c -v -q -h -V --strict --format --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1362,7 +1268,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --profile)
-                    _cosmos__tail_names profile
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoint)
@@ -1378,19 +1284,19 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --database)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -d)
-                    _cosmos__tail_names database
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --container)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -c)
-                    _cosmos__tail_names container
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --auth)

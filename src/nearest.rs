@@ -5,12 +5,35 @@ const MAX_LISTED: usize = 10;
 /// The longest name in a message, in characters.
 const MAX_NAME: usize = 80;
 
-/// The candidate that differs least from `given`.
+/// The candidate that `given` is likely to mean: one that differs by a few letters, or the only one that
+/// begins with it. None if they have little in common, since a wrong guess misleads.
 pub(crate) fn nearest<'a>(given: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    candidates
+    let given = plain(given);
+    let length = given.chars().count();
+    let allowed = match length {
+        0..=2 => 0,
+        3..=5 => 1,
+        6..=8 => 2,
+        _ => 3,
+    };
+    let by_letters = candidates
         .iter()
-        .copied()
-        .min_by_key(|candidate| distance(given, candidate))
+        .map(|candidate| {
+            let distance = strsim::damerau_levenshtein(&given, &plain(candidate));
+            (distance, *candidate)
+        })
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance);
+    if let Some((_, candidate)) = by_letters {
+        return Some(candidate);
+    }
+    let mut longer = candidates
+        .iter()
+        .filter(|candidate| length >= 3 && plain(candidate).starts_with(&given));
+    match (longer.next(), longer.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
 }
 
 /// What exists in place of `given`: `did you mean X? the THINGS are: X, Y`, the nearest first, as many as fit
@@ -20,8 +43,7 @@ pub(crate) fn instead(given: &str, things: &str, names: &[&str]) -> Option<Strin
         return None;
     }
     let listed = listed(given, names);
-    let close = nearest(given, names).filter(|nearest| is_close(given, nearest));
-    Some(match close.map(shown) {
+    Some(match nearest(given, names).map(shown) {
         Some(nearest) => format!("did you mean `{nearest}`? the {things} are: {listed}"),
         None => format!("the {things} are: {listed}"),
     })
@@ -57,20 +79,45 @@ fn distance(given: &str, candidate: &str) -> usize {
 }
 
 fn plain(text: &str) -> String {
-    text.to_lowercase().replace('_', "-")
-}
-
-/// Whether a name is near enough to be what was meant.
-fn is_close(given: &str, name: &str) -> bool {
-    let length = given.chars().count().max(name.chars().count());
-    let (given_plain, name_plain) = (plain(given), plain(name));
-    let begins = given.chars().count() > 1 && name_plain.starts_with(&given_plain);
-    begins || distance(given, name) <= (length / 3).max(1)
+    text.to_lowercase().replace(['_', ' '], "-")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_guess_has_most_letters_in_common() {
+        let commands = [
+            "ranges",
+            "tail",
+            "export",
+            "resume",
+            "verify",
+            "replay",
+            "completions",
+        ];
+        for (given, meant) in [
+            ("exprot", Some("export")),
+            ("EXPORT", Some("export")),
+            ("tial", Some("tail")),
+            ("range", Some("ranges")),
+            ("comp", Some("completions")),
+            ("consume", None),
+            ("version", None),
+            ("restore", None),
+            ("cat", None),
+            ("re", None),
+            ("xyz", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(given, &commands), meant, "{given}");
+        }
+        assert_eq!(nearest("expo", &["export", "expose"]), None);
+        assert_eq!(nearest("key_file", &["key", "key-file"]), Some("key-file"));
+        assert_eq!(nearest("West Erope", &["West Europe"]), Some("West Europe"));
+        assert_eq!(nearest("output", &["throughput"]), None);
+    }
 
     #[test]
     fn the_nearest_name_is_proposed_only_if_it_is_near() {

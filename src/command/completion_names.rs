@@ -57,7 +57,8 @@ fn bash(script: &str) -> String {
     for line in script.lines() {
         let label = line.trim().strip_suffix(')').unwrap_or_default();
         if label.starts_with("cosmos__tail") {
-            let is_of = |name: &&str| label.ends_with(&format!("profiles__subcmd__{name}"));
+            let is_of =
+                |name: &&str| label == format!("cosmos__tail__subcmd__profiles__subcmd__{name}");
             takes_profile = PROFILE_ARGUMENTS.iter().any(is_of);
         }
         let of_label = FLAGS.iter().find(|(flag, _)| *flag == label);

@@ -109,6 +109,7 @@ fn rendering(given: &Given) -> Result<Rendering> {
             filter: program
                 .map(|program| Filter::compile("--jq", &program))
                 .transpose()?,
+            raw_output: given.is_on(&table::RAW_OUTPUT),
             filter_input: if all {
                 FilterInput::Envelope
             } else {

@@ -52,7 +52,8 @@ pub(super) fn ensure_regions(options: &ConnectOptions, heard: &Heard) -> Result<
     let names: Vec<&str> = regions.iter().map(String::as_str).collect();
     let hint = match nearest(unknown, &names) {
         Some(nearest) => format!("did you mean `{nearest}`? Case and spaces do not matter"),
-        None => "the account names no regions: leave the region out".to_owned(),
+        None if names.is_empty() => "the account names no regions: leave the region out".to_owned(),
+        None => "name one of these, or leave the region out".to_owned(),
     };
     Err(usage(
         format!(

@@ -23,6 +23,7 @@
 mod committed;
 pub mod earlier;
 mod export_files;
+mod find_state;
 mod local;
 pub mod manifest;
 pub mod names;
@@ -37,6 +38,7 @@ mod standard_output;
 
 pub use committed::Committed;
 pub use export_files::{ExportDirectory, ExportFiles, PartReader};
+pub use find_state::find_state;
 pub use local::Local;
 pub use output::Output;
 pub use part::{

@@ -2,6 +2,7 @@
 
 use indicatif::{BinaryBytes, HumanCount};
 use serde::Serialize;
+use time::OffsetDateTime;
 
 use crate::count::count;
 use crate::feed::Ends;
@@ -38,12 +39,22 @@ pub struct Summary {
     pub retries: u64,
     /// Commits.
     pub commits: u64,
+    /// The run. The manifest names it with each file that it finished.
+    pub run: uuid::Uuid,
+    /// When it began, by the clock of the machine.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub ended: OffsetDateTime,
     /// How long it took, in seconds.
     pub seconds: f64,
     /// How far the ranges were read, if all of them were read to their end.
     pub ends: Option<Ends>,
     /// The state file, if there is one.
     pub state: Option<String>,
+    /// The manifest, if there is one.
+    pub manifest: Option<String>,
 }
 
 /// How a replay ended.
@@ -89,6 +100,12 @@ pub struct ReplaySummary {
     pub retries: u64,
     /// Commits of the state.
     pub commits: u64,
+    /// When it began, by the clock of the machine.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub ended: OffsetDateTime,
     /// How long it took, in seconds.
     pub seconds: f64,
     /// The state file, if there is one.
@@ -218,9 +235,13 @@ mod tests {
             max_ru: None,
             retries: 0,
             commits: 2,
+            run: uuid::Uuid::nil(),
+            started: OffsetDateTime::UNIX_EPOCH,
+            ended: OffsetDateTime::UNIX_EPOCH,
             seconds: 1.26,
             ends: None,
             state: None,
+            manifest: None,
         };
         assert_eq!(
             summary.text("out/"),

@@ -7,6 +7,7 @@ mod bad_input;
 mod clocks;
 mod closed_port;
 mod command;
+mod command_line;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;

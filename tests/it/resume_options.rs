@@ -71,7 +71,7 @@ fn an_option_of_a_resume_is_for_that_resume_unless_it_is_saved() {
         assert_eq!(settings(&out), expected, "after {option:?} --save-options");
     }
     // Each option of the help that takes its default from the state was tried.
-    let help = succeed(cosmos_tail().args(["resume", "-h"])).stdout;
+    let help = succeed(cosmos_tail().args(["resume", "--help"])).stdout;
     let help: Vec<&str> = help.split_whitespace().collect();
     let listed = help.join(" ").matches("[default: from the state]").count();
     assert_eq!(listed, changeable().len());

@@ -24,11 +24,11 @@ fn invalid_values_are_refused_before_anything_is_sent() {
         (&["--from", "2999-01-01T00:00:00Z"], "is in the future"),
         (
             &["--from", "yesterday"],
-            "expected `beginning`, `now` or a time",
+            "expected `beginning`, `now`, a time",
         ),
         (
             &["--from", "2020-13-01T00:00:00Z"],
-            "expected `beginning`, `now` or a time",
+            "expected `beginning`, `now`, a time",
         ),
         (&["--from", ""], "--from"),
         (&["--poll-interval", "soon"], "--poll-interval"),
