@@ -139,6 +139,12 @@ impl Input {
         matches!(self.origin, Origin::StandardInput)
     }
 
+    /// Whether it is standard input, which has no name, and the user gave a delimiter.
+    pub(super) fn is_declared_csv(&self) -> bool {
+        let delimiter = self.reading.as_ref().and_then(|reading| reading.delimiter);
+        self.is_standard_input() && delimiter.is_some()
+    }
+
     /// The name of the file, without its directory; none for standard input.
     pub(super) fn file_name(&self) -> Option<Cow<'_, str>> {
         match &self.origin {

@@ -46,6 +46,7 @@ settings! {
 
     SOURCE_DELIMITER: char = Setting::new("delimiter", Value::new("CHARACTER", values::delimiter))
         .help("CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab`")
+        .details("Standard input is CSV if it is given.")
         .described_default("what the header shows: a comma, a semicolon, a tab or `|`")
         .conflicts(&["from-container"])
         .of(REPLAY);
