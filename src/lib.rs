@@ -43,6 +43,7 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod cosmos;
+mod count;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod destination;
@@ -69,3 +70,4 @@ pub mod source;
 pub mod state;
 pub mod verify;
 pub mod version;
+mod width;

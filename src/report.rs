@@ -17,16 +17,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::count::count;
 use crate::error::Failure;
 use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
+use crate::process;
 use crate::redact::redact;
 use crate::schema::{self, Schema};
 
 pub use progress::{Progress, Rates};
-pub use summary::{ReplaySummary, Summary, count};
+pub use summary::{ReplaySummary, Summary};
 pub use table::{Align, Table};
 
 /// How often the progress line is redrawn.
@@ -154,7 +156,7 @@ impl Report {
 
     /// Starts the progress line, if standard error is a terminal.
     pub fn start_progress(&self, has_end: bool) -> Result<()> {
-        if self.quiet || !std::io::stderr().is_terminal() {
+        if self.quiet || !std::io::stderr().is_terminal() || process::is_dumb_terminal() {
             return Ok(());
         }
         let template = if has_end {
@@ -186,8 +188,8 @@ impl Report {
             self.bar.tick();
         }
         self.bar.set_message(format!(
-            "{} docs, {}, {}/s, {:.0} RU/s",
-            HumanCount(progress.documents),
+            "{}, {}, {}/s, {:.0} RU/s",
+            count(progress.documents, "doc"),
             BinaryBytes(progress.bytes),
             BinaryBytes(rates.bytes_per_second as u64),
             rates.request_units_per_second,

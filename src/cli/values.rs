@@ -329,6 +329,21 @@ pub fn duration_limit(text: &str) -> Parsed<Limit<Duration>> {
     }
 }
 
+/// Parses a number of request units that is not zero, or `none`.
+///
+/// # Errors
+///
+/// A sentence that says what is expected.
+pub fn request_units_limit(text: &str) -> Parsed<Limit<u32>> {
+    match (text, text.parse()) {
+        ("none", _) => Ok(Limit::None),
+        (_, Ok(units)) if units > 0 => Ok(Limit::At(units)),
+        _ => Err(
+            "expected a whole number of request units per second, at least 1, or `none`".to_owned(),
+        ),
+    }
+}
+
 /// Parses `CODEC` or `CODEC:LEVEL`.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod backoff;
 pub mod batch;
+pub mod budget;
 pub mod client;
 mod connect;
 pub mod container;
@@ -18,4 +19,5 @@ pub mod pin;
 mod reach;
 pub mod retry;
 pub mod token;
+pub mod traffic;
 mod transport;

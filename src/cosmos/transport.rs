@@ -41,6 +41,7 @@ use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
 use super::options::ConnectOptions;
+use super::traffic::Traffic;
 
 pub(super) use detour::Detour;
 use detour::Proxies;
@@ -64,6 +65,9 @@ const PARTITION_KEY: HeaderName = HeaderName::from_static("x-ms-documentdb-parti
 const UNDEFINED_KEY: &str = "[{}]";
 const EMPTY_KEY: &str = "[]";
 
+/// The header that an answer is charged by.
+const REQUEST_CHARGE: HeaderName = HeaderName::from_static("x-ms-request-charge");
+
 /// Maximum number of redirects in a row.
 const MAX_REDIRECTS: usize = 5;
 
@@ -78,18 +82,25 @@ pub(super) struct BoundedClients {
     endpoint: Url,
     limit_to_endpoint: bool,
     heard: Arc<Heard>,
+    traffic: Arc<Traffic>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
 }
 
 impl BoundedClients {
     /// For the container of `options`, with the account's key if that is the credential.
-    pub(super) fn new(options: &ConnectOptions, key: Option<Secret>, heard: &Arc<Heard>) -> Self {
+    pub(super) fn new(
+        options: &ConnectOptions,
+        key: Option<Secret>,
+        heard: &Arc<Heard>,
+        traffic: &Arc<Traffic>,
+    ) -> Self {
         let (database, container) = (&options.database, &options.container);
         Self {
             endpoint: options.endpoint.clone(),
             limit_to_endpoint: options.routing.limit_to_endpoint,
             heard: Arc::clone(heard),
+            traffic: Arc::clone(traffic),
             ranges_ahead: Arc::new(RangesAhead::new(database, container, key)),
             session_tokens: Arc::default(),
         }
@@ -122,6 +133,7 @@ impl HttpClientFactory for BoundedClients {
             limit_to_endpoint: self.limit_to_endpoint,
             proxies: pool.proxy_allowed().then(Proxies::of_system),
             heard: Arc::clone(&self.heard),
+            traffic: Arc::clone(&self.traffic),
             ranges_ahead: Arc::clone(&self.ranges_ahead),
             session_tokens: Arc::clone(&self.session_tokens),
         }))
@@ -199,6 +211,7 @@ struct BoundedClient {
     /// The proxies, if they may be used.
     proxies: Option<Proxies>,
     heard: Arc<Heard>,
+    traffic: Arc<Traffic>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
 }
@@ -226,6 +239,7 @@ impl BoundedClient {
             self.heard.note_list(response.as_ref().ok());
         }
         let mut response = response?;
+        self.traffic.answered(response.status, charge_of(&response));
         let limit = self.limit_to_endpoint;
         if let Err(refused) = self
             .heard
@@ -332,6 +346,12 @@ impl BoundedClient {
             None => builder,
         }
     }
+}
+
+/// The request units that an answer was charged with.
+fn charge_of(response: &HttpResponse) -> f64 {
+    let charge = response.headers.get_optional_str(&REQUEST_CHARGE);
+    charge.and_then(|charge| charge.parse().ok()).unwrap_or(0.0)
 }
 
 /// Whether a request is for the items of a container, such as `/dbs/D/colls/C/docs`.

@@ -13,11 +13,11 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
+use crate::count::{count, exactly, was};
 use crate::durable::{self, parent_of, shown_path};
 use crate::failpoint::{self, FileChange};
 use crate::feed::{RangeId, RangeState, RecordForm};
 use crate::process;
-use crate::report::count;
 
 use super::committed::Committed;
 use super::names::{FileNames, PartFile};
@@ -210,8 +210,9 @@ impl Manifest {
         let length = usize::try_from(committed.length).unwrap_or(usize::MAX);
         let Some(prefix) = text.get(..length) else {
             self.faults.push(format!(
-                "has {} bytes, but {length} were committed",
-                text.len()
+                "has {}, but {length} {} committed",
+                exactly(text.len() as u64, "byte"),
+                was(length as u64)
             ));
             return;
         };
@@ -476,9 +477,11 @@ fn open(path: &Path, mark: ManifestMark) -> Result<fs::File> {
     let length = file.metadata()?.len();
     ensure!(
         length >= mark.length,
-        "the manifest `{}` has {length} bytes, but {} were committed",
+        "the manifest `{}` has {}, but {} {} committed",
         shown_path(&path),
-        mark.length
+        exactly(length, "byte"),
+        mark.length,
+        was(mark.length)
     );
     if length > mark.length {
         let cut = FileChange::Cut(path, mark.length);

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::coordinator::{Coordinator, Finished, Job, Stop};
 use crate::clock;
+use crate::count::exactly;
 use crate::error::{ExitCode, is_broken_pipe, with_exit_code, with_further_hint};
 use crate::feed::RangeId;
 use crate::process;
@@ -32,6 +33,7 @@ pub(super) async fn run(
     let container = job.connected.source.container.clone();
     let manifest = job.destination.manifest_place();
     let before = job.ledger.state().totals;
+    let max_ru = job.settings.max_ru;
     let outcome = Coordinator::run(job, report, shutdown).await;
     report.end_progress();
     let Finished {
@@ -65,6 +67,7 @@ pub(super) async fn run(
         failed_ranges: failures.len(),
         splits: counts.splits,
         request_units: counts.request_charge,
+        max_ru,
         retries: counts.retries,
         commits: counts.commits,
         run: process::run_id(),
@@ -102,23 +105,24 @@ fn failed_ranges(
     total: usize,
     others_are_complete: bool,
 ) -> anyhow::Error {
-    let count = failures.len();
+    let failed = failures.len();
     failures.sort_by_key(|(range, _)| *range);
     let named: Vec<String> = failures
         .iter()
         .take(8)
         .map(|(range, _)| range.to_string())
         .collect();
-    let more = if count > named.len() { ", …" } else { "" };
-    let noun = if count == 1 { "range" } else { "ranges" };
-    let others = if count < total && others_are_complete {
+    let more = if failed > named.len() { ", …" } else { "" };
+    let noun = if failed == 1 { "range" } else { "ranges" };
+    let others = if failed < total && others_are_complete {
         "; the others are complete"
     } else {
         ""
     };
     let (_, first) = failures.swap_remove(0);
     first.context(format!(
-        "{count} of {total} feed ranges failed: {noun} {}{more}{others}",
+        "{failed} of {} failed: {noun} {}{more}{others}",
+        exactly(total as u64, "feed range"),
         named.join(", ")
     ))
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::original::Original;
 use super::replay_source::SourceLocation;
+use crate::count::{exactly, was};
 use crate::durable::{self, parent_of, shown_path, sync_directory};
 use crate::error::{ExitCode, is_of_the_system, with_exit_code, with_hint};
 use crate::feed::RecordForm;
@@ -76,8 +77,10 @@ fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
     };
     ensure!(
         length >= committed,
-        "the dead-letter file `{}` has {length} bytes, but {committed} were committed",
-        shown_path(&path)
+        "the dead-letter file `{}` has {}, but {committed} {} committed",
+        shown_path(&path),
+        exactly(length, "byte"),
+        was(committed)
     );
     let mut beyond = Vec::new();
     file.seek(SeekFrom::Start(committed))?;
@@ -85,9 +88,9 @@ fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
     if !beyond.split(|byte| *byte == b'\n').all(is_ours) {
         return Err(with_hint(
             anyhow!(
-                "`{}` has something other than dead letters after its {committed} committed bytes, \
-                 and would be truncated there",
-                shown_path(&path)
+                "`{}` has something other than dead letters after its first {}, and would be truncated there",
+                shown_path(&path),
+                exactly(committed, "byte")
             ),
             "name the file that the replay started with, or move this one away",
         ));

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
-use indicatif::HumanCount;
 
 use super::applier::{Applier, Stopped};
 use super::events::ReplayCounts;
 use crate::clock;
+use crate::count::{count, exactly};
 use crate::durable::shown_path;
 use crate::error::{ExitCode, attached_exit_code, with_exit_code, with_further_hint, with_hint};
 use crate::feed::ContainerAddress;
@@ -107,18 +107,15 @@ fn resumable(error: anyhow::Error, plan: &ReplayPlan) -> anyhow::Error {
 
 /// The warning of documents that replaced others of the same id, key and perhaps partition.
 fn perhaps_recreated(number: u64) -> String {
-    let (subject, they, have) = if number == 1 {
-        ("1 document has".to_owned(), "it was", "comes")
+    let subject = count(number, "document");
+    let (has, they, come) = if number == 1 {
+        ("has", "it was", "comes")
     } else {
-        (
-            format!("{} documents have", HumanCount(number)),
-            "they were",
-            "come",
-        )
+        ("have", "they were", "come")
     };
     format!(
-        "{subject} the id and the partition key of an earlier one with another `_rid`: {they} deleted and \
-         created again, or {have} from different partitions of the source, whose partition key is not \
+        "{subject} {has} the id and the partition key of an earlier one with another `_rid`: {they} deleted and \
+         created again, or {come} from different partitions of the source, whose partition key is not \
          known; to refuse such documents, use --id-collisions refuse"
     )
 }
@@ -157,6 +154,9 @@ fn refused(counts: &ReplayCounts) -> anyhow::Error {
     let first = counts.first_refusal.as_deref().unwrap_or_default();
     match counts.refused {
         1 => anyhow!("a change cannot be applied: {first}"),
-        count => anyhow!("{count} changes cannot be applied; the first: {first}"),
+        refused => anyhow!(
+            "{} cannot be applied; the first: {first}",
+            exactly(refused, "change")
+        ),
     }
 }

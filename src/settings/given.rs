@@ -469,6 +469,7 @@ pub(crate) fn default_settings(command: Command) -> Result<Settings> {
         concurrency: None,
         page_size: 0,
         max_retries: RetryLimit::Unlimited,
+        max_ru: None,
         poll_interval_ms: 0,
         checkpoint_interval_ms: 0,
         checkpoint_bytes: 0,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::declaration::Declaration;
 use crate::cli::location::Location;
+use crate::count::{exactly, them};
 use crate::destination::manifest::Entry;
 use crate::destination::names::{self, MANIFEST_FILE, STATE_FILE};
 use crate::destination::{ExportDirectory, ExportFiles, PartReader, checksum_text};
@@ -412,8 +413,11 @@ impl Inputs {
         let open = ExportDirectory::new(directory).count_unfinished()?;
         if open > 0 {
             self.notices.push(format!(
-                "{open} files of `{}` are not finished and are skipped; to finish them: cosmos-tail resume --state {}",
+                "{} of `{}` {} skipped; to finish {}: cosmos-tail resume --state {}",
+                exactly(open as u64, "unfinished file"),
                 directory.display(),
+                if open == 1 { "is" } else { "are" },
+                them(open as u64),
                 shell_word(&directory.join(STATE_FILE))
             ));
         }
@@ -471,7 +475,8 @@ fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry) -> Result<Input> {
     if length != entry.bytes {
         return Err(with_hint(
             anyhow!(
-                "`{shown}` has {length} bytes, but its manifest says {}",
+                "`{shown}` has {}, but its manifest says {}",
+                exactly(length, "byte"),
                 entry.bytes
             ),
             "it was changed or damaged after the export: restore it",

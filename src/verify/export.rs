@@ -10,10 +10,10 @@ use super::contents::{Contents, Expected};
 use super::findings::{Findings, name_of};
 use super::spans::{self, Part};
 use crate::cosmos::token::segments;
+use crate::count::{count, exactly, them};
 use crate::destination::manifest::Entry;
 use crate::destination::{Destination, FileState, Kind, may_be_unknown};
 use crate::feed::lsn_of_etag;
-use crate::report::count;
 use crate::state::model::State;
 
 /// Checks what `state` says against the files at `destination`.
@@ -131,8 +131,9 @@ fn read_manifest(
         found.note(
             &name,
             format!(
-                "{} bytes after the committed length; `resume` truncates them",
-                manifest.beyond.len()
+                "{} after the committed length; `resume` truncates {}",
+                exactly(manifest.beyond.len() as u64, "byte"),
+                them(manifest.beyond.len() as u64)
             ),
         );
     }
@@ -210,8 +211,9 @@ impl Files<'_> {
             Some(length) if length > part.length => self.found.note(
                 &name,
                 format!(
-                    "{} bytes after the committed length; `resume` truncates them",
-                    length - part.length
+                    "{} after the committed length; `resume` truncates {}",
+                    exactly(length - part.length, "byte"),
+                    them(length - part.length)
                 ),
             ),
             _ if self.destination.kind() == Kind::Growing => {}
@@ -292,13 +294,16 @@ fn check_totals(state: &State, entries: &[Entry], found: &mut Findings) {
         + unlisted.iter().map(|file| file.length).sum::<u64>();
     let state_name = found.state_name();
     for (what, stated, counted) in [
-        ("documents", state.totals.documents, found.rows),
-        ("bytes", state.totals.bytes, found.bytes),
+        ("document", state.totals.documents, found.rows),
+        ("byte", state.totals.bytes, found.bytes),
     ] {
         if stated != counted {
             found.fault(
                 &state_name,
-                format!("counts {stated} {what}, but its files have {counted}"),
+                format!(
+                    "counts {}, but its files have {counted}",
+                    exactly(stated, what)
+                ),
             );
         }
     }

@@ -11,6 +11,10 @@ settings! {
         .default("table")
         .of(&[Command::Ranges, Command::Profiles]);
 
+    RANGES_WIDE: bool = Setting::switch("wide")
+        .help("Print whole bounds, and the portable form of each range")
+        .of(&[Command::Ranges]);
+
     REPLAY_SUMMARY: SummaryFormat = Setting::new("summary", choice("SUMMARY"))
         .help("How to print the summary at the end, on standard error")
         .default("text")

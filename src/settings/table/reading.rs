@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::cli::Command;
-use crate::cli::values;
+use crate::cli::values::{self, Limit};
 use crate::settings::setting::{DefaultValue, Heading, Setting, settings};
-use crate::settings::value::{duration, milliseconds, number};
+use crate::settings::value::{Value, duration, milliseconds, number};
 
 const READERS: &[Command] = &[
     Command::Tail,
@@ -42,6 +42,25 @@ settings! {
         .defaults(&[(Command::Tail, DefaultValue::Described("no limit"))])
         .profile_option()
         .kept("max_retries", |settings, number| settings.max_retries = number.into())
+        .of(READERS)
+        .under(Heading::Reading)
+        .in_full();
+
+    READ_MAX_RU: Limit<u32> = Setting::new("max-ru", Value::new("RU", values::request_units_limit))
+        .help("Use at most this many RU/s for reading, measured by what the service charges, or `none`")
+        .details(
+            "One budget for all ranges and all requests of this process: pages become smaller, ranges take \
+             turns, and ranges without changes are polled less often. If the account throttles nevertheless, \
+             less is used.",
+        )
+        .described_default("none")
+        .profile_option()
+        .kept("max_ru", |settings, limit| {
+            settings.max_ru = match limit {
+                Limit::At(units) => Some(units),
+                Limit::None => None,
+            };
+        })
         .of(READERS)
         .under(Heading::Reading)
         .in_full();

@@ -86,13 +86,25 @@ settings! {
 
     TAIL_FORMAT: TailFormat = Setting::new("format", choice("FORM"))
         .help("How to print a change")
-        .described_default("json; with --mode all: envelope")
+        .described_default("line on a terminal; to a pipe or a file json, with --mode all envelope")
         .details(
-            "A deleted item has no document: with json and pretty its envelope is printed, which has no `id`.",
+            "A deleted item has no document: with json and pretty its envelope is printed, which has no `id`. \
+             `diff` needs a container that keeps previous images.",
         )
         .frozen("records")
         .of(TAIL)
         .brief("How to print a change");
+
+    TAIL_WIDE: bool = Setting::switch("wide")
+        .help("Do not cut lines to the width of the terminal")
+        .of(TAIL);
+
+    TAIL_WIDTH: u32 = Setting::new("width", number("COLUMNS", values::whole::<1, { u32::MAX }>))
+        .help("Cut the lines of --format line and diff to this width")
+        .described_default("that of the terminal; to a pipe, none")
+        .conflicts(&["wide"])
+        .of(TAIL)
+        .in_full();
 
     FIELDS: Fields = Setting::new("fields", Value::new("LIST", values::by_type).with_hyphen())
         .help("Print only these fields, such as id,customer.name")
@@ -116,7 +128,7 @@ settings! {
         .brief("With --jq: strings without quotes");
 
     COLOR: ColorChoice = Setting::new("color", choice("WHEN"))
-        .help("Whether to use colors; NO_COLOR switches them off too")
+        .help("Whether to use colors; NO_COLOR and TERM=dumb switch them off too")
         .default("auto")
         .of(TAIL)
         .in_full();

@@ -30,7 +30,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 13] = [
+const FOLDERS: [&str; 14] = [
     "connection",
     "export",
     "help",
@@ -41,6 +41,7 @@ const FOLDERS: [&str; 13] = [
     "state",
     "stopped",
     "tail",
+    "tail-diff",
     "usage",
     "usage-replay",
     "verify",

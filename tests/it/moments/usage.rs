@@ -558,6 +558,41 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "cosmos-tail tail --fields 'id,\"name'",
     ),
     (
+        "tail-diff-of-latest",
+        "The feed of the latest versions has nothing to compare with.",
+        "cosmos-tail tail --format diff",
+    ),
+    (
+        "tail-diff-and-jq",
+        "A program prints its own outputs.",
+        "cosmos-tail tail --mode all --format diff-json --jq .changes",
+    ),
+    (
+        "tail-line-and-jq",
+        "A program prints its own outputs.",
+        "cosmos-tail tail --format line --jq .id",
+    ),
+    (
+        "tail-line-to-a-file",
+        "Lines for people in a file of JSON lines.",
+        "cosmos-tail tail --format line -o changes.jsonl",
+    ),
+    (
+        "tail-width-of-json",
+        "JSON is not cut.",
+        "cosmos-tail tail --width 80",
+    ),
+    (
+        "tail-width-and-wide",
+        "Cut and not cut.",
+        "cosmos-tail tail --format line --width 80 --wide",
+    ),
+    (
+        "tail-width-zero",
+        "No column at all.",
+        "cosmos-tail tail --format line --width 0",
+    ),
+    (
         "tail-jq-and-fields",
         "A program and a list of fields contradict each other.",
         "cosmos-tail tail --jq . --fields id",
