@@ -1,5 +1,5 @@
-//! The process and its environment, on every platform: its id, closed standard streams, the terminal, and core
-//! dumps.
+//! The process and its environment, on every platform: its id, closed standard streams, the terminal, and
+//! core dumps.
 //!
 //! A standard stream that the parent process closed cannot be detected in `main`: Rust's runtime has
 //! already opened `/dev/null` in its place, so that no file gets its number. It also ignores a failed

@@ -1,6 +1,7 @@
 //! The only code that talks to the service.
 
 pub mod auth;
+mod authorities;
 pub mod backoff;
 pub mod batch;
 pub mod budget;

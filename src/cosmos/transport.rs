@@ -113,8 +113,8 @@ impl HttpClientFactory for BoundedClients {
         pool: &ConnectionPoolOptions,
         _config: HttpClientConfig,
     ) -> Result<Arc<dyn TransportClient>, CosmosError> {
-        let build = |accept_any_certificate| {
-            client(pool, accept_any_certificate).map_err(|error| {
+        let build = |accepted| {
+            client(pool, accepted).map_err(|error| {
                 CosmosError::builder()
                     .with_status(status_codes::CLIENT_HTTP_CLIENT_CONSTRUCTION_FAILED)
                     .with_message("cannot set up the HTTP client")
@@ -124,9 +124,18 @@ impl HttpClientFactory for BoundedClients {
         };
         let may_be_emulator = pool.server_certificate_validation()
             == ServerCertificateValidation::RequiredUnlessEmulator;
+        let is_verified =
+            self.endpoint.scheme() == "https" && !(may_be_emulator && is_emulator(&self.endpoint));
+        let client = match build(Accepted::OfAuthorities) {
+            // The system may have no certificates of authorities, and none are needed.
+            Err(_) if !is_verified => build(Accepted::Nothing)?,
+            client => client?,
+        };
         Ok(Arc::new(BoundedClient {
-            client: build(false)?,
-            of_emulator: may_be_emulator.then(|| build(true)).transpose()?,
+            client,
+            of_emulator: may_be_emulator
+                .then(|| build(Accepted::Anything))
+                .transpose()?,
             items_timeout: pool.max_dataplane_request_timeout(),
             metadata_timeout: pool.max_metadata_request_timeout(),
             endpoint: self.endpoint.clone(),
@@ -140,17 +149,26 @@ impl HttpClientFactory for BoundedClients {
     }
 }
 
+/// Which certificates of servers a client accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Accepted {
+    /// Those that an authority signed which the system trusts.
+    OfAuthorities,
+    Anything,
+    Nothing,
+}
+
 /// A client built from the same options as the driver's own.
-fn client(
-    pool: &ConnectionPoolOptions,
-    accept_any_certificate: bool,
-) -> Result<Client, reqwest::Error> {
+fn client(pool: &ConnectionPoolOptions, accepted: Accepted) -> Result<Client, reqwest::Error> {
     let mut builder = Client::builder()
         .tls_backend_rustls()
-        .tls_danger_accept_invalid_certs(accept_any_certificate)
+        .tls_danger_accept_invalid_certs(accepted == Accepted::Anything)
         .redirect(Policy::custom(follow_within_origin))
         .pool_max_idle_per_host(pool.max_idle_connections_per_endpoint())
         .connect_timeout(pool.max_connect_timeout());
+    if accepted == Accepted::Nothing {
+        builder = builder.tls_certs_only([]);
+    }
     if let Some(timeout) = pool.idle_connection_timeout() {
         builder = builder.pool_idle_timeout(timeout);
     }

@@ -99,9 +99,15 @@ pub(super) fn wrapped(body: Bytes) -> Bytes {
 pub(super) fn for_client(body: Bytes, asked: &[u8]) -> Bytes {
     let translate = || {
         let mut plan: Value = serde_json::from_slice(&body).ok()?;
-        let has_aggregates = plan["queryInfo"]["aggregates"]
-            .as_array()
-            .is_some_and(|aggregates| !aggregates.is_empty());
+        let aggregates = plan.pointer_mut("/queryInfo/aggregates");
+        let aggregates = aggregates.and_then(Value::as_array_mut);
+        let has_aggregates = aggregates.as_ref().is_some_and(|names| !names.is_empty());
+        for name in aggregates.into_iter().flatten() {
+            if name == "Avg" {
+                // As the service names it.
+                *name = "Average".into();
+            }
+        }
         let query = plan.pointer_mut("/queryInfo/rewrittenQuery")?;
         if has_aggregates && query.as_str().is_some_and(str::is_empty) {
             let asked: Value = serde_json::from_slice(asked).ok()?;

@@ -209,12 +209,12 @@ impl<'a> Query<'a> {
             }
             _ => format!("VALUE {}", text(inner)?),
         };
-        let from = self.from_clause();
+        let from = self.clause_from();
         Some(format!("SELECT {selected} {from}{}", self.filter))
     }
 
     /// The clause `FROM` with its keyword.
-    fn from_clause(&self) -> String {
+    fn clause_from(&self) -> String {
         if self.from.is_empty() {
             String::new()
         } else {
@@ -230,7 +230,7 @@ impl<'a> Query<'a> {
         } else {
             format!("{name}({argument})")
         };
-        let from = self.from_clause();
+        let from = self.clause_from();
         Some(format!(
             "SELECT VALUE [{{'item': {item}}}] {from}{}",
             self.filter

@@ -405,16 +405,24 @@ async fn an_aggregate_has_a_query_for_each_partition_as_clients_expect() {
         ];
         let answer = client.send("POST", DOCS, &headers, query(text)).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
-        answer.body["queryInfo"]["rewrittenQuery"].clone()
+        let plan = &answer.body["queryInfo"];
+        (plan["rewrittenQuery"].clone(), plan["aggregates"].clone())
     };
-    let count = plan("SELECT VALUE COUNT(1) FROM c WHERE c[\"id\"] != \"it's\"").await;
+    let (count, aggregates) =
+        plan("SELECT VALUE COUNT(1) FROM c WHERE c[\"id\"] != \"it's\"").await;
+    assert_eq!(aggregates, json!(["Count"]));
     assert_eq!(
         count,
         "SELECT VALUE [{\"item\": COUNT(1)}] FROM c WHERE c[\"id\"] != \"it's\""
     );
     assert_eq!(
         plan("select value avg(c.total) from c").await,
-        "SELECT VALUE [{\"item\": {\"sum\": SUM(c.total), \"count\": COUNT(c.total)}}] FROM c"
+        (
+            json!(
+                "SELECT VALUE [{\"item\": {\"sum\": SUM(c.total), \"count\": COUNT(c.total)}}] FROM c"
+            ),
+            json!(["Average"])
+        )
     );
     let mut total = 0;
     for id in ["0", "1", "2"] {

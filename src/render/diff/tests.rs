@@ -99,7 +99,7 @@ fn parse_path(text: &str) -> Vec<Way> {
                 None => rest.find(['.', '[']).unwrap_or(rest.len()),
             };
             way.push(Way::Name(
-                decode_string(rest[..end].as_bytes()).into_owned(),
+                decode_string(&rest.as_bytes()[..end]).into_owned(),
             ));
             rest = &rest[end..];
         }
@@ -150,11 +150,8 @@ fn apply(old: Value, mut edits: Vec<Edit>) -> Value {
             .enumerate()
             .filter(|(index, _)| !removed.contains(index))
             .map(|(_, value)| value);
-        loop {
-            match added.remove(&list.len()).or_else(|| kept.next()) {
-                Some(value) => list.push(value),
-                None => break,
-            }
+        while let Some(value) = added.remove(&list.len()).or_else(|| kept.next()) {
+            list.push(value);
         }
         assert!(added.is_empty(), "{added:?}");
     }

@@ -243,4 +243,10 @@ fn certificate(pages: &mut Pages) {
         "A certificate that no known authority signed.",
         RANGES,
     );
+    stage.show_on_unix(
+        pages,
+        "certificates-missing",
+        "A system without CA certificates.",
+        &format!("SSL_CERT_FILE=/dev/null {RANGES}"),
+    );
 }
