@@ -9,6 +9,7 @@ use crate::cli::choices::{IdCollisions, InputForm, MissingKey, Mode, TtlDeletes,
 use crate::cli::location::Location;
 use crate::cli::values::{self, Speed};
 use crate::feed::ChangeFeedStart;
+use crate::schema::ColumnList;
 use crate::settings::setting::{Form, Heading, Setting, settings};
 use crate::settings::table::export::TIMES;
 use crate::settings::value::{Value, choice, location, number, path, start, text, time_or_age};
@@ -18,13 +19,13 @@ const REPLAY: &[Command] = &[Command::Replay];
 settings! {
     SOURCES: Location = Setting::new("source", location("SOURCE"))
         .help(
-            "Where the changes come from: directories written by `export`, files in them, JSON lines from \
+            "Where the changes come from: directories written by `export`, files of JSON, Parquet or CSV from \
              anywhere, or `-` for standard input",
         )
         .details(
-            "A directory is read in the order of its manifest, several sources one after the other. gzip, zstd \
-             and Parquet are recognized by the content of the file. The columns of CSV are described in the \
-             state of the export, which must be in its place.",
+            "A directory is read in the order of its manifest, several sources one after the other. Arrays, \
+             JSON lines, Parquet, gzip, zstd, bzip2 and xz are recognized by the content of the file, CSV by its \
+             name. The columns of an export's CSV are described in its state, which must be in its place.",
         )
         .form(Form::Arguments)
         .required_unless("from-container")
@@ -42,6 +43,20 @@ settings! {
         .conflicts(&["from-container"])
         .of(REPLAY)
         .in_full();
+
+    SOURCE_DELIMITER: char = Setting::new("delimiter", Value::new("CHARACTER", values::delimiter))
+        .help("CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab`")
+        .described_default("what the header shows: a comma, a semicolon, a tab or `|`")
+        .conflicts(&["from-container"])
+        .of(REPLAY);
+
+    SOURCE_TYPES: ColumnList = Setting::new("types", Value::new("LIST", values::by_type).with_hyphen())
+        .help("CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json")
+        .details(
+            "All other columns are text. An empty cell is no member of the document.",
+        )
+        .conflicts(&["from-container"])
+        .of(REPLAY);
 
     TO_STDOUT: bool = Setting::switch("stdout")
         .help("Write the changes to standard output instead of a container")
