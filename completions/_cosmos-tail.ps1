@@ -121,7 +121,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--until-caught-up', '--until-caught-up', [CompletionResultType]::ParameterName, 'Stop once the service has nothing newer')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Keep reading new changes until stopped, as a tail does without it')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Keep reading new changes until stopped, as a tail does without it')
-            [CompletionResult]::new('--wide', '--wide', [CompletionResultType]::ParameterName, 'Do not cut lines to the width of the terminal')
+            [CompletionResult]::new('--wide', '--wide', [CompletionResultType]::ParameterName, 'Do not cut lines')
             [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'With --jq: strings without quotes')
             [CompletionResult]::new('--raw-output', '--raw-output', [CompletionResultType]::ParameterName, 'With --jq: strings without quotes')
             [CompletionResult]::new('--limit-to-endpoint', '--limit-to-endpoint', [CompletionResultType]::ParameterName, 'Send all requests to the endpoint, not to the addresses that the account names for its regions')
@@ -301,6 +301,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
         }
         'cosmos-tail;replay' {
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]')
+            [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]')
+            [CompletionResult]::new('--types', '--types', [CompletionResultType]::ParameterName, 'CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only changes since this time, or age such as 10m')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Only changes made at this time or earlier, or at this age or older')
             [CompletionResult]::new('--speed', '--speed', [CompletionResultType]::ParameterName, 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]')

@@ -757,7 +757,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__subcmd__tail__subcmd__replay)
-            opts="-f -d -c -v -q -h -V --input --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --follow --write-mode --ttl-deletes --missing-key --id-collisions --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --priority --throughput-bucket --demo --summary --verbose --quiet --help --version"
+            opts="-f -d -c -v -q -h -V --input --delimiter --types --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --follow --write-mode --ttl-deletes --missing-key --id-collisions --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --priority --throughput-bucket --demo --summary --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -765,6 +765,14 @@ _cosmos__tail() {
             case "${prev}" in
                 --input)
                     COMPREPLY=($(compgen -W "documents changes" -- "${cur}"))
+                    return 0
+                    ;;
+                --delimiter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --types)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --since)

@@ -116,7 +116,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --until-caught-up 'Stop once the service has nothing newer'
             cand -f 'Keep reading new changes until stopped, as a tail does without it'
             cand --follow 'Keep reading new changes until stopped, as a tail does without it'
-            cand --wide 'Do not cut lines to the width of the terminal'
+            cand --wide 'Do not cut lines'
             cand -r 'With --jq: strings without quotes'
             cand --raw-output 'With --jq: strings without quotes'
             cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
@@ -291,6 +291,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         }
         &'cosmos-tail;replay'= {
             cand --input 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]'
+            cand --delimiter 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]'
+            cand --types 'CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json'
             cand --since 'Only changes since this time, or age such as 10m'
             cand --until 'Only changes made at this time or earlier, or at this age or older'
             cand --speed 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]'

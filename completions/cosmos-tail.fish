@@ -128,7 +128,7 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop once the service has nothing newer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s f -l follow -d 'Keep reading new changes until stopped, as a tail does without it'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l wide -d 'Do not cut lines to the width of the terminal'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l wide -d 'Do not cut lines'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s r -l raw-output -d 'With --jq: strings without quotes'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
@@ -296,6 +296,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l input -d 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'
 changes\t'Changes in their envelopes, as --mode all writes them; also dead letters'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l delimiter -d 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l types -d 'CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l since -d 'Only changes since this time, or age such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l until -d 'Only changes made at this time or earlier, or at this age or older' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l speed -d 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]' -r
