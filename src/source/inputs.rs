@@ -11,9 +11,9 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::compressed_later::compressed_later;
+use super::csv_reading::CsvReading;
 use super::declaration::Declaration;
 use super::names::{format_of, without_compression};
-use super::other_csv::CsvReading;
 use crate::cli::location::Location;
 use crate::count::count;
 use crate::count::{exactly, them};
