@@ -62,7 +62,8 @@ settings! {
             };
         })
         .of(READERS)
-        .under(Heading::Reading);
+        .under(Heading::Reading)
+        .in_full();
 
     POLL_INTERVAL: Duration = Setting::new("poll-interval", duration())
         .help("How long to wait before a range without changes is polled again, with --follow")

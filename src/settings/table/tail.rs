@@ -97,13 +97,15 @@ settings! {
 
     TAIL_WIDE: bool = Setting::switch("wide")
         .help("Do not cut lines to the width of the terminal")
-        .of(TAIL);
+        .of(TAIL)
+        .brief("Do not cut lines");
 
     TAIL_WIDTH: u32 = Setting::new("width", number("COLUMNS", values::whole::<1, { u32::MAX }>))
         .help("Cut the lines of --format line and diff to this width")
         .described_default("that of the terminal; to a pipe, none")
         .conflicts(&["wide"])
-        .of(TAIL);
+        .of(TAIL)
+        .in_full();
 
     FIELDS: Fields = Setting::new("fields", Value::new("LIST", values::by_type).with_hyphen())
         .help("Print only these fields, such as id,customer.name")
