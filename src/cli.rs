@@ -136,11 +136,10 @@ impl Command {
 
     /// The command of this name below it.
     pub fn below(self, name: &str) -> Option<Self> {
-        let nested = self.nested().into_iter();
+        let mut nested = self.nested().into_iter();
         nested
-            .filter(|(known, _)| *known == name)
+            .find(|(known, _)| *known == name)
             .map(|(_, which)| which)
-            .next()
     }
 
     /// Adds the commands below it to its definition.

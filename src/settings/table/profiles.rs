@@ -8,6 +8,7 @@ settings! {
     NEW_PROFILE: String = Setting::new("name", text("NAME"))
         .help("Name of the profile")
         .form(Form::Argument)
+        .conflicts(&["profile"])
         .required()
         .of(&[Command::ProfilesAdd, Command::ProfilesUse]);
 
