@@ -85,23 +85,23 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;ls' {
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the list [default: table]')
-            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]')
-            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key [env: AZURE_COSMOS_ENDPOINT]')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file')
+            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator`')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]')
-            [CompletionResult]::new('--token-scope', '--token-scope', [CompletionResultType]::ParameterName, 'Scope of the Entra ID token [default: that of the endpoint''s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]')
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Name of the database [env: AZURE_COSMOS_DATABASE]')
-            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database [env: AZURE_COSMOS_DATABASE]')
-            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Name of the container [env: AZURE_COSMOS_CONTAINER]')
-            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Name of the container [env: AZURE_COSMOS_CONTAINER]')
+            [CompletionResult]::new('--token-scope', '--token-scope', [CompletionResultType]::ParameterName, 'Scope of the Entra ID token [default: that of the endpoint''s cloud]')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Name of the container')
+            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Name of the container')
             [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'How to authenticate [default: auto]')
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that contains the account key')
             [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
             [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the list [default: table]')
             [CompletionResult]::new('--limit-to-endpoint', '--limit-to-endpoint', [CompletionResultType]::ParameterName, 'Send all requests to the endpoint, not to the addresses that the account names for its regions')
-            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`')
-            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
-            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
+            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -442,17 +442,18 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a profile to the configuration file')
             [CompletionResult]::new('use', 'use', [CompletionResultType]::ParameterValue, 'Set the profile that is used when none is named')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Check the connection step by step, and print what to do about what fails')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'cosmos-tail;profiles;add' {
-            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]')
-            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key [env: AZURE_COSMOS_ENDPOINT]')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file')
+            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator`')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]')
-            [CompletionResult]::new('--token-scope', '--token-scope', [CompletionResultType]::ParameterName, 'Scope of the Entra ID token [default: that of the endpoint''s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]')
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Name of the database [env: AZURE_COSMOS_DATABASE]')
-            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database [env: AZURE_COSMOS_DATABASE]')
-            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Name of the container [env: AZURE_COSMOS_CONTAINER]')
-            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Name of the container [env: AZURE_COSMOS_CONTAINER]')
+            [CompletionResult]::new('--token-scope', '--token-scope', [CompletionResultType]::ParameterName, 'Scope of the Entra ID token [default: that of the endpoint''s cloud]')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Name of the container')
+            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Name of the container')
             [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'How to authenticate [default: auto]')
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that contains the account key')
             [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
@@ -460,9 +461,9 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--store-key', '--store-key', [CompletionResultType]::ParameterName, 'Store the key that the environment or standard input gives in a file beside the configuration')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace the profile if it exists')
             [CompletionResult]::new('--limit-to-endpoint', '--limit-to-endpoint', [CompletionResultType]::ParameterName, 'Send all requests to the endpoint, not to the addresses that the account names for its regions')
-            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`')
-            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
-            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
+            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -472,22 +473,22 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;profiles;use' {
-            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]')
-            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key [env: AZURE_COSMOS_ENDPOINT]')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file')
+            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator`')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]')
-            [CompletionResult]::new('--token-scope', '--token-scope', [CompletionResultType]::ParameterName, 'Scope of the Entra ID token [default: that of the endpoint''s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]')
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Name of the database [env: AZURE_COSMOS_DATABASE]')
-            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database [env: AZURE_COSMOS_DATABASE]')
-            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Name of the container [env: AZURE_COSMOS_CONTAINER]')
-            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Name of the container [env: AZURE_COSMOS_CONTAINER]')
+            [CompletionResult]::new('--token-scope', '--token-scope', [CompletionResultType]::ParameterName, 'Scope of the Entra ID token [default: that of the endpoint''s cloud]')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Name of the container')
+            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Name of the container')
             [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'How to authenticate [default: auto]')
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that contains the account key')
             [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
             [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
             [CompletionResult]::new('--limit-to-endpoint', '--limit-to-endpoint', [CompletionResultType]::ParameterName, 'Send all requests to the endpoint, not to the addresses that the account names for its regions')
-            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`')
-            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
-            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
+            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -497,29 +498,48 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;profiles;test' {
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the list [default: table]')
-            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]')
-            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key [env: AZURE_COSMOS_ENDPOINT]')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file')
+            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator`')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]')
-            [CompletionResult]::new('--token-scope', '--token-scope', [CompletionResultType]::ParameterName, 'Scope of the Entra ID token [default: that of the endpoint''s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]')
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Name of the database [env: AZURE_COSMOS_DATABASE]')
-            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database [env: AZURE_COSMOS_DATABASE]')
-            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Name of the container [env: AZURE_COSMOS_CONTAINER]')
-            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Name of the container [env: AZURE_COSMOS_CONTAINER]')
+            [CompletionResult]::new('--token-scope', '--token-scope', [CompletionResultType]::ParameterName, 'Scope of the Entra ID token [default: that of the endpoint''s cloud]')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Name of the container')
+            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Name of the container')
             [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'How to authenticate [default: auto]')
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that contains the account key')
             [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
             [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the list [default: table]')
             [CompletionResult]::new('--limit-to-endpoint', '--limit-to-endpoint', [CompletionResultType]::ParameterName, 'Send all requests to the endpoint, not to the addresses that the account names for its regions')
-            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`')
-            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
-            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log')
+            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'cosmos-tail;profiles;help' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a profile to the configuration file')
+            [CompletionResult]::new('use', 'use', [CompletionResultType]::ParameterValue, 'Set the profile that is used when none is named')
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Check the connection step by step, and print what to do about what fails')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'cosmos-tail;profiles;help;add' {
+            break
+        }
+        'cosmos-tail;profiles;help;use' {
+            break
+        }
+        'cosmos-tail;profiles;help;test' {
+            break
+        }
+        'cosmos-tail;profiles;help;help' {
             break
         }
         'cosmos-tail;completions' {
@@ -549,6 +569,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
         }
         'cosmos-tail;help' {
             [CompletionResult]::new('ranges', 'ranges', [CompletionResultType]::ParameterValue, 'List the feed ranges of a container')
+            [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List the databases and containers of an account')
             [CompletionResult]::new('tail', 'tail', [CompletionResultType]::ParameterValue, 'Watch the changes of a container as they happen')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Export the change feed of a container to files')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the columns that an export to CSV or Parquet would infer')
@@ -556,12 +577,15 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check an export against its own manifest and state, without contacting the service')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Write exported changes to a container')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Run an embedded account to try things on')
-            [CompletionResult]::new('profiles', 'profiles', [CompletionResultType]::ParameterValue, 'List the profiles of the configuration file, without their secrets')
+            [CompletionResult]::new('profiles', 'profiles', [CompletionResultType]::ParameterValue, 'List the profiles of the configuration file, add one, or test a connection')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'cosmos-tail;help;ranges' {
+            break
+        }
+        'cosmos-tail;help;ls' {
             break
         }
         'cosmos-tail;help;tail' {
@@ -586,6 +610,18 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;help;profiles' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a profile to the configuration file')
+            [CompletionResult]::new('use', 'use', [CompletionResultType]::ParameterValue, 'Set the profile that is used when none is named')
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Check the connection step by step, and print what to do about what fails')
+            break
+        }
+        'cosmos-tail;help;profiles;add' {
+            break
+        }
+        'cosmos-tail;help;profiles;use' {
+            break
+        }
+        'cosmos-tail;help;profiles;test' {
             break
         }
         'cosmos-tail;help;completions' {

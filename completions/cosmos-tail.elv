@@ -80,23 +80,23 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;ls'= {
-            cand --format 'How to print the list [default: table]'
-            cand --profile 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]'
-            cand --endpoint 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key [env: AZURE_COSMOS_ENDPOINT]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
             cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
-            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]'
-            cand -d 'Name of the database [env: AZURE_COSMOS_DATABASE]'
-            cand --database 'Name of the database [env: AZURE_COSMOS_DATABASE]'
-            cand -c 'Name of the container [env: AZURE_COSMOS_CONTAINER]'
-            cand --container 'Name of the container [env: AZURE_COSMOS_CONTAINER]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
             cand --auth 'How to authenticate [default: auto]'
             cand --key-file 'File that contains the account key'
             cand --priority 'Priority of all requests, in accounts with priority-based execution'
             cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --format 'How to print the list [default: table]'
             cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-            cand --demo 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-            cand -v 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
-            cand --verbose 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
             cand -q 'Print only errors: no progress, no summary'
             cand --quiet 'Print only errors: no progress, no summary'
             cand -h 'Print help (see more with ''--help'')'
@@ -429,16 +429,17 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand add 'Add a profile to the configuration file'
             cand use 'Set the profile that is used when none is named'
             cand test 'Check the connection step by step, and print what to do about what fails'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'cosmos-tail;profiles;add'= {
-            cand --profile 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]'
-            cand --endpoint 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key [env: AZURE_COSMOS_ENDPOINT]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
             cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
-            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]'
-            cand -d 'Name of the database [env: AZURE_COSMOS_DATABASE]'
-            cand --database 'Name of the database [env: AZURE_COSMOS_DATABASE]'
-            cand -c 'Name of the container [env: AZURE_COSMOS_CONTAINER]'
-            cand --container 'Name of the container [env: AZURE_COSMOS_CONTAINER]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
             cand --auth 'How to authenticate [default: auto]'
             cand --key-file 'File that contains the account key'
             cand --priority 'Priority of all requests, in accounts with priority-based execution'
@@ -446,9 +447,9 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --store-key 'Store the key that the environment or standard input gives in a file beside the configuration'
             cand --force 'Replace the profile if it exists'
             cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-            cand --demo 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-            cand -v 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
-            cand --verbose 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
             cand -q 'Print only errors: no progress, no summary'
             cand --quiet 'Print only errors: no progress, no summary'
             cand -h 'Print help (see more with ''--help'')'
@@ -457,22 +458,22 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;profiles;use'= {
-            cand --profile 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]'
-            cand --endpoint 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key [env: AZURE_COSMOS_ENDPOINT]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
             cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
-            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]'
-            cand -d 'Name of the database [env: AZURE_COSMOS_DATABASE]'
-            cand --database 'Name of the database [env: AZURE_COSMOS_DATABASE]'
-            cand -c 'Name of the container [env: AZURE_COSMOS_CONTAINER]'
-            cand --container 'Name of the container [env: AZURE_COSMOS_CONTAINER]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
             cand --auth 'How to authenticate [default: auto]'
             cand --key-file 'File that contains the account key'
             cand --priority 'Priority of all requests, in accounts with priority-based execution'
             cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
             cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-            cand --demo 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-            cand -v 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
-            cand --verbose 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
             cand -q 'Print only errors: no progress, no summary'
             cand --quiet 'Print only errors: no progress, no summary'
             cand -h 'Print help (see more with ''--help'')'
@@ -481,29 +482,43 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;profiles;test'= {
-            cand --format 'How to print the list [default: table]'
-            cand --profile 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]'
-            cand --endpoint 'Endpoint of the account, or `emulator` for the local emulator''s well-known address and key [env: AZURE_COSMOS_ENDPOINT]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
             cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
-            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]'
-            cand -d 'Name of the database [env: AZURE_COSMOS_DATABASE]'
-            cand --database 'Name of the database [env: AZURE_COSMOS_DATABASE]'
-            cand -c 'Name of the container [env: AZURE_COSMOS_CONTAINER]'
-            cand --container 'Name of the container [env: AZURE_COSMOS_CONTAINER]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
             cand --auth 'How to authenticate [default: auto]'
             cand --key-file 'File that contains the account key'
             cand --priority 'Priority of all requests, in accounts with priority-based execution'
             cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --format 'How to print the list [default: table]'
             cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-            cand --demo 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-            cand -v 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
-            cand --verbose 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
             cand -q 'Print only errors: no progress, no summary'
             cand --quiet 'Print only errors: no progress, no summary'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
             cand --version 'Print version'
+        }
+        &'cosmos-tail;profiles;help'= {
+            cand add 'Add a profile to the configuration file'
+            cand use 'Set the profile that is used when none is named'
+            cand test 'Check the connection step by step, and print what to do about what fails'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'cosmos-tail;profiles;help;add'= {
+        }
+        &'cosmos-tail;profiles;help;use'= {
+        }
+        &'cosmos-tail;profiles;help;test'= {
+        }
+        &'cosmos-tail;profiles;help;help'= {
         }
         &'cosmos-tail;completions'= {
             cand --profile 'Profile of the configuration file'
@@ -531,6 +546,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         }
         &'cosmos-tail;help'= {
             cand ranges 'List the feed ranges of a container'
+            cand ls 'List the databases and containers of an account'
             cand tail 'Watch the changes of a container as they happen'
             cand export 'Export the change feed of a container to files'
             cand schema 'Print the columns that an export to CSV or Parquet would infer'
@@ -538,11 +554,13 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand verify 'Check an export against its own manifest and state, without contacting the service'
             cand replay 'Write exported changes to a container'
             cand demo 'Run an embedded account to try things on'
-            cand profiles 'List the profiles of the configuration file, without their secrets'
+            cand profiles 'List the profiles of the configuration file, add one, or test a connection'
             cand completions 'Print the completion script of a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'cosmos-tail;help;ranges'= {
+        }
+        &'cosmos-tail;help;ls'= {
         }
         &'cosmos-tail;help;tail'= {
         }
@@ -559,6 +577,15 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         &'cosmos-tail;help;demo'= {
         }
         &'cosmos-tail;help;profiles'= {
+            cand add 'Add a profile to the configuration file'
+            cand use 'Set the profile that is used when none is named'
+            cand test 'Check the connection step by step, and print what to do about what fails'
+        }
+        &'cosmos-tail;help;profiles;add'= {
+        }
+        &'cosmos-tail;help;profiles;use'= {
+        }
+        &'cosmos-tail;help;profiles;test'= {
         }
         &'cosmos-tail;help;completions'= {
         }

@@ -1,3 +1,9 @@
+# Completes the name of a profile, database or container.
+function __cosmos_tail_names
+	set -l words (commandline -opc)
+	$words[1] __complete $argv[1] $words[2..-1] 2>/dev/null </dev/null
+end
+
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_cosmos_tail_global_optspecs
     string join \n profile= endpoint= limit-to-endpoint region= token-scope= d/database= c/container= auth= key-file= priority= throughput-bucket= demo v/verbose q/quiet h/help V/version
@@ -24,12 +30,12 @@ function __fish_cosmos_tail_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l profile -d 'Profile of the configuration file' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -47,6 +53,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s q -l quiet -d '
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "ranges" -d 'List the feed ranges of a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "ls" -d 'List the databases and containers of an account'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "tail" -d 'Watch the changes of a container as they happen'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "export" -d 'Export the change feed of a container to files'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "schema" -d 'Print the columns that an export to CSV or Parquet would infer'
@@ -54,15 +61,15 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "resume" -d 
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "replay" -d 'Write exported changes to a container'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "demo" -d 'Run an embedded account to try things on'
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "profiles" -d 'List the profiles of the configuration file, without their secrets'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l profile -d 'Profile of the configuration file' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -82,6 +89,30 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
+json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l from -d 'Start: `now`, `beginning`, a time, or an age such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until -d 'Stop after changes up to this time or age' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s n -l max -d 'Stop after this many changes' -r
@@ -110,12 +141,12 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-ret
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 1s]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l profile -d 'Profile of the configuration file' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -167,12 +198,12 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l check
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: 256MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l summary -d 'How to print the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l profile -d 'Profile of the configuration file' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -203,12 +234,12 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l concu
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: 15]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l profile -d 'Profile of the configuration file' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -242,12 +273,12 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l check
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l summary -d 'How to print the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l profile -d 'Profile of the configuration file' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -271,12 +302,12 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s h -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l format -d 'How to print the findings [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l profile -d 'Profile of the configuration file' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -305,7 +336,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l trans
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l partition-key -d 'Partition key of it, such as /customerId' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput -d 'Throughput of the new container in RU/s [default: the default of the account]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l from-container -d 'Replay the feed of this container, such as shop/orders' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l source-profile -d 'Profile of the account of --from-container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l source-profile -d 'Profile of the account of --from-container' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l from -d 'Where the feed starts: `beginning`, `now`, a time such as 2026-11-23, or an age such as 10m [default: beginning; with --mode all: now]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l mode -d 'Which feed to read [default: latest]' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
 all\t'Every version and every delete from now on; the container must retain them'"
@@ -327,12 +358,12 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-e
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l state -d 'Keep the position here, and continue from it' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l checkpoint-interval -d 'Save the position at least this often [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l checkpoint-changes -d 'Apply at most this many changes beyond the saved position; a crash repeats no more, or twice as many from the feed of a container [default: 10000]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l profile -d 'Profile of the configuration file' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -361,12 +392,12 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l documen
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l partitions -d 'Physical partitions at the start [default: 4]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l writes-per-second -d 'Writes per second: creates, replaces and deletes [default: 5]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l split-every -d 'Split the largest partition repeatedly, at this interval' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l profile -d 'Profile of the configuration file' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -384,36 +415,114 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s v -l ve
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l profile -d 'Profile of the configuration file' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s c -l container -d 'Name of the container' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l key-file -d 'File that contains the account key' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
 json\t'One JSON array'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l demo -d 'Use an account embedded in this process'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s q -l quiet -d 'Print only errors: no progress, no summary'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l profile -d 'Profile of the configuration file' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -f -a "add" -d 'Add a profile to the configuration file'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -f -a "use" -d 'Set the profile that is used when none is named'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -f -a "test" -d 'Check the connection step by step, and print what to do about what fails'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l store-key -d 'Store the key that the environment or standard input gives in a file beside the configuration'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l force -d 'Replace the profile if it exists'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
+json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add a profile to the configuration file'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from help" -f -a "use" -d 'Set the profile that is used when none is named'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from help" -f -a "test" -d 'Check the connection step by step, and print what to do about what fails'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s d -l database -d 'Name of the database' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s c -l container -d 'Name of the container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -430,14 +539,20 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges tail export schema resume verify replay demo profiles completions help" -f -a "ranges" -d 'List the feed ranges of a container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges tail export schema resume verify replay demo profiles completions help" -f -a "tail" -d 'Watch the changes of a container as they happen'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges tail export schema resume verify replay demo profiles completions help" -f -a "export" -d 'Export the change feed of a container to files'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges tail export schema resume verify replay demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV or Parquet would infer'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges tail export schema resume verify replay demo profiles completions help" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges tail export schema resume verify replay demo profiles completions help" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges tail export schema resume verify replay demo profiles completions help" -f -a "replay" -d 'Write exported changes to a container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges tail export schema resume verify replay demo profiles completions help" -f -a "demo" -d 'Run an embedded account to try things on'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges tail export schema resume verify replay demo profiles completions help" -f -a "profiles" -d 'List the profiles of the configuration file, without their secrets'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges tail export schema resume verify replay demo profiles completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges tail export schema resume verify replay demo profiles completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume verify replay demo profiles completions help" -f -a "ranges" -d 'List the feed ranges of a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume verify replay demo profiles completions help" -f -a "ls" -d 'List the databases and containers of an account'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume verify replay demo profiles completions help" -f -a "tail" -d 'Watch the changes of a container as they happen'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume verify replay demo profiles completions help" -f -a "export" -d 'Export the change feed of a container to files'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume verify replay demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV or Parquet would infer'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume verify replay demo profiles completions help" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume verify replay demo profiles completions help" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume verify replay demo profiles completions help" -f -a "replay" -d 'Write exported changes to a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume verify replay demo profiles completions help" -f -a "demo" -d 'Run an embedded account to try things on'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume verify replay demo profiles completions help" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume verify replay demo profiles completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume verify replay demo profiles completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from profiles" -f -a "add" -d 'Add a profile to the configuration file'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from profiles" -f -a "use" -d 'Set the profile that is used when none is named'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from profiles" -f -a "test" -d 'Check the connection step by step, and print what to do about what fails'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -f -a '(__cosmos_tail_names profile)'

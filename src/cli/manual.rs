@@ -328,8 +328,8 @@ const PROFILES: Manual = Manual {
         ("for scripts", "cosmos-tail profiles --format json"),
         ("use one", "cosmos-tail tail --profile staging"),
         (
-            "add one",
-            "cosmos-tail profiles add staging --endpoint shop-staging -d shop --key-file staging.key",
+            "add one, for the account of the environment",
+            "cosmos-tail profiles add staging -d shop -c orders",
         ),
         (
             "use it without --profile",
@@ -348,7 +348,7 @@ const PROFILES_ADD: Manual = Manual {
     examples: &[
         (
             "with Entra ID",
-            "cosmos-tail profiles add prod --endpoint shop -d shop -c orders --auth cli",
+            "cosmos-tail profiles add prod --endpoint shop -d shop --auth cli",
         ),
         (
             "the local emulator",
@@ -356,11 +356,11 @@ const PROFILES_ADD: Manual = Manual {
         ),
         (
             "with a key file",
-            "cosmos-tail profiles add staging --endpoint shop-staging --key-file ~/.secrets/staging.key",
+            "cosmos-tail profiles add test --endpoint shop-test --key-file ~/test.key",
         ),
         (
             "with a key that is stored beside the configuration",
-            "cosmos-tail profiles add staging --endpoint shop-staging --key-file - --store-key < staging.key",
+            "cosmos-tail profiles add test --endpoint shop --key-file - --store-key < key",
         ),
     ],
     notes: &[],

@@ -20,6 +20,18 @@ const COMMANDS: [&str; 11] = [
 /// The commands below another one.
 const NESTED: [&str; 3] = ["profiles add", "profiles use", "profiles test"];
 
+/// All of them.
+fn all() -> impl Iterator<Item = &'static str> {
+    COMMANDS.into_iter().chain(NESTED)
+}
+
+/// A command, perhaps below another one.
+fn find<'a>(program: &'a mut clap::Command, name: &str) -> &'a mut clap::Command {
+    name.split(' ').fold(program, |above, name| {
+        above.find_subcommand_mut(name).unwrap()
+    })
+}
+
 #[test]
 fn help() {
     let stage = Stage::alone();
@@ -30,7 +42,7 @@ fn help() {
     show("cosmos-tail", "The short help.", "cosmos-tail -h");
     show("cosmos-tail-long", "The long help.", "cosmos-tail --help");
     show("nothing", "Nothing but the name was typed.", "cosmos-tail");
-    for command in COMMANDS.into_iter().chain(NESTED) {
+    for command in all() {
         let page = command.replace(' ', "-");
         show(
             &page,
@@ -73,8 +85,8 @@ fn the_short_help_of_each_command_fits_a_screen() {
         }
     };
     check("cosmos-tail", command.render_help().to_string());
-    for name in COMMANDS {
-        let help = command.find_subcommand_mut(name).unwrap().render_help();
+    for name in all() {
+        let help = find(&mut command, name).render_help();
         check(name, help.to_string());
     }
     assert!(long.is_empty(), "{}", long.join("\n"));
@@ -83,15 +95,21 @@ fn the_short_help_of_each_command_fits_a_screen() {
 #[test]
 fn the_short_help_shows_what_the_command_uses() {
     let mut command = at_80_columns();
-    for name in ["verify", "completions", "profiles", "demo"] {
-        let help = command
-            .find_subcommand_mut(name)
-            .unwrap()
-            .render_long_help();
+    for name in ["verify", "completions", "profiles", "profiles use", "demo"] {
+        let help = find(&mut command, name).render_long_help();
         assert!(!help.to_string().contains("--endpoint"), "{name}: {help}");
     }
-    for name in ["ranges", "tail", "export", "schema", "replay"] {
-        let help = command.find_subcommand_mut(name).unwrap().render_help();
+    for name in [
+        "ranges",
+        "ls",
+        "tail",
+        "export",
+        "schema",
+        "replay",
+        "profiles add",
+        "profiles test",
+    ] {
+        let help = find(&mut command, name).render_help();
         for flag in ["--endpoint", "--database", "--container", "--profile"] {
             assert!(help.to_string().contains(flag), "{name}: {help}");
         }
@@ -102,11 +120,8 @@ fn the_short_help_shows_what_the_command_uses() {
 fn the_long_help_has_examples_that_can_be_typed() {
     let mut command = at_80_columns();
     let mut helps = vec![command.render_long_help().to_string()];
-    for name in COMMANDS {
-        let help = command
-            .find_subcommand_mut(name)
-            .unwrap()
-            .render_long_help();
+    for name in all() {
+        let help = find(&mut command, name).render_long_help();
         helps.push(help.to_string());
     }
     for help in helps {
@@ -137,7 +152,7 @@ fn the_long_help_has_examples_that_can_be_typed() {
 #[test]
 fn each_man_page_has_the_sections_of_a_manual() {
     let pages = cosmos_tail::command::generate::man_pages().unwrap();
-    assert_eq!(pages.len(), COMMANDS.len() + 1);
+    assert_eq!(pages.len(), all().count() + 1);
     let names: Vec<String> = pages
         .iter()
         .map(|(name, _)| name.replace(".1", "(1)"))
