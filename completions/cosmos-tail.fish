@@ -77,6 +77,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l forma
 json\t'One JSON array'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l wide -d 'Print whole bounds, and the portable form of each range'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -89,12 +90,16 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l mode -d
 all\t'Every version and every delete from now on; the container must retain them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l partition-key -d 'Only this key; once for each level of it' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l range -d 'Only this feed range: its number or its portable form, both from `ranges`; can be repeated' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l format -d 'How to print a change' -r -f -a "json\t'The document on one line, byte for byte as the service sent it'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l format -d 'How to print a change' -r -f -a "line\t'For people: time, operation, id, partition key, then the document without system fields'
+json\t'The document on one line, byte for byte as the service sent it'
 pretty\t'The document, indented'
-envelope\t'One object per line: current, previous, metadata, and the number of the range'"
+envelope\t'One object per line: current, previous, metadata, and the number of the range'
+diff\t'As `line`, but with the fields that differ from the previous image; with --mode all'
+diff-json\t'The same as one object per line: `changes` has each path with the values `from` and `to`'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l width -d 'Cut the lines of --format line and diff to this width [default: that of the terminal; to a pipe, none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l fields -d 'Only these fields, such as id,customer.name' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l jq -d 'Print what this jq program returns' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l color -d 'Whether to use colors; NO_COLOR switches them off too [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l color -d 'Whether to use colors; NO_COLOR and TERM=dumb switch them off too [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is `dumb`'
 always\t'Always'
 never\t'Never'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s o -l output -d 'Write to this file, each change once' -r -F
@@ -102,6 +107,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l state -
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: no limit]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l profile -d 'Profile of the configuration file' -r
@@ -122,6 +128,7 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop once the service has nothing newer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s f -l follow -d 'Keep reading new changes until stopped, as a tail does without it'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l wide -d 'Do not cut lines'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s r -l raw-output -d 'With --jq: strings without quotes'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
@@ -154,6 +161,7 @@ drop\t'They are left out, unless --columns or a schema file names them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: 15]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 5s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: 256MiB]' -r
@@ -194,6 +202,7 @@ drop\t'They are left out, unless --columns or a schema file names them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: 15]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l profile -d 'Profile of the configuration file' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
@@ -227,6 +236,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l row-g
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l concurrency -d 'Ranges read at the same time [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l page-size -d 'Documents requested in one page [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: from the state]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: from the state]' -r
@@ -286,6 +296,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l input -d 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'
 changes\t'Changes in their envelopes, as --mode all writes them; also dead letters'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l delimiter -d 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l types -d 'CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l since -d 'Only changes since this time, or age such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l until -d 'Only changes made at this time or earlier, or at this age or older' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l speed -d 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]' -r

@@ -11,9 +11,9 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::compressed_later::compressed_later;
+use super::csv_reading::CsvReading;
 use super::declaration::Declaration;
 use super::names::{format_of, without_compression};
-use super::other_csv::CsvReading;
 use crate::cli::location::Location;
 use crate::count::count;
 use crate::count::{exactly, them};
@@ -137,6 +137,12 @@ impl Input {
     /// Whether it is standard input.
     pub(super) fn is_standard_input(&self) -> bool {
         matches!(self.origin, Origin::StandardInput)
+    }
+
+    /// Whether it is standard input, which has no name, and the user gave a delimiter.
+    pub(super) fn is_declared_csv(&self) -> bool {
+        let delimiter = self.reading.as_ref().and_then(|reading| reading.delimiter);
+        self.is_standard_input() && delimiter.is_some()
     }
 
     /// The name of the file, without its directory; none for standard input.

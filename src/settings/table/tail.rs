@@ -97,7 +97,8 @@ settings! {
 
     TAIL_WIDE: bool = Setting::switch("wide")
         .help("Do not cut lines to the width of the terminal")
-        .of(TAIL);
+        .of(TAIL)
+        .brief("Do not cut lines");
 
     TAIL_WIDTH: u32 = Setting::new("width", number("COLUMNS", values::whole::<1, { u32::MAX }>))
         .help("Cut the lines of --format line and diff to this width")

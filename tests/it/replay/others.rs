@@ -304,6 +304,18 @@ fn csv_of_others_is_text_unless_types_are_given() {
         r#"{"id":"8","pk":"p","total":2,"note":"a\nb"}"#,
     ];
     assert_eq!(texts(&copy), expected);
+    let mut command = replay(&gateway, Path::new("-"));
+    command.stdin(std::fs::File::open(&source).unwrap());
+    command.args([
+        "--types",
+        "total:double",
+        "--delimiter",
+        ";",
+        "--summary",
+        "json",
+    ]);
+    let told = summary(&succeed(&mut command));
+    assert_eq!(told["changes"], 2);
 }
 
 #[cfg(target_os = "linux")]
