@@ -293,6 +293,52 @@ fn files_of_an_export_that_were_compressed_later_are_found_and_checked() {
 }
 
 #[test]
+fn a_single_file_that_was_compressed_later_is_still_described_by_its_state() {
+    for (name, arguments) in [("out.csv", &[][..]), ("out.jsonl", &["--mode", "all"])] {
+        let gateway = Gateway::start(GatewayOptions::default());
+        let source = gateway.create_container(DATABASE, CONTAINER, "/pk", 1);
+        let copy = gateway.create_container(DATABASE, COPY, "/pk", 1);
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join(name);
+        let put = |ids: std::ops::Range<usize>| {
+            for n in ids {
+                source.upsert(json!({"id": format!("{n}"), "pk": "p", "n": n}));
+            }
+        };
+        if arguments.is_empty() {
+            put(0..5);
+            succeed(&mut export(&gateway, &out));
+        } else {
+            succeed(export(&gateway, &out).args(arguments));
+            put(0..5);
+            let state = directory.path().join(format!("{name}.state.json"));
+            let mut resume = crate::command::against(&gateway);
+            resume
+                .env_remove("AZURE_COSMOS_DATABASE")
+                .env_remove("AZURE_COSMOS_CONTAINER");
+            succeed(resume.arg("resume").arg("--state").arg(state));
+        }
+        let parts: Vec<_> = std::fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.to_str().unwrap().ends_with(&name[3..]))
+            .filter(|path| std::fs::metadata(path).unwrap().len() > 0)
+            .collect();
+        assert!(!parts.is_empty());
+        for part in parts {
+            let packed = directory.path().join(format!(
+                "{}.gz",
+                part.file_name().unwrap().to_str().unwrap()
+            ));
+            std::fs::write(&packed, gzip(&std::fs::read(&part).unwrap())).unwrap();
+            std::fs::remove_file(&part).unwrap();
+            succeed(&mut replay(&gateway, &packed));
+        }
+        assert_eq!(texts(&copy), texts(&source), "{name}");
+    }
+}
+
+#[test]
 fn csv_of_others_is_text_unless_types_are_given() {
     let (gateway, copy) = target();
     let directory = tempfile::tempdir().unwrap();
