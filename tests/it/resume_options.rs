@@ -20,6 +20,7 @@ fn changeable() -> Vec<(&'static [&'static str], &'static str, Value)> {
         (&["--concurrency", "3"], "concurrency", json!(3)),
         (&["--page-size", "7"], "page_size", json!(7)),
         (&["--max-retries", "2"], "max_retries", json!(2)),
+        (&["--max-ru", "50000"], "max_ru", json!(50_000)),
         (&["--poll-interval", "3s"], "poll_interval_ms", json!(3000)),
         (
             &["--checkpoint-interval", "9s"],

@@ -533,6 +533,7 @@ fn a_flag_comes_before_the_option_of_a_profile() {
             "concurrency by the number of ranges and cores (default)",
             "page-size 7 (--page-size)",
             "max-retries 3 (profile a)",
+            "max-ru none (default)",
             "poll-interval 1s (default)",
             "checkpoint-interval 5s (default)",
             "checkpoint-bytes 256MiB (default)",
