@@ -196,7 +196,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 5s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: 256MiB]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l summary -d 'How to print the summary' -r -f -a "text\t'For people'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
@@ -271,7 +271,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: from the state]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l summary -d 'How to print the summary' -r -f -a "text\t'For people'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
@@ -374,7 +374,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l summary -d 'How to print the summary' -r -f -a "text\t'For people'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l stdout -d 'Write to standard output instead'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dry-run -d 'Report what would happen, write nothing'

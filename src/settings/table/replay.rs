@@ -30,7 +30,7 @@ settings! {
         .form(Form::Arguments)
         .required_unless("from-container")
         .of(REPLAY)
-        .brief("Directories or files of exports, files of JSON, CSV or Parquet, or `-`");
+        .brief("Exports, files of JSON, CSV or Parquet, or `-`");
 
     INPUT: InputForm = Setting::new("input", choice("FORM"))
         .help("What the sources hold, if they do not say so themselves")
