@@ -26,7 +26,8 @@ it is in the source.";
 const LS_ABOUT: &str = "\
 List the databases and containers of an account.
 
-Each container is printed with its partition key, the number of its feed ranges, and its throughput. The names \
+Each container is printed with its partition key, the number of its feed ranges, and its throughput: `up to` if it \
+scales by itself, `shared` if the containers of the database share it. The names \
 of AZURE_COSMOS_DATABASE, AZURE_COSMOS_CONTAINER and the profile are not used, so that `ls` shows what else there \
 is; only -c without -d looks in that database. Throughput is not readable with the data-plane roles of Entra ID.";
 

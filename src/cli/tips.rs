@@ -93,6 +93,30 @@ const COMMANDS: &[(&[&str], Ours)] = &[
     ),
 ];
 
+/// Words that people type for a command below `profiles`.
+const PROFILES: &[(&[&str], Ours)] = &[
+    (
+        &["list", "ls", "show", "get", "view"],
+        Says("to list the profiles: 'cosmos-tail profiles'"),
+    ),
+    (
+        &["remove", "rm", "delete", "del", "unset"],
+        Says("to remove a profile, delete its table from the configuration file"),
+    ),
+    (
+        &["create", "new", "set", "edit", "save", "update", "init"],
+        Names(&["add"]),
+    ),
+    (
+        &["switch", "select", "choose", "default", "activate"],
+        Names(&["use"]),
+    ),
+    (
+        &["check", "doctor", "ping", "verify", "validate"],
+        Names(&["test"]),
+    ),
+];
+
 /// Words that people type for a flag: of one command, or of any.
 const FLAGS: &[(&[&str], Option<&str>, Ours)] = &[
     (
@@ -330,6 +354,10 @@ const ARGUMENTS: &[(&str, &str)] = &[
         "schema",
         "the container is named by flags: '-d DATABASE -c CONTAINER'",
     ),
+    (
+        "ls",
+        "the database is named by a flag: '-d DATABASE', and a container by '-c CONTAINER'",
+    ),
 ];
 
 /// The error with our suggestion in the place of clap's. `typed` are the subcommands that clap understood,
@@ -412,7 +440,12 @@ fn command_tip(given: &str, parent: &clap::Command) -> Option<String> {
         .filter(|name| *name != "help")
         .collect();
     let word = given.to_lowercase();
-    let known = COMMANDS.iter().find(|(words, _)| words.contains(&&*word));
+    let words = if parent.get_name() == "profiles" {
+        PROFILES
+    } else {
+        COMMANDS
+    };
+    let known = words.iter().find(|(words, _)| words.contains(&&*word));
     let meant = match known {
         Some((_, Says(sentence) | About(_, sentence))) => return Some((*sentence).to_owned()),
         Some((_, Names(ours))) => ours.iter().copied().find(|name| names.contains(name)),
@@ -471,9 +504,11 @@ mod tests {
 
     #[test]
     fn a_word_has_one_meaning() {
-        let mut seen = BTreeSet::new();
-        for word in COMMANDS.iter().flat_map(|(words, _)| *words) {
-            assert!(seen.insert(word), "{word}");
+        for commands in [COMMANDS, PROFILES] {
+            let mut seen = BTreeSet::new();
+            for word in commands.iter().flat_map(|(words, _)| *words) {
+                assert!(seen.insert(word), "{word}");
+            }
         }
     }
 }

@@ -8,15 +8,18 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cosmos::account::CosmosAccount;
-use crate::cosmos::retry::Persistence;
-use crate::settings::{
-    ConfigFile, Given, KeySource, Names, credential_is_given, process_environment,
-};
-use crate::settings::{ConnectionArgs, table};
-use crate::signal::Shutdown;
+use futures_util::{StreamExt, stream};
 
 use super::account::Account;
+use crate::cosmos::account::CosmosAccount;
+use crate::cosmos::catalog::is_addressable;
+use crate::cosmos::options::ConnectOptions;
+use crate::cosmos::retry::Persistence;
+use crate::settings::{
+    ChosenProfile, ConfigFile, ConnectionArgs, ConnectionPlan, Given, KeySource, Names, Origin,
+    WantedProfile, credential_is_given, process_environment, table,
+};
+use crate::signal::Shutdown;
 
 /// The word that asks for names in place of a command.
 const WORD: &str = "__complete";
@@ -29,6 +32,8 @@ enum Kind {
     Profile,
     Database,
     Container,
+    /// `DATABASE/CONTAINER`.
+    Address,
 }
 
 impl Kind {
@@ -37,6 +42,7 @@ impl Kind {
             "profile" => Self::Profile,
             "database" => Self::Database,
             "container" => Self::Container,
+            "address" => Self::Address,
             _ => return None,
         })
     }
@@ -74,6 +80,13 @@ fn joined(words: &[OsString]) -> Vec<OsString> {
         }
         continues = is_glue;
     }
+    // A flag whose value is being typed.
+    if joined
+        .last()
+        .is_some_and(|last| last.starts_with("--") && last.ends_with('='))
+    {
+        joined.pop();
+    }
     joined.iter().map(|word| unquoted(word).into()).collect()
 }
 
@@ -107,48 +120,93 @@ fn find(kind: Kind, words: &[OsString]) -> Option<Vec<String>> {
     let given = Given::parse_unfinished(words).ok()?;
     #[cfg(feature = "demo")]
     if given.is_on(&table::DEMO) {
-        return Some(super::embedded::Embedded::names(kind == Kind::Database));
+        let [database, containers] = super::embedded::Embedded::names();
+        return Some(match kind {
+            Kind::Container => containers,
+            Kind::Address => addresses(&database[0], containers).collect(),
+            _ => database,
+        });
     }
-    // Nothing that takes long, asks for something, or reads what is being typed.
-    let args = ConnectionArgs::of(&given);
-    if given
-        .typed(&table::KEY_FILE)
-        .is_some_and(|path| path == Path::new("-"))
-    {
-        return None;
-    }
-    let account = Account::new(&given, &Shutdown::default()).ok()?;
-    let profile = account.profile().ok()?;
-    let runs_command =
-        profile.is_some_and(|chosen| matches!(chosen.profile.key, Some(KeySource::Command(_))));
-    if runs_command && !credential_is_given(&args, &process_environment) {
-        return None;
-    }
-    let options = account.account_plan(Names::IfGiven).ok()?.connect;
+    let options = options(kind, &given)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .ok()?;
     let listed = runtime.block_on(async {
-        let list = async {
-            let account = CosmosAccount::connect(&options, &Persistence::default()).await?;
-            Ok::<_, anyhow::Error>(match kind {
-                Kind::Container => {
-                    let containers = account.containers(&options.database).await?;
-                    let containers = containers.unwrap_or_default().into_iter();
-                    containers.map(|container| container.name).collect()
-                }
-                _ => {
-                    let databases = account.databases().await?.into_iter();
-                    databases.map(|database| database.name).collect()
-                }
-            })
-        };
-        tokio::time::timeout(DEADLINE, Box::pin(list)).await
+        let list = Box::pin(list(kind, &options));
+        tokio::time::timeout(DEADLINE, list).await
     });
     runtime.shutdown_background();
     listed.ok()?.ok()
+}
+
+/// The account whose names are wanted. Nothing here takes long, asks for something, or reads what is being typed.
+fn options(kind: Kind, given: &Given) -> Option<ConnectOptions> {
+    let runs_command =
+        |chosen: &ChosenProfile<'_>| matches!(chosen.profile.key, Some(KeySource::Command(_)));
+    let source = given.typed(&table::SOURCE_PROFILE);
+    if let Some(name) = source.filter(|_| kind == Kind::Address) {
+        let config = ConfigFile::from_process().ok()?;
+        let wanted = WantedProfile::new(name, Origin::Flag(table::SOURCE_PROFILE.row.name));
+        let chosen = config.choose(Some(&wanted)).ok()??;
+        if runs_command(&chosen) {
+            return None;
+        }
+        let plan = ConnectionPlan::account_of_profile(
+            Some(chosen),
+            &process_environment,
+            &Shutdown::default(),
+        );
+        return Some(plan.ok()?.connect);
+    }
+    let args = ConnectionArgs::of(given);
+    let key_file = given.typed(&table::KEY_FILE);
+    if key_file.is_some_and(|path| path == Path::new("-")) {
+        return None;
+    }
+    let account = Account::new(given, &Shutdown::default()).ok()?;
+    let profile = account.profile().ok()?;
+    if profile.as_ref().is_some_and(runs_command)
+        && !credential_is_given(&args, &process_environment)
+    {
+        return None;
+    }
+    Some(account.account_plan(Names::IfGiven).ok()?.connect)
+}
+
+async fn list(kind: Kind, options: &ConnectOptions) -> anyhow::Result<Vec<String>> {
+    /// Databases whose containers are listed at the same time.
+    const AT_ONCE: usize = 8;
+    let account = CosmosAccount::connect(options, &Persistence::default()).await?;
+    let containers = async |database: &str| -> anyhow::Result<Vec<String>> {
+        let containers = account.containers(database).await?.unwrap_or_default();
+        Ok(containers.into_iter().map(|entry| entry.name).collect())
+    };
+    if kind == Kind::Container {
+        return containers(&options.database).await;
+    }
+    let databases = account.databases().await?.into_iter();
+    let databases = databases
+        .map(|entry| entry.name)
+        .filter(|name| is_addressable(name));
+    if kind == Kind::Database {
+        return Ok(databases.collect());
+    }
+    let containers = &containers;
+    let listed = stream::iter(databases).map(|database| async move {
+        let names = containers(&database).await.unwrap_or_default();
+        addresses(&database, names).collect::<Vec<_>>()
+    });
+    let listed: Vec<Vec<String>> = listed.buffered(AT_ONCE).collect().await;
+    Ok(listed.concat())
+}
+
+/// Each container with its database.
+fn addresses(database: &str, containers: Vec<String>) -> impl Iterator<Item = String> {
+    containers
+        .into_iter()
+        .map(move |container| format!("{database}/{container}"))
 }
 
 #[cfg(test)]
@@ -168,6 +226,7 @@ mod tests {
             (&["-d", "'a\\'b"], &["-d", "a\\b"]),
             (&["-d", "my\\ shop"], &["-d", "my shop"]),
             (&["-d", "\\"], &["-d", ""]),
+            (&["-d", "x", "--container", "="], &["-d", "x"]),
         ] {
             let words: Vec<OsString> = words.iter().map(Into::into).collect();
             assert_eq!(joined(&words), expected, "{words:?}");

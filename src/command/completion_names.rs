@@ -7,13 +7,14 @@
 use clap_complete::Shell;
 
 /// The flags whose value is a name, and the kind of the name.
-const FLAGS: [(&str, &str); 6] = [
+const FLAGS: [(&str, &str); 7] = [
     ("--profile", "profile"),
     ("--source-profile", "profile"),
     ("-d", "database"),
     ("--database", "database"),
     ("-c", "container"),
     ("--container", "container"),
+    ("--from-container", "address"),
 ];
 
 /// The commands whose argument is the name of a profile.
@@ -48,9 +49,19 @@ _cosmos__tail_names() {
 
 "#;
 
+const BASH_PREVIOUS: &str = "    prev=\"$3\"\n";
+
+/// bash takes the `=` between a flag and its value for a word of its own.
+const BASH_PREVIOUS_FLAG: &str = r#"    prev="$3"
+    if [[ "${prev}" == "=" ]]; then
+        prev="${COMP_WORDS[COMP_CWORD-2]}"
+    fi
+"#;
+
 fn bash(script: &str) -> String {
     // clap names the cases of a program whose name has a hyphen in two ways, so that none would match.
     let script = script.replace("cosmos__subcmd__tail", "cosmos__tail");
+    let script = script.replacen(BASH_PREVIOUS, BASH_PREVIOUS_FLAG, 1);
     let mut text = BASH_NAMES.to_owned();
     let mut kind = None;
     let mut takes_profile = false;
@@ -138,8 +149,21 @@ end
 
 "#;
 
+const FISH_COMMAND: &str =
+    "\targparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null\n\tor return\n";
+
+/// The last word is a flag whose value is still to come.
+const FISH_COMMAND_OR_VALUE: &str = "\
+\tif not argparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null
+\t\tset -e cmd[-1]
+\t\targparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null
+\t\tor return
+\tend
+";
+
 fn fish(script: &str) -> String {
     let mut text = FISH_NAMES.to_owned();
+    let script = script.replacen(FISH_COMMAND, FISH_COMMAND_OR_VALUE, 1);
     for line in script.lines() {
         let of_flag = FLAGS.iter().find(|(flag, _)| {
             let long = flag.strip_prefix("--");

@@ -47,14 +47,13 @@ impl Embedded {
     /// The container for the target of a replay.
     pub(super) const COPY: &str = DemoAccount::COPY;
 
-    /// The names of its databases, or of the containers.
-    pub(super) fn names(of_databases: bool) -> Vec<String> {
-        let names = if of_databases {
-            vec![DemoAccount::DATABASE]
-        } else {
-            vec![Self::CONTAINER, Self::COPY]
-        };
-        names.into_iter().map(str::to_owned).collect()
+    /// The name of its database, and those of the containers.
+    pub(super) fn names() -> [Vec<String>; 2] {
+        let owned = |names: &[&str]| names.iter().copied().map(str::to_owned).collect();
+        [
+            owned(&[DemoAccount::DATABASE]),
+            owned(&[Self::CONTAINER, Self::COPY]),
+        ]
     }
 
     /// The embedded account's `container`, unless flags name another one. The environment and the profile

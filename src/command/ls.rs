@@ -82,13 +82,13 @@ impl RowThroughput {
         let number = self.ru_per_second.unwrap_or_default();
         let text = match self.mode {
             "manual" => format!("{number} RU/s"),
-            "autoscale" => format!("autoscale up to {number} RU/s"),
+            "autoscale" => format!("up to {number} RU/s"),
             "serverless" => "serverless".to_owned(),
             "none" => "-".to_owned(),
             _ => "not readable".to_owned(),
         };
         if self.shared {
-            format!("{text}, shared by the database")
+            format!("{text}, shared")
         } else {
             text
         }

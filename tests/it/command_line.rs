@@ -49,6 +49,21 @@ fn a_command_of_another_tool_is_answered_with_ours() {
             assert!(tip.contains(ours), "{word}: {tip}");
         }
     }
+    for (words, ours) in [
+        (&["list", "ls", "show"][..], "'cosmos-tail profiles'"),
+        (&["remove", "rm", "delete"], "delete its table"),
+        (&["create", "new", "set", "ad"], "'add'"),
+        (&["switch", "default", "usee"], "'use'"),
+        (&["doctor", "check", "tets"], "'test'"),
+        (&["frobnicate"], "the commands are add, use, test"),
+    ] {
+        for word in words {
+            let tip = tip(&["profiles", word]).unwrap_or_default();
+            assert!(tip.contains(ours), "profiles {word}: {tip}");
+        }
+    }
+    let tip_of_ls = tip(&["ls", "shop"]).unwrap_or_default();
+    assert!(tip_of_ls.contains("'-d DATABASE'"), "{tip_of_ls}");
     for word in ["list", "show"] {
         let tip = tip(&[word]).unwrap_or_default();
         assert!(

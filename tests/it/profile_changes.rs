@@ -214,6 +214,14 @@ fn what_cannot_be_stored_is_refused_and_changes_nothing() {
             &["name of the profile"],
         ),
         (
+            &["add", "--endpoint", "shop", "--", "-b"],
+            &["the name `-b` begins with `-`"],
+        ),
+        (
+            &["add", "b", "--endpoint", "shop", "--profile", "a"],
+            &["cannot be used with"],
+        ),
+        (
             &["add", LONG_KEY, "--endpoint", "shop"],
             &["is an account key"],
         ),

@@ -6,7 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::command::{against, cosmos_tail, succeed};
-use crate::gateway::{Action, Fault, Gateway, GatewayOptions, RequestKind};
+use crate::gateway::{Action, Fault, Gateway, GatewayOptions, KEY, RequestKind};
+
+/// The profiles of the configuration.
+const NAMES: &[&str] = &["production", "staging", "source"];
 
 /// A directory with the binary, the scripts and a configuration.
 struct Shell {
@@ -22,8 +25,12 @@ impl Shell {
         }
         gateway.create_container("stock", "items", "/pk", 1);
         let directory = tempfile::tempdir().unwrap();
-        let config = "[profiles.production]\n[profiles.staging]\n";
+        let config = format!(
+            "[profiles.production]\n[profiles.staging]\n[profiles.source]\nendpoint = '{}'\nkey-file = 'key'\n",
+            gateway.endpoint()
+        );
         std::fs::write(directory.path().join("config.toml"), config).unwrap();
+        std::fs::write(directory.path().join("key"), KEY).unwrap();
         for name in ["bash", "zsh", "fish"] {
             let ended = succeed(cosmos_tail().args(["completions", name]));
             let file = if name == "zsh" { "_cosmos-tail" } else { name };
@@ -154,13 +161,10 @@ fn bash_completes_profiles_databases_and_containers() {
     let Some(found) = complete(&["cosmos-tail", "tail", "--profile", ""]) else {
         return absent("bash");
     };
-    assert_eq!(found, ["production", "staging"]);
+    assert_eq!(found, NAMES);
     for (words, expected) in [
         (&["cosmos-tail", "--profile", "st"][..], &["staging"][..]),
-        (
-            &["cosmos-tail", "profiles", "use", ""],
-            &["production", "staging"],
-        ),
+        (&["cosmos-tail", "profiles", "use", ""], NAMES),
         (&["cosmos-tail", "profiles", "test", "p"], &["production"]),
         (&["cosmos-tail", "tail", "-d", ""], &["shop", "stock"]),
         (&["cosmos-tail", "tail", "--database", "st"], &["stock"]),
@@ -179,6 +183,52 @@ fn bash_completes_profiles_databases_and_containers() {
         (
             &["cosmos-tail", "-d", "'stock'", "ls", "--container", ""],
             &["items"],
+        ),
+        (
+            &["cosmos-tail", "tail", "--profile", "=", "st"],
+            &["staging"],
+        ),
+        (
+            &[
+                "cosmos-tail",
+                "tail",
+                "-d",
+                "shop",
+                "--container",
+                "=",
+                "orders_",
+            ],
+            &["orders_copy"],
+        ),
+        (
+            &["cosmos-tail", "replay", "--from-container", "st"],
+            &["stock/items"],
+        ),
+        (
+            &[
+                "cosmos-tail",
+                "replay",
+                "--source-profile",
+                "source",
+                "--from-container",
+                "stock",
+            ],
+            &["stock/items"],
+        ),
+        (
+            &[
+                "cosmos-tail",
+                "replay",
+                "--source-profile",
+                "staging",
+                "--from-container",
+                "",
+            ],
+            &[],
+        ),
+        (
+            &["cosmos-tail", "--demo", "replay", "--from-container", ""],
+            &["shop/orders", "shop/orders_copy"],
         ),
         (&["cosmos-tail", "-d", "nowhere", "ls", "-c", ""], &[]),
         (&["cosmos-tail", "ls", "-c", ""], &[]),
@@ -204,6 +254,8 @@ fn bash_completes_profiles_databases_and_containers() {
     assert_eq!(complete(&words).unwrap(), ["shop"]);
     let flags = complete(&["cosmos-tail", "profiles", "use", "--e"]).unwrap();
     assert_eq!(flags, ["--endpoint"]);
+    let formats = complete(&["cosmos-tail", "ls", "--format", "=", "j"]).unwrap();
+    assert_eq!(formats, ["json"]);
 }
 
 #[test]
@@ -212,14 +264,19 @@ fn fish_completes_profiles_databases_and_containers() {
     let Some(found) = shell.fish("cosmos-tail tail --profile ") else {
         return absent("fish");
     };
-    assert_eq!(found, ["production", "staging"]);
+    assert_eq!(found, NAMES);
     for (line, expected) in [
         ("cosmos-tail tail -d ", &["shop", "stock"][..]),
         (
             "cosmos-tail tail -d shop -c ord",
             &["orders", "orders_copy"],
         ),
-        ("cosmos-tail profiles use ", &["production", "staging"]),
+        ("cosmos-tail profiles use ", NAMES),
+        ("cosmos-tail --profile ", NAMES),
+        ("cosmos-tail --profile=st", &["--profile=staging"]),
+        ("cosmos-tail -d ", &["shop", "stock"]),
+        ("cosmos-tail -d stock ls -c ", &["items"]),
+        ("cosmos-tail replay --from-container st", &["stock/items"]),
     ] {
         assert_eq!(shell.fish(line).unwrap(), expected, "{line}");
     }
@@ -244,6 +301,9 @@ fn zsh_completes_profiles_databases_and_containers() {
     );
     let found = shell.zsh("cosmos-tail profiles use", "staging").unwrap();
     assert!(found.contains("production"), "{found}");
+    let line = "cosmos-tail replay --from-container";
+    let found = shell.zsh(line, "stock/items").unwrap();
+    assert!(found.contains("shop/orders_copy"), "{found}");
 }
 
 #[test]

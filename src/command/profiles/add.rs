@@ -17,6 +17,13 @@ use crate::settings::{
 pub(in crate::command) fn run(given: &Given, report: &Report) -> Result<ExitCode> {
     let name = given.get(&table::NEW_PROFILE)?;
     ensure_name(&name)?;
+    #[cfg(feature = "demo")]
+    if given.is_on(&table::DEMO) {
+        return Err(usage(
+            "an embedded account ends with its process, so no profile can name it",
+            "leave out --demo, and name the account with --endpoint",
+        ));
+    }
     let replaces = given.is_on(&table::FORCE_PROFILE);
     let config = ConfigFile::for_change()?;
     let old = config.profiles.iter().find(|profile| profile.name == name);
@@ -76,6 +83,12 @@ fn ensure_name(name: &str) -> Result<()> {
     if name.trim().is_empty() || name.chars().any(char::is_control) || name.chars().count() > 255 {
         return Err(usage(
             "the name of the profile is empty, too long, or contains a control character",
+            "choose a name such as `staging`",
+        ));
+    }
+    if name.starts_with('-') {
+        return Err(usage(
+            format!("the name `{name}` begins with `-`, so --profile would take it for a flag"),
             "choose a name such as `staging`",
         ));
     }

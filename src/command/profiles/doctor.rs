@@ -21,10 +21,13 @@ use crate::cosmos::options::{ConnectOptions, CredentialOptions};
 use crate::cosmos::probe;
 use crate::cosmos::retry::{Persistence, RetryLimit};
 use crate::error::{ExitCode, find, hints, with_hint};
+use crate::escape::escape_for_terminal;
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange};
+use crate::process::columns_of_standard_output;
 use crate::redact::redact;
 use crate::report::{Report, TableFormat};
 use crate::settings::{ConnectionPlan, Given, Names, table};
+use crate::width::wrap;
 
 /// A signature is refused if its time differs by more from the service's.
 const MAX_CLOCK_DIFFERENCE: i64 = 15 * 60;
@@ -150,7 +153,9 @@ pub(in crate::command) async fn run(
     let checks = checks.complete();
     match given.get(&table::TABLE_FORMAT)? {
         TableFormat::Json => report.print_json(&checks, true)?,
-        TableFormat::Table => report.print(&text_of(&checks))?,
+        TableFormat::Table => {
+            report.print(&text_of(&checks, columns_of_standard_output()))?;
+        }
     }
     let has_failed = checks.iter().any(|check| check.status == Status::Fail);
     Ok(if has_failed {
@@ -160,24 +165,30 @@ pub(in crate::command) async fn run(
     })
 }
 
-/// A line for each step, and one below it for its remedy.
-fn text_of(checks: &[Check]) -> String {
-    let width = STEPS.iter().map(|step| step.len()).max().unwrap_or(0);
+/// A line for each step, and one below it for its remedy. Of a terminal of so many columns they take as many lines
+/// as it needs, below each other.
+fn text_of(checks: &[Check], columns: Option<usize>) -> String {
+    const STATUS_WIDTH: usize = "skipped".len();
+    const MIN_WIDTH: usize = 20;
+    let step_width = STEPS.iter().map(|step| step.len()).max().unwrap_or(0);
+    let indent = STATUS_WIDTH + step_width + 4;
+    let width = columns.map_or(usize::MAX, |columns| {
+        columns.saturating_sub(indent).max(MIN_WIDTH)
+    });
     let mut text = String::new();
     for check in checks {
-        let escape = |text: &str| crate::escape::escape_for_terminal(text).into_owned();
         let (status, step) = (check.status.text(), check.check);
-        text.push_str(&format!(
-            "{status:<7}  {step:<width$}  {}\n",
-            escape(&check.message)
-        ));
-        if let Some(remedy) = &check.remedy {
-            text.push_str(&format!(
-                "{:7}  {:width$}  hint: {}\n",
-                "",
-                "",
-                escape(remedy)
-            ));
+        let mut beginning = format!("{status:<STATUS_WIDTH$}  {step:<step_width$}  ");
+        let remedy = check.remedy.as_ref();
+        let remedy = remedy.map(|remedy| format!("hint: {remedy}"));
+        for part in [Some(&check.message), remedy.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            for line in wrap(&escape_for_terminal(part), width) {
+                text.push_str(&format!("{beginning}{line}\n"));
+                beginning = " ".repeat(indent);
+            }
         }
     }
     text
@@ -264,9 +275,14 @@ async fn test_network(options: &ConnectOptions, checks: &mut Checks) -> Result<(
             Err(error) => return Err(checks.fail("name", &error)),
         };
         let texts: Vec<String> = addresses.iter().map(|a| a.ip().to_string()).collect();
+        let (host, addresses_of_host) = (probe::host(endpoint), texts.join(", "));
         checks.ok(
             "name",
-            format!("{} is {}", probe::host(endpoint), texts.join(", ")),
+            if host == addresses_of_host {
+                format!("{host} is an address")
+            } else {
+                format!("{host} is {addresses_of_host}")
+            },
         );
         match probe::open_connection(endpoint, addresses).await {
             Ok(address) => checks.ok("connection", format!("{address} accepts connections")),
@@ -551,5 +567,41 @@ async fn read_page(
             anyhow::anyhow!("no answer within {} s", FEED_DEADLINE.as_secs()),
             "the account answers, but its change feed does not; try again later",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::width::width_of;
+
+    #[test]
+    fn on_a_terminal_a_message_stays_in_its_column() {
+        let message =
+            "cannot open container `nix` of database `shop`: there is no container `nix` in it";
+        let remedy =
+            "the containers are: orders, orders_copy; name one with -c (AZURE_COSMOS_CONTAINER)";
+        let mut checks = Checks::default();
+        checks.with_remedy(Status::Fail, "container", message, remedy.to_owned());
+        let checks = checks.complete();
+        let whole = text_of(&checks, None);
+        assert_eq!(whole.lines().count(), STEPS.len() + 1);
+        for columns in [40, 80, 120] {
+            let text = text_of(&checks, Some(columns));
+            assert!(text.lines().all(|line| width_of(line) <= columns), "{text}");
+            let words = |text: &str| {
+                text.split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(words(&text), words(&whole));
+            let beginning = |line: &str| line.chars().take(23).any(|c| c != ' ');
+            assert_eq!(
+                text.lines().filter(|line| beginning(line)).count(),
+                STEPS.len()
+            );
+        }
+        // There is always some space.
+        assert!(text_of(&checks, Some(1)).lines().count() < 60);
     }
 }

@@ -102,15 +102,38 @@ impl ConnectionPlan {
             regions: regions.to_vec(),
             ..ConnectionArgs::default()
         };
+        Self::of_profile_alone(&args, profile, environment, shutdown)
+    }
+
+    /// As [`ConnectionPlan::of_profile`], without a container: with the names that the profile has.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectionPlan::resolve`].
+    pub fn account_of_profile(
+        profile: Option<ChosenProfile<'_>>,
+        environment: Environment<'_>,
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
+        Self::of_profile_alone(&ConnectionArgs::default(), profile, environment, shutdown)
+    }
+
+    fn of_profile_alone(
+        args: &ConnectionArgs,
+        profile: Option<ChosenProfile<'_>>,
+        environment: Environment<'_>,
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
         let request = ConnectionRequest {
-            args: &args,
+            args,
             profile,
             source: None,
             shutdown,
         };
         let of_others = |name: &str| !name.starts_with("AZURE_COSMOS_");
         let environment = |name: &str| environment(name).filter(|_| of_others(name));
-        let mut plan = Self::resolve(&request, &environment, &mut std::io::empty())?;
+        let mut stdin = std::io::empty();
+        let mut plan = Self::resolve_names(&request, Names::IfGiven, &environment, &mut stdin)?;
         plan.connect.names_from = NamesFrom::FromContainer;
         Ok(plan)
     }

@@ -15,8 +15,10 @@ pub(crate) const CONTAINER_VARIABLE: &str = "AZURE_COSMOS_CONTAINER";
 pub(crate) const KEY_VARIABLE: &str = "AZURE_COSMOS_KEY";
 pub(crate) const CONNECTION_STRING_VARIABLE: &str = "AZURE_COSMOS_CONNECTION_STRING";
 
-/// The commands that connect to no account.
-const OFFLINE: &[Command] = &[
+/// The commands that use no profile and no embedded account: the first makes a profile, the others connect to no
+/// account.
+const WITHOUT_PROFILE: &[Command] = &[
+    Command::ProfilesAdd,
     Command::Verify,
     Command::Profiles,
     Command::Completions,
@@ -24,6 +26,9 @@ const OFFLINE: &[Command] = &[
     Command::Demo,
     Command::ProfilesUse,
 ];
+
+/// The commands that connect to no account.
+const OFFLINE: &[Command] = WITHOUT_PROFILE.split_at(1).1;
 
 settings! {
     PROFILE: String = Setting::new("profile", text("NAME"))
@@ -35,7 +40,7 @@ settings! {
         )
         .variable("COSMOS_TAIL_PROFILE")
         .under(Heading::Connection)
-        .unused_by(OFFLINE)
+        .unused_by(WITHOUT_PROFILE)
         .brief("Profile of the configuration file");
 
     CONFIG_FILE: PathBuf = Setting::new("config", path("FILE"))
@@ -195,6 +200,6 @@ settings! {
              to `orders_copy`",
         )
         .under(Heading::Connection)
-        .unused_by(OFFLINE)
+        .unused_by(WITHOUT_PROFILE)
         .brief("Use an account embedded in this process");
 }
