@@ -19,6 +19,9 @@ _cosmos__tail() {
         cur="${COMP_WORDS[COMP_CWORD]}"
     fi
     prev="$3"
+    if [[ "${prev}" == "=" ]]; then
+        prev="${COMP_WORDS[COMP_CWORD-2]}"
+    fi
     cmd=""
     opts=""
 
@@ -1235,7 +1238,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --from-container)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _cosmos__tail_names address
                     return 0
                     ;;
                 --source-profile)

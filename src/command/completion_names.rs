@@ -150,15 +150,17 @@ end
 "#;
 
 const FISH_COMMAND: &str =
-    "\targparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null\n\tor return\n";
+    "    argparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null
+    or return
+";
 
-/// The last word is a flag whose value is still to come.
-const FISH_COMMAND_OR_VALUE: &str = "\
-\tif not argparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null
-\t\tset -e cmd[-1]
-\t\targparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null
-\t\tor return
-\tend
+/// The last word can be a flag whose value is being typed.
+const FISH_COMMAND_OR_VALUE: &str =
+    "    if not argparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null
+        set -e cmd[-1]
+        argparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null
+        or return
+    end
 ";
 
 fn fish(script: &str) -> String {

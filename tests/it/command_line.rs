@@ -52,7 +52,7 @@ fn a_command_of_another_tool_is_answered_with_ours() {
     for (words, ours) in [
         (&["list", "ls", "show"][..], "'cosmos-tail profiles'"),
         (&["remove", "rm", "delete"], "delete its table"),
-        (&["create", "new", "set", "ad"], "'add'"),
+        (&["create", "new", "set", "adds"], "'add'"),
         (&["switch", "default", "usee"], "'use'"),
         (&["doctor", "check", "tets"], "'test'"),
         (&["frobnicate"], "the commands are add, use, test"),

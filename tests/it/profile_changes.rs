@@ -217,6 +217,11 @@ fn what_cannot_be_stored_is_refused_and_changes_nothing() {
             &["add", "--endpoint", "shop", "--", "-b"],
             &["the name `-b` begins with `-`"],
         ),
+        #[cfg(feature = "demo")]
+        (
+            &["add", "b", "--endpoint", "shop", "--demo"],
+            &["an embedded account ends with its process"],
+        ),
         (
             &["add", "b", "--endpoint", "shop", "--profile", "a"],
             &["cannot be used with"],

@@ -9,7 +9,7 @@ use crate::command::{against, cosmos_tail, succeed};
 use crate::gateway::{Action, Fault, Gateway, GatewayOptions, KEY, RequestKind};
 
 /// The profiles of the configuration.
-const NAMES: &[&str] = &["production", "staging", "source"];
+const NAMES: &[&str] = &["production", "source", "staging"];
 
 /// A directory with the binary, the scripts and a configuration.
 struct Shell {
@@ -26,7 +26,7 @@ impl Shell {
         gateway.create_container("stock", "items", "/pk", 1);
         let directory = tempfile::tempdir().unwrap();
         let config = format!(
-            "[profiles.production]\n[profiles.staging]\n[profiles.source]\nendpoint = '{}'\nkey-file = 'key'\n",
+            "[profiles.production]\n[profiles.source]\nendpoint = '{}'\nkey-file = 'key'\n[profiles.staging]\n",
             gateway.endpoint()
         );
         std::fs::write(directory.path().join("config.toml"), config).unwrap();
@@ -152,6 +152,26 @@ fn zsh_quoted(text: &str) -> String {
 
 fn absent(shell: &str) {
     println!("{shell} is not installed: its completions were not tested");
+}
+
+#[test]
+fn what_the_scripts_of_the_generator_miss_is_added() {
+    for (shell, parts) in [
+        (
+            "bash",
+            &["\"${prev}\" == \"=\"", "_cosmos__tail_names address"][..],
+        ),
+        (
+            "zsh",
+            &["_cosmos_tail_words=", ":_cosmos-tail_names address'"],
+        ),
+        ("fish", &["set -e cmd[-1]", "(__cosmos_tail_names address)"]),
+    ] {
+        let script = succeed(cosmos_tail().args(["completions", shell])).stdout;
+        for part in parts {
+            assert!(script.contains(part), "{shell}: {part}");
+        }
+    }
 }
 
 #[test]

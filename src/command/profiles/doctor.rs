@@ -586,7 +586,7 @@ mod tests {
         let checks = checks.complete();
         let whole = text_of(&checks, None);
         assert_eq!(whole.lines().count(), STEPS.len() + 1);
-        for columns in [40, 80, 120] {
+        for columns in [50, 80, 120] {
             let text = text_of(&checks, Some(columns));
             assert!(text.lines().all(|line| width_of(line) <= columns), "{text}");
             let words = |text: &str| {

@@ -110,8 +110,17 @@ fn the_short_help_shows_what_the_command_uses() {
         "profiles test",
     ] {
         let help = find(&mut command, name).render_help();
-        for flag in ["--endpoint", "--database", "--container", "--profile"] {
+        for flag in ["--endpoint", "--database", "--container"] {
             assert!(help.to_string().contains(flag), "{name}: {help}");
+        }
+        // What makes a profile uses none.
+        let uses_profile = name != "profiles add";
+        for flag in ["--profile", "--demo"] {
+            assert_eq!(
+                help.to_string().contains(flag),
+                uses_profile,
+                "{name}: {help}"
+            );
         }
     }
 }

@@ -97,6 +97,11 @@ fn ls() {
             "cosmos-tail ls -d archive",
         ),
         ("demo", "The embedded account.", "cosmos-tail --demo ls"),
+        (
+            "argument",
+            "A database without its flag.",
+            "cosmos-tail ls shop",
+        ),
     ] {
         stage.show(&mut pages, name, about, typed);
     }

@@ -257,6 +257,26 @@ fn changes(stage: &Stage, pages: &mut Pages) {
             "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add later --endpoint shop --key-file later.key",
         ),
         (
+            "add-hyphen",
+            "A name that would be taken for a flag.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add --endpoint shop -- -prod",
+        ),
+        (
+            "add-demo",
+            "A profile of an embedded account.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add demo --demo",
+        ),
+        (
+            "list",
+            "A word of other tools for the list of profiles.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles list",
+        ),
+        (
+            "remove",
+            "A word of other tools for what an editor does.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles remove old",
+        ),
+        (
             "add-nothing",
             "Nothing is given.",
             "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add nothing",
