@@ -112,8 +112,8 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    fn mode(path: &Path) -> std::io::Result<u32> {
+        Ok(fs::metadata(path)?.permissions().mode() & 0o777)
     }
 
     #[test]
@@ -125,15 +125,15 @@ mod tests {
         );
         replace_configuration(&real, None, b"one").unwrap();
         assert_eq!(
-            (fs::read(&real).unwrap(), mode(&real)),
+            (fs::read(&real).unwrap(), mode(&real).unwrap()),
             (b"one".to_vec(), 0o600)
         );
-        assert_eq!(mode(&directory.path().join("real")), 0o700);
+        assert_eq!(mode(&directory.path().join("real")).unwrap(), 0o700);
         std::os::unix::fs::symlink(&real, &link).unwrap();
         fs::set_permissions(&real, PermissionsExt::from_mode(0o644)).unwrap();
         replace_configuration(&link, Some(b"one"), b"two").unwrap();
         assert_eq!(
-            (fs::read(&real).unwrap(), mode(&real)),
+            (fs::read(&real).unwrap(), mode(&real).unwrap()),
             (b"two".to_vec(), 0o600)
         );
         assert!(
@@ -175,7 +175,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
         create_private(&path, b"key").unwrap();
-        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(&path).unwrap(), 0o600);
         assert!(create_private(&path, b"other").is_err());
         assert_eq!(fs::read(&path).unwrap(), b"key");
     }

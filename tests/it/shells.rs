@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::{against, cosmos_tail, succeed};
 use crate::gateway::{Action, Fault, Gateway, GatewayOptions, KEY, RequestKind};
+use crate::left_out::say;
 
 /// The profiles of the configuration.
 const NAMES: &[&str] = &["production", "source", "staging"];
@@ -151,7 +152,9 @@ fn zsh_quoted(text: &str) -> String {
 }
 
 fn absent(shell: &str) {
-    println!("{shell} is not installed: its completions were not tested");
+    say(&format!(
+        "left out: completions in {shell}, which is not installed"
+    ));
 }
 
 #[test]
