@@ -363,6 +363,7 @@ impl Arena {
             _ => choices.below(64).min(bytes.len()),
         };
         FileState {
+            columns: 0,
             series: choices.below(4) as u32,
             part: choices.below(4) as u32,
             length: length as u64,
@@ -524,6 +525,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
     let is_file = matches!(output, Output::File(_));
     let part = |series: u32, part: u32, text: &str| {
         let file = FileState {
+            columns: 0,
             series: if is_file { 0 } else { series },
             part,
             length: text.len() as u64,

@@ -34,6 +34,7 @@ mod receipt;
 mod recover;
 mod seam;
 mod standard_output;
+mod table;
 
 pub use committed::Committed;
 pub use export_files::{ExportDirectory, ExportFiles, PartReader};
@@ -48,3 +49,4 @@ pub use receipt::{PartReceipt, Receipt, Written};
 pub use recover::{Recovery, may_be_unknown};
 pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 pub use standard_output::StandardOutput;
+pub use table::{StateDirectory, Table, find_state, real, state_directory_of};

@@ -82,6 +82,7 @@ impl Encoder for ChangeEncoder {
         let mut encoded = Encoded {
             rows: 0,
             overflowed: 0,
+            dropped: 0,
             is_whole: true,
         };
         for item in page.items() {

@@ -25,7 +25,7 @@ mod tail;
 mod value;
 mod verify;
 
-pub use columns::SchemaPlan;
+pub use columns::{Compared, SchemaPlan};
 pub(crate) use compare::{mode as mode_text, start as start_text};
 pub use connection::{ConnectionArgs, ConnectionPlan, ConnectionRequest, credential_is_given};
 pub use documentation::profile_tables;

@@ -10,6 +10,7 @@ use super::given::Given;
 use super::resolved::ResolvedValue;
 use super::setting::FrozenIn;
 use super::table;
+use crate::destination::find_state;
 use crate::durable::parent_of;
 use crate::error::usage;
 use crate::escape::shell_word;
@@ -24,6 +25,8 @@ pub struct ResumePlan {
     pub state_path: PathBuf,
     /// Whether to discard open files that do not match the state.
     pub repair: bool,
+    /// Whether to add columns for what has drifted.
+    pub widen: bool,
     /// How to print the summary.
     pub summary: SummaryFormat,
     given: Given,
@@ -36,10 +39,13 @@ impl ResumePlan {
     ///
     /// If the path of the state file cannot be made absolute.
     pub fn new(given: &Given) -> Result<Self> {
+        let given_path = given.get(&table::RESUME_STATE)?;
+        let state_path = find_state(&given_path)?.unwrap_or(given_path);
         Ok(Self {
-            state_path: std::path::absolute(given.get(&table::RESUME_STATE)?)
+            state_path: std::path::absolute(state_path)
                 .context("cannot make the state path absolute")?,
             repair: given.is_on(&table::REPAIR),
+            widen: given.is_on(&table::WIDEN),
             summary: given.get(&table::SUMMARY)?,
             given: given.clone(),
         })

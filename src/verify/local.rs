@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::export::check_export;
 use super::findings::{Findings, name_of, print_text};
-use crate::destination::names::STATE_FILE;
+use crate::destination::find_state;
 use crate::durable::{self, Lock, lock_path, parent_of, with_suffix};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::report::{Report, SummaryFormat};
@@ -46,23 +46,11 @@ pub async fn verify(plan: VerifyPlan, report: &Report, shutdown: &Shutdown) -> R
 
 /// The state file of the export that `path` names: a directory, a file, or the state itself.
 fn state_of(path: &Path) -> Result<PathBuf> {
-    if path.is_dir() {
-        let state = path.join(STATE_FILE);
-        return if state.exists() {
-            Ok(state)
-        } else {
-            Err(usage(
-                format!("`{}` has no state of an export", path.display()),
-                "if the export keeps its state elsewhere, pass the path of that state",
-            ))
-        };
-    }
-    let beside = with_suffix(path, ".state.json");
-    // A file that was moved away may still have its state here.
-    Ok(if beside.exists() {
-        beside
-    } else {
-        path.to_owned()
+    find_state(path)?.ok_or_else(|| {
+        usage(
+            format!("`{}` has no state of an export", path.display()),
+            "if the export keeps its state elsewhere, pass the path of that state",
+        )
     })
 }
 

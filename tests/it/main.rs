@@ -57,6 +57,8 @@ mod session_tokens;
 mod signals;
 #[cfg(unix)]
 mod streams;
+#[cfg(unix)]
+mod tables;
 mod tail;
 mod terminal;
 mod throughput;

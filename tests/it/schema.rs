@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::{
     CONTAINER, DATABASE, Ended, against, all_files, export, fail, files, interrupt, resume, run,
-    spawn, succeed, wait,
+    spawn, state_directory, succeed, wait,
 };
 use crate::export::summary;
 use crate::gateway::{
@@ -18,7 +18,7 @@ use crate::orders::{fill, filled};
 
 /// The options of the state in a directory.
 fn options(out: &Path) -> Value {
-    let text = std::fs::read(out.join("state.json")).unwrap();
+    let text = std::fs::read(state_directory(&out).join("state.json")).unwrap();
     serde_json::from_slice::<Value>(&text).unwrap()["state"]["options"].take()
 }
 
@@ -365,8 +365,15 @@ fn an_empty_container_makes_no_files_until_documents_arrive() {
     for format in ["csv", "parquet"] {
         let out = directory.path().join(format);
         succeed(export(&gateway, &out).args(["--format", format]));
-        let names: Vec<PathBuf> = all_files(&out);
-        assert_eq!(names, [out.join("state.json"), out.join("state.json.lock")]);
+        assert!(all_files(&out).is_empty());
+        let names: Vec<PathBuf> = all_files(&state_directory(&out));
+        assert_eq!(
+            names,
+            [
+                state_directory(&out).join("state.json"),
+                state_directory(&out).join("state.json.lock")
+            ]
+        );
     }
     let chosen = ["--detect-timestamps", "--system-fields", "drop"];
     succeed(csv(&gateway, &out).args(chosen));
@@ -403,7 +410,7 @@ fn follow_nothing(
         .args(["--follow", "--poll-interval", "20ms"])
         .args(arguments);
     let child = spawn(&mut follow);
-    while !out.join("state.json").exists() {
+    while !state_directory(&out).join("state.json").exists() {
         std::thread::yield_now();
     }
     gateway.wait_until_caught_up(container);

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::command::{
-    CONTAINER, DATABASE, Ended, against, cosmos_tail, export, files, resume, run, succeed, verify,
+    CONTAINER, DATABASE, Ended, against, cosmos_tail, export, files, resume, run, state_directory,
+    succeed, verify,
 };
 use crate::gateway::{Action, Fault, Gateway, GatewayOptions, RequestKind};
 use crate::orders::{fill, filled};
@@ -98,7 +99,7 @@ fn with_manifest_of(name: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     succeed(&mut export(&gateway, &out));
-    let manifest = out.join("manifest.ndjson");
+    let manifest = state_directory(&out).join("manifest.ndjson");
     let text = std::fs::read_to_string(&manifest).unwrap();
     let mut entry: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     entry["file"] = name.into();
@@ -112,7 +113,7 @@ fn file_names_in_a_manifest_are_escaped() {
     let directory = with_manifest_of(HOSTILE);
     let out = directory.path().join("out");
     // The state has the checksum of the manifest.
-    std::fs::remove_file(out.join("state.json")).unwrap();
+    std::fs::remove_file(state_directory(&out).join("state.json")).unwrap();
     let mut command = against(&gateway);
     command.arg("replay").arg(&out).args(["-c", "copy"]);
     let ended = run(&mut command);
@@ -184,7 +185,7 @@ fn the_name_of_an_output_is_escaped_and_quoted_in_commands() {
     let ended = succeed(command.args(["--summary", "json"]));
     assert_clean(&ended.stderr);
     let summary: serde_json::Value = serde_json::from_str(ended.stderr.trim_end()).unwrap();
-    let state = out.join("state.json");
+    let state = state_directory(&out).join("state.json");
     assert_eq!(summary["state"], state.to_str().unwrap());
     assert!(ended.stderr.contains(IN_JSON), "{}", ended.stderr);
     // The command in a hint can be run.
@@ -233,7 +234,10 @@ fn a_command_to_copy_is_quoted_for_a_shell() {
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
     let hint = ended.stderr.lines().last().unwrap();
     let quote = if cfg!(windows) { "\"" } else { "'" };
-    let path = out.join("state.json").display().to_string();
+    let path = state_directory(&out)
+        .join("state.json")
+        .display()
+        .to_string();
     let path = match cfg!(windows) {
         true => path,
         false => path.replace('\'', r"'\''"),
@@ -497,7 +501,7 @@ fn a_state_and_a_schema_are_repeated_without_commands() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     succeed(&mut export(&gateway, &out));
-    let path = out.join("state.json");
+    let path = state_directory(&out).join("state.json");
     let mut state = cosmos_tail::state::file::load(&path).unwrap();
     state.source.container = HOSTILE.to_owned();
     state.source.container_rid = HOSTILE.to_owned();

@@ -1,13 +1,16 @@
 //! The columns of CSV and Parquet.
 
+use std::path::PathBuf;
+
 use crate::cli::Command;
 use crate::cli::choices::{SchemaSource, SystemFields};
 use crate::cli::values::{self, choice_name};
 use crate::feed::ChangeFeedStart;
+use crate::format::Extra;
 use crate::schema::{ColumnList, SampleSize};
 use crate::settings::compare;
 use crate::settings::setting::{Comparison, Heading, Setting, settings};
-use crate::settings::value::{Value, choice};
+use crate::settings::value::{Value, choice, path};
 
 settings! {
     SCHEMA_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::start))
@@ -73,6 +76,37 @@ settings! {
             compare::switch(inference.is_some_and(|inference| !inference.by_majority))
         })
         .of(&[Command::Export, Command::Schema])
+        .under(Heading::Columns);
+
+    EXTRA: Extra = Setting::new("extra", choice("WHAT"))
+        .help("What to do with values that fit no column: `keep` them in `_extra`, `drop` them, or `fail`")
+        .details(
+            "With `fail` the export stops at the first document that has one, with exit code 3: `resume --widen` adds \
+             columns, and `resume --extra keep` goes on without. The summary counts the documents of `drop`.",
+        )
+        .described_default("keep")
+        .kept("extra", |settings, extra| settings.extra = Some(extra))
+        .of(&[Command::Export, Command::Resume])
+        .under(Heading::Columns);
+
+    DIFF: PathBuf = Setting::new("diff", path("PLACE"))
+        .help("Print what documents have that the columns of PLACE do not hold: a file of columns, or an export")
+        .details(
+            "PLACE is the directory of an export, its first file, its state, or a file of columns as `schema` prints \
+             them. An export names the container itself. The sample is what changed since the export began and \
+             since its last commit, beside the oldest documents.",
+        )
+        .conflicts(&["columns", "from"])
+        .of(&[Command::Schema])
+        .under(Heading::Columns);
+
+    WIDEN: bool = Setting::switch("widen")
+        .help("Add columns for what a sample of the documents has beside the columns of the export")
+        .details(
+            "New files have the new columns after the others; existing files stay as they are. The name, the type and \
+             the place of a column never change. `schema --diff` prints what would be added.",
+        )
+        .of(&[Command::Resume])
         .under(Heading::Columns);
 
     SYSTEM_FIELDS: SystemFields = Setting::new("system-fields", choice("WHAT"))

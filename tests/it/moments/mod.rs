@@ -22,6 +22,7 @@ mod stage;
 mod state;
 #[cfg(unix)]
 mod stopped;
+mod tables;
 mod tail;
 mod usage;
 mod verify;
@@ -30,7 +31,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 13] = [
+const FOLDERS: [&str; 14] = [
     "connection",
     "export",
     "help",
@@ -40,6 +41,7 @@ const FOLDERS: [&str; 13] = [
     "schema",
     "state",
     "stopped",
+    "tables",
     "tail",
     "usage",
     "usage-replay",

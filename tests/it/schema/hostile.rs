@@ -285,7 +285,7 @@ fn a_container_that_cannot_be_sampled_leaves_nothing_behind() {
         );
         assert_eq!(ended.stdout, "");
     }
-    assert!(!out.join("state.json").exists());
+    assert!(!state_directory(&out).join("state.json").exists());
     gateway.clear_faults();
     succeed(&mut csv(&gateway, &out));
 }
@@ -311,5 +311,5 @@ fn a_sample_can_be_interrupted() {
         ended.stderr
     );
     hold.release();
-    assert!(!out.join("state.json").exists());
+    assert!(!state_directory(&out).join("state.json").exists());
 }

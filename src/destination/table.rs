@@ -1,0 +1,354 @@
+//! Where an export to a directory keeps what is not data, and how that is found again.
+//!
+//! Readers take a directory for a table: all that is in it is data. Spark, pandas and pyarrow skip names that
+//! begin with `_` or `.`; polars reads every file that is not empty, in all directories below, and refuses two
+//! extensions. So the state, the manifest, the lock, the owner file and the open parts have a directory of their
+//! own beside the table, `_NAME.cosmos-tail`, whose name a reader of the directory above skips. Where there is
+//! no such place on the same file system, it is inside, as `_cosmos-tail`. Earlier builds kept everything in the
+//! directory itself.
+
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::names::{MANIFEST_FILE, OWNER_FILE, STATE_FILE};
+use crate::durable::{is_there, parent_of, shown_path, with_suffix};
+use crate::error::{usage, with_hint};
+
+/// The end of the name of a state directory beside its table, and its name inside.
+const INSIDE: &str = "_cosmos-tail";
+const BESIDE_SUFFIX: &str = ".cosmos-tail";
+
+/// The longest name that file systems accept, in bytes.
+const MAX_NAME: usize = 255;
+
+/// A directory of data files, and where the rest is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// The directory of the data files. None if the state is in the state directory of the table, whose name and
+    /// place say which directory it is, so that both can be moved and renamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// Where the rest is.
+    pub state_directory: StateDirectory,
+}
+
+/// Where the state directory of a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StateDirectory {
+    /// `_NAME.cosmos-tail`, beside the table `NAME`.
+    Beside,
+    /// `_cosmos-tail`, in the table.
+    Inside,
+}
+
+impl Table {
+    /// The directory of the data files, if `base` is the directory of the state.
+    pub(super) fn path(&self, base: &Path) -> Option<PathBuf> {
+        if let Some(directory) = &self.directory {
+            return Some(normalized(&base.join(directory)));
+        }
+        // A link must not stand in the place of a state directory, so it keeps its name here.
+        let base = if base.file_name().is_some() {
+            normalized(base)
+        } else {
+            real(base)
+        };
+        let own = base.file_name()?.to_str()?;
+        match self.state_directory {
+            StateDirectory::Inside => (own == INSIDE).then(|| base.parent().map(normalized))?,
+            StateDirectory::Beside => {
+                let name = own.strip_prefix('_')?.strip_suffix(BESIDE_SUFFIX)?;
+                let name = name.replace("%3D", "=").replace("%25", "%");
+                let directory = base.with_file_name(name);
+                (self.state_directory.of(&directory) == base).then_some(directory)
+            }
+        }
+    }
+}
+
+impl StateDirectory {
+    /// The state directory of the table `directory`.
+    pub fn of(self, directory: &Path) -> PathBuf {
+        let beside = match self {
+            Self::Beside => beside_name(directory),
+            Self::Inside => None,
+        };
+        beside.map_or_else(
+            || directory.join(INSIDE),
+            |name| match directory.parent() {
+                Some(parent) => parent.join(name),
+                None => PathBuf::from(name),
+            },
+        )
+    }
+
+    /// Where a new export to `directory` keeps its state directory: beside it, if there is such a place on the
+    /// same file system where this process may write. `state_path` is where the user wants the state, if given.
+    pub fn choose(directory: &Path, state_path: Option<&Path>) -> Self {
+        let inside = directory.join(INSIDE);
+        let is_asked_for = state_path.is_some_and(|path| path.parent() == Some(&inside));
+        if is_asked_for || beside_name(directory).is_none() {
+            return Self::Inside;
+        }
+        let beside = Self::Beside.of(directory);
+        let parent = parent_of(directory);
+        let place = if beside.is_dir() { &beside } else { parent };
+        if is_mounted(directory, parent) || !is_writable(place) {
+            return Self::Inside;
+        }
+        Self::Beside
+    }
+}
+
+/// The name of the state directory beside a table. A `=` would make Spark take it for a partition of a table above.
+fn beside_name(directory: &Path) -> Option<String> {
+    let name = directory.file_name()?.to_str()?;
+    let name = name.replace('%', "%25").replace('=', "%3D");
+    let name = format!("_{name}{BESIDE_SUFFIX}");
+    (name.len() <= MAX_NAME).then_some(name)
+}
+
+/// Whether a directory is of another file system than the one above, so that nothing can be renamed from there.
+fn is_mounted(directory: &Path, parent: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let device = |path: &Path| path.metadata().map(|metadata| metadata.dev());
+        matches!((device(directory), device(parent)), (Ok(own), Ok(above)) if own != above)
+    }
+    #[cfg(not(unix))]
+    {
+        let _not_known = (directory, parent);
+        false
+    }
+}
+
+/// Whether this process may create files in a directory. One that does not exist yet is created by the export.
+fn is_writable(directory: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, access};
+        !directory.is_dir() || access(directory, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+    }
+    #[cfg(not(unix))]
+    {
+        let _not_known = directory;
+        true
+    }
+}
+
+/// `directory` as its state directory is found by: not through a link in its last component, and by its own name.
+pub fn real(directory: &Path) -> PathBuf {
+    let plain = normalized(directory);
+    let is_named = matches!(plain.components().next_back(), Some(Component::Normal(_)));
+    if is_named && !plain.is_symlink() {
+        return plain;
+    }
+    plain.canonicalize().unwrap_or(plain)
+}
+
+/// `path` without `.`, and without `..` after a name.
+pub(super) fn normalized(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(plain.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    if plain.as_os_str().is_empty() {
+        plain.push(".");
+    }
+    plain
+}
+
+/// All places where an export to `directory` may keep what is not data.
+pub(super) fn places(directory: &Path) -> Vec<PathBuf> {
+    let mut places = vec![
+        StateDirectory::Beside.of(directory),
+        StateDirectory::Inside.of(directory),
+        directory.to_owned(),
+    ];
+    places.dedup();
+    places
+}
+
+/// Where the export to `directory` keeps its state, its manifest or, if they are elsewhere, the file that says
+/// where; none if there is no export.
+///
+/// # Errors
+///
+/// If several exports claim the directory, or its state directory is a link.
+pub fn state_directory_of(directory: &Path) -> Result<Option<PathBuf>> {
+    let directory = real(directory);
+    let is_used = |place: &PathBuf| {
+        [STATE_FILE, MANIFEST_FILE, OWNER_FILE]
+            .iter()
+            .any(|name| is_there(&place.join(name)))
+    };
+    let mut found = places(&directory);
+    found.retain(is_used);
+    if let [one, other, ..] = &*found {
+        return Err(usage(
+            format!(
+                "`{}` has two exports: one in `{}`, the other in `{}`",
+                shown_path(&directory),
+                shown_path(one),
+                shown_path(other)
+            ),
+            "name the state of one of them; to name the directory again, move the other one's files away",
+        ));
+    }
+    let found = found.pop();
+    if let Some(found) = found.as_ref().filter(|found| **found != directory) {
+        ensure_own(found)?;
+    }
+    Ok(found)
+}
+
+/// Checks that a state directory, if it exists, is a directory: not a link to one, which could be anywhere.
+///
+/// # Errors
+///
+/// If it is something else.
+pub(super) fn ensure_own(directory: &Path) -> Result<()> {
+    match std::fs::symlink_metadata(directory) {
+        Ok(metadata) if !metadata.is_dir() => {
+            let kind = if metadata.is_symlink() {
+                "a symbolic link"
+            } else {
+                "a file"
+            };
+            Err(with_hint(
+                anyhow::anyhow!("`{}` is {kind}, not a directory", shown_path(&directory)),
+                "cosmos-tail needs a directory of that name: move it away, or use another output",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The state of the export that `path` names: the state itself, the directory that the export writes, its state
+/// directory, or the first file of an export to a single file. `DIR/state.json`, where earlier builds kept it, is
+/// the state of `DIR`, wherever it is. None if `path` is a directory without a state.
+///
+/// # Errors
+///
+/// As [`state_directory_of`].
+pub fn find_state(path: &Path) -> Result<Option<PathBuf>> {
+    if path.is_dir() {
+        let found = state_directory_of(path)?.map(|directory| directory.join(STATE_FILE));
+        return Ok(found.filter(|state| is_there(state)));
+    }
+    let beside = with_suffix(path, &format!(".{STATE_FILE}"));
+    // A file that was moved away may still have its state here.
+    if is_there(&beside) {
+        return Ok(Some(beside));
+    }
+    if !is_there(path) {
+        let is_state = path.file_name().is_some_and(|name| name == STATE_FILE);
+        let directory = if is_state { parent_of(path) } else { path };
+        if let Some(found) = state_directory_of(directory)? {
+            let state = found.join(STATE_FILE);
+            if is_there(&state) {
+                return Ok(Some(state));
+            }
+        }
+    }
+    Ok(Some(path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_directory_has_the_name_of_its_table() {
+        for (directory, expected) in [
+            ("/data/nightly", "/data/_nightly.cosmos-tail"),
+            ("nightly", "_nightly.cosmos-tail"),
+            (
+                "/lake/day=2026-11-28",
+                "/lake/_day%3D2026-11-28.cosmos-tail",
+            ),
+            ("a%3D", "_a%253D.cosmos-tail"),
+            // They have no name.
+            ("/", "/_cosmos-tail"),
+            ("..", "../_cosmos-tail"),
+        ] {
+            let found = StateDirectory::Beside.of(Path::new(directory));
+            assert_eq!(found, Path::new(expected));
+        }
+        let long = "x".repeat(MAX_NAME);
+        let found = StateDirectory::Beside.of(Path::new(&long));
+        assert_eq!(found, Path::new(&long).join(INSIDE));
+    }
+
+    #[test]
+    fn paths_lose_what_leads_back() {
+        for (path, expected) in [
+            ("/a/_b.cosmos-tail/../b", "/a/b"),
+            ("./../b", "../b"),
+            ("a/..", "."),
+            ("a/./b/", "a/b"),
+            ("../../a", "../../a"),
+        ] {
+            assert_eq!(normalized(Path::new(path)), Path::new(expected));
+        }
+    }
+
+    #[test]
+    fn a_state_is_found_wherever_it_is_and_never_guessed() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |path: &str| directory.path().join(path);
+        for name in [
+            "old",
+            "inside/_cosmos-tail",
+            "beside",
+            "_beside.cosmos-tail",
+            "none",
+        ] {
+            std::fs::create_dir_all(at(name)).unwrap();
+        }
+        for state in ["old/state.json", "inside/_cosmos-tail/state.json"] {
+            std::fs::write(at(state), "").unwrap();
+        }
+        std::fs::write(at("_beside.cosmos-tail/state.json"), "").unwrap();
+        let found = |path: &str| find_state(&at(path)).unwrap();
+        assert_eq!(found("old"), Some(at("old/state.json")));
+        let inside = at("inside/_cosmos-tail/state.json");
+        let beside = at("_beside.cosmos-tail/state.json");
+        for (path, expected) in [
+            ("inside", &inside),
+            ("inside/state.json", &inside),
+            ("inside/_cosmos-tail", &inside),
+            ("beside", &beside),
+            ("beside/state.json", &beside),
+            ("_beside.cosmos-tail", &beside),
+            ("_beside.cosmos-tail/state.json", &beside),
+        ] {
+            assert_eq!(found(path).as_ref(), Some(expected), "{path}");
+        }
+        assert_eq!(found("none"), None);
+        assert_eq!(found("gone.json"), Some(at("gone.json")));
+        // The directory may have been moved away as a whole.
+        std::fs::remove_dir(at("beside")).unwrap();
+        assert_eq!(found("beside").as_ref(), Some(&beside));
+        std::fs::write(at("_old.cosmos-tail"), "").unwrap();
+        assert_eq!(found("old"), Some(at("old/state.json")));
+        std::fs::remove_file(at("_old.cosmos-tail")).unwrap();
+        std::fs::create_dir(at("_old.cosmos-tail")).unwrap();
+        std::fs::write(at("_old.cosmos-tail/manifest.ndjson"), "").unwrap();
+        let error = find_state(&at("old")).unwrap_err().to_string();
+        assert!(error.contains("has two exports"), "{error}");
+    }
+}
