@@ -1,6 +1,7 @@
 //! Infers columns from a sample of a container's documents.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -206,15 +207,18 @@ pub(super) async fn compare(
     let current = RangeSet::number(partitions.into_iter().map(|found| (found.range, None)))?;
     let mut sampler = Sampler::new(&request, current, report);
     sampler.drifting = Some(drifting);
+    // All documents are read once.
+    if request.options.sample != Some(SampleSize::All) {
+        sampler.compared = Some(HashSet::new());
+    }
     let all = |ranges: &RangeSet| ranges.iter().map(|range| range.id).collect();
-    let is_whole = request.options.sample == Some(SampleSize::All);
     report.start_progress(false)?;
     let look = async {
         let first = all(&sampler.ranges);
         sampler
             .read(&request, ChangeFeedStart::Beginning, first, shutdown)
             .await?;
-        if is_whole {
+        if sampler.compared.is_none() {
             return Ok(());
         }
         if let Some(since) = since {
@@ -224,7 +228,6 @@ pub(super) async fn compare(
         }
         if let Some(ranges) = ranges {
             sampler.ranges = ranges.clone();
-            sampler.documents.clear();
             let own = all(ranges);
             sampler
                 .read(&request, ChangeFeedStart::Beginning, own, shutdown)
@@ -250,6 +253,8 @@ struct Sampler<'a> {
     ranges: RangeSet,
     /// What to compare the documents with, instead of inferring columns from them.
     drifting: Option<Drifting>,
+    /// The hashes of the documents that were compared, if one may be read again.
+    compared: Option<HashSet<u64>>,
     report: &'a Report,
 }
 
@@ -266,6 +271,7 @@ impl<'a> Sampler<'a> {
             failures: Vec::new(),
             ranges,
             drifting: None,
+            compared: None,
             report,
         }
     }
@@ -389,6 +395,14 @@ impl<'a> Sampler<'a> {
     fn observe(&mut self, range: RangeId, page: &Page) {
         let found = self.documents.entry(range).or_default();
         for document in page.items().filter_map(|item| item.document()) {
+            let is_new = self.compared.as_mut().is_none_or(|compared| {
+                let mut hasher = DefaultHasher::new();
+                document.hash(&mut hasher);
+                compared.insert(hasher.finish())
+            });
+            if !is_new {
+                continue;
+            }
             self.sample.ranges += usize::from(*found == 0);
             let place = Place::new(range.0, *found);
             match &mut self.drifting {

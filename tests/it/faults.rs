@@ -415,7 +415,7 @@ impl Scene {
 
 /// The documents that the state in a directory speaks of.
 fn committed(out: &Path) -> usize {
-    let state = cosmos_tail::state::file::load(&state_directory(&out).join("state.json")).unwrap();
+    let state = cosmos_tail::state::file::load(&state_directory(out).join("state.json")).unwrap();
     usize::try_from(state.totals.documents).unwrap()
 }
 

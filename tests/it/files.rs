@@ -16,7 +16,7 @@ use crate::orders::{fill, filled};
 
 /// The entries of the manifest of a directory. Each must match its file.
 pub(crate) fn checked_manifest(out: &Path) -> Vec<Entry> {
-    let text = std::fs::read_to_string(state_directory(&out).join("manifest.ndjson")).unwrap();
+    let text = std::fs::read_to_string(state_directory(out).join("manifest.ndjson")).unwrap();
     let entries: Vec<Entry> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

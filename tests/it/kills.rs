@@ -181,7 +181,7 @@ impl Killer {
 /// A resume if there is something to resume, otherwise an export. A kill before the first commit
 /// leaves nothing but the lock.
 fn next_command(gateway: &Gateway, out: &Path, arguments: &[&str]) -> Command {
-    if state_directory(&out).join("state.json").exists() {
+    if state_directory(out).join("state.json").exists() {
         resume(gateway, out)
     } else {
         let mut command = export(gateway, out);

@@ -148,7 +148,7 @@ fn published(
     if verified.code != Some(0) {
         return Err(format!("verify: {}{}", verified.stdout, verified.stderr));
     }
-    let state = file::load(&state_directory(&out).join("state.json"))
+    let state = file::load(&state_directory(out).join("state.json"))
         .map_err(|error| format!("{error:#}"))?;
     let entries = manifest(out)?;
     no_file_is_left_over(out, &entries)?;
@@ -156,7 +156,7 @@ fn published(
 }
 
 fn manifest(out: &Path) -> Result<Vec<Entry>, String> {
-    let path = state_directory(&out).join("manifest.ndjson");
+    let path = state_directory(out).join("manifest.ndjson");
     if !path.exists() {
         return Ok(Vec::new());
     }

@@ -331,11 +331,11 @@ fn files_that_are_not_of_this_export_are_never_touched() {
 // Files that were finished, with a crash before or after they got their names.
 
 fn load(out: &Path) -> State {
-    file::load(&state_directory(&out).join("state.json")).unwrap()
+    file::load(&state_directory(out).join("state.json")).unwrap()
 }
 
 fn manifest(out: &Path) -> Vec<Entry> {
-    let text = std::fs::read_to_string(state_directory(&out).join("manifest.ndjson")).unwrap();
+    let text = std::fs::read_to_string(state_directory(out).join("manifest.ndjson")).unwrap();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
@@ -368,7 +368,7 @@ fn before_publishing(out: &Path) -> Vec<String> {
         });
     }
     std::fs::write(
-        state_directory(&out).join("state.json"),
+        state_directory(out).join("state.json"),
         file::render(&state).unwrap(),
     )
     .unwrap();

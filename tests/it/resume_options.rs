@@ -48,7 +48,7 @@ fn changeable() -> Vec<(&'static [&'static str], &'static str, Value)> {
 }
 
 fn settings(out: &Path) -> Value {
-    let text = std::fs::read(state_directory(&out).join("state.json")).unwrap();
+    let text = std::fs::read(state_directory(out).join("state.json")).unwrap();
     let state: Value = serde_json::from_slice(&text).unwrap();
     state["state"]["settings"].clone()
 }

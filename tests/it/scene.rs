@@ -182,5 +182,5 @@ pub(crate) fn expect(outcome: Result<(), String>, name: &str) {
 
 /// Whether the state of an export is there.
 pub(crate) fn has_state(out: &Path) -> bool {
-    state_directory(&out).join("state.json").exists()
+    state_directory(out).join("state.json").exists()
 }

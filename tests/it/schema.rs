@@ -18,7 +18,7 @@ use crate::orders::{fill, filled};
 
 /// The options of the state in a directory.
 fn options(out: &Path) -> Value {
-    let text = std::fs::read(state_directory(&out).join("state.json")).unwrap();
+    let text = std::fs::read(state_directory(out).join("state.json")).unwrap();
     serde_json::from_slice::<Value>(&text).unwrap()["state"]["options"].take()
 }
 
@@ -410,7 +410,7 @@ fn follow_nothing(
         .args(["--follow", "--poll-interval", "20ms"])
         .args(arguments);
     let child = spawn(&mut follow);
-    while !state_directory(&out).join("state.json").exists() {
+    while !state_directory(out).join("state.json").exists() {
         std::thread::yield_now();
     }
     gateway.wait_until_caught_up(container);

@@ -220,7 +220,7 @@ fn a_state_directory_that_is_a_link_and_two_exports_are_refused() {
     assert!(names(&elsewhere).is_empty());
     std::fs::remove_file(&own).unwrap();
     succeed(&mut export(&gateway, &out));
-    std::fs::rename(&own, &elsewhere.join("own")).unwrap();
+    std::fs::rename(&own, elsewhere.join("own")).unwrap();
     symlink(elsewhere.join("own"), &own).unwrap();
     let ended = verify(&out, &[]);
     assert!(

@@ -86,14 +86,14 @@ fn a_single_file_of_all_ranges_passes_by_its_own_name() {
 }
 
 fn load(out: &Path) -> State {
-    file::load(&state_directory(&out).join("state.json")).unwrap()
+    file::load(&state_directory(out).join("state.json")).unwrap()
 }
 
 fn change_state(out: &Path, change: impl Fn(&mut State)) {
     let mut state = load(out);
     change(&mut state);
     std::fs::write(
-        state_directory(&out).join("state.json"),
+        state_directory(out).join("state.json"),
         file::render(&state).unwrap(),
     )
     .unwrap();
@@ -101,7 +101,7 @@ fn change_state(out: &Path, change: impl Fn(&mut State)) {
 
 /// Changes the entries of the manifest, and its length in the state.
 fn change_manifest(out: &Path, change: impl Fn(&mut Vec<Entry>)) {
-    let path = state_directory(&out).join("manifest.ndjson");
+    let path = state_directory(out).join("manifest.ndjson");
     let text = std::fs::read_to_string(&path).unwrap();
     let mut entries: Vec<Entry> = text
         .lines()
@@ -185,13 +185,13 @@ pub(crate) const DAMAGE: &[Damage] = &[
     ),
     (
         "no manifest",
-        |out| std::fs::remove_file(state_directory(&out).join("manifest.ndjson")).unwrap(),
+        |out| std::fs::remove_file(state_directory(out).join("manifest.ndjson")).unwrap(),
         &["manifest.ndjson: is missing"],
     ),
     (
         "a manifest that was cut",
         |out| {
-            rewrite(&state_directory(&out).join("manifest.ndjson"), |bytes| {
+            rewrite(&state_directory(out).join("manifest.ndjson"), |bytes| {
                 bytes.truncate(bytes.len() - 9)
             })
         },
@@ -204,7 +204,7 @@ pub(crate) const DAMAGE: &[Damage] = &[
     (
         "a line of the manifest that is no JSON",
         |out| {
-            rewrite(&state_directory(&out).join("manifest.ndjson"), |bytes| {
+            rewrite(&state_directory(out).join("manifest.ndjson"), |bytes| {
                 bytes[0] = b'x'
             })
         },

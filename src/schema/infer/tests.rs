@@ -538,7 +538,7 @@ proptest! {
         let texts: Vec<String> = documents.iter().map(Value::to_string).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let inferred = inference(options, &texts).finish();
-        let shredder = Shredder::new(&inferred.schema, false);
+        let shredder = Shredder::with(&inferred.schema, false, None, true);
         for text in &texts {
             let mut row = shredder.row();
             shredder.read(text.as_bytes(), &|_| true, &mut row);

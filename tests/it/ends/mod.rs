@@ -81,7 +81,7 @@ fn ids(lines: &[Vec<u8>]) -> std::collections::BTreeSet<String> {
 }
 
 fn state(out: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(state_directory(&out).join("state.json")).unwrap())
+    serde_json::from_slice(&std::fs::read(state_directory(out).join("state.json")).unwrap())
         .unwrap()
 }
 

@@ -144,7 +144,7 @@ fn an_odd_value_does_not_change_its_column_and_is_replayed_exactly() {
                 .args(arguments),
         );
         let state: Value = serde_json::from_slice(
-            &std::fs::read(state_directory(&out).join("state.json")).unwrap(),
+            &std::fs::read(state_directory(out).join("state.json")).unwrap(),
         )
         .unwrap();
         let schema = &state["state"]["options"]["layout"]["columns"]["schema"];
