@@ -1,49 +1,19 @@
 //! The command line: its commands, the choices that flags offer, and the parsers of their values.
 //!
 //! Nothing here reads a file, an environment variable or the network. The flags themselves are rows of
-//! the table of settings (`settings::table`), which adds them to the commands declared here.
+//! the table of settings (`settings::table`), which adds them to the commands declared here; the rest of their
+//! help is in [`manual`].
 
 pub mod choices;
 pub mod location;
+pub mod manual;
+pub mod times;
+pub mod tips;
 pub mod values;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-/// The exit codes, as `--help` and the man pages print them.
-///
-/// The codes themselves are [`crate::error::ExitCode`].
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    done
-  1    failed, nothing to resume
-  2    usage error: the command line cannot be carried out
-  3    stopped early, resumable: committed work is kept, and `resume` continues
-  130  interrupted by Ctrl-C, resumable
-  143  terminated by SIGTERM, resumable";
-
-const EXAMPLES: &str = "\
-Examples:
-  cosmos-tail --demo export -o orders/          try it on an embedded account
-  cosmos-tail tail -d shop -c orders            watch changes as they happen
-  cosmos-tail ranges -d shop -c orders          list the feed ranges of a container
-  cosmos-tail export -d shop -c orders -o out/  export a container, in parallel
-  cosmos-tail resume --state out/state.json     continue after a crash, or read new changes
-  cosmos-tail verify out/                       check the files of an export";
-
-const SCHEMA_HELP: &str = "\
-Prints one `PATH TYPE` per line. Edit the output and pass it to an export:
-
-  cosmos-tail schema -d shop -c orders > orders.schema
-  cosmos-tail export -d shop -c orders -o orders.parquet --schema orders.schema
-
-Types are boolean, int64, double, string, timestamp(DIGITS), json, list<TYPE> and
-struct<NAME: TYPE, …>. CSV spreads a struct over dotted columns.";
-
-const VERIFY_EXIT_CODES: &str = "\
-Exit codes:
-  0  no faults
-  1  faults found; standard output lists them
-  2  there is no export at this path, or it is being written";
+use crate::version;
 
 const REPLAY_ABOUT: &str = "\
 Write exported changes to a container.
@@ -53,40 +23,17 @@ changes to different keys in parallel. Applying the same source twice leaves the
 fields (_rid, _self, _etag, _attachments, _ts, _lsn) are left out; everything else is written exactly as \
 it is in the source.";
 
-const REPLAY_EXAMPLES: &str = "\
-Examples:
-  cosmos-tail replay orders/ -d shop -c orders_copy     an export, into another container
-  cosmos-tail replay orders/ -d shop -c orders_copy --create --partition-key /customerId
-  cosmos-tail replay - -d shop -c orders < docs.jsonl   documents from anywhere
-  cosmos-tail replay --from-container shop/orders -d shop -c orders_copy    the feed of a container
-  cosmos-tail replay orders/ -d shop -c orders --dry-run    show what would happen, write nothing
-  cosmos-tail replay orders/ -d shop -c masked --transform 'del(.email)'    without email addresses
-  cosmos-tail replay changes.jsonl --stdout             print the changes as they would be written";
-
-#[cfg(feature = "demo")]
-const DEMO_HELP: &str = "\
-Prints `export AZURE_COSMOS_…=…` lines as soon as the account is ready:
-
-  cosmos-tail demo > demo.env &
-  until [ -s demo.env ]; do sleep 0.1; done
-  eval \"$(cat demo.env)\"
-  cosmos-tail export --follow -o orders/
-
-Commands on standard input: `split`, `split ID`, `merge ID ID`, `quit`.";
-
 /// Export and replay the change feed of Azure Cosmos DB.
 #[derive(Debug, Parser)]
 #[command(
     name = "cosmos-tail",
-    version,
+    version = version::short(),
+    long_version = version::long(),
     about = "Export and replay the change feed of Azure Cosmos DB",
     long_about = "Export and replay the change feed of Azure Cosmos DB (NoSQL API).\n\n\
         Reads all ranges of a container in parallel and commits its position together with the data it \
         wrote, so that a crash neither loses nor repeats a change.",
-    after_help = EXAMPLES,
-    after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
     propagate_version = true,
-    disable_help_subcommand = true,
     max_term_width = 100
 )]
 pub struct Cli {
@@ -101,30 +48,20 @@ pub enum Command {
     /// List the feed ranges of a container
     Ranges,
     /// Watch the changes of a container as they happen
-    #[command(after_long_help = EXIT_CODES)]
     Tail,
     /// Export the change feed of a container to files
-    #[command(after_long_help = EXIT_CODES)]
     Export,
     /// Print the columns that an export to CSV or Parquet would infer
-    #[command(after_help = SCHEMA_HELP, after_long_help = format!("{SCHEMA_HELP}\n\n{EXIT_CODES}"))]
     Schema,
     /// Continue an export: after a crash, or to read changes made since it finished
-    #[command(after_long_help = EXIT_CODES)]
     Resume,
     /// Check an export against its own manifest and state, without contacting the service
-    #[command(after_help = VERIFY_EXIT_CODES)]
     Verify,
     /// Write exported changes to a container
-    #[command(
-        long_about = REPLAY_ABOUT,
-        after_help = REPLAY_EXAMPLES,
-        after_long_help = format!("{REPLAY_EXAMPLES}\n\n{EXIT_CODES}")
-    )]
+    #[command(long_about = REPLAY_ABOUT)]
     Replay,
     /// Run an embedded account to try things on
     #[cfg(feature = "demo")]
-    #[command(after_help = DEMO_HELP)]
     Demo,
     /// List the profiles of the configuration file, without their secrets
     Profiles,

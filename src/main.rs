@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Ok(given) => given,
         Err(error) if error.use_stderr() => {
             let again = |shown: &[OsString]| Given::parse(shown).err();
-            report::wrong_arguments(&error, &arguments, again);
+            report::wrong_arguments(&error, &arguments, Given::asks_for_json(&arguments), again);
             return error::ExitCode::Usage.into();
         }
         // Help or the version.

@@ -1,9 +1,12 @@
-//! The process's environment, on every platform: closed standard streams, and core dumps.
+//! The process and its environment, on every platform: its id, closed standard streams, the terminal, and
+//! core dumps.
 //!
 //! A standard stream that the parent process closed cannot be detected in `main`: Rust's runtime has
 //! already opened `/dev/null` in its place, so that no file gets its number. It also ignores a failed
 //! write to a stream that is open for reading only. Output would be lost silently. On Unix, a function
 //! that the loader calls before the runtime starts therefore checks the streams.
+
+use std::sync::LazyLock;
 
 use anyhow::{Result, anyhow};
 
@@ -11,6 +14,12 @@ use crate::error::{ExitCode, with_exit_code, with_hint};
 
 /// Set to `1`, it allows core dumps.
 const CORE_DUMPS_VARIABLE: &str = "COSMOS_TAIL_CORE_DUMPS";
+
+/// The id of this run of the program, by which its files are found in a manifest.
+pub fn run_id() -> uuid::Uuid {
+    static ID: LazyLock<uuid::Uuid> = LazyLock::new(uuid::Uuid::now_v7);
+    *ID
+}
 
 /// Refuses a standard output that cannot be written to, where output would be lost silently.
 ///
@@ -44,6 +53,22 @@ pub fn ensure_standard_input() -> Result<()> {
 
 fn unusable(message: String, hint: &str) -> anyhow::Error {
     with_hint(with_exit_code(anyhow!(message), ExitCode::Failed), hint)
+}
+
+/// The width of the terminal that standard output is, in columns. None if it is no terminal, or if the terminal
+/// does not say. One call of the system, so it can be asked again and again.
+pub fn columns_of_standard_output() -> Option<usize> {
+    let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(std::io::stdout())?;
+    // A console of Windows may begin a line as soon as one is full.
+    let free = usize::from(cfg!(windows));
+    usize::from(columns)
+        .checked_sub(free)
+        .filter(|columns| *columns > 0)
+}
+
+/// Whether the terminal shows plain text only, as in some editors.
+pub fn is_dumb_terminal() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Keeps the memory of this process, which contains the account key, out of core dumps, and on Linux

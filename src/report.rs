@@ -17,15 +17,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::count::count;
+use crate::error::Failure;
 use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
+use crate::process;
 use crate::redact::redact;
 use crate::schema::{self, ColumnType, Drift, Schema};
 
 pub use progress::{Progress, Rates};
-pub use summary::{ReplaySummary, Summary, count};
+pub use summary::{ReplaySummary, Summary};
 pub use table::{Align, Table};
 
 /// How often the progress line is redrawn.
@@ -41,8 +44,8 @@ pub struct Verbosity {
     pub verbose: u8,
     /// Only errors.
     pub quiet: bool,
-    /// Whether each notice is a JSON object on a line, since a script reads the summary among them. The error of a
-    /// run that fails is text.
+    /// Whether each notice, and the error of a run that fails, is a JSON object on a line, since a script reads the
+    /// summary among them.
     pub json: bool,
 }
 
@@ -123,6 +126,9 @@ impl Report {
 
     /// Prints the error that ended the run, at any verbosity.
     pub fn error(&self, error: &anyhow::Error) {
+        if self.json {
+            return self.failure(&Failure::of(error));
+        }
         self.lines(&redact(crate::error::render(error).trim_end()));
     }
 
@@ -150,7 +156,7 @@ impl Report {
 
     /// Starts the progress line, if standard error is a terminal.
     pub fn start_progress(&self, has_end: bool) -> Result<()> {
-        if self.quiet || !std::io::stderr().is_terminal() {
+        if self.quiet || !std::io::stderr().is_terminal() || process::is_dumb_terminal() {
             return Ok(());
         }
         let template = if has_end {
@@ -182,8 +188,8 @@ impl Report {
             self.bar.tick();
         }
         self.bar.set_message(format!(
-            "{} docs, {}, {}/s, {:.0} RU/s",
-            HumanCount(progress.documents),
+            "{}, {}, {}/s, {:.0} RU/s",
+            count(progress.documents, "doc"),
             BinaryBytes(progress.bytes),
             BinaryBytes(rates.bytes_per_second as u64),
             rates.request_units_per_second,
@@ -311,6 +317,19 @@ impl Report {
         written.context("cannot write to standard output")
     }
 
+    /// Prints a failure as one JSON object.
+    fn failure(&self, failure: &Failure) {
+        let shown = Failure {
+            error: redact(&failure.error),
+            causes: failure.causes.iter().map(|cause| redact(cause)).collect(),
+            hint: failure.hint.as_ref().map(|hint| redact(hint)),
+            exit_code: failure.exit_code,
+        };
+        // It has nothing that cannot be written as JSON.
+        let text = serde_json::to_string(&shown).unwrap_or_default();
+        self.lines(&escape_json(&text));
+    }
+
     /// Prints text as one line, whatever it contains.
     fn line(&self, text: &str) {
         if self.json {
@@ -333,12 +352,21 @@ impl Report {
 }
 
 /// Prints clap's error about the arguments, which it quotes verbatim. To keep clap's lines and colours,
-/// the arguments are escaped and redacted, and parsed again with `parse`, which returns clap's error.
+/// the arguments are escaped and redacted, and parsed again with `parse`, which returns clap's error. With
+/// `as_json` it is one JSON object.
 pub fn wrong_arguments(
     error: &clap::Error,
     arguments: &[OsString],
+    as_json: bool,
     parse: impl FnOnce(&[OsString]) -> Option<clap::Error>,
 ) {
+    if as_json {
+        let report = Report::new(Verbosity {
+            json: true,
+            ..Verbosity::default()
+        });
+        return report.failure(&Failure::of_arguments(&error.render().to_string()));
+    }
     let shown: Vec<OsString> = arguments.iter().map(|argument| shown(argument)).collect();
     if shown == arguments {
         // A closed standard error cannot be reported.

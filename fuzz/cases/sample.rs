@@ -32,6 +32,7 @@ pub(crate) fn state() -> State {
         concurrency: None,
         page_size: 1000,
         max_retries: 15.into(),
+        max_ru: None,
         poll_interval_ms: 1000,
         checkpoint_interval_ms: 5000,
         checkpoint_bytes: 1 << 28,

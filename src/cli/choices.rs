@@ -36,18 +36,24 @@ pub enum AuthMethod {
 /// How `tail` prints a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TailFormat {
+    /// For people: time, operation, id, partition key, then the document without system fields
+    Line,
     /// The document on one line, byte for byte as the service sent it
     Json,
     /// The document, indented
     Pretty,
     /// One object per line: current, previous, metadata, and the number of the range
     Envelope,
+    /// As `line`, but with the fields that differ from the previous image; with --mode all
+    Diff,
+    /// The same as one object per line: `changes` has each path with the values `from` and `to`
+    DiffJson,
 }
 
 /// When colors are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal, unless NO_COLOR is set or TERM is `dumb`
     Auto,
     /// Always
     Always,

@@ -1,5 +1,6 @@
 //! The account and containers that a command line selects.
 
+use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
@@ -75,6 +76,17 @@ impl Account {
         {
             false
         }
+    }
+
+    /// Keeps an embedded account changing, for as long as this is polled: a tail that starts now would show nothing.
+    /// It never returns.
+    pub(super) async fn keep_demo_changing(&self, report: &Report) -> Result<Infallible> {
+        #[cfg(feature = "demo")]
+        if let Some(embedded) = &self.embedded {
+            return embedded.keep_changing(report).await;
+        }
+        let _ = report;
+        std::future::pending().await
     }
 
     fn config(&self) -> Result<&ConfigFile> {

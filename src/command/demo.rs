@@ -27,6 +27,7 @@ pub(super) async fn run(given: &Given, report: &Report, shutdown: &Shutdown) -> 
             documents: given.get(&table::DOCUMENTS)?,
             partitions: given.get(&table::PARTITIONS)?,
             previous_images: given.is_on(&table::PREVIOUS_IMAGES),
+            ..demo::DemoOptions::default()
         },
         writes_per_second: given.get(&table::WRITES_PER_SECOND)?,
         split_every: given.typed(&table::SPLIT_EVERY),

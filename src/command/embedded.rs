@@ -1,17 +1,25 @@
 //! The embedded account as the account of a command, with `--demo`.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use tokio::sync::OnceCell;
 
+use crate::cli::Command;
 use crate::cosmos::options::{
     ConnectOptions, CredentialOptions, NamesFrom, Routing, SecretText, ThroughputControl,
     TokenOptions,
 };
 use crate::demo::{DemoAccount, DemoOptions};
 use crate::error::usage;
+use crate::report::Report;
 use crate::settings::{
     ConnectionArgs, ConnectionPlan, Origin, ResolvedValue, WantedProfile, table,
 };
+
+/// How often to look whether the account has started.
+const START_CHECK: Duration = Duration::from_millis(20);
 
 /// The names on the command line, which must not contradict a state.
 fn names_that_were_typed(args: &ConnectionArgs) -> Vec<ResolvedValue> {
@@ -96,7 +104,11 @@ impl Embedded {
 
     /// Starts the account unless it runs already, and completes `plan` with its endpoint and key.
     pub(super) async fn start(&self, plan: ConnectionPlan) -> Result<ConnectionPlan> {
-        let options = DemoOptions::default();
+        let options = DemoOptions {
+            // So that a diff has something to compare.
+            previous_images: true,
+            ..DemoOptions::default()
+        };
         let account = self
             .account
             .get_or_try_init(|| DemoAccount::start(&options))
@@ -109,5 +121,21 @@ impl Embedded {
             },
             ..plan
         })
+    }
+
+    /// Writes to the account as `demo` does, once it runs. It never returns.
+    pub(super) async fn keep_changing(&self, report: &Report) -> Result<Infallible> {
+        let per_second = table::WRITES_PER_SECOND.default_for(Command::Demo)?;
+        let account = loop {
+            match self.account.get() {
+                Some(account) => break account,
+                None => tokio::time::sleep(START_CHECK).await,
+            }
+        };
+        let documents = DemoOptions::default().documents;
+        if let Err(error) = account.keep_changing(documents, per_second).await {
+            report.warning(&format!("writes stopped: {error:#}"));
+        }
+        std::future::pending().await
     }
 }

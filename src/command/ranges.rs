@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::account::{Account, connect_retries};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::error::ExitCode;
+use crate::process;
 use crate::report::{Align, Report, Table, TableFormat};
 use crate::settings::{Given, table};
 
@@ -28,6 +29,9 @@ struct Row {
     /// The SDK's portable form of the bounds.
     feed_range: String,
 }
+
+/// The width of the table if standard output is no terminal.
+const DEFAULT_WIDTH: usize = 80;
 
 /// Prints the feed ranges of the container.
 pub(super) async fn run(
@@ -49,7 +53,13 @@ pub(super) async fn run(
     let rows = rows(partitions, space_end);
     match given.get(&table::TABLE_FORMAT)? {
         TableFormat::Json => report.print_json(&rows, true)?,
-        TableFormat::Table => report.print_table(&table_of(&rows))?,
+        TableFormat::Table if given.is_on(&table::RANGES_WIDE) => {
+            report.print_table(&wide_table_of(&rows))?;
+        }
+        TableFormat::Table => {
+            let width = process::columns_of_standard_output().unwrap_or(DEFAULT_WIDTH);
+            report.print_table(&table_of(&rows, width))?;
+        }
     }
     Ok(ExitCode::Done)
 }
@@ -69,32 +79,55 @@ fn rows(partitions: Vec<PhysicalPartition>, space_end: Option<u8>) -> Vec<Row> {
         .collect()
 }
 
-fn table_of(rows: &[Row]) -> Table<6> {
-    let bound = |bound: &str| {
-        if bound.is_empty() {
-            "-".to_owned()
-        } else {
-            bound.to_owned()
-        }
-    };
-    let mut table = Table::new([
-        ("RANGE", Align::Right),
-        ("MIN", Align::Left),
-        ("MAX", Align::Left),
-        ("SHARE", Align::Right),
-        ("ID", Align::Right),
-        ("FEED RANGE", Align::Left),
-    ]);
-    for row in rows {
-        table.push([
-            row.range.to_string(),
-            bound(&row.min_inclusive),
-            bound(&row.max_exclusive),
-            row.share
+/// The columns that both tables have.
+const COLUMNS: [(&str, Align); 5] = [
+    ("RANGE", Align::Right),
+    ("MIN", Align::Left),
+    ("MAX", Align::Left),
+    ("SHARE", Align::Right),
+    ("ID", Align::Right),
+];
+
+/// Those of them that are cut: the bounds. What differs in neighbours is at their ends.
+const CUT: [usize; 2] = [1, 2];
+
+impl Row {
+    fn cells(&self) -> [String; 5] {
+        let bound = |bound: &str| {
+            if bound.is_empty() {
+                "-".to_owned()
+            } else {
+                bound.to_owned()
+            }
+        };
+        [
+            self.range.to_string(),
+            bound(&self.min_inclusive),
+            bound(&self.max_exclusive),
+            self.share
                 .map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0)),
-            row.partition_key_range_id.clone(),
-            row.feed_range.clone(),
-        ]);
+            self.partition_key_range_id.clone(),
+        ]
+    }
+}
+
+/// A table of at most `width` columns.
+fn table_of(rows: &[Row], width: usize) -> Table<5> {
+    let mut table = Table::new(COLUMNS);
+    for row in rows {
+        table.push(row.cells());
+    }
+    table.cut(width, &CUT);
+    table
+}
+
+/// The whole bounds, and the portable form of each range.
+fn wide_table_of(rows: &[Row]) -> Table<6> {
+    let [range, min, max, share, id] = COLUMNS;
+    let mut table = Table::new([range, min, max, share, id, ("FEED RANGE", Align::Left)]);
+    for row in rows {
+        let [range, min, max, share, id] = row.cells();
+        table.push([range, min, max, share, id, row.feed_range.clone()]);
     }
     table
 }
@@ -119,10 +152,16 @@ mod tests {
             Some(0x40),
         );
         assert_eq!(
-            table_of(&rows).render(),
+            wide_table_of(&rows).render(),
             "RANGE  MIN       MAX       SHARE  ID  FEED RANGE\n    \
              0  -         1FFFFFFF  50.0%   3  token-3\n    \
              1  1FFFFFFF  FF        50.0%   4  token-4\n"
+        );
+        assert_eq!(
+            table_of(&rows, 34).render(),
+            "RANGE  MIN      MAX      SHARE  ID\n    \
+             0  -        1FF…FFF  50.0%   3\n    \
+             1  1FF…FFF  FF       50.0%   4\n"
         );
     }
 }

@@ -20,6 +20,9 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let plan = ReplayPlan::new(given)?;
+    for value in given.times() {
+        report.detail(&value.to_string());
+    }
     if given.is_on(&table::TO_STDOUT) {
         return replay::to_standard_output(&plan, report, shutdown).await;
     }

@@ -8,10 +8,11 @@ use anyhow::Result;
 use super::account::{Account, connect_retries};
 use crate::cli::choices::{ColorChoice, Mode, TailFormat};
 use crate::cosmos::client::CosmosClient;
-use crate::error::ExitCode;
-use crate::feed::ContainerAddress;
-use crate::format::{ChangeEncoder, Limits};
+use crate::error::{ExitCode, usage};
+use crate::feed::{ChangeFeedStart, ContainerAddress};
+use crate::format::{AskWidth, ChangeEncoder, Limits};
 use crate::job;
+use crate::process;
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::Report;
 use crate::settings::{Given, TailPlan, table};
@@ -42,45 +43,83 @@ pub(super) async fn run(
         let paths = client.partition_key_definition().paths();
         let renderer = Renderer::new(RenderOptions {
             partition_key_paths: paths.iter().map(ToString::to_string).collect(),
-            ..rendering.clone()
+            ..rendering.options.clone()
         });
-        ChangeEncoder::new(renderer, limits, Arc::clone(&complain))
+        ChangeEncoder::new(renderer, limits, Arc::clone(&complain)).with_width(rendering.width)
     };
-    job::tail(connect, plan, encoder, report, shutdown).await
+    // What was there before is enough for any other tail.
+    let starts_now = matches!(plan.from, None | Some(ChangeFeedStart::Now))
+        && !plan.until_caught_up
+        && plan.idle_timeout.is_none();
+    let tail = job::tail(connect, plan, encoder, report, shutdown);
+    if !(account.is_demo() && starts_now) {
+        return tail.await;
+    }
+    tokio::select! {
+        code = tail => code,
+        never = account.keep_demo_changing(report) => match never? {},
+    }
 }
 
 /// How to show changes, as far as that is known before the container is.
-fn rendering(given: &Given) -> Result<RenderOptions> {
+struct Rendering {
+    options: RenderOptions,
+    /// Asks for the width of lines, if they are cut to that of the terminal.
+    width: Option<AskWidth>,
+}
+
+fn rendering(given: &Given) -> Result<Rendering> {
     let writes_to_stdout = given.typed(&table::TAIL_OUTPUT).is_none();
     let to_terminal = writes_to_stdout && std::io::stdout().is_terminal();
     let choice = given.get(&table::COLOR)?;
     let color = match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
-        ColorChoice::Auto => std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        ColorChoice::Auto => {
+            let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            is_wanted && !process::is_dumb_terminal()
+        }
     };
     let all = given.get(&table::TAIL_MODE)? == Mode::All;
+    let program = given.typed(&table::JQ);
     let format = match given.typed(&table::TAIL_FORMAT) {
         Some(TailFormat::Json) => ChangeFormat::Json,
         Some(TailFormat::Pretty) => ChangeFormat::Pretty,
         Some(TailFormat::Envelope) => ChangeFormat::Envelope,
-        // On a terminal, the columns before the document show what the envelope would.
+        Some(TailFormat::Line) => ChangeFormat::Line,
+        Some(TailFormat::Diff) => ChangeFormat::Diff,
+        Some(TailFormat::DiffJson) => ChangeFormat::DiffJson,
+        None if to_terminal && program.is_none() => ChangeFormat::Line,
+        // The outputs of a program are JSON.
         None if all && !to_terminal => ChangeFormat::Envelope,
         None => ChangeFormat::Json,
     };
-    Ok(RenderOptions {
-        format,
-        fields: given.typed(&table::FIELDS),
-        filter: given
-            .typed(&table::JQ)
-            .map(|program| Filter::compile("--jq", &program))
-            .transpose()?,
-        filter_input: if all {
-            FilterInput::Envelope
-        } else {
-            FilterInput::Document
+    let width = given.typed(&table::TAIL_WIDTH);
+    if width.is_some() && !matches!(format, ChangeFormat::Line | ChangeFormat::Diff) {
+        return Err(usage(
+            "--width cuts the lines of --format line and diff only",
+            "add --format line, or leave out --width",
+        ));
+    }
+    let follows_terminal = to_terminal && width.is_none() && !given.is_on(&table::TAIL_WIDE);
+    Ok(Rendering {
+        options: RenderOptions {
+            format,
+            fields: given.typed(&table::FIELDS),
+            filter: program
+                .map(|program| Filter::compile("--jq", &program))
+                .transpose()?,
+            raw_output: given.is_on(&table::RAW_OUTPUT),
+            filter_input: if all {
+                FilterInput::Envelope
+            } else {
+                FilterInput::Document
+            },
+            terminal: (to_terminal || choice == ColorChoice::Always).then_some(Terminal { color }),
+            partition_key_paths: Vec::new(),
+            latest_only: !all,
+            width: width.map(usize::try_from).transpose()?,
         },
-        terminal: (to_terminal || choice == ColorChoice::Always).then_some(Terminal { color }),
-        partition_key_paths: Vec::new(),
+        width: follows_terminal.then_some(process::columns_of_standard_output),
     })
 }

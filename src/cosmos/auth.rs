@@ -16,6 +16,7 @@ use azure_identity::{
 use tokio::time::Instant;
 
 use crate::clock;
+use crate::cosmos::authorities;
 use crate::cosmos::error::one_line;
 use crate::cosmos::options::{CredentialOptions, EntraIdOptions, NationalCloud, TokenOptions};
 use crate::error::with_hint;
@@ -72,6 +73,7 @@ pub async fn credential(options: &CredentialOptions, token: &TokenOptions) -> Re
         }
         CredentialOptions::EntraId(source) => source,
     };
+    ensure_http_client(source)?;
     let token_source = token_source(source, token.cloud)
         .map_err(|e| token_error(source, token, &e.to_string()))?;
     let credential = Arc::new(RenewingCredential::new(token_source, &token.scope));
@@ -84,6 +86,29 @@ pub async fn credential(options: &CredentialOptions, token: &TokenOptions) -> Re
             &format!("no answer within {} s", FIRST_TOKEN_DEADLINE.as_secs()),
         )),
     }
+}
+
+/// Checks that a credential can build the HTTP client that it requests tokens with: the library panics if it
+/// cannot.
+fn ensure_http_client(source: &EntraIdOptions) -> Result<()> {
+    // The Azure CLI requests them itself.
+    if matches!(source, EntraIdOptions::AzureCli { .. }) {
+        return Ok(());
+    }
+    let Err(error) = reqwest::Client::builder().build() else {
+        return Ok(());
+    };
+    let error = anyhow::Error::new(error);
+    let cause = one_line(&error.root_cause().to_string());
+    let (cause, hint) = if authorities::are_missing(&cause) {
+        (authorities::MISSING.to_owned(), authorities::HOW_TO_ADD)
+    } else {
+        (cause, "check the proxy and the certificates of this system")
+    };
+    Err(with_hint(
+        anyhow!(cause).context(format!("cannot get a token with {}", name(source))),
+        hint,
+    ))
 }
 
 fn token_source(

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::options::{RequestPriority, ThroughputControl};
 use super::retry::Persistence;
+use super::traffic::Traffic;
 use super::transport::Heard;
 
 /// The version of HTTP that is spoken with an account.
@@ -32,12 +33,18 @@ pub struct CosmosClient {
     pub(super) throughput: ThroughputControl,
     pub(super) persistence: Persistence,
     pub(super) heard: Arc<Heard>,
+    pub(super) traffic: Arc<Traffic>,
 }
 
 impl CosmosClient {
     /// How often requests before the first page are retried.
     pub fn persistence(&self) -> &Persistence {
         &self.persistence
+    }
+
+    /// What is exchanged with the account.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// The driver.

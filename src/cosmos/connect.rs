@@ -18,6 +18,7 @@ use super::hints::{account_hint, cause_of, detour_of, is_certificate, is_transpo
 use super::options::ConnectOptions;
 use super::reach::{Unreachable, reach};
 use super::retry::Persistence;
+use super::traffic::Traffic;
 use super::transport::{BoundedClients, Detour, Heard};
 use crate::error::{Annotate, usage, with_hint};
 use crate::nearest::nearest;
@@ -61,7 +62,9 @@ impl CosmosClient {
         persistence: &Persistence,
     ) -> Result<Self> {
         let heard = Arc::new(Heard::default());
-        let opened = Box::pin(open_persistently(options, &heard, persistence)).await;
+        let traffic = Arc::new(Traffic::default());
+        let opened = open_persistently(options, &heard, &traffic, persistence);
+        let opened = Box::pin(opened).await;
         let (driver, http_version) =
             opened.with_context(|| format!("cannot connect to {}", options.endpoint))?;
         tracing::info!(
@@ -85,6 +88,7 @@ impl CosmosClient {
             throughput: options.throughput,
             persistence: persistence.clone(),
             heard,
+            traffic,
         })
     }
 }
@@ -103,7 +107,8 @@ fn ensure_regions(options: &ConnectOptions, heard: &Heard) -> Result<()> {
     let names: Vec<&str> = regions.iter().map(String::as_str).collect();
     let hint = match nearest(unknown, &names) {
         Some(nearest) => format!("did you mean `{nearest}`? Case and spaces do not matter"),
-        None => "the account names no regions: leave the region out".to_owned(),
+        None if names.is_empty() => "the account names no regions: leave the region out".to_owned(),
+        None => "name one of these, or leave the region out".to_owned(),
     };
     Err(usage(
         format!(
@@ -130,6 +135,7 @@ impl CosmosClient {
 async fn open_persistently(
     options: &ConnectOptions,
     heard: &Arc<Heard>,
+    traffic: &Arc<Traffic>,
     persistence: &Persistence,
 ) -> Result<(Arc<CosmosDriver>, HttpVersion)> {
     let credential = auth::credential(&options.credential, &options.token).await?;
@@ -137,7 +143,7 @@ async fn open_persistently(
     let started = Instant::now();
     let mut retries = persistence.retries();
     loop {
-        let failed = match Box::pin(open_account(options, &credential, heard)).await {
+        let failed = match Box::pin(open_account(options, &credential, heard, traffic)).await {
             Ok(opened) => return Ok(opened),
             Err(failed) => failed,
         };
@@ -203,6 +209,7 @@ async fn open_account(
     options: &ConnectOptions,
     credential: &Credential,
     heard: &Arc<Heard>,
+    traffic: &Arc<Traffic>,
 ) -> Result<(Arc<CosmosDriver>, HttpVersion), OpenFailure> {
     let pool = connection_pool(options, None)
         .map_err(|e| anyhow!(describe(&e)))
@@ -216,7 +223,7 @@ async fn open_account(
     } else {
         HttpVersion::Http11
     };
-    let attempt = create_driver(options, pool, credential, heard, ANSWER_DEADLINE);
+    let attempt = create_driver(options, pool, credential, heard, traffic, ANSWER_DEADLINE);
     let mut attempt = Box::pin(attempt);
     // In parallel, so that an address that can be reached costs no time.
     let mut reached = Box::pin(async {
@@ -255,7 +262,14 @@ async fn open_account(
     }
     let pool = connection_pool(options, Some(HttpVersion::Http11))
         .map_err(|e| OpenFailure::hopeless(anyhow!(describe(&e))))?;
-    let attempt = create_driver(options, pool, credential, heard, HTTP11_ANSWER_DEADLINE);
+    let attempt = create_driver(
+        options,
+        pool,
+        credential,
+        heard,
+        traffic,
+        HTTP11_ANSWER_DEADLINE,
+    );
     match Box::pin(attempt).await {
         Ok(driver) => Ok((driver, HttpVersion::Http11)),
         // An answer over HTTP/1.1 is more specific than the failure of HTTP/2, and so is the error of a
@@ -294,6 +308,7 @@ async fn create_driver(
     pool: ConnectionPoolOptions,
     credential: &Credential,
     heard: &Arc<Heard>,
+    traffic: &Arc<Traffic>,
     deadline: Duration,
 ) -> Result<Arc<CosmosDriver>, AccountFailure> {
     let (account, key) = match credential {
@@ -306,7 +321,7 @@ async fn create_driver(
             None,
         ),
     };
-    let clients = BoundedClients::new(options, key, heard);
+    let clients = BoundedClients::new(options, key, heard, traffic);
     let regions = options.routing.regions.iter().cloned();
     let driver = DriverOptions::builder(account)
         .with_preferred_regions(regions.map(Region::new).collect())

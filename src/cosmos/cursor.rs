@@ -15,6 +15,7 @@ use azure_data_cosmos_driver::options::PlanOptions;
 use azure_data_cosmos_driver::{CosmosError, OperationPlan, ResponseBody};
 use bytes::Bytes;
 
+use super::budget::Admitted;
 use super::client::CosmosClient;
 use super::epk::to_driver;
 use super::error::ContainerReplaced;
@@ -90,6 +91,10 @@ impl FeedAnswer {
 pub struct Cursor {
     client: Arc<CosmosClient>,
     plan: OperationPlan,
+    /// Documents requested in a page.
+    page_size: NonZeroU32,
+    /// The budget has admitted the next request.
+    admitted: Option<Admitted>,
     range: FeedRange,
     /// Request units charged for answers that were refused.
     refused_charge: f64,
@@ -120,7 +125,8 @@ impl CosmosClient {
                 CosmosOperation::change_feed_all_versions_and_deletes(container, target)
             }
         };
-        let operation = operation.with_max_item_count(MaxItemCountHint::Limit(request.page_size));
+        let page_size = self.traffic().page_size(request.page_size);
+        let operation = operation.with_max_item_count(MaxItemCountHint::Limit(page_size));
         let (operation, token) = match start {
             CursorStart::Position(position) => (
                 operation,
@@ -147,6 +153,8 @@ impl CosmosClient {
         Ok(Cursor {
             client: Arc::clone(self),
             plan,
+            page_size,
+            admitted: None,
             range: range.clone(),
             refused_charge: 0.0,
         })
@@ -166,6 +174,7 @@ impl Cursor {
     /// may have moved: open another one.
     pub async fn next(&mut self) -> Result<FeedAnswer> {
         let client = Arc::clone(&self.client);
+        let admitted = self.admitted.take();
         let container = Some(client.container().clone());
         let response = client
             .driver()
@@ -175,10 +184,25 @@ impl Cursor {
         let charge = response.headers().request_charge;
         let charge = charge.map_or(0.0, |charge| charge.value());
         let judged = self.judge(response, charge);
+        if let (Some(admitted), Ok(answer)) = (admitted, &judged) {
+            admitted.settle(answer.page.len(), charge);
+        }
         if judged.is_err() {
             self.refused_charge += charge;
         }
         judged
+    }
+
+    /// Waits until the budget, if there is one, has enough for the next page. Returns whether it has: if not,
+    /// pages of another size suit it better, and another cursor is to be opened.
+    pub async fn admit(&mut self, request: &FeedRequest) -> bool {
+        let Some(budget) = self.client.traffic().budget() else {
+            return true;
+        };
+        if self.page_size == budget.page_size(request.page_size) {
+            self.admitted = budget.admit(self.page_size).await;
+        }
+        self.admitted.is_some()
     }
 
     /// Takes the request units that were charged for answers that were refused.

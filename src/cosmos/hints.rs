@@ -3,6 +3,7 @@
 use azure_data_cosmos_driver::CosmosError;
 use url::Url;
 
+use super::authorities;
 use super::error::{ServiceError, Verdict, causes, describe, one_line};
 use super::options::{ConnectOptions, CredentialOptions, NamesFrom};
 use super::transport::{Detour, Heard};
@@ -78,6 +79,9 @@ pub(super) fn cause_of(error: &CosmosError) -> String {
     let detour = detour_of(error);
     let innermost = innermost.filter(|_| !detour.is_some_and(Detour::says_all));
     let detour = detour.map(|detour| one_line(&detour.to_string()));
+    if fault_of_certificate(error) == Some(CertificateFault::NoAuthorities) {
+        return authorities::MISSING.to_owned();
+    }
     if is_certificate(error) {
         let cause = innermost.unwrap_or_else(|| describe(error));
         return match detour {
@@ -312,6 +316,8 @@ enum CertificateFault {
     OtherName,
     UnknownIssuer,
     Revoked,
+    /// Nothing was sent: there is nothing to verify a certificate with.
+    NoAuthorities,
     Other,
 }
 
@@ -322,7 +328,9 @@ fn fault_of_certificate(error: &CosmosError) -> Option<CertificateFault> {
         .filter(|text| text.contains("certificate"))
         .last()?;
     let has_any = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
-    Some(if has_any(&["notvalidyet", "not valid yet"]) {
+    Some(if authorities::are_missing(&text) {
+        CertificateFault::NoAuthorities
+    } else if has_any(&["notvalidyet", "not valid yet"]) {
         CertificateFault::NotYetValid
     } else if has_any(&["expired"]) {
         CertificateFault::Expired
@@ -373,6 +381,7 @@ fn certificate_hint(error: &CosmosError, asked: Option<&Url>) -> String {
             that inspects TLS: add the authority to the system's trusted certificates, or on Linux set \
             SSL_CERT_FILE to a PEM file that contains it"
         }
+        CertificateFault::NoAuthorities => authorities::HOW_TO_ADD,
         CertificateFault::Other => {
             "the server's certificate cannot be used: the server's operator has to replace it"
         }

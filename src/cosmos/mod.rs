@@ -1,8 +1,10 @@
 //! The only code that talks to the service.
 
 pub mod auth;
+mod authorities;
 pub mod backoff;
 pub mod batch;
+pub mod budget;
 pub mod client;
 mod connect;
 pub mod container;
@@ -18,4 +20,5 @@ pub mod pin;
 mod reach;
 pub mod retry;
 pub mod token;
+pub mod traffic;
 mod transport;

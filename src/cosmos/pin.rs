@@ -50,6 +50,7 @@ impl CosmosClient {
         let mut has_documents = false;
         // Parts are polled one after the other until each has an ETag.
         for number in 1.. {
+            cursor.admit(&request).await;
             let answer = cursor.next().await?;
             request_charge += answer.request_charge;
             has_documents |= !answer.page.is_empty();

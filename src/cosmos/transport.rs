@@ -41,6 +41,7 @@ use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
 use super::options::ConnectOptions;
+use super::traffic::Traffic;
 
 pub(super) use detour::Detour;
 use detour::Proxies;
@@ -64,6 +65,9 @@ const PARTITION_KEY: HeaderName = HeaderName::from_static("x-ms-documentdb-parti
 const UNDEFINED_KEY: &str = "[{}]";
 const EMPTY_KEY: &str = "[]";
 
+/// The header that an answer is charged by.
+const REQUEST_CHARGE: HeaderName = HeaderName::from_static("x-ms-request-charge");
+
 /// Maximum number of redirects in a row.
 const MAX_REDIRECTS: usize = 5;
 
@@ -78,18 +82,25 @@ pub(super) struct BoundedClients {
     endpoint: Url,
     limit_to_endpoint: bool,
     heard: Arc<Heard>,
+    traffic: Arc<Traffic>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
 }
 
 impl BoundedClients {
     /// For the container of `options`, with the account's key if that is the credential.
-    pub(super) fn new(options: &ConnectOptions, key: Option<Secret>, heard: &Arc<Heard>) -> Self {
+    pub(super) fn new(
+        options: &ConnectOptions,
+        key: Option<Secret>,
+        heard: &Arc<Heard>,
+        traffic: &Arc<Traffic>,
+    ) -> Self {
         let (database, container) = (&options.database, &options.container);
         Self {
             endpoint: options.endpoint.clone(),
             limit_to_endpoint: options.routing.limit_to_endpoint,
             heard: Arc::clone(heard),
+            traffic: Arc::clone(traffic),
             ranges_ahead: Arc::new(RangesAhead::new(database, container, key)),
             session_tokens: Arc::default(),
         }
@@ -102,8 +113,8 @@ impl HttpClientFactory for BoundedClients {
         pool: &ConnectionPoolOptions,
         _config: HttpClientConfig,
     ) -> Result<Arc<dyn TransportClient>, CosmosError> {
-        let build = |accept_any_certificate| {
-            client(pool, accept_any_certificate).map_err(|error| {
+        let build = |accepted| {
+            client(pool, accepted).map_err(|error| {
                 CosmosError::builder()
                     .with_status(status_codes::CLIENT_HTTP_CLIENT_CONSTRUCTION_FAILED)
                     .with_message("cannot set up the HTTP client")
@@ -113,32 +124,51 @@ impl HttpClientFactory for BoundedClients {
         };
         let may_be_emulator = pool.server_certificate_validation()
             == ServerCertificateValidation::RequiredUnlessEmulator;
+        let is_verified =
+            self.endpoint.scheme() == "https" && !(may_be_emulator && is_emulator(&self.endpoint));
+        let client = match build(Accepted::OfAuthorities) {
+            // The system may have no certificates of authorities, and none are needed.
+            Err(_) if !is_verified => build(Accepted::Nothing)?,
+            client => client?,
+        };
         Ok(Arc::new(BoundedClient {
-            client: build(false)?,
-            of_emulator: may_be_emulator.then(|| build(true)).transpose()?,
+            client,
+            of_emulator: may_be_emulator
+                .then(|| build(Accepted::Anything))
+                .transpose()?,
             items_timeout: pool.max_dataplane_request_timeout(),
             metadata_timeout: pool.max_metadata_request_timeout(),
             endpoint: self.endpoint.clone(),
             limit_to_endpoint: self.limit_to_endpoint,
             proxies: pool.proxy_allowed().then(Proxies::of_system),
             heard: Arc::clone(&self.heard),
+            traffic: Arc::clone(&self.traffic),
             ranges_ahead: Arc::clone(&self.ranges_ahead),
             session_tokens: Arc::clone(&self.session_tokens),
         }))
     }
 }
 
+/// Which certificates of servers a client accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Accepted {
+    /// Those that an authority signed which the system trusts.
+    OfAuthorities,
+    Anything,
+    Nothing,
+}
+
 /// A client built from the same options as the driver's own.
-fn client(
-    pool: &ConnectionPoolOptions,
-    accept_any_certificate: bool,
-) -> Result<Client, reqwest::Error> {
+fn client(pool: &ConnectionPoolOptions, accepted: Accepted) -> Result<Client, reqwest::Error> {
     let mut builder = Client::builder()
         .tls_backend_rustls()
-        .tls_danger_accept_invalid_certs(accept_any_certificate)
+        .tls_danger_accept_invalid_certs(accepted == Accepted::Anything)
         .redirect(Policy::custom(follow_within_origin))
         .pool_max_idle_per_host(pool.max_idle_connections_per_endpoint())
         .connect_timeout(pool.max_connect_timeout());
+    if accepted == Accepted::Nothing {
+        builder = builder.tls_certs_only([]);
+    }
     if let Some(timeout) = pool.idle_connection_timeout() {
         builder = builder.pool_idle_timeout(timeout);
     }
@@ -199,6 +229,7 @@ struct BoundedClient {
     /// The proxies, if they may be used.
     proxies: Option<Proxies>,
     heard: Arc<Heard>,
+    traffic: Arc<Traffic>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
 }
@@ -226,6 +257,7 @@ impl BoundedClient {
             self.heard.note_list(response.as_ref().ok());
         }
         let mut response = response?;
+        self.traffic.answered(response.status, charge_of(&response));
         let limit = self.limit_to_endpoint;
         if let Err(refused) = self
             .heard
@@ -332,6 +364,12 @@ impl BoundedClient {
             None => builder,
         }
     }
+}
+
+/// The request units that an answer was charged with.
+fn charge_of(response: &HttpResponse) -> f64 {
+    let charge = response.headers.get_optional_str(&REQUEST_CHARGE);
+    charge.and_then(|charge| charge.parse().ok()).unwrap_or(0.0)
 }
 
 /// Whether a request is for the items of a container, such as `/dbs/D/colls/C/docs`.

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use azure_data_cosmos_driver::in_memory_emulator::{
-    ContainerConfig, InMemoryEmulatorHttpClient, VirtualAccountConfig, VirtualRegion,
-};
+use azure_data_cosmos_driver::in_memory_emulator::ContainerConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use super::emulator::Emulator;
 use super::fill::Fill;
 use super::host::{self, Service};
 use super::orders;
@@ -36,16 +35,21 @@ pub struct DemoOptions {
     pub partitions: u32,
     /// Whether the feed of all versions and deletes shows what an item was before.
     pub previous_images: bool,
+    /// How many items of a container Microsoft's emulator has, at most. It takes about 3.5 KB for each. The items
+    /// of a container that once had more are kept by the host alone, in about a third of that, and answered
+    /// by the emulator one request at a time.
+    pub max_emulated: usize,
 }
 
 impl Default for DemoOptions {
-    /// A free port, 10,000 documents, 4 partitions, no previous images.
+    /// A free port, 10,000 documents, 4 partitions, no previous images; more than 20,000 items are kept by the host.
     fn default() -> Self {
         Self {
             port: 0,
             documents: 10_000,
             partitions: 4,
             previous_images: false,
+            max_emulated: 20_000,
         }
     }
 }
@@ -79,9 +83,7 @@ impl DemoAccount {
             .hint("use another port, or 0 for a free one")?;
         let endpoint = Url::parse(&format!("http://{}/", listener.local_addr()?))?;
 
-        let region = VirtualRegion::new("Demo", endpoint.clone());
-        let account = VirtualAccountConfig::new(vec![region])?;
-        let emulator = InMemoryEmulatorHttpClient::try_new(account)?;
+        let emulator = Emulator::new(endpoint.clone())?;
         let store = emulator.store();
         store.create_database(Self::DATABASE);
         for container in [Self::CONTAINER, Self::COPY] {
@@ -94,7 +96,7 @@ impl DemoAccount {
                     .build()?,
             );
         }
-        let recorder = Recorder::new(emulator, endpoint.clone(), options.previous_images);
+        let recorder = Recorder::new(emulator, options.max_emulated, options.previous_images);
         for container in [Self::CONTAINER, Self::COPY] {
             recorder.adopt(Self::DATABASE, container).await?;
         }

@@ -144,7 +144,8 @@ impl Service {
             return Ok(stale);
         }
         let is_plan = query::is_plan(&headers);
-        let body = if query::is_query(&headers) {
+        let is_query = query::is_query(&headers);
+        let body = if is_query {
             let is_of_offers = path.starts_with("/offers");
             let name = |text: &str| offers::name_in_query(text);
             query::for_emulator(body, if is_of_offers { name } else { |_| None })
@@ -153,12 +154,23 @@ impl Service {
         } else {
             body
         };
+        let asked = if is_plan { body.clone() } else { Bytes::new() };
+        let unwrapped = if is_query && !is_plan {
+            query::unwrapped(&body)
+        } else {
+            None
+        };
+        let is_unwrapped = unwrapped.is_some();
+        let body = unwrapped.unwrap_or(body);
         let mut answer = match self.bulk(method, path, &headers, &body).await? {
             Some(answer) => answer,
             None => self.execute(method, path, url_query, headers, body).await?,
         };
         if is_plan {
-            answer.body = query::for_client(answer.body);
+            answer.body = query::for_client(answer.body, &asked);
+        }
+        if is_unwrapped && answer.is_success() {
+            answer.body = query::wrapped(answer.body);
         }
         self.complete(path, &mut answer).await?;
         Ok(answer)

@@ -10,6 +10,8 @@ use super::log::{ContainerLog, PartitionLog};
 const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-ms-session-token");
 const PARTITION: HeaderName = HeaderName::from_static("x-ms-documentdb-partitionkeyrangeid");
 
+const USAGE: HeaderName = HeaderName::from_static("x-ms-resource-usage");
+
 /// The headers with the LSN of a partition.
 const OF_PARTITION: [HeaderName; 5] = [
     HeaderName::from_static("lsn"),
@@ -48,6 +50,14 @@ pub(super) fn set(answer: &mut Answer, log: &ContainerLog) {
         return;
     };
     replace(answer, &OF_PARTITION, partition.lsn());
+    if log.is_large() && answer.headers.get_optional_str(&USAGE).is_some() {
+        // The emulator has none of them.
+        let count = partition.count();
+        let usage = format!(
+            "documentSize=0;documentsSize={count};documentsCount={count};collectionSize={count};"
+        );
+        answer.headers.insert(USAGE, usage);
+    }
 }
 
 /// Sets the LSNs and the session token of the answer to a write that got this LSN.
@@ -58,6 +68,16 @@ pub(super) fn set_of_write(answer: &mut Answer, log: &ContainerLog, lsn: Option<
     }
 }
 
+/// Sets the LSNs of the answer to a read of an item that has this LSN, or of one that there is not.
+pub(super) fn set_of_read(answer: &mut Answer, log: &ContainerLog, lsn: Option<u64>) {
+    let id = answer.headers.get_optional_str(&PARTITION);
+    let partition = id.and_then(|id| log.partition(id.parse().ok()?));
+    if let Some(lsn) = lsn.or_else(|| Some(partition?.lsn())) {
+        replace(answer, &OF_ITEM, lsn);
+    }
+}
+
+/// Sets those of the headers that an answer has.
 fn replace(answer: &mut Answer, names: &[HeaderName], lsn: u64) {
     for name in names {
         if answer.headers.get_optional_str(name).is_some() {

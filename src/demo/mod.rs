@@ -7,6 +7,9 @@
 //! it logs them (`recorder`, `log`) and serves the feed of both modes from the log (`feed`). LSNs, ETags and
 //! session tokens are the log's, in the form of the service. Expired items are deleted by the host too.
 //!
+//! The items of a container with many of them are in the log only, since the emulator takes several times the memory
+//! of their text. It still judges each request to them, and evaluates each query (`visit`, `scan`).
+//!
 //! In every process that starts an account with the same options, everything is the same that does not
 //! depend on the clock: the documents, their order, their resource ids, and so the LSNs and positions of the
 //! change feed. `_etag` and `_ts` differ. So a saved position remains valid in the next process, as long as
@@ -19,9 +22,12 @@
 mod account;
 mod answer;
 mod authorization;
+mod batch;
 mod bulk;
 mod commands;
 mod documents;
+mod emulator;
+mod evaluator;
 mod feed;
 mod fill;
 mod foreground;
@@ -37,8 +43,11 @@ mod query;
 mod recorder;
 mod request;
 mod rid;
+mod scan;
+mod sql;
 mod topology;
 mod transaction;
+mod visit;
 mod writes;
 
 pub use account::{DemoAccount, DemoOptions};

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 
 use azure_core::http::headers::{HeaderName, Headers};
 use bytes::Bytes;
-use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+
+use super::sql::Query;
 
 /// Headers of which each marks a query.
 const QUERY: [HeaderName; 2] = [
@@ -61,11 +63,58 @@ pub(super) fn for_emulator(body: Bytes, name: fn(&str) -> Option<String>) -> Byt
     translate().map_or_else(|| body.clone(), Bytes::from)
 }
 
-/// The answer with a plan: its query, which the client sends next, as the service reads it.
-pub(super) fn for_client(body: Bytes) -> Bytes {
+/// A text of a query, or a part of one, as the emulator reads it.
+pub(super) fn text_for_emulator(text: &str) -> String {
+    rewrite(text, Literal::of_service, |literal| literal.for_emulator())
+}
+
+/// The query for each partition of an aggregate as one that the emulator evaluates: its rows are to be
+/// [`wrapped`]. `None` if it is another one.
+pub(super) fn unwrapped(body: &[u8]) -> Option<Bytes> {
+    let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body).ok()?;
+    let text: String = serde_json::from_str(members.get("query")?.get()).ok()?;
+    let text = Query::parse(&text)?.of_item()?;
+    members.insert("query".to_owned(), to_raw_value(&text).ok()?);
+    serde_json::to_vec(&members).ok().map(Bytes::from)
+}
+
+/// The answer to a query that was [`unwrapped`].
+pub(super) fn wrapped(body: Bytes) -> Bytes {
+    let translate = || {
+        let mut page: Value = serde_json::from_slice(&body).ok()?;
+        for row in page["Documents"].as_array_mut()? {
+            *row = match row.take() {
+                // There is no value of no rows.
+                Value::Null => json!([{}]),
+                value => json!([{ "item": value }]),
+            };
+        }
+        serde_json::to_vec(&page).ok()
+    };
+    translate().map_or_else(|| body.clone(), Bytes::from)
+}
+
+/// The answer with a plan: the query for each partition, which the client sends next, as the service reads it.
+/// `asked` is the body that the emulator got. It has no such query for aggregates.
+pub(super) fn for_client(body: Bytes, asked: &[u8]) -> Bytes {
     let translate = || {
         let mut plan: Value = serde_json::from_slice(&body).ok()?;
+        let aggregates = plan.pointer_mut("/queryInfo/aggregates");
+        let aggregates = aggregates.and_then(Value::as_array_mut);
+        let has_aggregates = aggregates.as_ref().is_some_and(|names| !names.is_empty());
+        for name in aggregates.into_iter().flatten() {
+            if name == "Avg" {
+                // As the service names it.
+                *name = "Average".into();
+            }
+        }
         let query = plan.pointer_mut("/queryInfo/rewrittenQuery")?;
+        if has_aggregates && query.as_str().is_some_and(str::is_empty) {
+            let asked: Value = serde_json::from_slice(asked).ok()?;
+            *query = Query::parse(asked["query"].as_str()?)?
+                .for_each_partition()?
+                .into();
+        }
         let text = query.as_str().filter(|text| !text.is_empty())?;
         *query = rewrite(text, Literal::of_emulator, |literal| literal.for_service()).into();
         serde_json::to_vec(&plan).ok()
@@ -175,7 +224,7 @@ mod tests {
     use super::*;
 
     fn emulated(text: &str) -> String {
-        rewrite(text, Literal::of_service, |literal| literal.for_emulator())
+        text_for_emulator(text)
     }
 
     #[test]
@@ -240,7 +289,7 @@ mod tests {
         );
         for other in ["", "[]", "{}", r#"{"query":1}"#, "SELECT \"a\""] {
             assert_eq!(for_emulator(Bytes::from(other), |_| None), other);
-            assert_eq!(for_client(Bytes::from(other)), other);
+            assert_eq!(for_client(Bytes::from(other), b""), other);
         }
     }
 }

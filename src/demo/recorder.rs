@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, ensure};
-use azure_core::http::{Method, Request as EmulatorRequest};
-use azure_data_cosmos_driver::in_memory_emulator::{EmulatorStore, InMemoryEmulatorHttpClient};
+use azure_core::http::Method;
+use azure_data_cosmos_driver::in_memory_emulator::EmulatorStore;
 use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -16,12 +16,14 @@ use serde_json::Value;
 use tokio::sync::{
     Mutex, MutexGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, watch,
 };
-use url::Url;
 
 use super::answer::Answer;
+use super::batch;
+use super::emulator::Emulator;
 use super::feed::{self, Response};
 use super::log::{AccountLog, ContainerLog, Epk, Key, KeyDefinition, PartitionLog, Policy, Write};
 use super::lsns;
+use super::query;
 use super::request::{Action, ItemWrite, Request, Target};
 use super::transaction::{Effect, effects, without_content};
 use crate::clock;
@@ -44,8 +46,9 @@ pub(super) enum Filling {
 
 /// The emulator and the log of its writes.
 pub(super) struct Recorder {
-    emulator: InMemoryEmulatorHttpClient,
-    endpoint: Url,
+    emulator: Emulator,
+    /// How many items of a container the emulator has, at most.
+    max_emulated: usize,
     log: Arc<RwLock<AccountLog>>,
     /// Whether the feed of all versions shows what an item was before.
     has_previous_images: bool,
@@ -58,14 +61,10 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(
-        emulator: InMemoryEmulatorHttpClient,
-        endpoint: Url,
-        has_previous_images: bool,
-    ) -> Self {
+    pub(super) fn new(emulator: Emulator, max_emulated: usize, has_previous_images: bool) -> Self {
         Self {
             emulator,
-            endpoint,
+            max_emulated,
             log: Arc::default(),
             has_previous_images,
             filling: watch::Sender::new(Filling::Done),
@@ -76,6 +75,11 @@ impl Recorder {
 
     pub(super) fn store(&self) -> Arc<EmulatorStore> {
         self.emulator.store()
+    }
+
+    /// How many items of a container the emulator has, at most.
+    pub(super) fn max_emulated(&self) -> usize {
+        self.max_emulated
     }
 
     pub(super) async fn log(&self) -> RwLockReadGuard<'_, AccountLog> {
@@ -133,6 +137,26 @@ impl Recorder {
                 answer.status,
                 String::from_utf8_lossy(&answer.body)
             );
+        }
+        Ok(())
+    }
+
+    /// Logs documents of the start of a large container, which the emulator does not get.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such container.
+    pub(super) async fn fill_log(
+        &self,
+        database: &str,
+        container: &str,
+        documents: Vec<(String, Effect)>,
+    ) -> Result<()> {
+        let mut log = self.log.write().await;
+        let log = log.get_mut(database, container);
+        let log = log.context("the demo container has been deleted")?;
+        for (key, document) in documents {
+            append(log, Some(&key), &[document], false)?;
         }
         Ok(())
     }
@@ -229,6 +253,27 @@ impl Recorder {
     ) -> Result<Answer> {
         let wants_content = wants_content(&request);
         let key = request.header(PARTITION_KEY).map(str::to_owned);
+        let docs = format!(
+            "{}/docs",
+            container_path(&target.database, &target.container)
+        );
+        let log = log.get_mut(&target.database, &target.container);
+        let patched = match &log {
+            Some(log) if write == ItemWrite::Batch => {
+                batch::without_patches(&request.body, key.as_deref(), log).await?
+            }
+            _ => None,
+        };
+        if let Some(patched) = &patched {
+            request.body = patched.body.clone();
+        }
+        if let Some(log) = &log
+            && write == ItemWrite::Patch
+            && let Some(current) = current(log, key.as_deref(), &target.item)
+            && let Some(refusal) = batch::failed_condition(current, &request.body).await?
+        {
+            return Ok(refusal);
+        }
         let operations = match write {
             ItemWrite::Batch => request.body.clone(),
             _ => Bytes::new(),
@@ -240,13 +285,19 @@ impl Recorder {
         );
         request.remove_header("x-ms-cosmos-supported-serialization-formats");
         request.remove_header("x-ms-session-token");
-        let mut answer = self.emulate(request).await?;
-        let log = log.get_mut(&target.database, &target.container);
+        let judged = self.judge(log.as_deref(), request, target, Some(write));
+        let mut answer = judged.await?;
+        if let Some(patched) = &patched {
+            patched.restore(&mut answer)?;
+        }
         if answer.status == 200 || answer.status == 201 || answer.status == 204 {
             let log = log.context("the demo account has no log of the container")?;
             let effects = effects(write, &target.item, &operations, &answer.body)?;
             let lsn = append(log, key.as_deref(), &effects, false)?;
             lsns::set_of_write(&mut answer, log, lsn);
+            if log.outgrows(self.max_emulated) {
+                self.move_out(log, &docs).await?;
+            }
         } else if let Some(log) = log {
             lsns::set(&mut answer, log);
         }
@@ -262,7 +313,7 @@ impl Recorder {
 
     /// Reads items. Everything that was written can be read at once, so a session token only has to be one of
     /// the past.
-    async fn read(&self, mut request: Request, target: &Target) -> Result<Answer> {
+    async fn read(self: &Arc<Self>, mut request: Request, target: &Target) -> Result<Answer> {
         if let Some(token) = request.header("x-ms-session-token") {
             let log = self.log.read().await;
             let log = log.get(&target.database, &target.container);
@@ -273,12 +324,33 @@ impl Recorder {
                 lsns::Session::Malformed => {}
             }
         }
-        let mut answer = self.emulate(request).await?;
-        let log = self.log.read().await;
-        if let Some(log) = log.get(&target.database, &target.container) {
-            lsns::set(&mut answer, log);
+        {
+            // Held meanwhile, so that no item leaves the emulator.
+            let log = self.log.read().await;
+            let of_container = log.get(&target.database, &target.container);
+            if of_container.is_none_or(|log| !log.is_large()) || query::is_plan(&request.headers) {
+                let mut answer = self.emulate(request).await?;
+                if let Some(log) = of_container {
+                    lsns::set(&mut answer, log);
+                }
+                return Ok(answer);
+            }
         }
-        Ok(answer)
+        if target.item.is_empty() {
+            return self.scan(request, target).await;
+        }
+        let (recorder, target) = (Arc::clone(self), target.clone());
+        // A task of its own, like a write: an item that visits the emulator has to leave it again.
+        let read = tokio::spawn(async move {
+            let log = recorder.log.write().await;
+            let log = log.get(&target.database, &target.container);
+            let mut answer = recorder.judge(log, request, &target, None).await?;
+            if let Some(log) = log {
+                lsns::set(&mut answer, log);
+            }
+            Ok(answer)
+        });
+        read.await.context("the demo account failed in a read")?
     }
 
     async fn read_feed(&self, request: Request, target: &Target) -> Result<Answer> {
@@ -308,31 +380,22 @@ impl Recorder {
     }
 
     /// Executes a request in the emulator, as it is.
-    async fn emulate(&self, request: Request) -> Result<Answer> {
-        // The emulator distinguishes its regions by host and port. There is only one, whatever host name
-        // the client uses.
-        let mut url = self.endpoint.clone();
-        url.set_path(&request.path);
-        url.set_query(request.query.as_deref());
-        let mut asked = EmulatorRequest::new(url, request.method);
-        *asked.headers_mut() = request.headers;
-        asked.set_body(request.body);
-        let response = self
-            .emulator
-            .execute_request(&asked)
-            .await
-            .with_context(|| {
-                format!(
-                    "the demo account cannot {} {}",
-                    request.method, request.path
-                )
-            })?;
-        let (status, headers, body) = response.deconstruct();
-        Ok(Answer {
-            status: status.into(),
-            headers,
-            body: body.collect().await?,
-        })
+    pub(super) async fn emulate(&self, request: Request) -> Result<Answer> {
+        self.emulator.execute(request).await
+    }
+
+    /// Executes a request to items, wherever they are. `write` is `None` for a read.
+    async fn judge(
+        &self,
+        log: Option<&ContainerLog>,
+        request: Request,
+        target: &Target,
+        write: Option<ItemWrite>,
+    ) -> Result<Answer> {
+        match log.filter(|log| log.is_large()) {
+            Some(log) => self.visit(log, request, target, write).await,
+            None => self.emulate(request).await,
+        }
     }
 
     /// Begins the log of a container that was created directly in the emulator's store.
@@ -342,7 +405,7 @@ impl Recorder {
     }
 
     /// The properties of a container. They do not come with every answer to its creation.
-    async fn properties(&self, database: &str, container: &str) -> Result<Value> {
+    pub(super) async fn properties(&self, database: &str, container: &str) -> Result<Value> {
         let path = container_path(database, container);
         let answer = self.emulate(Request::new(Method::Get, &path)).await?;
         serde_json::from_slice(&answer.body).context("the properties of a container are JSON")
@@ -418,7 +481,9 @@ impl Recorder {
                 let mut request = Request::new(Method::Delete, &path);
                 let header = key.to_header();
                 request.set_header(PARTITION_KEY, header.clone());
-                let answer = self.emulate(request).await?;
+                let deleted = request.target();
+                let write = Some(ItemWrite::Delete);
+                let answer = self.judge(Some(log), request, &deleted, write).await?;
                 // A partition that is being split or merged deletes it later.
                 if answer.is_success() {
                     append(log, Some(&header), &[Effect::Remove { id }], true)?;
@@ -442,6 +507,12 @@ fn ensure_not_failed(filling: &Filling) -> Result<()> {
         "the demo account could not create the documents of its start"
     );
     Ok(())
+}
+
+/// The document of an item with the partition key of a request.
+fn current<'a>(log: &'a ContainerLog, key: Option<&str>, id: &str) -> Option<&'a [u8]> {
+    let (epk, _) = log.keys().hashes(&Key::of_header(key?).ok()??).ok()?;
+    Some(log.latest(&epk, id)?.document())
 }
 
 /// Appends what was written to one partition key. Returns the LSN; `None` if nothing was written.

@@ -6,6 +6,26 @@ use super::account::DemoAccount;
 use super::documents::{Sequence, document};
 use super::host::succeeded;
 use super::orders::{self, docs_path};
+use super::pace::WriteClock;
+
+impl DemoAccount {
+    /// Makes `per_second` writes to the container, which began with `documents` documents, for as long as this is
+    /// polled.
+    ///
+    /// # Errors
+    ///
+    /// If the container cannot be filled, or refuses a write for good.
+    pub async fn keep_changing(&self, documents: u32, per_second: f64) -> anyhow::Result<()> {
+        let mut clock = WriteClock::new(per_second)?;
+        let mut writer = DocumentWriter::new(documents);
+        self.filled().await?;
+        loop {
+            for _ in 0..clock.tick().await {
+                writer.write(self).await?;
+            }
+        }
+    }
+}
 
 /// The seed for the choice of writes. Any number, as long as it does not change.
 const SEED: u64 = 0x000f_eed5;
@@ -90,10 +110,9 @@ mod tests {
     #[tokio::test]
     async fn a_writer_knows_the_documents_and_tolerates_other_writers() {
         let options = DemoOptions {
-            port: 0,
             documents: 50,
             partitions: 2,
-            previous_images: false,
+            ..DemoOptions::default()
         };
         let account = DemoAccount::start(&options).await.unwrap();
         let mut writer = DocumentWriter::new(50);

@@ -101,6 +101,11 @@ impl Destination for Local {
         self.names.display()
     }
 
+    fn manifest_place(&self) -> Option<String> {
+        let path = self.names.manifest()?;
+        Some(path.display().to_string())
+    }
+
     fn kind(&self) -> Kind {
         if self.names.is_directory() {
             Kind::PartsOfRanges

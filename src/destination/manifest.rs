@@ -12,10 +12,12 @@ use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
+use crate::count::{count, exactly, was};
 use crate::durable::{self, parent_of, shown_path};
 use crate::failpoint::{self, FileChange};
 use crate::feed::{RangeId, RangeState, RecordForm};
-use crate::report::count;
+use crate::process;
 
 use super::committed::Committed;
 use super::names::{FileNames, PartFile};
@@ -46,6 +48,16 @@ pub struct Entry {
     pub start: Vec<RangeState>,
     /// Their positions after its last row.
     pub end: Vec<RangeState>,
+    /// The run of the program that listed it. Older builds did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<uuid::Uuid>,
+    /// When that was, by the clock of the machine. Older builds did not write it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    pub listed: Option<time::OffsetDateTime>,
 }
 
 impl Entry {
@@ -61,6 +73,8 @@ impl Entry {
             crc32c: file.crc32c,
             start: file.start.clone(),
             end: file.end.clone(),
+            run: None,
+            listed: None,
         }
     }
 
@@ -71,9 +85,24 @@ impl Entry {
         Self::new(committed, &name, file)
     }
 
-    /// Whether this is the entry `listed`, which an older build may have listed without its records.
+    /// The same, listed by this run of the program, now.
+    fn listed_now(self) -> Self {
+        Self {
+            run: Some(process::run_id()),
+            // Fractions of a second help nobody.
+            listed: clock::now().replace_nanosecond(0).ok(),
+            ..self
+        }
+    }
+
+    /// Whether this is the entry `listed`, which any run may have listed, and an older build without its
+    /// records.
     pub fn is_the_same_as(&self, listed: &Self) -> bool {
-        let mut own = self.clone();
+        let mut own = Self {
+            run: listed.run,
+            listed: listed.listed,
+            ..self.clone()
+        };
         if listed.records.is_none() {
             own.records = None;
         }
@@ -185,8 +214,9 @@ impl Manifest {
         let length = usize::try_from(committed.length).unwrap_or(usize::MAX);
         let Some(prefix) = text.get(..length) else {
             self.faults.push(format!(
-                "has {} bytes, but {length} were committed",
-                text.len()
+                "has {}, but {length} {} committed",
+                exactly(text.len() as u64, "byte"),
+                was(length as u64)
             ));
             return;
         };
@@ -412,7 +442,7 @@ pub fn list(
     let entries: Vec<Entry> = committed
         .sealed
         .iter()
-        .map(|sealed| Entry::of(committed, names, sealed))
+        .map(|sealed| Entry::of(committed, names, sealed).listed_now())
         .collect();
     append(&path, mark, &entries)
         .with_context(|| format!("cannot list finished files in `{}`", shown_path(&path)))
@@ -451,9 +481,11 @@ fn open(path: &Path, mark: ManifestMark) -> Result<fs::File> {
     let length = file.metadata()?.len();
     ensure!(
         length >= mark.length,
-        "the manifest `{}` has {length} bytes, but {} were committed",
+        "the manifest `{}` has {}, but {} {} committed",
         shown_path(&path),
-        mark.length
+        exactly(length, "byte"),
+        mark.length,
+        was(mark.length)
     );
     if length > mark.length {
         let cut = FileChange::Cut(path, mark.length);
@@ -479,6 +511,8 @@ mod tests {
             crc32c: 3,
             start: vec![],
             end: vec![],
+            run: None,
+            listed: None,
         }
     }
 

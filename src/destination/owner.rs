@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::committed::Committed;
 use super::manifest::{Entry, Manifest, Purpose};
 use super::names::FileNames;
+use crate::count::exactly;
 use crate::durable::{self, parent_of, shown_path};
 use crate::error::with_hint;
 
@@ -66,7 +67,7 @@ impl Owner {
         }
         let length = fs::metadata(&path)?.len();
         let owner: Result<Self> = if length > MAX_BYTES {
-            Err(anyhow!("it has {length} bytes"))
+            Err(anyhow!("it has {}", exactly(length, "byte")))
         } else {
             serde_json::from_slice(&fs::read(&path)?).map_err(Into::into)
         };

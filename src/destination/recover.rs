@@ -15,6 +15,7 @@ use super::manifest::{self, Manifest, Purpose};
 use super::names::{FileNames, PartFile};
 use super::owner::{Owner, Proof, ensure_known_beyond, prove};
 use super::part::{FileState, ManifestMark, ResumedPart};
+use crate::count::{exactly, was};
 use crate::durable::{self, shown_path};
 use crate::error::{Annotate, is_of_the_system, with_hint};
 use crate::failpoint::{self, FileChange};
@@ -325,8 +326,10 @@ fn verify(part: &FileState, path: &Path, whole: bool) -> Result<()> {
     if length < part.length || (whole && length > part.length) {
         let committed = part.length;
         return Err(anyhow!(
-            "`{}` has {length} bytes, but {committed} were committed",
-            shown_path(&path)
+            "`{}` has {}, but {committed} {} committed",
+            shown_path(&path),
+            exactly(length, "byte"),
+            was(committed)
         ));
     }
     let found = durable::checksum_prefix(&mut file, part.length)?;

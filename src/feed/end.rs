@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::count::exactly;
+
 use super::etag::lsn_of_etag;
 
 /// How far a run that has an end reads each range.
@@ -43,8 +45,7 @@ impl std::fmt::Display for Ends {
         )?;
         match self.newer_transactions {
             0 => Ok(()),
-            1 => f.write_str("; 1 transaction came after that"),
-            newer => write!(f, "; {newer} transactions came after that"),
+            newer => write!(f, "; {} came after that", exactly(newer, "transaction")),
         }
     }
 }

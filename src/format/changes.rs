@@ -22,9 +22,14 @@ pub struct Limits {
     pub reached: CancellationToken,
 }
 
+/// Asks the terminal for its width.
+pub type AskWidth = fn() -> Option<usize>;
+
 /// Renders changes, up to the limits.
 pub struct ChangeEncoder {
     renderer: Renderer,
+    /// Asks for the width to which lines are cut, if that may change.
+    width: Option<AskWidth>,
     limits: Limits,
     shown: u64,
     /// Reports a document that could not be shown.
@@ -40,10 +45,16 @@ impl ChangeEncoder {
     ) -> Self {
         Self {
             renderer,
+            width: None,
             limits,
             shown: 0,
             complain,
         }
+    }
+
+    /// Has lines cut to the width that `ask` returns, which is called for each page: a terminal can be resized.
+    pub fn with_width(self, ask: Option<AskWidth>) -> Self {
+        Self { width: ask, ..self }
     }
 
     /// Makes it the encoder of the only series of a tail.
@@ -85,6 +96,9 @@ impl Encoder for ChangeEncoder {
             dropped: 0,
             is_whole: true,
         };
+        if let Some(ask) = self.width {
+            self.renderer.set_width(ask());
+        }
         for item in page.items() {
             if self.limits.max.is_some_and(|max| self.shown >= max) {
                 encoded.is_whole = false;

@@ -17,7 +17,7 @@ mod table;
 #[cfg(test)]
 mod table_tests;
 
-pub use changes::{ChangeEncoder, Limits};
+pub use changes::{AskWidth, ChangeEncoder, Limits};
 pub use compression::Compressor;
 pub use csv::header_name;
 pub use encoder::{Encoded, Encoder, EncoderOptions, FileAbout, NewEncoder};

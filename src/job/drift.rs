@@ -4,10 +4,11 @@ use anyhow::{Context, Result, anyhow};
 
 use super::Connected;
 use super::sample::{self, SampleRequest};
+use crate::count::count;
 use crate::destination::Kind;
 use crate::error::{ExitCode, usage, with_hint};
 use crate::feed::{ChangeFeedStart, FeedMode, RangeSet, Scope};
-use crate::report::{Report, count};
+use crate::report::Report;
 use crate::schema::{Drift, DriftedField, Drifting, InferenceOptions, TableLayout};
 use crate::settings::{Compared, SchemaPlan};
 use crate::signal::Shutdown;

@@ -26,10 +26,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
+use crate::cosmos::budget::Budget;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::epk::partition_key;
 use crate::feed::ContainerAddress;
+use crate::observe::{Observer, SteppingBack};
+use crate::report::Report;
 use crate::state::model::{Settings, State};
 
 /// A container with its connection.
@@ -39,6 +42,21 @@ pub struct Connected {
     pub client: Arc<CosmosClient>,
     /// Its address, as the state file keeps it.
     pub source: ContainerAddress,
+}
+
+impl Connected {
+    /// Limits what reading costs to so many request units per second, if there is a limit.
+    fn limit_reads(&self, max_ru: Option<u32>) {
+        if let Some(per_second) = max_ru {
+            self.client.traffic().limit(Budget::new(per_second));
+        }
+    }
+
+    /// What reports that less than the budget is used, if there is one.
+    fn stepping_back<'a>(&self, report: &'a Report) -> Option<Box<dyn Observer + 'a>> {
+        let budget = Arc::clone(self.client.traffic().budget()?);
+        Some(Box::new(SteppingBack::new(report, budget)))
+    }
 }
 
 /// The requests of a job, by its state and the settings of this run.

@@ -6,8 +6,11 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::coordinator::{Coordinator, Finished, Job, Stop};
+use crate::clock;
+use crate::count::exactly;
 use crate::error::{ExitCode, is_broken_pipe, with_exit_code, with_further_hint};
 use crate::feed::RangeId;
+use crate::process;
 use crate::report::SummaryFormat;
 use crate::report::{Report, Summary};
 use crate::settings::ResumeCommand;
@@ -24,10 +27,13 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let started = Instant::now();
+    let started_at = clock::now();
     let state_path = job.ledger.state_path().map(Path::to_owned);
     let database = job.connected.source.database.clone();
     let container = job.connected.source.container.clone();
+    let manifest = job.destination.manifest_place();
     let before = job.ledger.state().totals;
+    let max_ru = job.settings.max_ru;
     let outcome = Coordinator::run(job, report, shutdown).await;
     report.end_progress();
     let Finished {
@@ -62,11 +68,16 @@ pub(super) async fn run(
         failed_ranges: failures.len(),
         splits: counts.splits,
         request_units: counts.request_charge,
+        max_ru,
         retries: counts.retries,
         commits: counts.commits,
+        run: process::run_id(),
+        started: started_at,
+        ended: clock::now(),
         seconds: started.elapsed().as_secs_f64(),
         ends: state.ends().filter(|_| state.finished),
         state: state_path.as_ref().map(|path| path.display().to_string()),
+        manifest,
     };
     report.summary(&summary_text, summary, destination)?;
     if !failures.is_empty() {
@@ -95,23 +106,24 @@ fn failed_ranges(
     total: usize,
     others_are_complete: bool,
 ) -> anyhow::Error {
-    let count = failures.len();
+    let failed = failures.len();
     failures.sort_by_key(|(range, _)| *range);
     let named: Vec<String> = failures
         .iter()
         .take(8)
         .map(|(range, _)| range.to_string())
         .collect();
-    let more = if count > named.len() { ", …" } else { "" };
-    let noun = if count == 1 { "range" } else { "ranges" };
-    let others = if count < total && others_are_complete {
+    let more = if failed > named.len() { ", …" } else { "" };
+    let noun = if failed == 1 { "range" } else { "ranges" };
+    let others = if failed < total && others_are_complete {
         "; the others are complete"
     } else {
         ""
     };
     let (_, first) = failures.swap_remove(0);
     first.context(format!(
-        "{count} of {total} feed ranges failed: {noun} {}{more}{others}",
+        "{failed} of {} failed: {noun} {}{more}{others}",
+        exactly(total as u64, "feed range"),
         named.join(", ")
     ))
 }

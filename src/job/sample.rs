@@ -14,12 +14,13 @@ use tokio::sync::mpsc;
 use super::Connected;
 use super::buffers::{EVENTS, buffered_bytes};
 use crate::cosmos::cursor::FeedRequest;
+use crate::count::count;
 use crate::error::{ExitCode, with_hint};
 use crate::feed::page::Page;
 use crate::feed::{ChangeFeedStart, FeedMode, RangeId, RangeSet, ReadUntil};
 use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::render::change::parse_key_path;
-use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report, count};
+use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
 use crate::schema::{
     Drift, Drifting, Inference, InferenceOptions, Inferred, Place, SampleSize, TableLayout,
 };
@@ -121,6 +122,7 @@ pub async fn schema(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
+    connected.limit_reads(plan.settings.max_ru);
     let request = SampleRequest {
         connected: &connected,
         options: plan.inference,

@@ -4,10 +4,10 @@ use anyhow::Result;
 
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::epk::{no_value, partition_key, range_of_partition_key, range_of_portable};
+use crate::count::count;
 use crate::error::usage;
 use crate::feed::{FeedRange, Scope};
 use crate::redact::redact;
-use crate::report::count;
 use crate::settings::TailPlan;
 
 /// The part of the container that the command line selects.

@@ -28,7 +28,7 @@ use crate::feed::{
 };
 use crate::format::EncoderOptions;
 use crate::format::encoders;
-use crate::observe::{Details, ProgressLine};
+use crate::observe::{Details, Observer, ProgressLine};
 use crate::process;
 use crate::reader::ReadEnd;
 use crate::report::Report;
@@ -101,6 +101,7 @@ pub async fn export(
         check_output(&plan, destination.as_ref())?;
     }
     let connected = connect().await?;
+    connected.limit_reads(plan.settings.max_ru);
     let claimed = match state_path {
         Some(path) => Some(Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?.0),
         None => None,
@@ -181,6 +182,11 @@ fn job<'a>(
         options: state.options.inference.clone().unwrap_or_default(),
         layout,
     });
+    let mut observers: Vec<Box<dyn Observer + 'a>> = vec![
+        Box::new(ProgressLine::new(report, !follow)),
+        Box::new(Details(report)),
+    ];
+    observers.extend(connected.stepping_back(report));
     Job {
         connected,
         next_parts: state
@@ -198,10 +204,7 @@ fn job<'a>(
         destination,
         recovery,
         watch: None,
-        observers: vec![
-            Box::new(ProgressLine::new(report, !follow)),
-            Box::new(Details(report)),
-        ],
+        observers,
         open_layout,
         request_charge: 0.0,
     }
@@ -287,6 +290,7 @@ pub async fn resume(
         }
     })?;
     same_container(&state, &connected).with_context(cannot)?;
+    connected.limit_reads(settings.max_ru);
     state.partition_key = connected.client.partition_key_paths();
     // An account that has moved has another one now.
     state.source.endpoint.clone_from(&connected.source.endpoint);

@@ -14,6 +14,7 @@ use super::start::{check_position, same_container};
 use super::watch::{Watch, WatchEnd};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
+use crate::count::count;
 use crate::destination::{Destination, Kind, Output, Place, Recovery, at};
 use crate::durable::{self, shown_path};
 use crate::error::{
@@ -26,7 +27,7 @@ use crate::format::Format;
 use crate::format::Limits;
 use crate::observe::{Announcement, Details, Observer, TailNotices, rfc3339};
 use crate::reader::ReadEnd;
-use crate::report::{Report, count};
+use crate::report::Report;
 use crate::schema::TableForm;
 use crate::settings::{TailPlan, mode_text};
 use crate::signal::{self, Shutdown};
@@ -66,6 +67,7 @@ pub async fn tail(
     };
     let source = earlier.as_ref().map(|(_, state)| &state.source);
     let connected = connect(source).await?;
+    connected.limit_reads(plan.settings.max_ru);
     let scope = scope(&connected.client, &plan).await?;
     let ready = match earlier {
         Some((claimed, state)) => {
@@ -132,10 +134,11 @@ fn job<'a>(
         from: from_text(&state, ready.is_new),
     };
     let watch = Watch::new(plan.idle_timeout, limits.reached, pipe_closed);
-    let observers: Vec<Box<dyn Observer + '_>> = vec![
+    let mut observers: Vec<Box<dyn Observer + '_>> = vec![
         Box::new(TailNotices::new(report, announcement)),
         Box::new(Details(report)),
     ];
+    observers.extend(connected.stepping_back(report));
     let settings = state.settings.clone();
     let read_until = settings.read_until(state.options.mode);
     Ok(Job {
@@ -278,7 +281,8 @@ fn continue_from(
     if then.records.is_some() && then.records != now.records {
         let text = |records: Option<RecordForm>| match records {
             Some(form) => format!("that writes {form}"),
-            None => "that writes what --jq makes of them".to_owned(),
+            None if plan.has_program => "that writes what --jq makes of them".to_owned(),
+            None => "that writes them in another form".to_owned(),
         };
         return Err(differs(text(then.records), text(now.records))).with_context(cannot);
     }

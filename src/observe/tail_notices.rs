@@ -10,9 +10,10 @@ use super::counts::Counts;
 use super::event::Event;
 use super::observer::Observer;
 use crate::clock;
+use crate::count::count;
 use crate::feed::RangeId;
 use crate::feed::page::Page;
-use crate::report::{Report, count};
+use crate::report::Report;
 
 /// How often `-v` prints a sign of life.
 const HEARTBEAT: Duration = Duration::from_secs(60);

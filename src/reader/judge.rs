@@ -5,6 +5,7 @@ use anyhow::{Result, bail, ensure};
 use super::horizon::{Lag, place};
 use super::shard::Shard;
 use crate::cosmos::cursor::FeedAnswer;
+use crate::count::exactly;
 use crate::failpoint;
 use crate::feed::{Part, Position, ReachedEnd, ReadUntil, has_transactions, lsn_of_etag};
 
@@ -88,7 +89,8 @@ impl Shard {
         };
         ensure!(
             count == 0 || moved,
-            "the service sent {count} documents but no new ETag"
+            "the service sent {} but no new ETag",
+            exactly(count as u64, "document")
         );
         if let [part] = &answer.segments[..]
             && let Some(end) = part.etag.as_deref().and_then(lsn_of_etag)

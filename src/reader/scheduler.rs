@@ -67,6 +67,9 @@ async fn schedule(shared: Arc<Shared>, shards: Vec<Shard>) -> Result<()> {
                     Outcome::Replaced(children) => ready.extend(children),
                     Outcome::Idle(shard) => {
                         let pause = shard.pause(shared.options.poll_interval);
+                        let ranges = idle.len() + 1;
+                        let budget = shared.client.traffic().budget();
+                        let pause = budget.map_or(pause, |budget| budget.idle_pause(pause, ranges));
                         idle.spawn(async move {
                             tokio::time::sleep(pause).await;
                             *shard

@@ -304,27 +304,34 @@ impl Turn {
     }
 
     async fn fetch(&mut self) -> Result<FeedAnswer> {
-        let shard = &mut *self.shard;
-        let cursor = match &mut shard.cursor {
-            Some(cursor) => cursor,
-            none => {
-                let start = match &shard.position {
-                    Some(position) => {
-                        // On another range the feed would silently start from the beginning.
-                        segments(&position.token, &shard.range)?;
-                        CursorStart::Position(position)
-                    }
-                    None => CursorStart::Fresh(self.shared.options.start),
-                };
-                none.insert(
-                    self.shared
-                        .client
-                        .open(&shard.request, &shard.range, start)
-                        .await?,
-                )
+        loop {
+            self.open().await?;
+            let shard = &mut *self.shard;
+            let cursor = shard.cursor.as_mut().context("no cursor is open")?;
+            if cursor.admit(&shard.request).await {
+                return cursor.next().await;
             }
+            self.drop_cursor().await;
+        }
+    }
+
+    /// Opens a cursor, unless one is open.
+    async fn open(&mut self) -> Result<()> {
+        let shard = &mut *self.shard;
+        if shard.cursor.is_some() {
+            return Ok(());
+        }
+        let start = match &shard.position {
+            Some(position) => {
+                // On another range the feed would silently start from the beginning.
+                segments(&position.token, &shard.range)?;
+                CursorStart::Position(position)
+            }
+            None => CursorStart::Fresh(self.shared.options.start),
         };
-        cursor.next().await
+        let client = &self.shared.client;
+        shard.cursor = Some(client.open(&shard.request, &shard.range, start).await?);
+        Ok(())
     }
 
     /// Waits until the buffer has space for the page, then hands it to the consumer.

@@ -52,13 +52,10 @@ impl JsonStyle {
                         out.push(b' ');
                     }
                 }
-                Token::Name(text) => self.text(text, colour::NAME, out),
-                Token::String(text) => self.text(text, colour::STRING, out),
-                Token::Number(text) => self.text(text, "", out),
-                Token::Literal(text) => {
-                    let null = text.starts_with(b"n");
-                    self.text(text, if null { colour::NULL } else { "" }, out);
-                }
+                Token::Name(text)
+                | Token::String(text)
+                | Token::Number(text)
+                | Token::Literal(text) => self.text(text, token.colour(), out),
             }
         }
     }

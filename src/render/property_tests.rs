@@ -105,10 +105,13 @@ fn options(format: ChangeFormat, terminal: Option<Terminal>) -> RenderOptions {
     }
 }
 
-const FORMATS: [ChangeFormat; 3] = [
+const FORMATS: [ChangeFormat; 6] = [
     ChangeFormat::Json,
     ChangeFormat::Pretty,
     ChangeFormat::Envelope,
+    ChangeFormat::Line,
+    ChangeFormat::Diff,
+    ChangeFormat::DiffJson,
 ];
 
 proptest! {
@@ -166,6 +169,41 @@ proptest! {
                 let (coloured, _) = render_one(&item, with_filter(Some(Terminal { color: true })));
                 prop_assert_eq!(without_colours(&coloured), text);
             }
+        }
+    }
+
+    #[test]
+    fn a_line_never_exceeds_the_width(
+        documents in vec(object(value()), 20),
+        ids in vec(string(), 20),
+        width in prop_oneof![1usize..60, 60usize..250],
+        color in any::<bool>(),
+    ) {
+        let mut shown = String::new();
+        for format in [ChangeFormat::Line, ChangeFormat::Diff] {
+            let mut renderer = Renderer::new(RenderOptions {
+                width: Some(width),
+                ..options(format, Some(Terminal { color }))
+            });
+            for (index, (document, id)) in documents.iter().zip(&ids).enumerate() {
+                let previous = &documents[(index + 1) % documents.len()];
+                let metadata = format!("{{\"operationType\":\"replace\",\"id\":{id},\"crts\":{}}}", index * 9000);
+                let current = if index % 3 == 0 { "{}" } else { document };
+                let item = format!(
+                    "{{\"current\":{current},\"previous\":{previous},\"metadata\":{metadata}}}"
+                );
+                let page = Page::parse(Bytes::from(format!("{{\"Documents\":[{item}]}}"))).unwrap();
+                let mut out = Vec::new();
+                renderer.render(page.items().next().unwrap(), RangeId(3), &mut out).unwrap();
+                let text = String::from_utf8(out).unwrap();
+                // The change itself is one line; one with the day may precede it.
+                prop_assert!(matches!(text.matches('\n').count(), 1 | 2), "{:?}", text);
+                shown.push_str(&text);
+            }
+        }
+        for line in without_colours(&shown).lines() {
+            prop_assert!(unicode_width::UnicodeWidthStr::width(line) <= width, "{} {:?}", width, line);
+            prop_assert!(crate::width::fits(line, width), "{} {:?}", width, line);
         }
     }
 

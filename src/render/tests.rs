@@ -166,17 +166,22 @@ fn a_terminal_gets_aligned_columns_and_the_day_when_it_changes() {
     let created = r#"{"current":{"id":"a-longer-id","customer":{"tenant":5}},"metadata":{"operationType":"create","crts":1772600770}}"#;
     assert_eq!(
         shown(
-            terminal(ChangeFormat::Json),
+            terminal(ChangeFormat::Line),
             &[BARE, created, DELETED, EXPIRED, "{}"]
         ),
         r#"2026-03-04 UTC
-05:06:07 change  a t1 {"id":"a","customer":{"tenant":"t1"},"n":1.10,"_lsn":7,"_ts":1772600767}
+05:06:07 change  a t1 {"id":"a","customer":{"tenant":"t1"},"n":1.10}
 05:06:10 create  a-longer-id 5  {"id":"a-longer-id","customer":{"tenant":5}}
-05:06:09 delete  c           t2 {"current":{},"metadata":{"operationType":"delete","lsn":12,"crts":1772600769,"id":"c","partitionKey":{"tenant":"t2"},"time":"2026-03-04T05:06:09Z"},"range":3}
+05:06:09 delete  c           t2
 2026-03-05 UTC
-00:00:00 expire  d           t2 {"current":null,"previous":{"id":"d","n":5},"metadata":{"operationType":"delete","lsn":13,"crts":1772668800,"timeToLiveExpired":true,"id":"d","partitionKey":{"tenant":"t2"},"time":"2026-03-05T00:00:00Z"},"range":3}
+00:00:00 expire  d           t2 was {"id":"d","n":5}
 --:--:-- change  -           -  {}
 "#
+    );
+    // As JSON it is JSON on a terminal too.
+    assert_eq!(
+        shown(terminal(ChangeFormat::Json), &[BARE, DELETED]),
+        shown(options(ChangeFormat::Json), &[BARE, DELETED])
     );
 }
 
@@ -184,7 +189,7 @@ fn a_terminal_gets_aligned_columns_and_the_day_when_it_changes() {
 fn columns_have_a_maximum_width_and_omit_a_key_that_is_the_id() {
     let by_id = RenderOptions {
         partition_key_paths: vec!["/id".to_owned()],
-        ..terminal(ChangeFormat::Json)
+        ..terminal(ChangeFormat::Line)
     };
     let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(100));
     let text = shown(by_id, &[&long, r#"{"id":"a"}"#]);
@@ -197,7 +202,7 @@ fn columns_have_a_maximum_width_and_omit_a_key_that_is_the_id() {
 
     let hierarchical = RenderOptions {
         partition_key_paths: vec!["/a".to_owned(), "/b".to_owned()],
-        ..terminal(ChangeFormat::Json)
+        ..terminal(ChangeFormat::Line)
     };
     let text = shown(hierarchical, &[r#"{"id":"i","b":null,"a":"x"}"#]);
     assert_eq!(
@@ -217,7 +222,7 @@ fn pretty_on_a_terminal_begins_below_the_columns() {
 #[test]
 fn nothing_of_the_data_can_command_a_terminal() {
     let hostile = "{\"id\":\"\\u001b[2J\u{9b}31m\u{7f}\",\"customer\":{\"tenant\":\"\\u202e\u{2066}\"},\"\u{200f}k\":\"\\u001b]0;x\\u0007\u{202e}\u{2028}\u{85}\u{61c}\"}";
-    let text = shown(terminal(ChangeFormat::Json), &[hostile]);
+    let text = shown(terminal(ChangeFormat::Line), &[hostile]);
     assert_eq!(
         text,
         "--:--:-- change  \\u{1b}[2J\\u{9b}31m\\u{7f} \\u{202e}\\u{2066} {\"id\":\"\\u001b[2J\\u009b31m\\u007f\",\"customer\":{\"tenant\":\"\\u202e\\u2066\"},\"\\u200fk\":\"\\u001b]0;x\\u0007\\u202e\\u2028\\u0085\\u061c\"}\n"
@@ -226,6 +231,9 @@ fn nothing_of_the_data_can_command_a_terminal() {
         ChangeFormat::Json,
         ChangeFormat::Pretty,
         ChangeFormat::Envelope,
+        ChangeFormat::Line,
+        ChangeFormat::Diff,
+        ChangeFormat::DiffJson,
     ] {
         let filters = [
             None,
@@ -249,11 +257,11 @@ fn nothing_of_the_data_can_command_a_terminal() {
 fn colours_are_shown_on_request() {
     let coloured = RenderOptions {
         terminal: Some(Terminal { color: true }),
-        ..options(ChangeFormat::Json)
+        ..options(ChangeFormat::Line)
     };
     assert_eq!(
         shown(coloured.clone(), &[r#"{"id":"a","n":null}"#]),
-        "\x1b[2m--:--:--\x1b[0m \x1b[33mchange \x1b[0m \x1b[1ma\x1b[0m \x1b[36m-\x1b[0m \
+        "\x1b[2m--:--:--\x1b[0m \x1b[33mchange\x1b[0m  \x1b[1ma\x1b[0m \x1b[36m-\x1b[0m \
          {\x1b[34;1m\"id\"\x1b[0m:\x1b[32m\"a\"\x1b[0m,\x1b[34;1m\"n\"\x1b[0m:\x1b[90mnull\x1b[0m}\n"
     );
     let filtered = RenderOptions {
@@ -290,7 +298,7 @@ fn fields_are_taken_from_documents_in_every_format() {
         "{\"current\":{\"n\":18446744073709551617},\"previous\":{\"n\":2},\"metadata\":{\"operationType\":\"replace\",\"lsn\":9,\"crts\":1772600768,\"previousImageLSN\":7,\"new\":[1.0],\"time\":\"2026-03-04T05:06:08Z\"},\"range\":3}\n"
     );
     assert_eq!(
-        shown(with_fields(terminal(ChangeFormat::Json)), &[BARE]),
+        shown(with_fields(terminal(ChangeFormat::Line)), &[BARE]),
         "2026-03-04 UTC\n05:06:07 change  a t1 {\"n\":1.10,\"customer\":{\"tenant\":\"t1\"}}\n"
     );
 }
@@ -347,4 +355,139 @@ fn an_error_of_a_filter_names_the_change_and_the_next_is_shown() {
     assert_eq!(results, [Ok(true), Err(error), Ok(true)]);
     let lines = String::from_utf8(out).unwrap();
     assert_eq!(lines, "\"a\"\n2.1\n\"\\u001b[2J\"\n\"a\"\n2.1\n");
+}
+
+fn cut(width: usize, format: ChangeFormat) -> RenderOptions {
+    RenderOptions {
+        width: Some(width),
+        ..terminal(format)
+    }
+}
+
+#[test]
+fn a_line_is_cut_to_the_width_and_the_document_has_its_share() {
+    let long = r#"{"current":{"id":"0198f3a2-7c11-7d3e-9b52-4f1f2a9c1d00","customer":{"tenant":"a-tenant-with-a-long-name"},"note":"日本語日本語日本語日本語"},"metadata":{"operationType":"create","crts":1772600770}}"#;
+    let text = shown(cut(80, ChangeFormat::Line), &[long, DELETED]);
+    assert_eq!(
+        text,
+        "2026-03-04 UTC\n\
+         05:06:10 create  0198f3a2-7c1…f1f2a9c1d00 a-tena…-name {\"id\":\"0198f3a2-7c11-7d3…\n\
+         05:06:09 delete  c                        t2\n"
+    );
+    let text = shown(cut(12, ChangeFormat::Line), &[long]);
+    assert_eq!(text, "2026-03-04 …\n05:06:10 cr…\n");
+}
+
+#[test]
+fn a_resized_terminal_is_followed() {
+    let page = page(&[BARE]);
+    let mut renderer = Renderer::new(cut(30, ChangeFormat::Line));
+    let mut out = Vec::new();
+    let item = page.items().next().unwrap();
+    for width in [Some(30), Some(40), None] {
+        renderer.set_width(width);
+        renderer.render(item, RangeId(3), &mut out).unwrap();
+    }
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "2026-03-04 UTC\n\
+         05:06:07 change  a t1 {\"id\":\"…\n\
+         05:06:07 change  a t1 {\"id\":\"a\",\"custom…\n\
+         05:06:07 change  a t1 {\"id\":\"a\",\"customer\":{\"tenant\":\"t1\"},\"n\":1.10}\n"
+    );
+}
+
+#[test]
+fn a_line_in_a_pipe_has_the_whole_time_and_is_whole() {
+    assert_eq!(
+        shown(options(ChangeFormat::Line), &[BARE, "{}"]),
+        "2026-03-04T05:06:07Z change  a t1 {\"id\":\"a\",\"customer\":{\"tenant\":\"t1\"},\"n\":1.10}\n\
+         -------------------- change  - -  {}\n"
+    );
+}
+
+#[test]
+fn the_latest_versions_do_not_show_what_was_done() {
+    let latest = RenderOptions {
+        latest_only: true,
+        ..terminal(ChangeFormat::Line)
+    };
+    let created = r#"{"current":{"id":"a"},"metadata":{"operationType":"create"}}"#;
+    assert_eq!(
+        shown(latest, &[created]),
+        "--:--:-- change  a - {\"id\":\"a\"}\n"
+    );
+}
+
+/// An order, before and after some changes.
+const ORDER: &str = r#"{"current":{"id":"o","customer":{"tenant":"t1","first name":"Ada"},"status":"void","items":[{"sku":"n","qty":1},{"sku":"a","qty":2}],"_ts":8,"_etag":"y"},"previous":{"id":"o","customer":{"tenant":"t1"},"status":"paid","items":[{"sku":"a","qty":1}],"coupon":"A5","_ts":7,"_etag":"x"},"metadata":{"operationType":"replace","lsn":9,"crts":1772600768}}"#;
+const TOUCHED: &str = r#"{"current":{"id":"o","n":1.0,"_ts":8},"previous":{"n":1,"id":"o","_ts":7},"metadata":{"operationType":"replace","crts":1772600768}}"#;
+const CREATED: &str =
+    r#"{"current":{"id":"p","_ts":8},"metadata":{"operationType":"create","crts":1772600768}}"#;
+const UNKEPT: &str = r#"{"current":{"id":"o","_ts":8},"previous":null,"metadata":{"operationType":"replace","crts":1772600768}}"#;
+
+#[test]
+fn a_diff_shows_the_fields_that_differ() {
+    let text = shown(
+        terminal(ChangeFormat::Diff),
+        &[ORDER, TOUCHED, CREATED, UNKEPT, DELETED, EXPIRED],
+    );
+    assert_eq!(
+        text,
+        r#"2026-03-04 UTC
+05:06:08 replace o t1 +.customer."first name" "Ada", .status "paid" → "void", +.items[0] {"sku":"n","qty":1}, .items[1].qty 1 → 2, -.coupon "A5"
+05:06:08 replace o -  nothing differs
+05:06:08 create  p -  {"id":"p"}
+05:06:08 replace o -  no previous image: {"id":"o"}
+05:06:09 delete  c t2 no previous image
+2026-03-05 UTC
+00:00:00 expire  d t2 was {"id":"d","n":5}
+"#
+    );
+    // Only the chosen fields are compared.
+    let fields = RenderOptions {
+        fields: Some(Fields::parse("status,_ts").unwrap()),
+        ..options(ChangeFormat::Diff)
+    };
+    assert_eq!(
+        shown(fields, &[ORDER]),
+        "2026-03-04T05:06:08Z replace o t1 .status \"paid\" → \"void\", ._ts 7 → 8\n"
+    );
+}
+
+#[test]
+fn a_long_value_leaves_space_for_the_next_difference() {
+    let changed = format!(
+        r#"{{"current":{{"id":"o","a":"{}x","b":2}},"previous":{{"id":"o","a":"{0}y","b":1}},"metadata":{{"operationType":"replace"}}}}"#,
+        "long ".repeat(100)
+    );
+    assert_eq!(
+        shown(cut(80, ChangeFormat::Diff), &[&changed]),
+        "--:--:-- replace o - .a \"long l…ong y\" → \"long l…ong x\", .b 1 → 2\n"
+    );
+}
+
+#[test]
+fn a_diff_as_json_has_paths_and_values() {
+    let text = shown(
+        options(ChangeFormat::DiffJson),
+        &[ORDER, TOUCHED, CREATED, UNKEPT, DELETED, EXPIRED],
+    );
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            r#"{"time":"2026-03-04T05:06:08Z","operation":"replace","item":{"id":"o","customer":{"tenant":"t1"}},"lsn":9,"range":3,"changes":[{"path":".customer.\"first name\"","to":"Ada"},{"path":".status","from":"paid","to":"void"},{"path":".items[0]","to":{"sku":"n","qty":1}},{"path":".items[1].qty","from":1,"to":2},{"path":".coupon","from":"A5"}]}"#,
+            r#"{"time":"2026-03-04T05:06:08Z","operation":"replace","item":{"id":"o"},"range":3,"changes":[]}"#,
+            r#"{"time":"2026-03-04T05:06:08Z","operation":"create","item":{"id":"p"},"range":3,"changes":[{"path":".","to":{"id":"p"}}]}"#,
+            r#"{"time":"2026-03-04T05:06:08Z","operation":"replace","item":{"id":"o"},"range":3,"changes":null,"document":{"id":"o"}}"#,
+            r#"{"time":"2026-03-04T05:06:09Z","operation":"delete","item":{"id":"c","customer":{"tenant":"t2"}},"lsn":12,"range":3,"changes":null}"#,
+            r#"{"time":"2026-03-05T00:00:00Z","operation":"expire","item":{"id":"d","customer":{"tenant":"t2"}},"lsn":13,"range":3,"changes":[{"path":".","from":{"id":"d","n":5}}]}"#,
+        ]
+    );
+    let unknown = r#"{"current":null,"metadata":{"operationType":"archive","id":"x"}}"#;
+    assert_eq!(
+        shown(options(ChangeFormat::DiffJson), &[unknown]),
+        "{\"operation\":\"archive\",\"item\":{\"id\":\"x\"},\"range\":3,\"changes\":null}\n"
+    );
 }

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use super::terminal::colour;
+
 /// One token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token<'a> {
@@ -22,6 +24,18 @@ pub(super) enum Token<'a> {
     Number(&'a [u8]),
     /// `true`, `false` or `null`.
     Literal(&'a [u8]),
+}
+
+impl Token<'_> {
+    /// Its colour on a terminal; empty if it has none.
+    pub(super) fn colour(&self) -> &'static str {
+        match self {
+            Self::Name(_) => colour::NAME,
+            Self::String(_) => colour::STRING,
+            Self::Literal(text) if text.starts_with(b"n") => colour::NULL,
+            _ => "",
+        }
+    }
 }
 
 /// Iterator over the tokens of a text; see [`tokens`].
@@ -64,6 +78,11 @@ impl<'a> Iterator for Tokens<'a> {
 }
 
 impl Tokens<'_> {
+    /// Where the last token ended.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
     fn skip_whitespace(&self, mut at: usize) -> usize {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.bytes.get(at) {
             at += 1;

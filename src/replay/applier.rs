@@ -17,7 +17,7 @@ use super::delivery::{Delivery, Taken};
 use super::events::{Applied, ReplayEvent, ReplayObserver};
 use super::interpreter::Meaning;
 use super::item_sender::NotApplied;
-use super::item_write::ItemWrite;
+use super::item_write::{Defect, ItemWrite};
 use super::lanes::Lanes;
 use super::original::Original;
 use super::pending::Pending;
@@ -296,7 +296,7 @@ impl Applier {
                     self.check_key();
                 }
             }
-            Err(defect) => self.refuse(number, &taken.original, at, &defect.reason),
+            Err(defect) => self.refuse(number, &taken.original, at, defect),
         }
     }
 
@@ -310,7 +310,8 @@ impl Applier {
                 self.observer.observe(&ReplayEvent::Collided(relation));
                 self.waiting_bytes -= pending.original.len();
                 let reason = format!("item {:?}: {reason}", pending.write.item.id);
-                self.refuse(pending.number, &pending.original, pending.at, &reason);
+                let defect = Defect::new(reason);
+                self.refuse(pending.number, &pending.original, pending.at, defect);
                 return;
             }
         }
@@ -328,11 +329,13 @@ impl Applier {
     }
 
     /// The change `number` is refused, which completes it.
-    fn refuse(&mut self, number: u64, original: &Original, at: InputPosition, reason: &str) {
+    fn refuse(&mut self, number: u64, original: &Original, at: InputPosition, defect: Defect) {
         let location = self.source.location(at);
-        let letter = self.letters.letter(original, &location, reason);
+        let Defect { reason, hint } = defect;
+        let letter = self.letters.letter(original, &location, &reason);
         self.observer.observe(&ReplayEvent::Refused {
             description: format!("{location}: {reason}"),
+            hint,
             is_kept: letter.is_some(),
         });
         self.watermark.done(number, letter);
@@ -373,7 +376,8 @@ impl Applier {
             }
             Err(NotApplied::Refused(reason)) => {
                 let reason = format!("item {:?}: {reason}", item.id);
-                self.refuse(pending.number, &pending.original, pending.at, &reason);
+                let defect = Defect::new(reason);
+                self.refuse(pending.number, &pending.original, pending.at, defect);
                 true
             }
             Err(NotApplied::Stopped) => false,

@@ -4,27 +4,13 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 use serde_json::Value;
 
-use crate::feed::page::members;
-use crate::schema::SYSTEM_FIELDS;
+use crate::feed::page::write_without_system_fields;
 
 /// `document` without the members that the service writes itself. Names and values are copied as they
 /// are; whitespace between members is not.
 pub(super) fn without_system_fields(document: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(document.len());
-    out.push(b'{');
-    for member in members(document) {
-        if SYSTEM_FIELDS.iter().any(|name| member.is_named(name)) {
-            continue;
-        }
-        if out.len() > 1 {
-            out.push(b',');
-        }
-        out.push(b'"');
-        out.extend_from_slice(member.raw_name);
-        out.extend_from_slice(b"\":");
-        out.extend_from_slice(member.value);
-    }
-    out.push(b'}');
+    write_without_system_fields(document, &mut out);
     out
 }
 

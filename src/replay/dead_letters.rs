@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::original::Original;
 use super::replay_source::SourceLocation;
+use crate::count::{exactly, was};
 use crate::durable::{self, parent_of, shown_path, sync_directory};
 use crate::error::{ExitCode, is_of_the_system, with_exit_code, with_hint};
 use crate::feed::RecordForm;
@@ -76,8 +77,10 @@ fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
     };
     ensure!(
         length >= committed,
-        "the dead-letter file `{}` has {length} bytes, but {committed} were committed",
-        shown_path(&path)
+        "the dead-letter file `{}` has {}, but {committed} {} committed",
+        shown_path(&path),
+        exactly(length, "byte"),
+        was(committed)
     );
     let mut beyond = Vec::new();
     file.seek(SeekFrom::Start(committed))?;
@@ -85,9 +88,9 @@ fn check_file(path: &Path, committed: Option<u64>) -> Result<u64> {
     if !beyond.split(|byte| *byte == b'\n').all(is_ours) {
         return Err(with_hint(
             anyhow!(
-                "`{}` has something other than dead letters after its {committed} committed bytes, \
-                 and would be truncated there",
-                shown_path(&path)
+                "`{}` has something other than dead letters after its first {}, and would be truncated there",
+                shown_path(&path),
+                exactly(committed, "byte")
             ),
             "name the file that the replay started with, or move this one away",
         ));
@@ -159,12 +162,8 @@ impl DeadLetters {
         reason: &str,
     ) -> Option<Vec<u8>> {
         self.file.as_ref()?;
-        Some(dead_letter(
-            original,
-            reason,
-            &location.name,
-            location.number,
-        ))
+        let at = (location.counted(), location.number);
+        Some(dead_letter(original, reason, &location.name, at))
     }
 
     /// Appends letters to the file.
@@ -260,13 +259,23 @@ fn beginning_of_last_line(file: &mut fs::File, length: u64) -> Result<u64> {
 }
 
 /// A line of the file: a refused change with the reason, in an envelope that can be replayed.
-pub(super) fn dead_letter(original: &Original, reason: &str, source: &str, line: u64) -> Vec<u8> {
+///
+/// `at` is its number in the source, and what is counted.
+pub(super) fn dead_letter(
+    original: &Original,
+    reason: &str,
+    source: &str,
+    at: (&str, u64),
+) -> Vec<u8> {
+    let (counted, number) = at;
     let mut out = Vec::with_capacity(original.len() + reason.len() + source.len() + 64);
     let text = |text: &str| Value::from(text).to_string();
     out.extend_from_slice(b"{\"reason\":");
     out.extend_from_slice(text(reason).as_bytes());
     out.extend_from_slice(b",\"origin\":");
-    out.extend_from_slice(format!("{{\"source\":{},\"line\":{line}}}", text(source)).as_bytes());
+    out.extend_from_slice(
+        format!("{{\"source\":{},\"{counted}\":{number}}}", text(source)).as_bytes(),
+    );
     let mut member = |name: &str, value: Cow<'_, [u8]>| {
         out.extend_from_slice(format!(",\"{name}\":").as_bytes());
         out.extend_from_slice(&value);

@@ -29,6 +29,7 @@ mod delivery;
 mod events;
 mod feed_state;
 mod file_reader;
+mod id_remedy;
 mod interpreter;
 mod item_sender;
 mod item_write;

@@ -4,6 +4,8 @@
 //! spelling: with whitespace, with `\u` escapes, as many programs write them, or with numbers of hundreds of
 //! digits.
 
+use crate::feed::page::scientific;
+
 /// Documents up to this length are sent as they are spelled: in any spelling they are far from the limit.
 const MAX_UNCHANGED_BYTES: usize = 1 << 20;
 
@@ -125,32 +127,6 @@ fn write_number(number: &[u8], out: &mut Vec<u8>) {
         Some(shorter) => out.extend_from_slice(shorter.as_bytes()),
         None => out.extend_from_slice(number),
     }
-}
-
-/// A number as an integer without zeros at its ends, and an exponent.
-fn scientific(number: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(number).ok()?;
-    let (sign, text) = match text.strip_prefix('-') {
-        Some(text) => ("-", text),
-        None => ("", text),
-    };
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let exponent: i64 = exponent.parse().ok()?;
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = format!("{whole}{fraction}");
-    let all = digits.trim_start_matches('0');
-    let significant = all.trim_end_matches('0');
-    if significant.is_empty() {
-        return Some(format!("{sign}0"));
-    }
-    let zeros = (all.len() - significant.len()) as i64;
-    let exponent = exponent
-        .checked_sub(fraction.len() as i64)?
-        .checked_add(zeros)?;
-    Some(match exponent {
-        0 => format!("{sign}{significant}"),
-        exponent => format!("{sign}{significant}e{exponent}"),
-    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use super::interpreter::missing_at;
 use super::pending::Pending;
 use super::replay_source::ReplaySource;
+use crate::count::exactly;
 use crate::error::usage;
 use crate::settings::MissingKey;
 
@@ -79,8 +80,8 @@ impl Unkeyed {
             first
         } else {
             format!(
-                "none of the first {} documents has a value at `{}`; the first: {first}",
-                held.len(),
+                "none of the first {} has a value at `{}`; the first: {first}",
+                exactly(held.len() as u64, "document"),
                 key_paths.join("`, `"),
             )
         };

@@ -2,7 +2,9 @@
 
 use indicatif::{BinaryBytes, HumanCount};
 use serde::Serialize;
+use time::OffsetDateTime;
 
+use crate::count::count;
 use crate::feed::Ends;
 
 /// How a run ended.
@@ -32,16 +34,29 @@ pub struct Summary {
     pub splits: u64,
     /// Request units charged, including empty polls.
     pub request_units: f64,
+    /// Request units that reading may use in a second, if that is limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_ru: Option<u32>,
     /// Retries of pages, not counting the SDK's own.
     pub retries: u64,
     /// Commits.
     pub commits: u64,
+    /// The run. The manifest names it with each file that it finished.
+    pub run: uuid::Uuid,
+    /// When it began, by the clock of the machine.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub ended: OffsetDateTime,
     /// How long it took, in seconds.
     pub seconds: f64,
     /// How far the ranges were read, if all of them were read to their end.
     pub ends: Option<Ends>,
     /// The state file, if there is one.
     pub state: Option<String>,
+    /// The manifest, if there is one.
+    pub manifest: Option<String>,
 }
 
 /// How a replay ended.
@@ -87,6 +102,12 @@ pub struct ReplaySummary {
     pub retries: u64,
     /// Commits of the state.
     pub commits: u64,
+    /// When it began, by the clock of the machine.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub ended: OffsetDateTime,
     /// How long it took, in seconds.
     pub seconds: f64,
     /// The state file, if there is one.
@@ -115,6 +136,13 @@ impl Summary {
             count(self.files, "finished file"),
             self.request_units,
         ));
+        if let Some(max_ru) = self.max_ru {
+            let used = self.request_units / self.seconds.max(1.0);
+            text.push_str(&format!(
+                " ({used:.0} of at most {} RU/s)",
+                HumanCount(max_ru.into())
+            ));
+        }
         if self.overflowed > 0 {
             let overflowed = HumanCount(self.overflowed);
             text.push_str(&format!(", {overflowed} with values in _extra"));
@@ -124,7 +152,7 @@ impl Summary {
             text.push_str(&format!(", {dropped} without values that fit no column"));
         }
         if self.retries > 0 {
-            text.push_str(&format!(", {}", retries(self.retries)));
+            text.push_str(&format!(", {}", count(self.retries, "retry")));
         }
         if self.splits > 0 {
             text.push_str(&format!(", {}", count(self.splits, "split")));
@@ -185,25 +213,11 @@ impl ReplaySummary {
             text.push_str(&format!(", {} throttled", HumanCount(self.throttled)));
         }
         if self.retries > 0 {
-            text.push_str(&format!(", {}", retries(self.retries)));
+            text.push_str(&format!(", {}", count(self.retries, "retry")));
         }
         text.push_str(&format!(", {:.1} s", self.seconds));
         text
     }
-}
-
-/// A count with its noun, such as `1 range` or `1,234 changes`.
-pub fn count(number: u64, one: &str) -> String {
-    format!(
-        "{} {one}{}",
-        HumanCount(number),
-        if number == 1 { "" } else { "s" }
-    )
-}
-
-fn retries(number: u64) -> String {
-    let noun = if number == 1 { "retry" } else { "retries" };
-    format!("{} {noun}", HumanCount(number))
 }
 
 #[cfg(test)]
@@ -225,11 +239,16 @@ mod tests {
             failed_ranges: 0,
             splits: 1,
             request_units: 41.6,
+            max_ru: None,
             retries: 0,
             commits: 2,
+            run: uuid::Uuid::nil(),
+            started: OffsetDateTime::UNIX_EPOCH,
+            ended: OffsetDateTime::UNIX_EPOCH,
             seconds: 1.26,
             ends: None,
             state: None,
+            manifest: None,
         };
         assert_eq!(
             summary.text("out/"),

@@ -45,12 +45,13 @@ mod table_layout;
 mod text;
 mod widen;
 
+pub use crate::feed::page::SYSTEM_FIELDS;
 pub use column::{Column, ColumnType, Field, FieldPath, Fraction, Schema};
 pub use infer::{Inference, InferenceOptions, Inferred, Misfits, Place, SampleSize};
 pub use list::ColumnList;
 pub use names::{
     EXTRA, METADATA, NULLS, OPERATION, OPERATION_LSN, OPERATION_NUMBER, OPERATION_TIME, PREVIOUS,
-    RESERVED, SYSTEM_FIELDS, is_reserved, metadata, raw,
+    RESERVED, is_reserved, metadata, raw,
 };
 pub use rebuild::{CellTexts, Rebuilder};
 pub use shred::{Cell, Elements, Lists, Row, Shredder};

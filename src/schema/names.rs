@@ -62,6 +62,3 @@ pub const RESERVED: [&str; 6] = [
     PREVIOUS,
     METADATA,
 ];
-
-/// The members that the service adds to each document, in the order of inferred columns.
-pub const SYSTEM_FIELDS: [&str; 6] = ["_ts", "_etag", "_rid", "_lsn", "_self", "_attachments"];

@@ -3,14 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use time::UtcOffset;
-use time::format_description::well_known::Rfc3339;
-
 use super::setting::{Comparison, FrozenIn};
 use crate::cli::choices::{Mode, SchemaSource, SystemFields};
 use crate::cli::location::Location;
 use crate::cli::values::choice_name;
-use crate::feed::{ChangeFeedStart, FeedMode};
+use crate::feed::FeedMode;
 use crate::format::Compression;
 use crate::schema::{ColumnList, SampleSize, TableLayout};
 use crate::state::model::FrozenOptions;
@@ -24,18 +21,6 @@ pub(crate) fn mode(mode: FeedMode) -> String {
         FeedMode::LatestVersion => Mode::Latest,
         FeedMode::AllVersionsAndDeletes => Mode::All,
     })
-}
-
-/// The values of --from.
-pub(crate) fn start(start: ChangeFeedStart) -> String {
-    match start {
-        ChangeFeedStart::Beginning => "beginning".to_owned(),
-        ChangeFeedStart::Now => "now".to_owned(),
-        ChangeFeedStart::PointInTime(time) => {
-            let time = time.to_offset(UtcOffset::UTC);
-            time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
-        }
-    }
 }
 
 /// The values of --compression.

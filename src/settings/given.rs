@@ -16,7 +16,7 @@ use super::setting::{
 };
 use super::table::{self, rows};
 use super::value::Toml;
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, manual, tips};
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
 use crate::escape::shell_word;
@@ -31,7 +31,10 @@ pub fn command() -> clap::Command {
 /// The clap definition, with the settings that a command has.
 fn definition(has: fn(&Row, Command) -> bool) -> clap::Command {
     let global = rows().filter(|setting| setting.row().is_global());
-    let mut command = Cli::command().args(global.filter_map(|setting| setting.arg(None)));
+    let mut command = Cli::command()
+        .args(global.filter_map(|setting| setting.arg(None)))
+        .after_help(manual::aligned(manual::PROGRAM.examples))
+        .after_long_help(manual::PROGRAM.to_string());
     let names: Vec<String> = command
         .get_subcommands()
         .map(|subcommand| subcommand.get_name().to_owned())
@@ -40,12 +43,37 @@ fn definition(has: fn(&Row, Command) -> bool) -> clap::Command {
         let Some(which) = Command::of_name(&name) else {
             continue;
         };
-        let own = rows().filter(|s| !s.row().is_global() && has(s.row(), which));
-        command = command.mut_subcommand(name, |subcommand| {
-            subcommand.args(own.filter_map(|setting| setting.arg(Some(which))))
-        });
+        command = command.mut_subcommand(name, |subcommand| with_own_args(subcommand, which, has));
     }
     command
+}
+
+/// A command with the settings that it has, and what its help has beside them.
+fn with_own_args(
+    definition: clap::Command,
+    which: Command,
+    has: fn(&Row, Command) -> bool,
+) -> clap::Command {
+    let own = rows().filter(|setting| has(setting.row(), which));
+    let definition = definition.args(own.filter_map(|setting| setting.arg(Some(which))));
+    match manual::of(which) {
+        Some(manual) => definition.after_long_help(manual.to_string()),
+        None => definition,
+    }
+}
+
+/// The variables that a command reads, each with what it is for; of all commands if none is given.
+pub fn variables(command: Option<Command>) -> Vec<(&'static str, &'static str)> {
+    let is_read = |row: &Row| command.is_none_or(|command| row.is_shown_by(command));
+    let read = rows().map(AnySetting::row).filter(|row| is_read(row));
+    let mut found: Vec<_> = read
+        .filter_map(|row| Some((row.variable?, row.help)))
+        .collect();
+    if command.is_none_or(|command| table::ENDPOINT.row.is_shown_by(command)) {
+        found.extend(manual::OTHER_VARIABLES);
+    }
+    found.extend(manual::VARIABLES);
+    found
 }
 
 /// What was typed, and what variables and a profile add to it.
@@ -81,13 +109,16 @@ impl Given {
             Err(error) if error.use_stderr() => {
                 // What clap did not expect may be the value of a flag that was taken for a value itself.
                 let understood = definition
+                    .clone()
                     .ignore_errors(true)
-                    .try_get_matches_from(&arguments);
-                let cause = understood.ok().and_then(|matches| {
+                    .try_get_matches_from(&arguments)
+                    .ok();
+                let names = understood.as_ref().map_or_else(Vec::new, subcommands);
+                let cause = understood.and_then(|matches| {
                     let (command, matches) = of_subcommand(matches).ok()?;
                     ensure_values(&matches, command).err()
                 });
-                return Err(cause.unwrap_or(error));
+                return Err(cause.unwrap_or_else(|| tips::with_tip(error, &definition, &names)));
             }
             Err(answer) => return Err(answer),
         };
@@ -99,6 +130,18 @@ impl Given {
             environment: super::environment::process_environment,
             profile: None,
         })
+    }
+
+    /// Whether a command line that cannot be parsed asks for a summary as JSON, which a script reads.
+    pub fn asks_for_json(arguments: &[OsString]) -> bool {
+        let words = arguments.iter().map(|word| word.to_string_lossy());
+        let words: Vec<_> = words.take_while(|word| word != "--").collect();
+        let flag = table::SUMMARY.row.flag();
+        let inline = format!("{flag}=json");
+        words.iter().any(|word| *word == inline)
+            || words
+                .windows(2)
+                .any(|pair| pair[0] == flag && pair[1] == "json")
     }
 
     /// How much to print on standard error.
@@ -297,14 +340,26 @@ impl Given {
         words
     }
 
-    /// The options of the command that a profile can have, with their values and where each came from.
-    /// Those of the connection are reported when it is made.
+    /// The points in time on the command line, and what each means in UTC.
+    pub(crate) fn times(&self) -> Vec<ResolvedValue> {
+        rows()
+            .filter(|setting| setting.row().is_time && self.is_typed(setting.row()))
+            .filter_map(|setting| {
+                let name = setting.row().name;
+                let shown = setting.shown(&self.matches)?;
+                Some(ResolvedValue::new(name, shown, Origin::Flag(name)))
+            })
+            .collect()
+    }
+
+    /// The points in time, and the options of the command that a profile can have, with their values and where
+    /// each came from. Those of the connection are reported when it is made.
     ///
     /// # Errors
     ///
     /// A usage error if a variable is wrong.
     pub(crate) fn option_values(&self) -> Result<Vec<ResolvedValue>> {
-        let mut values = Vec::new();
+        let mut values = self.times();
         for setting in self.options() {
             let row = setting.row();
             let (text, origin) = match (self.text(row), row.default_of(self.command)) {
@@ -414,6 +469,7 @@ pub(crate) fn default_settings(command: Command) -> Result<Settings> {
         concurrency: None,
         page_size: 0,
         max_retries: RetryLimit::Unlimited,
+        max_ru: None,
         poll_interval_ms: 0,
         checkpoint_interval_ms: 0,
         checkpoint_bytes: 0,
@@ -453,6 +509,17 @@ fn wrong(row: &Row, origin: &Origin, reason: String) -> anyhow::Error {
         format!("{origin} has a wrong value: {reason}"),
         format!("give it a value that {} takes, or remove it", row.flag()),
     )
+}
+
+/// The names of the command and of the commands within it.
+fn subcommands(matches: &ArgMatches) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut matches = matches;
+    while let Some((name, own)) = matches.subcommand() {
+        names.push(name.to_owned());
+        matches = own;
+    }
+    names
 }
 
 /// The command, and what belongs to it.

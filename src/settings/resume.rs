@@ -11,7 +11,7 @@ use super::resolved::ResolvedValue;
 use super::setting::FrozenIn;
 use super::table;
 use crate::destination::find_state;
-use crate::durable::parent_of;
+use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::escape::shell_word;
 use crate::format::Format;
@@ -37,13 +37,10 @@ impl ResumePlan {
     ///
     /// # Errors
     ///
-    /// If the path of the state file cannot be made absolute.
+    /// If there is no state, or two; or if its path cannot be made absolute.
     pub fn new(given: &Given) -> Result<Self> {
-        let given_path = given.get(&table::RESUME_STATE)?;
-        let state_path = find_state(&given_path)?.unwrap_or(given_path);
         Ok(Self {
-            state_path: std::path::absolute(state_path)
-                .context("cannot make the state path absolute")?,
+            state_path: state_path(given)?,
             repair: given.is_on(&table::REPAIR),
             widen: given.is_on(&table::WIDEN),
             summary: given.get(&table::SUMMARY)?,
@@ -100,6 +97,54 @@ impl ResumePlan {
     pub fn values(&self, settings: &Settings) -> Result<Vec<ResolvedValue>> {
         self.given.resumed_values(settings)
     }
+}
+
+/// The state file of the export that is named: by its output or by the state itself.
+fn state_path(given: &Given) -> Result<PathBuf> {
+    let absolute =
+        |path: &Path| std::path::absolute(path).context("cannot make the state path absolute");
+    // What is no state is refused when it is read.
+    let by_flag = |path: &Path| absolute(&find_state(path)?.unwrap_or_else(|| path.to_owned()));
+    let Some(named) = given.typed(&table::RESUME_PATH) else {
+        return by_flag(&given.get(&table::RESUME_STATE)?);
+    };
+    let own = find_state(&named)?;
+    let Some(typed) = given.typed(&table::RESUME_STATE) else {
+        let Some(own) = own else {
+            return Err(usage(
+                format!("`{}` has no state of an export", shown_path(&named)),
+                "if the export keeps its state elsewhere, name that: `resume --state FILE`; `export -o` begins a \
+                 new export",
+            ));
+        };
+        return absolute(&own);
+    };
+    let state = by_flag(&typed)?;
+    match own {
+        Some(own) if is_same(&absolute(&own)?, &state) => Ok(state),
+        Some(own) => Err(usage(
+            format!(
+                "`{}` and --state name two states: `{}` and `{}`",
+                shown_path(&named),
+                shown_path(&own),
+                shown_path(&state)
+            ),
+            "name one of them",
+        )),
+        None => Err(usage(
+            format!(
+                "`{}` has no state of an export, but --state names `{}`",
+                shown_path(&named),
+                shown_path(&state)
+            ),
+            "leave the first out: the state knows its output",
+        )),
+    }
+}
+
+/// Whether two paths are one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || same_file::is_same_file(one, other).unwrap_or(false)
 }
 
 /// The command that continues an export, as it can be typed.

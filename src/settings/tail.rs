@@ -43,6 +43,8 @@ pub struct TailPlan {
     pub output: Output,
     /// What the lines of its file are, if it has one and they are all of one form.
     pub records: Option<RecordForm>,
+    /// Whether a program makes the lines.
+    pub has_program: bool,
     /// Where to keep the state, if anywhere.
     pub state_path: Option<PathBuf>,
     /// The base of relative output paths.
@@ -62,6 +64,7 @@ impl TailPlan {
             Mode::Latest => FeedMode::LatestVersion,
             Mode::All => FeedMode::AllVersionsAndDeletes,
         };
+        ensure_format_fits(given, mode)?;
         let from = given.typed(&table::TAIL_FROM);
         let until = given.typed(&table::TAIL_UNTIL);
         let max = given.typed(&table::MAX_CHANGES);
@@ -143,12 +146,51 @@ impl TailPlan {
                 Output::Append(_) => records(given, mode)?,
                 _ => None,
             },
+            has_program: given.typed(&table::JQ).is_some(),
             output,
             state_path,
             base,
             settings,
         })
     }
+}
+
+/// Refuses a form of the changes that contradicts something else.
+fn ensure_format_fits(given: &Given, mode: FeedMode) -> Result<()> {
+    let format = given.typed(&table::TAIL_FORMAT);
+    let (flag, is_diff, is_for_people) = match format {
+        Some(TailFormat::Line) => ("--format line", false, true),
+        Some(TailFormat::Diff) => ("--format diff", true, true),
+        Some(TailFormat::DiffJson) => ("--format diff-json", true, false),
+        Some(TailFormat::Json | TailFormat::Pretty | TailFormat::Envelope) | None => {
+            ("", false, false)
+        }
+    };
+    if is_diff && mode == FeedMode::LatestVersion {
+        return Err(usage(
+            format!(
+                "{flag} needs --mode all: the feed of the latest versions has no previous images"
+            ),
+            "add --mode all; the container must keep all versions, and previous images too",
+        ));
+    }
+    if (is_diff || is_for_people) && given.typed(&table::JQ).is_some() {
+        return Err(usage(
+            format!("{flag} cannot be used with --jq, which prints the output of its program"),
+            if is_for_people {
+                "leave out one of them"
+            } else {
+                "leave out one of them, or pipe the output to jq"
+            },
+        ));
+    }
+    if is_for_people && given.typed(&table::TAIL_OUTPUT).is_some() {
+        return Err(usage(
+            format!("{flag} is for people, and a tail writes JSON lines to a file"),
+            "leave -o out and redirect with `> FILE`; or write another format, such as envelope",
+        ));
+    }
+    Ok(())
 }
 
 /// What the printed lines are, if they are all documents or all changes.

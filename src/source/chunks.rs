@@ -7,6 +7,7 @@ use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
+use crate::count::exactly;
 use crate::destination::PartReader;
 
 /// A file that is read in pieces.
@@ -58,7 +59,8 @@ impl ChunkReader for FileChunks {
         let read = (&mut **file).take(length as u64).read_to_end(&mut chunk)?;
         if read != length {
             return Err(ParquetError::EOF(format!(
-                "Expected to read {length} bytes, read only {read}"
+                "expected {}, read only {read}",
+                exactly(length as u64, "byte")
             )));
         }
         Ok(chunk.into())

@@ -132,7 +132,7 @@ impl<R: Read + Send> CsvRows<R> {
 
 /// The error of a file that cannot be read further. An error of its decompression says more than one of
 /// CSV.
-fn unreadable(name: &str, error: csv::Error) -> anyhow::Error {
+pub(super) fn unreadable(name: &str, error: csv::Error) -> anyhow::Error {
     if error.is_io_error() {
         match error.into_kind() {
             csv::ErrorKind::Io(error) => broken(name, error),
@@ -163,6 +163,7 @@ impl<R: Read + Send> RecordReader for CsvRows<R> {
             end: Mark {
                 offset: self.reader.position().byte(),
                 line: self.row,
+                within: None,
             },
             raw_end: self.blocks.raw_at(self.reader.position().byte()),
         }))
@@ -209,25 +210,33 @@ impl CellTexts for DocumentCells<'_> {
     fn append(&self, cell: usize, out: &mut Vec<u8>) -> Result<(), String> {
         let text = self.cells.text(self.first + cell).unwrap_or_default();
         let column_type = &self.cells.types[cell];
-        let fits = match column_type {
-            ColumnType::Boolean => matches!(text, "true" | "false"),
-            ColumnType::Int64 => fit::int64(text.as_bytes()).is_some(),
-            ColumnType::Double => fit::double(text.as_bytes()).is_some() && checked(text).is_ok(),
-            ColumnType::String | ColumnType::Timestamp(_) => {
-                out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
-                return Ok(());
-            }
-            ColumnType::Json | ColumnType::List(_) | ColumnType::Struct(_) => checked(text).is_ok(),
-        };
+        let fits = cell_fits(text, column_type, out);
         if !fits {
             return Err(format!(
                 "column {}: not {column_type}: `{text}`",
                 self.first + cell + 1
             ));
         }
-        out.extend_from_slice(text.as_bytes());
         Ok(())
     }
+}
+
+/// Appends the JSON of a cell. Returns false, and appends nothing, if it is not of the type.
+pub(super) fn cell_fits(text: &str, column_type: &ColumnType, out: &mut Vec<u8>) -> bool {
+    let fits = match column_type {
+        ColumnType::Boolean => matches!(text, "true" | "false"),
+        ColumnType::Int64 => fit::int64(text.as_bytes()).is_some(),
+        ColumnType::Double => fit::double(text.as_bytes()).is_some() && checked(text).is_ok(),
+        ColumnType::String | ColumnType::Timestamp(_) => {
+            out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+            return true;
+        }
+        ColumnType::Json | ColumnType::List(_) | ColumnType::Struct(_) => checked(text).is_ok(),
+    };
+    if fits {
+        out.extend_from_slice(text.as_bytes());
+    }
+    fits
 }
 
 /// Keeps the last byte that was read.

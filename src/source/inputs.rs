@@ -10,10 +10,15 @@ use anyhow::{Context, Result, anyhow, bail};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use super::compressed_later::compressed_later;
 use super::declaration::Declaration;
+use super::names::{format_of, without_compression};
+use super::other_csv::CsvReading;
 use crate::cli::location::Location;
+use crate::count::count;
+use crate::count::{exactly, them};
 use crate::destination::manifest::Entry;
-use crate::destination::names::{self, MANIFEST_FILE, STATE_FILE};
+use crate::destination::names::{MANIFEST_FILE, STATE_FILE, first_part_of};
 use crate::destination::{
     ExportDirectory, ExportFiles, Output, PartReader, checksum_text, find_state, state_directory_of,
 };
@@ -21,7 +26,7 @@ use crate::durable::{is_same_file, is_standard_input, parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
 use crate::feed::{ContainerAddress, RecordForm};
-use crate::format::{CsvOptions, Extension, Format};
+use crate::format::{CsvOptions, Format};
 use crate::schema::{Schema, TableLayout};
 use crate::state::file;
 use crate::state::model::{JobKind, State};
@@ -37,6 +42,8 @@ pub struct Input {
     pub length: u64,
     /// How to read its rows if it is CSV; none if that is not known.
     pub csv: Option<Arc<CsvForm>>,
+    /// What the user says about CSV that no export wrote, if anything.
+    pub(super) reading: Option<Arc<CsvReading>>,
     /// The paths of the partition key of the container that it comes from, if they are known.
     pub partition_key: Option<Arc<[String]>>,
     /// What its records are, and what says so; none if nothing has said it so far.
@@ -207,15 +214,22 @@ impl Input {
 }
 
 impl Inputs {
-    /// Finds the files that `sources` name, which hold what is `given`, if anything is.
+    /// Finds the files that `sources` name, which hold what is `given`, if anything is. CSV that no export wrote is
+    /// read as `reading` says.
     ///
     /// # Errors
     ///
     /// If a file is missing, a directory has no manifest, a file differs from its manifest, or holds something
     /// else than what is given.
-    pub fn find(sources: &[Location], given: Option<RecordForm>) -> Result<Self> {
+    pub fn find(
+        sources: &[Location],
+        given: Option<RecordForm>,
+        reading: &CsvReading,
+    ) -> Result<Self> {
         let mut found = Self::named(sources)?;
+        let reading = Arc::new(reading.clone());
         for input in &mut found.inputs {
+            input.reading = Some(Arc::clone(&reading));
             input.declared_by_flag(given)?;
         }
         Ok(found)
@@ -235,6 +249,7 @@ impl Inputs {
                     origin: Origin::StandardInput,
                     length: 0,
                     csv: None,
+                    reading: None,
                     partition_key: None,
                     declared: None,
                 });
@@ -276,6 +291,7 @@ impl Inputs {
                     0
                 },
                 csv,
+                reading: None,
                 declared: declared_beside(source),
             });
         }
@@ -338,8 +354,11 @@ impl Inputs {
         self.add_export(Arc::new(files), state)?;
         if open > 0 {
             self.notices.push(format!(
-                "{open} files of `{}` are not finished and are skipped; to finish them: cosmos-tail resume --state {}",
-                directory.display(),
+                "{} of `{}` {} skipped; to finish {}: cosmos-tail resume --state {}",
+                exactly(open as u64, "unfinished file"),
+                source.display(),
+                if open == 1 { "is" } else { "are" },
+                them(open as u64),
                 shell_word(&path)
             ));
         }
@@ -392,6 +411,7 @@ impl Inputs {
             self.origins.push(state.source);
             csv
         });
+        let mut compressed = 0_u64;
         for entry in &read.entries {
             let input = Input {
                 csv: csv.clone(),
@@ -399,7 +419,16 @@ impl Inputs {
                 declared: of_entry(entry).or_else(|| by_state.clone()),
                 ..listed(&files, entry)?
             };
+            compressed += u64::from(input.file_name().as_deref() != Some(&*entry.file));
             self.inputs.push(input);
+        }
+        if compressed > 0 {
+            self.notices.push(format!(
+                "{} beside `{}` {} compressed after the export; the content is what the manifest says",
+                count(compressed, "file"),
+                files.display_of(&manifest),
+                if compressed == 1 { "was" } else { "were" }
+            ));
         }
         Ok(())
     }
@@ -434,7 +463,7 @@ impl Inputs {
 /// Where the state of the export is that wrote `path`, if it is in its default place.
 fn states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
     let suffix = format!(".{STATE_FILE}");
-    let of_first_part = names::first_part_of(path).map(|first| with_suffix(&first, &suffix));
+    let of_first_part = first_part_of(path).map(|first| with_suffix(&first, &suffix));
     let own = with_suffix(path, &suffix);
     let shared = find_state(parent_of(path)).ok().flatten();
     [Some(own), of_first_part, shared].into_iter().flatten()
@@ -452,7 +481,11 @@ fn partition_key_of_file(path: &Path) -> Option<Arc<[String]>> {
     states_beside(path).find_map(|place| {
         // A file can be read without its state.
         let state = file::read(&place).ok()?;
-        state.file_names(parent_of(&place)).part_of(name)?;
+        let names = state.file_names(parent_of(&place));
+        // It may have been compressed since.
+        names
+            .part_of(name)
+            .or_else(|| names.part_of(without_compression(name)?))?;
         partition_key_of(&state)
     })
 }
@@ -462,39 +495,62 @@ fn file_name_of(path: &Path) -> Cow<'_, str> {
     path.file_name().unwrap_or_default().to_string_lossy()
 }
 
-/// The format that the name of a file stands for.
-pub(super) fn format_of(name: &str) -> Option<Format> {
-    Extension::of(name).map(|extension| extension.format)
-}
-
 /// The file that a manifest lists.
 fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry) -> Result<Input> {
     let shown = files.display_of(&entry.file);
-    let length = files
-        .length_of(&entry.file)
-        .and_then(|length| length.with_context(|| format!("`{shown}` is missing")))
-        .hint(
-            "the manifest lists it; if you moved it away, name the files instead of the directory",
-        )?;
+    let Some(length) = files.length_of(&entry.file)? else {
+        return listed_compressed(files, entry);
+    };
     if length != entry.bytes {
         return Err(with_hint(
             anyhow!(
-                "`{shown}` has {length} bytes, but its manifest says {}",
+                "`{shown}` has {}, but its manifest says {}",
+                exactly(length, "byte"),
                 entry.bytes
             ),
-            "it was changed or damaged after the export: restore it",
+            CHANGED,
         ));
     }
-    Ok(Input {
+    Ok(of_export(files, entry.file.clone(), length))
+}
+
+const CHANGED: &str = "it was changed or damaged after the export: restore it";
+
+/// The file that a manifest lists, which was compressed after the export.
+fn listed_compressed(files: &Arc<dyn ExportFiles>, entry: &Entry) -> Result<Input> {
+    let Some(found) = compressed_later(files.as_ref(), entry)? else {
+        return Err(with_hint(
+            anyhow!("`{}` is missing", files.display_of(&entry.file)),
+            "the manifest lists it, and it is not there in compressed form either; if you moved it away, name \
+             the files instead of the directory",
+        ));
+    };
+    if let Some(fault) = found.fault {
+        return Err(with_hint(
+            anyhow!(
+                "`{}` stands for `{}`, but {fault}",
+                files.display_of(&found.name),
+                entry.file
+            ),
+            CHANGED,
+        ));
+    }
+    Ok(of_export(files, found.name, found.length))
+}
+
+/// The file `name` of an export.
+fn of_export(files: &Arc<dyn ExportFiles>, name: String, length: u64) -> Input {
+    Input {
         origin: Origin::Export {
             files: Arc::clone(files),
-            name: entry.file.clone(),
+            name,
         },
         length,
         csv: None,
+        reading: None,
         partition_key: None,
         declared: None,
-    })
+    }
 }
 
 /// What a state says about the records of its files.
@@ -518,7 +574,7 @@ fn of_entry(entry: &Entry) -> Option<Declaration> {
 fn declared_beside(path: &Path) -> Option<Declaration> {
     let state = |path: PathBuf| path.is_file().then(|| file::read(&path).ok()).flatten();
     let suffix = format!(".{STATE_FILE}");
-    let first = names::first_part_of(path);
+    let first = first_part_of(path);
     for named in [Some(path), first.as_deref()].into_iter().flatten() {
         if let Some(own) = state(with_suffix(named, &suffix)) {
             return of_state(&own);
@@ -531,6 +587,9 @@ fn declared_beside(path: &Path) -> Option<Declaration> {
     }
     let name = file_name_of(path);
     let listed = ExportDirectory::new(directory, &own).finished(None).ok()?;
-    let entry = listed.entries.iter().find(|entry| entry.file == name)?;
+    // It may have been compressed since.
+    let original = without_compression(&name).unwrap_or_default();
+    let is_it = |entry: &&Entry| entry.file == name || entry.file == original;
+    let entry = listed.entries.iter().find(is_it)?;
     of_entry(entry).or_else(|| of_state(&state(own.join(STATE_FILE))?))
 }

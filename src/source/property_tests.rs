@@ -95,7 +95,7 @@ const SCALARS: [&str; 46] = [
     "123456789012345678901234567890",
 ];
 
-fn json() -> impl Strategy<Value = String> {
+pub(super) fn json() -> impl Strategy<Value = String> {
     let scalar = select(&SCALARS[..]).prop_map(str::to_owned);
     scalar.prop_recursive(3, 24, 5, |inner| {
         let space = select(&["", "", "", " ", "\n", "\r\n\t"][..]);
@@ -107,6 +107,15 @@ fn json() -> impl Strategy<Value = String> {
                 .prop_map(|(members, space)| object(&members, space)),
         ]
     })
+}
+
+/// An object of these values.
+pub(super) fn object_text(values: &[String], space: &str) -> String {
+    let names = NAMES.iter().copied();
+    object(
+        &names.zip(values.iter().cloned()).collect::<Vec<_>>(),
+        space,
+    )
 }
 
 fn object(members: &[(&str, String)], space: &str) -> String {
@@ -265,8 +274,8 @@ fn round_trip(
         let all = read(Mark::default());
         if let Some(middle) = all.len().checked_sub(1) {
             let mark = Mark {
-                offset: 0,
                 line: middle as u64,
+                ..Mark::default()
             };
             prop_assert_eq!(&read(mark)[..], &all[middle..]);
         }

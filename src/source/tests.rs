@@ -87,7 +87,10 @@ fn truncated_or_changed_csv_is_refused_with_its_row() {
         let found = csv(&format!("{header}\r\n")).unwrap_err();
         assert!(found.contains(why), "{found}");
     }
-    let past = Mark { offset: 0, line: 3 };
+    let past = Mark {
+        line: 3,
+        ..Mark::default()
+    };
     let options = CsvOptions::default();
     let reader = CsvRows::new(
         whole.as_bytes(),

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::claim::Claim;
 use super::model::{State, VERSION};
+use crate::count::exactly;
 use crate::destination::earlier::Earlier;
 use crate::destination::names::STATE_FILE;
 use crate::destination::{StateDirectory, find_state};
@@ -220,8 +221,8 @@ pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
     ensure!(metadata.is_file(), "it is not a regular file");
     ensure!(
         metadata.len() <= MAX_BYTES,
-        "with {} bytes it is not a state file",
-        metadata.len()
+        "with {} it is not a state file",
+        exactly(metadata.len(), "byte")
     );
     Ok(fs::read(path)?)
 }
@@ -302,6 +303,7 @@ pub(crate) mod tests {
             concurrency: None,
             page_size: 1000,
             max_retries: 15.into(),
+            max_ru: None,
             poll_interval_ms: 1000,
             checkpoint_interval_ms: 5000,
             checkpoint_bytes: 1 << 28,

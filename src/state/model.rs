@@ -161,6 +161,9 @@ pub struct Settings {
     pub page_size: u32,
     /// Retries of a page, beyond the SDK's own.
     pub max_retries: RetryLimit,
+    /// What reading may cost, in request units per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ru: Option<u32>,
     /// How long to wait before an idle range is polled again, in milliseconds.
     pub poll_interval_ms: u64,
     /// The maximum time between commits, in milliseconds.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use flate2::read::MultiGzDecoder;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
+use crate::count::{exactly, was};
 use crate::destination::manifest::Entry;
 use crate::destination::{ExportFiles, FileState, Output, PartReader};
 use crate::durable;
@@ -89,7 +90,9 @@ impl Contents {
         let committed = expected.length;
         ensure!(
             length >= committed && (length == committed || !expected.is_whole),
-            "has {length} bytes, but {committed} were committed"
+            "has {}, but {committed} {} committed",
+            exactly(length, "byte"),
+            was(committed)
         );
         let (crc32c, rows) = match self.format {
             Format::Jsonl | Format::Csv => self.read_text(file, committed)?,
@@ -104,8 +107,10 @@ impl Contents {
         let rows = rows?;
         ensure!(
             rows == expected.rows || !self.counts_rows,
-            "has {rows} rows, but {} were committed",
-            expected.rows
+            "has {}, but {} {} committed",
+            exactly(rows, "row"),
+            expected.rows,
+            was(expected.rows)
         );
         Ok(())
     }
@@ -176,7 +181,8 @@ impl Contents {
         let in_groups: i64 = groups.iter().map(|group| group.num_rows()).sum();
         ensure!(
             in_groups == about.num_rows(),
-            "its row groups have {in_groups} rows, but its footer says {}",
+            "its row groups have {}, but its footer says {}",
+            exactly(in_groups.unsigned_abs(), "row"),
             about.num_rows()
         );
         let export_id = about

@@ -10,10 +10,11 @@ use super::contents::{Contents, Expected};
 use super::findings::{Findings, name_of};
 use super::spans::{self, Part};
 use crate::cosmos::token::segments;
+use crate::count::{count, exactly, them};
 use crate::destination::manifest::Entry;
 use crate::destination::{Destination, FileState, Kind, may_be_unknown};
 use crate::feed::lsn_of_etag;
-use crate::report::count;
+use crate::source::{CompressedLater, compressed_later};
 use crate::state::model::State;
 
 /// Checks what `state` says against the files at `destination`.
@@ -132,8 +133,9 @@ fn read_manifest(
         found.note(
             &name,
             format!(
-                "{} bytes after the committed length; `resume` truncates them",
-                manifest.beyond.len()
+                "{} after the committed length; `resume` truncates {}",
+                exactly(manifest.beyond.len() as u64, "byte"),
+                them(manifest.beyond.len() as u64)
             ),
         );
     }
@@ -166,13 +168,31 @@ impl Files<'_> {
             );
         }
         if self.destination.length_of(&entry.file)?.is_none() {
-            self.found.moved += 1;
-            self.found.note(&entry.file, "was moved away");
+            match compressed_later(self.destination, entry)? {
+                Some(compressed) => self.compressed(compressed),
+                None => {
+                    self.found.moved += 1;
+                    self.found.note(&entry.file, "was moved away");
+                }
+            }
         } else {
             self.found.files += 1;
             self.expected.push(Expected::of_entry(entry));
         }
         Ok(())
+    }
+
+    /// The compressed form of a file that the manifest lists.
+    fn compressed(&mut self, file: CompressedLater) {
+        self.found.files += 1;
+        self.known.insert(file.name.clone());
+        match file.fault {
+            Some(fault) => self.found.fault(file.name, fault),
+            None => self.found.note(
+                file.name,
+                "was compressed after the export; its content is what was committed",
+            ),
+        }
     }
 
     /// A finished part that is not listed yet.
@@ -222,8 +242,9 @@ impl Files<'_> {
             Some(length) if length > part.length => self.found.note(
                 &name,
                 format!(
-                    "{} bytes after the committed length; `resume` truncates them",
-                    length - part.length
+                    "{} after the committed length; `resume` truncates {}",
+                    exactly(length - part.length, "byte"),
+                    them(length - part.length)
                 ),
             ),
             _ if self.destination.kind() == Kind::Growing => {}
@@ -304,13 +325,16 @@ fn check_totals(state: &State, entries: &[Entry], found: &mut Findings) {
         + unlisted.iter().map(|file| file.length).sum::<u64>();
     let state_name = found.state_name();
     for (what, stated, counted) in [
-        ("documents", state.totals.documents, found.rows),
-        ("bytes", state.totals.bytes, found.bytes),
+        ("document", state.totals.documents, found.rows),
+        ("byte", state.totals.bytes, found.bytes),
     ] {
         if stated != counted {
             found.fault(
                 &state_name,
-                format!("counts {stated} {what}, but its files have {counted}"),
+                format!(
+                    "counts {}, but its files have {counted}",
+                    exactly(stated, what)
+                ),
             );
         }
     }

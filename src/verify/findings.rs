@@ -5,9 +5,10 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::count::count;
 use crate::escape::escape_for_terminal;
 use crate::feed::Ends;
-use crate::report::{Report, count};
+use crate::report::Report;
 use crate::state::model::State;
 
 /// What was found.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::closed_port::ClosedPort;
 use crate::command::{
     Ended, against, assert_latest, cosmos_tail, export, fail, lines, lines_of, resume,
     state_directory, succeed,
@@ -189,26 +190,22 @@ fn an_embedded_account_is_no_excuse_for_a_contradiction() {
     succeed(command.env("AZURE_COSMOS_KEY", KEY));
 }
 
-/// A port at which nothing listens.
-fn closed() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}/", listener.local_addr().unwrap())
-}
-
 /// An account that names an address which cannot be reached, as one behind a mapped port does.
-fn mapped() -> (Gateway, crate::gateway::Container, String) {
+fn mapped() -> (Gateway, crate::gateway::Container, ClosedPort) {
     let (gateway, container) = filled(2, 20);
-    let location = closed();
+    let closed = ClosedPort::new();
+    let location = closed.endpoint();
     gateway.set_locations(serde_json::json!({
         "writableLocations": [{"name": "East US", "databaseAccountEndpoint": location}],
         "readableLocations": [{"name": "East US", "databaseAccountEndpoint": location}],
     }));
-    (gateway, container, location)
+    (gateway, container, closed)
 }
 
 #[test]
 fn an_address_that_cannot_be_reached_is_named_with_its_origin_and_the_flag() {
-    let (gateway, _, location) = mapped();
+    let (gateway, _, closed) = mapped();
+    let location = closed.endpoint();
     let endpoint = gateway.endpoint();
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(
@@ -270,7 +267,8 @@ fn an_address_that_cannot_be_reached_is_named_with_its_origin_and_the_flag() {
 
 #[test]
 fn with_the_limit_every_command_stays_at_the_endpoint() {
-    let (gateway, container, location) = mapped();
+    let (gateway, container, closed) = mapped();
+    let location = closed.endpoint();
     let copy = gateway.create_container("shop", "copy", "/pk", 1);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");

@@ -27,10 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn options(documents: u32, partitions: u32) -> DemoOptions {
     DemoOptions {
-        port: 0,
         documents,
         partitions,
-        previous_images: false,
+        ..DemoOptions::default()
     }
 }
 
@@ -353,10 +352,9 @@ impl Foreground {
         let task = tokio::spawn(async move {
             let options = ForegroundOptions {
                 account: DemoOptions {
-                    port: 0,
                     documents: 300,
                     partitions: 2,
-                    previous_images: false,
+                    ..DemoOptions::default()
                 },
                 writes_per_second,
                 split_every,

@@ -4,6 +4,7 @@ use cosmos_tail::demo::DemoAccount;
 use serde_json::{Value, json};
 
 use crate::demo::{exchange, options};
+use crate::demo_log::{Client, DOCS};
 
 /// An answer.
 struct Answer {
@@ -390,4 +391,144 @@ async fn each_operation_of_a_bulk_request_succeeds_or_fails_on_its_own() {
         assert_eq!(answer.status, 400, "{}", answer.body);
     }
     assert_eq!(account.count(None).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn an_aggregate_has_a_query_for_each_partition_as_clients_expect() {
+    let account = DemoAccount::start(&options(60, 3)).await.unwrap();
+    let client = Client::new(&account);
+    let query = |text: &str| json!({"query": text, "parameters": []});
+    let plan = async |text: &str| {
+        let headers = [
+            ("x-ms-cosmos-is-query-plan-request", "True"),
+            ("content-type", "application/query+json"),
+        ];
+        let answer = client.send("POST", DOCS, &headers, query(text)).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let plan = &answer.body["queryInfo"];
+        (plan["rewrittenQuery"].clone(), plan["aggregates"].clone())
+    };
+    let (count, aggregates) =
+        plan("SELECT VALUE COUNT(1) FROM c WHERE c[\"id\"] != \"it's\"").await;
+    assert_eq!(aggregates, json!(["Count"]));
+    assert_eq!(
+        count,
+        "SELECT VALUE [{\"item\": COUNT(1)}] FROM c WHERE c[\"id\"] != \"it's\""
+    );
+    assert_eq!(
+        plan("select value avg(c.total) from c").await,
+        (
+            json!(
+                "SELECT VALUE [{\"item\": {\"sum\": SUM(c.total), \"count\": COUNT(c.total)}}] FROM c"
+            ),
+            json!(["Average"])
+        )
+    );
+    let mut total = 0;
+    for id in ["0", "1", "2"] {
+        let headers = [
+            ("x-ms-documentdb-isquery", "True"),
+            ("content-type", "application/query+json"),
+            ("x-ms-documentdb-partitionkeyrangeid", id),
+        ];
+        let body = query(count.as_str().unwrap());
+        let answer = client.send("POST", DOCS, &headers, body).await;
+        total += answer.body["Documents"][0][0]["item"].as_u64().unwrap();
+    }
+    assert_eq!(total, 60);
+}
+
+#[tokio::test]
+async fn patches_in_a_batch_are_made_in_their_turn_or_not_at_all() {
+    let account = DemoAccount::start(&options(0, 1)).await.unwrap();
+    let client = Client::new(&account);
+    let document = |id: &str| json!({"id": id, "customerId": "k", "number": 1});
+    let create = |id: &str| json!({"operationType": "Create", "resourceBody": document(id)});
+    let patch =
+        |id: &str, body: Value| json!({"operationType": "Patch", "id": id, "resourceBody": body});
+    let add = |value: u32| json!([{"op": "incr", "path": "/number", "value": value}]);
+    let send = async |operations: Value| {
+        let headers = [
+            ("x-ms-documentdb-partitionkey", "[\"k\"]"),
+            ("x-ms-cosmos-is-batch-request", "True"),
+            ("x-ms-cosmos-batch-atomic", "True"),
+        ];
+        let answer = client.send("POST", DOCS, &headers, operations).await;
+        let results = answer.body.as_array().unwrap().clone();
+        let statuses: Vec<u64> = results
+            .iter()
+            .map(|result| result["statusCode"].as_u64().unwrap())
+            .collect();
+        (statuses, results)
+    };
+    let of = |operations: Value| json!({"operations": operations});
+    let (statuses, results) = send(json!([
+        create("a"),
+        patch("a", of(add(2))),
+        // Operations alone, as the JavaScript client sends them.
+        patch("a", add(3)),
+    ]))
+    .await;
+    assert_eq!(statuses, [201, 200, 200], "{results:?}");
+    assert_eq!(results[1]["resourceBody"]["number"], 3);
+    assert_eq!(results[2]["resourceBody"]["number"], 6);
+    let stale = results[1]["eTag"].clone();
+    let mut conditional = patch("a", of(add(1)));
+    conditional["ifMatch"] = stale;
+    let never = json!({"condition": "FROM c WHERE c.number > 100", "operations": add(1)});
+    let invalid = of(json!([{"op": "remove", "path": "/nothing"}]));
+    for (operations, expected) in [
+        (
+            json!([create("b"), patch("nothing", of(add(1)))]),
+            [424, 404],
+        ),
+        (json!([create("b"), conditional]), [424, 412]),
+        (json!([create("b"), patch("a", never)]), [424, 412]),
+        (json!([create("b"), patch("a", invalid)]), [424, 400]),
+        (
+            json!([create("a"), patch("nothing", of(add(1)))]),
+            [409, 424],
+        ),
+    ] {
+        let (statuses, results) = send(operations).await;
+        assert_eq!(statuses, expected, "{results:?}");
+    }
+    let key = [("x-ms-documentdb-partitionkey", "[\"k\"]")];
+    for (id, status) in [("a", 200), ("b", 404)] {
+        let read = client
+            .send("GET", &format!("{DOCS}/{id}"), &key, Value::Null)
+            .await;
+        assert_eq!(read.status, status);
+        if status == 200 {
+            assert_eq!(read.body["number"], 6);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_patch_is_made_only_if_its_condition_is_met() {
+    let account = DemoAccount::start(&options(0, 1)).await.unwrap();
+    let client = Client::new(&account);
+    let key = [("x-ms-documentdb-partitionkey", "[\"k\"]")];
+    let document = json!({"id": "a", "customerId": "k", "number": 1, "text": "it's"});
+    let answer = client.send("POST", DOCS, &key, document).await;
+    assert_eq!(answer.status, 201);
+    let path = format!("{DOCS}/a");
+    for (condition, status) in [
+        ("from c where c.number = 2", 412),
+        (
+            "FROM c WHERE c.number = 1 AND c.text = \"it's\" AND c._ts > 0",
+            200,
+        ),
+        ("FROM c WHERE c.number = 1", 412),
+        ("WHERE", 400),
+    ] {
+        let patch = json!({
+            "condition": condition, "operations": [{"op": "incr", "path": "/number", "value": 1}]
+        });
+        let answer = client.send("PATCH", &path, &key, patch).await;
+        assert_eq!(answer.status, status, "{condition}: {}", answer.body);
+    }
+    let read = client.send("GET", &path, &key, Value::Null).await;
+    assert_eq!(read.body["number"], 2);
 }

@@ -21,22 +21,22 @@ use serde_json::{Value, json};
 /// Nothing here takes longer than this, on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const DOCS: &str = "/dbs/shop/colls/orders/docs";
+pub(crate) const DOCS: &str = "/dbs/shop/colls/orders/docs";
 
 /// A client without any knowledge of its own: it signs requests and returns answers.
-struct Client<'a> {
+pub(crate) struct Client<'a> {
     account: &'a DemoAccount,
     http: reqwest::Client,
 }
 
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: reqwest::header::HeaderMap,
-    body: Value,
+    pub(crate) body: Value,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
@@ -44,12 +44,12 @@ impl Answer {
 }
 
 impl<'a> Client<'a> {
-    fn new(account: &'a DemoAccount) -> Self {
+    pub(crate) fn new(account: &'a DemoAccount) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { account, http }
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -90,11 +90,12 @@ impl<'a> Client<'a> {
     }
 
     /// All items, as Microsoft's emulator has them.
-    async fn items(&self) -> BTreeMap<(String, String), Value> {
+    pub(crate) async fn items(&self) -> BTreeMap<(String, String), Value> {
         let headers = [
             ("x-ms-documentdb-isquery", "true"),
             ("content-type", "application/query+json"),
             ("x-ms-documentdb-query-enablecrosspartition", "true"),
+            ("x-ms-max-item-count", "10000"),
         ];
         let query = json!({"query": "SELECT * FROM c"});
         let answer = self.send("POST", DOCS, &headers, query).await;
@@ -102,7 +103,7 @@ impl<'a> Client<'a> {
         by_key(answer.body["Documents"].as_array().unwrap().iter().cloned())
     }
 
-    async fn feed(&self, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn feed(&self, headers: &[(&str, &str)]) -> Answer {
         let mut all = vec![("a-im", "Incremental Feed")];
         all.extend(headers);
         self.send("GET", DOCS, &all, Value::Null).await
@@ -634,4 +635,109 @@ async fn a_tail_of_all_versions_shows_creates_replaces_deletes_and_expiries() {
             ]
         );
     }
+}
+
+#[tokio::test]
+async fn each_operation_of_a_batch_is_a_change_of_all_versions() {
+    let account = DemoAccount::start(&DemoOptions {
+        documents: 0,
+        partitions: 1,
+        previous_images: true,
+        ..DemoOptions::default()
+    })
+    .await
+    .unwrap();
+    let client = Client::new(&account);
+    let document = |value: u32| json!({"id": "a", "customerId": "k", "value": value});
+    let operations = json!([
+        {"operationType": "Create", "resourceBody": document(1)},
+        {"operationType": "Replace", "id": "a", "resourceBody": document(2)},
+        {"operationType": "Delete", "id": "a"},
+    ]);
+    let headers = [
+        ("x-ms-documentdb-partitionkey", r#"["k"]"#),
+        ("x-ms-cosmos-is-batch-request", "true"),
+    ];
+    let answer = client.send("POST", DOCS, &headers, operations).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let all = [
+        ("a-im", "Full-Fidelity Feed"),
+        ("if-none-match", "\"0\""),
+        ("x-ms-max-item-count", "1"),
+    ];
+    let answer = client.send("GET", DOCS, &all, Value::Null).await;
+    let changes = answer.body["Documents"].as_array().unwrap();
+    let seen: Vec<_> = changes
+        .iter()
+        .map(|change| {
+            let metadata = &change["metadata"];
+            assert_eq!(metadata["lsn"], 1, "{change}");
+            (
+                metadata["operationType"].as_str().unwrap(),
+                change["current"]["value"].as_u64(),
+                change["previous"]["value"].as_u64(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("create", Some(1), None),
+            ("replace", Some(2), Some(1)),
+            ("delete", None, Some(2)),
+        ]
+    );
+    assert_eq!(answer.header("etag"), "\"1\"");
+    assert_eq!(client.feed(&[]).await.status, 304);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_position_before_the_window_of_all_versions_is_refused_and_others_go_on() {
+    let account = DemoAccount::start(&DemoOptions {
+        documents: 30,
+        partitions: 1,
+        max_emulated: 0,
+        ..DemoOptions::default()
+    })
+    .await
+    .unwrap();
+    let client = Client::new(&account);
+    let key = [
+        ("x-ms-documentdb-partitionkey", r#"["k"]"#),
+        ("x-ms-documentdb-is-upsert", "true"),
+        ("prefer", "return=minimal"),
+    ];
+    let text = "x".repeat(1_900_000);
+    // Together more than 128 MiB of earlier versions.
+    let writes = 75;
+    for value in 0..writes {
+        let document = json!({"id": "large", "customerId": "k", "value": value, "text": text});
+        let answer = client.send("POST", DOCS, &key, document).await;
+        assert!([200, 201].contains(&answer.status), "{}", answer.body);
+    }
+    let position = async |lsn: u64| {
+        let etag = format!("\"{lsn}\"");
+        let all = [
+            ("a-im", "Full-Fidelity Feed"),
+            ("if-none-match", etag.as_str()),
+            ("x-ms-max-item-count", "1"),
+        ];
+        client.send("GET", DOCS, &all, Value::Null).await
+    };
+    // The documents of the start are no changes: they end at 30.
+    for lsn in [0, 29, 30] {
+        let before = position(lsn).await;
+        assert_eq!(before.status, 400, "{lsn}");
+        let message = before.body["message"].as_str().unwrap();
+        assert!(message.contains("outside the window"), "{message}");
+    }
+    let within = position(30 + writes - 5).await;
+    assert_eq!(within.status, 200, "{}", within.body);
+    let change = &within.body["Documents"][0];
+    assert_eq!(change["current"]["value"], writes - 5);
+    assert_eq!(position(30 + writes).await.status, 304);
+    // The latest versions are all there from the beginning.
+    let latest = client.feed(&[("x-ms-max-item-count", "100")]).await;
+    assert_eq!(latest.body["_count"], 31);
+    assert_eq!(latest.body["Documents"][30]["value"], writes - 1);
 }

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::bad_input::{assert_explained, refuse, stranger};
+use crate::closed_port::ClosedPort;
 use crate::command::{
     CONTAINER, DATABASE, against, assert_latest, export, lines, resume, run, spawn, split_lines,
     succeed,
@@ -284,9 +285,8 @@ const WITHIN_SECONDS: Duration = Duration::from_secs(15);
 fn a_wrong_address_is_reported_within_seconds() {
     let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 5\r\nconnection: close\r\n\r\n<html";
     let (gateway, _) = filled(1, 1);
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
-    let refused = closed.local_addr().unwrap().port();
-    drop(closed);
+    let closed = ClosedPort::new();
+    let refused = closed.number();
     for (endpoint, part) in [
         (format!("http://127.0.0.1:{refused}/"), "no connection to"),
         (

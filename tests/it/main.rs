@@ -4,12 +4,16 @@
 mod addresses;
 mod bad_input;
 mod clocks;
+mod closed_port;
 mod command;
+mod command_line;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
 #[cfg(feature = "demo")]
 mod demo_clients;
+#[cfg(feature = "demo")]
+mod demo_large;
 #[cfg(feature = "demo")]
 mod demo_log;
 mod docs;
@@ -27,6 +31,8 @@ mod hostile;
 #[cfg(unix)]
 mod kills;
 mod left_out;
+#[cfg(unix)]
+mod lines;
 mod live;
 mod locations;
 mod misplaced_keys;
@@ -39,6 +45,7 @@ mod other_emulator;
 mod output_names;
 mod profiles;
 mod proxies;
+mod read_budget;
 mod recovery;
 mod regions;
 mod replay;

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
+use crate::closed_port::ClosedPort;
 use crate::command::{Ended, cosmos_tail, fail};
 use crate::gateway::KEY;
 
@@ -44,10 +45,7 @@ fn end_of(ended: &Ended) -> String {
 
 #[test]
 fn a_proxy_that_refuses_is_named_with_its_variable_and_without_its_password() {
-    let closed = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    let closed = ClosedPort::new();
     let wants_password = proxy("407 Proxy Authentication Required");
     let refuses = proxy("403 Forbidden");
     let once = &["export", "-o", "-", "--max-retries", "0"][..];
@@ -69,7 +67,7 @@ fn a_proxy_that_refuses_is_named_with_its_variable_and_without_its_password() {
         ),
         (
             "https_proxy",
-            closed,
+            closed.number(),
             once,
             "cannot be reached: ",
             "check https_proxy; if the account can be reached without a proxy, unset it or add the host to \

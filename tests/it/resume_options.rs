@@ -22,6 +22,7 @@ fn changeable() -> Vec<(&'static [&'static str], &'static str, Value)> {
         (&["--concurrency", "3"], "concurrency", json!(3)),
         (&["--page-size", "7"], "page_size", json!(7)),
         (&["--max-retries", "2"], "max_retries", json!(2)),
+        (&["--max-ru", "50000"], "max_ru", json!(50_000)),
         (&["--poll-interval", "3s"], "poll_interval_ms", json!(3000)),
         (
             &["--checkpoint-interval", "9s"],
@@ -73,7 +74,7 @@ fn an_option_of_a_resume_is_for_that_resume_unless_it_is_saved() {
         assert_eq!(settings(&out), expected, "after {option:?} --save-options");
     }
     // Each option of the help that takes its default from the state was tried.
-    let help = succeed(cosmos_tail().args(["resume", "-h"])).stdout;
+    let help = succeed(cosmos_tail().args(["resume", "--help"])).stdout;
     let help: Vec<&str> = help.split_whitespace().collect();
     let listed = help.join(" ").matches("[default: from the state]").count();
     assert_eq!(listed, changeable().len());

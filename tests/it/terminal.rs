@@ -52,11 +52,25 @@ fn assert_says(ended: &Ended, code: i32, stderr: &str) {
 /// The same command with a terminal for its output: the output, and its exit code.
 #[cfg(unix)]
 fn on_a_terminal(command: &mut Command) -> (String, Option<i32>) {
+    on_a_terminal_of(None, command.env("TERM", "xterm"))
+}
+
+/// The same with a terminal of this width.
+#[cfg(unix)]
+pub(crate) fn on_a_terminal_of(
+    columns: Option<u16>,
+    command: &mut Command,
+) -> (String, Option<i32>) {
     use std::process::Stdio;
-    let pty = nix::pty::openpty(None, None).unwrap();
+    let size = columns.map(|columns| nix::pty::Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    });
+    let pty = nix::pty::openpty(size.as_ref(), None).unwrap();
     let stderr = Stdio::from(pty.slave.try_clone().unwrap());
     let mut child = command
-        .env("TERM", "xterm")
         .stdout(Stdio::from(pty.slave))
         .stderr(stderr)
         .spawn()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::bad_input::{assert_explained, snapshot};
 use crate::command::{DATABASE, against, assert_latest, assert_same, cosmos_tail};
-use crate::command::{export, lines, resume, succeed};
+use crate::command::{export, lines, resume, run, succeed};
 use crate::faults::survive_with;
 use crate::gateway::{Action, Gateway, GatewayOptions, StaticGateway, StaticOptions};
 use crate::orders::{fill, filled_with};
@@ -160,5 +160,81 @@ fn a_self_signed_certificate_is_refused_unless_accepted() {
         }
         assert!(!out.exists());
         assert_eq!((snapshot(&whole), gateway.total_requests()), before);
+    }
+}
+
+/// `command` on a system without certificates of authorities.
+fn without_authorities(mut command: Command) -> Command {
+    let nothing = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/tls.rs");
+    command
+        .env("SSL_CERT_FILE", nothing)
+        .env_remove("SSL_CERT_DIR");
+    command
+}
+
+#[test]
+fn a_system_without_ca_certificates_can_do_what_needs_none() {
+    // Plain text, and a certificate that is accepted unseen.
+    for tls in [false, true] {
+        let options = GatewayOptions {
+            tls,
+            ..GatewayOptions::default()
+        };
+        let (gateway, container) = filled_with(options, 2, 20);
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        succeed(&mut without_authorities(export(&gateway, &out)));
+        assert_latest(&lines(&out), &container);
+    }
+}
+
+#[test]
+fn a_system_without_ca_certificates_is_reported_as_such() {
+    let (gateway, _) = filled_with(over_tls(false), 1, 1);
+    let mut ranges = against(&gateway);
+    ranges.arg("ranges");
+    let ended = run(&mut without_authorities(strictly(&gateway, ranges)));
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let hint = "hint: install the system's CA certificates (on Debian, Alpine and Fedora the package \
+        ca-certificates), or set SSL_CERT_FILE to a PEM file that contains them";
+    let cause = "  Caused by: this system has no CA certificates, so no server can be verified";
+    let told: Vec<&str> = ended.stderr.lines().collect();
+    assert_eq!(
+        told[..2],
+        [
+            &format!("error: cannot connect to {}", gateway.endpoint()),
+            cause
+        ]
+    );
+    assert!(
+        told[2].starts_with(&format!("{hint}; for a server on this machine")),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(gateway.total_requests(), 0);
+
+    // The library that requests tokens panics if it finds none.
+    for (auth, name) in [
+        ("environment", "the service principal app"),
+        ("workload-identity", "the workload identity app"),
+        ("managed-identity", "the managed identity app"),
+    ] {
+        let mut command = cosmos_tail();
+        command
+            .args(["ranges", "--auth", auth])
+            .env("AZURE_COSMOS_ENDPOINT", gateway.endpoint())
+            .env("AZURE_COSMOS_DATABASE", DATABASE)
+            .env("AZURE_COSMOS_CONTAINER", "orders")
+            .env("AZURE_TENANT_ID", "00000000-0000-0000-0000-000000000000")
+            .env("AZURE_CLIENT_ID", "app")
+            .env("AZURE_CLIENT_SECRET", "secret")
+            .env("AZURE_FEDERATED_TOKEN_FILE", "/dev/null");
+        let ended = run(&mut without_authorities(command));
+        assert_eq!(ended.code, Some(1), "{auth}: {}", ended.stderr);
+        let expected = format!(
+            "error: cannot connect to {}\n  Caused by: cannot get a token with {name}\n{cause}\n{hint}\n",
+            gateway.endpoint()
+        );
+        assert_eq!(ended.stderr, expected, "{auth}");
     }
 }

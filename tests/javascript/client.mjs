@@ -96,6 +96,7 @@ const batch = await items.batch([
   { operationType: "Create", resourceBody: { id: "batch-1", group: "batch", number: 1 } },
   { operationType: "Upsert", resourceBody: { id: "batch-2", group: "batch", number: 2 } },
   { operationType: "Delete", id: "batch-0" },
+  { operationType: "Patch", id: "batch-2", resourceBody: { operations: [{ op: "incr", path: "/number", value: 0 }] } },
 ], "batch");
 assert.equal(batch.code, 200);
 for (const number of [1, 2]) {
@@ -123,6 +124,9 @@ assert.equal((await query({
   query: "SELECT VALUE c.id FROM c WHERE c.number >= @least",
   parameters: [{ name: "@least", value: 1_000 }],
 })).length, 4);
+for (const [of, value] of [["COUNT(1)", 150], ["SUM(c.number)", 11_175], ["AVG(c.number)", 74.5], ["MAX(c.number)", 149]]) {
+  assert.deepEqual(await query(`SELECT VALUE ${of} FROM c WHERE STARTSWITH(c.id, 'bulk-')`), [value], of);
+}
 const ordered = await query("SELECT VALUE c.number FROM c WHERE STARTSWITH(c.id, 'bulk-') ORDER BY c.number DESC");
 assert.deepEqual(ordered, [...Array(150).keys()].reverse());
 assert.deepEqual([...byId((await items.readAll({ maxItemCount: 30 }).fetchAll()).resources)].sort(), whole);
@@ -164,7 +168,7 @@ const versions = await changes(container, {
   ...all, changeFeedStartFrom: ChangeFeedStartFrom.Continuation(now.continuation),
 });
 const count = (type) => versions.found.filter((change) => change.metadata.operationType === type).length;
-assert.deepEqual([count("create"), count("replace"), count("delete")], [120 + 4 + 3 + 150 + 1, 12, 12 + 1]);
+assert.deepEqual([count("create"), count("replace"), count("delete")], [120 + 4 + 3 + 150 + 1, 12 + 1, 12 + 1]);
 
 await container.delete();
 assert.equal(await code(() => container.read()), 404);

@@ -1,6 +1,7 @@
 //! The log of one container.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -8,6 +9,7 @@ use serde_json::Value;
 
 use super::epk::{Epk, Key, KeyDefinition};
 use super::partition::PartitionLog;
+use super::scope::Scope;
 use super::version::{ByItem, ItemName, Named, Version};
 use super::window::Change;
 
@@ -25,13 +27,17 @@ pub(in crate::demo) struct Policy {
     pub(in crate::demo) default_ttl: Option<i64>,
     /// Whether the feed of all versions shows what an item was before.
     pub(in crate::demo) has_previous_images: bool,
+    /// Whether values are unique within a partition key.
+    pub(in crate::demo) has_unique_keys: bool,
 }
 
 impl Policy {
     pub(in crate::demo) fn of_properties(properties: &Value, has_previous_images: bool) -> Self {
+        let unique_keys = properties["uniqueKeyPolicy"]["uniqueKeys"].as_array();
         Self {
             default_ttl: properties["defaultTtl"].as_i64(),
             has_previous_images,
+            has_unique_keys: unique_keys.is_some_and(|keys| !keys.is_empty()),
         }
     }
 
@@ -58,13 +64,6 @@ pub(in crate::demo) enum Write<'a> {
     Remove { id: &'a str },
 }
 
-/// What a transaction does to one item.
-struct Touched<'a> {
-    id: &'a str,
-    previous: Option<Arc<Version>>,
-    current: Option<Arc<Version>>,
-}
-
 /// The log of a container.
 pub(in crate::demo) struct ContainerLog {
     rid: String,
@@ -72,8 +71,10 @@ pub(in crate::demo) struct ContainerLog {
     policy: Policy,
     /// In the order of their ranges.
     partitions: Vec<PartitionLog>,
-    /// The latest version of each item.
-    items: HashSet<ByItem>,
+    /// The latest version of each item, in the order of hash and id.
+    items: BTreeSet<ByItem>,
+    /// Whether the items are in the log only, since they are too many for the emulator.
+    is_large: bool,
     /// Versions by the time when they expire. The address makes them differ.
     expiring: BTreeMap<(u64, usize), Arc<Version>>,
     /// The number of the next change.
@@ -98,7 +99,8 @@ impl ContainerLog {
             keys,
             policy,
             partitions,
-            items: HashSet::new(),
+            items: BTreeSet::new(),
+            is_large: false,
             expiring: BTreeMap::new(),
             next: 0,
             window_changes: 0,
@@ -142,6 +144,42 @@ impl ContainerLog {
         self.items.get(name).map(|item| &item.0)
     }
 
+    /// The items in `scope` in the order of hash and id, from after the one named `after`.
+    pub(in crate::demo) fn items<'a>(
+        &'a self,
+        scope: &'a Scope,
+        after: Option<(&Epk, &str)>,
+    ) -> impl Iterator<Item = &'a Arc<Version>> {
+        let (min, after) = (scope.min(), after.map(|(epk, id)| Named(epk, id)));
+        let first = Named(min, "");
+        let first: Bound<&dyn ItemName> = match &after {
+            Some(after) if after.name() > first.name() => Bound::Excluded(after),
+            _ => Bound::Included(&first),
+        };
+        let items = self
+            .items
+            .range::<dyn ItemName, _>((first, Bound::Unbounded));
+        items
+            .map(|ByItem(version)| version)
+            .take_while(|version| scope.contains(version.epk()))
+    }
+
+    /// Whether the items are in the log only.
+    pub(in crate::demo) fn is_large(&self) -> bool {
+        self.is_large
+    }
+
+    /// From now on the items are in the log only.
+    pub(in crate::demo) fn set_large(&mut self) {
+        self.is_large = true;
+    }
+
+    /// Whether its items are too many for the emulator, which then must no longer have them. Where values are
+    /// unique, it has to know all items.
+    pub(in crate::demo) fn outgrows(&self, max_items: usize) -> bool {
+        !self.is_large && !self.policy.has_unique_keys && self.items.len() > max_items
+    }
+
     /// Promises a transaction for a partition key: its LSN counts from now on.
     pub(in crate::demo) fn promise(&mut self, epk: &Epk) {
         if let Some(index) = self.index_of(epk) {
@@ -162,8 +200,8 @@ impl ContainerLog {
         }
     }
 
-    /// Appends a transaction at `time`, in seconds since 1970. Of several writes to one item only the result
-    /// is a change, as on the service. Returns the LSN; `None` if there is no partition for the hash.
+    /// Appends a transaction at `time`, in seconds since 1970. Each of its writes is a change, also if several
+    /// are to one item. Returns the LSN; `None` if there is no partition for the hash.
     pub(in crate::demo) fn append(
         &mut self,
         epk: &Epk,
@@ -173,7 +211,6 @@ impl ContainerLog {
     ) -> Option<u64> {
         let index = self.index_of(epk)?;
         let (lsn, time) = self.partitions[index].begin(time);
-        let mut touched = Vec::<Touched<'_>>::with_capacity(writes.len());
         for write in writes {
             let (id, current) = match *write {
                 Write::Put { id, document } => {
@@ -182,19 +219,7 @@ impl ContainerLog {
                 }
                 Write::Remove { id } => (id, None),
             };
-            match touched.iter_mut().find(|touched| touched.id == id) {
-                Some(touched) => touched.current = current,
-                None => touched.push(Touched {
-                    id,
-                    previous: self.latest(epk, id).cloned(),
-                    current,
-                }),
-            }
-        }
-        for Touched {
-            previous, current, ..
-        } in touched
-        {
+            let previous = self.latest(epk, id).cloned();
             if let Some(previous) = &previous {
                 self.retire(index, previous);
             }
@@ -327,4 +352,77 @@ impl ContainerLog {
 
 fn due(at: u64, version: &Arc<Version>) -> (u64, usize) {
     (at, Arc::as_ptr(version).addr())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::log::{Limit, OutsideWindow};
+
+    fn log() -> (ContainerLog, Epk) {
+        let properties = serde_json::json!({
+            "partitionKey": {"paths": ["/pk"], "kind": "Hash", "version": 2}
+        });
+        let keys = KeyDefinition::of_properties(&properties).unwrap();
+        let (min, max) = (Epk::from_hex("").unwrap(), Epk::from_hex("FF").unwrap());
+        let partition = PartitionLog::new(0, min, max);
+        let log = ContainerLog::new("rid".to_owned(), keys, Policy::default(), vec![partition]);
+        (log, Epk::from_hex("20").unwrap())
+    }
+
+    fn put(log: &mut ContainerLog, epk: &Epk, id: &str) -> u64 {
+        let document = br#"{"id":"a","_ts":1}"#;
+        log.append(epk, 1, &[Write::Put { id, document }], false)
+            .unwrap()
+    }
+
+    #[test]
+    fn the_window_goes_back_by_a_number_of_changes_and_the_latest_versions_from_the_beginning() {
+        let (mut log, epk) = log();
+        let limit = Limit {
+            items: 10,
+            bytes: 1 << 20,
+        };
+        let scope = Scope::everything();
+        for _ in 0..MAX_WINDOW_CHANGES {
+            put(&mut log, &epk, "a");
+        }
+        let partition = &log.partitions()[0];
+        assert_eq!(partition.changes(0, &scope, limit).unwrap()[0].lsn, 1);
+        let last = (0..10).map(|_| put(&mut log, &epk, "b")).last().unwrap();
+        let partition = &log.partitions()[0];
+        // Ten changes were dropped, so the tenth is the earliest position.
+        assert_eq!(
+            partition.changes(9, &scope, limit).unwrap_err(),
+            OutsideWindow
+        );
+        assert_eq!(partition.changes(10, &scope, limit).unwrap()[0].lsn, 11);
+        assert!(partition.changes(last, &scope, limit).unwrap().is_empty());
+        let latest = partition.latest(0, None, &scope, limit);
+        let latest: Vec<&str> = latest.iter().map(|version| version.id()).collect();
+        assert_eq!(latest, ["a", "b"]);
+        assert_eq!(log.window_changes, MAX_WINDOW_CHANGES);
+    }
+
+    #[test]
+    fn each_write_of_a_transaction_is_a_change_and_a_deletion_of_nothing_is_none() {
+        let (mut log, epk) = log();
+        let document = br#"{"id":"a","_ts":1}"#;
+        let create = Write::Put { id: "a", document };
+        let [remove, nothing] = ["a", "b"].map(|id| Write::Remove { id });
+        log.append(&epk, 1, &[create, remove, nothing], false);
+        let limit = Limit {
+            items: 10,
+            bytes: 1 << 20,
+        };
+        let partition = &log.partitions()[0];
+        let changes = partition.changes(0, &Scope::everything(), limit).unwrap();
+        let seen: Vec<_> = changes
+            .iter()
+            .map(|change| (change.previous.is_some(), change.current.is_some()))
+            .collect();
+        assert_eq!(seen, [(false, true), (true, false)]);
+        assert_eq!(partition.count(), 0);
+        assert_eq!(log.items(&Scope::everything(), None).count(), 0);
+    }
 }

@@ -29,6 +29,16 @@ impl Epk {
         Some(Self(bytes.into()))
     }
 
+    /// The hash with these bytes, which has no zeros at its end.
+    pub(in crate::demo) fn of_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The hexadecimal form.
+    pub(in crate::demo) fn to_hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02X}")).collect()
+    }
+
     pub(in crate::demo) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -90,6 +100,11 @@ impl Key {
 }
 
 impl KeyDefinition {
+    /// The definition as the driver has it.
+    pub(in crate::demo) fn to_driver(&self) -> PartitionKeyDefinition {
+        self.definition.clone()
+    }
+
     /// The definition in the properties of a container.
     pub(in crate::demo) fn of_properties(properties: &Value) -> Result<Self> {
         let definition = serde_json::from_value(properties["partitionKey"].clone())

@@ -60,6 +60,11 @@ impl PartitionLog {
         self.id
     }
 
+    /// Its first hash, and the first one after it.
+    pub(in crate::demo) fn bounds(&self) -> (&Epk, &Epk) {
+        (&self.min, &self.max)
+    }
+
     /// The LSN of its last transaction, be it a promised one.
     pub(in crate::demo) fn lsn(&self) -> u64 {
         self.lsn.max(self.promised)

@@ -12,6 +12,29 @@ pub(in crate::demo) enum Scope {
 }
 
 impl Scope {
+    /// All items.
+    pub(in crate::demo) fn everything() -> Self {
+        Self::Range(Epk::of_bytes(&[]), Epk::of_bytes(&[0xff]))
+    }
+
+    /// The lowest hash that it may have.
+    pub(super) fn min(&self) -> &Epk {
+        match self {
+            Self::Range(min, _) => min,
+            Self::Key(key) => key,
+        }
+    }
+
+    /// What it has within the range from `min` to before `max`.
+    pub(in crate::demo) fn within(self, min: &Epk, max: &Epk) -> Self {
+        match self {
+            Self::Range(from, to) => Self::Range(from.max(min.clone()), to.min(max.clone())),
+            Self::Key(key) if *min <= key && key < *max => Self::Key(key),
+            // Nothing.
+            Self::Key(key) => Self::Range(key.clone(), key),
+        }
+    }
+
     pub(super) fn contains(&self, epk: &[u8]) -> bool {
         match self {
             Self::Range(min, max) => min.as_bytes() <= epk && epk < max.as_bytes(),

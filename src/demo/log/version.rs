@@ -1,7 +1,7 @@
 //! One version of one item.
 
 use std::borrow::Borrow;
-use std::hash::{Hash, Hasher};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::epk::Epk;
@@ -108,9 +108,15 @@ impl<'a> Borrow<dyn ItemName + 'a> for ByItem {
     }
 }
 
-impl Hash for dyn ItemName + '_ {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name().hash(state);
+impl Ord for dyn ItemName + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name().cmp(&other.name())
+    }
+}
+
+impl PartialOrd for dyn ItemName + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -122,9 +128,15 @@ impl PartialEq for dyn ItemName + '_ {
 
 impl Eq for dyn ItemName + '_ {}
 
-impl Hash for ByItem {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name().hash(state);
+impl Ord for ByItem {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name().cmp(&other.name())
+    }
+}
+
+impl PartialOrd for ByItem {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -29,8 +29,10 @@ mod members;
 mod metadata;
 mod parse;
 mod scanner;
+mod scientific;
 pub(crate) mod skim;
 mod span;
+mod system;
 mod whole;
 mod wide;
 
@@ -44,5 +46,7 @@ pub use item::{ItemRef, write_line};
 pub use members::{Elements, Member, Members, elements, members};
 pub use metadata::{Metadata, OperationType};
 pub use parse::Page;
+pub use scientific::scientific;
 pub use span::Item;
+pub use system::{SYSTEM_FIELDS, write_without_system_fields};
 pub use whole::whole;

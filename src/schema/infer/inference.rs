@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::observed::{Observed, Observer, Rule, name_of};
 use super::place::Place;
 use super::select::{self, Misfits, Selection};
+use crate::feed::page::SYSTEM_FIELDS;
 use crate::feed::page::members;
 use crate::schema::column::{Column, ColumnType, FieldPath, Schema};
 use crate::schema::list::ColumnList;
-use crate::schema::names::SYSTEM_FIELDS;
 
 /// How a schema is inferred.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

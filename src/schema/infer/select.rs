@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use super::limits::MAX_LEAVES;
 use super::observed::{Observed, Rule, Typed};
 use super::place::Place;
+use crate::feed::page::SYSTEM_FIELDS;
 use crate::schema::column::{Column, ColumnType, Field, FieldPath};
-use crate::schema::names::{SYSTEM_FIELDS, is_reserved};
+use crate::schema::names::is_reserved;
 
 /// The rank of a name among the names of its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,11 +6,11 @@ use super::cell::{Cell, cell_of, cell_of_string};
 use super::list::{Element, Levels};
 use super::overflow::Overflow;
 use super::row::Row;
+use crate::feed::page::SYSTEM_FIELDS;
 use crate::feed::page::{members, skim};
 use crate::schema::column::{ColumnType, Schema};
 use crate::schema::fit::TimeUnit;
 use crate::schema::member_name::{decoded_name, member_start};
-use crate::schema::names::SYSTEM_FIELDS;
 
 /// Spreads documents over the columns of one schema.
 #[derive(Debug)]

@@ -230,7 +230,10 @@ impl ConfigFile {
                 "did you mean `{nearest}`? the profiles are: {}",
                 names.join(", ")
             ),
-            None => "the file has no profiles; add a table [profiles.NAME]".to_owned(),
+            None if names.is_empty() => {
+                "the file has no profiles; add a table [profiles.NAME]".to_owned()
+            }
+            None => format!("the profiles are: {}", names.join(", ")),
         };
         usage(
             format!("there is no profile `{name}` in {path}{named_by}"),

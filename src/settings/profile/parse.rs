@@ -132,10 +132,11 @@ impl File<'_> {
                     "`{DEFAULT_PROFILE}` names `{}`, which is not one of the profiles",
                     default.escape_debug()
                 ),
-                nearest(default, &names).map_or_else(
-                    || "add a table [profiles.NAME]".to_owned(),
-                    |nearest| format!("did you mean `{nearest}`?"),
-                ),
+                match nearest(default, &names) {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None if names.is_empty() => "add a table [profiles.NAME]".to_owned(),
+                    None => format!("the profiles are: {}", names.join(", ")),
+                },
             ));
         }
         Ok((Some(default.to_owned()), profiles))
@@ -336,11 +337,9 @@ impl File<'_> {
                 name.escape_debug()
             )
         } else {
-            let nearest = nearest(name, &valid).unwrap_or_default();
-            format!(
-                "did you mean `{nearest}`? the valid keys here are: {}",
-                valid.join(", ")
-            )
+            let guess = nearest(name, &valid)
+                .map_or_else(String::new, |key| format!("did you mean `{key}`? "));
+            format!("{guess}the valid keys here are: {}", valid.join(", "))
         };
         self.error(
             key.span(),

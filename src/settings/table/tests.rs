@@ -20,7 +20,8 @@ use crate::state::model::{FrozenOptions, Settings};
 /// How a clap definition differs from the table, by the names of command and flag.
 fn differences(definition: &clap::Command) -> Vec<String> {
     let mut found = Vec::new();
-    for subcommand in definition.get_subcommands() {
+    let own = |subcommand: &&clap::Command| subcommand.get_name() != "help";
+    for subcommand in definition.get_subcommands().filter(own) {
         let name = subcommand.get_name();
         let which = Command::of_name(name).unwrap();
         // What clap adds itself has no row.
@@ -187,6 +188,7 @@ fn whole_settings() -> Value {
         concurrency: Some(1),
         page_size: 1,
         max_retries: RetryLimit::Times(1),
+        max_ru: Some(1),
         poll_interval_ms: 1,
         checkpoint_interval_ms: 1,
         checkpoint_bytes: 1,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use super::{assert_explained, refuse, snapshot, stranger, without};
+use crate::closed_port::ClosedPort;
 use crate::command::{
     CONTAINER, DATABASE, against, assert_latest, export, files, interrupt, lines, lines_of, resume,
     run, spawn, state_directory, succeed, wait,
@@ -150,14 +151,14 @@ fn an_unknown_database_or_container_is_named() {
 #[test]
 fn an_address_that_is_not_an_account_is_recognized() {
     let (gateway, _) = filled(1, 1);
-    let closed = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    let closed = ClosedPort::new();
     let html = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 26\r\nconnection: close\r\n\r\n\
                 <html><h1>Hello</h1></html";
     for (port, parts) in [
-        (closed, &["no connection to", "check the endpoint"][..]),
+        (
+            closed.number(),
+            &["no connection to", "check the endpoint"][..],
+        ),
         (stranger(html), &["not a Cosmos DB account"]),
         (
             stranger("SSH-2.0-OpenSSH_9.6\r\n"),

@@ -372,7 +372,7 @@ fn a_replica_that_never_catches_up_stops_the_export_resumably() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     let parts = [
-        "1 of 1 feed ranges failed: range 0",
+        "1 of 1 feed range failed: range 0",
         "gave up after 4 tries",
         "range 0 is at LSN 1820 and its end at LSN 2000, but the service answers that there is nothing new",
         "a replica or a region that lags answers like that; a larger --max-retries waits longer for it",

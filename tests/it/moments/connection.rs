@@ -1,11 +1,10 @@
 //! The way to the account and its container, and what goes wrong on it.
 
-use std::net::TcpListener;
-
 use serde_json::json;
 
 use super::{Pages, Stage};
 use crate::bad_input::stranger;
+use crate::closed_port::ClosedPort;
 use crate::command::run;
 use crate::gateway::{Action, Fault, GatewayOptions, RequestKind};
 use crate::orders::{filled, filled_with};
@@ -150,14 +149,11 @@ fn connection() {
 
 /// What answers is not an account, or nothing answers.
 fn strangers(stage: &mut Stage, pages: &mut Pages) {
-    let closed = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    let closed = ClosedPort::new();
     let html = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 26\r\nconnection: close\r\n\r\n\
                 <html><h1>Hello</h1></html";
     for (variable, port) in [
-        ("$CLOSED", closed),
+        ("$CLOSED", closed.number()),
         ("$WEB", stranger(html)),
         ("$SILENT", stranger("")),
     ] {
@@ -215,11 +211,8 @@ fn addresses(stage: &mut Stage, pages: &mut Pages) {
         "cosmos-tail ranges -d shop -c orders --region 'a;b'",
     );
     let (mapped, _) = filled(1, 1);
-    let closed = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}/", listener.local_addr().unwrap())
-    };
-    mapped.set_locations(json!([region("East US", &closed)]));
+    let closed = ClosedPort::new();
+    mapped.set_locations(json!([region("East US", &closed.endpoint())]));
     stage.set("$MAPPED", mapped.endpoint());
     stage.show_on_unix(
         pages,
@@ -249,5 +242,11 @@ fn certificate(pages: &mut Pages) {
         "certificate-unknown",
         "A certificate that no known authority signed.",
         RANGES,
+    );
+    stage.show_on_unix(
+        pages,
+        "certificates-missing",
+        "A system without CA certificates.",
+        &format!("SSL_CERT_FILE=/dev/null {RANGES}"),
     );
 }

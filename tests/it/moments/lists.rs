@@ -23,6 +23,12 @@ fn ranges() {
         "The same as JSON.",
         "cosmos-tail ranges -d shop -c orders --format json",
     );
+    stage.show(
+        &mut pages,
+        "wide",
+        "With whole bounds and tokens.",
+        "cosmos-tail ranges -d shop -c orders --wide",
+    );
     container.split("1", 2);
     stage.show(
         &mut pages,

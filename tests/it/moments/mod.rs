@@ -43,6 +43,7 @@ const FOLDERS: [&str; 14] = [
     "stopped",
     "tables",
     "tail",
+    "tail-diff",
     "usage",
     "usage-replay",
     "verify",

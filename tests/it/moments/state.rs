@@ -74,7 +74,7 @@ fn elsewhere(stage: &mut Stage, pages: &mut Pages) {
         ),
         (
             "directory",
-            "The directory of the export instead of its state.",
+            "The directory of the export: its state is found.",
             "cosmos-tail resume --state orders",
         ),
         (

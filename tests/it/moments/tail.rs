@@ -38,8 +38,15 @@ fn tail() {
         (
             "colors",
             "With the colours and columns of a terminal.",
-            " --color always --fields id",
+            " --format line --color always --fields id",
         ),
+        (
+            "colors-json",
+            "JSON in colour.",
+            " --color always --max 1 --fields id",
+        ),
+        ("line", "One line a change.", " --format line"),
+        ("line-width", "Cut to a width.", " --format line --width 60"),
         ("quiet", "With -q.", " -q --fields id"),
         ("verbose", "With -v.", " -v --fields id"),
         (
@@ -147,6 +154,61 @@ fn tail() {
         ),
     ] {
         stage.show(&mut pages, name, about, typed);
+    }
+    pages.finish();
+}
+
+#[test]
+fn what_changed() {
+    let gateway = Gateway::start(GatewayOptions {
+        previous_images: true,
+        ..GatewayOptions::default()
+    });
+    let container = gateway.create_container("shop", "orders", "/customerId", 1);
+    let stage = Stage::at(&gateway);
+    let mut pages = Pages::new("tail-diff");
+    let all = "cosmos-tail tail -d shop -c orders --mode all";
+    for state in ["line", "diff", "json", "fields", "width"] {
+        stage.prepare(&format!(
+            "{all} --idle-timeout 50ms --state {state}.state.json"
+        ));
+    }
+    let order = json!({
+        "id": "o-17", "customerId": "c-4", "status": "paid", "coupon": "A5",
+        "customer": {"first name": "Ada"}, "items": [{"sku": "mug", "qty": 1}, {"sku": "pen", "qty": 2}],
+    });
+    container.upsert(order.clone());
+    gateway.advance_time(60);
+    let mut changed = order;
+    changed["status"] = json!("void");
+    changed["customer"]["first name"] = json!("Grace");
+    changed["items"] =
+        json!([{"sku": "tea", "qty": 5}, {"sku": "mug", "qty": 1}, {"sku": "pen", "qty": 3}]);
+    changed["total"] = json!(18_446_744_073_709_551_615_u64);
+    changed.as_object_mut().unwrap().remove("coupon");
+    container.replace(changed.clone());
+    container.replace(changed);
+    gateway.advance_time(60);
+    container.upsert(json!({"id": "o-18", "customerId": "c-5", "status": "new"}));
+    container.delete("o-17", "c-4");
+    container.expire("o-18", "c-5");
+    for (name, about, arguments) in [
+        ("line", "Every version, one line each.", "--format line"),
+        ("diff", "The fields that differ.", "--format diff"),
+        ("json", "The same as JSON.", "--format diff-json"),
+        (
+            "fields",
+            "Some fields only.",
+            "--format diff --fields status,items",
+        ),
+        ("width", "Cut to a width.", "--format diff --width 80"),
+    ] {
+        stage.show(
+            &mut pages,
+            name,
+            about,
+            &format!("{all} --until-caught-up --state {name}.state.json {arguments}"),
+        );
     }
     pages.finish();
 }

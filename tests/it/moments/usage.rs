@@ -44,6 +44,51 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "cosmos-tail export --outptu orders",
     ),
     (
+        "word-of-another-tool",
+        "A command of another tool.",
+        "cosmos-tail dump",
+    ),
+    (
+        "word-version",
+        "A command where we have a flag.",
+        "cosmos-tail version",
+    ),
+    (
+        "word-unknown",
+        "A command that resembles nothing.",
+        "cosmos-tail frobnicate",
+    ),
+    (
+        "word-after-help",
+        "Help about a command that does not exist.",
+        "cosmos-tail help import",
+    ),
+    (
+        "flag-of-another-tool",
+        "A flag of another tool.",
+        "cosmos-tail tail --limit 3",
+    ),
+    (
+        "flag-of-another-command",
+        "A flag that other commands have.",
+        "cosmos-tail replay orders/ --output copy/",
+    ),
+    (
+        "flag-unknown",
+        "A flag that resembles nothing.",
+        "cosmos-tail export --frobnicate",
+    ),
+    (
+        "argument-for-a-flag",
+        "The output without its flag.",
+        "cosmos-tail export orders/",
+    ),
+    (
+        "json-summary",
+        "A wrong command line of a script.",
+        "cosmos-tail export --outptu orders --summary json",
+    ),
+    (
         "flag-for-a-value",
         "A value is missing, and a flag follows.",
         "cosmos-tail tail --jq --fields id",
@@ -289,6 +334,26 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "cosmos-tail resume",
     ),
     (
+        "resume-directory-without-state",
+        "A resume of a directory that is no export.",
+        "cosmos-tail resume directory",
+    ),
+    (
+        "tail-raw-output-without-jq",
+        "--raw-output, and no program.",
+        "cosmos-tail tail -r",
+    ),
+    (
+        "tail-jq-before-raw-output",
+        "The flags as jq has them.",
+        "cosmos-tail tail --jq -r .id",
+    ),
+    (
+        "tail-follow-until-caught-up",
+        "--follow and an end contradict each other.",
+        "cosmos-tail tail -f --until-caught-up",
+    ),
+    (
         "resume-follow-and-no-follow",
         "--follow and --no-follow contradict each other.",
         "cosmos-tail resume --state state.json --follow --no-follow",
@@ -491,6 +556,41 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "tail-fields-wrong",
         "A list of fields with a quote that is not closed.",
         "cosmos-tail tail --fields 'id,\"name'",
+    ),
+    (
+        "tail-diff-of-latest",
+        "The feed of the latest versions has nothing to compare with.",
+        "cosmos-tail tail --format diff",
+    ),
+    (
+        "tail-diff-and-jq",
+        "A program prints its own outputs.",
+        "cosmos-tail tail --mode all --format diff-json --jq .changes",
+    ),
+    (
+        "tail-line-and-jq",
+        "A program prints its own outputs.",
+        "cosmos-tail tail --format line --jq .id",
+    ),
+    (
+        "tail-line-to-a-file",
+        "Lines for people in a file of JSON lines.",
+        "cosmos-tail tail --format line -o changes.jsonl",
+    ),
+    (
+        "tail-width-of-json",
+        "JSON is not cut.",
+        "cosmos-tail tail --width 80",
+    ),
+    (
+        "tail-width-and-wide",
+        "Cut and not cut.",
+        "cosmos-tail tail --format line --width 80 --wide",
+    ),
+    (
+        "tail-width-zero",
+        "No column at all.",
+        "cosmos-tail tail --format line --width 0",
     ),
     (
         "tail-jq-and-fields",

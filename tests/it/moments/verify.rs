@@ -1,5 +1,7 @@
 //! `verify`: an export that is sound, and every kind of damage.
 
+use std::io::Write;
+
 use super::{Pages, Stage};
 use crate::command::{all_files, run, state_directory};
 use crate::gateway::{Action, Fault, RequestKind};
@@ -62,6 +64,19 @@ fn verify() {
         let about = format!("A fault: {about}.");
         stage.show(&mut pages, &name, &about, "cosmos-tail verify orders");
     }
+    let stage = fresh();
+    // The stage's own gzip, so that the page does not depend on a program.
+    let first = crate::command::files(&stage.path("orders"), "jsonl").remove(0);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&std::fs::read(&first).unwrap()).unwrap();
+    std::fs::write(first.with_extension("jsonl.gz"), encoder.finish().unwrap()).unwrap();
+    std::fs::remove_file(&first).unwrap();
+    stage.show(
+        &mut pages,
+        "compressed-later",
+        "A file was compressed after the export.",
+        "cosmos-tail verify orders",
+    );
     let stage = fresh();
     std::fs::remove_file(stage.path("_orders.cosmos-tail/manifest.ndjson")).unwrap();
     stage.show(

@@ -333,7 +333,7 @@ fn a_file_of_a_tail_is_what_its_state_says() {
             let mut other = tail(&["--format", "pretty"]);
             other.args(&arguments[..2]);
             if !arguments.contains(&"--format") {
-                refuse(&mut other, 2, &["that writes what --jq makes of them"]);
+                refuse(&mut other, 2, &["that writes them in another form"]);
             }
         }
         assert_no_violations(&gateway);

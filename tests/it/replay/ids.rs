@@ -173,10 +173,9 @@ fn every_operation_takes_every_id() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_of_the_embedded_account_takes_every_id() {
     let options = DemoOptions {
-        port: 0,
         documents: 0,
         partitions: 2,
-        previous_images: false,
+        ..DemoOptions::default()
     };
     let account = DemoAccount::start(&options).await.unwrap();
     let (endpoint, key) = (account.endpoint().to_string(), account.key().to_owned());

@@ -311,10 +311,9 @@ fn lines_without_a_key_stop_at_a_target_that_may_be_the_wrong_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_embedded_account_has_documents_without_a_key_where_they_are_looked_for() {
     let options = DemoOptions {
-        port: 0,
         documents: 0,
         partitions: 3,
-        previous_images: false,
+        ..DemoOptions::default()
     };
     let account = DemoAccount::start(&options).await.unwrap();
     let (endpoint, key) = (account.endpoint().to_string(), account.key().to_owned());

@@ -70,7 +70,10 @@ final class Items {
         }
         batch.deleteItemOperation("batch-0");
         batch.replaceItemOperation("batch-1", item("batch-1", "batch", 100));
+        batch.patchItemOperation("batch-2", CosmosPatchOperations.create().increment("/number", 40));
         Check.that("the batch succeeds", container.executeCosmosBatch(batch).isSuccessStatusCode());
+        Check.equal("the number patched in a batch", 42,
+            container.readItem("batch-2", key, JsonNode.class).getItem().get("number").asInt());
         CosmosBatch failing = CosmosBatch.createCosmosBatch(key);
         failing.createItemOperation(item("batch-new", "batch", 0));
         failing.createItemOperation(item("batch-1", "batch", 0));
@@ -115,6 +118,9 @@ final class Items {
         Check.equal("the count of an ordered query", 200, numbers.size());
         Check.equal("its first", 199, numbers.get(0));
         Check.equal("its last", 0, numbers.get(199));
+        Check.equal("a count", 200.0, aggregate("COUNT(1)"));
+        Check.equal("a sum", 199.0 * 200 / 2, aggregate("SUM(c.number)"));
+        Check.equal("an average", 99.5, aggregate("AVG(c.number)"));
         long paged = 0;
         int pages = 0;
         for (var page : container.queryItems("SELECT * FROM c WHERE STARTSWITH(c.id, 'bulk-')",
@@ -135,6 +141,13 @@ final class Items {
             rest += page.getResults().size();
         }
         Check.equal("the rest of a continued query", 200L - first.getResults().size(), rest);
+    }
+
+    private double aggregate(String of) {
+        String text = "SELECT VALUE " + of + " FROM c WHERE STARTSWITH(c.id, 'bulk-')";
+        List<Double> values = container.queryItems(text, new CosmosQueryRequestOptions(), Double.class).stream().toList();
+        Check.equal("one value of " + of, 1, values.size());
+        return values.get(0);
     }
 
     private long query(String text, String group) {
