@@ -282,7 +282,7 @@ impl Destination for Local {
             durable::publish(&open, &self.names.part(sealed.series, sealed.part))
                 .context("cannot publish a finished file")?;
         }
-        sync_published(&self.names)?;
+        self.names.sync_published()?;
         manifest::list(committed, committed.manifest, &self.names)
     }
 
@@ -346,16 +346,6 @@ impl ExportFiles for Local {
     fn address_of(&self, name: &str) -> Result<PathBuf> {
         self.directory().address_of(name)
     }
-}
-
-/// Makes the final names of parts durable, and then that they no longer have their open names.
-pub(super) fn sync_published(names: &FileNames) -> std::io::Result<()> {
-    let (directory, own) = (names.directory(), names.own_directory());
-    durable::sync_directory("publish.sync-directory", directory)?;
-    if own != directory {
-        durable::sync_directory("publish.sync-directory", own)?;
-    }
-    Ok(())
 }
 
 /// The name of a file, without the directory that all files of an export are in.

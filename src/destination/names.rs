@@ -273,6 +273,20 @@ impl FileNames {
         Ok(found)
     }
 
+    /// Makes the final names of parts durable, and then that they no longer have their open names.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the system.
+    pub(super) fn sync_published(&self) -> std::io::Result<()> {
+        let (directory, own) = (self.directory(), self.own_directory());
+        durable::sync_directory("publish.sync-directory", directory)?;
+        if own != directory {
+            durable::sync_directory("publish.sync-directory", own)?;
+        }
+        Ok(())
+    }
+
     /// The part of this export that the file `name` is; `None` if it is not a name of its files.
     pub fn part_of(&self, name: &str) -> Option<PartFile> {
         let is_bare = Path::new(name).file_name()? == name;

@@ -10,7 +10,6 @@ use anyhow::{Result, anyhow};
 use fs_err as fs;
 
 use super::committed::Committed;
-use super::local::sync_published;
 use super::manifest::{self, Manifest, Purpose};
 use super::names::{FileNames, PartFile};
 use super::owner::{Owner, Proof, ensure_known_beyond, prove};
@@ -242,7 +241,7 @@ impl Changes {
             durable::publish(&open, &names.part(sealed.series, sealed.part))?;
         }
         if !committed.sealed.is_empty() {
-            sync_published(names)?;
+            names.sync_published()?;
             for open in &self.published {
                 durable::remove_plain("resume.delete", open)?;
             }

@@ -98,7 +98,8 @@ settings! {
         .described_default("keep")
         .kept("extra", |settings, extra| settings.extra = Some(extra))
         .of(&[Command::Export, Command::Resume])
-        .under(Heading::Columns);
+        .under(Heading::Columns)
+        .in_full();
 
     DIFF: PathBuf = Setting::new("diff", path("PLACE"))
         .help("Print what documents have that the columns of PLACE do not hold: a file of columns, or an export")
@@ -109,7 +110,8 @@ settings! {
         )
         .conflicts(&["columns", "from"])
         .of(&[Command::Schema])
-        .under(Heading::Columns);
+        .under(Heading::Columns)
+        .brief("Compare the documents with the columns of an export or a file");
 
     WIDEN: bool = Setting::switch("widen")
         .help("Add columns for what a sample of the documents has beside the columns of the export")
@@ -118,7 +120,8 @@ settings! {
              the place of a column never change. `schema --diff` prints what would be added.",
         )
         .of(&[Command::Resume])
-        .under(Heading::Columns);
+        .under(Heading::Columns)
+        .brief("Add columns for new fields to new files");
 
     SYSTEM_FIELDS: SystemFields = Setting::new("system-fields", choice("WHAT"))
         .help(

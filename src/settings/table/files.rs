@@ -84,7 +84,8 @@ settings! {
             compare::switch(csv.is_some_and(|csv| csv.bom))
         })
         .of(&[Command::Export])
-        .under(Heading::Files);
+        .under(Heading::Files)
+        .in_full();
 
     ROTATE_BYTES: Limit<u64> = Setting::new("rotate-bytes", Value::new("BYTES", values::bytes_limit))
         .help("Finish a file that has reached this size, such as 1GiB, or `none`")
