@@ -168,7 +168,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 5s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: 256MiB]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l summary -d 'How to print the summary' -r -f -a "text\t'For people'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l profile -d 'Profile of the configuration file' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
@@ -201,7 +201,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s V -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l from -d 'Start: `beginning`, a time, or an age such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l columns -d 'Columns, such as id,customer.name,total:double' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l sample -d 'Infer columns from this many pages of each range' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l diff -d 'Print what documents have that the columns of PLACE do not hold: a file of columns, or an export' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l diff -d 'Compare the documents with the columns of an export or a file' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l system-fields -d 'What to do with _ts, _etag, _rid and the like' -r -f -a "keep\t'They have columns like other fields'
 drop\t'They are left out, unless --columns or a schema file names them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
@@ -248,7 +248,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: from the state]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l summary -d 'How to print the summary' -r -f -a "text\t'For people'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l profile -d 'Profile of the configuration file' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
@@ -270,7 +270,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s f -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l no-follow -d 'Read the rest of an export that follows, and end'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l save-options -d 'Keep the options of this resume in the state, for later ones'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l repair -d 'Read again what open files should have'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l widen -d 'Add columns for what a sample of the documents has beside the columns of the export'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l widen -d 'Add columns for new fields to new files'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l demo -d 'Use an account embedded in this process'
@@ -352,7 +352,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l summary -d 'How to print the summary' -r -f -a "text\t'For people'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l stdout -d 'Write to standard output instead'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dry-run -d 'Report what would happen, write nothing'

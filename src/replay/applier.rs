@@ -70,6 +70,8 @@ pub(super) struct Applier {
     source: ReplaySource,
     deliveries: mpsc::Receiver<Result<Delivery>>,
     source_open: bool,
+    /// Why the source cannot be read further, if it cannot.
+    unreadable: Option<anyhow::Error>,
     lanes: Lanes<Pending>,
     watermark: Watermark<Standing>,
     caught_up: CaughtUp,
@@ -104,6 +106,7 @@ impl Applier {
                 Speed::Times(speed) => schedule::in_time(deliveries, speed),
             },
             source_open: true,
+            unreadable: None,
             lanes: Lanes::default(),
             collisions: Collisions::new(plan.id_collisions),
             unkeyed: Unkeyed::new(
@@ -178,6 +181,9 @@ impl Applier {
                 _ = show.tick() => report.show_progress(&self.progress(), &mut rates),
             }
         }
+        if let Some(error) = self.unreadable.take() {
+            self.stop(Stopped::Failed(error));
+        }
         // A stop ends the writes themselves, so the last of them may end before the stop is seen above.
         if let Some(code) = shutdown.reason()
             && self.watermark.done_through() < self.watermark.taken()
@@ -239,7 +245,11 @@ impl Applier {
                     self.caught_up = CaughtUp::After(self.watermark.taken());
                 }
             }
-            Some(Err(error)) => self.stop(Stopped::Failed(error)),
+            // What was read before is applied first.
+            Some(Err(error)) => {
+                self.source_open = false;
+                self.unreadable = Some(error);
+            }
             None => {
                 self.source_open = false;
                 match (&self.source, shutdown.reason()) {
@@ -328,7 +338,7 @@ impl Applier {
         }
     }
 
-    /// The change `number` is refused, which completes it.
+    /// The change `number` is refused, which completes it, unless the replay ends with it.
     fn refuse(&mut self, number: u64, original: &Original, at: InputPosition, defect: Defect) {
         let location = self.source.location(at);
         let Defect { reason, hint } = defect;
@@ -338,8 +348,12 @@ impl Applier {
             hint,
             is_kept: letter.is_some(),
         });
-        self.watermark.done(number, letter);
-        if self.observer.has_too_many_refusals() {
+        let is_too_many = self.observer.has_too_many_refusals();
+        // A change that nothing keeps and that ends the replay is the first one of the next run.
+        if letter.is_some() || !is_too_many {
+            self.watermark.done(number, letter);
+        }
+        if is_too_many {
             self.stop(Stopped::TooManyRefused);
         }
     }

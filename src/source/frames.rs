@@ -22,7 +22,7 @@ pub(super) enum Codec {
 }
 
 /// The most memory that an xz stream can ask for, in KiB. `xz -9` asks for 64 MiB.
-const XZ_MEMORY_KIB: u32 = 256 << 10;
+pub(super) const XZ_MEMORY_KIB: u32 = 256 << 10;
 
 /// How many of an input's first bytes [`Codec::of`] needs.
 pub(super) const MAGIC_BYTES: usize = 10;

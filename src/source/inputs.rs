@@ -11,9 +11,9 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::compressed_later::compressed_later;
+use super::csv_reading::CsvReading;
 use super::declaration::Declaration;
 use super::names::{format_of, without_compression};
-use super::other_csv::CsvReading;
 use crate::cli::location::Location;
 use crate::count::count;
 use crate::count::{exactly, them};
@@ -142,6 +142,12 @@ impl Input {
     /// Whether it is standard input.
     pub(super) fn is_standard_input(&self) -> bool {
         matches!(self.origin, Origin::StandardInput)
+    }
+
+    /// Whether it is standard input, which has no name, and the user gave a delimiter.
+    pub(super) fn is_declared_csv(&self) -> bool {
+        let delimiter = self.reading.as_ref().and_then(|reading| reading.delimiter);
+        self.is_standard_input() && delimiter.is_some()
     }
 
     /// The name of the file, without its directory; none for standard input.
@@ -462,11 +468,26 @@ impl Inputs {
 
 /// Where the state of the export is that wrote `path`, if it is in its default place.
 fn states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
-    let suffix = format!(".{STATE_FILE}");
-    let of_first_part = first_part_of(path).map(|first| with_suffix(&first, &suffix));
-    let own = with_suffix(path, &suffix);
     let shared = find_state(parent_of(path)).ok().flatten();
-    [Some(own), of_first_part, shared].into_iter().flatten()
+    own_states_beside(path).chain(shared)
+}
+
+/// The same if the export is one file, perhaps in several parts. `path` may have been compressed since.
+fn own_states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let original = before_compression(path);
+    let named = [Some(path.to_owned()), original].into_iter().flatten();
+    named
+        .flat_map(|path| {
+            let first = first_part_of(&path);
+            [Some(path), first].into_iter().flatten()
+        })
+        .map(|path| with_suffix(&path, &format!(".{STATE_FILE}")))
+}
+
+/// The name of the file before it was compressed; none if it was not.
+fn before_compression(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    Some(path.with_file_name(without_compression(name)?))
 }
 
 /// What a state says about the partition key of its container.
@@ -573,12 +594,8 @@ fn of_entry(entry: &Entry) -> Option<Declaration> {
 /// cannot be read, nothing is known.
 fn declared_beside(path: &Path) -> Option<Declaration> {
     let state = |path: PathBuf| path.is_file().then(|| file::read(&path).ok()).flatten();
-    let suffix = format!(".{STATE_FILE}");
-    let first = first_part_of(path);
-    for named in [Some(path), first.as_deref()].into_iter().flatten() {
-        if let Some(own) = state(with_suffix(named, &suffix)) {
-            return of_state(&own);
-        }
+    if let Some(own) = own_states_beside(path).find_map(state) {
+        return of_state(&own);
     }
     let directory = parent_of(path);
     let own = state_directory_of(directory).ok()??;

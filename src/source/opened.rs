@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, SeekFrom};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::foreign;
-use super::frames::{Codec, Frames, MAGIC_BYTES, TrailingBytes};
+use super::frames::{Codec, Frames, MAGIC_BYTES, TrailingBytes, XZ_MEMORY_KIB};
 use super::inputs::Input;
 use super::names::{format_of, is_compressed_by_name};
 use super::progress::{Blocks, InBlocks, RawBytes};
@@ -69,7 +69,7 @@ impl Opened {
         let kind = match magic.as_slice() {
             [b'P', b'A', b'R', b'1', ..] => Kind::Parquet,
             _ if compressed.is_none() && format == Some(Format::Parquet) => Kind::Parquet,
-            _ if format == Some(Format::Csv) => Kind::Csv,
+            _ if format == Some(Format::Csv) || input.is_declared_csv() => Kind::Csv,
             _ => Kind::Text,
         };
         // An uncompressed file seeks to its mark; everything else is read up to it.
@@ -197,6 +197,15 @@ fn refused_if_foreign(
 
 /// The error of an input that cannot be read further.
 pub(super) fn broken(name: &str, error: io::Error) -> anyhow::Error {
+    if error.kind() == io::ErrorKind::OutOfMemory {
+        return with_hint(
+            anyhow!(
+                "{name} needs more than {} MiB of memory to be decompressed",
+                XZ_MEMORY_KIB >> 10
+            ),
+            "decompress it by another program: xz -dc FILE | cosmos-tail replay -",
+        );
+    }
     let cut = error.kind() == io::ErrorKind::UnexpectedEof;
     let trails = error
         .get_ref()

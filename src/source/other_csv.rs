@@ -7,21 +7,13 @@ use anyhow::{Result, anyhow, bail};
 use csv::{ReaderBuilder, StringRecord};
 
 use super::csv::{cell_fits, unreadable};
+use super::csv_reading::CsvReading;
 use super::opened::{Opened, WHOLE_COPY};
 use super::progress::Blocks;
 use super::record::{Mark, Record, RecordReader};
 use crate::error::{usage, with_hint};
 use crate::feed::RecordForm;
 use crate::schema::{ColumnList, ColumnType, is_reserved, raw};
-
-/// What the user says about CSV that no export wrote.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CsvReading {
-    /// The delimiter; none if the header shows it.
-    pub delimiter: Option<char>,
-    /// The types of columns; all others are text.
-    pub types: Option<ColumnList>,
-}
 
 /// The delimiters that a header can show.
 const DELIMITERS: [u8; 4] = *b",;\t|";

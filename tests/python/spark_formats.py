@@ -1,10 +1,13 @@
 """Reads all Parquet files of the exports in a directory with Spark, and compares them with pyarrow: the number of
-values of each column, and the latest version of each document."""
+values of each column, and the latest version of each document. Then it writes a table for `replay`.
+
+    spark_formats.py DIRECTORY COSMOS_TAIL"""
 
 import pathlib
 import sys
 
 import duckdb
+import others
 import polars
 import pyarrow.parquet
 import tables
@@ -68,7 +71,8 @@ def main():
     latest = check_latest(spark, versions)
     written = {version for name, version in latest if name.startswith("version-")}
     assert written == {3}, written
-    print(f"Spark {spark.version} reads {rows} rows of Parquet as pyarrow does")
+    others.check_spark(spark, sys.argv[2], root / "others" / "spark")
+    print(f"Spark {spark.version} reads {rows} rows of Parquet as pyarrow does, and writes some that are replayed")
 
 
 if __name__ == "__main__":

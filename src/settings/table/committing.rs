@@ -36,7 +36,7 @@ settings! {
         .default("text")
         .of(&[Command::Export, Command::Resume])
         .under(Heading::Committing)
-        .brief("How to print the summary");
+        .brief("Form of the summary");
 
     POSITION: PathBuf = Setting::new("state", path("FILE"))
         .help("Keep the position in this file, and continue from it when started again")

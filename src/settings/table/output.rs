@@ -19,7 +19,7 @@ settings! {
         .help("How to print the summary at the end, on standard error")
         .default("text")
         .of(&[Command::Replay])
-        .brief("How to print the summary");
+        .brief("Form of the summary");
 
     SHELL: clap_complete::Shell = Setting::new("shell", choice("SHELL"))
         .help("The shell")

@@ -30,7 +30,7 @@ settings! {
         .form(Form::Arguments)
         .required_unless("from-container")
         .of(REPLAY)
-        .brief("Directories or files of exports, JSON lines, or `-`");
+        .brief("Exports, files of JSON, CSV or Parquet, or `-`");
 
     INPUT: InputForm = Setting::new("input", choice("FORM"))
         .help("What the sources hold, if they do not say so themselves")
@@ -46,9 +46,11 @@ settings! {
 
     SOURCE_DELIMITER: char = Setting::new("delimiter", Value::new("CHARACTER", values::delimiter))
         .help("CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab`")
+        .details("Standard input is CSV if it is given.")
         .described_default("what the header shows: a comma, a semicolon, a tab or `|`")
         .conflicts(&["from-container"])
-        .of(REPLAY);
+        .of(REPLAY)
+        .in_full();
 
     SOURCE_TYPES: ColumnList = Setting::new("types", Value::new("LIST", values::by_type).with_hyphen())
         .help("CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json")
@@ -56,7 +58,8 @@ settings! {
             "All other columns are text. An empty cell is no member of the document.",
         )
         .conflicts(&["from-container"])
-        .of(REPLAY);
+        .of(REPLAY)
+        .in_full();
 
     TO_STDOUT: bool = Setting::switch("stdout")
         .help("Write the changes to standard output instead of a container")

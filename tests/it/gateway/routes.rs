@@ -596,6 +596,11 @@ impl Handler for Routes {
                 let etag = edit(answer.etag().map(str::to_owned));
                 answer.set_etag(etag);
             }
+            Some(Action::Charge(charge)) => {
+                answer
+                    .headers
+                    .push(("x-ms-request-charge", (*charge).to_owned()));
+            }
             Some(Action::Gzip(body)) => {
                 answer.body = body.clone();
                 answer.headers.push(("content-encoding", "gzip".to_owned()));
