@@ -9,7 +9,7 @@ use fs_err as fs;
 
 use super::committed::Committed;
 use super::manifest::{Manifest, Purpose};
-use super::names::MANIFEST_FILE;
+use super::table::MANIFEST_FILE;
 use crate::durable::OPEN_SUFFIX;
 
 /// The files of an export, to be read. A file has a name: the one that the manifest lists.

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::names::STATE_FILE;
-use super::table::state_directory_of;
+use super::table::{STATE_FILE, state_directory_of};
 use crate::durable::{is_there, parent_of, with_suffix};
 
 /// The state of the export that `path` names: the state itself, the directory that the export writes, its state

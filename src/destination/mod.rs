@@ -51,4 +51,4 @@ pub use receipt::{PartReceipt, Receipt, Written};
 pub use recover::{Recovery, may_be_unknown};
 pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 pub use standard_output::StandardOutput;
-pub use table::{StateDirectory, Table, real, state_directory_of};
+pub use table::{MANIFEST_FILE, STATE_FILE, StateDirectory, Table, real, state_directory_of};

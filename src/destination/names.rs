@@ -6,17 +6,10 @@ use anyhow::{Context, Result, anyhow};
 use fs_err as fs;
 
 use super::output::Output;
-use super::table::{ensure_own, places};
+use super::table::{MANIFEST_FILE, STATE_FILE, ensure_own, places};
 use crate::durable::{self, OPEN_SUFFIX, shown_path, with_suffix};
 use crate::error::with_hint;
 use crate::format::Extension;
-
-/// The manifest of an export to a directory.
-pub const MANIFEST_FILE: &str = "manifest.ndjson";
-/// The state of an export to a directory.
-pub const STATE_FILE: &str = "state.json";
-/// The file that names the state of an export to a directory, if that is elsewhere.
-pub const OWNER_FILE: &str = "state.json.owner";
 
 /// The suffix of the file that names the state that an output belongs to.
 const OWNER_SUFFIX: &str = ".owner";

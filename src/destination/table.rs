@@ -12,9 +12,15 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::names::{MANIFEST_FILE, OWNER_FILE, STATE_FILE};
 use crate::durable::{is_there, parent_of, shown_path};
 use crate::error::{usage, with_hint};
+
+/// The manifest of an export to a directory.
+pub const MANIFEST_FILE: &str = "manifest.ndjson";
+/// The state of an export to a directory.
+pub const STATE_FILE: &str = "state.json";
+/// The file that names the state of an export to a directory, if that is elsewhere.
+const OWNER_FILE: &str = "state.json.owner";
 
 /// The end of the name of a state directory beside its table, and its name inside.
 const INSIDE: &str = "_cosmos-tail";
@@ -112,18 +118,38 @@ fn beside_name(directory: &Path) -> Option<String> {
     (name.len() <= MAX_NAME).then_some(name)
 }
 
-/// Whether a directory is of another file system than the one above, so that nothing can be renamed from there.
+/// Whether a directory is of another file system than the one above, or another mount of the same, so that nothing
+/// can be renamed from there.
 fn is_mounted(directory: &Path, parent: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let device = |path: &Path| path.metadata().map(|metadata| metadata.dev());
-        matches!((device(directory), device(parent)), (Ok(own), Ok(above)) if own != above)
+        let device = |path: &Path| path.metadata().ok().map(|metadata| metadata.dev());
+        let differ = |own: Option<u64>, above: Option<u64>| matches!((own, above), (Some(own), Some(above)) if own != above);
+        differ(device(directory), device(parent)) || differ(mount_of(directory), mount_of(parent))
     }
     #[cfg(not(unix))]
     {
         let _not_known = (directory, parent);
         false
+    }
+}
+
+/// The number of the mount that a path is on, if the system knows it. A directory that is mounted at a second place
+/// has the device of the first.
+#[cfg(unix)]
+fn mount_of(path: &Path) -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+        let found = statx(CWD, path, AtFlags::empty(), StatxFlags::MNT_ID).ok()?;
+        let is_known = found.stx_mask & StatxFlags::MNT_ID.bits() != 0;
+        is_known.then_some(found.stx_mnt_id)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _not_known = path;
+        None
     }
 }
 

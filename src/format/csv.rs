@@ -107,7 +107,7 @@ impl Encoder for Csv {
             if !table.read(item, number, &accepts, &mut row) {
                 continue;
             }
-            encoded.dropped += u64::from(table.settle(self.extra, item, &mut row)?);
+            encoded.dropped += u64::from(table.settle(self.extra, Some(null), item, &mut row)?);
             for cell in row.leading() {
                 match cell {
                     Cell::Json(json) => write_rest(json, null, &mut lines),

@@ -10,9 +10,9 @@ use crate::feed::FeedMode;
 use crate::feed::page::{ItemRef, OperationType};
 use crate::render::change::{Change, KeyPath, parse_key_path};
 use crate::schema::{
-    Cell, Column, ColumnType, EXTRA, FieldPath, Fraction, Lists, METADATA, NULLS, OPERATION,
-    OPERATION_LSN, OPERATION_NUMBER, OPERATION_TIME, PREVIOUS, Row, Schema, Shredder, TableForm,
-    TableLayout, fit, misfit, raw,
+    Cell, Column, ColumnType, EXTRA, FieldPath, Fraction, Lists, METADATA, MisfitKind, NULLS,
+    OPERATION, OPERATION_LSN, OPERATION_NUMBER, OPERATION_TIME, PREVIOUS, Row, Schema, Shredder,
+    TableForm, TableLayout, fit, misfit, raw,
 };
 
 /// The columns of a file, and how changes become rows of them.
@@ -293,7 +293,8 @@ impl Table {
         true
     }
 
-    /// Decides what happens to what fits no column of the row. Returns whether it is left out.
+    /// Decides what happens to what fits no column of the row. `null` is the text of a cell without a value, in formats
+    /// that have one. Returns whether it is left out.
     ///
     /// # Errors
     ///
@@ -301,27 +302,33 @@ impl Table {
     pub(super) fn settle(
         &self,
         extra: Extra,
+        null: Option<&[u8]>,
         item: ItemRef<'_>,
         row: &mut TableRow<'_>,
     ) -> Result<bool> {
         row.drops_extra = false;
-        match (extra, row.extra()) {
-            (Extra::Keep, _) | (_, None) => Ok(false),
-            (Extra::Drop, Some(_)) => {
+        match (extra, row.extra(), &self.documents) {
+            (Extra::Keep, ..) | (_, None, _) | (Extra::Fail, _, None) => Ok(false),
+            (Extra::Drop, Some(_), _) => {
                 row.drops_extra = true;
                 Ok(true)
             }
-            (Extra::Fail, Some(overflow)) => {
+            (Extra::Fail, Some(overflow), Some(Documents { schema, .. })) => {
                 let id = Change::of(item)
                     .id
                     .map_or("null".into(), String::from_utf8_lossy);
-                let why = self
-                    .schema()
-                    .map_or_else(String::new, |schema| misfit(schema, overflow));
+                let misfit = misfit(schema, overflow, null);
+                let first = match misfit.kind {
+                    MisfitKind::NewField => "`resume --widen` adds columns for new fields",
+                    MisfitKind::NullText => "an export to a new place can have another --null",
+                    MisfitKind::OtherType => "the type of a column never changes",
+                };
                 Err(with_hint(
-                    anyhow!("the document {id} does not fit the columns: {why}"),
-                    "--widen adds columns for new fields, --extra keep puts such values into `_extra`, and --extra \
-                     drop leaves them out",
+                    anyhow!("the document {id} does not fit the columns: {}", misfit.why),
+                    format!(
+                        "{first}; `resume --extra keep` puts such values into `_extra`, and `resume --extra drop` \
+                         leaves them out"
+                    ),
                 ))
             }
         }

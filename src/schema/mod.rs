@@ -38,6 +38,7 @@ pub mod fit;
 mod infer;
 mod list;
 mod member_name;
+mod misfit;
 mod names;
 mod rebuild;
 mod shred;
@@ -49,6 +50,7 @@ pub use crate::feed::page::SYSTEM_FIELDS;
 pub use column::{Column, ColumnType, Field, FieldPath, Fraction, Schema};
 pub use infer::{Inference, InferenceOptions, Inferred, Misfits, Place, SampleSize};
 pub use list::ColumnList;
+pub use misfit::{MisfitKind, misfit};
 pub use names::{
     EXTRA, METADATA, NULLS, OPERATION, OPERATION_LSN, OPERATION_NUMBER, OPERATION_TIME, PREVIOUS,
     RESERVED, is_reserved, metadata, raw,
@@ -57,4 +59,4 @@ pub use rebuild::{CellTexts, Rebuilder};
 pub use shred::{Cell, Elements, Lists, Row, Shredder};
 pub use table_layout::{TableForm, TableLayout};
 pub use text::{TextError, parse_column};
-pub use widen::{Drift, DriftedField, Drifting, misfit};
+pub use widen::{Drift, DriftedField, Drifting};

@@ -29,15 +29,15 @@ pub struct Drifting {
 
 /// What was seen at a path.
 #[derive(Debug, Clone, Default)]
-struct Seen {
-    documents: u64,
+pub(super) struct Seen {
+    pub(super) documents: u64,
     /// The kinds of values, as JSON calls them.
-    kinds: Vec<&'static str>,
+    pub(super) kinds: Vec<&'static str>,
 }
 
 /// What is known at a path.
 #[derive(Debug)]
-enum Node {
+pub(super) enum Node {
     Column(ColumnType),
     Object(BTreeMap<String, Node>),
 }
@@ -205,7 +205,7 @@ impl Drifting {
 }
 
 impl Node {
-    fn at(&self, path: &[String]) -> Option<&Self> {
+    pub(super) fn at(&self, path: &[String]) -> Option<&Self> {
         let Some((name, rest)) = path.split_first() else {
             return Some(self);
         };
@@ -216,7 +216,7 @@ impl Node {
     }
 }
 
-fn known(schema: &Schema) -> Node {
+pub(super) fn known(schema: &Schema) -> Node {
     let mut known = BTreeMap::new();
     for column in schema.columns() {
         insert(&mut known, column.path.names(), &column.column_type);
@@ -249,7 +249,7 @@ fn insert(within: &mut BTreeMap<String, Node>, path: &[String], column_type: &Co
 
 /// Notes each member of an overflow, at the level at which it does not fit. The fields that are new become an object
 /// in `new`, which stays empty if there are none.
-fn note(
+pub(super) fn note(
     extra: &[u8],
     known: &Node,
     path: &mut Vec<String>,
@@ -293,35 +293,8 @@ fn note(
     }
 }
 
-/// What does not fit `schema` in a document with this overflow: a sentence about the first such value.
-pub fn misfit(schema: &Schema, extra: &[u8]) -> String {
-    let mut seen = BTreeMap::new();
-    let known = known(schema);
-    note(extra, &known, &mut Vec::new(), &mut seen, &mut Vec::new());
-    let Some((path, seen)) = seen.into_iter().next() else {
-        return format!("it is {}", article(kind_of(extra)));
-    };
-    let kind = seen.kinds.first().copied().unwrap_or_default();
-    let why = match known.at(&path) {
-        Some(Node::Column(own)) => format!("but its column is {own}"),
-        Some(Node::Object(_)) => "but its columns are those of an object".to_owned(),
-        None => "and has no column".to_owned(),
-    };
-    let path = FieldPath::new(path).map_or_else(String::new, |path| path.to_string());
-    format!("`{path}` is {}, {why}", article(kind))
-}
-
-fn article(kind: &str) -> String {
-    let article = match kind {
-        "null" => return kind.to_owned(),
-        "array" | "object" => "an",
-        _ => "a",
-    };
-    format!("{article} {kind}")
-}
-
 /// What JSON calls a value.
-fn kind_of(json: &[u8]) -> &'static str {
+pub(super) fn kind_of(json: &[u8]) -> &'static str {
     match json.first() {
         Some(b'"') => "string",
         Some(b'{') => "object",

@@ -18,9 +18,10 @@ use crate::cli::location::Location;
 use crate::count::count;
 use crate::count::{exactly, them};
 use crate::destination::manifest::Entry;
-use crate::destination::names::{MANIFEST_FILE, STATE_FILE, first_part_of};
+use crate::destination::names::first_part_of;
 use crate::destination::{
-    ExportDirectory, ExportFiles, Output, PartReader, checksum_text, find_state, state_directory_of,
+    ExportDirectory, ExportFiles, MANIFEST_FILE, Output, PartReader, STATE_FILE, checksum_text,
+    find_state, state_directory_of,
 };
 use crate::durable::{is_same_file, is_standard_input, parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};

@@ -12,8 +12,7 @@ use super::claim::Claim;
 use super::model::{State, VERSION};
 use crate::count::exactly;
 use crate::destination::earlier::Earlier;
-use crate::destination::names::STATE_FILE;
-use crate::destination::{StateDirectory, find_state};
+use crate::destination::{STATE_FILE, StateDirectory, find_state};
 use crate::durable::{self, shown_path};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 

@@ -9,9 +9,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cosmos_tail::destination::manifest::Entry;
+use cosmos_tail::destination::state_directory_of;
 use cosmos_tail::feed::RangeId;
 use cosmos_tail::feed::RangeState;
 use cosmos_tail::state::file;
@@ -148,15 +149,21 @@ fn published(
     if verified.code != Some(0) {
         return Err(format!("verify: {}{}", verified.stdout, verified.stderr));
     }
-    let state = file::load(&state_directory(out).join("state.json"))
-        .map_err(|error| format!("{error:#}"))?;
+    let state =
+        file::load(&own_directory(out).join("state.json")).map_err(|error| format!("{error:#}"))?;
     let entries = manifest(out)?;
     no_file_is_left_over(out, &entries)?;
     changes_are_there_once(&state, &entries, log, out)
 }
 
+/// Where the state and the manifest are: in the directory itself, if an earlier version wrote it.
+fn own_directory(out: &Path) -> PathBuf {
+    let found = state_directory_of(out).ok().flatten();
+    found.unwrap_or_else(|| state_directory(out))
+}
+
 fn manifest(out: &Path) -> Result<Vec<Entry>, String> {
-    let path = state_directory(out).join("manifest.ndjson");
+    let path = own_directory(out).join("manifest.ndjson");
     if !path.exists() {
         return Ok(Vec::new());
     }
@@ -172,8 +179,11 @@ fn no_file_is_left_over(out: &Path, entries: &[Entry]) -> Result<(), String> {
     if !entries.is_empty() {
         of_the_export.insert("manifest.ndjson".to_owned());
     }
-    let data = entries.iter().map(|entry| entry.file.clone()).collect();
-    for (directory, explained) in [(out, data), (&*state_directory(out), of_the_export)] {
+    let own = own_directory(out);
+    let mut explained = BTreeMap::from([(own.as_path(), of_the_export)]);
+    let data = entries.iter().map(|entry| entry.file.clone());
+    explained.entry(out).or_default().extend(data);
+    for (directory, explained) in explained {
         let found: BTreeSet<String> = all_files(directory)
             .iter()
             .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())

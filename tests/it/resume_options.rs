@@ -45,6 +45,7 @@ fn changeable() -> Vec<(&'static [&'static str], &'static str, Value)> {
             "row_group_bytes",
             json!(2 << 20),
         ),
+        (&["--extra", "drop"], "extra", json!("drop")),
     ]
 }
 

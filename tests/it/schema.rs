@@ -217,6 +217,7 @@ fn csv_has_dotted_columns_and_an_overflow() {
         "lines",
         "total",
         "reference",
+        "_nulls",
         "_extra",
     ];
     assert_eq!(table.0, columns);
@@ -224,7 +225,7 @@ fn csv_has_dotted_columns_and_an_overflow() {
     assert_eq!(cell(&table, "order-150", "customer.age"), "40");
     assert_eq!(cell(&table, "order-3", "lines"), r#"[{"n":3,"sku":"x"}]"#);
     assert!(
-        table.1.iter().all(|row| row[10].is_empty()),
+        table.1.iter().all(|row| row[11].is_empty()),
         "nothing is left over"
     );
 }
@@ -445,7 +446,7 @@ fn the_first_documents_decide_the_columns_of_an_empty_container() {
     succeed(resume(&gateway, &out).arg("--no-follow"));
     assert_eq!(frozen(&out), columns);
     let table = rows(&out);
-    assert_eq!(table.0, ["id", "pk", "n", "_extra"]);
+    assert_eq!(table.0, ["id", "pk", "n", "_nulls", "_extra"]);
     assert_eq!(cell(&table, "1", "n"), "1");
     let extra = |id| serde_json::from_str::<Value>(cell(&table, id, "_extra")).unwrap();
     assert_eq!(extra("2"), json!({"n": 2.5, "new": true}));

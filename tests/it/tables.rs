@@ -30,6 +30,19 @@ fn load(out: &Path) -> State {
     file::load(&state_directory(out).join("state.json")).unwrap()
 }
 
+/// The names of a file's columns.
+fn columns_of(path: &Path) -> Vec<String> {
+    if path.extension().is_some_and(|extension| extension == "csv") {
+        let mut reader = csv::Reader::from_path(path).unwrap();
+        let header = reader.headers().unwrap();
+        return header.iter().map(str::to_owned).collect();
+    }
+    let file = std::fs::File::open(path).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let fields = reader.metadata().file_metadata().schema().get_fields();
+    fields.iter().map(|field| field.name().to_owned()).collect()
+}
+
 /// Moves a directory and its state directory.
 fn moved(from: &Path, to: &Path) {
     std::fs::rename(from, to).unwrap();
@@ -236,6 +249,52 @@ fn a_state_directory_that_is_a_link_and_two_exports_are_refused() {
     assert!(ended.stderr.contains("has two exports"), "{}", ended.stderr);
 }
 
+/// What is mounted from the same file system has its device, but nothing can be renamed to it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_directory_that_is_mounted_has_its_state_inside() {
+    let (gateway, container) = filled(2, 100);
+    let directory = tempfile::tempdir().unwrap();
+    let (volume, out) = (
+        directory.path().join("volume"),
+        directory.path().join("out"),
+    );
+    std::fs::create_dir(&volume).unwrap();
+    std::fs::create_dir(&out).unwrap();
+    // A namespace of its own, where the mount ends with the process.
+    let mounted = |command: Command| {
+        let mut shell = Command::new("unshare");
+        shell.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+        shell.arg("mount --bind \"$0\" \"$1\" && shift && exec \"$@\"");
+        shell.args([&volume, &out]);
+        shell.arg(command.get_program()).args(command.get_args());
+        shell.env_clear();
+        for (name, value) in command.get_envs() {
+            value.map(|value| shell.env(name, value));
+        }
+        shell
+    };
+    if !mounted(Command::new("true"))
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        eprintln!("this system lets nobody mount a directory");
+        return;
+    }
+    succeed(&mut mounted(export(&gateway, &out)));
+    assert!(volume.join("_cosmos-tail/state.json").is_file());
+    assert_eq!(
+        names(directory.path()),
+        ["out".to_owned(), "volume".to_owned()].into()
+    );
+    fill(&container, 100..150);
+    let mut again = against(&gateway);
+    again.arg("resume").arg(&out);
+    succeed(&mut mounted(again));
+    assert_latest(&lines(&volume), &container);
+    assert_eq!(verify(&volume, &["--strict"]).code, Some(0));
+}
+
 // Columns that change.
 
 /// A document with these members beside its id and key.
@@ -400,6 +459,66 @@ fn a_crash_while_columns_are_added_loses_nothing() {
     }
 }
 
+/// Makes of a new export without files one that an earlier version has begun: `version` and the form of its tables.
+fn as_of_version(path: &Path, version: u32, table: Option<&str>) {
+    let whole: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let mut state = whole["state"].clone();
+    let options = state["options"].as_object_mut().unwrap();
+    match table {
+        Some(table) => options.insert("table".into(), table.into()),
+        None => options.remove("table"),
+    };
+    let body = state.to_string();
+    let crc32c = crc32c::crc32c(body.as_bytes());
+    let text = format!(
+        "{{\"format\":\"cosmos-tail state\",\"version\":{version},\"crc32c\":\"{crc32c:08x}\",\"state\":{body}}}\n"
+    );
+    std::fs::write(path, text).unwrap();
+}
+
+#[test]
+fn an_export_of_an_earlier_version_keeps_its_columns_until_it_is_widened() {
+    for format in ["csv", "parquet"] {
+        for (table, leading) in [
+            (
+                Some("ordered"),
+                &["_operation_lsn", "_operation_number"][..],
+            ),
+            (None, &[]),
+        ] {
+            let (gateway, container) = filled(1, 0);
+            let directory = tempfile::tempdir().unwrap();
+            let out = directory.path().join("out");
+            let state = out.join("state.json");
+            let mut command = export(&gateway, &out);
+            command.args(["--format", format, "--columns", "id:string,n:int64"]);
+            succeed(
+                command
+                    .args(["--system-fields", "drop", "--state"])
+                    .arg(&state),
+            );
+            as_of_version(&state, 2, table);
+            put(&container, "a", json!({"n": null, "more": "x"}));
+            succeed(&mut resume(&gateway, &out));
+            let own: Vec<&str> = leading
+                .iter()
+                .chain(&["id", "n", "_extra"])
+                .copied()
+                .collect();
+            assert_eq!(columns_of(&files(&out, format)[0]), own);
+            assert_eq!(file::load(&state).unwrap().totals.overflowed, 1);
+            put(&container, "b", json!({"n": null, "more": "y"}));
+            succeed(&mut widen(&gateway, &out));
+            let more = ["id", "n", "more", "pk", "_extra"];
+            let own: Vec<&str> = leading.iter().chain(&more).copied().collect();
+            assert_eq!(columns_of(&files(&out, format)[1]), own);
+            let ended = verify(&out, &["--strict"]);
+            assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+            assert_eq!(replayed(&out), expected(&container), "{format}");
+        }
+    }
+}
+
 #[test]
 fn what_has_no_columns_cannot_be_widened() {
     let (gateway, _) = filled(1, 10);
@@ -498,7 +617,11 @@ fn values_that_fit_no_column_are_kept_or_dropped_or_end_the_export() {
             "{}",
             ended.stderr
         );
-        assert!(ended.stderr.contains("--widen"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("hint: `resume --widen` adds columns"),
+            "{}",
+            ended.stderr
+        );
         let again = fail(&mut resume(&gateway, &out), 3);
         assert!(
             again.stderr.contains("`more` is an object"),

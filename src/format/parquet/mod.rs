@@ -175,7 +175,7 @@ impl Encoder for Parquet {
                 if !columns.table.read(item, number, &|_| true, &mut row) {
                     continue;
                 }
-                let is_dropped = columns.table.settle(self.extra, item, &mut row)?;
+                let is_dropped = columns.table.settle(self.extra, None, item, &mut row)?;
                 encoded.dropped += u64::from(is_dropped);
                 let (leading, documents) = columns.builders.split_at_mut(columns.table.leading());
                 let mut cells = row.leading();

@@ -93,7 +93,7 @@ settings! {
         .help("What to do with values that fit no column: `keep` them in `_extra`, `drop` them, or `fail`")
         .details(
             "With `fail` the export stops at the first document that has one, with exit code 3: `resume --widen` adds \
-             columns, and `resume --extra keep` goes on without. The summary counts the documents of `drop`.",
+             columns, and `resume --extra keep` continues without them. The summary counts the documents of `drop`.",
         )
         .described_default("keep")
         .kept("extra", |settings, extra| settings.extra = Some(extra))

@@ -809,8 +809,10 @@ fn a_state_of_the_previous_version_is_verified_and_resumed() {
     let (gateway, container) = filled(2, 200);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    succeed(&mut export(&gateway, &out));
-    as_version_1(&state_directory(&out).join("state.json"));
+    // Its state was in the directory of its files.
+    let path = out.join("state.json");
+    succeed(export(&gateway, &out).arg("--state").arg(&path));
+    as_version_1(&path);
     let verified = verify(&out, &["--strict"]);
     assert_eq!(
         verified.code,
@@ -828,7 +830,8 @@ fn a_state_of_the_previous_version_is_verified_and_resumed() {
     );
     fill(&container, 200..250);
     succeed(&mut resume(&gateway, &out));
-    assert_eq!(state(&out)["version"], 2);
+    let written: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(written["version"], 3);
     judge(&gateway, &container, &out).unwrap();
     let verified = verify(&out, &["--strict"]);
     assert!(

@@ -19,6 +19,8 @@ fn tables() {
     stage.prepare("cosmos-tail export -d shop -c orders -o strict --format csv --extra fail");
     stage.prepare("cosmos-tail export -d shop -c orders -o orders --format parquet");
     stage.write("orders.columns", "id string\npk string\ntotal int64\n");
+    let notes = gateway.create_container("shop", "notes", "/pk", 1);
+    notes.upsert(json!({"id": "1", "pk": "a", "note": ""}));
     let mut late = fields(3);
     late["discount"] = json!({"code": "X", "rate": 0.5});
     late["total"] = json!("12 EUR");
@@ -43,6 +45,11 @@ fn tables() {
             "extra-fail",
             "The document fits no column of an export with --extra fail.",
             "cosmos-tail resume --state strict/state.json",
+        ),
+        (
+            "extra-fail-empty",
+            "An empty string reads like no value in CSV.",
+            "cosmos-tail export -d shop -c notes -o notes --format csv --extra fail",
         ),
         (
             "extra-drop",
