@@ -23,6 +23,9 @@ pub enum TableForm {
 }
 
 impl TableForm {
+    /// The form of new exports.
+    pub const NEWEST: Self = Self::Nullable;
+
     /// Whether it is the form of states that do not name one.
     pub fn is_first(&self) -> bool {
         *self == Self::First

@@ -22,6 +22,9 @@ use crate::state::model::{Settings, State};
 /// A schema file has a line for each column, so no real one is larger.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
+/// What `schema --diff` takes.
+const OF_DIFF: &str = "name the directory of an export, its state, or a file of columns";
+
 /// The columns of an export: those that are known, and how to infer the rest.
 #[derive(Debug, Default)]
 pub(super) struct ColumnsPlan {
@@ -66,17 +69,18 @@ impl Compared {
         let Some(path) = find_state(place)? else {
             return Err(usage(
                 format!("`{shown}` has no state of an export"),
-                "name the directory of an export, its state, or a file of columns",
+                OF_DIFF,
             ));
         };
         if !is_state(&path) {
             return Ok(Self {
                 layout: TableLayout::Columns {
-                    schema: read_file(&path)?,
+                    schema: read_file(&path, OF_DIFF)?,
                     without_system_fields,
                 },
                 inference: None,
-                form: TableForm::default(),
+                // As an export with these columns would write them.
+                form: TableForm::NEWEST,
                 state: None,
             });
         }
@@ -156,7 +160,10 @@ impl ColumnsPlan {
             SchemaSource::File(path) => {
                 refuse_inference(given, "a schema file")?;
                 Some(TableLayout::Columns {
-                    schema: read_file(&path)?,
+                    schema: read_file(
+                        &path,
+                        "--schema takes `infer`, `raw` or a file that `cosmos-tail schema` printed",
+                    )?,
                     without_system_fields,
                 })
             }
@@ -251,7 +258,8 @@ fn refuse_inference(given: &Given, source: &str) -> Result<()> {
     }
 }
 
-fn read_file(path: &Path) -> Result<Schema> {
+/// Reads a file of columns. `hint` says what to name instead, if it cannot be read.
+fn read_file(path: &Path, hint: &'static str) -> Result<Schema> {
     const FORM: &str = "it must have one `PATH TYPE` per line, as `cosmos-tail schema` prints";
     let shown = path.display();
     let mut content = Vec::new();
@@ -259,7 +267,7 @@ fn read_file(path: &Path) -> Result<Schema> {
         .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content))
         .with_context(|| format!("cannot read the schema file `{shown}`"))
         .exit_code(ExitCode::Usage)
-        .hint("--schema takes `infer`, `raw` or a file that `cosmos-tail schema` printed")?;
+        .hint(hint)?;
     if content.len() as u64 > MAX_FILE_BYTES {
         return Err(usage(
             format!("the schema file `{shown}` is larger than 16 MiB"),

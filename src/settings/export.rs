@@ -105,7 +105,7 @@ impl ExportPlan {
                 compression: files.compression,
                 layout: columns.layout,
                 table: if files.format.has_columns() {
-                    TableForm::Nullable
+                    TableForm::NEWEST
                 } else {
                     TableForm::First
                 },

@@ -42,6 +42,11 @@ fn tables() {
             "cosmos-tail schema -d shop -c orders --diff .",
         ),
         (
+            "diff-missing",
+            "There is no such place.",
+            "cosmos-tail schema -d shop -c orders --diff other",
+        ),
+        (
             "extra-fail",
             "The document fits no column of an export with --extra fail.",
             "cosmos-tail resume --state strict/state.json",
