@@ -14,7 +14,7 @@ use crate::cosmos::container::{ContainerMissing, NewContainer};
 use crate::cosmos::options::{ConnectOptions, NamesFrom};
 use crate::cosmos::retry::{Persistence, RetryLimit};
 use crate::error::{find, usage};
-use crate::feed::{ChangeFeedStart, ContainerAddress};
+use crate::feed::ContainerAddress;
 use crate::job::Connected;
 use crate::replay::Target;
 use crate::report::Report;
@@ -54,17 +54,6 @@ impl Account {
             #[cfg(feature = "demo")]
             embedded: given.is_on(&table::DEMO).then(Embedded::default),
         })
-    }
-
-    /// Refuses a start at a time from the embedded account, which would ignore it and return too much.
-    pub(super) fn refuse_start_at_a_time(&self, from: Option<ChangeFeedStart>) -> Result<()> {
-        if self.is_demo() && matches!(from, Some(ChangeFeedStart::PointInTime(_))) {
-            return Err(usage(
-                "the embedded account cannot start at a time",
-                "with --demo, use --from beginning or --from now",
-            ));
-        }
-        Ok(())
     }
 
     pub(super) fn is_demo(&self) -> bool {

@@ -42,7 +42,6 @@ pub(super) async fn run(
     let dry_run = plan.dry_run;
     let retries = plan.retry_limit;
     let feed = plan.feed.clone();
-    account.refuse_start_at_a_time(feed.as_ref().map(|feed| feed.from))?;
     let connect = async |earlier: Option<&ContainerAddress>| {
         let mut connection = account.target_plan()?;
         account.ensure_same(&connection, earlier)?;

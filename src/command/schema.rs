@@ -8,7 +8,7 @@ use super::account::Account;
 use crate::error::ExitCode;
 use crate::job;
 use crate::report::Report;
-use crate::settings::{Compared, Given, SchemaPlan, table};
+use crate::settings::{Compared, Given, SchemaPlan};
 use crate::signal::Shutdown;
 
 /// Samples documents and prints their columns.
@@ -20,7 +20,6 @@ pub(super) async fn run(
 ) -> Result<ExitCode> {
     let given = given.with_profile(account.profile()?);
     let plan = SchemaPlan::new(&given)?;
-    account.refuse_start_at_a_time(given.typed(&table::SCHEMA_FROM))?;
     for value in given.option_values()? {
         report.detail(&value.to_string());
     }

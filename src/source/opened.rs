@@ -94,16 +94,13 @@ impl Opened {
             inner: raw,
             read: read.clone(),
         };
-        let mut stream: Box<dyn BufRead + Send> = Box::new(counted);
-        if let Some(codec) = compressed {
-            stream = decompressed(stream, codec, &name)?;
-        }
+        let (mut bytes, blocks) = match compressed {
+            Some(codec) => decompressed(Box::new(counted), codec, &read, &name)?,
+            None => in_blocks(counted, &read, from),
+        };
         if from == 0 && kind != Kind::Parquet {
-            stream = refused_if_foreign(stream, &name)?;
+            bytes = refused_if_foreign(bytes, &name)?;
         }
-        let bytes = InBlocks::new(stream, read, from);
-        let blocks = bytes.blocks();
-        let mut bytes: Box<dyn BufRead + Send> = Box::new(bytes);
         let skipped = io::copy(&mut (&mut bytes).take(skip), &mut io::sink());
         if skipped.map_err(|error| broken(&name, error))? < skip {
             bail!("{name} is shorter than the part of it that was read before");
@@ -141,17 +138,31 @@ fn magic_of(raw: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(magic)
 }
 
-/// `stream` without its compression, and without the one below that, if it was compressed again.
+/// Reads `inner` in blocks, from `offset` on. What is recognized by its first bytes is read through them too, so
+/// that these do not count as all that was decompressed with them.
+fn in_blocks(
+    inner: impl Read + Send + 'static,
+    raw: &RawBytes,
+    offset: u64,
+) -> (Box<dyn BufRead + Send>, Blocks) {
+    let bytes = InBlocks::new(inner, raw.clone(), offset);
+    let blocks = bytes.blocks();
+    (Box::new(bytes), blocks)
+}
+
+/// `stream` without its compression, and without the one below that, if it was compressed again. `raw` counts what
+/// is read of it.
 fn decompressed(
     stream: Box<dyn BufRead + Send>,
     codec: Codec,
+    raw: &RawBytes,
     name: &str,
-) -> Result<Box<dyn BufRead + Send>> {
+) -> Result<(Box<dyn BufRead + Send>, Blocks)> {
     let (mut stream, mut codec) = (stream, codec);
     for _ in 0..MAX_LAYERS {
         let frames = Frames::new(codec, stream).with_context(|| format!("cannot read {name}"))?;
-        let mut frames = BufReader::with_capacity(BLOCK, frames);
-        let magic = magic_of(&mut frames).map_err(|error| broken(name, error))?;
+        let (mut bytes, blocks) = in_blocks(frames, raw, 0);
+        let magic = magic_of(&mut bytes).map_err(|error| broken(name, error))?;
         if magic.starts_with(b"PAR1") {
             let (codec, program) = codec.names();
             return Err(with_hint(
@@ -163,10 +174,10 @@ fn decompressed(
             ));
         }
         let below = Codec::of(&magic);
-        stream = Box::new(io::Cursor::new(magic).chain(frames));
+        stream = Box::new(io::Cursor::new(magic).chain(bytes));
         match below {
             Some(below) => codec = below,
-            None => return Ok(stream),
+            None => return Ok((stream, blocks)),
         }
     }
     bail!("{name} was compressed more than {MAX_LAYERS} times");

@@ -344,6 +344,22 @@ fn every_start_takes_a_date_or_an_age_and_says_what_it_means() {
     );
 }
 
+#[cfg(feature = "demo")]
+#[test]
+fn an_embedded_account_can_be_read_from_a_time() {
+    let lines = |arguments: &[&str]| {
+        let ended = succeed(cosmos_tail().arg("--demo").args(arguments));
+        ended.stdout.lines().count()
+    };
+    // The account is made when the command starts.
+    let all = lines(&["export", "-o", "-"]);
+    assert_eq!(all, 10_000);
+    assert_eq!(lines(&["export", "-o", "-", "--from", "10m"]), all);
+    assert_eq!(lines(&["export", "-o", "-", "--from", "2020-01-01"]), all);
+    assert_eq!(lines(&["tail", "--from", "10m", "-n", "3"]), 3);
+    assert_eq!(lines(&["tail", "--from", "10m", "--until-caught-up"]), all);
+}
+
 #[test]
 fn a_resume_is_told_the_directory_the_file_or_the_state() {
     let (gateway, container) = filled(2, 20);

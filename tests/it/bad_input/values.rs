@@ -110,20 +110,6 @@ fn exports_of_the_embedded_account_and_of_another_do_not_mix() {
         &["embedded account", "with --demo"],
     );
     assert_eq!(snapshot(&demo), before);
-    let mut command = cosmos_tail();
-    command.args([
-        "--demo",
-        "export",
-        "--from",
-        "2020-01-01T00:00:00Z",
-        "-o",
-        "-",
-    ]);
-    refuse(
-        &mut command,
-        2,
-        &["cannot start at a time", "--from beginning"],
-    );
 }
 
 // Documents that break parsers.

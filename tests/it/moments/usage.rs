@@ -620,11 +620,6 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "cosmos-tail completions cmd",
     ),
     (
-        "demo-from-a-time",
-        "The embedded account cannot start at a time.",
-        "cosmos-tail --demo export -o orders --from 2020-01-01T00:00:00Z",
-    ),
-    (
         "demo-no-partitions",
         "An embedded account without partitions.",
         "cosmos-tail demo --partitions 0",
