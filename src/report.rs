@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::count::count;
@@ -25,7 +25,7 @@ use crate::error::Failure;
 use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
 use crate::process;
 use crate::redact::redact;
-use crate::schema::{self, Schema};
+use crate::schema::{self, ColumnType, Drift, Schema};
 
 pub use progress::{Progress, Rates};
 pub use summary::{ReplaySummary, Summary};
@@ -268,6 +268,40 @@ impl Report {
     /// If standard output cannot be written, such as when the reader of a pipe has gone.
     pub fn print_schema(&self, schema: &Schema) -> Result<()> {
         self.print_data(&escape_json(&schema::file::render(schema)))
+    }
+
+    /// Prints what does not fit the columns of a table, a line for each field.
+    ///
+    /// # Errors
+    ///
+    /// If standard output cannot be written, such as when the reader of a pipe has gone.
+    pub fn print_drift(&self, drift: &Drift) -> Result<()> {
+        if drift.fields.is_empty() {
+            return Ok(());
+        }
+        let mut table = Table::new([
+            ("FIELD", Align::Left),
+            ("COLUMN", Align::Left),
+            ("NEW COLUMN", Align::Left),
+            ("VALUES", Align::Left),
+            ("DOCUMENTS", Align::Right),
+            ("SHARE", Align::Right),
+        ]);
+        for field in &drift.fields {
+            let text =
+                |one: &Option<ColumnType>| one.as_ref().map_or("-".to_owned(), ToString::to_string);
+            #[expect(clippy::cast_precision_loss, reason = "a share is shown to one digit")]
+            let share = field.documents as f64 / drift.documents as f64 * 100.0;
+            table.push([
+                field.path.to_string(),
+                text(&field.column_type),
+                text(&field.new_type),
+                field.kinds.join(", "),
+                HumanCount(field.documents).to_string(),
+                format!("{share:.1} %"),
+            ]);
+        }
+        self.print_table(&table)
     }
 
     /// Prints data for other programs to standard output, unescaped.

@@ -47,12 +47,12 @@ pub const FILES: &[(&str, &str)] = &[
         "The profiles. Each system has its own configuration directory; COSMOS_TAIL_CONFIG names another file.",
     ),
     (
-        "state.json",
-        "The committed positions of an export, without secrets; of a single FILE it is FILE.state.json. `resume` \
-         and `verify` find it by the output.",
+        "_DIR.cosmos-tail/state.json",
+        "The committed positions of an export to the directory DIR, beside it, without secrets; of a single FILE it \
+         is FILE.state.json. `resume` and `verify` find it by the output.",
     ),
     (
-        "manifest.ndjson",
+        "_DIR.cosmos-tail/manifest.ndjson",
         "A line of JSON for each finished file of an export; of a single FILE it is FILE.manifest.ndjson.",
     ),
 ];

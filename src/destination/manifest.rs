@@ -21,7 +21,7 @@ use crate::process;
 
 use super::committed::Committed;
 use super::names::{FileNames, PartFile};
-use super::part::{FileState, ManifestMark, checksum_text};
+use super::part::{FileState, ManifestMark, checksum_text, is_first};
 
 /// One line of a manifest: a published file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub struct Entry {
     /// What its records are. Older builds did not list it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<RecordForm>,
+    /// Which of the column sets of the export it has, from 0.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub columns: u32,
     /// Its rows.
     pub rows: u64,
     /// Its length in bytes.
@@ -64,6 +67,7 @@ impl Entry {
             export_id: committed.export_id,
             file: name.to_owned(),
             records: committed.records,
+            columns: file.columns,
             rows: file.rows,
             bytes: file.length,
             crc32c: file.crc32c,
@@ -501,6 +505,7 @@ mod tests {
             export_id: uuid::Uuid::from_u128(1),
             file: name.into(),
             records: None,
+            columns: 0,
             rows: 1,
             bytes: 2,
             crc32c: 3,

@@ -35,6 +35,7 @@ mod receipt;
 mod recover;
 mod seam;
 mod standard_output;
+mod table;
 
 pub use committed::Committed;
 pub use export_files::{ExportDirectory, ExportFiles, PartReader};
@@ -50,3 +51,4 @@ pub use receipt::{PartReceipt, Receipt, Written};
 pub use recover::{Recovery, may_be_unknown};
 pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 pub use standard_output::StandardOutput;
+pub use table::{MANIFEST_FILE, STATE_FILE, StateDirectory, Table, real, state_directory_of};

@@ -61,6 +61,7 @@ pub(super) async fn run(
         container,
         documents: now.documents.saturating_sub(before.documents),
         overflowed: now.overflowed.saturating_sub(before.overflowed),
+        dropped: now.dropped.saturating_sub(before.dropped),
         bytes: now.bytes.saturating_sub(before.bytes),
         files: counts.files,
         ranges: state.ranges.len(),

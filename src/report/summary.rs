@@ -20,6 +20,8 @@ pub struct Summary {
     pub documents: u64,
     /// Documents with a value in `_extra`, because it did not fit its column or had none.
     pub overflowed: u64,
+    /// Documents without values that fit no column, with `--extra drop`.
+    pub dropped: u64,
     /// Bytes of these documents.
     pub bytes: u64,
     /// Files that this run finished.
@@ -145,6 +147,10 @@ impl Summary {
             let overflowed = HumanCount(self.overflowed);
             text.push_str(&format!(", {overflowed} with values in _extra"));
         }
+        if self.dropped > 0 {
+            let dropped = HumanCount(self.dropped);
+            text.push_str(&format!(", {dropped} without values that fit no column"));
+        }
         if self.retries > 0 {
             text.push_str(&format!(", {}", count(self.retries, "retry")));
         }
@@ -226,6 +232,7 @@ mod tests {
             container: "orders".into(),
             documents: 12_345,
             overflowed: 1200,
+            dropped: 0,
             bytes: 3 << 20,
             files: 1,
             ranges: 4,

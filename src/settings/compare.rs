@@ -7,7 +7,6 @@ use super::setting::{Comparison, FrozenIn};
 use crate::cli::choices::{Mode, SchemaSource, SystemFields};
 use crate::cli::location::Location;
 use crate::cli::values::choice_name;
-use crate::destination::Output;
 use crate::feed::FeedMode;
 use crate::format::Compression;
 use crate::schema::{ColumnList, SampleSize, TableLayout};
@@ -129,15 +128,9 @@ fn columns_of(layout: &TableLayout) -> String {
 
 /// Where an export writes. Two paths of one place are the same.
 pub(super) fn output(frozen: &FrozenIn<'_>, given: &Location) -> Comparison {
-    let own = match &frozen.options.output {
-        Output::StandardOutput => {
-            let given = given.path().unwrap_or(Path::new("-"));
-            return Comparison::of(Some("-".to_owned()), &given.to_string_lossy());
-        }
-        Output::Directory(path) | Output::File(path) | Output::Append(path) => {
-            // Without a `.` in the middle.
-            frozen.base.join(path).components().collect::<PathBuf>()
-        }
+    let Some(own) = frozen.options.output.path(frozen.base) else {
+        let given = given.path().unwrap_or(Path::new("-"));
+        return Comparison::of(Some("-".to_owned()), &given.to_string_lossy());
     };
     if given
         .path()

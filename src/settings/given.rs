@@ -508,6 +508,7 @@ pub(crate) fn default_settings(command: Command) -> Result<Settings> {
         rotate_bytes: None,
         rotate_interval_ms: None,
         row_group_bytes: None,
+        extra: None,
     };
     for setting in rows() {
         let row = setting.row();

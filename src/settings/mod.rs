@@ -25,7 +25,7 @@ mod tail;
 mod value;
 mod verify;
 
-pub use columns::SchemaPlan;
+pub use columns::{Compared, SchemaPlan};
 pub(crate) use compare::mode as mode_text;
 pub use connection::{
     ConnectionArgs, ConnectionPlan, ConnectionRequest, Names, ProfileParts, credential_is_given,

@@ -25,6 +25,8 @@ pub struct ResumePlan {
     pub state_path: PathBuf,
     /// Whether to discard open files that do not match the state.
     pub repair: bool,
+    /// Whether to add columns for what has drifted.
+    pub widen: bool,
     /// How to print the summary.
     pub summary: SummaryFormat,
     given: Given,
@@ -40,6 +42,7 @@ impl ResumePlan {
         Ok(Self {
             state_path: state_path(given)?,
             repair: given.is_on(&table::REPAIR),
+            widen: given.is_on(&table::WIDEN),
             summary: given.get(&table::SUMMARY)?,
             given: given.clone(),
         })

@@ -12,7 +12,7 @@ use super::rows::{RowCells, Rows, checked};
 use crate::feed::RecordForm;
 use crate::format::{CsvOptions, header_name};
 use crate::schema::fit;
-use crate::schema::{CellTexts, ColumnType, Schema};
+use crate::schema::{CellTexts, Column, ColumnType, Schema};
 
 /// Reads rows of a whole file, which begins with its header.
 pub struct CsvRows<R> {
@@ -42,6 +42,21 @@ impl<R: Read + Send> CsvRows<R> {
         options: &CsvOptions,
         mark: Mark,
     ) -> Result<Self> {
+        Self::of_one(bytes, name, &[schema], options, mark)
+    }
+
+    /// The same for the schema that the header is of: the columns of an export may have been widened.
+    ///
+    /// # Errors
+    ///
+    /// As [`CsvRows::new`]; the columns are compared with those of the first schema.
+    pub fn of_one(
+        bytes: R,
+        name: String,
+        schemas: &[Option<&Schema>],
+        options: &CsvOptions,
+        mark: Mark,
+    ) -> Result<Self> {
         let mut reader = ReaderBuilder::new()
             .delimiter(u8::try_from(options.delimiter).unwrap_or(b','))
             .from_reader(LastByte {
@@ -50,11 +65,22 @@ impl<R: Read + Send> CsvRows<R> {
             });
         let header = reader.headers().map_err(|error| unreadable(&name, error))?;
         let names: Vec<&str> = header.iter().collect();
-        let schema = schema.map(Schema::flattened);
-        let rows = Rows::new(schema.as_ref(), &names, |column, form| {
-            header_name(column, form, options)
-        })
-        .map_err(|why| anyhow!("{name} differs from what its export says: {why}"))?;
+        let name_of = |column: &Column, form| header_name(column, form, options);
+        let mut found = None;
+        for schema in schemas {
+            let schema = schema.map(Schema::flattened);
+            match (Rows::new(schema.as_ref(), &names, name_of), &found) {
+                (Ok(rows), _) => {
+                    found = Some(Ok((rows, schema)));
+                    break;
+                }
+                (Err(why), None) => found = Some(Err(why)),
+                (Err(_), Some(_)) => {}
+            }
+        }
+        let found = found.unwrap_or_else(|| Err("its columns are not known".to_owned()));
+        let (rows, schema) =
+            found.map_err(|why| anyhow!("{name} differs from what its export says: {why}"))?;
         let columns = schema.iter().flat_map(|schema| schema.columns());
         let mut this = Self {
             name,

@@ -18,8 +18,11 @@ use crate::cli::location::Location;
 use crate::count::count;
 use crate::count::{exactly, them};
 use crate::destination::manifest::Entry;
-use crate::destination::names::{MANIFEST_FILE, STATE_FILE, first_part_of};
-use crate::destination::{ExportDirectory, ExportFiles, PartReader, checksum_text};
+use crate::destination::names::first_part_of;
+use crate::destination::{
+    ExportDirectory, ExportFiles, MANIFEST_FILE, Output, PartReader, STATE_FILE, checksum_text,
+    find_state, state_directory_of,
+};
 use crate::durable::{is_same_file, is_standard_input, parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
@@ -64,21 +67,24 @@ enum Origin {
 /// What an export's state says about its CSV files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvForm {
-    /// The columns of documents; none if documents have a column of their own.
-    pub schema: Option<Schema>,
+    /// The columns of documents, in each of the column sets of the export; none if documents have a column of their
+    /// own.
+    pub schemas: Vec<Option<Schema>>,
     /// The dialect.
     pub options: CsvOptions,
 }
 
 impl CsvForm {
     fn of(state: &State) -> Option<Arc<Self>> {
-        let schema = match (state.options.format, &state.options.layout) {
-            (Format::Csv, Some(TableLayout::Columns { schema, .. })) => Some(schema.clone()),
-            (Format::Csv, Some(TableLayout::Raw)) => None,
-            _ => return None,
-        };
+        if state.options.format != Format::Csv || state.options.layout.is_none() {
+            return None;
+        }
+        let schemas = state.layouts().map(|layout| match layout {
+            TableLayout::Columns { schema, .. } => Some(schema.clone()),
+            TableLayout::Raw => None,
+        });
         Some(Arc::new(Self {
-            schema,
+            schemas: schemas.collect(),
             options: state.options.csv.clone().unwrap_or_default(),
         }))
     }
@@ -310,9 +316,12 @@ impl Inputs {
     }
 
     /// Adds the finished files of an export to a local directory.
-    fn add_directory(&mut self, directory: &Path) -> Result<()> {
-        let manifest = directory.join(MANIFEST_FILE);
-        let path = directory.join(STATE_FILE);
+    fn add_directory(&mut self, source: &Path) -> Result<()> {
+        let directory = source;
+        let own = state_directory_of(directory)?;
+        let own = own.as_deref().unwrap_or(directory);
+        let manifest = own.join(MANIFEST_FILE);
+        let path = own.join(STATE_FILE);
         if !manifest.exists() && !path.exists() {
             return Err(usage(
                 format!(
@@ -342,8 +351,25 @@ impl Inputs {
             }
             self.note_empty(directory);
         }
-        self.add_export(Arc::new(ExportDirectory::new(directory)), state)?;
-        self.note_unfinished(directory)
+        // The user may have named the state directory.
+        let table = state.as_ref().map(|state| &state.options.output);
+        let table = table.filter(|output| own == directory && matches!(output, Output::Table(_)));
+        let directory = table.and_then(|output| output.path(own));
+        let directory = directory.as_deref().unwrap_or(source);
+        let files = ExportDirectory::new(directory, own);
+        let open = files.count_unfinished()?;
+        self.add_export(Arc::new(files), state)?;
+        if open > 0 {
+            self.notices.push(format!(
+                "{} of `{}` {} skipped; to finish {}: cosmos-tail resume --state {}",
+                exactly(open as u64, "unfinished file"),
+                source.display(),
+                if open == 1 { "is" } else { "are" },
+                them(open as u64),
+                shell_word(&path)
+            ));
+        }
+        Ok(())
     }
 
     /// Adds the export to the single file `path`, which has no file, since no part of it is finished. Returns
@@ -439,27 +465,12 @@ impl Inputs {
         }
         Ok(None)
     }
-
-    fn note_unfinished(&mut self, directory: &Path) -> Result<()> {
-        let open = ExportDirectory::new(directory).count_unfinished()?;
-        if open > 0 {
-            self.notices.push(format!(
-                "{} of `{}` {} skipped; to finish {}: cosmos-tail resume --state {}",
-                exactly(open as u64, "unfinished file"),
-                directory.display(),
-                if open == 1 { "is" } else { "are" },
-                them(open as u64),
-                shell_word(&directory.join(STATE_FILE))
-            ));
-        }
-        Ok(())
-    }
 }
 
 /// Where the state of the export is that wrote `path`, if it is in its default place.
 fn states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
-    let shared = parent_of(path).join(STATE_FILE);
-    own_states_beside(path).chain([shared])
+    let shared = find_state(parent_of(path)).ok().flatten();
+    own_states_beside(path).chain(shared)
 }
 
 /// The same if the export is one file, perhaps in several parts. `path` may have been compressed since.
@@ -588,14 +599,15 @@ fn declared_beside(path: &Path) -> Option<Declaration> {
         return of_state(&own);
     }
     let directory = parent_of(path);
-    if !directory.join(MANIFEST_FILE).is_file() {
+    let own = state_directory_of(directory).ok()??;
+    if !own.join(MANIFEST_FILE).is_file() {
         return None;
     }
     let name = file_name_of(path);
-    let listed = ExportDirectory::new(directory).finished(None).ok()?;
+    let listed = ExportDirectory::new(directory, &own).finished(None).ok()?;
     // It may have been compressed since.
     let original = without_compression(&name).unwrap_or_default();
     let is_it = |entry: &&Entry| entry.file == name || entry.file == original;
     let entry = listed.entries.iter().find(is_it)?;
-    of_entry(entry).or_else(|| of_state(&state(directory.join(STATE_FILE))?))
+    of_entry(entry).or_else(|| of_state(&state(own.join(STATE_FILE))?))
 }

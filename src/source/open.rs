@@ -42,8 +42,8 @@ pub fn open(input: &Input, mark: Mark) -> Result<Box<dyn RecordReader>> {
                 let rows = OtherCsv::of_input(opened, input.reading.as_ref(), input.form(), mark)?;
                 return Ok(Box::new(rows));
             };
-            let schema = form.schema.as_ref();
-            let rows = CsvRows::new(opened.bytes, opened.name, schema, &form.options, mark)?;
+            let schemas: Vec<_> = form.schemas.iter().map(Option::as_ref).collect();
+            let rows = CsvRows::of_one(opened.bytes, opened.name, &schemas, &form.options, mark)?;
             let rows = rows.counted_by(opened.blocks);
             agree_with_columns(input, rows.form())?;
             Ok(Box::new(rows))

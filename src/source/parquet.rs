@@ -152,9 +152,8 @@ impl ParquetRows {
             let rows =
                 rows.with_context(|| format!("cannot read {} after row {}", self.name, self.row))?;
             let mut cells = Vec::new();
-            let columns = self.types.len();
-            let first = rows.num_columns().saturating_sub(columns + 1);
-            for (column, column_type) in rows.columns()[first..].iter().zip(&self.types) {
+            let columns = rows.columns().iter().skip(self.rows.first());
+            for (column, column_type) in columns.zip(&self.types) {
                 add_cells(column, column_type, &mut cells);
             }
             self.batch = Some(Batch {

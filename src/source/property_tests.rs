@@ -190,6 +190,7 @@ fn csv_options() -> impl Strategy<Value = CsvOptions> {
         delimiter,
         null: null.to_owned(),
         safe: false,
+        bom: false,
     })
 }
 
@@ -244,9 +245,10 @@ fn round_trip(
         Format::Parquet
     };
     for (format, form) in [
-        (Format::Csv, TableForm::Ordered),
-        (Format::Parquet, TableForm::Ordered),
+        (Format::Csv, TableForm::Nullable),
+        (Format::Parquet, TableForm::Nullable),
         (earlier, TableForm::First),
+        (earlier, TableForm::Ordered),
     ] {
         let options = EncoderOptions {
             format,
@@ -257,6 +259,7 @@ fn round_trip(
             partition_key_paths: vec!["/pk".to_owned()],
             layout: Arc::new(OnceLock::from(layout.clone())),
             form,
+            extra: crate::format::Extra::Keep,
         };
         let file = encoded(options, &page);
         let read = |mark| -> Vec<Bytes> {

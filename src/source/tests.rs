@@ -120,6 +120,7 @@ fn parquet() -> Vec<u8> {
         partition_key_paths: vec!["/pk".to_owned()],
         layout: Arc::new(OnceLock::from(layout)),
         form: TableForm::First,
+        extra: crate::format::Extra::Keep,
     };
     let body = r#"{"Documents":[{"id":"a","n":1,"d":1.5,"ok":true,"j":[]},{"id":"b","x":1}]}"#;
     encoded(

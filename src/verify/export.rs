@@ -40,6 +40,7 @@ pub fn check_export(
         found,
         expected: Vec::new(),
         known: BTreeSet::new(),
+        column_set: state.column_set(),
     };
     for entry in &entries {
         files.listed(entry)?;
@@ -149,12 +150,23 @@ struct Files<'a> {
     expected: Vec<Expected>,
     /// The names that the manifest or the state explains.
     known: BTreeSet<String>,
+    /// The last column set.
+    column_set: u32,
 }
 
 impl Files<'_> {
     /// A file that the manifest lists.
     fn listed(&mut self, entry: &Entry) -> Result<()> {
         self.known.insert(entry.file.clone());
+        if entry.columns > self.column_set {
+            self.found.fault(
+                &entry.file,
+                format!(
+                    "has the columns {}, which the state does not know",
+                    entry.columns
+                ),
+            );
+        }
         if self.destination.length_of(&entry.file)?.is_none() {
             match compressed_later(self.destination, entry)? {
                 Some(compressed) => self.compressed(compressed),

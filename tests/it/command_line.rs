@@ -1,10 +1,12 @@
 //! What can be typed: words of other tools, short flags, times, and the ways to name an export; and what answers in
 //! JSON where a script asked for it.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use crate::command::{
-    Ended, against, cosmos_tail, export, fail, files, resume, run, succeed, verify,
+    Ended, against, cosmos_tail, export, fail, files, resume, run, state_directory, succeed, verify,
 };
 use crate::gateway::{Action, Fault, RequestKind};
 use crate::orders::{fill, filled};
@@ -340,8 +342,10 @@ fn every_start_takes_a_date_or_an_age_and_says_what_it_means() {
             ended.stderr
         );
     }
-    let state: Value =
-        serde_json::from_slice(&std::fs::read(format!("{dated}/state.json")).unwrap()).unwrap();
+    let state: Value = serde_json::from_slice(
+        &std::fs::read(state_directory(Path::new(&dated)).join("state.json")).unwrap(),
+    )
+    .unwrap();
     assert_eq!(
         state["state"]["options"]["from"]["point-in-time"],
         "2020-01-02T00:00:00Z"

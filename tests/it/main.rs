@@ -70,6 +70,8 @@ mod shells;
 mod signals;
 #[cfg(unix)]
 mod streams;
+#[cfg(unix)]
+mod tables;
 mod tail;
 mod terminal;
 mod throughput;

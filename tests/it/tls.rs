@@ -46,6 +46,7 @@ fn an_export_and_its_resume_are_complete() {
         assert_spoken(&gateway, http1_only);
         assert_no_violations(&gateway);
         look_at_files(&out);
+        look_at_files(&crate::command::state_directory(&out));
     }
 }
 

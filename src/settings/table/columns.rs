@@ -1,14 +1,17 @@
 //! The columns of CSV and Parquet.
 
+use std::path::PathBuf;
+
 use crate::cli::Command;
 use crate::cli::choices::{SchemaSource, SystemFields};
 use crate::cli::values::{self, choice_name};
 use crate::feed::ChangeFeedStart;
+use crate::format::Extra;
 use crate::schema::{ColumnList, SampleSize};
 use crate::settings::compare;
 use crate::settings::setting::{Comparison, Heading, Setting, settings};
 use crate::settings::table::export::TIMES;
-use crate::settings::value::{Value, choice, start};
+use crate::settings::value::{Value, choice, path, start};
 
 settings! {
     SCHEMA_FROM: ChangeFeedStart = Setting::new("from", start())
@@ -85,6 +88,40 @@ settings! {
         .under(Heading::Columns)
         .in_full_of(&[Command::Export])
         .brief("Make JSON of fields with several types");
+
+    EXTRA: Extra = Setting::new("extra", choice("WHAT"))
+        .help("What to do with values that fit no column: `keep` them in `_extra`, `drop` them, or `fail`")
+        .details(
+            "With `fail` the export stops at the first document that has one, with exit code 3: `resume --widen` adds \
+             columns, and `resume --extra keep` continues without them. The summary counts the documents of `drop`.",
+        )
+        .described_default("keep")
+        .kept("extra", |settings, extra| settings.extra = Some(extra))
+        .of(&[Command::Export, Command::Resume])
+        .under(Heading::Columns)
+        .in_full();
+
+    DIFF: PathBuf = Setting::new("diff", path("PLACE"))
+        .help("Print what documents have that the columns of PLACE do not hold: a file of columns, or an export")
+        .details(
+            "PLACE is the directory of an export, its first file, its state, or a file of columns as `schema` prints \
+             them. An export names the container itself. The sample is what changed since the export began and \
+             since its last commit, beside the oldest documents.",
+        )
+        .conflicts(&["columns", "from"])
+        .of(&[Command::Schema])
+        .under(Heading::Columns)
+        .brief("Compare the documents with the columns of an export or a file");
+
+    WIDEN: bool = Setting::switch("widen")
+        .help("Add columns for what a sample of the documents has beside the columns of the export")
+        .details(
+            "New files have the new columns after the others; existing files stay as they are. The name, the type and \
+             the place of a column never change. `schema --diff` prints what would be added.",
+        )
+        .of(&[Command::Resume])
+        .under(Heading::Columns)
+        .brief("Add columns for new fields to new files");
 
     SYSTEM_FIELDS: SystemFields = Setting::new("system-fields", choice("WHAT"))
         .help(

@@ -76,6 +76,17 @@ settings! {
         .under(Heading::Files)
         .in_full();
 
+    CSV_BOM: bool = Setting::switch("csv-bom")
+        .help("CSV: begin each file with a byte order mark, by which Excel recognizes UTF-8")
+        .frozen("csv")
+        .compared(|frozen, _| {
+            let csv = frozen.options.csv.as_ref();
+            compare::switch(csv.is_some_and(|csv| csv.bom))
+        })
+        .of(&[Command::Export])
+        .under(Heading::Files)
+        .in_full();
+
     ROTATE_BYTES: Limit<u64> = Setting::new("rotate-bytes", Value::new("BYTES", values::bytes_limit))
         .help("Finish a file that has reached this size, such as 1GiB, or `none`")
         .details(

@@ -195,6 +195,7 @@ fn whole_settings() -> Value {
         rotate_bytes: Some(1),
         rotate_interval_ms: Some(1),
         row_group_bytes: Some(1),
+        extra: Some(crate::format::Extra::Fail),
     };
     serde_json::to_value(settings).unwrap()
 }

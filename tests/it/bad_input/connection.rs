@@ -8,7 +8,7 @@ use super::{assert_explained, refuse, snapshot, stranger, without};
 use crate::closed_port::ClosedPort;
 use crate::command::{
     CONTAINER, DATABASE, against, assert_latest, export, files, interrupt, lines, lines_of, resume,
-    run, spawn, succeed, wait,
+    run, spawn, state_directory, succeed, wait,
 };
 use crate::gateway::{Action, Container, Fault, Gateway, GatewayOptions, RequestKind};
 use crate::orders::{fill, filled};
@@ -361,7 +361,7 @@ fn a_state_of_another_container_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     succeed(&mut export(&gateway, &out));
-    let path = out.join("state.json");
+    let path = state_directory(&out).join("state.json");
     let mut state = cosmos_tail::state::file::load(&path).unwrap();
     let other = gateway.create_container(DATABASE, "others", "/pk", 2);
     // With edited names in the state, the RID shows it.

@@ -22,6 +22,7 @@ mod stage;
 mod state;
 #[cfg(unix)]
 mod stopped;
+mod tables;
 mod tail;
 mod usage;
 mod verify;
@@ -41,6 +42,7 @@ const FOLDERS: [&str; 15] = [
     "schema",
     "state",
     "stopped",
+    "tables",
     "tail",
     "tail-diff",
     "usage",
