@@ -22,6 +22,7 @@ mod connection;
 mod demo;
 mod export;
 mod files;
+mod lag;
 mod output;
 mod reading;
 mod replay;
@@ -34,6 +35,7 @@ pub(crate) use connection::*;
 pub(crate) use demo::*;
 pub(crate) use export::*;
 pub(crate) use files::*;
+pub(crate) use lag::*;
 pub(crate) use output::*;
 pub(crate) use reading::*;
 pub(crate) use replay::*;
@@ -46,6 +48,7 @@ static GROUPS: &[&[&dyn AnySetting]] = &[
     export::ROWS,
     tail::ROWS,
     replay::ROWS,
+    lag::ROWS,
     #[cfg(feature = "demo")]
     demo::ROWS,
     files::ROWS,

@@ -9,7 +9,7 @@ settings! {
     TABLE_FORMAT: TableFormat = Setting::new("format", choice("FORMAT"))
         .help("How to print the list")
         .default("table")
-        .of(&[Command::Ranges, Command::Profiles]);
+        .of(&[Command::Ranges, Command::Lag, Command::Profiles]);
 
     RANGES_WIDE: bool = Setting::switch("wide")
         .help("Print whole bounds, and the portable form of each range")

@@ -3,12 +3,13 @@
 use super::stage::words;
 use super::{Pages, Stage};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "ranges",
     "tail",
     "export",
     "schema",
     "resume",
+    "lag",
     "verify",
     "replay",
     "demo",

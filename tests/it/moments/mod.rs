@@ -30,11 +30,12 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 14] = [
+const FOLDERS: [&str; 15] = [
     "connection",
     "export",
     "help",
     "profiles",
+    "lag",
     "ranges",
     "replay",
     "schema",
