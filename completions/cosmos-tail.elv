@@ -46,6 +46,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand export 'Export the change feed of a container to files'
             cand schema 'Print the columns that an export to CSV or Parquet would infer'
             cand resume 'Continue an export: after a crash, or to read changes made since it finished'
+            cand lag 'Measure how far an export, a tail or a replay is behind its container'
             cand verify 'Check an export against its own manifest and state, without contacting the service'
             cand replay 'Write exported changes to a container'
             cand demo 'Run an embedded account to try things on'
@@ -284,6 +285,35 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --widen 'Add columns for new fields to new files'
             cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
             cand --account-moved 'Continue at the endpoint that is given, although the state names another'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'cosmos-tail;lag'= {
+            cand --state 'The state file, if it is not beside the output'
+            cand --watch 'Measure again after each pause of this length'
+            cand --fail-above 'Exit with code 4 if the lag is above 1000 or 10m'
+            cand --max-ru 'Use at most this many RU/s for measuring, or `none` [default: none]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --format 'How to print the list [default: table]'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
             cand --demo 'Use an account embedded in this process'
             cand -v 'Print more; -vv and -vvv the SDK''s log'
             cand --verbose 'Print more; -vv and -vvv the SDK''s log'
@@ -556,6 +586,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand export 'Export the change feed of a container to files'
             cand schema 'Print the columns that an export to CSV or Parquet would infer'
             cand resume 'Continue an export: after a crash, or to read changes made since it finished'
+            cand lag 'Measure how far an export, a tail or a replay is behind its container'
             cand verify 'Check an export against its own manifest and state, without contacting the service'
             cand replay 'Write exported changes to a container'
             cand demo 'Run an embedded account to try things on'
@@ -574,6 +605,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         &'cosmos-tail;help;schema'= {
         }
         &'cosmos-tail;help;resume'= {
+        }
+        &'cosmos-tail;help;lag'= {
         }
         &'cosmos-tail;help;verify'= {
         }

@@ -80,6 +80,8 @@ pub enum Command {
     Schema,
     /// Continue an export: after a crash, or to read changes made since it finished
     Resume,
+    /// Measure how far an export, a tail or a replay is behind its container
+    Lag,
     /// Check an export against its own manifest and state, without contacting the service
     Verify,
     /// Write exported changes to a container

@@ -22,6 +22,8 @@ pub enum ExitCode {
     Usage = 2,
     /// The run stopped early; committed work is kept, and `resume` continues from there.
     Resumable = 3,
+    /// What was measured is above the limit that was given.
+    Above = 4,
     /// The run was interrupted by Ctrl-C (128 + SIGINT); resumable.
     Interrupted = 130,
     /// The run was terminated by SIGTERM (128 + 15); resumable.

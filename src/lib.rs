@@ -54,6 +54,7 @@ pub mod failpoint;
 pub mod feed;
 pub mod format;
 pub mod job;
+mod lag;
 mod nearest;
 pub mod observe;
 pub mod process;

@@ -115,6 +115,7 @@ pub fn of(command: Command) -> Option<Manual> {
         Command::Export => EXPORT,
         Command::Schema => SCHEMA,
         Command::Resume => RESUME,
+        Command::Lag => LAG,
         Command::Verify => VERIFY,
         Command::Replay => REPLAY,
         #[cfg(feature = "demo")]
@@ -153,6 +154,37 @@ const LS: Manual = Manual {
     ],
     notes: &[],
     exit_codes: PLAIN_EXIT_CODES,
+};
+
+const LAG: Manual = Manual {
+    examples: &[
+        (
+            "how far an export that follows is behind, while it runs",
+            "cosmos-tail lag orders/",
+        ),
+        (
+            "again every five seconds",
+            "cosmos-tail lag orders/ --watch 5s",
+        ),
+        (
+            "in a script or a probe: fail if a change has waited for more than ten minutes",
+            "cosmos-tail lag --state tail.json --fail-above 10m",
+        ),
+    ],
+    notes: &[
+        "It only reads: the state file without its lock, and one page of each range.",
+        "TRANSACTIONS is how many there were in the partition since the position. `≤` marks an upper bound: of a part \
+         of a partition, or of one partition key, since the others of the partition count too. DOCUMENTS is an \
+         estimate. WAITING is how long ago the oldest change was made that is not committed.",
+    ],
+    exit_codes: &[
+        (0, "done"),
+        (1, "failed"),
+        (2, "usage error: the command line cannot be carried out"),
+        (4, "the lag is above --fail-above"),
+        (130, "interrupted by Ctrl-C"),
+        (143, "terminated by SIGTERM"),
+    ],
 };
 
 const TAIL: Manual = Manual {

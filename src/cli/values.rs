@@ -38,6 +38,30 @@ pub enum Speed {
     Times(f64),
 }
 
+/// A lag that is too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LagLimit {
+    /// More transactions than this.
+    Transactions(u64),
+    /// A change that has waited for longer than this.
+    Time(Duration),
+}
+
+/// Parses a lag: a number of transactions, or a duration.
+///
+/// # Errors
+///
+/// A sentence that says what is expected.
+pub fn lag_limit(text: &str) -> Parsed<LagLimit> {
+    match (text.parse(), humantime::parse_duration(text)) {
+        (Ok(transactions), _) => Ok(LagLimit::Transactions(transactions)),
+        (_, Ok(duration)) => Ok(LagLimit::Time(duration)),
+        _ => Err(
+            "expected a number of transactions, such as 1000, or a duration such as 10m".to_owned(),
+        ),
+    }
+}
+
 /// Takes any text.
 ///
 /// # Errors

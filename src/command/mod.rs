@@ -14,6 +14,7 @@ mod demo;
 mod embedded;
 mod export;
 pub mod generate;
+mod lag;
 mod ls;
 mod profiles;
 mod ranges;

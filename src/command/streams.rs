@@ -14,6 +14,7 @@ use crate::settings::{Given, table};
 pub(super) fn ensure_streams(given: &Given) -> Result<()> {
     let prints = match given.command() {
         Command::Ranges
+        | Command::Lag
         | Command::Schema
         | Command::Verify
         | Command::Ls

@@ -53,4 +53,5 @@ mod watermark;
 mod writer;
 
 pub use start::{Containers, Target, replay};
+pub(crate) use state::{feed_of_state, is_replay_state};
 pub use stdout::to_standard_output;

@@ -13,6 +13,7 @@ mod export;
 mod feed_start;
 mod files;
 mod given;
+mod lag;
 mod output_name;
 mod permissions;
 mod profile;
@@ -34,6 +35,7 @@ pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;
 pub use given::{Given, command, variables};
+pub use lag::LagPlan;
 pub use profile::{
     ChosenProfile, ConfigFile, KeySource, NewProfile, Profile, ProfileEndpoint, ProfileOptions,
     WantedProfile,

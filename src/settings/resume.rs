@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::files::check_row_groups;
 use super::given::Given;
 use super::resolved::ResolvedValue;
-use super::setting::FrozenIn;
+use super::setting::{FrozenIn, Setting};
 use super::table;
 use crate::destination::find_state;
 use crate::durable::{parent_of, shown_path};
@@ -40,7 +40,7 @@ impl ResumePlan {
     /// If there is no state, or two; or if its path cannot be made absolute.
     pub fn new(given: &Given) -> Result<Self> {
         Ok(Self {
-            state_path: state_path(given)?,
+            state_path: state_path_of(given, &table::RESUME_PATH, &table::RESUME_STATE)?,
             repair: given.is_on(&table::REPAIR),
             widen: given.is_on(&table::WIDEN),
             summary: given.get(&table::SUMMARY)?,
@@ -100,34 +100,42 @@ impl ResumePlan {
 }
 
 /// The state file of the export that is named: by its output or by the state itself.
-fn state_path(given: &Given) -> Result<PathBuf> {
+///
+/// # Errors
+///
+/// If there is no state, or two; or if its path cannot be made absolute.
+pub(super) fn state_path_of(
+    given: &Given,
+    path: &Setting<PathBuf>,
+    state: &Setting<PathBuf>,
+) -> Result<PathBuf> {
     let absolute =
         |path: &Path| std::path::absolute(path).context("cannot make the state path absolute");
     // What is no state is refused when it is read.
     let by_flag = |path: &Path| absolute(&find_state(path)?.unwrap_or_else(|| path.to_owned()));
-    let Some(named) = given.typed(&table::RESUME_PATH) else {
-        return by_flag(&given.get(&table::RESUME_STATE)?);
+    let Some(named) = given.typed(path) else {
+        return by_flag(&given.get(state)?);
     };
     let own = find_state(&named)?;
-    let Some(typed) = given.typed(&table::RESUME_STATE) else {
+    let Some(typed) = given.typed(state) else {
         let Some(own) = own else {
             return Err(usage(
                 format!("`{}` has no state of an export", shown_path(&named)),
-                "if the export keeps its state elsewhere, name that: `resume --state FILE`; `export -o` begins a \
-                 new export",
+                "if the export keeps its state elsewhere, name that: `--state FILE`; `export -o` begins a new \
+                 export",
             ));
         };
         return absolute(&own);
     };
-    let state = by_flag(&typed)?;
+    let found = by_flag(&typed)?;
     match own {
-        Some(own) if is_same(&absolute(&own)?, &state) => Ok(state),
+        Some(own) if is_same(&absolute(&own)?, &found) => Ok(found),
         Some(own) => Err(usage(
             format!(
                 "`{}` and --state name two states: `{}` and `{}`",
                 shown_path(&named),
                 shown_path(&own),
-                shown_path(&state)
+                shown_path(&found)
             ),
             "name one of them",
         )),
@@ -135,7 +143,7 @@ fn state_path(given: &Given) -> Result<PathBuf> {
             format!(
                 "`{}` has no state of an export, but --state names `{}`",
                 shown_path(&named),
-                shown_path(&state)
+                shown_path(&found)
             ),
             "leave the first out: the state knows its output",
         )),

@@ -33,6 +33,8 @@ mod hints;
 mod hostile;
 #[cfg(unix)]
 mod kills;
+#[cfg(unix)]
+mod lag;
 mod left_out;
 #[cfg(unix)]
 mod lines;

@@ -60,7 +60,7 @@ settings! {
         .variable(ENDPOINT_VARIABLE)
         .account_key(AccountKey::Endpoint)
         .under(Heading::Connection)
-        .in_full_of(&[Command::Resume])
+        .in_full_of(&[Command::Resume, Command::Lag])
         .unused_by(OFFLINE)
         .brief("Endpoint of the account, or `emulator`");
 
@@ -120,7 +120,7 @@ settings! {
         .variable(DATABASE_VARIABLE)
         .account_key(AccountKey::Database)
         .under(Heading::Connection)
-        .in_full_of(&[Command::Resume])
+        .in_full_of(&[Command::Resume, Command::Lag])
         .unused_by(OFFLINE);
 
     CONTAINER: String = Setting::new("container", text("NAME"))
@@ -129,7 +129,7 @@ settings! {
         .variable(CONTAINER_VARIABLE)
         .account_key(AccountKey::Container)
         .under(Heading::Connection)
-        .in_full_of(&[Command::Resume])
+        .in_full_of(&[Command::Resume, Command::Lag])
         .unused_by(OFFLINE);
 
     AUTH: AuthMethod = Setting::new("auth", choice("METHOD"))

@@ -22,6 +22,7 @@ mod connection;
 mod demo;
 mod export;
 mod files;
+mod lag;
 mod output;
 mod profiles;
 mod reading;
@@ -35,6 +36,7 @@ pub(crate) use connection::*;
 pub(crate) use demo::*;
 pub(crate) use export::*;
 pub(crate) use files::*;
+pub(crate) use lag::*;
 pub(crate) use output::*;
 pub(crate) use profiles::*;
 pub(crate) use reading::*;
@@ -48,6 +50,7 @@ static GROUPS: &[&[&dyn AnySetting]] = &[
     export::ROWS,
     tail::ROWS,
     replay::ROWS,
+    lag::ROWS,
     #[cfg(feature = "demo")]
     demo::ROWS,
     profiles::ROWS,

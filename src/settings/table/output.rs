@@ -12,6 +12,7 @@ settings! {
         .of(&[
             Command::Ranges,
             Command::Ls,
+            Command::Lag,
             Command::Profiles,
             Command::ProfilesTest,
         ]);

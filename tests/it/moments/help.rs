@@ -3,13 +3,14 @@
 use super::stage::words;
 use super::{Pages, Stage};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "ranges",
     "ls",
     "tail",
     "export",
     "schema",
     "resume",
+    "lag",
     "verify",
     "replay",
     "demo",

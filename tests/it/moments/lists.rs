@@ -163,6 +163,59 @@ fn ls() {
 }
 
 #[test]
+fn lag() {
+    let (gateway, container) = filled(3, 30);
+    let stage = Stage::at(&gateway);
+    let mut pages = Pages::new("lag");
+    stage.prepare("cosmos-tail export -q -d shop -c orders -o orders/");
+    stage.show(
+        &mut pages,
+        "none",
+        "An export that is not behind.",
+        "cosmos-tail lag orders/",
+    );
+    // By a clock that is ahead, nothing has waited.
+    gateway.set_time(4_102_444_800);
+    for number in 0..25 {
+        container.upsert(json!({"id": format!("new-{number}"), "pk": format!("new-{number}")}));
+    }
+    for (name, about, typed) in [
+        (
+            "behind",
+            "An export that is behind.",
+            "cosmos-tail lag orders/",
+        ),
+        (
+            "json",
+            "The same as JSON.",
+            "cosmos-tail lag --state orders/state.json --format json",
+        ),
+        (
+            "above",
+            "More than the limit.",
+            "cosmos-tail lag orders/ --fail-above 24",
+        ),
+        (
+            "another-container",
+            "The container of a state is not the one that was given.",
+            "cosmos-tail lag orders/ -c other",
+        ),
+    ] {
+        stage.show(&mut pages, name, about, typed);
+    }
+    stage.prepare(
+        "cosmos-tail replay orders/ -d shop -c copy --create --partition-key /pk --state copy.json -q",
+    );
+    stage.show(
+        &mut pages,
+        "replay-of-files",
+        "The state of a replay of files.",
+        "cosmos-tail lag copy.json",
+    );
+    pages.finish();
+}
+
+#[test]
 fn schema() {
     let gateway = Gateway::start(GatewayOptions::default());
     let container = gateway.create_container("shop", "orders", "/pk", 1);

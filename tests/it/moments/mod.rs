@@ -31,10 +31,11 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 15] = [
+const FOLDERS: [&str; 17] = [
     "connection",
     "export",
     "help",
+    "lag",
     "ls",
     "profiles",
     "ranges",

@@ -613,6 +613,17 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "cosmos-tail tail -d shop -c orders --jq '[inputs]'",
     ),
     // Others.
+    ("lag-nothing", "No state to measure.", "cosmos-tail lag"),
+    (
+        "lag-no-export",
+        "A directory without an export.",
+        "cosmos-tail lag nothing/",
+    ),
+    (
+        "lag-limit",
+        "A limit that is none.",
+        "cosmos-tail lag orders/ --fail-above soon",
+    ),
     ("verify-nothing", "No path to verify.", "cosmos-tail verify"),
     (
         "completions-unknown-shell",
