@@ -349,7 +349,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__export)
-            opts="-o -f -d -c -v -q -h -V --output --from --mode --follow --until --force --state --format --compression --delimiter --null --csv-safe --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            opts="-o -f -d -c -v -q -h -V --output --from --mode --follow --until --force --state --format --compression --delimiter --null --csv-safe --csv-bom --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --extra --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -417,6 +417,10 @@ _cosmos__tail() {
                     ;;
                 --sample)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --extra)
+                    COMPREPLY=($(compgen -W "keep drop fail" -- "${cur}"))
                     return 0
                     ;;
                 --system-fields)
@@ -1365,7 +1369,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__resume)
-            opts="-f -d -c -v -q -h -V --state --follow --no-follow --until --save-options --repair --rotate-bytes --rotate-interval --row-group-size --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            opts="-f -d -c -v -q -h -V --state --follow --no-follow --until --save-options --repair --rotate-bytes --rotate-interval --row-group-size --extra --widen --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1389,6 +1393,10 @@ _cosmos__tail() {
                     ;;
                 --row-group-size)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --extra)
+                    COMPREPLY=($(compgen -W "keep drop fail" -- "${cur}"))
                     return 0
                     ;;
                 --concurrency)
@@ -1479,7 +1487,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__schema)
-            opts="-d -c -v -q -h -V --from --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --from --columns --sample --detect-timestamps --strict-types --diff --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1494,6 +1502,10 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --sample)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --diff)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

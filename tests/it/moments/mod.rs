@@ -31,7 +31,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 15] = [
+const FOLDERS: [&str; 16] = [
     "connection",
     "export",
     "help",
