@@ -137,7 +137,8 @@ fn encode(criterion: &mut Criterion) {
             row_group_bytes: 16 << 20,
             partition_key_paths: Vec::new(),
             layout: Arc::new(OnceLock::from(layout.clone())),
-            form: TableForm::Ordered,
+            form: TableForm::Nullable,
+            extra: cosmos_tail::format::Extra::Keep,
         });
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter(|| {

@@ -129,7 +129,8 @@ fn go_through(kind: usize, path: Path, rounds: usize) {
         row_group_bytes: 1 << 20,
         partition_key_paths: vec!["/pk".to_owned()],
         layout: Arc::new(OnceLock::from(TableLayout::Raw)),
-        form: TableForm::Ordered,
+        form: TableForm::Nullable,
+        extra: cosmos_tail::format::Extra::Keep,
     };
     let mut encoder = encoders(options)().unwrap();
     let mut out = Vec::with_capacity(2 * body.len());

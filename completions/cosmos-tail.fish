@@ -1,3 +1,9 @@
+# Completes the name of a profile, database or container.
+function __cosmos_tail_names
+	set -l words (commandline -opc)
+	$words[1] __complete $argv[1] $words[2..-1] 2>/dev/null </dev/null
+end
+
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_cosmos_tail_global_optspecs
     string join \n profile= endpoint= limit-to-endpoint region= token-scope= d/database= c/container= auth= key-file= priority= throughput-bucket= demo v/verbose q/quiet h/help V/version
@@ -7,8 +13,11 @@ function __fish_cosmos_tail_needs_command
     # Figure out if the current invocation already has a command.
     set -l cmd (commandline -opc)
     set -e cmd[1]
-    argparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null
-    or return
+    if not argparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null
+        set -e cmd[-1]
+        argparse -s (__fish_cosmos_tail_global_optspecs) -- $cmd 2>/dev/null
+        or return
+    end
     if set -q argv[1]
         # Also print the command, so this can be used to figure out what it is.
         echo $argv[1]
@@ -24,12 +33,12 @@ function __fish_cosmos_tail_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -41,29 +50,30 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l priority -d 'Pr
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "ranges" -d 'List the feed ranges of a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "ls" -d 'List the databases and containers of an account'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "tail" -d 'Watch the changes of a container as they happen'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "export" -d 'Export the change feed of a container to files'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "schema" -d 'Print the columns that an export to CSV or Parquet would infer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "replay" -d 'Write exported changes to a container'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "demo" -d 'Run an embedded account to try things on'
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "profiles" -d 'List the profiles of the configuration file, without their secrets'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
-json\t'One JSON array'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -74,47 +84,73 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l wide -d 'Print whole bounds, and the portable form of each range'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
+json\t'One JSON array'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l wide -d 'Print whole bounds, and the portable form of each range'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l from -d 'Where to start: `now`, `beginning`, a time such as 2026-11-23T12:00:00Z, or an age such as 10m [default: now]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until -d 'Stop after the changes made up to this time, or up to this age ago' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max -d 'Stop after this many changes have been shown' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
+json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l from -d 'Start: `now`, `beginning`, a time, or an age such as 10m' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until -d 'Stop after changes up to this time or age' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s n -l max -d 'Stop after this many changes' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l idle-timeout -d 'Stop when nothing has changed for this long' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l mode -d 'Which feed to read [default: latest]' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
 all\t'Every version and every delete from now on; the container must retain them'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l partition-key -d 'Only this partition key; once for each level of a hierarchical key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l partition-key -d 'Only this key; once for each level of it' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l range -d 'Only this feed range: its number or its portable form, both from `ranges`; can be repeated' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l format -d 'How to print a change [default: line on a terminal; to a pipe or a file json, with --mode all envelope]' -r -f -a "line\t'For people: time, operation, id, partition key, then the document without system fields'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l format -d 'How to print a change' -r -f -a "line\t'For people: time, operation, id, partition key, then the document without system fields'
 json\t'The document on one line, byte for byte as the service sent it'
 pretty\t'The document, indented'
 envelope\t'One object per line: current, previous, metadata, and the number of the range'
 diff\t'As `line`, but with the fields that differ from the previous image; with --mode all'
 diff-json\t'The same as one object per line: `changes` has each path with the values `from` and `to`'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l width -d 'Cut the lines of --format line and diff to this width [default: that of the terminal; to a pipe, none]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l fields -d 'Print only these fields, such as id,customer.name' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l jq -d 'Print the output of this jq program for each change' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l fields -d 'Only these fields, such as id,customer.name' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l jq -d 'Print what this jq program returns' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l color -d 'Whether to use colors; NO_COLOR and TERM=dumb switch them off too [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is `dumb`'
 always\t'Always'
 never\t'Never'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s o -l output -d 'Where to write [default: standard output]' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l state -d 'Keep the position in this file, and continue from it when started again' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s o -l output -d 'Write to this file, each change once' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l state -d 'Keep the position here, and continue from it' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: no limit]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 1s]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -126,34 +162,39 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l priorit
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop once the service has nothing newer'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l wide -d 'Do not cut lines to the width of the terminal'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s f -l follow -d 'Keep reading new changes until stopped, as a tail does without it'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l wide -d 'Do not cut lines'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s r -l raw-output -d 'With --jq: strings without quotes'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s o -l output -d 'Where to write: a directory, a file with the format\'s extension, or `-` for standard output' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l from -d 'Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z [default: beginning; with --mode all: now]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode -d 'Which feed to read [default: latest]' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s o -l output -d 'A directory, a file such as orders.parquet, or `-`' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l from -d 'Start: `beginning`, `now`, a time, or an age such as 10m' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode -d 'Which feed to read' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
 all\t'Every version and every delete from now on; the container must retain them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l until -d 'How far to read each range [default: head; with --mode all: pin]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout the export is in the files, even if it was rewritten meanwhile'
 pin\t'Up to the position of the range when the export started: documents rewritten before they are read are left to the next resume'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state file [default: beside the output]' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format of the files [default: by the extension of the output, otherwise jsonl]' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state file' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format, if the name of the output does not say it' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
 csv\t'One row per line by RFC 4180, with a header in every file'
 parquet\t'Typed columns, for DuckDB, Spark, pandas and polars'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l compression -d 'none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9 [default: by the extension of the output; Parquet: snappy]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l compression -d 'none, gzip, zstd, snappy or lz4, such as zstd:9' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l delimiter -d 'CSV: the delimiter between cells: one ASCII character, or `tab` [default: ,]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l null -d 'CSV: the text of a cell without a value [default: empty]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet: 128MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l rotate-interval -d 'Finish files at least this often, or `none` [default: none; Parquet: 10m]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l row-group-size -d 'Parquet: finish a row group that takes this much memory [default: 16MiB]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l schema -d '`infer` the columns from a sample, read them from a FILE as `schema` prints it, or write the `raw` document as one column of JSON, beside its id and partition key [default: infer]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l columns -d 'The columns, such as id,customer.name,total:double; types that are left out are inferred' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l sample -d 'Infer columns from this many pages of every range, or from `all` documents [default: 2, of at most 100 ranges]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l system-fields -d 'Whether to keep the fields that the service adds to each document: _ts, _etag, _rid, _lsn, _self and _attachments [default: keep]' -r -f -a "keep\t'They have columns like other fields'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l schema -d '`infer` the columns, read them from a FILE, or write `raw` documents' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l columns -d 'Columns, such as id,customer.name,total:double' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l sample -d 'Infer columns from this many pages of each range' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l extra -d 'What to do with values that fit no column: `keep` them in `_extra`, `drop` them, or `fail` [default: keep]' -r -f -a "keep\t'They are kept in the overflow column'
+drop\t'They are left out, and counted'
+fail\t'The first one ends the export'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l system-fields -d 'What to do with _ts, _etag, _rid and the like' -r -f -a "keep\t'They have columns like other fields'
 drop\t'They are left out, unless --columns or a schema file names them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l page-size -d 'Documents requested in one page [default: 1000]' -r
@@ -162,14 +203,14 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 5s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: 256MiB]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l summary -d 'How to print the summary at the end, on standard error [default: text]' -r -f -a "text\t'For people'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -180,32 +221,34 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l follow -d 'Keep reading new changes until stopped, instead of ending once there is nothing newer'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s f -l follow -d 'Keep reading new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace the output of an earlier export'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l detect-timestamps -d 'Make timestamps of fields whose values are ISO 8601 times in UTC, in one form'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l strict-types -d 'Make columns of JSON of fields whose values have several types'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-bom -d 'CSV: begin each file with a byte order mark, by which Excel recognizes UTF-8'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l detect-timestamps -d 'Make timestamps of ISO 8601 times'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l strict-types -d 'Make JSON of fields with several types'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l from -d 'Where to start: `beginning`, or a time such as 2026-11-23T12:00:00Z [default: beginning]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l columns -d 'The columns, such as id,customer.name,total:double; types that are left out are inferred' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l sample -d 'Infer columns from this many pages of every range, or from `all` documents [default: 2, of at most 100 ranges]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l system-fields -d 'Whether to keep the fields that the service adds to each document: _ts, _etag, _rid, _lsn, _self and _attachments [default: keep]' -r -f -a "keep\t'They have columns like other fields'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l from -d 'Start: `beginning`, a time, or an age such as 10m' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l columns -d 'Columns, such as id,customer.name,total:double' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l sample -d 'Infer columns from this many pages of each range' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l diff -d 'Compare the documents with the columns of an export or a file' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l system-fields -d 'What to do with _ts, _etag, _rid and the like' -r -f -a "keep\t'They have columns like other fields'
 drop\t'They are left out, unless --columns or a schema file names them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: 15]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -216,20 +259,23 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l detect-timestamps -d 'Make timestamps of fields whose values are ISO 8601 times in UTC, in one form'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l strict-types -d 'Make columns of JSON of fields whose values have several types'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l detect-timestamps -d 'Make timestamps of ISO 8601 times'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l strict-types -d 'Make JSON of fields with several types'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l state -d 'The state file of the export' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l state -d 'The state file, if it is not beside the output' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l until -d 'How far to read each range [default: from the state]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout the export is in the files, even if it was rewritten meanwhile'
 pin\t'Up to the position of the range when the export started: documents rewritten before they are read are left to the next resume'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l rotate-interval -d 'Finish files at least this often, or `none` [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l row-group-size -d 'Parquet: finish a row group that takes this much memory [default: from the state]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l extra -d 'What to do with values that fit no column: `keep` them in `_extra`, `drop` them, or `fail` [default: from the state]' -r -f -a "keep\t'They are kept in the overflow column'
+drop\t'They are left out, and counted'
+fail\t'The first one ends the export'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l concurrency -d 'Ranges read at the same time [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l page-size -d 'Documents requested in one page [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: from the state]' -r
@@ -237,14 +283,14 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: from the state]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l summary -d 'How to print the summary at the end, on standard error [default: text]' -r -f -a "text\t'For people'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -255,25 +301,54 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l follow -d 'Keep reading new changes until stopped, instead of ending once there is nothing newer'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s f -l follow -d 'Keep reading new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l no-follow -d 'Read the rest of an export that follows, and end'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l save-options -d 'Keep the options of this resume in the state, for later ones'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l repair -d 'Discard open files that do not match the state, and read their ranges again'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l repair -d 'Read again what open files should have'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l widen -d 'Add columns for new fields to new files'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l state -d 'The state file, if it is not beside the output' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l watch -d 'Measure again after each pause of this length' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l fail-above -d 'Exit with code 4 if the lag is above 1000 or 10m' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l max-ru -d 'Use at most this many RU/s for measuring, or `none` [default: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
+json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l format -d 'How to print the findings [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -284,24 +359,26 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l strict -d 'Report as faults what has a harmless explanation too: finished files that were moved away, and what an interrupted export leaves for `resume`'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l strict -d 'Report harmless differences as faults too'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l input -d 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'
 changes\t'Changes in their envelopes, as --mode all writes them; also dead letters'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l since -d 'Only changes made at this time or later; or at this age or younger, such as 10m' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l delimiter -d 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l types -d 'CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l since -d 'Only changes since this time, or age such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l until -d 'Only changes made at this time or earlier, or at this age or older' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l speed -d 'Apply changes at this multiple of the speed at which they were made: a number, or max [default: max]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l transform -d 'Write the output of this jq program for each document' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l partition-key -d 'Path of the new container\'s partition key, such as /customerId; once for each level of a hierarchical key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l transform -d 'Write what this jq program returns' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l partition-key -d 'Partition key of it, such as /customerId' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput -d 'Throughput of the new container in RU/s [default: the default of the account]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l from-container -d 'Replay the feed of this container instead of files, such as shop/orders' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l source-profile -d 'Profile of the account of --from-container' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l from -d 'Where the feed starts: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z [default: beginning; with --mode all: now]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l from-container -d 'Replay the feed of this container, such as shop/orders' -r -f -a '(__cosmos_tail_names address)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l source-profile -d 'Profile of the account of --from-container' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l from -d 'Where the feed starts: `beginning`, `now`, a time such as 2026-11-23, or an age such as 10m [default: beginning; with --mode all: now]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l mode -d 'Which feed to read [default: latest]' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
 all\t'Every version and every delete from now on; the container must retain them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l write-mode -d 'How to write a document whose id exists already [default: upsert]' -r -f -a "upsert\t'Replace it'
@@ -317,19 +394,17 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l concu
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l batch-size -d 'Maximum number of documents of one partition key upserted in one request; 1 for no batches [default: 100]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-ru -d 'Use at most this many RU/s, measured by what the service charges; reading the source counts too, if it is a container' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-retries -d 'How often a write is retried after an error of the service or the network [default: 15]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dead-letter -d 'Append changes that cannot be applied to this file, with the reason, and continue' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dead-letter -d 'Keep changes that cannot be applied in this file' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-errors -d 'Stop when more than this many changes could not be applied [default: 0; with --dead-letter: no limit]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l state -d 'Keep the position in this file, and continue from it when started again' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l state -d 'Keep the position here, and continue from it' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l checkpoint-interval -d 'Save the position at least this often [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l checkpoint-changes -d 'Apply at most this many changes beyond the saved position; a crash repeats no more, or twice as many from the feed of a container [default: 10000]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l summary -d 'How to print the summary at the end, on standard error [default: text]' -r -f -a "text\t'For people'
-json\t'One JSON object on one line, for scripts'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -340,14 +415,16 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l stdout -d 'Write the changes to standard output instead of a container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dry-run -d 'Report what would be created, replaced, deleted or left as it is, and write nothing'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l create -d 'Create the target container if it does not exist'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l follow -d 'Keep replaying new changes until stopped; a line is printed once all existing ones are applied'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
+json\t'One JSON object on one line, for scripts'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l stdout -d 'Write to standard output instead'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dry-run -d 'Report what would happen, write nothing'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l create -d 'Create the target container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s f -l follow -d 'Keep replaying new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s V -l version -d 'Print version'
@@ -356,12 +433,12 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l documen
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l partitions -d 'Physical partitions at the start [default: 4]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l writes-per-second -d 'Writes per second: creates, replaces and deletes [default: 5]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l split-every -d 'Split the largest partition repeatedly, at this interval' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -374,41 +451,119 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l previous-images -d 'Keep what a change replaced: `previous` in the feed of all versions and deletes'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
-json\t'One JSON array'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l key-file -d 'File that contains the account key' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s q -l quiet -d 'Print only errors: no progress, no summary'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l profile -d 'Profile of the configuration file, for what flags and environment leave out [env: COSMOS_TAIL_PROFILE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l endpoint -d 'Endpoint of the account, or `emulator` for the local emulator\'s well-known address and key [env: AZURE_COSMOS_ENDPOINT]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
+json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -f -a "add" -d 'Add a profile to the configuration file'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -f -a "use" -d 'Set the profile that is used when none is named'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -f -a "test" -d 'Check the connection step by step, and print what to do about what fails'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l store-key -d 'Store the key that the environment or standard input gives in a file beside the configuration'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l force -d 'Replace the profile if it exists'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
+json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add a profile to the configuration file'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from help" -f -a "use" -d 'Set the profile that is used when none is named'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from help" -f -a "test" -d 'Check the connection step by step, and print what to do about what fails'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud] [env: AZURE_COSMOS_AAD_SCOPE_OVERRIDE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s d -l database -d 'Name of the database [env: AZURE_COSMOS_DATABASE]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s c -l container -d 'Name of the container [env: AZURE_COSMOS_CONTAINER]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
@@ -420,8 +575,26 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l 
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l demo -d 'Use an account embedded in this process: database `shop`, container `orders`; `replay` writes to `orders_copy`'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s v -l verbose -d 'Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "ranges" -d 'List the feed ranges of a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "ls" -d 'List the databases and containers of an account'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "tail" -d 'Watch the changes of a container as they happen'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "export" -d 'Export the change feed of a container to files'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV or Parquet would infer'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "replay" -d 'Write exported changes to a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "demo" -d 'Run an embedded account to try things on'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from profiles" -f -a "add" -d 'Add a profile to the configuration file'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from profiles" -f -a "use" -d 'Set the profile that is used when none is named'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from profiles" -f -a "test" -d 'Check the connection step by step, and print what to do about what fails'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -f -a '(__cosmos_tail_names profile)'

@@ -34,7 +34,8 @@ cargo_tool() {
     esac
     installed=$tools/cargo/$1.installed
     [ "$(cat "$installed" 2> /dev/null)" != "${options[*]}" ] || return 0
-    CARGO_TARGET_DIR=$work/tools-build \
+    # In a temporary directory, which is deleted.
+    env -u CARGO_TARGET_DIR \
         cargo install --quiet --locked --force --root "$tools/cargo" "${options[@]}" "$1"
     echo "${options[*]}" > "$installed"
 }

@@ -7,6 +7,8 @@
 use std::error::Error;
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::escape::escape_for_terminal;
 
 /// The documented exit codes.
@@ -20,6 +22,8 @@ pub enum ExitCode {
     Usage = 2,
     /// The run stopped early; committed work is kept, and `resume` continues from there.
     Resumable = 3,
+    /// What was measured is above the limit that was given.
+    Above = 4,
     /// The run was interrupted by Ctrl-C (128 + SIGINT); resumable.
     Interrupted = 130,
     /// The run was terminated by SIGTERM (128 + 15); resumable.
@@ -200,24 +204,84 @@ fn shown(message: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// Formats an error for a terminal: `error:`, `Caused by:` and `hint:` lines. Text that a message
-/// quotes cannot start a line, nor contain a character that controls the terminal.
-pub fn render(error: &anyhow::Error) -> String {
-    let mut text = format!("error: {}\n", shown(error.as_ref()));
+/// The messages of an error and of its causes, outermost first. Wrapped errors often repeat their source's
+/// message, which is then left out.
+fn messages(error: &anyhow::Error) -> Vec<&(dyn Error + 'static)> {
+    let mut messages = vec![error.as_ref()];
     let mut previous = error.to_string();
     for cause in error.chain().skip(1) {
         let message = cause.to_string();
-        // Wrapped errors often repeat their source's message.
-        if previous.contains(&message) {
-            continue;
+        if !previous.contains(&message) {
+            messages.push(cause);
+            previous = message;
         }
-        text.push_str(&format!("  Caused by: {}\n", shown(cause)));
-        previous = message;
+    }
+    messages
+}
+
+/// Formats an error for a terminal: `error:`, `Caused by:` and `hint:` lines. Text that a message
+/// quotes cannot start a line, nor contain a character that controls the terminal.
+pub fn render(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for (index, message) in messages(error).into_iter().enumerate() {
+        let label = if index == 0 { "error" } else { "  Caused by" };
+        text.push_str(&format!("{label}: {}\n", shown(message)));
     }
     for hint in hints(error) {
         text.push_str(&format!("hint: {}\n", escape_for_terminal(hint)));
     }
     text
+}
+
+/// How a run failed, for scripts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// What failed.
+    pub error: String,
+    /// Why, outermost first.
+    pub causes: Vec<String>,
+    /// What to do next; several hints are on lines of their own.
+    pub hint: Option<String>,
+    /// The exit code of the process.
+    pub exit_code: u8,
+}
+
+impl Failure {
+    /// The failure of a run that ended with `error`.
+    pub fn of(error: &anyhow::Error) -> Self {
+        let mut messages = messages(error)
+            .into_iter()
+            .map(|message| message.to_string());
+        Self {
+            error: messages.next().unwrap_or_default(),
+            causes: messages.collect(),
+            hint: joined(hints(error)),
+            exit_code: exit_code(error) as u8,
+        }
+    }
+
+    /// The failure of a command line that clap describes in `text`.
+    pub fn of_arguments(text: &str) -> Self {
+        let mut blocks = text.split("\n\n");
+        let first = blocks.next().unwrap_or_default();
+        let message = first.strip_prefix("error: ").unwrap_or(first);
+        let lines: Vec<&str> = message.lines().map(str::trim).collect();
+        let tips: Vec<String> = blocks
+            .flat_map(str::lines)
+            .filter_map(|line| line.trim().strip_prefix("tip: "))
+            .map(str::to_owned)
+            .collect();
+        Self {
+            error: lines.join(" "),
+            causes: Vec::new(),
+            hint: joined(&tips),
+            exit_code: ExitCode::Usage as u8,
+        }
+    }
+}
+
+fn joined(hints: &[String]) -> Option<String> {
+    (!hints.is_empty()).then(|| hints.join("\n"))
 }
 
 #[cfg(test)]
@@ -236,6 +300,30 @@ mod tests {
             render(&error),
             "error: cannot resume from `state.json`\n  \
              Caused by: state format 3 is newer than this build supports (2)\nhint: upgrade\n"
+        );
+    }
+
+    #[test]
+    fn a_failure_has_what_is_rendered() {
+        let error = with_further_hint(usage("it is wrong", "look"), "then resume");
+        let error = error.context("it is wrong: no").context("cannot start");
+        let failure = Failure::of(&error);
+        assert_eq!(
+            serde_json::to_string(&failure).unwrap(),
+            r#"{"error":"cannot start","causes":["it is wrong: no"],"hint":"look\nthen resume","exit_code":2}"#
+        );
+        let plain = Failure::of(&anyhow!("plain"));
+        assert_eq!((plain.hint, plain.exit_code), (None, 1));
+    }
+
+    #[test]
+    fn a_failure_has_what_clap_describes() {
+        let text = "error: these are missing:\n  --output <PATH>\n\n  tip: add it\n\nUsage: x\n\nFor more\n";
+        let failure = Failure::of_arguments(text);
+        assert_eq!(failure.error, "these are missing: --output <PATH>");
+        assert_eq!(
+            (failure.hint.as_deref(), failure.exit_code),
+            (Some("add it"), 2)
         );
     }
 

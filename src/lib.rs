@@ -29,7 +29,8 @@
 //! - [`settings`] resolves flags, environment, profile and state; [`command`] has a file for each command;
 //!   [`report`] is the only code that prints for people.
 //! - What differs between operating systems is in [`durable`], [`process`] and [`signal`]; [`clock`] is
-//!   where the time of day is read; [`failpoint`] has the steps that tests can make fail.
+//!   where the time of day is read; [`failpoint`] has the steps that tests can make fail;
+//!   [`version`] says what this build is.
 //!
 //! Modules import each other in one direction. docs/architecture.md declares the order, and a test holds
 //! it.
@@ -53,6 +54,7 @@ pub mod failpoint;
 pub mod feed;
 pub mod format;
 pub mod job;
+mod lag;
 mod nearest;
 pub mod observe;
 pub mod process;
@@ -68,4 +70,5 @@ pub mod sink;
 pub mod source;
 pub mod state;
 pub mod verify;
+pub mod version;
 mod width;

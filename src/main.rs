@@ -14,11 +14,14 @@ fn main() -> ExitCode {
     process::forbid_core_dumps();
     std::panic::set_hook(Box::new(Report::panic));
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(names) = command::complete::names(&arguments) {
+        return print_names(&names);
+    }
     let given = match Given::parse(&arguments) {
         Ok(given) => given,
         Err(error) if error.use_stderr() => {
             let again = |shown: &[OsString]| Given::parse(shown).err();
-            report::wrong_arguments(&error, &arguments, again);
+            report::wrong_arguments(&error, &arguments, Given::asks_for_json(&arguments), again);
             return error::ExitCode::Usage.into();
         }
         // Help or the version.
@@ -36,6 +39,13 @@ fn main() -> ExitCode {
             error::exit_code(&error).into()
         }
     }
+}
+
+/// Prints names for a completion script, one on each line. Nothing is reported to somebody who is typing.
+fn print_names(names: &[String]) -> ExitCode {
+    let lines: String = names.iter().map(|name| format!("{name}\n")).collect();
+    Report::default().print_data(&lines).ok();
+    error::ExitCode::Done.into()
 }
 
 /// Prints help or the version, and exits.

@@ -1,9 +1,12 @@
-//! The process's environment, on every platform: closed standard streams, the terminal, and core dumps.
+//! The process and its environment, on every platform: its id, closed standard streams, the terminal, and
+//! core dumps.
 //!
 //! A standard stream that the parent process closed cannot be detected in `main`: Rust's runtime has
 //! already opened `/dev/null` in its place, so that no file gets its number. It also ignores a failed
 //! write to a stream that is open for reading only. Output would be lost silently. On Unix, a function
 //! that the loader calls before the runtime starts therefore checks the streams.
+
+use std::sync::LazyLock;
 
 use anyhow::{Result, anyhow};
 
@@ -11,6 +14,12 @@ use crate::error::{ExitCode, with_exit_code, with_hint};
 
 /// Set to `1`, it allows core dumps.
 const CORE_DUMPS_VARIABLE: &str = "COSMOS_TAIL_CORE_DUMPS";
+
+/// The id of this run of the program, by which its files are found in a manifest.
+pub fn run_id() -> uuid::Uuid {
+    static ID: LazyLock<uuid::Uuid> = LazyLock::new(uuid::Uuid::now_v7);
+    *ID
+}
 
 /// Refuses a standard output that cannot be written to, where output would be lost silently.
 ///

@@ -17,14 +17,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::count::count;
+use crate::error::Failure;
 use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
 use crate::process;
 use crate::redact::redact;
-use crate::schema::{self, Schema};
+use crate::schema::{self, ColumnType, Drift, Schema};
 
 pub use progress::{Progress, Rates};
 pub use summary::{ReplaySummary, Summary};
@@ -43,8 +44,8 @@ pub struct Verbosity {
     pub verbose: u8,
     /// Only errors.
     pub quiet: bool,
-    /// Whether each notice is a JSON object on a line, since a script reads the summary among them. The error of a
-    /// run that fails is text.
+    /// Whether each notice, and the error of a run that fails, is a JSON object on a line, since a script reads the
+    /// summary among them.
     pub json: bool,
 }
 
@@ -125,6 +126,9 @@ impl Report {
 
     /// Prints the error that ended the run, at any verbosity.
     pub fn error(&self, error: &anyhow::Error) {
+        if self.json {
+            return self.failure(&Failure::of(error));
+        }
         self.lines(&redact(crate::error::render(error).trim_end()));
     }
 
@@ -266,6 +270,40 @@ impl Report {
         self.print_data(&escape_json(&schema::file::render(schema)))
     }
 
+    /// Prints what does not fit the columns of a table, a line for each field.
+    ///
+    /// # Errors
+    ///
+    /// If standard output cannot be written, such as when the reader of a pipe has gone.
+    pub fn print_drift(&self, drift: &Drift) -> Result<()> {
+        if drift.fields.is_empty() {
+            return Ok(());
+        }
+        let mut table = Table::new([
+            ("FIELD", Align::Left),
+            ("COLUMN", Align::Left),
+            ("NEW COLUMN", Align::Left),
+            ("VALUES", Align::Left),
+            ("DOCUMENTS", Align::Right),
+            ("SHARE", Align::Right),
+        ]);
+        for field in &drift.fields {
+            let text =
+                |one: &Option<ColumnType>| one.as_ref().map_or("-".to_owned(), ToString::to_string);
+            #[expect(clippy::cast_precision_loss, reason = "a share is shown to one digit")]
+            let share = field.documents as f64 / drift.documents as f64 * 100.0;
+            table.push([
+                field.path.to_string(),
+                text(&field.column_type),
+                text(&field.new_type),
+                field.kinds.join(", "),
+                HumanCount(field.documents).to_string(),
+                format!("{share:.1} %"),
+            ]);
+        }
+        self.print_table(&table)
+    }
+
     /// Prints data for other programs to standard output, unescaped.
     ///
     /// # Errors
@@ -277,6 +315,19 @@ impl Report {
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush());
         written.context("cannot write to standard output")
+    }
+
+    /// Prints a failure as one JSON object.
+    fn failure(&self, failure: &Failure) {
+        let shown = Failure {
+            error: redact(&failure.error),
+            causes: failure.causes.iter().map(|cause| redact(cause)).collect(),
+            hint: failure.hint.as_ref().map(|hint| redact(hint)),
+            exit_code: failure.exit_code,
+        };
+        // It has nothing that cannot be written as JSON.
+        let text = serde_json::to_string(&shown).unwrap_or_default();
+        self.lines(&escape_json(&text));
     }
 
     /// Prints text as one line, whatever it contains.
@@ -301,12 +352,21 @@ impl Report {
 }
 
 /// Prints clap's error about the arguments, which it quotes verbatim. To keep clap's lines and colours,
-/// the arguments are escaped and redacted, and parsed again with `parse`, which returns clap's error.
+/// the arguments are escaped and redacted, and parsed again with `parse`, which returns clap's error. With
+/// `as_json` it is one JSON object.
 pub fn wrong_arguments(
     error: &clap::Error,
     arguments: &[OsString],
+    as_json: bool,
     parse: impl FnOnce(&[OsString]) -> Option<clap::Error>,
 ) {
+    if as_json {
+        let report = Report::new(Verbosity {
+            json: true,
+            ..Verbosity::default()
+        });
+        return report.failure(&Failure::of_arguments(&error.render().to_string()));
+    }
     let shown: Vec<OsString> = arguments.iter().map(|argument| shown(argument)).collect();
     if shown == arguments {
         // A closed standard error cannot be reported.

@@ -85,6 +85,28 @@ pub(crate) fn cut_middle(text: &str, width: usize) -> Cow<'_, str> {
     Cow::Owned(texts.collect())
 }
 
+/// The lines of a text in so many columns, split at spaces. A longer word is a line of its own, and not split: it may
+/// be copied.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let columns = width_of(word);
+        match lines.last_mut() {
+            Some(line) if used + 1 + columns <= width => {
+                line.push(' ');
+                line.push_str(word);
+                used += 1 + columns;
+            }
+            _ => {
+                lines.push(word.to_owned());
+                used = columns;
+            }
+        }
+    }
+    lines
+}
+
 /// A text with a replacement for each unit that is too long.
 fn whole(text: &str) -> Cow<'_, str> {
     if units(text).map(|unit| unit.text.len()).sum::<usize>() == text.len() {

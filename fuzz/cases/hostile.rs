@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cosmos_tail::destination::manifest::{Entry, lines_of};
 use cosmos_tail::destination::owner::Owner;
-use cosmos_tail::destination::{FileState, ManifestMark, Output, SeriesState};
+use cosmos_tail::destination::{
+    FileState, ManifestMark, Output, SeriesState, StateDirectory, Table,
+};
 use cosmos_tail::durable::parent_of;
 use cosmos_tail::feed::*;
 use cosmos_tail::format::*;
@@ -61,11 +63,12 @@ type Stat = (u64, u64, (i64, i64), (i64, i64));
 const BYTES_EVERY: u64 = 32;
 
 /// Directories in which nothing may even be created.
-const CLOSED: [&str; 3] = ["other", "far", "old"];
+const CLOSED: [&str; 5] = ["other", "far", "old", "table", "_table.cosmos-tail"];
 
 /// Paths that a state may name as its output, below the root.
-const OUTPUTS: [&str; 16] = [
+const OUTPUTS: [&str; 17] = [
     ".",
+    "table",
     "mine",
     "other",
     "far",
@@ -171,6 +174,14 @@ impl Arena {
                 4,
                 Output::File("other.jsonl".into()),
                 "other.jsonl.state.json",
+            ),
+            (
+                5,
+                Output::Table(Table {
+                    directory: None,
+                    state_directory: StateDirectory::Beside,
+                }),
+                "_table.cosmos-tail/state.json",
             ),
         ] {
             let path = root.join(state_at);
@@ -282,9 +293,18 @@ impl Arena {
                     1 => format!("../{below}"),
                     _ => self.root.join(below).display().to_string(),
                 };
-                state.options.output = match choices.below(5) {
+                state.options.output = match choices.below(7) {
                     0 => Output::Append(path),
                     1 | 2 => Output::File(path),
+                    kind @ (3 | 4) => Output::Table(Table {
+                        directory: Some(path),
+                        // Beside the root is outside of it.
+                        state_directory: if kind == 3 || below == "." {
+                            StateDirectory::Inside
+                        } else {
+                            StateDirectory::Beside
+                        },
+                    }),
                     _ => Output::Directory(path),
                 };
             }
@@ -363,6 +383,7 @@ impl Arena {
             _ => choices.below(64).min(bytes.len()),
         };
         FileState {
+            columns: 0,
             series: choices.below(4) as u32,
             part: choices.below(4) as u32,
             length: length as u64,
@@ -427,7 +448,7 @@ fn mend(state: &mut State) {
         Output::Append(_) => JobKind::Tail,
         _ => JobKind::Export,
     };
-    if !matches!(state.options.output, Output::Directory(_)) {
+    if !state.options.output.has_series_of_ranges() {
         state.series.truncate(1);
         state.series.iter_mut().for_each(|one| one.id = 0);
         state.sealed.iter_mut().for_each(|file| file.series = 0);
@@ -524,6 +545,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
     let is_file = matches!(output, Output::File(_));
     let part = |series: u32, part: u32, text: &str| {
         let file = FileState {
+            columns: 0,
             series: if is_file { 0 } else { series },
             part,
             length: text.len() as u64,
@@ -575,6 +597,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
         crc32c: (number != 3).then(|| crc32c_of(&text)),
     };
     fs::create_dir_all(names.directory()).expect("it can be made");
+    fs::create_dir_all(names.own_directory()).expect("it can be made");
     fs::create_dir_all(parent_of(path)).expect("it can be made");
     let files = [
         (names.manifest().expect("it has one"), text),

@@ -39,6 +39,7 @@ pub(crate) fn state() -> State {
         rotate_bytes: None,
         rotate_interval_ms: None,
         row_group_bytes: None,
+        extra: None,
     };
     State::new(JobKind::Export, source, options, settings)
 }

@@ -62,6 +62,7 @@ fuzz_target!(|text: &[u8]| {
         delimiter: [',', ';', '\t', '|'][usize::from(first >> 2) % 4],
         null: ["", "NULL", "1", "a,b"][usize::from(first >> 4) % 4].to_owned(),
         safe: false,
+        bom: false,
     };
     for format in [Format::Csv, Format::Parquet] {
         let file = encoded(&page, format, &layout, &csv);
@@ -82,7 +83,8 @@ fn encoded(page: &Page, format: Format, layout: &TableLayout, csv: &CsvOptions) 
         row_group_bytes: 1 << 20,
         partition_key_paths: vec!["/pk".to_owned()],
         layout: Arc::new(OnceLock::from(layout.clone())),
-        form: TableForm::Ordered,
+        form: TableForm::Nullable,
+        extra: cosmos_tail::format::Extra::Keep,
     };
     let about = FileAbout {
         export_id: uuid::Uuid::nil(),

@@ -30,6 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
         delimiter: ',',
         null: "NULL".to_owned(),
         safe: false,
+        bom: false,
     };
     let rows = rows.to_vec();
     let rows = std::io::Cursor::new(rows);

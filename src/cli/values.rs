@@ -10,13 +10,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::cli::choices::SchemaSource;
 use crate::cli::location::{self, Location};
-use crate::clock;
-use crate::feed::ChangeFeedStart;
 use crate::format::Compression;
 use crate::nearest::nearest;
 use crate::schema::SampleSize;
@@ -40,6 +36,30 @@ pub enum Speed {
     Max,
     /// At this multiple of the speed at which they were made; positive and finite.
     Times(f64),
+}
+
+/// A lag that is too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LagLimit {
+    /// More transactions than this.
+    Transactions(u64),
+    /// A change that has waited for longer than this.
+    Time(Duration),
+}
+
+/// Parses a lag: a number of transactions, or a duration.
+///
+/// # Errors
+///
+/// A sentence that says what is expected.
+pub fn lag_limit(text: &str) -> Parsed<LagLimit> {
+    match (text.parse(), humantime::parse_duration(text)) {
+        (Ok(transactions), _) => Ok(LagLimit::Transactions(transactions)),
+        (_, Ok(duration)) => Ok(LagLimit::Time(duration)),
+        _ => Err(
+            "expected a number of transactions, such as 1000, or a duration such as 10m".to_owned(),
+        ),
+    }
 }
 
 /// Takes any text.
@@ -205,16 +225,14 @@ pub fn switch(text: &str) -> Parsed<bool> {
 ///
 /// # Errors
 ///
-/// Lists the choices, with a guess.
+/// Lists the choices, with a guess if one is close.
 pub fn choice<T: ValueEnum>(text: &str) -> Parsed<T> {
     T::from_str(text, false).map_err(|_| {
         let names: Vec<String> = T::value_variants().iter().map(choice_name).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let nearest = nearest(text, &names).unwrap_or_default();
-        format!(
-            "expected one of: {}; did you mean `{nearest}`?",
-            names.join(", ")
-        )
+        let guess = nearest(text, &names)
+            .map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+        format!("expected one of: {}{guess}", names.join(", "))
     })
 }
 
@@ -235,46 +253,6 @@ pub fn duration(text: &str) -> Parsed<Duration> {
         .map_err(|_| "expected a duration such as 500ms, 2s or 1m".to_owned())
 }
 
-/// Parses where to start: `beginning`, `now` or an RFC 3339 time that is not in the future.
-///
-/// # Errors
-///
-/// A sentence that says what is expected.
-pub fn start(text: &str) -> Parsed<ChangeFeedStart> {
-    match text {
-        "beginning" => return Ok(ChangeFeedStart::Beginning),
-        "now" => return Ok(ChangeFeedStart::Now),
-        _ => {}
-    }
-    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
-        "expected `beginning`, `now` or a time such as 2026-11-23T12:00:00Z".to_owned()
-    })?;
-    if time > clock::now() {
-        return Err(
-            "the time is in the future by this machine's clock; start in the past or at `now`"
-                .to_owned(),
-        );
-    }
-    Ok(ChangeFeedStart::PointInTime(time))
-}
-
-/// Parses where a tail starts: as [`start`], or an age such as `10m`.
-///
-/// # Errors
-///
-/// A sentence that says what is expected.
-pub fn tail_start(text: &str) -> Parsed<ChangeFeedStart> {
-    match age(text) {
-        Some(time) => Ok(ChangeFeedStart::PointInTime(time)),
-        None => start(text).map_err(|reason| {
-            reason.replace(
-                "`now` or a time such as 2026-11-23T12:00:00Z",
-                "`now`, a time such as 2026-11-23T12:00:00Z or an age such as 10m",
-            )
-        }),
-    }
-}
-
 /// Parses a speed: `max`, or a multiple of the original speed.
 ///
 /// # Errors
@@ -288,24 +266,6 @@ pub fn speed(text: &str) -> Parsed<Speed> {
         Ok(times) if times > 0.0 && f64::is_finite(times) => Ok(Speed::Times(times)),
         _ => Err("expected `max` or a number greater than 0, such as 1, 10 or 0.5".to_owned()),
     }
-}
-
-/// Parses a time: an RFC 3339 time, or an age such as `10m`, which means that long ago.
-///
-/// # Errors
-///
-/// A sentence that says what is expected.
-pub fn time_or_age(text: &str) -> Parsed<OffsetDateTime> {
-    age(text)
-        .or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok())
-        .ok_or_else(|| {
-            "expected a time such as 2026-11-23T12:00:00Z or an age such as 10m".to_owned()
-        })
-}
-
-fn age(text: &str) -> Option<OffsetDateTime> {
-    let age = humantime::parse_duration(text).ok()?;
-    clock::now().checked_sub(time::Duration::try_from(age).ok()?)
 }
 
 /// Parses the size of a sample: a number of pages, or `all`.
@@ -502,36 +462,6 @@ mod tests {
         assert_eq!(delimiter("tab"), Ok('\t'));
         for wrong in ["", ",,", "\"", "\n", "§"] {
             assert!(delimiter(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_tail_starts_at_an_age_too() {
-        let Ok(ChangeFeedStart::PointInTime(time)) = tail_start("10m") else {
-            panic!()
-        };
-        let age = OffsetDateTime::now_utc() - time;
-        assert!((age - time::Duration::minutes(10)).abs() < time::Duration::minutes(1));
-        assert_eq!(tail_start("now"), Ok(ChangeFeedStart::Now));
-        assert!(
-            tail_start("10 parsecs")
-                .unwrap_err()
-                .contains("an age such as 10m")
-        );
-        assert!(time_or_age("2999-01-01T00:00:00Z").is_ok());
-        assert!(time_or_age("now").is_err());
-    }
-
-    #[test]
-    fn a_start_is_a_word_or_a_time_in_the_past() {
-        assert_eq!(start("beginning"), Ok(ChangeFeedStart::Beginning));
-        assert_eq!(start("now"), Ok(ChangeFeedStart::Now));
-        assert!(matches!(
-            start("2020-01-02T03:04:05+01:00"),
-            Ok(ChangeFeedStart::PointInTime(_))
-        ));
-        for wrong in ["", "yesterday", "2020-01-02", "2999-01-01T00:00:00Z"] {
-            assert!(start(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -8,19 +8,21 @@ use anyhow::Result;
 #[cfg(feature = "demo")]
 use super::embedded::Embedded;
 use crate::cli::Command;
+use crate::cosmos::account::CosmosAccount;
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::container::{ContainerMissing, NewContainer};
+use crate::cosmos::container::NewContainer;
+use crate::cosmos::missing::ContainerMissing;
 use crate::cosmos::options::{ConnectOptions, NamesFrom};
 use crate::cosmos::retry::{Persistence, RetryLimit};
 use crate::error::{find, usage};
-use crate::feed::{ChangeFeedStart, ContainerAddress};
+use crate::feed::ContainerAddress;
 use crate::job::Connected;
 use crate::replay::Target;
 use crate::report::Report;
 use crate::settings::{
     ChosenProfile, ConfigFile, ConnectionArgs, ConnectionPlan, ConnectionRequest, FeedPlan, Given,
-    Origin, WantedProfile, credential_is_given, process_environment, table,
+    Names, Origin, WantedProfile, credential_is_given, process_environment, table,
 };
 use crate::signal::Shutdown;
 
@@ -54,17 +56,6 @@ impl Account {
             #[cfg(feature = "demo")]
             embedded: given.is_on(&table::DEMO).then(Embedded::default),
         })
-    }
-
-    /// Refuses a start at a time from the embedded account, which would ignore it and return too much.
-    pub(super) fn refuse_start_at_a_time(&self, from: Option<ChangeFeedStart>) -> Result<()> {
-        if self.is_demo() && matches!(from, Some(ChangeFeedStart::PointInTime(_))) {
-            return Err(usage(
-                "the embedded account cannot start at a time",
-                "with --demo, use --from beginning or --from now",
-            ));
-        }
-        Ok(())
     }
 
     pub(super) fn is_demo(&self) -> bool {
@@ -124,7 +115,22 @@ impl Account {
             let profile = self.wanted_profile.as_ref();
             return embedded.plan(&self.args, profile, Embedded::CONTAINER);
         }
-        self.resolve(&self.request()?)
+        self.resolve(&self.request()?, Names::Required)
+    }
+
+    /// As [`Account::plan`], for a command that may need no container.
+    pub(super) fn account_plan(&self, names: Names) -> Result<ConnectionPlan> {
+        #[cfg(feature = "demo")]
+        if let Some(embedded) = &self.embedded {
+            let profile = self.wanted_profile.as_ref();
+            let mut plan = embedded.plan(&self.args, profile, Embedded::CONTAINER)?;
+            if names == Names::IfTyped && self.args.container.is_none() {
+                plan.connect.database = self.args.database.clone().unwrap_or_default();
+                plan.connect.container = String::new();
+            }
+            return Ok(plan);
+        }
+        self.resolve(&self.request()?, names)
     }
 
     /// As [`Account::plan`], for the target of a replay.
@@ -182,8 +188,8 @@ impl Account {
         ConnectionPlan::container_of(&self.request()?, &process_environment)
     }
 
-    fn resolve(&self, request: &ConnectionRequest<'_>) -> Result<ConnectionPlan> {
-        let mut plan = ConnectionPlan::from_process(request)?;
+    fn resolve(&self, request: &ConnectionRequest<'_>, names: Names) -> Result<ConnectionPlan> {
+        let mut plan = ConnectionPlan::from_process(request, names)?;
         plan.notices.extend_from_slice(&self.config()?.notices);
         Ok(plan)
     }
@@ -234,12 +240,62 @@ impl Account {
         let wanted = self.wanted_profile.as_ref();
         let must_decide = !credential_is_given(&self.args, &process_environment);
         let config = self.config()?;
-        self.resolve(&ConnectionRequest {
+        let request = ConnectionRequest {
             args: &self.args,
             profile: config.choose_for(wanted, source, must_decide)?,
             source: Some(source),
             shutdown: &self.shutdown,
-        })
+        };
+        self.resolve(&request, Names::Required)
+    }
+
+    /// Reports a plan, and returns what the connection is made with. The embedded account is started.
+    pub(super) async fn prepare(
+        &self,
+        plan: ConnectionPlan,
+        report: &Report,
+    ) -> Result<ConnectOptions> {
+        for notice in &plan.notices {
+            report.warning(notice);
+        }
+        for value in &plan.values {
+            report.detail(&value.to_string());
+        }
+        #[cfg(feature = "demo")]
+        let plan = match &self.embedded {
+            Some(embedded) => embedded.start(plan).await?,
+            None => plan,
+        };
+        let options = plan.connect;
+        report.detail(&format!(
+            "connecting to {}, {}",
+            options.endpoint,
+            auth::describe(&options.credential)
+        ));
+        Ok(options)
+    }
+
+    /// What `work` returns, unless a stop is requested before.
+    pub(super) async fn until_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        tokio::select! {
+            // Nothing has begun that must be finished first.
+            () = self.shutdown.requested() => {
+                Err(self.shutdown.stopped_before("everything was read"))
+            }
+            done = work => Ok(done),
+        }
+    }
+
+    /// Connects to the account alone.
+    pub(super) async fn connect_to_account(
+        &self,
+        plan: ConnectionPlan,
+        report: &Arc<Report>,
+    ) -> Result<CosmosAccount> {
+        let options = self.prepare(plan, report).await?;
+        let persistence = persistence(connect_retries()?, report);
+        self.until_stopped(CosmosAccount::connect(&options, &persistence))
+            .await?
     }
 
     /// Connects to the container. Requests are retried up to `retry_limit`.
@@ -294,23 +350,7 @@ impl Account {
         retry_limit: RetryLimit,
         report: &Arc<Report>,
     ) -> Result<Connected> {
-        for notice in &plan.notices {
-            report.warning(notice);
-        }
-        for value in &plan.values {
-            report.detail(&value.to_string());
-        }
-        #[cfg(feature = "demo")]
-        let plan = match &self.embedded {
-            Some(embedded) => embedded.start(plan).await?,
-            None => plan,
-        };
-        let options = plan.connect;
-        report.detail(&format!(
-            "connecting to {}, {}",
-            options.endpoint,
-            auth::describe(&options.credential)
-        ));
+        let options = self.prepare(plan, report).await?;
         let persistence = persistence(retry_limit, report);
         let client = tokio::select! {
             // Nothing has begun that must be finished first.

@@ -47,6 +47,15 @@ impl Embedded {
     /// The container for the target of a replay.
     pub(super) const COPY: &str = DemoAccount::COPY;
 
+    /// The name of its database, and those of the containers.
+    pub(super) fn names() -> [Vec<String>; 2] {
+        let owned = |names: &[&str]| names.iter().copied().map(str::to_owned).collect();
+        [
+            owned(&[DemoAccount::DATABASE]),
+            owned(&[Self::CONTAINER, Self::COPY]),
+        ]
+    }
+
     /// The embedded account's `container`, unless flags name another one. The environment and the profile
     /// belong to other accounts and are ignored.
     pub(super) fn plan(

@@ -8,7 +8,7 @@ use super::account::Account;
 use crate::error::ExitCode;
 use crate::job;
 use crate::report::Report;
-use crate::settings::{ExportPlan, Given, table};
+use crate::settings::{ExportPlan, Given};
 use crate::signal::Shutdown;
 
 /// Begins an export and reads the container to its end.
@@ -20,7 +20,6 @@ pub(super) async fn run(
 ) -> Result<ExitCode> {
     let given = given.with_profile(account.profile()?);
     let plan = ExportPlan::new(&given)?;
-    account.refuse_start_at_a_time(given.typed(&table::EXPORT_FROM))?;
     let container = account.container()?;
     for value in given.option_values()? {
         report.detail(&value.to_string());

@@ -5,6 +5,8 @@
 //! out.
 
 mod account;
+pub mod complete;
+mod completion_names;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
@@ -12,6 +14,8 @@ mod demo;
 mod embedded;
 mod export;
 pub mod generate;
+mod lag;
+mod ls;
 mod profiles;
 mod ranges;
 mod replay;

@@ -20,6 +20,9 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let plan = ReplayPlan::new(given)?;
+    for value in given.times() {
+        report.detail(&value.to_string());
+    }
     if given.is_on(&table::TO_STDOUT) {
         return replay::to_standard_output(&plan, report, shutdown).await;
     }
@@ -39,7 +42,6 @@ pub(super) async fn run(
     let dry_run = plan.dry_run;
     let retries = plan.retry_limit;
     let feed = plan.feed.clone();
-    account.refuse_start_at_a_time(feed.as_ref().map(|feed| feed.from))?;
     let connect = async |earlier: Option<&ContainerAddress>| {
         let mut connection = account.target_plan()?;
         account.ensure_same(&connection, earlier)?;

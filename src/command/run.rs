@@ -9,7 +9,7 @@ use super::account::Account;
 #[cfg(feature = "demo")]
 use super::demo;
 use super::streams::ensure_streams;
-use super::{completions, export, profiles, ranges, replay, resume, schema, tail, verify};
+use super::{completions, export, lag, ls, profiles, ranges, replay, resume, schema, tail, verify};
 use crate::cli::Command;
 use crate::error::ExitCode;
 use crate::report::{LogLine, Report};
@@ -30,10 +30,15 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
         Command::Resume => resume::run(&account, &given, report, shutdown).await,
         Command::Tail => tail::run(&account, given, report, shutdown).await,
         Command::Replay => replay::run(&account, &given, report, shutdown).await,
+        Command::Lag => lag::run(&account, &given, report, shutdown).await,
         Command::Verify => verify::run(&given, report, shutdown).await,
         Command::Schema => schema::run(&account, given, report, shutdown).await,
         Command::Ranges => ranges::run(&account, &given, report).await,
-        Command::Profiles => profiles::run(&given, report),
+        Command::Ls => ls::run(&account, &given, report).await,
+        Command::Profiles => profiles::list::run(&given, report),
+        Command::ProfilesAdd => profiles::add::run(&given, report),
+        Command::ProfilesUse => profiles::choose::run(&given, report),
+        Command::ProfilesTest => profiles::doctor::run(&account, &given, report).await,
         #[cfg(feature = "demo")]
         Command::Demo => demo::run(&given, report, shutdown).await,
         Command::Completions => completions::run(&given, report),

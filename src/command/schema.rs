@@ -8,7 +8,7 @@ use super::account::Account;
 use crate::error::ExitCode;
 use crate::job;
 use crate::report::Report;
-use crate::settings::{Given, SchemaPlan, table};
+use crate::settings::{Compared, Given, SchemaPlan};
 use crate::signal::Shutdown;
 
 /// Samples documents and prints their columns.
@@ -20,11 +20,19 @@ pub(super) async fn run(
 ) -> Result<ExitCode> {
     let given = given.with_profile(account.profile()?);
     let plan = SchemaPlan::new(&given)?;
-    account.refuse_start_at_a_time(given.typed(&table::SCHEMA_FROM))?;
     for value in given.option_values()? {
         report.detail(&value.to_string());
     }
     let retries = plan.settings.max_retries;
-    let connected = account.connect(account.plan()?, retries, report).await?;
-    job::schema(connected, plan, report, shutdown).await
+    let Some(place) = &plan.diff else {
+        let connected = account.connect(account.plan()?, retries, report).await?;
+        return job::schema(connected, plan, report, shutdown).await;
+    };
+    let compared = Compared::read(place, plan.inference.without_system_fields)?;
+    let connection = match &compared.state {
+        Some(state) => account.plan_of(&state.source)?,
+        None => account.plan()?,
+    };
+    let connected = account.connect(connection, retries, report).await?;
+    job::diff(connected, plan, compared, report, shutdown).await
 }

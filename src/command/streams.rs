@@ -14,9 +14,12 @@ use crate::settings::{Given, table};
 pub(super) fn ensure_streams(given: &Given) -> Result<()> {
     let prints = match given.command() {
         Command::Ranges
+        | Command::Lag
         | Command::Schema
         | Command::Verify
+        | Command::Ls
         | Command::Profiles
+        | Command::ProfilesTest
         | Command::Completions => true,
         #[cfg(feature = "demo")]
         Command::Demo => true,
@@ -25,7 +28,7 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
             .is_none_or(|output| output.is_standard_stream()),
         Command::Export => given.get(&table::EXPORT_OUTPUT)?.is_standard_stream(),
         Command::Replay => given.is_on(&table::TO_STDOUT),
-        Command::Resume => false,
+        Command::Resume | Command::ProfilesAdd | Command::ProfilesUse => false,
     };
     if prints {
         process::ensure_standard_output()?;

@@ -28,7 +28,6 @@ pub(super) async fn run(
     let given = given.with_profile(account.profile()?);
     let plan = TailPlan::new(&given)?;
     let rendering = rendering(&given)?;
-    account.refuse_start_at_a_time(plan.from)?;
     for value in given.option_values()? {
         report.detail(&value.to_string());
     }
@@ -109,6 +108,7 @@ fn rendering(given: &Given) -> Result<Rendering> {
             filter: program
                 .map(|program| Filter::compile("--jq", &program))
                 .transpose()?,
+            raw_output: given.is_on(&table::RAW_OUTPUT),
             filter_input: if all {
                 FilterInput::Envelope
             } else {

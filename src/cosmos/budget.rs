@@ -21,7 +21,7 @@ const MIN_POLLS_IN_A_PAGE: f64 = 4.0;
 /// The share of a second's budget that may be charged in any second.
 const MAX_IN_A_SECOND: f64 = 1.04;
 
-/// The second over which charges are summed, and how finely.
+/// The second over which charges are summed, and how exactly.
 const SECOND: Duration = Duration::from_secs(1);
 const SLICE: Duration = Duration::from_millis(10);
 
@@ -76,12 +76,10 @@ struct Account {
     held: f64,
     /// How long an answer takes, in seconds: an average weighted towards the latest.
     latency: f64,
-    /// What was charged in the last second, by when.
-    charged: VecDeque<(Instant, f64)>,
-    /// The requests that were admitted in the last second: when, and what they cost, or hold until then.
-    admitted: VecDeque<(Instant, f64)>,
-    /// The number of the first of these.
-    first_admitted: u64,
+    /// What was charged in the last second.
+    charged: LastSecond,
+    /// What the requests cost that were admitted in the last second, or hold until they are charged.
+    admitted: LastSecond,
     /// Documents requested in a page: a power of two.
     size: u32,
     /// The charge of a page of that size: the highest of late.
@@ -94,6 +92,50 @@ struct Account {
     share: f64,
     /// When the account last throttled.
     throttled: Option<Instant>,
+}
+
+/// Request units of the last second.
+#[derive(Debug, Default)]
+struct LastSecond {
+    entries: VecDeque<(Instant, f64)>,
+    /// The sum of the entries.
+    sum: f64,
+    /// The number of the first entry.
+    first: u64,
+}
+
+impl LastSecond {
+    /// Adds an entry, and returns its number.
+    fn push(&mut self, at: Instant, units: f64) -> u64 {
+        self.entries.push_back((at, units));
+        self.sum += units;
+        self.first + self.entries.len() as u64 - 1
+    }
+
+    /// Gives the entry of this number another value, unless it is forgotten.
+    fn replace(&mut self, number: u64, units: f64) {
+        let place = number.checked_sub(self.first);
+        let place = place.and_then(|place| usize::try_from(place).ok());
+        if let Some((_, before)) = place.and_then(|place| self.entries.get_mut(place)) {
+            self.sum += units - *before;
+            *before = units;
+        }
+    }
+
+    /// Forgets what is older than a second.
+    fn forget_before(&mut self, now: Instant) {
+        while let Some((at, units)) = self.entries.front().copied()
+            && now.duration_since(at) >= SECOND + SLICE
+        {
+            self.entries.pop_front();
+            self.sum -= units;
+            self.first += 1;
+        }
+        // Sums of fractions drift.
+        if self.entries.is_empty() {
+            self.sum = 0.0;
+        }
+    }
 }
 
 /// A request that was admitted. What it holds is released when it is dropped.
@@ -116,11 +158,7 @@ impl Admitted {
         let mut account = self.budget.account();
         let rate = self.budget.per_second * account.share;
         account.learn(self.requested, documents, charge, rate);
-        let place = self.number.checked_sub(account.first_admitted);
-        let place = place.and_then(|place| usize::try_from(place).ok());
-        if let Some((_, cost)) = place.and_then(|place| account.admitted.get_mut(place)) {
-            *cost = charge;
-        }
+        account.admitted.replace(self.number, charge);
     }
 }
 
@@ -152,9 +190,8 @@ impl Budget {
                 at: Instant::now(),
                 held: 0.0,
                 latency: 0.0,
-                charged: VecDeque::new(),
-                admitted: VecDeque::new(),
-                first_admitted: 0,
+                charged: LastSecond::default(),
+                admitted: LastSecond::default(),
                 size,
                 page: FIRST_DOCUMENT_CHARGE * f64::from(size),
                 is_new: true,
@@ -226,21 +263,19 @@ impl Budget {
         if account.is_new && account.held > 0.0 {
             return Err(SECOND);
         }
-        let charged: f64 = account.charged.iter().map(|(_, charge)| charge).sum();
         // A page that is dearer than all of a second is requested alone.
         let is_alone = account.held < 1e-6 && expected > rate * MAX_PAGE_SHARE;
         // Answers that are late may come together with those of later requests.
         let late = (account.held - rate * account.latency).max(0.0);
         // What was held for less than expected is used again, but not all at once.
-        let admitted: f64 = account.admitted.iter().map(|(_, cost)| cost).sum();
         let most = rate * MAX_IN_A_SECOND;
-        if !is_alone && (charged + late).max(admitted) + expected > most {
+        let used = (account.charged.sum + late).max(account.admitted.sum);
+        if !is_alone && used + expected > most {
             return Err(SLICE);
         }
         account.balance -= expected;
         account.held += expected;
-        account.admitted.push_back((now, expected));
-        let number = account.first_admitted + account.admitted.len() as u64 - 1;
+        let number = account.admitted.push(now, expected);
         Ok((expected, number))
     }
 
@@ -252,10 +287,7 @@ impl Budget {
         let mut account = self.account();
         let now = self.refill(&mut account);
         account.balance -= charge;
-        match account.charged.back_mut() {
-            Some((at, sum)) if now.duration_since(*at) < SLICE => *sum += charge,
-            _ => account.charged.push_back((now, charge)),
-        }
+        account.charged.push(now, charge);
     }
 
     /// The account refused a request since it had no throughput left for it (429).
@@ -290,16 +322,8 @@ impl Budget {
         // What a request waits for never exceeds what can be saved up: both follow from the same rate.
         let rate = self.per_second * account.share;
         account.balance = (account.balance + elapsed * rate).min(rate * BURST);
-        let is_old = |first: Option<&(Instant, f64)>| {
-            first.is_some_and(|(at, _)| now.duration_since(*at) >= SECOND + SLICE)
-        };
-        while is_old(account.charged.front()) {
-            account.charged.pop_front();
-        }
-        while is_old(account.admitted.front()) {
-            account.admitted.pop_front();
-            account.first_admitted += 1;
-        }
+        account.charged.forget_before(now);
+        account.admitted.forget_before(now);
         now
     }
 

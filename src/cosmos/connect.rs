@@ -1,9 +1,9 @@
-//! Connecting: the account is reached, the credential is accepted, and the container is found.
+//! Connecting: the account is reached, and the credential is accepted.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use azure_data_cosmos_driver::models::{AccountReference, Credential};
 use azure_data_cosmos_driver::options::{
     ConnectionPoolOptions, DriverOptions, Region, ServerCertificateValidation, UserAgentSuffix,
@@ -11,9 +11,8 @@ use azure_data_cosmos_driver::options::{
 use azure_data_cosmos_driver::{CosmosDriver, CosmosDriverRuntime, CosmosError};
 
 use super::auth;
-use super::client::{CosmosClient, HttpVersion, operation_options};
-use super::container::{NewContainer, create_container, ensure_partition_key, resolve_container};
-use super::error::{Verdict, causes, describe, one_line, verdict};
+use super::client::{HttpVersion, operation_options};
+use super::error::{ServiceError, Verdict, causes, describe, one_line, verdict};
 use super::hints::{account_hint, cause_of, detour_of, is_certificate, is_transport};
 use super::options::ConnectOptions;
 use super::reach::{Unreachable, reach};
@@ -21,7 +20,7 @@ use super::retry::Persistence;
 use super::traffic::Traffic;
 use super::transport::{BoundedClients, Detour, Heard};
 use crate::error::{Annotate, usage, with_hint};
-use crate::nearest::nearest;
+use crate::nearest::{bounded, nearest};
 
 /// Deadline for the answer of an account that is reached. The driver waits for throttling to end, and
 /// attempts a TLS handshake three times for 5 s each.
@@ -39,62 +38,8 @@ const REQUEST_TIMEOUT_VARIABLE: &str =
     "AZURE_COSMOS_CONNECTION_POOL_MAX_DATAPLANE_REQUEST_TIMEOUT_MS";
 const HTTP2_VARIABLE: &str = "AZURE_COSMOS_CONNECTION_POOL_IS_HTTP2_ALLOWED";
 
-impl CosmosClient {
-    /// Connects to the account of `options` and resolves its container, without retries.
-    ///
-    /// # Errors
-    ///
-    /// Names the step that failed, the error of the service or the network, and a hint. Fails within
-    /// seconds if the address cannot be reached or does not answer.
-    pub async fn connect(options: &ConnectOptions) -> Result<Self> {
-        Self::connect_and_create(options, None, &Persistence::default()).await
-    }
-
-    /// As [`CosmosClient::connect`], with retries of transient errors. If `create` is given, the container
-    /// is created if it does not exist.
-    ///
-    /// # Errors
-    ///
-    /// As that; and if the container exists with another partition key.
-    pub async fn connect_and_create(
-        options: &ConnectOptions,
-        create: Option<&NewContainer>,
-        persistence: &Persistence,
-    ) -> Result<Self> {
-        let heard = Arc::new(Heard::default());
-        let traffic = Arc::new(Traffic::default());
-        let opened = open_persistently(options, &heard, &traffic, persistence);
-        let opened = Box::pin(opened).await;
-        let (driver, http_version) =
-            opened.with_context(|| format!("cannot connect to {}", options.endpoint))?;
-        tracing::info!(
-            endpoint = %options.endpoint,
-            ?http_version,
-            "connected, {}",
-            auth::describe(&options.credential)
-        );
-        ensure_regions(options, &heard)?;
-        if let Some(new) = create {
-            Box::pin(create_container(&driver, options, new, &heard, persistence)).await?;
-        }
-        let container = Box::pin(resolve_container(&driver, options, &heard, persistence)).await?;
-        if let Some(new) = create {
-            ensure_partition_key(&container, new)?;
-        }
-        Ok(Self {
-            driver,
-            container,
-            http_version,
-            throughput: options.throughput,
-            persistence: persistence.clone(),
-            heard,
-            traffic,
-        })
-    }
-}
-
 /// Refuses a region that the account cannot be read from: the driver would ignore it.
-fn ensure_regions(options: &ConnectOptions, heard: &Heard) -> Result<()> {
+pub(super) fn ensure_regions(options: &ConnectOptions, heard: &Heard) -> Result<()> {
     let regions = heard.regions();
     let is_known = |wanted: &String| {
         let wanted = Region::new(wanted.clone());
@@ -107,31 +52,21 @@ fn ensure_regions(options: &ConnectOptions, heard: &Heard) -> Result<()> {
     let names: Vec<&str> = regions.iter().map(String::as_str).collect();
     let hint = match nearest(unknown, &names) {
         Some(nearest) => format!("did you mean `{nearest}`? Case and spaces do not matter"),
-        None => "the account names no regions: leave the region out".to_owned(),
+        None if names.is_empty() => "the account names no regions: leave the region out".to_owned(),
+        None => "name one of these, or leave the region out".to_owned(),
     };
     Err(usage(
         format!(
             "the account at {} cannot be read in the region `{unknown}`: its regions are {}",
             options.endpoint,
-            names.join(", ")
+            bounded(&names)
         ),
         hint,
     ))
 }
 
-impl CosmosClient {
-    /// Refuses the container if its partition key is not that of the one to be created.
-    ///
-    /// # Errors
-    ///
-    /// A usage error with both.
-    pub fn ensure_partition_key(&self, new: &NewContainer) -> Result<()> {
-        ensure_partition_key(&self.container, new)
-    }
-}
-
 /// Reaches the account, authenticates, and reads its properties. Transient errors are retried.
-async fn open_persistently(
+pub(super) async fn open_persistently(
     options: &ConnectOptions,
     heard: &Arc<Heard>,
     traffic: &Arc<Traffic>,
@@ -430,7 +365,7 @@ impl AccountFailure {
             ),
             Self::Error(error) => {
                 let hint = account_hint(&error, options);
-                with_hint(anyhow!(cause_of(&error)), hint)
+                with_hint(ServiceError::of(&error).with_text(cause_of(&error)), hint)
             }
         }
     }

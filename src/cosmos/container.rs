@@ -10,11 +10,11 @@ use azure_data_cosmos_driver::models::{
 use azure_data_cosmos_driver::{CosmosDriver, CosmosError};
 
 use super::client::operation_options;
-use super::error::{Verdict, describe, verdict};
+use super::error::{ServiceError, Verdict, describe, verdict};
 use super::hints::{
-    asked_elsewhere, cause_of, container_hint, creation_hint, detour_of, location_hint, name_hint,
-    unlike_hint,
+    asked_elsewhere, cause_of, container_hint, creation_hint, detour_of, location_hint, unlike_hint,
 };
+use super::missing;
 use super::options::ConnectOptions;
 use super::retry::Persistence;
 use super::transport::{Heard, ListFault};
@@ -35,22 +35,6 @@ pub struct NewContainer {
     pub partition_key: Vec<String>,
     /// Its throughput in RU/s; `None` is the account's default.
     pub throughput: Option<u64>,
-}
-
-/// The container does not exist, though its database does.
-#[derive(Debug)]
-pub struct ContainerMissing {
-    database: String,
-    container: String,
-}
-
-impl std::error::Error for ContainerMissing {}
-
-impl std::fmt::Display for ContainerMissing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (database, container) = (&self.database, &self.container);
-        write!(f, "database `{database}` has no container `{container}`")
-    }
 }
 
 /// Resolves the container by name, with its ranges. Transient errors are retried.
@@ -102,10 +86,15 @@ pub(super) async fn resolve_container(
         }
         let retries = tried;
         let error = match fault {
-            Some(fault) => with_hint(
-                anyhow!(fault.to_string()),
-                list_hint(&fault, options, heard),
-            ),
+            Some(fault) => {
+                let cause = match &fault {
+                    ListFault::Refused(refusal) => ServiceError::of(refusal)
+                        .with_text(fault.to_string())
+                        .into(),
+                    ListFault::Other(_) | ListFault::Unlike(_) => anyhow!(fault.to_string()),
+                };
+                with_hint(cause, list_hint(&fault, options, heard))
+            }
             None => explain_unresolved(driver, options, heard, &error, persistence).await,
         };
         return Err(retries.after_retries(error)).context(what);
@@ -128,11 +117,10 @@ async fn explain_unresolved(
     error: &CosmosError,
     persistence: &Persistence,
 ) -> anyhow::Error {
-    let (database, container) = (&options.database, &options.container);
     let is_not_found = u16::from(error.status().status_code()) == 404;
     let (cause, hint) = if !is_not_found {
         (
-            anyhow!(cause_of(error)),
+            ServiceError::of(error).with_text(cause_of(error)).into(),
             container_hint(error, options, heard),
         )
     } else if let Some(location) = asked_elsewhere(error, options) {
@@ -141,16 +129,9 @@ async fn explain_unresolved(
             location_hint(&location, options, heard),
         )
     } else if Box::pin(database_exists(driver, options, error, persistence)).await {
-        let missing = ContainerMissing {
-            database: database.clone(),
-            container: container.clone(),
-        };
-        (missing.into(), name_hint("container", options))
+        return missing::container(driver, options).await;
     } else {
-        (
-            anyhow!("{} has no database `{database}`", options.endpoint),
-            name_hint("database", options),
-        )
+        return missing::database(driver, options).await;
     };
     let error = with_hint(cause, hint);
     // Waiting does not help with a name that does not exist.

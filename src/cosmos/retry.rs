@@ -160,6 +160,14 @@ impl Retries {
         }
     }
 
+    /// How many attempts were made, if there were others before the last one.
+    pub(crate) fn tries(&self) -> String {
+        match self.backoff.failures() {
+            0 => String::new(),
+            _ => self.gave_up(),
+        }
+    }
+
     /// How many attempts were made, when no more follow.
     pub(crate) fn gave_up(&self) -> String {
         match self.backoff.failures() {

@@ -1,7 +1,7 @@
 //! The requests of this process to an account, those that the SDK repeats by itself included.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::budget::Budget;
 
@@ -13,6 +13,8 @@ const THROTTLED: u16 = 429;
 pub struct Traffic {
     /// What reading may cost, if that is limited.
     budget: OnceLock<Arc<Budget>>,
+    /// Request units charged so far.
+    charged: Mutex<f64>,
 }
 
 impl Traffic {
@@ -26,8 +28,14 @@ impl Traffic {
         self.budget.get()
     }
 
+    /// Request units charged so far.
+    pub fn charged(&self) -> f64 {
+        *self.charged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// An answer arrived.
     pub(super) fn answered(&self, status: u16, request_charge: f64) {
+        *self.charged.lock().unwrap_or_else(PoisonError::into_inner) += request_charge;
         if let Some(budget) = self.budget.get() {
             budget.charge(request_charge);
             if status == THROTTLED {

@@ -65,6 +65,10 @@ const PARTITION_KEY: HeaderName = HeaderName::from_static("x-ms-documentdb-parti
 const UNDEFINED_KEY: &str = "[{}]";
 const EMPTY_KEY: &str = "[]";
 
+/// The most that an answer is believed to be charged with, in RU: a partition has 10,000 RU/s and works on a request
+/// for five seconds. Twice as much as that.
+const MAX_CHARGE: f64 = 100_000.0;
+
 /// The header that an answer is charged by.
 const REQUEST_CHARGE: HeaderName = HeaderName::from_static("x-ms-request-charge");
 
@@ -257,7 +261,8 @@ impl BoundedClient {
             self.heard.note_list(response.as_ref().ok());
         }
         let mut response = response?;
-        self.traffic.answered(response.status, charge_of(&response));
+        let request_charge = believed_charge(&mut response.headers);
+        self.traffic.answered(response.status, request_charge);
         let limit = self.limit_to_endpoint;
         if let Err(refused) = self
             .heard
@@ -366,10 +371,19 @@ impl BoundedClient {
     }
 }
 
-/// The request units that an answer was charged with.
-fn charge_of(response: &HttpResponse) -> f64 {
-    let charge = response.headers.get_optional_str(&REQUEST_CHARGE);
-    charge.and_then(|charge| charge.parse().ok()).unwrap_or(0.0)
+/// The request units that an answer was charged with. A charge that no answer has is replaced in the headers, from
+/// which the driver reads it too: budgets compute pauses from charges, and summaries add them up.
+fn believed_charge(headers: &mut Headers) -> f64 {
+    let Some(text) = headers.get_optional_str(&REQUEST_CHARGE) else {
+        return 0.0;
+    };
+    let charge = text.parse().unwrap_or(f64::NAN);
+    if (0.0..=MAX_CHARGE).contains(&charge) {
+        return charge;
+    }
+    let believed = if charge > 0.0 { MAX_CHARGE } else { 0.0 };
+    headers.insert(REQUEST_CHARGE, believed.to_string());
+    believed
 }
 
 /// Whether a request is for the items of a container, such as `/dbs/D/colls/C/docs`.

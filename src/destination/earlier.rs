@@ -8,7 +8,7 @@ use fs_err as fs;
 
 use super::committed::Committed;
 use super::manifest::{Manifest, Purpose};
-use super::names::FileNames;
+use super::names::{FileNames, PartFile};
 use super::output::Output;
 use super::owner::Owner;
 use super::part::{FileState, ManifestMark, SeriesState};
@@ -68,10 +68,8 @@ pub fn left_by_earlier(
 ) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut states = Vec::new();
-    let mut paths: Vec<PathBuf> = state_path.map(Path::to_owned).into_iter().collect();
-    paths.extend(names.default_state());
-    paths.dedup();
-    for path in paths {
+    let places = places_of(names);
+    for path in state_paths(&places, state_path) {
         if !durable::is_plain_file(&path)? {
             continue;
         }
@@ -83,19 +81,26 @@ pub fn left_by_earlier(
         }
         found.push(path);
     }
+    // The next commit would not replace it.
+    for path in places[1..].iter().filter_map(FileNames::default_state) {
+        found.extend(durable::left_staged(&path)?);
+    }
     // A state elsewhere knows the files too. It is kept, but no longer controls them.
-    if let Some(owner) = Owner::read(names)? {
-        let path = owner.state_path(names);
-        if let Ok(earlier) = read_earlier(&path)
-            && earlier.export_id == owner.export_id
-        {
-            states.push(earlier);
+    for place in &places {
+        if let Some(owner) = Owner::read(place)? {
+            let path = owner.state_path(place);
+            if let Ok(earlier) = read_earlier(&path)
+                && earlier.export_id == owner.export_id
+            {
+                states.push(earlier);
+            }
         }
     }
     let mut listed = BTreeSet::new();
-    if let Some(path) = names.manifest()
-        && durable::is_plain_file(&path)?
-    {
+    for path in places.iter().filter_map(FileNames::manifest) {
+        if !durable::is_plain_file(&path)? {
+            continue;
+        }
         let manifest = Manifest::read(
             &path,
             Purpose::Finished {
@@ -109,14 +114,18 @@ pub fn left_by_earlier(
         listed.extend(manifest.entries.into_iter().map(|entry| entry.file));
         found.push(path);
     }
-    for part in names.existing()? {
+    for part in existing(&places)? {
         durable::is_plain_file(&part.path)?;
         let name = part.path.file_name().unwrap_or_default();
         let is_listed = name.to_str().is_some_and(|name| listed.contains(name));
         let is_of_state = |earlier: &Earlier| {
             let committed = earlier.committed();
-            let own = earlier.names.part(part.series, part.part);
-            let is_here = own == names.part(part.series, part.part);
+            let own = if part.is_open {
+                earlier.names.open_part(part.series, part.part)
+            } else {
+                earlier.names.part(part.series, part.part)
+            };
+            let is_here = own == part.path;
             let mut known = committed.open().chain(committed.sealed);
             is_here
                 && (known.any(|file| (file.series, file.part) == (part.series, part.part))
@@ -129,11 +138,38 @@ pub fn left_by_earlier(
         }
         found.push(part.path);
     }
-    if let Some(owner) = names.owner()
-        && durable::is_plain_file(&owner)?
-    {
-        durable::begins_as_ours(&owner)?;
-        found.push(owner);
+    for owner in places.iter().filter_map(FileNames::owner) {
+        if durable::is_plain_file(&owner)? {
+            durable::begins_as_ours(&owner)?;
+            found.push(owner);
+        }
+    }
+    Ok(found)
+}
+
+/// The output, and the same with each other place where an earlier export may have kept what is not data.
+fn places_of(names: &FileNames) -> Vec<FileNames> {
+    std::iter::once(names.clone())
+        .chain(names.elsewhere())
+        .collect()
+}
+
+/// The paths of states of exports to these places.
+fn state_paths(places: &[FileNames], state_path: Option<&Path>) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = state_path.map(Path::to_owned).into_iter().collect();
+    for path in places.iter().filter_map(FileNames::default_state) {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+/// The parts of exports to these places.
+fn existing(places: &[FileNames]) -> Result<BTreeSet<PartFile>> {
+    let mut found = BTreeSet::new();
+    for place in places {
+        found.extend(place.existing()?);
     }
     Ok(found)
 }
@@ -167,9 +203,8 @@ fn foreign(path: &Path, why: &str) -> anyhow::Error {
 pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
     const REPLACE: &str =
         "choose another output, or replace the files of an earlier export with --force";
-    let mut states: Vec<PathBuf> = state_path.map(Path::to_owned).into_iter().collect();
-    states.extend(names.default_state());
-    for state in &states {
+    let places = places_of(names);
+    for state in &state_paths(&places, state_path) {
         if durable::is_plain_file(state)? {
             return Err(usage(
                 format!("`{}` holds the state of an export", shown_path(&state)),
@@ -180,23 +215,24 @@ pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
             ));
         }
     }
-    if let Some(found) = names.existing()?.first() {
+    if let Some(found) = existing(&places)?.first() {
         durable::is_plain_file(&found.path)?;
         return Err(usage(
             format!("`{}` exists", shown_path(&found.path)),
             REPLACE,
         ));
     }
-    if let Some(manifest) = names.manifest()
-        && durable::is_plain_file(&manifest)?
-    {
-        return Err(usage(
-            format!("`{}` exists", shown_path(&manifest)),
-            REPLACE,
-        ));
+    for manifest in places.iter().filter_map(FileNames::manifest) {
+        ensure!(
+            !durable::is_plain_file(&manifest)?,
+            usage(format!("`{}` exists", shown_path(&manifest)), REPLACE)
+        );
     }
-    if let Some(owner) = Owner::read(names)? {
-        let theirs = owner.state_path(names);
+    for place in &places {
+        let Some(owner) = Owner::read(place)? else {
+            continue;
+        };
+        let theirs = owner.state_path(place);
         ensure!(
             !durable::is_there(&theirs),
             usage(

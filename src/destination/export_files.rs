@@ -9,7 +9,7 @@ use fs_err as fs;
 
 use super::committed::Committed;
 use super::manifest::{Manifest, Purpose};
-use super::names::MANIFEST_FILE;
+use super::table::MANIFEST_FILE;
 use crate::durable::OPEN_SUFFIX;
 
 /// The files of an export, to be read. A file has a name: the one that the manifest lists.
@@ -68,14 +68,26 @@ impl<T: Read + Seek + Send> PartReader for T {}
 #[derive(Debug)]
 pub struct ExportDirectory {
     path: PathBuf,
+    /// Where the manifest and the open parts are.
+    own: PathBuf,
 }
 
 impl ExportDirectory {
-    /// The directory `path`.
-    pub fn new(path: &Path) -> Self {
+    /// The directory `path`, with what is not data in `own`.
+    pub fn new(path: &Path, own: &Path) -> Self {
         Self {
             path: path.to_owned(),
+            own: own.to_owned(),
         }
+    }
+
+    fn path_of(&self, name: &str) -> PathBuf {
+        let directory = if name == MANIFEST_FILE || name.ends_with(OPEN_SUFFIX) {
+            &self.own
+        } else {
+            &self.path
+        };
+        directory.join(name)
     }
 }
 
@@ -89,12 +101,12 @@ impl ExportFiles for ExportDirectory {
             committed,
             names: None,
         };
-        Manifest::read(&self.path.join(MANIFEST_FILE), purpose)
+        Manifest::read(&self.own.join(MANIFEST_FILE), purpose)
     }
 
     fn count_unfinished(&self) -> Result<usize> {
         let mut open = 0;
-        for entry in fs::read_dir(&self.path)? {
+        for entry in fs::read_dir(&self.own)? {
             let name = entry?.file_name();
             open += usize::from(name.to_string_lossy().ends_with(OPEN_SUFFIX));
         }
@@ -102,20 +114,20 @@ impl ExportFiles for ExportDirectory {
     }
 
     fn length_of(&self, name: &str) -> Result<Option<u64>> {
-        found(fs::metadata(self.path.join(name)).map(|metadata| metadata.len()))
+        found(fs::metadata(self.path_of(name)).map(|metadata| metadata.len()))
     }
 
     fn open_file(&self, name: &str) -> Result<Option<Box<dyn PartReader>>> {
-        let file = found(fs::File::open(self.path.join(name)))?;
+        let file = found(fs::File::open(self.path_of(name)))?;
         Ok(file.map(|file| Box::new(file) as Box<dyn PartReader>))
     }
 
     fn display_of(&self, name: &str) -> String {
-        self.path.join(name).display().to_string()
+        self.path_of(name).display().to_string()
     }
 
     fn address_of(&self, name: &str) -> Result<PathBuf> {
-        Ok(std::path::absolute(self.path.join(name))?)
+        Ok(std::path::absolute(self.path_of(name))?)
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Local {
     state_path: Option<PathBuf>,
     read_earlier: ReadEarlier,
     locks: Locks,
+    /// Locks of the other places where earlier exports to this directory kept their states.
+    former: Mutex<Vec<Lock>>,
     open: Mutex<HashMap<PartId, OpenFile>>,
 }
 
@@ -52,12 +54,13 @@ impl Local {
             state_path: state_path.map(Path::to_owned),
             read_earlier,
             locks: Locks::default(),
+            former: Mutex::default(),
             open: Mutex::default(),
         }
     }
 
     fn directory(&self) -> ExportDirectory {
-        ExportDirectory::new(self.names.directory())
+        ExportDirectory::new(self.names.directory(), self.names.own_directory())
     }
 
     fn open_files(&self) -> MutexGuard<'_, HashMap<PartId, OpenFile>> {
@@ -87,13 +90,20 @@ impl Local {
     /// The states whose locks guard the output.
     fn guarding_states(&self) -> impl Iterator<Item = PathBuf> {
         let own = self.state_path.iter().cloned();
-        own.chain(self.names.default_state())
+        let others = self.names.elsewhere();
+        let others: Vec<PathBuf> = others.iter().filter_map(FileNames::default_state).collect();
+        own.chain(self.names.default_state()).chain(others)
     }
 }
 
 impl Destination for Local {
     fn display(&self) -> String {
         self.names.display()
+    }
+
+    fn manifest_place(&self) -> Option<String> {
+        let path = self.names.manifest()?;
+        Some(path.display().to_string())
     }
 
     fn kind(&self) -> Kind {
@@ -107,6 +117,7 @@ impl Destination for Local {
     }
 
     fn ensure_free(&self) -> Result<()> {
+        self.names.ensure_own_directory()?;
         if self.names.is_append() {
             earlier::ensure_free_to_append(&self.names)
         } else {
@@ -115,6 +126,7 @@ impl Destination for Local {
     }
 
     fn ensure_replaceable(&self) -> Result<()> {
+        self.names.ensure_own_directory()?;
         earlier::left_by_earlier(&self.names, self.state_path.as_deref(), self.read_earlier)
             .map(drop)
     }
@@ -134,15 +146,17 @@ impl Destination for Local {
     }
 
     fn prepare(&self) -> Result<()> {
-        let directory = self.names.directory();
-        durable::create_directory(directory)
-            .with_context(|| {
-                format!(
-                    "cannot create the output directory `{}`",
-                    shown_path(&directory)
-                )
-            })
-            .hint("choose another output, in a directory where you may write")
+        for directory in [self.names.directory(), self.names.own_directory()] {
+            durable::create_directory(directory)
+                .with_context(|| {
+                    format!(
+                        "cannot create the output directory `{}`",
+                        shown_path(&directory)
+                    )
+                })
+                .hint("choose another output, in a directory where you may write")?;
+        }
+        Ok(())
     }
 
     /// The lock of an output is that of the state beside it. Without it, two jobs whose states are elsewhere
@@ -152,21 +166,40 @@ impl Destination for Local {
         let Some(beside) = self.names.default_state() else {
             return Ok(());
         };
-        let path = lock_path(&beside);
-        // Two names of one file are one lock, which this process already holds.
         let own = self.state_path.as_deref().map(lock_path);
-        let is_own = match (path.canonicalize(), own.map(|own| own.canonicalize())) {
+        // Two names of one file are one lock, which this process already holds.
+        let is_own = |path: &Path| match (
+            path.canonicalize(),
+            own.as_ref().map(|own| own.canonicalize()),
+        ) {
             (Ok(output), Some(Ok(own))) => output == own,
             _ => false,
         };
-        if !is_own {
-            let lock = Lock::acquire_for(
-                &path,
+        let acquire = |path: &Path| {
+            Lock::acquire_for(
+                path,
                 &format!("cannot write to `{}`", self.names.display()),
                 "wait for the other export, or stop it; or choose another output",
-            )?;
-            self.locks.add(Arc::new(lock));
+            )
+        };
+        let path = lock_path(&beside);
+        if !is_own(&path) {
+            self.locks.add(Arc::new(acquire(&path)?));
         }
+        // Another process may be writing to the same directory from another place, such as an earlier build.
+        let mut former = Vec::new();
+        for state in self
+            .names
+            .elsewhere()
+            .iter()
+            .filter_map(FileNames::default_state)
+        {
+            let path = lock_path(&state);
+            if durable::is_there(&path) && !is_own(&path) {
+                former.push(acquire(&path)?);
+            }
+        }
+        self.former = Mutex::new(former);
         Ok(())
     }
 
@@ -174,7 +207,11 @@ impl Destination for Local {
         self.locks.check()
     }
 
+    /// The lock files of earlier exports, which this process holds, would be taken for data. A process that waits
+    /// for one of them notices that it is gone.
     fn begin(&self, export_id: uuid::Uuid) -> Result<()> {
+        let mut former = self.former.lock().unwrap_or_else(PoisonError::into_inner);
+        former.drain(..).try_for_each(Lock::remove)?;
         Owner::write(&self.names, export_id, self.state_path()?)
     }
 
@@ -230,7 +267,7 @@ impl Destination for Local {
         }
         sync_all(files)?;
         if has_new_names {
-            durable::sync_directory("parts.sync-directory", self.names.directory())
+            durable::sync_directory("parts.sync-directory", self.names.own_directory())
                 .context("cannot make new file names durable")?;
         }
         Ok(())
@@ -245,7 +282,7 @@ impl Destination for Local {
             durable::publish(&open, &self.names.part(sealed.series, sealed.part))
                 .context("cannot publish a finished file")?;
         }
-        durable::sync_directory("publish.sync-directory", self.names.directory())?;
+        self.names.sync_published()?;
         manifest::list(committed, committed.manifest, &self.names)
     }
 

@@ -12,14 +12,16 @@ use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::count::{count, exactly, was};
 use crate::durable::{self, parent_of, shown_path};
 use crate::failpoint::{self, FileChange};
 use crate::feed::{RangeId, RangeState, RecordForm};
+use crate::process;
 
 use super::committed::Committed;
 use super::names::{FileNames, PartFile};
-use super::part::{FileState, ManifestMark, checksum_text};
+use super::part::{FileState, ManifestMark, checksum_text, is_first};
 
 /// One line of a manifest: a published file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,9 @@ pub struct Entry {
     /// What its records are. Older builds did not list it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<RecordForm>,
+    /// Which of the column sets of the export it has, from 0.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub columns: u32,
     /// Its rows.
     pub rows: u64,
     /// Its length in bytes.
@@ -43,6 +48,16 @@ pub struct Entry {
     pub start: Vec<RangeState>,
     /// Their positions after its last row.
     pub end: Vec<RangeState>,
+    /// The run of the program that listed it. Older builds did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<uuid::Uuid>,
+    /// When that was, by the clock of the machine. Older builds did not write it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    pub listed: Option<time::OffsetDateTime>,
 }
 
 impl Entry {
@@ -52,11 +67,14 @@ impl Entry {
             export_id: committed.export_id,
             file: name.to_owned(),
             records: committed.records,
+            columns: file.columns,
             rows: file.rows,
             bytes: file.length,
             crc32c: file.crc32c,
             start: file.start.clone(),
             end: file.end.clone(),
+            run: None,
+            listed: None,
         }
     }
 
@@ -67,9 +85,24 @@ impl Entry {
         Self::new(committed, &name, file)
     }
 
-    /// Whether this is the entry `listed`, which an older build may have listed without its records.
+    /// The same, listed by this run of the program, now.
+    fn listed_now(self) -> Self {
+        Self {
+            run: Some(process::run_id()),
+            // Fractions of a second help nobody.
+            listed: clock::now().replace_nanosecond(0).ok(),
+            ..self
+        }
+    }
+
+    /// Whether this is the entry `listed`, which any run may have listed, and an older build without its
+    /// records.
     pub fn is_the_same_as(&self, listed: &Self) -> bool {
-        let mut own = self.clone();
+        let mut own = Self {
+            run: listed.run,
+            listed: listed.listed,
+            ..self.clone()
+        };
         if listed.records.is_none() {
             own.records = None;
         }
@@ -409,7 +442,7 @@ pub fn list(
     let entries: Vec<Entry> = committed
         .sealed
         .iter()
-        .map(|sealed| Entry::of(committed, names, sealed))
+        .map(|sealed| Entry::of(committed, names, sealed).listed_now())
         .collect();
     append(&path, mark, &entries)
         .with_context(|| format!("cannot list finished files in `{}`", shown_path(&path)))
@@ -472,11 +505,14 @@ mod tests {
             export_id: uuid::Uuid::from_u128(1),
             file: name.into(),
             records: None,
+            columns: 0,
             rows: 1,
             bytes: 2,
             crc32c: 3,
             start: vec![],
             end: vec![],
+            run: None,
+            listed: None,
         }
     }
 

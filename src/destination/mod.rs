@@ -23,6 +23,7 @@
 mod committed;
 pub mod earlier;
 mod export_files;
+mod find_state;
 mod local;
 pub mod manifest;
 pub mod names;
@@ -34,9 +35,11 @@ mod receipt;
 mod recover;
 mod seam;
 mod standard_output;
+mod table;
 
 pub use committed::Committed;
 pub use export_files::{ExportDirectory, ExportFiles, PartReader};
+pub use find_state::find_state;
 pub use local::Local;
 pub use output::Output;
 pub use part::{
@@ -48,3 +51,4 @@ pub use receipt::{PartReceipt, Receipt, Written};
 pub use recover::{Recovery, may_be_unknown};
 pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 pub use standard_output::StandardOutput;
+pub use table::{MANIFEST_FILE, STATE_FILE, StateDirectory, Table, real, state_directory_of};

@@ -2,17 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use fs_err as fs;
 
 use super::output::Output;
+use super::table::{MANIFEST_FILE, STATE_FILE, ensure_own, places};
 use crate::durable::{self, OPEN_SUFFIX, shown_path, with_suffix};
+use crate::error::with_hint;
 use crate::format::Extension;
-
-/// The manifest of an export to a directory.
-pub const MANIFEST_FILE: &str = "manifest.ndjson";
-/// The state of an export to a directory.
-pub const STATE_FILE: &str = "state.json";
 
 /// The suffix of the file that names the state that an output belongs to.
 const OWNER_SUFFIX: &str = ".owner";
@@ -26,13 +23,19 @@ pub struct FileNames {
 
 #[derive(Debug, Clone)]
 enum Layout {
-    /// `DIRECTORY/STEM-SERIES-PART.EXTENSION`
-    Directory { directory: PathBuf, stem: String },
+    /// `DIRECTORY/STEM-SERIES-PART.EXTENSION`, and everything else in `own`.
+    Directory {
+        directory: PathBuf,
+        own: PathBuf,
+        stem: String,
+    },
     /// `PATH` for the first part, `STEM.PART.EXTENSION` for the next, where `PATH` is `STEM.EXTENSION`, with the
     /// extension as the user wrote it.
     File { path: PathBuf, extension: String },
     /// `PATH`, open or not.
     Append { path: PathBuf },
+    /// A table that is not known, since its state directory was renamed.
+    Lost { own: PathBuf },
     /// No files.
     StandardOutput,
 }
@@ -41,12 +44,26 @@ impl FileNames {
     /// The names of the export of `container` to `output`, whose files have the `extension`;
     /// relative paths are relative to `base`, the state file's directory.
     pub fn new(output: &Output, base: &Path, container: &str, extension: &'static str) -> Self {
+        let stem = || file_stem(container, max_stem(extension));
         let layout = match output {
-            Output::Directory(directory) => Layout::Directory {
-                // Without a `.` at the end, for messages.
-                directory: base.join(directory).components().collect(),
-                stem: file_stem(container, max_stem(extension)),
+            Output::Table(table) => match output.path(base) {
+                Some(directory) => Layout::Directory {
+                    own: table.state_directory.of(&directory),
+                    directory,
+                    stem: stem(),
+                },
+                None => Layout::Lost {
+                    own: base.to_owned(),
+                },
             },
+            Output::Directory(_) => {
+                let directory = output.path(base).unwrap_or_default();
+                Layout::Directory {
+                    own: directory.clone(),
+                    directory,
+                    stem: stem(),
+                }
+            }
             Output::File(path) => {
                 let path = base.join(path);
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -84,15 +101,68 @@ impl FileNames {
         match &self.layout {
             Layout::Directory { directory, .. } => shown_path(&directory).to_string(),
             Layout::File { path, .. } | Layout::Append { path } => shown_path(&path).to_string(),
+            Layout::Lost { own } => shown_path(own).to_string(),
             Layout::StandardOutput => "standard output".to_owned(),
         }
     }
 
-    /// The directory that holds the files.
+    /// The directory that holds everything that is not finished data: open parts, the manifest, and the state.
+    pub fn own_directory(&self) -> &Path {
+        match &self.layout {
+            Layout::Directory { own, .. } => own,
+            _ => self.directory(),
+        }
+    }
+
+    /// Checks that this directory is that of a table, and not a link to another one.
+    ///
+    /// # Errors
+    ///
+    /// If it is not.
+    pub fn ensure_own_directory(&self) -> Result<()> {
+        if let Layout::Lost { own } = &self.layout {
+            return Err(with_hint(
+                anyhow!(
+                    "`{}` is not a name of a state directory, so its table is not known",
+                    shown_path(own)
+                ),
+                "rename it: the state directory of `nightly` is `_nightly.cosmos-tail`, beside it",
+            ));
+        }
+        if self.own_directory() == self.directory() {
+            return Ok(());
+        }
+        ensure_own(self.own_directory())
+    }
+
+    /// The same files with the other places where an export to this directory may keep what is not data.
+    pub fn elsewhere(&self) -> Vec<Self> {
+        let Layout::Directory {
+            directory,
+            own,
+            stem,
+        } = &self.layout
+        else {
+            return Vec::new();
+        };
+        let others = places(directory).into_iter().filter(|place| place != own);
+        let at = |own| Self {
+            layout: Layout::Directory {
+                directory: directory.clone(),
+                own,
+                stem: stem.clone(),
+            },
+            extension: self.extension,
+        };
+        others.map(at).collect()
+    }
+
+    /// The directory that holds the finished files.
     pub fn directory(&self) -> &Path {
         match &self.layout {
             Layout::Directory { directory, .. } => directory,
             Layout::File { path, .. } | Layout::Append { path } => crate::durable::parent_of(path),
+            Layout::Lost { own } => own,
             Layout::StandardOutput => Path::new("."),
         }
     }
@@ -100,44 +170,49 @@ impl FileNames {
     /// The final name of a part.
     pub fn part(&self, series: u32, part: u32) -> PathBuf {
         match &self.layout {
-            Layout::Directory { directory, stem } => {
-                directory.join(format!("{stem}-{series:05}-{part:06}.{}", self.extension))
-            }
+            Layout::Directory {
+                directory, stem, ..
+            } => directory.join(format!("{stem}-{series:05}-{part:06}.{}", self.extension)),
             Layout::File { path, extension } if part > 1 => {
                 let stem = stem_of(path, extension);
                 path.with_file_name(format!("{stem}.{part:06}.{extension}"))
             }
             Layout::File { path, .. } | Layout::Append { path } => path.clone(),
-            Layout::StandardOutput => PathBuf::new(),
+            Layout::Lost { .. } | Layout::StandardOutput => PathBuf::new(),
         }
     }
 
     /// The name of a part while it is being written.
     pub fn open_part(&self, series: u32, part: u32) -> PathBuf {
+        let finished = self.part(series, part);
         match &self.layout {
             Layout::Append { path } => path.clone(),
-            _ => with_suffix(&self.part(series, part), OPEN_SUFFIX),
+            Layout::Directory { own, .. } => {
+                let name = finished.file_name().unwrap_or_default();
+                with_suffix(&own.join(name), OPEN_SUFFIX)
+            }
+            _ => with_suffix(&finished, OPEN_SUFFIX),
         }
     }
 
     /// The manifest: the list of published files.
     pub fn manifest(&self) -> Option<PathBuf> {
         match &self.layout {
-            Layout::Directory { directory, .. } => Some(directory.join(MANIFEST_FILE)),
+            Layout::Directory { own, .. } => Some(own.join(MANIFEST_FILE)),
             Layout::File { path, .. } => Some(with_suffix(path, ".manifest.ndjson")),
             // It is never finished, so there is nothing to list.
-            Layout::Append { .. } | Layout::StandardOutput => None,
+            Layout::Append { .. } | Layout::Lost { .. } | Layout::StandardOutput => None,
         }
     }
 
     /// The default path of the state file; `None` for standard output.
     pub fn default_state(&self) -> Option<PathBuf> {
         match &self.layout {
-            Layout::Directory { directory, .. } => Some(directory.join(STATE_FILE)),
+            Layout::Directory { own, .. } => Some(own.join(STATE_FILE)),
             Layout::File { path, .. } | Layout::Append { path } => {
                 Some(with_suffix(path, ".state.json"))
             }
-            Layout::StandardOutput => None,
+            Layout::Lost { .. } | Layout::StandardOutput => None,
         }
     }
 
@@ -170,17 +245,39 @@ impl FileNames {
     /// If the directory exists and cannot be read.
     pub fn existing(&self) -> Result<Vec<PartFile>> {
         let mut found = Vec::new();
-        if self.is_standard_output() || !self.directory().exists() {
+        if matches!(self.layout, Layout::StandardOutput | Layout::Lost { .. }) {
             return Ok(found);
         }
-        for entry in fs::read_dir(self.directory()).context("cannot list the output directory")? {
-            let path = entry.context("cannot list the output directory")?.path();
-            if let Some(part) = self.parse(&path) {
-                found.push(part);
+        let mut directories = vec![self.directory(), self.own_directory()];
+        directories.dedup();
+        for directory in directories {
+            if !directory.exists() {
+                continue;
+            }
+            for entry in fs::read_dir(directory).context("cannot list the output directory")? {
+                let path = entry.context("cannot list the output directory")?.path();
+                // An open part is not one in the directory of finished ones, and the other way round.
+                if let Some(part) = self.parse(&path).filter(|part| part.path == path) {
+                    found.push(part);
+                }
             }
         }
         found.sort();
         Ok(found)
+    }
+
+    /// Makes the final names of parts durable, and then that they no longer have their open names.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the system.
+    pub(super) fn sync_published(&self) -> std::io::Result<()> {
+        let (directory, own) = (self.directory(), self.own_directory());
+        durable::sync_directory("publish.sync-directory", directory)?;
+        if own != directory {
+            durable::sync_directory("publish.sync-directory", own)?;
+        }
+        Ok(())
     }
 
     /// The part of this export that the file `name` is; `None` if it is not a name of its files.
@@ -232,7 +329,7 @@ impl FileNames {
                     path: path.into(),
                 });
             }
-            Layout::StandardOutput => return None,
+            Layout::Lost { .. } | Layout::StandardOutput => return None,
         };
         // A name that is formed differently is not of this export.
         let expected = if is_open {
@@ -240,11 +337,11 @@ impl FileNames {
         } else {
             self.part(series, part)
         };
-        (expected.file_name()? == name).then(|| PartFile {
+        (expected.file_name()? == name).then_some(PartFile {
             series,
             part,
             is_open,
-            path: path.into(),
+            path: expected,
         })
     }
 }

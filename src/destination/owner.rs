@@ -135,6 +135,7 @@ impl Owner {
 ///
 /// If nothing proves it, with a hint.
 pub fn prove(committed: &Committed<'_>, state_path: &Path, names: &FileNames) -> Result<Proof> {
+    names.ensure_own_directory()?;
     let Some(default_state) = names.default_state() else {
         return Ok(Proof::Beside);
     };
@@ -187,6 +188,19 @@ fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path)
         "`{}` exists, which is the state of another export",
         shown_path(&default_state)
     );
+    for other in names.elsewhere() {
+        let claims = [other.default_state(), other.manifest(), other.owner()];
+        if let Some(claim) = claims
+            .into_iter()
+            .flatten()
+            .find(|path| durable::is_there(path))
+        {
+            return Err(anyhow!(
+                "`{}` exists, which is of another export",
+                shown_path(&claim)
+            ));
+        }
+    }
     let mut known = Vec::new();
     let listing = names.manifest().filter(|path| durable::is_there(path));
     let mut is_marked = false;

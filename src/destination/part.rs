@@ -51,6 +51,18 @@ pub struct FileState {
     /// alone: text that only the destination reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// Which of the column sets of the export it has, from 0.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub columns: u32,
+}
+
+/// Whether it is the first column set, which need not be written.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out references"
+)]
+pub(super) fn is_first(columns: &u32) -> bool {
+    *columns == 0
 }
 
 impl FileState {

@@ -29,7 +29,7 @@ pub struct Place<'a> {
 /// The destination at `place`. `read_earlier` reads states of earlier exports, which list their files.
 pub fn at(place: Place<'_>, read_earlier: ReadEarlier) -> Box<dyn Destination> {
     match place.output {
-        Output::Directory(_) | Output::File(_) | Output::Append(_) => {
+        Output::Table(_) | Output::Directory(_) | Output::File(_) | Output::Append(_) => {
             let Place {
                 output,
                 base,

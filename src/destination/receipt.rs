@@ -41,6 +41,8 @@ pub struct Written {
     pub documents: u64,
     /// Documents with a value that did not fit its column, or had none.
     pub overflowed: u64,
+    /// Documents without the values that fit no column.
+    pub dropped: u64,
     /// Bytes of the files.
     pub bytes: u64,
     /// Request units charged for the pages, empty ones among them.
@@ -53,6 +55,7 @@ impl Written {
         let other = std::mem::take(other);
         self.documents += other.documents;
         self.overflowed += other.overflowed;
+        self.dropped += other.dropped;
         self.bytes += other.bytes;
         self.request_charge += other.request_charge;
     }

@@ -78,6 +78,8 @@ struct Changes {
     manifest: ManifestMark,
     /// Finished parts that do not have their final names yet.
     unpublished: Vec<FileState>,
+    /// The open names of parts that have their final names too.
+    published: Vec<PathBuf>,
     /// Open parts to continue.
     resumed: Vec<FileState>,
     /// Open parts to drop, and why.
@@ -156,6 +158,12 @@ impl Changes {
                     "this export did not write it; move it away, then resume",
                 )
             })?,
+            // A crash can leave both names of a file that was renamed to another directory.
+            (true, true)
+                if verify(sealed, &open, true).is_ok() && verify(sealed, &path, true).is_ok() =>
+            {
+                self.published.push(open);
+            }
             (true, true) => {
                 return Err(with_hint(
                     anyhow!(
@@ -210,8 +218,10 @@ impl Changes {
             manifest: self.manifest,
             ..Recovery::default()
         };
-        durable::create_directory(names.directory())
-            .map_err(|error| anyhow!(error).context("cannot create the output directory"))?;
+        for directory in [names.directory(), names.own_directory()] {
+            durable::create_directory(directory)
+                .map_err(|error| anyhow!(error).context("cannot create the output directory"))?;
+        }
         if self.unmarked {
             Owner::write(names, committed.export_id, state_path)?;
         }
@@ -231,7 +241,10 @@ impl Changes {
             durable::publish(&open, &names.part(sealed.series, sealed.part))?;
         }
         if !committed.sealed.is_empty() {
-            durable::sync_directory("publish.sync-directory", names.directory())?;
+            names.sync_published()?;
+            for open in &self.published {
+                durable::remove_plain("resume.delete", open)?;
+            }
             recovery.manifest = manifest::list(committed, recovery.manifest, names)?;
         }
         for part in self.resumed {

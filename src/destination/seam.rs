@@ -56,6 +56,11 @@ pub trait Destination: ExportFiles {
     /// Where the documents go, for people.
     fn display(&self) -> String;
 
+    /// Where the manifest is, for people and scripts; none if finished files are not listed in a file.
+    fn manifest_place(&self) -> Option<String> {
+        None
+    }
+
     /// What it makes of parts.
     fn kind(&self) -> Kind;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::files::{open_plain, private, shown_path, with_suffix};
+use super::files::{open_plain, private, remove_plain, shown_path, with_suffix};
 use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::failpoint;
 
@@ -108,6 +108,20 @@ impl Lock {
         lock.sign()
             .with_context(|| format!("cannot write to the lock `{}`", shown_path(&path)))?;
         Ok(lock)
+    }
+
+    /// Removes the lock file, which nothing needs any more, and releases the lock. A process that waits for it
+    /// notices that the file has lost its name.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the system.
+    pub fn remove(self) -> Result<()> {
+        let path = self.path.clone();
+        // Windows refuses to delete a file that is open in this way.
+        #[cfg(windows)]
+        drop(self);
+        remove_plain("resume.delete", &path)
     }
 
     /// Writes this process's id, for the error messages of other processes.

@@ -13,10 +13,12 @@
 //!
 //! On macOS, `File::sync_all` uses `F_FULLFSYNC`, so data reaches the medium there too.
 
+mod configuration;
 mod files;
 mod identity;
 mod lock;
 
+pub use configuration::{create_private, replace_configuration};
 pub use files::{
     OPEN_SUFFIX, STAGED_SUFFIX, begins_as_ours, checksum_prefix, create_directory, is_plain_file,
     is_there, left_staged, open_plain, open_plain_quietly, parent_of, publish, remove_plain,

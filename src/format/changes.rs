@@ -93,6 +93,7 @@ impl Encoder for ChangeEncoder {
         let mut encoded = Encoded {
             rows: 0,
             overflowed: 0,
+            dropped: 0,
             is_whole: true,
         };
         if let Some(ask) = self.width {

@@ -11,13 +11,16 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, Result};
 
 use super::encoder::{Encoded, Encoder, EncoderOptions};
-use super::options::CsvOptions;
+use super::options::{CsvOptions, Extra};
 use super::order::Order;
 use super::table::Table;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
 use crate::schema::fit::{Text, write_timestamp};
 use crate::schema::{Cell, Column, Fraction, TableForm, TableLayout};
+
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Writes documents as CSV.
 pub(super) struct Csv {
@@ -26,6 +29,7 @@ pub(super) struct Csv {
     key_paths: Vec<String>,
     layout: Arc<OnceLock<TableLayout>>,
     form: TableForm,
+    extra: Extra,
     order: Order,
     table: Option<Table>,
 }
@@ -38,6 +42,7 @@ impl Csv {
             key_paths: options.partition_key_paths.clone(),
             layout: Arc::clone(&options.layout),
             form: options.form,
+            extra: options.extra,
             order: Order::default(),
             table: None,
         }
@@ -68,6 +73,9 @@ impl Encoder for Csv {
         let names: Vec<String> = columns
             .map(|column| header_name(column, form, &options))
             .collect();
+        if options.bom {
+            out.extend_from_slice(BYTE_ORDER_MARK);
+        }
         let mut lines = self.lines(out);
         for name in names {
             lines.field(name.as_bytes());
@@ -99,6 +107,7 @@ impl Encoder for Csv {
             if !table.read(item, number, &accepts, &mut row) {
                 continue;
             }
+            encoded.dropped += u64::from(table.settle(self.extra, Some(null), item, &mut row)?);
             for cell in row.leading() {
                 match cell {
                     Cell::Json(json) => write_rest(json, null, &mut lines),
@@ -109,9 +118,11 @@ impl Encoder for Csv {
                 for cell in cells {
                     write_cell(*cell, &self.options, &mut lines);
                 }
-                match row.extra() {
-                    Some(extra) => write_rest(extra, null, &mut lines),
-                    None => lines.field(null),
+                for rest in row.rest() {
+                    match rest {
+                        Some(json) => write_rest(json, null, &mut lines),
+                        None => lines.field(null),
+                    }
                 }
             }
             lines.end();

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
 
-use super::options::{Compression, CsvOptions, Format};
+use super::options::{Compression, CsvOptions, Extra, Format};
 use crate::feed::RangeState;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, RangeId};
@@ -85,6 +85,8 @@ pub struct Encoded {
     pub rows: u64,
     /// How many rows have something in the overflow column.
     pub overflowed: u64,
+    /// How many rows lack values that fit no column.
+    pub dropped: u64,
     /// Whether the whole page was encoded. If not, the position must not move past it.
     pub is_whole: bool,
 }
@@ -95,6 +97,7 @@ impl Encoded {
         Self {
             rows,
             overflowed: 0,
+            dropped: 0,
             is_whole: true,
         }
     }
@@ -122,4 +125,6 @@ pub struct EncoderOptions {
     pub layout: Arc<OnceLock<TableLayout>>,
     /// How tables are written beside that.
     pub form: TableForm,
+    /// What happens to values that fit no column.
+    pub extra: Extra,
 }

@@ -23,4 +23,4 @@ pub use csv::header_name;
 pub use encoder::{Encoded, Encoder, EncoderOptions, FileAbout, NewEncoder};
 pub use encoders::encoders;
 pub use extension::{Extension, is_compressed_by_name};
-pub use options::{Compression, CsvOptions, Format};
+pub use options::{Compression, CsvOptions, Extra, Format};

@@ -78,6 +78,19 @@ impl Compression {
     }
 }
 
+/// What happens to values that fit no column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extra {
+    /// They are kept in the overflow column.
+    #[default]
+    Keep,
+    /// They are left out, and counted.
+    Drop,
+    /// The first one ends the export.
+    Fail,
+}
+
 /// How CSV is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +101,9 @@ pub struct CsvOptions {
     pub null: String,
     /// Whether text that a spreadsheet would take for a formula gets a `'` in front. This changes data.
     pub safe: bool,
+    /// Whether each file begins with a byte order mark, by which Excel knows that it is UTF-8.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bom: bool,
 }
 
 impl Default for CsvOptions {
@@ -96,6 +112,7 @@ impl Default for CsvOptions {
             delimiter: ',',
             null: String::new(),
             safe: false,
+            bom: false,
         }
     }
 }

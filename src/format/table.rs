@@ -2,15 +2,17 @@
 
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
+use super::options::Extra;
+use crate::error::with_hint;
 use crate::feed::FeedMode;
-use crate::feed::page::ItemRef;
+use crate::feed::page::{ItemRef, OperationType};
 use crate::render::change::{Change, KeyPath, parse_key_path};
 use crate::schema::{
-    Cell, Column, ColumnType, EXTRA, FieldPath, Fraction, Lists, METADATA, OPERATION,
-    OPERATION_LSN, OPERATION_NUMBER, OPERATION_TIME, PREVIOUS, Row, Schema, Shredder, TableForm,
-    TableLayout, fit, raw,
+    Cell, Column, ColumnType, EXTRA, FieldPath, Fraction, Lists, METADATA, MisfitKind, NULLS,
+    OPERATION, OPERATION_LSN, OPERATION_NUMBER, OPERATION_TIME, PREVIOUS, Row, Schema, Shredder,
+    TableForm, TableLayout, fit, misfit, raw,
 };
 
 /// The columns of a file, and how changes become rows of them.
@@ -27,6 +29,27 @@ pub(super) struct Table {
 struct Documents {
     schema: Schema,
     shredder: Shredder,
+}
+
+impl Documents {
+    /// Sets the columns of the id and the partition key of an item that is gone.
+    fn identify<'a>(
+        &self,
+        change: &Change<'a>,
+        key_paths: &[KeyPath],
+        accepts: &impl Fn(&Cell<'a>) -> bool,
+        row: &mut Row<'a>,
+    ) {
+        if change.metadata.operation_type != Some(OperationType::Delete) {
+            return;
+        }
+        if let Some(id) = change.id {
+            self.shredder.set(&[raw::ID.to_owned()], id, accepts, row);
+        }
+        for (path, value) in change.partition_key(key_paths) {
+            self.shredder.set(&path, value, accepts, row);
+        }
+    }
 }
 
 /// A column before those of the document.
@@ -74,6 +97,10 @@ pub(super) struct TableRow<'a> {
     key: Vec<u8>,
     document: Option<Row<'a>>,
     has_document: bool,
+    /// Whether there is a column of nulls.
+    has_nulls: bool,
+    /// Whether the overflow is left out.
+    drops_extra: bool,
 }
 
 impl<'a> TableRow<'a> {
@@ -96,10 +123,18 @@ impl<'a> TableRow<'a> {
         self.document.as_ref().map_or(Lists::NONE, Row::lists)
     }
 
+    /// The cells after the document's: those of the nulls, if there is such a column, and the overflow.
+    pub(super) fn rest(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        let document = self.document.as_ref().filter(|_| self.has_document);
+        let nulls = self.has_nulls.then(|| document.and_then(Row::nulls));
+        nulls.into_iter().chain([self.extra()])
+    }
+
     /// The overflow.
     pub(super) fn extra(&self) -> Option<&[u8]> {
         let document = self.document.as_ref()?;
-        self.has_document.then(|| document.extra()).flatten()
+        let is_written = self.has_document && !self.drops_extra;
+        is_written.then(|| document.extra()).flatten()
     }
 }
 
@@ -149,16 +184,23 @@ impl Table {
                     schema.clone()
                 };
                 columns.extend(schema.columns().iter().cloned());
+                if form.nulls_fit() {
+                    columns.push(Column {
+                        path: FieldPath::top(NULLS),
+                        column_type: ColumnType::Json,
+                    });
+                }
                 columns.push(Column {
                     path: FieldPath::top(EXTRA),
                     column_type: ColumnType::Json,
                 });
                 Some(Documents {
                     // Text has no unit.
-                    shredder: Shredder::with_unit(
+                    shredder: Shredder::with(
                         &schema,
                         *without_system_fields,
                         form.unit().filter(|_| !flat),
+                        form.nulls_fit(),
                     ),
                     schema,
                 })
@@ -217,6 +259,8 @@ impl Table {
                 .as_ref()
                 .map(|documents| documents.shredder.row()),
             has_document: false,
+            has_nulls: self.form.nulls_fit(),
+            drops_extra: false,
         }
     }
 
@@ -240,10 +284,54 @@ impl Table {
         if let (Some(documents), Some(cells)) = (&self.documents, &mut row.document) {
             match document {
                 Some(document) => documents.shredder.read(document, accepts, cells),
-                None => cells.clear(),
+                None => {
+                    cells.clear();
+                    documents.identify(&Change::of(item), &self.key_paths, accepts, cells);
+                }
             }
         }
         true
+    }
+
+    /// Decides what happens to what fits no column of the row. `null` is the text of a cell without a value, in formats
+    /// that have one. Returns whether it is left out.
+    ///
+    /// # Errors
+    ///
+    /// If it must not be: names the document, the column and the kind of the value.
+    pub(super) fn settle(
+        &self,
+        extra: Extra,
+        null: Option<&[u8]>,
+        item: ItemRef<'_>,
+        row: &mut TableRow<'_>,
+    ) -> Result<bool> {
+        row.drops_extra = false;
+        match (extra, row.extra(), &self.documents) {
+            (Extra::Keep, ..) | (_, None, _) | (Extra::Fail, _, None) => Ok(false),
+            (Extra::Drop, Some(_), _) => {
+                row.drops_extra = true;
+                Ok(true)
+            }
+            (Extra::Fail, Some(overflow), Some(Documents { schema, .. })) => {
+                let id = Change::of(item)
+                    .id
+                    .map_or("null".into(), String::from_utf8_lossy);
+                let misfit = misfit(schema, overflow, null);
+                let first = match misfit.kind {
+                    MisfitKind::NewField => "`resume --widen` adds columns for new fields",
+                    MisfitKind::NullText => "an export to a new place can have another --null",
+                    MisfitKind::OtherType => "the type of a column never changes",
+                };
+                Err(with_hint(
+                    anyhow!("the document {id} does not fit the columns: {}", misfit.why),
+                    format!(
+                        "{first}; `resume --extra keep` puts such values into `_extra`, and `resume --extra drop` \
+                         leaves them out"
+                    ),
+                ))
+            }
+        }
     }
 
     fn read_leading<'a>(&self, item: ItemRef<'a>, number: i64, row: &mut TableRow<'a>) {

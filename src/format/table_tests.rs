@@ -41,6 +41,7 @@ fn options(format: Format, mode: FeedMode, layout: TableLayout) -> EncoderOption
         partition_key_paths: vec!["/pk".to_owned()],
         layout: Arc::new(OnceLock::from(layout)),
         form: TableForm::First,
+        extra: crate::format::Extra::Keep,
     }
 }
 
@@ -110,6 +111,7 @@ fn csv_options_change_the_form() {
         delimiter: ';',
         null: "NULL".to_owned(),
         safe: true,
+        bom: false,
     };
     let documents = [
         r#"{"id":"=1+1","=x":-5}"#,
@@ -272,7 +274,7 @@ fn rows_of_changes_begin_with_the_operation() {
     assert!(lines[2].contains(r#""{""id"":""a"",""n"":1}""#), "{text}");
     assert!(lines[2].ends_with(r#",a,,"{""n"":""x""}""#), "{text}");
     assert!(
-        lines[3].starts_with("delete,5,") && lines[3].ends_with(",,,"),
+        lines[3].starts_with("delete,5,") && lines[3].ends_with("\",a,,"),
         "{text}"
     );
     let text = all(TableLayout::Raw);

@@ -3,6 +3,7 @@
 mod buffers;
 mod commit_slot;
 mod coordinator;
+mod drift;
 mod open_layout;
 mod options;
 mod outcome;
@@ -14,6 +15,7 @@ mod timers;
 mod uncommitted;
 mod watch;
 
+pub use drift::diff;
 pub use sample::schema;
 pub(crate) use start::{check_position, first_ranges};
 pub use start::{export, resume};

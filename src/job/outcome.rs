@@ -6,9 +6,11 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::coordinator::{Coordinator, Finished, Job, Stop};
+use crate::clock;
 use crate::count::exactly;
 use crate::error::{ExitCode, is_broken_pipe, with_exit_code, with_further_hint};
 use crate::feed::RangeId;
+use crate::process;
 use crate::report::SummaryFormat;
 use crate::report::{Report, Summary};
 use crate::settings::ResumeCommand;
@@ -25,9 +27,11 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let started = Instant::now();
+    let started_at = clock::now();
     let state_path = job.ledger.state_path().map(Path::to_owned);
     let database = job.connected.source.database.clone();
     let container = job.connected.source.container.clone();
+    let manifest = job.destination.manifest_place();
     let before = job.ledger.state().totals;
     let max_ru = job.settings.max_ru;
     let outcome = Coordinator::run(job, report, shutdown).await;
@@ -57,6 +61,7 @@ pub(super) async fn run(
         container,
         documents: now.documents.saturating_sub(before.documents),
         overflowed: now.overflowed.saturating_sub(before.overflowed),
+        dropped: now.dropped.saturating_sub(before.dropped),
         bytes: now.bytes.saturating_sub(before.bytes),
         files: counts.files,
         ranges: state.ranges.len(),
@@ -66,9 +71,13 @@ pub(super) async fn run(
         max_ru,
         retries: counts.retries,
         commits: counts.commits,
+        run: process::run_id(),
+        started: started_at,
+        ended: clock::now(),
         seconds: started.elapsed().as_secs_f64(),
         ends: state.ends().filter(|_| state.finished),
         state: state_path.as_ref().map(|path| path.display().to_string()),
+        manifest,
     };
     report.summary(&summary_text, summary, destination)?;
     if !failures.is_empty() {

@@ -1,12 +1,14 @@
 //! Infers columns from a sample of a container's documents.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use indicatif::HumanCount;
+use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use super::Connected;
@@ -19,7 +21,9 @@ use crate::feed::{ChangeFeedStart, FeedMode, RangeId, RangeSet, ReadUntil};
 use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::render::change::parse_key_path;
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
-use crate::schema::{Inference, InferenceOptions, Inferred, Place, SampleSize, TableLayout};
+use crate::schema::{
+    Drift, Drifting, Inference, InferenceOptions, Inferred, Place, SampleSize, TableLayout,
+};
 use crate::settings::SchemaPlan;
 use crate::signal::Shutdown;
 use crate::state::model::Settings;
@@ -171,18 +175,7 @@ pub(super) async fn take(
         None => spread(all),
         Some(_) => (all, Vec::new()),
     };
-    let mut sampler = Sampler {
-        sample: Sample {
-            inference: new_inference(request.connected, request.options.clone()),
-            ranges: 0,
-            request_charge: 0.0,
-        },
-        bytes: 0,
-        documents: HashMap::new(),
-        failures: Vec::new(),
-        ranges,
-        report,
-    };
+    let mut sampler = Sampler::new(&request, ranges, report);
     report.start_progress(false)?;
     let outcome = sampler.look(&request, first, rest, shutdown).await;
     report.end_progress();
@@ -198,6 +191,59 @@ fn spread(ranges: Vec<RangeId>) -> (Vec<RangeId>, Vec<RangeId>) {
         .partition(|id| (id.0 as usize).is_multiple_of(step))
 }
 
+/// Compares a sample of a container with a schema: the oldest documents, what changed since `since`, and, with the
+/// ranges of an export, what comes after their positions. All documents if the sample is of all.
+///
+/// # Errors
+///
+/// As [`take`].
+pub(super) async fn compare(
+    request: SampleRequest<'_>,
+    drifting: Drifting,
+    since: Option<OffsetDateTime>,
+    ranges: Option<&RangeSet>,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<(Drift, Sample)> {
+    let partitions = request.connected.client.list_partitions(false).await?;
+    let current = RangeSet::number(partitions.into_iter().map(|found| (found.range, None)))?;
+    let mut sampler = Sampler::new(&request, current, report);
+    sampler.drifting = Some(drifting);
+    // All documents are read once.
+    if request.options.sample != Some(SampleSize::All) {
+        sampler.compared = Some(HashSet::new());
+    }
+    let all = |ranges: &RangeSet| ranges.iter().map(|range| range.id).collect();
+    report.start_progress(false)?;
+    let look = async {
+        let first = all(&sampler.ranges);
+        sampler
+            .read(&request, ChangeFeedStart::Beginning, first, shutdown)
+            .await?;
+        if sampler.compared.is_none() {
+            return Ok(());
+        }
+        if let Some(since) = since {
+            let again = all(&sampler.ranges);
+            let since = ChangeFeedStart::PointInTime(since);
+            sampler.read(&request, since, again, shutdown).await?;
+        }
+        if let Some(ranges) = ranges {
+            sampler.ranges = ranges.clone();
+            let own = all(ranges);
+            sampler
+                .read(&request, ChangeFeedStart::Beginning, own, shutdown)
+                .await?;
+        }
+        Ok(())
+    };
+    let outcome: Result<()> = look.await;
+    report.end_progress();
+    outcome?;
+    let drift = sampler.drifting.take().map(|drifting| drifting.finish());
+    Ok((drift.unwrap_or_default(), sampler.finish()?))
+}
+
 /// A sample that is being taken.
 struct Sampler<'a> {
     sample: Sample,
@@ -207,10 +253,36 @@ struct Sampler<'a> {
     failures: Vec<(RangeId, anyhow::Error)>,
     /// The ranges of the container.
     ranges: RangeSet,
+    /// What to compare the documents with, instead of inferring columns from them.
+    drifting: Option<Drifting>,
+    /// The hashes of the documents that were compared, if one may be read again.
+    compared: Option<HashSet<u64>>,
     report: &'a Report,
 }
 
-impl Sampler<'_> {
+impl<'a> Sampler<'a> {
+    fn new(request: &SampleRequest<'_>, ranges: RangeSet, report: &'a Report) -> Self {
+        Self {
+            sample: Sample {
+                inference: new_inference(request.connected, request.options.clone()),
+                ranges: 0,
+                request_charge: 0.0,
+            },
+            bytes: 0,
+            documents: HashMap::new(),
+            failures: Vec::new(),
+            ranges,
+            drifting: None,
+            compared: None,
+            report,
+        }
+    }
+
+    fn seen(&self) -> u64 {
+        let compared = self.drifting.as_ref().map_or(0, Drifting::documents);
+        self.sample.inference.documents() + compared
+    }
+
     /// Reads the `first` ranges; if they have no documents, the `rest`; and if there are none since the
     /// start of the export either, all of them from their beginning.
     async fn look(
@@ -253,7 +325,14 @@ impl Sampler<'_> {
         }
         let options = reader_options(request, from)?;
         let known = ranges.into_iter().filter_map(|id| self.ranges.find(id));
-        let shards = known.map(|known| Shard::new(known.id, known.range.clone(), None, &options));
+        let shards = known.map(|known| {
+            Shard::new(
+                known.id,
+                known.range.clone(),
+                known.position.clone(),
+                &options,
+            )
+        });
         let (events, mut received) = mpsc::channel(EVENTS);
         let client = Arc::clone(&request.connected.client);
         let stop = shutdown.child_token();
@@ -318,17 +397,27 @@ impl Sampler<'_> {
     fn observe(&mut self, range: RangeId, page: &Page) {
         let found = self.documents.entry(range).or_default();
         for document in page.items().filter_map(|item| item.document()) {
+            let is_new = self.compared.as_mut().is_none_or(|compared| {
+                let mut hasher = DefaultHasher::new();
+                document.hash(&mut hasher);
+                compared.insert(hasher.finish())
+            });
+            if !is_new {
+                continue;
+            }
             self.sample.ranges += usize::from(*found == 0);
-            self.sample
-                .inference
-                .observe(document, Place::new(range.0, *found));
+            let place = Place::new(range.0, *found);
+            match &mut self.drifting {
+                Some(drifting) => drifting.observe(document, place),
+                None => self.sample.inference.observe(document, place),
+            }
             *found += 1;
         }
     }
 
     fn progress(&self) -> Progress {
         Progress {
-            documents: self.sample.inference.documents(),
+            documents: self.seen(),
             bytes: self.bytes,
             request_charge: self.sample.request_charge,
             done: None,
@@ -337,7 +426,7 @@ impl Sampler<'_> {
 
     fn finish(mut self) -> Result<Sample> {
         self.failures.sort_by_key(|(range, _)| *range);
-        if self.sample.inference.documents() == 0
+        if self.documents.values().sum::<u64>() == 0
             && let Some((range, error)) = self.failures.into_iter().next()
         {
             let what = format!("cannot read a sample of range {range} to infer columns");

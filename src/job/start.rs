@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::coordinator::Job;
+use super::drift;
 use super::open_layout::OpenLayout;
 use super::outcome::{resumable, run};
 use super::sample::{self, SampleRequest};
@@ -36,7 +37,7 @@ use crate::signal::Shutdown;
 use crate::state::claim::Claimed;
 use crate::state::destination_of;
 use crate::state::file;
-use crate::state::ledger::{Ledger, take_over};
+use crate::state::ledger::{Ledger, seal_open, take_over};
 use crate::state::local::LocalState;
 use crate::state::model::{JobKind, Settings, State};
 
@@ -174,6 +175,7 @@ fn job<'a>(
         partition_key_paths: paths.iter().map(ToString::to_string).collect(),
         layout: Arc::clone(&layout),
         form: state.options.table,
+        extra: settings.extra.unwrap_or_default(),
     });
     let is_open = state.options.format.has_columns() && state.options.layout.is_none();
     let open_layout = is_open.then(|| OpenLayout {
@@ -297,7 +299,7 @@ pub async fn resume(
     }
     destination.lock(claimed.ownership()).map_err(try_again)?;
     shutdown.begin()?;
-    let recovery = take_over(&mut state, destination.as_ref(), &mut claimed, plan.repair)
+    let mut recovery = take_over(&mut state, destination.as_ref(), &mut claimed, plan.repair)
         .map_err(try_again)
         .with_context(cannot)?;
     for notice in &recovery.notices {
@@ -305,8 +307,29 @@ pub async fn resume(
     }
     // An interrupted run is read to its pinned ends, and on to the head if it is set to.
     state.begin_run(!state.finished && !settings.follow);
+    let mut request_charge = 0.0;
+    if plan.widen {
+        let kind = destination.kind();
+        let found = drift::find(&connected, &state, &settings, kind, report, shutdown).await;
+        let found = found.map_err(|error| match attached_exit_code(&error) {
+            None => resumable(error, Some(&again)),
+            Some(_) => error,
+        })?;
+        if let Some((layout, drift, charge)) = found {
+            request_charge = charge;
+            if drift.columns().next().is_some() {
+                state.widen(layout);
+                // A file has one set of columns.
+                seal_open(&mut state, destination.as_ref(), &mut claimed)
+                    .map_err(try_again)
+                    .with_context(cannot)?;
+                recovery.resumed.clear();
+            }
+            drift::report_widened(&drift, report);
+        }
+    }
     let sampled = infer_layout(&connected, &mut state, &settings, report, shutdown).await;
-    let request_charge = sampled.map_err(|error| match attached_exit_code(&error) {
+    request_charge += sampled.map_err(|error| match attached_exit_code(&error) {
         None => resumable(error, Some(&again)),
         Some(_) => error,
     })?;

@@ -46,12 +46,14 @@ pub use filter::{Filter, MAX_DEPTH, MAX_OUTPUT_BYTES, MAX_OUTPUTS};
 
 use std::borrow::Cow;
 
+use crate::escape::escape_data;
 use crate::feed::RangeId;
 use crate::feed::page::{ItemRef, write_line};
 use change::{Change, KeyPath, parse_key_path};
 use columns::{Columns, Style, Times};
 use json_style::JsonStyle;
 use terminal::colour;
+use tokens::decode_string;
 use what_changed::{Images, previous_image, write_object};
 
 /// The form in which a change is shown.
@@ -109,6 +111,8 @@ pub struct RenderOptions {
     pub fields: Option<Fields>,
     /// The program whose outputs are shown.
     pub filter: Option<Filter>,
+    /// Whether strings among these outputs are shown as their text, without quotes.
+    pub raw_output: bool,
     /// The input of that program. [`ChangeFormat::Envelope`] implies [`FilterInput::Envelope`].
     pub filter_input: FilterInput,
     /// The terminal to show changes on; none for a pipe or a file.
@@ -128,6 +132,7 @@ pub struct Renderer {
     format: ChangeFormat,
     fields: Option<Fields>,
     filter: Option<Filter>,
+    raw_output: bool,
     filter_input: FilterInput,
     style: JsonStyle,
     key_paths: Vec<KeyPath>,
@@ -172,6 +177,7 @@ impl Renderer {
             format: options.format,
             fields: options.fields,
             filter: options.filter,
+            raw_output: options.raw_output,
             key_paths,
             width: options.width,
             text: Vec::new(),
@@ -310,6 +316,19 @@ impl Renderer {
         }
     }
 
+    /// Appends the text of a JSON string. On a terminal it keeps its tabs and line breaks, and nothing else that
+    /// a terminal could take for a command.
+    fn write_raw(&self, string: &[u8], out: &mut Vec<u8>) {
+        let text = decode_string(string);
+        if self.style.escaped {
+            out.extend_from_slice(&escape_data(&text));
+        } else {
+            // UTF-8 has no lone surrogates.
+            out.extend_from_slice(String::from_utf8_lossy(&text).as_bytes());
+        }
+        out.push(b'\n');
+    }
+
     fn run(
         &self,
         filter: &Filter,
@@ -318,7 +337,13 @@ impl Renderer {
         range: RangeId,
         out: &mut Vec<u8>,
     ) -> Result<bool, String> {
-        let outputs = filter.run(text, |output| self.write_styled(output, false, out));
+        let outputs = filter.run(text, |output| {
+            if self.raw_output && output.first() == Some(&b'"') {
+                self.write_raw(output, out);
+            } else {
+                self.write_styled(output, false, out);
+            }
+        });
         match outputs {
             Ok(outputs) => Ok(outputs > 0),
             Err(error) => {

@@ -17,7 +17,7 @@ use super::delivery::{Delivery, Taken};
 use super::events::{Applied, ReplayEvent, ReplayObserver};
 use super::interpreter::Meaning;
 use super::item_sender::NotApplied;
-use super::item_write::ItemWrite;
+use super::item_write::{Defect, ItemWrite};
 use super::lanes::Lanes;
 use super::original::Original;
 use super::pending::Pending;
@@ -70,6 +70,8 @@ pub(super) struct Applier {
     source: ReplaySource,
     deliveries: mpsc::Receiver<Result<Delivery>>,
     source_open: bool,
+    /// Why the source cannot be read further, if it cannot.
+    unreadable: Option<anyhow::Error>,
     lanes: Lanes<Pending>,
     watermark: Watermark<Standing>,
     caught_up: CaughtUp,
@@ -104,6 +106,7 @@ impl Applier {
                 Speed::Times(speed) => schedule::in_time(deliveries, speed),
             },
             source_open: true,
+            unreadable: None,
             lanes: Lanes::default(),
             collisions: Collisions::new(plan.id_collisions),
             unkeyed: Unkeyed::new(
@@ -178,6 +181,9 @@ impl Applier {
                 _ = show.tick() => report.show_progress(&self.progress(), &mut rates),
             }
         }
+        if let Some(error) = self.unreadable.take() {
+            self.stop(Stopped::Failed(error));
+        }
         // A stop ends the writes themselves, so the last of them may end before the stop is seen above.
         if let Some(code) = shutdown.reason()
             && self.watermark.done_through() < self.watermark.taken()
@@ -239,7 +245,11 @@ impl Applier {
                     self.caught_up = CaughtUp::After(self.watermark.taken());
                 }
             }
-            Some(Err(error)) => self.stop(Stopped::Failed(error)),
+            // What was read before is applied first.
+            Some(Err(error)) => {
+                self.source_open = false;
+                self.unreadable = Some(error);
+            }
             None => {
                 self.source_open = false;
                 match (&self.source, shutdown.reason()) {
@@ -296,7 +306,7 @@ impl Applier {
                     self.check_key();
                 }
             }
-            Err(defect) => self.refuse(number, &taken.original, at, &defect.reason),
+            Err(defect) => self.refuse(number, &taken.original, at, defect),
         }
     }
 
@@ -310,7 +320,8 @@ impl Applier {
                 self.observer.observe(&ReplayEvent::Collided(relation));
                 self.waiting_bytes -= pending.original.len();
                 let reason = format!("item {:?}: {reason}", pending.write.item.id);
-                self.refuse(pending.number, &pending.original, pending.at, &reason);
+                let defect = Defect::new(reason);
+                self.refuse(pending.number, &pending.original, pending.at, defect);
                 return;
             }
         }
@@ -327,16 +338,22 @@ impl Applier {
         }
     }
 
-    /// The change `number` is refused, which completes it.
-    fn refuse(&mut self, number: u64, original: &Original, at: InputPosition, reason: &str) {
+    /// The change `number` is refused, which completes it, unless the replay ends with it.
+    fn refuse(&mut self, number: u64, original: &Original, at: InputPosition, defect: Defect) {
         let location = self.source.location(at);
-        let letter = self.letters.letter(original, &location, reason);
+        let Defect { reason, hint } = defect;
+        let letter = self.letters.letter(original, &location, &reason);
         self.observer.observe(&ReplayEvent::Refused {
             description: format!("{location}: {reason}"),
+            hint,
             is_kept: letter.is_some(),
         });
-        self.watermark.done(number, letter);
-        if self.observer.has_too_many_refusals() {
+        let is_too_many = self.observer.has_too_many_refusals();
+        // A change that nothing keeps and that ends the replay is the first one of the next run.
+        if letter.is_some() || !is_too_many {
+            self.watermark.done(number, letter);
+        }
+        if is_too_many {
             self.stop(Stopped::TooManyRefused);
         }
     }
@@ -373,7 +390,8 @@ impl Applier {
             }
             Err(NotApplied::Refused(reason)) => {
                 let reason = format!("item {:?}: {reason}", item.id);
-                self.refuse(pending.number, &pending.original, pending.at, &reason);
+                let defect = Defect::new(reason);
+                self.refuse(pending.number, &pending.original, pending.at, defect);
                 true
             }
             Err(NotApplied::Stopped) => false,

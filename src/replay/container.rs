@@ -264,8 +264,8 @@ impl FeedStream {
 
     fn place(&self) -> Step {
         let mark = Mark {
-            offset: 0,
             line: self.line,
+            ..Mark::default()
         };
         Step {
             position: InputPosition { input: 0, mark },

@@ -162,12 +162,8 @@ impl DeadLetters {
         reason: &str,
     ) -> Option<Vec<u8>> {
         self.file.as_ref()?;
-        Some(dead_letter(
-            original,
-            reason,
-            &location.name,
-            location.number,
-        ))
+        let at = (location.counted(), location.number);
+        Some(dead_letter(original, reason, &location.name, at))
     }
 
     /// Appends letters to the file.
@@ -263,13 +259,23 @@ fn beginning_of_last_line(file: &mut fs::File, length: u64) -> Result<u64> {
 }
 
 /// A line of the file: a refused change with the reason, in an envelope that can be replayed.
-pub(super) fn dead_letter(original: &Original, reason: &str, source: &str, line: u64) -> Vec<u8> {
+///
+/// `at` is its number in the source, and what is counted.
+pub(super) fn dead_letter(
+    original: &Original,
+    reason: &str,
+    source: &str,
+    at: (&str, u64),
+) -> Vec<u8> {
+    let (counted, number) = at;
     let mut out = Vec::with_capacity(original.len() + reason.len() + source.len() + 64);
     let text = |text: &str| Value::from(text).to_string();
     out.extend_from_slice(b"{\"reason\":");
     out.extend_from_slice(text(reason).as_bytes());
     out.extend_from_slice(b",\"origin\":");
-    out.extend_from_slice(format!("{{\"source\":{},\"line\":{line}}}", text(source)).as_bytes());
+    out.extend_from_slice(
+        format!("{{\"source\":{},\"{counted}\":{number}}}", text(source)).as_bytes(),
+    );
     let mut member = |name: &str, value: Cow<'_, [u8]>| {
         out.extend_from_slice(format!(",\"{name}\":").as_bytes());
         out.extend_from_slice(&value);

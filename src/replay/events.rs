@@ -51,6 +51,8 @@ pub(super) enum ReplayEvent {
     Refused {
         /// Where it is in the source, and the reason.
         description: String,
+        /// The way out, if one is known.
+        hint: Option<String>,
         /// Whether it goes to the dead letters.
         is_kept: bool,
     },
@@ -86,6 +88,8 @@ pub(super) struct ReplayCounts {
     pub(super) not_compared: u64,
     /// Where and why the first change was refused.
     pub(super) first_refusal: Option<String>,
+    /// The way out of the first change for which one is known.
+    pub(super) remedy: Option<String>,
     /// Bytes of applied changes in the source.
     pub(super) bytes: u64,
     /// In hundredths of an RU, the service's own precision: sums stay exact.
@@ -130,8 +134,13 @@ impl ReplayCounts {
             ReplayEvent::NotCompared => self.not_compared += 1,
             ReplayEvent::OutsideWindow => self.kept += 1,
             ReplayEvent::Dropped => self.dropped += 1,
-            ReplayEvent::Refused { description, .. } => {
+            ReplayEvent::Refused {
+                description, hint, ..
+            } => {
                 self.refused += 1;
+                if self.remedy.is_none() {
+                    self.remedy.clone_from(hint);
+                }
                 self.first_refusal
                     .get_or_insert_with(|| description.clone());
             }
@@ -176,6 +185,7 @@ impl ReplayObserver {
             ReplayEvent::Refused {
                 description,
                 is_kept: true,
+                ..
             } => self.report.detail(&format!("refused: {description}")),
             ReplayEvent::Refused { description, .. }
                 if self.max_errors != Some(0) && refused <= MAX_REPORTED_REFUSALS =>
@@ -222,6 +232,7 @@ mod tests {
             counts.add(&ReplayEvent::Charged(0.1));
             counts.add(&ReplayEvent::Refused {
                 description: format!("line {number}"),
+                hint: None,
                 is_kept: false,
             });
         }

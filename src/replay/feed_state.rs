@@ -15,15 +15,15 @@ use crate::settings::{FeedPlan, mode_text, start_text};
 /// How far a container's feed has been replayed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FeedState {
+pub(crate) struct FeedState {
     /// The container that is read.
-    pub(super) source: ContainerAddress,
-    pub(super) mode: FeedMode,
+    pub(crate) source: ContainerAddress,
+    pub(crate) mode: FeedMode,
     /// Where ranges without a position start.
-    pub(super) from: ChangeFeedStart,
+    pub(crate) from: ChangeFeedStart,
     /// They tile the container.
     #[serde(flatten)]
-    pub(super) ranges: RangeSet,
+    pub(crate) ranges: RangeSet,
 }
 
 /// How a feed advances.

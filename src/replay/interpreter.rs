@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::content::without_system_fields;
+use super::id_remedy::remedy;
 use super::item_write::{Action, Defect, ItemWrite};
 use super::source_item::{Fingerprints, SourceItem};
 use super::spelling::fit_for_sending;
@@ -45,7 +46,8 @@ pub(super) struct Unclear {
 /// A record that has the form of an envelope.
 const ENVELOPE: Unclear = Unclear {
     reason: "it looks like a change in its envelope, but nothing says that the source holds changes",
-    hint: "declare what the source holds: --input changes or --input documents",
+    hint: "if it does, say so: --input changes (otherwise --input documents); such as `cosmos-tail tail --mode all | \
+        cosmos-tail replay - --input changes`",
 };
 
 /// A record that [may be a deletion](is_earlier_deletion).
@@ -224,7 +226,10 @@ impl Interpreter {
 
     /// The item of the target that a change is about.
     fn destination_of(&self, change: &Change<'_>) -> Result<Destination, Defect> {
-        let id = id_of(change)?;
+        let id = id_of(change).map_err(|defect| Defect {
+            hint: self.id_remedy(change),
+            ..defect
+        })?;
         let found = self.key_of(change)?;
         let mut missing_path = None;
         let mut values = Vec::with_capacity(self.key_paths.len());
@@ -247,6 +252,16 @@ impl Interpreter {
             item: ItemAddress { key, id },
             missing_path,
         })
+    }
+
+    /// The way out of a document without a usable id.
+    fn id_remedy(&self, change: &Change<'_>) -> Option<String> {
+        let program = self.transform.as_ref().map(Transform::text);
+        match change.document {
+            // The deletion of the document would have to have the same id.
+            Some(document) if change.metadata.operation_type.is_none() => remedy(document, program),
+            _ => None,
+        }
     }
 
     /// What is known of a change's values at the paths of the target's partition key. A value that is not

@@ -29,6 +29,8 @@ pub(super) enum Action {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Defect {
     pub(super) reason: String,
+    /// The way out, if one is known.
+    pub(super) hint: Option<String>,
 }
 
 impl Defect {
@@ -40,6 +42,7 @@ impl Defect {
     pub(super) fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
+            hint: None,
         }
     }
 }

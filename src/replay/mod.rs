@@ -29,6 +29,7 @@ mod delivery;
 mod events;
 mod feed_state;
 mod file_reader;
+mod id_remedy;
 mod interpreter;
 mod item_sender;
 mod item_write;
@@ -52,4 +53,5 @@ mod watermark;
 mod writer;
 
 pub use start::{Containers, Target, replay};
+pub(crate) use state::{feed_of_state, is_replay_state};
 pub use stdout::to_standard_output;

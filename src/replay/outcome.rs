@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 
 use super::applier::{Applier, Stopped};
 use super::events::ReplayCounts;
+use crate::clock;
 use crate::count::{count, exactly};
 use crate::durable::shown_path;
 use crate::error::{ExitCode, attached_exit_code, with_exit_code, with_further_hint, with_hint};
@@ -23,6 +24,7 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let started = Instant::now();
+    let started_at = clock::now();
     let observer = applier.observer();
     let outcome = applier.run(report, shutdown).await;
     report.end_progress();
@@ -53,6 +55,8 @@ pub(super) async fn run(
         throttled: counts.throttled,
         retries: counts.retries,
         commits: counts.commits,
+        started: started_at,
+        ended: clock::now(),
         seconds: started.elapsed().as_secs_f64(),
         state: plan.state.as_ref().map(|path| path.display().to_string()),
         dead_letters: plan
@@ -125,7 +129,7 @@ fn too_many_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
         ),
         None => "to skip such changes and keep them, use --dead-letter FILE".to_owned(),
     };
-    with_hint(refused(counts), hint)
+    with_further_hint(refused(counts), hint)
 }
 
 /// The error of a replay that applied all but some changes.
@@ -142,17 +146,21 @@ fn some_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
         None if plan.dry_run => "all others can be applied".to_owned(),
         None => "all others were applied; --dead-letter FILE keeps refused changes".to_owned(),
     };
-    with_exit_code(with_hint(refused(counts), hint), ExitCode::Failed)
+    with_exit_code(with_further_hint(refused(counts), hint), ExitCode::Failed)
 }
 
-/// The error of refused changes.
+/// The error of refused changes, with the way out of the first one, if that is known.
 fn refused(counts: &ReplayCounts) -> anyhow::Error {
     let first = counts.first_refusal.as_deref().unwrap_or_default();
-    match counts.refused {
+    let error = match counts.refused {
         1 => anyhow!("a change cannot be applied: {first}"),
         refused => anyhow!(
             "{} cannot be applied; the first: {first}",
             exactly(refused, "change")
         ),
+    };
+    match &counts.remedy {
+        Some(remedy) => with_hint(error, remedy),
+        None => error,
     }
 }

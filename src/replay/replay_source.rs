@@ -14,11 +14,11 @@ use crate::feed::ContainerAddress;
 use crate::job::Connected;
 use crate::report::Report;
 use crate::settings::{FeedPlan, ReplayPlan};
-use crate::source::{Fingerprint, Input, Inputs};
+use crate::source::{Fingerprint, Input, Inputs, Mark};
 
 /// Finds the files to replay, and reports what the user should know about them.
 pub(super) fn find_inputs(plan: &ReplayPlan, report: &Report) -> Result<Inputs> {
-    let inputs = Inputs::find(&plan.sources, plan.input)?;
+    let inputs = Inputs::find(&plan.sources, plan.input, &plan.csv)?;
     for notice in &inputs.notices {
         report.warning(notice);
     }
@@ -68,15 +68,29 @@ pub(super) struct SourceLocation {
     unit: &'static str,
     /// The number of the change.
     pub(super) number: u64,
+    /// The line on which it begins, if lines are not what is counted.
+    line: Option<u64>,
 }
 
 impl SourceLocation {
-    /// A line of a file or a stream.
-    pub(super) fn in_file(input: &Input, line: u64) -> Self {
+    /// The record of a file or a stream that ends at `mark`.
+    pub(super) fn in_file(input: &Input, mark: Mark) -> Self {
+        let within = mark.within;
         Self {
             name: input.to_string(),
-            unit: "line",
-            number: line,
+            unit: if within.is_some() { "record" } else { "line" },
+            number: mark.line,
+            line: within.map(|within| within.first_line),
+        }
+    }
+
+    /// What is counted in its source, as a dead letter names it.
+    pub(super) fn counted(&self) -> &'static str {
+        // A change of a feed, too, has its number as a line.
+        if self.line.is_some() {
+            "record"
+        } else {
+            "line"
         }
     }
 
@@ -88,7 +102,11 @@ impl SourceLocation {
 
 impl std::fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}, {} {}", self.name, self.unit, self.number)
+        write!(f, "{}, {} {}", self.name, self.unit, self.number)?;
+        match self.line {
+            Some(line) => write!(f, " (line {line})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -106,7 +124,7 @@ impl ReplaySource {
     pub(super) fn location(&self, position: InputPosition) -> SourceLocation {
         let (name, unit) = match self {
             Self::Files(files) => match files.inputs.get(position.input) {
-                Some(input) => return SourceLocation::in_file(input, position.mark.line),
+                Some(input) => return SourceLocation::in_file(input, position.mark),
                 None => (String::new(), "line"),
             },
             Self::Container { connected, .. } => {
@@ -119,6 +137,7 @@ impl ReplaySource {
             name,
             unit,
             number: position.mark.line,
+            line: None,
         }
     }
 

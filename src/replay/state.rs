@@ -51,6 +51,24 @@ pub(super) struct ReplayState {
     pub(super) changes: u64,
 }
 
+/// Whether a text is the state of a replay.
+pub(crate) fn is_replay_state(text: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Name {
+        format: String,
+    }
+    serde_json::from_slice(text).is_ok_and(|name: Name| name.format == FORM.name)
+}
+
+/// How far a replay, whose state this is, has read a container's feed; none if its source is not a container.
+///
+/// # Errors
+///
+/// If it is not the state of a replay, newer than this build, or corrupt.
+pub(crate) fn feed_of_state(text: &[u8]) -> Result<Option<FeedState>> {
+    FORM.parse(text).map(|state: ReplayState| state.feed)
+}
+
 /// The state file, locked.
 #[derive(Debug)]
 pub(super) struct StateFile {

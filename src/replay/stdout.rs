@@ -12,7 +12,7 @@ use super::item_write::{Action, ItemWrite};
 use super::original::Original;
 use super::replay_source::{SourceLocation, find_inputs};
 use super::schedule::Schedule;
-use crate::error::{ExitCode, usage, with_hint};
+use crate::error::{ExitCode, usage, with_further_hint, with_hint};
 use crate::escape::escape_data;
 use crate::feed::RecordForm;
 use crate::feed::page::Metadata;
@@ -119,7 +119,7 @@ impl Copier {
         while self.shutdown.reason().is_none()
             && let Some(record) = reader.next()?
         {
-            let place = SourceLocation::in_file(input, record.end.line);
+            let place = SourceLocation::in_file(input, record.end);
             match interpreter.interpret(&record.json, record.form) {
                 Ok(Meaning::OutsideWindow | Meaning::Dropped) => {}
                 Ok(Meaning::Unclear(why)) => return Err(place.unclear(why)),
@@ -135,10 +135,12 @@ impl Copier {
                     )?;
                 }
                 Err(defect) => {
-                    return Err(with_hint(
-                        anyhow!("{place}: {}", defect.reason),
-                        DEFECT_HINT,
-                    ));
+                    let error = anyhow!("{place}: {}", defect.reason);
+                    let error = match defect.hint {
+                        Some(hint) => with_hint(error, hint),
+                        None => error,
+                    };
+                    return Err(with_further_hint(error, DEFECT_HINT));
                 }
             }
             // The reader of the pipe should not wait for the next record.

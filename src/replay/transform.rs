@@ -17,6 +17,11 @@ impl Transform {
         Self { program }
     }
 
+    /// Its text.
+    pub(super) fn text(&self) -> &str {
+        self.program.text()
+    }
+
     /// The program's output for `document`, which must be valid JSON: an object on one line, or none.
     ///
     /// # Errors

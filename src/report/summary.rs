@@ -2,6 +2,7 @@
 
 use indicatif::{BinaryBytes, HumanCount};
 use serde::Serialize;
+use time::OffsetDateTime;
 
 use crate::count::count;
 use crate::feed::Ends;
@@ -19,6 +20,8 @@ pub struct Summary {
     pub documents: u64,
     /// Documents with a value in `_extra`, because it did not fit its column or had none.
     pub overflowed: u64,
+    /// Documents without values that fit no column, with `--extra drop`.
+    pub dropped: u64,
     /// Bytes of these documents.
     pub bytes: u64,
     /// Files that this run finished.
@@ -38,12 +41,22 @@ pub struct Summary {
     pub retries: u64,
     /// Commits.
     pub commits: u64,
+    /// The run. The manifest names it with each file that it finished.
+    pub run: uuid::Uuid,
+    /// When it began, by the clock of the machine.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub ended: OffsetDateTime,
     /// How long it took, in seconds.
     pub seconds: f64,
     /// How far the ranges were read, if all of them were read to their end.
     pub ends: Option<Ends>,
     /// The state file, if there is one.
     pub state: Option<String>,
+    /// The manifest, if there is one.
+    pub manifest: Option<String>,
 }
 
 /// How a replay ended.
@@ -89,6 +102,12 @@ pub struct ReplaySummary {
     pub retries: u64,
     /// Commits of the state.
     pub commits: u64,
+    /// When it began, by the clock of the machine.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub ended: OffsetDateTime,
     /// How long it took, in seconds.
     pub seconds: f64,
     /// The state file, if there is one.
@@ -127,6 +146,10 @@ impl Summary {
         if self.overflowed > 0 {
             let overflowed = HumanCount(self.overflowed);
             text.push_str(&format!(", {overflowed} with values in _extra"));
+        }
+        if self.dropped > 0 {
+            let dropped = HumanCount(self.dropped);
+            text.push_str(&format!(", {dropped} without values that fit no column"));
         }
         if self.retries > 0 {
             text.push_str(&format!(", {}", count(self.retries, "retry")));
@@ -209,6 +232,7 @@ mod tests {
             container: "orders".into(),
             documents: 12_345,
             overflowed: 1200,
+            dropped: 0,
             bytes: 3 << 20,
             files: 1,
             ranges: 4,
@@ -218,9 +242,13 @@ mod tests {
             max_ru: None,
             retries: 0,
             commits: 2,
+            run: uuid::Uuid::nil(),
+            started: OffsetDateTime::UNIX_EPOCH,
+            ended: OffsetDateTime::UNIX_EPOCH,
             seconds: 1.26,
             ends: None,
             state: None,
+            manifest: None,
         };
         assert_eq!(
             summary.text("out/"),

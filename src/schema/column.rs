@@ -1,5 +1,6 @@
 //! The model of a schema: columns, their places in a document, and their types.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::names::{RESERVED, is_reserved};
@@ -189,6 +190,58 @@ impl Schema {
         Ok(Self { columns })
     }
 
+    /// Adds a column after the others. It may be a field of a struct that the struct does not have.
+    ///
+    /// # Errors
+    ///
+    /// As [`Schema::new`]; if its name differs from another one by case only, which most engines take for the same. The error is a sentence for the user.
+    pub(super) fn push(&mut self, column: Column) -> Result<(), String> {
+        check_name(&column.path)?;
+        check_column(&column, &self.columns)?;
+        let folded = |path: &[String]| -> Vec<String> {
+            path.iter().map(|name| name.to_lowercase()).collect()
+        };
+        let leaves = self.flattened().columns;
+        let mut names = HashMap::new();
+        for leaf in &leaves {
+            let path = leaf.path.names();
+            names.extend((1..=path.len()).map(|end| (folded(&path[..end]), &path[..end])));
+        }
+        let added = Self {
+            columns: vec![column.clone()],
+        }
+        .flattened()
+        .columns;
+        for leaf in &added {
+            let path = leaf.path.names();
+            let differs = |end: &usize| {
+                let known = names.get(&folded(&path[..*end]));
+                known.is_some_and(|known| **known != path[..*end])
+            };
+            if (1..=path.len()).any(|end| differs(&end)) {
+                return Err(format!(
+                    "the column {} differs from another one by case only",
+                    column.path
+                ));
+            }
+        }
+        self.columns.push(column);
+        Ok(())
+    }
+
+    /// The schema with these columns after its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Schema::push`].
+    pub fn widened(&self, columns: impl IntoIterator<Item = Column>) -> Result<Self, String> {
+        let mut schema = self.clone();
+        columns
+            .into_iter()
+            .try_for_each(|column| schema.push(column))?;
+        Ok(schema)
+    }
+
     /// The columns, in their order.
     pub fn columns(&self) -> &[Column] {
         &self.columns
@@ -246,6 +299,10 @@ pub(super) fn check_column(column: &Column, others: &[Column]) -> Result<(), Str
         if a == b {
             return Err(format!("column {} is repeated", column.path));
         }
+        // A field that was added to a struct later is a column of its own.
+        if a.starts_with(b) && is_free(&other.column_type, &a[b.len()..]) {
+            continue;
+        }
         if a.starts_with(b) || b.starts_with(a) {
             return Err(format!(
                 "columns {} and {} overlap: one is within the other",
@@ -254,6 +311,15 @@ pub(super) fn check_column(column: &Column, others: &[Column]) -> Result<(), Str
         }
     }
     Ok(())
+}
+
+/// Whether nothing is at `path` within a struct, and something can be.
+fn is_free(column_type: &ColumnType, path: &[String]) -> bool {
+    let (ColumnType::Struct(fields), Some((name, rest))) = (column_type, path.split_first()) else {
+        return false;
+    };
+    let field = fields.iter().find(|field| field.name == *name);
+    field.is_none_or(|field| is_free(&field.field_type, rest))
 }
 
 fn check_type(column_type: &ColumnType) -> Result<(), String> {

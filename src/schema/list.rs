@@ -93,6 +93,26 @@ mod tests {
     }
 
     #[test]
+    fn a_name_with_blanks_needs_no_quotes() {
+        for (text, quoted) in [
+            ("First Name", r#""First Name""#),
+            (
+                " id , First  Name : string,a b.c d",
+                r#"id,"First  Name":string,"a b"."c d""#,
+            ),
+            (
+                r#""First Name",Price (EUR):double"#,
+                r#""First Name","Price (EUR)":double"#,
+            ),
+            ("#,50% off", r##""#","50% off""##),
+        ] {
+            let list: ColumnList = text.parse().unwrap();
+            assert_eq!(list, quoted.parse().unwrap(), "{text}");
+            assert_eq!(list.to_string(), quoted, "{text}");
+        }
+    }
+
+    #[test]
     fn a_list_with_every_type_is_a_schema() {
         let schema = |text: &str| text.parse::<ColumnList>().unwrap().schema();
         assert_eq!(schema("id:string,total"), None);
@@ -108,6 +128,18 @@ mod tests {
             ("id,_extra", "`_extra` is a reserved name"),
             ("id:text", "at character 4: `text` is not a type"),
             ("id;total", "at character 3: `;` is not expected here"),
+            (
+                "First Name|total",
+                "at character 11: `|` is not expected here",
+            ),
+            (
+                "First \"Name\"",
+                "at character 7: `\"` is not expected here",
+            ),
+            ("First\tName", "at character 7: `N` is not expected here"),
+            ("id, ,total", "at character 5: expected a name"),
+            ("a b:", "at character 5: a type is missing"),
+            ("First Name,First Name", "is repeated"),
         ] {
             let error = text.parse::<ColumnList>().unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");

@@ -25,7 +25,9 @@
 //! | `list<T>` | an array, if each element is `null` or fits `T` as a whole |
 //! | `struct<…>` | an object; each member that does not fit goes to `_extra`. Within a list, only an object that fits as a whole |
 //!
-//! `null` fits only `json` and the elements of lists: an empty cell means that the member is missing. If an
+//! A `null` fits: its cell is empty. An empty cell also means that the member is missing, so the members that are
+//! null, and the lists with such members, are in the column [`NULLS`], which is merged over the cells before the
+//! overflow. In [forms](TableForm) without that column, `null` fits only `json` and the elements of lists. If an
 //! object repeats a name, all members of that name go to `_extra`, as do members with a name in
 //! [`RESERVED`].
 
@@ -36,21 +38,25 @@ pub mod fit;
 mod infer;
 mod list;
 mod member_name;
+mod misfit;
 mod names;
 mod rebuild;
 mod shred;
 mod table_layout;
 mod text;
+mod widen;
 
 pub use crate::feed::page::SYSTEM_FIELDS;
 pub use column::{Column, ColumnType, Field, FieldPath, Fraction, Schema};
 pub use infer::{Inference, InferenceOptions, Inferred, Misfits, Place, SampleSize};
 pub use list::ColumnList;
+pub use misfit::{MisfitKind, misfit};
 pub use names::{
-    EXTRA, METADATA, OPERATION, OPERATION_LSN, OPERATION_NUMBER, OPERATION_TIME, PREVIOUS,
+    EXTRA, METADATA, NULLS, OPERATION, OPERATION_LSN, OPERATION_NUMBER, OPERATION_TIME, PREVIOUS,
     RESERVED, is_reserved, metadata, raw,
 };
 pub use rebuild::{CellTexts, Rebuilder};
 pub use shred::{Cell, Elements, Lists, Row, Shredder};
 pub use table_layout::{TableForm, TableLayout};
 pub use text::{TextError, parse_column};
+pub use widen::{Drift, DriftedField, Drifting};

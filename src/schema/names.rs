@@ -3,6 +3,9 @@
 
 /// The overflow column, for what did not fit: a JSON object, or null if everything did.
 pub const EXTRA: &str = "_extra";
+/// The column of nulls: a JSON object with the members that are null, where an empty cell would mean that they are
+/// missing.
+pub const NULLS: &str = "_nulls";
 /// In mode `all`: what happened, as the service names it (`create`, `replace`, `delete`).
 pub const OPERATION: &str = "_operation";
 /// The LSN of the change.
@@ -47,7 +50,7 @@ pub mod metadata {
 
 /// Whether no new column of a document can have this top-level name.
 pub fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name) || name == OPERATION_NUMBER
+    RESERVED.contains(&name) || name == OPERATION_NUMBER || name == NULLS
 }
 
 /// Top-level names that no column of a document has had in any state.

@@ -17,19 +17,30 @@ pub enum TableForm {
     /// With columns that order versions, microseconds only, and names that are quoted only where they would be
     /// ambiguous.
     Ordered,
+    /// The same; a null fits its column, and what distinguishes it from a member that is missing has a column of
+    /// its own.
+    Nullable,
 }
 
 impl TableForm {
+    /// The form of new exports.
+    pub const NEWEST: Self = Self::Nullable;
+
     /// Whether it is the form of states that do not name one.
     pub fn is_first(&self) -> bool {
         *self == Self::First
+    }
+
+    /// Whether a null fits a column that holds other values.
+    pub fn nulls_fit(self) -> bool {
+        self == Self::Nullable
     }
 
     /// The unit of all timestamps in Parquet, if columns do not have units of their own.
     pub fn unit(self) -> Option<TimeUnit> {
         match self {
             Self::First => None,
-            Self::Ordered => Some(TimeUnit::Microseconds),
+            Self::Ordered | Self::Nullable => Some(TimeUnit::Microseconds),
         }
     }
 }

@@ -8,7 +8,8 @@
 //!        | "list<" type ">" | "struct<" name ":" type *( "," name ":" type ) ">"
 //! ```
 //!
-//! Blanks are allowed between any two of these.
+//! Blanks are allowed between any two of these. In a list of columns, where commas and colons end a name, a name can
+//! have blanks and some other characters without quotes.
 
 use std::fmt;
 
@@ -66,7 +67,7 @@ pub(super) fn parse_list(text: &str) -> Result<Vec<(FieldPath, Option<ColumnType
     let mut parser = Parser::new(text);
     let mut columns = Vec::new();
     loop {
-        let path = parser.path()?;
+        let path = parser.path_of_list()?;
         let column_type = if parser.take(':') {
             Some(parser.column_type(0)?)
         } else {
@@ -78,6 +79,15 @@ pub(super) fn parse_list(text: &str) -> Result<Vec<(FieldPath, Option<ColumnType
             return Ok(columns);
         }
     }
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '$')
+}
+
+/// Whether a name of a list can have `c` without quotes. Not what may be meant to separate names, as `;` or `|`.
+fn is_plain_in_list(c: char) -> bool {
+    is_plain(c) || " /()#%&+@!?='".contains(c)
 }
 
 struct Parser<'a> {
@@ -134,8 +144,7 @@ impl<'a> Parser<'a> {
 
     fn word(&mut self) -> &'a str {
         let rest = self.rest();
-        let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '$');
-        let length = rest.find(|c| !plain(c)).unwrap_or(rest.len());
+        let length = rest.find(|c| !is_plain(c)).unwrap_or(rest.len());
         self.at += length;
         &rest[..length]
     }
@@ -167,6 +176,30 @@ impl<'a> Parser<'a> {
             path = path.join(&self.name()?);
         }
         Ok(path)
+    }
+
+    /// A path where a comma or a colon follows, so that its names can have blanks, as `First Name` has.
+    fn path_of_list(&mut self) -> Result<FieldPath, TextError> {
+        let mut path = FieldPath::top(self.name_of_list()?);
+        while self.take('.') {
+            path = path.join(&self.name_of_list()?);
+        }
+        Ok(path)
+    }
+
+    fn name_of_list(&mut self) -> Result<String, TextError> {
+        self.skip_blanks();
+        if self.rest().starts_with('"') {
+            return self.name();
+        }
+        let rest = self.rest();
+        let length = rest.find(|c| !is_plain_in_list(c)).unwrap_or(rest.len());
+        let name = rest[..length].trim_end();
+        if name.is_empty() {
+            return self.name();
+        }
+        self.at += name.len();
+        Ok(name.to_owned())
     }
 
     fn column_type(&mut self, nesting: usize) -> Result<ColumnType, TextError> {

@@ -1,7 +1,7 @@
 //! Where the columns of an export come from, resolved and validated.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -10,14 +10,20 @@ use super::setting::Row;
 use super::table;
 use crate::cli::Command;
 use crate::cli::choices::{SchemaSource, SystemFields};
+use crate::destination::find_state;
+use crate::durable::shown_path;
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::format::Format;
-use crate::schema::{InferenceOptions, Schema, TableLayout, file};
-use crate::state::model::Settings;
+use crate::schema::{InferenceOptions, Schema, TableForm, TableLayout, file};
+use crate::state;
+use crate::state::model::{Settings, State};
 
 /// A schema file has a line for each column, so no real one is larger.
 const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// What `schema --diff` takes.
+const OF_DIFF: &str = "name the directory of an export, its state, or a file of columns";
 
 /// The columns of an export: those that are known, and how to infer the rest.
 #[derive(Debug, Default)]
@@ -35,7 +41,84 @@ pub struct SchemaPlan {
     pub from: ChangeFeedStart,
     /// How the feed is read.
     pub settings: Settings,
+    /// What to compare the documents with.
+    pub diff: Option<PathBuf>,
 }
+
+/// The columns that documents are compared with.
+#[derive(Debug)]
+pub struct Compared {
+    /// The columns.
+    pub layout: TableLayout,
+    /// How they were inferred, if they were.
+    pub inference: Option<InferenceOptions>,
+    /// How the table is written.
+    pub form: TableForm,
+    /// The state of the export, if they are those of one.
+    pub state: Option<Box<State>>,
+}
+
+impl Compared {
+    /// Reads the columns of `place`: a file of columns, or what names an export.
+    ///
+    /// # Errors
+    ///
+    /// If it is neither, or the export has no columns.
+    pub fn read(place: &Path, without_system_fields: bool) -> Result<Self> {
+        let shown = shown_path(&place);
+        let Some(path) = find_state(place)? else {
+            return Err(usage(
+                format!("`{shown}` has no state of an export"),
+                OF_DIFF,
+            ));
+        };
+        if !is_state(&path) {
+            return Ok(Self {
+                layout: TableLayout::Columns {
+                    schema: read_file(&path, OF_DIFF)?,
+                    without_system_fields,
+                },
+                inference: None,
+                // As an export with these columns would write them.
+                form: TableForm::NEWEST,
+                state: None,
+            });
+        }
+        let state = state::file::read(&path)
+            .with_context(|| format!("cannot read the columns of `{}`", shown_path(&path)))?;
+        if !state.options.format.has_columns() {
+            return Err(usage(
+                format!("the files of the export in `{shown}` have no columns"),
+                "only CSV and Parquet have columns",
+            ));
+        }
+        let layout = state.options.layout.clone().ok_or_else(|| {
+            usage(
+                format!("the export in `{shown}` has no columns yet"),
+                "it infers them once there are documents: run `resume`",
+            )
+        })?;
+        Ok(Self {
+            layout,
+            inference: state.options.inference.clone(),
+            form: state.options.table,
+            state: Some(Box::new(state)),
+        })
+    }
+}
+
+/// Whether a file is a state, rather than one of columns.
+fn is_state(path: &Path) -> bool {
+    let mut beginning = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| {
+        file.take(STATE_BEGINNING.len() as u64)
+            .read_to_end(&mut beginning)
+    });
+    read.is_ok() && beginning == STATE_BEGINNING
+}
+
+/// The beginning of each state.
+const STATE_BEGINNING: &[u8] = br#"{"format":"cosmos-tail "#;
 
 impl ColumnsPlan {
     /// Resolves what was given. Reads the schema file, if there is one.
@@ -66,12 +149,21 @@ impl ColumnsPlan {
                         "leave one of the two out",
                     ));
                 }
+                if given.is_typed(&table::EXTRA.row) {
+                    return Err(usage(
+                        "--extra cannot be used with --schema raw, which writes documents as they are",
+                        "leave one of the two out",
+                    ));
+                }
                 Some(TableLayout::Raw)
             }
             SchemaSource::File(path) => {
                 refuse_inference(given, "a schema file")?;
                 Some(TableLayout::Columns {
-                    schema: read_file(&path)?,
+                    schema: read_file(
+                        &path,
+                        "--schema takes `infer`, `raw` or a file that `cosmos-tail schema` printed",
+                    )?,
                     without_system_fields,
                 })
             }
@@ -104,6 +196,7 @@ impl SchemaPlan {
             inference: inference_options(given)?,
             from,
             settings,
+            diff: given.typed(&table::DIFF),
         })
     }
 }
@@ -124,13 +217,14 @@ fn drops_system_fields(given: &Given) -> Result<bool> {
 
 /// Refuses column settings for a format that has no columns.
 fn refuse_all(given: &Given, format: Format) -> Result<()> {
-    let rows: [&Row; 6] = [
+    let rows: [&Row; 7] = [
         &table::SCHEMA.row,
         &table::COLUMNS.row,
         &table::SAMPLE.row,
         &table::DETECT_TIMESTAMPS.row,
         &table::STRICT_TYPES.row,
         &table::SYSTEM_FIELDS.row,
+        &table::EXTRA.row,
     ];
     match rows.into_iter().find(|row| given.is_typed(row)) {
         Some(row) => Err(usage(
@@ -164,7 +258,8 @@ fn refuse_inference(given: &Given, source: &str) -> Result<()> {
     }
 }
 
-fn read_file(path: &Path) -> Result<Schema> {
+/// Reads a file of columns. `hint` says what to name instead, if it cannot be read.
+fn read_file(path: &Path, hint: &'static str) -> Result<Schema> {
     const FORM: &str = "it must have one `PATH TYPE` per line, as `cosmos-tail schema` prints";
     let shown = path.display();
     let mut content = Vec::new();
@@ -172,7 +267,7 @@ fn read_file(path: &Path) -> Result<Schema> {
         .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content))
         .with_context(|| format!("cannot read the schema file `{shown}`"))
         .exit_code(ExitCode::Usage)
-        .hint("--schema takes `infer`, `raw` or a file that `cosmos-tail schema` printed")?;
+        .hint(hint)?;
     if content.len() as u64 > MAX_FILE_BYTES {
         return Err(usage(
             format!("the schema file `{shown}` is larger than 16 MiB"),

@@ -3,15 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use time::UtcOffset;
-use time::format_description::well_known::Rfc3339;
-
 use super::setting::{Comparison, FrozenIn};
 use crate::cli::choices::{Mode, SchemaSource, SystemFields};
 use crate::cli::location::Location;
 use crate::cli::values::choice_name;
-use crate::destination::Output;
-use crate::feed::{ChangeFeedStart, FeedMode};
+use crate::feed::FeedMode;
 use crate::format::Compression;
 use crate::schema::{ColumnList, SampleSize, TableLayout};
 use crate::state::model::FrozenOptions;
@@ -25,18 +21,6 @@ pub(crate) fn mode(mode: FeedMode) -> String {
         FeedMode::LatestVersion => Mode::Latest,
         FeedMode::AllVersionsAndDeletes => Mode::All,
     })
-}
-
-/// The values of --from.
-pub(crate) fn start(start: ChangeFeedStart) -> String {
-    match start {
-        ChangeFeedStart::Beginning => "beginning".to_owned(),
-        ChangeFeedStart::Now => "now".to_owned(),
-        ChangeFeedStart::PointInTime(time) => {
-            let time = time.to_offset(UtcOffset::UTC);
-            time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
-        }
-    }
 }
 
 /// The values of --compression.
@@ -144,15 +128,9 @@ fn columns_of(layout: &TableLayout) -> String {
 
 /// Where an export writes. Two paths of one place are the same.
 pub(super) fn output(frozen: &FrozenIn<'_>, given: &Location) -> Comparison {
-    let own = match &frozen.options.output {
-        Output::StandardOutput => {
-            let given = given.path().unwrap_or(Path::new("-"));
-            return Comparison::of(Some("-".to_owned()), &given.to_string_lossy());
-        }
-        Output::Directory(path) | Output::File(path) | Output::Append(path) => {
-            // Without a `.` in the middle.
-            frozen.base.join(path).components().collect::<PathBuf>()
-        }
+    let Some(own) = frozen.options.output.path(frozen.base) else {
+        let given = given.path().unwrap_or(Path::new("-"));
+        return Comparison::of(Some("-".to_owned()), &given.to_string_lossy());
     };
     if given
         .path()

@@ -12,8 +12,8 @@ use super::output_name::ensure_no_extension;
 use super::table;
 use crate::cli::Command;
 use crate::cli::location::Location;
-use crate::destination::Output;
 use crate::destination::names::FileNames;
+use crate::destination::{Output, STATE_FILE, StateDirectory, Table, real};
 use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::feed::Scope;
@@ -57,7 +57,18 @@ impl ExportPlan {
             Location::StandardStream => (OutputKind::StandardOutput, Path::new("-")),
             Location::Local(path) => (output_kind(path, &files, given)?, path.as_path()),
         };
-        let absolute = std::path::absolute(path).context("cannot make the output path absolute")?;
+        let mut absolute =
+            std::path::absolute(path).context("cannot make the output path absolute")?;
+        let typed_state = match given.typed(&table::EXPORT_STATE) {
+            Some(path) => {
+                Some(std::path::absolute(path).context("cannot make the state path absolute")?)
+            }
+            None => None,
+        };
+        if matches!(output, OutputKind::Directory) {
+            absolute = real(&absolute);
+        }
+        let output = output.settled(&absolute, typed_state.as_deref());
         let default_state = FileNames::new(
             &output.at(&absolute)?,
             Path::new("."),
@@ -65,12 +76,7 @@ impl ExportPlan {
             files.extension(),
         )
         .default_state();
-        let state_path = match given.typed(&table::EXPORT_STATE) {
-            Some(path) => {
-                Some(std::path::absolute(path).context("cannot make the state path absolute")?)
-            }
-            None => default_state,
-        };
+        let state_path = typed_state.or(default_state);
         let base = state_path
             .as_deref()
             .map_or_else(|| PathBuf::from("."), |path| parent_of(path).to_owned());
@@ -79,7 +85,13 @@ impl ExportPlan {
         let relative = absolute
             .strip_prefix(&base)
             .map(Path::to_owned)
-            .unwrap_or(absolute);
+            .unwrap_or_else(|_| absolute.clone());
+        let mut relative = output.at(&relative)?;
+        if let Output::Table(table) = &mut relative
+            && table.state_directory.of(&absolute) == base
+        {
+            table.directory = None;
+        }
         let mut settings = default_settings(Command::Export)?;
         default_rotation(&mut settings, files.format);
         check_row_groups(given, files.format)?;
@@ -93,13 +105,13 @@ impl ExportPlan {
                 compression: files.compression,
                 layout: columns.layout,
                 table: if files.format.has_columns() {
-                    TableForm::Ordered
+                    TableForm::NEWEST
                 } else {
                     TableForm::First
                 },
                 inference: columns.inference,
                 csv: files.csv,
-                output: output.at(&relative)?,
+                output: relative,
                 records: None,
             },
             settings,
@@ -108,7 +120,7 @@ impl ExportPlan {
             force: given.is_on(&table::FORCE),
             destination: match output {
                 OutputKind::StandardOutput => "standard output".to_owned(),
-                OutputKind::Directory | OutputKind::File => path.display().to_string(),
+                _ => path.display().to_string(),
             },
             summary: given.get(&table::SUMMARY)?,
         })
@@ -117,12 +129,26 @@ impl ExportPlan {
 
 #[derive(Debug, Clone, Copy)]
 enum OutputKind {
+    /// A table, with its state directory there.
+    Table(StateDirectory),
+    /// A directory whose state directory is not settled; or a directory that holds its state.
     Directory,
     File,
     StandardOutput,
 }
 
 impl OutputKind {
+    /// Settles where the state directory of the directory `path` is. `DIR/state.json` asks for the form of earlier
+    /// versions, with everything in one directory.
+    fn settled(self, path: &Path, state_path: Option<&Path>) -> Self {
+        match self {
+            Self::Directory if state_path != Some(&path.join(STATE_FILE)) => {
+                Self::Table(StateDirectory::choose(path, state_path))
+            }
+            _ => self,
+        }
+    }
+
     fn at(self, path: &Path) -> Result<Output> {
         let text = || match path.to_str() {
             Some("") => Ok(".".to_owned()),
@@ -133,6 +159,10 @@ impl OutputKind {
             )),
         };
         Ok(match self {
+            Self::Table(state_directory) => Output::Table(Table {
+                directory: Some(text()?),
+                state_directory,
+            }),
             Self::Directory => Output::Directory(text()?),
             Self::File => Output::File(text()?),
             Self::StandardOutput => Output::StandardOutput,
@@ -204,13 +234,32 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_holds_its_state_and_is_relative_to_it() {
+    fn a_directory_is_relative_to_its_state() {
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("orders");
-        let plan = plan(&["-o", out.to_str().unwrap()]);
-        assert_eq!(plan.options.output, Output::Directory(".".into()));
-        assert_eq!(plan.state_path.unwrap(), out.join("state.json"));
-        assert_eq!(plan.base, out);
+        let own = directory.path().join("_orders.cosmos-tail");
+        let inside = out.join("_cosmos-tail/state.json");
+        let old = out.join("state.json");
+        let table = |state_directory| {
+            Output::Table(Table {
+                directory: None,
+                state_directory,
+            })
+        };
+        for (state, expected, at) in [
+            (None, table(StateDirectory::Beside), own.join("state.json")),
+            (Some(&inside), table(StateDirectory::Inside), inside.clone()),
+            (Some(&old), Output::Directory(".".into()), old.clone()),
+        ] {
+            let mut arguments = vec!["-o", out.to_str().unwrap()];
+            if let Some(state) = state {
+                arguments.extend(["--state", state.to_str().unwrap()]);
+            }
+            let plan = plan(&arguments);
+            assert_eq!(plan.options.output, expected);
+            assert_eq!(plan.base, at.parent().unwrap());
+            assert_eq!(plan.state_path.unwrap(), at);
+        }
     }
 
     #[test]
@@ -240,7 +289,10 @@ mod tests {
         ]);
         assert_eq!(
             plan.options.output,
-            Output::Directory(out.to_str().unwrap().into())
+            Output::Table(Table {
+                directory: Some(out.to_str().unwrap().into()),
+                state_directory: StateDirectory::Beside
+            })
         );
         assert_eq!(plan.base, directory.path().join("states"));
     }
@@ -260,7 +312,7 @@ mod tests {
         std::fs::create_dir(&out).unwrap();
         assert!(matches!(
             plan(&["-o", out.to_str().unwrap()]).options.output,
-            Output::Directory(_)
+            Output::Table(_)
         ));
         let file = directory.path().join("b.txt");
         std::fs::write(&file, "").unwrap();

@@ -84,6 +84,7 @@ fn csv_options(given: &Given, format: Format) -> Result<Option<CsvOptions>> {
             &table::DELIMITER.row,
             &table::NULL.row,
             &table::CSV_SAFE.row,
+            &table::CSV_BOM.row,
         ];
         return match rows.into_iter().find(|row| given.is_typed(row)) {
             Some(row) => Err(usage(
@@ -102,6 +103,7 @@ fn csv_options(given: &Given, format: Format) -> Result<Option<CsvOptions>> {
         delimiter: given.get(&table::DELIMITER)?,
         null: null.map_or_else(|| CsvOptions::default().null, |found| found.value),
         safe: given.is_on(&table::CSV_SAFE),
+        bom: given.is_on(&table::CSV_BOM),
     };
     let special = ['"', '\r', '\n', '\0', options.delimiter];
     if options.null.contains(special) {
@@ -195,6 +197,7 @@ mod tests {
             &["-o", "-", "--format", "parquet"],
             &["-o", "x/", "--delimiter", ";"],
             &["-o", "x/", "--csv-safe"],
+            &["-o", "x/", "--csv-bom"],
             &["-o", "x.csv", "--null", "a,b"],
         ] {
             assert!(plan(arguments).is_err(), "{arguments:?}");

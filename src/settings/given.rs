@@ -16,7 +16,7 @@ use super::setting::{
 };
 use super::table::{self, rows};
 use super::value::Toml;
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, manual, tips};
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
 use crate::escape::shell_word;
@@ -31,7 +31,10 @@ pub fn command() -> clap::Command {
 /// The clap definition, with the settings that a command has.
 fn definition(has: fn(&Row, Command) -> bool) -> clap::Command {
     let global = rows().filter(|setting| setting.row().is_global());
-    let mut command = Cli::command().args(global.filter_map(|setting| setting.arg(None)));
+    let mut command = Cli::command()
+        .args(global.filter_map(|setting| setting.arg(None)))
+        .after_help(manual::aligned(manual::PROGRAM.examples))
+        .after_long_help(manual::PROGRAM.to_string());
     let names: Vec<String> = command
         .get_subcommands()
         .map(|subcommand| subcommand.get_name().to_owned())
@@ -40,12 +43,43 @@ fn definition(has: fn(&Row, Command) -> bool) -> clap::Command {
         let Some(which) = Command::of_name(&name) else {
             continue;
         };
-        let own = rows().filter(|s| !s.row().is_global() && has(s.row(), which));
         command = command.mut_subcommand(name, |subcommand| {
-            subcommand.args(own.filter_map(|setting| setting.arg(Some(which))))
+            let subcommand = which.with_nested(with_own_args(subcommand, which, has));
+            let nested = which.nested().into_iter();
+            nested.fold(subcommand, |subcommand, (name, which)| {
+                subcommand.mut_subcommand(name, |nested| with_own_args(nested, which, has))
+            })
         });
     }
     command
+}
+
+/// A command with the settings that it has, and what its help has beside them.
+fn with_own_args(
+    definition: clap::Command,
+    which: Command,
+    has: fn(&Row, Command) -> bool,
+) -> clap::Command {
+    let own = rows().filter(|setting| has(setting.row(), which));
+    let definition = definition.args(own.filter_map(|setting| setting.arg(Some(which))));
+    match manual::of(which) {
+        Some(manual) => definition.after_long_help(manual.to_string()),
+        None => definition,
+    }
+}
+
+/// The variables that a command reads, each with what it is for; of all commands if none is given.
+pub fn variables(command: Option<Command>) -> Vec<(&'static str, &'static str)> {
+    let is_read = |row: &Row| command.is_none_or(|command| row.is_shown_by(command));
+    let read = rows().map(AnySetting::row).filter(|row| is_read(row));
+    let mut found: Vec<_> = read
+        .filter_map(|row| Some((row.variable?, row.help)))
+        .collect();
+    if command.is_none_or(|command| table::ENDPOINT.row.is_shown_by(command)) {
+        found.extend(manual::OTHER_VARIABLES);
+    }
+    found.extend(manual::VARIABLES);
+    found
 }
 
 /// What was typed, and what variables and a profile add to it.
@@ -81,13 +115,16 @@ impl Given {
             Err(error) if error.use_stderr() => {
                 // What clap did not expect may be the value of a flag that was taken for a value itself.
                 let understood = definition
+                    .clone()
                     .ignore_errors(true)
-                    .try_get_matches_from(&arguments);
-                let cause = understood.ok().and_then(|matches| {
+                    .try_get_matches_from(&arguments)
+                    .ok();
+                let names = understood.as_ref().map_or_else(Vec::new, subcommands);
+                let cause = understood.and_then(|matches| {
                     let (command, matches) = of_subcommand(matches).ok()?;
                     ensure_values(&matches, command).err()
                 });
-                return Err(cause.unwrap_or(error));
+                return Err(cause.unwrap_or_else(|| tips::with_tip(error, &definition, &names)));
             }
             Err(answer) => return Err(answer),
         };
@@ -99,6 +136,41 @@ impl Given {
             environment: super::environment::process_environment,
             profile: None,
         })
+    }
+
+    /// Parses the words after the program of a command line that is still being typed, as far as they make sense.
+    ///
+    /// # Errors
+    ///
+    /// If they make no sense at all.
+    pub(crate) fn parse_unfinished(words: &[OsString]) -> Result<Self, clap::Error> {
+        let program = OsString::from("cosmos-tail");
+        let matches = definition(Row::is_accepted_by)
+            .ignore_errors(true)
+            .try_get_matches_from(std::iter::once(&program).chain(words))?;
+        // The command may come last. Only what all commands have is of interest then.
+        let (command, matches) = match of_subcommand(matches.clone()) {
+            Ok(found) => found,
+            Err(_) => (Command::Ls, matches),
+        };
+        Ok(Self {
+            command,
+            matches,
+            environment: super::environment::process_environment,
+            profile: None,
+        })
+    }
+
+    /// Whether a command line that cannot be parsed asks for a summary as JSON, which a script reads.
+    pub fn asks_for_json(arguments: &[OsString]) -> bool {
+        let words = arguments.iter().map(|word| word.to_string_lossy());
+        let words: Vec<_> = words.take_while(|word| word != "--").collect();
+        let flag = table::SUMMARY.row.flag();
+        let inline = format!("{flag}=json");
+        words.iter().any(|word| *word == inline)
+            || words
+                .windows(2)
+                .any(|pair| pair[0] == flag && pair[1] == "json")
     }
 
     /// How much to print on standard error.
@@ -126,6 +198,9 @@ impl Given {
     ///
     /// None: any name can be looked for.
     pub fn wanted_profile(&self) -> Result<Option<WantedProfile>> {
+        if let Some(name) = self.typed(&table::TESTED_PROFILE) {
+            return Ok(Some(WantedProfile::new(name, Origin::Argument)));
+        }
         let found = self.found(&table::PROFILE)?;
         Ok(found.map(|found| WantedProfile::new(found.value, found.origin)))
     }
@@ -297,14 +372,26 @@ impl Given {
         words
     }
 
-    /// The options of the command that a profile can have, with their values and where each came from.
-    /// Those of the connection are reported when it is made.
+    /// The points in time on the command line, and what each means in UTC.
+    pub(crate) fn times(&self) -> Vec<ResolvedValue> {
+        rows()
+            .filter(|setting| setting.row().is_time && self.is_typed(setting.row()))
+            .filter_map(|setting| {
+                let name = setting.row().name;
+                let shown = setting.shown(&self.matches)?;
+                Some(ResolvedValue::new(name, shown, Origin::Flag(name)))
+            })
+            .collect()
+    }
+
+    /// The points in time, and the options of the command that a profile can have, with their values and where
+    /// each came from. Those of the connection are reported when it is made.
     ///
     /// # Errors
     ///
     /// A usage error if a variable is wrong.
     pub(crate) fn option_values(&self) -> Result<Vec<ResolvedValue>> {
-        let mut values = Vec::new();
+        let mut values = self.times();
         for setting in self.options() {
             let row = setting.row();
             let (text, origin) = match (self.text(row), row.default_of(self.command)) {
@@ -421,6 +508,7 @@ pub(crate) fn default_settings(command: Command) -> Result<Settings> {
         rotate_bytes: None,
         rotate_interval_ms: None,
         row_group_bytes: None,
+        extra: None,
     };
     for setting in rows() {
         let row = setting.row();
@@ -455,11 +543,43 @@ fn wrong(row: &Row, origin: &Origin, reason: String) -> anyhow::Error {
     )
 }
 
+/// The names of the command and of the commands within it.
+fn subcommands(matches: &ArgMatches) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut matches = matches;
+    while let Some((name, own)) = matches.subcommand() {
+        names.push(name.to_owned());
+        matches = own;
+    }
+    names
+}
+
 /// The command, and what belongs to it.
 fn of_subcommand(matches: ArgMatches) -> Result<(Command, ArgMatches), clap::Error> {
     let command = Cli::from_arg_matches(&matches)?.command;
-    let own = matches.subcommand().map(|(_, own)| own.clone());
-    Ok((command, own.unwrap_or(matches)))
+    let Some((_, own)) = matches.subcommand() else {
+        return Ok((command, matches));
+    };
+    let Some((name, nested)) = own.subcommand() else {
+        return Ok((command, own.clone()));
+    };
+    // A flag of the command would be ignored by the one below it.
+    let is_typed = |row: &&Row| own.value_source(row.name) == Some(ValueSource::CommandLine);
+    let of_command = rows().map(AnySetting::row);
+    let mut of_command = of_command.filter(|row| !row.is_global() && row.is_of(command));
+    if let Some(row) = of_command.find(is_typed) {
+        let flag = row.flag();
+        return Err(self::command().error(
+            clap::error::ErrorKind::ArgumentConflict,
+            format!("'{flag}' comes before '{name}': write it after it, if '{name}' has it"),
+        ));
+    }
+    let known = command.nested();
+    let which = known.iter().find(|(known, _)| *known == name);
+    Ok(which.map_or_else(
+        || (command, own.clone()),
+        |(_, which)| (*which, nested.clone()),
+    ))
 }
 
 /// Refuses a flag where a value is missing. clap takes it for the value if that may begin with a hyphen.

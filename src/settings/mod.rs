@@ -13,6 +13,7 @@ mod export;
 mod feed_start;
 mod files;
 mod given;
+mod lag;
 mod output_name;
 mod permissions;
 mod profile;
@@ -25,20 +26,25 @@ mod tail;
 mod value;
 mod verify;
 
-pub use columns::SchemaPlan;
-pub(crate) use compare::{mode as mode_text, start as start_text};
-pub use connection::{ConnectionArgs, ConnectionPlan, ConnectionRequest, credential_is_given};
+pub use columns::{Compared, SchemaPlan};
+pub(crate) use compare::mode as mode_text;
+pub use connection::{
+    ConnectionArgs, ConnectionPlan, ConnectionRequest, Names, ProfileParts, credential_is_given,
+};
 pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;
-pub use given::{Given, command};
+pub use given::{Given, command, variables};
+pub use lag::LagPlan;
 pub use profile::{
-    ChosenProfile, ConfigFile, KeySource, Profile, ProfileEndpoint, ProfileOptions, WantedProfile,
+    ChosenProfile, ConfigFile, KeySource, NewProfile, Profile, ProfileEndpoint, ProfileOptions,
+    WantedProfile,
 };
 pub use replay::{FeedPlan, ReplayPlan, TimeWindow};
 pub use resolved::{Origin, ResolvedValue};
 pub use resume::{ResumeCommand, ResumePlan};
 pub use tail::TailPlan;
+pub(crate) use value::shown_start as start_text;
 pub use verify::VerifyPlan;
 
 pub use crate::cli::choices::{IdCollisions, MissingKey, TtlDeletes, WriteMode};

@@ -19,6 +19,7 @@ use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode, RecordForm};
 use crate::render::Filter;
 use crate::report::SummaryFormat;
+use crate::source::CsvReading;
 
 /// How many levels a partition key can have.
 const MAX_LEVELS: usize = 3;
@@ -33,6 +34,8 @@ pub struct ReplayPlan {
     pub sources: Vec<Location>,
     /// What the sources hold that do not say so themselves.
     pub input: Option<RecordForm>,
+    /// How CSV is read that no export wrote.
+    pub csv: CsvReading,
     /// The container whose feed is the source, if it is one.
     pub feed: Option<FeedPlan>,
     /// Whether to write nothing.
@@ -164,6 +167,10 @@ impl ReplayPlan {
         Ok(Self {
             sources,
             input: given.typed(&table::INPUT).map(RecordForm::from),
+            csv: CsvReading {
+                delimiter: given.typed(&table::SOURCE_DELIMITER),
+                types: given.typed(&table::SOURCE_TYPES),
+            },
             feed: from_container.map(|name| feed(given, &name)).transpose()?,
             dry_run,
             window: window(given)?,

@@ -10,6 +10,8 @@ pub enum Origin {
     State,
     /// The flag of this name, without its dashes.
     Flag(&'static str),
+    /// An argument without a flag.
+    Argument,
     /// An environment variable.
     Variable(&'static str),
     /// The profile of this name.
@@ -23,6 +25,7 @@ impl fmt::Display for Origin {
         match self {
             Self::State => f.write_str("state file"),
             Self::Flag(name) => write!(f, "--{name}"),
+            Self::Argument => f.write_str("argument"),
             Self::Variable(name) => f.write_str(name),
             Self::Profile(name) => write!(f, "profile {name}"),
             Self::Default => f.write_str("default"),

@@ -8,9 +8,10 @@ use anyhow::{Context, Result};
 use super::files::check_row_groups;
 use super::given::Given;
 use super::resolved::ResolvedValue;
-use super::setting::FrozenIn;
+use super::setting::{FrozenIn, Setting};
 use super::table;
-use crate::durable::parent_of;
+use crate::destination::find_state;
+use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::escape::shell_word;
 use crate::format::Format;
@@ -24,6 +25,8 @@ pub struct ResumePlan {
     pub state_path: PathBuf,
     /// Whether to discard open files that do not match the state.
     pub repair: bool,
+    /// Whether to add columns for what has drifted.
+    pub widen: bool,
     /// How to print the summary.
     pub summary: SummaryFormat,
     given: Given,
@@ -34,12 +37,12 @@ impl ResumePlan {
     ///
     /// # Errors
     ///
-    /// If the path of the state file cannot be made absolute.
+    /// If there is no state, or two; or if its path cannot be made absolute.
     pub fn new(given: &Given) -> Result<Self> {
         Ok(Self {
-            state_path: std::path::absolute(given.get(&table::RESUME_STATE)?)
-                .context("cannot make the state path absolute")?,
+            state_path: state_path_of(given, &table::RESUME_PATH, &table::RESUME_STATE)?,
             repair: given.is_on(&table::REPAIR),
+            widen: given.is_on(&table::WIDEN),
             summary: given.get(&table::SUMMARY)?,
             given: given.clone(),
         })
@@ -94,6 +97,62 @@ impl ResumePlan {
     pub fn values(&self, settings: &Settings) -> Result<Vec<ResolvedValue>> {
         self.given.resumed_values(settings)
     }
+}
+
+/// The state file of the export that is named: by its output or by the state itself.
+///
+/// # Errors
+///
+/// If there is no state, or two; or if its path cannot be made absolute.
+pub(super) fn state_path_of(
+    given: &Given,
+    path: &Setting<PathBuf>,
+    state: &Setting<PathBuf>,
+) -> Result<PathBuf> {
+    let absolute =
+        |path: &Path| std::path::absolute(path).context("cannot make the state path absolute");
+    // What is no state is refused when it is read.
+    let by_flag = |path: &Path| absolute(&find_state(path)?.unwrap_or_else(|| path.to_owned()));
+    let Some(named) = given.typed(path) else {
+        return by_flag(&given.get(state)?);
+    };
+    let own = find_state(&named)?;
+    let Some(typed) = given.typed(state) else {
+        let Some(own) = own else {
+            return Err(usage(
+                format!("`{}` has no state of an export", shown_path(&named)),
+                "if the export keeps its state elsewhere, name that: `--state FILE`; `export -o` begins a new \
+                 export",
+            ));
+        };
+        return absolute(&own);
+    };
+    let found = by_flag(&typed)?;
+    match own {
+        Some(own) if is_same(&absolute(&own)?, &found) => Ok(found),
+        Some(own) => Err(usage(
+            format!(
+                "`{}` and --state name two states: `{}` and `{}`",
+                shown_path(&named),
+                shown_path(&own),
+                shown_path(&found)
+            ),
+            "name one of them",
+        )),
+        None => Err(usage(
+            format!(
+                "`{}` has no state of an export, but --state names `{}`",
+                shown_path(&named),
+                shown_path(&found)
+            ),
+            "leave the first out: the state knows its output",
+        )),
+    }
+}
+
+/// Whether two paths are one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || same_file::is_same_file(one, other).unwrap_or(false)
 }
 
 /// The command that continues an export, as it can be typed.

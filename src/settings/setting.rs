@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use clap::{Arg, ArgAction};
+use clap::{Arg, ArgAction, ArgMatches};
 
 use super::value::{Toml, Value};
 use crate::cli::Command;
@@ -64,6 +64,8 @@ pub(crate) struct Row {
     pub(crate) heading: Option<Heading>,
     /// One line of meaning.
     pub(crate) help: &'static str,
+    /// The same in fewer words, for `-h`.
+    pub(crate) brief: Option<&'static str>,
     /// More, for `--help` and the man pages.
     pub(crate) details: &'static str,
     pub(crate) default: DefaultValue,
@@ -75,7 +77,13 @@ pub(crate) struct Row {
     pub(crate) toml: Toml,
     /// Whether its value may begin with a hyphen.
     pub(crate) may_have_hyphen: bool,
+    /// Whether it is a point in time.
+    pub(crate) is_time: bool,
     pub(crate) kept: Kept,
+    /// Commands that accept it, as all do, and have no use for it: their help does not show it.
+    unused_by: &'static [Command],
+    /// Commands whose short help does not show it.
+    in_full: Commands,
     required: Required,
     conflicts: &'static [&'static str],
     requires: Option<&'static str>,
@@ -105,6 +113,7 @@ pub(crate) enum Form {
 pub(crate) enum Heading {
     Connection,
     Output,
+    Changes,
     Reading,
     Committing,
     Files,
@@ -119,6 +128,7 @@ impl Heading {
         match self {
             Self::Connection => "Connection",
             Self::Output => "Output",
+            Self::Changes => "Which changes",
             Self::Reading => "Reading",
             Self::Committing => "Committing",
             Self::Files => "Files",
@@ -221,6 +231,7 @@ impl<T: Clone + Send + Sync + 'static> Setting<T> {
                 commands: Commands::All,
                 heading: None,
                 help: "",
+                brief: None,
                 details: "",
                 default: DefaultValue::None,
                 defaults: &[],
@@ -228,7 +239,10 @@ impl<T: Clone + Send + Sync + 'static> Setting<T> {
                 profile: None,
                 toml: value.toml,
                 may_have_hyphen: value.may_have_hyphen,
+                is_time: value.is_time,
                 kept: Kept::No,
+                unused_by: &[],
+                in_full: Commands::Of(&[]),
                 required: Required::No,
                 conflicts: &[],
                 requires: None,
@@ -241,6 +255,12 @@ impl<T: Clone + Send + Sync + 'static> Setting<T> {
 
     pub(crate) const fn help(mut self, help: &'static str) -> Self {
         self.row.help = help;
+        self
+    }
+
+    /// In fewer words, without a default: what `-h` shows.
+    pub(crate) const fn brief(mut self, brief: &'static str) -> Self {
+        self.row.brief = Some(brief);
         self
     }
 
@@ -262,6 +282,24 @@ impl<T: Clone + Send + Sync + 'static> Setting<T> {
     /// Only these commands have it.
     pub(crate) const fn of(mut self, commands: &'static [Command]) -> Self {
         self.row.commands = Commands::Of(commands);
+        self
+    }
+
+    /// All commands accept it, but the help of these does not show it.
+    pub(crate) const fn unused_by(mut self, commands: &'static [Command]) -> Self {
+        self.row.unused_by = commands;
+        self
+    }
+
+    /// Only the full help shows it.
+    pub(crate) const fn in_full(mut self) -> Self {
+        self.row.in_full = Commands::All;
+        self
+    }
+
+    /// Of these commands only the full help shows it.
+    pub(crate) const fn in_full_of(mut self, commands: &'static [Command]) -> Self {
+        self.row.in_full = Commands::Of(commands);
         self
     }
 
@@ -367,6 +405,19 @@ impl Row {
         matches!(self.commands, Commands::All)
     }
 
+    /// Whether the help of a command shows it.
+    pub(crate) fn is_shown_by(&self, command: Command) -> bool {
+        self.is_of(command) && !self.unused_by.contains(&command)
+    }
+
+    /// Whether only the full help of a command shows it; without a command, the help of the program.
+    fn is_in_full(&self, command: Option<Command>) -> bool {
+        match (self.in_full, command) {
+            (Commands::All, _) | (_, None) => true,
+            (Commands::Of(commands), Some(command)) => commands.contains(&command),
+        }
+    }
+
     /// Whether a command has it.
     pub(crate) fn is_of(&self, command: Command) -> bool {
         match self.commands {
@@ -426,14 +477,14 @@ impl Row {
         if let DefaultValue::Value(text) | DefaultValue::Described(text) = default {
             help.push_str(&format!(" [default: {text}]"));
         }
-        if let Some(variable) = self.variable {
-            help.push_str(&format!(" [env: {variable}]"));
-        }
         let mut full = help.clone();
+        if let Some(variable) = self.variable {
+            full.push_str(&format!(" [env: {variable}]"));
+        }
         if !self.details.is_empty() {
             full.push_str(&format!("\n\n{}", self.details));
         }
-        (help, full)
+        (self.brief.map_or(help, str::to_owned), full)
     }
 }
 
@@ -451,6 +502,9 @@ pub(crate) trait AnySetting: Sync {
     ///
     /// A sentence that says what is expected.
     fn check(&self, text: &str) -> Parsed<String>;
+
+    /// The value on the command line, in the one form in which it is shown.
+    fn shown(&self, matches: &ArgMatches) -> Option<String>;
 
     /// Stores the value of a text in the settings of a state, if the state keeps it.
     ///
@@ -482,7 +536,9 @@ impl<T: Clone + Send + Sync + 'static> AnySetting for Setting<T> {
         let mut arg = Arg::new(row.name)
             .help(help)
             .long_help(full)
-            .global(command.is_none())
+            .global(row.is_global())
+            .hide(command.is_some_and(|command| row.unused_by.contains(&command)))
+            .hide_short_help(row.is_in_full(command))
             .conflicts_with_all(row.conflicts);
         arg = match row.form {
             Form::Value | Form::Values | Form::Argument | Form::Arguments => arg
@@ -530,6 +586,11 @@ impl<T: Clone + Send + Sync + 'static> AnySetting for Setting<T> {
     fn check(&self, text: &str) -> Parsed<String> {
         let value = self.value.parse(text)?;
         Ok(self.value.show(&value).unwrap_or_else(|| text.to_owned()))
+    }
+
+    fn shown(&self, matches: &ArgMatches) -> Option<String> {
+        let value = matches.try_get_one::<T>(self.row.name).ok().flatten()?;
+        self.value.show(value)
     }
 
     fn store_text(&self, settings: &mut Settings, text: &str) -> Parsed<()> {

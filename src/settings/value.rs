@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use clap::builder::{EnumValueParser, PathBufValueParser, TypedValueParser, ValueParser};
 use clap::{ValueEnum, ValueHint};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::cli::location::{self, Location};
+use crate::cli::times;
 use crate::cli::values::{self, Parsed};
+use crate::feed::ChangeFeedStart;
 
 /// Makes a value of text.
 type Parse<T> = fn(&str) -> Parsed<T>;
@@ -22,6 +26,8 @@ pub(crate) struct Value<T: 'static> {
     pub(super) toml: Toml,
     /// Whether a value may begin with a hyphen, as text may.
     pub(super) may_have_hyphen: bool,
+    /// Whether it is a point in time, of which `-v` prints what it means in UTC.
+    pub(super) is_time: bool,
     /// What clap parses it with.
     pub(super) parser: fn(Parse<T>) -> ValueParser,
     /// What a shell completes it with.
@@ -37,6 +43,7 @@ impl<T: Clone + Send + Sync + 'static> Value<T> {
             show: None,
             toml: Toml::Text,
             may_have_hyphen: false,
+            is_time: false,
             parser: |parse| ValueParser::new(parse),
             completion: ValueHint::Unknown,
         }
@@ -89,6 +96,38 @@ pub(crate) const fn duration() -> Value<Duration> {
     }
 }
 
+/// Where a feed starts.
+pub(crate) const fn start() -> Value<ChangeFeedStart> {
+    Value {
+        show: Some(|start| shown_start(*start)),
+        is_time: true,
+        ..Value::new("WHERE", times::start)
+    }
+}
+
+/// A time, or an age.
+pub(crate) const fn time_or_age() -> Value<OffsetDateTime> {
+    Value {
+        show: Some(|time| in_utc(*time)),
+        is_time: true,
+        ..Value::new("WHEN", times::time_or_age)
+    }
+}
+
+/// Where a feed starts, in the one form in which it is shown.
+pub(crate) fn shown_start(start: ChangeFeedStart) -> String {
+    match start {
+        ChangeFeedStart::Beginning => "beginning".to_owned(),
+        ChangeFeedStart::Now => "now".to_owned(),
+        ChangeFeedStart::PointInTime(time) => in_utc(time),
+    }
+}
+
+fn in_utc(time: OffsetDateTime) -> String {
+    let time = time.to_offset(UtcOffset::UTC);
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
+}
+
 /// Any text.
 pub(crate) const fn text(placeholder: &'static str) -> Value<String> {
     Value::new(placeholder, values::text).with_hyphen()
@@ -137,6 +176,7 @@ pub(crate) const fn choice<T: ValueEnum + Send + Sync + 'static>(
         show: Some(values::choice_name),
         toml: Toml::Text,
         may_have_hyphen: false,
+        is_time: false,
         parser: |_| EnumValueParser::<T>::new().into(),
         completion: ValueHint::Unknown,
     }

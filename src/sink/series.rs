@@ -151,10 +151,12 @@ impl Series {
         let Encoded {
             rows,
             overflowed,
+            dropped,
             is_whole,
         } = encoded;
         self.unfinished.documents += rows;
         self.unfinished.overflowed += overflowed;
+        self.unfinished.dropped += dropped;
         self.unfinished.request_charge += request_charge;
         if let Target::Parts(Some(part)) = &mut self.target {
             part.rows += rows;

@@ -12,7 +12,7 @@ use super::rows::{RowCells, Rows, checked};
 use crate::feed::RecordForm;
 use crate::format::{CsvOptions, header_name};
 use crate::schema::fit;
-use crate::schema::{CellTexts, ColumnType, Schema};
+use crate::schema::{CellTexts, Column, ColumnType, Schema};
 
 /// Reads rows of a whole file, which begins with its header.
 pub struct CsvRows<R> {
@@ -42,6 +42,21 @@ impl<R: Read + Send> CsvRows<R> {
         options: &CsvOptions,
         mark: Mark,
     ) -> Result<Self> {
+        Self::of_one(bytes, name, &[schema], options, mark)
+    }
+
+    /// The same for the schema that the header is of: the columns of an export may have been widened.
+    ///
+    /// # Errors
+    ///
+    /// As [`CsvRows::new`]; the columns are compared with those of the first schema.
+    pub fn of_one(
+        bytes: R,
+        name: String,
+        schemas: &[Option<&Schema>],
+        options: &CsvOptions,
+        mark: Mark,
+    ) -> Result<Self> {
         let mut reader = ReaderBuilder::new()
             .delimiter(u8::try_from(options.delimiter).unwrap_or(b','))
             .from_reader(LastByte {
@@ -50,11 +65,22 @@ impl<R: Read + Send> CsvRows<R> {
             });
         let header = reader.headers().map_err(|error| unreadable(&name, error))?;
         let names: Vec<&str> = header.iter().collect();
-        let schema = schema.map(Schema::flattened);
-        let rows = Rows::new(schema.as_ref(), &names, |column, form| {
-            header_name(column, form, options)
-        })
-        .map_err(|why| anyhow!("{name} differs from what its export says: {why}"))?;
+        let name_of = |column: &Column, form| header_name(column, form, options);
+        let mut found = None;
+        for schema in schemas {
+            let schema = schema.map(Schema::flattened);
+            match (Rows::new(schema.as_ref(), &names, name_of), &found) {
+                (Ok(rows), _) => {
+                    found = Some(Ok((rows, schema)));
+                    break;
+                }
+                (Err(why), None) => found = Some(Err(why)),
+                (Err(_), Some(_)) => {}
+            }
+        }
+        let found = found.unwrap_or_else(|| Err("its columns are not known".to_owned()));
+        let (rows, schema) =
+            found.map_err(|why| anyhow!("{name} differs from what its export says: {why}"))?;
         let columns = schema.iter().flat_map(|schema| schema.columns());
         let mut this = Self {
             name,
@@ -106,7 +132,7 @@ impl<R: Read + Send> CsvRows<R> {
 
 /// The error of a file that cannot be read further. An error of its decompression says more than one of
 /// CSV.
-fn unreadable(name: &str, error: csv::Error) -> anyhow::Error {
+pub(super) fn unreadable(name: &str, error: csv::Error) -> anyhow::Error {
     if error.is_io_error() {
         match error.into_kind() {
             csv::ErrorKind::Io(error) => broken(name, error),
@@ -137,6 +163,7 @@ impl<R: Read + Send> RecordReader for CsvRows<R> {
             end: Mark {
                 offset: self.reader.position().byte(),
                 line: self.row,
+                within: None,
             },
             raw_end: self.blocks.raw_at(self.reader.position().byte()),
         }))
@@ -183,25 +210,33 @@ impl CellTexts for DocumentCells<'_> {
     fn append(&self, cell: usize, out: &mut Vec<u8>) -> Result<(), String> {
         let text = self.cells.text(self.first + cell).unwrap_or_default();
         let column_type = &self.cells.types[cell];
-        let fits = match column_type {
-            ColumnType::Boolean => matches!(text, "true" | "false"),
-            ColumnType::Int64 => fit::int64(text.as_bytes()).is_some(),
-            ColumnType::Double => fit::double(text.as_bytes()).is_some() && checked(text).is_ok(),
-            ColumnType::String | ColumnType::Timestamp(_) => {
-                out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
-                return Ok(());
-            }
-            ColumnType::Json | ColumnType::List(_) | ColumnType::Struct(_) => checked(text).is_ok(),
-        };
+        let fits = cell_fits(text, column_type, out);
         if !fits {
             return Err(format!(
                 "column {}: not {column_type}: `{text}`",
                 self.first + cell + 1
             ));
         }
-        out.extend_from_slice(text.as_bytes());
         Ok(())
     }
+}
+
+/// Appends the JSON of a cell. Returns false, and appends nothing, if it is not of the type.
+pub(super) fn cell_fits(text: &str, column_type: &ColumnType, out: &mut Vec<u8>) -> bool {
+    let fits = match column_type {
+        ColumnType::Boolean => matches!(text, "true" | "false"),
+        ColumnType::Int64 => fit::int64(text.as_bytes()).is_some(),
+        ColumnType::Double => fit::double(text.as_bytes()).is_some() && checked(text).is_ok(),
+        ColumnType::String | ColumnType::Timestamp(_) => {
+            out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+            return true;
+        }
+        ColumnType::Json | ColumnType::List(_) | ColumnType::Struct(_) => checked(text).is_ok(),
+    };
+    if fits {
+        out.extend_from_slice(text.as_bytes());
+    }
+    fits
 }
 
 /// Keeps the last byte that was read.

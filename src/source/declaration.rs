@@ -10,6 +10,9 @@ use crate::feed::RecordForm;
 /// How the line begins that declares what the following lines are.
 const BEGINNING: &[u8] = br#"{"cosmos-tail":"#;
 
+/// No record that declares something is longer, in bytes, whatever its whitespace was.
+const MAX_HEADING: usize = 128;
+
 /// The line that declares what the following lines are. It is neither a document, which has an `id`, nor the
 /// envelope of a change.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,8 +38,8 @@ pub(crate) fn heading(form: RecordForm) -> Vec<u8> {
 }
 
 /// What `line` declares, if it is such a line.
-pub(super) fn declared_by(line: &Bytes) -> Option<RecordForm> {
-    if !line.starts_with(BEGINNING) {
+fn declared_by(line: &Bytes) -> Option<RecordForm> {
+    if line.len() > MAX_HEADING || line.first() != Some(&b'{') {
         return None;
     }
     let heading: Heading = serde_json::from_slice(line).ok()?;
@@ -100,6 +103,66 @@ impl Declaration {
     }
 }
 
+/// What is declared of the records of an input, by records in it too.
+#[derive(Debug, Default)]
+pub(super) struct Declarations {
+    /// What the records are, if that is declared.
+    declared: Option<Declaration>,
+    /// Whether there were records before anything declared what they are.
+    has_undeclared: bool,
+}
+
+impl Declarations {
+    /// Those of an input of which this is declared beside it. `first` is its first record, if reading starts
+    /// after that.
+    ///
+    /// # Errors
+    ///
+    /// If the first record contradicts what is `declared`.
+    pub(super) fn new(
+        declared: Option<Declaration>,
+        first: Option<&Bytes>,
+        input: &str,
+    ) -> Result<Self> {
+        let mut this = Self {
+            declared,
+            has_undeclared: false,
+        };
+        if let Some(first) = first {
+            this.take(first, input)?;
+        }
+        Ok(this)
+    }
+
+    /// What the records are, if that is declared.
+    pub(super) fn form(&self) -> Option<RecordForm> {
+        self.declared.as_ref().map(|declared| declared.form)
+    }
+
+    /// Whether `record` of the input called `input` is none, but declares what the following ones are.
+    ///
+    /// # Errors
+    ///
+    /// If it contradicts what is declared.
+    pub(super) fn take(&mut self, record: &Bytes, input: &str) -> Result<bool> {
+        let Some(form) = declared_by(record) else {
+            self.has_undeclared |= self.declared.is_none();
+            return Ok(false);
+        };
+        let heading = Declaration {
+            form,
+            by: "a line in it",
+        };
+        // Records of which nothing is declared are documents.
+        let before = self
+            .declared
+            .take()
+            .or_else(|| self.has_undeclared.then(Declaration::by_default));
+        self.declared = Some(Declaration::agree(before, heading, input)?);
+        Ok(true)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +174,9 @@ mod tests {
             assert_eq!(line.last(), Some(&b'\n'));
             assert_eq!(declared_by(&Bytes::from(line)), Some(form));
         }
+        // As a program leaves it that spells JSON in its own way.
+        let spaced = " {\"cosmos-tail\": {\n \"records\" : \"changes\"}} ".trim();
+        assert_eq!(declared_by(&Bytes::from(spaced)), Some(RecordForm::Changes));
         for other in [
             r#"{"cosmos-tail":{"records":"changes"},"id":"1"}"#,
             r#"{"cosmos-tail":{"records":"changes","id":"1"}}"#,

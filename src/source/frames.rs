@@ -1,13 +1,15 @@
 //! Compressed input: one frame after the other, up to the end of the input.
 //!
-//! A gzip or Zstandard file may consist of several frames, for example if it was appended to. Bytes after
-//! the last frame that do not begin another one are an error: they are neither ignored nor mistaken for a
-//! truncated frame.
+//! A compressed file may consist of several frames (members, streams), for example if it was appended to. Bytes
+//! after the last frame that do not begin another one are an error: they are neither ignored nor mistaken for
+//! a truncated frame.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
+use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
+use lzma_rust2::XzReader;
 use zstd::stream::read::Decoder;
 
 /// How an input is compressed.
@@ -15,15 +17,42 @@ use zstd::stream::read::Decoder;
 pub(super) enum Codec {
     Gzip,
     Zstd,
+    Bzip2,
+    Xz,
 }
+
+/// The most memory that an xz stream can ask for, in KiB. `xz -9` asks for 64 MiB.
+pub(super) const XZ_MEMORY_KIB: u32 = 256 << 10;
+
+/// How many of an input's first bytes [`Codec::of`] needs.
+pub(super) const MAGIC_BYTES: usize = 10;
 
 impl Codec {
     /// The codec of an input, by its first bytes.
     pub(super) fn of(magic: &[u8]) -> Option<Self> {
         match magic {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
+            // The level, and then the first block, or the end of a stream without one. A text may begin with
+            // the first four bytes.
+            [b'B', b'Z', b'h', b'1'..=b'9', block @ ..]
+                if block.starts_with(b"1AY&SY")
+                    || block.starts_with(b"\x17\x72\x45\x38\x50\x90") =>
+            {
+                Some(Self::Bzip2)
+            }
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             _ => None,
+        }
+    }
+
+    /// Its name, and the program that decompresses it.
+    pub(super) fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Gzip => ("gzip", "gzip -dc"),
+            Self::Zstd => ("zstd", "zstd -dc"),
+            Self::Bzip2 => ("bzip2", "bzip2 -dc"),
+            Self::Xz => ("xz", "xz -dc"),
         }
     }
 
@@ -32,6 +61,8 @@ impl Codec {
         let begins = |magic: &[u8]| magic.iter().zip(bytes).all(|(a, b)| a == b);
         match self {
             Self::Gzip => begins(&[0x1f, 0x8b]),
+            Self::Bzip2 => begins(b"BZh"),
+            Self::Xz => begins(&[0xfd, b'7', b'z', b'X', b'Z', 0]),
             // Or a skippable frame, whose first half byte is any number.
             Self::Zstd => {
                 begins(&[0x28, 0xb5, 0x2f, 0xfd])
@@ -70,6 +101,8 @@ pub(super) struct Frames<R: BufRead> {
 enum Frame<R: BufRead> {
     Gzip(Box<GzDecoder<R>>),
     Zstd(Decoder<'static, R>),
+    Bzip2(BzDecoder<R>),
+    Xz(Box<XzReader<R>>),
 }
 
 impl<R: BufRead> Frame<R> {
@@ -77,6 +110,11 @@ impl<R: BufRead> Frame<R> {
         Ok(match codec {
             Codec::Gzip => Self::Gzip(Box::new(GzDecoder::new(bytes))),
             Codec::Zstd => Self::Zstd(Decoder::with_buffer(bytes)?.single_frame()),
+            Codec::Bzip2 => Self::Bzip2(BzDecoder::new(bytes)),
+            Codec::Xz => {
+                let stream = XzReader::new_mem_limit(bytes, false, XZ_MEMORY_KIB);
+                Self::Xz(Box::new(stream))
+            }
         })
     }
 
@@ -84,6 +122,8 @@ impl<R: BufRead> Frame<R> {
         match self {
             Self::Gzip(decoder) => decoder.read(buffer),
             Self::Zstd(decoder) => decoder.read(buffer),
+            Self::Bzip2(decoder) => decoder.read(buffer),
+            Self::Xz(decoder) => decoder.read(buffer),
         }
     }
 
@@ -91,6 +131,8 @@ impl<R: BufRead> Frame<R> {
         match self {
             Self::Gzip(decoder) => decoder.into_inner(),
             Self::Zstd(decoder) => decoder.finish(),
+            Self::Bzip2(decoder) => decoder.into_inner(),
+            Self::Xz(decoder) => decoder.into_inner(),
         }
     }
 }
@@ -111,6 +153,9 @@ impl<R: BufRead> Frames<R> {
             return Ok(());
         };
         let mut rest = ended.into_rest();
+        if self.codec == Codec::Xz {
+            skip_padding(&mut rest)?;
+        }
         let next = rest.fill_buf()?;
         if next.is_empty() {
             return Ok(());
@@ -122,6 +167,26 @@ impl<R: BufRead> Frames<R> {
         self.is_first = false;
         self.has_begun = false;
         Ok(())
+    }
+}
+
+/// Skips zeros after a stream of xz, which come in fours.
+fn skip_padding(bytes: &mut impl BufRead) -> io::Result<()> {
+    let mut skipped = 0;
+    loop {
+        let piece = bytes.fill_buf()?;
+        let zeros = piece.iter().take_while(|byte| **byte == 0).count();
+        let is_all = zeros == piece.len() && zeros > 0;
+        bytes.consume(zeros);
+        skipped += zeros;
+        if !is_all {
+            break;
+        }
+    }
+    if skipped % 4 == 0 {
+        Ok(())
+    } else {
+        Err(trailing())
     }
 }
 
@@ -167,6 +232,12 @@ mod tests {
 
     use super::*;
 
+    const XZ_ONE: &str =
+        "/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQADb25lCgD1XLtWH8b9hgABHARvLJzBH7bzfQEAAAAABFla";
+    const XZ_TWO: &str =
+        "/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQADdHdvCgBlBtb/xMD5OgABHARvLJzBH7bzfQEAAAAABFla";
+    const XZ_EMPTY: &str = "/Td6WFoAAATm1rRGAAAAABzfRCEftvN9AQAAAAAEWVo=";
+
     fn compress(codec: Codec, text: &[u8]) -> Vec<u8> {
         match codec {
             Codec::Gzip => {
@@ -176,6 +247,22 @@ mod tests {
                 encoder.finish().unwrap()
             }
             Codec::Zstd => zstd::encode_all(text, 1).unwrap(),
+            Codec::Bzip2 => {
+                let level = bzip2::Compression::fast();
+                let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), level);
+                encoder.write_all(text).unwrap();
+                encoder.finish().unwrap()
+            }
+            // The decoder has no encoder beside it: what `xz` makes of these texts.
+            Codec::Xz => {
+                use base64::Engine;
+                let made = match text {
+                    b"one\n" => XZ_ONE,
+                    b"two\n" => XZ_TWO,
+                    _ => XZ_EMPTY,
+                };
+                base64::prelude::BASE64_STANDARD.decode(made).unwrap()
+            }
         }
     }
 
@@ -189,7 +276,7 @@ mod tests {
 
     #[test]
     fn every_frame_is_read_and_nothing_else() {
-        for codec in [Codec::Gzip, Codec::Zstd] {
+        for codec in [Codec::Gzip, Codec::Zstd, Codec::Bzip2, Codec::Xz] {
             let one = compress(codec, b"one\n");
             let two = [one.clone(), compress(codec, b""), compress(codec, b"two\n")].concat();
             let skipped = b"\x53\x2a\x4d\x18\x03\0\0\0abc";
@@ -198,11 +285,13 @@ mod tests {
                 assert_eq!(read(codec, &two, buffer), (b"one\ntwo\n".to_vec(), None));
                 for junk in [
                     &b"\0"[..],
-                    &[0; 512],
+                    &[0; 511],
                     b"hello",
                     b"{\"id\":1}\n",
                     b"\x1f\x8bno header of gzip",
                     b"\x28\xb5\x2f\xfe____________",
+                    b"BZhello, this is no stream",
+                    b"\xfd7zXX________________________",
                 ] {
                     // None of these begins a frame of this codec, though some begin like one.
                     let (text, end) = read(codec, &[&two[..], junk].concat(), buffer);
@@ -213,6 +302,12 @@ mod tests {
                         TrailingBytes.to_string(),
                         "{codec:?} {junk:?} {buffer}"
                     );
+                }
+                assert_eq!(Codec::of(&one), Some(codec));
+                if codec == Codec::Xz {
+                    let padded = [&one[..], &[0; 8], &two, &[0; 4]].concat();
+                    let all = b"one\none\ntwo\n".to_vec();
+                    assert_eq!(read(codec, &padded, buffer), (all, None));
                 }
                 if codec == Codec::Zstd {
                     let all = [&two[..], skipped].concat();

@@ -10,17 +10,24 @@ use anyhow::{Context, Result, anyhow, bail};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use super::compressed_later::compressed_later;
+use super::csv_reading::CsvReading;
 use super::declaration::Declaration;
+use super::names::{format_of, without_compression};
 use crate::cli::location::Location;
+use crate::count::count;
 use crate::count::{exactly, them};
 use crate::destination::manifest::Entry;
-use crate::destination::names::{self, MANIFEST_FILE, STATE_FILE};
-use crate::destination::{ExportDirectory, ExportFiles, PartReader, checksum_text};
+use crate::destination::names::first_part_of;
+use crate::destination::{
+    ExportDirectory, ExportFiles, MANIFEST_FILE, Output, PartReader, STATE_FILE, checksum_text,
+    find_state, state_directory_of,
+};
 use crate::durable::{is_same_file, is_standard_input, parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
 use crate::feed::{ContainerAddress, RecordForm};
-use crate::format::{CsvOptions, Extension, Format};
+use crate::format::{CsvOptions, Format};
 use crate::schema::{Schema, TableLayout};
 use crate::state::file;
 use crate::state::model::{JobKind, State};
@@ -36,6 +43,8 @@ pub struct Input {
     pub length: u64,
     /// How to read its rows if it is CSV; none if that is not known.
     pub csv: Option<Arc<CsvForm>>,
+    /// What the user says about CSV that no export wrote, if anything.
+    pub(super) reading: Option<Arc<CsvReading>>,
     /// The paths of the partition key of the container that it comes from, if they are known.
     pub partition_key: Option<Arc<[String]>>,
     /// What its records are, and what says so; none if nothing has said it so far.
@@ -58,21 +67,24 @@ enum Origin {
 /// What an export's state says about its CSV files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvForm {
-    /// The columns of documents; none if documents have a column of their own.
-    pub schema: Option<Schema>,
+    /// The columns of documents, in each of the column sets of the export; none if documents have a column of their
+    /// own.
+    pub schemas: Vec<Option<Schema>>,
     /// The dialect.
     pub options: CsvOptions,
 }
 
 impl CsvForm {
     fn of(state: &State) -> Option<Arc<Self>> {
-        let schema = match (state.options.format, &state.options.layout) {
-            (Format::Csv, Some(TableLayout::Columns { schema, .. })) => Some(schema.clone()),
-            (Format::Csv, Some(TableLayout::Raw)) => None,
-            _ => return None,
-        };
+        if state.options.format != Format::Csv || state.options.layout.is_none() {
+            return None;
+        }
+        let schemas = state.layouts().map(|layout| match layout {
+            TableLayout::Columns { schema, .. } => Some(schema.clone()),
+            TableLayout::Raw => None,
+        });
         Some(Arc::new(Self {
-            schema,
+            schemas: schemas.collect(),
             options: state.options.csv.clone().unwrap_or_default(),
         }))
     }
@@ -131,6 +143,12 @@ impl Input {
     /// Whether it is standard input.
     pub(super) fn is_standard_input(&self) -> bool {
         matches!(self.origin, Origin::StandardInput)
+    }
+
+    /// Whether it is standard input, which has no name, and the user gave a delimiter.
+    pub(super) fn is_declared_csv(&self) -> bool {
+        let delimiter = self.reading.as_ref().and_then(|reading| reading.delimiter);
+        self.is_standard_input() && delimiter.is_some()
     }
 
     /// The name of the file, without its directory; none for standard input.
@@ -203,15 +221,22 @@ impl Input {
 }
 
 impl Inputs {
-    /// Finds the files that `sources` name, which hold what is `given`, if anything is.
+    /// Finds the files that `sources` name, which hold what is `given`, if anything is. CSV that no export wrote is
+    /// read as `reading` says.
     ///
     /// # Errors
     ///
     /// If a file is missing, a directory has no manifest, a file differs from its manifest, or holds something
     /// else than what is given.
-    pub fn find(sources: &[Location], given: Option<RecordForm>) -> Result<Self> {
+    pub fn find(
+        sources: &[Location],
+        given: Option<RecordForm>,
+        reading: &CsvReading,
+    ) -> Result<Self> {
         let mut found = Self::named(sources)?;
+        let reading = Arc::new(reading.clone());
         for input in &mut found.inputs {
+            input.reading = Some(Arc::clone(&reading));
             input.declared_by_flag(given)?;
         }
         Ok(found)
@@ -231,6 +256,7 @@ impl Inputs {
                     origin: Origin::StandardInput,
                     length: 0,
                     csv: None,
+                    reading: None,
                     partition_key: None,
                     declared: None,
                 });
@@ -272,6 +298,7 @@ impl Inputs {
                     0
                 },
                 csv,
+                reading: None,
                 declared: declared_beside(source),
             });
         }
@@ -289,9 +316,12 @@ impl Inputs {
     }
 
     /// Adds the finished files of an export to a local directory.
-    fn add_directory(&mut self, directory: &Path) -> Result<()> {
-        let manifest = directory.join(MANIFEST_FILE);
-        let path = directory.join(STATE_FILE);
+    fn add_directory(&mut self, source: &Path) -> Result<()> {
+        let directory = source;
+        let own = state_directory_of(directory)?;
+        let own = own.as_deref().unwrap_or(directory);
+        let manifest = own.join(MANIFEST_FILE);
+        let path = own.join(STATE_FILE);
         if !manifest.exists() && !path.exists() {
             return Err(usage(
                 format!(
@@ -321,8 +351,25 @@ impl Inputs {
             }
             self.note_empty(directory);
         }
-        self.add_export(Arc::new(ExportDirectory::new(directory)), state)?;
-        self.note_unfinished(directory)
+        // The user may have named the state directory.
+        let table = state.as_ref().map(|state| &state.options.output);
+        let table = table.filter(|output| own == directory && matches!(output, Output::Table(_)));
+        let directory = table.and_then(|output| output.path(own));
+        let directory = directory.as_deref().unwrap_or(source);
+        let files = ExportDirectory::new(directory, own);
+        let open = files.count_unfinished()?;
+        self.add_export(Arc::new(files), state)?;
+        if open > 0 {
+            self.notices.push(format!(
+                "{} of `{}` {} skipped; to finish {}: cosmos-tail resume --state {}",
+                exactly(open as u64, "unfinished file"),
+                source.display(),
+                if open == 1 { "is" } else { "are" },
+                them(open as u64),
+                shell_word(&path)
+            ));
+        }
+        Ok(())
     }
 
     /// Adds the export to the single file `path`, which has no file, since no part of it is finished. Returns
@@ -371,6 +418,7 @@ impl Inputs {
             self.origins.push(state.source);
             csv
         });
+        let mut compressed = 0_u64;
         for entry in &read.entries {
             let input = Input {
                 csv: csv.clone(),
@@ -378,7 +426,16 @@ impl Inputs {
                 declared: of_entry(entry).or_else(|| by_state.clone()),
                 ..listed(&files, entry)?
             };
+            compressed += u64::from(input.file_name().as_deref() != Some(&*entry.file));
             self.inputs.push(input);
+        }
+        if compressed > 0 {
+            self.notices.push(format!(
+                "{} beside `{}` {} compressed after the export; the content is what the manifest says",
+                count(compressed, "file"),
+                files.display_of(&manifest),
+                if compressed == 1 { "was" } else { "were" }
+            ));
         }
         Ok(())
     }
@@ -408,32 +465,30 @@ impl Inputs {
         }
         Ok(None)
     }
-
-    fn note_unfinished(&mut self, directory: &Path) -> Result<()> {
-        let open = ExportDirectory::new(directory).count_unfinished()?;
-        if open > 0 {
-            self.notices.push(format!(
-                "{} of `{}` {} skipped; to finish {}: cosmos-tail resume --state {}",
-                exactly(open as u64, "unfinished file"),
-                directory.display(),
-                if open == 1 { "is" } else { "are" },
-                them(open as u64),
-                shell_word(&directory.join(STATE_FILE))
-            ));
-        }
-        Ok(())
-    }
 }
 
 /// Where the state of the export is that wrote `path`, if it is in its default place.
 fn states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
-    let suffix = format!(".{STATE_FILE}");
-    let of_first_part = names::first_part_of(path).map(|first| with_suffix(&first, &suffix));
-    let own = with_suffix(path, &suffix);
-    let shared = parent_of(path).join(STATE_FILE);
-    [Some(own), of_first_part, Some(shared)]
-        .into_iter()
-        .flatten()
+    let shared = find_state(parent_of(path)).ok().flatten();
+    own_states_beside(path).chain(shared)
+}
+
+/// The same if the export is one file, perhaps in several parts. `path` may have been compressed since.
+fn own_states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let original = before_compression(path);
+    let named = [Some(path.to_owned()), original].into_iter().flatten();
+    named
+        .flat_map(|path| {
+            let first = first_part_of(&path);
+            [Some(path), first].into_iter().flatten()
+        })
+        .map(|path| with_suffix(&path, &format!(".{STATE_FILE}")))
+}
+
+/// The name of the file before it was compressed; none if it was not.
+fn before_compression(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    Some(path.with_file_name(without_compression(name)?))
 }
 
 /// What a state says about the partition key of its container.
@@ -448,7 +503,11 @@ fn partition_key_of_file(path: &Path) -> Option<Arc<[String]>> {
     states_beside(path).find_map(|place| {
         // A file can be read without its state.
         let state = file::read(&place).ok()?;
-        state.file_names(parent_of(&place)).part_of(name)?;
+        let names = state.file_names(parent_of(&place));
+        // It may have been compressed since.
+        names
+            .part_of(name)
+            .or_else(|| names.part_of(without_compression(name)?))?;
         partition_key_of(&state)
     })
 }
@@ -458,20 +517,12 @@ fn file_name_of(path: &Path) -> Cow<'_, str> {
     path.file_name().unwrap_or_default().to_string_lossy()
 }
 
-/// The format that the name of a file stands for.
-pub(super) fn format_of(name: &str) -> Option<Format> {
-    Extension::of(name).map(|extension| extension.format)
-}
-
 /// The file that a manifest lists.
 fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry) -> Result<Input> {
     let shown = files.display_of(&entry.file);
-    let length = files
-        .length_of(&entry.file)
-        .and_then(|length| length.with_context(|| format!("`{shown}` is missing")))
-        .hint(
-            "the manifest lists it; if you moved it away, name the files instead of the directory",
-        )?;
+    let Some(length) = files.length_of(&entry.file)? else {
+        return listed_compressed(files, entry);
+    };
     if length != entry.bytes {
         return Err(with_hint(
             anyhow!(
@@ -479,19 +530,49 @@ fn listed(files: &Arc<dyn ExportFiles>, entry: &Entry) -> Result<Input> {
                 exactly(length, "byte"),
                 entry.bytes
             ),
-            "it was changed or damaged after the export: restore it",
+            CHANGED,
         ));
     }
-    Ok(Input {
+    Ok(of_export(files, entry.file.clone(), length))
+}
+
+const CHANGED: &str = "it was changed or damaged after the export: restore it";
+
+/// The file that a manifest lists, which was compressed after the export.
+fn listed_compressed(files: &Arc<dyn ExportFiles>, entry: &Entry) -> Result<Input> {
+    let Some(found) = compressed_later(files.as_ref(), entry)? else {
+        return Err(with_hint(
+            anyhow!("`{}` is missing", files.display_of(&entry.file)),
+            "the manifest lists it, and it is not there in compressed form either; if you moved it away, name \
+             the files instead of the directory",
+        ));
+    };
+    if let Some(fault) = found.fault {
+        return Err(with_hint(
+            anyhow!(
+                "`{}` stands for `{}`, but {fault}",
+                files.display_of(&found.name),
+                entry.file
+            ),
+            CHANGED,
+        ));
+    }
+    Ok(of_export(files, found.name, found.length))
+}
+
+/// The file `name` of an export.
+fn of_export(files: &Arc<dyn ExportFiles>, name: String, length: u64) -> Input {
+    Input {
         origin: Origin::Export {
             files: Arc::clone(files),
-            name: entry.file.clone(),
+            name,
         },
         length,
         csv: None,
+        reading: None,
         partition_key: None,
         declared: None,
-    })
+    }
 }
 
 /// What a state says about the records of its files.
@@ -514,19 +595,19 @@ fn of_entry(entry: &Entry) -> Option<Declaration> {
 /// cannot be read, nothing is known.
 fn declared_beside(path: &Path) -> Option<Declaration> {
     let state = |path: PathBuf| path.is_file().then(|| file::read(&path).ok()).flatten();
-    let suffix = format!(".{STATE_FILE}");
-    let first = names::first_part_of(path);
-    for named in [Some(path), first.as_deref()].into_iter().flatten() {
-        if let Some(own) = state(with_suffix(named, &suffix)) {
-            return of_state(&own);
-        }
+    if let Some(own) = own_states_beside(path).find_map(state) {
+        return of_state(&own);
     }
     let directory = parent_of(path);
-    if !directory.join(MANIFEST_FILE).is_file() {
+    let own = state_directory_of(directory).ok()??;
+    if !own.join(MANIFEST_FILE).is_file() {
         return None;
     }
     let name = file_name_of(path);
-    let listed = ExportDirectory::new(directory).finished(None).ok()?;
-    let entry = listed.entries.iter().find(|entry| entry.file == name)?;
-    of_entry(entry).or_else(|| of_state(&state(directory.join(STATE_FILE))?))
+    let listed = ExportDirectory::new(directory, &own).finished(None).ok()?;
+    // It may have been compressed since.
+    let original = without_compression(&name).unwrap_or_default();
+    let is_it = |entry: &&Entry| entry.file == name || entry.file == original;
+    let entry = listed.entries.iter().find(is_it)?;
+    of_entry(entry).or_else(|| of_state(&state(own.join(STATE_FILE))?))
 }

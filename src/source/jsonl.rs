@@ -5,63 +5,30 @@ use std::io::{BufRead, Read};
 use anyhow::{Result, bail};
 use bytes::Bytes;
 
-use super::declaration::{Declaration, declared_by};
+use super::arrangement::BYTE_ORDER_MARK;
+use super::declaration::Declarations;
+use super::framer::MAX_VALUE;
 use super::opened::{Opened, broken};
 use super::record::{Mark, Record, RecordReader};
 
-/// The longest line that is read, in bytes: a document has up to 2 MB, and an envelope has two.
-const MAX_LINE: u64 = 64 << 20;
+/// The longest line that is read, in bytes.
+const MAX_LINE: u64 = MAX_VALUE as u64;
 
 /// Reads lines, and skips empty ones.
 pub(super) struct JsonLines {
     opened: Opened,
     mark: Mark,
-    /// What the lines are, if that is declared.
-    declared: Option<Declaration>,
-    /// Whether there were lines before anything declared what they are.
-    has_undeclared: bool,
+    declarations: Declarations,
 }
 
 impl JsonLines {
-    /// Starts at the line after `mark`. `first` is the first line, if it is before that.
-    ///
-    /// # Errors
-    ///
-    /// If the first line contradicts what is `declared`.
-    pub(super) fn new(
-        opened: Opened,
-        mark: Mark,
-        declared: Option<Declaration>,
-        first: Option<Record>,
-    ) -> Result<Self> {
-        let mut this = Self {
+    /// Starts at the line after `mark`.
+    pub(super) fn new(opened: Opened, mark: Mark, declarations: Declarations) -> Self {
+        Self {
             opened,
             mark,
-            declared,
-            has_undeclared: false,
-        };
-        if let Some(first) = first {
-            this.has_undeclared = !this.is_heading(&first)? && this.declared.is_none();
+            declarations,
         }
-        Ok(this)
-    }
-
-    /// Whether `line` is no record, but declares what the following lines are.
-    fn is_heading(&mut self, line: &Record) -> Result<bool> {
-        let Some(form) = declared_by(&line.json) else {
-            return Ok(false);
-        };
-        let heading = Declaration {
-            form,
-            by: "a line in it",
-        };
-        // Lines of which nothing is declared are documents.
-        let before = self
-            .declared
-            .take()
-            .or_else(|| self.has_undeclared.then(Declaration::by_default));
-        self.declared = Some(Declaration::agree(before, heading, &self.opened.name)?);
-        Ok(true)
     }
 
     /// The next line that is not empty.
@@ -87,18 +54,19 @@ impl JsonLines {
             self.mark = Mark {
                 offset: self.mark.offset + read as u64,
                 line: number,
+                within: None,
             };
             while line.last().is_some_and(u8::is_ascii_whitespace) {
                 line.pop();
             }
             let mut json = Bytes::from(line);
-            if is_first && json.starts_with(b"\xef\xbb\xbf") {
-                json = json.slice(3..);
+            if is_first && json.starts_with(BYTE_ORDER_MARK) {
+                json = json.slice(BYTE_ORDER_MARK.len()..);
             }
             if !json.is_empty() {
                 return Ok(Some(Record {
                     json,
-                    form: self.declared.as_ref().map(|declared| declared.form),
+                    form: self.declarations.form(),
                     end: self.mark,
                     raw_end: self.opened.blocks.raw_at(self.mark.offset),
                 }));
@@ -110,8 +78,7 @@ impl JsonLines {
 impl RecordReader for JsonLines {
     fn next(&mut self) -> Result<Option<Record>> {
         while let Some(line) = self.line()? {
-            if !self.is_heading(&line)? {
-                self.has_undeclared |= line.form.is_none();
+            if !self.declarations.take(&line.json, &self.opened.name)? {
                 return Ok(Some(line));
             }
         }

@@ -1,22 +1,30 @@
 //! Reads back what exports and tails wrote: files and streams of documents, or of changes in their
 //! envelopes, one after the other.
 //!
-//! An [`Input`] is one file or standard input. Its first bytes and its name determine its kind. Each kind
-//! has a [`RecordReader`] in a file of its own, which returns JSON text, and what it is declared to be: a document, or the
-//! envelope of a change. What the text means is not interpreted here.
+//! An [`Input`] is one file or standard input. Its first bytes determine its kind, and its name whether it is CSV.
+//! Each kind has a [`RecordReader`] in a file of its own, which returns JSON text, and what it is declared to be: a
+//! document, or the envelope of a change. What the text means is not interpreted here.
 
+mod arrangement;
 mod caught;
 mod chunks;
+mod compressed_later;
 mod csv;
+mod csv_reading;
 mod declaration;
+mod foreign;
+mod framer;
 mod frames;
 mod inputs;
 mod jsonl;
 #[cfg(test)]
 #[path = "../../fuzz/cases/meaning.rs"]
 mod meaning;
+mod names;
 mod open;
 mod opened;
+mod other_csv;
+mod other_parquet;
 mod parquet;
 mod progress;
 #[cfg(test)]
@@ -25,12 +33,17 @@ mod record;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod values;
+#[cfg(test)]
+mod values_tests;
 
 pub(crate) use caught::caught;
 pub(crate) use chunks::FileChunks;
+pub(crate) use compressed_later::{CompressedLater, compressed_later};
 pub use csv::CsvRows;
+pub use csv_reading::CsvReading;
 pub(crate) use declaration::heading;
 pub use inputs::{CsvForm, Fingerprint, Input, Inputs};
-pub use open::open;
+pub use open::{open, read_json};
 pub use parquet::ParquetRows;
-pub use record::{Mark, Record, RecordReader};
+pub use record::{Mark, Record, RecordReader, Within};

@@ -1,16 +1,22 @@
 //! Which reader an input has.
 
-use anyhow::{Context, Result, anyhow};
+use std::io::BufRead;
 
+use anyhow::{Context, Result};
+
+use super::arrangement::{Arrangement, recognize};
 use super::chunks::FileChunks;
 use super::csv::CsvRows;
-use super::declaration::Declaration;
+use super::declaration::{Declaration, Declarations};
 use super::inputs::Input;
 use super::jsonl::JsonLines;
-use super::opened::{Kind, Opened};
+use super::opened::{Kind, Opened, broken};
+use super::other_csv::OtherCsv;
+use super::other_parquet::{OtherParquet, is_of_others};
 use super::parquet::ParquetRows;
 use super::record::{Mark, Record, RecordReader};
-use crate::error::{usage, with_hint};
+use super::values::JsonValues;
+use crate::error::usage;
 use crate::feed::RecordForm;
 
 /// Opens `input` and skips to `mark`.
@@ -22,24 +28,22 @@ pub fn open(input: &Input, mark: Mark) -> Result<Box<dyn RecordReader>> {
     let opened = Opened::new(input, mark)?;
     match opened.kind {
         Kind::Text => {
-            let declared = input.declared.clone();
-            // A line at the beginning may declare what all lines are.
-            let first = match (&declared, mark.offset) {
-                (_, 0) => None,
-                _ => first_line(input)?,
+            // The first record may declare what all records are.
+            let first = match mark.offset {
+                0 => None,
+                _ => first_record(input, mark)?,
             };
-            Ok(Box::new(JsonLines::new(opened, mark, declared, first)?))
+            let first = first.as_ref().map(|first| &first.json);
+            let declarations = Declarations::new(input.declared.clone(), first, &opened.name)?;
+            json(opened, mark, declarations)
         }
         Kind::Csv => {
             let Some(form) = &input.csv else {
-                return Err(with_hint(
-                    anyhow!("the columns of {input} are not known"),
-                    "they are in the state of the export: name the export's directory, or keep the state \
-                     beside the file; convert other CSV to JSON lines first",
-                ));
+                let rows = OtherCsv::of_input(opened, input.reading.as_ref(), input.form(), mark)?;
+                return Ok(Box::new(rows));
             };
-            let schema = form.schema.as_ref();
-            let rows = CsvRows::new(opened.bytes, opened.name, schema, &form.options, mark)?;
+            let schemas: Vec<_> = form.schemas.iter().map(Option::as_ref).collect();
+            let rows = CsvRows::of_one(opened.bytes, opened.name, &schemas, &form.options, mark)?;
             let rows = rows.counted_by(opened.blocks);
             agree_with_columns(input, rows.form())?;
             Ok(Box::new(rows))
@@ -53,6 +57,10 @@ pub fn open(input: &Input, mark: Mark) -> Result<Box<dyn RecordReader>> {
             }
             let file =
                 FileChunks::new(input.open()?).with_context(|| format!("cannot read {input}"))?;
+            if is_of_others(&file) {
+                let rows = OtherParquet::new(file, input.to_string(), input.form(), mark)?;
+                return Ok(Box::new(rows));
+            }
             let rows = ParquetRows::new(file, input.to_string(), mark)?;
             agree_with_columns(input, rows.form())?;
             Ok(Box::new(rows))
@@ -69,8 +77,50 @@ fn agree_with_columns(input: &Input, form: RecordForm) -> Result<()> {
     Declaration::agree(input.declared.clone(), columns, &input.to_string()).map(drop)
 }
 
-/// The first line of a file.
-fn first_line(input: &Input) -> Result<Option<Record>> {
+/// Reads JSON in any arrangement from `bytes`, which begin at `mark` in the input called `name`.
+///
+/// # Errors
+///
+/// If the first bytes cannot be read.
+pub fn read_json(
+    bytes: Box<dyn BufRead + Send>,
+    name: String,
+    mark: Mark,
+) -> Result<Box<dyn RecordReader>> {
+    json(Opened::of_text(bytes, name), mark, Declarations::default())
+}
+
+/// The reader of the JSON that begins at `mark`.
+fn json(
+    mut opened: Opened,
+    mark: Mark,
+    declarations: Declarations,
+) -> Result<Box<dyn RecordReader>> {
+    let arrangement = match mark {
+        Mark { offset: 0, .. } => {
+            let (arrangement, bytes) =
+                recognize(opened.bytes).map_err(|error| broken(&opened.name, error))?;
+            opened.bytes = bytes;
+            arrangement
+        }
+        Mark {
+            within: Some(_), ..
+        } => Arrangement::Values,
+        _ => Arrangement::Lines,
+    };
+    Ok(match arrangement {
+        Arrangement::Lines => Box::new(JsonLines::new(opened, mark, declarations)),
+        Arrangement::Values => Box::new(JsonValues::new(opened, mark, declarations)),
+    })
+}
+
+/// The first record of a file that is read to `mark`.
+fn first_record(input: &Input, mark: Mark) -> Result<Option<Record>> {
     let opened = Opened::new(input, Mark::default())?;
-    JsonLines::new(opened, Mark::default(), None, None)?.line()
+    let beginning = Mark::default();
+    let nothing = Declarations::default();
+    match mark.within {
+        None => JsonLines::new(opened, beginning, nothing).line(),
+        Some(_) => JsonValues::new(opened, beginning, nothing).read(),
+    }
 }

@@ -4,18 +4,24 @@ use std::io::{self, BufRead, BufReader, Read, SeekFrom};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::frames::{Codec, Frames, TrailingBytes};
-use super::inputs::{Input, format_of};
+use super::foreign;
+use super::frames::{Codec, Frames, MAGIC_BYTES, TrailingBytes, XZ_MEMORY_KIB};
+use super::inputs::Input;
+use super::names::{format_of, is_compressed_by_name};
 use super::progress::{Blocks, InBlocks, RawBytes};
 use super::record::Mark;
 use crate::destination::PartReader;
 use crate::error::with_hint;
-use crate::format::{Format, is_compressed_by_name};
+use crate::format::Format;
 
 /// The size of a read.
 const BLOCK: usize = 256 << 10;
 
-const WHOLE_COPY: &str = "get a complete copy of the file";
+/// How often an input can be compressed, one time over the other.
+const MAX_LAYERS: usize = 3;
+
+/// The way out of an input without an end.
+pub(super) const WHOLE_COPY: &str = "get a complete copy of the file";
 
 /// What an input holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +54,7 @@ impl Opened {
         } else {
             Box::new(input.open()?)
         };
-        let mut magic = Vec::new();
-        (&mut raw)
-            .take(4)
-            .read_to_end(&mut magic)
-            .with_context(failed)?;
+        let mut magic = magic_of(&mut raw).with_context(failed)?;
         let file_name = input.file_name();
         let format = file_name.as_deref().and_then(format_of);
         let is_compressed = file_name.as_deref().is_some_and(is_compressed_by_name);
@@ -63,13 +65,13 @@ impl Opened {
                 WHOLE_COPY,
             ));
         }
+        let compressed = Codec::of(&magic);
         let kind = match magic.as_slice() {
-            b"PAR1" => Kind::Parquet,
-            _ if format == Some(Format::Parquet) => Kind::Parquet,
-            _ if format == Some(Format::Csv) => Kind::Csv,
+            [b'P', b'A', b'R', b'1', ..] => Kind::Parquet,
+            _ if compressed.is_none() && format == Some(Format::Parquet) => Kind::Parquet,
+            _ if format == Some(Format::Csv) || input.is_declared_csv() => Kind::Csv,
             _ => Kind::Text,
         };
-        let compressed = Codec::of(&magic);
         // An uncompressed file seeks to its mark; everything else is read up to it.
         let can_seek = compressed.is_none() && !input.is_standard_input();
         let read = RawBytes::default();
@@ -92,16 +94,13 @@ impl Opened {
             inner: raw,
             read: read.clone(),
         };
-        let decompressed: Box<dyn Read + Send> = match compressed {
-            None => Box::new(counted),
-            Some(codec) => {
-                let frames = Frames::new(codec, counted);
-                Box::new(frames.with_context(failed)?)
-            }
+        let (mut bytes, blocks) = match compressed {
+            Some(codec) => decompressed(Box::new(counted), codec, &read, &name)?,
+            None => in_blocks(counted, &read, from),
         };
-        let bytes = InBlocks::new(decompressed, read, from);
-        let blocks = bytes.blocks();
-        let mut bytes: Box<dyn BufRead + Send> = Box::new(bytes);
+        if from == 0 && kind != Kind::Parquet {
+            bytes = refused_if_foreign(bytes, &name)?;
+        }
         let skipped = io::copy(&mut (&mut bytes).take(skip), &mut io::sink());
         if skipped.map_err(|error| broken(&name, error))? < skip {
             bail!("{name} is shorter than the part of it that was read before");
@@ -115,8 +114,109 @@ impl Opened {
     }
 }
 
+impl Opened {
+    /// The text of an input called `name`.
+    pub(super) fn of_text(bytes: Box<dyn BufRead + Send>, name: String) -> Self {
+        Self {
+            name,
+            kind: Kind::Text,
+            bytes,
+            blocks: Blocks::default(),
+        }
+    }
+}
+
+/// The first bytes of an input, as many as are needed to recognize its compression.
+fn magic_of(raw: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut magic = Vec::new();
+    raw.take(4).read_to_end(&mut magic)?;
+    // A line of a stream is not waited for longer than necessary.
+    if magic.starts_with(b"BZh") || magic.first() == Some(&0xfd) {
+        raw.take((MAGIC_BYTES - magic.len()) as u64)
+            .read_to_end(&mut magic)?;
+    }
+    Ok(magic)
+}
+
+/// Reads `inner` in blocks, from `offset` on. What is recognized by its first bytes is read through them too, so
+/// that these do not count as all that was decompressed with them.
+fn in_blocks(
+    inner: impl Read + Send + 'static,
+    raw: &RawBytes,
+    offset: u64,
+) -> (Box<dyn BufRead + Send>, Blocks) {
+    let bytes = InBlocks::new(inner, raw.clone(), offset);
+    let blocks = bytes.blocks();
+    (Box::new(bytes), blocks)
+}
+
+/// `stream` without its compression, and without the one below that, if it was compressed again. `raw` counts what
+/// is read of it.
+fn decompressed(
+    stream: Box<dyn BufRead + Send>,
+    codec: Codec,
+    raw: &RawBytes,
+    name: &str,
+) -> Result<(Box<dyn BufRead + Send>, Blocks)> {
+    let (mut stream, mut codec) = (stream, codec);
+    for _ in 0..MAX_LAYERS {
+        let frames = Frames::new(codec, stream).with_context(|| format!("cannot read {name}"))?;
+        let (mut bytes, blocks) = in_blocks(frames, raw, 0);
+        let magic = magic_of(&mut bytes).map_err(|error| broken(name, error))?;
+        if magic.starts_with(b"PAR1") {
+            let (codec, program) = codec.names();
+            return Err(with_hint(
+                anyhow!(
+                    "{name} is Parquet compressed by {codec}, and cannot be read, since reading starts at the \
+                     end of the file"
+                ),
+                format!("decompress it first: {program} FILE"),
+            ));
+        }
+        let below = Codec::of(&magic);
+        stream = Box::new(io::Cursor::new(magic).chain(bytes));
+        match below {
+            Some(below) => codec = below,
+            None => return Ok((stream, blocks)),
+        }
+    }
+    bail!("{name} was compressed more than {MAX_LAYERS} times");
+}
+
+/// `stream`, unless it is of a kind that is not read.
+fn refused_if_foreign(
+    mut stream: Box<dyn BufRead + Send>,
+    name: &str,
+) -> Result<Box<dyn BufRead + Send>> {
+    let mut beginning = Vec::new();
+    let mut read = |length: usize| {
+        let rest = (length - beginning.len()) as u64;
+        (&mut stream)
+            .take(rest)
+            .read_to_end(&mut beginning)
+            .map_err(|error| broken(name, error))
+            .map(|_| foreign::is_json(&beginning))
+    };
+    if !read(2)? {
+        read(foreign::BEGINNING_BYTES)?;
+    }
+    match foreign::refuse(name, &beginning) {
+        Some(error) => Err(error),
+        None => Ok(Box::new(io::Cursor::new(beginning).chain(stream))),
+    }
+}
+
 /// The error of an input that cannot be read further.
 pub(super) fn broken(name: &str, error: io::Error) -> anyhow::Error {
+    if error.kind() == io::ErrorKind::OutOfMemory {
+        return with_hint(
+            anyhow!(
+                "{name} needs more than {} MiB of memory to be decompressed",
+                XZ_MEMORY_KIB >> 10
+            ),
+            "decompress it by another program: xz -dc FILE | cosmos-tail replay -",
+        );
+    }
     let cut = error.kind() == io::ErrorKind::UnexpectedEof;
     let trails = error
         .get_ref()
@@ -133,7 +233,7 @@ pub(super) fn broken(name: &str, error: io::Error) -> anyhow::Error {
         (_, true) => with_hint(
             error,
             "the data before them is intact: if nothing is missing, decompress it to another file (gzip \
-             -dc, zstd -dc) and replay that; otherwise get a complete copy of the file",
+             -dc, zstd -dc, bzip2 -dc, xz -dc) and replay that; otherwise get a complete copy of the file",
         ),
         _ if damaged => with_hint(error, WHOLE_COPY),
         _ => error,

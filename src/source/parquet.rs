@@ -22,7 +22,7 @@ use crate::schema::fit::{TimeUnit, write_moment};
 use crate::schema::{CellTexts, ColumnType, Schema, TableForm, metadata};
 
 /// How many rows are decoded at once.
-const BATCH_ROWS: usize = 1024;
+pub(super) const BATCH_ROWS: usize = 1024;
 
 /// Reads rows.
 pub struct ParquetRows {
@@ -152,9 +152,8 @@ impl ParquetRows {
             let rows =
                 rows.with_context(|| format!("cannot read {} after row {}", self.name, self.row))?;
             let mut cells = Vec::new();
-            let columns = self.types.len();
-            let first = rows.num_columns().saturating_sub(columns + 1);
-            for (column, column_type) in rows.columns()[first..].iter().zip(&self.types) {
+            let columns = rows.columns().iter().skip(self.rows.first());
+            for (column, column_type) in columns.zip(&self.types) {
                 add_cells(column, column_type, &mut cells);
             }
             self.batch = Some(Batch {
@@ -177,7 +176,7 @@ fn add_cells(array: &ArrayRef, column_type: &ColumnType, cells: &mut Vec<(ArrayR
 }
 
 /// The error of a file on which the library panics.
-fn damaged(name: &str, row: u64) -> anyhow::Error {
+pub(super) fn damaged(name: &str, row: u64) -> anyhow::Error {
     with_hint(
         anyhow!("{name} is damaged: it cannot be read after row {row}"),
         "`verify` reports which files of an export are intact",
@@ -205,6 +204,7 @@ impl ParquetRows {
         let end = Mark {
             offset: self.row,
             line: self.row,
+            within: None,
         };
         Ok(Some(Record {
             json: json.into(),

@@ -12,8 +12,26 @@ use crate::feed::RecordForm;
 pub struct Mark {
     /// How many bytes of the input were read, after decompression.
     pub offset: u64,
-    /// How many lines or rows were read.
+    /// How many lines, rows or values were read.
     pub line: u64,
+    /// Where this is among JSON values that are not one per line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Within>,
+}
+
+/// A position among JSON values that are not one per line, at the end of one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Within {
+    /// Whether it is within an array.
+    pub array: bool,
+    /// The number of its line, from 1.
+    pub line: u64,
+    /// How many bytes of that line are before it.
+    pub column: u64,
+    /// The line on which the value begins.
+    #[serde(skip)]
+    pub first_line: u64,
 }
 
 /// One document or change.
@@ -23,7 +41,7 @@ pub struct Record {
     pub json: Bytes,
     /// What it is; none if nothing declares it.
     pub form: Option<RecordForm>,
-    /// The position after it. The record itself is on line [`Mark::line`].
+    /// The position after it. Its own number is [`Mark::line`].
     pub end: Mark,
     /// How many bytes of the input, before decompression, end with it, as far as that can be known.
     pub raw_end: u64,

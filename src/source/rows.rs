@@ -1,9 +1,10 @@
 //! Turns rows of an export back into documents and changes.
 
 use crate::feed::RecordForm;
+use crate::feed::page::members;
 use crate::schema::{
-    CellTexts, Column, EXTRA, METADATA, OPERATION_LSN, OPERATION_NUMBER, PREVIOUS, Rebuilder,
-    Schema, TableForm, raw,
+    CellTexts, Column, EXTRA, METADATA, NULLS, OPERATION_LSN, OPERATION_NUMBER, PREVIOUS,
+    Rebuilder, Schema, TableForm, raw,
 };
 
 /// The meaning of the columns of a file.
@@ -13,6 +14,8 @@ pub(super) struct Rows {
     documents: Option<Rebuilder>,
     /// The first column of the document.
     first: usize,
+    /// The column of nulls.
+    nulls: Option<usize>,
     /// The overflow column, or that of the whole document.
     rest: usize,
     change: Option<ChangeColumns>,
@@ -70,6 +73,7 @@ impl Rows {
             return Ok(Self {
                 documents: None,
                 first,
+                nulls: None,
                 rest: needed(raw::DOCUMENT)?,
                 change,
             });
@@ -78,9 +82,13 @@ impl Rows {
             let of = |form| name_of(column, form);
             [of(TableForm::Ordered), of(TableForm::First)]
         });
-        let extra = [EXTRA.to_owned(), EXTRA.to_owned()];
+        // The column before the last one, which no column of a document can be.
+        let nulls = names.len().checked_sub(2).filter(|at| names[*at] == NULLS);
+        let nulls = nulls.filter(|at| *at >= first);
+        let rest = nulls.map(|_| NULLS).into_iter().chain([EXTRA]);
+        let rest = rest.map(|name| [name.to_owned(), name.to_owned()]);
         let mut found = names.get(first..).unwrap_or_default().iter();
-        for [name, first_name] in expected.chain([extra]) {
+        for [name, first_name] in expected.chain(rest) {
             match found.next() {
                 Some(&known) if known == name || known == first_name => {}
                 Some(known) => {
@@ -95,6 +103,7 @@ impl Rows {
         Ok(Self {
             documents: Some(Rebuilder::new(schema)),
             first,
+            nulls,
             rest: names.len() - 1,
             change,
         })
@@ -118,7 +127,11 @@ impl Rows {
     /// The JSON columns beside those of the document.
     pub(super) fn json_columns(&self) -> impl Iterator<Item = usize> {
         let change = self.change.map(|change| [change.previous, change.metadata]);
-        change.into_iter().flatten().chain([self.rest])
+        change
+            .into_iter()
+            .flatten()
+            .chain(self.nulls)
+            .chain([self.rest])
     }
 
     /// Appends the document of a row, or its change in an envelope.
@@ -131,7 +144,14 @@ impl Rows {
             return self.append_document(cells, out);
         };
         out.extend_from_slice(b"{\"current\":");
-        self.append_document(cells, out)?;
+        // The columns of an item that is gone show its id and its partition key, which are in the metadata.
+        let is_gone =
+            cells.json(change.metadata)?.is_some_and(is_delete) && cells.json(self.rest)?.is_none();
+        if is_gone {
+            out.extend_from_slice(b"{}");
+        } else {
+            self.append_document(cells, out)?;
+        }
         for (name, column) in [("previous", change.previous), ("metadata", change.metadata)] {
             if let Some(json) = cells.json(column)? {
                 out.extend_from_slice(format!(",\"{name}\":{json}").as_bytes());
@@ -146,7 +166,12 @@ impl Rows {
         match &self.documents {
             Some(documents) => {
                 let document = cells.document(self.first);
-                documents.append(&document, rest.map(str::as_bytes), out)
+                let nulls = self.nulls.map(|column| cells.json(column)).transpose()?;
+                let over = match (nulls.flatten(), rest) {
+                    (Some(nulls), Some(rest)) => Some(merged(nulls.as_bytes(), rest.as_bytes())),
+                    (one, other) => one.or(other).map(|text| text.as_bytes().to_vec()),
+                };
+                documents.append(&document, over.as_deref(), out)
             }
             // A deleted item has no document.
             None => {
@@ -155,6 +180,45 @@ impl Rows {
             }
         }
     }
+}
+
+/// Two overlays as one: members of both are objects on the way to different members.
+fn merged(one: &[u8], other: &[u8]) -> Vec<u8> {
+    if one.first() != Some(&b'{') || other.first() != Some(&b'{') {
+        return other.to_vec();
+    }
+    let mut out = vec![b'{'];
+    let mut add = |name: &[u8], value: &[u8]| {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        out.push(b'"');
+        out.extend_from_slice(name);
+        out.extend_from_slice(b"\":");
+        out.extend_from_slice(value);
+    };
+    let is_in = |name: &[u8], object: &[u8]| members(object).any(|member| member.raw_name == name);
+    for member in members(one).filter(|member| !is_in(member.raw_name, other)) {
+        add(member.raw_name, member.value);
+    }
+    for member in members(other) {
+        let known = members(one).find(|known| known.raw_name == member.raw_name);
+        match known {
+            Some(known) => add(member.raw_name, &merged(known.value, member.value)),
+            None => add(member.raw_name, member.value),
+        }
+    }
+    out.push(b'}');
+    out
+}
+
+/// Whether the metadata of a change is that of a deletion.
+fn is_delete(metadata: &str) -> bool {
+    let named = members(metadata.as_bytes()).filter(|member| member.is_named("operationType"));
+    // The last of duplicates counts.
+    named
+        .last()
+        .is_some_and(|member| member.value == b"\"delete\"")
 }
 
 /// Checks that `text` is one JSON value, and trims the whitespace around it.

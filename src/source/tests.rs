@@ -87,7 +87,10 @@ fn truncated_or_changed_csv_is_refused_with_its_row() {
         let found = csv(&format!("{header}\r\n")).unwrap_err();
         assert!(found.contains(why), "{found}");
     }
-    let past = Mark { offset: 0, line: 3 };
+    let past = Mark {
+        line: 3,
+        ..Mark::default()
+    };
     let options = CsvOptions::default();
     let reader = CsvRows::new(
         whole.as_bytes(),
@@ -117,6 +120,7 @@ fn parquet() -> Vec<u8> {
         partition_key_paths: vec!["/pk".to_owned()],
         layout: Arc::new(OnceLock::from(layout)),
         form: TableForm::First,
+        extra: crate::format::Extra::Keep,
     };
     let body = r#"{"Documents":[{"id":"a","n":1,"d":1.5,"ok":true,"j":[]},{"id":"b","x":1}]}"#;
     encoded(

@@ -12,7 +12,7 @@ use super::claim::Claim;
 use super::model::{State, VERSION};
 use crate::count::exactly;
 use crate::destination::earlier::Earlier;
-use crate::destination::names::STATE_FILE;
+use crate::destination::{STATE_FILE, StateDirectory, find_state};
 use crate::durable::{self, shown_path};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 
@@ -199,7 +199,8 @@ pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(with_hint(
                 with_exit_code(anyhow!("there is no such file"), ExitCode::Usage),
-                "`export -o DIR` keeps its state in DIR/state.json, `export -o FILE` in FILE.state.json",
+                "`export -o DIR` keeps its state in _DIR.cosmos-tail/state.json, `export -o FILE` in \
+                 FILE.state.json",
             ));
         }
         Err(error) => return Err(error.into()),
@@ -207,10 +208,13 @@ pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
     if metadata.is_dir() {
         return Err(with_hint(
             with_exit_code(anyhow!("it is a directory"), ExitCode::Usage),
-            format!(
-                "name the state file, such as {}",
-                shown_path(&path.join(STATE_FILE))
-            ),
+            match find_state(path) {
+                Ok(Some(state)) => format!("name the state file: {}", shown_path(&state)),
+                _ => format!(
+                    "no export keeps its state there: name a state, such as {}",
+                    shown_path(&StateDirectory::Beside.of(path).join(STATE_FILE))
+                ),
+            },
         ));
     }
     ensure!(metadata.is_file(), "it is not a regular file");
@@ -305,6 +309,7 @@ pub(crate) mod tests {
             rotate_bytes: None,
             rotate_interval_ms: None,
             row_group_bytes: None,
+            extra: None,
         };
         State {
             export_id: uuid::Uuid::from_u128(7),
@@ -367,11 +372,11 @@ pub(crate) mod tests {
 
     #[test]
     fn a_newer_state_is_refused_whatever_it_holds() {
-        let newer = br#"{"format":"cosmos-tail state","version":3,"body":"something else"}"#;
+        let newer = br#"{"format":"cosmos-tail state","version":4,"body":"something else"}"#;
         let error = parse(newer).unwrap_err().to_string();
         assert_eq!(
             error,
-            "state format 3 is newer than this build supports (2)"
+            "state format 4 is newer than this build supports (3)"
         );
     }
 

@@ -10,7 +10,7 @@ use super::claim::{Claimed, cannot_commit};
 use super::file;
 use super::model::State;
 use crate::destination::{
-    Destination, FileState, PartReceipt, Receipt, Recovery, SeriesState, Unsynced,
+    Destination, FileState, Inheritance, PartReceipt, Receipt, Recovery, SeriesState, Unsynced,
 };
 use crate::feed::{Part, PinnedEnd, Position, RangeId, RangeState};
 use crate::schema::TableLayout;
@@ -71,12 +71,14 @@ impl Ledger {
         self.move_to(receipt.positions)?;
         self.state.totals.documents += receipt.written.documents;
         self.state.totals.overflowed += receipt.written.overflowed;
+        self.state.totals.dropped += receipt.written.dropped;
         self.state.totals.bytes += receipt.written.bytes;
         self.state.totals.request_charge += receipt.written.request_charge;
         Ok(())
     }
 
     fn apply_part(&mut self, id: u32, part: PartReceipt) -> Result<()> {
+        let columns = self.state.column_set();
         let series = match self.state.series.iter().position(|series| series.id == id) {
             Some(at) => at,
             None => {
@@ -109,6 +111,7 @@ impl Ledger {
                     start: self.state.ranges_of(id).map(RangeState::place).collect(),
                     end: Vec::new(),
                     place: None,
+                    columns,
                 }
             }
         };
@@ -261,6 +264,32 @@ pub fn take_over(
     Ok(recovery)
 }
 
+/// Finishes all open parts at their committed length, and commits that. What is written from here on is in new
+/// parts.
+///
+/// # Errors
+///
+/// Any error of the operating system: a later [`take_over`] completes it if it was committed.
+pub fn seal_open(
+    state: &mut State,
+    destination: &dyn Destination,
+    claimed: &mut Claimed,
+) -> Result<()> {
+    let sealed = state.committed().open().map(FileState::id).collect();
+    state.inherit(&Inheritance {
+        sealed,
+        dropped: Vec::new(),
+    });
+    state.generation += 1;
+    let text = file::render_with_claim(state, claimed.next_claim())?;
+    let committed = claimed.commit(&text);
+    cannot_commit(committed, claimed)?;
+    destination.check()?;
+    state.manifest = destination.publish(&state.committed())?;
+    state.sealed.clear();
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,6 +371,7 @@ mod tests {
                 written: Written {
                     documents: 2,
                     overflowed: 3,
+                    dropped: 1,
                     bytes: 5,
                     request_charge: 7.0,
                 },
@@ -351,6 +381,7 @@ mod tests {
             let sum = Totals {
                 documents: 2 * times,
                 overflowed: 3 * times,
+                dropped: times,
                 bytes: 5 * times,
                 request_charge: 7.0 * times as f64,
             };

@@ -15,11 +15,11 @@ use crate::feed::{
     ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeSet, RangeState,
     ReachedEnd, ReadUntil, RecordForm, Scope,
 };
-use crate::format::{Compression, CsvOptions, Format};
+use crate::format::{Compression, CsvOptions, Extra, Format};
 use crate::schema::{InferenceOptions, TableForm, TableLayout};
 
 /// The format of states that this build writes, and the newest that it reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Everything that is committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,10 @@ pub struct State {
     pub partition_key: Vec<String>,
     /// Options that never change.
     pub options: FrozenOptions,
+    /// How documents became rows before the layout was widened, in the order of the column sets. That of
+    /// `options` is the last one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_layouts: Vec<TableLayout>,
     /// Settings that a resume uses unless others are given. Those of a run can differ.
     pub settings: Settings,
     /// Whether every range has been read to its end.
@@ -77,6 +81,7 @@ impl State {
             source,
             partition_key: Vec::new(),
             options,
+            earlier_layouts: Vec::new(),
             settings,
             finished: false,
             ranges: RangeSet::default(),
@@ -174,6 +179,9 @@ pub struct Settings {
     /// Bytes of a row group in memory, for formats with row groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row_group_bytes: Option<u64>,
+    /// What happens to values that fit no column: they are kept if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra: Option<Extra>,
 }
 
 /// Totals over all runs of an export.
@@ -185,6 +193,9 @@ pub struct Totals {
     /// Documents with a value that did not fit its column, or had none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub overflowed: u64,
+    /// Documents written without the values that fit no column.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped: u64,
     /// Bytes written.
     pub bytes: u64,
     /// Request units charged for what is committed.
@@ -255,6 +266,23 @@ impl State {
             JobKind::Export => Some(self.options.mode.into()),
             JobKind::Tail => self.options.records,
         }
+    }
+
+    /// The column set of new parts.
+    pub fn column_set(&self) -> u32 {
+        u32::try_from(self.earlier_layouts.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The layouts of its files: the present one, and then the others, the latest first.
+    pub fn layouts(&self) -> impl Iterator<Item = &TableLayout> {
+        let earlier = self.earlier_layouts.iter().rev();
+        self.options.layout.iter().chain(earlier)
+    }
+
+    /// Widens the layout of new parts.
+    pub fn widen(&mut self, layout: TableLayout) {
+        self.earlier_layouts
+            .extend(self.options.layout.replace(layout));
     }
 
     /// The series that `range` is written to.
@@ -373,6 +401,10 @@ impl State {
                     .context("in a file's start")?;
             }
         }
+        ensure!(
+            self.earlier_layouts.is_empty() || self.options.layout.is_some(),
+            "it has columns of before, but none for new files"
+        );
         self.check_output()?;
         self.check_parts()?;
         for one in &self.series {
@@ -402,18 +434,21 @@ impl State {
             (JobKind::Export, Output::Append(_)) => Err(anyhow::anyhow!(
                 "it is of an export, but its output is a file that only a tail appends to"
             )),
-            (JobKind::Tail, Output::Directory(_) | Output::File(_)) => Err(anyhow::anyhow!(
-                "it is of a tail, but its output is one that only an export has"
-            )),
+            (JobKind::Tail, Output::Table(_) | Output::Directory(_) | Output::File(_)) => Err(
+                anyhow::anyhow!("it is of a tail, but its output is one that only an export has"),
+            ),
             _ => Ok(()),
         }
     }
 
     /// Checks the numbers of parts, so that no two have the same name.
     fn check_parts(&self) -> Result<()> {
-        let has_series = |series: u32| match self.options.output {
-            Output::Directory(_) => series < self.ranges.next_number(),
-            _ => series == 0,
+        let has_series = |series: u32| {
+            if self.options.output.has_series_of_ranges() {
+                series < self.ranges.next_number()
+            } else {
+                series == 0
+            }
         };
         for one in &self.series {
             ensure!(
@@ -442,6 +477,14 @@ impl State {
             "a part is finished twice"
         );
         let open = self.series.iter().filter_map(|one| one.open.as_ref());
+        for file in open.clone().chain(&self.sealed) {
+            ensure!(
+                file.columns <= self.column_set(),
+                "part {} of series {} has columns that are not known",
+                file.part,
+                file.series
+            );
+        }
         for file in open {
             ensure!(
                 file.part > 0,

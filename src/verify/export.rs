@@ -14,6 +14,7 @@ use crate::count::{count, exactly, them};
 use crate::destination::manifest::Entry;
 use crate::destination::{Destination, FileState, Kind, may_be_unknown};
 use crate::feed::lsn_of_etag;
+use crate::source::{CompressedLater, compressed_later};
 use crate::state::model::State;
 
 /// Checks what `state` says against the files at `destination`.
@@ -39,6 +40,7 @@ pub fn check_export(
         found,
         expected: Vec::new(),
         known: BTreeSet::new(),
+        column_set: state.column_set(),
     };
     for entry in &entries {
         files.listed(entry)?;
@@ -148,20 +150,49 @@ struct Files<'a> {
     expected: Vec<Expected>,
     /// The names that the manifest or the state explains.
     known: BTreeSet<String>,
+    /// The last column set.
+    column_set: u32,
 }
 
 impl Files<'_> {
     /// A file that the manifest lists.
     fn listed(&mut self, entry: &Entry) -> Result<()> {
         self.known.insert(entry.file.clone());
+        if entry.columns > self.column_set {
+            self.found.fault(
+                &entry.file,
+                format!(
+                    "has the columns {}, which the state does not know",
+                    entry.columns
+                ),
+            );
+        }
         if self.destination.length_of(&entry.file)?.is_none() {
-            self.found.moved += 1;
-            self.found.note(&entry.file, "was moved away");
+            match compressed_later(self.destination, entry)? {
+                Some(compressed) => self.compressed(compressed),
+                None => {
+                    self.found.moved += 1;
+                    self.found.note(&entry.file, "was moved away");
+                }
+            }
         } else {
             self.found.files += 1;
             self.expected.push(Expected::of_entry(entry));
         }
         Ok(())
+    }
+
+    /// The compressed form of a file that the manifest lists.
+    fn compressed(&mut self, file: CompressedLater) {
+        self.found.files += 1;
+        self.known.insert(file.name.clone());
+        match file.fault {
+            Some(fault) => self.found.fault(file.name, fault),
+            None => self.found.note(
+                file.name,
+                "was compressed after the export; its content is what was committed",
+            ),
+        }
     }
 
     /// A finished part that is not listed yet.

@@ -1,13 +1,13 @@
 //! The export of a state file, checked while nobody writes it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 
 use super::export::check_export;
 use super::findings::{Findings, name_of, print_text};
-use crate::destination::names::STATE_FILE;
-use crate::durable::{self, Lock, lock_path, parent_of, with_suffix};
+use crate::destination::find_state;
+use crate::durable::{self, Lock, lock_path, parent_of, shown_path, with_suffix};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::report::{Report, SummaryFormat};
 use crate::settings::VerifyPlan;
@@ -44,30 +44,13 @@ pub async fn verify(plan: VerifyPlan, report: &Report, shutdown: &Shutdown) -> R
     })
 }
 
-/// The state file of the export that `path` names: a directory, a file, or the state itself.
-fn state_of(path: &Path) -> Result<PathBuf> {
-    if path.is_dir() {
-        let state = path.join(STATE_FILE);
-        return if state.exists() {
-            Ok(state)
-        } else {
-            Err(usage(
-                format!("`{}` has no state of an export", path.display()),
-                "if the export keeps its state elsewhere, pass the path of that state",
-            ))
-        };
-    }
-    let beside = with_suffix(path, ".state.json");
-    // A file that was moved away may still have its state here.
-    Ok(if beside.exists() {
-        beside
-    } else {
-        path.to_owned()
-    })
-}
-
 fn check(path: &Path) -> Result<Findings> {
-    let path = state_of(path)?;
+    let Some(path) = find_state(path)? else {
+        return Err(usage(
+            format!("`{}` has no state of an export", shown_path(&path)),
+            "if the export keeps its state elsewhere, pass the path of that state",
+        ));
+    };
     let load = || {
         file::read(&path)
             .with_context(|| format!("cannot verify the export of `{}`", path.display()))

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, ensure};
 
 use crate::cosmos::token::{container_rid_of, segments};
-use crate::destination::Output;
 use crate::feed::RangeState;
 use crate::feed::{FeedRange, RangeId, ensure_tiling, lsn_of_etag};
 use crate::state::model::State;
@@ -115,18 +114,15 @@ impl<'a> Check<'a> {
 
     /// Checks that `ranges` are those that the series is written from.
     fn belongs(&self, series: u32, ranges: &[RangeState]) -> Result<()> {
-        match self.state.options.output {
-            Output::Directory(_) => ensure!(
+        if self.state.options.output.has_series_of_ranges() {
+            ensure!(
                 ranges.len() == 1 && ranges[0].id.0 == series,
                 "it is not of range {series} only"
-            ),
-            _ => self
-                .state
-                .options
-                .scope
-                .ensure_tiled_by(ranges.iter().map(|range| &range.range))?,
+            );
+            return Ok(());
         }
-        Ok(())
+        let ranges = ranges.iter().map(|range| &range.range);
+        self.state.options.scope.ensure_tiled_by(ranges)
     }
 
     /// Takes note of the position of a range, which must not be before an earlier position of it or of a

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::closed_port::ClosedPort;
 use crate::command::{
-    Ended, against, assert_latest, cosmos_tail, export, fail, lines, lines_of, resume, succeed,
+    Ended, against, assert_latest, cosmos_tail, export, fail, lines, lines_of, resume,
+    state_directory, succeed,
 };
 use crate::gateway::{Gateway, KEY};
 use crate::orders::{fill, filled};
@@ -32,7 +33,7 @@ fn a_resume_continues_at_the_new_address_of_an_account_that_moved() {
     let (gateway, container) = filled(2, 40);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    let state = out.join("state.json");
+    let state = state_directory(&out).join("state.json");
     succeed(&mut export(&gateway, &out));
     let (old, tunnel) = (gateway.endpoint(), Tunnel::to(&gateway.endpoint()));
     let new = tunnel.endpoint();
@@ -136,7 +137,9 @@ fn an_embedded_account_is_no_excuse_for_a_contradiction() {
     let resumed = |arguments: &[&str]| {
         let mut command = cosmos_tail();
         command.args(["--demo", "resume", "--state"]);
-        command.arg(out.join("state.json")).args(arguments);
+        command
+            .arg(state_directory(&out).join("state.json"))
+            .args(arguments);
         command
     };
     succeed(

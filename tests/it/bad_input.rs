@@ -12,14 +12,47 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 use crate::command::{Ended, against, run};
 use crate::gateway::Gateway;
+
+/// Standard error, with the error as text: with `--summary json` its last line is an object.
+#[track_caller]
+fn as_text(ended: &Ended) -> String {
+    let text = ended.stderr.trim_end();
+    let (before, last) = text.rsplit_once('\n').unwrap_or(("", text));
+    let Ok(failure) = serde_json::from_str::<Value>(last) else {
+        return ended.stderr.clone();
+    };
+    assert_eq!(
+        failure["exit_code"].as_i64(),
+        ended.code.map(i64::from),
+        "{text}"
+    );
+    let texts = |value: &Value| -> Vec<String> {
+        let values = value.as_array().into_iter().flatten();
+        values
+            .map(|text| text.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let mut lines = vec![before.to_owned()];
+    lines.push(format!("error: {}", failure["error"].as_str().unwrap()));
+    lines.extend(
+        texts(&failure["causes"])
+            .iter()
+            .map(|cause| format!("  Caused by: {cause}")),
+    );
+    let hints = failure["hint"].as_str().into_iter().flat_map(str::lines);
+    lines.extend(hints.map(|hint| format!("hint: {hint}")));
+    lines.join("\n")
+}
 
 /// Asserts that a run failed as every run must: with `code`, an error that contains all of `parts`, and a
 /// hint; without a panic or a stack trace.
 #[track_caller]
 pub(crate) fn assert_explained(ended: &Ended, code: i32, parts: &[&str]) {
-    let text = &ended.stderr;
+    let text = &as_text(ended);
     assert_eq!(ended.code, Some(code), "{text}");
     for part in ["error: ", "hint: "].iter().chain(parts) {
         assert!(text.contains(part), "no `{part}` in\n{text}");

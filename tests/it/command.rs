@@ -11,6 +11,8 @@ use cosmos_tail::cosmos::options::{
     TokenOptions,
 };
 
+use cosmos_tail::destination::{StateDirectory, find_state};
+
 use crate::gateway::{Container, Gateway, KEY};
 
 pub(crate) const DATABASE: &str = "shop";
@@ -65,6 +67,11 @@ pub(crate) fn export(gateway: &Gateway, output: &Path) -> Command {
     command
 }
 
+/// Where an export to the directory `out` keeps its state, its manifest and its open parts.
+pub(crate) fn state_directory(out: &Path) -> PathBuf {
+    StateDirectory::Beside.of(out)
+}
+
 /// A resume of the export in the directory `output`.
 pub(crate) fn resume(gateway: &Gateway, output: &Path) -> Command {
     let mut command = against(gateway);
@@ -73,10 +80,11 @@ pub(crate) fn resume(gateway: &Gateway, output: &Path) -> Command {
     command
         .env_remove("AZURE_COSMOS_DATABASE")
         .env_remove("AZURE_COSMOS_CONTAINER");
+    let state = find_state(output).ok().flatten();
     command
         .arg("resume")
         .arg("--state")
-        .arg(output.join("state.json"));
+        .arg(state.unwrap_or_else(|| state_directory(output).join("state.json")));
     command
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::command::{
     CONTAINER, DATABASE, against, assert_latest, assert_same, export, fail, files, lines, lines_of,
-    resume, run, spawn, split_lines, succeed, wait,
+    resume, run, spawn, split_lines, state_directory, succeed, wait,
 };
 use crate::gateway::{Action, Fault, Gateway, GatewayOptions, RequestKind};
 use crate::orders::{document, fill, filled};
@@ -36,7 +36,7 @@ fn an_export_has_every_document_once_and_byte_for_byte() {
     );
     assert_latest(&lines(&out), &container);
     assert_eq!(files(&out, "jsonl").len(), 4);
-    assert!(files(&out, "open").is_empty());
+    assert!(files(&state_directory(&out), "open").is_empty());
     assert!(
         gateway.violations().is_empty(),
         "{:?}",
@@ -168,7 +168,7 @@ fn the_manifest_lists_every_finished_file_once() {
     succeed(&mut export(&gateway, &out));
     fill(&container, 600..900);
     succeed(&mut resume(&gateway, &out));
-    let manifest = std::fs::read_to_string(out.join("manifest.ndjson")).unwrap();
+    let manifest = std::fs::read_to_string(state_directory(&out).join("manifest.ndjson")).unwrap();
     let entries: Vec<Value> = manifest
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -285,7 +285,7 @@ fn an_interrupted_export_commits_and_can_be_resumed() {
         "{}",
         ended.stderr
     );
-    let state = out.join("state.json");
+    let state = state_directory(&out).join("state.json");
     assert!(
         ended
             .stderr
@@ -453,7 +453,7 @@ fn the_committed_charge_is_that_of_the_service() {
         .iter()
         .filter(|record| record.kind == RequestKind::ChangeFeed && record.items > 0);
     let hundredths: u64 = of_feed.map(|record| record.charge_hundredths).sum();
-    let state = cosmos_tail::state::file::load(&out.join("state.json")).unwrap();
+    let state = cosmos_tail::state::file::load(&state_directory(&out).join("state.json")).unwrap();
     let told = state.totals.request_charge;
     assert!(hundredths > 0);
     assert!(

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::bad_input::assert_explained;
-use crate::command::{assert_latest, export, files, lines, resume, run, succeed};
+use crate::command::{assert_latest, export, files, lines, resume, run, state_directory, succeed};
 use crate::gateway::{
     Action, Container, Fault, Gateway, GatewayOptions, RequestKind, RequestRecord,
 };
@@ -378,7 +378,7 @@ fn stop_and_resume(table: &[(&str, Action, &[&str])]) {
         let first = "error: 1 of 3 feed ranges failed: range 1; the others are complete";
         let last = format!(
             "cosmos-tail resume --state {}",
-            scene.out.join("state.json").display()
+            state_directory(&scene.out).join("state.json").display()
         );
         let all: Vec<&str> = [first, "what was committed is kept", &last]
             .into_iter()
@@ -415,7 +415,7 @@ impl Scene {
 
 /// The documents that the state in a directory speaks of.
 fn committed(out: &Path) -> usize {
-    let state = cosmos_tail::state::file::load(&out.join("state.json")).unwrap();
+    let state = cosmos_tail::state::file::load(&state_directory(out).join("state.json")).unwrap();
     usize::try_from(state.totals.documents).unwrap()
 }
 

@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use crate::command::{
     CONTAINER, DATABASE, all_files, assert_latest, export, fail, files, interrupt, lines, lines_of,
-    resume, spawn, succeed, text_of, wait,
+    resume, spawn, state_directory, succeed, text_of, wait,
 };
 use crate::gateway::{Container, Gateway, GatewayOptions, RequestKind};
 use crate::orders::{fill, filled};
 
 /// The entries of the manifest of a directory. Each must match its file.
 pub(crate) fn checked_manifest(out: &Path) -> Vec<Entry> {
-    let text = std::fs::read_to_string(out.join("manifest.ndjson")).unwrap();
+    let text = std::fs::read_to_string(state_directory(out).join("manifest.ndjson")).unwrap();
     let entries: Vec<Entry> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -72,7 +72,7 @@ fn files_rotated_by_size_have_everything_once() {
     assert!(smaller.count() <= 3, "{entries:?}");
     let rows: u64 = entries.iter().map(|entry| entry.rows).sum();
     assert_eq!(rows, 3000);
-    assert!(files(&out, "open").is_empty());
+    assert!(files(&state_directory(&out), "open").is_empty());
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn files_are_finished_after_a_time_while_an_export_follows() {
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
     assert_latest(&lines(&out), &container);
     assert_spans_of_numbers(&checked_manifest(&out));
-    assert!(files(&out, "open").is_empty());
+    assert!(files(&state_directory(&out), "open").is_empty());
 }
 
 /// Asserts that the numbers of the files have no gaps.
@@ -246,7 +246,7 @@ fn all_versions_are_exported_with_their_envelopes_across_a_resume() {
     let out = directory.path().join("out");
     let child = spawn(&mut all_versions(&gateway, &out));
     // The first commit has every range at its "now".
-    while !out.join("state.json").exists() {
+    while !state_directory(&out).join("state.json").exists() {
         std::thread::yield_now();
     }
     change(&container, 100..150);
@@ -394,7 +394,7 @@ fn a_container_with_any_name_is_exported_resumed_verified_and_replayed() {
                     succeed(&mut command);
                 }
                 if state_is_there {
-                    std::fs::rename(out.join("state.json"), &moved).unwrap();
+                    std::fs::rename(state_directory(&out).join("state.json"), &moved).unwrap();
                 }
             }
             assert_eq!(copy.latest().len(), 60, "{name} {format}");

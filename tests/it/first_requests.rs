@@ -274,7 +274,7 @@ fn a_missing_container_and_a_missing_database_have_different_errors() {
     command
         .env("AZURE_COSMOS_CONTAINER", "nowhere")
         .arg("ranges");
-    refuse(&mut command, 1, &["has no container `nowhere`"]);
+    refuse(&mut command, 1, &["there is no container `nowhere`"]);
     assert!(gateway.requests(RequestKind::Database) > 6);
 }
 

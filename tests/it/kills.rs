@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::command::{export, resume, signal, spawn, wait};
+use crate::command::{export, resume, signal, spawn, state_directory, wait};
 use crate::gateway::{Container, Gateway, GatewayOptions, at_random, rewriter};
 use crate::oracle::{Snapshot, judge, judge_one_shot};
 use crate::orders::filled_with;
@@ -181,7 +181,7 @@ impl Killer {
 /// A resume if there is something to resume, otherwise an export. A kill before the first commit
 /// leaves nothing but the lock.
 fn next_command(gateway: &Gateway, out: &Path, arguments: &[&str]) -> Command {
-    if out.join("state.json").exists() {
+    if state_directory(out).join("state.json").exists() {
         resume(gateway, out)
     } else {
         let mut command = export(gateway, out);

@@ -1,11 +1,13 @@
 //! The integration tests: one binary, so that the crate is linked once.
 #![expect(clippy::unwrap_used, reason = "a test stops at what cannot happen")]
 
+mod account;
 mod addresses;
 mod bad_input;
 mod clocks;
 mod closed_port;
 mod command;
+mod command_line;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
@@ -16,6 +18,8 @@ mod demo_large;
 #[cfg(feature = "demo")]
 mod demo_log;
 mod docs;
+#[cfg(feature = "demo")]
+mod doctor;
 mod ends;
 mod export;
 mod faults;
@@ -29,6 +33,8 @@ mod hints;
 mod hostile;
 #[cfg(unix)]
 mod kills;
+#[cfg(unix)]
+mod lag;
 mod left_out;
 #[cfg(unix)]
 mod lines;
@@ -42,6 +48,7 @@ mod order;
 mod orders;
 mod other_emulator;
 mod output_names;
+mod profile_changes;
 mod profiles;
 mod proxies;
 mod read_budget;
@@ -60,9 +67,13 @@ mod seam;
 mod secrets;
 mod session_tokens;
 #[cfg(target_os = "linux")]
+#[cfg(unix)]
+mod shells;
 mod signals;
 #[cfg(unix)]
 mod streams;
+#[cfg(unix)]
+mod tables;
 mod tail;
 mod terminal;
 mod throughput;

@@ -123,9 +123,8 @@ fn a_key_given_as_a_key_file_is_recognized() {
     let ended = run(cosmos_tail().args(["ranges", "--key-fiel", KEYS[1]]));
     assert_eq!(
         ended.stderr,
-        "error: unexpected argument '--key-fiel' found\n\n  tip: a similar argument exists: \
-         '--key-file'\n\nUsage: cosmos-tail ranges --key-file <PATH>\n\nFor more information, try \
-         '--help'.\n"
+        "error: unexpected argument '--key-fiel' found\n\n  tip: a similar flag exists: \
+         '--key-file'\n\nUsage: cosmos-tail ranges [OPTIONS]\n\nFor more information, try '--help'.\n"
     );
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, "no key").unwrap();

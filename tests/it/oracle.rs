@@ -9,9 +9,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cosmos_tail::destination::manifest::Entry;
+use cosmos_tail::destination::state_directory_of;
 use cosmos_tail::feed::RangeId;
 use cosmos_tail::feed::RangeState;
 use cosmos_tail::state::file;
@@ -20,7 +21,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::Value;
 
-use crate::command::{all_files, text_of, verify};
+use crate::command::{all_files, state_directory, text_of, verify};
 use crate::gateway::{Container, Gateway, Operation, Served};
 
 /// A row of a published file.
@@ -148,14 +149,21 @@ fn published(
     if verified.code != Some(0) {
         return Err(format!("verify: {}{}", verified.stdout, verified.stderr));
     }
-    let state = file::load(&out.join("state.json")).map_err(|error| format!("{error:#}"))?;
+    let state =
+        file::load(&own_directory(out).join("state.json")).map_err(|error| format!("{error:#}"))?;
     let entries = manifest(out)?;
     no_file_is_left_over(out, &entries)?;
     changes_are_there_once(&state, &entries, log, out)
 }
 
+/// Where the state and the manifest are: in the directory itself, if an earlier version wrote it.
+fn own_directory(out: &Path) -> PathBuf {
+    let found = state_directory_of(out).ok().flatten();
+    found.unwrap_or_else(|| state_directory(out))
+}
+
 fn manifest(out: &Path) -> Result<Vec<Entry>, String> {
-    let path = out.join("manifest.ndjson");
+    let path = own_directory(out).join("manifest.ndjson");
     if !path.exists() {
         return Ok(Vec::new());
     }
@@ -166,19 +174,24 @@ fn manifest(out: &Path) -> Result<Vec<Entry>, String> {
 }
 
 fn no_file_is_left_over(out: &Path, entries: &[Entry]) -> Result<(), String> {
-    let mut explained: BTreeSet<String> =
+    let mut of_the_export: BTreeSet<String> =
         ["state.json", "state.json.lock"].map(str::to_owned).into();
-    explained.extend(entries.iter().map(|entry| entry.file.clone()));
     if !entries.is_empty() {
-        explained.insert("manifest.ndjson".to_owned());
+        of_the_export.insert("manifest.ndjson".to_owned());
     }
-    let found: BTreeSet<String> = all_files(out)
-        .iter()
-        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
-        .collect();
-    if found != explained {
-        let difference: Vec<&String> = found.symmetric_difference(&explained).collect();
-        return Err(format!("files left over or missing: {difference:?}"));
+    let own = own_directory(out);
+    let mut explained = BTreeMap::from([(own.as_path(), of_the_export)]);
+    let data = entries.iter().map(|entry| entry.file.clone());
+    explained.entry(out).or_default().extend(data);
+    for (directory, explained) in explained {
+        let found: BTreeSet<String> = all_files(directory)
+            .iter()
+            .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+            .collect();
+        if found != explained {
+            let difference: Vec<&String> = found.symmetric_difference(&explained).collect();
+            return Err(format!("files left over or missing: {difference:?}"));
+        }
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::command::{
-    CONTAINER, DATABASE, assert_latest, cosmos_tail, fail, files, lines, succeed,
+    CONTAINER, DATABASE, assert_latest, cosmos_tail, fail, files, lines, state_directory, succeed,
 };
 use crate::gateway::{Gateway, KEY};
 use crate::orders::{fill, filled};
@@ -235,7 +235,7 @@ fn a_resume_takes_the_credential_of_the_profile_of_its_account() {
     let config = Config::new(&text);
     let (mut export, out) = config.export(&["--profile", "mine"]);
     succeed(&mut export);
-    let state = out.join("state.json");
+    let state = state_directory(&out).join("state.json");
     let resume = |arguments: &[&str]| {
         let mut command = config.command(&["resume", "--state"]);
         command.arg(&state).args(arguments);
@@ -263,7 +263,7 @@ fn a_resume_takes_the_credential_of_the_profile_of_its_account() {
         assert!(ended.stderr.contains(part), "{}", ended.stderr);
     }
     assert!(!ended.stderr.contains(CANARY));
-    assert!(files(&out, "open").is_empty());
+    assert!(files(&state_directory(&out), "open").is_empty());
 }
 
 #[test]
@@ -462,5 +462,5 @@ fn the_demo_uses_neither_profile_nor_environment() {
     );
     assert_eq!(lines(&out).len(), 10_000);
     let mut resume = config.command(&["--demo", "resume", "--state"]);
-    succeed(resume.arg(out.join("state.json")));
+    succeed(resume.arg(state_directory(&out).join("state.json")));
 }

@@ -11,6 +11,7 @@ use crate::command::{
 use crate::gateway::{
     Action, Container, Fault, Gateway, GatewayOptions, RequestKind, RequestRecord,
 };
+use crate::replay::COPY;
 
 /// A container with this many documents.
 fn filled(gateway: &Gateway, partitions: usize, documents: usize) -> Container {
@@ -159,10 +160,39 @@ fn an_export_that_waits_for_its_budget_can_be_stopped() {
     let output = directory.path().join("out");
     let child = spawn(export(&gateway, &output).args(["--max-ru", "1"]));
     gateway.wait_for(RequestKind::ChangeFeed, 2);
+    let requests = gateway.requests(RequestKind::ChangeFeed);
     let began = Instant::now();
     interrupt(&child);
     let ended = wait(child);
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
-    // At 1 RU/s the next page would come after several seconds.
+    // At 1 RU/s the next page would come after several seconds. One request may be on its way.
     assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(gateway.requests(RequestKind::ChangeFeed) <= requests + 1);
+}
+
+/// A charge decides how long a budget waits, and is added up: neither may break on one that is none.
+#[test]
+fn charges_that_no_answer_has_break_no_budget() {
+    for charge in ["inf", "-inf", "NaN", "1e300", "-5", "lots", "", "1e5000"] {
+        let gateway = Gateway::start(GatewayOptions::default());
+        let container = filled(&gateway, 2, 50);
+        let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
+        for kind in [RequestKind::ChangeFeed, RequestKind::ItemWrite] {
+            gateway.push_fault(Fault::on(kind, Action::Charge(charge)).nth(3));
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let output = directory.path().join("out");
+        let limits = ["--max-ru", "1000000", "--summary", "json"];
+        let exported = succeed(export(&gateway, &output).args(limits));
+        assert_latest(&lines(&output), &container);
+        let mut command = against(&gateway);
+        command.env("AZURE_COSMOS_CONTAINER", COPY);
+        let replayed = succeed(command.arg("replay").arg(&output).args(limits));
+        assert_eq!(copy.latest().len(), 50, "{charge}");
+        for ended in [exported, replayed] {
+            let spent = summary(&ended.stderr)["request_units"].as_f64();
+            let is_believed = spent.is_some_and(|spent| (0.0..=200_000.0).contains(&spent));
+            assert!(is_believed, "{charge}: {}", ended.stderr);
+        }
+    }
 }

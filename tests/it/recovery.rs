@@ -12,7 +12,7 @@ use cosmos_tail::state::model::State;
 
 use crate::bad_input::{refuse, snapshot};
 use crate::command::{
-    against, assert_latest, export, fail, files, lines, lines_of, resume, succeed,
+    against, assert_latest, export, fail, files, lines, lines_of, resume, state_directory, succeed,
 };
 use crate::gateway::{Action, Container, Fault, Gateway, RequestKind};
 use crate::orders::{fill, filled};
@@ -36,8 +36,11 @@ impl Stopped {
         let out = directory.path().join("out");
         fail(export(&gateway, &out).args(["--page-size", "30"]), 3);
         gateway.clear_faults();
-        let open = out.join("orders-00001-000001.jsonl.open");
-        assert_eq!(files(&out, "open"), std::slice::from_ref(&open));
+        let open = state_directory(&out).join("orders-00001-000001.jsonl.open");
+        assert_eq!(
+            files(&state_directory(&out), "open"),
+            std::slice::from_ref(&open)
+        );
         Self {
             gateway,
             container,
@@ -175,7 +178,7 @@ fn an_open_file_of_one_series_for_all_ranges_is_repaired_too() {
 #[test]
 fn an_unknown_open_file_is_deleted_and_reported() {
     let stopped = Stopped::new();
-    let unknown = stopped.out.join("orders-00001-000002.jsonl.open");
+    let unknown = state_directory(&stopped.out).join("orders-00001-000002.jsonl.open");
     std::fs::write(&unknown, "{\"id\":\"never committed\"}\n").unwrap();
     let ended = succeed(&mut stopped.resume());
     let notice = format!(
@@ -189,7 +192,7 @@ fn an_unknown_open_file_is_deleted_and_reported() {
 #[test]
 fn a_staged_state_that_was_never_committed_is_removed() {
     let stopped = Stopped::new();
-    let staged = stopped.out.join("state.json.tmp");
+    let staged = state_directory(&stopped.out).join("state.json.tmp");
     let mut never = load(&stopped.out);
     never.totals.documents = 1_000_000;
     let whole = file::render(&never).unwrap();
@@ -225,7 +228,7 @@ fn finished_files_that_a_consumer_moved_are_not_missed() {
 #[test]
 fn a_manifest_without_committed_lines_is_refused_until_restored() {
     let stopped = Stopped::new();
-    let path = stopped.out.join("manifest.ndjson");
+    let path = state_directory(&stopped.out).join("manifest.ndjson");
     let whole = std::fs::read(&path).unwrap();
     for damaged in [None, Some(&whole[..0]), Some(&whole[..whole.len() - 1])] {
         match damaged {
@@ -328,11 +331,11 @@ fn files_that_are_not_of_this_export_are_never_touched() {
 // Files that were finished, with a crash before or after they got their names.
 
 fn load(out: &Path) -> State {
-    file::load(&out.join("state.json")).unwrap()
+    file::load(&state_directory(out).join("state.json")).unwrap()
 }
 
 fn manifest(out: &Path) -> Vec<Entry> {
-    let text = std::fs::read_to_string(out.join("manifest.ndjson")).unwrap();
+    let text = std::fs::read_to_string(state_directory(out).join("manifest.ndjson")).unwrap();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
@@ -353,6 +356,7 @@ fn before_publishing(out: &Path) -> Vec<String> {
             .unwrap();
         let (series, part) = numbers.split_once('-').unwrap();
         state.sealed.push(FileState {
+            columns: 0,
             series: series.parse().unwrap(),
             part: part.parse().unwrap(),
             length: entry.bytes,
@@ -363,7 +367,11 @@ fn before_publishing(out: &Path) -> Vec<String> {
             place: None,
         });
     }
-    std::fs::write(out.join("state.json"), file::render(&state).unwrap()).unwrap();
+    std::fs::write(
+        state_directory(out).join("state.json"),
+        file::render(&state).unwrap(),
+    )
+    .unwrap();
     entries.into_iter().map(|entry| entry.file).collect()
 }
 
@@ -395,7 +403,7 @@ impl Finished {
     /// The first file, with its final name and its open one.
     fn first(&self) -> (PathBuf, PathBuf) {
         let path = self.out.join(&self.names[0]);
-        let open = self.out.join(format!("{}.open", self.names[0]));
+        let open = state_directory(&self.out).join(format!("{}.open", self.names[0]));
         (path, open)
     }
 
@@ -429,7 +437,11 @@ fn resume_renames_finished_files_after_a_crash() {
         let finished = Finished::new();
         for name in &finished.names[published..] {
             let path = finished.out.join(name);
-            std::fs::rename(&path, finished.out.join(format!("{name}.open"))).unwrap();
+            std::fs::rename(
+                &path,
+                state_directory(&finished.out).join(format!("{name}.open")),
+            )
+            .unwrap();
         }
         finished.assert_resumes();
     }
@@ -438,7 +450,7 @@ fn resume_renames_finished_files_after_a_crash() {
 #[test]
 fn resume_lists_finished_files_after_a_crash() {
     let finished = Finished::new();
-    std::fs::remove_file(finished.out.join("manifest.ndjson")).unwrap();
+    std::fs::remove_file(state_directory(&finished.out).join("manifest.ndjson")).unwrap();
     finished.assert_resumes();
 }
 

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::command::{assert_latest, cosmos_tail, export, fail, files, lines, resume, succeed};
+use crate::command::{
+    assert_latest, cosmos_tail, export, fail, files, lines, resume, state_directory, succeed,
+};
 #[cfg(unix)]
 use crate::command::{interrupt, spawn, wait};
 #[cfg(unix)]
@@ -20,6 +22,7 @@ fn changeable() -> Vec<(&'static [&'static str], &'static str, Value)> {
         (&["--concurrency", "3"], "concurrency", json!(3)),
         (&["--page-size", "7"], "page_size", json!(7)),
         (&["--max-retries", "2"], "max_retries", json!(2)),
+        (&["--max-ru", "50000"], "max_ru", json!(50_000)),
         (&["--poll-interval", "3s"], "poll_interval_ms", json!(3000)),
         (
             &["--checkpoint-interval", "9s"],
@@ -42,11 +45,12 @@ fn changeable() -> Vec<(&'static [&'static str], &'static str, Value)> {
             "row_group_bytes",
             json!(2 << 20),
         ),
+        (&["--extra", "drop"], "extra", json!("drop")),
     ]
 }
 
 fn settings(out: &Path) -> Value {
-    let text = std::fs::read(out.join("state.json")).unwrap();
+    let text = std::fs::read(state_directory(out).join("state.json")).unwrap();
     let state: Value = serde_json::from_slice(&text).unwrap();
     state["state"]["settings"].clone()
 }
@@ -71,7 +75,7 @@ fn an_option_of_a_resume_is_for_that_resume_unless_it_is_saved() {
         assert_eq!(settings(&out), expected, "after {option:?} --save-options");
     }
     // Each option of the help that takes its default from the state was tried.
-    let help = succeed(cosmos_tail().args(["resume", "-h"])).stdout;
+    let help = succeed(cosmos_tail().args(["resume", "--help"])).stdout;
     let help: Vec<&str> = help.split_whitespace().collect();
     let listed = help.join(" ").matches("[default: from the state]").count();
     assert_eq!(listed, changeable().len());
@@ -103,7 +107,7 @@ fn a_resume_that_follows_leaves_the_next_one_to_end() {
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
     let again = format!(
         "to continue, run: cosmos-tail resume --state {} --follow --poll-interval 5ms --checkpoint-interval 5ms\n",
-        out.join("state.json").display()
+        state_directory(&out).join("state.json").display()
     );
     assert!(ended.stderr.ends_with(&again), "{}", ended.stderr);
     assert_eq!(settings(&out), before);
@@ -114,7 +118,10 @@ fn a_resume_that_follows_leaves_the_next_one_to_end() {
     // Saved, it stays until it is taken back.
     let ended = follow(&["--follow", "--save-options"]);
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
-    let again = format!("--state {}\n", out.join("state.json").display());
+    let again = format!(
+        "--state {}\n",
+        state_directory(&out).join("state.json").display()
+    );
     assert!(ended.stderr.ends_with(&again), "{}", ended.stderr);
     assert_eq!(settings(&out)["follow"], true);
     let refused = fail(resume(&gateway, &out).args(["--until", "pin"]), 2);
@@ -155,7 +162,7 @@ fn what_contradicts_the_state_is_refused_with_both_values() {
     ]));
     let shown = |path: &Path| path.display().to_string();
     let (out_text, other_text) = (shown(&out), shown(&other));
-    let state = std::fs::read(out.join("state.json")).unwrap();
+    let state = std::fs::read(state_directory(&out).join("state.json")).unwrap();
     for (given, own, differs) in [
         (
             vec!["--mode", "all"],
@@ -217,7 +224,10 @@ fn what_contradicts_the_state_is_refused_with_both_values() {
             )
         );
         assert_eq!(gateway.total_requests(), requests, "nothing was requested");
-        assert_eq!(std::fs::read(out.join("state.json")).unwrap(), state);
+        assert_eq!(
+            std::fs::read(state_directory(&out).join("state.json")).unwrap(),
+            state
+        );
     }
     let refused = fail(resume(&gateway, &out).args(["-o", &other_text]), 2);
     assert!(

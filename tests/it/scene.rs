@@ -5,7 +5,7 @@ use std::process::Command;
 
 use cosmos_tail::failpoint::STEPS;
 
-use crate::command::{Ended, export, resume, run};
+use crate::command::{Ended, export, resume, run, state_directory};
 use crate::gateway::{Action, Container, Fault, Gateway, RequestKind, RequestRecord};
 use crate::oracle::judge;
 use crate::orders::filled;
@@ -182,5 +182,5 @@ pub(crate) fn expect(outcome: Result<(), String>, name: &str) {
 
 /// Whether the state of an export is there.
 pub(crate) fn has_state(out: &Path) -> bool {
-    out.join("state.json").exists()
+    state_directory(out).join("state.json").exists()
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::{
     CONTAINER, DATABASE, Ended, against, all_files, export, fail, files, interrupt, resume, run,
-    spawn, succeed, wait,
+    spawn, state_directory, succeed, wait,
 };
 use crate::export::summary;
 use crate::gateway::{
@@ -18,7 +18,7 @@ use crate::orders::{fill, filled};
 
 /// The options of the state in a directory.
 fn options(out: &Path) -> Value {
-    let text = std::fs::read(out.join("state.json")).unwrap();
+    let text = std::fs::read(state_directory(out).join("state.json")).unwrap();
     serde_json::from_slice::<Value>(&text).unwrap()["state"]["options"].take()
 }
 
@@ -217,6 +217,7 @@ fn csv_has_dotted_columns_and_an_overflow() {
         "lines",
         "total",
         "reference",
+        "_nulls",
         "_extra",
     ];
     assert_eq!(table.0, columns);
@@ -224,7 +225,7 @@ fn csv_has_dotted_columns_and_an_overflow() {
     assert_eq!(cell(&table, "order-150", "customer.age"), "40");
     assert_eq!(cell(&table, "order-3", "lines"), r#"[{"n":3,"sku":"x"}]"#);
     assert!(
-        table.1.iter().all(|row| row[10].is_empty()),
+        table.1.iter().all(|row| row[11].is_empty()),
         "nothing is left over"
     );
 }
@@ -365,8 +366,15 @@ fn an_empty_container_makes_no_files_until_documents_arrive() {
     for format in ["csv", "parquet"] {
         let out = directory.path().join(format);
         succeed(export(&gateway, &out).args(["--format", format]));
-        let names: Vec<PathBuf> = all_files(&out);
-        assert_eq!(names, [out.join("state.json"), out.join("state.json.lock")]);
+        assert!(all_files(&out).is_empty());
+        let names: Vec<PathBuf> = all_files(&state_directory(&out));
+        assert_eq!(
+            names,
+            [
+                state_directory(&out).join("state.json"),
+                state_directory(&out).join("state.json.lock")
+            ]
+        );
     }
     let chosen = ["--detect-timestamps", "--system-fields", "drop"];
     succeed(csv(&gateway, &out).args(chosen));
@@ -403,7 +411,7 @@ fn follow_nothing(
         .args(["--follow", "--poll-interval", "20ms"])
         .args(arguments);
     let child = spawn(&mut follow);
-    while !out.join("state.json").exists() {
+    while !state_directory(out).join("state.json").exists() {
         std::thread::yield_now();
     }
     gateway.wait_until_caught_up(container);
@@ -438,7 +446,7 @@ fn the_first_documents_decide_the_columns_of_an_empty_container() {
     succeed(resume(&gateway, &out).arg("--no-follow"));
     assert_eq!(frozen(&out), columns);
     let table = rows(&out);
-    assert_eq!(table.0, ["id", "pk", "n", "_extra"]);
+    assert_eq!(table.0, ["id", "pk", "n", "_nulls", "_extra"]);
     assert_eq!(cell(&table, "1", "n"), "1");
     let extra = |id| serde_json::from_str::<Value>(cell(&table, id, "_extra")).unwrap();
     assert_eq!(extra("2"), json!({"n": 2.5, "new": true}));

@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 use base64::Engine;
 
 use crate::bad_input::{snapshot, stranger};
-use crate::command::{Ended, against, cosmos_tail, export, resume, run, spawn, wait};
+use crate::command::{
+    Ended, against, cosmos_tail, export, resume, run, spawn, state_directory, wait,
+};
 use crate::gateway::{Action, Fault, Gateway, KEY, RequestKind};
 use crate::orders::{fill, filled};
 
@@ -117,6 +119,10 @@ fn successful_runs_print_and_write_no_secret() {
     for arguments in [
         &["ranges"][..],
         &["ranges", "--format", "json"],
+        &["ls"],
+        &["ls", "--format", "json"],
+        &["profiles", "test"],
+        &["profiles", "test", "--format", "json"],
         &["export", "-o", "-"],
     ] {
         let ended = listen(against(&gateway).args(arguments));
@@ -152,6 +158,25 @@ fn successful_runs_print_and_write_no_secret() {
     look_at_files(directory.path());
 }
 
+#[test]
+fn a_profile_that_is_added_has_no_secret_outside_its_key_file() {
+    let (gateway, _) = filled(1, 1);
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    for (name, arguments) in [("a", &[][..]), ("b", &["--store-key"][..])] {
+        let mut command = against(&gateway);
+        command
+            .env("COSMOS_TAIL_CONFIG", &config)
+            .args(["profiles", "add", name]);
+        let ended = listen(command.args(arguments));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
+    let key = std::fs::read(directory.path().join("b.key")).unwrap();
+    assert_eq!(key, KEY.as_bytes());
+    std::fs::remove_file(directory.path().join("b.key")).unwrap();
+    look_at_files(directory.path());
+}
+
 #[cfg(unix)]
 #[test]
 fn an_export_that_dies_or_fails_anywhere_leaves_no_secret() {
@@ -163,7 +188,7 @@ fn an_export_that_dies_or_fails_anywhere_leaves_no_secret() {
         let mut command = export(&gateway, &out);
         command.args(["--page-size", "20"]);
         listen(command.env("COSMOS_TAIL_FAILPOINTS", format!("{step}=return({action})")));
-        match out.join("state.json").exists() {
+        match state_directory(&out).join("state.json").exists() {
             true => listen(&mut resume(&gateway, &out)),
             false => listen(export(&gateway, &out).arg("--force")),
         };
@@ -302,9 +327,10 @@ fn failed_runs_print_and_write_no_secret() {
         assert_eq!(ended.code, Some(3), "{}", ended.stderr);
         listen(resume(&gateway, &out).args(["--max-retries", "0"]));
         look_at_files(&out);
+        look_at_files(&crate::command::state_directory(&out));
         gateway.clear_faults();
     }
-    let state = out.join("state.json");
+    let state = state_directory(&out).join("state.json");
     let text = std::fs::read(&state).unwrap();
     std::fs::write(&state, &text[..text.len() / 2]).unwrap();
     listen(&mut resume(&gateway, &out));
@@ -343,6 +369,7 @@ fn the_embedded_account_does_not_show_values_meant_for_another() {
     let ended = listen(command.args(["--demo", "ranges"]));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     look_at_files(&out);
+    look_at_files(&crate::command::state_directory(&out));
     assert_eq!(gateway.total_requests(), 0);
 }
 

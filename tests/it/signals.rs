@@ -9,7 +9,8 @@ use nix::sys::signal::Signal;
 
 use crate::bad_input::{assert_explained, through_shell};
 use crate::command::{
-    Ended, against, assert_latest, export, lines, resume, signal, spawn, succeed, wait,
+    Ended, against, assert_latest, export, lines, resume, signal, spawn, state_directory, succeed,
+    wait,
 };
 use crate::gateway::{Action, Fault, Gateway, Hold, RequestKind};
 use crate::orders::filled;
@@ -233,7 +234,7 @@ fn a_terminal_that_is_closed_commits_and_ends_the_job() {
         "{}",
         ended.stderr
     );
-    let state = cosmos_tail::state::file::load(&out.join("state.json")).unwrap();
+    let state = cosmos_tail::state::file::load(&state_directory(&out).join("state.json")).unwrap();
     assert!(state.totals.documents > 0, "{}", ended.stderr);
     succeed(&mut resume(&gateway, &out));
     assert_latest(&lines(&out), &container);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::bad_input::{assert_explained, snapshot};
 use crate::command::{DATABASE, against, assert_latest, assert_same, cosmos_tail};
-use crate::command::{export, lines, resume, succeed};
+use crate::command::{export, lines, resume, run, succeed};
 use crate::faults::survive_with;
 use crate::gateway::{Action, Gateway, GatewayOptions, StaticGateway, StaticOptions};
 use crate::orders::{fill, filled_with};
@@ -46,6 +46,7 @@ fn an_export_and_its_resume_are_complete() {
         assert_spoken(&gateway, http1_only);
         assert_no_violations(&gateway);
         look_at_files(&out);
+        look_at_files(&crate::command::state_directory(&out));
     }
 }
 
@@ -192,7 +193,7 @@ fn a_system_without_ca_certificates_is_reported_as_such() {
     let (gateway, _) = filled_with(over_tls(false), 1, 1);
     let mut ranges = against(&gateway);
     ranges.arg("ranges");
-    let ended = listen(&mut without_authorities(strictly(&gateway, ranges)));
+    let ended = run(&mut without_authorities(strictly(&gateway, ranges)));
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     let hint = "hint: install the system's CA certificates (on Debian, Alpine and Fedora the package \
         ca-certificates), or set SSL_CERT_FILE to a PEM file that contains them";
@@ -228,7 +229,7 @@ fn a_system_without_ca_certificates_is_reported_as_such() {
             .env("AZURE_CLIENT_ID", "app")
             .env("AZURE_CLIENT_SECRET", "secret")
             .env("AZURE_FEDERATED_TOKEN_FILE", "/dev/null");
-        let ended = listen(&mut without_authorities(command));
+        let ended = run(&mut without_authorities(command));
         assert_eq!(ended.code, Some(1), "{auth}: {}", ended.stderr);
         let expected = format!(
             "error: cannot connect to {}\n  Caused by: cannot get a token with {name}\n{cause}\n{hint}\n",

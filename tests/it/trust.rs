@@ -15,7 +15,7 @@ use cosmos_tail::state::model::State;
 use crate::bad_input::snapshot;
 use crate::command::{
     Ended, against, assert_latest, cosmos_tail, export, fail, files, lines, lines_of, resume, run,
-    spawn, succeed, verify, wait,
+    spawn, state_directory, succeed, verify, wait,
 };
 use crate::gateway::{Action, Container, Fault, Gateway, Hold, RequestKind};
 use crate::orders::{fill, filled};
@@ -61,6 +61,13 @@ fn forge(path: &Path, at: &Path, change: impl FnOnce(&mut State)) {
     save(&state, at);
 }
 
+/// An export to a directory that holds everything, as earlier builds wrote it.
+fn old_export(gateway: &Gateway, out: &Path) -> Command {
+    let mut command = export(gateway, out);
+    command.arg("--state").arg(out.join("state.json"));
+    command
+}
+
 fn resume_by(gateway: &Gateway, state: &Path) -> Command {
     let mut command = against(gateway);
     command.args(["resume", "--state"]).arg(state);
@@ -82,7 +89,7 @@ impl Victim {
         gateway.push_fault(refused.partition("1").page(4).always());
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("out");
-        fail(export(&gateway, &out).args(["--page-size", "30"]), 3);
+        fail(old_export(&gateway, &out).args(["--page-size", "30"]), 3);
         gateway.clear_faults();
         Self {
             gateway,
@@ -178,6 +185,7 @@ fn a_state_cannot_harm_other_files() {
             forged.manifest = ManifestMark::default();
             forged.series.clear();
             let part = FileState {
+                columns: 0,
                 series: 0,
                 part: 1,
                 length: 0,
@@ -238,19 +246,24 @@ fn a_state_elsewhere_owns_its_output_through_the_owner_file() {
     let state = at("state.json");
     std::fs::create_dir(at("states")).unwrap();
     succeed(export(&gateway, &out).arg("--state").arg(&state));
-    let owner = out.join("state.json.owner");
+    let own = state_directory(&out);
+    let owner = own.join("state.json.owner");
     assert!(owner.exists());
     // A copy can change nothing, whatever it contains.
     let copy = at("states/copy.json");
     let export_id = load(&state).export_id;
     forge(&state, &copy, |forged| {
-        forged.options.output = Output::Directory(out.to_str().unwrap().into());
+        let Output::Table(table) = &mut forged.options.output else {
+            panic!("it is a table");
+        };
+        table.directory = Some(out.to_str().unwrap().into());
     });
     let (shown, out_shown) = (copy.display(), out.display());
     let stderr = format!(
         "error: cannot resume from `{shown}`\n  Caused by: the output `{out_shown}` belongs to the \
          export {export_id} with the state `{out_shown}/../state.json`\nhint: name that state; if it is \
-         this one and was moved, move it back or to `{out_shown}/state.json`\n"
+         this one and was moved, move it back or to `{}/state.json`\n",
+        own.display()
     );
     refuse_whole(
         &mut resume_by(&gateway, &copy),
@@ -262,14 +275,18 @@ fn a_state_elsewhere_owns_its_output_through_the_owner_file() {
     fill(&container, 200..250);
     let moved = tempfile::tempdir().unwrap();
     std::fs::rename(&out, moved.path().join("out")).unwrap();
+    std::fs::rename(&own, state_directory(&moved.path().join("out"))).unwrap();
     std::fs::rename(&state, moved.path().join("state.json")).unwrap();
     succeed(&mut resume_by(&gateway, &moved.path().join("state.json")));
     // And the state put beside the output.
     fill(&container, 250..300);
     let out = moved.path().join("out");
-    let beside = out.join("state.json");
+    let beside = state_directory(&out).join("state.json");
     forge(&moved.path().join("state.json"), &beside, |state| {
-        state.options.output = Output::Directory(".".into());
+        let Output::Table(table) = &mut state.options.output else {
+            panic!("it is a table");
+        };
+        table.directory = None;
     });
     std::fs::remove_file(moved.path().join("state.json")).unwrap();
     succeed(&mut resume(&gateway, &out));
@@ -303,7 +320,7 @@ fn a_crashed_export_of_an_older_build_is_recognized_too() {
     let (gateway, container) = filled(2, 100);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    let mut first = export(&gateway, &out);
+    let mut first = old_export(&gateway, &out);
     // The files are listed, but no state has them yet.
     first.args(["--checkpoint-interval", "1h"]);
     let ended = run(first.env("COSMOS_TAIL_FAILPOINTS", "state.create=2*off->return(kill)"));
@@ -422,7 +439,7 @@ fn force_removes_nothing_but_what_an_export_left() {
     let (gateway, container) = filled(2, 100);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    succeed(&mut export(&gateway, &out));
+    succeed(&mut old_export(&gateway, &out));
     let hint =
         "hint: --force removes only files of exports: move it away, or choose another output\n";
     for name in [
@@ -439,7 +456,7 @@ fn force_removes_nothing_but_what_an_export_left() {
             "error: `{}` is not of an earlier export: no manifest and no state lists it\n{hint}",
             path.display()
         );
-        let mut command = export(&gateway, &out);
+        let mut command = old_export(&gateway, &out);
         refuse_whole(command.arg("--force"), directory.path(), 2, &stderr);
         std::fs::remove_file(path).unwrap();
     }
@@ -453,7 +470,7 @@ fn force_removes_nothing_but_what_an_export_left() {
     let mut command = export(&gateway, &out);
     command.arg("--force").arg("--state").arg(&notes);
     refuse_whole(&mut command, directory.path(), 2, &stderr);
-    succeed(export(&gateway, &out).arg("--force"));
+    succeed(old_export(&gateway, &out).arg("--force"));
     assert_latest(&lines(&out), &container);
 }
 
@@ -465,7 +482,7 @@ fn every_reader_refuses_an_edited_manifest() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     let rotate = ["--page-size", "50", "--rotate-bytes", "1KiB"];
-    succeed(export(&gateway, &out).args(rotate));
+    succeed(old_export(&gateway, &out).args(rotate));
     let path = out.join("manifest.ndjson");
     let whole = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = whole.lines().collect();
@@ -524,7 +541,7 @@ fn files_out_of_order_are_noticed_even_without_a_checksum() {
     let (gateway, _) = filled(1, 200);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    succeed(export(&gateway, &out).args(["--page-size", "50", "--rotate-bytes", "1KiB"]));
+    succeed(old_export(&gateway, &out).args(["--page-size", "50", "--rotate-bytes", "1KiB"]));
     let (path, state) = (out.join("manifest.ndjson"), out.join("state.json"));
     let whole = std::fs::read_to_string(&path).unwrap();
     let all: Vec<&str> = whole.lines().collect();
@@ -578,7 +595,7 @@ fn an_older_state_does_not_truncate_a_newer_manifest() {
     let (gateway, container) = filled(1, 100);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    succeed(&mut export(&gateway, &out));
+    succeed(&mut old_export(&gateway, &out));
     let state = out.join("state.json");
     let (older, manifest) = (std::fs::read(&state).unwrap(), out.join("manifest.ndjson"));
     fill(&container, 100..150);
@@ -609,7 +626,7 @@ pub(crate) fn second_process_after_a_deleted_lock(defect: &str) -> Ended {
     gateway.push_fault(held.partition("1").page(4));
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    let mut first = export(&gateway, &out);
+    let mut first = old_export(&gateway, &out);
     first.args(["--page-size", "30", "--checkpoint-interval", "1h"]);
     let first = spawn(first.env("COSMOS_TAIL_FAILPOINTS", defect));
     hold.wait_until_reached();
@@ -650,7 +667,7 @@ fn a_deleted_lock_stops_the_export_even_if_nobody_takes_it() {
     gateway.push_fault(held.partition("1").page(4));
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    let first = spawn(export(&gateway, &out).args(["--page-size", "30"]));
+    let first = spawn(old_export(&gateway, &out).args(["--page-size", "30"]));
     hold.wait_until_reached();
     let lock = out.join("state.json.lock");
     std::fs::remove_file(&lock).unwrap();
@@ -767,17 +784,17 @@ fn new_files_replace_no_links_and_no_special_files() {
             command.args(force);
             command
         };
-        at_link("out/state.json", 2, &mut to("out"));
-        at_link("out/manifest.ndjson", 2, &mut to("out"));
+        at_link("_out.cosmos-tail/state.json", 2, &mut to("out"));
+        at_link("_out.cosmos-tail/manifest.ndjson", 2, &mut to("out"));
         at_link(
-            "out/state.json.owner",
+            "_out.cosmos-tail/state.json.owner",
             2,
             to("out").arg("--state").arg(at("s")),
         );
         at_link("s", 2, to("out").arg("--state").arg(at("s")));
         at_link("new.jsonl", 2, &mut to("new.jsonl"));
-        at_link("out/state.json.tmp", 1, &mut to("out"));
-        at_link("out/state.json.lock", 1, &mut to("out"));
+        at_link("_out.cosmos-tail/state.json.tmp", 1, &mut to("out"));
+        at_link("_out.cosmos-tail/state.json.lock", 1, &mut to("out"));
     }
     let tail = || {
         let mut command = against(&gateway);
@@ -849,7 +866,7 @@ fn a_refused_resume_changes_nothing() {
     let (gateway, container) = filled(4, 400);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    let mut command = export(&gateway, &out);
+    let mut command = old_export(&gateway, &out);
     // All four files are finished with one commit, and none gets its name.
     command.args(["--checkpoint-interval", "1h", "--max-retries", "0"]);
     let ended = run(command.env("COSMOS_TAIL_FAILPOINTS", "publish.rename=return(kill)"));

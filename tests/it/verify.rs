@@ -9,7 +9,7 @@ use cosmos_tail::state::file;
 use cosmos_tail::state::model::State;
 use serde_json::Value;
 
-use crate::command::{export, files, resume, run, succeed, verify};
+use crate::command::{export, files, resume, run, state_directory, succeed, verify};
 use crate::gateway::{Action, Container, Fault, Gateway, RequestKind, RequestRecord};
 use crate::orders::{fill, filled};
 
@@ -54,7 +54,7 @@ fn a_complete_export_passes() {
     for compression in ["none", "gzip", "zstd"] {
         let (_gateway, container, _directory, out) = exported(&["--compression", compression]);
         assert_verified(&out);
-        assert_verified(&out.join("state.json"));
+        assert_verified(&state_directory(&out).join("state.json"));
         let ended = verify(&out, &["--format", "json"]);
         let found: Value = serde_json::from_str(&ended.stdout).unwrap();
         assert_eq!(found["rows"], container.latest().len());
@@ -86,18 +86,22 @@ fn a_single_file_of_all_ranges_passes_by_its_own_name() {
 }
 
 fn load(out: &Path) -> State {
-    file::load(&out.join("state.json")).unwrap()
+    file::load(&state_directory(out).join("state.json")).unwrap()
 }
 
 fn change_state(out: &Path, change: impl Fn(&mut State)) {
     let mut state = load(out);
     change(&mut state);
-    std::fs::write(out.join("state.json"), file::render(&state).unwrap()).unwrap();
+    std::fs::write(
+        state_directory(out).join("state.json"),
+        file::render(&state).unwrap(),
+    )
+    .unwrap();
 }
 
 /// Changes the entries of the manifest, and its length in the state.
 fn change_manifest(out: &Path, change: impl Fn(&mut Vec<Entry>)) {
-    let path = out.join("manifest.ndjson");
+    let path = state_directory(out).join("manifest.ndjson");
     let text = std::fs::read_to_string(&path).unwrap();
     let mut entries: Vec<Entry> = text
         .lines()
@@ -181,13 +185,13 @@ pub(crate) const DAMAGE: &[Damage] = &[
     ),
     (
         "no manifest",
-        |out| std::fs::remove_file(out.join("manifest.ndjson")).unwrap(),
+        |out| std::fs::remove_file(state_directory(out).join("manifest.ndjson")).unwrap(),
         &["manifest.ndjson: is missing"],
     ),
     (
         "a manifest that was cut",
         |out| {
-            rewrite(&out.join("manifest.ndjson"), |bytes| {
+            rewrite(&state_directory(out).join("manifest.ndjson"), |bytes| {
                 bytes.truncate(bytes.len() - 9)
             })
         },
@@ -199,7 +203,11 @@ pub(crate) const DAMAGE: &[Damage] = &[
     ),
     (
         "a line of the manifest that is no JSON",
-        |out| rewrite(&out.join("manifest.ndjson"), |bytes| bytes[0] = b'x'),
+        |out| {
+            rewrite(&state_directory(out).join("manifest.ndjson"), |bytes| {
+                bytes[0] = b'x'
+            })
+        },
         &["manifest.ndjson: line 1: "],
     ),
     (
@@ -352,9 +360,14 @@ pub(crate) const DAMAGE: &[Damage] = &[
 pub(crate) fn copy(from: &Path) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    std::fs::create_dir(&out).unwrap();
-    for path in crate::command::all_files(from) {
-        std::fs::copy(&path, out.join(path.file_name().unwrap())).unwrap();
+    for (from, to) in [
+        (from.to_owned(), out.clone()),
+        (state_directory(from), state_directory(&out)),
+    ] {
+        std::fs::create_dir(&to).unwrap();
+        for path in crate::command::all_files(&from) {
+            std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
     }
     (directory, out)
 }
@@ -395,11 +408,15 @@ fn traces_of_crashes_and_consumers_are_notes_unless_strict() {
     let out = directory.path().join("out");
     let mut command = export(&gateway, &out);
     run(command.args(["--page-size", "50", "--checkpoint-interval", "1ms"]));
-    let open = out.join("orders-00001-000001.jsonl.open");
+    let open = state_directory(&out).join("orders-00001-000001.jsonl.open");
     rewrite(&open, |bytes| bytes.extend(b"{\"id\":\"never comm"));
-    std::fs::write(out.join("orders-00001-000002.jsonl.open"), "{}\n").unwrap();
-    std::fs::write(out.join("state.json.tmp"), "{").unwrap();
-    rewrite(&out.join("manifest.ndjson"), |bytes| {
+    std::fs::write(
+        state_directory(&out).join("orders-00001-000002.jsonl.open"),
+        "{}\n",
+    )
+    .unwrap();
+    std::fs::write(state_directory(&out).join("state.json.tmp"), "{").unwrap();
+    rewrite(&state_directory(&out).join("manifest.ndjson"), |bytes| {
         bytes.extend(b"{\"export")
     });
     let taken = out.join("orders-00000-000001.jsonl");
@@ -463,7 +480,8 @@ fn a_path_without_an_export_or_in_use_is_a_usage_error() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 
     let (_gateway, _container, _directory, out) = exported(&[]);
-    let lock = cosmos_tail::durable::Lock::acquire(&out.join("state.json.lock")).unwrap();
+    let lock = cosmos_tail::durable::Lock::acquire(&state_directory(&out).join("state.json.lock"))
+        .unwrap();
     let in_use = verify(&out, &[]);
     assert_eq!((in_use.code, in_use.stdout.as_str()), (Some(2), ""));
     assert!(
@@ -474,7 +492,9 @@ fn a_path_without_an_export_or_in_use_is_a_usage_error() {
     drop(lock);
     assert_verified(&out);
 
-    rewrite(&out.join("state.json"), |bytes| bytes[200] ^= 1);
+    rewrite(&state_directory(&out).join("state.json"), |bytes| {
+        bytes[200] ^= 1
+    });
     let corrupt = verify(&out, &[]);
     assert_eq!(corrupt.code, Some(1));
     assert!(

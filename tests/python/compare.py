@@ -33,10 +33,11 @@ def files(directory, with_open):
     """The files of an export in the order in which they were written, for each range: by name,
     since a range that comes of a split has a higher number than its parent."""
     found = list(directory.glob("*.jsonl"))
+    own = directory.parent / f"_{directory.name}.cosmos-tail"
     if with_open:
-        found += directory.glob("*.jsonl.open")
+        found += own.glob("*.jsonl.open")
     else:
-        listed = [json.loads(line)["file"] for line in open(directory / "manifest.ndjson")]
+        listed = [json.loads(line)["file"] for line in open(own / "manifest.ndjson")]
         if sorted(listed) != sorted(path.name for path in found):
             sys.exit(f"the manifest lists {sorted(listed)}, but there are {sorted(found)}")
     return sorted(found, key=lambda path: path.name)

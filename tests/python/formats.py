@@ -165,18 +165,31 @@ def finished(value):
     return merged(value, []) if isinstance(value, dict) else value
 
 
-def rebuilt(schema, cells, extra, value_of):
+def rebuilt(schema, cells, nulls, extra, value_of):
     document = {}
     for (names, column_type), cell in zip(schema, cells, strict=True):
         if cell is not None:
             put(document, names, value_of(cell, column_type))
-    if extra is None:
-        return finished(document)
-    extra = parse(extra)
-    if not isinstance(extra, Pairs):
-        assert not document, (document, extra)
-        return extra
-    return merged(document, extra)
+    # Both are put over the cells, and have no member in common.
+    over = Pairs() if nulls is None else parse(nulls)
+    if extra is not None:
+        extra = parse(extra)
+        if not isinstance(extra, Pairs):
+            assert not document, (document, extra)
+            return extra
+        over = both(over, extra)
+    return merged(document, over)
+
+
+def both(one, other):
+    """The members of two objects, with those of objects that are in both."""
+    known = dict(other)
+    shared = {name for name, _ in one if name in known}
+    members = Pairs(pair for pair in one if pair[0] not in shared)
+    own = dict(one)
+    for name, value in other:
+        members.append((name, both(own[name], value) if name in shared else value))
+    return members
 
 
 def of_cell(cell, column_type):
@@ -230,21 +243,31 @@ def flattened(schema):
 # Reading.
 
 
+def state_directory(directory):
+    """Where an export keeps what is not data."""
+    return directory.parent / f"_{directory.name}.cosmos-tail"
+
+
 def exported(directory):
     """What an export says of itself: its options, and its finished files in their order."""
-    state = json.loads((directory / "state.json").read_text())["state"]
+    own = state_directory(directory)
+    state = json.loads((own / "state.json").read_text())["state"]
     files = []
-    for line in (directory / "manifest.ndjson").read_text().splitlines():
+    for line in (own / "manifest.ndjson").read_text().splitlines():
         entry = json.loads(line)
         files.append((directory / entry["file"], entry["rows"]))
         assert files[-1][0].stat().st_size == entry["bytes"], entry
-    assert not list(directory.glob("*.open")), directory
+    assert sorted(directory.iterdir()) == sorted(path for path, _ in files), directory
     return state["options"], files
 
 
 def schema_of(options):
     layout = options["layout"]
     return None if layout == "raw" else [column(text) for text in layout["columns"]["schema"]]
+
+
+def columns_of(schema):
+    return [*ORDER, *(column_name(path) for path, _ in schema), "_nulls", "_extra"]
 
 
 def sql(text):
@@ -276,7 +299,7 @@ def check_columns(directory, names, of_engines):
 def check_parquet(directory, expected):
     options, files = exported(directory)
     schema = schema_of(options)
-    names = RAW if schema is None else [*ORDER, *(column_name(path) for path, _ in schema), "_extra"]
+    names = RAW if schema is None else columns_of(schema)
     by_pyarrow, by_duckdb, by_polars, documents = [], [], [], []
     for path, count in files:
         table = pyarrow.parquet.read_table(path)
@@ -307,7 +330,7 @@ def check_parquet(directory, expected):
         if schema is None:
             documents.append(parse(row[-1]))
         else:
-            documents.append(rebuilt(schema, row[len(ORDER) : -1], row[-1], of_cell))
+            documents.append(rebuilt(schema, row[len(ORDER) : -2], row[-2], row[-1], of_cell))
     assert digest(map(meaning, documents)) == expected, directory
     return sum(row[-1] is not None for row in by_pyarrow) if schema else 0
 
@@ -317,7 +340,7 @@ def check_csv(directory, expected):
     schema = schema_of(options)
     delimiter, null = options["csv"]["delimiter"], options["csv"]["null"]
     schema = None if schema is None else list(flattened(schema))
-    names = RAW if schema is None else [*ORDER, *(column_name(path) for path, _ in schema), "_extra"]
+    names = RAW if schema is None else columns_of(schema)
     by_python, by_duckdb = [], []
     for path, count in files:
         opened = gzip.open if path.suffix == ".gz" else open
@@ -340,7 +363,7 @@ def check_csv(directory, expected):
         if schema is None:
             documents.append(parse(row[-1]))
         else:
-            documents.append(rebuilt(schema, row[len(ORDER) : -1], row[-1], of_text))
+            documents.append(rebuilt(schema, row[len(ORDER) : -2], row[-2], row[-1], of_text))
     assert digest(map(meaning, documents)) == expected, directory
     return sum(row[-1] is not None for row in by_python) if schema else 0
 
@@ -373,7 +396,9 @@ def main():
     expected = digest(lines)
     assert expected[0] == arguments.documents == len(set(lines)), expected
     directories = sorted(path for path in arguments.directory.iterdir() if path.is_dir())
-    directories = [path for path in directories if path.name not in ("jsonl", "versions")]
+    others = ("jsonl", "versions", "widened", "widened-csv", "live")
+    is_table = lambda path: path.name not in others and not path.name.startswith("_")
+    directories = [path for path in directories if is_table(path)]
     with multiprocessing.Pool() as pool:
         told = pool.starmap(check, ((path, expected) for path in directories), chunksize=1)
     print(f"{expected[0]} documents are the same, read by others: {'; '.join(told)}")

@@ -1,12 +1,16 @@
 """Reads all Parquet files of the exports in a directory with Spark, and compares them with pyarrow: the number of
-values of each column, and the latest version of each document."""
+values of each column, and the latest version of each document. Then it writes a table for `replay`.
+
+    spark_formats.py DIRECTORY COSMOS_TAIL"""
 
 import pathlib
 import sys
 
 import duckdb
+import others
 import polars
 import pyarrow.parquet
+import tables
 from pyspark.sql import SparkSession, Window, functions
 
 
@@ -15,8 +19,8 @@ def quoted(name):
 
 
 def check(spark, directory):
-    pattern = str(directory / "*.parquet")
-    frame = spark.read.parquet(pattern)
+    # The directory itself, which is a table.
+    frame = spark.read.parquet(str(directory))
     table = pyarrow.parquet.read_table(sorted(directory.glob("*.parquet")))
     assert frame.columns == table.column_names, (frame.columns, table.column_names)
     numbers = frame.agg(
@@ -60,12 +64,15 @@ def main():
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("ERROR")
-    rows = sum(check(spark, path) for path in sorted(root.iterdir()) if list(path.glob("*.parquet")))
+    plain = [path for path in sorted(root.iterdir()) if path.name not in ("widened", "live")]
+    rows = sum(check(spark, path) for path in plain if list(path.glob("*.parquet")))
+    tables.check_with_spark(spark, root)
     versions = root / "versions"
     latest = check_latest(spark, versions)
     written = {version for name, version in latest if name.startswith("version-")}
     assert written == {3}, written
-    print(f"Spark {spark.version} reads {rows} rows of Parquet as pyarrow does")
+    others.check_spark(spark, sys.argv[2], root / "others" / "spark")
+    print(f"Spark {spark.version} reads {rows} rows of Parquet as pyarrow does, and writes some that are replayed")
 
 
 if __name__ == "__main__":

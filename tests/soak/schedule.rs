@@ -14,7 +14,7 @@ use cosmos_tail::state::file;
 use fastrand::Rng;
 
 use crate::campaign::Task;
-use crate::command::{Ended, all_files, export, resume, run};
+use crate::command::{Ended, all_files, export, resume, run, state_directory};
 use crate::gateway::{
     Action, Container, Fault, Gateway, GatewayOptions, Lock, RequestKind, RequestRecord, at_random,
 };
@@ -432,7 +432,7 @@ impl Scene<'_> {
         });
         let told = &mut course.told;
         write!(told, "{:?}:", ended.code).unwrap();
-        if let Ok(state) = file::load(&self.out.join("state.json")) {
+        if let Ok(state) = file::load(&state_directory(&self.out).join("state.json")) {
             let documents = state.totals.documents;
             write!(
                 told,

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use super::*;
+use crate::cosmos::client::CosmosClient;
 use crate::cosmos::options::{
     CredentialOptions, EntraIdOptions, NamesFrom, Routing, SecretText, ThroughputControl,
     TokenOptions,
@@ -447,8 +448,9 @@ mod emulated {
             &text,
             &[
                 "error: cannot open container `order` of database `shop`\n",
-                "Caused by: database `shop` has no container `order`\n",
-                "hint: check the name given with -c",
+                "Caused by: there is no container `order` in the database `shop`\n",
+                "hint: did you mean `orders`? the containers are: orders",
+                "; name one with -c (AZURE_COSMOS_CONTAINER)\n",
             ],
         );
         wrong.database = "shoe".to_owned();
@@ -457,8 +459,8 @@ mod emulated {
             &text,
             &[
                 "error: cannot open container `order` of database `shoe`\n",
-                "has no database `shoe`\n",
-                "hint: check the name given with -d",
+                "there is no database `shoe` in the account at ",
+                "hint: did you mean `shop`? the databases are: shop; name one with -d (AZURE_COSMOS_DATABASE)\n",
             ],
         );
     }

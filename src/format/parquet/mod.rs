@@ -21,7 +21,7 @@ use parquet::file::properties::WriterProperties;
 use self::column::ColumnBuilder;
 use super::csv::makes_rows;
 use super::encoder::{Encoded, Encoder, EncoderOptions, FileAbout};
-use super::options::Compression;
+use super::options::{Compression, Extra};
 use super::order::Order;
 use super::table::Table;
 use crate::feed::page::Page;
@@ -44,6 +44,7 @@ pub(super) struct Parquet {
     key_paths: Vec<String>,
     layout: Arc<OnceLock<TableLayout>>,
     form: TableForm,
+    extra: Extra,
     order: Order,
     columns: Option<Columns>,
     /// The writer of the file; none before its first rows.
@@ -69,6 +70,7 @@ impl Parquet {
             key_paths: options.partition_key_paths.clone(),
             layout: Arc::clone(&options.layout),
             form: options.form,
+            extra: options.extra,
             order: Order::default(),
             columns: None,
             file: None,
@@ -173,20 +175,24 @@ impl Encoder for Parquet {
                 if !columns.table.read(item, number, &|_| true, &mut row) {
                     continue;
                 }
+                let is_dropped = columns.table.settle(self.extra, None, item, &mut row)?;
+                encoded.dropped += u64::from(is_dropped);
                 let (leading, documents) = columns.builders.split_at_mut(columns.table.leading());
                 let mut cells = row.leading();
                 for builder in leading {
                     builder.append(&mut cells, Lists::NONE)?;
                 }
-                if let (Some(cells), Some((extra, documents))) =
-                    (row.document(), documents.split_last_mut())
-                {
+                if let Some(cells) = row.document() {
                     let mut cells = cells.iter().copied();
+                    let of_rest = documents.len() - row.rest().count();
+                    let (documents, rest) = documents.split_at_mut(of_rest);
                     for builder in documents {
                         builder.append(&mut cells, row.lists())?;
                     }
-                    let cell = row.extra().map_or(Cell::Null, Cell::Json);
-                    extra.append(&mut std::iter::once(cell), Lists::NONE)?;
+                    for (builder, json) in rest.iter_mut().zip(row.rest()) {
+                        let cell = json.map_or(Cell::Null, Cell::Json);
+                        builder.append(&mut std::iter::once(cell), Lists::NONE)?;
+                    }
                 }
                 columns.rows += 1;
                 columns.bytes += item.json().len();

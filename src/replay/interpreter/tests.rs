@@ -204,7 +204,7 @@ fn a_dead_letter_can_be_replayed() {
             RecordForm::Changes
         };
         let original = Original::of_record(Bytes::from(json), Some(form));
-        let line = dead_letter(&original, "too \"large\"", "a.jsonl", 3);
+        let line = dead_letter(&original, "too \"large\"", "a.jsonl", ("line", 3));
         let again = read(std::str::from_utf8(&line).unwrap(), &["/pk"]).unwrap();
         assert_eq!(again.action, first.action);
         assert_eq!(again.item, first.item);
@@ -215,7 +215,7 @@ fn a_dead_letter_can_be_replayed() {
         (r#"{"id":"1","pk":"p"}"#, RecordForm::Changes),
     ] {
         let original = Original::of_record(Bytes::from(json), Some(form));
-        let line = dead_letter(&original, "r", "a", 1);
+        let line = dead_letter(&original, "r", "a", ("line", 1));
         let line: Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(line["text"], json);
         assert_eq!(line["origin"]["line"], 1);

@@ -1,7 +1,7 @@
 //! Limits on what an inference observes and keeps.
 
 /// Columns of the schema, including those within structs and lists.
-pub(super) const MAX_LEAVES: usize = 1000;
+pub(in crate::schema) const MAX_LEAVES: usize = 1000;
 /// Different names in the objects of a struct.
 pub(super) const MAX_FIELDS_OF_OBJECT: usize = 200;
 /// Levels of arrays and objects that are observed.

@@ -15,13 +15,12 @@
 //! | two of these, or only null | `json` |
 //!
 //! With `by_majority` the type that at least 95 % of the values have decides; the others go to the overflow
-//! column. An array fits as a whole or not at all, so within arrays it is the outermost arrays that are counted,
-//! and a null in a field of an object is a value that does not fit.
+//! column. An array fits as a whole or not at all, so within arrays it is the outermost arrays that are counted.
 //!
 //! Otherwise all values decide, apart from those that go to the overflow column in any case: numbers that fit
 //! neither `int64` nor `double`, or not the one of the two that other values need, and strings with a lone
 //! surrogate. If they are more than a tenth, the type is `json`. Within arrays a single one makes the type of its
-//! element or field `json`, and so does a null in a field of an object.
+//! element or field `json`.
 //!
 //! # What gets no column
 //!
@@ -50,5 +49,6 @@ mod select;
 mod tests;
 
 pub use inference::{Inference, InferenceOptions, Inferred, SampleSize};
+pub(super) use limits::MAX_LEAVES;
 pub use place::Place;
 pub use select::Misfits;

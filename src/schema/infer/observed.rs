@@ -109,8 +109,6 @@ pub(super) enum Site {
     Document,
     /// An element of an array: the array does not fit either.
     Element,
-    /// A member of an object in an array: the same, and null does not fit.
-    Member,
 }
 
 impl Observed {
@@ -218,8 +216,8 @@ impl Observed {
                 .or_insert_with(|| Self::new(observer.place));
             match site {
                 Site::Document => field.observe(member.value, nesting, observer),
-                Site::Element | Site::Member => {
-                    field.observe_at(Site::Member, member.value, nesting, observer);
+                Site::Element => {
+                    field.observe_at(Site::Element, member.value, nesting, observer);
                 }
             }
         }
@@ -292,7 +290,7 @@ impl Observed {
 
     /// The type that all values have. It is a struct only within an array.
     fn strict_type(&self, site: Site) -> ColumnType {
-        if self.kinds() != 1 || (site == Site::Member && self.nulls.values > 0) {
+        if self.kinds() != 1 {
             return ColumnType::Json;
         }
         let all_must_fit = site != Site::Document;
@@ -308,7 +306,7 @@ impl Observed {
                 _ => ColumnType::Json,
             }
         } else if self.objects.values > 0 {
-            let field_type = |field: &Self| Some((field.strict_type(Site::Member), 0));
+            let field_type = |field: &Self| Some((field.strict_type(Site::Element), 0));
             self.struct_within_list(site, field_type)
                 .map_or(ColumnType::Json, |(column_type, _)| column_type)
         } else {
@@ -320,20 +318,15 @@ impl Observed {
     /// the whole array, since it fits as a whole or not at all.
     fn majority_type(&self, site: Site, all: u64) -> Option<Typed> {
         let cells = self.cells();
-        // Null fits no field of an object in an array.
-        let nulls = match site {
-            Site::Member => self.nulls.cells,
-            Site::Document | Site::Element => 0,
-        };
         let typed = |column_type, misfits: u64| Typed {
             column_type,
-            misfits: misfits + nulls,
+            misfits,
         };
         let [booleans, numbers, strings, arrays, objects] = self.by_kind().map(|(_, cells)| cells);
         let kinds = [booleans, numbers, strings, arrays, objects];
         let largest = *kinds.iter().max()?;
         let others = cells - largest;
-        if largest == 0 || !is_majority(others + nulls, all) {
+        if largest == 0 || !is_majority(others, all) {
             return None;
         }
         let found = if largest == booleans {
@@ -342,7 +335,7 @@ impl Observed {
             let (column_type, misfits) = self.numbers.majority_type();
             typed(column_type, others + misfits)
         } else if largest == strings {
-            let is_few = |misfits| is_majority(others + misfits + nulls, all);
+            let is_few = |misfits| is_majority(others + misfits, all);
             let (column_type, misfits) = self.strings.majority_type(is_few);
             typed(column_type, others + misfits)
         } else if largest == arrays {
@@ -354,7 +347,7 @@ impl Observed {
             };
             let lenient = inner
                 .majority_type(Site::Element, lists)
-                .filter(|inner| is_majority(others + inner.misfits + nulls, all));
+                .filter(|inner| is_majority(others + inner.misfits, all));
             let (element, misfits) = match lenient {
                 Some(inner) => (inner.column_type, inner.misfits),
                 None => (inner.strict_type(Site::Element), 0),
@@ -362,13 +355,13 @@ impl Observed {
             typed(ColumnType::List(Box::new(element)), others + misfits)
         } else {
             let lenient = |field: &Self| {
-                let typed = field.majority_type(Site::Member, all).unwrap_or_else(json);
+                let typed = field.majority_type(Site::Element, all).unwrap_or_else(json);
                 Some((typed.column_type, typed.misfits))
             };
-            let strict = |field: &Self| Some((field.strict_type(Site::Member), 0));
+            let strict = |field: &Self| Some((field.strict_type(Site::Element), 0));
             let (column_type, misfits) = self
                 .struct_within_list(site, lenient)
-                .filter(|(_, misfits)| is_majority(others + misfits + nulls, all))
+                .filter(|(_, misfits)| is_majority(others + misfits, all))
                 .or_else(|| self.struct_within_list(site, strict))?;
             typed(column_type, others + misfits)
         };

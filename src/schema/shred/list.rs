@@ -10,15 +10,19 @@ use crate::schema::member_name::{decoded_name, member_start};
 /// The cells of the elements of lists. Those of a list within a list are one level deeper, so that the
 /// elements of each list are contiguous.
 #[derive(Debug, Default)]
-pub(super) struct Levels<'a>(Vec<Vec<Cell<'a>>>);
+pub(super) struct Levels<'a> {
+    cells: Vec<Vec<Cell<'a>>>,
+    /// Whether an object in the list that was read last has a member that is null.
+    pub(super) has_nulls: bool,
+}
 
 impl<'a> Levels<'a> {
     pub(super) fn clear(&mut self) {
-        self.0.iter_mut().for_each(Vec::clear);
+        self.cells.iter_mut().for_each(Vec::clear);
     }
 
     pub(super) fn lists(&self) -> Lists<'_, 'a> {
-        Lists(&self.0)
+        Lists(&self.cells)
     }
 }
 
@@ -45,6 +49,8 @@ pub(super) struct Element {
     kind: ElementKind,
     /// The unit of its times, if columns do not have their own.
     unit: Option<TimeUnit>,
+    /// Whether null fits the field of an object.
+    nulls_fit: bool,
     /// How many cells it has.
     cells: usize,
 }
@@ -67,15 +73,17 @@ struct ElementField {
 }
 
 impl Element {
-    pub(super) fn new(column_type: &ColumnType, unit: Option<TimeUnit>) -> Self {
+    pub(super) fn new(column_type: &ColumnType, unit: Option<TimeUnit>, nulls_fit: bool) -> Self {
         let mut cells = 1;
         let kind = match column_type {
-            ColumnType::List(element) => ElementKind::List(Box::new(Self::new(element, unit))),
+            ColumnType::List(element) => {
+                ElementKind::List(Box::new(Self::new(element, unit, nulls_fit)))
+            }
             ColumnType::Struct(fields) => ElementKind::Struct(
                 fields
                     .iter()
                     .map(|field| {
-                        let element = Self::new(&field.field_type, unit);
+                        let element = Self::new(&field.field_type, unit, nulls_fit);
                         let offset = cells;
                         cells += element.cells;
                         ElementField {
@@ -89,7 +97,18 @@ impl Element {
             ),
             leaf => ElementKind::Leaf(leaf.clone()),
         };
-        Self { kind, unit, cells }
+        Self {
+            kind,
+            unit,
+            nulls_fit,
+            cells,
+        }
+    }
+
+    /// Whether its cell is empty if its value is null.
+    fn is_null_missing(&self) -> bool {
+        let is_json = matches!(self.kind, ElementKind::Leaf(ColumnType::Json));
+        self.nulls_fit && !is_json
     }
 
     /// Reads the elements of a list that opens before `at`, and returns them and the end of the
@@ -100,6 +119,7 @@ impl Element {
         at: usize,
         levels: &mut Levels<'a>,
     ) -> Option<(Elements, usize)> {
+        levels.has_nulls = false;
         self.list_at_depth(document, at, 0, levels)
     }
 
@@ -110,11 +130,11 @@ impl Element {
         depth: usize,
         levels: &mut Levels<'a>,
     ) -> Option<(Elements, usize)> {
-        if levels.0.len() <= depth {
-            levels.0.push(Vec::new());
+        if levels.cells.len() <= depth {
+            levels.cells.push(Vec::new());
         }
         let mut elements = Elements {
-            start: u32::try_from(levels.0[depth].len()).ok()?,
+            start: u32::try_from(levels.cells[depth].len()).ok()?,
             count: 0,
         };
         let (mut first, mut at) = skim::token(document, at);
@@ -122,8 +142,8 @@ impl Element {
             return Some((elements, at + 1));
         }
         loop {
-            let cell = levels.0[depth].len();
-            levels.0[depth].resize(cell + self.cells, Cell::Null);
+            let cell = levels.cells[depth].len();
+            levels.cells[depth].resize(cell + self.cells, Cell::Null);
             let end = if document[at..].starts_with(b"null") {
                 at + b"null".len()
             } else {
@@ -179,7 +199,7 @@ impl Element {
             // The list has no overflow of its own that could hold the rest.
             return None;
         }
-        levels.0[depth][cell] = value;
+        levels.cells[depth][cell] = value;
         Some(end)
     }
 }
@@ -210,12 +230,17 @@ fn members_of<'a>(
         expected = index + 1;
         let field = &fields[index];
         let own = cell + field.offset;
-        if levels.0[depth][own] != Cell::Null {
+        if levels.cells[depth][own] != Cell::Null {
             // The member is repeated.
             return None;
         }
         let token = skim::token(document, value);
-        let end = field.element.value(document, token, (depth, own), levels)?;
+        let end = if token.0 == b'n' && field.element.is_null_missing() {
+            levels.has_nulls = true;
+            skim::value_end(document, token.0, token.1)?
+        } else {
+            field.element.value(document, token, (depth, own), levels)?
+        };
         let (after, comma) = skim::token(document, end);
         if after != b',' {
             return (after == b'}').then_some(comma + 1);

@@ -10,6 +10,7 @@ pub struct Row<'a> {
     pub(super) cells: Vec<Cell<'a>>,
     pub(super) levels: Levels<'a>,
     pub(super) extra: Overflow<'a>,
+    pub(super) nulls: Overflow<'a>,
     /// For each field, the last document that had it.
     pub(super) seen: Vec<u32>,
     pub(super) document: u32,
@@ -31,6 +32,12 @@ impl<'a> Row<'a> {
         self.cells.fill(Cell::Null);
         self.levels.clear();
         self.extra.clear();
+        self.nulls.clear();
+    }
+
+    /// The members that are null, and the lists with such members: a JSON object. None if there are none.
+    pub fn nulls(&self) -> Option<&[u8]> {
+        (!self.nulls.text.is_empty()).then_some(&self.nulls.text)
     }
 
     /// The overflow: a JSON object, or the document itself if it is not an object. None if everything fit.

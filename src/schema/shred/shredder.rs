@@ -23,6 +23,8 @@ pub struct Shredder {
     fields: usize,
     /// The unit of all times, if columns do not have their own.
     unit: Option<TimeUnit>,
+    /// Whether null fits a column that holds other values.
+    nulls_fit: bool,
 }
 
 #[derive(Debug, Default)]
@@ -62,16 +64,22 @@ enum MemberKind {
 impl Shredder {
     /// A shredder for rows of `schema`. With `without_system_fields`, system fields without a column are dropped.
     pub fn new(schema: &Schema, without_system_fields: bool) -> Self {
-        Self::with_unit(schema, without_system_fields, None)
+        Self::with(schema, without_system_fields, None, false)
     }
 
-    /// The same with times in this `unit`, whatever their columns say.
-    pub fn with_unit(schema: &Schema, without_system_fields: bool, unit: Option<TimeUnit>) -> Self {
+    /// The same with times in this `unit`, whatever their columns say, and with nulls that fit or not.
+    pub fn with(
+        schema: &Schema,
+        without_system_fields: bool,
+        unit: Option<TimeUnit>,
+        nulls_fit: bool,
+    ) -> Self {
         let mut this = Self {
             objects: vec![Object::default()],
             cells: 0,
             fields: 0,
             unit,
+            nulls_fit,
         };
         for column in schema.columns() {
             let mut object = 0;
@@ -112,7 +120,7 @@ impl Shredder {
         let fields = match column_type {
             ColumnType::Struct(fields) => fields,
             ColumnType::List(element) => {
-                let element = Element::new(element, self.unit);
+                let element = Element::new(element, self.unit, self.nulls_fit);
                 return self.member(object, name, MemberKind::List { cell, element });
             }
             leaf => {
@@ -150,8 +158,44 @@ impl Shredder {
             cells: vec![Cell::Null; self.cells],
             levels: Levels::default(),
             extra: Overflow::default(),
+            nulls: Overflow::default(),
             seen: vec![0; self.fields],
             document: 0,
+        }
+    }
+
+    /// Sets the cell of the field at `path` to a value that is not a struct or a list, if there is such a cell and
+    /// the value fits.
+    pub fn set<'a>(
+        &self,
+        path: &[String],
+        json: &'a [u8],
+        accepts: &impl Fn(&Cell<'a>) -> bool,
+        row: &mut Row<'a>,
+    ) {
+        let (mut object, mut above) = (0, Vec::new());
+        for name in path {
+            let known = &self.objects[object];
+            let Some(field) = known.by_name.get(name.as_bytes()) else {
+                return;
+            };
+            match &known.fields[*field].kind {
+                MemberKind::Object(within) => {
+                    object = *within;
+                    above.extend(self.objects[object].cell);
+                }
+                MemberKind::Leaf { cell, column_type } => {
+                    let value = cell_of(column_type, self.unit, json).filter(accepts);
+                    if let Some(value) = value {
+                        row.cells[*cell] = value;
+                        for presence in above {
+                            row.cells[presence] = Cell::Object;
+                        }
+                    }
+                    return;
+                }
+                MemberKind::List { .. } | MemberKind::Dropped => return,
+            }
         }
     }
 
@@ -182,9 +226,11 @@ impl Shredder {
                 break;
             };
             walk.row.extra.levels.push(&[]);
+            walk.row.nulls.levels.push(&[]);
             let whole = walk.object(0, open + 1).is_some();
             let found_repeated = walk.found_repeated;
             row.extra.leave();
+            row.nulls.leave();
             if whole && !found_repeated {
                 return;
             }
@@ -194,6 +240,7 @@ impl Shredder {
         }
         // A document that is not an object has no members to spread.
         row.clear();
+        row.nulls.clear();
         row.extra.text.extend_from_slice(document);
     }
 }
@@ -280,6 +327,13 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
             return None;
         }
         *seen = self.row.document;
+        if first == b'n' && self.shredder.nulls_fit && field.kind.is_nullable() {
+            let end = skim::value_end(self.document, first, start)?;
+            self.row.nulls.member(name, self.document.get(start..end)?);
+            *is_shown = true;
+            return Some(end);
+        }
+        let mut has_nulls = false;
         let (cell, end) = match &field.kind {
             MemberKind::Object(object) if first == b'{' => {
                 let presence = self.shredder.objects[*object].cell;
@@ -287,12 +341,14 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
                     self.row.cells[cell] = Cell::Object;
                 }
                 self.row.extra.levels.push(name);
+                self.row.nulls.levels.push(name);
                 let (end, shown_within) = self.object(*object, start + 1)?;
                 if !shown_within && presence.is_none() {
                     // Nothing else would show an empty object.
                     self.row.extra.open();
                 }
                 self.row.extra.leave();
+                self.row.nulls.leave();
                 *is_shown = true;
                 return Some(end);
             }
@@ -316,6 +372,7 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
                 match element.read_list(self.document, start + 1, levels) {
                     Some((elements, end)) => {
                         let json = self.document.get(start..end)?;
+                        has_nulls = levels.has_nulls;
                         (Some((*cell, Cell::List(json, elements))), end)
                     }
                     None => (None, skim::value_end(self.document, first, start)?),
@@ -334,10 +391,25 @@ impl<'a, A: Fn(&Cell<'a>) -> bool> Walk<'_, 'a, A> {
                     let json = self.document.get(start..end)?;
                     self.row.extra.member(name, json);
                 }
+                if has_nulls {
+                    let json = self.document.get(start..end)?;
+                    self.row.nulls.member(name, json);
+                }
             }
             None => self.row.extra.member(name, self.document.get(start..end)?),
         }
         Some(end)
+    }
+}
+
+impl MemberKind {
+    /// Whether an empty cell can be null. In a column of JSON, null is a value.
+    fn is_nullable(&self) -> bool {
+        match self {
+            Self::Leaf { column_type, .. } => *column_type != ColumnType::Json,
+            Self::List { .. } | Self::Object(_) => true,
+            Self::Dropped => false,
+        }
     }
 }
 

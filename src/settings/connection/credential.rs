@@ -19,7 +19,7 @@ use crate::settings::table::{self, CONNECTION_STRING_VARIABLE, KEY_VARIABLE};
 /// The well-known key of the Cosmos DB emulator. It is public and protects nothing.
 pub(super) const EMULATOR_KEY: &str =
     "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==";
-const WAYS_TO_GIVE_A_KEY: &str = "set AZURE_COSMOS_KEY or AZURE_COSMOS_CONNECTION_STRING, or name a file that holds the key \
+pub(super) const WAYS_TO_GIVE_A_KEY: &str = "set AZURE_COSMOS_KEY or AZURE_COSMOS_CONNECTION_STRING, or name a file that holds the key \
      with --key-file (`-` reads it from standard input)";
 
 /// Whether flags or environment provide the credential, so that no profile has to.

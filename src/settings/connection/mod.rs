@@ -11,6 +11,7 @@
 mod connection_string;
 mod credential;
 mod key;
+mod new_profile;
 mod plan;
 mod request;
 mod routing;
@@ -18,7 +19,8 @@ mod target;
 mod throughput;
 
 pub use credential::credential_is_given;
-pub use plan::ConnectionPlan;
+pub use new_profile::ProfileParts;
+pub use plan::{ConnectionPlan, Names};
 pub use request::{ConnectionArgs, ConnectionRequest};
 
 #[cfg(test)]

@@ -39,14 +39,46 @@ pub struct ConnectionPlan {
     pub values: Vec<ResolvedValue>,
 }
 
+/// Which names a connection is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// A database and a container.
+    Required,
+    /// Those that are given anywhere; one that is not is empty.
+    IfGiven,
+    /// Those that flags give; one that is not is empty. A container is in a database that is given anywhere.
+    IfTyped,
+}
+
+impl Names {
+    /// The database and the container.
+    fn resolve(
+        self,
+        request: &ConnectionRequest<'_>,
+        env: Environment<'_>,
+        from_string: Option<&ConnectionString>,
+    ) -> Result<[Option<ResolvedValue>; 2]> {
+        let has_container = Name::Container.is_typed(request);
+        let name = |name: Name| match self {
+            Self::Required => name.resolve(request, env, from_string).map(Some),
+            Self::IfGiven => name.find(request, env, from_string),
+            Self::IfTyped if has_container => name.resolve(request, env, from_string).map(Some),
+            Self::IfTyped if name.is_typed(request) => name.find(request, env, from_string),
+            Self::IfTyped => Ok(None),
+        };
+        Ok([name(Name::Database)?, name(Name::Container)?])
+    }
+}
+
 impl ConnectionPlan {
     /// Resolves `request` with the environment and standard input of this process.
     ///
     /// # Errors
     ///
     /// See [`ConnectionPlan::resolve`].
-    pub fn from_process(request: &ConnectionRequest<'_>) -> Result<Self> {
-        Self::resolve(request, &process_environment, &mut std::io::stdin().lock())
+    pub fn from_process(request: &ConnectionRequest<'_>, names: Names) -> Result<Self> {
+        let mut stdin = std::io::stdin().lock();
+        Self::resolve_names(request, names, &process_environment, &mut stdin)
     }
 
     /// A container in the account of `profile`, with its credential, read from `regions` if there are any,
@@ -70,15 +102,38 @@ impl ConnectionPlan {
             regions: regions.to_vec(),
             ..ConnectionArgs::default()
         };
+        Self::of_profile_alone(&args, profile, environment, shutdown)
+    }
+
+    /// As [`ConnectionPlan::of_profile`], without a container: with the names that the profile has.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectionPlan::resolve`].
+    pub fn account_of_profile(
+        profile: Option<ChosenProfile<'_>>,
+        environment: Environment<'_>,
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
+        Self::of_profile_alone(&ConnectionArgs::default(), profile, environment, shutdown)
+    }
+
+    fn of_profile_alone(
+        args: &ConnectionArgs,
+        profile: Option<ChosenProfile<'_>>,
+        environment: Environment<'_>,
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
         let request = ConnectionRequest {
-            args: &args,
+            args,
             profile,
             source: None,
             shutdown,
         };
         let of_others = |name: &str| !name.starts_with("AZURE_COSMOS_");
         let environment = |name: &str| environment(name).filter(|_| of_others(name));
-        let mut plan = Self::resolve(&request, &environment, &mut std::io::empty())?;
+        let mut stdin = std::io::empty();
+        let mut plan = Self::resolve_names(&request, Names::IfGiven, &environment, &mut stdin)?;
         plan.connect.names_from = NamesFrom::FromContainer;
         Ok(plan)
     }
@@ -93,6 +148,15 @@ impl ConnectionPlan {
     /// (exit code 1) if the key file cannot be read or the key command fails.
     pub fn resolve(
         request: &ConnectionRequest<'_>,
+        environment: Environment<'_>,
+        stdin: &mut dyn Read,
+    ) -> Result<Self> {
+        Self::resolve_names(request, Names::Required, environment, stdin)
+    }
+
+    fn resolve_names(
+        request: &ConnectionRequest<'_>,
+        names: Names,
         environment: Environment<'_>,
         stdin: &mut dyn Read,
     ) -> Result<Self> {
@@ -114,9 +178,10 @@ impl ConnectionPlan {
             .filter(|s| !same_account(&s.endpoint, &endpoint));
         let from_string = from_string.as_ref().filter(|_| other_account.is_none());
 
-        let database = Name::Database.resolve(request, &env, from_string)?;
-        let container = Name::Container.resolve(request, &env, from_string)?;
-        values.extend([database.clone(), container.clone()]);
+        let named = names.resolve(request, &env, from_string)?;
+        values.extend(named.iter().flatten().cloned());
+        let [database, container] =
+            named.map(|name| name.map_or_else(String::new, |name| name.value));
 
         let profile = profile_of_account(request, &endpoint, &mut notices)?;
         let method = Method::resolve(args, &env, from_string, profile);
@@ -167,8 +232,8 @@ impl ConnectionPlan {
                     && endpoint.scheme() == "https"
                     && (is_emulator || asks_for_self_signed),
                 endpoint,
-                database: database.value,
-                container: container.value,
+                database,
+                container,
                 names_from: if source.is_some() {
                     NamesFrom::State
                 } else {

@@ -118,12 +118,38 @@ pub(super) enum Name {
 
 impl Name {
     /// The flag's name, otherwise the variable's, the connection string's, the profile's.
+    ///
+    /// # Errors
+    ///
+    /// If none of them names it.
     pub(super) fn resolve(
         self,
         request: &ConnectionRequest<'_>,
         env: Environment<'_>,
         from_string: Option<&ConnectionString>,
     ) -> Result<ResolvedValue> {
+        if let Some(found) = self.find(request, env, from_string)? {
+            return Ok(found);
+        }
+        let (kind, variable) = match self {
+            Self::Database => (table::DATABASE.row.name, DATABASE_VARIABLE),
+            Self::Container => (table::CONTAINER.row.name, CONTAINER_VARIABLE),
+        };
+        let short = &kind[..1];
+        Err(missing(
+            &format!("no {kind} given"),
+            &format!("-{short}/--{kind} NAME"),
+            variable,
+        ))
+    }
+
+    /// As [`Name::resolve`], if any of them names it.
+    pub(super) fn find(
+        self,
+        request: &ConnectionRequest<'_>,
+        env: Environment<'_>,
+        from_string: Option<&ConnectionString>,
+    ) -> Result<Option<ResolvedValue>> {
         let (row, variable) = match self {
             Self::Database => (&table::DATABASE.row, DATABASE_VARIABLE),
             Self::Container => (&table::CONTAINER.row, CONTAINER_VARIABLE),
@@ -162,18 +188,16 @@ impl Name {
                     &given.value,
                     &given.origin,
                 )),
-                None => Ok(own),
+                None => Ok(Some(own)),
             };
         }
-        if let Some(given) = given {
-            return Ok(given);
-        }
-        let short = &kind[..1];
-        Err(missing(
-            &format!("no {kind} given"),
-            &format!("-{short}/--{kind} NAME"),
-            variable,
-        ))
+        Ok(given)
+    }
+
+    /// Whether the flag names it.
+    pub(super) fn is_typed(self, request: &ConnectionRequest<'_>) -> bool {
+        let typed = self.of(&request.args.database, &request.args.container);
+        typed.as_deref().is_some_and(|text| !text.trim().is_empty())
     }
 
     fn of<T>(self, database: T, container: T) -> T {

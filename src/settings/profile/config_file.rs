@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 
+use super::edit::{self, NewProfile};
 use super::model::{ChosenProfile, KeySource, Profile};
 use super::parse;
-use crate::error::{Annotate, ExitCode, usage};
+use crate::durable::replace_configuration;
+use crate::error::{Annotate, ExitCode, usage, with_hint};
 use crate::feed::ContainerAddress;
-use crate::nearest::nearest;
+use crate::nearest::instead;
 use crate::settings::endpoint::{parse_endpoint, same_account};
 use crate::settings::permissions::mode_open_to_others;
 use crate::settings::resolved::Origin;
@@ -30,6 +32,10 @@ pub struct ConfigFile {
     pub profiles: Vec<Profile>,
     /// Warnings for the user.
     pub notices: Vec<String>,
+    /// The bytes that it was read from.
+    text: Option<Vec<u8>>,
+    /// What a `~` means.
+    home: Option<PathBuf>,
 }
 
 /// A profile requested by name.
@@ -55,10 +61,26 @@ impl ConfigFile {
     ///
     /// See [`ConfigFile::load`].
     pub fn from_process() -> Result<Self> {
+        Self::of_process(true)
+    }
+
+    /// As [`ConfigFile::from_process`], for a change: the file that COSMOS_TAIL_CONFIG names need not exist.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConfigFile::load`].
+    pub fn for_change() -> Result<Self> {
+        Self::of_process(false)
+    }
+
+    fn of_process(must_exist: bool) -> Result<Self> {
         let default = dirs::config_dir().map(|directory| directory.join("cosmos-tail/config.toml"));
         let named = std::env::var_os(CONFIG_VARIABLE).filter(|path| !path.is_empty());
         let home = dirs::home_dir();
         match named {
+            Some(path) if !must_exist && !crate::durable::is_there(Path::new(&path)) => {
+                Ok(Self::absent(Some(path.into())))
+            }
             Some(path) => Self::load(Path::new(&path), true, home.as_deref()),
             None => match default {
                 Some(path) => Self::load(&path, false, home.as_deref()),
@@ -92,6 +114,7 @@ impl ConfigFile {
             .hint(hint)
             .exit_code(ExitCode::Usage)?;
         let mut config = Self::parse(&text.bytes, path, home)?;
+        config.home = home.map(Path::to_owned);
         let has_key = |profile: &Profile| matches!(profile.key, Some(KeySource::Text(_)));
         if let Some(mode) = text.open_to_others
             && config.profiles.iter().any(has_key)
@@ -118,6 +141,8 @@ impl ConfigFile {
             default_profile,
             profiles,
             notices: Vec::new(),
+            text: Some(text.to_vec()),
+            home: None,
         })
     }
 
@@ -128,7 +153,77 @@ impl ConfigFile {
             default_profile: None,
             profiles: Vec::new(),
             notices: Vec::new(),
+            text: None,
+            home: dirs::home_dir(),
         }
+    }
+
+    /// Adds a profile to the file, or replaces it. Everything else stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// If the result would not be a configuration file with the same other profiles, or cannot be written.
+    /// Nothing has changed then.
+    pub fn add(&self, name: &str, new: &NewProfile) -> Result<()> {
+        let others = |config: &Self| {
+            let others = config
+                .profiles
+                .iter()
+                .filter(|profile| profile.name != name);
+            others.cloned().collect::<Vec<_>>()
+        };
+        self.change(
+            |text| edit::with_profile(text, name, new),
+            |changed| {
+                others(changed) == others(self)
+                    && changed.default_profile == self.default_profile
+                    && changed.profiles.iter().any(|profile| profile.name == name)
+            },
+        )
+    }
+
+    /// Makes a profile the default one. Everything else stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigFile::add`].
+    pub fn set_default(&self, name: &str) -> Result<()> {
+        self.change(
+            |text| edit::with_default(text, name),
+            |changed| {
+                changed.profiles == self.profiles
+                    && changed.default_profile.as_deref() == Some(name)
+            },
+        )
+    }
+
+    fn change(
+        &self,
+        edit: impl FnOnce(&str) -> Result<String>,
+        is_as_meant: impl FnOnce(&Self) -> bool,
+    ) -> Result<()> {
+        const HINT: &str = "nothing was written: edit the file by hand, see docs/profiles.md";
+        let Some(path) = &self.path else {
+            return Err(usage(
+                "there is no configuration directory on this system",
+                "name the file with COSMOS_TAIL_CONFIG",
+            ));
+        };
+        let what = || format!("cannot change `{}`", path.display());
+        let before = self.text.as_deref();
+        let text = std::str::from_utf8(before.unwrap_or_default()).with_context(what)?;
+        let after = edit(text).with_context(what).hint(HINT)?;
+        let changed = Self::parse(after.as_bytes(), path, self.home.as_deref())
+            .with_context(what)
+            .hint(HINT)?;
+        if !is_as_meant(&changed) {
+            return Err(with_hint(
+                anyhow!("the file would mean something else"),
+                HINT,
+            ))
+            .with_context(what);
+        }
+        replace_configuration(path, before, after.as_bytes()).with_context(what)
     }
 
     /// The wanted profile, otherwise the default one, if there is one.
@@ -211,7 +306,10 @@ impl ConfigFile {
     }
 
     fn no_such_profile(&self, name: &str, wanted: Option<&WantedProfile>) -> anyhow::Error {
-        let named_by = wanted.map_or(String::new(), |wanted| format!(" ({})", wanted.origin));
+        let named_by = match wanted.map(|wanted| &wanted.origin) {
+            None | Some(Origin::Argument) => String::new(),
+            Some(origin) => format!(" ({origin})"),
+        };
         let name = name.escape_debug();
         let path = self.path.as_ref().map_or_else(
             || "the configuration file".to_owned(),
@@ -220,18 +318,13 @@ impl ConfigFile {
         if !self.exists {
             return usage(
                 format!("there is no profile `{name}`{named_by}: {path} does not exist"),
-                "create it, with a table [profiles.NAME] that has endpoint, database and container; or name \
-                 another file with COSMOS_TAIL_CONFIG",
+                "`cosmos-tail profiles add NAME` creates it; COSMOS_TAIL_CONFIG names another file",
             );
         }
         let names: Vec<&str> = self.profiles.iter().map(|p| p.name.as_str()).collect();
-        let hint = match nearest(&name.to_string(), &names) {
-            Some(nearest) => format!(
-                "did you mean `{nearest}`? the profiles are: {}",
-                names.join(", ")
-            ),
-            None => "the file has no profiles; add a table [profiles.NAME]".to_owned(),
-        };
+        let hint = instead(&name.to_string(), "profiles", &names).unwrap_or_else(|| {
+            "the file has no profiles: `cosmos-tail profiles add NAME` adds one".to_owned()
+        });
         usage(
             format!("there is no profile `{name}` in {path}{named_by}"),
             hint,

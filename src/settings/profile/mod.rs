@@ -25,10 +25,12 @@
 //! reads a key: [`crate::settings::ConnectionPlan`] does, when it needs one.
 
 mod config_file;
+mod edit;
 mod model;
 mod parse;
 
 pub use config_file::{ConfigFile, WantedProfile};
+pub use edit::NewProfile;
 pub use model::{ChosenProfile, KeySource, Profile, ProfileEndpoint, ProfileOptions};
 
 #[cfg(test)]

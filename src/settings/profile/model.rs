@@ -7,6 +7,11 @@ use crate::cli::choices::AuthMethod;
 use crate::cosmos::options::SecretText;
 use crate::settings::endpoint::same_account;
 
+/// The keys and tables of the configuration file.
+pub(super) const DEFAULT_PROFILE: &str = "default-profile";
+pub(super) const PROFILES: &str = "profiles";
+pub(super) const OPTIONS: &str = "options";
+
 /// A profile. Keys that it leaves out are `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {

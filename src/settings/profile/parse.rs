@@ -11,7 +11,9 @@ use anyhow::Result;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::model::{KeySource, Profile, ProfileEndpoint, ProfileOptions};
+use super::model::{
+    DEFAULT_PROFILE, KeySource, OPTIONS, PROFILES, Profile, ProfileEndpoint, ProfileOptions,
+};
 use crate::cosmos::options::SecretText;
 use crate::error::usage;
 use crate::nearest::nearest;
@@ -19,11 +21,6 @@ use crate::settings::endpoint::{check_name, parse_endpoint};
 use crate::settings::setting::{AccountKey, AnySetting, ProfileKey, Setting};
 use crate::settings::table::{self, rows};
 use crate::settings::value::Toml;
-
-/// The tables of the file.
-const DEFAULT_PROFILE: &str = "default-profile";
-const PROFILES: &str = "profiles";
-const OPTIONS: &str = "options";
 
 /// The part of the file that a key is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,10 +129,11 @@ impl File<'_> {
                     "`{DEFAULT_PROFILE}` names `{}`, which is not one of the profiles",
                     default.escape_debug()
                 ),
-                nearest(default, &names).map_or_else(
-                    || "add a table [profiles.NAME]".to_owned(),
-                    |nearest| format!("did you mean `{nearest}`?"),
-                ),
+                match nearest(default, &names) {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None if names.is_empty() => "add a table [profiles.NAME]".to_owned(),
+                    None => format!("the profiles are: {}", names.join(", ")),
+                },
             ));
         }
         Ok((Some(default.to_owned()), profiles))
@@ -336,11 +334,9 @@ impl File<'_> {
                 name.escape_debug()
             )
         } else {
-            let nearest = nearest(name, &valid).unwrap_or_default();
-            format!(
-                "did you mean `{nearest}`? the valid keys here are: {}",
-                valid.join(", ")
-            )
+            let guess = nearest(name, &valid)
+                .map_or_else(String::new, |key| format!("did you mean `{key}`? "));
+            format!("{guess}the valid keys here are: {}", valid.join(", "))
         };
         self.error(
             key.span(),

@@ -169,7 +169,7 @@ fn an_unknown_key_is_reported_with_its_line_and_the_nearest_key() {
             "default = 'a'\n[profiles.a]",
             1,
             "`default`",
-            "did you mean `profiles`?",
+            "did you mean `default-profile`?",
         ),
         (
             "[profiles.a]\npage-size = 500",
@@ -184,7 +184,7 @@ fn an_unknown_key_is_reported_with_its_line_and_the_nearest_key() {
             "[profiles.a]\nzzz = 1\naaa = 2",
             2,
             "`zzz` in [profiles.a]",
-            "did you mean",
+            "the valid keys here are: ",
         ),
     ] {
         let error = refused(text);
@@ -533,6 +533,7 @@ fn a_flag_comes_before_the_option_of_a_profile() {
             "concurrency by the number of ranges and cores (default)",
             "page-size 7 (--page-size)",
             "max-retries 3 (profile a)",
+            "max-ru none (default)",
             "poll-interval 1s (default)",
             "checkpoint-interval 5s (default)",
             "checkpoint-bytes 256MiB (default)",

@@ -1,19 +1,25 @@
 //! The columns of CSV and Parquet.
 
+use std::path::PathBuf;
+
 use crate::cli::Command;
 use crate::cli::choices::{SchemaSource, SystemFields};
 use crate::cli::values::{self, choice_name};
 use crate::feed::ChangeFeedStart;
+use crate::format::Extra;
 use crate::schema::{ColumnList, SampleSize};
 use crate::settings::compare;
 use crate::settings::setting::{Comparison, Heading, Setting, settings};
-use crate::settings::value::{Value, choice};
+use crate::settings::table::export::TIMES;
+use crate::settings::value::{Value, choice, path, start};
 
 settings! {
-    SCHEMA_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::start))
-        .help("Where to start: `beginning`, or a time such as 2026-11-23T12:00:00Z")
+    SCHEMA_FROM: ChangeFeedStart = Setting::new("from", start())
+        .help("Where to start: `beginning`, a time such as 2026-11-23, or an age such as 10m")
+        .details(TIMES)
         .default("beginning")
-        .of(&[Command::Schema]);
+        .of(&[Command::Schema])
+        .brief("Start: `beginning`, a time, or an age such as 10m");
 
     SCHEMA: SchemaSource = Setting::new("schema", Value::new("infer|raw|FILE", values::schema_source))
         .help(
@@ -29,7 +35,8 @@ settings! {
         .frozen("layout")
         .compared(|frozen, schema| compare::schema(frozen.options, schema))
         .of(&[Command::Export])
-        .under(Heading::Columns);
+        .under(Heading::Columns)
+        .brief("`infer` the columns, read them from a FILE, or write `raw` documents");
 
     COLUMNS: ColumnList = Setting::new("columns", Value::new("LIST", values::by_type).with_hyphen())
         .help("The columns, such as id,customer.name,total:double; types that are left out are inferred")
@@ -37,7 +44,8 @@ settings! {
         .frozen("layout")
         .compared(|frozen, columns| compare::columns(frozen.options, columns))
         .of(&[Command::Export, Command::Schema])
-        .under(Heading::Columns);
+        .under(Heading::Columns)
+        .brief("Columns, such as id,customer.name,total:double");
 
     SAMPLE: SampleSize = Setting::new("sample", Value::new("N|all", values::sample))
         .help("Infer columns from this many pages of every range, or from `all` documents")
@@ -49,7 +57,9 @@ settings! {
             Comparison::of(own.map(compare::sample), &compare::sample(*sample))
         })
         .of(&[Command::Export, Command::Schema])
-        .under(Heading::Columns);
+        .under(Heading::Columns)
+        .in_full_of(&[Command::Export])
+        .brief("Infer columns from this many pages of each range");
 
     DETECT_TIMESTAMPS: bool = Setting::switch("detect-timestamps")
         .help("Make timestamps of fields whose values are ISO 8601 times in UTC, in one form")
@@ -59,7 +69,9 @@ settings! {
             compare::switch(inference.is_some_and(|inference| inference.detect_timestamps))
         })
         .of(&[Command::Export, Command::Schema])
-        .under(Heading::Columns);
+        .under(Heading::Columns)
+        .in_full_of(&[Command::Export])
+        .brief("Make timestamps of ISO 8601 times");
 
     STRICT_TYPES: bool = Setting::switch("strict-types")
         .help("Make columns of JSON of fields whose values have several types")
@@ -73,7 +85,43 @@ settings! {
             compare::switch(inference.is_some_and(|inference| !inference.by_majority))
         })
         .of(&[Command::Export, Command::Schema])
-        .under(Heading::Columns);
+        .under(Heading::Columns)
+        .in_full_of(&[Command::Export])
+        .brief("Make JSON of fields with several types");
+
+    EXTRA: Extra = Setting::new("extra", choice("WHAT"))
+        .help("What to do with values that fit no column: `keep` them in `_extra`, `drop` them, or `fail`")
+        .details(
+            "With `fail` the export stops at the first document that has one, with exit code 3: `resume --widen` adds \
+             columns, and `resume --extra keep` continues without them. The summary counts the documents of `drop`.",
+        )
+        .described_default("keep")
+        .kept("extra", |settings, extra| settings.extra = Some(extra))
+        .of(&[Command::Export, Command::Resume])
+        .under(Heading::Columns)
+        .in_full();
+
+    DIFF: PathBuf = Setting::new("diff", path("PLACE"))
+        .help("Print what documents have that the columns of PLACE do not hold: a file of columns, or an export")
+        .details(
+            "PLACE is the directory of an export, its first file, its state, or a file of columns as `schema` prints \
+             them. An export names the container itself. The sample is what changed since the export began and \
+             since its last commit, beside the oldest documents.",
+        )
+        .conflicts(&["columns", "from"])
+        .of(&[Command::Schema])
+        .under(Heading::Columns)
+        .brief("Compare the documents with the columns of an export or a file");
+
+    WIDEN: bool = Setting::switch("widen")
+        .help("Add columns for what a sample of the documents has beside the columns of the export")
+        .details(
+            "New files have the new columns after the others; existing files stay as they are. The name, the type and \
+             the place of a column never change. `schema --diff` prints what would be added.",
+        )
+        .of(&[Command::Resume])
+        .under(Heading::Columns)
+        .brief("Add columns for new fields to new files");
 
     SYSTEM_FIELDS: SystemFields = Setting::new("system-fields", choice("WHAT"))
         .help(
@@ -87,5 +135,7 @@ settings! {
             Comparison::of(own, &choice_name(system_fields))
         })
         .of(&[Command::Export, Command::Schema])
-        .under(Heading::Columns);
+        .under(Heading::Columns)
+        .in_full_of(&[Command::Export])
+        .brief("What to do with _ts, _etag, _rid and the like");
 }

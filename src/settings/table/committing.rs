@@ -19,7 +19,8 @@ settings! {
             settings.checkpoint_interval_ms = milliseconds(interval);
         })
         .of(&[Command::Tail, Command::Export, Command::Resume])
-        .under(Heading::Committing);
+        .under(Heading::Committing)
+        .in_full();
 
     CHECKPOINT_BYTES: u64 = Setting::new("checkpoint-bytes", bytes())
         .help("Commit after this many bytes, such as 64MiB")
@@ -27,13 +28,15 @@ settings! {
         .profile_option()
         .kept("checkpoint_bytes", |settings, bytes| settings.checkpoint_bytes = bytes)
         .of(&[Command::Export, Command::Resume])
-        .under(Heading::Committing);
+        .under(Heading::Committing)
+        .in_full();
 
     SUMMARY: SummaryFormat = Setting::new("summary", choice("SUMMARY"))
         .help("How to print the summary at the end, on standard error")
         .default("text")
         .of(&[Command::Export, Command::Resume])
-        .under(Heading::Committing);
+        .under(Heading::Committing)
+        .brief("Form of the summary");
 
     POSITION: PathBuf = Setting::new("state", path("FILE"))
         .help("Keep the position in this file, and continue from it when started again")
@@ -42,13 +45,15 @@ settings! {
              not saved are applied again, which leaves the same documents.",
         )
         .of(&[Command::Replay])
-        .under(Heading::Committing);
+        .under(Heading::Committing)
+        .brief("Keep the position here, and continue from it");
 
     POSITION_INTERVAL: Duration = Setting::new("checkpoint-interval", duration())
         .help("Save the position at least this often")
         .default("1s")
         .of(&[Command::Replay])
-        .under(Heading::Committing);
+        .under(Heading::Committing)
+        .in_full();
 
     CHECKPOINT_CHANGES: u32 =
         Setting::new("checkpoint-changes", number("N", values::whole::<1, 1_000_000>))
@@ -58,5 +63,6 @@ settings! {
             )
             .default("10000")
             .of(&[Command::Replay])
-            .under(Heading::Committing);
+            .under(Heading::Committing)
+        .in_full();
 }

@@ -15,32 +15,54 @@ pub(crate) const CONTAINER_VARIABLE: &str = "AZURE_COSMOS_CONTAINER";
 pub(crate) const KEY_VARIABLE: &str = "AZURE_COSMOS_KEY";
 pub(crate) const CONNECTION_STRING_VARIABLE: &str = "AZURE_COSMOS_CONNECTION_STRING";
 
+/// The commands that use no profile and no embedded account: the first makes a profile, the others connect to no
+/// account.
+const WITHOUT_PROFILE: &[Command] = &[
+    Command::ProfilesAdd,
+    Command::Verify,
+    Command::Profiles,
+    Command::Completions,
+    #[cfg(feature = "demo")]
+    Command::Demo,
+    Command::ProfilesUse,
+];
+
+/// The commands that connect to no account.
+const OFFLINE: &[Command] = WITHOUT_PROFILE.split_at(1).1;
+
 settings! {
     PROFILE: String = Setting::new("profile", text("NAME"))
-        .help("Profile of the configuration file, for what flags and environment leave out")
+        .help("Profile of the configuration file, for what is not given otherwise")
         .details(
-            "The file is `cosmos-tail/config.toml` in the configuration directory, or the file that \
+            "Flags and environment come before it. The file is `cosmos-tail/config.toml` in the configuration directory, or the file that \
              COSMOS_TAIL_CONFIG names; `profiles` lists its profiles. For `resume` a profile provides only \
              the credential and the options of the connection.",
         )
         .variable("COSMOS_TAIL_PROFILE")
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .unused_by(WITHOUT_PROFILE)
+        .brief("Profile of the configuration file");
 
     CONFIG_FILE: PathBuf = Setting::new("config", path("FILE"))
         .help("The configuration file with the profiles")
         .form(Form::Elsewhere)
         .variable(CONFIG_VARIABLE)
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .unused_by(&[Command::Verify, Command::Completions]);
 
     ENDPOINT: String = Setting::new("endpoint", text("URL"))
-        .help("Endpoint of the account, or `emulator` for the local emulator's well-known address and key")
+        .help("Endpoint of the account, or `emulator` for the local emulator")
         .details(
-            "For example `https://NAME.documents.azure.com:443/`. Plain http is accepted for loopback \
+            "For example `https://NAME.documents.azure.com:443/`. `emulator` stands for the well-known address \
+             and key of the local emulator. Plain http is accepted for loopback \
              addresses only.",
         )
         .variable(ENDPOINT_VARIABLE)
         .account_key(AccountKey::Endpoint)
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .in_full_of(&[Command::Resume, Command::Lag])
+        .unused_by(OFFLINE)
+        .brief("Endpoint of the account, or `emulator`");
 
     LIMIT_TO_ENDPOINT: bool = Setting::switch("limit-to-endpoint")
         .help("Send all requests to the endpoint, not to the addresses that the account names for its regions")
@@ -49,7 +71,9 @@ settings! {
              reached from here. A failure of the endpoint's region is then not bridged by another region.",
         )
         .profile_option()
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .in_full()
+        .unused_by(OFFLINE);
 
     REGION: Vec<String> = Setting::new("region", Value::new("NAME", values::regions))
         .help("Region to read from, such as \"West Europe\"; several in order, with commas or repeated")
@@ -62,7 +86,9 @@ settings! {
         .form(Form::Values)
         .conflicts(&["limit-to-endpoint"])
         .profile_option()
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .in_full()
+        .unused_by(OFFLINE);
 
     TOKEN_SCOPE: String = Setting::new("token-scope", Value::new("URL", values::token_scope))
         .help("Scope of the Entra ID token")
@@ -73,7 +99,9 @@ settings! {
         .described_default("that of the endpoint's cloud")
         .variable("AZURE_COSMOS_AAD_SCOPE_OVERRIDE")
         .profile_option()
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .in_full()
+        .unused_by(OFFLINE);
 
     ACCOUNT_MOVED: bool = Setting::switch("account-moved")
         .help("Continue at the endpoint that is given, although the state names another")
@@ -83,21 +111,26 @@ settings! {
              address.",
         )
         .of(&[Command::Resume, Command::Tail, Command::Replay])
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .in_full();
 
     DATABASE: String = Setting::new("database", text("NAME"))
         .help("Name of the database")
         .short('d')
         .variable(DATABASE_VARIABLE)
         .account_key(AccountKey::Database)
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .in_full_of(&[Command::Resume, Command::Lag])
+        .unused_by(OFFLINE);
 
     CONTAINER: String = Setting::new("container", text("NAME"))
         .help("Name of the container")
         .short('c')
         .variable(CONTAINER_VARIABLE)
         .account_key(AccountKey::Container)
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .in_full_of(&[Command::Resume, Command::Lag])
+        .unused_by(OFFLINE);
 
     AUTH: AuthMethod = Setting::new("auth", choice("METHOD"))
         .help("How to authenticate")
@@ -107,7 +140,9 @@ settings! {
         )
         .default("auto")
         .account_key(AccountKey::Auth)
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .in_full()
+        .unused_by(OFFLINE);
 
     KEY_FILE: PathBuf = Setting::new("key-file", path_or_dash("PATH"))
         .help("File that contains the account key")
@@ -116,26 +151,30 @@ settings! {
              of the machine could read it.",
         )
         .account_key(AccountKey::KeyFile)
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .unused_by(OFFLINE);
 
     KEY_COMMAND: String = Setting::new("key-command", text("COMMAND"))
         .help("Command whose standard output is the account key")
         .form(Form::Elsewhere)
         .account_key(AccountKey::KeyCommand)
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .unused_by(OFFLINE);
 
     KEY: String = Setting::new("key", text("KEY"))
         .help("The account key itself")
         .form(Form::Elsewhere)
         .variable(KEY_VARIABLE)
         .account_key(AccountKey::Key)
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .unused_by(OFFLINE);
 
     CONNECTION_STRING: String = Setting::new("connection-string", text("TEXT"))
         .help("Endpoint and account key in one, and perhaps the database")
         .form(Form::Elsewhere)
         .variable(CONNECTION_STRING_VARIABLE)
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .unused_by(OFFLINE);
 
     PRIORITY: Priority = Setting::new("priority", choice("LEVEL"))
         .help("Priority of all requests, in accounts with priority-based execution")
@@ -143,12 +182,16 @@ settings! {
             "When requests exceed the throughput of a container, those of low priority are throttled first.",
         )
         .profile_option()
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .in_full()
+        .unused_by(OFFLINE);
 
     THROUGHPUT_BUCKET: u32 = Setting::new("throughput-bucket", number("N", values::whole::<1, 5>))
         .help("Throughput bucket that all requests use, 1 to 5, in containers that have buckets")
         .profile_option()
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .in_full()
+        .unused_by(OFFLINE);
 
     #[cfg(feature = "demo")]
     DEMO: bool = Setting::switch("demo")
@@ -156,5 +199,7 @@ settings! {
             "Use an account embedded in this process: database `shop`, container `orders`; `replay` writes \
              to `orders_copy`",
         )
-        .under(Heading::Connection);
+        .under(Heading::Connection)
+        .unused_by(WITHOUT_PROFILE)
+        .brief("Use an account embedded in this process");
 }

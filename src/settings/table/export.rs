@@ -5,12 +5,17 @@ use std::path::PathBuf;
 use crate::cli::Command;
 use crate::cli::choices::{Mode, Until};
 use crate::cli::location::Location;
-use crate::cli::values::{self, choice_name};
+use crate::cli::values::choice_name;
 use crate::feed::{ChangeFeedStart, ReadUntil};
 use crate::report::SummaryFormat;
 use crate::settings::compare;
 use crate::settings::setting::{Comparison, Form, Setting, settings};
-use crate::settings::value::{Value, choice, location, path};
+use crate::settings::value::{choice, location, path, shown_start, start};
+
+/// How times are written, for the help of each flag that takes one.
+pub(super) const TIMES: &str = "A time is a date, which means its midnight, or a date with a time of day: \
+    2026-11-23, \"2026-11-23 12:00\", 2026-11-23T12:00:00.5+01:00. Without an offset it is in UTC. An age is that \
+    long ago: 90s, 10m, 2h, 1day.";
 
 settings! {
     EXPORT_OUTPUT: Location = Setting::new("output", location("PATH"))
@@ -25,21 +30,30 @@ settings! {
         .required()
         .frozen("output")
         .compared(compare::output)
-        .of(&[Command::Export]);
+        .of(&[Command::Export])
+        .brief("A directory, a file such as orders.parquet, or `-`");
+
+    RESUME_PATH: PathBuf = Setting::new("path", path("PATH"))
+        .help("The export to continue: its directory, its file, or its state file")
+        .form(Form::Argument)
+        .required_unless("state")
+        .of(&[Command::Resume])
+        .brief("The export: its directory, its file or its state file");
 
     RESUME_STATE: PathBuf = Setting::new("state", path("FILE"))
-        .help("The state file of the export")
-        .required()
+        .help("The state file, if it is not beside the output")
         .of(&[Command::Resume]);
 
-    EXPORT_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::start))
-        .help("Where to start: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z")
+    EXPORT_FROM: ChangeFeedStart = Setting::new("from", start())
+        .help("Where to start: `beginning`, `now`, a time such as 2026-11-23, or an age such as 10m")
+        .details(TIMES)
         .described_default("beginning; with --mode all: now")
         .frozen("from")
         .compared(|frozen, from| {
-            Comparison::of(Some(compare::start(frozen.options.from)), &compare::start(*from))
+            Comparison::of(Some(shown_start(frozen.options.from)), &shown_start(*from))
         })
-        .of(&[Command::Export]);
+        .of(&[Command::Export])
+        .brief("Start: `beginning`, `now`, a time, or an age such as 10m");
 
     EXPORT_MODE: Mode = Setting::new("mode", choice("MODE"))
         .help("Which feed to read")
@@ -48,18 +62,22 @@ settings! {
         .compared(|frozen, mode| {
             Comparison::of(Some(compare::mode(frozen.options.mode)), &choice_name(mode))
         })
-        .of(&[Command::Export]);
+        .of(&[Command::Export])
+        .brief("Which feed to read");
 
     FOLLOW: bool = Setting::switch("follow")
         .help("Keep reading new changes until stopped, instead of ending once there is nothing newer")
         .kept("follow", |settings, follow| settings.follow = follow)
-        .of(&[Command::Export, Command::Resume]);
+        .of(&[Command::Export, Command::Resume])
+        .short('f')
+        .brief("Keep reading new changes until stopped");
 
     NO_FOLLOW: bool = Setting::switch("no-follow")
         .help("Read the rest of an export that follows, and end")
         .conflicts(&["follow"])
         .kept("follow", |settings, no_follow| settings.follow &= !no_follow)
-        .of(&[Command::Resume]);
+        .of(&[Command::Resume])
+        .brief("Read the rest of an export that follows, and end");
 
     UNTIL: Until = Setting::new("until", choice("WHERE"))
         .help("How far to read each range")
@@ -71,7 +89,8 @@ settings! {
                 Until::Pin => ReadUntil::Pin,
             });
         })
-        .of(&[Command::Export, Command::Resume]);
+        .of(&[Command::Export, Command::Resume])
+        .in_full();
 
     SAVE_OPTIONS: bool = Setting::switch("save-options")
         .help("Keep the options of this resume in the state, for later ones")
@@ -79,7 +98,8 @@ settings! {
             "Without it they apply to this resume only, and the next one has those of the state again. The \
              state has values for --follow, --until and all options whose default is \"from the state\".",
         )
-        .of(&[Command::Resume]);
+        .of(&[Command::Resume])
+        .in_full();
 
     FORCE: bool = Setting::switch("force")
         .help("Replace the output of an earlier export")
@@ -89,14 +109,16 @@ settings! {
         .help("Where to keep the state file")
         .details("Without it an export to standard output keeps no state and cannot be resumed.")
         .described_default("beside the output")
-        .of(&[Command::Export]);
+        .of(&[Command::Export])
+        .brief("Where to keep the state file");
 
     REPAIR: bool = Setting::switch("repair")
         .help("Discard open files that do not match the state, and read their ranges again")
         .details(
             "Without it such a file is an error that names it. Finished files are never touched.",
         )
-        .of(&[Command::Resume]);
+        .of(&[Command::Resume])
+        .brief("Read again what open files should have");
 
     VERIFY_PATH: PathBuf = Setting::new("path", path("PATH"))
         .help("What to check: the directory or the file of an export, or its state file")
@@ -114,7 +136,8 @@ settings! {
             "Report as faults what has a harmless explanation too: finished files that were moved away, and \
              what an interrupted export leaves for `resume`",
         )
-        .of(&[Command::Verify]);
+        .of(&[Command::Verify])
+        .brief("Report harmless differences as faults too");
 
     VERIFY_FORMAT: SummaryFormat = Setting::new("format", choice("FORMAT"))
         .help("How to print the findings")

@@ -22,7 +22,8 @@ settings! {
             Comparison::of(Some(own), &choice_name(format))
         })
         .of(&[Command::Export])
-        .under(Heading::Files);
+        .under(Heading::Files)
+        .brief("Format, if the name of the output does not say it");
 
     COMPRESSION: Compression = Setting::new("compression", Value::new("CODEC[:LEVEL]", values::compression))
         .help("none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9")
@@ -33,7 +34,8 @@ settings! {
             Comparison::of(Some(own), &compare::compression(*compression))
         })
         .of(&[Command::Export])
-        .under(Heading::Files);
+        .under(Heading::Files)
+        .brief("none, gzip, zstd, snappy or lz4, such as zstd:9");
 
     DELIMITER: char = Setting::new("delimiter", Value::new("CHARACTER", values::delimiter))
         .help("CSV: the delimiter between cells: one ASCII character, or `tab`")
@@ -45,7 +47,8 @@ settings! {
             Comparison::of(own, &compare::delimiter(*delimiter))
         })
         .of(&[Command::Export])
-        .under(Heading::Files);
+        .under(Heading::Files)
+        .in_full();
 
     NULL: String = Setting::new("null", text("TEXT"))
         .help("CSV: the text of a cell without a value")
@@ -59,7 +62,8 @@ settings! {
             Comparison::of(csv.map(|csv| csv.null.clone()), null)
         })
         .of(&[Command::Export])
-        .under(Heading::Files);
+        .under(Heading::Files)
+        .in_full();
 
     CSV_SAFE: bool = Setting::switch("csv-safe")
         .help("CSV: put a `'` before text that a spreadsheet would take for a formula; this alters data")
@@ -69,7 +73,19 @@ settings! {
             compare::switch(csv.is_some_and(|csv| csv.safe))
         })
         .of(&[Command::Export])
-        .under(Heading::Files);
+        .under(Heading::Files)
+        .in_full();
+
+    CSV_BOM: bool = Setting::switch("csv-bom")
+        .help("CSV: begin each file with a byte order mark, by which Excel recognizes UTF-8")
+        .frozen("csv")
+        .compared(|frozen, _| {
+            let csv = frozen.options.csv.as_ref();
+            compare::switch(csv.is_some_and(|csv| csv.bom))
+        })
+        .of(&[Command::Export])
+        .under(Heading::Files)
+        .in_full();
 
     ROTATE_BYTES: Limit<u64> = Setting::new("rotate-bytes", Value::new("BYTES", values::bytes_limit))
         .help("Finish a file that has reached this size, such as 1GiB, or `none`")
@@ -84,7 +100,8 @@ settings! {
             };
         })
         .of(WRITERS)
-        .under(Heading::Files);
+        .under(Heading::Files)
+        .in_full();
 
     ROTATE_INTERVAL: Limit<Duration> =
         Setting::new("rotate-interval", Value::new("DURATION", values::duration_limit))
@@ -97,12 +114,14 @@ settings! {
                 };
             })
             .of(WRITERS)
-            .under(Heading::Files);
+            .under(Heading::Files)
+        .in_full();
 
     ROW_GROUP_SIZE: u64 = Setting::new("row-group-size", bytes())
         .help("Parquet: finish a row group that takes this much memory")
         .described_default("16MiB")
         .kept("row_group_bytes", |settings, bytes| settings.row_group_bytes = Some(bytes))
         .of(WRITERS)
-        .under(Heading::Files);
+        .under(Heading::Files)
+        .in_full();
 }

@@ -22,7 +22,9 @@ mod connection;
 mod demo;
 mod export;
 mod files;
+mod lag;
 mod output;
+mod profiles;
 mod reading;
 mod replay;
 mod tail;
@@ -34,7 +36,9 @@ pub(crate) use connection::*;
 pub(crate) use demo::*;
 pub(crate) use export::*;
 pub(crate) use files::*;
+pub(crate) use lag::*;
 pub(crate) use output::*;
+pub(crate) use profiles::*;
 pub(crate) use reading::*;
 pub(crate) use replay::*;
 pub(crate) use tail::*;
@@ -46,8 +50,10 @@ static GROUPS: &[&[&dyn AnySetting]] = &[
     export::ROWS,
     tail::ROWS,
     replay::ROWS,
+    lag::ROWS,
     #[cfg(feature = "demo")]
     demo::ROWS,
+    profiles::ROWS,
     files::ROWS,
     columns::ROWS,
     reading::ROWS,

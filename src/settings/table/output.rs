@@ -9,7 +9,13 @@ settings! {
     TABLE_FORMAT: TableFormat = Setting::new("format", choice("FORMAT"))
         .help("How to print the list")
         .default("table")
-        .of(&[Command::Ranges, Command::Profiles]);
+        .of(&[
+            Command::Ranges,
+            Command::Ls,
+            Command::Lag,
+            Command::Profiles,
+            Command::ProfilesTest,
+        ]);
 
     RANGES_WIDE: bool = Setting::switch("wide")
         .help("Print whole bounds, and the portable form of each range")
@@ -18,7 +24,8 @@ settings! {
     REPLAY_SUMMARY: SummaryFormat = Setting::new("summary", choice("SUMMARY"))
         .help("How to print the summary at the end, on standard error")
         .default("text")
-        .of(&[Command::Replay]);
+        .of(&[Command::Replay])
+        .brief("Form of the summary");
 
     SHELL: clap_complete::Shell = Setting::new("shell", choice("SHELL"))
         .help("The shell")
@@ -27,13 +34,17 @@ settings! {
         .of(&[Command::Completions]);
 
     VERBOSE: u8 = Setting::count("verbose")
-        .help("Print more: -v retries, splits and credentials; -vv warnings of the SDK; -vvv its whole log")
+        .help("Print more: retries, splits, credentials; -vv and -vvv the SDK's log")
+        .details("-vv prints the warnings of the SDK, -vvv its whole log.")
         .short('v')
-        .under(Heading::Output);
+        .under(Heading::Output)
+        .unused_by(&[Command::Completions])
+        .brief("Print more; -vv and -vvv the SDK's log");
 
     QUIET: bool = Setting::switch("quiet")
         .help("Print only errors: no progress, no summary")
         .short('q')
         .conflicts(&["verbose"])
-        .under(Heading::Output);
+        .under(Heading::Output)
+        .unused_by(&[Command::Completions]);
 }

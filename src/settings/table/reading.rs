@@ -21,7 +21,8 @@ settings! {
         .profile_option()
         .kept("concurrency", |settings, number| settings.concurrency = Some(number))
         .of(READERS)
-        .under(Heading::Reading);
+        .under(Heading::Reading)
+        .in_full();
 
     PAGE_SIZE: u32 = Setting::new("page-size", number("N", values::whole::<1, 1_000_000>))
         .help("Documents requested in one page")
@@ -32,7 +33,8 @@ settings! {
         .profile_option()
         .kept("page_size", |settings, number| settings.page_size = number)
         .of(READERS)
-        .under(Heading::Reading);
+        .under(Heading::Reading)
+        .in_full();
 
     MAX_RETRIES: u32 = Setting::new("max-retries", number("N", values::whole::<0, { u32::MAX }>))
         .help("How often a page is retried, beyond the SDK's own retries, before its range fails")
@@ -41,7 +43,8 @@ settings! {
         .profile_option()
         .kept("max_retries", |settings, number| settings.max_retries = number.into())
         .of(READERS)
-        .under(Heading::Reading);
+        .under(Heading::Reading)
+        .in_full();
 
     READ_MAX_RU: Limit<u32> = Setting::new("max-ru", Value::new("RU", values::request_units_limit))
         .help("Use at most this many RU/s for reading, measured by what the service charges, or `none`")
@@ -59,7 +62,8 @@ settings! {
             };
         })
         .of(READERS)
-        .under(Heading::Reading);
+        .under(Heading::Reading)
+        .in_full();
 
     POLL_INTERVAL: Duration = Setting::new("poll-interval", duration())
         .help("How long to wait before a range without changes is polled again, with --follow")
@@ -69,5 +73,6 @@ settings! {
             settings.poll_interval_ms = milliseconds(interval);
         })
         .of(&[Command::Tail, Command::Export, Command::Resume])
-        .under(Heading::Reading);
+        .under(Heading::Reading)
+        .in_full();
 }

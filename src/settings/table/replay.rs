@@ -9,25 +9,28 @@ use crate::cli::choices::{IdCollisions, InputForm, MissingKey, Mode, TtlDeletes,
 use crate::cli::location::Location;
 use crate::cli::values::{self, Speed};
 use crate::feed::ChangeFeedStart;
+use crate::schema::ColumnList;
 use crate::settings::setting::{Form, Heading, Setting, settings};
-use crate::settings::value::{Value, choice, location, number, path, text};
+use crate::settings::table::export::TIMES;
+use crate::settings::value::{Value, choice, location, number, path, start, text, time_or_age};
 
 const REPLAY: &[Command] = &[Command::Replay];
 
 settings! {
     SOURCES: Location = Setting::new("source", location("SOURCE"))
         .help(
-            "Where the changes come from: directories written by `export`, files in them, JSON lines from \
+            "Where the changes come from: directories written by `export`, files of JSON, Parquet or CSV from \
              anywhere, or `-` for standard input",
         )
         .details(
-            "A directory is read in the order of its manifest, several sources one after the other. gzip, zstd \
-             and Parquet are recognized by the content of the file. The columns of CSV are described in the \
-             state of the export, which must be in its place.",
+            "A directory is read in the order of its manifest, several sources one after the other. Arrays, \
+             JSON lines, Parquet, gzip, zstd, bzip2 and xz are recognized by the content of the file, CSV by its \
+             name. The columns of an export's CSV are described in its state, which must be in its place.",
         )
         .form(Form::Arguments)
         .required_unless("from-container")
-        .of(REPLAY);
+        .of(REPLAY)
+        .brief("Exports, files of JSON, CSV or Parquet, or `-`");
 
     INPUT: InputForm = Setting::new("input", choice("FORM"))
         .help("What the sources hold, if they do not say so themselves")
@@ -38,7 +41,25 @@ settings! {
         )
         .described_default("what the source says; otherwise documents")
         .conflicts(&["from-container"])
-        .of(REPLAY);
+        .of(REPLAY)
+        .in_full();
+
+    SOURCE_DELIMITER: char = Setting::new("delimiter", Value::new("CHARACTER", values::delimiter))
+        .help("CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab`")
+        .details("Standard input is CSV if it is given.")
+        .described_default("what the header shows: a comma, a semicolon, a tab or `|`")
+        .conflicts(&["from-container"])
+        .of(REPLAY)
+        .in_full();
+
+    SOURCE_TYPES: ColumnList = Setting::new("types", Value::new("LIST", values::by_type).with_hyphen())
+        .help("CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json")
+        .details(
+            "All other columns are text. An empty cell is no member of the document.",
+        )
+        .conflicts(&["from-container"])
+        .of(REPLAY)
+        .in_full();
 
     TO_STDOUT: bool = Setting::switch("stdout")
         .help("Write the changes to standard output instead of a container")
@@ -51,7 +72,8 @@ settings! {
             "dead-letter", "max-errors", "state", "checkpoint-interval", "checkpoint-changes", "summary",
             "from-container", "source-profile", "from", "mode", "follow", "missing-key", "id-collisions",
         ])
-        .of(REPLAY);
+        .of(REPLAY)
+        .brief("Write to standard output instead");
 
     DRY_RUN: bool = Setting::switch("dry-run")
         .help("Report what would be created, replaced, deleted or left as it is, and write nothing")
@@ -59,21 +81,25 @@ settings! {
             "Each change is compared with the present document of the target, which costs a read, and with what \
              the changes before it would have left. Nothing is written: no document, no container, no file.",
         )
-        .of(REPLAY);
+        .of(REPLAY)
+        .brief("Report what would happen, write nothing");
 
-    SINCE: OffsetDateTime = Setting::new("since", Value::new("WHEN", values::time_or_age))
+    SINCE: OffsetDateTime = Setting::new("since", time_or_age())
         .help("Only changes made at this time or later; or at this age or younger, such as 10m")
+        .details(TIMES)
         .conflicts(&["state"])
-        .of(REPLAY);
+        .of(REPLAY)
+        .brief("Only changes since this time, or age such as 10m");
 
-    REPLAY_UNTIL: OffsetDateTime = Setting::new("until", Value::new("WHEN", values::time_or_age))
+    REPLAY_UNTIL: OffsetDateTime = Setting::new("until", time_or_age())
         .help("Only changes made at this time or earlier, or at this age or older")
         .details(
             "The time of a change is in its metadata, or it is the `_ts` of the document, in whole seconds; a \
              change without a time is refused.",
         )
         .conflicts(&["state"])
-        .of(REPLAY);
+        .of(REPLAY)
+        .in_full();
 
     SPEED: Speed = Setting::new("speed", Value::new("N", values::speed))
         .help("Apply changes at this multiple of the speed at which they were made: a number, or max")
@@ -86,7 +112,8 @@ settings! {
         )
         .default("max")
         .conflicts(&["dry-run"])
-        .of(REPLAY);
+        .of(REPLAY)
+        .in_full();
 
     TRANSFORM: String = Setting::new("transform", text("PROGRAM"))
         .help("Write the output of this jq program for each document")
@@ -99,12 +126,14 @@ settings! {
              deletion would then miss them are refused.",
         )
         .frozen("transform")
-        .of(REPLAY);
+        .of(REPLAY)
+        .brief("Write what this jq program returns");
 
     CREATE: bool = Setting::switch("create")
         .help("Create the target container if it does not exist")
         .requires("partition-key")
-        .of(REPLAY);
+        .of(REPLAY)
+        .brief("Create the target container");
 
     PARTITION_KEY_PATHS: String = Setting::new("partition-key", text("PATH"))
         .help(
@@ -113,13 +142,15 @@ settings! {
         )
         .form(Form::Values)
         .requires("create")
-        .of(REPLAY);
+        .of(REPLAY)
+        .brief("Partition key of it, such as /customerId");
 
     THROUGHPUT: u64 = Setting::new("throughput", number("RU", values::long_whole::<400, { u64::MAX }>))
         .help("Throughput of the new container in RU/s")
         .described_default("the default of the account")
         .requires("create")
-        .of(REPLAY);
+        .of(REPLAY)
+        .in_full();
 
     FROM_CONTAINER: String = Setting::new("from-container", text("DATABASE/CONTAINER"))
         .help("Replay the feed of this container instead of files, such as shop/orders")
@@ -128,7 +159,8 @@ settings! {
              the container has nothing newer.",
         )
         .of(REPLAY)
-        .under(Heading::FromContainer);
+        .under(Heading::FromContainer)
+        .brief("Replay the feed of this container, such as shop/orders");
 
     SOURCE_PROFILE: String = Setting::new("source-profile", text("NAME"))
         .help("Profile of the account of --from-container")
@@ -138,41 +170,51 @@ settings! {
         )
         .requires("from-container")
         .of(REPLAY)
-        .under(Heading::FromContainer);
+        .under(Heading::FromContainer)
+        .in_full();
 
-    REPLAY_FROM: ChangeFeedStart = Setting::new("from", Value::new("WHERE", values::start))
-        .help("Where the feed starts: `beginning`, `now`, or a time such as 2026-11-23T12:00:00Z")
+    REPLAY_FROM: ChangeFeedStart = Setting::new("from", start())
+        .help(
+            "Where the feed starts: `beginning`, `now`, a time such as 2026-11-23, or an age such as 10m",
+        )
+        .details(TIMES)
         .described_default("beginning; with --mode all: now")
         .requires("from-container")
         .of(REPLAY)
-        .under(Heading::FromContainer);
+        .under(Heading::FromContainer)
+        .in_full();
 
     REPLAY_MODE: Mode = Setting::new("mode", choice("MODE"))
         .help("Which feed to read")
         .default("latest")
         .requires("from-container")
         .of(REPLAY)
-        .under(Heading::FromContainer);
+        .under(Heading::FromContainer)
+        .in_full();
 
     REPLAY_FOLLOW: bool = Setting::switch("follow")
         .help("Keep replaying new changes until stopped; a line is printed once all existing ones are applied")
         .requires("from-container")
         .of(REPLAY)
-        .under(Heading::FromContainer);
+        .under(Heading::FromContainer)
+        .short('f')
+        .brief("Keep replaying new changes until stopped");
 
     WRITE_MODE: WriteMode = Setting::new("write-mode", choice("MODE"))
         .help("How to write a document whose id exists already")
         .default("upsert")
         .frozen("write_mode")
         .of(REPLAY)
-        .under(Heading::Writing);
+        .under(Heading::Writing)
+        .in_full();
 
     TTL_DELETES: TtlDeletes = Setting::new("ttl-deletes", choice("CHOICE"))
         .help("Whether deletions by time to live are applied")
         .default("apply")
         .frozen("ttl_deletes")
         .of(REPLAY)
-        .under(Heading::Writing);
+        .under(Heading::Writing)
+        .in_full();
 
     MISSING_KEY: MissingKey = Setting::new("missing-key", choice("CHOICE"))
         .help("Whether to write documents without a value at the partition key of the target")
@@ -183,7 +225,8 @@ settings! {
         )
         .described_default("write, unless no document has a value")
         .of(REPLAY)
-        .under(Heading::Writing);
+        .under(Heading::Writing)
+        .in_full();
 
     ID_COLLISIONS: IdCollisions = Setting::new("id-collisions", choice("CHOICE"))
         .help(
@@ -199,13 +242,15 @@ settings! {
         )
         .described_default("refuse")
         .of(REPLAY)
-        .under(Heading::Writing);
+        .under(Heading::Writing)
+        .in_full();
 
     WRITES: u32 = Setting::new("concurrency", number("N", values::whole::<1, 1024>))
         .help("Writes in flight at the same time, each to a different partition key")
         .default("32")
         .of(REPLAY)
-        .under(Heading::Writing);
+        .under(Heading::Writing)
+        .in_full();
 
     BATCH_SIZE: u32 = Setting::new("batch-size", number("N", values::whole::<1, 100>))
         .help("Maximum number of documents of one partition key upserted in one request; 1 for no batches")
@@ -215,7 +260,8 @@ settings! {
         )
         .default("100")
         .of(REPLAY)
-        .under(Heading::Writing);
+        .under(Heading::Writing)
+        .in_full();
 
     MAX_RU: u32 = Setting::new("max-ru", number("RU", values::whole::<1, { u32::MAX }>))
         .help(
@@ -224,14 +270,16 @@ settings! {
         )
         .details("Throttling by the service (429) slows the writes down with and without it.")
         .of(REPLAY)
-        .under(Heading::Writing);
+        .under(Heading::Writing)
+        .in_full();
 
     WRITE_RETRIES: u32 = Setting::new("max-retries", number("N", values::whole::<0, { u32::MAX }>))
         .help("How often a write is retried after an error of the service or the network")
         .details("Throttled writes (429) are retried until they succeed.")
         .default("15")
         .of(REPLAY)
-        .under(Heading::Writing);
+        .under(Heading::Writing)
+        .in_full();
 
     DEAD_LETTER: PathBuf = Setting::new("dead-letter", path("FILE"))
         .help("Append changes that cannot be applied to this file, with the reason, and continue")
@@ -240,11 +288,13 @@ settings! {
              `metadata`, so that the file can be replayed once the cause is fixed.",
         )
         .of(REPLAY)
-        .under(Heading::Refusals);
+        .under(Heading::Refusals)
+        .brief("Keep changes that cannot be applied in this file");
 
     MAX_ERRORS: u64 = Setting::new("max-errors", number("N", values::long_whole::<0, { u64::MAX }>))
         .help("Stop when more than this many changes could not be applied")
         .described_default("0; with --dead-letter: no limit")
         .of(REPLAY)
-        .under(Heading::Refusals);
+        .under(Heading::Refusals)
+        .in_full();
 }

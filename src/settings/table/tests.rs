@@ -20,7 +20,8 @@ use crate::state::model::{FrozenOptions, Settings};
 /// How a clap definition differs from the table, by the names of command and flag.
 fn differences(definition: &clap::Command) -> Vec<String> {
     let mut found = Vec::new();
-    for subcommand in definition.get_subcommands() {
+    let own = |subcommand: &&clap::Command| subcommand.get_name() != "help";
+    for subcommand in definition.get_subcommands().filter(own) {
         let name = subcommand.get_name();
         let which = Command::of_name(name).unwrap();
         // What clap adds itself has no row.
@@ -194,6 +195,7 @@ fn whole_settings() -> Value {
         rotate_bytes: Some(1),
         rotate_interval_ms: Some(1),
         row_group_bytes: Some(1),
+        extra: Some(crate::format::Extra::Fail),
     };
     serde_json::to_value(settings).unwrap()
 }

@@ -8,7 +8,7 @@ use super::{assert_explained, refuse, snapshot, stranger, without};
 use crate::closed_port::ClosedPort;
 use crate::command::{
     CONTAINER, DATABASE, against, assert_latest, export, files, interrupt, lines, lines_of, resume,
-    run, spawn, succeed, wait,
+    run, spawn, state_directory, succeed, wait,
 };
 use crate::gateway::{Action, Container, Fault, Gateway, GatewayOptions, RequestKind};
 use crate::orders::{fill, filled};
@@ -132,10 +132,13 @@ fn an_unknown_database_or_container_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     for (variable, parts) in [
-        ("AZURE_COSMOS_DATABASE", ["has no database `nowhere`", "-d"]),
+        (
+            "AZURE_COSMOS_DATABASE",
+            ["there is no database `nowhere`", "-d"],
+        ),
         (
             "AZURE_COSMOS_CONTAINER",
-            ["has no container `nowhere`", "-c"],
+            ["there is no container `nowhere`", "-c"],
         ),
     ] {
         refuse(
@@ -292,7 +295,7 @@ fn a_container_that_was_recreated_between_runs_is_not_read() {
     refuse(
         &mut resume(&gateway, &out),
         1,
-        &["has no container `orders`"],
+        &["there is no container `orders`"],
     );
     assert_eq!(snapshot(&out), before);
 }
@@ -358,7 +361,7 @@ fn a_state_of_another_container_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     succeed(&mut export(&gateway, &out));
-    let path = out.join("state.json");
+    let path = state_directory(&out).join("state.json");
     let mut state = cosmos_tail::state::file::load(&path).unwrap();
     let other = gateway.create_container(DATABASE, "others", "/pk", 2);
     // With edited names in the state, the RID shows it.

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use super::{refuse, snapshot, through_shell};
 use crate::command::{
-    Ended, against, assert_latest, export, lines, lines_of, resume, run, split_lines, succeed,
+    Ended, against, assert_latest, export, lines, lines_of, resume, run, split_lines,
+    state_directory, succeed,
 };
 use crate::gateway::{Action, Fault, RequestKind};
 use crate::left_out::say;
@@ -40,11 +41,15 @@ fn existing_output_is_kept_without_force() {
     ];
     for (removed, parts) in steps {
         if removed != "nothing" {
-            std::fs::remove_file(out.join(removed)).unwrap();
+            let place = match removed {
+                "state.json" => state_directory(&out),
+                _ => out.clone(),
+            };
+            std::fs::remove_file(place.join(removed)).unwrap();
         }
-        let before = snapshot(&out);
+        let before = snapshot(directory.path());
         refuse(&mut export(&gateway, &out), 2, parts);
-        assert_eq!(snapshot(&out), before);
+        assert_eq!(snapshot(directory.path()), before);
     }
     std::fs::remove_file(out.join("orders-00001-000001.jsonl")).unwrap();
     refuse(
@@ -115,12 +120,15 @@ fn an_unwritable_output_is_named() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     #[cfg(target_os = "linux")]
     {
-        for path in ["/proc/nothing-here", "/dev/null/x"] {
+        for (path, shown) in [
+            ("/proc/nothing-here", "nothing-here"),
+            ("/dev/null/x", "/dev/null"),
+        ] {
             refuse(
                 &mut export(&gateway, Path::new(path)),
                 1,
                 &[
-                    path,
+                    shown,
                     "choose another path, in a directory where you may write",
                 ],
             );
@@ -162,7 +170,7 @@ fn an_export_that_outgrows_the_file_size_limit_stops_and_can_be_resumed() {
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join(output);
         let state = match output {
-            "out" => out.join("state.json"),
+            "out" => state_directory(&out).join("state.json"),
             _ => directory.path().join("all.jsonl.state.json"),
         };
         let mut command = export(&gateway, &out);
@@ -217,10 +225,11 @@ fn an_export_to_a_full_disk_stops_and_can_be_resumed() {
         "mount -t tmpfs -o size=128k tmpfs '{disk}' || exit 77\n\
          \"$0\" \"$@\"\n[ $? = 3 ] || exit 1\n\
          mount -o remount,size=64m '{disk}' || exit 77\n\
-         \"$0\" resume --state '{out}/state.json' || exit 1\n\
+         \"$0\" resume --state '{state}' || exit 1\n\
          cp -r '{out}' '{copy}'",
         disk = disk.display(),
         out = out.display(),
+        state = state_directory(&out).join("state.json").display(),
         copy = copy.display(),
     );
     let mut command = export(&gateway, &out);

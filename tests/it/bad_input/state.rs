@@ -2,7 +2,8 @@
 
 use super::{assert_explained, refuse, snapshot};
 use crate::command::{
-    against, assert_latest, export, files, lines, lines_of, resume, run, spawn, succeed, wait,
+    against, assert_latest, export, files, lines, lines_of, resume, run, spawn, state_directory,
+    succeed, wait,
 };
 use crate::gateway::{Action, Fault, Hold, RequestKind};
 use crate::orders::{fill, filled};
@@ -15,7 +16,7 @@ fn a_damaged_state_is_refused_and_not_changed() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     succeed(&mut export(&gateway, &out));
-    let path = out.join("state.json");
+    let path = state_directory(&out).join("state.json");
     let whole = std::fs::read(&path).unwrap();
     let text = String::from_utf8(whole.clone()).unwrap();
     let mut flipped = whole.clone();
@@ -57,10 +58,10 @@ fn a_newer_state_is_refused_with_advice_to_upgrade() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path();
-    let newer = r#"{"format":"cosmos-tail state","version":3,"something":"else"}"#;
+    let newer = r#"{"format":"cosmos-tail state","version":4,"something":"else"}"#;
     std::fs::write(out.join("state.json"), newer).unwrap();
     let parts = [
-        "state format 3 is newer than this build supports (2)",
+        "state format 4 is newer than this build supports (3)",
         "upgrade cosmos-tail",
     ];
     refuse(&mut resume(&gateway, out), 1, &parts);
@@ -195,7 +196,7 @@ fn of_two_exports_that_race_for_one_directory_exactly_one_wins() {
         assert!(matches!(lost.code, Some(1 | 2)), "round {round}: {lost:?}");
         assert_explained(lost, lost.code.unwrap(), &[]);
         assert_latest(&lines(&out), &container);
-        assert!(files(&out, "open").is_empty());
+        assert!(files(&state_directory(&out), "open").is_empty());
     }
 }
 
@@ -219,6 +220,6 @@ fn of_two_resumes_that_race_for_one_state_each_leaves_a_whole_export() {
             assert_explained(lost, 1, &["is in use"]);
         }
         assert_latest(&lines(&out), &container);
-        assert!(files(&out, "open").is_empty());
+        assert!(files(&state_directory(&out), "open").is_empty());
     }
 }

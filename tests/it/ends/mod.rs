@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::bad_input::refuse;
 use crate::command::{
-    CONTAINER, DATABASE, against, assert_latest, export, fail, lines, resume, split_lines, succeed,
-    verify,
+    CONTAINER, DATABASE, against, assert_latest, export, fail, lines, resume, split_lines,
+    state_directory, succeed, verify,
 };
 use crate::gateway::{
     Action, Container, Fault, Gateway, GatewayOptions, RequestKind, RequestRecord, at_random,
@@ -81,7 +81,8 @@ fn ids(lines: &[Vec<u8>]) -> std::collections::BTreeSet<String> {
 }
 
 fn state(out: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(out.join("state.json")).unwrap()).unwrap()
+    serde_json::from_slice(&std::fs::read(state_directory(out).join("state.json")).unwrap())
+        .unwrap()
 }
 
 fn summary(stderr: &str) -> Value {
@@ -604,7 +605,7 @@ fn a_start_from_now_is_an_ordinary_pin() {
                 "gave up after 2 tries",
             ],
         );
-        assert!(!out.join("state.json").exists(), "{name}");
+        assert!(!state_directory(&out).join("state.json").exists(), "{name}");
     }
 }
 
@@ -787,7 +788,7 @@ fn a_range_that_is_not_at_its_stated_end_is_a_fault() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     succeed(&mut export(&gateway, &out));
-    let path = out.join("state.json");
+    let path = state_directory(&out).join("state.json");
     let mut state = cosmos_tail::state::file::read(&path).unwrap();
     let lsn = state.ranges[1].position.as_ref().unwrap().lsn.unwrap();
     let mut end = state.ranges[1].end.clone().unwrap();
@@ -808,8 +809,10 @@ fn a_state_of_the_previous_version_is_verified_and_resumed() {
     let (gateway, container) = filled(2, 200);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    succeed(&mut export(&gateway, &out));
-    as_version_1(&out.join("state.json"));
+    // Its state was in the directory of its files.
+    let path = out.join("state.json");
+    succeed(export(&gateway, &out).arg("--state").arg(&path));
+    as_version_1(&path);
     let verified = verify(&out, &["--strict"]);
     assert_eq!(
         verified.code,
@@ -827,7 +830,8 @@ fn a_state_of_the_previous_version_is_verified_and_resumed() {
     );
     fill(&container, 200..250);
     succeed(&mut resume(&gateway, &out));
-    assert_eq!(state(&out)["version"], 2);
+    let written: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(written["version"], 3);
     judge(&gateway, &container, &out).unwrap();
     let verified = verify(&out, &["--strict"]);
     assert!(

@@ -41,6 +41,23 @@ fn encode_rid(bytes: &[u8]) -> String {
 }
 
 impl Account {
+    /// The RID of the database, which is created if it does not exist.
+    pub(super) fn create_database(&mut self, database: &str) -> String {
+        if let Some(existing) = self.databases.iter().find(|db| db.name == database) {
+            return existing.rid.clone();
+        }
+        let id = self.databases.len() as u32 + 1;
+        let rid = encode_rid(&id.to_be_bytes());
+        self.databases.push(Database {
+            name: database.to_owned(),
+            rid: rid.clone(),
+            id,
+            collections: 0,
+            containers: Vec::new(),
+        });
+        rid
+    }
+
     pub(super) fn create_container(
         &mut self,
         database: &str,
@@ -49,20 +66,9 @@ impl Account {
         partitions: usize,
         lsn_stride: u64,
     ) -> String {
-        let index = match self.databases.iter().position(|db| db.name == database) {
-            Some(index) => index,
-            None => {
-                let id = self.databases.len() as u32 + 1;
-                self.databases.push(Database {
-                    name: database.to_owned(),
-                    rid: encode_rid(&id.to_be_bytes()),
-                    id,
-                    collections: 0,
-                    containers: Vec::new(),
-                });
-                self.databases.len() - 1
-            }
-        };
+        let rid = self.create_database(database);
+        let index = self.databases.iter().position(|db| db.rid == rid);
+        let index = index.expect("it exists now");
         let database = &mut self.databases[index];
         assert!(
             database.containers.iter().all(|c| c.name != container),

@@ -41,6 +41,8 @@ pub(crate) enum Action {
     EditBody(EditBody),
     /// The answer with its ETag changed, added, or removed.
     EditEtag(EditEtag),
+    /// The answer says that it is charged with this.
+    Charge(&'static str),
     /// An error instead of the answer, with this message.
     Refuse { status: u16, message: &'static str },
     /// The connection (HTTP/2: the stream) is reset without an answer.
@@ -165,6 +167,7 @@ impl fmt::Debug for Action {
             Self::Lag(transactions) => write!(f, "Lag({transactions})"),
             Self::EditBody(_) => f.write_str("EditBody"),
             Self::EditEtag(_) => f.write_str("EditEtag"),
+            Self::Charge(charge) => write!(f, "Charge({charge})"),
             Self::Refuse { status, message } => write!(f, "Refuse({status}: {message})"),
             Self::ResetBeforeHeaders => f.write_str("ResetBeforeHeaders"),
             Self::TruncateBody { after } => write!(f, "TruncateBody({after})"),

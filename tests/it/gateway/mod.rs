@@ -46,6 +46,7 @@ mod faults;
 mod feed;
 mod fixed_pages;
 mod items;
+mod lists;
 mod replicas;
 mod requests;
 mod routes;
@@ -148,6 +149,10 @@ struct State {
     writes: Vec<WriteRecord>,
     replicas: replicas::Replicas,
     locations: Option<serde_json::Value>,
+    /// The offers: the RID of the resource, and the content.
+    offers: Vec<(String, serde_json::Value)>,
+    /// Entries in a page of a list.
+    list_page: usize,
     /// Seconds since the epoch, given to documents as `_ts`.
     now: u64,
 }
@@ -190,6 +195,8 @@ impl Gateway {
                 writes: Vec::new(),
                 replicas: replicas::Replicas::default(),
                 locations,
+                offers: Vec::new(),
+                list_page: 100,
                 now: 1_700_000_000,
             }),
             progress: Condvar::new(),
@@ -243,6 +250,21 @@ impl Gateway {
             stride,
         );
         Container::new(Arc::clone(&self.shared), rid)
+    }
+
+    /// Creates a database without containers, unless it exists. Returns its RID.
+    pub(crate) fn create_database(&self, database: &str) -> String {
+        self.shared.lock().account.create_database(database)
+    }
+
+    /// Gives a database or a container, by its RID, an offer with this content.
+    pub(crate) fn set_offer(&self, rid: &str, content: serde_json::Value) {
+        self.shared.lock().offers.push((rid.to_owned(), content));
+    }
+
+    /// How many entries a page of a list has at most: 100 at first.
+    pub(crate) fn set_list_page(&self, entries: usize) {
+        self.shared.lock().list_page = entries;
     }
 
     /// Deletes a container with its history.

@@ -21,6 +21,8 @@ pub(crate) enum RequestKind {
     PartitionKeyRanges,
     /// `GET /dbs/x/colls/y/docs` with `A-IM`
     ChangeFeed,
+    /// `POST /offers` with a query
+    Offers,
     /// `POST /dbs/x/colls`
     ContainerCreate,
     /// `GET /dbs/x/colls/y/docs/z`

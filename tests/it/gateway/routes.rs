@@ -24,20 +24,20 @@ use super::items::{self, ItemRequest, WriteRecord, new_container};
 use super::replicas::Lag;
 use super::requests::{RequestKind, RequestRecord};
 use super::server::Handler;
-use super::{GatewayOptions, KEY, Shared, State, auth};
+use super::{GatewayOptions, KEY, Shared, State, auth, lists};
 
 pub(super) struct Routes {
     shared: Arc<Shared>,
 }
 
 /// A parsed request.
-struct Asked {
+pub(super) struct Asked {
     kind: RequestKind,
     segments: Vec<String>,
     headers: HeaderMap,
     method: String,
     host: String,
-    body: Bytes,
+    pub(super) body: Bytes,
 }
 
 /// A logged request, and what will happen to it.
@@ -59,9 +59,9 @@ struct Twist {
 }
 
 /// An answer before the script's last word.
-struct Answer {
+pub(super) struct Answer {
     status: u16,
-    body: Bytes,
+    pub(super) body: Bytes,
     headers: Vec<(&'static str, String)>,
     violation: Option<String>,
     items: usize,
@@ -74,7 +74,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn json(value: &Value) -> Self {
+    pub(super) fn json(value: &Value) -> Self {
         Self::new(200, Bytes::from(value.to_string()), 100)
     }
 
@@ -92,7 +92,7 @@ impl Answer {
         }
     }
 
-    fn error(status: u16, substatus: Option<u32>, code: &str, message: &str) -> Self {
+    pub(super) fn error(status: u16, substatus: Option<u32>, code: &str, message: &str) -> Self {
         let mut answer = Self::new(status, error_body(code, message), 0);
         if let Some(substatus) = substatus {
             answer
@@ -102,7 +102,7 @@ impl Answer {
         answer
     }
 
-    fn header(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub(super) fn header(mut self, name: &'static str, value: impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
         self
     }
@@ -139,6 +139,9 @@ impl Asked {
             ("GET", ["dbs", _, "colls", _, "pkranges"]) => RequestKind::PartitionKeyRanges,
             ("GET", ["dbs", _, "colls", _, "docs"]) if headers.contains_key("a-im") => {
                 RequestKind::ChangeFeed
+            }
+            ("POST", ["offers"]) if headers.contains_key("x-ms-documentdb-isquery") => {
+                RequestKind::Offers
             }
             ("POST", ["dbs", _, "colls"]) => RequestKind::ContainerCreate,
             ("GET", ["dbs", _, "colls", _, "docs", _]) => RequestKind::ItemRead,
@@ -187,7 +190,7 @@ impl Asked {
         header.is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
-    fn text(&self, name: &'static str) -> Option<&str> {
+    pub(super) fn text(&self, name: &'static str) -> Option<&str> {
         text(&self.headers, name)
     }
 
@@ -282,15 +285,24 @@ impl Routes {
                     state.locations.as_ref(),
                 ))
             }
-            RequestKind::DatabaseFeed => Answer::json(&state.account.databases_to_json()),
+            RequestKind::DatabaseFeed => lists::page(
+                asked,
+                "Databases",
+                &state.account.databases_to_json(),
+                state.list_page,
+            ),
+            RequestKind::Offers => lists::offers(asked, &state.offers, state.list_page),
             RequestKind::Database | RequestKind::ContainerFeed => {
                 let Some(database) = state.account.database(&asked.segments[1]) else {
                     return not_found(None, "the database does not exist");
                 };
-                Answer::json(&match asked.kind {
-                    RequestKind::Database => database.to_json(),
-                    _ => database.containers_to_json(),
-                })
+                match asked.kind {
+                    RequestKind::Database => Answer::json(&database.to_json()),
+                    _ => {
+                        let all = database.containers_to_json();
+                        lists::page(asked, "DocumentCollections", &all, state.list_page)
+                    }
+                }
             }
             RequestKind::ContainerCreate => self.create_container(&mut state, asked),
             RequestKind::Container
@@ -595,6 +607,11 @@ impl Handler for Routes {
             Some(Action::EditEtag(edit)) => {
                 let etag = edit(answer.etag().map(str::to_owned));
                 answer.set_etag(etag);
+            }
+            Some(Action::Charge(charge)) => {
+                answer
+                    .headers
+                    .push(("x-ms-request-charge", (*charge).to_owned()));
             }
             Some(Action::Gzip(body)) => {
                 answer.body = body.clone();

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Pages, Stage};
+use crate::command::state_directory;
 use crate::gateway::{Action, Fault, RequestKind, RequestRecord};
 use crate::orders::{document, fill, filled};
 
@@ -117,15 +118,20 @@ fn in_the_way(pages: &mut Pages) {
         "An earlier export is in the directory.",
         "cosmos-tail export -d shop -c orders -o orders",
     );
-    std::fs::rename(stage.path("orders"), stage.path("it's my $HOME")).unwrap();
+    let move_all = |from: &str, to: &str| {
+        let (from, to) = (stage.path(from), stage.path(to));
+        std::fs::rename(state_directory(&from), state_directory(&to)).unwrap();
+        std::fs::rename(from, to).unwrap();
+    };
+    move_all("orders", "it's my $HOME");
     stage.show_on_unix(
         pages,
         "exists-in-a-directory-to-quote",
         "The same, in a directory whose name a shell would split and expand.",
         "cosmos-tail export -d shop -c orders -o \"it's my $HOME\"",
     );
-    std::fs::rename(stage.path("it's my $HOME"), stage.path("orders")).unwrap();
-    std::fs::remove_file(stage.path("orders/state.json")).unwrap();
+    move_all("it's my $HOME", "orders");
+    std::fs::remove_file(stage.path("_orders.cosmos-tail/state.json")).unwrap();
     stage.show(
         pages,
         "exists-without-state",

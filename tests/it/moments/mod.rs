@@ -22,6 +22,7 @@ mod stage;
 mod state;
 #[cfg(unix)]
 mod stopped;
+mod tables;
 mod tail;
 mod usage;
 mod verify;
@@ -30,16 +31,19 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 14] = [
+const FOLDERS: [&str; 17] = [
     "connection",
     "export",
     "help",
+    "lag",
+    "ls",
     "profiles",
     "ranges",
     "replay",
     "schema",
     "state",
     "stopped",
+    "tables",
     "tail",
     "tail-diff",
     "usage",

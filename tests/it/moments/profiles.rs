@@ -1,7 +1,7 @@
 //! The configuration file: listed, used, and wrong.
 
 use super::{Pages, Stage};
-use crate::gateway::KEY;
+use crate::gateway::{Action, Fault, Gateway, KEY, RequestKind};
 use crate::orders::filled;
 
 /// Writes the configuration file, which only its owner may read.
@@ -18,7 +18,9 @@ fn configure(stage: &Stage, name: &str, text: &str) {
 #[test]
 fn profiles() {
     let (gateway, _) = filled(1, 5);
-    let stage = Stage::alone();
+    let mut stage = Stage::alone();
+    // Of the length that keys have.
+    stage.set("$LONG_KEY", format!("{}==", "A".repeat(86)));
     let mut pages = Pages::new("profiles");
     configure(
         &stage,
@@ -155,6 +157,8 @@ fn profiles() {
     ] {
         stage.show(&mut pages, name, about, typed);
     }
+    changes(&stage, &mut pages);
+    tests(&gateway, &stage, &mut pages);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -186,4 +190,230 @@ fn profiles() {
         stage.show_on_unix(&mut pages, name, about, typed);
     }
     pages.finish();
+}
+
+/// Profiles that are added and chosen.
+fn changes(stage: &Stage, pages: &mut Pages) {
+    configure(
+        stage,
+        "new.toml",
+        "# mine\n[profiles.old]\nendpoint = 'emulator'\n",
+    );
+    stage.write("account.key", KEY);
+    for (name, about, typed) in [
+        (
+            "add",
+            "A profile is added.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add prod --endpoint shop -d shop -c orders --auth cli",
+        ),
+        (
+            "add-exists",
+            "A profile that exists.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add prod --endpoint other",
+        ),
+        (
+            "add-force",
+            "A profile that exists is replaced.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add prod --endpoint other --force --key-file account.key",
+        ),
+        (
+            "add-key-of-environment",
+            "A key is in the environment, and is not stored.",
+            "COSMOS_TAIL_CONFIG=new.toml AZURE_COSMOS_KEY=$KEY cosmos-tail profiles add env --endpoint shop",
+        ),
+        (
+            "add-store-key",
+            "The key of the environment is stored.",
+            "COSMOS_TAIL_CONFIG=new.toml AZURE_COSMOS_KEY=$KEY cosmos-tail profiles add kept --endpoint shop --store-key",
+        ),
+        (
+            "add-key-from-stdin",
+            "A key from standard input, and nowhere to keep it.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add piped --endpoint shop --key-file - < account.key",
+        ),
+        (
+            "add-store-key-without-key",
+            "--store-key without a key.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add empty --endpoint shop --store-key",
+        ),
+        (
+            "add-store-key-and-file",
+            "--store-key beside a key file.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add both --endpoint shop --store-key --key-file account.key",
+        ),
+        (
+            "add-store-key-and-auth",
+            "--store-key beside a method that needs no key.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add both --endpoint shop --store-key --auth cli",
+        ),
+        (
+            "add-store-key-name",
+            "A name that cannot be that of a file.",
+            "COSMOS_TAIL_CONFIG=new.toml AZURE_COSMOS_KEY=$KEY cosmos-tail profiles add a/b --endpoint shop --store-key",
+        ),
+        (
+            "add-key-file-missing",
+            "A key file that does not exist.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add later --endpoint shop --key-file later.key",
+        ),
+        (
+            "add-hyphen",
+            "A name that would be taken for a flag.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add --endpoint shop -- -prod",
+        ),
+        (
+            "add-demo",
+            "A profile of an embedded account.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add demo --demo",
+        ),
+        (
+            "list",
+            "A word of other tools for the list of profiles.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles list",
+        ),
+        (
+            "remove",
+            "A word of other tools for what an editor does.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles remove old",
+        ),
+        (
+            "add-nothing",
+            "Nothing is given.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add nothing",
+        ),
+        (
+            "add-a-key",
+            "A key in place of the name.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles add $LONG_KEY --endpoint shop",
+        ),
+        (
+            "add-to-broken",
+            "The file is wrong.",
+            "COSMOS_TAIL_CONFIG=syntax.toml cosmos-tail profiles add b --endpoint shop",
+        ),
+        (
+            "format-before-the-command",
+            "A flag before the command that it is for.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles --format json test",
+        ),
+        (
+            "use",
+            "The default profile is set.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles use prod",
+        ),
+        (
+            "use-again",
+            "The default profile is set again, and a variable names another.",
+            "COSMOS_TAIL_CONFIG=new.toml COSMOS_TAIL_PROFILE=old cosmos-tail profiles use prod",
+        ),
+        (
+            "use-unknown",
+            "A profile that does not exist, two letters swapped.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles use prdo",
+        ),
+        (
+            "use-without-file",
+            "There is no configuration file.",
+            "COSMOS_TAIL_CONFIG=nowhere.toml cosmos-tail profiles use prod",
+        ),
+        (
+            "changed",
+            "The profiles after these changes.",
+            "COSMOS_TAIL_CONFIG=new.toml cosmos-tail profiles",
+        ),
+    ] {
+        stage.show(pages, name, about, typed);
+    }
+    let text = std::fs::read_to_string(stage.path("new.toml")).unwrap();
+    assert!(
+        text.starts_with("default-profile = \"prod\"\n# mine\n"),
+        "{text}"
+    );
+    assert!(!text.contains(KEY), "{text}");
+}
+
+/// Connections that are tested.
+fn tests(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
+    for (name, about, typed) in [
+        (
+            "test",
+            "A profile that works.",
+            "COSMOS_TAIL_CONFIG=own.toml cosmos-tail profiles test own",
+        ),
+        (
+            "test-json",
+            "The same as JSON.",
+            "COSMOS_TAIL_CONFIG=own.toml cosmos-tail profiles test own --format json",
+        ),
+        (
+            "test-container",
+            "Its container does not exist, one letter off.",
+            "COSMOS_TAIL_CONFIG=own.toml cosmos-tail profiles test own -c order",
+        ),
+        (
+            "test-unknown",
+            "A profile that does not exist.",
+            "COSMOS_TAIL_CONFIG=own.toml cosmos-tail profiles test onw",
+        ),
+        (
+            "test-twice-named",
+            "Two profiles are named.",
+            "COSMOS_TAIL_CONFIG=own.toml cosmos-tail profiles test own --profile other",
+        ),
+        (
+            "test-nothing",
+            "Nothing names an account.",
+            "COSMOS_TAIL_CONFIG=empty.toml cosmos-tail profiles test",
+        ),
+        (
+            "test-demo",
+            "The embedded account.",
+            "cosmos-tail --demo profiles test",
+        ),
+        (
+            "test-wrong-key",
+            "Another account's key.",
+            "COSMOS_TAIL_CONFIG=own.toml AZURE_COSMOS_KEY=YW5vdGhlcg== cosmos-tail profiles test own",
+        ),
+        (
+            "test-clock",
+            "The clock is wrong by an hour.",
+            "COSMOS_TAIL_CONFIG=own.toml COSMOS_TAIL_CLOCK=hour cosmos-tail profiles test own",
+        ),
+    ] {
+        stage.write("hour", "3610");
+        stage.show(pages, name, about, typed);
+    }
+    let refuse = Action::Refuse {
+        status: 403,
+        message: "Request blocked by Auth shop : Request is blocked because principal [ID] does not have required \
+                  RBAC permissions to perform action [Microsoft.DocumentDB/databaseAccounts/readMetadata] on \
+                  resource [/].",
+    };
+    for (name, about, kind, action) in [
+        (
+            "test-role",
+            "A role that lacks an action.",
+            RequestKind::Container,
+            refuse,
+        ),
+        (
+            "test-outage",
+            "The account answers with an outage.",
+            RequestKind::Account,
+            Action::status(503, 0),
+        ),
+        (
+            "test-feed",
+            "Pages that are cut.",
+            RequestKind::ChangeFeed,
+            Action::CorruptBody,
+        ),
+    ] {
+        gateway.clear_faults();
+        gateway.push_fault(Fault::on(kind, action).times(1_000));
+        let typed = "COSMOS_TAIL_CONFIG=own.toml cosmos-tail profiles test own";
+        stage.show(pages, name, about, typed);
+    }
+    gateway.clear_faults();
 }

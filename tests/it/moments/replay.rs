@@ -361,7 +361,18 @@ fn sources(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
     stage.write("followed.jsonl.gz", [&whole[..], b"more"].concat());
     stage.write("part.parquet", b"PAR1 and so on");
     stage.write("none.parquet", b"");
-    stage.write("alone.csv", "id,pk\n1,a\n");
+    stage.write("alone.csv", "id,pk,_extra\n1,a,\n");
+    stage.write("others.csv", "id;pk,x\n1;a\n");
+    stage.write("others.jsonl", "{\"orderId\":17,\"pk\":\"a\"}\n");
+    stage.write("array.json", "[\n  {\"id\": 17, \"pk\": \"a\"}\n]\n");
+    stage.write(
+        "cut.json",
+        "[\n  {\"id\": \"1\", \"pk\": \"a\"},\n  {\"id\"",
+    );
+    stage.write("comma.json", "[\n  {\"id\": \"1\", \"pk\": \"a\"},\n]\n");
+    stage.write("two.json", "[]\n{\"id\": \"1\", \"pk\": \"a\"} oops\n");
+    stage.write("utf16.json", b"\xff\xfe{\0}\0");
+    stage.write("orders.zip", b"PK\x03\x04\x14\0\0\0\x08\0");
     for (name, about, typed) in [
         (
             "source-cut",
@@ -392,6 +403,51 @@ fn sources(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
             "source-csv-alone",
             "A CSV file without the state of its export.",
             "cosmos-tail replay alone.csv -d shop -c copy",
+        ),
+        (
+            "source-csv-of-two-delimiters",
+            "The header does not show the delimiter.",
+            "cosmos-tail replay others.csv -d shop -c copy",
+        ),
+        (
+            "source-csv-type-of-no-column",
+            "A type for a column that is not there.",
+            "cosmos-tail replay others.csv -d shop -c copy --delimiter ';' --types total:double",
+        ),
+        (
+            "source-id-of-another-name",
+            "The id has another name, and is a number.",
+            "cosmos-tail replay others.jsonl -d shop -c copy",
+        ),
+        (
+            "source-array-of-numbers",
+            "An array of documents whose ids are numbers.",
+            "cosmos-tail replay array.json -d shop -c copy",
+        ),
+        (
+            "source-array-cut",
+            "An array that is cut off.",
+            "cosmos-tail replay cut.json -d shop -c copy --dry-run",
+        ),
+        (
+            "source-array-with-a-comma",
+            "An array with a comma at its end.",
+            "cosmos-tail replay comma.json -d shop -c copy --dry-run",
+        ),
+        (
+            "source-not-json",
+            "Something after a document.",
+            "cosmos-tail replay two.json -d shop -c copy --dry-run",
+        ),
+        (
+            "source-utf-16",
+            "Text in UTF-16.",
+            "cosmos-tail replay utf16.json -d shop -c copy",
+        ),
+        (
+            "source-zip",
+            "An archive.",
+            "cosmos-tail replay orders.zip -d shop -c copy",
         ),
         (
             "source-is-the-target",

@@ -126,7 +126,7 @@ impl Stage {
 }
 
 /// The words of a command, with quotes as in a shell.
-fn words(typed: &str) -> Vec<String> {
+pub(super) fn words(typed: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

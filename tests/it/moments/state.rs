@@ -14,7 +14,7 @@ fn state() {
     let (gateway, _) = filled(2, 60);
     let mut stage = Stage::at(&gateway);
     stage.prepare(EXPORT);
-    let whole = std::fs::read(stage.path("orders/state.json")).unwrap();
+    let whole = std::fs::read(stage.path("_orders.cosmos-tail/state.json")).unwrap();
     damaged(&stage, &mut pages, &whole);
     elsewhere(&mut stage, &mut pages);
     in_use(&stage, &mut pages);
@@ -32,7 +32,7 @@ fn damaged(stage: &Stage, pages: &mut Pages, whole: &[u8]) {
         (
             "newer",
             "A state of a newer version.",
-            br#"{"format":"cosmos-tail state","version":3,"something":"else"}"#.to_vec(),
+            br#"{"format":"cosmos-tail state","version":4,"something":"else"}"#.to_vec(),
         ),
         ("edited", "The state was edited.", edited.into_bytes()),
         ("cut", "The state is cut off.", whole[..100].to_vec()),
@@ -53,10 +53,10 @@ fn damaged(stage: &Stage, pages: &mut Pages, whole: &[u8]) {
             br#"{"format":"something else","version":1}"#.to_vec(),
         ),
     ] {
-        stage.write("orders/state.json", content);
+        stage.write("_orders.cosmos-tail/state.json", content);
         stage.show(pages, name, about, RESUME);
     }
-    stage.write("orders/state.json", whole);
+    stage.write("_orders.cosmos-tail/state.json", whole);
 }
 
 /// The path is wrong, or the account.
@@ -74,7 +74,7 @@ fn elsewhere(stage: &mut Stage, pages: &mut Pages) {
         ),
         (
             "directory",
-            "The directory of the export instead of its state.",
+            "The directory of the export: its state is found.",
             "cosmos-tail resume --state orders",
         ),
         (
@@ -144,7 +144,7 @@ fn elsewhere(stage: &mut Stage, pages: &mut Pages) {
         );
         stage.write(
             "following.json",
-            following(&stage.path("orders/state.json")),
+            following(&stage.path("_orders.cosmos-tail/state.json")),
         );
         stage.show(
             pages,
@@ -163,7 +163,7 @@ fn following(path: &std::path::Path) -> Vec<u8> {
 }
 
 fn in_use(stage: &Stage, pages: &mut Pages) {
-    let path = stage.path("orders/state.json.lock");
+    let path = stage.path("_orders.cosmos-tail/state.json.lock");
     let lock = cosmos_tail::durable::Lock::acquire(&path).unwrap();
     for (name, about, typed) in [
         ("in-use", "Another process writes the export.", RESUME),
@@ -187,9 +187,9 @@ fn open_files(pages: &mut Pages) {
     let ended = run(&mut stage.command(&format!("{EXPORT} --page-size 50")));
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
     gateway.clear_faults();
-    let open = "orders/orders-00001-000001.jsonl.open";
+    let open = "_orders.cosmos-tail/orders-00001-000001.jsonl.open";
     let whole = std::fs::read(stage.path(open)).unwrap();
-    let manifest = std::fs::read(stage.path("orders/manifest.ndjson")).unwrap();
+    let manifest = std::fs::read(stage.path("_orders.cosmos-tail/manifest.ndjson")).unwrap();
     stage.edit(open, |bytes| bytes.truncate(bytes.len() - 1));
     stage.show(
         pages,
@@ -212,15 +212,15 @@ fn open_files(pages: &mut Pages) {
         "An open file is missing.",
         RESUME,
     );
-    stage.write("orders/manifest.ndjson", "");
+    stage.write("_orders.cosmos-tail/manifest.ndjson", "");
     stage.show(
         pages,
         "manifest-cut",
         "The manifest lost lines that were committed.",
         &format!("{RESUME} --repair"),
     );
-    stage.write("orders/manifest.ndjson", manifest);
-    stage.write("orders/orders-00001-000002.jsonl.open", "{}\n");
+    stage.write("_orders.cosmos-tail/manifest.ndjson", manifest);
+    stage.write("_orders.cosmos-tail/orders-00001-000002.jsonl.open", "{}\n");
     stage.show(
         pages,
         "repair",

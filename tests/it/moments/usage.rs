@@ -44,6 +44,51 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "cosmos-tail export --outptu orders",
     ),
     (
+        "word-of-another-tool",
+        "A command of another tool.",
+        "cosmos-tail dump",
+    ),
+    (
+        "word-version",
+        "A command where we have a flag.",
+        "cosmos-tail version",
+    ),
+    (
+        "word-unknown",
+        "A command that resembles nothing.",
+        "cosmos-tail frobnicate",
+    ),
+    (
+        "word-after-help",
+        "Help about a command that does not exist.",
+        "cosmos-tail help import",
+    ),
+    (
+        "flag-of-another-tool",
+        "A flag of another tool.",
+        "cosmos-tail tail --limit 3",
+    ),
+    (
+        "flag-of-another-command",
+        "A flag that other commands have.",
+        "cosmos-tail replay orders/ --output copy/",
+    ),
+    (
+        "flag-unknown",
+        "A flag that resembles nothing.",
+        "cosmos-tail export --frobnicate",
+    ),
+    (
+        "argument-for-a-flag",
+        "The output without its flag.",
+        "cosmos-tail export orders/",
+    ),
+    (
+        "json-summary",
+        "A wrong command line of a script.",
+        "cosmos-tail export --outptu orders --summary json",
+    ),
+    (
         "flag-for-a-value",
         "A value is missing, and a flag follows.",
         "cosmos-tail tail --jq --fields id",
@@ -287,6 +332,26 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "resume-no-state",
         "A resume without a state file.",
         "cosmos-tail resume",
+    ),
+    (
+        "resume-directory-without-state",
+        "A resume of a directory that is no export.",
+        "cosmos-tail resume directory",
+    ),
+    (
+        "tail-raw-output-without-jq",
+        "--raw-output, and no program.",
+        "cosmos-tail tail -r",
+    ),
+    (
+        "tail-jq-before-raw-output",
+        "The flags as jq has them.",
+        "cosmos-tail tail --jq -r .id",
+    ),
+    (
+        "tail-follow-until-caught-up",
+        "--follow and an end contradict each other.",
+        "cosmos-tail tail -f --until-caught-up",
     ),
     (
         "resume-follow-and-no-follow",
@@ -548,16 +613,22 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "cosmos-tail tail -d shop -c orders --jq '[inputs]'",
     ),
     // Others.
+    ("lag-nothing", "No state to measure.", "cosmos-tail lag"),
+    (
+        "lag-no-export",
+        "A directory without an export.",
+        "cosmos-tail lag nothing/",
+    ),
+    (
+        "lag-limit",
+        "A limit that is none.",
+        "cosmos-tail lag orders/ --fail-above soon",
+    ),
     ("verify-nothing", "No path to verify.", "cosmos-tail verify"),
     (
         "completions-unknown-shell",
         "A shell that does not exist.",
         "cosmos-tail completions cmd",
-    ),
-    (
-        "demo-from-a-time",
-        "The embedded account cannot start at a time.",
-        "cosmos-tail --demo export -o orders --from 2020-01-01T00:00:00Z",
     ),
     (
         "demo-no-partitions",

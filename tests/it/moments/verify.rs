@@ -1,7 +1,9 @@
 //! `verify`: an export that is sound, and every kind of damage.
 
+use std::io::Write;
+
 use super::{Pages, Stage};
-use crate::command::{all_files, run};
+use crate::command::{all_files, run, state_directory};
 use crate::gateway::{Action, Fault, RequestKind};
 use crate::orders::filled;
 use crate::verify::{DAMAGE, exported, rewrite};
@@ -13,10 +15,15 @@ fn verify() {
     let (_gateway, _container, _directory, whole) = exported(&["--concurrency", "1"]);
     let fresh = || {
         let stage = Stage::alone();
-        std::fs::create_dir(stage.path("orders")).unwrap();
-        for path in all_files(&whole) {
-            let name = path.file_name().unwrap();
-            std::fs::copy(&path, stage.path("orders").join(name)).unwrap();
+        let orders = stage.path("orders");
+        for (from, to) in [
+            (whole.clone(), orders.clone()),
+            (state_directory(&whole), state_directory(&orders)),
+        ] {
+            std::fs::create_dir(&to).unwrap();
+            for path in all_files(&from) {
+                std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+            }
         }
         stage
     };
@@ -58,7 +65,20 @@ fn verify() {
         stage.show(&mut pages, &name, &about, "cosmos-tail verify orders");
     }
     let stage = fresh();
-    std::fs::remove_file(stage.path("orders/manifest.ndjson")).unwrap();
+    // The stage's own gzip, so that the page does not depend on a program.
+    let first = crate::command::files(&stage.path("orders"), "jsonl").remove(0);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&std::fs::read(&first).unwrap()).unwrap();
+    std::fs::write(first.with_extension("jsonl.gz"), encoder.finish().unwrap()).unwrap();
+    std::fs::remove_file(&first).unwrap();
+    stage.show(
+        &mut pages,
+        "compressed-later",
+        "A file was compressed after the export.",
+        "cosmos-tail verify orders",
+    );
+    let stage = fresh();
+    std::fs::remove_file(stage.path("_orders.cosmos-tail/manifest.ndjson")).unwrap();
     stage.show(
         &mut pages,
         "fault-json",
@@ -66,7 +86,7 @@ fn verify() {
         "cosmos-tail verify orders --format json",
     );
     let stage = fresh();
-    stage.edit("orders/state.json", |bytes| bytes[200] ^= 1);
+    stage.edit("_orders.cosmos-tail/state.json", |bytes| bytes[200] ^= 1);
     stage.show(
         &mut pages,
         "state-corrupt",
@@ -74,7 +94,7 @@ fn verify() {
         "cosmos-tail verify orders",
     );
     let stage = fresh();
-    let path = stage.path("orders/state.json.lock");
+    let path = stage.path("_orders.cosmos-tail/state.json.lock");
     let lock = cosmos_tail::durable::Lock::acquire(&path).unwrap();
     stage.show(
         &mut pages,
@@ -97,12 +117,15 @@ fn interrupted(pages: &mut Pages) {
         "cosmos-tail export -d shop -c orders -o orders --page-size 50 --checkpoint-interval 1ms",
     ));
     let out = stage.path("orders");
-    rewrite(&out.join("orders-00001-000001.jsonl.open"), |bytes| {
-        bytes.extend(b"{\"id\":\"never comm");
-    });
-    stage.write("orders/orders-00001-000002.jsonl.open", "{}\n");
-    stage.write("orders/state.json.tmp", "{");
-    rewrite(&out.join("manifest.ndjson"), |bytes| {
+    rewrite(
+        &state_directory(&out).join("orders-00001-000001.jsonl.open"),
+        |bytes| {
+            bytes.extend(b"{\"id\":\"never comm");
+        },
+    );
+    stage.write("_orders.cosmos-tail/orders-00001-000002.jsonl.open", "{}\n");
+    stage.write("_orders.cosmos-tail/state.json.tmp", "{");
+    rewrite(&state_directory(&out).join("manifest.ndjson"), |bytes| {
         bytes.extend(b"{\"export");
     });
     let taken = out.join("orders-00000-000001.jsonl");

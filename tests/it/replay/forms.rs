@@ -8,7 +8,8 @@ use serde_json::json;
 use super::*;
 use crate::bad_input::refuse;
 use crate::command::{
-    CONTAINER, DATABASE, assert_same, cosmos_tail, export, files, resume, spawn, succeed, wait,
+    CONTAINER, DATABASE, assert_same, cosmos_tail, export, files, resume, spawn, state_directory,
+    succeed, wait,
 };
 use crate::gateway::{GatewayOptions, Operation};
 
@@ -94,7 +95,7 @@ fn a_document_with_any_member_survives_a_round_trip_through_every_format() {
             assert_eq!(values(&copy), values(&container), "{mode} {arguments:?}");
             // And from the directory, whose manifest declares it; the state is needed for CSV only.
             if !arguments.contains(&"csv") {
-                std::fs::remove_file(out.join("state.json")).unwrap();
+                std::fs::remove_file(state_directory(&out).join("state.json")).unwrap();
             }
             succeed(&mut replay(&gateway, &out));
             assert_eq!(values(&copy), values(&container), "{mode} {arguments:?}");

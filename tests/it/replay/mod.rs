@@ -10,6 +10,7 @@ mod ids;
 mod keys;
 mod letters;
 mod odd_sources;
+mod others;
 mod refusals;
 mod round_trip;
 mod sizes;

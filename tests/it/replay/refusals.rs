@@ -187,11 +187,11 @@ fn truncated_damaged_and_missing_files_are_named() {
         refuse(&mut replay(&gateway, &nothing), 1, &[name, "is empty"]);
     }
     let csv = directory.path().join("a.csv");
-    std::fs::write(&csv, b"id,pk\n1,p\n").unwrap();
+    std::fs::write(&csv, b"id,pk,_extra\n1,p,\n").unwrap();
     refuse(
         &mut replay(&gateway, &csv),
         1,
-        &["a.csv", "are not known", "the state of the export"],
+        &["a.csv", "of an export", "the state of the export"],
     );
 }
 
@@ -199,7 +199,8 @@ fn truncated_damaged_and_missing_files_are_named() {
 fn truncated_damaged_and_extended_compressed_files_have_different_errors() {
     const CUT: &str = "hint: get a complete copy of the file\n";
     const TRAILS: &str = "hint: the data before them is intact: if nothing is missing, decompress it to \
-        another file (gzip -dc, zstd -dc) and replay that; otherwise get a complete copy of the file\n";
+        another file (gzip -dc, zstd -dc, bzip2 -dc, xz -dc) and replay that; otherwise get a complete copy of \
+        the file\n";
     let (gateway, container) = filled(1, 300);
     let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
     let directory = tempfile::tempdir().unwrap();

@@ -8,7 +8,9 @@ use cosmos_tail::demo::{DemoAccount, DemoOptions};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::command::{CONTAINER, DATABASE, assert_same, export, lines, spawn, succeed, wait};
+use crate::command::{
+    CONTAINER, DATABASE, assert_same, export, lines, spawn, state_directory, succeed, wait,
+};
 use crate::gateway::{Operation, RawDocument, SystemFields};
 use crate::orders::{document, fill, filled};
 
@@ -141,8 +143,10 @@ fn an_odd_value_does_not_change_its_column_and_is_replayed_exactly() {
                 .args(["--sample", "all"])
                 .args(arguments),
         );
-        let state: Value =
-            serde_json::from_slice(&std::fs::read(out.join("state.json")).unwrap()).unwrap();
+        let state: Value = serde_json::from_slice(
+            &std::fs::read(state_directory(out).join("state.json")).unwrap(),
+        )
+        .unwrap();
         let schema = &state["state"]["options"]["layout"]["columns"]["schema"];
         let columns: Vec<String> = serde_json::from_value(schema.clone()).unwrap();
         let wanted = ["total ", "lines ", "open ", "customer ", "at "];

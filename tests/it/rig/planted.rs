@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::power::Outage;
-use crate::command::{export, fail, interrupt, lines, resume, run, signal, spawn, succeed, wait};
+use crate::command::{
+    export, fail, interrupt, lines, resume, run, signal, spawn, state_directory, succeed, wait,
+};
 use crate::gateway::{GatewayOptions, RequestRecord, rewriter};
 use crate::oracle::{Snapshot, judge_one_shot};
 use crate::orders::{fill, filled, filled_with};
@@ -221,7 +223,7 @@ fn a_manifest_whose_checksum_is_not_compared_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     succeed(&mut export(&gateway, &out));
-    let path = out.join("manifest.ndjson");
+    let path = state_directory(&out).join("manifest.ndjson");
     let text = std::fs::read_to_string(&path).unwrap();
     let edited = text.replacen("\"rows\":50", "\"rows\":51", 1);
     assert_ne!(text, edited);

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 use serde_json::Value;
 
+use crate::command::state_directory;
 use crate::scene::{FORMATS, Scene, expect, seed};
 
 /// A change of the contents of a file.
@@ -42,12 +43,17 @@ struct Inode {
     edits: Vec<Edit>,
 }
 
-/// A change of names.
+/// A change of names, each of which is that of a directory and that of a file in it.
 #[derive(Clone, Debug)]
 enum Naming {
     Link(String, usize),
     Rename(String, String, usize),
     Unlink(String),
+}
+
+/// The directory of a name.
+fn directory_of(name: &str) -> &str {
+    name.split_once('/').expect("the name of a directory").0
 }
 
 impl Naming {
@@ -65,9 +71,32 @@ impl Naming {
             }
         }
     }
+
+    /// What is left to be synced once the directory `synced` is, of which this is a change: a rename to another
+    /// directory is not durable there. The new name never comes after the loss of the old one.
+    fn rest_after(&self, synced: &str) -> Option<Self> {
+        match self {
+            Self::Rename(from, to, _)
+                if directory_of(to) == synced && directory_of(from) != synced =>
+            {
+                Some(Self::Unlink(from.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is a change of this directory.
+    fn is_of(&self, directory: &str) -> bool {
+        match self {
+            Self::Rename(from, to, _) => {
+                directory_of(from) == directory || directory_of(to) == directory
+            }
+            Self::Link(name, _) | Self::Unlink(name) => directory_of(name) == directory,
+        }
+    }
 }
 
-/// The one directory of an export.
+/// The directories of an export.
 #[derive(Default)]
 struct Disk {
     inodes: Vec<Inode>,
@@ -87,7 +116,8 @@ impl Disk {
         let path_of = |key: &str| change[key].as_str().map(PathBuf::from);
         let name_of = |key: &str| {
             let path = path_of(key)?;
-            Some(path.file_name()?.to_string_lossy().into_owned())
+            let directory = path.parent()?.file_name()?.to_string_lossy().into_owned();
+            Some(directory + "/" + &path.file_name()?.to_string_lossy())
         };
         if let Some(name) = name_of("create") {
             let is_directory = path_of("create").unwrap().is_dir();
@@ -122,9 +152,20 @@ impl Disk {
             self.name(Naming::Rename(from, name_of("to").unwrap(), inode));
         } else if let Some(name) = name_of("remove") {
             self.name(Naming::Unlink(name));
-        } else if path_of("sync_directory").is_some() {
+        } else if let Some(synced) = path_of("sync_directory") {
+            let synced = synced.file_name().unwrap().to_string_lossy();
             for naming in std::mem::take(&mut self.namings) {
-                naming.apply(&mut self.synced_names);
+                if !naming.is_of(&synced) {
+                    self.namings.push(naming);
+                    continue;
+                }
+                match (naming.rest_after(&synced), &naming) {
+                    (Some(rest), Naming::Rename(_, to, inode)) => {
+                        self.synced_names.insert(to.clone(), *inode);
+                        self.namings.push(rest);
+                    }
+                    _ => naming.apply(&mut self.synced_names),
+                }
             }
         } else {
             panic!("no change: {change}");
@@ -133,8 +174,9 @@ impl Disk {
 
     fn inode(&mut self, name: &str) -> &mut Inode {
         // A part may have got its final name while its last sync was on the way.
-        let finished = name.trim_end_matches(".open");
-        let at = self.names.get(name).or_else(|| self.names.get(finished));
+        let finished = name.trim_end_matches(".open").split_once('/').unwrap().1;
+        let finished = format!("out/{finished}");
+        let at = self.names.get(name).or_else(|| self.names.get(&finished));
         &mut self.inodes[*at.unwrap_or_else(|| panic!("no file {name}"))]
     }
 
@@ -261,11 +303,12 @@ impl Outage {
         let directory = tempfile::tempdir().unwrap();
         self.scene.out = directory.path().join("out");
         std::fs::create_dir(&self.scene.out).unwrap();
+        std::fs::create_dir(state_directory(&self.scene.out)).unwrap();
         let mut disk = Disk::default();
         for change in &self.changes[..=at] {
             disk.take(change);
         }
-        disk.crash(&self.scene.out, &mut survivors);
+        disk.crash(directory.path(), &mut survivors);
         self.scene.finish().map_err(|wrong| {
             let last: String = self.changes[at].to_string().chars().take(200).collect();
             format!("after change {at}, {last}: {wrong}")
@@ -305,8 +348,11 @@ fn every_directory_that_is_created_is_made_durable_from_the_top() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap());
     let begun: Vec<Value> = changes.take(5).collect();
-    // A name is durable when the directory that it is in is.
-    assert_eq!(begun[0], serde_json::json!({"create": out}));
+    // A name is durable when the directory that it is in is. The state directory is beside the last one.
+    assert_eq!(
+        begun[0],
+        serde_json::json!({"create": state_directory(&out)})
+    );
     for (change, above) in begun[1..4]
         .iter()
         .zip([&top, &top.join("a"), &top.join("a/b")])

@@ -194,7 +194,7 @@ fn five_thousand_fields_lose_nothing() {
         ended.stderr
     );
     let table = rows(&out);
-    assert_eq!((table.0.len(), table.1.len()), (1001, 500));
+    assert_eq!((table.0.len(), table.1.len()), (1002, 500));
     for number in [0, 250, 499] {
         let row = table
             .1
@@ -205,7 +205,7 @@ fn five_thousand_fields_lose_nothing() {
             .iter()
             .filter(|cell| **cell == number.to_string())
             .count();
-        let extra = serde_json::from_str::<Value>(&row[1000]).unwrap_or_default();
+        let extra = serde_json::from_str::<Value>(&row[1001]).unwrap_or_default();
         let left_over = extra.as_object().map_or(0, serde_json::Map::len);
         assert_eq!(of_columns + left_over, 10, "{row:?}");
     }
@@ -232,8 +232,8 @@ fn documents_that_are_not_objects_are_unchanged() {
     let out = directory.path().join("out");
     succeed(&mut csv(&gateway, &out));
     let (header, rows) = rows(&out);
-    assert_eq!(header, ["id", "_extra"]);
-    let extra: Vec<&str> = rows.iter().map(|row| row[1].as_str()).collect();
+    assert_eq!(header, ["id", "_nulls", "_extra"]);
+    let extra: Vec<&str> = rows.iter().map(|row| row[2].as_str()).collect();
     assert_eq!(extra, ["[1,{\"a\":2}]", "7", "\"text\""], "{rows:?}");
 }
 
@@ -285,7 +285,7 @@ fn a_container_that_cannot_be_sampled_leaves_nothing_behind() {
         );
         assert_eq!(ended.stdout, "");
     }
-    assert!(!out.join("state.json").exists());
+    assert!(!state_directory(&out).join("state.json").exists());
     gateway.clear_faults();
     succeed(&mut csv(&gateway, &out));
 }
@@ -311,5 +311,5 @@ fn a_sample_can_be_interrupted() {
         ended.stderr
     );
     hold.release();
-    assert!(!out.join("state.json").exists());
+    assert!(!state_directory(&out).join("state.json").exists());
 }

@@ -143,6 +143,7 @@ impl Process {
             partition_key_paths: Vec::new(),
             layout: Arc::new(OnceLock::new()),
             form: TableForm::First,
+            extra: cosmos_tail::format::Extra::Keep,
         });
         let (failed, _) = mpsc::unbounded_channel();
         let sink = Sink::start(

@@ -481,7 +481,7 @@ fn a_value_may_begin_with_a_hyphen() {
         ("text", json!("-x")),
         ("other", json!(1)),
     ] {
-        container.upsert(json!({"id": id, "pk": key, "n": 5, "-f": id}));
+        container.upsert(json!({"id": id, "pk": key, "n": 5, "-y": id}));
     }
     let shown = |arguments: &[&str]| {
         let mut command = tail(&gateway);
@@ -498,8 +498,8 @@ fn a_value_may_begin_with_a_hyphen() {
             "{\"id\":\"number\"}\n",
         ),
         (
-            &["--partition-key", "-x", "--fields", "-f"],
-            "{\"-f\":\"text\"}\n",
+            &["--partition-key", "-x", "--fields", "-y"],
+            "{\"-y\":\"text\"}\n",
         ),
         (&["--partition-key", "1", "--jq", "-.n"], "-5\n"),
     ] {

@@ -1,4 +1,4 @@
-//! The `profiles` subcommand: the profiles of the configuration file, without their secrets.
+//! `profiles`: the profiles of the configuration file, without their secrets.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ struct Row {
 }
 
 /// Prints the profiles of the configuration file.
-pub(super) fn run(given: &Given, report: &Report) -> Result<ExitCode> {
+pub(in crate::command) fn run(given: &Given, report: &Report) -> Result<ExitCode> {
     let format = given.get(&table::TABLE_FORMAT)?;
     let config = ConfigFile::from_process()?;
     for notice in &config.notices {

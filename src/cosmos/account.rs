@@ -1,0 +1,138 @@
+//! A connected account: what can be requested before there is a container.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use azure_data_cosmos_driver::CosmosDriver;
+use url::Url;
+
+use super::auth;
+use super::client::{CosmosClient, HttpVersion};
+use super::connect::{ensure_regions, open_persistently};
+use super::container::{NewContainer, create_container, ensure_partition_key, resolve_container};
+use super::options::ConnectOptions;
+use super::retry::Persistence;
+use super::traffic::Traffic;
+use super::transport::Heard;
+
+/// A connected account, whose credential was accepted.
+#[derive(Debug, Clone)]
+pub struct CosmosAccount {
+    pub(super) driver: Arc<CosmosDriver>,
+    pub(super) http_version: HttpVersion,
+    pub(super) options: ConnectOptions,
+    pub(super) persistence: Persistence,
+    pub(super) heard: Arc<Heard>,
+    pub(super) traffic: Arc<Traffic>,
+}
+
+impl CosmosAccount {
+    /// Connects to the account of `options`. Transient errors are retried.
+    ///
+    /// # Errors
+    ///
+    /// Names the step that failed, the error of the service or the network, and a hint. Fails within
+    /// seconds if the address cannot be reached or does not answer.
+    pub async fn connect(options: &ConnectOptions, persistence: &Persistence) -> Result<Self> {
+        let heard = Arc::new(Heard::default());
+        let traffic = Arc::new(Traffic::default());
+        let opened = open_persistently(options, &heard, &traffic, persistence);
+        let opened = Box::pin(opened).await;
+        let (driver, http_version) =
+            opened.with_context(|| format!("cannot connect to {}", options.endpoint))?;
+        tracing::info!(
+            endpoint = %options.endpoint,
+            ?http_version,
+            "connected, {}",
+            auth::describe(&options.credential)
+        );
+        ensure_regions(options, &heard)?;
+        Ok(Self {
+            driver,
+            http_version,
+            options: options.clone(),
+            persistence: persistence.clone(),
+            heard,
+            traffic,
+        })
+    }
+
+    /// Resolves the container of the options. If `create` is given, the container is created if it does not
+    /// exist.
+    ///
+    /// # Errors
+    ///
+    /// If it does not exist, or cannot be read or created; and if it exists with another partition key than
+    /// that of `create`.
+    pub async fn open_container(&self, create: Option<&NewContainer>) -> Result<CosmosClient> {
+        let (driver, options) = (&self.driver, &self.options);
+        let (heard, persistence) = (&self.heard, &self.persistence);
+        if let Some(new) = create {
+            Box::pin(create_container(driver, options, new, heard, persistence)).await?;
+        }
+        let container = Box::pin(resolve_container(driver, options, heard, persistence)).await?;
+        if let Some(new) = create {
+            ensure_partition_key(&container, new)?;
+        }
+        Ok(CosmosClient {
+            driver: Arc::clone(driver),
+            container,
+            http_version: self.http_version,
+            throughput: options.throughput,
+            persistence: persistence.clone(),
+            heard: Arc::clone(heard),
+            traffic: Arc::clone(&self.traffic),
+        })
+    }
+
+    /// Endpoint of the account.
+    pub fn endpoint(&self) -> &Url {
+        &self.options.endpoint
+    }
+
+    /// The version of HTTP that the account answered with.
+    pub fn http_version(&self) -> HttpVersion {
+        self.http_version
+    }
+
+    /// The regions that the account can be read from, as it names them.
+    pub fn regions(&self) -> Vec<String> {
+        self.heard.regions()
+    }
+}
+
+impl CosmosClient {
+    /// Connects to the account of `options` and resolves its container, without retries.
+    ///
+    /// # Errors
+    ///
+    /// Names the step that failed, the error of the service or the network, and a hint. Fails within
+    /// seconds if the address cannot be reached or does not answer.
+    pub async fn connect(options: &ConnectOptions) -> Result<Self> {
+        Self::connect_and_create(options, None, &Persistence::default()).await
+    }
+
+    /// As [`CosmosClient::connect`], with retries of transient errors. If `create` is given, the container
+    /// is created if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// As that; and if the container exists with another partition key.
+    pub async fn connect_and_create(
+        options: &ConnectOptions,
+        create: Option<&NewContainer>,
+        persistence: &Persistence,
+    ) -> Result<Self> {
+        let account = CosmosAccount::connect(options, persistence).await?;
+        account.open_container(create).await
+    }
+
+    /// Refuses the container if its partition key is not that of the one to be created.
+    ///
+    /// # Errors
+    ///
+    /// A usage error with both.
+    pub fn ensure_partition_key(&self, new: &NewContainer) -> Result<()> {
+        ensure_partition_key(&self.container, new)
+    }
+}

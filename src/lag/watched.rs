@@ -1,0 +1,77 @@
+//! What is read of a state to measure its lag.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::cosmos::epk::partition_key;
+use crate::durable::shown_path;
+use crate::error::usage;
+use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, RangeSet, Scope};
+use crate::job::check_position;
+use crate::replay::{feed_of_state, is_replay_state};
+use crate::state::file;
+
+/// The positions of a job.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    /// The container that it reads.
+    pub(super) source: ContainerAddress,
+    pub(super) mode: FeedMode,
+    /// Where ranges without a position start.
+    pub(super) from: ChangeFeedStart,
+    pub(super) scope: Scope,
+    pub(super) ranges: RangeSet,
+}
+
+impl Watched {
+    /// Reads the state file `path`, of whichever job. It may be replaced meanwhile: either state is whole.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is none of these.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        file::read_text(path)
+            .and_then(|text| Self::of_text(&text))
+            .with_context(|| format!("cannot measure the lag of `{}`", shown_path(&path)))
+    }
+
+    /// The container that the job reads.
+    pub(crate) fn source(&self) -> &ContainerAddress {
+        &self.source
+    }
+
+    fn of_text(text: &[u8]) -> Result<Self> {
+        let watched = if is_replay_state(text) {
+            let Some(feed) = feed_of_state(text)? else {
+                return Err(usage(
+                    "it is the state of a replay of files, which are not behind anything",
+                    "name the state of an export, of a tail, or of a replay with --from-container",
+                ));
+            };
+            Self {
+                source: feed.source,
+                mode: feed.mode,
+                from: feed.from,
+                scope: Scope::default(),
+                ranges: feed.ranges,
+            }
+        } else {
+            let state = file::parse(text)?;
+            Self {
+                source: state.source,
+                mode: state.options.mode,
+                from: state.options.from,
+                scope: state.options.scope,
+                ranges: state.ranges,
+            }
+        };
+        for range in &*watched.ranges {
+            check_position(range, &watched.source.container_rid)?;
+        }
+        if let Some(key) = &watched.scope.partition_key {
+            partition_key(key)?;
+        }
+        Ok(watched)
+    }
+}

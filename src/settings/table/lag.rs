@@ -1,0 +1,40 @@
+//! What `lag` does.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli::Command;
+use crate::cli::values::{self, LagLimit, Limit};
+use crate::settings::setting::{Form, Heading, Setting, settings};
+use crate::settings::value::{Value, duration, path};
+
+settings! {
+    LAG_PATH: PathBuf = Setting::new("path", path("PATH"))
+        .help("The export: its directory, its file, or its state file; or the state file of a tail or a replay")
+        .form(Form::Argument)
+        .required_unless("state")
+        .of(&[Command::Lag])
+        .brief("An export, or the state of a tail or a replay");
+
+    LAG_STATE: PathBuf = Setting::new("state", path("FILE"))
+        .help("The state file, if it is not beside the output")
+        .of(&[Command::Lag]);
+
+    WATCH: Duration = Setting::new("watch", duration())
+        .help("Measure again after each pause of this length, until stopped")
+        .details("From the second time on, it estimates how long it takes to catch up at the present rate.")
+        .of(&[Command::Lag])
+        .brief("Measure again after each pause of this length");
+
+    FAIL_ABOVE: LagLimit = Setting::new("fail-above", Value::new("LIMIT", values::lag_limit))
+        .help("Exit with code 4 if the lag is above this: transactions such as 1000, or a time such as 10m")
+        .details("A lag that is only known to be at most so much counts as so much.")
+        .of(&[Command::Lag])
+        .brief("Exit with code 4 if the lag is above 1000 or 10m");
+
+    LAG_MAX_RU: Limit<u32> = Setting::new("max-ru", Value::new("RU", values::request_units_limit))
+        .help("Use at most this many RU/s for measuring, or `none`")
+        .described_default("none")
+        .of(&[Command::Lag])
+        .under(Heading::Reading);
+}
