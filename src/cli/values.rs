@@ -13,6 +13,7 @@ use clap::ValueEnum;
 
 use crate::cli::choices::SchemaSource;
 use crate::cli::location::{self, Location};
+use crate::cosmos::max_ru::MaxRu;
 use crate::format::Compression;
 use crate::nearest::nearest;
 use crate::schema::SampleSize;
@@ -353,18 +354,28 @@ pub fn duration_limit(text: &str) -> Parsed<Limit<Duration>> {
     }
 }
 
-/// Parses a number of request units that is not zero, or `none`.
+/// Parses a limit of request units: a number that is not zero, or a share such as `20%`.
 ///
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn request_units_limit(text: &str) -> Parsed<Limit<u32>> {
-    match (text, text.parse()) {
-        ("none", _) => Ok(Limit::None),
-        (_, Ok(units)) if units > 0 => Ok(Limit::At(units)),
-        _ => Err(
-            "expected a whole number of request units per second, at least 1, or `none`".to_owned(),
-        ),
+pub fn max_ru(text: &str) -> Parsed<MaxRu> {
+    text.parse()
+        .map_err(|expected| format!("expected {expected}"))
+}
+
+/// Parses the same, or `none`.
+///
+/// # Errors
+///
+/// A sentence that says what is expected.
+pub fn max_ru_or_none(text: &str) -> Parsed<Limit<MaxRu>> {
+    match text {
+        "none" => Ok(Limit::None),
+        _ => text
+            .parse()
+            .map(Limit::At)
+            .map_err(|expected| format!("expected {expected}, or `none`")),
     }
 }
 

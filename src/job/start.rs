@@ -101,7 +101,7 @@ pub async fn export(
         check_output(&plan, destination.as_ref())?;
     }
     let connected = connect().await?;
-    connected.limit_reads(plan.settings.max_ru);
+    connected.limit_reads(plan.settings.max_ru, report).await?;
     let claimed = match state_path {
         Some(path) => Some(Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?.0),
         None => None,
@@ -290,7 +290,7 @@ pub async fn resume(
         }
     })?;
     same_container(&state, &connected).with_context(cannot)?;
-    connected.limit_reads(settings.max_ru);
+    connected.limit_reads(settings.max_ru, report).await?;
     state.partition_key = connected.client.partition_key_paths();
     // An account that has moved has another one now.
     state.source.endpoint.clone_from(&connected.source.endpoint);

@@ -67,7 +67,7 @@ pub async fn tail(
     };
     let source = earlier.as_ref().map(|(_, state)| &state.source);
     let connected = connect(source).await?;
-    connected.limit_reads(plan.settings.max_ru);
+    connected.limit_reads(plan.settings.max_ru, report).await?;
     let scope = scope(&connected.client, &plan).await?;
     let ready = match earlier {
         Some((claimed, state)) => {

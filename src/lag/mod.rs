@@ -14,7 +14,6 @@ use anyhow::{Context, Result, bail};
 
 use crate::cli::values::LagLimit;
 use crate::clock;
-use crate::cosmos::budget::Budget;
 use crate::cosmos::error::ContainerReplaced;
 use crate::error::{ExitCode, with_hint};
 use crate::job::Connected;
@@ -41,9 +40,7 @@ pub(crate) async fn lag(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    if let Some(per_second) = plan.max_ru {
-        connected.client.traffic().limit(Budget::new(per_second));
-    }
+    connected.limit_reads(plan.max_ru, report).await?;
     let mut rate = Rate::default();
     loop {
         ensure_same(&watched, &connected)?;

@@ -110,12 +110,16 @@ pub async fn replay(
     let is_resumed = found.is_some();
     let mut state = found.unwrap_or_else(|| first_state(&target, &plan));
     state.moved(&target, &source);
+    let budget = match (plan.max_ru, &client) {
+        (Some(max_ru), Some(client)) => Some(Budget::new(max_ru.per_second(client).await?)),
+        _ => None,
+    };
     let writer = Arc::new(Writer {
         sender: Arc::new(ItemSender {
             client,
             key_paths,
             retry_limit: plan.retry_limit,
-            budget: plan.max_ru.map(Budget::new),
+            budget,
             observer: Arc::new(ReplayObserver::new(report, plan.max_errors)),
             stop: shutdown.child_token(),
         }),
