@@ -142,7 +142,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l state -
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: no limit]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-ru -d 'Use at most this many RU/s for reading, or this share of the throughput such as 20%, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
@@ -199,7 +199,7 @@ drop\t'They are left out, unless --columns or a schema file names them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: 15]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-ru -d 'Use at most this many RU/s for reading, or this share of the throughput such as 20%, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 5s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: 256MiB]' -r
@@ -242,7 +242,7 @@ drop\t'They are left out, unless --columns or a schema file names them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: 15]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-ru -d 'Use at most this many RU/s for reading, or this share of the throughput such as 20%, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
@@ -279,7 +279,7 @@ fail\t'The first one ends the export'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l concurrency -d 'Ranges read at the same time [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l page-size -d 'Documents requested in one page [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: from the state]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: from the state]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-ru -d 'Use at most this many RU/s for reading, or this share of the throughput such as 20%, or `none` [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: from the state]' -r
@@ -316,7 +316,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s V -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l state -d 'The state file, if it is not beside the output' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l watch -d 'Measure again after each pause of this length' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l fail-above -d 'Exit with code 4 if the lag is above 1000 or 10m' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l max-ru -d 'Use at most this many RU/s for measuring, or `none` [default: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l max-ru -d 'Use at most this many RU/s for measuring, or this share of the throughput such as 20%, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
@@ -392,7 +392,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l id-co
 overwrite\t'It replaces the other'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l concurrency -d 'Writes in flight at the same time, each to a different partition key [default: 32]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l batch-size -d 'Maximum number of documents of one partition key upserted in one request; 1 for no batches [default: 100]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-ru -d 'Use at most this many RU/s, measured by what the service charges; reading the source counts too, if it is a container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-ru -d 'Use at most this many RU/s, or this share of the target\'s throughput such as 20%; reading the source counts too, if it is a container' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-retries -d 'How often a write is retried after an error of the service or the network [default: 15]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dead-letter -d 'Keep changes that cannot be applied in this file' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-errors -d 'Stop when more than this many changes could not be applied [default: 0; with --dead-letter: no limit]' -r
