@@ -75,4 +75,21 @@ impl Command {
         let matches = Cli::command().try_get_matches_from(["", name]).ok()?;
         Self::from_arg_matches(&matches).ok()
     }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Export => "export",
+            Self::Resume => "resume",
+            Self::Tail => "tail",
+            Self::Replay => "replay",
+            Self::Verify => "verify",
+            Self::Schema => "schema",
+            Self::Ranges => "ranges",
+            Self::Profiles => "profiles",
+            #[cfg(feature = "demo")]
+            Self::Demo => "demo",
+            Self::Completions => "completions",
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod demo;
 mod embedded;
 mod export;
 pub mod generate;
+mod monitoring;
 mod profiles;
 mod ranges;
 mod replay;

@@ -13,6 +13,7 @@ mod export;
 mod feed_start;
 mod files;
 mod given;
+mod monitor;
 mod output_name;
 mod permissions;
 mod profile;
@@ -32,6 +33,7 @@ pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;
 pub use given::{Given, command, variables};
+pub use monitor::MonitorPlan;
 pub use profile::{
     ChosenProfile, ConfigFile, KeySource, Profile, ProfileEndpoint, ProfileOptions, WantedProfile,
 };

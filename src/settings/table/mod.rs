@@ -22,6 +22,7 @@ mod connection;
 mod demo;
 mod export;
 mod files;
+mod monitoring;
 mod output;
 mod reading;
 mod replay;
@@ -34,6 +35,7 @@ pub(crate) use connection::*;
 pub(crate) use demo::*;
 pub(crate) use export::*;
 pub(crate) use files::*;
+pub(crate) use monitoring::*;
 pub(crate) use output::*;
 pub(crate) use reading::*;
 pub(crate) use replay::*;
@@ -52,6 +54,7 @@ static GROUPS: &[&[&dyn AnySetting]] = &[
     columns::ROWS,
     reading::ROWS,
     committing::ROWS,
+    monitoring::ROWS,
     connection::ROWS,
     output::ROWS,
 ];

@@ -15,6 +15,7 @@ mod connection;
 mod export;
 mod help;
 mod lists;
+mod monitoring;
 mod pages;
 mod profiles;
 mod replay;
@@ -30,10 +31,11 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 14] = [
+const FOLDERS: [&str; 15] = [
     "connection",
     "export",
     "help",
+    "monitoring",
     "profiles",
     "ranges",
     "replay",
