@@ -241,3 +241,58 @@ fn write_ranges(out: &mut Exposition, figures: &Figures, per_range: bool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::{FeedRange, Position, RangeId, RangeState};
+    use crate::monitor::Begun;
+    use crate::observe::{Counts, Event};
+    use std::time::Duration;
+
+    fn board_of(ranges: u32, per_range: bool) -> Board {
+        let board = Board::new("tail", per_range, Duration::from_secs(60));
+        board.begin(Begun {
+            has_ranges: true,
+            ..Begun::default()
+        });
+        for id in 0..ranges {
+            let range = RangeState {
+                id: RangeId(id),
+                range: FeedRange::full(),
+                parents: Vec::new(),
+                position: Some(Position {
+                    token: "token".into(),
+                    lsn: Some(u64::from(id) * 1_000_000),
+                }),
+                end: None,
+            };
+            board.observe(&Event::Added { range: &range }, &Counts::default(), &[]);
+            board.observe(
+                &Event::CaughtUp { range: range.id },
+                &Counts::default(),
+                &[],
+            );
+        }
+        board
+    }
+
+    #[test]
+    fn ten_thousand_ranges_make_a_scrape_no_longer() {
+        let [few, many] = [8, 10_000].map(|ranges| text(&board_of(ranges, false)));
+        assert!(
+            many.contains("cosmos_tail_ranges{state=\"caught_up\"} 10000\n"),
+            "{many}"
+        );
+        assert!(
+            many.len() < few.len() + 200,
+            "{} and {} bytes",
+            few.len(),
+            many.len()
+        );
+        assert!(many.len() < 20_000, "{} bytes", many.len());
+        let labelled = text(&board_of(10_000, true));
+        assert!(labelled.contains("cosmos_tail_range_lag_transactions{range=\"9999\"} 0\n"));
+        assert!(labelled.len() < 4 << 20, "{} bytes", labelled.len());
+    }
+}

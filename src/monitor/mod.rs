@@ -87,6 +87,11 @@ impl Monitor {
         Some(self.0.as_ref()?.address)
     }
 
+    /// What `/metrics` answers.
+    pub fn metrics(&self) -> Option<String> {
+        Some(metrics::text(self.board()?))
+    }
+
     fn board(&self) -> Option<&Arc<Board>> {
         Some(&self.0.as_ref()?.board)
     }
