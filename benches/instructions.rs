@@ -25,7 +25,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use cosmos_tail::feed::page::Page;
-use cosmos_tail::feed::{FeedMode, RangeId};
+use cosmos_tail::feed::{FeedMode, FeedRange, Position, RangeId, RangeState};
 use cosmos_tail::format::Compression;
 use cosmos_tail::format::CsvOptions;
 use cosmos_tail::format::EncoderOptions;
@@ -47,6 +47,8 @@ use pages::{KINDS, page};
 const SIZE: usize = 1_000;
 /// How often a page is gone through.
 const ROUNDS: usize = 5;
+/// Feed ranges of a large container.
+const RANGES: u32 = 10_000;
 /// Pages between two scrapes, one of which comes each second: pages of 1 MB of an export that reads 50 MB/s.
 const PAGES_BETWEEN_SCRAPES: f64 = 50.0;
 
@@ -61,6 +63,9 @@ struct Options {
     /// Fail if metrics make the path to JSON lines take more than this multiple of its instructions
     #[arg(long, value_name = "RATIO")]
     most_watched: Option<f64>,
+    /// Fail if a scrape of 10,000 feed ranges takes more instructions than this
+    #[arg(long, value_name = "INSTRUCTIONS")]
+    most_scrape: Option<u64>,
     /// Given by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
@@ -79,6 +84,8 @@ enum Path {
     Watched,
     /// Only a scrape of the metrics.
     Scrape,
+    /// The same, of so many feed ranges as the largest containers have.
+    ScrapeOfMany,
 }
 
 fn main() -> ExitCode {
@@ -130,6 +137,14 @@ fn main() -> ExitCode {
             is_too_much = true;
         }
     }
+    let scrape =
+        instructions(0, Path::ScrapeOfMany, ROUNDS) - instructions(0, Path::ScrapeOfMany, 0);
+    let scrape = scrape / ROUNDS as u64;
+    println!("a scrape of {RANGES} feed ranges takes {scrape} instructions");
+    if options.most_scrape.is_some_and(|most| scrape > most) {
+        eprintln!("a scrape takes too many");
+        is_too_much = true;
+    }
     ExitCode::from(u8::from(is_too_much))
 }
 
@@ -165,11 +180,15 @@ fn go_through(kind: usize, path: Path, rounds: usize) {
     };
     let mut encoder = encoders(options)().unwrap();
     let mut out = Vec::with_capacity(2 * body.len());
-    let monitor = matches!(path, Path::Watched | Path::Scrape).then(monitor);
+    let is_monitored = matches!(path, Path::Watched | Path::Scrape | Path::ScrapeOfMany);
+    let monitor = is_monitored.then(monitor);
     let mut observers = Observers::new(match &monitor {
         Some((_, monitor)) => Vec::from_iter(monitor.begin(FeedMode::LatestVersion, BEGUN)),
         None => Vec::new(),
     });
+    if path == Path::ScrapeOfMany {
+        add_ranges(&mut observers);
+    }
     let mut lsn = 0;
     for _ in 0..rounds {
         match path {
@@ -203,7 +222,7 @@ fn go_through(kind: usize, path: Path, rounds: usize) {
                 encoder.encode(RangeId(0), &page, &mut out).unwrap();
                 black_box(crc32c::crc32c(&out));
             }
-            Path::Scrape => {
+            Path::Scrape | Path::ScrapeOfMany => {
                 let (_, monitor) = monitor.as_ref().unwrap();
                 black_box(monitor.metrics());
             }
@@ -219,6 +238,24 @@ const BEGUN: Begun = Begun {
     from_beginning: true,
     applies: false,
 };
+
+/// Adds feed ranges that have nothing new.
+fn add_ranges(observers: &mut Observers<'_>) {
+    for number in 0..RANGES {
+        let range = RangeState {
+            id: RangeId(number),
+            range: FeedRange::full(),
+            parents: Vec::new(),
+            position: Some(Position {
+                token: String::new(),
+                lsn: Some(u64::from(number)),
+            }),
+            end: None,
+        };
+        observers.emit(&Event::Added { range: &range });
+        observers.emit(&Event::CaughtUp { range: range.id });
+    }
+}
 
 /// The metrics of an export, with the runtime that would serve them.
 fn monitor() -> (Runtime, Monitor) {

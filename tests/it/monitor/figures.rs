@@ -436,6 +436,54 @@ fn the_page_lists_each_metric() {
     assert_eq!(found, listed);
 }
 
+#[cfg(all(target_os = "linux", feature = "demo"))]
+#[test]
+fn those_of_demo_and_of_its_client_agree() {
+    let arguments = [
+        "demo",
+        "--documents",
+        "500",
+        "--writes-per-second",
+        "100",
+        "--split-every",
+        "1s",
+    ];
+    let account = Served::start(cosmos_tail().args(arguments));
+    account.wait_for_status("/readyz", 200);
+    assert_eq!(account.get("/healthz").status, 200);
+    assert_eq!(account.progress()["phase"], "following");
+    let mut tail = cosmos_tail();
+    tail.envs(account.variables())
+        .args(["tail", "--mode", "all", "--poll-interval", "50ms"]);
+    let tail = Served::start(&mut tail);
+    tail.wait_for_status("/readyz", 200);
+    wait_until("the splits", || {
+        let split = [&account, &tail].map(|served| served.metrics()["cosmos_tail_splits_total"]);
+        if split.iter().all(|number| *number >= 2.0) {
+            Ok(())
+        } else {
+            Err(format!("{split:?}"))
+        }
+    });
+    let made = account.metrics();
+    for operation in ["create", "replace", "delete"] {
+        let name = format!("cosmos_tail_changes_total{{operation=\"{operation}\"}}");
+        assert!(made[&name] > 0.0, "{made:#?}");
+    }
+    let asked = requests_of(&tail.metrics())["200"];
+    wait_until("the requests of the tail", || {
+        let answered = requests_of(&account.metrics())["200"];
+        if answered >= asked {
+            Ok(())
+        } else {
+            Err(format!("{answered} of {asked}"))
+        }
+    });
+    tail.stop();
+    let ended = account.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
 #[cfg(feature = "demo")]
 #[test]
 fn those_of_the_embedded_account() {

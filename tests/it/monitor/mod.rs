@@ -176,7 +176,8 @@ impl Served {
 /// Sends a request, and returns the answer.
 #[track_caller]
 pub(super) fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     let text = exchange(address, request.as_bytes());
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head

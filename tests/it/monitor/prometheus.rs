@@ -202,12 +202,15 @@ impl Prometheus {
             address,
             _directory: directory,
         };
-        wait_until("Prometheus", || match TcpStream::connect(address) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!(
-                "{error}: {}",
-                std::fs::read_to_string(&log).unwrap()
-            )),
+        wait_until("Prometheus", || {
+            let answer = TcpStream::connect(address).map(|_| ask(address, "GET", "/-/ready"));
+            match answer {
+                Ok(answer) if answer.status == 200 => Ok(()),
+                answer => Err(format!(
+                    "{answer:?}: {}",
+                    std::fs::read_to_string(&log).unwrap()
+                )),
+            }
         });
         this
     }
