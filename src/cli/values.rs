@@ -4,6 +4,7 @@
 //! says what is expected; it never repeats the text, which may be a secret, nor the name of the flag,
 //! which the caller adds.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -200,6 +201,24 @@ pub fn number(text: &str) -> Parsed<f64> {
 pub fn port(text: &str) -> Parsed<u16> {
     text.parse()
         .map_err(|_| "expected a port from 0 to 65535".to_owned())
+}
+
+/// Parses an address to listen at: an IP address or `localhost`, with a port; or a port of the loopback address.
+///
+/// # Errors
+///
+/// If it is not one.
+pub fn listen(text: &str) -> Parsed<SocketAddr> {
+    let text = text.trim();
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let on_loopback = matches!(host, "" | "localhost");
+    match port.parse::<u16>() {
+        Ok(port) if on_loopback => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        _ => text.parse().map_err(|_| {
+            "expected an IP address and a port, such as 127.0.0.1:9464, [::1]:9464 or 0.0.0.0:9464; or a port"
+                .to_owned()
+        }),
+    }
 }
 
 /// Parses a small count.
@@ -452,6 +471,36 @@ mod tests {
             "99999999999GiB",
         ] {
             assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_to_listen_at_is_on_the_loopback_unless_it_says_otherwise() {
+        for (text, address) in [
+            ("127.0.0.1:9464", "127.0.0.1:9464"),
+            ("9464", "127.0.0.1:9464"),
+            (":9464", "127.0.0.1:9464"),
+            ("localhost:0", "127.0.0.1:0"),
+            ("0.0.0.0:9464", "0.0.0.0:9464"),
+            ("[::1]:9464", "[::1]:9464"),
+            ("[::]:9464", "[::]:9464"),
+        ] {
+            assert_eq!(listen(text).unwrap().to_string(), address, "{text}");
+        }
+        for text in [
+            "",
+            ":",
+            "127.0.0.1",
+            "127.0.0.1:65536",
+            "::1",
+            "shop:9464",
+            "::1:x",
+            "-1",
+            "http://127.0.0.1:9464",
+            "127.0.0.1:9464/metrics",
+            "999.0.0.1:1",
+        ] {
+            assert!(listen(text).is_err(), "{text}");
         }
     }
 
