@@ -28,7 +28,7 @@ use crate::feed::{
 };
 use crate::format::EncoderOptions;
 use crate::format::encoders;
-use crate::monitor::{Begun, Direction, Monitor};
+use crate::monitor::{Begun, Monitor};
 use crate::observe::{Details, Observer, ProgressLine};
 use crate::process;
 use crate::reader::ReadEnd;
@@ -103,7 +103,7 @@ pub async fn export(
         check_output(&plan, destination.as_ref())?;
     }
     let connected = connect().await?;
-    monitor.connected(Direction::Read, &connected.client);
+    monitor.reads(&connected.client).await?;
     connected.limit_reads(plan.settings.max_ru, report).await?;
     let claimed = match state_path {
         Some(path) => Some(Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?.0),
@@ -221,7 +221,7 @@ pub(super) fn watch(job: &mut Job<'_>, monitor: &Monitor) {
         follows: matches!(job.end, ReadEnd::Never | ReadEnd::Time(_)),
         commits: true,
         has_ranges: true,
-        is_scoped: !options.scope.is_everything(),
+        is_scoped: options.scope.partition_key.is_some(),
         from_beginning: options.from == ChangeFeedStart::Beginning,
         applies: false,
     };
@@ -308,7 +308,7 @@ pub async fn resume(
             Some(_) => error,
         }
     })?;
-    monitor.connected(Direction::Read, &connected.client);
+    monitor.reads(&connected.client).await?;
     same_container(&state, &connected).with_context(cannot)?;
     connected.limit_reads(settings.max_ru, report).await?;
     state.partition_key = connected.client.partition_key_paths();

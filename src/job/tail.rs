@@ -25,7 +25,7 @@ use crate::format::ChangeEncoder;
 use crate::format::Compression;
 use crate::format::Format;
 use crate::format::Limits;
-use crate::monitor::{Direction, Monitor};
+use crate::monitor::Monitor;
 use crate::observe::{Announcement, Details, Observer, TailNotices, rfc3339};
 use crate::reader::ReadEnd;
 use crate::report::Report;
@@ -69,7 +69,7 @@ pub async fn tail(
     };
     let source = earlier.as_ref().map(|(_, state)| &state.source);
     let connected = connect(source).await?;
-    monitor.connected(Direction::Read, &connected.client);
+    monitor.reads(&connected.client).await?;
     connected.limit_reads(plan.settings.max_ru, report).await?;
     let scope = scope(&connected.client, &plan).await?;
     let ready = match earlier {

@@ -68,7 +68,7 @@ pub struct Begun {
     pub commits: bool,
     /// Whether it reads ranges of a feed.
     pub has_ranges: bool,
-    /// Whether its ranges are only a part of their partitions.
+    /// Whether it reads only one partition key.
     pub is_scoped: bool,
     /// Whether ranges without a position start at the beginning of the feed.
     pub from_beginning: bool,

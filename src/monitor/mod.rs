@@ -96,9 +96,24 @@ impl Monitor {
         Some(&self.0.as_ref()?.board)
     }
 
-    /// There is a connection to an account.
-    pub fn connected(&self, direction: Direction, client: &CosmosClient) {
-        self.exchanges(direction, Arc::clone(client.traffic()));
+    /// There is a connection to the container that is read.
+    ///
+    /// # Errors
+    ///
+    /// If the service does not return its partitions, which whatever reads it asks for too.
+    pub async fn reads(&self, client: &CosmosClient) -> Result<()> {
+        self.exchanges(Direction::Read, Arc::clone(client.traffic()));
+        if let Some(board) = self.board() {
+            let partitions = client.list_partitions(false).await?;
+            let partitions = partitions.into_iter().map(|partition| partition.range);
+            board.lock().ranges.know_partitions(partitions);
+        }
+        Ok(())
+    }
+
+    /// There is a connection to the container that is written.
+    pub fn writes(&self, client: &CosmosClient) {
+        self.exchanges(Direction::Write, Arc::clone(client.traffic()));
     }
 
     /// There is traffic.

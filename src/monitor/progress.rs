@@ -87,8 +87,8 @@ pub(super) fn json(board: &Board) -> String {
         oldest_answer_seconds: oldest.map(seconds),
         pending: applied.map(|applied| applied.pending),
         commits: figures.commits.count(),
-        last_commit: figures.last_commit,
-        started: board.started_at,
+        last_commit: figures.last_commit.map(to_milliseconds),
+        started: to_milliseconds(board.started_at),
         seconds: seconds(board.started.elapsed()),
     };
     drop(figures);
@@ -96,6 +96,11 @@ pub(super) fn json(board: &Board) -> String {
     let mut text = serde_json::to_string_pretty(&progress).unwrap_or_default();
     text.push('\n');
     text
+}
+
+fn to_milliseconds(time: OffsetDateTime) -> OffsetDateTime {
+    let nanoseconds = u32::from(time.millisecond()) * 1_000_000;
+    time.replace_nanosecond(nanoseconds).unwrap_or(time)
 }
 
 fn seconds(duration: Duration) -> f64 {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::feed::page::Page;
-use crate::feed::{RangeId, RangeState};
+use crate::feed::{FeedRange, RangeId, RangeState};
 use crate::lag::{Coverage, Known, Lag, Total};
 use crate::observe::Event;
 use crate::reader::AnsweringPartition;
@@ -74,6 +74,8 @@ struct Range {
     tokens_differ: bool,
     /// Whether its position is from before a split.
     is_inherited: bool,
+    /// Whether it is a part of a partition, or came from one that was.
+    is_part: bool,
     /// Whether nothing was newer at its last answer.
     is_at_head: bool,
     /// When it was last at the head, if it was and is not.
@@ -159,8 +161,10 @@ impl Range {
 #[derive(Debug, Default)]
 pub(super) struct Ranges {
     ranges: HashMap<RangeId, Range>,
-    /// Whether each range is a part of what it could be: one partition key, or chosen ranges.
+    /// Whether only a part of each range is read: one partition key.
     pub(super) is_scoped: bool,
+    /// The partitions when the command began, if known.
+    partitions: HashSet<FeedRange>,
     /// Whether a range without a position starts at the beginning of the feed.
     pub(super) from_beginning: bool,
     /// Whether changes are applied after they were read.
@@ -177,7 +181,11 @@ impl Ranges {
     /// Takes note of an event.
     pub(super) fn observe(&mut self, event: &Event<'_>) {
         match event {
-            Event::Added { range } => self.add(range, false),
+            Event::Added { range } => {
+                let is_part =
+                    !self.partitions.is_empty() && !self.partitions.contains(&range.range);
+                self.add(range).is_part = is_part;
+            }
             Event::Pinned {
                 range,
                 position_lsn,
@@ -209,11 +217,11 @@ impl Ranges {
                 range.reaches_head();
             }
             Event::Split { parent, children } => {
-                if let Some(parent) = self.ranges.remove(parent) {
-                    self.unplaced -= usize::from(!parent.is_placed);
-                }
+                let parent = self.ranges.remove(parent).unwrap_or_default();
+                self.unplaced = self.unplaced.saturating_sub(usize::from(!parent.is_placed));
                 for child in *children {
-                    self.add(child, true);
+                    let child = self.add(child);
+                    (child.is_inherited, child.is_part) = (true, parent.is_part);
                 }
             }
             Event::Finished { range } => {
@@ -236,7 +244,7 @@ impl Ranges {
         self.ranges.entry(id).or_default()
     }
 
-    fn add(&mut self, state: &RangeState, is_inherited: bool) {
+    fn add(&mut self, state: &RangeState) -> &mut Range {
         let position = state.position.as_ref();
         let is_placed = position.is_some();
         let lsn = position.and_then(|position| position.lsn);
@@ -248,13 +256,18 @@ impl Ranges {
         };
         let range = Range {
             is_placed,
-            is_inherited,
             began: lsn.unwrap_or(0),
             read: lsn,
             applied,
             ..Range::default()
         };
-        self.ranges.insert(state.id, range);
+        let entry = self.ranges.entry(state.id).insert_entry(range);
+        entry.into_mut()
+    }
+
+    /// The partitions of the container are known, from now.
+    pub(super) fn know_partitions(&mut self, partitions: impl Iterator<Item = FeedRange>) {
+        self.partitions = partitions.collect();
     }
 
     /// A range has a position or a pin, if it had none.
@@ -378,7 +391,8 @@ impl Ranges {
                 .partition
                 .as_deref()
                 .is_some_and(|partition| in_partition[partition] > 1);
-            let is_part = self.is_scoped || range.is_inherited || is_shared || starts_at_0;
+            let is_part =
+                self.is_scoped || range.is_part || range.is_inherited || is_shared || starts_at_0;
             Lag::of(&Known {
                 position: position.or(starts_at_0.then_some(0)),
                 newest: range.newest,
@@ -414,7 +428,7 @@ impl Ranges {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::{FeedRange, Position};
+    use crate::feed::Position;
     use bytes::Bytes;
 
     fn state(id: u32, lsn: Option<u64>) -> RangeState {
@@ -517,6 +531,34 @@ mod tests {
         page(&mut ranges, 0, 1_015, ("3", 1_015), true);
         page(&mut ranges, 1, 1_015, ("4", 1_015), true);
         assert_eq!((total(&ranges), ranges.merges()), ((0, false, 0), 1));
+    }
+
+    #[test]
+    fn that_of_a_part_of_a_partition_is_an_upper_bound() {
+        let mut ranges = Ranges::default();
+        let [lower, upper] =
+            [("", "80"), ("80", "FF")].map(|(from, to)| FeedRange::new(from, to).unwrap());
+        ranges.know_partitions([lower.clone(), upper].into_iter());
+        for (id, range) in [(0, lower), (1, FeedRange::new("80", "A0").unwrap())] {
+            let range = RangeState {
+                range,
+                ..state(id, Some(10))
+            };
+            ranges.observe(&Event::Added { range: &range });
+        }
+        page(&mut ranges, 0, 12, ("0", 20), true);
+        page(&mut ranges, 1, 12, ("1", 12), true);
+        assert_eq!(total(&ranges), (8, false, 0));
+        page(&mut ranges, 1, 13, ("1", 20), true);
+        assert_eq!(total(&ranges), (15, true, 0));
+        // A part of a part is one too, whatever it was at.
+        ranges.observe(&Event::Split {
+            parent: RangeId(1),
+            children: &[state(2, Some(13))],
+        });
+        ranges.observe(&Event::CaughtUp { range: RangeId(2) });
+        page(&mut ranges, 2, 14, ("2", 20), true);
+        assert_eq!(total(&ranges), (14, true, 0));
     }
 
     #[test]

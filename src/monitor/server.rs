@@ -22,7 +22,7 @@ use super::board::Board;
 use super::{exposition, health, metrics, progress};
 
 /// Connections at the same time.
-const MAX_CONNECTIONS: usize = 64;
+const MAX_CONNECTIONS: usize = 32;
 
 /// How long a client may take to send its request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);

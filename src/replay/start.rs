@@ -30,7 +30,7 @@ use crate::durable::{is_same_file, shown_path};
 use crate::error::{ExitCode, usage};
 use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode};
 use crate::job::Connected;
-use crate::monitor::{Begun, Direction, Monitor};
+use crate::monitor::{Begun, Monitor};
 use crate::observe::{Observer, Observers};
 use crate::render::change::parse_key_path;
 use crate::report::Report;
@@ -98,7 +98,7 @@ pub async fn replay(
     };
     let Containers { target, source } = connect(found.as_ref().map(|state| &state.target)).await?;
     if let Some(connected) = &source {
-        monitor.connected(Direction::Read, &connected.client);
+        monitor.reads(&connected.client).await?;
     }
     let source = match (source, &plan.feed) {
         (Some(connected), Some(feed)) => ReplaySource::Container {
@@ -109,7 +109,7 @@ pub async fn replay(
     };
     let (target, key_paths, client) = target.split();
     if let Some(client) = &client {
-        monitor.connected(Direction::Write, client);
+        monitor.writes(client);
     }
     source.refuse_as_target(&target)?;
     if let Some(state) = &found {

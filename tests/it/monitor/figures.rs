@@ -510,3 +510,50 @@ fn those_of_the_embedded_account() {
     let ended = served.stop();
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
 }
+
+/// Each of the three ways names another loopback address.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_flag_wins_over_the_variable_and_that_over_the_profile() {
+    let (gateway, _) = filled(1, 3);
+    gateway.create_container(DATABASE, COPY, "/pk", 1);
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    let listen = "[profiles.a.options]\nmetrics-listen = \"127.0.0.2:0\"\n";
+    std::fs::write(&config, format!("default-profile = \"a\"\n\n{listen}")).unwrap();
+    let out = directory.path().join("out");
+    let [out, copy] = [out.to_str().unwrap(), COPY].map(str::to_owned);
+    let commands: [&[&str]; 4] = [
+        &["export", "-o", &out],
+        &["resume", &out],
+        &["tail", "--from", "beginning", "--until-caught-up"],
+        &["replay", &out, "-c", &copy],
+    ];
+    let address = |arguments: &[&str], variable: &str, flag: &[&str]| {
+        let mut command = against(&gateway);
+        command
+            .env("COSMOS_TAIL_CONFIG", &config)
+            .env("COSMOS_TAIL_METRICS_LISTEN", variable);
+        let said = crate::command::succeed(command.args(arguments).args(flag)).stderr;
+        let (_, rest) = said
+            .split_once("http://")
+            .unwrap_or_else(|| panic!("{said}"));
+        rest.split(':').next().unwrap().to_owned()
+    };
+    for arguments in commands {
+        assert_eq!(address(arguments, "", &[]), "127.0.0.2", "{arguments:?}");
+    }
+    for arguments in &commands[1..] {
+        assert_eq!(
+            address(arguments, "127.0.0.3:0", &[]),
+            "127.0.0.3",
+            "{arguments:?}"
+        );
+        let flag = ["--metrics-listen", "127.0.0.4:0"];
+        assert_eq!(
+            address(arguments, "127.0.0.3:0", &flag),
+            "127.0.0.4",
+            "{arguments:?}"
+        );
+    }
+}
