@@ -233,7 +233,7 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// As [`Schema::push`].
+    /// If one of them cannot have its name, or there are too many.
     pub fn widened(&self, columns: impl IntoIterator<Item = Column>) -> Result<Self, String> {
         let mut schema = self.clone();
         columns
