@@ -157,6 +157,19 @@ impl Served {
         })
     }
 
+    /// Waits until everything that exists is committed.
+    #[track_caller]
+    pub(super) fn wait_until_up_to_date(&self) {
+        wait_until("the last commit", || {
+            let progress = self.progress();
+            if progress["up_to_date"] == true {
+                Ok(())
+            } else {
+                Err(progress.to_string())
+            }
+        });
+    }
+
     /// Interrupts it, and returns its output.
     #[track_caller]
     pub(super) fn stop(self) -> Ended {
