@@ -6,11 +6,20 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use azure_data_cosmos_driver::CosmosDriver;
+use azure_data_cosmos_driver::options::OperationOptions;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
 
 use super::account::CosmosAccount;
-use super::client::operation_options;
+use super::client::{CosmosClient, operation_options};
 use super::lists::{Entry, List, ListError, read};
+use super::retry::Persistence;
 
 /// What the service says in every answer about offers of a serverless account.
 const SERVERLESS: &str = "serverless";
@@ -23,6 +32,12 @@ pub enum Provisioned {
     /// As much as is used, up to this number.
     AutoscaleUpTo(u64),
 }
+
+/// How long the throughput of one container is waited for: nothing depends on it.
+const CONTAINER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The bytes of a container's resource id that are the id of its database.
+const DATABASE_BYTES: usize = 4;
 
 /// The throughput of one container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +85,109 @@ impl Offers {
     }
 }
 
+/// How throughput is provisioned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThroughputMode {
+    /// A fixed number.
+    Manual,
+    /// As much as is used, up to a number.
+    Autoscale,
+    /// What is used, without a limit that was set.
+    Serverless,
+    /// There is no offer.
+    None,
+    /// The offers cannot be read.
+    NotReadable,
+}
+
+/// The throughput of a container in a form for files and scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThroughputSetting {
+    /// How it is provisioned.
+    pub mode: ThroughputMode,
+    /// RU/s, or the most to which it scales.
+    pub ru_per_second: Option<u64>,
+    /// Whether the containers of the database share it.
+    pub shared: bool,
+}
+
+impl From<Throughput> for ThroughputSetting {
+    fn from(throughput: Throughput) -> Self {
+        let provisioned = |provisioned, shared| {
+            let (mode, number) = match provisioned {
+                Provisioned::Manual(number) => (ThroughputMode::Manual, number),
+                Provisioned::AutoscaleUpTo(number) => (ThroughputMode::Autoscale, number),
+            };
+            Self {
+                mode,
+                ru_per_second: Some(number),
+                shared,
+            }
+        };
+        let without = |mode| Self {
+            mode,
+            ru_per_second: None,
+            shared: false,
+        };
+        match throughput {
+            Throughput::Own(own) => provisioned(own, false),
+            Throughput::Shared(shared) => provisioned(shared, true),
+            Throughput::Serverless => without(ThroughputMode::Serverless),
+            Throughput::None => without(ThroughputMode::None),
+            Throughput::NotReadable => without(ThroughputMode::NotReadable),
+        }
+    }
+}
+
+impl ThroughputSetting {
+    /// For people, in a cell of a table.
+    pub fn text(&self) -> String {
+        let number = self.ru_per_second.unwrap_or_default();
+        let text = match self.mode {
+            ThroughputMode::Manual => format!("{number} RU/s"),
+            ThroughputMode::Autoscale => format!("up to {number} RU/s"),
+            ThroughputMode::Serverless => "serverless".to_owned(),
+            ThroughputMode::None => "-".to_owned(),
+            ThroughputMode::NotReadable => "not readable".to_owned(),
+        };
+        if self.shared {
+            format!("{text}, shared")
+        } else {
+            text
+        }
+    }
+}
+
+impl CosmosClient {
+    /// The throughput of the container, its own or that of its database. It is tried once.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be read for another reason than that the credential does not cover it.
+    pub async fn throughput(&self) -> Result<Throughput> {
+        let database = database_of(self.rid()).context("its resource id has another form")?;
+        let lists = [self.rid(), &*database].map(by_resource);
+        let options = self.operation_options();
+        let persistence = Persistence::default();
+        let read = read_offers(&self.driver, &lists, &options, &persistence);
+        let offers = tokio::time::timeout(CONTAINER_DEADLINE, Box::pin(read)).await;
+        let seconds = CONTAINER_DEADLINE.as_secs();
+        let offers = offers.with_context(|| format!("no answer within {seconds} s"))?;
+        if let Offers::Failed(reason) = offers {
+            anyhow::bail!(reason);
+        }
+        Ok(offers.of(&database, self.rid()))
+    }
+}
+
+/// The resource id of a container's database. An id is its bytes in base64, with `/` written as `-`.
+fn database_of(container_rid: &str) -> Option<String> {
+    let bytes = STANDARD.decode(container_rid.replace('-', "/")).ok()?;
+    let database = bytes.get(..DATABASE_BYTES)?;
+    Some(STANDARD.encode(database).replace('/', "-"))
+}
+
 impl CosmosAccount {
     /// All offers of the account.
     pub async fn offers(&self) -> Offers {
@@ -79,25 +197,40 @@ impl CosmosAccount {
 
     /// The offers of these databases and containers, by resource id: a request for each.
     pub async fn offers_of(&self, rids: &[&str]) -> Offers {
-        const BY_RESOURCE: &str = "SELECT * FROM root r WHERE r.offerResourceId = @rid";
-        let by_rid = |rid| List::Offers(BY_RESOURCE, Some(rid));
-        let lists: Vec<List<'_>> = rids.iter().map(|rid| by_rid(*rid)).collect();
+        let lists: Vec<List<'_>> = rids.iter().map(|rid| by_resource(rid)).collect();
         self.offers_by(&lists).await
     }
 
     async fn offers_by(&self, lists: &[List<'_>]) -> Offers {
-        const WHAT: &str = "cannot read the throughput";
-        let mut known = HashMap::new();
-        for list in lists {
-            let options = operation_options(self.options.throughput);
-            let read = read(&self.driver, *list, options, WHAT, &self.persistence).await;
-            match read {
-                Ok(offers) => known.extend(offers.iter().filter_map(offer)),
-                Err(error) => return without_offers(&error),
-            }
-        }
-        Offers::Known(known)
+        let options = operation_options(self.options.throughput);
+        read_offers(&self.driver, lists, &options, &self.persistence).await
     }
+}
+
+/// The offers of the database or the container with this resource id.
+fn by_resource(rid: &str) -> List<'_> {
+    const BY_RESOURCE: &str = "SELECT * FROM root r WHERE r.offerResourceId = @rid";
+    List::Offers(BY_RESOURCE, Some(rid))
+}
+
+/// The offers in these lists, which are read at the same time.
+async fn read_offers(
+    driver: &CosmosDriver,
+    lists: &[List<'_>],
+    options: &OperationOptions,
+    persistence: &Persistence,
+) -> Offers {
+    const WHAT: &str = "cannot read the throughput";
+    let lists = lists.iter().copied();
+    let reads = lists.map(|list| read(driver, list, options.clone(), WHAT, persistence));
+    let mut known = HashMap::new();
+    for read in join_all(reads).await {
+        match read {
+            Ok(offers) => known.extend(offers.iter().filter_map(offer)),
+            Err(error) => return without_offers(&error),
+        }
+    }
+    Offers::Known(known)
 }
 
 fn without_offers(error: &ListError) -> Offers {
@@ -198,5 +331,18 @@ mod tests {
         assert_eq!(offers.of("x", "y"), Throughput::None);
         assert_eq!(Offers::Serverless.of("d", "c"), Throughput::Serverless);
         assert_eq!(Offers::Denied.of("d", "c"), Throughput::NotReadable);
+    }
+
+    #[test]
+    fn the_id_of_a_container_begins_with_that_of_its_database() {
+        for (container, database) in [
+            ("AAAAAYAAAAE=", Some("AAAAAQ==")),
+            ("-7qMAOaiMWc=", Some("-7qMAA==")),
+            ("AAA=", None),
+            ("?", None),
+            ("", None),
+        ] {
+            assert_eq!(database_of(container).as_deref(), database, "{container}");
+        }
     }
 }

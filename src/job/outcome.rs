@@ -34,6 +34,7 @@ pub(super) async fn run(
     let manifest = job.destination.manifest_place();
     let before = job.ledger.state().totals;
     let max_ru = job.settings.max_ru;
+    let unread = job.unread.clone();
     let outcome = Coordinator::run(job, report, shutdown).await;
     report.end_progress();
     let Finished {
@@ -69,6 +70,8 @@ pub(super) async fn run(
         splits: counts.splits,
         request_units: counts.request_charge,
         max_ru,
+        not_readable: unread.names,
+        is_denied: unread.is_denied,
         retries: counts.retries,
         commits: counts.commits,
         run: process::run_id(),
