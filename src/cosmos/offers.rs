@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use azure_data_cosmos_driver::CosmosDriver;
-use azure_data_cosmos_driver::options::OperationOptions;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::future::join_all;
+use futures_util::join;
 use serde::{Deserialize, Serialize};
 
 use super::account::CosmosAccount;
+use super::catalog::read_database;
 use super::client::{CosmosClient, operation_options};
 use super::lists::{Entry, List, ListError, read};
+use super::options::ThroughputControl;
 use super::retry::Persistence;
 
 /// What the service says in every answer about offers of a serverless account.
@@ -160,24 +161,32 @@ impl ThroughputSetting {
 }
 
 impl CosmosClient {
-    /// The throughput of the container, its own or that of its database. It is tried once.
+    /// The throughput of the container, its own or that of its database, for something that does not depend on it: each
+    /// request is made once, and they are waited for only a moment.
     ///
     /// # Errors
     ///
     /// If it could not be read for another reason than that the credential does not cover it.
-    pub async fn throughput(&self) -> Result<Throughput> {
+    pub async fn throughput_at_once(&self) -> Result<Throughput> {
         let database = database_of(self.rid()).context("its resource id has another form")?;
-        let lists = [self.rid(), &*database].map(by_resource);
-        let options = self.operation_options();
-        let persistence = Persistence::default();
-        let read = read_offers(&self.driver, &lists, &options, &persistence);
-        let offers = tokio::time::timeout(CONTAINER_DEADLINE, Box::pin(read)).await;
+        let once = Persistence::default();
+        let offers_of = async |rid: &str| {
+            let lists = by_resources(&[rid]);
+            offers_by(&self.driver, &lists, self.throughput, &once).await
+        };
+        let both = async { join!(offers_of(self.rid()), offers_of(&database)) };
+        let both = tokio::time::timeout(CONTAINER_DEADLINE, Box::pin(both)).await;
         let seconds = CONTAINER_DEADLINE.as_secs();
-        let offers = offers.with_context(|| format!("no answer within {seconds} s"))?;
-        if let Offers::Failed(reason) = offers {
-            anyhow::bail!(reason);
+        let (own, shared) = both.with_context(|| format!("no answer within {seconds} s"))?;
+        for offers in [&own, &shared] {
+            if let Offers::Failed(reason) = offers {
+                anyhow::bail!("{reason}");
+            }
         }
-        Ok(offers.of(&database, self.rid()))
+        Ok(match own.of(&database, self.rid()) {
+            Throughput::None => shared.of(&database, self.rid()),
+            own => own,
+        })
     }
 }
 
@@ -197,35 +206,55 @@ impl CosmosAccount {
 
     /// The offers of these databases and containers, by resource id: a request for each.
     pub async fn offers_of(&self, rids: &[&str]) -> Offers {
-        let lists: Vec<List<'_>> = rids.iter().map(|rid| by_resource(rid)).collect();
-        self.offers_by(&lists).await
+        self.offers_by(&by_resources(rids)).await
     }
 
     async fn offers_by(&self, lists: &[List<'_>]) -> Offers {
-        let options = operation_options(self.options.throughput);
-        read_offers(&self.driver, lists, &options, &self.persistence).await
+        offers_by(
+            &self.driver,
+            lists,
+            self.options.throughput,
+            &self.persistence,
+        )
+        .await
     }
 }
 
-/// The offers of the database or the container with this resource id.
-fn by_resource(rid: &str) -> List<'_> {
-    const BY_RESOURCE: &str = "SELECT * FROM root r WHERE r.offerResourceId = @rid";
-    List::Offers(BY_RESOURCE, Some(rid))
+impl CosmosClient {
+    /// The throughput of the container, and the offers that say so.
+    ///
+    /// # Errors
+    ///
+    /// If its database cannot be read.
+    pub async fn throughput(&self) -> Result<(Offers, Throughput)> {
+        let name = self.database_name();
+        let read = read_database(&self.driver, name, self.throughput, &self.persistence);
+        let database = read.await?;
+        let database = database.with_context(|| format!("the database `{name}` was deleted"))?;
+        let lists = by_resources(&[self.rid(), &database.rid]);
+        let offers = offers_by(&self.driver, &lists, self.throughput, &self.persistence).await;
+        let throughput = offers.of(&database.rid, self.rid());
+        Ok((offers, throughput))
+    }
 }
 
-/// The offers in these lists, which are read at the same time.
-async fn read_offers(
+fn by_resources<'a>(rids: &[&'a str]) -> Vec<List<'a>> {
+    const BY_RESOURCE: &str = "SELECT * FROM root r WHERE r.offerResourceId = @rid";
+    let by_rid = |rid: &&'a str| List::Offers(BY_RESOURCE, Some(*rid));
+    rids.iter().map(by_rid).collect()
+}
+
+async fn offers_by(
     driver: &CosmosDriver,
     lists: &[List<'_>],
-    options: &OperationOptions,
+    throughput: ThroughputControl,
     persistence: &Persistence,
 ) -> Offers {
     const WHAT: &str = "cannot read the throughput";
-    let lists = lists.iter().copied();
-    let reads = lists.map(|list| read(driver, list, options.clone(), WHAT, persistence));
     let mut known = HashMap::new();
-    for read in join_all(reads).await {
-        match read {
+    for list in lists {
+        let options = operation_options(throughput);
+        match read(driver, *list, options, WHAT, persistence).await {
             Ok(offers) => known.extend(offers.iter().filter_map(offer)),
             Err(error) => return without_offers(&error),
         }

@@ -48,7 +48,7 @@ pub(super) async fn read(
             None
         }
     };
-    let throughput = match connected.client.throughput().await {
+    let throughput = match connected.client.throughput_at_once().await {
         Ok(throughput) => {
             unread.is_denied = throughput == Throughput::NotReadable;
             throughput
