@@ -152,6 +152,19 @@ pub enum TtlDeletes {
     Skip,
 }
 
+/// What becomes of the time to live of documents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ttl {
+    /// It begins again in the target
+    #[default]
+    Keep,
+    /// What was left of it when the document was exported; expired documents are not written
+    Remaining,
+    /// Documents are written without `ttl`
+    Drop,
+}
+
 /// Whether documents without a value at the target's partition key are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MissingKey {

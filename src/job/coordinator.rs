@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::buffers::EVENTS;
 use super::commit_slot::{CommitSlot, Committed};
+use super::definition::Unread;
 use super::open_layout::{OpenLayout, has_rows};
 use super::options::{reader_options, sink_options};
 use super::timers::{interval, tick};
@@ -52,6 +53,8 @@ pub(super) struct Job<'a> {
     pub(super) open_layout: Option<OpenLayout>,
     /// Request units charged before the job.
     pub(super) request_charge: f64,
+    /// What of the container's definition could not be read.
+    pub(super) unread: Unread,
 }
 
 /// A job that has run.

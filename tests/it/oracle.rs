@@ -174,8 +174,9 @@ fn manifest(out: &Path) -> Result<Vec<Entry>, String> {
 }
 
 fn no_file_is_left_over(out: &Path, entries: &[Entry]) -> Result<(), String> {
-    let mut of_the_export: BTreeSet<String> =
-        ["state.json", "state.json.lock"].map(str::to_owned).into();
+    let mut of_the_export: BTreeSet<String> = ["container.json", "state.json", "state.json.lock"]
+        .map(str::to_owned)
+        .into();
     if !entries.is_empty() {
         of_the_export.insert("manifest.ndjson".to_owned());
     }
