@@ -123,6 +123,7 @@ fn go_through(kind: usize, path: Path, rounds: usize) {
     let body = page(SIZE, KINDS[kind].1);
     let options = EncoderOptions {
         format: Format::Jsonl,
+        is_stream: false,
         mode: FeedMode::LatestVersion,
         compression: Compression::None,
         csv: CsvOptions::default(),

@@ -132,7 +132,7 @@ impl Heading {
             Self::Reading => "Reading",
             Self::Committing => "Committing",
             Self::Files => "Files",
-            Self::Columns => "Columns of CSV and Parquet",
+            Self::Columns => "Columns of CSV, Parquet and Arrow",
             Self::FromContainer => "From a container",
             Self::Writing => "Writing",
             Self::Refusals => "Refusals",
