@@ -322,7 +322,8 @@ def check_parquet(directory, expected):
         assert len(of_file) == count, (path, len(of_file), count)
         by_pyarrow += of_file
         asked = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
-        source = "table" if is_arrow else f"read_parquet({sql(str(path))})"
+        arrow_rows = table
+        source = "arrow_rows" if is_arrow else f"read_parquet({sql(str(path))})"
         query = f"SELECT {asked} FROM {source}"
         of_file = duckdb.sql(query).fetchall()
         assert len(of_file) == count, (path, len(of_file), count)
