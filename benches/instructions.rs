@@ -1,9 +1,11 @@
 //! How many instructions the splitter takes for a byte of a page, and the whole path to JSON lines,
-//! beside serde_json's `from_slice::<&RawValue>` of the same page, which only finds out that it is JSON.
+//! beside serde_json's `from_slice::<&RawValue>` of the same page, which only finds out that it is JSON. And how
+//! many more the path takes with `--metrics-listen` and a scrape for each 50 pages, which is one a second of an
+//! export that reads 50 MB/s; a faster one reads more pages between two scrapes.
 //!
 //! ```text
 //! cargo bench --bench instructions
-//! cargo bench --bench instructions -- --most-split 0.7 --most-lines 1.0
+//! cargo bench --bench instructions -- --most-split 0.7 --most-lines 1.0 --most-watched 1.01
 //! ```
 //!
 //! Callgrind counts them, so they do not depend on what else the machine does; valgrind has to be
@@ -18,18 +20,24 @@
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use cosmos_tail::feed::page::Page;
-use cosmos_tail::feed::{FeedMode, RangeId};
+use cosmos_tail::feed::{FeedMode, FeedRange, Position, RangeId, RangeState};
 use cosmos_tail::format::Compression;
 use cosmos_tail::format::CsvOptions;
 use cosmos_tail::format::EncoderOptions;
 use cosmos_tail::format::Format;
 use cosmos_tail::format::encoders;
+use cosmos_tail::monitor::{Begun, Monitor};
+use cosmos_tail::observe::{Event, Observers};
+use cosmos_tail::reader::AnsweringPartition;
 use cosmos_tail::schema::{TableForm, TableLayout};
+use cosmos_tail::settings::MonitorPlan;
 use serde_json::value::RawValue;
+use tokio::runtime::Runtime;
 
 #[path = "pages/mod.rs"]
 mod pages;
@@ -39,6 +47,10 @@ use pages::{KINDS, page};
 const SIZE: usize = 1_000;
 /// How often a page is gone through.
 const ROUNDS: usize = 5;
+/// Feed ranges of a large container.
+const RANGES: u32 = 10_000;
+/// Pages between two scrapes, one of which comes each second: pages of 1 MB of an export that reads 50 MB/s.
+const PAGES_BETWEEN_SCRAPES: f64 = 50.0;
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -48,6 +60,12 @@ struct Options {
     /// The same for the path to JSON lines: splitting, writing the lines, their checksum
     #[arg(long, value_name = "RATIO")]
     most_lines: Option<f64>,
+    /// Fail if metrics make the path to JSON lines take more than this multiple of its instructions
+    #[arg(long, value_name = "RATIO")]
+    most_watched: Option<f64>,
+    /// Fail if a scrape of 10,000 feed ranges takes more instructions than this
+    #[arg(long, value_name = "INSTRUCTIONS")]
+    most_scrape: Option<u64>,
     /// Given by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
@@ -62,6 +80,12 @@ enum Path {
     Serde,
     Split,
     Lines,
+    /// The same, with a page being observed by the metrics.
+    Watched,
+    /// Only a scrape of the metrics.
+    Scrape,
+    /// The same, of so many feed ranges as the largest containers have.
+    ScrapeOfMany,
 }
 
 fn main() -> ExitCode {
@@ -72,21 +96,29 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     println!(
-        "{:<10} {:>10} {:>10} {:>10} {:>10} {:>10}",
-        "a byte", "serde", "split", "ratio", "lines", "ratio"
+        "{:<10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "a byte", "serde", "split", "ratio", "lines", "ratio", "watched", "ratio"
     );
     let mut is_too_much = false;
     for (number, (kind, add_member)) in KINDS.iter().enumerate() {
         let bytes = (page(SIZE, *add_member).len() * ROUNDS) as f64;
-        let [serde, split, lines] = [Path::Serde, Path::Split, Path::Lines].map(|path| {
+        let paths = [
+            Path::Serde,
+            Path::Split,
+            Path::Lines,
+            Path::Watched,
+            Path::Scrape,
+        ];
+        let [serde, split, lines, watched, scrape] = paths.map(|path| {
             let counted = instructions(number, path, ROUNDS);
             let without = instructions(number, path, 0);
             (counted - without) as f64 / bytes
         });
-        let ratios = [split / serde, lines / serde];
+        let watched = watched + scrape / PAGES_BETWEEN_SCRAPES;
+        let ratios = [split / serde, lines / serde, watched / lines];
         println!(
-            "{kind:<10} {serde:>10.2} {split:>10.2} {:>10.2} {lines:>10.2} {:>10.2}",
-            ratios[0], ratios[1]
+            "{kind:<10} {serde:>10.2} {split:>10.2} {:>10.2} {lines:>10.2} {:>10.2} {watched:>10.2} {:>10.4}",
+            ratios[0], ratios[1], ratios[2]
         );
         for (what, ratio, most) in [
             ("the splitter", ratios[0], options.most_split),
@@ -97,6 +129,21 @@ fn main() -> ExitCode {
                 is_too_much = true;
             }
         }
+        if options.most_watched.is_some_and(|most| ratios[2] > most) {
+            eprintln!(
+                "metrics make the path {:.4} times as long for {kind}",
+                ratios[2]
+            );
+            is_too_much = true;
+        }
+    }
+    let scrape =
+        instructions(0, Path::ScrapeOfMany, ROUNDS) - instructions(0, Path::ScrapeOfMany, 0);
+    let scrape = scrape / ROUNDS as u64;
+    println!("a scrape of {RANGES} feed ranges takes {scrape} instructions");
+    if options.most_scrape.is_some_and(|most| scrape > most) {
+        eprintln!("a scrape takes too many");
+        is_too_much = true;
     }
     ExitCode::from(u8::from(is_too_much))
 }
@@ -135,6 +182,16 @@ fn go_through(kind: usize, path: Path, rounds: usize) {
     };
     let mut encoder = encoders(options)().unwrap();
     let mut out = Vec::with_capacity(2 * body.len());
+    let is_monitored = matches!(path, Path::Watched | Path::Scrape | Path::ScrapeOfMany);
+    let monitor = is_monitored.then(monitor);
+    let mut observers = Observers::new(match &monitor {
+        Some((_, monitor)) => Vec::from_iter(monitor.begin(FeedMode::LatestVersion, BEGUN)),
+        None => Vec::new(),
+    });
+    if path == Path::ScrapeOfMany {
+        add_ranges(&mut observers);
+    }
+    let mut lsn = 0;
     for _ in 0..rounds {
         match path {
             Path::Serde => {
@@ -148,8 +205,73 @@ fn go_through(kind: usize, path: Path, rounds: usize) {
                 encoder.encode(RangeId(0), &split(&body), &mut out).unwrap();
                 black_box(crc32c::crc32c(&out));
             }
+            Path::Watched => {
+                out.clear();
+                let page = split(&body);
+                lsn += 1;
+                let partition = AnsweringPartition {
+                    id: Some("0".to_owned()),
+                    lsn: Some(1_000_000),
+                };
+                observers.emit(&Event::Page {
+                    range: RangeId(0),
+                    page: &page,
+                    lsn: Some(lsn),
+                    highest_lsn: Some(lsn),
+                    partition: &partition,
+                    request_charge: 10.0,
+                });
+                encoder.encode(RangeId(0), &page, &mut out).unwrap();
+                black_box(crc32c::crc32c(&out));
+            }
+            Path::Scrape | Path::ScrapeOfMany => {
+                let (_, monitor) = monitor.as_ref().unwrap();
+                black_box(monitor.metrics());
+            }
         }
     }
+}
+
+const BEGUN: Begun = Begun {
+    follows: false,
+    commits: true,
+    has_ranges: true,
+    is_scoped: false,
+    from_beginning: true,
+    applies: false,
+};
+
+/// Adds feed ranges that have nothing new.
+fn add_ranges(observers: &mut Observers<'_>) {
+    for number in 0..RANGES {
+        let range = RangeState {
+            id: RangeId(number),
+            range: FeedRange::full(),
+            parents: Vec::new(),
+            position: Some(Position {
+                token: String::new(),
+                lsn: Some(u64::from(number)),
+            }),
+            end: None,
+        };
+        observers.emit(&Event::Added { range: &range });
+        observers.emit(&Event::CaughtUp { range: range.id });
+    }
+}
+
+/// The metrics of an export, with the runtime that would serve them.
+fn monitor() -> (Runtime, Monitor) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let plan = MonitorPlan {
+        listen: Some(([127, 0, 0, 1], 0).into()),
+        per_range: false,
+        health_timeout: Duration::from_secs(60),
+    };
+    let monitor = runtime.block_on(Monitor::start(&plan, "export")).unwrap();
+    (runtime, monitor)
 }
 
 fn split(body: &Bytes) -> Page {

@@ -142,9 +142,11 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l state -
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: no limit]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-ru -d 'Use at most this many RU/s for reading, or this share of the throughput such as 20%, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 1s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l metrics-listen -d 'Serve /metrics, /healthz, /readyz and /progress at this address, such as 127.0.0.1:9464' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l health-timeout -d '/healthz is 503 once the account has not answered a request for this long, retries included [default: 1m]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
@@ -165,6 +167,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-c
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s f -l follow -d 'Keep reading new changes until stopped, as a tail does without it'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l wide -d 'Do not cut lines'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s r -l raw-output -d 'With --jq: strings without quotes'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l metrics-per-range -d 'Add metrics of each feed range; a container can have thousands'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l demo -d 'Use an account embedded in this process'
@@ -200,12 +203,14 @@ drop\t'They are left out, unless --columns or a schema file names them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: 15]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l max-ru -d 'Use at most this many RU/s for reading, or this share of the throughput such as 20%, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: 5s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: 256MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l metrics-listen -d 'Serve /metrics, /healthz, /readyz and /progress at this address, such as 127.0.0.1:9464' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l health-timeout -d '/healthz is 503 once the account has not answered a request for this long, retries included [default: 1m]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
@@ -228,6 +233,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-s
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-bom -d 'CSV: begin each file with a byte order mark, by which Excel recognizes UTF-8'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l detect-timestamps -d 'Make timestamps of ISO 8601 times'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l strict-types -d 'Make JSON of fields with several types'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l metrics-per-range -d 'Add metrics of each feed range; a container can have thousands'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
@@ -243,7 +249,7 @@ drop\t'They are left out, unless --columns or a schema file names them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: 15]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l max-ru -d 'Use at most this many RU/s for reading, or this share of the throughput such as 20%, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
@@ -280,12 +286,14 @@ fail\t'The first one ends the export'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l concurrency -d 'Ranges read at the same time [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l page-size -d 'Documents requested in one page [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: from the state]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-ru -d 'Use at most this many RU/s for reading, measured by what the service charges, or `none` [default: from the state]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l max-ru -d 'Use at most this many RU/s for reading, or this share of the throughput such as 20%, or `none` [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l poll-interval -d 'How long to wait before a range without changes is polled again, with --follow [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-interval -d 'Commit at least this often; a crash repeats at most this much work [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l checkpoint-bytes -d 'Commit after this many bytes, such as 64MiB [default: from the state]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l metrics-listen -d 'Serve /metrics, /healthz, /readyz and /progress at this address, such as 127.0.0.1:9464' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l health-timeout -d '/healthz is 503 once the account has not answered a request for this long, retries included [default: 1m]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
@@ -307,6 +315,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l no-fo
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l save-options -d 'Keep the options of this resume in the state, for later ones'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l repair -d 'Read again what open files should have'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l widen -d 'Add columns for new fields to new files'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l metrics-per-range -d 'Add metrics of each feed range; a container can have thousands'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l demo -d 'Use an account embedded in this process'
@@ -317,7 +326,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s V -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l state -d 'The state file, if it is not beside the output' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l watch -d 'Measure again after each pause of this length' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l fail-above -d 'Exit with code 4 if the lag is above 1000 or 10m' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l max-ru -d 'Use at most this many RU/s for measuring, or `none` [default: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l max-ru -d 'Use at most this many RU/s for measuring, or this share of the throughput such as 20%, or `none` [default: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
@@ -393,13 +402,15 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l id-co
 overwrite\t'It replaces the other'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l concurrency -d 'Writes in flight at the same time, each to a different partition key [default: 32]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l batch-size -d 'Maximum number of documents of one partition key upserted in one request; 1 for no batches [default: 100]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-ru -d 'Use at most this many RU/s, measured by what the service charges; reading the source counts too, if it is a container' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-ru -d 'Use at most this many RU/s, or this share of the target\'s throughput such as 20%; reading the source counts too, if it is a container' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-retries -d 'How often a write is retried after an error of the service or the network [default: 15]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dead-letter -d 'Keep changes that cannot be applied in this file' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l max-errors -d 'Stop when more than this many changes could not be applied [default: 0; with --dead-letter: no limit]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l state -d 'Keep the position here, and continue from it' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l checkpoint-interval -d 'Save the position at least this often [default: 1s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l checkpoint-changes -d 'Apply at most this many changes beyond the saved position; a crash repeats no more, or twice as many from the feed of a container [default: 10000]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l metrics-listen -d 'Serve /metrics, /healthz, /readyz and /progress at this address, such as 127.0.0.1:9464' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l health-timeout -d '/healthz is 503 once the account has not answered a request for this long, retries included [default: 1m]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
@@ -422,6 +433,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l stdou
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dry-run -d 'Report what would happen, write nothing'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l create -d 'Create the target container'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s f -l follow -d 'Keep replaying new changes until stopped'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l metrics-per-range -d 'Add metrics of each feed range; a container can have thousands'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l account-moved -d 'Continue at the endpoint that is given, although the state names another'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l demo -d 'Use an account embedded in this process'
@@ -434,6 +446,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l documen
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l partitions -d 'Physical partitions at the start [default: 4]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l writes-per-second -d 'Writes per second: creates, replaces and deletes [default: 5]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l split-every -d 'Split the largest partition repeatedly, at this interval' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l metrics-listen -d 'Serve /metrics, /healthz, /readyz and /progress at this address, such as 127.0.0.1:9464' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l health-timeout -d '/healthz is 503 once the account has not answered a request for this long, retries included [default: 1m]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
@@ -451,6 +465,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l priorit
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l previous-images -d 'Keep what a change replaced: `previous` in the feed of all versions and deletes'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l metrics-per-range -d 'Add metrics of each feed range; a container can have thousands'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'

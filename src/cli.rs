@@ -125,6 +125,28 @@ impl Command {
         Self::from_arg_matches(&matches).ok()
     }
 
+    /// Its name; that of a command below another one follows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Export => "export",
+            Self::Resume => "resume",
+            Self::Tail => "tail",
+            Self::Replay => "replay",
+            Self::Lag => "lag",
+            Self::Verify => "verify",
+            Self::Schema => "schema",
+            Self::Ranges => "ranges",
+            Self::Ls => "ls",
+            Self::Profiles => "profiles",
+            Self::ProfilesAdd => "profiles add",
+            Self::ProfilesUse => "profiles use",
+            Self::ProfilesTest => "profiles test",
+            #[cfg(feature = "demo")]
+            Self::Demo => "demo",
+            Self::Completions => "completions",
+        }
+    }
+
     /// The commands below it, each with its name.
     pub fn nested(self) -> Vec<(&'static str, Self)> {
         match self {

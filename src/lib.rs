@@ -29,7 +29,8 @@
 //! - [`settings`] resolves flags, environment, profile and state; [`command`] has a file for each command;
 //!   [`report`] is the only code that prints for people.
 //! - What differs between operating systems is in [`durable`], [`process`] and [`signal`]; [`clock`] is
-//!   where the time of day is read; [`failpoint`] has the steps that tests can make fail;
+//!   where the time of day is read; [`lag`] computes how far a reader is behind, and [`monitor`] answers over
+//!   HTTP while a command runs; [`failpoint`] has the steps that tests can make fail;
 //!   [`version`] says what this build is.
 //!
 //! Modules import each other in one direction. docs/architecture.md declares the order, and a test holds
@@ -54,7 +55,9 @@ pub mod failpoint;
 pub mod feed;
 pub mod format;
 pub mod job;
-mod lag;
+pub mod lag;
+mod measure;
+pub mod monitor;
 mod nearest;
 pub mod observe;
 pub mod process;

@@ -4,6 +4,7 @@
 //! says what is expected; it never repeats the text, which may be a secret, nor the name of the flag,
 //! which the caller adds.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use clap::ValueEnum;
 
 use crate::cli::choices::SchemaSource;
 use crate::cli::location::{self, Location};
+use crate::cosmos::max_ru::MaxRu;
 use crate::format::Compression;
 use crate::nearest::nearest;
 use crate::schema::SampleSize;
@@ -201,6 +203,24 @@ pub fn port(text: &str) -> Parsed<u16> {
         .map_err(|_| "expected a port from 0 to 65535".to_owned())
 }
 
+/// Parses an address to listen at: an IP address or `localhost`, with a port; or a port of the loopback address.
+///
+/// # Errors
+///
+/// If it is not one.
+pub fn listen(text: &str) -> Parsed<SocketAddr> {
+    let text = text.trim();
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let on_loopback = matches!(host, "" | "localhost");
+    match port.parse::<u16>() {
+        Ok(port) if on_loopback => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        _ => text.parse().map_err(|_| {
+            "expected an IP address and a port, such as 127.0.0.1:9464, [::1]:9464 or 0.0.0.0:9464; or a port"
+                .to_owned()
+        }),
+    }
+}
+
 /// Parses a small count.
 ///
 /// # Errors
@@ -353,18 +373,28 @@ pub fn duration_limit(text: &str) -> Parsed<Limit<Duration>> {
     }
 }
 
-/// Parses a number of request units that is not zero, or `none`.
+/// Parses a limit of request units: a number that is not zero, or a share such as `20%`.
 ///
 /// # Errors
 ///
 /// A sentence that says what is expected.
-pub fn request_units_limit(text: &str) -> Parsed<Limit<u32>> {
-    match (text, text.parse()) {
-        ("none", _) => Ok(Limit::None),
-        (_, Ok(units)) if units > 0 => Ok(Limit::At(units)),
-        _ => Err(
-            "expected a whole number of request units per second, at least 1, or `none`".to_owned(),
-        ),
+pub fn max_ru(text: &str) -> Parsed<MaxRu> {
+    text.parse()
+        .map_err(|expected| format!("expected {expected}"))
+}
+
+/// Parses the same, or `none`.
+///
+/// # Errors
+///
+/// A sentence that says what is expected.
+pub fn max_ru_or_none(text: &str) -> Parsed<Limit<MaxRu>> {
+    match text {
+        "none" => Ok(Limit::None),
+        _ => text
+            .parse()
+            .map(Limit::At)
+            .map_err(|expected| format!("expected {expected}, or `none`")),
     }
 }
 
@@ -441,6 +471,36 @@ mod tests {
             "99999999999GiB",
         ] {
             assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_to_listen_at_is_on_the_loopback_unless_it_says_otherwise() {
+        for (text, address) in [
+            ("127.0.0.1:9464", "127.0.0.1:9464"),
+            ("9464", "127.0.0.1:9464"),
+            (":9464", "127.0.0.1:9464"),
+            ("localhost:0", "127.0.0.1:0"),
+            ("0.0.0.0:9464", "0.0.0.0:9464"),
+            ("[::1]:9464", "[::1]:9464"),
+            ("[::]:9464", "[::]:9464"),
+        ] {
+            assert_eq!(listen(text).unwrap().to_string(), address, "{text}");
+        }
+        for text in [
+            "",
+            ":",
+            "127.0.0.1",
+            "127.0.0.1:65536",
+            "::1",
+            "shop:9464",
+            "::1:x",
+            "-1",
+            "http://127.0.0.1:9464",
+            "127.0.0.1:9464/metrics",
+            "999.0.0.1:1",
+        ] {
+            assert!(listen(text).is_err(), "{text}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::account::Account;
+use super::monitoring;
 use crate::error::ExitCode;
 use crate::job;
 use crate::report::Report;
@@ -24,7 +25,8 @@ pub(super) async fn run(
     for value in given.option_values()? {
         report.detail(&value.to_string());
     }
+    let monitor = monitoring::start(&given, report).await?;
     let retries = plan.settings.max_retries;
     let connect = async || account.connect(account.plan()?, retries, report).await;
-    job::export(connect, plan, &container, report, shutdown).await
+    job::export(connect, plan, &container, &monitor, report, shutdown).await
 }

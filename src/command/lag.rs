@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::account::{Account, connect_retries};
 use crate::error::ExitCode;
-use crate::lag::{self, Watched};
+use crate::measure::{self, Watched};
 use crate::report::Report;
 use crate::settings::{Given, LagPlan};
 use crate::signal::Shutdown;
@@ -24,5 +24,5 @@ pub(super) async fn run(
     let connected = account
         .connect(connection, connect_retries()?, report)
         .await?;
-    lag::lag(watched, connected, &plan, report, shutdown).await
+    measure::lag(watched, connected, &plan, report, shutdown).await
 }

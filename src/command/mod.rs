@@ -16,6 +16,7 @@ mod export;
 pub mod generate;
 mod lag;
 mod ls;
+mod monitoring;
 mod profiles;
 mod ranges;
 mod replay;

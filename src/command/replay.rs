@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::account::Account;
+use super::monitoring;
 use crate::error::{ExitCode, usage};
 use crate::feed::ContainerAddress;
 use crate::replay;
@@ -24,6 +25,12 @@ pub(super) async fn run(
         report.detail(&value.to_string());
     }
     if given.is_on(&table::TO_STDOUT) {
+        if given.is_typed(&table::METRICS_LISTEN.row) {
+            return Err(usage(
+                "--metrics-listen needs a replay into a container",
+                "leave it out: --stdout writes without contacting an account",
+            ));
+        }
         return replay::to_standard_output(&plan, report, shutdown).await;
     }
     if plan.feed.is_none() && given.is_typed(&table::REGION.row) {
@@ -38,6 +45,8 @@ pub(super) async fn run(
             "leave out --state, or keep an account running with `cosmos-tail demo`",
         ));
     }
+    let of_profile = given.clone().with_profile(account.profile()?);
+    let monitor = monitoring::start(&of_profile, report).await?;
     let create = plan.create.clone();
     let dry_run = plan.dry_run;
     let retries = plan.retry_limit;
@@ -69,5 +78,5 @@ pub(super) async fn run(
         };
         Ok(replay::Containers { target, source })
     };
-    replay::replay(connect, plan, report, shutdown).await
+    replay::replay(connect, plan, &monitor, report, shutdown).await
 }

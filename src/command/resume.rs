@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::account::Account;
+use super::monitoring;
 use crate::error::ExitCode;
 use crate::feed::ContainerAddress;
 use crate::job;
@@ -20,9 +21,11 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let plan = ResumePlan::new(given)?;
+    let of_profile = given.clone().with_profile(account.profile()?);
+    let monitor = monitoring::start(&of_profile, report).await?;
     let connect = async |source: &ContainerAddress, retries| {
         let connection = account.plan_of(source)?;
         account.connect(connection, retries, report).await
     };
-    job::resume(connect, plan, report, shutdown).await
+    job::resume(connect, plan, &monitor, report, shutdown).await
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::account::{Account, connect_retries};
+use super::monitoring;
 use crate::cli::choices::{ColorChoice, Mode, TailFormat};
 use crate::cosmos::client::CosmosClient;
 use crate::error::{ExitCode, usage};
@@ -31,6 +32,7 @@ pub(super) async fn run(
     for value in given.option_values()? {
         report.detail(&value.to_string());
     }
+    let monitor = monitoring::start(&given, report).await?;
     let connect = async |earlier: Option<&ContainerAddress>| {
         let plan = account.plan()?;
         account.ensure_same(&plan, earlier)?;
@@ -50,7 +52,7 @@ pub(super) async fn run(
     let starts_now = matches!(plan.from, None | Some(ChangeFeedStart::Now))
         && !plan.until_caught_up
         && plan.idle_timeout.is_none();
-    let tail = job::tail(connect, plan, encoder, report, shutdown);
+    let tail = job::tail(connect, plan, encoder, &monitor, report, shutdown);
     if !(account.is_demo() && starts_now) {
         return tail.await;
     }

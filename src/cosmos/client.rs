@@ -43,7 +43,7 @@ impl CosmosClient {
     }
 
     /// What is exchanged with the account.
-    pub fn traffic(&self) -> &Traffic {
+    pub fn traffic(&self) -> &Arc<Traffic> {
         &self.traffic
     }
 

@@ -17,6 +17,7 @@ pub mod error;
 pub mod hints;
 pub mod items;
 mod lists;
+pub mod max_ru;
 pub mod missing;
 pub mod offers;
 pub mod options;

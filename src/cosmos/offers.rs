@@ -6,11 +6,16 @@
 
 use std::collections::HashMap;
 
+use anyhow::{Context, Result};
+use azure_data_cosmos_driver::CosmosDriver;
 use serde::Deserialize;
 
 use super::account::CosmosAccount;
-use super::client::operation_options;
+use super::catalog::read_database;
+use super::client::{CosmosClient, operation_options};
 use super::lists::{Entry, List, ListError, read};
+use super::options::ThroughputControl;
+use super::retry::Persistence;
 
 /// What the service says in every answer about offers of a serverless account.
 const SERVERLESS: &str = "serverless";
@@ -79,25 +84,60 @@ impl CosmosAccount {
 
     /// The offers of these databases and containers, by resource id: a request for each.
     pub async fn offers_of(&self, rids: &[&str]) -> Offers {
-        const BY_RESOURCE: &str = "SELECT * FROM root r WHERE r.offerResourceId = @rid";
-        let by_rid = |rid| List::Offers(BY_RESOURCE, Some(rid));
-        let lists: Vec<List<'_>> = rids.iter().map(|rid| by_rid(*rid)).collect();
-        self.offers_by(&lists).await
+        self.offers_by(&by_resources(rids)).await
     }
 
     async fn offers_by(&self, lists: &[List<'_>]) -> Offers {
-        const WHAT: &str = "cannot read the throughput";
-        let mut known = HashMap::new();
-        for list in lists {
-            let options = operation_options(self.options.throughput);
-            let read = read(&self.driver, *list, options, WHAT, &self.persistence).await;
-            match read {
-                Ok(offers) => known.extend(offers.iter().filter_map(offer)),
-                Err(error) => return without_offers(&error),
-            }
-        }
-        Offers::Known(known)
+        offers_by(
+            &self.driver,
+            lists,
+            self.options.throughput,
+            &self.persistence,
+        )
+        .await
     }
+}
+
+impl CosmosClient {
+    /// The throughput of the container, and the offers that say so.
+    ///
+    /// # Errors
+    ///
+    /// If its database cannot be read.
+    pub async fn throughput(&self) -> Result<(Offers, Throughput)> {
+        let name = self.database_name();
+        let read = read_database(&self.driver, name, self.throughput, &self.persistence);
+        let database = read.await?;
+        let database = database.with_context(|| format!("the database `{name}` was deleted"))?;
+        let lists = by_resources(&[self.rid(), &database.rid]);
+        let offers = offers_by(&self.driver, &lists, self.throughput, &self.persistence).await;
+        let throughput = offers.of(&database.rid, self.rid());
+        Ok((offers, throughput))
+    }
+}
+
+fn by_resources<'a>(rids: &[&'a str]) -> Vec<List<'a>> {
+    const BY_RESOURCE: &str = "SELECT * FROM root r WHERE r.offerResourceId = @rid";
+    let by_rid = |rid: &&'a str| List::Offers(BY_RESOURCE, Some(*rid));
+    rids.iter().map(by_rid).collect()
+}
+
+async fn offers_by(
+    driver: &CosmosDriver,
+    lists: &[List<'_>],
+    throughput: ThroughputControl,
+    persistence: &Persistence,
+) -> Offers {
+    const WHAT: &str = "cannot read the throughput";
+    let mut known = HashMap::new();
+    for list in lists {
+        let options = operation_options(throughput);
+        match read(driver, *list, options, WHAT, persistence).await {
+            Ok(offers) => known.extend(offers.iter().filter_map(offer)),
+            Err(error) => return without_offers(&error),
+        }
+    }
+    Offers::Known(known)
 }
 
 fn without_offers(error: &ListError) -> Offers {

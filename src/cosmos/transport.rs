@@ -260,7 +260,7 @@ impl BoundedClient {
         if reads_list(request) {
             self.heard.note_list(response.as_ref().ok());
         }
-        let mut response = response?;
+        let mut response = response.inspect_err(|_| self.traffic.unanswered())?;
         let request_charge = believed_charge(&mut response.headers);
         self.traffic.answered(response.status, request_charge);
         let limit = self.limit_to_endpoint;

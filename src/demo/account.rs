@@ -15,6 +15,7 @@ use super::fill::Fill;
 use super::host::{self, Service};
 use super::orders;
 use super::recorder::Recorder;
+use crate::cosmos::traffic::Traffic;
 use crate::error::Annotate;
 
 /// The well-known key of Microsoft's emulators. It is public and protects nothing.
@@ -123,6 +124,11 @@ impl DemoAccount {
     /// The endpoint: `http://127.0.0.1:PORT/`.
     pub fn endpoint(&self) -> &Url {
         self.service.endpoint()
+    }
+
+    /// The requests that it has answered over HTTP.
+    pub fn traffic(&self) -> &Arc<Traffic> {
+        self.service.traffic()
     }
 
     /// The account's key, in base64. It is the emulators' well-known one, not a secret.

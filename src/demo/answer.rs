@@ -1,6 +1,6 @@
 //! Answers of the account.
 
-use azure_core::http::headers::Headers;
+use azure_core::http::headers::{HeaderName, Headers};
 use bytes::Bytes;
 use http_body_util::Full;
 
@@ -28,6 +28,13 @@ impl Answer {
     /// The answer if the emulator itself fails.
     pub(super) fn failed(error: &anyhow::Error) -> Self {
         Self::error(500, "InternalServerError", &format!("{error:#}"))
+    }
+
+    /// The request units that it says it cost.
+    pub(super) fn charge(&self) -> f64 {
+        let name = HeaderName::from_static("x-ms-request-charge");
+        let charge = self.headers.get_optional_str(&name);
+        charge.and_then(|text| text.parse().ok()).unwrap_or(0.0)
     }
 
     pub(super) fn is_success(&self) -> bool {

@@ -36,11 +36,12 @@ impl Command {
         }))
     }
 
-    /// Executes the command and returns a message about the result.
-    pub(super) async fn execute(self, account: &DemoAccount) -> String {
-        self.try_execute(account)
-            .await
-            .unwrap_or_else(|error| format!("{error:#}"))
+    /// Executes the command. Returns a message about the result, and whether it succeeded.
+    pub(super) async fn execute(self, account: &DemoAccount) -> (String, bool) {
+        match self.try_execute(account).await {
+            Ok(message) => (message, true),
+            Err(error) => (format!("{error:#}"), false),
+        }
     }
 
     async fn try_execute(self, account: &DemoAccount) -> anyhow::Result<String> {

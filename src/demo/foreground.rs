@@ -22,6 +22,21 @@ pub struct ForegroundOptions {
     pub split_every: Option<Duration>,
 }
 
+/// What happened to the account.
+#[derive(Clone, Copy)]
+pub enum Moment<'a> {
+    /// It accepts requests.
+    Started(&'a DemoAccount),
+    /// It has the documents of the start.
+    Filled,
+    /// It wrote a document, by this operation.
+    Wrote(&'static str),
+    /// A partition was split.
+    Split,
+    /// Two partitions were merged.
+    Merged,
+}
+
 /// How often a process in the background checks whether it is in the foreground.
 #[cfg(unix)]
 const FOREGROUND_CHECK: Duration = Duration::from_millis(500);
@@ -31,7 +46,7 @@ const FOREGROUND_CHECK: Duration = Duration::from_millis(500);
 ///
 /// `stdout` gets `export AZURE_COSMOS_…=…` lines as soon as the account accepts requests, and nothing else.
 /// `log` gets one line, without a line end, for every split, merge or refused command. The account keeps
-/// running after the end of `commands`.
+/// running after the end of `commands`. `watch` is called for what happens.
 ///
 /// # Errors
 ///
@@ -41,6 +56,7 @@ pub async fn run_foreground(
     stdout: &mut impl Write,
     mut commands: mpsc::Receiver<String>,
     log: impl Fn(&str),
+    watch: impl Fn(Moment<'_>),
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let mut writes = WriteClock::new(options.writes_per_second)?;
@@ -50,9 +66,19 @@ pub async fn run_foreground(
         () = &mut shutdown => return Ok(()),
         account = DemoAccount::start(&options.account) => account?,
     };
+    watch(Moment::Started(&account));
     announce(&account, stdout).context("cannot print how to reach the demo account")?;
 
     let mut writer = DocumentWriter::new(options.account.documents);
+    let execute = async |command: Command| {
+        let (message, succeeded) = command.execute(&account).await;
+        log(&message);
+        match command {
+            Command::Split(_) if succeeded => watch(Moment::Split),
+            Command::Merge(..) if succeeded => watch(Moment::Merged),
+            _ => {}
+        }
+    };
     let (mut has_commands, mut is_filled) = (true, false);
     loop {
         tokio::select! {
@@ -66,26 +92,31 @@ pub async fn run_foreground(
                 Some(Ok(Some(command))) => tokio::select! {
                     // It may have to wait for the documents of the start.
                     () = &mut shutdown => return Ok(()),
-                    message = command.execute(&account) => log(&message),
+                    () = execute(command) => {}
                 },
                 Some(Ok(None)) => {}
                 Some(Err(message)) => log(&message),
             },
             filled = account.filled(), if !is_filled => {
                 is_filled = true;
-                if let Err(error) = filled {
-                    log(&format!("{error:#}"));
+                match filled {
+                    Ok(()) => watch(Moment::Filled),
+                    Err(error) => log(&format!("{error:#}")),
                 }
             }
             () = tick(&mut splits), if is_filled => {
-                log(&Command::Split(None).execute(&account).await);
+                execute(Command::Split(None)).await;
             }
             due = writes.tick(), if is_filled => {
                 for _ in 0..due {
-                    if let Err(error) = writer.write(&account).await {
-                        log(&format!("writes stopped: {error:#}"));
-                        writes = WriteClock::never();
-                        break;
+                    match writer.write(&account).await {
+                        Ok(Some(operation)) => watch(Moment::Wrote(operation)),
+                        Ok(None) => {}
+                        Err(error) => {
+                            log(&format!("writes stopped: {error:#}"));
+                            writes = WriteClock::never();
+                            break;
+                        }
                     }
                 }
             }

@@ -26,6 +26,7 @@ use super::patch;
 use super::query;
 use super::recorder::Recorder;
 use super::request::Request;
+use crate::cosmos::traffic::Traffic;
 
 /// Maximum length of a request body. The service accepts items and batches of 2 MB.
 const MAX_REQUEST_BYTES: usize = 4 << 20;
@@ -42,6 +43,8 @@ pub(super) struct Service {
     recorder: Arc<Recorder>,
     endpoint: Url,
     key: Secret,
+    /// The requests that were answered over HTTP.
+    traffic: Arc<Traffic>,
 }
 
 impl Service {
@@ -50,6 +53,7 @@ impl Service {
             recorder,
             endpoint,
             key: Secret::from(key.to_owned()),
+            traffic: Arc::default(),
         }
     }
 
@@ -63,6 +67,10 @@ impl Service {
 
     pub(super) fn key(&self) -> &str {
         self.key.secret()
+    }
+
+    pub(super) fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
     }
 
     /// Executes a request within the process. `path` is percent-encoded and has no trailing slash; nothing
@@ -222,7 +230,11 @@ async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
     }
     let answer = service_fn(move |request| {
         let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(service.answer(request).await.into_http()) }
+        async move {
+            let answer = service.answer(request).await;
+            service.traffic.answered(answer.status, answer.charge());
+            Ok::<_, Infallible>(answer.into_http())
+        }
     });
     // A client may disconnect at any time.
     if let Err(error) = auto::Builder::new(TokioExecutor::new())

@@ -51,5 +51,5 @@ mod visit;
 mod writes;
 
 pub use account::{DemoAccount, DemoOptions};
-pub use foreground::{ForegroundOptions, run_foreground, stdin_lines};
+pub use foreground::{ForegroundOptions, Moment, run_foreground, stdin_lines};
 pub use partitions::Partition;

@@ -49,7 +49,7 @@ impl DocumentWriter {
         }
     }
 
-    /// Makes the next write.
+    /// Makes the next write. Returns the operation, if there was one.
     ///
     /// A write to a partition that is being split or merged is skipped, and so is one to a document that a
     /// client has deleted or created before.
@@ -57,7 +57,10 @@ impl DocumentWriter {
     /// # Errors
     ///
     /// If the account refuses the write for any other reason, such as a container that a client deleted.
-    pub(super) async fn write(&mut self, account: &DemoAccount) -> anyhow::Result<()> {
+    pub(super) async fn write(
+        &mut self,
+        account: &DemoAccount,
+    ) -> anyhow::Result<Option<&'static str>> {
         let choice = self.sequence.below(10);
         if choice < 3 || self.live.is_empty() {
             return self.create(account).await;
@@ -75,30 +78,35 @@ impl DocumentWriter {
         let request = orders::write(method, &path, document);
         let answer = account.service.recorder().execute(request).await?;
         match (answer.status, method) {
-            (200..300, Method::Put) => self.live[index].1 += 1,
-            (200..300 | 404, _) => {
+            (200..300, Method::Put) => {
+                self.live[index].1 += 1;
+                return Ok(Some("replace"));
+            }
+            (status @ (200..300 | 404), _) => {
                 self.live.swap_remove(index);
+                return Ok((status != 404).then_some("delete"));
             }
             (410, _) => {}
             _ => drop(succeeded(answer, "change a document")?),
         }
-        Ok(())
+        Ok(None)
     }
 
-    async fn create(&mut self, account: &DemoAccount) -> anyhow::Result<()> {
+    async fn create(&mut self, account: &DemoAccount) -> anyhow::Result<Option<&'static str>> {
         let document = document(self.next, 0);
         let request = orders::write(Method::Post, &docs_path(None), document);
         let answer = account.service.recorder().execute(request).await?;
-        match answer.status {
-            410 => return Ok(()),
-            409 => {}
+        let created = match answer.status {
+            410 => return Ok(None),
+            409 => None,
             _ => {
                 succeeded(answer, "create a document")?;
                 self.live.push((self.next, 0));
+                Some("create")
             }
-        }
+        };
         self.next += 1;
-        Ok(())
+        Ok(created)
     }
 }
 

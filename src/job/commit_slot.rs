@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use tokio::task::JoinHandle;
@@ -10,8 +11,19 @@ use crate::feed::{PinnedEnd, RangeId};
 use crate::sink::{Seal, Sink};
 use crate::state::ledger::Ledger;
 
-/// The result of a commit: the ledger, and how many files were published.
-type Outcome = (Box<Ledger>, Result<u64>);
+/// The result of a commit: the ledger, and what was committed.
+type Outcome = (Box<Ledger>, Result<Committed>);
+
+/// A commit that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Committed {
+    /// How many files it published.
+    pub(super) published: u64,
+    /// When it began: all that was handed to the sink by then is committed.
+    pub(super) began: Instant,
+    /// How long it took.
+    pub(super) took: Duration,
+}
 
 /// The ledger, which one commit at a time holds.
 #[derive(Debug)]
@@ -53,7 +65,18 @@ impl CommitSlot {
             Self::Idle(mut ledger) => {
                 ledger.set_ends(ends);
                 let (sink, known_lsns) = (Arc::clone(sink), known_lsns.clone());
+                let began = Instant::now();
                 let commit = commit(sink, ledger, seal, known_lsns, change);
+                let commit = async move {
+                    let (ledger, published) = commit.await;
+                    let took = began.elapsed();
+                    let committed = published.map(|published| Committed {
+                        published,
+                        began,
+                        took,
+                    });
+                    (ledger, committed)
+                };
                 *self = Self::Running(tokio::spawn(commit));
                 Ok(())
             }
@@ -64,15 +87,14 @@ impl CommitSlot {
         }
     }
 
-    /// Waits for the end of the running commit; forever, if there is none. Returns how many files it
-    /// published.
+    /// Waits for the end of the running commit; forever, if there is none.
     ///
     /// It is cancel safe: if the future is dropped, the commit continues and the next call waits for it.
     ///
     /// # Errors
     ///
     /// The error of the commit.
-    pub(super) async fn ended(&mut self) -> Result<u64> {
+    pub(super) async fn ended(&mut self) -> Result<Committed> {
         let Self::Running(commit) = self else {
             return std::future::pending().await;
         };
@@ -108,7 +130,7 @@ async fn commit(
     seal: Seal,
     known_lsns: KnownLsns,
     change: impl FnOnce(&mut Ledger) -> Result<()> + Send + 'static,
-) -> Outcome {
+) -> (Box<Ledger>, Result<u64>) {
     let receipts = match sink.checkpoint(&seal).await {
         Ok(receipts) => receipts,
         Err(error) => return (ledger, Err(error)),

@@ -5,14 +5,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::buffers::EVENTS;
-use super::commit_slot::CommitSlot;
+use super::commit_slot::{CommitSlot, Committed};
 use super::open_layout::{OpenLayout, has_rows};
 use super::options::{commits_within_files, reader_options, sink_options};
 use super::timers::{interval, tick};
@@ -104,7 +104,9 @@ impl<'a> Coordinator<'a> {
     ) -> Result<Finished> {
         // The first generation is committed before any output exists, so that a state covers whatever a
         // crash leaves behind.
+        let began = Instant::now();
         job.ledger.commit()?;
+        let took = began.elapsed();
         let state = job.ledger.state().clone();
         let settings = job.settings;
         let (failed, mut failures) = mpsc::unbounded_channel();
@@ -145,7 +147,11 @@ impl<'a> Coordinator<'a> {
             commits_within_files: commits_within_files(&state),
             stop: shutdown.child_token(),
         };
-        this.observers.emit(&Event::Committed { published: 0 });
+        this.committed(Committed {
+            published: 0,
+            began,
+            took,
+        });
         this.observers.emit(&Event::Charged {
             request_charge: job.request_charge,
         });
@@ -206,7 +212,7 @@ impl<'a> Coordinator<'a> {
                 biased;
                 // A writer that failed has written nothing since, so no commit may follow.
                 Some(error) = failures.recv() => return Err(error),
-                published = self.commit.ended() => self.committed(published?),
+                committed = self.commit.ended() => self.committed(committed?),
                 _ = commit_timer.tick(), if self.uncommitted.is_dirty && self.commit.is_idle() => {
                     self.begin_commit()?;
                 }
@@ -240,6 +246,7 @@ impl<'a> Coordinator<'a> {
                 page,
                 position,
                 highest_lsn,
+                partition,
                 request_charge,
                 permit,
             } => {
@@ -249,6 +256,7 @@ impl<'a> Coordinator<'a> {
                     page: &page,
                     lsn: position.lsn,
                     highest_lsn,
+                    partition: &partition,
                     request_charge,
                 });
                 if let Some(watch) = &mut self.watch {
@@ -270,7 +278,7 @@ impl<'a> Coordinator<'a> {
                 children,
                 reply,
             } => self.replace(parent, children, reply).await?,
-            ReaderEvent::CaughtUp { .. } => {}
+            ReaderEvent::CaughtUp { range } => self.observers.emit(&Event::CaughtUp { range }),
             ReaderEvent::Finished { range, end } => {
                 self.observers.emit(&Event::Finished { range });
                 self.uncommitted.ended(range, end);
@@ -388,14 +396,23 @@ impl<'a> Coordinator<'a> {
             .begin(&self.sink, seal, ends, known_lsns, |_| Ok(()))
     }
 
-    fn committed(&mut self, published: u64) {
-        self.observers.emit(&Event::Committed { published });
+    fn committed(&mut self, committed: Committed) {
+        let Committed {
+            published,
+            began,
+            took,
+        } = committed;
+        self.observers.emit(&Event::Committed {
+            published,
+            began,
+            took,
+        });
     }
 
     async fn await_commit(&mut self) -> Result<()> {
         if !self.commit.is_idle() {
-            let published = self.commit.ended().await?;
-            self.committed(published);
+            let committed = self.commit.ended().await?;
+            self.committed(committed);
         }
         Ok(())
     }

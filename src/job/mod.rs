@@ -30,6 +30,7 @@ use crate::cosmos::budget::Budget;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::epk::partition_key;
+use crate::cosmos::max_ru::MaxRu;
 use crate::feed::ContainerAddress;
 use crate::observe::{Observer, SteppingBack};
 use crate::report::Report;
@@ -45,11 +46,21 @@ pub struct Connected {
 }
 
 impl Connected {
-    /// Limits what reading costs to so many request units per second, if there is a limit.
-    fn limit_reads(&self, max_ru: Option<u32>) {
-        if let Some(per_second) = max_ru {
-            self.client.traffic().limit(Budget::new(per_second));
+    /// Limits what reading costs in a second, if there is a limit.
+    ///
+    /// # Errors
+    ///
+    /// If it is a share of a throughput that is not known.
+    pub(crate) async fn limit_reads(&self, max_ru: Option<MaxRu>, report: &Report) -> Result<()> {
+        let Some(max_ru) = max_ru else {
+            return Ok(());
+        };
+        let per_second = max_ru.per_second(&self.client).await?;
+        if matches!(max_ru, MaxRu::Percent(_)) {
+            report.detail(&format!("--max-ru {max_ru} is {per_second} RU/s"));
         }
+        self.client.traffic().limit(Budget::new(per_second));
+        Ok(())
     }
 
     /// What reports that less than the budget is used, if there is one.

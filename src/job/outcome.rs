@@ -33,7 +33,8 @@ pub(super) async fn run(
     let container = job.connected.source.container.clone();
     let manifest = job.destination.manifest_place();
     let before = job.ledger.state().totals;
-    let max_ru = job.settings.max_ru;
+    let budget = job.connected.client.traffic().budget();
+    let max_ru = budget.map(|budget| budget.per_second() as u32);
     let outcome = Coordinator::run(job, report, shutdown).await;
     report.end_progress();
     let Finished {

@@ -122,7 +122,7 @@ pub async fn schema(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    connected.limit_reads(plan.settings.max_ru);
+    connected.limit_reads(plan.settings.max_ru, report).await?;
     let request = SampleRequest {
         connected: &connected,
         options: plan.inference,

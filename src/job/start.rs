@@ -28,6 +28,7 @@ use crate::feed::{
 };
 use crate::format::EncoderOptions;
 use crate::format::encoders;
+use crate::monitor::{Begun, Monitor};
 use crate::observe::{Details, Observer, ProgressLine};
 use crate::process;
 use crate::reader::ReadEnd;
@@ -83,6 +84,7 @@ pub async fn export(
     connect: impl AsyncFnOnce() -> Result<Connected>,
     plan: ExportPlan,
     container: &str,
+    monitor: &Monitor,
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
@@ -101,7 +103,8 @@ pub async fn export(
         check_output(&plan, destination.as_ref())?;
     }
     let connected = connect().await?;
-    connected.limit_reads(plan.settings.max_ru);
+    monitor.reads(&connected.client).await?;
+    connected.limit_reads(plan.settings.max_ru, report).await?;
     let claimed = match state_path {
         Some(path) => Some(Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?.0),
         None => None,
@@ -137,6 +140,7 @@ pub async fn export(
         Recovery::default(),
     );
     job.request_charge = request_charge;
+    watch(&mut job, monitor);
     let again = plan.state_path.as_deref().map(ResumeCommand::of);
     run(
         job,
@@ -211,6 +215,20 @@ fn job<'a>(
     }
 }
 
+/// Has the monitor observe a job too.
+pub(super) fn watch(job: &mut Job<'_>, monitor: &Monitor) {
+    let options = &job.ledger.state().options;
+    let begun = Begun {
+        follows: matches!(job.end, ReadEnd::Never | ReadEnd::Time(_)),
+        commits: true,
+        has_ranges: true,
+        is_scoped: options.scope.partition_key.is_some(),
+        from_beginning: options.from == ChangeFeedStart::Beginning,
+        applies: false,
+    };
+    job.observers.extend(monitor.begin(options.mode, begun));
+}
+
 /// Infers the layout from a sample, if it is not known yet; it stays open if the container has no
 /// documents. Returns the request units charged.
 async fn infer_layout(
@@ -247,6 +265,7 @@ async fn infer_layout(
 pub async fn resume(
     connect: impl AsyncFnOnce(&ContainerAddress, RetryLimit) -> Result<Connected>,
     plan: ResumePlan,
+    monitor: &Monitor,
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
@@ -290,8 +309,9 @@ pub async fn resume(
             Some(_) => error,
         }
     })?;
+    monitor.reads(&connected.client).await?;
     same_container(&state, &connected).with_context(cannot)?;
-    connected.limit_reads(settings.max_ru);
+    connected.limit_reads(settings.max_ru, report).await?;
     state.partition_key = connected.client.partition_key_paths();
     // An account that has moved has another one now.
     state.source.endpoint.clone_from(&connected.source.endpoint);
@@ -352,6 +372,7 @@ pub async fn resume(
         recovery,
     );
     job.request_charge = request_charge;
+    watch(&mut job, monitor);
     run(job, &shown, Some(again), plan.summary, report, shutdown).await
 }
 

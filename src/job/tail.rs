@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Connected;
 use super::coordinator::{Coordinator, Finished, Job, Stop};
 use super::scope::{ranges_of, scope};
-use super::start::{check_position, same_container};
+use super::start::{check_position, same_container, watch};
 use super::watch::{Watch, WatchEnd};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
@@ -25,6 +25,7 @@ use crate::format::ChangeEncoder;
 use crate::format::Compression;
 use crate::format::Format;
 use crate::format::Limits;
+use crate::monitor::Monitor;
 use crate::observe::{Announcement, Details, Observer, TailNotices, rfc3339};
 use crate::reader::ReadEnd;
 use crate::report::Report;
@@ -51,6 +52,7 @@ pub async fn tail(
     connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Connected>,
     plan: TailPlan,
     new_encoder: impl Fn(Limits, &CosmosClient) -> ChangeEncoder,
+    monitor: &Monitor,
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
@@ -67,7 +69,8 @@ pub async fn tail(
     };
     let source = earlier.as_ref().map(|(_, state)| &state.source);
     let connected = connect(source).await?;
-    connected.limit_reads(plan.settings.max_ru);
+    monitor.reads(&connected.client).await?;
+    connected.limit_reads(plan.settings.max_ru, report).await?;
     let scope = scope(&connected.client, &plan).await?;
     let ready = match earlier {
         Some((claimed, state)) => {
@@ -90,7 +93,8 @@ pub async fn tail(
         connected.source.database,
         connected.source.container
     );
-    let job = job(&plan, connected, ready, new_encoder, &what, report)?;
+    let mut job = job(&plan, connected, ready, new_encoder, &what, report)?;
+    watch(&mut job, monitor);
     let finished = match Coordinator::run(job, report, shutdown).await {
         Ok(finished) => finished,
         Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::Done),

@@ -39,12 +39,13 @@ impl Counts {
             Event::Charged { request_charge } => self.request_charge += request_charge,
             Event::Split { .. } => self.splits += 1,
             Event::Retrying { .. } => self.retries += 1,
-            Event::Committed { published } => {
+            Event::Committed { published, .. } => {
                 self.commits += 1;
                 self.files += published;
             }
             Event::Added { .. }
             | Event::Pinned { .. }
+            | Event::CaughtUp { .. }
             | Event::Finished { .. }
             | Event::Failed { .. }
             | Event::Recovered { .. }

@@ -1,8 +1,11 @@
 //! The events of a job.
 
+use std::time::{Duration, Instant};
+
 use crate::cosmos::retry::RetryNotice;
 use crate::feed::page::Page;
 use crate::feed::{PinnedEnd, RangeId, RangeState};
+use crate::reader::AnsweringPartition;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub enum Event<'a> {
         lsn: Option<u64>,
         /// The highest LSN that its partition is known to be at.
         highest_lsn: Option<u64>,
+        /// The partition that answered.
+        partition: &'a AnsweringPartition,
         /// Request units charged for it.
         request_charge: f64,
     },
@@ -45,6 +50,11 @@ pub enum Event<'a> {
         parent: RangeId,
         /// Its children.
         children: &'a [RangeState],
+    },
+    /// Nothing is new in a range, for the first time since its last page.
+    CaughtUp {
+        /// The range.
+        range: RangeId,
     },
     /// A range was read to its end.
     Finished {
@@ -76,6 +86,10 @@ pub enum Event<'a> {
     Committed {
         /// Files that it published.
         published: u64,
+        /// When it began: every event before that is in it.
+        began: Instant,
+        /// How long it took.
+        took: Duration,
     },
     /// Time has passed.
     Tick,

@@ -6,6 +6,15 @@ use crate::cosmos::retry::RetryNotice;
 use crate::feed::page::Page;
 use crate::feed::{Part, PinnedEnd, Position, RangeId};
 
+/// The partition that an answer came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AnsweringPartition {
+    /// Its id, if known.
+    pub id: Option<String>,
+    /// Its LSN in the session token of the answer. It need not compare with the LSNs of positions.
+    pub lsn: Option<u64>,
+}
+
 /// An event of the reader. Events of one range are in order.
 #[derive(Debug)]
 pub enum ReaderEvent {
@@ -28,6 +37,8 @@ pub enum ReaderEvent {
         position: Position,
         /// The highest known LSN of its partition.
         highest_lsn: Option<u64>,
+        /// The partition that answered, and its LSN at that moment, as the answer names them.
+        partition: AnsweringPartition,
         /// Request units charged for it.
         request_charge: f64,
         /// Its share of [`ReaderOptions::buffered_bytes`](super::ReaderOptions::buffered_bytes), to be dropped once it is written.

@@ -12,7 +12,7 @@ mod shard;
 mod shared;
 mod turn;
 
-pub use event::ReaderEvent;
+pub use event::{AnsweringPartition, ReaderEvent};
 pub use options::{ReadEnd, ReaderOptions, concurrency};
 pub use scheduler::Reader;
 pub use shard::Shard;

@@ -3,12 +3,13 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
-use super::event::ReaderEvent;
+use super::event::{AnsweringPartition, ReaderEvent};
 use super::horizon::Lag;
 use super::judge::Step;
 use super::options::ReadEnd;
@@ -18,6 +19,7 @@ use crate::clock;
 use crate::cosmos::cursor::{CursorStart, FeedAnswer};
 use crate::cosmos::retry::Decision;
 use crate::cosmos::token::segments;
+use crate::cosmos::traffic::Asker;
 use crate::failpoint;
 use crate::feed::page::Page;
 use crate::feed::{Part, PinnedEnd, Position, ReachedEnd, ReadUntil};
@@ -39,6 +41,15 @@ pub(super) enum Outcome {
 
 /// Runs one turn of a shard.
 pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
+    let (asker, client) = (Asker::Range(shard.id), Arc::clone(&shared.client));
+    let outcome = take_turn(shared, shard).await;
+    if matches!(outcome, Outcome::Ended | Outcome::Replaced(_)) {
+        client.traffic().leaves(asker);
+    }
+    outcome
+}
+
+async fn take_turn(shared: Arc<Shared>, shard: Shard) -> Outcome {
     let stop = shared.stop.clone();
     let mut turn = Turn {
         shared,
@@ -219,6 +230,10 @@ impl Turn {
             (step, ..) => step,
         };
         let is_news = position.is_some();
+        if is_news || !matches!(step, Step::Behind(_)) {
+            // Before the page waits for space: that is not the account's fault.
+            self.hears();
+        }
         if let Some(position) = position {
             self.hand_over(answer, position).await?;
             self.shard.last_opening = opening.or(self.shard.last_opening);
@@ -237,6 +252,7 @@ impl Turn {
 
     /// Pins the range to now: its end is there or later.
     async fn pin(&mut self) -> Result<Option<Step>> {
+        self.asks();
         let shard = &mut self.shard;
         let pinned_at = clock::now();
         let pinned = self
@@ -292,6 +308,8 @@ impl Turn {
             reached: None,
         };
         shard.horizon.pin(end.clone());
+        let asker = Asker::Range(shard.id);
+        self.shared.client.traffic().hears(asker);
         let event = ReaderEvent::Pinned {
             range: shard.id,
             position_lsn,
@@ -303,12 +321,29 @@ impl Turn {
         Ok(has_nothing_new.then_some(Step::Reached(Some(ReachedEnd::Head))))
     }
 
+    /// A request is sent: until there is a usable answer, the range waits for the account.
+    fn asks(&self) {
+        let asker = Asker::Range(self.shard.id);
+        self.shared.client.traffic().asks(asker);
+    }
+
+    /// There is a usable answer.
+    fn hears(&self) {
+        let asker = Asker::Range(self.shard.id);
+        self.shared.client.traffic().hears(asker);
+    }
+
     async fn fetch(&mut self) -> Result<FeedAnswer> {
         loop {
             self.open().await?;
+            self.asks();
             let shard = &mut *self.shard;
             let cursor = shard.cursor.as_mut().context("no cursor is open")?;
-            if cursor.admit(&shard.request).await {
+            let begun = Instant::now();
+            let is_admitted = cursor.admit(&shard.request).await;
+            let asker = Asker::Range(shard.id);
+            self.shared.client.traffic().excuses(asker, begun.elapsed());
+            if is_admitted {
                 return cursor.next().await;
             }
             self.drop_cursor().await;
@@ -330,6 +365,7 @@ impl Turn {
             None => CursorStart::Fresh(self.shared.options.start),
         };
         let client = &self.shared.client;
+        client.traffic().asks(Asker::Range(shard.id));
         shard.cursor = Some(client.open(&shard.request, &shard.range, start).await?);
         Ok(())
     }
@@ -337,7 +373,13 @@ impl Turn {
     /// Waits until the buffer has space for the page, then hands it to the consumer.
     async fn hand_over(&mut self, answer: FeedAnswer, position: Position) -> Result<()> {
         let etag = answer.etag().map(str::to_owned);
-        let page = answer.page;
+        let FeedAnswer {
+            page,
+            request_charge,
+            partition,
+            partition_lsn,
+            ..
+        } = answer;
         let permit = match u32::try_from(page.body_len()).unwrap_or(u32::MAX) {
             0 => None,
             // A page that is larger than the buffer takes all of it.
@@ -355,7 +397,11 @@ impl Turn {
             page,
             position: position.clone(),
             highest_lsn: self.shard.horizon.highest(),
-            request_charge: answer.request_charge,
+            partition: AnsweringPartition {
+                id: partition,
+                lsn: partition_lsn,
+            },
+            request_charge,
             permit,
         };
         // The position moves only together with the page: a stop cannot cut in, since there is no await

@@ -2,7 +2,7 @@
 //! outcome, and commits.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use tokio::sync::mpsc;
@@ -28,6 +28,8 @@ use super::unkeyed::Unkeyed;
 use super::watermark::Watermark;
 use super::writer::Writer;
 use crate::error::ExitCode;
+use crate::feed::{RangeId, RangeState};
+use crate::monitor::{self, Monitor};
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
 use crate::settings::{ReplayPlan, Speed};
 use crate::signal::Shutdown;
@@ -82,6 +84,7 @@ pub(super) struct Applier {
     collisions: Collisions,
     letters: DeadLetters,
     checkpoint: Checkpoint,
+    monitor: Monitor,
     observer: Arc<ReplayObserver>,
     concurrency: WriteConcurrency,
     window: u64,
@@ -96,6 +99,7 @@ impl Applier {
         deliveries: mpsc::Receiver<Result<Delivery>>,
         letters: DeadLetters,
         checkpoint: Checkpoint,
+        monitor: Monitor,
         plan: &ReplayPlan,
     ) -> Self {
         let standing = checkpoint.standing();
@@ -132,6 +136,7 @@ impl Applier {
             source,
             letters,
             checkpoint,
+            monitor,
         }
     }
 
@@ -178,7 +183,10 @@ impl Applier {
                 Some(ended) = self.writes.join_next() => self.ended(ended)?,
                 delivered = self.deliveries.recv(), if may_take => self.receive(delivered, shutdown),
                 _ = commit.tick() => self.commit()?,
-                _ = show.tick() => report.show_progress(&self.progress(), &mut rates),
+                _ = show.tick() => {
+                    report.show_progress(&self.progress(), &mut rates);
+                    self.monitor.applied(|| self.applied());
+                }
             }
         }
         if let Some(error) = self.unreadable.take() {
@@ -415,6 +423,7 @@ impl Applier {
 
     /// Commits how far every change is done.
     fn commit(&mut self) -> Result<()> {
+        let began = Instant::now();
         let letters = self.watermark.take_letters();
         self.letters.write(&letters)?;
         let committed = self
@@ -422,8 +431,39 @@ impl Applier {
             .commit(&self.watermark, &self.source, &mut self.letters)?;
         if committed {
             self.observer.observe(&ReplayEvent::Committed);
+            self.monitor.committed(began, began.elapsed());
         }
         Ok(())
+    }
+
+    /// What is applied, and where the source is by that.
+    fn applied(
+        &self,
+    ) -> (
+        monitor::Applied,
+        impl Iterator<Item = (RangeId, Option<u64>)>,
+    ) {
+        let counts = self.observer.counts();
+        let position = self.watermark.position();
+        let applied = monitor::Applied {
+            changes: vec![
+                ("create", counts.created),
+                ("replace", counts.replaced),
+                ("delete", counts.deleted),
+                ("unchanged", counts.unchanged),
+                ("kept", counts.kept),
+                ("drop", counts.dropped),
+                ("refuse", counts.refused),
+            ],
+            bytes: counts.bytes,
+            retries: counts.retries,
+            dead_letters: counts.letters,
+            pending: self.watermark.taken() - self.watermark.done_through(),
+            done: self.source.done(position),
+        };
+        let ranges = position.feed.iter().flat_map(|feed| feed.ranges.iter());
+        let lsn = |range: &RangeState| range.position.as_ref().and_then(|position| position.lsn);
+        (applied, ranges.map(move |range| (range.id, lsn(range))))
     }
 
     fn progress(&self) -> Progress {

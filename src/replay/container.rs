@@ -21,6 +21,7 @@ use crate::cosmos::cursor::FeedRequest;
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, ReadUntil};
 use crate::job::{Connected, first_ranges};
+use crate::observe::{Event, Observers};
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::settings::FeedPlan;
 use crate::source::Mark;
@@ -60,6 +61,8 @@ fn request(mode: FeedMode, page_size: NonZeroU32) -> FeedRequest {
 /// Which feed is read, and how.
 pub(super) struct FeedReading {
     pub(super) connected: Connected,
+    /// Who reports what happens to its ranges.
+    pub(super) observers: Observers<'static>,
     /// How far it has been replayed.
     pub(super) from: FeedState,
     /// How many of its changes come before that.
@@ -80,6 +83,7 @@ pub(super) fn read(
 ) -> mpsc::Receiver<Result<Delivery>> {
     let FeedReading {
         connected,
+        observers,
         from,
         line,
         window,
@@ -118,6 +122,7 @@ pub(super) fn read(
         line,
         interpreter,
         target,
+        observers,
         deliveries: deliveries.clone(),
     };
     tokio::spawn(async move {
@@ -140,6 +145,7 @@ struct FeedStream {
     line: u64,
     interpreter: Interpreter,
     target: Arc<ItemSender>,
+    observers: Observers<'static>,
     deliveries: mpsc::Sender<Result<Delivery>>,
 }
 
@@ -149,6 +155,9 @@ struct Gone;
 impl FeedStream {
     async fn run(mut self, connected: Connected, options: ReaderOptions) -> Result<()> {
         let (sender, mut events) = mpsc::channel(WAITING);
+        for range in &*self.ahead.ranges {
+            self.observers.emit(&Event::Added { range });
+        }
         let shards = self.ahead.ranges.iter().map(|range| {
             let (bounds, position) = (range.range.clone(), range.position.clone());
             Shard::new(range.id, bounds, position, &options).heard_before(range.end.clone())
@@ -174,8 +183,17 @@ impl FeedStream {
                 position,
                 request_charge,
                 highest_lsn,
+                partition,
                 permit,
             } => {
+                self.observers.emit(&Event::Page {
+                    range,
+                    page: &page,
+                    lsn: position.lsn,
+                    highest_lsn,
+                    partition: &partition,
+                    request_charge,
+                });
                 if let Some(lsn) = highest_lsn {
                     self.ahead.ranges.hear(range, lsn);
                 }
@@ -190,6 +208,10 @@ impl FeedStream {
                 reply,
             } => {
                 let placed = self.ahead.ranges.split(parent, children.clone())?;
+                self.observers.emit(&Event::Split {
+                    parent,
+                    children: &placed,
+                });
                 let numbers: Vec<RangeId> = placed.iter().map(|child| child.id).collect();
                 self.behind.remove(&parent);
                 self.behind.extend(&numbers);
@@ -201,28 +223,60 @@ impl FeedStream {
                 // After a stop the reader is gone.
                 reply.send(numbers).ok();
             }
-            ReaderEvent::CaughtUp { range } | ReaderEvent::Finished { range, .. } => {
-                if self.behind.remove(&range) && self.behind.is_empty() {
-                    return Ok(self.deliver(Delivery::CaughtUp).await);
-                }
+            ReaderEvent::CaughtUp { range } => {
+                self.observers.emit(&Event::CaughtUp { range });
+                return Ok(self.caught_up(range).await);
+            }
+            ReaderEvent::Finished { range, .. } => {
+                self.observers.emit(&Event::Finished { range });
+                return Ok(self.caught_up(range).await);
             }
             ReaderEvent::Failed { range, error } => {
+                self.observers.emit(&Event::Failed {
+                    range,
+                    error: &error,
+                });
                 let source = describe(&self.ahead.source);
                 return Err(error.context(format!("cannot read range {range} of {source}")));
             }
             ReaderEvent::Charged { request_charge } => {
                 self.target.read_was_charged(request_charge).await;
             }
-            ReaderEvent::Retrying { .. } => self.target.observer.observe(&ReplayEvent::Retried),
-            ReaderEvent::Pinned { range, mut end, .. } => {
+            ReaderEvent::Retrying { range, notice } => {
+                self.observers.emit(&Event::Retrying {
+                    range,
+                    notice: &notice,
+                });
+                self.target.observer.observe(&ReplayEvent::Retried);
+            }
+            ReaderEvent::Pinned {
+                range,
+                position_lsn,
+                mut end,
+            } => {
+                self.observers.emit(&Event::Pinned {
+                    range,
+                    position_lsn,
+                    end: &end,
+                });
                 if let Some(known) = self.end_of(range).and_then(|end| end.known_lsn) {
                     end.hear(known);
                 }
                 self.ahead.ranges.set_end(range, end);
             }
-            ReaderEvent::Recovered { .. } => {}
+            ReaderEvent::Recovered { range } => {
+                self.observers.emit(&Event::Recovered { range });
+            }
         }
         Ok(Ok(()))
+    }
+
+    /// Nothing is new in a range. Once that holds for all of them, it is delivered.
+    async fn caught_up(&mut self, range: RangeId) -> Result<(), Gone> {
+        if self.behind.remove(&range) && self.behind.is_empty() {
+            return self.deliver(Delivery::CaughtUp).await;
+        }
+        Ok(())
     }
 
     fn end_of(&self, range: RangeId) -> Option<&PinnedEnd> {

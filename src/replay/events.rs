@@ -86,6 +86,8 @@ pub(super) struct ReplayCounts {
     pub(super) perhaps_recreated: u64,
     /// Changes that could not be compared with those before them.
     pub(super) not_compared: u64,
+    /// Of the refused ones, those that go to the dead letters.
+    pub(super) letters: u64,
     /// Where and why the first change was refused.
     pub(super) first_refusal: Option<String>,
     /// The way out of the first change for which one is known.
@@ -135,9 +137,12 @@ impl ReplayCounts {
             ReplayEvent::OutsideWindow => self.kept += 1,
             ReplayEvent::Dropped => self.dropped += 1,
             ReplayEvent::Refused {
-                description, hint, ..
+                description,
+                hint,
+                is_kept,
             } => {
                 self.refused += 1;
+                self.letters += u64::from(*is_kept);
                 if self.remedy.is_none() {
                     self.remedy.clone_from(hint);
                 }

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use azure_data_cosmos_driver::models::PartitionKey;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +16,7 @@ use crate::cosmos::error::{Verdict, describe, verdict};
 use crate::cosmos::hints::explain;
 use crate::cosmos::items::{ItemAddress, ItemAnswer, ItemOutcome, ItemRequest};
 use crate::cosmos::retry::{Retries, RetryLimit};
+use crate::cosmos::traffic::Asker;
 use crate::error::with_hint;
 
 const DENIED_HINT: &str = "writing needs a key of the account that is not read-only, or an identity with \
@@ -64,6 +67,8 @@ pub(super) struct ItemSender {
     pub(super) retry_limit: RetryLimit,
     pub(super) budget: Option<Budget>,
     pub(super) observer: Arc<ReplayObserver>,
+    /// How many requests were sent, not counting repetitions.
+    pub(super) sent: AtomicU64,
     /// Ends every wait.
     pub(super) stop: CancellationToken,
 }
@@ -88,6 +93,18 @@ impl ItemSender {
         let Some(client) = &self.client else {
             return Ok(ItemOutcome::NotFound);
         };
+        let asker = Asker::Write(self.sent.fetch_add(1, Ordering::Relaxed));
+        let outcome = self.send_as(asker, client, request).await;
+        client.traffic().leaves(asker);
+        outcome
+    }
+
+    async fn send_as(
+        &self,
+        asker: Asker,
+        client: &CosmosClient,
+        request: Request<'_>,
+    ) -> Result<ItemOutcome, NotApplied> {
         let mut retries = Retries::new(self.retry_limit);
         loop {
             if self.stop.is_cancelled() {
@@ -96,11 +113,14 @@ impl ItemSender {
             let reserved = match &self.budget {
                 Some(budget) => {
                     let (at, reserved) = budget.reserve(request.operations());
+                    let begun = Instant::now();
                     self.unless_stopped(tokio::time::sleep_until(at)).await?;
+                    client.traffic().excuses(asker, begun.elapsed());
                     Some((budget, reserved))
                 }
                 None => None,
             };
+            client.traffic().asks(asker);
             let answer = request.send(client).await;
             self.observer
                 .observe(&ReplayEvent::Charged(answer.request_charge));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use anyhow::Result;
 use tokio::sync::mpsc;
@@ -13,6 +14,7 @@ use super::container::{self, FeedReading};
 use super::dead_letters::DeadLetters;
 use super::delivery::Delivery;
 use super::events::ReplayObserver;
+use super::feed_state::FeedState;
 use super::file_reader;
 use super::interpreter::Interpreter;
 use super::item_sender::ItemSender;
@@ -26,8 +28,10 @@ use super::writer::Writer;
 use crate::cosmos::client::CosmosClient;
 use crate::durable::{is_same_file, shown_path};
 use crate::error::{ExitCode, usage};
-use crate::feed::ContainerAddress;
+use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode};
 use crate::job::Connected;
+use crate::monitor::{Begun, Monitor};
+use crate::observe::{Observer, Observers};
 use crate::render::change::parse_key_path;
 use crate::report::Report;
 use crate::settings::ReplayPlan;
@@ -76,6 +80,7 @@ impl Target {
 pub async fn replay(
     connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Containers>,
     plan: ReplayPlan,
+    monitor: &Monitor,
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
@@ -92,6 +97,9 @@ pub async fn replay(
         None => (None, None),
     };
     let Containers { target, source } = connect(found.as_ref().map(|state| &state.target)).await?;
+    if let Some(connected) = &source {
+        monitor.reads(&connected.client).await?;
+    }
     let source = match (source, &plan.feed) {
         (Some(connected), Some(feed)) => ReplaySource::Container {
             connected,
@@ -100,6 +108,9 @@ pub async fn replay(
         _ => ReplaySource::of_files(inputs),
     };
     let (target, key_paths, client) = target.split();
+    if let Some(client) = &client {
+        monitor.writes(client);
+    }
     source.refuse_as_target(&target)?;
     if let Some(state) = &found {
         state.check(&target, &plan, &source)?;
@@ -110,13 +121,18 @@ pub async fn replay(
     let is_resumed = found.is_some();
     let mut state = found.unwrap_or_else(|| first_state(&target, &plan));
     state.moved(&target, &source);
+    let budget = match (plan.max_ru, &client) {
+        (Some(max_ru), Some(client)) => Some(Budget::new(max_ru.per_second(client).await?)),
+        _ => None,
+    };
     let writer = Arc::new(Writer {
         sender: Arc::new(ItemSender {
             client,
             key_paths,
             retry_limit: plan.retry_limit,
-            budget: plan.max_ru.map(Budget::new),
+            budget,
             observer: Arc::new(ReplayObserver::new(report, plan.max_errors)),
+            sent: AtomicU64::new(0),
             stop: shutdown.child_token(),
         }),
         mode: plan.write_mode,
@@ -131,11 +147,37 @@ pub async fn replay(
              (--id-collisions)",
         );
     }
-    let deliveries = begin_reading(&source, &mut state, &writer.sender, &plan).await?;
+    let observer = watch(&plan, state.feed.as_ref(), monitor);
+    let deliveries = begin_reading(&source, &mut state, &writer.sender, observer, &plan).await?;
     shutdown.begin()?;
     let checkpoint = Checkpoint::new(state_file, state);
-    let applier = Applier::new(writer, source, deliveries, letters, checkpoint, &plan);
+    let monitor = monitor.clone();
+    let applier = Applier::new(
+        writer, source, deliveries, letters, checkpoint, monitor, &plan,
+    );
     outcome::run(applier, &plan, &target, report, shutdown).await
+}
+
+/// Has the monitor observe the ranges of a feed, if there is one, and what is applied.
+fn watch(
+    plan: &ReplayPlan,
+    feed: Option<&FeedState>,
+    monitor: &Monitor,
+) -> Option<Box<dyn Observer>> {
+    let (mode, from) = match (feed, &plan.feed) {
+        (Some(feed), _) => (feed.mode, feed.from),
+        (None, Some(feed)) => (feed.mode, feed.from),
+        (None, None) => (FeedMode::LatestVersion, ChangeFeedStart::Beginning),
+    };
+    let begun = Begun {
+        follows: plan.feed.as_ref().is_some_and(|feed| feed.follow),
+        commits: plan.state.is_some(),
+        has_ranges: plan.feed.is_some(),
+        is_scoped: false,
+        from_beginning: from == ChangeFeedStart::Beginning,
+        applies: true,
+    };
+    monitor.begin(mode, begun)
 }
 
 /// Refuses a file for dead letters that is the state too.
@@ -183,6 +225,7 @@ async fn begin_reading(
     source: &ReplaySource,
     state: &mut ReplayState,
     target: &Arc<ItemSender>,
+    observer: Option<Box<dyn Observer>>,
     plan: &ReplayPlan,
 ) -> Result<mpsc::Receiver<Result<Delivery>>> {
     let key_paths = target.key_paths.iter();
@@ -207,6 +250,7 @@ async fn begin_reading(
             let interpreter = interpreter.of_source(Some(&paths));
             let reading = FeedReading {
                 connected: connected.clone(),
+                observers: Observers::new(Vec::from_iter(observer)),
                 from,
                 line: state.position.mark.line,
                 window: plan.checkpoint_changes,

@@ -9,6 +9,7 @@ use super::given::Given;
 use super::resume::state_path_of;
 use super::table;
 use crate::cli::values::{LagLimit, Limit};
+use crate::cosmos::max_ru::MaxRu;
 use crate::report::TableFormat;
 
 /// What `lag` does.
@@ -22,8 +23,8 @@ pub struct LagPlan {
     pub watch: Option<Duration>,
     /// The lag above which the run fails.
     pub fail_above: Option<LagLimit>,
-    /// The most that may be charged, in RU/s.
-    pub max_ru: Option<u32>,
+    /// The most that may be charged in a second.
+    pub max_ru: Option<MaxRu>,
 }
 
 impl LagPlan {

@@ -14,6 +14,7 @@ mod feed_start;
 mod files;
 mod given;
 mod lag;
+mod monitor;
 mod output_name;
 mod permissions;
 mod profile;
@@ -36,6 +37,7 @@ pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;
 pub use given::{Given, command, variables};
 pub use lag::LagPlan;
+pub use monitor::MonitorPlan;
 pub use profile::{
     ChosenProfile, ConfigFile, KeySource, NewProfile, Profile, ProfileEndpoint, ProfileOptions,
     WantedProfile,

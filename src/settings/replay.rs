@@ -14,6 +14,7 @@ use crate::cli::choices::{IdCollisions, MissingKey, TtlDeletes, WriteMode};
 use crate::cli::location::Location;
 use crate::cli::values::Speed;
 use crate::cosmos::container::NewContainer;
+use crate::cosmos::max_ru::MaxRu;
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode, RecordForm};
@@ -62,7 +63,7 @@ pub struct ReplayPlan {
     /// Maximum number of documents upserted in one request.
     pub batch_size: usize,
     /// The budget in RU/s, if there is one.
-    pub max_ru: Option<u32>,
+    pub max_ru: Option<MaxRu>,
     /// How often a failed write is retried.
     pub retry_limit: RetryLimit,
     /// Where refused changes go.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
+use crate::cosmos::max_ru::MaxRu;
 use crate::cosmos::retry::RetryLimit;
 use crate::destination::names::FileNames;
 use crate::destination::{
@@ -161,9 +162,9 @@ pub struct Settings {
     pub page_size: u32,
     /// Retries of a page, beyond the SDK's own.
     pub max_retries: RetryLimit,
-    /// What reading may cost, in request units per second.
+    /// What reading may cost in a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_ru: Option<u32>,
+    pub max_ru: Option<MaxRu>,
     /// How long to wait before an idle range is polled again, in milliseconds.
     pub poll_interval_ms: u64,
     /// The maximum time between commits, in milliseconds.

@@ -364,7 +364,7 @@ impl Foreground {
                 flushed: Some(flushed),
             };
             let log = |line: &str| sender.send(line.to_owned()).unwrap();
-            run_foreground(&options, &mut stdout, lines, log, async {
+            run_foreground(&options, &mut stdout, lines, log, |_| {}, async {
                 stopped.await.unwrap();
             })
             .await

@@ -43,6 +43,8 @@ mod locations;
 mod misplaced_keys;
 #[cfg(feature = "demo")]
 mod moments;
+#[cfg(unix)]
+mod monitor;
 mod oracle;
 mod order;
 mod orders;

@@ -126,9 +126,9 @@ fn missing_parts_are_named() {
     let (code, told) = server.say_of("https", "nothing", &["ranges"]);
     assert_eq!(
         told,
-        "error: cannot open container `nothing` of database `shop`\n  Caused by: database `shop` has no \
-         container `nothing`\nhint: check the name given with -c (AZURE_COSMOS_CONTAINER); names are \
-         case-sensitive\n"
+        "error: cannot open container `nothing` of database `shop`\n  Caused by: there is no container \
+         `nothing` in the database `shop`\nhint: the containers are: orders; name one with -c \
+         (AZURE_COSMOS_CONTAINER)\n"
     );
     assert_eq!(code, Some(1));
 }

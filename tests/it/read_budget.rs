@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::command::{
-    CONTAINER, DATABASE, against, assert_latest, export, interrupt, lines, resume, spawn, succeed,
-    wait,
+    CONTAINER, DATABASE, against, assert_latest, export, interrupt, lines, resume, run, spawn,
+    succeed, wait,
 };
 use crate::gateway::{
     Action, Container, Fault, Gateway, GatewayOptions, RequestKind, RequestRecord,
@@ -194,5 +194,93 @@ fn charges_that_no_answer_has_break_no_budget() {
             let is_believed = spent.is_some_and(|spent| (0.0..=200_000.0).contains(&spent));
             assert!(is_believed, "{charge}: {}", ended.stderr);
         }
+    }
+}
+
+#[test]
+fn a_budget_can_be_a_share_of_the_throughput() {
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = filled(&gateway, 2, 100);
+    gateway.set_offer(container.rid(), json!({"offerThroughput": 4000}));
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("out");
+    let json = ["--summary", "json"];
+    let ended = succeed(
+        export(&gateway, &output)
+            .args(["--max-ru", "20%"])
+            .args(json),
+    );
+    assert_eq!(summary(&ended.stderr)["max_ru"], 800);
+    // The state keeps the share: of another throughput it is another budget. Of autoscale it is one of the maximum.
+    let state = std::fs::read(output.with_file_name("_out.cosmos-tail").join("state.json"));
+    let state: Value = serde_json::from_slice(&state.unwrap()).unwrap();
+    assert_eq!(state["state"]["settings"]["max_ru"], "20%");
+    gateway.set_offer(
+        container.rid(),
+        json!({"offerThroughput": 1000, "offerAutopilotSettings": {"maxThroughput": 10_000}}),
+    );
+    let ended = succeed(resume(&gateway, &output).args(json));
+    assert_eq!(summary(&ended.stderr)["max_ru"], 2000);
+    let ended = succeed(resume(&gateway, &output).args(["-v", "--max-ru", "1%"]));
+    let told = "--max-ru 1% is 100 RU/s";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    assert_latest(&lines(&output), &container);
+}
+
+#[test]
+fn a_budget_of_writes_can_be_a_share_of_what_the_database_shares() {
+    const BUDGET: f64 = 200.0;
+    let gateway = Gateway::start(GatewayOptions::default());
+    let container = filled(&gateway, 2, 100);
+    let copy = gateway.create_container(DATABASE, COPY, "/pk", 2);
+    gateway.set_offer(
+        &gateway.create_database(DATABASE),
+        json!({"offerThroughput": 400}),
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("out");
+    succeed(&mut export(&gateway, &output));
+    let before = gateway.total_request_charge();
+    let began = Instant::now();
+    let mut command = against(&gateway);
+    command.env("AZURE_COSMOS_CONTAINER", COPY).arg("replay");
+    succeed(command.arg(&output).args(["--max-ru", "50%"]));
+    let charged = gateway.total_request_charge() - before;
+    let most = BUDGET * (began.elapsed().as_secs_f64() + 0.1) * 1.1;
+    assert!(charged <= most, "{charged} RU instead of {most}");
+    assert_eq!(copy.latest().len(), container.latest().len());
+}
+
+#[test]
+fn a_share_of_a_throughput_that_is_not_known_is_refused_before_anything_is_read() {
+    let serverless = Action::Refuse {
+        status: 400,
+        message: "Reading or replacing offers is not supported for serverless accounts.",
+    };
+    for (action, code, said) in [
+        (Some(serverless), 2, "the account is serverless"),
+        (Some(Action::status(403, 0)), 2, "or use an account key"),
+        (
+            Some(Action::answer(200, None, "<html>")),
+            1,
+            "the throughput could not be read",
+        ),
+        (None, 2, "neither the container nor its database"),
+    ] {
+        let gateway = Gateway::start(GatewayOptions::default());
+        filled(&gateway, 2, 100);
+        if let Some(action) = action {
+            gateway.push_fault(Fault::on(RequestKind::Offers, action).always());
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let output = directory.path().join("out");
+        let ended = run(export(&gateway, &output).args(["--max-ru", "20%"]));
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+        let way_out = "give --max-ru as a number of RU/s";
+        assert!(ended.stderr.contains(way_out), "{}", ended.stderr);
+        assert_eq!(gateway.requests(RequestKind::ChangeFeed), 0);
+        let left = std::fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(left, 0, "{said}");
     }
 }

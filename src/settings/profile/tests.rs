@@ -537,6 +537,7 @@ fn a_flag_comes_before_the_option_of_a_profile() {
             "poll-interval 1s (default)",
             "checkpoint-interval 5s (default)",
             "checkpoint-bytes 256MiB (default)",
+            "health-timeout 1m (default)",
         ]
     );
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::Command;
 use crate::cli::values::{self, LagLimit, Limit};
+use crate::cosmos::max_ru::MaxRu;
 use crate::settings::setting::{Form, Heading, Setting, settings};
 use crate::settings::value::{Value, duration, path};
 
@@ -32,8 +33,8 @@ settings! {
         .of(&[Command::Lag])
         .brief("Exit with code 4 if the lag is above 1000 or 10m");
 
-    LAG_MAX_RU: Limit<u32> = Setting::new("max-ru", Value::new("RU", values::request_units_limit))
-        .help("Use at most this many RU/s for measuring, or `none`")
+    LAG_MAX_RU: Limit<MaxRu> = Setting::new("max-ru", Value::new("RU", values::max_ru_or_none))
+        .help("Use at most this many RU/s for measuring, or this share of the throughput such as 20%, or `none`")
         .described_default("none")
         .of(&[Command::Lag])
         .under(Heading::Reading);

@@ -23,6 +23,7 @@ mod demo;
 mod export;
 mod files;
 mod lag;
+mod monitoring;
 mod output;
 mod profiles;
 mod reading;
@@ -37,6 +38,7 @@ pub(crate) use demo::*;
 pub(crate) use export::*;
 pub(crate) use files::*;
 pub(crate) use lag::*;
+pub(crate) use monitoring::*;
 pub(crate) use output::*;
 pub(crate) use profiles::*;
 pub(crate) use reading::*;
@@ -58,6 +60,7 @@ static GROUPS: &[&[&dyn AnySetting]] = &[
     columns::ROWS,
     reading::ROWS,
     committing::ROWS,
+    monitoring::ROWS,
     connection::ROWS,
     output::ROWS,
 ];

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cli::Command;
 use crate::cli::values::{self, Limit};
+use crate::cosmos::max_ru::MaxRu;
 use crate::settings::setting::{DefaultValue, Heading, Setting, settings};
 use crate::settings::value::{Value, duration, milliseconds, number};
 
@@ -46,12 +47,13 @@ settings! {
         .under(Heading::Reading)
         .in_full();
 
-    READ_MAX_RU: Limit<u32> = Setting::new("max-ru", Value::new("RU", values::request_units_limit))
-        .help("Use at most this many RU/s for reading, measured by what the service charges, or `none`")
+    READ_MAX_RU: Limit<MaxRu> = Setting::new("max-ru", Value::new("RU", values::max_ru_or_none))
+        .help("Use at most this many RU/s for reading, or this share of the throughput such as 20%, or `none`")
         .details(
-            "One budget for all ranges and all requests of this process: pages become smaller, ranges take \
+            "Measured by what the service charges. One budget for all ranges and all requests of this process: pages become smaller, ranges take \
              turns, and ranges without changes are polled less often. If the account throttles nevertheless, \
-             less is used.",
+             less is used. A share is one of what the container is provisioned with, of autoscale one of the maximum; it \
+             is read when the command starts, which takes an account key.",
         )
         .described_default("none")
         .profile_option()

@@ -8,6 +8,7 @@ use crate::cli::Command;
 use crate::cli::choices::{IdCollisions, InputForm, MissingKey, Mode, TtlDeletes, WriteMode};
 use crate::cli::location::Location;
 use crate::cli::values::{self, Speed};
+use crate::cosmos::max_ru::MaxRu;
 use crate::feed::ChangeFeedStart;
 use crate::schema::ColumnList;
 use crate::settings::setting::{Form, Heading, Setting, settings};
@@ -263,12 +264,16 @@ settings! {
         .under(Heading::Writing)
         .in_full();
 
-    MAX_RU: u32 = Setting::new("max-ru", number("RU", values::whole::<1, { u32::MAX }>))
+    MAX_RU: MaxRu = Setting::new("max-ru", Value::new("RU", values::max_ru))
         .help(
-            "Use at most this many RU/s, measured by what the service charges; reading the source counts \
-             too, if it is a container",
+            "Use at most this many RU/s, or this share of the target's throughput such as 20%; reading the source \
+             counts too, if it is a container",
         )
-        .details("Throttling by the service (429) slows the writes down with and without it.")
+        .details(
+            "Measured by what the service charges. A share is one of what the target is provisioned with, of autoscale one \
+             of the maximum; reading it takes an account key. Throttling by the service (429) slows the writes down with \
+             and without a limit.",
+        )
         .of(REPLAY)
         .under(Heading::Writing)
         .in_full();

@@ -188,7 +188,7 @@ fn whole_settings() -> Value {
         concurrency: Some(1),
         page_size: 1,
         max_retries: RetryLimit::Times(1),
-        max_ru: Some(1),
+        max_ru: Some(crate::cosmos::max_ru::MaxRu::PerSecond(1)),
         poll_interval_ms: 1,
         checkpoint_interval_ms: 1,
         checkpoint_bytes: 1,

@@ -11,13 +11,16 @@ pub(super) struct Page {
     pub text: String,
 }
 
-/// README.md, CHANGELOG.md and each page of docs/, sorted by name.
+/// README.md, CHANGELOG.md, each page of docs/ and the README.md of each of its directories, sorted by name.
 pub(super) fn pages() -> Vec<Page> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut names = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned()];
     for entry in std::fs::read_dir(root.join("docs")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if name.ends_with(".md") {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.path().is_dir() {
+            names.push(format!("docs/{name}/README.md"));
+        } else if name.ends_with(".md") {
             names.push(format!("docs/{name}"));
         }
     }

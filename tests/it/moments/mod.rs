@@ -15,6 +15,7 @@ mod connection;
 mod export;
 mod help;
 mod lists;
+mod monitoring;
 mod pages;
 mod profiles;
 mod replay;
@@ -31,12 +32,13 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 17] = [
+const FOLDERS: [&str; 18] = [
     "connection",
     "export",
     "help",
     "lag",
     "ls",
+    "monitoring",
     "profiles",
     "ranges",
     "replay",

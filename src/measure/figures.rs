@@ -4,10 +4,11 @@
 //! and an upper bound for a part of it or for one partition key, as others write there too. Only the answer that
 //! nothing is new proves that nothing is.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 use crate::feed::RangeId;
+use crate::lag::Pace;
 
 /// The part of a range that is in one partition.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,40 +196,26 @@ fn after(piece: &Piece) -> Option<u64> {
     }
 }
 
-/// How long measurements count for the rate.
-const RATE_WINDOW: Duration = Duration::from_secs(300);
-
-/// The rate at which the lag changes.
+/// How fast the lag becomes less.
 #[derive(Debug, Default)]
-pub(super) struct Rate {
-    measured: VecDeque<(Instant, u64)>,
-}
+pub(super) struct Rate(Pace);
 
 impl Rate {
-    /// Notes a measurement made at `now`, and adds how long it takes to catch up at the rate since the first one of
-    /// the last minutes.
+    /// Notes a measurement made at `now`, and adds how long it takes to catch up at the present rate.
     pub(super) fn note(&mut self, now: Instant, mut lag: Lag) -> Lag {
-        let Some(transactions) = lag.all.transactions else {
-            return lag;
-        };
-        self.measured
-            .retain(|(at, _)| now.duration_since(*at) <= RATE_WINDOW);
-        if transactions == 0 {
-            lag.seconds_left = Some(0);
-        } else if let Some((at, before)) = self.measured.front()
-            && *before > transactions
-        {
-            let closed = (before - transactions) as f64;
-            let left = now.duration_since(*at).as_secs_f64() * transactions as f64 / closed;
-            lag.seconds_left = Some(left.ceil() as u64);
+        if let Some(transactions) = lag.all.transactions {
+            self.0.note(now, transactions as f64);
+            let left = self.0.time_left();
+            lag.seconds_left = left.map(|left| left.as_secs_f64().ceil() as u64);
         }
-        self.measured.push_back((now, transactions));
         lag
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const NOW: i64 = 1_000;
@@ -338,17 +325,14 @@ mod tests {
     }
 
     #[test]
-    fn the_time_left_follows_from_the_last_minutes() {
+    fn the_time_left_follows_from_the_last_measurements() {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let behind = |transactions: u64| lag(&[piece(0, 0, 0, Some(transactions))], NOW);
         let mut rate = Rate::default();
         assert_eq!(rate.note(at(0), behind(1_000)).seconds_left, None);
         assert_eq!(rate.note(at(10), behind(900)).seconds_left, Some(90));
-        assert_eq!(rate.note(at(20), behind(1_200)).seconds_left, None);
-        // Only what is within five minutes counts.
-        assert_eq!(rate.note(at(320), behind(600)).seconds_left, Some(300));
         let caught_up = lag(&[piece(0, 0, 5, None)], NOW);
-        assert_eq!(rate.note(at(330), caught_up).seconds_left, Some(0));
+        assert_eq!(rate.note(at(20), caught_up).seconds_left, Some(0));
     }
 }

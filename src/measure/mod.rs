@@ -1,4 +1,4 @@
-//! Lag: how far a job is behind its container, measured by its state.
+//! Measures how far a job is behind its container, by its state.
 //!
 //! [`watched`] reads the state of an export, a tail or a replay, without its lock. [`probe`] asks the service for
 //! what comes after each position, [`figures`] computes from the answers, and [`show`] prints.
@@ -14,7 +14,6 @@ use anyhow::{Context, Result, bail};
 
 use crate::cli::values::LagLimit;
 use crate::clock;
-use crate::cosmos::budget::Budget;
 use crate::cosmos::error::ContainerReplaced;
 use crate::error::{ExitCode, with_hint};
 use crate::job::Connected;
@@ -41,9 +40,7 @@ pub(crate) async fn lag(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    if let Some(per_second) = plan.max_ru {
-        connected.client.traffic().limit(Budget::new(per_second));
-    }
+    connected.limit_reads(plan.max_ru, report).await?;
     let mut rate = Rate::default();
     loop {
         ensure_same(&watched, &connected)?;
@@ -95,11 +92,11 @@ fn ensure_same(watched: &Watched, connected: &Connected) -> Result<()> {
 
 async fn measure(watched: &Watched, connected: &Connected) -> Result<Lag> {
     for _ in 0..MAX_REPEATS {
-        let charged = connected.client.traffic().charged();
+        let charged = connected.client.traffic().exchanged().request_units();
         let partitions = connected.client.list_partitions(true).await?;
         if let Some(pieces) = probe::probe(watched, &connected.client, &partitions).await? {
             let mut lag = figures::lag(&pieces, clock::now().unix_timestamp());
-            lag.request_charge = connected.client.traffic().charged() - charged;
+            lag.request_charge = connected.client.traffic().exchanged().request_units() - charged;
             return Ok(lag);
         }
     }

@@ -1,0 +1,300 @@
+//! The figures of a running command, from the events of what it does.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+
+use super::exposition::Histogram;
+use super::ranges::Ranges;
+use crate::clock;
+use crate::cosmos::traffic::Traffic;
+use crate::feed::RangeId;
+use crate::lag::Pace;
+use crate::observe::{Counts, Event};
+
+/// Which way an account is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The container that is read.
+    Read,
+    /// The container that is written.
+    Write,
+    /// The embedded account, which answers others.
+    Serve,
+}
+
+impl Direction {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Serve => "serve",
+        }
+    }
+}
+
+/// What a command is doing as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing is read yet.
+    Starting,
+    /// It has not reached the end of what exists.
+    Reading,
+    /// It has, and waits for changes.
+    Following,
+    /// It has, and will end.
+    Ending,
+}
+
+impl Phase {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Reading => "reading",
+            Self::Following => "following",
+            Self::Ending => "ending",
+        }
+    }
+}
+
+/// What begins to run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Begun {
+    /// Whether it continues after it has read what exists.
+    pub follows: bool,
+    /// Whether it keeps a state, so that commits are made.
+    pub commits: bool,
+    /// Whether it reads ranges of a feed.
+    pub has_ranges: bool,
+    /// Whether it reads only one partition key.
+    pub is_scoped: bool,
+    /// Whether ranges without a position start at the beginning of the feed.
+    pub from_beginning: bool,
+    /// Whether changes are applied after they were read.
+    pub applies: bool,
+}
+
+/// What a replay has done so far, by its own counts.
+#[derive(Debug, Clone, Default)]
+pub struct Applied {
+    /// Changes by what became of them.
+    pub changes: Vec<(&'static str, u64)>,
+    /// Bytes of applied changes in the source.
+    pub bytes: u64,
+    /// Retries of reads and writes.
+    pub retries: u64,
+    /// Refused changes that the file of dead letters keeps.
+    pub dead_letters: u64,
+    /// Changes that were taken from the source and are not done.
+    pub pending: u64,
+    /// The fraction that is done, if the source has an end that is known.
+    pub done: Option<f64>,
+}
+
+/// What an embedded account has done so far.
+#[derive(Debug, Clone, Default)]
+pub struct Emulated {
+    /// Whether it has the documents of the start.
+    pub is_filled: bool,
+    /// Writes of its own, by operation.
+    pub changes: BTreeMap<&'static str, u64>,
+    /// Splits of partitions.
+    pub splits: u64,
+    /// Merges of partitions.
+    pub merges: u64,
+}
+
+/// All figures.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    /// What runs, once it does.
+    pub(super) begun: Option<Begun>,
+    pub(super) counts: Counts,
+    pub(super) ranges: Ranges,
+    /// Changes that were read, by operation.
+    pub(super) changes: BTreeMap<&'static str, u64>,
+    pub(super) commits: Histogram,
+    pub(super) last_commit: Option<OffsetDateTime>,
+    /// When the last commit began.
+    committed_through: Option<Instant>,
+    /// When the last page with changes came.
+    last_news: Option<Instant>,
+    is_ready: bool,
+    pub(super) applied: Option<Applied>,
+    pub(super) emulated: Option<Emulated>,
+    pub(super) pace: Pace,
+    /// The traffic with each account.
+    pub(super) traffic: Vec<(Direction, Arc<Traffic>)>,
+}
+
+impl Figures {
+    /// Whether every range is pinned and the first commit is made.
+    pub(super) fn is_ready(&self) -> bool {
+        match &self.emulated {
+            Some(emulated) => emulated.is_filled,
+            None => self.is_ready,
+        }
+    }
+
+    fn note_readiness(&mut self) {
+        let Some(begun) = self.begun.filter(|_| !self.is_ready) else {
+            return;
+        };
+        if begun.has_ranges && self.ranges.len() == 0 {
+            return;
+        }
+        self.is_ready = match (self.committed_through, begun.commits) {
+            (Some(began), true) => self.ranges.are_committed(began),
+            (None, true) => false,
+            (_, false) => self.ranges.are_committed(Instant::now()),
+        };
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        let Some(begun) = self.begun else {
+            return match self.is_ready() {
+                true => Phase::Following,
+                false => Phase::Starting,
+            };
+        };
+        let is_through = match &self.applied {
+            Some(applied) if self.ranges.len() == 0 => applied.done >= Some(1.0),
+            _ => self.ranges.were_at_head(),
+        };
+        match (is_through, begun.follows) {
+            (false, _) => Phase::Reading,
+            (true, true) => Phase::Following,
+            (true, false) => Phase::Ending,
+        }
+    }
+
+    /// Whether everything that existed at the last answers is read, applied and committed.
+    pub(super) fn is_up_to_date(&self) -> bool {
+        let is_committed = self.last_news.is_none_or(|news| {
+            self.begun.is_some_and(|begun| !begun.commits)
+                || self.committed_through.is_some_and(|began| began >= news)
+        });
+        self.ranges.are_at_head() && is_committed && self.pending() == 0
+    }
+
+    fn pending(&self) -> u64 {
+        self.applied.as_ref().map_or(0, |applied| applied.pending)
+    }
+
+    /// The fraction that is done, if there is an end.
+    pub(super) fn done(&self) -> Option<f64> {
+        match (&self.applied, self.begun) {
+            (Some(applied), _) => applied.done.or_else(|| self.ranges.done_applying()),
+            (None, Some(begun)) if !begun.follows => Some(self.counts.done),
+            (None, _) => None,
+        }
+    }
+
+    fn note_pace(&mut self) {
+        let now = Instant::now();
+        if !self.pace.is_due(now) {
+            return;
+        }
+        let remaining = match self.done() {
+            Some(done) => 1.0 - done,
+            None => {
+                let lags = self.ranges.lags(clock::now().unix_timestamp());
+                Ranges::lag(&lags).transactions as f64
+            }
+        };
+        self.pace.note(now, remaining);
+    }
+}
+
+/// The figures of a command, which it writes and the endpoints read.
+#[derive(Debug)]
+pub(super) struct Board {
+    pub(super) command: &'static str,
+    pub(super) per_range: bool,
+    pub(super) health_timeout: Duration,
+    pub(super) started: Instant,
+    pub(super) started_at: OffsetDateTime,
+    figures: Mutex<Figures>,
+}
+
+impl Board {
+    pub(super) fn new(command: &'static str, per_range: bool, health_timeout: Duration) -> Self {
+        Self {
+            command,
+            per_range,
+            health_timeout,
+            started: Instant::now(),
+            started_at: clock::now(),
+            figures: Mutex::default(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Figures> {
+        // Nothing here panics between two changes.
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin(&self, begun: Begun) {
+        let mut figures = self.lock();
+        figures.ranges.is_scoped = begun.is_scoped;
+        figures.ranges.from_beginning = begun.from_beginning;
+        figures.ranges.are_applied = begun.applies;
+        figures.begun = Some(begun);
+    }
+
+    pub(super) fn observe(
+        &self,
+        event: &Event<'_>,
+        counts: &Counts,
+        operations: &[(&'static str, u64)],
+    ) {
+        let mut figures = self.lock();
+        let figures = &mut *figures;
+        figures.counts = *counts;
+        figures.ranges.observe(event);
+        for (operation, number) in operations {
+            *figures.changes.entry(operation).or_default() += number;
+        }
+        match event {
+            Event::Page { page, .. } if !page.is_empty() => {
+                figures.last_news = Some(Instant::now());
+            }
+            Event::Committed { began, took, .. } => figures.committed(*began, *took),
+            Event::Tick => figures.note_pace(),
+            // The other ranges come after the first.
+            Event::Added { .. } => return,
+            _ => {}
+        }
+        figures.note_readiness();
+    }
+
+    pub(super) fn committed(&self, began: Instant, took: Duration) {
+        let mut figures = self.lock();
+        figures.committed(began, took);
+        figures.note_readiness();
+    }
+
+    pub(super) fn applied(
+        &self,
+        applied: Applied,
+        positions: impl Iterator<Item = (RangeId, Option<u64>)>,
+    ) {
+        let mut figures = self.lock();
+        figures.applied = Some(applied);
+        for (range, lsn) in positions {
+            figures.ranges.applied(range, lsn);
+        }
+        figures.note_pace();
+        figures.note_readiness();
+    }
+}
+
+impl Figures {
+    fn committed(&mut self, began: Instant, took: Duration) {
+        self.commits.observe(took.as_secs_f64());
+        self.last_commit = Some(clock::now());
+        self.committed_through = Some(began);
+    }
+}

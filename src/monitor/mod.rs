@@ -1,0 +1,157 @@
+//! What a running command answers over HTTP, with `--metrics-listen`: `/metrics`, `/healthz`, `/readyz` and
+//! `/progress`. docs/observability describes all of it.
+//!
+//! It is one more observer of the events of a job, and counts nothing that another one counts: the counts are
+//! those of the summary, requests and charges those of the connection ([`Traffic`]).
+
+mod board;
+mod exposition;
+mod health;
+mod job_observer;
+mod metrics;
+mod process;
+mod progress;
+mod ranges;
+mod server;
+
+pub use board::{Applied, Begun, Direction, Emulated};
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::board::Board;
+use self::job_observer::JobObserver;
+use crate::cosmos::client::CosmosClient;
+use crate::cosmos::traffic::Traffic;
+use crate::error::usage;
+use crate::feed::{FeedMode, RangeId};
+use crate::observe::Observer;
+use crate::settings::MonitorPlan;
+
+/// The endpoints of a command, if it has any.
+#[derive(Debug, Clone, Default)]
+pub struct Monitor(Option<Running>);
+
+#[derive(Debug, Clone)]
+struct Running {
+    board: Arc<Board>,
+    address: SocketAddr,
+    /// It ends with the last of its clones.
+    _server: Arc<AbortOnDropHandle<()>>,
+}
+
+impl Monitor {
+    /// Begins to answer, if the plan says where.
+    ///
+    /// # Errors
+    ///
+    /// If nobody can listen there.
+    pub async fn start(plan: &MonitorPlan, command: &'static str) -> Result<Self> {
+        let Some(address) = plan.listen else {
+            return Ok(Self::default());
+        };
+        let cannot = |error: std::io::Error| {
+            let hint = match error.kind() {
+                ErrorKind::AddrInUse => {
+                    "another process listens there; choose another port, or 0 for a free one"
+                }
+                ErrorKind::AddrNotAvailable => {
+                    "this machine does not have that address; use one that it has, or 0.0.0.0 for all of them"
+                }
+                ErrorKind::PermissionDenied => {
+                    "ports below 1024 may need a privilege; choose a higher one"
+                }
+                _ => "choose another address",
+            };
+            usage(format!("cannot serve metrics at {address}: {error}"), hint)
+        };
+        let listener = TcpListener::bind(address).await.map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        let board = Arc::new(Board::new(command, plan.per_range, plan.health_timeout));
+        let server = tokio::spawn(server::serve(listener, Arc::clone(&board)));
+        Ok(Self(Some(Running {
+            board,
+            address,
+            _server: Arc::new(AbortOnDropHandle::new(server)),
+        })))
+    }
+
+    /// Where it listens, if it does.
+    pub fn address(&self) -> Option<SocketAddr> {
+        Some(self.0.as_ref()?.address)
+    }
+
+    /// What `/metrics` answers.
+    pub fn metrics(&self) -> Option<String> {
+        Some(metrics::text(self.board()?))
+    }
+
+    fn board(&self) -> Option<&Arc<Board>> {
+        Some(&self.0.as_ref()?.board)
+    }
+
+    /// There is a connection to the container that is read.
+    ///
+    /// # Errors
+    ///
+    /// If the service does not return its partitions, which whatever reads it asks for too.
+    pub async fn reads(&self, client: &CosmosClient) -> Result<()> {
+        self.exchanges(Direction::Read, Arc::clone(client.traffic()));
+        if let Some(board) = self.board() {
+            let partitions = client.list_partitions(false).await?;
+            let partitions = partitions.into_iter().map(|partition| partition.range);
+            board.lock().ranges.know_partitions(partitions);
+        }
+        Ok(())
+    }
+
+    /// There is a connection to the container that is written.
+    pub fn writes(&self, client: &CosmosClient) {
+        self.exchanges(Direction::Write, Arc::clone(client.traffic()));
+    }
+
+    /// There is traffic.
+    pub fn exchanges(&self, direction: Direction, traffic: Arc<Traffic>) {
+        if let Some(board) = self.board() {
+            board.lock().traffic.push((direction, traffic));
+        }
+    }
+
+    /// An embedded account has come so far.
+    pub fn emulated(&self, emulated: &Emulated) {
+        if let Some(board) = self.board() {
+            board.lock().emulated = Some(emulated.clone());
+        }
+    }
+
+    /// The command begins its work. Returns what the events of its ranges are to be given to, if anything is.
+    pub fn begin<'a>(&self, mode: FeedMode, begun: Begun) -> Option<Box<dyn Observer + 'a>> {
+        let board = Arc::clone(self.board()?);
+        board.begin(begun);
+        Some(Box::new(JobObserver { board, mode }))
+    }
+
+    /// A commit that began at this time was made.
+    pub fn committed(&self, began: Instant, took: Duration) {
+        if let Some(board) = self.board() {
+            board.committed(began, took);
+        }
+    }
+
+    /// A replay has done this much, and is at these positions of its source.
+    pub fn applied<I>(&self, progress: impl FnOnce() -> (Applied, I))
+    where
+        I: Iterator<Item = (RangeId, Option<u64>)>,
+    {
+        if let Some(board) = self.board() {
+            let (applied, positions) = progress();
+            board.applied(applied, positions);
+        }
+    }
+}
