@@ -394,7 +394,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv parquet" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv parquet arrow" -- "${cur}"))
                     return 0
                     ;;
                 --compression)

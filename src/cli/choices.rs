@@ -79,6 +79,8 @@ pub enum ExportFormat {
     Csv,
     /// Typed columns, for DuckDB, Spark, pandas and polars
     Parquet,
+    /// The same columns as they are in memory: an IPC file, or a stream to standard output
+    Arrow,
 }
 
 /// How far a range is read by an export that ends.

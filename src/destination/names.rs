@@ -579,7 +579,7 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut_and_stays_its_own() {
-        for extension in ["jsonl", "jsonl.zst", "csv.gz", "parquet"] {
+        for extension in ["jsonl", "jsonl.zst", "csv.gz", "parquet", "arrow"] {
             // Names that always fitted are not changed.
             let fits = "x".repeat(max_stem(extension));
             assert_eq!(file_stem(&fits, max_stem(extension)), fits);

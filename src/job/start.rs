@@ -181,6 +181,7 @@ fn job<'a>(
     let paths = connected.client.partition_key_definition().paths();
     let encoders = encoders(EncoderOptions {
         format: state.options.format,
+        is_stream: destination.kind() == Kind::Stream,
         mode: state.options.mode,
         compression: state.options.compression,
         csv: state.options.csv.clone().unwrap_or_default(),

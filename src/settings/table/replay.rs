@@ -20,18 +20,18 @@ const REPLAY: &[Command] = &[Command::Replay];
 settings! {
     SOURCES: Location = Setting::new("source", location("SOURCE"))
         .help(
-            "Where the changes come from: directories written by `export`, files of JSON, Parquet or CSV from \
-             anywhere, or `-` for standard input",
+            "Where the changes come from: directories written by `export`, files of JSON, Parquet, Arrow or CSV \
+             from anywhere, or `-` for standard input",
         )
         .details(
             "A directory is read in the order of its manifest, several sources one after the other. Arrays, \
-             JSON lines, Parquet, gzip, zstd, bzip2 and xz are recognized by the content of the file, CSV by its \
+             JSON lines, Parquet, Arrow, gzip, zstd, bzip2 and xz are recognized by the content of the file, CSV by its \
              name. The columns of an export's CSV are described in its state, which must be in its place.",
         )
         .form(Form::Arguments)
         .required_unless("from-container")
         .of(REPLAY)
-        .brief("Exports, files of JSON, CSV or Parquet, or `-`");
+        .brief("Exports, files of JSON, CSV, Parquet or Arrow, or `-`");
 
     INPUT: InputForm = Setting::new("input", choice("FORM"))
         .help("What the sources hold, if they do not say so themselves")

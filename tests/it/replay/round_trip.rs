@@ -88,6 +88,15 @@ fn rows_of_csv_and_parquet_become_the_same_documents() {
         ],
         &["--format", "parquet", "--system-fields", "drop"],
         &["--format", "parquet", "--schema", "raw"],
+        &["--format", "arrow", "--system-fields", "drop"],
+        &[
+            "--format",
+            "arrow",
+            "--schema",
+            "raw",
+            "--compression",
+            "zstd",
+        ],
     ] {
         let (gateway, container) = filled(2, 200);
         container.raw(delicate());
@@ -246,6 +255,8 @@ fn an_export_of_all_versions_is_applied_from_every_format() {
         ),
         (&["--format", "parquet"], true),
         (&["--format", "parquet", "--schema", "raw"], false),
+        (&["--format", "arrow"], true),
+        (&["--format", "arrow", "--schema", "raw"], false),
     ] {
         let gateway = Gateway::start(crate::gateway::GatewayOptions {
             previous_images,
