@@ -387,6 +387,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Which feed to read [default: latest]')
             [CompletionResult]::new('--write-mode', '--write-mode', [CompletionResultType]::ParameterName, 'How to write a document whose id exists already [default: upsert]')
             [CompletionResult]::new('--ttl-deletes', '--ttl-deletes', [CompletionResultType]::ParameterName, 'Whether deletions by time to live are applied [default: apply]')
+            [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'What becomes of the time to live of documents, which the service counts from their last write [default: keep]')
             [CompletionResult]::new('--missing-key', '--missing-key', [CompletionResultType]::ParameterName, 'Whether to write documents without a value at the partition key of the target [default: write, unless no document has a value]')
             [CompletionResult]::new('--id-collisions', '--id-collisions', [CompletionResultType]::ParameterName, 'Whether a document may replace another one of the source that has the same id and partition key in the target [default: refuse]')
             [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'Writes in flight at the same time, each to a different partition key [default: 32]')

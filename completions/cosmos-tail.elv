@@ -375,6 +375,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --mode 'Which feed to read [default: latest]'
             cand --write-mode 'How to write a document whose id exists already [default: upsert]'
             cand --ttl-deletes 'Whether deletions by time to live are applied [default: apply]'
+            cand --ttl 'What becomes of the time to live of documents, which the service counts from their last write [default: keep]'
             cand --missing-key 'Whether to write documents without a value at the partition key of the target [default: write, unless no document has a value]'
             cand --id-collisions 'Whether a document may replace another one of the source that has the same id and partition key in the target [default: refuse]'
             cand --concurrency 'Writes in flight at the same time, each to a different partition key [default: 32]'

@@ -395,6 +395,9 @@ create\t'Keep it: a different document is refused, and so are deletions'
 newer\t'Replace or delete it if it is older than the change, by `_ts`'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l ttl-deletes -d 'Whether deletions by time to live are applied [default: apply]' -r -f -a "apply\t'Apply them like other deletions'
 skip\t'Skip them: the target expires its documents itself'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l ttl -d 'What becomes of the time to live of documents, which the service counts from their last write [default: keep]' -r -f -a "keep\t'It begins again in the target'
+remaining\t'What was left of it when the document was exported; expired documents are not written'
+drop\t'Documents are written without `ttl`'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l missing-key -d 'Whether to write documents without a value at the partition key of the target [default: write, unless no document has a value]' -r -f -a "write\t'They are written without one, as the service keeps them'
 refuse\t'They are refused'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l id-collisions -d 'Whether a document may replace another one of the source that has the same id and partition key in the target [default: refuse]' -r -f -a "refuse\t'It is refused'
