@@ -135,7 +135,6 @@ fn a_container_is_made_again_field_by_field() {
     succeed(create(&gateway, &single).args(["-c", "one"]));
     let one = gateway.container(DATABASE, "one").unwrap();
     assert_eq!(defined(&one.definition()), defined(&container.definition()));
-    succeed(export(&gateway, &single).arg("--force"));
     assert_no_violations(&gateway);
 }
 

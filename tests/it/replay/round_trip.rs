@@ -626,3 +626,28 @@ fn the_emulator_has_the_same_documents_after_a_round_trip() {
     }
     assert_same(&emulated.documents("c", DemoAccount::COPY), &before);
 }
+
+/// The emulator keeps a part of a definition only; that part is the same.
+#[cfg(feature = "demo")]
+#[test]
+fn the_emulator_makes_a_container_by_the_definition_of_another() {
+    let emulated = Emulated::with(50);
+    let before = emulated.documents("a", DemoAccount::CONTAINER);
+    let mut replay = emulated.command("made");
+    replay
+        .args(["replay", "--create"])
+        .arg(emulated.directory.path().join("a"));
+    succeed(&mut replay);
+    assert_same(&emulated.documents("b", "made"), &before);
+    let [source, made] = ["a", "b"].map(|name| {
+        let own = state_directory(&emulated.directory.path().join(name));
+        let text = std::fs::read(own.join("container.json")).unwrap();
+        let file: Value = serde_json::from_slice(&text).unwrap();
+        let mut definition = file["definition"].clone();
+        let members = definition.as_object_mut().unwrap();
+        members.retain(|name, _| !name.starts_with('_') && name != "id");
+        definition
+    });
+    assert_eq!(made, source);
+    assert_eq!(made["partitionKey"]["paths"], json!(["/customerId"]));
+}
