@@ -15,8 +15,6 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::join;
 use serde::{Deserialize, Serialize};
 
-use super::account::CosmosAccount;
-use super::catalog::read_database;
 use super::client::{CosmosClient, operation_options};
 use super::lists::{Entry, List, ListError, read};
 use super::options::ThroughputControl;
@@ -197,54 +195,30 @@ fn database_of(container_rid: &str) -> Option<String> {
     Some(STANDARD.encode(database).replace('/', "-"))
 }
 
-impl CosmosAccount {
-    /// All offers of the account.
-    pub async fn offers(&self) -> Offers {
-        self.offers_by(&[List::Offers("SELECT * FROM root", None)])
-            .await
-    }
-
-    /// The offers of these databases and containers, by resource id: a request for each.
-    pub async fn offers_of(&self, rids: &[&str]) -> Offers {
-        self.offers_by(&by_resources(rids)).await
-    }
-
-    async fn offers_by(&self, lists: &[List<'_>]) -> Offers {
-        offers_by(
-            &self.driver,
-            lists,
-            self.options.throughput,
-            &self.persistence,
-        )
-        .await
-    }
-}
-
 impl CosmosClient {
     /// The throughput of the container, and the offers that say so.
     ///
     /// # Errors
     ///
-    /// If its database cannot be read.
+    /// If the resource id of its database cannot be told.
     pub async fn throughput(&self) -> Result<(Offers, Throughput)> {
-        let name = self.database_name();
-        let read = read_database(&self.driver, name, self.throughput, &self.persistence);
-        let database = read.await?;
-        let database = database.with_context(|| format!("the database `{name}` was deleted"))?;
-        let lists = by_resources(&[self.rid(), &database.rid]);
+        let database = database_of(self.rid()).context("its resource id has another form")?;
+        let lists = by_resources(&[self.rid(), &database]);
         let offers = offers_by(&self.driver, &lists, self.throughput, &self.persistence).await;
-        let throughput = offers.of(&database.rid, self.rid());
+        let throughput = offers.of(&database, self.rid());
         Ok((offers, throughput))
     }
 }
 
-fn by_resources<'a>(rids: &[&'a str]) -> Vec<List<'a>> {
+/// A request for the offer of each.
+pub(super) fn by_resources<'a>(rids: &[&'a str]) -> Vec<List<'a>> {
     const BY_RESOURCE: &str = "SELECT * FROM root r WHERE r.offerResourceId = @rid";
     let by_rid = |rid: &&'a str| List::Offers(BY_RESOURCE, Some(*rid));
     rids.iter().map(by_rid).collect()
 }
 
-async fn offers_by(
+/// The offers in these lists.
+pub(super) async fn offers_by(
     driver: &CosmosDriver,
     lists: &[List<'_>],
     throughput: ThroughputControl,
