@@ -202,6 +202,7 @@ fn go_through(kind: usize, path: Path, rounds: usize) {
     }
     let options = EncoderOptions {
         format: Format::Jsonl,
+        is_stream: false,
         mode,
         compression: Compression::None,
         csv: CsvOptions::default(),

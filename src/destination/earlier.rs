@@ -142,7 +142,13 @@ pub fn left_by_earlier(
         }
         found.push(part.path);
     }
-    for owner in places.iter().filter_map(FileNames::owner) {
+    let definitions = places.iter().filter_map(FileNames::definition);
+    let definitions = definitions.collect::<Vec<_>>();
+    for path in &definitions {
+        found.extend(durable::left_staged(path)?);
+    }
+    let owners = places.iter().filter_map(FileNames::owner);
+    for owner in definitions.into_iter().chain(owners) {
         if durable::is_plain_file(&owner)? {
             durable::begins_as_ours(&owner)?;
             found.push(owner);
