@@ -14,7 +14,8 @@ pub struct Member<'a> {
 }
 
 impl Member<'_> {
-    /// Whether the member's name is `name` (ASCII), however it is written.
+    /// Whether the member's name is `name`, however it is written.
+    #[inline]
     pub fn is_named(&self, name: &str) -> bool {
         is_name(self.raw_name, name)
     }
@@ -43,6 +44,7 @@ pub struct Members<'a> {
 impl<'a> Iterator for Members<'a> {
     type Item = Member<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Member<'a>> {
         let (b'"', quote) = skim::token(self.bytes, self.at.take()?) else {
             return None;

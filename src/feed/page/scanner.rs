@@ -269,25 +269,22 @@ fn wrong_literal(bytes: &[u8], at: usize, text: &[u8]) -> Fault {
     Fault::at(Kind::ExpectedValue, at + same.count(), bytes)
 }
 
-/// Whether a member's name, the text between its quotes, means `name` (ASCII). Names may have escapes.
+/// Whether a member's name, the text between its quotes, means `name`. Names may have escapes.
 #[inline]
 pub(super) fn is_name(raw: &[u8], name: &str) -> bool {
-    if raw == name.as_bytes() {
-        return true;
+    for (at, expected) in name.bytes().enumerate() {
+        match raw.get(at) {
+            Some(b'\\') => return is_escaped_name(raw, name),
+            Some(found) if *found == expected => {}
+            _ => return false,
+        }
     }
-    // The longest escape of an ASCII character has six bytes.
-    if raw.len() <= name.len() || raw.len() > 6 * name.len() {
-        return false;
-    }
-    is_escaped_name(raw, name)
+    raw.len() == name.len()
 }
 
 #[cold]
 #[inline(never)]
 fn is_escaped_name(raw: &[u8], name: &str) -> bool {
-    if !raw.contains(&b'\\') {
-        return false;
-    }
     let quoted = [b"\"", raw, b"\""].concat();
     // A name with a lone surrogate cannot be decoded, and is not one of ours.
     serde_json::from_slice::<String>(&quoted).is_ok_and(|decoded| decoded == name)

@@ -349,6 +349,38 @@ fn members_of_a_document_keep_their_order_and_their_text() {
 }
 
 #[test]
+fn a_member_has_a_name_however_it_is_written() {
+    for (written, name, expected) in [
+        ("id", "id", true),
+        ("idx", "id", false),
+        ("i", "id", false),
+        ("", "", true),
+        ("Id", "id", false),
+        (r"\u0069d", "id", true),
+        (r"i\u0064", "id", true),
+        (r"i\u0064x", "id", false),
+        (r"i\u0065", "id", false),
+        (r"\ud800", "id", false),
+        (r"a\nb", "a\nb", true),
+        (r"a\nb", r"a\nb", false),
+        (r"a\\nb", r"a\nb", true),
+        (r"\/pk", "/pk", true),
+        ("größe", "größe", true),
+        (r"gr\u00f6\u00dfe", "größe", true),
+        (r"gr\u00F6ße", "größe", true),
+        (r"gr\u00f6", "gro", false),
+        (r"\ud83d\ude00", "😀", true),
+        (r#"say \"hi\""#, r#"say "hi""#, true),
+    ] {
+        let document = format!("{{\"{written}\":1}}");
+        let found: Vec<bool> = members(document.as_bytes())
+            .map(|member| member.is_named(name))
+            .collect();
+        assert_eq!(found, [expected], "{written} is {name}");
+    }
+}
+
+#[test]
 fn a_page_of_another_shape_is_refused() {
     use PageErrorKind::*;
     for (body, expected) in [
