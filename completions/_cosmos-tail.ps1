@@ -175,6 +175,10 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Which feed to read')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'How far to read each range [default: head; with --mode all: pin]')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Where to keep the state file')
+            [CompletionResult]::new('--query', '--query', [CompletionResultType]::ParameterName, 'Read what this query selects instead of the feed')
+            [CompletionResult]::new('--query-file', '--query-file', [CompletionResultType]::ParameterName, 'The same from a file')
+            [CompletionResult]::new('--parameter', '--parameter', [CompletionResultType]::ParameterName, 'The value of a parameter of the query; once for each')
+            [CompletionResult]::new('--partition-key', '--partition-key', [CompletionResultType]::ParameterName, 'Query only this partition key; once for each level of a hierarchical key')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Format, if the name of the output does not say it')
             [CompletionResult]::new('--compression', '--compression', [CompletionResultType]::ParameterName, 'none, gzip, zstd, snappy or lz4, such as zstd:9')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'CSV: the delimiter between cells: one ASCII character, or `tab` [default: ,]')
@@ -212,6 +216,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Keep reading new changes until stopped')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Keep reading new changes until stopped')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace the output of an earlier export')
+            [CompletionResult]::new('--masked', '--masked', [CompletionResultType]::ParameterName, 'Export masked values where the container masks some and this credential may not see them')
             [CompletionResult]::new('--csv-safe', '--csv-safe', [CompletionResultType]::ParameterName, 'CSV: put a `''` before text that a spreadsheet would take for a formula; this alters data')
             [CompletionResult]::new('--csv-bom', '--csv-bom', [CompletionResultType]::ParameterName, 'CSV: begin each file with a byte order mark, by which Excel recognizes UTF-8')
             [CompletionResult]::new('--detect-timestamps', '--detect-timestamps', [CompletionResultType]::ParameterName, 'Make timestamps of ISO 8601 times')
@@ -230,6 +235,10 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;schema' {
+            [CompletionResult]::new('--query', '--query', [CompletionResultType]::ParameterName, 'Read what this query selects instead of the feed')
+            [CompletionResult]::new('--query-file', '--query-file', [CompletionResultType]::ParameterName, 'The same from a file')
+            [CompletionResult]::new('--parameter', '--parameter', [CompletionResultType]::ParameterName, 'The value of a parameter of the query; once for each')
+            [CompletionResult]::new('--partition-key', '--partition-key', [CompletionResultType]::ParameterName, 'Query only this partition key; once for each level of a hierarchical key')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Start: `beginning`, a time, or an age such as 10m')
             [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Columns, such as id,customer.name,total:double')
             [CompletionResult]::new('--sample', '--sample', [CompletionResultType]::ParameterName, 'Infer columns from this many pages of each range')
@@ -251,6 +260,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that contains the account key')
             [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
             [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
+            [CompletionResult]::new('--masked', '--masked', [CompletionResultType]::ParameterName, 'Export masked values where the container masks some and this credential may not see them')
             [CompletionResult]::new('--detect-timestamps', '--detect-timestamps', [CompletionResultType]::ParameterName, 'Make timestamps of ISO 8601 times')
             [CompletionResult]::new('--strict-types', '--strict-types', [CompletionResultType]::ParameterName, 'Make JSON of fields with several types')
             [CompletionResult]::new('--limit-to-endpoint', '--limit-to-endpoint', [CompletionResultType]::ParameterName, 'Send all requests to the endpoint, not to the addresses that the account names for its regions')

@@ -363,7 +363,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__export)
-            opts="-o -f -d -c -v -q -h -V --output --from --mode --follow --until --force --state --format --compression --delimiter --null --csv-safe --csv-bom --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --extra --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            opts="-o -f -d -c -v -q -h -V --output --from --mode --follow --until --force --state --query --query-file --parameter --partition-key --masked --format --compression --delimiter --null --csv-safe --csv-bom --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --extra --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -390,6 +390,22 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --query)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --query-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parameter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1625,12 +1641,28 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__schema)
-            opts="-d -c -v -q -h -V --from --columns --sample --detect-timestamps --strict-types --diff --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --query --query-file --parameter --partition-key --masked --from --columns --sample --detect-timestamps --strict-types --diff --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --query)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --query-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parameter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --from)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -182,6 +182,10 @@ all\t'Every version and every delete from now on; the container must retain them
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l until -d 'How far to read each range [default: head; with --mode all: pin]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout the export is in the files, even if it was rewritten meanwhile'
 pin\t'Up to the position of the range when the export started: documents rewritten before they are read are left to the next resume'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state file' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l query -d 'Read what this query selects instead of the feed' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l query-file -d 'The same from a file' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l parameter -d 'The value of a parameter of the query; once for each' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l partition-key -d 'Query only this partition key; once for each level of a hierarchical key' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format, if the name of the output does not say it' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
 csv\t'One row per line by RFC 4180, with a header in every file'
 parquet\t'Typed columns, for DuckDB, Spark, pandas and polars'
@@ -229,6 +233,7 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s f -l follow -d 'Keep reading new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace the output of an earlier export'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l masked -d 'Export masked values where the container masks some and this credential may not see them'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-bom -d 'CSV: begin each file with a byte order mark, by which Excel recognizes UTF-8'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l detect-timestamps -d 'Make timestamps of ISO 8601 times'
@@ -240,6 +245,10 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l query -d 'Read what this query selects instead of the feed' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l query-file -d 'The same from a file' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l parameter -d 'The value of a parameter of the query; once for each' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l partition-key -d 'Query only this partition key; once for each level of a hierarchical key' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l from -d 'Start: `beginning`, a time, or an age such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l columns -d 'Columns, such as id,customer.name,total:double' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l sample -d 'Infer columns from this many pages of each range' -r
@@ -266,6 +275,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l masked -d 'Export masked values where the container masks some and this credential may not see them'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l detect-timestamps -d 'Make timestamps of ISO 8601 times'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l strict-types -d 'Make JSON of fields with several types'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'

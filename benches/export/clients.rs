@@ -58,7 +58,7 @@ impl Client {
 
 async fn driver(endpoint: &str, ranges: usize) {
     use cosmos_tail::cosmos::client::CosmosClient;
-    use cosmos_tail::cosmos::cursor::{CursorStart, FeedRequest};
+    use cosmos_tail::cosmos::cursor::{CursorStart, FeedRequest, PageSource};
     use cosmos_tail::feed::{ChangeFeedStart, FeedMode};
     use std::num::NonZeroU32;
     let options = connection(endpoint);
@@ -71,7 +71,7 @@ async fn driver(endpoint: &str, ranges: usize) {
         tasks.spawn(async move {
             let start = CursorStart::Fresh(ChangeFeedStart::Beginning);
             let request = FeedRequest {
-                mode: FeedMode::LatestVersion,
+                source: PageSource::Feed(FeedMode::LatestVersion),
                 page_size: NonZeroU32::new(1000).unwrap(),
                 partition_key: None,
             };

@@ -16,6 +16,8 @@ pub(crate) fn state() -> State {
     let options = FrozenOptions {
         mode: FeedMode::LatestVersion,
         scope: Scope::default(),
+        query: None,
+        masked: false,
         from: ChangeFeedStart::Beginning,
         format: Format::Jsonl,
         compression: Compression::None,

@@ -264,6 +264,24 @@ const FLAGS: &[(&[&str], Option<&str>, Ours)] = &[
         Names(&["--concurrency"]),
     ),
     (
+        &["--query", "--query-file", "--sql"],
+        Some("tail"),
+        Says(
+            "a query reads documents as they are, and a tail shows changes as they are made: choose among them with \
+             '--jq', or use 'export --query'",
+        ),
+    ),
+    (
+        &["--sql", "--where", "--filter", "--select"],
+        None,
+        Names(&["--query"]),
+    ),
+    (
+        &["--param", "--params", "--parameters", "--arg"],
+        None,
+        Names(&["--parameter"]),
+    ),
+    (
         &["--filter", "--where", "--query", "--select", "--jsonpath"],
         None,
         Names(&["--jq", "--transform"]),

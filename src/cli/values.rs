@@ -15,6 +15,7 @@ use clap::ValueEnum;
 use crate::cli::choices::SchemaSource;
 use crate::cli::location::{self, Location};
 use crate::cosmos::max_ru::MaxRu;
+use crate::feed::QueryParameter;
 use crate::format::Compression;
 use crate::nearest::nearest;
 use crate::schema::SampleSize;
@@ -313,6 +314,32 @@ pub fn schema_source(text: &str) -> Parsed<SchemaSource> {
         "" => Err("expected `infer`, `raw` or a file".to_owned()),
         file => path(file).map(SchemaSource::File),
     }
+}
+
+/// Parses the value of a parameter of a query: its name, with or without `@`, and JSON or text.
+///
+/// # Errors
+///
+/// A sentence that says what is expected.
+pub fn query_parameter(text: &str) -> Parsed<QueryParameter> {
+    let expected = || "expected a name and a value, such as least=9000".to_owned();
+    let (name, value) = text.split_once('=').ok_or_else(expected)?;
+    let name = name.strip_prefix('@').unwrap_or(name);
+    if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+        return Err(expected());
+    }
+    let value = serde_json::from_str(value).or_else(|error| {
+        // As text it would equal no number.
+        let is_too_large = value.parse().is_ok_and(f64::is_infinite);
+        if is_too_large && value.ends_with(|c: char| c.is_ascii_digit()) {
+            return Err(format!("the number is too large: {error}"));
+        }
+        Ok(value.into())
+    })?;
+    Ok(QueryParameter {
+        name: format!("@{name}"),
+        value,
+    })
 }
 
 /// Parses a number of bytes: a plain number, or one with `KB`, `MB`, `GB` (powers of 1000) or

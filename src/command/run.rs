@@ -26,13 +26,14 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
     ensure_streams(&given)?;
     let account = Account::new(&given, shutdown)?;
     match given.command() {
-        Command::Export => export::run(&account, given, report, shutdown).await,
-        Command::Resume => resume::run(&account, &given, report, shutdown).await,
-        Command::Tail => tail::run(&account, given, report, shutdown).await,
+        // A job holds its state, too much for the future of all commands.
+        Command::Export => Box::pin(export::run(&account, given, report, shutdown)).await,
+        Command::Resume => Box::pin(resume::run(&account, &given, report, shutdown)).await,
+        Command::Tail => Box::pin(tail::run(&account, given, report, shutdown)).await,
         Command::Replay => replay::run(&account, &given, report, shutdown).await,
         Command::Lag => lag::run(&account, &given, report, shutdown).await,
         Command::Verify => verify::run(&given, report, shutdown).await,
-        Command::Schema => schema::run(&account, given, report, shutdown).await,
+        Command::Schema => Box::pin(schema::run(&account, given, report, shutdown)).await,
         Command::Ranges => ranges::run(&account, &given, report).await,
         Command::Ls => ls::run(&account, &given, report).await,
         Command::Profiles => profiles::list::run(&given, report),

@@ -1,4 +1,4 @@
-//! The change feed, page by page: the one place that drives the SDK's feed operations.
+//! The change feed or a query, page by page: the one place that drives the SDK's operations on ranges.
 //!
 //! The driver is called directly, since its typed client parses every item into a value: that reorders
 //! keys, alters integers beyond 64 bits, and fails on values that it cannot represent.
@@ -11,18 +11,20 @@ use azure_data_cosmos_driver::models::{
     ChangeFeedStartFrom, ContinuationToken, CosmosOperation, CosmosResponse,
     FeedRange as DriverFeedRange, MaxItemCountHint, PartitionKey,
 };
-use azure_data_cosmos_driver::options::PlanOptions;
+use azure_data_cosmos_driver::options::{PlanOptions, QueryPlanMode};
 use azure_data_cosmos_driver::{CosmosError, OperationPlan, ResponseBody};
 use bytes::Bytes;
 
 use super::budget::Admitted;
 use super::client::CosmosClient;
 use super::epk::to_driver;
-use super::error::ContainerReplaced;
+use super::error::{ContainerReplaced, RowsWithoutFields};
+use super::query_token::QueryPart;
 use super::token::{Segment, TokenForm};
 use crate::feed::page::Page;
 use crate::feed::{
-    ChangeFeedStart, FeedMode, FeedRange, Position, is_position, lsn_of_etag, lsn_of_session_token,
+    ChangeFeedStart, FeedMode, FeedRange, Position, Query, is_position, lsn_of_etag,
+    lsn_of_session_token,
 };
 
 /// Where a cursor starts.
@@ -35,15 +37,50 @@ pub enum CursorStart<'a> {
     Fresh(ChangeFeedStart),
 }
 
-/// What is requested of the feed, for every range.
+/// What pages come from.
+#[derive(Debug, Clone)]
+pub enum PageSource {
+    /// The feed, in this mode.
+    Feed(FeedMode),
+    /// A query.
+    Query(QuerySource),
+}
+
+impl PageSource {
+    /// A query, whose rows must be objects if `only_objects`.
+    pub fn of_query(query: &Query, only_objects: bool) -> Self {
+        Self::Query(QuerySource {
+            query: Arc::new(query.clone()),
+            only_objects,
+        })
+    }
+}
+
+/// A query, and what its rows must be.
+#[derive(Debug, Clone)]
+pub struct QuerySource {
+    /// The query.
+    pub query: Arc<Query>,
+    /// Whether each row must be an object, since it becomes columns.
+    pub only_objects: bool,
+}
+
+/// What is requested, for every range.
 #[derive(Debug, Clone)]
 pub struct FeedRequest {
-    /// The mode of the feed.
-    pub mode: FeedMode,
+    /// What the pages come from.
+    pub source: PageSource,
     /// Items requested in one page: a hint to the service.
     pub page_size: NonZeroU32,
-    /// Only the changes of this logical partition, which is in the range being read.
+    /// Only this logical partition, which is in the range being read.
     pub partition_key: Option<PartitionKey>,
+}
+
+impl FeedRequest {
+    /// Whether it is for a query.
+    pub fn is_query(&self) -> bool {
+        matches!(self.source, PageSource::Query(_))
+    }
 }
 
 /// An answer of the feed that has passed every check.
@@ -87,7 +124,22 @@ impl FeedAnswer {
     }
 }
 
-/// Reads one range of the feed.
+/// An answer to a query that has passed every check.
+#[derive(Debug)]
+pub struct QueryAnswer {
+    /// The rows; there may be none although more follow.
+    pub page: Page,
+    /// Request units charged for it.
+    pub request_charge: f64,
+    /// The id of the partition key range that answered, if the answer has it.
+    pub partition: Option<String>,
+    /// Where the cursor is after it.
+    pub token: String,
+    /// The parts of the range, and how far the query was answered for each.
+    pub parts: Vec<QueryPart>,
+}
+
+/// Reads one range.
 pub struct Cursor {
     client: Arc<CosmosClient>,
     plan: OperationPlan,
@@ -96,6 +148,8 @@ pub struct Cursor {
     /// The budget has admitted the next request.
     admitted: Option<Admitted>,
     range: FeedRange,
+    /// Whether each row of a query must be an object.
+    only_objects: bool,
     /// Request units charged for answers that were refused.
     refused_charge: f64,
 }
@@ -119,10 +173,15 @@ impl CosmosClient {
             }
             None => to_driver(range)?,
         });
-        let operation = match request.mode {
-            FeedMode::LatestVersion => CosmosOperation::change_feed(container, target),
-            FeedMode::AllVersionsAndDeletes => {
+        let operation = match &request.source {
+            PageSource::Feed(FeedMode::LatestVersion) => {
+                CosmosOperation::change_feed(container, target)
+            }
+            PageSource::Feed(FeedMode::AllVersionsAndDeletes) => {
                 CosmosOperation::change_feed_all_versions_and_deletes(container, target)
+            }
+            PageSource::Query(source) => {
+                CosmosOperation::query_items(container, target).with_body(source.query.body())
             }
         };
         let page_size = self.traffic().page_size(request.page_size);
@@ -132,6 +191,7 @@ impl CosmosClient {
                 operation,
                 Some(ContinuationToken::from_string(position.token.clone())),
             ),
+            CursorStart::Fresh(_) if request.is_query() => (operation, None),
             CursorStart::Fresh(start) => {
                 let from = match start {
                     ChangeFeedStart::Beginning => ChangeFeedStartFrom::Beginning,
@@ -147,7 +207,8 @@ impl CosmosClient {
                 operation,
                 &self.feed_options(),
                 token.as_ref(),
-                &PlanOptions::default(),
+                // Of a query the service decides what it selects.
+                &PlanOptions::default().with_query_plan_mode(QueryPlanMode::GatewayOnly),
             )
             .await?;
         Ok(Cursor {
@@ -156,6 +217,7 @@ impl CosmosClient {
             page_size,
             admitted: None,
             range: range.clone(),
+            only_objects: matches!(&request.source, PageSource::Query(source) if source.only_objects),
             refused_charge: 0.0,
         })
     }
@@ -193,6 +255,62 @@ impl Cursor {
         judged
     }
 
+    /// Fetches the next page of a query; `None` if it was answered to its end before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cursor::next`].
+    pub async fn next_of_query(&mut self) -> Result<Option<QueryAnswer>> {
+        let client = Arc::clone(&self.client);
+        let admitted = self.admitted.take();
+        let container = Some(client.container().clone());
+        let response = client
+            .driver()
+            .execute_plan(&mut self.plan, container, client.feed_options())
+            .await?;
+        let Some(response) = response else {
+            return Ok(None);
+        };
+        let charge = response.headers().request_charge;
+        let charge = charge.map_or(0.0, |charge| charge.value());
+        let judged = self.judge_rows(response, charge);
+        if let (Some(admitted), Ok(answer)) = (admitted, &judged) {
+            admitted.settle(answer.page.len(), charge);
+        }
+        if judged.is_err() {
+            self.refused_charge += charge;
+        }
+        judged.map(Some)
+    }
+
+    fn judge_rows(&self, response: CosmosResponse, request_charge: f64) -> Result<QueryAnswer> {
+        let rid = self.client.rid();
+        let status = u16::from(response.status().status_code());
+        let partition = response.headers().partition_key_range_id.clone();
+        let token = self.token()?;
+        let form = TokenForm::of_query(&token)?;
+        ensure_same(&form, rid)?;
+        ensure!(
+            status == 200,
+            "the service answered with the status {status}, which is not that of a page"
+        );
+        let page = Page::parse_rows(body_of(response)?)
+            .and_then(|page| page.check_count().map(|()| page))
+            .context(UNUSABLE)?;
+        ensure_container(&page, rid)?;
+        if self.only_objects && page.check().is_err() {
+            return Err(RowsWithoutFields.into());
+        }
+        let parts = form.query_parts(&self.range)?;
+        Ok(QueryAnswer {
+            page,
+            request_charge,
+            partition,
+            token,
+            parts,
+        })
+    }
+
     /// Waits until the budget, if there is one, has enough for the next page. Returns whether it has: if not,
     /// pages of another size suit it better, and another cursor is to be opened.
     pub async fn admit(&mut self, request: &FeedRequest) -> bool {
@@ -220,21 +338,10 @@ impl Cursor {
             Some(session_token?.split_once(':')?.0.to_owned())
         });
         let partition_lsn = session_token.and_then(lsn_of_session_token);
-        let body = match response.into_body() {
-            ResponseBody::Bytes(body) => body,
-            ResponseBody::NoPayload => Bytes::new(),
-            ResponseBody::Items(_) => anyhow::bail!("the SDK split the page of a change feed"),
-        };
+        let body = body_of(response)?;
         let token = self.token()?;
         let form = TokenForm::decode(&token)?;
-        // The SDK addresses containers by name, so it may switch to one that replaced ours.
-        if form.rid != client.rid() {
-            return Err(ContainerReplaced {
-                found: form.rid,
-                expected: client.rid().to_owned(),
-            }
-            .into());
-        }
+        ensure_same(&form, client.rid())?;
         let page = page_of(status, body, client.rid())?;
         let segments = form.segments(&self.range)?;
         for etag in segments
@@ -265,6 +372,37 @@ impl Cursor {
 }
 
 const NOT_MODIFIED: u16 = 304;
+const UNUSABLE: &str = "the service sent a page that cannot be used";
+
+fn body_of(response: CosmosResponse) -> Result<Bytes> {
+    Ok(match response.into_body() {
+        ResponseBody::Bytes(body) => body,
+        ResponseBody::NoPayload => Bytes::new(),
+        ResponseBody::Items(_) => anyhow::bail!("the SDK split a page into its items"),
+    })
+}
+
+/// The SDK addresses containers by name, so it may switch to one that replaced ours.
+fn ensure_same(form: &TokenForm, rid: &str) -> Result<(), ContainerReplaced> {
+    if form.rid == rid {
+        return Ok(());
+    }
+    Err(ContainerReplaced {
+        found: form.rid.clone(),
+        expected: rid.to_owned(),
+    })
+}
+
+fn ensure_container(page: &Page, rid: &str) -> Result<()> {
+    if let Some(found) = page.container_rid() {
+        ensure!(
+            found == rid,
+            "the service sent a page of another container: its RID is `{}`, not `{rid}`",
+            found.escape_debug().take(80).collect::<String>()
+        );
+    }
+    Ok(())
+}
 
 /// The page in an answer of this status, checked to be one of the container with this RID.
 fn page_of(status: u16, body: Bytes, rid: &str) -> Result<Page> {
@@ -278,13 +416,7 @@ fn page_of(status: u16, body: Bytes, rid: &str) -> Result<Page> {
         ),
     }
     let page = Page::parse(body).and_then(|page| page.check().map(|()| page));
-    let page = page.context("the service sent a page that cannot be used")?;
-    if let Some(found) = page.container_rid() {
-        ensure!(
-            found == rid,
-            "the service sent a page of another container: its RID is `{}`, not `{rid}`",
-            found.escape_debug().take(80).collect::<String>()
-        );
-    }
+    let page = page.context(UNUSABLE)?;
+    ensure_container(&page, rid)?;
     Ok(page)
 }

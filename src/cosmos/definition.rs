@@ -136,6 +136,36 @@ impl ContainerDefinition {
         self.default_ttl
     }
 
+    /// The paths whose values are masked for whoever has no right to see them.
+    pub fn masked_paths(&self) -> Vec<String> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Masking {
+            #[serde(default)]
+            included_paths: Vec<MaskedPath>,
+            is_policy_enabled: Option<bool>,
+        }
+        #[derive(Deserialize)]
+        struct MaskedPath {
+            path: String,
+        }
+        let members = named(self.text.get()).unwrap_or_default();
+        let policy = members.iter().find(|(name, _)| name == "dataMaskingPolicy");
+        let Some((_, policy)) = policy.filter(|(_, policy)| *policy != "null") else {
+            return Vec::new();
+        };
+        match serde_json::from_str::<Masking>(policy) {
+            Ok(masking) if masking.is_policy_enabled == Some(false) => Vec::new(),
+            Ok(masking) => masking
+                .included_paths
+                .into_iter()
+                .map(|included| included.path)
+                .collect(),
+            // It masks something, in a form of which nothing is known here.
+            Err(_) => vec!["/".to_owned()],
+        }
+    }
+
     /// What it says beside the name and the partition key, by the names of the service.
     pub fn policies(&self) -> Vec<String> {
         let named = named(self.text.get()).unwrap_or_default();
@@ -215,6 +245,31 @@ mod tests {
     const WHOLE: &str = r#"{"id":"orders","_rid":"a==","_ts":5,"partitionKey":{"paths":["/a","/b"],
         "kind":"MultiHash","version":2},"defaultTtl":60,"uniqueKeyPolicy":{"uniqueKeys":[{"paths":["/n"]}]},
         "statistics":[],"newPolicy":1e400,"_self":"x"}"#;
+
+    #[test]
+    fn a_policy_of_masking_names_its_paths() {
+        for (policy, paths) in [
+            (
+                r#"{"includedPaths":[{"path":"/email","strategy":"Email"},{"path":"/a/[]/b"}],"excludedPaths":[{"path":"/c"}],"isPolicyEnabled":true}"#,
+                &["/email", "/a/[]/b"][..],
+            ),
+            (r#"{"includedPaths":[{"path":"/"}]}"#, &["/"]),
+            (
+                r#"{"includedPaths":[{"path":"/"}],"isPolicyEnabled":false}"#,
+                &[],
+            ),
+            (r#"{"includedPaths":[],"isPolicyEnabled":true}"#, &[]),
+            ("{}", &[]),
+            ("null", &[]),
+            (r#"{"includedPaths":{"new":1}}"#, &["/"]),
+        ] {
+            let text = format!(
+                r#"{{"id":"a","partitionKey":{{"paths":["/a"]}},"dataMaskingPolicy":{policy}}}"#
+            );
+            assert_eq!(parse(&text).unwrap().masked_paths(), paths, "{policy}");
+        }
+        assert!(parse(WHOLE).unwrap().masked_paths().is_empty());
+    }
 
     #[test]
     fn a_new_container_is_made_of_all_that_is_not_the_services() {

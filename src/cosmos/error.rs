@@ -166,6 +166,20 @@ impl std::fmt::Display for ContainerReplaced {
 
 impl std::error::Error for ContainerReplaced {}
 
+/// A query has rows that are not objects, so they have no columns.
+#[derive(Debug)]
+pub struct RowsWithoutFields;
+
+impl std::fmt::Display for RowsWithoutFields {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(
+            "the query has rows that are not objects, so there is nothing to make columns of",
+        )
+    }
+}
+
+impl std::error::Error for RowsWithoutFields {}
+
 /// `error` in one bounded line without secrets: status, name of the sub-status, message, and the
 /// innermost cause if that adds anything.
 pub fn describe(error: &CosmosError) -> String {
@@ -221,7 +235,7 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 /// The `message` of the service's JSON body, without what it appends for its own support.
-fn service_message(error: &CosmosError) -> Option<String> {
+pub(super) fn service_message(error: &CosmosError) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Body {
         message: String,

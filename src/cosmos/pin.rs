@@ -82,7 +82,7 @@ impl CosmosClient {
         )
     }
 
-    /// Cuts a position to `part`, a part of the position's range, without a request for the feed. Returns
+    /// Cuts a position of the feed to `part`, a part of the position's range, without a request for the feed. Returns
     /// `None` if the position has no ETag for it: then it was never polled.
     ///
     /// # Errors

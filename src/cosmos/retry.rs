@@ -11,9 +11,11 @@ use azure_data_cosmos_driver::CosmosError;
 use serde::{Deserialize, Serialize};
 
 use super::backoff::Backoff;
-use super::error::{self, ContainerReplaced, ServiceError, Verdict, describe, verdict};
+use super::error::{
+    self, ContainerReplaced, RowsWithoutFields, ServiceError, Verdict, describe, verdict,
+};
 use super::hints::explain;
-use crate::error::{find, hint, with_hint};
+use crate::error::{ExitCode, find, hint, with_exit_code, with_hint};
 
 /// What to do about answers that make no sense.
 const NONSENSE: &str = "something between this machine and the account may alter its answers, such as a \
@@ -115,6 +117,13 @@ impl Retries {
             Some(_) => return Decision::GiveUp(explain(error)),
             None if error.is::<ContainerReplaced>() => {
                 return Decision::GiveUp(with_hint(error, "export it to a new place"));
+            }
+            None if error.is::<RowsWithoutFields>() => {
+                let error = with_exit_code(error, ExitCode::Usage);
+                return Decision::GiveUp(with_hint(
+                    error,
+                    "select members instead of a value, such as SELECT c.id FROM c; or add --format jsonl",
+                ));
             }
             // What the service sent makes no sense: a broken connection can do that too.
             None => None,

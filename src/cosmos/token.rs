@@ -1,8 +1,11 @@
-//! The SDK's continuation token, decoded as far as needed to see the parts of its range.
+//! The SDK's continuation token, decoded as far as needed to see the parts of its range. `query_token` does the same for
+//! that of a query.
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::feed::FeedRange;
 
@@ -19,41 +22,83 @@ pub struct Segment {
 /// the SDK, whose version is pinned; tests compare this with what it produces.
 #[derive(Deserialize)]
 pub(super) struct TokenForm {
-    pub(super) rid: String,
-    root: RootForm,
-}
-
-#[derive(Deserialize)]
-struct RootForm {
-    kind: String,
-    /// For a feed over ranges.
+    /// `Query` or `ChangeFeed`.
     #[serde(default)]
-    active_tokens: Vec<RangedToken>,
-    /// For the feed of one logical partition.
-    server_continuation: Option<String>,
+    op: String,
+    pub(super) rid: String,
+    pub(super) root: RootForm,
 }
 
 #[derive(Deserialize)]
-struct RangedToken {
-    min_epk: String,
-    max_epk: String,
-    server_continuation: String,
+pub(super) struct RootForm {
+    pub(super) kind: String,
+    /// Over ranges.
+    #[serde(default)]
+    pub(super) active_tokens: Vec<RangedToken>,
+    /// Of one logical partition.
+    pub(super) server_continuation: Option<String>,
+    /// Of a query over ranges: it was answered below this.
+    pub(super) left_most_undrained_epk: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RangedToken {
+    pub(super) min_epk: String,
+    pub(super) max_epk: String,
+    pub(super) server_continuation: String,
+}
+
+const VERSION: &str = "c1.";
+const QUERY: &str = "Query";
+
+/// The JSON in a token.
+pub(super) fn decoded(token: &str) -> Result<Vec<u8>> {
+    let encoded = token
+        .strip_prefix(VERSION)
+        .context("the continuation token has an unknown version")?;
+    URL_SAFE_NO_PAD
+        .decode(encoded)
+        .context("the continuation token is not base64")
+}
+
+/// The token with this JSON in it.
+pub(super) fn encoded(json: &Value) -> String {
+    format!("{VERSION}{}", URL_SAFE_NO_PAD.encode(json.to_string()))
 }
 
 impl TokenForm {
+    /// A token of a feed or of a query.
+    pub(super) fn of_any(token: &str) -> Result<Self> {
+        serde_json::from_slice(&decoded(token)?)
+            .context("the continuation token has an unknown form")
+    }
+
+    /// A token of a feed.
     pub(super) fn decode(token: &str) -> Result<Self> {
-        let encoded = token
-            .strip_prefix("c1.")
-            .context("the continuation token has an unknown version")?;
-        let json = base64::engine::general_purpose::URL_SAFE_NO_PAD
-            .decode(encoded)
-            .context("the continuation token is not base64")?;
-        let form: Self =
-            serde_json::from_slice(&json).context("the continuation token has an unknown form")?;
+        Self::of_kind(token, false, &["unordered_merge", "request"])
+    }
+
+    /// A token of a query.
+    pub(super) fn of_query(token: &str) -> Result<Self> {
+        Self::of_kind(token, true, &["sequential_drain", "request", "drained"])
+    }
+
+    pub(super) fn is_of_query(&self) -> bool {
+        self.op == QUERY
+    }
+
+    fn of_kind(token: &str, is_query: bool, kinds: &[&str]) -> Result<Self> {
+        let form = Self::of_any(token)?;
+        let what = if is_query { "a query" } else { "a change feed" };
+        let shown = if form.is_of_query() && !is_query {
+            QUERY
+        } else {
+            &form.root.kind
+        };
         ensure!(
-            matches!(form.root.kind.as_str(), "unordered_merge" | "request"),
-            "the continuation token is for a `{}`, not for a change feed",
-            form.root.kind.escape_debug().take(40).collect::<String>()
+            form.is_of_query() == is_query && kinds.contains(&form.root.kind.as_str()),
+            "the continuation token is for a `{}`, not for {what}",
+            shown.escape_debug().take(40).collect::<String>()
         );
         Ok(form)
     }
@@ -63,9 +108,10 @@ impl TokenForm {
 ///
 /// # Errors
 ///
-/// If it is not a token of this SDK's change feed.
-pub fn container_rid_of(token: &str) -> Result<String> {
-    Ok(TokenForm::decode(token)?.rid)
+/// If it is not a token of this SDK.
+#[cfg(test)]
+pub(super) fn container_rid_of(token: &str) -> Result<String> {
+    Ok(TokenForm::of_any(token)?.rid)
 }
 
 /// The parts of `range` in a continuation token. Gaps between them become parts without an ETag.
@@ -141,10 +187,7 @@ mod tests {
         let json = serde_json::json!({
             "op": "ChangeFeed", "rid": "RID", "root": {"kind": "unordered_merge", "active_tokens": parts}
         });
-        format!(
-            "c1.{}",
-            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json.to_string())
-        )
+        encoded(&json)
     }
 
     fn range(min: &str, max: &str) -> FeedRange {

@@ -15,6 +15,7 @@
 
 mod detour;
 mod heard;
+mod known_plan;
 mod last_list;
 mod range_list;
 mod ranges_ahead;
@@ -249,6 +250,9 @@ impl TransportClient for BoundedClient {
             if let Some(answer) = self.ranges_ahead.answer(request).await {
                 return Ok(answer);
             }
+        }
+        if let Some(plan) = self.heard.plan(request) {
+            return Ok(plan);
         }
         self.exchange(request).await
     }

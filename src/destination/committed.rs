@@ -13,6 +13,8 @@ pub struct Committed<'a> {
     pub output: &'a Output,
     /// What the records of its files are, if that is known.
     pub records: Option<RecordForm>,
+    /// Whether some of their values are masked.
+    pub masked: bool,
     /// The ranges being read.
     pub ranges: &'a [RangeState],
     /// The series of parts, each with the part that is open.

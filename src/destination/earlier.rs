@@ -43,6 +43,7 @@ impl Earlier {
             export_id: self.export_id,
             output: &self.output,
             records: None,
+            masked: false,
             ranges: &self.ranges,
             series: &self.series,
             sealed: &self.sealed,

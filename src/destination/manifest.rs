@@ -34,6 +34,9 @@ pub struct Entry {
     /// What its records are. Older builds did not list it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<RecordForm>,
+    /// Whether some of their values are masked, so that they are not those of the container.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub masked: bool,
     /// Which of the column sets of the export it has, from 0.
     #[serde(default, skip_serializing_if = "is_first")]
     pub columns: u32,
@@ -67,6 +70,7 @@ impl Entry {
             export_id: committed.export_id,
             file: name.to_owned(),
             records: committed.records,
+            masked: committed.masked,
             columns: file.columns,
             rows: file.rows,
             bytes: file.length,
@@ -508,6 +512,7 @@ mod tests {
             export_id: uuid::Uuid::from_u128(1),
             file: name.into(),
             records: None,
+            masked: false,
             columns: 0,
             rows: 1,
             bytes: 2,

@@ -312,6 +312,7 @@ mod tests {
             export_id: uuid::Uuid::from_u128(export_id),
             output,
             records: None,
+            masked: false,
             ranges: &[],
             series: &[],
             sealed: &[],

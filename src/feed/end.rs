@@ -54,7 +54,8 @@ impl std::fmt::Display for Ends {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PinnedEnd {
-    /// The service's ETag for it.
+    /// The service's ETag for it; empty for a query, which has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub etag: String,
     /// The id of the partition key range that answered, if the answer has it. Positions in another one do
     /// not compare with it.
@@ -87,6 +88,8 @@ pub enum ReachedEnd {
         /// even in their older version.
         newer: u64,
     },
+    /// The service answered the query to its end. What changed since is not known.
+    Answered,
 }
 
 impl PinnedEnd {

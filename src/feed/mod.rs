@@ -1,10 +1,12 @@
-//! The change feed's own terms: ranges, positions, pages. Pure types, no I/O.
+//! The change feed's own terms: ranges, positions, pages; and queries, which are read in the same ranges. Pure types,
+//! no I/O.
 
 pub mod page;
 
 mod container;
 mod end;
 mod etag;
+mod query;
 mod range;
 mod range_set;
 mod range_state;
@@ -17,6 +19,7 @@ pub use end::{
     Ends, PinnedEnd, ReachedEnd, ReadUntil, has_transactions, is_position, lsn_of_session_token,
 };
 pub use etag::lsn_of_etag;
+pub use query::{Query, QueryParameter};
 pub use range::{FeedRange, Position, RangeId, ensure_tiling};
 pub use range_set::{Part, RangeSet};
 pub use range_state::RangeState;

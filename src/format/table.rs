@@ -152,7 +152,7 @@ impl Table {
         if is_raw || mode == FeedMode::AllVersionsAndDeletes {
             leading.push(Leading::Operation);
         }
-        let is_ordered = !form.is_first();
+        let is_ordered = form.is_ordered();
         if is_ordered || mode == FeedMode::AllVersionsAndDeletes {
             leading.push(Leading::OperationLsn);
         }

@@ -45,6 +45,7 @@ pub async fn diff(
         connected: &connected,
         options,
         from: ChangeFeedStart::Beginning,
+        query: None,
         settings: &plan.settings,
     };
     let state = compared.state.as_deref();
@@ -112,6 +113,9 @@ pub(super) async fn find(
     if !state.options.format.has_columns() {
         return refuse("the files of the export have no columns");
     }
+    if state.options.query.is_some() {
+        return refuse("a sample is of documents, and the export is of what a query selects");
+    }
     if kind == Kind::Stream {
         return refuse("the header was written to standard output, and cannot change");
     }
@@ -134,6 +138,7 @@ pub(super) async fn find(
         connected,
         options,
         from: state.options.from,
+        query: None,
         settings,
     };
     let (drift, sample) = sample::compare(

@@ -5,9 +5,11 @@ mod commit_slot;
 mod coordinator;
 mod definition;
 mod drift;
+mod masking;
 mod open_layout;
 mod options;
 mod outcome;
+mod query;
 mod sample;
 mod scope;
 mod start;
@@ -29,7 +31,7 @@ use anyhow::{Context, Result};
 
 use crate::cosmos::budget::Budget;
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::cursor::FeedRequest;
+use crate::cosmos::cursor::{FeedRequest, PageSource};
 use crate::cosmos::epk::partition_key;
 use crate::cosmos::max_ru::MaxRu;
 use crate::feed::ContainerAddress;
@@ -82,8 +84,13 @@ fn feed_request(state: &State, settings: &Settings) -> Result<FeedRequest> {
         .as_deref()
         .map(partition_key)
         .transpose()?;
+    let has_columns = state.options.format.has_columns();
+    let query = state.options.query.as_ref();
     Ok(FeedRequest {
-        mode: state.options.mode,
+        source: match query {
+            Some(query) => PageSource::of_query(query, has_columns),
+            None => PageSource::Feed(state.options.mode),
+        },
         page_size,
         partition_key,
     })

@@ -61,6 +61,8 @@ pub(super) async fn run(
         },
         database,
         container,
+        masked: state.options.masked,
+        query: state.options.query.as_ref().map(|query| query.text.clone()),
         documents: now.documents.saturating_sub(before.documents),
         overflowed: now.overflowed.saturating_sub(before.overflowed),
         dropped: now.dropped.saturating_sub(before.dropped),

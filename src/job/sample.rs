@@ -13,11 +13,14 @@ use tokio::sync::mpsc;
 
 use super::Connected;
 use super::buffers::{EVENTS, buffered_bytes};
-use crate::cosmos::cursor::FeedRequest;
+use super::query::ask;
+use crate::cosmos::cursor::{FeedRequest, PageSource};
+use crate::cosmos::epk::partition_key;
+use crate::cosmos::query_token::is_answered;
 use crate::count::count;
 use crate::error::{ExitCode, with_hint};
 use crate::feed::page::Page;
-use crate::feed::{ChangeFeedStart, FeedMode, RangeId, RangeSet, ReadUntil};
+use crate::feed::{ChangeFeedStart, FeedMode, Part, Query, RangeId, RangeSet, ReadUntil, Scope};
 use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::render::change::parse_key_path;
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
@@ -41,7 +44,29 @@ pub(super) struct SampleRequest<'a> {
     pub(super) options: InferenceOptions,
     /// Where the export starts. If nothing has changed since, all documents are sampled instead.
     pub(super) from: ChangeFeedStart,
+    /// The query of the export, if it reads one.
+    pub(super) query: Option<QuerySample<'a>>,
     pub(super) settings: &'a Settings,
+}
+
+/// What to sample of a query.
+#[derive(Clone, Copy)]
+pub(super) struct QuerySample<'a> {
+    pub(super) query: &'a Query,
+    pub(super) scope: &'a Scope,
+    /// Its ranges. Their positions are those of the export, except that of what it does not concern.
+    pub(super) ranges: &'a RangeSet,
+}
+
+impl QuerySample<'_> {
+    /// The ranges that the query concerns, from their beginning.
+    fn parts(&self) -> impl Iterator<Item = Part> {
+        let concerned = self.ranges.iter().filter(|range| {
+            let position = range.position.as_ref();
+            !position.is_some_and(|position| is_answered(&position.token).unwrap_or(false))
+        });
+        concerned.map(|range| (range.range.clone(), None))
+    }
 }
 
 /// What was found.
@@ -123,13 +148,31 @@ pub async fn schema(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     connected.limit_reads(plan.settings.max_ru, report).await?;
+    let asked = match &plan.query {
+        Some(asked) => {
+            let concerned = ask(&connected, asked, report).await?;
+            Some((asked, concerned))
+        }
+        None => None,
+    };
     let request = SampleRequest {
         connected: &connected,
         options: plan.inference,
         from: plan.from,
+        query: asked.as_ref().map(|(asked, concerned)| QuerySample {
+            query: &asked.query,
+            scope: &concerned.scope,
+            ranges: &concerned.ranges,
+        }),
         settings: &plan.settings,
     };
     let sample = take(request, report, shutdown).await?;
+    if sample.inference.documents() == 0 && asked.is_some() {
+        return Err(with_hint(
+            anyhow!("the query selects nothing, so there is nothing to infer a schema from"),
+            "try it with another condition; or write a schema file by hand, with one `PATH TYPE` per line",
+        ));
+    }
     if sample.inference.documents() == 0 {
         return Err(with_hint(
             anyhow!(
@@ -168,8 +211,13 @@ pub(super) async fn take(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<Sample> {
-    let partitions = request.connected.client.list_partitions(false).await?;
-    let ranges = RangeSet::number(partitions.into_iter().map(|found| (found.range, None)))?;
+    let ranges = match &request.query {
+        Some(query) => RangeSet::number(query.parts())?,
+        None => {
+            let partitions = request.connected.client.list_partitions(false).await?;
+            RangeSet::number(partitions.into_iter().map(|found| (found.range, None)))?
+        }
+    };
     let all: Vec<RangeId> = ranges.iter().map(|range| range.id).collect();
     let (first, rest) = match request.options.sample {
         None => spread(all),
@@ -442,11 +490,18 @@ fn reader_options(request: &SampleRequest<'_>, from: ChangeFeedStart) -> Result<
     Ok(ReaderOptions {
         concurrency,
         request: FeedRequest {
-            // The existing documents, whichever feed the export reads.
-            mode: FeedMode::LatestVersion,
+            source: match &request.query {
+                Some(query) => PageSource::of_query(query.query, true),
+                // The existing documents, whichever feed the export reads.
+                None => PageSource::Feed(FeedMode::LatestVersion),
+            },
             page_size: NonZeroU32::new(settings.page_size)
                 .context("a sample needs pages of at least one item")?,
-            partition_key: None,
+            partition_key: match &request.query {
+                Some(query) => query.scope.partition_key.as_deref().map(partition_key),
+                None => None,
+            }
+            .transpose()?,
         },
         retry_limit: settings.max_retries,
         start: from,

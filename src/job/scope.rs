@@ -1,4 +1,4 @@
-//! The part of a container that a tail reads.
+//! The part of a container that a tail or a query reads.
 
 use anyhow::Result;
 
@@ -60,7 +60,8 @@ pub(super) async fn scope(client: &CosmosClient, plan: &TailPlan) -> Result<Scop
     })
 }
 
-fn scope_of_partition_key(client: &CosmosClient, typed: &[String]) -> Result<Scope> {
+/// One partition key of the container, with these levels, as typed.
+pub(super) fn scope_of_partition_key(client: &CosmosClient, typed: &[String]) -> Result<Scope> {
     let definition = client.partition_key_definition();
     let paths: Vec<&str> = definition.paths().iter().map(AsRef::as_ref).collect();
     if typed.len() > paths.len() {

@@ -11,13 +11,14 @@ use super::definition::{self, Unread};
 use super::drift;
 use super::open_layout::OpenLayout;
 use super::outcome::{resumable, run};
-use super::sample::{self, SampleRequest};
-use super::{Connected, feed_request};
+use super::query::Asked;
+use super::sample::{self, QuerySample, SampleRequest};
+use super::{Connected, feed_request, query};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::pin::Pinned;
+use crate::cosmos::position::ensure_of;
 use crate::cosmos::retry::RetryLimit;
-use crate::cosmos::token::{container_rid_of, segments};
 use crate::destination::{Destination, Kind, Place, Recovery, at};
 use crate::durable::{parent_of, shown_path};
 use crate::error::{
@@ -106,6 +107,11 @@ pub async fn export(
     let connected = connect().await?;
     monitor.reads(&connected.client).await?;
     connected.limit_reads(plan.settings.max_ru, report).await?;
+    // A query may be refused, which is not to leave anything behind.
+    let asked = match &plan.query {
+        Some(asked) => Some(query::ask(&connected, asked, report).await?),
+        None => None,
+    };
     let claimed = match state_path {
         Some(path) => Some(Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?.0),
         None => None,
@@ -120,8 +126,24 @@ pub async fn export(
     let mut state = State::new(JobKind::Export, source, plan.options, plan.settings);
     state.partition_key = connected.client.partition_key_paths();
     let settings = state.settings.clone();
+    let mut ranges_of_query = None;
+    if let Some(asked) = asked {
+        let Asked {
+            scope,
+            ranges,
+            masked,
+        } = asked;
+        state.options.masked = masked;
+        state.options.scope = scope;
+        ranges_of_query = Some(ranges);
+    }
     let request = feed_request(&state, &settings)?;
-    let ranges = first_ranges(&connected, state.options.from, &request);
+    let ranges = async {
+        match ranges_of_query {
+            Some(ranges) => Ok(ranges),
+            None => first_ranges(&connected, state.options.from, &request).await,
+        }
+    };
     let definition = definition::read(&connected, destination.as_ref(), report);
     let (ranges, definition) = futures_util::join!(ranges, definition);
     state.ranges = ranges?;
@@ -232,7 +254,8 @@ pub(super) fn watch(job: &mut Job<'_>, monitor: &Monitor) {
         follows: matches!(job.end, ReadEnd::Never | ReadEnd::Time(_)),
         commits: true,
         has_ranges: true,
-        is_scoped: options.scope.partition_key.is_some(),
+        // Its positions have no LSNs, so it is not behind anything.
+        is_scoped: options.scope.partition_key.is_some() || options.query.is_some(),
         from_beginning: options.from == ChangeFeedStart::Beginning,
         applies: false,
     };
@@ -256,6 +279,11 @@ async fn infer_layout(
         connected,
         options: options.clone(),
         from: state.options.from,
+        query: state.options.query.as_ref().map(|query| QuerySample {
+            query,
+            scope: &state.options.scope,
+            ranges: &state.ranges,
+        }),
         settings,
     };
     let sample = sample::take(request, report, shutdown).await?;
@@ -300,6 +328,9 @@ pub async fn resume(
     plan.ensure_agrees(&state.options)?;
     let format = state.options.format;
     let settings = plan.settle(&mut state.settings, format)?;
+    if state.options.query.is_some() {
+        plan.ensure_for_query(&settings)?;
+    }
     for value in plan.values(&settings)? {
         report.detail(&value.to_string());
     }
@@ -322,6 +353,10 @@ pub async fn resume(
     monitor.reads(&connected.client).await?;
     same_container(&state, &connected).with_context(cannot)?;
     connected.limit_reads(settings.max_ru, report).await?;
+    if let Some(query) = &state.options.query {
+        let masked = state.options.masked;
+        query::plan_again(&connected, query, masked, state.finished, report).await?;
+    }
     state.partition_key = connected.client.partition_key_paths();
     // An account that has moved has another one now.
     state.source.endpoint.clone_from(&connected.source.endpoint);
@@ -455,16 +490,8 @@ pub(crate) fn check_position(range: &RangeState, container_rid: &str) -> Result<
     let Some(position) = &range.position else {
         return Ok(());
     };
-    let wrong = || format!("the position of range {} cannot be used", range.id);
-    let rid = container_rid_of(&position.token).with_context(wrong)?;
-    if rid != container_rid {
-        return Err(anyhow!(
-            "it is for the container {rid}, not {container_rid}"
-        ))
-        .with_context(wrong);
-    }
-    segments(&position.token, &range.range).with_context(wrong)?;
-    Ok(())
+    ensure_of(&position.token, container_rid, &range.range)
+        .with_context(|| format!("the position of range {} cannot be used", range.id))
 }
 
 /// Checks that the container is the one of the state, not another of its name.

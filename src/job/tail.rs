@@ -362,6 +362,8 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
     let options = FrozenOptions {
         mode: plan.mode,
         scope,
+        query: None,
+        masked: false,
         from: plan.from.unwrap_or(ChangeFeedStart::Now),
         format,
         compression: Compression::None,

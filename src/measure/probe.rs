@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::figures::{Piece, Unread};
 use super::watched::Watched;
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::cursor::{CursorStart, FeedAnswer, FeedRequest};
+use crate::cosmos::cursor::{CursorStart, FeedAnswer, FeedRequest, PageSource};
 use crate::cosmos::epk::partition_key;
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeState};
@@ -42,7 +42,7 @@ pub(super) async fn probe(
 ) -> Result<Option<Vec<Piece>>> {
     let key = watched.scope.partition_key.as_deref();
     let request = FeedRequest {
-        mode: watched.mode,
+        source: PageSource::Feed(watched.mode),
         page_size: PAGE_SIZE,
         partition_key: key.map(partition_key).transpose()?,
     };

@@ -58,6 +58,12 @@ impl Watched {
             }
         } else {
             let state = file::parse(text)?;
+            if state.options.query.is_some() {
+                return Err(usage(
+                    "it is the state of an export of a query, which has no position in the feed",
+                    "name the state of an export of all documents, of a tail, or of a replay with --from-container",
+                ));
+            }
             Self {
                 source: state.source,
                 mode: state.options.mode,

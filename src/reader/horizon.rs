@@ -159,7 +159,7 @@ impl Horizon {
         // It may have reached the pin in an earlier run, which knew more.
         let earlier = match self.pinned.as_ref().and_then(|pin| pin.reached) {
             Some(ReachedEnd::Pin { newer }) => newer,
-            Some(ReachedEnd::Head) | None => 0,
+            Some(ReachedEnd::Head | ReachedEnd::Answered) | None => 0,
         };
         ReachedEnd::Pin {
             newer: newer.max(earlier),

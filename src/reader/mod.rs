@@ -7,6 +7,7 @@ mod event;
 mod horizon;
 mod judge;
 mod options;
+mod query;
 mod scheduler;
 mod shard;
 mod shared;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use time::OffsetDateTime;
 
 use super::horizon::Horizon;
 use super::options::ReaderOptions;
+use crate::clock;
 use crate::cosmos::cursor::{Cursor, FeedRequest};
 use crate::cosmos::retry::{Retries, RetryLimit};
 use crate::cosmos::token::segments;
@@ -33,6 +35,8 @@ pub struct Shard {
     pub(super) lagging: Retries,
     /// Polls without anything new since the last page.
     pub(super) idle_polls: u32,
+    /// When the first page of the query was requested.
+    pub(super) began_at: Option<OffsetDateTime>,
     /// Pages with documents that were read.
     pub(super) pages: u32,
     /// The hash of the first item of the last page that was handed over, with enough bits that no two pages of
@@ -66,6 +70,7 @@ impl Shard {
             retries: Retries::new(options.retry_limit),
             lagging: Retries::new(lagging_limit),
             idle_polls: 0,
+            began_at: None,
             pages: 0,
             last_opening: None,
         }
@@ -97,6 +102,9 @@ impl Shard {
     /// The range's end, with how it was reached.
     pub(super) fn end(&self, reached: Option<ReachedEnd>) -> Option<PinnedEnd> {
         let reached = Some(reached?);
+        if reached == Some(ReachedEnd::Answered) {
+            return Some(self.answered());
+        }
         let pinned = self.horizon.pinned()?.clone();
         let known_lsn = self
             .horizon
@@ -107,6 +115,24 @@ impl Shard {
             reached,
             ..pinned
         })
+    }
+}
+
+impl Shard {
+    /// The end of a range whose query was answered: in this run, or in an earlier one.
+    fn answered(&self) -> PinnedEnd {
+        let earlier = self.horizon.pinned();
+        if let Some(earlier) = earlier.filter(|end| end.reached.is_some()) {
+            return earlier.clone();
+        }
+        PinnedEnd {
+            etag: String::new(),
+            partition: None,
+            pinned_at: self.began_at.unwrap_or_else(clock::now),
+            tokens_compare: false,
+            known_lsn: None,
+            reached: Some(ReachedEnd::Answered),
+        }
     }
 }
 

@@ -16,13 +16,14 @@ use super::options::ReadEnd;
 use super::shard::{Shard, etag_of};
 use super::shared::Shared;
 use crate::clock;
-use crate::cosmos::cursor::{CursorStart, FeedAnswer};
+use crate::cosmos::cursor::{Cursor, CursorStart, FeedAnswer};
+use crate::cosmos::position::ensure_of;
+use crate::cosmos::query_token;
 use crate::cosmos::retry::Decision;
-use crate::cosmos::token::segments;
 use crate::cosmos::traffic::Asker;
 use crate::failpoint;
 use crate::feed::page::Page;
-use crate::feed::{Part, PinnedEnd, Position, ReachedEnd, ReadUntil};
+use crate::feed::{FeedRange, Part, PinnedEnd, Position, ReachedEnd, ReadUntil};
 
 /// How long after its time an end is awaited: clocks differ, and the time of a change is in whole seconds.
 const LATE_CHANGES: time::Duration = time::Duration::seconds(2);
@@ -122,9 +123,17 @@ async fn take_turn(shared: Arc<Shared>, shard: Shard) -> Outcome {
     }
 }
 
-struct Turn {
-    shared: Arc<Shared>,
-    shard: Box<Shard>,
+/// A shard that has its turn.
+pub(super) struct Turn {
+    pub(super) shared: Arc<Shared>,
+    pub(super) shard: Box<Shard>,
+}
+
+/// A page that is handed over.
+pub(super) struct Handed {
+    pub(super) page: Page,
+    pub(super) request_charge: f64,
+    pub(super) partition: AnsweringPartition,
 }
 
 impl Turn {
@@ -176,6 +185,9 @@ impl Turn {
 
     /// Fetches an answer and hands over what it holds.
     async fn step(&mut self) -> Result<Step> {
+        if self.shard.request.is_query() {
+            return self.step_of_query().await;
+        }
         if let Some(until) = self.until() {
             // With an end by time, the range is pinned only after everything up to that time was requested.
             let is_due = match self.shared.options.end {
@@ -197,7 +209,7 @@ impl Turn {
                 return Ok(Step::Reached(Some(self.shard.horizon.at_pin())));
             }
         }
-        let answer = self.fetch().await?;
+        let answer = self.admitted().await?.next().await?;
         let request_charge = answer.request_charge;
         match self.take(answer).await {
             Ok((step, true)) => Ok(step),
@@ -235,19 +247,35 @@ impl Turn {
             self.hears();
         }
         if let Some(position) = position {
-            self.hand_over(answer, position).await?;
+            let etag = answer.etag().map(str::to_owned);
+            let handed = Handed {
+                page: answer.page,
+                request_charge: answer.request_charge,
+                partition: AnsweringPartition {
+                    id: answer.partition,
+                    lsn: answer.partition_lsn,
+                },
+            };
+            self.hand_over(handed, position).await?;
+            self.shard.etag = etag;
             self.shard.last_opening = opening.or(self.shard.last_opening);
         }
-        let mut has_recovered = self.shard.retries.reset();
         // A range that moves is not stuck behind a lagging replica.
-        if is_news || !matches!(step, Step::Behind(_)) {
+        let is_stuck = !is_news && matches!(step, Step::Behind(_));
+        self.succeeded(is_stuck).await;
+        Ok((step, is_news))
+    }
+
+    /// A request has succeeded; with `is_stuck` its answer was behind what is known.
+    pub(super) async fn succeeded(&mut self, is_stuck: bool) {
+        let mut has_recovered = self.shard.retries.reset();
+        if !is_stuck {
             has_recovered |= self.shard.lagging.reset();
         }
         if has_recovered {
             let range = self.shard.id;
             self.shared.send(ReaderEvent::Recovered { range }).await;
         }
-        Ok((step, is_news))
     }
 
     /// Pins the range to now: its end is there or later.
@@ -328,12 +356,13 @@ impl Turn {
     }
 
     /// There is a usable answer.
-    fn hears(&self) {
+    pub(super) fn hears(&self) {
         let asker = Asker::Range(self.shard.id);
         self.shared.client.traffic().hears(asker);
     }
 
-    async fn fetch(&mut self) -> Result<FeedAnswer> {
+    /// The cursor, once the budget has enough for its next request.
+    pub(super) async fn admitted(&mut self) -> Result<&mut Cursor> {
         loop {
             self.open().await?;
             self.asks();
@@ -344,10 +373,12 @@ impl Turn {
             let asker = Asker::Range(shard.id);
             self.shared.client.traffic().excuses(asker, begun.elapsed());
             if is_admitted {
-                return cursor.next().await;
+                break;
             }
             self.drop_cursor().await;
         }
+        let cursor = self.shard.cursor.as_mut();
+        cursor.context("no cursor is open")
     }
 
     /// Opens a cursor, unless one is open.
@@ -358,8 +389,8 @@ impl Turn {
         }
         let start = match &shard.position {
             Some(position) => {
-                // On another range the feed would silently start from the beginning.
-                segments(&position.token, &shard.range)?;
+                // On another range the service would silently start from the beginning.
+                ensure_of(&position.token, self.shared.client.rid(), &shard.range)?;
                 CursorStart::Position(position)
             }
             None => CursorStart::Fresh(self.shared.options.start),
@@ -371,15 +402,12 @@ impl Turn {
     }
 
     /// Waits until the buffer has space for the page, then hands it to the consumer.
-    async fn hand_over(&mut self, answer: FeedAnswer, position: Position) -> Result<()> {
-        let etag = answer.etag().map(str::to_owned);
-        let FeedAnswer {
+    pub(super) async fn hand_over(&mut self, handed: Handed, position: Position) -> Result<()> {
+        let Handed {
             page,
             request_charge,
             partition,
-            partition_lsn,
-            ..
-        } = answer;
+        } = handed;
         let permit = match u32::try_from(page.body_len()).unwrap_or(u32::MAX) {
             0 => None,
             // A page that is larger than the buffer takes all of it.
@@ -397,10 +425,7 @@ impl Turn {
             page,
             position: position.clone(),
             highest_lsn: self.shard.horizon.highest(),
-            partition: AnsweringPartition {
-                id: partition,
-                lsn: partition_lsn,
-            },
+            partition,
             request_charge,
             permit,
         };
@@ -414,21 +439,27 @@ impl Turn {
             .context("the consumer of the pages is gone")?;
         slot.send(event);
         self.shard.position = Some(position);
-        self.shard.etag = etag;
         Ok(())
     }
 
+    /// The position of a part of the range.
+    async fn cut(&mut self, position: &Position, part: &FeedRange) -> Result<Option<Position>> {
+        // Not shared, since a cursor cannot be.
+        let shard = &mut *self.shard;
+        if shard.request.is_query() {
+            let token = query_token::cut(&position.token, &shard.range, part)?;
+            return Ok(token.map(|token| Position { token, lsn: None }));
+        }
+        let client = &self.shared.client;
+        client.cut(&shard.request, position, part).await
+    }
+
     /// Reports a split and waits until it is committed; only then are the children read.
-    async fn replace(self, children: Vec<Part>) -> Outcome {
+    async fn replace(mut self, children: Vec<Part>) -> Outcome {
         let mut cut = Vec::with_capacity(children.len());
         for (range, position) in children {
             let position = match &position {
-                Some(position) => match self
-                    .shared
-                    .client
-                    .cut(&self.shard.request, position, &range)
-                    .await
-                {
+                Some(position) => match self.cut(position, &range).await {
                     Ok(position) => position,
                     Err(error) => {
                         let range = self.shard.id;

@@ -17,7 +17,7 @@ use super::interpreter::Interpreter;
 use super::item_sender::ItemSender;
 use super::original::Original;
 use super::position::{InputPosition, Step};
-use crate::cosmos::cursor::FeedRequest;
+use crate::cosmos::cursor::{FeedRequest, PageSource};
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, ReadUntil};
 use crate::job::{Connected, first_ranges};
@@ -52,7 +52,7 @@ pub(super) async fn first_state(connected: &Connected, plan: &FeedPlan) -> Resul
 
 fn request(mode: FeedMode, page_size: NonZeroU32) -> FeedRequest {
     FeedRequest {
-        mode,
+        source: PageSource::Feed(mode),
         page_size,
         partition_key: None,
     }

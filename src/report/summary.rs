@@ -16,7 +16,13 @@ pub struct Summary {
     pub database: String,
     /// The container.
     pub container: String,
-    /// Documents written and committed by this run.
+    /// The text of the query that was read instead of the feed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// Whether some of the values are masked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub masked: bool,
+    /// Documents, or rows of a query, written and committed by this run.
     pub documents: u64,
     /// Documents with a value in `_extra`, because it did not fit its column or had none.
     pub overflowed: u64,
@@ -131,9 +137,14 @@ impl Summary {
             "interrupted" => "interrupted after",
             _ => "stopped after",
         };
+        let what = if self.query.is_some() {
+            "row"
+        } else {
+            "document"
+        };
         let mut text = format!(
             "{verb} {} ({}) from {}/{} to {destination}",
-            count(self.documents, "document"),
+            count(self.documents, what),
             BinaryBytes(self.bytes),
             self.database,
             self.container,
@@ -174,6 +185,9 @@ impl Summary {
                 "could not be read"
             };
             text.push_str(&format!(", {names} {why}"));
+        }
+        if self.masked {
+            text.push_str(", some values masked");
         }
         if let Some(ends) = &self.ends {
             text.push_str(&format!(", {ends}"));
@@ -248,6 +262,8 @@ mod tests {
             outcome: "done",
             database: "shop".into(),
             container: "orders".into(),
+            query: None,
+            masked: false,
             documents: 12_345,
             overflowed: 1200,
             dropped: 0,

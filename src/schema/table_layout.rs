@@ -20,6 +20,8 @@ pub enum TableForm {
     /// The same; a null fits its column, and what distinguishes it from a member that is missing has a column of
     /// its own.
     Nullable,
+    /// The same for the rows of a query, which have no order: without columns that order versions.
+    Rows,
 }
 
 impl TableForm {
@@ -31,16 +33,21 @@ impl TableForm {
         *self == Self::First
     }
 
+    /// Whether columns order the versions of a document in mode `latest`.
+    pub fn is_ordered(self) -> bool {
+        matches!(self, Self::Ordered | Self::Nullable)
+    }
+
     /// Whether a null fits a column that holds other values.
     pub fn nulls_fit(self) -> bool {
-        self == Self::Nullable
+        matches!(self, Self::Nullable | Self::Rows)
     }
 
     /// The unit of all timestamps in Parquet, if columns do not have units of their own.
     pub fn unit(self) -> Option<TimeUnit> {
         match self {
             Self::First => None,
-            Self::Ordered | Self::Nullable => Some(TimeUnit::Microseconds),
+            Self::Ordered | Self::Nullable | Self::Rows => Some(TimeUnit::Microseconds),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::given::{Given, default_settings};
+use super::query::QueryPlan;
 use super::setting::Row;
 use super::table;
 use crate::cli::Command;
@@ -43,6 +44,8 @@ pub struct SchemaPlan {
     pub settings: Settings,
     /// What to compare the documents with.
     pub diff: Option<PathBuf>,
+    /// The query whose rows are sampled instead of documents.
+    pub query: Option<QueryPlan>,
 }
 
 /// The columns that documents are compared with.
@@ -90,6 +93,12 @@ impl Compared {
             return Err(usage(
                 format!("the files of the export in `{shown}` have no columns"),
                 "only CSV, Parquet and Arrow have columns",
+            ));
+        }
+        if state.options.query.is_some() {
+            return Err(usage(
+                format!("the export in `{shown}` is of a query, whose rows are no documents"),
+                "`schema --query` prints the columns that the rows of a query have",
             ));
         }
         let layout = state.options.layout.clone().ok_or_else(|| {
@@ -190,6 +199,19 @@ impl SchemaPlan {
                 "leave --from out, or give it a time",
             ));
         }
+        let query = QueryPlan::new(given)?;
+        if query.is_some() && given.is_typed(&table::SCHEMA_FROM.row) {
+            return Err(usage(
+                "--from is about the feed, and a query reads the documents",
+                "choose the documents by a condition, such as WHERE c._ts >= @since",
+            ));
+        }
+        if query.is_some() && given.is_typed(&table::DIFF.row) {
+            return Err(usage(
+                "--diff compares documents, and a query has rows of its own",
+                "leave --diff or the query out",
+            ));
+        }
         let mut settings = default_settings(Command::Schema)?;
         given.store_in(&mut settings)?;
         Ok(Self {
@@ -197,6 +219,7 @@ impl SchemaPlan {
             from,
             settings,
             diff: given.typed(&table::DIFF),
+            query,
         })
     }
 }

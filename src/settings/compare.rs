@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::setting::{Comparison, FrozenIn};
 use crate::cli::choices::{Mode, SchemaSource, SystemFields};
 use crate::cli::location::Location;
@@ -154,5 +156,21 @@ fn resolved(path: &Path) -> PathBuf {
             (Some(parent), Some(name)) => parent.join(name),
             _ => absolute,
         }
+    })
+}
+
+/// The first level of --partition-key.
+pub(super) fn partition_key(options: &FrozenOptions, level: &str) -> Comparison {
+    let own = options.scope.partition_key.as_deref();
+    let Some(own) = own.and_then(<[_]>::first) else {
+        return Comparison::Absent;
+    };
+    let typed = serde_json::from_str(level).unwrap_or_else(|_| Value::from(level));
+    if *own == typed {
+        return Comparison::Same;
+    }
+    Comparison::Other(match own {
+        Value::String(text) if serde_json::from_str::<Value>(text).is_err() => text.clone(),
+        other => other.to_string(),
     })
 }

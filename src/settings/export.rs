@@ -9,8 +9,10 @@ use super::feed_start::feed_start;
 use super::files::{FilesPlan, check_row_groups, default_rotation};
 use super::given::{Given, default_settings};
 use super::output_name::ensure_no_extension;
+use super::query::QueryPlan;
 use super::table;
 use crate::cli::Command;
+use crate::cli::choices::Mode;
 use crate::cli::location::Location;
 use crate::destination::names::FileNames;
 use crate::destination::{Output, STATE_FILE, StateDirectory, Table, real};
@@ -27,6 +29,8 @@ use crate::state::model::{FrozenOptions, Settings};
 pub struct ExportPlan {
     /// What never changes while the export lives.
     pub options: FrozenOptions,
+    /// The query to read instead of the feed.
+    pub query: Option<QueryPlan>,
     /// What a resume takes over unless it changes it.
     pub settings: Settings,
     /// Where to keep the state; `None` for standard output without `--state`.
@@ -52,6 +56,10 @@ impl ExportPlan {
         let files = FilesPlan::new(given, &location)?;
         let columns = ColumnsPlan::new(given, files.format)?;
         let mode = given.get(&table::EXPORT_MODE)?;
+        let query = QueryPlan::new(given)?;
+        if query.is_some() {
+            ensure_no_feed(given, mode)?;
+        }
         let (mode, from) = feed_start(mode, given.typed(&table::EXPORT_FROM))?;
         let (output, path) = match &location {
             Location::StandardStream => (OutputKind::StandardOutput, Path::new("-")),
@@ -99,21 +107,25 @@ impl ExportPlan {
         Ok(Self {
             options: FrozenOptions {
                 mode,
+                // Of a query it depends on the container.
                 scope: Scope::default(),
+                query: query.as_ref().map(|plan| plan.query.clone()),
+                masked: false,
                 from,
                 format: files.format,
                 compression: files.compression,
                 layout: columns.layout,
-                table: if files.format.has_columns() {
-                    TableForm::NEWEST
-                } else {
-                    TableForm::First
+                table: match (files.format.has_columns(), &query) {
+                    (true, None) => TableForm::NEWEST,
+                    (true, Some(_)) => TableForm::Rows,
+                    (false, _) => TableForm::First,
                 },
                 inference: columns.inference,
                 csv: files.csv,
                 output: relative,
                 records: None,
             },
+            query,
             settings,
             state_path,
             base,
@@ -125,6 +137,40 @@ impl ExportPlan {
             summary: given.get(&table::SUMMARY)?,
         })
     }
+}
+
+/// Refuses what is about the feed.
+fn ensure_no_feed(given: &Given, mode: Mode) -> Result<()> {
+    if given.is_on(&table::FOLLOW) {
+        return Err(usage(
+            "a query has an end, so --follow has nothing to follow: only the feed has changes",
+            "leave --follow out; or leave the query out, and follow all documents",
+        ));
+    }
+    if mode == Mode::All {
+        return Err(usage(
+            "a query reads documents as they are: earlier versions and deletes are only in the feed",
+            "leave --mode out, or leave the query out",
+        ));
+    }
+    for (row, instead) in [
+        (
+            &table::EXPORT_FROM.row,
+            "choose the documents by a condition, such as WHERE c._ts >= @since",
+        ),
+        (&table::UNTIL.row, "leave it out"),
+    ] {
+        if given.is_typed(row) {
+            return Err(usage(
+                format!(
+                    "{} is about the feed, and a query reads the documents",
+                    row.flag()
+                ),
+                instead,
+            ));
+        }
+    }
+    Ok(())
 }
 
 #[derive(Debug, Clone, Copy)]

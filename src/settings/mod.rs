@@ -18,6 +18,7 @@ mod monitor;
 mod output_name;
 mod permissions;
 mod profile;
+mod query;
 mod replay;
 mod resolved;
 mod resume;
@@ -42,6 +43,7 @@ pub use profile::{
     ChosenProfile, ConfigFile, KeySource, NewProfile, Profile, ProfileEndpoint, ProfileOptions,
     WantedProfile,
 };
+pub use query::QueryPlan;
 pub use replay::{Creation, FeedPlan, ReplayPlan, TimeWindow};
 pub use resolved::{Origin, ResolvedValue};
 pub use resume::{ResumeCommand, ResumePlan};

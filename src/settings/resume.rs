@@ -80,6 +80,23 @@ impl ResumePlan {
         Ok(own)
     }
 
+    /// Refuses what is about the feed, for an export of a query with these settings.
+    ///
+    /// # Errors
+    ///
+    /// If the resume would follow, or says how far to read the feed.
+    pub fn ensure_for_query(&self, settings: &Settings) -> Result<()> {
+        let flag = match (settings.follow, self.given.is_typed(&table::UNTIL.row)) {
+            (false, false) => return Ok(()),
+            (true, _) => "--follow",
+            (false, true) => "--until",
+        };
+        Err(usage(
+            format!("the export is of a query, which has an end: {flag} is about the feed"),
+            format!("leave {flag} out; an export of all documents can be followed"),
+        ))
+    }
+
     /// The command that continues this resume if it is stopped: with its options, unless the state has them.
     pub fn command(&self) -> ResumeCommand {
         let mut command = ResumeCommand::of(&self.state_path);

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Result;
+
 use super::names::without_compression;
 use crate::destination::manifest::{Entry, Manifest, Purpose};
 use crate::destination::names::first_part_of;
 use crate::destination::{DEFINITION_FILE, STATE_FILE, state_directory_of};
 use crate::durable::{is_there, parent_of, with_suffix};
+use crate::error::usage;
 use crate::state::file;
 use crate::state::model::State;
 
@@ -18,6 +21,8 @@ pub struct Exported {
     pub at: Option<i64>,
     /// The file with the definition of its container.
     pub definition: Option<Arc<Path>>,
+    /// Whether some of its values are masked.
+    pub masked: bool,
 }
 
 impl Exported {
@@ -28,7 +33,26 @@ impl Exported {
         Self {
             at: at.map(time::OffsetDateTime::unix_timestamp),
             definition: definition.map(Arc::from),
+            masked: entry.masked,
         }
+    }
+
+    /// Refuses masked values, which would replace those of the container.
+    ///
+    /// # Errors
+    ///
+    /// If it has some.
+    pub(super) fn ensure_unmasked(&self, name: &str) -> Result<()> {
+        if self.masked {
+            return Err(usage(
+                format!(
+                    "some values in `{name}` are masked, and would replace those of the target"
+                ),
+                "export again with a credential that may see them; masked values are written from standard input only: \
+                 `cosmos-tail replay - < FILE`",
+            ));
+        }
+        Ok(())
     }
 
     /// What is known of the file `path`, which the user named.

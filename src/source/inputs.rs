@@ -303,6 +303,8 @@ impl Inputs {
             } else {
                 None
             };
+            let exported = Exported::beside(source);
+            exported.ensure_unmasked(&file_name_of(source))?;
             let partition_key = partition_key_of_file(source);
             found.inputs.push(Input {
                 origin: Origin::File(source.clone()),
@@ -315,7 +317,7 @@ impl Inputs {
                 },
                 csv,
                 reading: None,
-                exported: Exported::beside(source),
+                exported,
                 declared: declared_beside(source),
             });
             found.add_definition(source, definition_of_file(source), None);
@@ -459,6 +461,7 @@ impl Inputs {
         });
         let mut compressed = 0_u64;
         for (entry, exported) in read.entries.iter().zip(exported) {
+            exported.ensure_unmasked(&entry.file)?;
             let input = Input {
                 csv: csv.clone(),
                 exported,

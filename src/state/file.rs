@@ -286,6 +286,8 @@ pub(crate) mod tests {
         let options = FrozenOptions {
             mode: FeedMode::LatestVersion,
             scope: Scope::default(),
+            query: None,
+            masked: false,
             from: ChangeFeedStart::Beginning,
             format: Format::Jsonl,
             compression: Compression::None,

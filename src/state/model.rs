@@ -13,8 +13,8 @@ use crate::destination::{
     Committed, FileState, Inheritance, ManifestMark, Output, Recovery, SeriesState,
 };
 use crate::feed::{
-    ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, RangeId, RangeSet, RangeState,
-    ReachedEnd, ReadUntil, RecordForm, Scope,
+    ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, Query, RangeId, RangeSet,
+    RangeState, ReachedEnd, ReadUntil, RecordForm, Scope,
 };
 use crate::format::{Compression, CsvOptions, Extra, Format};
 use crate::schema::{InferenceOptions, TableForm, TableLayout};
@@ -118,6 +118,12 @@ pub struct FrozenOptions {
     /// The part of the container that is read.
     #[serde(default, skip_serializing_if = "Scope::is_everything")]
     pub scope: Scope,
+    /// The query that is read instead of the feed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<Query>,
+    /// Whether the query returns masked values for some of what is stored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub masked: bool,
     /// Where ranges without a position start.
     pub from: ChangeFeedStart,
     /// The format of the files.
@@ -231,6 +237,8 @@ impl State {
             let (head, newer) = match end.reached? {
                 ReachedEnd::Head => (true, 0),
                 ReachedEnd::Pin { newer } => (false, newer),
+                // What came after it is not known.
+                ReachedEnd::Answered => return None,
             };
             let before = ends.unwrap_or(Ends {
                 pinned_at: end.pinned_at,
@@ -297,6 +305,7 @@ impl State {
             export_id: self.export_id,
             output: &self.options.output,
             records: self.records(),
+            masked: self.options.masked,
             ranges: &self.ranges,
             series: &self.series,
             sealed: &self.sealed,

@@ -9,11 +9,12 @@ use anyhow::Result;
 use super::contents::{Contents, Expected};
 use super::findings::{Findings, name_of};
 use super::spans::{self, Part};
+use crate::cosmos::query_token::is_answered;
 use crate::cosmos::token::segments;
 use crate::count::{count, exactly, them};
 use crate::destination::manifest::Entry;
 use crate::destination::{Destination, FileState, Kind, may_be_unknown};
-use crate::feed::lsn_of_etag;
+use crate::feed::{ReachedEnd, lsn_of_etag};
 use crate::source::{CompressedLater, compressed_later};
 use crate::state::container_file::{ContainerFile, MAX_BYTES};
 use crate::state::model::State;
@@ -59,6 +60,13 @@ pub fn check_export(
         found.fault(file, what);
     }
     check_totals(state, &entries, found);
+    if state.options.masked {
+        let state_name = found.state_name();
+        found.note(
+            &state_name,
+            "some values are masked: the files are no backup of the container",
+        );
+    }
     for (file, what) in spans::check(state, &parts(state, destination, &entries)) {
         found.fault(file, what);
     }
@@ -92,6 +100,15 @@ fn check_ends(state: &State, found: &mut Findings) {
     let state_name = found.state_name();
     for range in &state.ranges {
         let Some(end) = &range.end else { continue };
+        if end.reached == Some(ReachedEnd::Answered) {
+            let position = range.position.as_ref();
+            if !position.is_some_and(|position| is_answered(&position.token).unwrap_or(false)) {
+                let id = range.id;
+                let what = "is marked as answered to its end, but its continuation is not";
+                found.fault(&state_name, format!("range {id} {what}"));
+            }
+            continue;
+        }
         let lsn =
             |lsn: Option<u64>| lsn.map_or("an unknown LSN".to_owned(), |lsn| format!("LSN {lsn}"));
         let at = |etag: Option<&str>| {

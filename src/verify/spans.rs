@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 
-use crate::cosmos::token::{container_rid_of, segments};
+use crate::cosmos::position::ensure_of;
+use crate::cosmos::token::segments;
 use crate::feed::RangeState;
 use crate::feed::{FeedRange, RangeId, ensure_tiling, lsn_of_etag};
 use crate::state::model::State;
@@ -179,14 +180,8 @@ impl<'a> Check<'a> {
         let Some(position) = &range.position else {
             return Ok(());
         };
-        let rid = container_rid_of(&position.token)?;
-        ensure!(
-            rid == self.state.source.container_rid,
-            "it is for the container {rid}, not {}",
-            self.state.source.container_rid
-        );
-        segments(&position.token, &range.range)?;
-        Ok(())
+        let rid = &self.state.source.container_rid;
+        ensure_of(&position.token, rid, &range.range)
     }
 
     /// The children of every replaced range must cover it, and the ranges without a parent must cover the scope
@@ -288,7 +283,7 @@ fn parts_of(range: &RangeState) -> Vec<(FeedRange, PartPosition)> {
     let Some(position) = &range.position else {
         return vec![(range.range.clone(), PartPosition::Beginning)];
     };
-    // An unreadable token is a fault of its own.
+    // An unreadable token is a fault of its own. That of a query has no LSNs.
     let parts = segments(&position.token, &range.range).unwrap_or_default();
     let position = |etag: Option<String>| match etag {
         None => PartPosition::Beginning,

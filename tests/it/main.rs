@@ -53,6 +53,7 @@ mod output_names;
 mod profile_changes;
 mod profiles;
 mod proxies;
+mod queries;
 mod read_budget;
 mod recovery;
 mod regions;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cosmos_tail::cosmos::client::CosmosClient;
-use cosmos_tail::cosmos::cursor::FeedRequest;
+use cosmos_tail::cosmos::cursor::{FeedRequest, PageSource};
 use cosmos_tail::cosmos::retry::RetryLimit;
 use cosmos_tail::feed::{ChangeFeedStart, FeedMode, RangeId, ReadUntil};
 use cosmos_tail::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
@@ -255,7 +255,7 @@ async fn a_split_that_is_never_committed_does_not_keep_the_reader_from_ending() 
     let options = ReaderOptions {
         concurrency: 4,
         request: FeedRequest {
-            mode: FeedMode::LatestVersion,
+            source: PageSource::Feed(FeedMode::LatestVersion),
             page_size: NonZeroU32::new(50).unwrap(),
             partition_key: None,
         },

@@ -16,7 +16,7 @@ use super::super::account::Account;
 use crate::cosmos::account::CosmosAccount;
 use crate::cosmos::auth;
 use crate::cosmos::client::{CosmosClient, HttpVersion};
-use crate::cosmos::cursor::{CursorStart, FeedRequest};
+use crate::cosmos::cursor::{CursorStart, FeedRequest, PageSource};
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::cosmos::missing::{ContainerMissing, DatabaseMissing};
 use crate::cosmos::options::{ConnectOptions, CredentialOptions};
@@ -412,7 +412,7 @@ async fn read_page(
     start: ChangeFeedStart,
 ) -> Result<f64> {
     let request = FeedRequest {
-        mode,
+        source: PageSource::Feed(mode),
         page_size: NonZeroU32::MIN,
         partition_key: None,
     };

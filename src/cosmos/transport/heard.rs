@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::known_plan::KnownPlan;
 use super::last_list::{LastList, ListFault};
 use crate::cosmos::endpoint::location_fault;
 
@@ -42,6 +43,8 @@ pub(in crate::cosmos) struct Heard {
     has_system_key: AtomicBool,
     /// The container's answer, as it came.
     definition: Mutex<Option<Box<RawValue>>>,
+    /// The query whose plan is known.
+    planned: KnownPlan,
 }
 
 /// An address that the account names for a region.
@@ -54,6 +57,16 @@ struct Location {
 }
 
 impl Heard {
+    /// The query with this body can be read range by range: its plan is not requested again.
+    pub(in crate::cosmos) fn know_plan(&self, body: Vec<u8>) {
+        self.planned.know(body);
+    }
+
+    /// The answer to `request`, if it is for a plan that is known.
+    pub(super) fn plan(&self, request: &HttpRequest) -> Option<HttpResponse> {
+        self.planned.answer(request)
+    }
+
     /// What is wrong with a location that the account named.
     pub(in crate::cosmos) fn refused_location(&self) -> Option<String> {
         lock(&self.location).clone()

@@ -23,6 +23,8 @@ pub(super) const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-ms-sessi
 pub(super) const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("x-ms-consistency-level");
 /// Only requests for the feed have it.
 const A_IM: HeaderName = HeaderName::from_static("a-im");
+/// Only queries have it.
+const IS_QUERY: HeaderName = HeaderName::from_static("x-ms-documentdb-isquery");
 const CONTAINER_RID: HeaderName = HeaderName::from_static("x-ms-cosmos-intended-collection-rid");
 /// The headers that name what is read: a range, or one logical partition.
 const SUBJECTS: [HeaderName; 2] = [
@@ -117,12 +119,15 @@ impl SessionTokens {
     }
 }
 
-/// What a request for the feed reads; `None` if it is for something else, or already has a token.
+/// What a request for the feed or for a page of a query reads; `None` if it is for something else, or already has a
+/// token.
 fn subject_of(request: &HttpRequest) -> Option<Subject> {
-    let is_feed = request.method == Method::Get
-        && header(request, A_IM).is_some()
-        && header(request, SESSION_TOKEN).is_none();
-    if !is_feed {
+    let mark = match request.method {
+        Method::Get => A_IM,
+        Method::Post => IS_QUERY,
+        _ => return None,
+    };
+    if header(request, mark).is_none() || header(request, SESSION_TOKEN).is_some() {
         return None;
     }
     let target = SUBJECTS

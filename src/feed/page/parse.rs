@@ -26,13 +26,26 @@ impl Page {
         Self::parse_with(body, Vec::new())
     }
 
+    /// As [`Page::parse`] for a page of a query, whose items are its rows: values of any kind, of which none is an
+    /// envelope.
+    ///
+    /// # Errors
+    /// See [`Page::parse`].
+    pub fn parse_rows(body: Bytes) -> Result<Self, PageError> {
+        Self::parse_as(body, Vec::new(), Rows::OfQuery)
+    }
+
     /// As [`Page::parse`], reusing the memory of an earlier page's [`Page::into_items_buffer`].
     ///
     /// # Errors
     /// See [`Page::parse`].
-    pub fn parse_with(body: Bytes, mut items_buffer: Vec<Item>) -> Result<Self, PageError> {
+    pub fn parse_with(body: Bytes, items_buffer: Vec<Item>) -> Result<Self, PageError> {
+        Self::parse_as(body, items_buffer, Rows::OfFeed)
+    }
+
+    fn parse_as(body: Bytes, mut items_buffer: Vec<Item>, rows: Rows) -> Result<Self, PageError> {
         items_buffer.clear();
-        match split(&body, &mut items_buffer) {
+        match split(&body, &mut items_buffer, rows) {
             Ok(own) => Ok(Self {
                 body,
                 items: items_buffer,
@@ -64,21 +77,31 @@ impl Page {
     ///
     /// Names what does not hold, and where.
     pub fn check(&self) -> Result<(), PageError> {
-        let fault = |kind, at: u32| {
-            let offset = at as usize;
-            PageError::new(Fault { kind, offset }, &self.body)
-        };
         let is_other = |item: &&Item| self.body.get(item.whole.start as usize) != Some(&b'{');
         if let Some(other) = self.items.iter().find(is_other) {
-            return Err(fault(PageErrorKind::ItemNotAnObject, other.whole.start));
+            return Err(self.fault(PageErrorKind::ItemNotAnObject, other.whole.start));
         }
+        self.check_count()
+    }
+
+    /// Checks that the number of items is the page's `_count`, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// Says where it is another.
+    pub fn check_count(&self) -> Result<(), PageError> {
         let count = self.own.count.of(&self.body);
         let count = count.map(|count| std::str::from_utf8(count).map(str::parse::<usize>));
         match count {
             None => Ok(()),
             Some(Ok(Ok(count))) if self.items.len() == count => Ok(()),
-            Some(_) => Err(fault(PageErrorKind::CountDiffers, self.own.count.start)),
+            Some(_) => Err(self.fault(PageErrorKind::CountDiffers, self.own.count.start)),
         }
+    }
+
+    fn fault(&self, kind: PageErrorKind, at: u32) -> PageError {
+        let offset = at as usize;
+        PageError::new(Fault { kind, offset }, &self.body)
     }
 
     /// The RID of the page's container, if the page has it.
@@ -100,8 +123,17 @@ impl Page {
     }
 }
 
+/// What the items of a page are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// Documents, or envelopes around them.
+    OfFeed,
+    /// What a query selects.
+    OfQuery,
+}
+
 /// Finds the items of the page `body`.
-fn split(body: &[u8], items: &mut Vec<Item>) -> Result<OwnMembers, Fault> {
+fn split(body: &[u8], items: &mut Vec<Item>, rows: Rows) -> Result<OwnMembers, Fault> {
     if body.is_empty() {
         return Ok(OwnMembers::default());
     }
@@ -111,7 +143,7 @@ fn split(body: &[u8], items: &mut Vec<Item>) -> Result<OwnMembers, Fault> {
             offset: u32::MAX as usize,
         });
     }
-    checked(body, |scanner| split_text(scanner, body, items))
+    checked(body, |scanner| split_text(scanner, body, items, rows))
 }
 
 /// The result of `scan` if `text` is UTF-8; otherwise the first of the two faults.
@@ -152,6 +184,7 @@ fn split_text<'a>(
     scanner: &mut Scanner<'a>,
     body: &'a [u8],
     items: &mut Vec<Item>,
+    rows: Rows,
 ) -> Result<OwnMembers, Fault> {
     let (b'{', open) = scanner.token(0) else {
         let (_, at) = scanner.token(0);
@@ -167,7 +200,7 @@ fn split_text<'a>(
                 return Err(scanner.fault(PageErrorKind::DocumentsTwice, at));
             }
             documents_seen = true;
-            documents(scanner, body, value, items)?
+            documents(scanner, body, value, items, rows)?
         } else {
             let (_, start) = scanner.token(value);
             let end = scanner.value(start)?;
@@ -225,6 +258,7 @@ fn documents<'a>(
     body: &'a [u8],
     at: usize,
     items: &mut Vec<Item>,
+    rows: Rows,
 ) -> Result<usize, Fault> {
     let (b'[', open) = scanner.token(at) else {
         let (_, at) = scanner.token(at);
@@ -236,7 +270,7 @@ fn documents<'a>(
     }
     loop {
         scanner.line_break = false;
-        let mut item = if byte == b'{' {
+        let mut item = if byte == b'{' && rows == Rows::OfFeed {
             object_item(scanner, body, at)?
         } else {
             Item::bare(at, scanner.value(at)?)

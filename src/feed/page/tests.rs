@@ -532,3 +532,29 @@ fn an_error_has_cause_and_place_in_short_printable_ascii() {
     assert!(text.len() < 300, "{text}");
     assert!(text.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
 }
+
+#[test]
+fn the_rows_of_a_query_are_never_envelopes() {
+    let body = br#"{"Documents":[{"current":{},"current":1},{"metadata":{}},1,"a\"b",null,[ ],
+        {"id":"1"}],"_count":7}"#;
+    let page = Page::parse_rows(Bytes::from_static(body)).unwrap();
+    let rows: Vec<_> = page.items().map(|item| item.json().to_vec()).collect();
+    let expected: [&[u8]; 7] = [
+        br#"{"current":{},"current":1}"#,
+        br#"{"metadata":{}}"#,
+        b"1",
+        br#""a\"b""#,
+        b"null",
+        b"[ ]",
+        br#"{"id":"1"}"#,
+    ];
+    assert_eq!(rows, expected);
+    for item in page.items() {
+        assert!(!item.is_envelope());
+        assert_eq!(item.document(), Some(item.json()));
+    }
+    page.check_count().unwrap();
+    assert!(page.check().is_err());
+    let short = Page::parse_rows(Bytes::from_static(br#"{"Documents":[1],"_count":2}"#)).unwrap();
+    short.check_count().unwrap_err();
+}

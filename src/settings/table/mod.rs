@@ -26,6 +26,7 @@ mod lag;
 mod monitoring;
 mod output;
 mod profiles;
+mod query;
 mod reading;
 mod replay;
 mod tail;
@@ -41,6 +42,7 @@ pub(crate) use lag::*;
 pub(crate) use monitoring::*;
 pub(crate) use output::*;
 pub(crate) use profiles::*;
+pub(crate) use query::*;
 pub(crate) use reading::*;
 pub(crate) use replay::*;
 pub(crate) use tail::*;
@@ -50,6 +52,7 @@ use crate::settings::setting::AnySetting;
 /// The groups of rows, in the order of the help.
 static GROUPS: &[&[&dyn AnySetting]] = &[
     export::ROWS,
+    query::ROWS,
     tail::ROWS,
     replay::ROWS,
     lag::ROWS,

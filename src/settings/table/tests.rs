@@ -208,6 +208,11 @@ fn whole_options() -> Value {
             partition_key: Some(Vec::new()),
             ..Scope::default()
         },
+        query: Some(crate::feed::Query {
+            text: String::new(),
+            parameters: Vec::new(),
+        }),
+        masked: true,
         from: ChangeFeedStart::Now,
         format: Format::Csv,
         compression: Compression::Gzip(6),

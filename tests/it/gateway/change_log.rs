@@ -101,6 +101,10 @@ impl Change {
         self.lsn <= lsn && self.superseded_by.is_none_or(|by| by > lsn)
     }
 
+    pub(super) fn is_deletion(&self) -> bool {
+        self.operation == Operation::Delete
+    }
+
     /// Whether it is what its item is now.
     pub(super) fn is_latest(&self) -> bool {
         self.superseded_by.is_none() && self.operation != Operation::Delete
@@ -274,6 +278,11 @@ impl ChangeLog {
     /// Whether a partition of this id has ever existed.
     pub(super) fn knew_partition(&self, id: &str) -> bool {
         id.parse::<u32>().is_ok_and(|id| id < self.next_partition)
+    }
+
+    /// The path of the partition key; of a hierarchical one the first.
+    pub(super) fn key_path(&self) -> String {
+        self.definition.paths()[0].to_string()
     }
 
     pub(super) fn epk_of(&self, partition_key: &[Value]) -> Epk {

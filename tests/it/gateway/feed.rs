@@ -66,7 +66,7 @@ impl FeedAnswer {
         }
     }
 
-    fn violation(message: String) -> Self {
+    pub(super) fn violation(message: String) -> Self {
         let mut answer = Self::refusal(400, None, &message);
         answer.violation = Some(message);
         answer
@@ -78,10 +78,51 @@ pub(super) fn error_body(code: &str, message: &str) -> Bytes {
 }
 
 /// The partition and the range within it that a request is about.
-struct Target {
-    partition: String,
-    min: Epk,
-    max: Epk,
+pub(super) struct Target {
+    pub(super) partition: String,
+    pub(super) min: Epk,
+    pub(super) max: Epk,
+}
+
+/// What a request is about, and the LSN of the replica that answers it; or why it is not answered.
+pub(super) fn admit(
+    container: &mut StoredContainer,
+    request: &FeedRequest,
+    options: &GatewayOptions,
+    now: u64,
+) -> Result<(Target, u64), Box<FeedAnswer>> {
+    let refuse = |answer| Err(Box::new(answer));
+    let target = target(container, request)?;
+    if request.epk_range.is_some() && !options.epk_sub_ranges {
+        return refuse(FeedAnswer::refusal(
+            400,
+            None,
+            "One of the input values is invalid.",
+        ));
+    }
+    let partition = container
+        .log
+        .partition_mut(&target.partition)
+        .expect("the target is a live partition");
+    match &mut partition.lock {
+        LockState::Open => {}
+        LockState::Held => return refuse(locked()),
+        LockState::Requests(0) => partition.lock = LockState::Open,
+        LockState::Requests(left) => {
+            *left -= 1;
+            return refuse(locked());
+        }
+    }
+    let replica = partition.replica_lsn(request.lag, now);
+    match session_lsn(request.session_token.as_deref(), &target.partition) {
+        Ok(Some(wanted)) if wanted > replica => refuse(FeedAnswer::refusal(
+            404,
+            Some(1002),
+            "The read session is not available for the input session token.",
+        )),
+        Ok(_) => Ok((target, replica)),
+        Err(message) => refuse(FeedAnswer::violation(message)),
+    }
 }
 
 pub(super) fn answer(
@@ -90,10 +131,6 @@ pub(super) fn answer(
     options: &GatewayOptions,
     now: u64,
 ) -> FeedAnswer {
-    let target = match target(container, request) {
-        Ok(target) => target,
-        Err(refusal) => return *refusal,
-    };
     if request.mode == Mode::AllVersionsAndDeletes
         && (request.token.is_none() || request.since.is_some())
     {
@@ -103,9 +140,10 @@ pub(super) fn answer(
             "AllVersionsAndDeletes starts from now or from a continuation only",
         );
     }
-    if request.epk_range.is_some() && !options.epk_sub_ranges {
-        return FeedAnswer::refusal(400, None, "One of the input values is invalid.");
-    }
+    let (target, replica) = match admit(container, request, options, now) {
+        Ok(admitted) => admitted,
+        Err(refusal) => return *refusal,
+    };
     let after = match position(container, request, &target) {
         Ok(after) => after,
         Err(refusal) => return *refusal,
@@ -114,27 +152,6 @@ pub(super) fn answer(
         .log
         .partition_mut(&target.partition)
         .expect("the target is a live partition");
-    match &mut partition.lock {
-        LockState::Open => {}
-        LockState::Held => return locked(),
-        LockState::Requests(0) => partition.lock = LockState::Open,
-        LockState::Requests(left) => {
-            *left -= 1;
-            return locked();
-        }
-    }
-    let replica = partition.replica_lsn(request.lag, now);
-    match session_lsn(request.session_token.as_deref(), &target.partition) {
-        Ok(Some(wanted)) if wanted > replica => {
-            return FeedAnswer::refusal(
-                404,
-                Some(1002),
-                "The read session is not available for the input session token.",
-            );
-        }
-        Ok(_) => {}
-        Err(message) => return FeedAnswer::violation(message),
-    }
     let is_now = request.token.as_deref() == Some("*");
     if !is_now && request.mode == Mode::AllVersionsAndDeletes && after < partition.forgotten_through
     {

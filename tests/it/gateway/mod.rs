@@ -3,7 +3,8 @@
 //! in TLS with a self-signed certificate ([`GatewayOptions::tls`]).
 //!
 //! It serves the requests of a change feed reader (account, databases, containers, partition key ranges, the
-//! documents feed in both modes) and those of a replay (point reads and writes, new containers). It also
+//! documents feed in both modes), queries with their plans, and those of a replay (point reads and writes, new
+//! containers). It also
 //! keeps everything that a test wants to know: the requests, the documents that a complete reader must have
 //! seen, and the requests that no correct client sends ([`Gateway::violations`]).
 //!
@@ -47,6 +48,7 @@ mod feed;
 mod fixed_pages;
 mod items;
 mod lists;
+mod query;
 mod replicas;
 mod requests;
 mod routes;

@@ -21,6 +21,10 @@ pub(crate) enum RequestKind {
     PartitionKeyRanges,
     /// `GET /dbs/x/colls/y/docs` with `A-IM`
     ChangeFeed,
+    /// `POST /dbs/x/colls/y/docs` with a query, for a page
+    Query,
+    /// The same for its plan
+    QueryPlan,
     /// `POST /offers` with a query
     Offers,
     /// `POST /dbs/x/colls`

@@ -21,6 +21,7 @@ use super::change_log::Mode;
 use super::faults::Action;
 use super::feed::{self, FeedAnswer, FeedRequest, error_body};
 use super::items::{self, ItemRequest, WriteRecord, new_container};
+use super::query::{self, Sql};
 use super::replicas::Lag;
 use super::requests::{RequestKind, RequestRecord};
 use super::server::Handler;
@@ -143,14 +144,20 @@ impl Asked {
             ("POST", ["offers"]) if headers.contains_key("x-ms-documentdb-isquery") => {
                 RequestKind::Offers
             }
+            ("POST", ["dbs", _, "colls", _, "docs"])
+                if headers.contains_key("x-ms-cosmos-is-query-plan-request") =>
+            {
+                RequestKind::QueryPlan
+            }
+            ("POST", ["dbs", _, "colls", _, "docs"])
+                if headers.contains_key("x-ms-documentdb-isquery") =>
+            {
+                RequestKind::Query
+            }
             ("POST", ["dbs", _, "colls"]) => RequestKind::ContainerCreate,
             ("GET", ["dbs", _, "colls", _, "docs", _]) => RequestKind::ItemRead,
             ("PUT" | "DELETE", ["dbs", _, "colls", _, "docs", _]) => RequestKind::ItemWrite,
-            ("POST", ["dbs", _, "colls", _, "docs"])
-                if !headers.contains_key("x-ms-documentdb-isquery") =>
-            {
-                RequestKind::ItemWrite
-            }
+            ("POST", ["dbs", _, "colls", _, "docs"]) => RequestKind::ItemWrite,
             _ => RequestKind::Unserved,
         };
         // HTTP/2 carries the host in the URI, HTTP/1.1 in its header.
@@ -206,7 +213,7 @@ impl Asked {
             container: None,
             partition: owned("x-ms-documentdb-partitionkeyrangeid"),
             epk_range: owned("x-ms-start-epk").zip(owned("x-ms-end-epk")),
-            token: owned("if-none-match"),
+            token: owned("if-none-match").or_else(|| owned("x-ms-continuation")),
             modified_since: owned("if-modified-since"),
             session_token: owned("x-ms-session-token"),
             consistency_level: owned("x-ms-consistency-level"),
@@ -255,7 +262,9 @@ impl Routes {
         let (before, on_answer) = state.faults.strike(&record);
         let lag = match on_answer {
             Some(Action::Lag(transactions)) => Lag::Transactions(transactions),
-            _ if asked.kind == RequestKind::ChangeFeed => state.replicas.lag(&record),
+            _ if matches!(asked.kind, RequestKind::ChangeFeed | RequestKind::Query) => {
+                state.replicas.lag(&record)
+            }
             _ => Lag::default(),
         };
         let ordinal = state.requests.push(record);
@@ -308,6 +317,8 @@ impl Routes {
             RequestKind::Container
             | RequestKind::PartitionKeyRanges
             | RequestKind::ChangeFeed
+            | RequestKind::Query
+            | RequestKind::QueryPlan
             | RequestKind::ItemRead
             | RequestKind::ItemWrite => self.answer_for_container(&mut state, asked, twist),
             RequestKind::Unserved => {
@@ -455,6 +466,9 @@ impl Routes {
                 }
                 Answer::json(&container.partition_key_ranges_to_json()).header("etag", etag)
             }
+            RequestKind::Query | RequestKind::QueryPlan => {
+                self.answer_to_query(container, asked, twist, now)
+            }
             _ => match feed_request(asked, twist, &self.shared.options) {
                 Ok(_) if self.asks_too_much(asked) => Answer::error(
                     400,
@@ -471,6 +485,39 @@ impl Routes {
                     answer
                 }
             },
+        }
+    }
+
+    /// A page of a query, or its plan.
+    fn answer_to_query(
+        &self,
+        container: &mut StoredContainer,
+        asked: &Asked,
+        twist: Twist,
+        now: u64,
+    ) -> Answer {
+        let sql = match Sql::parse(&asked.body) {
+            Ok(sql) => sql,
+            Err(message) => return Answer::error(400, None, "BadRequest", &message),
+        };
+        if asked.kind == RequestKind::QueryPlan {
+            return Answer::json(&sql.plan(container));
+        }
+        let request = match feed_request(asked, twist, &self.shared.options) {
+            Ok(request) => request,
+            Err(message) => {
+                let mut answer = Answer::error(400, None, "BadRequest", &message);
+                answer.violation = Some(message);
+                return answer;
+            }
+        };
+        let continuation = asked.text("x-ms-continuation");
+        let options = &self.shared.options;
+        let (page, next) = query::answer(container, &request, continuation, &sql, options, now);
+        let answer = answer_from_feed(page);
+        match next {
+            Some(next) => answer.header("x-ms-continuation", next),
+            None => answer,
         }
     }
 
@@ -728,6 +775,7 @@ fn feed_request(
         Some(a_im) if a_im.eq_ignore_ascii_case("Full-Fidelity Feed") => {
             Mode::AllVersionsAndDeletes
         }
+        None if asked.kind == RequestKind::Query => Mode::LatestVersion,
         other => return Err(format!("A-IM {other:?} names no change feed mode")),
     };
     let wire_format = asked

@@ -18,6 +18,7 @@ mod lists;
 mod monitoring;
 mod pages;
 mod profiles;
+mod query;
 mod replay;
 mod stage;
 mod state;
@@ -32,7 +33,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 18] = [
+const FOLDERS: [&str; 19] = [
     "connection",
     "export",
     "help",
@@ -40,6 +41,7 @@ const FOLDERS: [&str; 18] = [
     "ls",
     "monitoring",
     "profiles",
+    "query",
     "ranges",
     "replay",
     "schema",
