@@ -14,6 +14,7 @@
 mod connection;
 mod export;
 mod help;
+mod leases;
 mod lists;
 mod monitoring;
 mod pages;
@@ -32,11 +33,12 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 18] = [
+const FOLDERS: [&str; 19] = [
     "connection",
     "export",
     "help",
     "lag",
+    "leases",
     "ls",
     "monitoring",
     "profiles",
