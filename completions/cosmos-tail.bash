@@ -1474,7 +1474,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases__subcmd__list)
-            opts="-d -c -v -q -h -V --leases --group --expiration-interval --stuck-after --watch --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --format --verbose --quiet --help --version"
+            opts="-d -c -v -q -h -V --leases --group --expiration-interval --stuck-after --wide --watch --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --format --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -387,6 +387,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --priority 'Priority of all requests, in accounts with priority-based execution'
             cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
             cand --format 'How to print the list [default: table]'
+            cand --wide 'Print whole names, however wide the terminal is'
             cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
             cand --demo 'Use an account embedded in this process'
             cand -v 'Print more; -vv and -vvv the SDK''s log'

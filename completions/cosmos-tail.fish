@@ -407,6 +407,7 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
 json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l wide -d 'Print whole names, however wide the terminal is'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
