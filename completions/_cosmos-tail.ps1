@@ -447,6 +447,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--leases', '--leases', [CompletionResultType]::ParameterName, 'The lease container, such as shop/leases')
             [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'The group: the processor''s name')
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Where created leases begin: `beginning`, `now`, a time')
+            [CompletionResult]::new('--lease-format', '--lease-format', [CompletionResultType]::ParameterName, 'Whose leases to create [default: that of the group''s leases]')
             [CompletionResult]::new('--expiration-interval', '--expiration-interval', [CompletionResultType]::ParameterName, 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file')
             [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator`')

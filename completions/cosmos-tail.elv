@@ -433,6 +433,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --leases 'The lease container, such as shop/leases'
             cand --group 'The group: the processor''s name'
             cand --to 'Where created leases begin: `beginning`, `now`, a time'
+            cand --lease-format 'Whose leases to create [default: that of the group''s leases]'
             cand --expiration-interval 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]'
             cand --profile 'Profile of the configuration file'
             cand --endpoint 'Endpoint of the account, or `emulator`'

@@ -446,6 +446,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fi
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l leases -d 'The lease container, such as shop/leases' -r -f -a '(__cosmos_tail_names address)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l group -d 'The group: the processor\'s name' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l to -d 'Where created leases begin: `beginning`, `now`, a time' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l lease-format -d 'Whose leases to create [default: that of the group\'s leases]' -r -f -a "dotnet\t'Of .NET and Functions'
+java\t'Of Java\'s handleLatestVersionChanges'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l expiration-interval -d 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l endpoint -d 'Endpoint of the account, or `emulator`' -r

@@ -81,6 +81,16 @@ pub(crate) fn is_held(lease: &Lease, expiration: Duration, now: OffsetDateTime) 
     lease.owner.is_some() && renewed + expiration > now
 }
 
+/// Whether an instance has a lease and wrote it lately, by its own clock or by the service's: one whose clock is
+/// behind runs although its leases look expired to others.
+pub(crate) fn is_alive(lease: &Lease, expiration: Duration, now: OffsetDateTime) -> bool {
+    let written = lease.written.map(OffsetDateTime::from_unix_timestamp);
+    let is_recent = written
+        .and_then(Result::ok)
+        .is_some_and(|written| written + expiration > now);
+    is_held(lease, expiration, now) || (lease.owner.is_some() && is_recent)
+}
+
 /// The rows of a group. `figures` has a lag for each of its leases that was measured; without `partitions` the
 /// container does not exist.
 pub(crate) fn rows(

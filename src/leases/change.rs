@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 
-use super::assess::is_held;
+use super::assess::is_alive;
 use super::document::Document;
 use super::java_token::JavaState;
 use super::lease::{Dialect, Lease};
@@ -51,6 +51,8 @@ pub(crate) struct Changing<'a> {
     /// Whether leases are changed that an instance has.
     pub(crate) force: bool,
     pub(crate) expiration: Duration,
+    /// How far this machine's clock is ahead of the service's.
+    pub(crate) clock_ahead: time::Duration,
 }
 
 /// What became of the changes.
@@ -93,9 +95,7 @@ impl Changing<'_> {
         changed.done = made.len();
         let had_owner = |change: &&&Change| change.lease.owner.is_some();
         let mut watched: Vec<&Change> = made.iter().filter(had_owner).copied().collect();
-        let is_any_held = watched
-            .iter()
-            .any(|change| is_held(&change.lease, self.expiration, clock::now()));
+        let is_any_held = watched.iter().any(|change| self.is_alive(&change.lease));
         let end = Instant::now() + if is_any_held { look } else { Duration::ZERO };
         while !watched.is_empty() {
             let undone = self.undone(&watched).await?;
@@ -113,6 +113,10 @@ impl Changing<'_> {
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
         Ok(changed)
+    }
+
+    fn is_alive(&self, lease: &Lease) -> bool {
+        is_alive(lease, self.expiration, clock::now() - self.clock_ahead)
     }
 
     async fn write_all(&self, changes: &[&Change]) -> Result<Vec<Outcome>> {
@@ -135,8 +139,7 @@ impl Changing<'_> {
                 Ok(_) => return Ok(Outcome::Failed("another SDK took it over".to_owned())),
                 Err(reason) => return Ok(Outcome::Failed(reason)),
             };
-            let is_held = is_held(&lease, self.expiration, clock::now());
-            if is_held && !self.force {
+            if self.is_alive(&lease) && !self.force {
                 let owner = lease.owner.as_deref().unwrap_or_default();
                 return Ok(Outcome::Failed(format!("`{owner}` has taken it meanwhile")));
             }

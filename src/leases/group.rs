@@ -89,6 +89,12 @@ impl Group {
         self.leases.first().map(|lease| lease.form.dialect())
     }
 
+    /// Whether its leases say which feed they are of. Those of Java do once they have a position.
+    pub(crate) fn is_mode_known(&self) -> bool {
+        self.dialect() != Some(Dialect::JavaRange)
+            || self.leases.iter().any(|lease| lease.java_state().is_some())
+    }
+
     /// When its lock was written, by the service's clock, in seconds since 1970.
     pub(crate) fn lock_written(&self) -> Option<i64> {
         self.lock.as_ref()?.whole("_ts")

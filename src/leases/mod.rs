@@ -25,14 +25,14 @@ mod show;
 mod start;
 mod write;
 
-pub(crate) use assess::{Intervals, is_held, rows};
-pub(crate) use change::{Change, Changing};
+pub(crate) use assess::{Intervals, is_alive, rows};
+pub(crate) use change::{Change, Changed, Changing};
 pub(crate) use check::{Finding, check};
 pub(crate) use create::{Common, marker};
 pub(crate) use document::Document;
 pub(crate) use group::{Group, groups, without_shadows};
 pub(crate) use lag::measurable;
-pub(crate) use lease::Lease;
+pub(crate) use lease::{Dialect, Lease};
 pub(crate) use portable::{export, import};
 pub(crate) use prefix::{Place, Prefix, Target, database_of as database_rid};
 pub(crate) use ranges::range_of;

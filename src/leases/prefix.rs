@@ -79,6 +79,16 @@ impl Prefix {
         })
     }
 
+    /// The prefix of a group of this name; or the name, if it is a prefix of this container, which may have another
+    /// host.
+    pub(crate) fn named(name: &str, host: &str, container_rid: &str) -> Option<Self> {
+        let is_whole = rids(name).is_some_and(|(_, rid)| rid == container_rid);
+        if is_whole {
+            return Self::parse(name, host);
+        }
+        Self::new(name, host, container_rid)
+    }
+
     /// The prefix of a group of this name, with RIDs.
     pub(crate) fn new(name: &str, host: &str, container_rid: &str) -> Option<Self> {
         let database = database_of(container_rid)?;
@@ -155,7 +165,14 @@ mod tests {
         let prefix = Prefix::parse(&with_rids, HOST).unwrap();
         assert_eq!(prefix.name, "orders");
         assert_eq!(prefix.target, Target::Rid("nMNRAKUxYpc=".to_owned()));
-        assert_eq!(Prefix::new("orders", HOST, "nMNRAKUxYpc="), Some(prefix));
+        assert_eq!(
+            Prefix::new("orders", HOST, "nMNRAKUxYpc="),
+            Some(prefix.clone())
+        );
+        let other_host = "ordershere_nMNRAA==_nMNRAKUxYpc=";
+        let named = |name: &str| Prefix::named(name, HOST, "nMNRAKUxYpc=");
+        assert_eq!(named("orders"), Some(prefix));
+        assert_eq!(named(other_host).unwrap().text, other_host);
 
         // Names may contain what separates them.
         let names = format!("my_orders{HOST}_my_shop_all_orders");

@@ -1,6 +1,6 @@
 //! What is to be done about a group that is not whole.
 
-use super::assess::is_held;
+use super::assess::is_alive;
 use super::create::NewLease;
 use super::group::Group;
 use super::lease::{Dialect, Form, Lease};
@@ -34,9 +34,10 @@ impl Repair {
     }
 }
 
-/// What a group needs to be whole. A group without leases becomes one of .NET, unless its prefix is Java's.
+/// What a group needs to be whole. What is created is of `dialect`.
 pub(crate) fn repair(
     group: &Group,
+    dialect: Dialect,
     partitions: &[PhysicalPartition],
     lock_is_stale: bool,
     expiration: Duration,
@@ -67,7 +68,7 @@ pub(crate) fn repair(
                 for (at, reason) in found {
                     is_kept[at] = false;
                     let lease = &group.leases[at];
-                    if is_held(lease, expiration, now) {
+                    if is_alive(lease, expiration, now) {
                         let owner = lease.owner.as_deref().unwrap_or_default();
                         repair.left.push((
                             lease.token.clone(),
@@ -90,7 +91,7 @@ pub(crate) fn repair(
     let kept = ranges.iter().zip(&is_kept).filter(|(_, is_kept)| **is_kept);
     let covered = kept.filter_map(|(range, _)| range.clone());
     for gap in gaps(covered) {
-        fill(group, &gap, partitions, &mut repair);
+        fill(group, dialect, &gap, partitions, &mut repair);
     }
     repair
 }
@@ -186,13 +187,13 @@ fn is_tiled(range: &FeedRange, parts: &[FeedRange]) -> bool {
 }
 
 /// Leases for a range without one: for each partition in it.
-fn fill(group: &Group, gap: &FeedRange, partitions: &[PhysicalPartition], repair: &mut Repair) {
-    let is_by_name = matches!(group.prefix.target, super::prefix::Target::Names(_));
-    let dialect = match group.dialect() {
-        Some(dialect) => dialect,
-        None if is_by_name => Dialect::JavaPartition,
-        None => Dialect::Net,
-    };
+fn fill(
+    group: &Group,
+    dialect: Dialect,
+    gap: &FeedRange,
+    partitions: &[PhysicalPartition],
+    repair: &mut Repair,
+) {
     for partition in partitions {
         let Some(part) = partition.range.intersection(gap) else {
             continue;

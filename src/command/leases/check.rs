@@ -46,7 +46,7 @@ pub(in crate::command) async fn run(
     for group in &groups {
         let work = assess(&mut opened, group, &plan);
         let (known, fault) = account.until_stopped(work).await??;
-        findings.extend(check(group, &known.rows, intervals_of(&plan), clock::now()));
+        findings.extend(check(group, &known.rows, intervals_of(&plan), opened.now()));
         if let Some(fault) = fault {
             // What cannot be read by us cannot be read by a processor.
             findings.push(Finding {

@@ -3,7 +3,6 @@
 use anyhow::Result;
 
 use super::opened::Opened;
-use crate::clock;
 use crate::leases::{Assessed, Group, Intervals, measurable, rows};
 use crate::measure::{self, Figures};
 use crate::settings::LeasesPlan;
@@ -15,7 +14,7 @@ pub(super) async fn assess<'g>(
     plan: &LeasesPlan,
 ) -> Result<(Assessed<'g>, Option<anyhow::Error>)> {
     let intervals = intervals_of(plan);
-    let now = clock::now();
+    let now = opened.now();
     let Some(connected) = opened.monitored(group).await? else {
         let rows = rows(group, None, &[], intervals, now);
         let all = Figures::default();
@@ -43,7 +42,7 @@ pub(super) async fn assess<'g>(
         }
         Err(error) => (Figures::default(), Some(error)),
     };
-    let rows = rows(group, Some(&partitions), &figures, intervals, clock::now());
+    let rows = rows(group, Some(&partitions), &figures, intervals, opened.now());
     Ok((Assessed { group, rows, all }, fault))
 }
 

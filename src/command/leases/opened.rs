@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
+use time::OffsetDateTime;
 
+use crate::clock;
 use crate::command::account::{Account, connect_retries};
 use crate::cosmos::account::CosmosAccount;
 use crate::cosmos::catalog::is_addressable;
 use crate::cosmos::options::{ConnectOptions, NamesFrom};
+use crate::cosmos::probe::first_answer;
 use crate::error::with_hint;
 use crate::escape::escape_for_terminal;
 use crate::job::Connected;
@@ -27,6 +30,8 @@ pub(in crate::command) struct Opened<'a> {
     pub(in crate::command) keyed_by: KeyedBy,
     /// The containers of the account, as far as groups may read them.
     places: Option<Vec<Place>>,
+    /// How far this machine's clock is ahead of the service's.
+    pub(in crate::command) clock_ahead: time::Duration,
     /// The monitored containers that are connected, by RID.
     monitored: BTreeMap<String, Connected>,
 }
@@ -60,6 +65,7 @@ impl<'a> Opened<'a> {
             )
             .await?;
         let keyed_by = KeyedBy::of(&leases.client)?;
+        let clock_ahead = clock_ahead(account, &base, &leases, report).await?;
         Ok(Self {
             account,
             report,
@@ -68,8 +74,14 @@ impl<'a> Opened<'a> {
             names: names.clone(),
             keyed_by,
             places: None,
+            clock_ahead,
             monitored: BTreeMap::new(),
         })
+    }
+
+    /// The time of day by the service's clock.
+    pub(in crate::command) fn now(&self) -> OffsetDateTime {
+        clock::now() - self.clock_ahead
     }
 
     /// How messages name the lease container.
@@ -307,6 +319,33 @@ impl<'a> Opened<'a> {
         all.map(|connected| connected.client.traffic().exchanged().request_units())
             .sum()
     }
+}
+
+/// How far this machine's clock is ahead of the service's: whether a lease is held is a question of a minute. It is
+/// taken to be right if the service does not say.
+async fn clock_ahead(
+    account: &Account,
+    base: &ConnectionPlan,
+    leases: &Connected,
+    report: &Report,
+) -> Result<time::Duration> {
+    /// What the way of an answer explains.
+    const TOLERATED: i64 = 5;
+    let options = ConnectOptions {
+        endpoint: leases.client.endpoint().clone(),
+        ..base.connect.clone()
+    };
+    let answer = account.until_stopped(first_answer(&options)).await?;
+    let ahead = answer.ok().and_then(|answer| answer.clock_ahead);
+    let Some(ahead) = ahead.filter(|ahead| ahead.abs() > TOLERATED) else {
+        return Ok(time::Duration::ZERO);
+    };
+    let side = if ahead > 0 { "ahead of" } else { "behind" };
+    report.warning(&format!(
+        "the clock of this machine is {} s {side} the service's, by which ages are shown",
+        ahead.abs()
+    ));
+    Ok(time::Duration::seconds(ahead))
 }
 
 /// The plan of a container of the account. What there is to report is reported once.

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 
 use super::opened::Opened;
-use super::reset::warn_of_others;
-use crate::clock;
+use super::reset::{ensure_mode_is_known, warn_of_others};
 use crate::command::account::Account;
 use crate::count::count;
-use crate::error::{ExitCode, with_hint};
+use crate::error::{ExitCode, usage, with_hint};
 use crate::feed::{ContainerAddress, lsn_of_etag};
 use crate::leases::{
-    Common, Group, Repair, Written, create, delete, ensure_possible, etag_at, marker, repair,
+    Common, Dialect, Group, Repair, Target, Written, create, delete, ensure_possible, etag_at,
+    marker, repair,
 };
 use crate::process;
 use crate::report::{Align, Report, Table};
-use crate::settings::{Given, GroupPlan, Names, repair_start};
+use crate::settings::{Given, GroupPlan, LeaseFormat, Names, repair_start, table};
 
 /// The width of the table if standard output is no terminal.
 const DEFAULT_WIDTH: usize = 80;
@@ -35,11 +35,14 @@ pub(in crate::command) async fn run(
     let group = opened.group(&plan.group).await?;
     let connected = opened.monitored_of(&group).await?;
     let partitions = connected.client.list_partitions(true).await?;
-    let now = clock::now();
+    let now = opened.now();
     let is_stale = lock_is_stale(&group, now.unix_timestamp());
-    let mut todo = repair(&group, &partitions, is_stale, plan.expiration, now);
+    let format = given.typed(&table::LEASE_FORMAT);
+    let dialect = dialect_of(&group, format)?;
+    let mut todo = repair(&group, dialect, &partitions, is_stale, plan.expiration, now);
     if !todo.create.is_empty() {
         ensure_possible(group.mode(), &start)?;
+        ensure_mode_is_known(&group)?;
     }
     for lease in &mut todo.create {
         let find = etag_at(
@@ -75,6 +78,29 @@ pub(in crate::command) async fn run(
         ),
         "`cosmos-tail leases check` says what remains",
     ))
+}
+
+/// Whose leases those are that are created.
+fn dialect_of(group: &Group, format: Option<LeaseFormat>) -> Result<Dialect> {
+    let wanted = format.map(|format| match format {
+        LeaseFormat::Dotnet => Dialect::Net,
+        LeaseFormat::Java => Dialect::JavaRange,
+    });
+    let known = group.dialect().or(match group.prefix.target {
+        Target::Names(_) => Some(Dialect::JavaPartition),
+        Target::Rid(_) => None,
+    });
+    match (known, wanted) {
+        (Some(known), Some(wanted)) if known != wanted => Err(usage(
+            format!("the group has leases of {}", known.text()),
+            "leave --lease-format out",
+        )),
+        (None, None) => Err(usage(
+            "the group has no leases, so it is not known whose processor it is of",
+            "name it: --lease-format dotnet, or --lease-format java",
+        )),
+        (known, wanted) => known.or(wanted).context("the dialect is known"),
+    }
 }
 
 fn lock_is_stale(group: &Group, now: i64) -> bool {

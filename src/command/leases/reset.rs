@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use time::OffsetDateTime;
 
 use super::opened::Opened;
 use crate::cli::Command;
-use crate::clock;
 use crate::command::account::Account;
 use crate::count::{count, was};
 use crate::error::{ExitCode, with_hint};
 use crate::escape::escape_for_terminal;
 use crate::feed::lsn_of_etag;
-use crate::leases::{Change, Changing, Group, Lease, ensure_possible, etag_at, is_held, range_of};
+use crate::job::Connected;
+use crate::leases::{
+    Change, Changed, Changing, Group, Lease, ensure_possible, etag_at, is_alive, range_of,
+};
 use crate::nearest::bounded;
 use crate::process;
 use crate::report::{Align, Report, Table};
@@ -35,72 +38,50 @@ pub(in crate::command) async fn run(
     };
     let mut opened = Opened::open(account, &plan.leases, Names::IfTyped, report).await?;
     let group = opened.group(&plan.group).await?;
-    let connected = match &reset {
-        Some(reset) => {
-            ensure_possible(group.mode(), &reset.to)?;
-            Some(opened.monitored_of(&group).await?)
-        }
-        None => None,
-    };
+    if let Some(reset) = &reset {
+        ensure_possible(group.mode(), &reset.to)?;
+        ensure_mode_is_known(&group)?;
+    }
     let selected = select(&group, &plan.ranges)?;
     if !plan.dry_run {
-        ensure_free(&selected, &plan)?;
+        ensure_free(&selected, &plan, opened.now())?;
     }
-    let partitions = match &connected {
-        Some(connected) => connected.client.list_partitions(true).await?,
-        None => Vec::new(),
+    let (changes, rid) = match &reset {
+        Some(reset) => {
+            let connected = opened.monitored_of(&group).await?;
+            let moved = moved(account, &connected, &group, &selected, reset).await?;
+            (moved, connected.source.container_rid)
+        }
+        None => (
+            selected.iter().map(|lease| freed(lease)).collect(),
+            String::new(),
+        ),
     };
-    let mut changes = Vec::with_capacity(selected.len());
-    for lease in selected {
-        let range = range_of(lease, &partitions);
-        let etag = match (&connected, &reset) {
-            (Some(connected), Some(reset)) => {
-                let Some(range) = &range else {
-                    return Err(anyhow!(
-                        "the lease `{}` cannot be reset: its partition does not exist any more",
-                        escape_for_terminal(&lease.token)
-                    ));
-                };
-                let find = etag_at(
-                    &connected.client,
-                    group.mode(),
-                    range,
-                    &partitions,
-                    &reset.to,
-                );
-                Some(account.until_stopped(find).await??)
-            }
-            _ => None,
-        };
-        changes.push(Change {
-            lease: lease.clone(),
-            etag,
-            range,
-        });
-    }
     print(&changes, reset.is_some(), report)?;
     warn_of_others(&group, report);
     if plan.dry_run {
         report.notice("nothing was changed, because of --dry-run");
         return Ok(ExitCode::Done);
     }
-    let leases = Arc::clone(&opened.leases.client);
     let changing = Changing {
-        client: &leases,
+        client: &opened.leases.client,
         keyed_by: opened.keyed_by,
         target: &group.prefix.target,
-        rid: connected
-            .as_ref()
-            .map_or("", |connected| connected.client.rid()),
+        rid: &rid,
         mode: group.mode(),
         force: plan.force,
         expiration: plan.expiration,
+        clock_ahead: opened.clock_ahead,
     };
     let settle = reset.as_ref().map_or(Duration::ZERO, |reset| reset.settle);
-    let changed = account
-        .until_stopped(changing.make(&changes, settle))
-        .await??;
-    let done = if reset.is_some() { "reset" } else { "released" };
+    let changed = changing.make(&changes, settle);
+    let changed = account.until_stopped(changed).await??;
+    ended(&changed, reset.is_some(), report)
+}
+
+/// Reports what became of the leases.
+fn ended(changed: &Changed, is_reset: bool, report: &Report) -> Result<ExitCode> {
+    let done = if is_reset { "reset" } else { "released" };
     report.notice(&format!("{} {done}", count(changed.done as u64, "lease")));
     if changed.repeated > 0 {
         report.notice(&format!(
@@ -117,6 +98,59 @@ pub(in crate::command) async fn run(
     Err(with_hint(
         anyhow!("{} not {done}", were(changed.failed.len())),
         "stop the processor, and run this again: what was done is not done twice",
+    ))
+}
+
+/// Leases at their new positions.
+async fn moved(
+    account: &Account,
+    connected: &Connected,
+    group: &Group,
+    leases: &[&Lease],
+    reset: &ResetPlan,
+) -> Result<Vec<Change>> {
+    let partitions = connected.client.list_partitions(true).await?;
+    let mut changes = Vec::with_capacity(leases.len());
+    for lease in leases {
+        let Some(range) = range_of(lease, &partitions) else {
+            return Err(with_hint(
+                anyhow!(
+                    "the lease `{}` cannot be reset: its partition does not exist any more",
+                    escape_for_terminal(&lease.token)
+                ),
+                "choose other leases with --range; `cosmos-tail leases check` says what is wrong with this one",
+            ));
+        };
+        let client = &connected.client;
+        let find = etag_at(client, group.mode(), &range, &partitions, &reset.to);
+        changes.push(Change {
+            etag: Some(account.until_stopped(find).await??),
+            range: Some(range),
+            ..freed(lease)
+        });
+    }
+    Ok(changes)
+}
+
+fn freed(lease: &Lease) -> Change {
+    Change {
+        lease: lease.clone(),
+        etag: None,
+        range: None,
+    }
+}
+
+/// Refuses a group of Java of which no lease says which feed it is of: the position would say so.
+pub(super) fn ensure_mode_is_known(group: &Group) -> Result<()> {
+    if group.is_mode_known() {
+        return Ok(());
+    }
+    Err(with_hint(
+        anyhow!(
+            "no lease of the group `{}` has a position yet, so it is not known which feed it reads",
+            escape_for_terminal(&group.prefix.name)
+        ),
+        "let its processor read once, and stop it",
     ))
 }
 
@@ -171,11 +205,11 @@ fn select<'g>(group: &'g Group, named: &[String]) -> Result<Vec<&'g Lease>> {
 }
 
 /// Refuses leases that instances have.
-fn ensure_free(leases: &[&Lease], plan: &GroupPlan) -> Result<()> {
+fn ensure_free(leases: &[&Lease], plan: &GroupPlan, now: OffsetDateTime) -> Result<()> {
     let held: Vec<&Lease> = leases
         .iter()
         .copied()
-        .filter(|lease| is_held(lease, plan.expiration, clock::now()))
+        .filter(|lease| is_alive(lease, plan.expiration, now))
         .collect();
     if held.is_empty() || plan.force {
         return Ok(());

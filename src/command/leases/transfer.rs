@@ -15,7 +15,7 @@ use crate::error::{ExitCode, usage, with_hint};
 use crate::escape::escape_for_terminal;
 use crate::feed::{FeedMode, lsn_of_etag};
 use crate::leases::{
-    Common, Document, Prefix, Written, create, delete, export, import, is_held, marker,
+    Common, Document, Prefix, Written, create, delete, export, import, is_alive, marker,
 };
 use crate::process;
 use crate::report::{Align, Report, Table};
@@ -42,11 +42,11 @@ pub(in crate::command) async fn export_group(
     let documents = export(&group, &partitions)?;
     report.print_json(&documents, true)?;
     warn_of_others(&group, report);
-    let now = crate::clock::now();
+    let now = opened.now();
     let held = group
         .leases
         .iter()
-        .filter(|lease| is_held(lease, plan.expiration, now))
+        .filter(|lease| is_alive(lease, plan.expiration, now))
         .count();
     if held > 0 {
         report.notice(&format!(
@@ -74,7 +74,7 @@ pub(in crate::command) async fn import_group(
     let place = opened.typed_place().await;
     let place = place.context("no container is named that the group reads")??;
     let connected = opened.at(&place).await?;
-    let prefix = Prefix::new(&plan.group, &opened.host(), &place.rid)
+    let prefix = Prefix::named(&plan.group, &opened.host(), &place.rid)
         .context("the RID of the container has an unknown form")?;
     let exists = opened.groups(&Wanted { group: None }).await?;
     if exists.iter().any(|group| group.prefix.text == prefix.text) {

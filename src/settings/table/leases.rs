@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::Command;
 use crate::cli::choices::LeaseFormat;
 use crate::cli::times::{self, LeaseStart};
-use crate::settings::setting::{Form, Setting, settings};
+use crate::settings::setting::{DefaultValue, Form, Setting, settings};
 use crate::settings::value::{Value, choice, duration, path_or_dash, text};
 
 /// The commands on leases.
@@ -98,7 +98,12 @@ settings! {
     LEASE_FORMAT: LeaseFormat = Setting::new("lease-format", choice("FORMAT"))
         .help("Whose leases to create")
         .default("dotnet")
-        .of(&[Command::LeasesImport]);
+        .defaults(&[(
+            Command::LeasesRepair,
+            DefaultValue::Described("that of the group's leases"),
+        )])
+        .of(&[Command::LeasesImport, Command::LeasesRepair])
+        .in_full_of(&[Command::LeasesRepair]);
 
     FORCE_LEASES: bool = Setting::switch("force")
         .help("Take leases from instances that have them")

@@ -55,9 +55,11 @@ fn a_stopped_group_is_reset_to_each_kind_of_position() {
     let net = leased.net("orders");
     net.marker();
     let latest = leased.partitions();
-    for (id, lsn, bounds) in &latest {
-        net.partition(id, bounds, Some("gone"), Some(*lsn), &ago(3_600));
-    }
+    leased.past(3_600, || {
+        for (id, lsn, bounds) in &latest {
+            net.partition(id, bounds, Some("gone"), Some(*lsn), &ago(3_600));
+        }
+    });
     let id = |at: usize| format!("{}..{}", net.prefix, latest[at].0);
     let before: Vec<Value> = (0..3).map(|at| leased.stored(&id(at)).unwrap()).collect();
 
@@ -165,7 +167,9 @@ fn leases_that_instances_have_are_refused_unless_forced() {
     let net = leased.net("orders");
     let latest = leased.partitions();
     net.partition("0", &latest[0].2, Some("a"), Some(latest[0].1), &ago(1));
-    net.partition("1", &latest[1].2, Some("b"), Some(latest[1].1), &ago(600));
+    leased.past(600, || {
+        net.partition("1", &latest[1].2, Some("b"), Some(latest[1].1), &ago(600))
+    });
     for command in ["reset --to now", "release"] {
         let ended = fail(
             &mut leases(&leased, &format!("{command} --group orders")),
@@ -289,5 +293,60 @@ fn all_versions_do_not_begin_in_the_past() {
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.stderr.contains("all versions"), "{}", ended.stderr);
     }
+    assert_eq!(leased.gateway.write_log().len(), 0);
+}
+
+#[test]
+fn whether_an_instance_runs_is_judged_by_the_clock_of_the_service_too() {
+    let (leased, _) = scene();
+    let latest = leased.partitions();
+    let net = leased.net("orders");
+    // The clock of its owner is ten minutes behind: to others the lease looks expired.
+    net.partition("0", &latest[0].2, Some("late"), Some(5), &ago(600));
+    let ended = reset(&leased, "--to 1 --range 0");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("late"), "{}", ended.stderr);
+    // This machine's clock is an hour ahead.
+    let directory = tempfile::tempdir().unwrap();
+    let offset = directory.path().join("offset");
+    std::fs::write(&offset, "3600").unwrap();
+    net.partition("0", &latest[0].2, Some("a"), Some(5), &ago(1));
+    let mut command = leases(&leased, "reset --group orders --to 1 --range 0");
+    let ended = fail(command.env("COSMOS_TAIL_CLOCK", &offset), 1);
+    assert!(
+        ended.stderr.contains("the clock of this machine is 36"),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains("instances have all 1 leases: a"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(leased.gateway.write_log().len(), 0);
+    let mut command = leases(&leased, "list");
+    let ended = succeed(command.env("COSMOS_TAIL_CLOCK", &offset));
+    assert!(
+        ended.stdout.contains("held") || ended.stdout.contains("stuck"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
+fn a_position_of_java_says_which_feed_it_is_of_so_none_is_invented() {
+    let (leased, _) = scene();
+    let latest = leased.partitions();
+    let java = leased.java("orders");
+    for (_, _, bounds) in &latest {
+        java.range(bounds, None, None, &ago(600));
+    }
+    let ended = reset(&leased, "--to now");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.contains("not known which feed it reads"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(leased.gateway.write_log().len(), 0);
 }

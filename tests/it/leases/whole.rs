@@ -151,8 +151,15 @@ fn a_marker_without_leases_is_a_group_that_nobody_reads() {
     let java = leased.java("orders");
     java.marker();
     assert_eq!(kinds(&checked(&leased)), ["no-leases"]);
+    // It may be of either SDK.
     let ended = repair(&leased, " --to now");
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("--lease-format"), "{}", ended.stderr);
+    let ended = repair(&leased, " --to now --lease-format java");
     assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(list(&leased)["format"], "java");
+    let ended = repair(&leased, " --lease-format dotnet");
+    assert_eq!(ended.code, Some(2), "{ended:?}");
     let group = list(&leased);
     assert_eq!(
         each(&group, "position"),
@@ -295,6 +302,12 @@ fn a_group_is_exported_and_imported_in_either_dialect() {
         serde_json::from_str::<Value>(&again.stdout).unwrap(),
         exported
     );
+    // The processor may reach the account at another host.
+    let other = leased
+        .prefix("elsewhere")
+        .replace("127.0.0.1", ".example.com");
+    succeed(&mut import(&leased, &file, &["--group", &other]));
+    assert!(leased.stored(&format!("{other}..1")).is_some());
     // A group that exists is not touched.
     let writes = leased.gateway.write_log().len();
     let ended = fail(&mut import(&leased, &file, &["--group", "orders"]), 1);

@@ -36,6 +36,14 @@ impl Leased {
         }
     }
 
+    /// Writes as if it were so many seconds ago.
+    pub(crate) fn past(&self, seconds: u64, write: impl FnOnce()) {
+        let now = self.gateway.time();
+        self.gateway.set_time(now - seconds);
+        write();
+        self.gateway.set_time(now);
+    }
+
     /// What the ids of a group begin with, in .NET and in Java's dialect of ranges.
     pub(crate) fn prefix(&self, name: &str) -> String {
         format!(

@@ -17,7 +17,6 @@ fn scene() -> (Leased, Vec<(String, u64, [String; 2])>) {
     fill(&leased.orders, 0..60);
     let partitions = leased.partitions();
     fill(&leased.orders, 60..90);
-    leased.gateway.set_time(now);
     let bounds = |at: usize| &partitions[at].2;
     let net = leased.net("billing");
     net.marker();
@@ -34,6 +33,7 @@ fn scene() -> (Leased, Vec<(String, u64, [String; 2])>) {
     for (_, lsn, bounds) in &partitions {
         java.range(bounds, Some("indexer"), Some(*lsn), &ago(AGE));
     }
+    leased.gateway.set_time(now);
     (leased, partitions)
 }
 
