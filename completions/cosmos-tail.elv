@@ -47,6 +47,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand schema 'Print the columns that an export to CSV, Parquet or Arrow would infer'
             cand resume 'Continue an export: after a crash, or to read changes made since it finished'
             cand lag 'Measure how far an export, a tail or a replay is behind its container'
+            cand leases 'List the leases of change feed processors (.NET, Java, Functions)'
             cand verify 'Check an export against its own manifest and state, without contacting the service'
             cand replay 'Write exported changes to a container'
             cand demo 'Run an embedded account to try things on'
@@ -316,6 +317,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         }
         &'cosmos-tail;lag'= {
             cand --state 'The state file, if it is not beside the output'
+            cand --group 'A group of change feed processors'
+            cand --leases 'The lease container of the group, such as shop/leases'
             cand --watch 'Measure again after each pause of this length'
             cand --fail-above 'Exit with code 4 if the lag is above 1000 or 10m'
             cand --max-ru 'Use at most this many RU/s for measuring, or this share of the throughput such as 20%, or `none` [default: none]'
@@ -342,6 +345,273 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
             cand --version 'Print version'
+        }
+        &'cosmos-tail;leases'= {
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand list 'List leases, with their owners, positions and lags'
+            cand check 'Find what is wrong with groups, such as ranges that nobody reads'
+            cand repair 'Create leases that are missing, and delete those that are doubled'
+            cand reset 'Move leases to another position, back or forth'
+            cand release 'Take leases from their instances, so that others can have them'
+            cand export 'Print the leases of a group as JSON, for `import` and for .NET'
+            cand import 'Create a group from leases that were exported'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'cosmos-tail;leases;list'= {
+            cand --leases 'The lease container, such as shop/leases'
+            cand --group 'Only this group: the processor''s name'
+            cand --expiration-interval 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]'
+            cand --stuck-after 'How long a change may wait before its lease is stuck'
+            cand --watch 'List again after each pause of this length, until stopped'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --format 'How to print the list [default: table]'
+            cand --wide 'Print whole names, however wide the terminal is'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'cosmos-tail;leases;check'= {
+            cand --leases 'The lease container, such as shop/leases'
+            cand --group 'Only this group: the processor''s name'
+            cand --expiration-interval 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]'
+            cand --stuck-after 'How long a change may wait before its lease is stuck'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --format 'How to print the list [default: table]'
+            cand --strict 'Fail for what may pass by itself too'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'cosmos-tail;leases;repair'= {
+            cand --leases 'The lease container, such as shop/leases'
+            cand --group 'The group: the processor''s name'
+            cand --to 'Where created leases begin: `beginning`, `now`, a time'
+            cand --lease-format 'Whose leases to create [default: that of the group''s leases]'
+            cand --expiration-interval 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --dry-run 'Print what would be done, and change nothing'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'cosmos-tail;leases;reset'= {
+            cand --leases 'The lease container, such as shop/leases'
+            cand --group 'The group: the processor''s name'
+            cand --to '`beginning`, `now`, a time, an age such as 10m, or an LSN'
+            cand --range 'Only this lease, as `leases list` names it'
+            cand --settle 'With --force: for how long to look whether an instance brings the old position back [default: 30s]'
+            cand --expiration-interval 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --force 'Take leases from instances that have them'
+            cand --dry-run 'Print what would be done, and change nothing'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'cosmos-tail;leases;release'= {
+            cand --leases 'The lease container, such as shop/leases'
+            cand --group 'The group: the processor''s name'
+            cand --range 'Only this lease, as `leases list` names it'
+            cand --expiration-interval 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --force 'Take leases from instances that have them'
+            cand --dry-run 'Print what would be done, and change nothing'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'cosmos-tail;leases;export'= {
+            cand --leases 'The lease container, such as shop/leases'
+            cand --group 'The group: the processor''s name'
+            cand --expiration-interval 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'cosmos-tail;leases;import'= {
+            cand --leases 'The lease container, such as shop/leases'
+            cand --group 'The group: the processor''s name'
+            cand --lease-format 'Whose leases to create [default: dotnet]'
+            cand --expiration-interval 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --dry-run 'Print what would be done, and change nothing'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'cosmos-tail;leases;help'= {
+            cand list 'List leases, with their owners, positions and lags'
+            cand check 'Find what is wrong with groups, such as ranges that nobody reads'
+            cand repair 'Create leases that are missing, and delete those that are doubled'
+            cand reset 'Move leases to another position, back or forth'
+            cand release 'Take leases from their instances, so that others can have them'
+            cand export 'Print the leases of a group as JSON, for `import` and for .NET'
+            cand import 'Create a group from leases that were exported'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'cosmos-tail;leases;help;list'= {
+        }
+        &'cosmos-tail;leases;help;check'= {
+        }
+        &'cosmos-tail;leases;help;repair'= {
+        }
+        &'cosmos-tail;leases;help;reset'= {
+        }
+        &'cosmos-tail;leases;help;release'= {
+        }
+        &'cosmos-tail;leases;help;export'= {
+        }
+        &'cosmos-tail;leases;help;import'= {
+        }
+        &'cosmos-tail;leases;help;help'= {
         }
         &'cosmos-tail;verify'= {
             cand --format 'How to print the findings [default: text]'
@@ -613,6 +883,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand schema 'Print the columns that an export to CSV, Parquet or Arrow would infer'
             cand resume 'Continue an export: after a crash, or to read changes made since it finished'
             cand lag 'Measure how far an export, a tail or a replay is behind its container'
+            cand leases 'List the leases of change feed processors (.NET, Java, Functions)'
             cand verify 'Check an export against its own manifest and state, without contacting the service'
             cand replay 'Write exported changes to a container'
             cand demo 'Run an embedded account to try things on'
@@ -633,6 +904,29 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         &'cosmos-tail;help;resume'= {
         }
         &'cosmos-tail;help;lag'= {
+        }
+        &'cosmos-tail;help;leases'= {
+            cand list 'List leases, with their owners, positions and lags'
+            cand check 'Find what is wrong with groups, such as ranges that nobody reads'
+            cand repair 'Create leases that are missing, and delete those that are doubled'
+            cand reset 'Move leases to another position, back or forth'
+            cand release 'Take leases from their instances, so that others can have them'
+            cand export 'Print the leases of a group as JSON, for `import` and for .NET'
+            cand import 'Create a group from leases that were exported'
+        }
+        &'cosmos-tail;help;leases;list'= {
+        }
+        &'cosmos-tail;help;leases;check'= {
+        }
+        &'cosmos-tail;help;leases;repair'= {
+        }
+        &'cosmos-tail;help;leases;reset'= {
+        }
+        &'cosmos-tail;help;leases;release'= {
+        }
+        &'cosmos-tail;help;leases;export'= {
+        }
+        &'cosmos-tail;help;leases;import'= {
         }
         &'cosmos-tail;help;verify'= {
         }

@@ -31,6 +31,52 @@ scales by itself, `shared` if the containers of the database share it. The names
 of AZURE_COSMOS_DATABASE, AZURE_COSMOS_CONTAINER and the profile are not used, so that `ls` shows what else there \
 is; only -c without -d looks in that database. Throughput is not readable with the data-plane roles of Entra ID.";
 
+const LEASES_ABOUT: &str = "\
+List the leases of change feed processors: of .NET, Java and Azure Functions.
+
+A processor divides the feed of a container among its instances by leases, which are documents in a lease \
+container. Each says who reads a range, and how far it is. --leases names the lease container; the container that is \
+read follows from the leases.";
+
+const LEASES_LIST_ABOUT: &str = "\
+List the leases of all groups in a lease container, or of one.
+
+Each lease is printed with its owner, the time since it was renewed, its position, and how far it is behind: in \
+transactions, and as the time for which the oldest change has waited. Nothing is written.";
+
+const LEASES_CHECK_ABOUT: &str = "\
+Check the groups of a lease container, and print what is wrong with them.
+
+Finds ranges without a lease, which nobody reads, leases for the same range, leases of a container that was recreated, \
+positions that their partition has not reached, documents that are no leases, and clocks that differ. Nothing is written.";
+
+const LEASES_REPAIR_ABOUT: &str = "\
+Make a group whole: create leases for ranges without one, and delete leases that are doubled.
+
+Prints first what it will do. What is created begins at --to. Of leases for one range, that which is least far is kept, so \
+that nothing is lost. A lease that an instance has is not deleted, and documents that are no leases are left alone.";
+
+const LEASES_RESET_ABOUT: &str = "\
+Move leases to another position: a processor that starts then reads from there.
+
+Stop the processor first: an instance keeps its own position while it runs, and would write it back. Prints first what it \
+will do. All that a lease has beside its position and its owner is kept.";
+
+const LEASES_RELEASE_ABOUT: &str = "\
+Take leases from their instances, so that others can have them at once.
+
+For an instance that is gone, while its leases have not expired. Positions are kept.";
+
+const LEASES_EXPORT_ABOUT: &str = "\
+Print the leases of a group as a JSON array, in the form that .NET's in-memory lease container saves.
+
+It has the ranges and positions, and neither owners nor names, so it can be imported to another group.";
+
+const LEASES_IMPORT_ABOUT: &str = "\
+Create a group from a JSON array of leases, as `leases export` prints it.
+
+The group reads the container of -d and -c, whose ranges the leases must cover. A group that exists is refused.";
+
 const ADD_ABOUT: &str = "\
 Add a profile to the configuration file.
 
@@ -82,6 +128,30 @@ pub enum Command {
     Resume,
     /// Measure how far an export, a tail or a replay is behind its container
     Lag,
+    /// List the leases of change feed processors (.NET, Java, Functions)
+    #[command(long_about = LEASES_ABOUT)]
+    Leases,
+    /// `leases list`
+    #[command(skip)]
+    LeasesList,
+    /// `leases check`
+    #[command(skip)]
+    LeasesCheck,
+    /// `leases repair`
+    #[command(skip)]
+    LeasesRepair,
+    /// `leases reset`
+    #[command(skip)]
+    LeasesReset,
+    /// `leases release`
+    #[command(skip)]
+    LeasesRelease,
+    /// `leases export`
+    #[command(skip)]
+    LeasesExport,
+    /// `leases import`
+    #[command(skip)]
+    LeasesImport,
     /// Check an export against its own manifest and state, without contacting the service
     Verify,
     /// Write exported changes to a container
@@ -118,6 +188,32 @@ pub enum ProfilesCommand {
     Test,
 }
 
+/// The commands below `leases`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum LeasesCommand {
+    /// List leases, with their owners, positions and lags
+    #[command(long_about = LEASES_LIST_ABOUT)]
+    List,
+    /// Find what is wrong with groups, such as ranges that nobody reads
+    #[command(long_about = LEASES_CHECK_ABOUT)]
+    Check,
+    /// Create leases that are missing, and delete those that are doubled
+    #[command(long_about = LEASES_REPAIR_ABOUT)]
+    Repair,
+    /// Move leases to another position, back or forth
+    #[command(long_about = LEASES_RESET_ABOUT)]
+    Reset,
+    /// Take leases from their instances, so that others can have them
+    #[command(long_about = LEASES_RELEASE_ABOUT)]
+    Release,
+    /// Print the leases of a group as JSON, for `import` and for .NET
+    #[command(long_about = LEASES_EXPORT_ABOUT)]
+    Export,
+    /// Create a group from leases that were exported
+    #[command(long_about = LEASES_IMPORT_ABOUT)]
+    Import,
+}
+
 impl Command {
     /// The command of this name.
     pub fn of_name(name: &str) -> Option<Self> {
@@ -133,6 +229,14 @@ impl Command {
             Self::Tail => "tail",
             Self::Replay => "replay",
             Self::Lag => "lag",
+            Self::Leases => "leases",
+            Self::LeasesList => "leases list",
+            Self::LeasesCheck => "leases check",
+            Self::LeasesRepair => "leases repair",
+            Self::LeasesReset => "leases reset",
+            Self::LeasesRelease => "leases release",
+            Self::LeasesExport => "leases export",
+            Self::LeasesImport => "leases import",
             Self::Verify => "verify",
             Self::Schema => "schema",
             Self::Ranges => "ranges",
@@ -154,6 +258,15 @@ impl Command {
                 ("add", Self::ProfilesAdd),
                 ("use", Self::ProfilesUse),
                 ("test", Self::ProfilesTest),
+            ],
+            Self::Leases => vec![
+                ("list", Self::LeasesList),
+                ("check", Self::LeasesCheck),
+                ("repair", Self::LeasesRepair),
+                ("reset", Self::LeasesReset),
+                ("release", Self::LeasesRelease),
+                ("export", Self::LeasesExport),
+                ("import", Self::LeasesImport),
             ],
             _ => Vec::new(),
         }
@@ -177,6 +290,15 @@ impl Command {
                     .about(about)
                     .subcommand_required(false)
                     .arg_required_else_help(false)
+            }
+            Self::Leases => {
+                let about = definition.get_about().cloned().unwrap_or_default();
+                let long = definition.get_long_about().cloned().unwrap_or_default();
+                LeasesCommand::augment_subcommands(definition)
+                    .about(about)
+                    .long_about(long)
+                    .subcommand_required(true)
+                    .arg_required_else_help(true)
             }
             _ => definition,
         }

@@ -56,6 +56,7 @@ pub mod feed;
 pub mod format;
 pub mod job;
 pub mod lag;
+mod leases;
 mod measure;
 pub mod monitor;
 mod nearest;

@@ -33,6 +33,15 @@ pub enum AuthMethod {
     Environment,
 }
 
+/// Whose leases an import creates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LeaseFormat {
+    /// Of .NET and Functions
+    Dotnet,
+    /// Of Java's handleLatestVersionChanges
+    Java,
+}
+
 /// How `tail` prints a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TailFormat {

@@ -35,6 +35,38 @@ pub fn start(text: &str) -> Parsed<ChangeFeedStart> {
     Ok(ChangeFeedStart::PointInTime(time))
 }
 
+/// Where a lease is to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseStart {
+    /// Where a feed can start.
+    At(ChangeFeedStart),
+    /// After the change with this LSN, as an ETag.
+    Etag(String),
+}
+
+/// Parses where a lease is to begin: where a feed can start, or an LSN, which may be quoted as in an ETag.
+///
+/// # Errors
+///
+/// A sentence that says what is expected.
+pub fn lease_start(text: &str) -> Parsed<LeaseStart> {
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|inner| inner.strip_suffix('"'));
+    let lsn = inner.unwrap_or(text);
+    let is_lsn = !lsn.is_empty() && lsn.bytes().all(|byte| byte.is_ascii_digit());
+    if is_lsn && lsn.parse::<u64>().is_ok() {
+        return Ok(LeaseStart::Etag(format!("\"{lsn}\"")));
+    }
+    match start(text) {
+        Ok(start) => Ok(LeaseStart::At(start)),
+        Err(reason) if reason.starts_with("expected") => {
+            Err(format!("{reason}; or the LSN of a position, such as 1234"))
+        }
+        Err(reason) => Err(reason),
+    }
+}
+
 /// Parses a time or an age.
 ///
 /// # Errors
@@ -137,6 +169,23 @@ mod tests {
         }
         assert!(time_or_age("now").is_err());
         assert!(time_or_age("999999999999y").is_err());
+    }
+
+    #[test]
+    fn a_lease_begins_where_a_feed_does_or_at_an_lsn() {
+        let etag = LeaseStart::Etag("\"1234\"".to_owned());
+        assert_eq!(lease_start("1234"), Ok(etag.clone()));
+        assert_eq!(lease_start("\"1234\""), Ok(etag));
+        let now = LeaseStart::At(ChangeFeedStart::Now);
+        assert_eq!(lease_start("now"), Ok(now));
+        assert!(matches!(
+            lease_start("10m"),
+            Ok(LeaseStart::At(ChangeFeedStart::PointInTime(_)))
+        ));
+        for wrong in ["", "\"", "\"\"", "-1", "99999999999999999999", "LSN 7"] {
+            let reason = lease_start(wrong).unwrap_err();
+            assert!(reason.contains("such as 1234"), "{wrong}: {reason}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use clap_complete::Shell;
 
 /// The flags whose value is a name, and the kind of the name.
-const FLAGS: [(&str, &str); 7] = [
+const FLAGS: [(&str, &str); 8] = [
     ("--profile", "profile"),
     ("--source-profile", "profile"),
     ("-d", "database"),
@@ -15,6 +15,7 @@ const FLAGS: [(&str, &str); 7] = [
     ("-c", "container"),
     ("--container", "container"),
     ("--from-container", "address"),
+    ("--leases", "address"),
 ];
 
 /// The commands whose argument is the name of a profile.

@@ -15,6 +15,7 @@ mod embedded;
 mod export;
 pub mod generate;
 mod lag;
+mod leases;
 mod ls;
 mod monitoring;
 mod profiles;

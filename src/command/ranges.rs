@@ -143,6 +143,7 @@ mod tests {
             id: id.into(),
             range: FeedRange::new(min, max).unwrap(),
             portable: format!("token-{id}"),
+            parents: Vec::new(),
         };
         let rows = rows(
             vec![

@@ -9,7 +9,9 @@ use super::account::Account;
 #[cfg(feature = "demo")]
 use super::demo;
 use super::streams::ensure_streams;
-use super::{completions, export, lag, ls, profiles, ranges, replay, resume, schema, tail, verify};
+use super::{
+    completions, export, lag, leases, ls, profiles, ranges, replay, resume, schema, tail, verify,
+};
 use crate::cli::Command;
 use crate::error::ExitCode;
 use crate::report::{LogLine, Report};
@@ -32,6 +34,17 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
         Command::Tail => Box::pin(tail::run(&account, given, report, shutdown)).await,
         Command::Replay => replay::run(&account, &given, report, shutdown).await,
         Command::Lag => lag::run(&account, &given, report, shutdown).await,
+        // Without a command below it, the help was printed.
+        Command::Leases | Command::LeasesList => {
+            leases::list::run(&account, &given, report, shutdown).await
+        }
+        Command::LeasesCheck => leases::check::run(&account, &given, report).await,
+        Command::LeasesRepair => leases::repair::run(&account, &given, report).await,
+        Command::LeasesReset | Command::LeasesRelease => {
+            leases::reset::run(&account, &given, report).await
+        }
+        Command::LeasesExport => leases::transfer::export_group(&account, &given, report).await,
+        Command::LeasesImport => leases::transfer::import_group(&account, &given, report).await,
         Command::Verify => verify::run(&given, report, shutdown).await,
         Command::Schema => Box::pin(schema::run(&account, given, report, shutdown)).await,
         Command::Ranges => ranges::run(&account, &given, report).await,

@@ -15,6 +15,14 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
     let prints = match given.command() {
         Command::Ranges
         | Command::Lag
+        | Command::Leases
+        | Command::LeasesList
+        | Command::LeasesCheck
+        | Command::LeasesRepair
+        | Command::LeasesReset
+        | Command::LeasesRelease
+        | Command::LeasesExport
+        | Command::LeasesImport
         | Command::Schema
         | Command::Verify
         | Command::Ls
@@ -36,7 +44,9 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
     let sources = given.list(&table::SOURCES);
     let reads_source = sources.iter().any(Location::is_standard_stream);
     let key_file = given.typed(&table::KEY_FILE);
-    if reads_source || key_file.is_some_and(|path| path == Path::new("-")) {
+    let imported = given.typed(&table::IMPORTED);
+    let reads_leases = imported.is_some_and(|path| path == Path::new("-"));
+    if reads_source || reads_leases || key_file.is_some_and(|path| path == Path::new("-")) {
         process::ensure_standard_input()?;
     }
     Ok(())

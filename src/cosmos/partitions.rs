@@ -18,6 +18,8 @@ pub struct PhysicalPartition {
     pub range: FeedRange,
     /// The SDK's portable form of these bounds, understood by its clients in other languages.
     pub portable: String,
+    /// The ids of the partition key ranges that it came from by splits and merges.
+    pub parents: Vec<String>,
 }
 
 impl CosmosClient {
@@ -60,6 +62,7 @@ impl CosmosClient {
                 id: range.id.clone(),
                 range: from_driver(&driver_range)?,
                 portable: driver_range.to_string(),
+                parents: range.parents.clone().unwrap_or_default(),
             });
         }
         partitions.sort_by(|a, b| a.range.cmp(&b.range));

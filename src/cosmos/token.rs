@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::feed::FeedRange;
+use crate::feed::{FeedMode, FeedRange};
 
 /// One part of a range, as the SDK polls it. After a split there are several.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +112,25 @@ impl TokenForm {
 #[cfg(test)]
 pub(super) fn container_rid_of(token: &str) -> Result<String> {
     Ok(TokenForm::of_any(token)?.rid)
+}
+
+/// The continuation token of a range at an ETag that somebody else has read.
+pub fn token_at(container_rid: &str, mode: FeedMode, range: &FeedRange, etag: &str) -> String {
+    let form = serde_json::json!({
+        "op": "ChangeFeed",
+        "rid": container_rid,
+        "root": {
+            "kind": "unordered_merge",
+            "active_tokens": [{
+                "min_epk": range.min_inclusive,
+                "max_epk": range.max_exclusive,
+                "server_continuation": etag,
+            }],
+        },
+        "cfm": mode == FeedMode::AllVersionsAndDeletes,
+    });
+    let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(form.to_string());
+    format!("c1.{encoded}")
 }
 
 /// The parts of `range` in a continuation token. Gaps between them become parts without an ETag.

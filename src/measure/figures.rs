@@ -28,6 +28,11 @@ pub(super) struct Piece {
 pub(super) enum Unread {
     /// Nothing.
     Nothing,
+    /// It is not known: the partition is only at this LSN, so the position is not one of it.
+    Ahead {
+        /// The LSN of the partition.
+        newest: u64,
+    },
     /// A page of changes, and perhaps more.
     Changes {
         /// They come after this LSN: that of the position, or that before the first change of a range without one.
@@ -45,36 +50,36 @@ pub(super) enum Unread {
 
 /// How far something is behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     /// Transactions; none if the service names no LSN.
-    pub(super) transactions: Option<u64>,
+    pub(crate) transactions: Option<u64>,
     /// Whether they may be fewer.
-    pub(super) at_most: bool,
+    pub(crate) at_most: bool,
     /// An estimate of the changes in the feed; none if it is not known.
-    pub(super) documents: Option<u64>,
+    pub(crate) documents: Option<u64>,
     /// How long ago the oldest change was made, in seconds; 0 if there is none, none if it is not known.
-    pub(super) waiting: Option<u64>,
+    pub(crate) waiting: Option<u64>,
     /// The LSN of the partition; of several, none.
-    pub(super) newest: Option<u64>,
+    pub(crate) newest: Option<u64>,
 }
 
 /// The lag of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RangeLag {
-    pub(super) range: RangeId,
-    pub(super) position: Option<u64>,
-    pub(super) figures: Figures,
+pub(crate) struct RangeLag {
+    pub(crate) range: RangeId,
+    pub(crate) position: Option<u64>,
+    pub(crate) figures: Figures,
 }
 
 /// The lag of a job.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Lag {
-    pub(super) ranges: Vec<RangeLag>,
-    pub(super) all: Figures,
+pub(crate) struct Lag {
+    pub(crate) ranges: Vec<RangeLag>,
+    pub(crate) all: Figures,
     /// How long it takes to catch up at the rate of the last minutes, in seconds, if it does.
-    pub(super) seconds_left: Option<u64>,
+    pub(crate) seconds_left: Option<u64>,
     /// Request units charged for measuring.
-    pub(super) request_charge: f64,
+    pub(crate) request_charge: f64,
 }
 
 impl Figures {
@@ -88,18 +93,26 @@ impl Figures {
     };
 
     fn of(piece: &Piece, now: i64) -> Self {
-        let Unread::Changes {
-            after,
-            last,
-            newest,
-            changes,
-            oldest,
-        } = piece.unread
-        else {
-            return Self {
-                newest: piece.position,
-                ..Self::ZERO
-            };
+        let (after, last, newest, changes, oldest) = match piece.unread {
+            Unread::Changes {
+                after,
+                last,
+                newest,
+                changes,
+                oldest,
+            } => (after, last, newest, changes, oldest),
+            Unread::Nothing => {
+                return Self {
+                    newest: piece.position,
+                    ..Self::ZERO
+                };
+            }
+            Unread::Ahead { newest } => {
+                return Self {
+                    newest: Some(newest),
+                    ..Self::default()
+                };
+            }
         };
         Self {
             // A position may be within a transaction.
@@ -191,7 +204,7 @@ fn of_partition(pieces: &[(&Piece, Figures)]) -> Figures {
 
 fn after(piece: &Piece) -> Option<u64> {
     match piece.unread {
-        Unread::Nothing => piece.position,
+        Unread::Nothing | Unread::Ahead { .. } => piece.position,
         Unread::Changes { after, .. } => after,
     }
 }

@@ -11,6 +11,7 @@ mod watched;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use async_trait::async_trait;
 
 use crate::cli::values::LagLimit;
 use crate::clock;
@@ -21,20 +22,33 @@ use crate::report::Report;
 use crate::settings::LagPlan;
 use crate::signal::Shutdown;
 
-use figures::{Figures, Lag, Rate};
+use figures::Rate;
+pub(crate) use figures::{Figures, Lag};
 pub(crate) use watched::Watched;
 
 /// How often a measurement begins again since partitions were split or merged meanwhile.
 const MAX_REPEATS: u32 = 5;
 
+/// Reads the positions again before each further measurement.
+#[async_trait]
+pub(crate) trait ReadAgain: Send {
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    async fn read(&mut self) -> Result<Watched>;
+}
+
 /// Measures the lag of a job, once or again and again, and prints it. `watched` is its state, `connected` the
-/// container that this names.
+/// container that this names. `read_again` reads the state before each further measurement.
 ///
 /// # Errors
 ///
 /// If the state cannot be read again, or the service does not answer.
 pub(crate) async fn lag(
     mut watched: Watched,
+    read_again: &mut dyn ReadAgain,
     connected: Connected,
     plan: &LagPlan,
     report: &Report,
@@ -63,7 +77,10 @@ pub(crate) async fn lag(
             () = shutdown.requested() => return Ok(stopped(shutdown)),
             () = tokio::time::sleep(pause) => {}
         }
-        watched = Watched::read(&plan.state_path)?;
+        watched = tokio::select! {
+            () = shutdown.requested() => return Ok(stopped(shutdown)),
+            watched = read_again.read() => watched?,
+        };
     }
 }
 
@@ -90,7 +107,12 @@ fn ensure_same(watched: &Watched, connected: &Connected) -> Result<()> {
     ))
 }
 
-async fn measure(watched: &Watched, connected: &Connected) -> Result<Lag> {
+/// Measures once.
+///
+/// # Errors
+///
+/// If the service does not answer, or its partitions change too fast.
+pub(crate) async fn measure(watched: &Watched, connected: &Connected) -> Result<Lag> {
     for _ in 0..MAX_REPEATS {
         let charged = connected.client.traffic().exchanged().request_units();
         let partitions = connected.client.list_partitions(true).await?;

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Result, anyhow, bail};
 use tokio::sync::Semaphore;
@@ -32,6 +33,17 @@ struct Question {
     start: ChangeFeedStart,
     /// An answer below this LSN is from a replica that lags.
     least: Option<u64>,
+    /// How many more of those are believed to be from one, if the position may be wrong.
+    doubts: Option<AtomicU32>,
+}
+
+/// Answers from before a position of others after which the position is taken to be wrong.
+const MAX_DOUBTS: u32 = 3;
+
+/// An answer is from before what is known.
+struct Earlier {
+    here: u64,
+    least: u64,
 }
 
 /// What comes after each position, in the order of the ranges. `None` if a partition was split meanwhile.
@@ -49,7 +61,7 @@ pub(super) async fn probe(
     let slots = Arc::new(Semaphore::new(CONCURRENCY));
     let mut running = JoinSet::new();
     let mut pieces = Vec::new();
-    for range in &*watched.ranges {
+    for range in &watched.ranges {
         for (number, partition) in partitions.iter().enumerate() {
             let Some(part) = partition.range.intersection(&range.range) else {
                 continue;
@@ -59,13 +71,16 @@ pub(super) async fn probe(
                 position: range.position.clone(),
                 start: watched.from,
                 least: least_of(range, partition),
+                doubts: watched.is_of_others.then(|| AtomicU32::new(MAX_DOUBTS)),
                 range: part,
             };
             let piece = Piece {
                 range: range.id,
                 position: range.position.as_ref().and_then(|position| position.lsn),
                 partition: number,
-                is_whole: key.is_none() && question.range == partition.range,
+                is_whole: key.is_none()
+                    && question.range == partition.range
+                    && !(watched.is_of_others && question.position.is_none()),
                 unread: Unread::Nothing,
             };
             let (client, slots, at) = (Arc::clone(client), Arc::clone(&slots), pieces.len());
@@ -121,7 +136,16 @@ impl Question {
             if answer.segments.len() > 1 {
                 return Ok(None);
             }
-            self.ensure_recent(&answer)?;
+            if let Err(earlier) = self.check_recent(&answer) {
+                if self.is_beyond_doubt() {
+                    let newest = earlier.here;
+                    return Ok(Some(Unread::Ahead { newest }));
+                }
+                let Earlier { here, least } = earlier;
+                return Err(anyhow!(
+                    "the service answers from LSN {here}, but it has been at {least}: from a replica that lags"
+                ));
+            }
             if answer.not_modified {
                 return Ok(Some(Unread::Nothing));
             }
@@ -132,8 +156,14 @@ impl Question {
         bail!("the service sends one page without changes after the other")
     }
 
+    /// Whether so many answers were from before the position that it must be wrong.
+    fn is_beyond_doubt(&self) -> bool {
+        let doubts = self.doubts.as_ref();
+        doubts.is_some_and(|left| left.fetch_sub(1, Ordering::Relaxed) <= 1)
+    }
+
     /// Refuses an answer from before what is known: of a replica that lags, or that has lost writes.
-    fn ensure_recent(&self, answer: &FeedAnswer) -> Result<()> {
+    fn check_recent(&self, answer: &FeedAnswer) -> Result<(), Earlier> {
         let position = self.position.as_ref().and_then(|position| position.lsn);
         let lowest = answer.page.items().filter_map(|item| item.lsn()).min();
         let named = answer.etag().and_then(crate::feed::lsn_of_etag);
@@ -148,9 +178,7 @@ impl Question {
             position
         };
         match (here, least) {
-            (Some(here), Some(least)) if here < least => Err(anyhow!(
-                "the service answers from LSN {here}, but it has been at {least}: from a replica that lags"
-            )),
+            (Some(here), Some(least)) if here < least => Err(Earlier { here, least }),
             _ => Ok(()),
         }
     }

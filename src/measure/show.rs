@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use super::figures::{Figures, Lag};
 use super::watched::Watched;
 use crate::clock;
+use crate::process;
 use crate::report::{Align, Report, Table, TableFormat};
 use crate::settings::LagPlan;
 
@@ -24,13 +25,16 @@ struct Object<'a> {
     seconds_left: Option<u64>,
     /// Request units charged for measuring.
     request_charge: f64,
-    ranges: Vec<RangeObject>,
+    ranges: Vec<RangeObject<'a>>,
 }
 
 /// The lag of a range.
 #[derive(Debug, Serialize)]
-struct RangeObject {
+struct RangeObject<'a> {
     range: u32,
+    /// The lease that is for it, by its token; of a group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease: Option<&'a str>,
     /// The LSN up to which the job has committed; none before its first page.
     position: Option<u64>,
     /// The highest LSN that its partition is known to be at; none if there are several.
@@ -67,6 +71,7 @@ pub(super) fn print(watched: &Watched, lag: &Lag, plan: &LagPlan, report: &Repor
         TableFormat::Json => {
             let ranges = lag.ranges.iter().map(|range| RangeObject {
                 range: range.range.0,
+                lease: watched.name_of(range.range),
                 position: range.position,
                 newest: range.figures.newest,
                 numbers: Numbers::from(&range.figures),
@@ -84,7 +89,14 @@ pub(super) fn print(watched: &Watched, lag: &Lag, plan: &LagPlan, report: &Repor
             report.print_json(&object, plan.watch.is_none())
         }
         TableFormat::Table => {
-            report.print_table(&table_of(lag))?;
+            let mut table = table_of(watched, lag);
+            if !watched.names.is_empty() {
+                table.cut(
+                    process::columns_of_standard_output().unwrap_or(DEFAULT_WIDTH),
+                    &[0],
+                );
+            }
+            report.print_table(&table)?;
             if plan.watch.is_some() {
                 report.print_data(&left(lag))?;
             }
@@ -93,9 +105,17 @@ pub(super) fn print(watched: &Watched, lag: &Lag, plan: &LagPlan, report: &Repor
     }
 }
 
-fn table_of(lag: &Lag) -> Table<6> {
+/// The width of the table if standard output is no terminal.
+const DEFAULT_WIDTH: usize = 80;
+
+fn table_of(watched: &Watched, lag: &Lag) -> Table<6> {
+    let first = if watched.names.is_empty() {
+        ("RANGE", Align::Right)
+    } else {
+        ("LEASE", Align::Left)
+    };
     let mut table = Table::new([
-        ("RANGE", Align::Right),
+        first,
         ("POSITION", Align::Right),
         ("NEWEST", Align::Right),
         ("TRANSACTIONS", Align::Right),
@@ -115,7 +135,9 @@ fn table_of(lag: &Lag) -> Table<6> {
         ]);
     };
     for range in &lag.ranges {
-        push(range.range.to_string(), range.position, &range.figures);
+        let name = watched.name_of(range.range).map(ToOwned::to_owned);
+        let name = name.unwrap_or_else(|| range.range.to_string());
+        push(name, range.position, &range.figures);
     }
     if lag.ranges.len() > 1 {
         push("all".to_owned(), None, &lag.all);
@@ -161,7 +183,17 @@ fn left(lag: &Lag) -> String {
 mod tests {
     use super::super::figures::RangeLag;
     use super::*;
-    use crate::feed::RangeId;
+    use crate::feed::{ContainerAddress, FeedMode, RangeId};
+
+    fn watched(names: Vec<String>) -> Watched {
+        let source = ContainerAddress {
+            endpoint: String::new(),
+            database: String::new(),
+            container: String::new(),
+            container_rid: String::new(),
+        };
+        Watched::of_others(source, FeedMode::LatestVersion, Vec::new(), names)
+    }
 
     #[test]
     fn the_table_marks_what_is_not_exact() {
@@ -195,7 +227,7 @@ mod tests {
             request_charge: 3.0,
         };
         assert_eq!(
-            table_of(&lag).render(),
+            table_of(&watched(Vec::new()), &lag).render(),
             "RANGE  POSITION  NEWEST  TRANSACTIONS  DOCUMENTS  WAITING\n    \
              0       120     132            12        ~30   1m 35s\n    \
              3         -       9            ≤4         ~4       1s\n    \

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::cosmos::epk::partition_key;
 use crate::durable::shown_path;
 use crate::error::usage;
-use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, RangeSet, Scope};
+use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, RangeId, RangeState, Scope};
 use crate::job::check_position;
 use crate::replay::{feed_of_state, is_replay_state};
 use crate::state::file;
@@ -21,10 +21,33 @@ pub(crate) struct Watched {
     /// Where ranges without a position start.
     pub(super) from: ChangeFeedStart,
     pub(super) scope: Scope,
-    pub(super) ranges: RangeSet,
+    pub(super) ranges: Vec<RangeState>,
+    /// Whether they are of another program: one without a position may start later than at `from`, and a position
+    /// may be one that its partition has not reached.
+    pub(super) is_of_others: bool,
+    /// The names of the ranges, if they are called by something else than their numbers.
+    pub(super) names: Vec<String>,
 }
 
 impl Watched {
+    /// The ranges of another program in a container, and what it calls them.
+    pub(crate) fn of_others(
+        source: ContainerAddress,
+        mode: FeedMode,
+        ranges: Vec<RangeState>,
+        names: Vec<String>,
+    ) -> Self {
+        Self {
+            source,
+            mode,
+            from: ChangeFeedStart::Beginning,
+            scope: Scope::default(),
+            ranges,
+            is_of_others: true,
+            names,
+        }
+    }
+
     /// Reads the state file `path`, of whichever job. It may be replaced meanwhile: either state is whole.
     ///
     /// # Errors
@@ -34,6 +57,12 @@ impl Watched {
         file::read_text(path)
             .and_then(|text| Self::of_text(&text))
             .with_context(|| format!("cannot measure the lag of `{}`", shown_path(&path)))
+    }
+
+    /// What a range is called, if not by its number.
+    pub(super) fn name_of(&self, range: RangeId) -> Option<&str> {
+        let at = usize::try_from(range.0).ok()?;
+        self.names.get(at).map(String::as_str)
     }
 
     /// The container that the job reads.
@@ -54,7 +83,9 @@ impl Watched {
                 mode: feed.mode,
                 from: feed.from,
                 scope: Scope::default(),
-                ranges: feed.ranges,
+                ranges: feed.ranges.into_parts().0,
+                is_of_others: false,
+                names: Vec::new(),
             }
         } else {
             let state = file::parse(text)?;
@@ -69,10 +100,12 @@ impl Watched {
                 mode: state.options.mode,
                 from: state.options.from,
                 scope: state.options.scope,
-                ranges: state.ranges,
+                ranges: state.ranges.into_parts().0,
+                is_of_others: false,
+                names: Vec::new(),
             }
         };
-        for range in &*watched.ranges {
+        for range in &watched.ranges {
             check_position(range, &watched.source.container_rid)?;
         }
         if let Some(key) = &watched.scope.partition_key {

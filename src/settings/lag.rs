@@ -6,17 +6,32 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::given::Given;
+use super::leases::ContainerNames;
 use super::resume::state_path_of;
 use super::table;
 use crate::cli::values::{LagLimit, Limit};
 use crate::cosmos::max_ru::MaxRu;
 use crate::report::TableFormat;
 
+/// What the lag is of.
+#[derive(Debug)]
+pub enum LagOf {
+    /// The state file of an export, a tail or a replay.
+    State(PathBuf),
+    /// A group of change feed processors.
+    Group {
+        /// Its name.
+        name: String,
+        /// Its lease container.
+        leases: ContainerNames,
+    },
+}
+
 /// What `lag` does.
 #[derive(Debug)]
 pub struct LagPlan {
-    /// The state file of an export, a tail or a replay.
-    pub state_path: PathBuf,
+    /// What it measures.
+    pub of: LagOf,
     /// How to print the lag.
     pub format: TableFormat,
     /// The pause before the lag is measured again; none to measure it once.
@@ -34,8 +49,15 @@ impl LagPlan {
     ///
     /// If there is no state, or two; or if its path cannot be made absolute.
     pub fn new(given: &Given) -> Result<Self> {
+        let of = match given.typed(&table::LAG_GROUP) {
+            Some(name) => LagOf::Group {
+                name,
+                leases: ContainerNames::of_leases(&given.get(&table::LAG_LEASES)?)?,
+            },
+            None => LagOf::State(state_path_of(given, &table::LAG_PATH, &table::LAG_STATE)?),
+        };
         Ok(Self {
-            state_path: state_path_of(given, &table::LAG_PATH, &table::LAG_STATE)?,
+            of,
             format: given.get(&table::TABLE_FORMAT)?,
             watch: given.typed(&table::WATCH),
             fail_above: given.typed(&table::FAIL_ABOVE),

@@ -14,6 +14,7 @@ mod feed_start;
 mod files;
 mod given;
 mod lag;
+mod leases;
 mod monitor;
 mod output_name;
 mod permissions;
@@ -37,7 +38,8 @@ pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;
 pub use given::{Given, command, variables};
-pub use lag::LagPlan;
+pub use lag::{LagOf, LagPlan};
+pub use leases::{ContainerNames, GroupPlan, ImportPlan, LeasesPlan, ResetPlan, repair_start};
 pub use monitor::MonitorPlan;
 pub use profile::{
     ChosenProfile, ConfigFile, KeySource, NewProfile, Profile, ProfileEndpoint, ProfileOptions,
@@ -51,5 +53,5 @@ pub use tail::TailPlan;
 pub(crate) use value::shown_start as start_text;
 pub use verify::VerifyPlan;
 
-pub use crate::cli::choices::{IdCollisions, MissingKey, Ttl, TtlDeletes, WriteMode};
+pub use crate::cli::choices::{IdCollisions, LeaseFormat, MissingKey, Ttl, TtlDeletes, WriteMode};
 pub use crate::cli::values::Speed;

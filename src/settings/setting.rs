@@ -198,7 +198,7 @@ pub(crate) enum Kept {
 enum Required {
     No,
     Yes,
-    Unless(&'static str),
+    Unless(&'static [&'static str]),
 }
 
 impl Setting<bool> {
@@ -366,8 +366,8 @@ impl<T: Clone + Send + Sync + 'static> Setting<T> {
         self
     }
 
-    pub(crate) const fn required_unless(mut self, other: &'static str) -> Self {
-        self.row.required = Required::Unless(other);
+    pub(crate) const fn required_unless(mut self, others: &'static [&'static str]) -> Self {
+        self.row.required = Required::Unless(others);
         self
     }
 
@@ -581,7 +581,7 @@ impl<T: Clone + Send + Sync + 'static> AnySetting for Setting<T> {
         Some(match row.required {
             Required::No => arg,
             Required::Yes => arg.required(true),
-            Required::Unless(other) => arg.required_unless_present(other),
+            Required::Unless(others) => arg.required_unless_present_any(others),
         })
     }
 

@@ -35,6 +35,7 @@ mod hostile;
 mod kills;
 #[cfg(unix)]
 mod lag;
+mod leases;
 mod left_out;
 #[cfg(unix)]
 mod lines;

@@ -36,7 +36,7 @@ settings! {
     RESUME_PATH: PathBuf = Setting::new("path", path("PATH"))
         .help("The export to continue: its directory, its file, or its state file")
         .form(Form::Argument)
-        .required_unless("state")
+        .required_unless(&["state"])
         .of(&[Command::Resume])
         .brief("The export: its directory, its file or its state file");
 

@@ -7,18 +7,30 @@ use crate::cli::Command;
 use crate::cli::values::{self, LagLimit, Limit};
 use crate::cosmos::max_ru::MaxRu;
 use crate::settings::setting::{Form, Heading, Setting, settings};
-use crate::settings::value::{Value, duration, path};
+use crate::settings::value::{Value, duration, path, text};
 
 settings! {
     LAG_PATH: PathBuf = Setting::new("path", path("PATH"))
         .help("The export: its directory, its file, or its state file; or the state file of a tail or a replay")
         .form(Form::Argument)
-        .required_unless("state")
+        .required_unless(&["state", "group"])
         .of(&[Command::Lag])
         .brief("An export, or the state of a tail or a replay");
 
     LAG_STATE: PathBuf = Setting::new("state", path("FILE"))
         .help("The state file, if it is not beside the output")
+        .of(&[Command::Lag]);
+
+    LAG_GROUP: String = Setting::new("group", text("NAME"))
+        .help("A group of change feed processors instead of a job, by its name or lease prefix")
+        .conflicts(&["path", "state"])
+        .requires("leases")
+        .of(&[Command::Lag])
+        .brief("A group of change feed processors");
+
+    LAG_LEASES: String = Setting::new("leases", text("DATABASE/CONTAINER"))
+        .help("The lease container of the group, such as shop/leases")
+        .requires("group")
         .of(&[Command::Lag]);
 
     WATCH: Duration = Setting::new("watch", duration())

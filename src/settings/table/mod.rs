@@ -23,6 +23,7 @@ mod demo;
 mod export;
 mod files;
 mod lag;
+mod leases;
 mod monitoring;
 mod output;
 mod profiles;
@@ -39,6 +40,7 @@ pub(crate) use demo::*;
 pub(crate) use export::*;
 pub(crate) use files::*;
 pub(crate) use lag::*;
+pub(crate) use leases::*;
 pub(crate) use monitoring::*;
 pub(crate) use output::*;
 pub(crate) use profiles::*;
@@ -56,6 +58,7 @@ static GROUPS: &[&[&dyn AnySetting]] = &[
     tail::ROWS,
     replay::ROWS,
     lag::ROWS,
+    leases::ROWS,
     #[cfg(feature = "demo")]
     demo::ROWS,
     profiles::ROWS,

@@ -13,6 +13,8 @@ settings! {
             Command::Ranges,
             Command::Ls,
             Command::Lag,
+            Command::LeasesList,
+            Command::LeasesCheck,
             Command::Profiles,
             Command::ProfilesTest,
         ]);

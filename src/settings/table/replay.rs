@@ -29,7 +29,7 @@ settings! {
              name. The columns of an export's CSV are described in its state, which must be in its place.",
         )
         .form(Form::Arguments)
-        .required_unless("from-container")
+        .required_unless(&["from-container"])
         .of(REPLAY)
         .brief("Exports, files of JSON, CSV, Parquet or Arrow, or `-`");
 

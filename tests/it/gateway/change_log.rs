@@ -157,6 +157,8 @@ pub(super) struct ChangeLog {
     lsn_stride: u64,
     /// The ranges for which each LSN was handed out as a token.
     issued: HashMap<(Mode, u64), Vec<(Epk, Epk)>>,
+    /// Whether tokens are accepted that other readers may have got.
+    takes_all_tokens: bool,
 }
 
 /// A write: the item and its new text, or `None` to delete it.
@@ -216,6 +218,7 @@ impl ChangeLog {
             document_rids: HashMap::new(),
             lsn_stride,
             issued: HashMap::new(),
+            takes_all_tokens: false,
         };
         let cuts = even_cuts(&Epk::MIN, &Epk::MAX, partitions);
         for (index, (min, max)) in ranges_between(&Epk::MIN, &cuts, &Epk::MAX)
@@ -459,8 +462,16 @@ impl ChangeLog {
         }
     }
 
+    /// Accepts tokens that this gateway has not issued.
+    pub(super) fn take_all_tokens(&mut self) {
+        self.takes_all_tokens = true;
+    }
+
     /// Whether `lsn` went out as a token for a range that contains `[min, max)`.
     pub(super) fn was_issued(&self, mode: Mode, lsn: u64, min: &Epk, max: &Epk) -> bool {
+        if self.takes_all_tokens {
+            return true;
+        }
         self.issued
             .get(&(mode, lsn))
             .is_some_and(|ranges| ranges.iter().any(|range| contains_range(range, min, max)))

@@ -79,6 +79,11 @@ impl Container {
         self.with(|container, _| container.refused.clear());
     }
 
+    /// Accepts tokens that this gateway has not issued: those of other readers.
+    pub(crate) fn take_all_tokens(&self) {
+        self.with(|container, _| container.log.take_all_tokens());
+    }
+
     /// Creates or replaces a document, which has an `id` and the partition key. Returns its LSN.
     pub(crate) fn upsert(&self, document: Value) -> u64 {
         self.transaction(vec![document])

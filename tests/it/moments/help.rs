@@ -3,7 +3,7 @@
 use super::stage::words;
 use super::{Pages, Stage};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "ranges",
     "ls",
     "tail",
@@ -11,6 +11,7 @@ const COMMANDS: [&str; 12] = [
     "schema",
     "resume",
     "lag",
+    "leases",
     "verify",
     "replay",
     "demo",
@@ -19,7 +20,18 @@ const COMMANDS: [&str; 12] = [
 ];
 
 /// The commands below another one.
-const NESTED: [&str; 3] = ["profiles add", "profiles use", "profiles test"];
+const NESTED: [&str; 10] = [
+    "leases list",
+    "leases check",
+    "leases repair",
+    "leases reset",
+    "leases release",
+    "leases export",
+    "leases import",
+    "profiles add",
+    "profiles use",
+    "profiles test",
+];
 
 /// All of them.
 fn all() -> impl Iterator<Item = &'static str> {

@@ -14,6 +14,7 @@
 mod connection;
 mod export;
 mod help;
+mod leases;
 mod lists;
 mod monitoring;
 mod pages;
@@ -38,6 +39,7 @@ const FOLDERS: [&str; 19] = [
     "export",
     "help",
     "lag",
+    "leases",
     "ls",
     "monitoring",
     "profiles",

@@ -63,6 +63,16 @@ final class Processors {
             Check.equal(prefix + ": its estimated lag", COUNT,
                 lags.values().stream().mapToInt(Integer::intValue).sum());
         }
+        // cosmos-tail agrees, and takes nothing from an instance that runs.
+        JsonNode running = Leases.list(prefix);
+        Check.equal(prefix + ": the listed lag", COUNT, running.get("transactions").asInt());
+        Check.that(prefix + ": it is exact", !running.get("at_most").asBoolean());
+        Check.equal(prefix + ": the states", List.of("held"), Leases.states(running));
+        Check.equal(prefix + ": the owners", "host", running.get("leases").get(0).get("owner").asText());
+        Check.equal(prefix + ": the format", hasEstimatedLag ? "java-partitions" : "java",
+            running.get("format").asText());
+        Leases.run(1, null, "reset", "--group", prefix, "--to", "now");
+        Leases.run(0, null, "check", "--group", prefix);
         numbers.gate.open();
         Check.comesTo(prefix + ": the sum of all numbers", COUNT * 1_000 + SUM, () -> numbers.sum(prefix));
         Check.comesTo(prefix + ": the lag when that is read", 0, () -> lag(processor));
@@ -77,6 +87,53 @@ final class Processors {
             () -> numbers.sum(prefix));
         Check.that(prefix + ": each document came", numbers.calls - before >= COUNT);
         next.stop().block(Check.PATIENCE);
+        afterReset(prefix, handler, numbers);
+        if (!hasEstimatedLag) {
+            afterImport(prefix, handler, numbers);
+        }
+    }
+
+    /** What {@code leases reset} moves back is read again. */
+    private void afterReset(String prefix, Consumer<ChangeFeedProcessorBuilder> handler, Numbers numbers)
+            throws Exception {
+        Check.equal(prefix + ": the states when it is stopped", List.of("ownerless"),
+            Leases.states(Leases.list(prefix)));
+        Check.equal(prefix + ": the listed lag when all is read", 0,
+            Leases.list(prefix).get("transactions").asInt());
+        Leases.run(0, null, "reset", "--group", prefix, "--to", "beginning");
+        int before = numbers.calls;
+        ChangeFeedProcessor again = processor(prefix, true, handler);
+        again.start().block(Check.PATIENCE);
+        Check.comesTo(prefix + ": each document comes again", true, () -> numbers.calls - before >= COUNT);
+        Check.comesTo(prefix + ": the lag after a reset", 0, () -> lag(again));
+        again.stop().block(Check.PATIENCE);
+
+        // Forward, over what was written meanwhile.
+        write(prefix, 3_000);
+        Leases.run(0, null, "reset", "--group", prefix, "--to", "now");
+        int skipped = numbers.calls;
+        ChangeFeedProcessor forward = processor(prefix, true, handler);
+        forward.start().block(Check.PATIENCE);
+        write(prefix, 4_000);
+        Check.comesTo(prefix + ": the sum after what was skipped", COUNT * 4_000 + SUM, () -> numbers.sum(prefix));
+        Check.equal(prefix + ": only what is new", COUNT, numbers.calls - skipped);
+        forward.stop().block(Check.PATIENCE);
+    }
+
+    /** A processor goes on with leases that {@code leases import} has created. */
+    private void afterImport(String prefix, Consumer<ChangeFeedProcessorBuilder> handler, Numbers numbers)
+            throws Exception {
+        String copy = prefix + "-copy";
+        Leases.copy(prefix, copy);
+        int before = numbers.calls;
+        write(prefix, 5_000);
+        ChangeFeedProcessor other = processor(copy, true, handler);
+        other.start().block(Check.PATIENCE);
+        Check.comesTo(copy + ": the sum of all numbers", COUNT * 5_000 + SUM, () -> numbers.sum(prefix));
+        Check.equal(copy + ": only what is new", COUNT, numbers.calls - before);
+        Check.comesTo(copy + ": the lag when all is read", 0, () -> lag(other));
+        other.stop().block(Check.PATIENCE);
+        Leases.run(0, null, "check", "--group", copy);
     }
 
     private void write(String prefix, int least) {
@@ -133,6 +190,10 @@ final class Processors {
             histories.get("all0"));
         Check.equal("a history without one", List.of("CREATE", "REPLACE", "REPLACE"), histories.get("all1"));
         Check.comesTo("the lag when all is read", 0, () -> lag(processor));
+        JsonNode listed = Leases.list("all");
+        Check.equal("the mode", "all", listed.get("mode").asText());
+        Check.equal("the listed lag", 0, listed.get("transactions").asInt());
+        Leases.run(2, null, "reset", "--group", "all", "--to", "beginning", "--force");
         processor.stop().block(Check.PATIENCE);
     }
 
