@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 
 use anyhow::{Context, Result, anyhow};
+use cosmos_tail::monitor::Monitor;
 use cosmos_tail::report::{self, Report};
 use cosmos_tail::settings::Given;
 use cosmos_tail::signal::{self, Shutdown};
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Err(answer) => return print_and_exit(&answer),
     };
     disable_metadata_probe();
+    process::raise_file_limit();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     keep_freed_memory();
     let report = Arc::new(Report::new(given.verbosity()));
@@ -105,6 +107,7 @@ fn run_to_end(given: Given, report: &Arc<Report>) -> Result<error::ExitCode> {
 /// The outcome of a run after a stop was requested: its own, unless it has begun nothing that must be
 /// finished and does not end within the grace period.
 fn outcome_of_stop(next: &mpsc::Receiver<Event>, shutdown: &Shutdown) -> Result<error::ExitCode> {
+    Monitor::stopping();
     let event = match next.recv_timeout(signal::GRACE) {
         Err(mpsc::RecvTimeoutError::Timeout) if shutdown.abandon() => None,
         Err(mpsc::RecvTimeoutError::Timeout) => next.recv().ok(),

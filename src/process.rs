@@ -98,6 +98,36 @@ pub fn forbid_core_dumps() {
     }
 }
 
+/// More open files than this are never needed: each range has a file and a connection.
+#[cfg(unix)]
+const MAX_FILES: u64 = 65_536;
+
+/// Raises the limit of open files as far as the system allows without a privilege: each range that is read has a file
+/// and perhaps a connection, and the usual limit is 1,024, or 256 on macOS.
+///
+/// Windows has no such limit.
+pub fn raise_file_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let most = limit.maximum.unwrap_or(MAX_FILES).min(MAX_FILES);
+        if limit.current.is_none_or(|current| current >= most) {
+            return;
+        }
+        // macOS refuses more than it gives a process at all. If nothing helps, the limit stays what it is.
+        for wanted in [most, 10_240] {
+            let raised = Rlimit {
+                current: Some(wanted),
+                ..limit
+            };
+            if limit.current < Some(wanted) && setrlimit(Resource::Nofile, raised).is_ok() {
+                return;
+            }
+        }
+    }
+}
+
 #[cfg(unix)]
 mod streams {
     use std::os::fd::{AsFd, BorrowedFd};

@@ -19,10 +19,13 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use time::OffsetDateTime;
 
+use crate::clock;
 use crate::count::count;
 use crate::error::Failure;
 use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
+use crate::feed::RangeId;
 use crate::process;
 use crate::redact::redact;
 use crate::schema::{self, ColumnType, Drift, Schema};
@@ -47,6 +50,8 @@ pub struct Verbosity {
     /// Whether each notice, and the error of a run that fails, is a JSON object on a line, since a script reads the
     /// summary among them.
     pub json: bool,
+    /// How each message is printed.
+    pub log: LogFormat,
 }
 
 /// How a summary is printed.
@@ -57,6 +62,36 @@ pub enum SummaryFormat {
     Text,
     /// One JSON object on one line, for scripts
     Json,
+}
+
+/// How messages are printed on standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object per line, for programs that collect logs
+    Json,
+}
+
+/// How serious a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// How a list is printed.
@@ -74,6 +109,7 @@ pub struct Report {
     verbose: u8,
     quiet: bool,
     json: bool,
+    log: LogFormat,
     bar: ProgressBar,
 }
 
@@ -92,6 +128,7 @@ impl Report {
             verbose: verbosity.verbose,
             quiet: verbosity.quiet,
             json: verbosity.json,
+            log: verbosity.log,
             bar,
         }
     }
@@ -99,34 +136,39 @@ impl Report {
     /// Prints a detail, with `-v` only.
     pub fn detail(&self, text: &str) {
         if self.verbose > 0 {
-            self.line(text);
+            self.line(Level::Debug, text, None);
+        }
+    }
+
+    /// The same, about a range.
+    pub fn detail_of(&self, range: RangeId, text: &str) {
+        if self.verbose > 0 {
+            self.line(Level::Debug, text, Some(range));
         }
     }
 
     /// Prints a notice, unless `-q` is given.
     pub fn notice(&self, text: &str) {
         if !self.quiet {
-            self.line(text);
+            self.line(Level::Info, text, None);
         }
     }
 
     /// Prints a warning, unless `-q` is given.
     pub fn warning(&self, text: &str) {
-        if self.json && !self.quiet {
-            self.object("warning", text);
-        } else {
-            self.notice(&format!("warning: {text}"));
+        if !self.quiet {
+            self.line(Level::Warn, text, None);
         }
     }
 
     /// Prints an error that does not stop the run, at any verbosity.
     pub fn error_line(&self, text: &str) {
-        self.line(text);
+        self.line(Level::Error, text, None);
     }
 
     /// Prints the error that ended the run, at any verbosity.
     pub fn error(&self, error: &anyhow::Error) {
-        if self.json {
+        if self.json || self.log == LogFormat::Json {
             return self.failure(&Failure::of(error));
         }
         self.lines(&redact(crate::error::render(error).trim_end()));
@@ -156,7 +198,8 @@ impl Report {
 
     /// Starts the progress line, if standard error is a terminal.
     pub fn start_progress(&self, has_end: bool) -> Result<()> {
-        if self.quiet || !std::io::stderr().is_terminal() || process::is_dumb_terminal() {
+        let shows = self.log == LogFormat::Text && !self.quiet && std::io::stderr().is_terminal();
+        if !shows || process::is_dumb_terminal() {
             return Ok(());
         }
         let template = if has_end {
@@ -325,29 +368,78 @@ impl Report {
             hint: failure.hint.as_ref().map(|hint| redact(hint)),
             exit_code: failure.exit_code,
         };
-        // It has nothing that cannot be written as JSON.
-        let text = serde_json::to_string(&shown).unwrap_or_default();
-        self.lines(&escape_json(&text));
+        // Neither has anything that cannot be written as JSON.
+        let text = match self.log {
+            LogFormat::Text => serde_json::to_string(&shown),
+            LogFormat::Json => serde_json::to_string(&Message {
+                more: Some(Ended {
+                    causes: shown.causes,
+                    hint: shown.hint,
+                    exit_code: shown.exit_code,
+                }),
+                ..Message::new(Level::Error, &shown.error)
+            }),
+        };
+        self.lines(&escape_json(&text.unwrap_or_default()));
     }
 
     /// Prints text as one line, whatever it contains.
-    fn line(&self, text: &str) {
-        if self.json {
-            self.object("notice", text);
-        } else {
-            self.lines(&escape_for_terminal(&redact(text)));
-        }
-    }
-
-    /// Prints text as the only member of a JSON object.
-    fn object(&self, kind: &str, text: &str) {
-        let object = serde_json::json!({ kind: redact(text) });
-        self.lines(&escape_json(&object.to_string()));
+    fn line(&self, level: Level, text: &str, range: Option<RangeId>) {
+        let text = redact(text);
+        let object = match (self.log, self.json, level) {
+            (LogFormat::Json, ..) => serde_json::to_string(&Message {
+                range: range.map(|range| range.0),
+                ..Message::new(level, &text)
+            })
+            .unwrap_or_default(),
+            (LogFormat::Text, true, Level::Warn) => serde_json::json!({ "warning": text }).to_string(),
+            (LogFormat::Text, true, _) => serde_json::json!({ "notice": text }).to_string(),
+            (LogFormat::Text, false, Level::Warn) => {
+                return self.lines(&escape_for_terminal(&format!("warning: {text}")));
+            }
+            (LogFormat::Text, false, _) => return self.lines(&escape_for_terminal(&text)),
+        };
+        self.lines(&escape_json(&object));
     }
 
     /// Prints text with our own line breaks.
     fn lines(&self, text: &str) {
         self.bar.suspend(|| write_lines(text));
+    }
+}
+
+/// A message as an object, with `--log-format json`.
+#[derive(Debug, Serialize)]
+struct Message<'a> {
+    /// When it was printed, by this machine's clock.
+    #[serde(with = "time::serde::rfc3339")]
+    time: OffsetDateTime,
+    level: &'static str,
+    message: &'a str,
+    /// The range that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<u32>,
+    #[serde(flatten)]
+    more: Option<Ended>,
+}
+
+/// What the error that ended the run has beside its message.
+#[derive(Debug, Serialize)]
+struct Ended {
+    causes: Vec<String>,
+    hint: Option<String>,
+    exit_code: u8,
+}
+
+impl<'a> Message<'a> {
+    fn new(level: Level, message: &'a str) -> Self {
+        Self {
+            time: clock::now(),
+            level: level.name(),
+            message,
+            range: None,
+            more: None,
+        }
     }
 }
 
@@ -411,7 +503,8 @@ pub struct LogLine(pub std::sync::Arc<Report>);
 
 impl Write for LogLine {
     fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
-        self.0.line(String::from_utf8_lossy(event).trim_end());
+        self.0
+            .line(Level::Debug, String::from_utf8_lossy(event).trim_end(), None);
         Ok(event.len())
     }
 

@@ -13,7 +13,7 @@ use super::{completions, export, lag, ls, profiles, ranges, replay, resume, sche
 use crate::cli::Command;
 use crate::error::ExitCode;
 use crate::report::{LogLine, Report};
-use crate::settings::Given;
+use crate::settings::{Given, table};
 use crate::signal::Shutdown;
 
 /// Runs a command to its end, or until a stop is requested.
@@ -23,6 +23,7 @@ use crate::signal::Shutdown;
 /// Any error of the command, with the exit code and the hint for the user attached.
 pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
     log_to_stderr(given.verbosity().verbose, report);
+    given.get(&table::LOG_FORMAT)?;
     ensure_streams(&given)?;
     let account = Account::new(&given, shutdown)?;
     match given.command() {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -224,6 +225,7 @@ pub(super) fn watch(job: &mut Job<'_>, monitor: &Monitor) {
         is_scoped: options.scope.partition_key.is_some(),
         from_beginning: options.from == ChangeFeedStart::Beginning,
         applies: false,
+        commits_within: Duration::from_millis(job.settings.checkpoint_interval_ms),
     };
     job.observers.extend(monitor.begin(options.mode, begun));
 }

@@ -176,6 +176,7 @@ fn watch(
         is_scoped: false,
         from_beginning: from == ChangeFeedStart::Beginning,
         applies: true,
+        commits_within: plan.checkpoint_interval,
     };
     monitor.begin(mode, begun)
 }

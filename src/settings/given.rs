@@ -179,6 +179,8 @@ impl Given {
             verbose: self.typed(&table::VERBOSE).unwrap_or(0),
             quiet: self.is_on(&table::QUIET),
             json: self.prints_json_summary(),
+            // A variable that is none of them is reported by the run.
+            log: self.get(&table::LOG_FORMAT).unwrap_or_default(),
         }
     }
 
