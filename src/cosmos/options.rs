@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use anyhow::Result;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -25,6 +27,32 @@ impl SecretText {
 impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+/// Reads the account key again, where it was read at the start.
+#[derive(Clone)]
+pub struct KeyReader(Arc<dyn Fn() -> Result<SecretText> + Send + Sync>);
+
+impl KeyReader {
+    /// Reads with `read`.
+    pub fn new(read: impl Fn() -> Result<SecretText> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// The key, as it is now.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn read(&self) -> Result<SecretText> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for KeyReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyReader")
     }
 }
 
@@ -152,6 +180,8 @@ pub struct ConnectOptions {
     pub names_from: NamesFrom,
     /// How to authenticate.
     pub credential: CredentialOptions,
+    /// What reads the account key again after it was changed; none if it is not in a file.
+    pub key_reader: Option<KeyReader>,
     /// Whether a certificate that no authority signed is accepted. Only ever true for an endpoint
     /// on the loopback interface.
     pub accept_self_signed: bool,

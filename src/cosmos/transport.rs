@@ -18,6 +18,7 @@ mod heard;
 mod last_list;
 mod range_list;
 mod ranges_ahead;
+mod renewal;
 #[cfg(test)]
 mod requests;
 mod session;
@@ -48,6 +49,7 @@ use detour::Proxies;
 pub(super) use heard::Heard;
 use range_list::reads_list;
 use ranges_ahead::RangesAhead;
+use renewal::{AUTHORIZATION, KeyRenewal};
 use session::{CONSISTENCY_LEVEL, SESSION_TOKEN, SessionTokens};
 
 pub(super) use last_list::ListFault;
@@ -58,6 +60,9 @@ const MAX_BODY: usize = 64 << 20;
 
 /// The status of an answer that is refused here and not retried.
 const REFUSED: u16 = 400;
+
+/// The status of a request whose signature is not one of the account's keys.
+const UNAUTHORIZED: u16 = 401;
 
 /// The partition key of a document without a value at its path; and what takes its place in a container that
 /// was made without a partition key. The driver cannot send the latter.
@@ -89,6 +94,7 @@ pub(super) struct BoundedClients {
     traffic: Arc<Traffic>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
+    renewal: Option<Arc<KeyRenewal>>,
 }
 
 impl BoundedClients {
@@ -100,7 +106,10 @@ impl BoundedClients {
         traffic: &Arc<Traffic>,
     ) -> Self {
         let (database, container) = (&options.database, &options.container);
+        let renewal = options.key_reader.clone().zip(key.as_ref());
+        let renewal = renewal.map(|(reader, key)| Arc::new(KeyRenewal::new(reader, key)));
         Self {
+            renewal,
             endpoint: options.endpoint.clone(),
             limit_to_endpoint: options.routing.limit_to_endpoint,
             heard: Arc::clone(heard),
@@ -149,6 +158,7 @@ impl HttpClientFactory for BoundedClients {
             traffic: Arc::clone(&self.traffic),
             ranges_ahead: Arc::clone(&self.ranges_ahead),
             session_tokens: Arc::clone(&self.session_tokens),
+            renewal: self.renewal.clone(),
         }))
     }
 }
@@ -236,6 +246,8 @@ struct BoundedClient {
     traffic: Arc<Traffic>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
+    /// What reads the account key again, if it is in a file.
+    renewal: Option<Arc<KeyRenewal>>,
 }
 
 #[async_trait]
@@ -256,7 +268,15 @@ impl TransportClient for BoundedClient {
 
 impl BoundedClient {
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-        let response = self.fetch(request).await;
+        let mut response = self.fetch(request).await;
+        if let (Some(renewal), Ok(refused)) = (&self.renewal, &response)
+            && refused.status == UNAUTHORIZED
+        {
+            let signature = renewal.signature(request);
+            if renewal.renew(request, signature.as_deref()) {
+                response = self.fetch(request).await;
+            }
+        }
         if reads_list(request) {
             self.heard.note_list(response.as_ref().ok());
         }
@@ -349,7 +369,15 @@ impl BoundedClient {
         let method = reqwest::Method::from_bytes(request.method.as_str().as_bytes())
             .expect("the SDK's methods are those of HTTP");
         let mut builder = client.request(method, request.url.clone()).timeout(timeout);
+        let signature = self.renewal.as_ref().and_then(|renewal| {
+            renewal.reload_if_requested();
+            renewal.signature(request)
+        });
         for (name, value) in request.headers.iter() {
+            if let (Some(signature), true) = (&signature, *name == AUTHORIZATION) {
+                builder = builder.header(name.as_str(), signature);
+                continue;
+            }
             let is_undefined = *name == PARTITION_KEY && value.as_str() == UNDEFINED_KEY;
             let value = if is_undefined && self.heard.has_system_key() {
                 EMPTY_KEY
