@@ -160,6 +160,8 @@ struct State {
 /// The part of the gateway that its handles and its server share.
 struct Shared {
     options: GatewayOptions,
+    /// The account key.
+    key: Mutex<String>,
     state: Mutex<State>,
     /// Notified at each request and at each response.
     progress: Condvar,
@@ -187,6 +189,7 @@ impl Gateway {
         let locations = options.locations.clone();
         let shared = Arc::new(Shared {
             options,
+            key: Mutex::new(KEY.to_owned()),
             state: Mutex::new(State {
                 account: account::Account::default(),
                 faults: faults::FaultTable::default(),
@@ -335,6 +338,11 @@ impl Gateway {
     /// Moves the documents' clock on.
     pub(crate) fn advance_time(&self, seconds: u64) {
         self.shared.lock().now += seconds;
+    }
+
+    /// Another account key is the only one that is accepted from now on.
+    pub(crate) fn set_key(&self, key: &str) {
+        key.clone_into(&mut self.shared.key.lock().unwrap());
     }
 
     /// The documents' clock.
