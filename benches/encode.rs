@@ -1,4 +1,4 @@
-//! Turning pages into the bytes of files: JSON lines, CSV and Parquet, on one thread.
+//! Turning pages into the bytes of files: JSON lines, CSV, Parquet and Arrow, on one thread.
 //!
 //! The documents are orders of about 1 KB with random values: some text, numbers, a nested object, a list
 //! of objects, and the members that the service adds. Each page has 1,000 of them.
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cosmos_tail::feed::page::Page;
-use cosmos_tail::feed::{FeedMode, RangeId};
+use cosmos_tail::feed::{FeedMode, FeedRange, RangeId, RangeState};
 use cosmos_tail::format::Compression;
 use cosmos_tail::format::CsvOptions;
 use cosmos_tail::format::EncoderOptions;
@@ -128,9 +128,13 @@ fn encode(criterion: &mut Criterion) {
         ("parquet, uncompressed", Format::Parquet, Compression::None),
         ("parquet, snappy", Format::Parquet, Compression::Snappy),
         ("parquet, zstd", Format::Parquet, Compression::Zstd(3)),
+        ("arrow, uncompressed", Format::Arrow, Compression::None),
+        ("arrow, lz4", Format::Arrow, Compression::Lz4),
+        ("arrow, zstd", Format::Arrow, Compression::Zstd(3)),
     ] {
         let new = encoders(EncoderOptions {
             format,
+            is_stream: false,
             mode: FeedMode::LatestVersion,
             compression,
             csv: CsvOptions::default(),
@@ -144,18 +148,26 @@ fn encode(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let mut encoder = new().unwrap();
                 let (mut out, mut length) = (Vec::new(), 0);
-                encoder.begin(&mut out).unwrap();
-                for page in &pages {
-                    encoder.encode(RangeId(0), page, &mut out).unwrap();
-                    length += out.len();
-                    out.clear();
-                }
+                let range = RangeState {
+                    id: RangeId(0),
+                    range: FeedRange::full(),
+                    parents: Vec::new(),
+                    position: None,
+                    end: None,
+                };
                 let about = FileAbout {
                     export_id: uuid::Uuid::nil(),
                     container: "orders",
                     start: &[],
                     end: &[],
                 };
+                encoder.begin(&about, &mut out).unwrap();
+                for page in &pages {
+                    encoder.encode(RangeId(0), page, &mut out).unwrap();
+                    encoder.moved(&range, &range, &mut out).unwrap();
+                    length += out.len();
+                    out.clear();
+                }
                 encoder.finish(&about, &mut out).unwrap();
                 length + out.len()
             });

@@ -59,7 +59,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "ranges" -d 
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "ls" -d 'List the databases and containers of an account'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "tail" -d 'Watch the changes of a container as they happen'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "export" -d 'Export the change feed of a container to files'
-complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "schema" -d 'Print the columns that an export to CSV or Parquet would infer'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "schema" -d 'Print the columns that an export to CSV, Parquet or Arrow would infer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
@@ -184,12 +184,13 @@ pin\t'Up to the position of the range when the export started: documents rewritt
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state file' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format, if the name of the output does not say it' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
 csv\t'One row per line by RFC 4180, with a header in every file'
-parquet\t'Typed columns, for DuckDB, Spark, pandas and polars'"
+parquet\t'Typed columns, for DuckDB, Spark, pandas and polars'
+arrow\t'The same columns as they are in memory: an IPC file, or a stream to standard output'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l compression -d 'none, gzip, zstd, snappy or lz4, such as zstd:9' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l delimiter -d 'CSV: the delimiter between cells: one ASCII character, or `tab` [default: ,]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l null -d 'CSV: the text of a cell without a value [default: empty]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet: 128MiB]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l rotate-interval -d 'Finish files at least this often, or `none` [default: none; Parquet: 10m]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet and Arrow: 128MiB]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l rotate-interval -d 'Finish files at least this often, or `none` [default: none; Parquet and Arrow: 10m]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l row-group-size -d 'Parquet: finish a row group that takes this much memory [default: 16MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l schema -d '`infer` the columns, read them from a FILE, or write `raw` documents' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l columns -d 'Columns, such as id,customer.name,total:double' -r
@@ -395,6 +396,9 @@ create\t'Keep it: a different document is refused, and so are deletions'
 newer\t'Replace or delete it if it is older than the change, by `_ts`'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l ttl-deletes -d 'Whether deletions by time to live are applied [default: apply]' -r -f -a "apply\t'Apply them like other deletions'
 skip\t'Skip them: the target expires its documents itself'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l ttl -d 'What becomes of the time to live of documents, which the service counts from their last write [default: keep]' -r -f -a "keep\t'It begins again in the target'
+remaining\t'What was left of it when the document was exported; expired documents are not written'
+drop\t'Documents are written without `ttl`'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l missing-key -d 'Whether to write documents without a value at the partition key of the target [default: write, unless no document has a value]' -r -f -a "write\t'They are written without one, as the service keeps them'
 refuse\t'They are refused'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l id-collisions -d 'Whether a document may replace another one of the source that has the same id and partition key in the target [default: refuse]' -r -f -a "refuse\t'It is refused'
@@ -599,7 +603,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "ls" -d 'List the databases and containers of an account'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "tail" -d 'Watch the changes of a container as they happen'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "export" -d 'Export the change feed of a container to files'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV or Parquet would infer'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV, Parquet or Arrow would infer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag verify replay demo profiles completions help" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'

@@ -76,7 +76,7 @@ pub enum Command {
     Tail,
     /// Export the change feed of a container to files
     Export,
-    /// Print the columns that an export to CSV or Parquet would infer
+    /// Print the columns that an export to CSV, Parquet or Arrow would infer
     Schema,
     /// Continue an export: after a crash, or to read changes made since it finished
     Resume,

@@ -156,10 +156,16 @@ mod switched {
     use super::FileChange;
 
     /// The steps, in the order in which an export and then a resume run them.
-    pub const STEPS: [&str; 23] = [
+    pub const STEPS: [&str; 29] = [
         "lock.open",
         "directory.create",
         "directory.sync",
+        "definition.delete",
+        "definition.create",
+        "definition.write",
+        "definition.sync",
+        "definition.rename",
+        "definition.sync-directory",
         "part.create",
         "part.write",
         "part.sync",

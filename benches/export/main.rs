@@ -44,8 +44,8 @@ struct Options {
     /// The kind of documents: mostly one long text, or objects and lists too
     #[arg(long, default_value = "text", value_parser = ["text", "order"])]
     shape: String,
-    /// Formats to export to
-    #[arg(long, value_delimiter = ',', default_value = "jsonl", value_parser = ["jsonl", "csv", "parquet"])]
+    /// Formats to export to; Arrow is written to standard output
+    #[arg(long, value_delimiter = ',', default_value = "jsonl", value_parser = ["jsonl", "csv", "parquet", "arrow"])]
     formats: Vec<String>,
     /// Clients of this bench to compare with
     #[arg(long, value_delimiter = ',', default_value = "driver")]
@@ -212,6 +212,7 @@ fn print_costs(gateway: &StaticGateway, costs: &mut [(String, Vec<Cost>)]) {
         (export_name("jsonl"), Client::Driver.name().to_owned()),
         (export_name("csv"), export_name("jsonl")),
         (export_name("parquet"), DUCKDB.to_owned()),
+        (export_name("arrow"), export_name("parquet")),
     ];
     for (a, b) in pairs {
         if let (Some(first), Some(second)) = (medians.get(&a), medians.get(&b)) {
@@ -223,22 +224,20 @@ fn print_costs(gateway: &StaticGateway, costs: &mut [(String, Vec<Cost>)]) {
 fn run_export(gateway: &StaticGateway, format: &str, out: &Path) -> Cost {
     let binary = env!("CARGO_BIN_EXE_cosmos-tail");
     let (database, container) = (StaticGateway::DATABASE, StaticGateway::CONTAINER);
-    let cost = run_measured(
-        &[
-            binary,
-            "export",
-            "-d",
-            database,
-            "-c",
-            container,
-            "-q",
-            "--format",
-            format,
-            "-o",
-            out.to_str().unwrap(),
-        ],
-        gateway,
-    );
+    let (shell, place) = match format {
+        "arrow" => {
+            std::fs::create_dir(out).unwrap();
+            let stream = out.join("stream.arrows");
+            let script = format!("exec \"$0\" \"$@\" > '{}'", stream.to_str().unwrap());
+            (vec!["sh".to_owned(), "-c".to_owned(), script], "-")
+        }
+        _ => (Vec::new(), out.to_str().unwrap()),
+    };
+    let command = [
+        binary, "export", "-d", database, "-c", container, "-q", "--format", format, "-o", place,
+    ];
+    let command: Vec<&str> = shell.iter().map(String::as_str).chain(command).collect();
+    let cost = run_measured(&command, gateway);
     assert_eq!(
         count_rows(out),
         gateway.total_documents(),
@@ -345,6 +344,11 @@ fn count_rows(directory: &Path) -> u64 {
                 let file = std::fs::File::open(path).unwrap();
                 let reader = SerializedFileReader::new(file).unwrap();
                 reader.metadata().file_metadata().num_rows().cast_unsigned()
+            }
+            Some("arrows") => {
+                let file = std::io::BufReader::new(std::fs::File::open(path).unwrap());
+                let batches = arrow_ipc::reader::StreamReader::try_new(file, None).unwrap();
+                batches.map(|batch| batch.unwrap().num_rows() as u64).sum()
             }
             _ => 0,
         };

@@ -1,4 +1,4 @@
-//! Any documents, one per line, through the encoders of CSV and Parquet and back: their meaning does not
+//! Any documents, one per line, through the encoders of CSV, Parquet and Arrow and back: their meaning does not
 //! change, whatever the columns.
 #![no_main]
 
@@ -9,7 +9,7 @@ use cosmos_tail::feed::page::Page;
 use cosmos_tail::feed::{FeedMode, RangeId};
 use cosmos_tail::format::{Compression, CsvOptions, EncoderOptions, FileAbout, Format, encoders};
 use cosmos_tail::schema::{Inference, InferenceOptions, Place, Schema, TableForm, TableLayout};
-use cosmos_tail::source::{CsvRows, Mark, ParquetRows, RecordReader};
+use cosmos_tail::source::{CsvRows, Mark, ParquetRows, RecordReader, read_arrow};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../cases/meaning.rs"]
@@ -64,7 +64,7 @@ fuzz_target!(|text: &[u8]| {
         safe: false,
         bom: false,
     };
-    for format in [Format::Csv, Format::Parquet] {
+    for format in [Format::Csv, Format::Parquet, Format::Arrow] {
         let file = encoded(&page, format, &layout, &csv);
         let found = read(file, format, &layout, &csv);
         assert_eq!(found.len(), documents.len());
@@ -77,6 +77,7 @@ fuzz_target!(|text: &[u8]| {
 fn encoded(page: &Page, format: Format, layout: &TableLayout, csv: &CsvOptions) -> Vec<u8> {
     let options = EncoderOptions {
         format,
+        is_stream: false,
         mode: FeedMode::LatestVersion,
         compression: Compression::None,
         csv: csv.clone(),
@@ -86,15 +87,15 @@ fn encoded(page: &Page, format: Format, layout: &TableLayout, csv: &CsvOptions) 
         form: TableForm::Nullable,
         extra: cosmos_tail::format::Extra::Keep,
     };
+    let mut encoder = encoders(options)().expect("there is an encoder");
+    let mut out = Vec::new();
     let about = FileAbout {
         export_id: uuid::Uuid::nil(),
         container: "orders",
         start: &[],
         end: &[],
     };
-    let mut encoder = encoders(options)().expect("there is an encoder");
-    let mut out = Vec::new();
-    encoder.begin(&mut out).expect("memory takes it");
+    encoder.begin(&about, &mut out).expect("memory takes it");
     encoder
         .encode(RangeId(0), page, &mut out)
         .expect("every document has a place");
@@ -113,6 +114,8 @@ fn read(file: Vec<u8>, format: Format, layout: &TableLayout, csv: &CsvOptions) -
             CsvRows::new(std::io::Cursor::new(file), name, schema, csv, mark)
                 .expect("it is as its schema says"),
         ),
+        Format::Arrow => read_arrow(Box::new(std::io::Cursor::new(file)), name, mark)
+            .expect("it is a file of ours"),
         _ => {
             Box::new(ParquetRows::new(Bytes::from(file), name, mark).expect("it is a file of ours"))
         }

@@ -1,10 +1,10 @@
-//! Any bytes as a file of rows to replay, CSV or Parquet, and any text as a schema: it is refused, or its
+//! Any bytes as a file of rows to replay, CSV, Parquet or Arrow, and any text as a schema: it is refused, or its
 //! records are read to the end.
 #![no_main]
 
 use bytes::Bytes;
 use cosmos_tail::schema::file;
-use cosmos_tail::source::{CsvRows, Mark, ParquetRows, RecordReader};
+use cosmos_tail::source::{CsvRows, Mark, ParquetRows, RecordReader, read_arrow};
 use cosmos_tail::format::CsvOptions;
 use libfuzzer_sys::fuzz_target;
 
@@ -16,6 +16,13 @@ fuzz_target!(|bytes: &[u8]| {
     if bytes.starts_with(b"PAR1") {
         let file = Bytes::copy_from_slice(bytes);
         if let Ok(rows) = ParquetRows::new(file, name(), Mark::default()) {
+            drain(rows);
+        }
+        return;
+    }
+    if bytes.starts_with(b"ARROW1") || bytes.starts_with(&[0xff; 4]) {
+        let file = Box::new(std::io::Cursor::new(bytes.to_vec()));
+        if let Ok(rows) = read_arrow(file, name(), Mark::default()) {
             drain(rows);
         }
         return;

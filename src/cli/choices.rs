@@ -79,6 +79,8 @@ pub enum ExportFormat {
     Csv,
     /// Typed columns, for DuckDB, Spark, pandas and polars
     Parquet,
+    /// The same columns as they are in memory: an IPC file, or a stream to standard output
+    Arrow,
 }
 
 /// How far a range is read by an export that ends.
@@ -150,6 +152,19 @@ pub enum TtlDeletes {
     Apply,
     /// Skip them: the target expires its documents itself
     Skip,
+}
+
+/// What becomes of the time to live of documents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ttl {
+    /// It begins again in the target
+    #[default]
+    Keep,
+    /// What was left of it when the document was exported; expired documents are not written
+    Remaining,
+    /// Documents are written without `ttl`
+    Drop,
 }
 
 /// Whether documents without a value at the target's partition key are written.

@@ -230,6 +230,10 @@ const EXPORT: Manual = Manual {
             "cosmos-tail export -d shop -c orders -o orders.parquet",
         ),
         (
+            "as a stream of Arrow",
+            "cosmos-tail export -d shop -c orders -o - --format arrow | python3 load.py",
+        ),
+        (
             "some columns, as CSV",
             "cosmos-tail export -d shop -c orders -o few.csv --columns id,total",
         ),

@@ -18,7 +18,7 @@ use crate::cosmos::retry::{Persistence, RetryLimit};
 use crate::error::{find, usage};
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
-use crate::replay::Target;
+use crate::replay::{Target, describe};
 use crate::report::Report;
 use crate::settings::{
     ChosenProfile, ConfigFile, ConnectionArgs, ConnectionPlan, ConnectionRequest, FeedPlan, Given,
@@ -329,8 +329,12 @@ impl Account {
                 Ok(Target::There(connected))
             }
             Err(error) if find::<ContainerMissing>(&error).is_some() => {
+                let how = match &create.template {
+                    Some(_) => format!(", {}", describe(create)),
+                    None => String::new(),
+                };
                 report.notice(&format!(
-                    "container `{}` does not exist; without --dry-run it would be created",
+                    "container `{}` does not exist; without --dry-run it would be created{how}",
                     address.container
                 ));
                 Ok(Target::ToBeCreated {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::account::Account;
 use crate::cosmos::account::CosmosAccount;
 use crate::cosmos::catalog::{ContainerEntry, DatabaseEntry, is_addressable};
-use crate::cosmos::offers::{Offers, Provisioned, Throughput};
+use crate::cosmos::offers::{Offers, ThroughputSetting};
 use crate::error::{ExitCode, hint, with_exit_code, with_hint};
 use crate::report::{Align, Report, Table, TableFormat};
 use crate::settings::{Given, Names, table};
@@ -34,65 +34,7 @@ struct Row {
     /// The number of its feed ranges, if it could be read.
     ranges: Option<usize>,
     /// Its throughput.
-    throughput: RowThroughput,
-}
-
-/// The throughput of a container in a form for scripts.
-#[derive(Debug, Serialize)]
-struct RowThroughput {
-    /// How it is provisioned: `manual`, `autoscale`, `serverless`, `none` or `not-readable`.
-    mode: &'static str,
-    /// RU/s, or the most to which it scales.
-    ru_per_second: Option<u64>,
-    /// Whether the containers of the database share it.
-    shared: bool,
-}
-
-impl From<Throughput> for RowThroughput {
-    fn from(throughput: Throughput) -> Self {
-        let provisioned = |provisioned, shared| {
-            let (mode, number) = match provisioned {
-                Provisioned::Manual(number) => ("manual", number),
-                Provisioned::AutoscaleUpTo(number) => ("autoscale", number),
-            };
-            let ru_per_second = Some(number);
-            Self {
-                mode,
-                ru_per_second,
-                shared,
-            }
-        };
-        let without = |mode| Self {
-            mode,
-            ru_per_second: None,
-            shared: false,
-        };
-        match throughput {
-            Throughput::Own(own) => provisioned(own, false),
-            Throughput::Shared(shared) => provisioned(shared, true),
-            Throughput::Serverless => without("serverless"),
-            Throughput::None => without("none"),
-            Throughput::NotReadable => without("not-readable"),
-        }
-    }
-}
-
-impl RowThroughput {
-    fn text(&self) -> String {
-        let number = self.ru_per_second.unwrap_or_default();
-        let text = match self.mode {
-            "manual" => format!("{number} RU/s"),
-            "autoscale" => format!("up to {number} RU/s"),
-            "serverless" => "serverless".to_owned(),
-            "none" => "-".to_owned(),
-            _ => "not readable".to_owned(),
-        };
-        if self.shared {
-            format!("{text}, shared")
-        } else {
-            text
-        }
-    }
+    throughput: ThroughputSetting,
 }
 
 /// A database and its containers; or why they cannot be listed.

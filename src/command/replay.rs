@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::account::Account;
 use super::monitoring;
+use crate::cosmos::container::NewContainer;
 use crate::error::{ExitCode, usage};
 use crate::feed::ContainerAddress;
 use crate::replay;
@@ -51,7 +52,7 @@ pub(super) async fn run(
     let dry_run = plan.dry_run;
     let retries = plan.retry_limit;
     let feed = plan.feed.clone();
-    let connect = async |earlier: Option<&ContainerAddress>| {
+    let connect = async |earlier: Option<&ContainerAddress>, by_files: Option<NewContainer>| {
         let mut connection = account.target_plan()?;
         account.ensure_same(&connection, earlier)?;
         let source = feed
@@ -64,14 +65,24 @@ pub(super) async fn run(
             Some(source) => Some(account.connect(source, retries, report).await?),
             None => None,
         };
-        let target = match &create {
-            Some(create) if dry_run => {
+        let new = match (&create, &source) {
+            (Some(create), Some(source)) => Some(replay::by_container(create, source)?),
+            _ => by_files,
+        };
+        let target = match &new {
+            Some(new) if dry_run => {
                 account
-                    .rehearse_connecting_to(connection, create, retries, report)
+                    .rehearse_connecting_to(connection, new, retries, report)
                     .await?
             }
-            create => {
-                let create = create.as_ref();
+            new => {
+                let create = new.as_ref();
+                if let Some(new) = create.filter(|new| new.template.is_some()) {
+                    report.detail(&format!(
+                        "if the target does not exist, it is created {}",
+                        replay::describe(new)
+                    ));
+                }
                 let connected = account.connect_to(connection, create, retries, report);
                 replay::Target::There(connected.await?)
             }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use azure_data_cosmos_driver::CosmosDriver;
 use azure_data_cosmos_driver::models::{
     CosmosOperation, CosmosResponse, DatabaseReference, ResponseBody,
 };
@@ -14,8 +13,7 @@ use super::account::CosmosAccount;
 use super::client::operation_options;
 use super::lists::{Entry, List, ListError, read};
 use super::missing;
-use super::options::ThroughputControl;
-use super::retry::Persistence;
+use super::offers::{Offers, by_resources, offers_by};
 
 /// Deadline for reading a database.
 const DATABASE_DEADLINE: Duration = Duration::from_secs(20);
@@ -106,36 +104,6 @@ pub fn is_addressable(name: &str) -> bool {
         && !matches!(name, "." | "..")
 }
 
-/// A database by its name; `None` if there is none. Transient errors are retried.
-pub(super) async fn read_database(
-    driver: &CosmosDriver,
-    name: &str,
-    throughput: ThroughputControl,
-    persistence: &Persistence,
-) -> Result<Option<DatabaseEntry>> {
-    let what = format!("cannot read the database `{name}`");
-    let read = || async {
-        let account = driver.account().clone();
-        let database = DatabaseReference::from_name(account, name.to_owned());
-        let operation = CosmosOperation::read_database(database);
-        let options = operation_options(throughput);
-        let read = Box::pin(driver.execute_singleton_operation(operation, options));
-        match tokio::time::timeout(DATABASE_DEADLINE, read).await {
-            Ok(Ok(response)) => Ok(Some(DatabaseEntry {
-                name: name.to_owned(),
-                rid: rid_of(response)?,
-            })),
-            Ok(Err(error)) if u16::from(error.status().status_code()) == 404 => Ok(None),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(anyhow!(
-                "no answer within {} s",
-                DATABASE_DEADLINE.as_secs()
-            )),
-        }
-    };
-    persistence.persist(&what, read).await.context(what)
-}
-
 impl CosmosAccount {
     /// The databases, by name. Transient errors are retried.
     ///
@@ -175,14 +143,28 @@ impl CosmosAccount {
     ///
     /// If there is none, with those that exist, or if the service does not return it; the error has a hint.
     pub async fn database(&self, name: &str) -> Result<DatabaseEntry> {
-        let read = read_database(
-            &self.driver,
-            name,
-            self.options.throughput,
-            &self.persistence,
-        );
-        match read.await? {
-            Some(database) => Ok(database),
+        let what = format!("cannot read the database `{name}`");
+        let read = || async {
+            let account = self.driver.account().clone();
+            let database = DatabaseReference::from_name(account, name.to_owned());
+            let operation = CosmosOperation::read_database(database);
+            let options = operation_options(self.options.throughput);
+            let read = Box::pin(self.driver.execute_singleton_operation(operation, options));
+            match tokio::time::timeout(DATABASE_DEADLINE, read).await {
+                Ok(Ok(response)) => Ok(Some(rid_of(response)?)),
+                Ok(Err(error)) if u16::from(error.status().status_code()) == 404 => Ok(None),
+                Ok(Err(error)) => Err(error.into()),
+                Err(_) => Err(anyhow!(
+                    "no answer within {} s",
+                    DATABASE_DEADLINE.as_secs()
+                )),
+            }
+        };
+        match self.persistence.persist(&what, read).await.context(what)? {
+            Some(rid) => Ok(DatabaseEntry {
+                name: name.to_owned(),
+                rid,
+            }),
             None => Err(missing::database(&self.driver, &self.options).await),
         }
     }
@@ -220,5 +202,28 @@ impl CosmosAccount {
             Ok(Some(ranges.len()))
         };
         self.persistence.persist(&what, count).await.context(what)
+    }
+}
+
+impl CosmosAccount {
+    /// All offers of the account.
+    pub async fn offers(&self) -> Offers {
+        self.offers_by(&[List::Offers("SELECT * FROM root", None)])
+            .await
+    }
+
+    /// The offers of these databases and containers, by resource id: a request for each.
+    pub async fn offers_of(&self, rids: &[&str]) -> Offers {
+        self.offers_by(&by_resources(rids)).await
+    }
+
+    async fn offers_by(&self, lists: &[List<'_>]) -> Offers {
+        offers_by(
+            &self.driver,
+            lists,
+            self.options.throughput,
+            &self.persistence,
+        )
+        .await
     }
 }

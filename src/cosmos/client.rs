@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::{Context, Result};
 use azure_data_cosmos_driver::CosmosDriver;
 use azure_data_cosmos_driver::models::{ContainerReference, PartitionKeyDefinition};
 use azure_data_cosmos_driver::options::{
@@ -10,6 +11,7 @@ use azure_data_cosmos_driver::options::{
 };
 use url::Url;
 
+use super::definition::ContainerDefinition;
 use super::options::{RequestPriority, ThroughputControl};
 use super::retry::Persistence;
 use super::traffic::Traffic;
@@ -91,6 +93,16 @@ impl CosmosClient {
     /// Whether the container was made without a partition key, so that its key is the service's own.
     pub fn has_system_key(&self) -> bool {
         self.heard.has_system_key()
+    }
+
+    /// The definition of the container, as the service sent it when its name was resolved.
+    ///
+    /// # Errors
+    ///
+    /// If it is not one that can be used, in words.
+    pub fn definition(&self) -> Result<ContainerDefinition> {
+        let text = self.heard.definition();
+        ContainerDefinition::parse(text.context("the service did not send it")?)
     }
 
     /// The version of HTTP that the account answered with.

@@ -10,15 +10,18 @@ use azure_data_cosmos_driver::models::{
 use azure_data_cosmos_driver::{CosmosDriver, CosmosError};
 
 use super::client::operation_options;
+use super::definition::ContainerDefinition;
 use super::error::{ServiceError, Verdict, describe, verdict};
 use super::hints::{
     asked_elsewhere, cause_of, container_hint, creation_hint, detour_of, location_hint, unlike_hint,
 };
 use super::missing;
+use super::offers::ThroughputSetting;
 use super::options::ConnectOptions;
 use super::retry::Persistence;
 use super::transport::{Heard, ListFault};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::escape::shell_word;
 
 /// Deadline for resolving the container. It is long, since a throttled account makes the driver wait.
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(60);
@@ -29,12 +32,74 @@ const FIRST_CONTACT: Duration = Duration::from_secs(5);
 const DATABASE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// A container to be created.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct NewContainer {
     /// The paths of its partition key, one to three.
     pub partition_key: Vec<String>,
     /// Its throughput in RU/s; `None` is the account's default.
     pub throughput: Option<u64>,
+    /// What else it has; none for the service's defaults.
+    pub template: Option<Template>,
+}
+
+/// The definition of another container, which a new one is made by.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// The definition.
+    pub definition: ContainerDefinition,
+    /// Where it is from, in messages.
+    pub origin: String,
+    /// The throughput of that container, if it is known. It is not asked for.
+    pub throughput: Option<ThroughputSetting>,
+}
+
+impl NewContainer {
+    /// A container by this template.
+    pub fn by(template: Template, throughput: Option<u64>) -> Self {
+        Self {
+            partition_key: template.definition.key_paths().to_vec(),
+            throughput,
+            template: Some(template),
+        }
+    }
+
+    /// The body of the request that creates it under `name`.
+    fn body(&self, name: &str) -> String {
+        if let Some(template) = &self.template {
+            return template.definition.creation_body(name);
+        }
+        let paths = &self.partition_key;
+        let kind = if paths.len() > 1 { "MultiHash" } else { "Hash" };
+        let body = serde_json::json!({
+            "id": name,
+            "partitionKey": { "paths": paths, "kind": kind, "version": 2 },
+        });
+        body.to_string()
+    }
+}
+
+impl Template {
+    /// What to do about a definition that the service does not take, as its message says.
+    fn hint(&self, message: &str) -> String {
+        let named = self.definition.named_in(message);
+        let members = if named.is_empty() {
+            String::new()
+        } else {
+            format!(" (see `{}`)", named.join("`, `"))
+        };
+        let keys: Vec<String> = self
+            .definition
+            .key_paths()
+            .iter()
+            .map(|path| format!(" --partition-key {}", shell_word(path)))
+            .collect();
+        format!(
+            "the definition is from {}{members}: create the container yourself, or make a plain one, with the \
+             partition key alone: --create{}",
+            self.origin,
+            keys.concat()
+        )
+    }
 }
 
 /// Resolves the container by name, with its ranges. Transient errors are retried.
@@ -152,18 +217,13 @@ pub(super) async fn create_container(
 ) -> Result<()> {
     let (database, container) = (&options.database, &options.container);
     let what = format!("cannot create container `{container}` of database `{database}`");
-    let paths = &new.partition_key;
-    let kind = if paths.len() > 1 { "MultiHash" } else { "Hash" };
-    let body = serde_json::json!({
-        "id": container,
-        "partitionKey": { "paths": paths, "kind": kind, "version": 2 },
-    });
+    let body = new.body(container);
     let create = || async {
         let mut headers = CosmosRequestHeaders::default();
         headers.offer_throughput = new.throughput;
         let reference = DatabaseReference::from_name(driver.account().clone(), database.clone());
         let operation = CosmosOperation::create_container(reference)
-            .with_body(body.to_string().into_bytes())
+            .with_body(body.clone().into_bytes())
             .with_request_headers(headers);
         let options = operation_options(options.throughput);
         Box::pin(driver.execute_singleton_operation(operation, options)).await
@@ -183,10 +243,15 @@ pub(super) async fn create_container(
         }
         break error;
     };
-    if u16::from(error.status().status_code()) == 409 {
+    let code = u16::from(error.status().status_code());
+    if code == 409 {
         return Ok(());
     }
-    let hint = creation_hint(&error, options, heard);
+    let hint = match &new.template {
+        // The request itself was not accepted, and it is nothing but the definition.
+        Some(template) if code == 400 => template.hint(&describe(&error)),
+        _ => creation_hint(&error, options, heard),
+    };
     let cause = match detour_of(&error) {
         Some(_) => cause_of(&error),
         None => describe(&error),

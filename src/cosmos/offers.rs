@@ -6,12 +6,15 @@
 
 use std::collections::HashMap;
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use azure_data_cosmos_driver::CosmosDriver;
-use serde::Deserialize;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::join;
+use serde::{Deserialize, Serialize};
 
-use super::account::CosmosAccount;
-use super::catalog::read_database;
 use super::client::{CosmosClient, operation_options};
 use super::lists::{Entry, List, ListError, read};
 use super::options::ThroughputControl;
@@ -28,6 +31,12 @@ pub enum Provisioned {
     /// As much as is used, up to this number.
     AutoscaleUpTo(u64),
 }
+
+/// How long the throughput of one container is waited for: nothing depends on it.
+const CONTAINER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The bytes of a container's resource id that are the id of its database.
+const DATABASE_BYTES: usize = 4;
 
 /// The throughput of one container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,27 +84,115 @@ impl Offers {
     }
 }
 
-impl CosmosAccount {
-    /// All offers of the account.
-    pub async fn offers(&self) -> Offers {
-        self.offers_by(&[List::Offers("SELECT * FROM root", None)])
-            .await
-    }
+/// How throughput is provisioned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThroughputMode {
+    /// A fixed number.
+    Manual,
+    /// As much as is used, up to a number.
+    Autoscale,
+    /// What is used, without a limit that was set.
+    Serverless,
+    /// There is no offer.
+    None,
+    /// The offers cannot be read.
+    NotReadable,
+}
 
-    /// The offers of these databases and containers, by resource id: a request for each.
-    pub async fn offers_of(&self, rids: &[&str]) -> Offers {
-        self.offers_by(&by_resources(rids)).await
-    }
+/// The throughput of a container in a form for files and scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThroughputSetting {
+    /// How it is provisioned.
+    pub mode: ThroughputMode,
+    /// RU/s, or the most to which it scales.
+    pub ru_per_second: Option<u64>,
+    /// Whether the containers of the database share it.
+    pub shared: bool,
+}
 
-    async fn offers_by(&self, lists: &[List<'_>]) -> Offers {
-        offers_by(
-            &self.driver,
-            lists,
-            self.options.throughput,
-            &self.persistence,
-        )
-        .await
+impl From<Throughput> for ThroughputSetting {
+    fn from(throughput: Throughput) -> Self {
+        let provisioned = |provisioned, shared| {
+            let (mode, number) = match provisioned {
+                Provisioned::Manual(number) => (ThroughputMode::Manual, number),
+                Provisioned::AutoscaleUpTo(number) => (ThroughputMode::Autoscale, number),
+            };
+            Self {
+                mode,
+                ru_per_second: Some(number),
+                shared,
+            }
+        };
+        let without = |mode| Self {
+            mode,
+            ru_per_second: None,
+            shared: false,
+        };
+        match throughput {
+            Throughput::Own(own) => provisioned(own, false),
+            Throughput::Shared(shared) => provisioned(shared, true),
+            Throughput::Serverless => without(ThroughputMode::Serverless),
+            Throughput::None => without(ThroughputMode::None),
+            Throughput::NotReadable => without(ThroughputMode::NotReadable),
+        }
     }
+}
+
+impl ThroughputSetting {
+    /// For people, in a cell of a table.
+    pub fn text(&self) -> String {
+        let number = self.ru_per_second.unwrap_or_default();
+        let text = match self.mode {
+            ThroughputMode::Manual => format!("{number} RU/s"),
+            ThroughputMode::Autoscale => format!("up to {number} RU/s"),
+            ThroughputMode::Serverless => "serverless".to_owned(),
+            ThroughputMode::None => "-".to_owned(),
+            ThroughputMode::NotReadable => "not readable".to_owned(),
+        };
+        if self.shared {
+            format!("{text}, shared")
+        } else {
+            text
+        }
+    }
+}
+
+impl CosmosClient {
+    /// The throughput of the container, its own or that of its database, for something that does not depend on it: each
+    /// request is made once, and they are waited for only a moment.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be read for another reason than that the credential does not cover it.
+    pub async fn throughput_at_once(&self) -> Result<Throughput> {
+        let database = database_of(self.rid()).context("its resource id has another form")?;
+        let once = Persistence::default();
+        let offers_of = async |rid: &str| {
+            let lists = by_resources(&[rid]);
+            offers_by(&self.driver, &lists, self.throughput, &once).await
+        };
+        let both = async { join!(offers_of(self.rid()), offers_of(&database)) };
+        let both = tokio::time::timeout(CONTAINER_DEADLINE, Box::pin(both)).await;
+        let seconds = CONTAINER_DEADLINE.as_secs();
+        let (own, shared) = both.with_context(|| format!("no answer within {seconds} s"))?;
+        for offers in [&own, &shared] {
+            if let Offers::Failed(reason) = offers {
+                anyhow::bail!("{reason}");
+            }
+        }
+        Ok(match own.of(&database, self.rid()) {
+            Throughput::None => shared.of(&database, self.rid()),
+            own => own,
+        })
+    }
+}
+
+/// The resource id of a container's database. An id is its bytes in base64, with `/` written as `-`.
+fn database_of(container_rid: &str) -> Option<String> {
+    let bytes = STANDARD.decode(container_rid.replace('-', "/")).ok()?;
+    let database = bytes.get(..DATABASE_BYTES)?;
+    Some(STANDARD.encode(database).replace('/', "-"))
 }
 
 impl CosmosClient {
@@ -103,26 +200,25 @@ impl CosmosClient {
     ///
     /// # Errors
     ///
-    /// If its database cannot be read.
+    /// If the resource id of its database cannot be told.
     pub async fn throughput(&self) -> Result<(Offers, Throughput)> {
-        let name = self.database_name();
-        let read = read_database(&self.driver, name, self.throughput, &self.persistence);
-        let database = read.await?;
-        let database = database.with_context(|| format!("the database `{name}` was deleted"))?;
-        let lists = by_resources(&[self.rid(), &database.rid]);
+        let database = database_of(self.rid()).context("its resource id has another form")?;
+        let lists = by_resources(&[self.rid(), &database]);
         let offers = offers_by(&self.driver, &lists, self.throughput, &self.persistence).await;
-        let throughput = offers.of(&database.rid, self.rid());
+        let throughput = offers.of(&database, self.rid());
         Ok((offers, throughput))
     }
 }
 
-fn by_resources<'a>(rids: &[&'a str]) -> Vec<List<'a>> {
+/// A request for the offer of each.
+pub(super) fn by_resources<'a>(rids: &[&'a str]) -> Vec<List<'a>> {
     const BY_RESOURCE: &str = "SELECT * FROM root r WHERE r.offerResourceId = @rid";
     let by_rid = |rid: &&'a str| List::Offers(BY_RESOURCE, Some(*rid));
     rids.iter().map(by_rid).collect()
 }
 
-async fn offers_by(
+/// The offers in these lists.
+pub(super) async fn offers_by(
     driver: &CosmosDriver,
     lists: &[List<'_>],
     throughput: ThroughputControl,
@@ -238,5 +334,18 @@ mod tests {
         assert_eq!(offers.of("x", "y"), Throughput::None);
         assert_eq!(Offers::Serverless.of("d", "c"), Throughput::Serverless);
         assert_eq!(Offers::Denied.of("d", "c"), Throughput::NotReadable);
+    }
+
+    #[test]
+    fn the_id_of_a_container_begins_with_that_of_its_database() {
+        for (container, database) in [
+            ("AAAAAYAAAAE=", Some("AAAAAQ==")),
+            ("-7qMAOaiMWc=", Some("-7qMAA==")),
+            ("AAA=", None),
+            ("?", None),
+            ("", None),
+        ] {
+            assert_eq!(database_of(container).as_deref(), database, "{container}");
+        }
     }
 }

@@ -97,7 +97,10 @@ pub fn left_by_earlier(
         }
     }
     let mut listed = BTreeSet::new();
-    for path in places.iter().filter_map(FileNames::manifest) {
+    for place in &places {
+        let Some(path) = place.manifest() else {
+            continue;
+        };
         if !durable::is_plain_file(&path)? {
             continue;
         }
@@ -105,7 +108,8 @@ pub fn left_by_earlier(
             &path,
             Purpose::Finished {
                 committed: None,
-                names: None,
+                // An earlier export to a directory may have been of another container, or in another format.
+                names: Some(place).filter(|place| !place.is_directory()),
             },
         )?;
         if manifest.entries.is_empty() && !manifest.faults.is_empty() {
@@ -138,7 +142,13 @@ pub fn left_by_earlier(
         }
         found.push(part.path);
     }
-    for owner in places.iter().filter_map(FileNames::owner) {
+    let definitions = places.iter().filter_map(FileNames::definition);
+    let definitions = definitions.collect::<Vec<_>>();
+    for path in &definitions {
+        found.extend(durable::left_staged(path)?);
+    }
+    let owners = places.iter().filter_map(FileNames::owner);
+    for owner in definitions.into_iter().chain(owners) {
         if durable::is_plain_file(&owner)? {
             durable::begins_as_ours(&owner)?;
             found.push(owner);

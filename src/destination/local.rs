@@ -1,7 +1,7 @@
 //! Files on a local disk: a directory of parts, one file and its successors, or one file that grows.
 
 use std::collections::HashMap;
-use std::io::{Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -286,6 +286,26 @@ impl Destination for Local {
         manifest::list(committed, committed.manifest, &self.names)
     }
 
+    fn definition_name(&self) -> Option<String> {
+        self.names.definition().as_deref().map(name_in_directory)
+    }
+
+    fn replace_definition(&self, text: &[u8]) -> Result<()> {
+        let Some(path) = self.names.definition() else {
+            return Ok(());
+        };
+        self.locks.check()?;
+        durable::replace_as(&durable::DEFINITION, &path, text)
+            .with_context(|| format!("cannot write `{}`", shown_path(&path)))
+    }
+
+    fn definition(&self, limit: u64) -> Result<Option<Vec<u8>>> {
+        match self.names.definition() {
+            Some(path) => read_up_to(&path, limit),
+            None => Ok(None),
+        }
+    }
+
     fn manifest(&self, committed: &Committed<'_>) -> Result<Manifest> {
         let names = &self.names;
         match names.manifest() {
@@ -346,6 +366,21 @@ impl ExportFiles for Local {
     fn address_of(&self, name: &str) -> Result<PathBuf> {
         self.directory().address_of(name)
     }
+}
+
+/// The contents of a file, up to this many bytes; none if it does not exist.
+///
+/// # Errors
+///
+/// If it is something else than a file, or any error of the operating system.
+pub(crate) fn read_up_to(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    if !durable::is_plain_file(path)? {
+        return Ok(None);
+    }
+    let mut contents = Vec::new();
+    let file = durable::open_plain_quietly(path, fs::OpenOptions::new().read(true))?;
+    file.take(limit).read_to_end(&mut contents)?;
+    Ok(Some(contents))
 }
 
 /// The name of a file, without the directory that all files of an export are in.

@@ -315,7 +315,10 @@ fn part_of_any_directory(name: &str) -> Option<PartFile> {
     let stem = [".jsonl", ".csv"]
         .iter()
         .find_map(|end| text.strip_suffix(end));
-    let stem = stem.or_else(|| name.strip_suffix(".parquet"))?;
+    let compressed_inside = [".parquet", ".arrow"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end));
+    let stem = stem.or(compressed_inside)?;
     let mut numbers = stem.rsplitn(3, '-');
     let (part, series) = (numbers.next()?, numbers.next()?);
     let is_own = numbers.next().is_some();

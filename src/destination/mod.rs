@@ -41,6 +41,7 @@ pub use committed::Committed;
 pub use export_files::{ExportDirectory, ExportFiles, PartReader};
 pub use find_state::find_state;
 pub use local::Local;
+pub(crate) use local::read_up_to;
 pub use output::Output;
 pub use part::{
     FileState, ManifestMark, PartId, ResumedPart, SeriesState, checksum_text,
@@ -51,4 +52,6 @@ pub use receipt::{PartReceipt, Receipt, Written};
 pub use recover::{Recovery, may_be_unknown};
 pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 pub use standard_output::StandardOutput;
-pub use table::{MANIFEST_FILE, STATE_FILE, StateDirectory, Table, real, state_directory_of};
+pub use table::{
+    DEFINITION_FILE, MANIFEST_FILE, STATE_FILE, StateDirectory, Table, real, state_directory_of,
+};

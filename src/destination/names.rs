@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use fs_err as fs;
 
 use super::output::Output;
-use super::table::{MANIFEST_FILE, STATE_FILE, ensure_own, places};
+use super::table::{DEFINITION_FILE, MANIFEST_FILE, STATE_FILE, ensure_own, places};
 use crate::durable::{self, OPEN_SUFFIX, shown_path, with_suffix};
 use crate::error::with_hint;
 use crate::format::Extension;
@@ -201,6 +201,15 @@ impl FileNames {
             Layout::Directory { own, .. } => Some(own.join(MANIFEST_FILE)),
             Layout::File { path, .. } => Some(with_suffix(path, ".manifest.ndjson")),
             // It is never finished, so there is nothing to list.
+            Layout::Append { .. } | Layout::Lost { .. } | Layout::StandardOutput => None,
+        }
+    }
+
+    /// The definition of the container; `None` for a file that grows and for standard output.
+    pub fn definition(&self) -> Option<PathBuf> {
+        match &self.layout {
+            Layout::Directory { own, .. } => Some(own.join(DEFINITION_FILE)),
+            Layout::File { path, .. } => Some(with_suffix(path, &format!(".{DEFINITION_FILE}"))),
             Layout::Append { .. } | Layout::Lost { .. } | Layout::StandardOutput => None,
         }
     }
@@ -570,7 +579,7 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut_and_stays_its_own() {
-        for extension in ["jsonl", "jsonl.zst", "csv.gz", "parquet"] {
+        for extension in ["jsonl", "jsonl.zst", "csv.gz", "parquet", "arrow"] {
             // Names that always fitted are not changed.
             let fits = "x".repeat(max_stem(extension));
             assert_eq!(file_stem(&fits, max_stem(extension)), fits);

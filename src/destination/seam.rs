@@ -177,6 +177,29 @@ pub trait Destination: ExportFiles {
     /// Any error of the operating system: a later [`recover`](Self::recover) publishes the rest.
     fn publish(&self, committed: &Committed<'_>) -> Result<ManifestMark>;
 
+    /// The name of the file with the definition of the container; none if there is no such file.
+    fn definition_name(&self) -> Option<String> {
+        None
+    }
+
+    /// Replaces this file by one with the contents `text`, completely or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the operating system, or if something else has its name.
+    fn replace_definition(&self, _text: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    /// The contents of this file, up to this many bytes; none if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    fn definition(&self, _limit: u64) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
     /// Reads the manifest, as far as it is committed.
     ///
     /// # Errors

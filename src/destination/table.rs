@@ -19,6 +19,8 @@ use crate::error::{usage, with_hint};
 pub const MANIFEST_FILE: &str = "manifest.ndjson";
 /// The state of an export to a directory.
 pub const STATE_FILE: &str = "state.json";
+/// The definition of the container of an export to a directory.
+pub const DEFINITION_FILE: &str = "container.json";
 /// The file that names the state of an export to a directory, if that is elsewhere.
 const OWNER_FILE: &str = "state.json.owner";
 

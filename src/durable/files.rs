@@ -277,21 +277,60 @@ pub fn begins_as_ours(path: &Path) -> Result<()> {
 /// system. The old contents are then still in place, and a staged file may remain next to them, which
 /// the next call removes.
 pub fn replace(path: &Path, contents: &[u8]) -> Result<()> {
+    replace_as(&STATE, path, contents)
+}
+
+/// The names of the steps of replacing a file, in [`failpoint`].
+#[derive(Debug)]
+pub struct Steps {
+    delete: &'static str,
+    create: &'static str,
+    write: &'static str,
+    sync: &'static str,
+    rename: &'static str,
+    sync_directory: &'static str,
+}
+
+const STATE: Steps = Steps {
+    delete: "resume.delete",
+    create: "state.create",
+    write: "state.write",
+    sync: "state.sync",
+    rename: "state.rename",
+    sync_directory: "state.sync-directory",
+};
+
+/// Replacing the definition of a container.
+pub const DEFINITION: Steps = Steps {
+    delete: "definition.delete",
+    create: "definition.create",
+    write: "definition.write",
+    sync: "definition.sync",
+    rename: "definition.rename",
+    sync_directory: "definition.sync-directory",
+};
+
+/// As [`replace`], for a file whose steps have these names.
+///
+/// # Errors
+///
+/// As [`replace`].
+pub fn replace_as(steps: &Steps, path: &Path, contents: &[u8]) -> Result<()> {
     debug_assert!(contents.starts_with(STAGED_BEGINNING));
     is_plain_file(path)?;
     if let Some(left) = left_staged(path)? {
-        remove_plain("resume.delete", &left)?;
+        remove_plain(steps.delete, &left)?;
     }
     let staged = with_suffix(path, STAGED_SUFFIX);
-    let mut file = open_plain("state.create", &staged, private().create_new(true))?;
-    failpoint::write("state.write", &mut file, contents)?;
+    let mut file = open_plain(steps.create, &staged, private().create_new(true))?;
+    failpoint::write(steps.write, &mut file, contents)?;
     // Without this sync, the rename could become durable before the contents of the file.
-    failpoint::step("state.sync", FileChange::Sync(&staged), || file.sync_all())?;
+    failpoint::step(steps.sync, FileChange::Sync(&staged), || file.sync_all())?;
     drop(file);
-    failpoint::step("state.rename", FileChange::Rename(&staged, path), || {
+    failpoint::step(steps.rename, FileChange::Rename(&staged, path), || {
         fs::rename(&staged, path)
     })?;
-    sync_directory("state.sync-directory", parent_of(path))?;
+    sync_directory(steps.sync_directory, parent_of(path))?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 
-use super::encoder::{Encoded, Encoder, EncoderOptions};
+use super::encoder::{Encoded, Encoder, EncoderOptions, FileAbout};
 use super::options::{CsvOptions, Extra};
 use super::order::Order;
 use super::table::Table;
@@ -67,7 +67,7 @@ impl Csv {
 }
 
 impl Encoder for Csv {
-    fn begin(&mut self, out: &mut Vec<u8>) -> Result<()> {
+    fn begin(&mut self, _: &FileAbout<'_>, out: &mut Vec<u8>) -> Result<()> {
         let (form, options) = (self.form, self.options.clone());
         let columns = self.table()?.columns().iter();
         let names: Vec<String> = columns

@@ -14,12 +14,12 @@ use crate::schema::{TableForm, TableLayout};
 ///
 /// Bytes are appended to `out`, which the caller writes, compresses and counts.
 pub trait Encoder: Send {
-    /// Begins a file or the stream.
+    /// Begins a file or the stream. What `about` says of positions is what is known before its first row.
     ///
     /// # Errors
     ///
     /// If the file cannot be begun.
-    fn begin(&mut self, _out: &mut Vec<u8>) -> Result<()> {
+    fn begin(&mut self, _about: &FileAbout<'_>, _out: &mut Vec<u8>) -> Result<()> {
         Ok(())
     }
 
@@ -35,6 +35,20 @@ pub trait Encoder: Send {
     ///
     /// If a document cannot be represented in the format.
     fn encode(&mut self, range: RangeId, page: &Page, out: &mut Vec<u8>) -> Result<Encoded>;
+
+    /// Notes that the page that was just encoded took its range from one position to another.
+    ///
+    /// # Errors
+    ///
+    /// If rows that are complete by now cannot be written.
+    fn moved(
+        &mut self,
+        _before: &RangeState,
+        _after: &RangeState,
+        _out: &mut Vec<u8>,
+    ) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether its output is already escaped for terminals.
     fn is_for_terminals(&self) -> bool {
@@ -55,7 +69,7 @@ pub trait Encoder: Send {
         Ok(())
     }
 
-    /// Ends the file; the next call is [`begin`](Self::begin).
+    /// Ends the file or the stream; the next call is [`begin`](Self::begin). A stream may not have begun.
     ///
     /// # Errors
     ///
@@ -111,6 +125,8 @@ pub type NewEncoder = dyn Fn() -> Result<Box<dyn Encoder>> + Send + Sync;
 pub struct EncoderOptions {
     /// The format of the files.
     pub format: Format,
+    /// Whether there are no files, but one stream.
+    pub is_stream: bool,
     /// The mode of the feed: rows are documents in one mode, and changes in the other.
     pub mode: FeedMode,
     /// The compression within files, for formats that have it.

@@ -1,5 +1,6 @@
 //! The encoder of each format.
 
+use super::arrow::Arrow;
 use super::csv::Csv;
 use super::encoder::{EncoderOptions, NewEncoder};
 use super::jsonl::{Jsonl, JsonlOfChanges};
@@ -14,6 +15,7 @@ pub fn encoders(options: EncoderOptions) -> Box<NewEncoder> {
             (Format::Jsonl, FeedMode::LatestVersion) => Box::new(Jsonl),
             (Format::Jsonl, FeedMode::AllVersionsAndDeletes) => Box::new(JsonlOfChanges),
             (Format::Csv, _) => Box::new(Csv::new(&options)),
+            (Format::Arrow, _) => Box::new(Arrow::new(&options)?),
             (Format::Parquet, _) => Box::new(Parquet::new(&options)),
         })
     })

@@ -13,11 +13,14 @@ pub struct Extension<'n> {
     pub compression: Compression,
 }
 
-const FORMATS: [(&str, Format); 4] = [
+const FORMATS: [(&str, Format); 7] = [
     (".jsonl", Format::Jsonl),
     (".ndjson", Format::Jsonl),
     (".csv", Format::Csv),
     (".parquet", Format::Parquet),
+    (".arrow", Format::Arrow),
+    (".feather", Format::Arrow),
+    (".ipc", Format::Arrow),
 ];
 
 const COMPRESSIONS: [(&str, Compression); 2] = [
@@ -36,8 +39,7 @@ impl<'n> Extension<'n> {
         let (stem, format) = FORMATS
             .iter()
             .find_map(|(end, format)| Some((strip_end(rest, end)?, *format)))?;
-        let compresses_itself = format == Format::Parquet;
-        if stem.is_empty() || (compresses_itself && !compression.is_none()) {
+        if stem.is_empty() || (format.compresses_itself() && !compression.is_none()) {
             return None;
         }
         Some(Self {
@@ -49,9 +51,8 @@ impl<'n> Extension<'n> {
 
     /// Whether files of this format and compression have it.
     pub fn is_of(&self, format: Format, compression: Compression) -> bool {
-        // In Parquet the compression is inside of the file.
         self.format == format
-            && (format == Format::Parquet
+            && (format.compresses_itself()
                 || std::mem::discriminant(&self.compression)
                     == std::mem::discriminant(&compression))
     }
@@ -61,7 +62,7 @@ impl<'n> Extension<'n> {
         let mut known = Vec::new();
         for (end, format) in FORMATS {
             let plain = end.trim_start_matches('.').to_owned();
-            if format != Format::Parquet {
+            if !format.compresses_itself() {
                 known.extend(COMPRESSIONS.map(|(compressed, _)| format!("{plain}{compressed}")));
             }
             known.push(plain);
@@ -98,6 +99,9 @@ mod tests {
             ("a.Csv.GZ", "Csv.GZ", Format::Csv, Gzip(6)),
             ("é.NDJSON.zst", "NDJSON.zst", Format::Jsonl, Zstd(3)),
             ("a.Parquet", "Parquet", Format::Parquet, Plain),
+            ("a.arrow", "arrow", Format::Arrow, Plain),
+            ("a.Feather", "Feather", Format::Arrow, Plain),
+            ("a.ipc", "ipc", Format::Arrow, Plain),
         ] {
             let expected = Extension {
                 text,
@@ -116,6 +120,8 @@ mod tests {
             "a.gz",
             "a.json",
             "a.parquet.gz",
+            "a.arrow.zst",
+            "a.arrows",
             "a.csv.bz2",
             "a.csvé",
             "é",

@@ -1,9 +1,11 @@
 //! The formats of files: they turn pages of changes into the bytes of a file or a stream.
 //!
 //! [`Encoder`] is the seam. A format is an encoder in a file of its own, and a line in [`encoders()`]. A
-//! [`Compressor`] compresses text as a whole; Parquet compresses its columns itself.
+//! [`Compressor`] compresses text as a whole; Parquet and Arrow compress their columns themselves.
 
+mod arrow;
 mod changes;
+mod columnar;
 mod compression;
 mod csv;
 mod encoder;

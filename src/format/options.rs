@@ -12,6 +12,8 @@ pub enum Format {
     Csv,
     /// Columns in row groups.
     Parquet,
+    /// Columns in batches, as they are in memory: a file, or a stream.
+    Arrow,
 }
 
 impl Format {
@@ -21,6 +23,7 @@ impl Format {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
             Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
         }
     }
 
@@ -39,7 +42,15 @@ impl Format {
     pub fn has_columns(self) -> bool {
         match self {
             Self::Jsonl => false,
-            Self::Csv | Self::Parquet => true,
+            Self::Csv | Self::Parquet | Self::Arrow => true,
+        }
+    }
+
+    /// Whether compression is within the file, rather than of the file as a whole.
+    pub fn compresses_itself(self) -> bool {
+        match self {
+            Self::Jsonl | Self::Csv => false,
+            Self::Parquet | Self::Arrow => true,
         }
     }
 
@@ -49,12 +60,13 @@ impl Format {
         match self {
             Self::Jsonl | Self::Csv => true,
             // Without its footer it is unreadable.
-            Self::Parquet => false,
+            Self::Parquet | Self::Arrow => false,
         }
     }
 }
 
-/// How files are compressed: text as a whole, in frames that end at each commit; Parquet column by column.
+/// How files are compressed: text as a whole, in frames that end at each commit; Parquet and
+/// Arrow column by column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
@@ -63,7 +75,7 @@ pub enum Compression {
     None,
     /// Snappy; Parquet only.
     Snappy,
-    /// LZ4 without a frame (`LZ4_RAW`); Parquet only.
+    /// LZ4; in Parquet without a frame (`LZ4_RAW`), in Arrow with one. Not of text.
     Lz4,
     /// Gzip with this level, 0 to 9.
     Gzip(u32),

@@ -34,6 +34,7 @@ fn columns(lines: &[&str]) -> TableLayout {
 fn options(format: Format, mode: FeedMode, layout: TableLayout) -> EncoderOptions {
     EncoderOptions {
         format,
+        is_stream: false,
         mode,
         compression: Compression::None,
         csv: CsvOptions::default(),
@@ -49,19 +50,19 @@ fn options(format: Format, mode: FeedMode, layout: TableLayout) -> EncoderOption
 fn file(options: EncoderOptions, pages: &[Page]) -> (Vec<u8>, u64) {
     let mut encoder = encoders(options)().unwrap();
     let mut out = Vec::new();
-    encoder.begin(&mut out).unwrap();
-    let mut overflowed = 0;
-    for page in pages {
-        let encoded = encoder.encode(RangeId(0), page, &mut out).unwrap();
-        assert!(encoded.is_whole);
-        overflowed += encoded.overflowed;
-    }
     let about = FileAbout {
         export_id: uuid::Uuid::nil(),
         container: "orders",
         start: &[],
         end: &[],
     };
+    encoder.begin(&about, &mut out).unwrap();
+    let mut overflowed = 0;
+    for page in pages {
+        let encoded = encoder.encode(RangeId(0), page, &mut out).unwrap();
+        assert!(encoded.is_whole);
+        overflowed += encoded.overflowed;
+    }
     encoder.finish(&about, &mut out).unwrap();
     assert_eq!(encoder.buffered_bytes(), 0);
     (out, overflowed)

@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::buffers::EVENTS;
 use super::commit_slot::{CommitSlot, Committed};
+use super::definition::Unread;
 use super::open_layout::{OpenLayout, has_rows};
-use super::options::{reader_options, sink_options};
+use super::options::{commits_within_files, reader_options, sink_options};
 use super::timers::{interval, tick};
 use super::uncommitted::Uncommitted;
 use super::watch::{Watch, WatchEnd, watch_end};
@@ -52,6 +53,8 @@ pub(super) struct Job<'a> {
     pub(super) open_layout: Option<OpenLayout>,
     /// Request units charged before the job.
     pub(super) request_charge: f64,
+    /// What of the container's definition could not be read.
+    pub(super) unread: Unread,
 }
 
 /// A job that has run.
@@ -145,7 +148,7 @@ impl<'a> Coordinator<'a> {
             connected: job.connected,
             mode: state.options.mode,
             grows: job.destination.kind() == Kind::Growing,
-            commits_within_files: state.options.format.commits_within_files(),
+            commits_within_files: commits_within_files(&state),
             stop: shutdown.child_token(),
             shutdown: shutdown.clone(),
         };
@@ -499,7 +502,7 @@ impl<'a> Coordinator<'a> {
         } else if is_done || self.settings.follow || !self.commits_within_files {
             // A run that follows ends by being stopped, so its files are finished then. A file that cannot
             // be committed before it is finished is finished now.
-            Seal::Everything
+            Seal::End
         } else {
             Seal::Series(std::mem::take(&mut self.uncommitted.to_seal))
         };

@@ -3,6 +3,7 @@
 mod buffers;
 mod commit_slot;
 mod coordinator;
+mod definition;
 mod drift;
 mod open_layout;
 mod options;

@@ -6,7 +6,8 @@ use anyhow::Result;
 
 use super::buffers::buffered_bytes;
 use super::feed_request;
-use crate::format::{Compression, Format};
+use crate::destination::Output;
+use crate::format::Compression;
 use crate::reader::{ReadEnd, ReaderOptions};
 use crate::sink::SinkOptions;
 use crate::state::model::{Settings, State};
@@ -14,17 +15,21 @@ use crate::state::model::{Settings, State};
 /// Bytes of rows that all encoders together may keep in memory.
 const ENCODER_MEMORY: usize = 64 << 20;
 
+/// Whether a commit counts what was written so far: of a stream it always does.
+pub(super) fn commits_within_files(state: &State) -> bool {
+    state.options.output == Output::StandardOutput || state.options.format.commits_within_files()
+}
+
 /// How a job writes.
 pub(super) fn sink_options(state: &State, settings: &Settings) -> SinkOptions {
     SinkOptions {
         export_id: state.export_id,
         container: state.source.container.clone(),
-        // Parquet compresses its pages itself.
-        compression: match state.options.format {
-            Format::Jsonl | Format::Csv => state.options.compression,
-            Format::Parquet => Compression::None,
+        compression: match state.options.format.compresses_itself() {
+            false => state.options.compression,
+            true => Compression::None,
         },
-        commits_within_files: state.options.format.commits_within_files(),
+        commits_within_files: commits_within_files(state),
         rotate_bytes: settings.rotate_bytes,
         encoder_memory: ENCODER_MEMORY,
     }

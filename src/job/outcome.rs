@@ -35,6 +35,7 @@ pub(super) async fn run(
     let before = job.ledger.state().totals;
     let budget = job.connected.client.traffic().budget();
     let max_ru = budget.map(|budget| budget.per_second() as u32);
+    let unread = job.unread.clone();
     let outcome = Coordinator::run(job, report, shutdown).await;
     report.end_progress();
     let Finished {
@@ -70,6 +71,8 @@ pub(super) async fn run(
         splits: counts.splits,
         request_units: counts.request_charge,
         max_ru,
+        not_readable: unread.names,
+        is_denied: unread.is_denied,
         retries: counts.retries,
         commits: counts.commits,
         run: process::run_id(),

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::coordinator::Job;
+use super::definition::{self, Unread};
 use super::drift;
 use super::open_layout::OpenLayout;
 use super::outcome::{resumable, run};
@@ -121,7 +122,10 @@ pub async fn export(
     state.partition_key = connected.client.partition_key_paths();
     let settings = state.settings.clone();
     let request = feed_request(&state, &settings)?;
-    state.ranges = first_ranges(&connected, state.options.from, &request).await?;
+    let ranges = first_ranges(&connected, state.options.from, &request);
+    let definition = definition::read(&connected, destination.as_ref(), report);
+    let (ranges, definition) = futures_util::join!(ranges, definition);
+    state.ranges = ranges?;
     let request_charge = infer_layout(&connected, &mut state, &settings, report, shutdown).await?;
     shutdown.begin()?;
     // Not before the service has answered all that is needed to begin.
@@ -131,6 +135,10 @@ pub async fn export(
             .context("cannot remove the files of an earlier export")?;
     }
     destination.begin(state.export_id)?;
+    let unread = match definition {
+        Some(definition) => definition.write(&state, destination.as_ref(), report)?,
+        None => Unread::default(),
+    };
     let mut job = job(
         report,
         connected,
@@ -141,6 +149,7 @@ pub async fn export(
         Recovery::default(),
     );
     job.request_charge = request_charge;
+    job.unread = unread;
     watch(&mut job, monitor);
     let again = plan.state_path.as_deref().map(ResumeCommand::of);
     run(
@@ -173,6 +182,7 @@ fn job<'a>(
     let paths = connected.client.partition_key_definition().paths();
     let encoders = encoders(EncoderOptions {
         format: state.options.format,
+        is_stream: destination.kind() == Kind::Stream,
         mode: state.options.mode,
         compression: state.options.compression,
         csv: state.options.csv.clone().unwrap_or_default(),
@@ -212,6 +222,7 @@ fn job<'a>(
         observers,
         open_layout,
         request_charge: 0.0,
+        unread: Unread::default(),
     }
 }
 
@@ -319,6 +330,7 @@ pub async fn resume(
     if destination.kind() == Kind::Stream {
         process::ensure_standard_output()?;
     }
+    let definition = definition::read(&connected, destination.as_ref(), report).await;
     destination.lock(claimed.ownership()).map_err(try_again)?;
     shutdown.begin()?;
     let mut recovery = take_over(&mut state, destination.as_ref(), &mut claimed, plan.repair)
@@ -327,6 +339,13 @@ pub async fn resume(
     for notice in &recovery.notices {
         report.notice(notice);
     }
+    let unread = match definition {
+        Some(definition) => definition
+            .write(&state, destination.as_ref(), report)
+            .map_err(try_again)
+            .with_context(cannot)?,
+        None => Unread::default(),
+    };
     // An interrupted run is read to its pinned ends, and on to the head if it is set to.
     state.begin_run(!state.finished && !settings.follow);
     let mut request_charge = 0.0;
@@ -373,6 +392,7 @@ pub async fn resume(
         recovery,
     );
     job.request_charge = request_charge;
+    job.unread = unread;
     watch(&mut job, monitor);
     run(job, &shown, Some(again), plan.summary, report, shutdown).await
 }

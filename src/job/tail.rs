@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Connected;
 use super::coordinator::{Coordinator, Finished, Job, Stop};
+use super::definition::Unread;
 use super::scope::{ranges_of, scope};
 use super::start::{check_position, same_container, watch};
 use super::watch::{Watch, WatchEnd};
@@ -166,6 +167,7 @@ fn job<'a>(
         observers,
         open_layout: None,
         request_charge: 0.0,
+        unread: Unread::default(),
     })
 }
 

@@ -115,6 +115,39 @@ fn is_above(all: &Figures, limit: LagLimit) -> Result<bool> {
             )?;
             Ok(transactions > most)
         }
-        LagLimit::Time(most) => Ok(all.waiting.is_some_and(|waiting| waiting > most.as_secs())),
+        LagLimit::Time(most) => {
+            let waiting = all.waiting.context(
+                "the changes have no time (_ts), so it is not known how long they have waited",
+            )?;
+            Ok(waiting > most.as_secs())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_neither_above_a_limit_nor_below_it() {
+        let of = |transactions, waiting| Figures {
+            transactions,
+            waiting,
+            ..Figures::default()
+        };
+        let transactions = LagLimit::Transactions(10);
+        let time = LagLimit::Time(Duration::from_secs(60));
+        for (figures, limit, expected) in [
+            (of(Some(10), Some(61)), transactions, Some(false)),
+            (of(Some(11), Some(0)), transactions, Some(true)),
+            (of(None, Some(0)), transactions, None),
+            (of(Some(11), Some(60)), time, Some(false)),
+            (of(Some(0), Some(61)), time, Some(true)),
+            (of(Some(1), None), time, None),
+        ] {
+            assert_eq!(is_above(&figures, limit).ok(), expected, "{figures:?}");
+        }
     }
 }

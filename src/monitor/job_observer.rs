@@ -2,24 +2,93 @@
 
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+
 use super::board::Board;
 use crate::feed::FeedMode;
-use crate::feed::page::{OperationType, Page};
+use crate::feed::page::{ItemRef, OperationType, Page};
 use crate::observe::{Counts, Event, Observer};
+
+/// What precedes the name of the operation in the metadata of a change, as the service writes it. Within a JSON string
+/// its quotes would be escaped, so nothing else has these bytes.
+const OPERATION: &[u8; 17] = b"\"operationType\":\"";
 
 /// Keeps the figures of the board.
 #[derive(Debug)]
 pub(super) struct JobObserver {
-    pub(super) board: Arc<Board>,
-    pub(super) mode: FeedMode,
+    board: Arc<Board>,
+    mode: FeedMode,
+    finder: Finder<'static>,
+    /// Where the operation was in the metadata of the last change.
+    at: usize,
 }
+
+impl JobObserver {
+    pub(super) fn new(board: Arc<Board>, mode: FeedMode) -> Self {
+        Self {
+            board,
+            mode,
+            finder: Finder::new(OPERATION),
+            at: 0,
+        }
+    }
+
+    /// The changes of a page by operation. The feed of the latest versions does not say which one it was.
+    fn operations(&mut self, page: &Page) -> Vec<(&'static str, u64)> {
+        if self.mode == FeedMode::LatestVersion {
+            return vec![("upsert", page.len() as u64)];
+        }
+        let mut counts = [0; NAMES.len()];
+        for item in page.items() {
+            counts[self.operation(item)] += 1;
+        }
+        let counts = NAMES.into_iter().zip(counts);
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// The place in [`NAMES`] of the operation of a change.
+    fn operation(&mut self, item: ItemRef<'_>) -> usize {
+        let json = item.metadata_json().unwrap_or_default();
+        // It mostly is where it was in the change before, which is cheaper to see than to search.
+        let here = |at: usize| {
+            json.get(at..)?
+                .split_first_chunk()
+                .filter(|(key, _)| *key == OPERATION)
+        };
+        let found = here(self.at).or_else(|| {
+            self.at = self.finder.find(json)?;
+            here(self.at)
+        });
+        // Most changes are these, and need no more than a glance.
+        match found {
+            Some((_, [b'c', b'r', b'e', b'a', b't', b'e', b'"', ..])) => return CREATE,
+            Some((_, [b'r', b'e', b'p', b'l', b'a', b'c', b'e', b'"', ..])) => return REPLACE,
+            _ => {}
+        }
+        let metadata = item.metadata().unwrap_or_default();
+        match metadata.operation_type {
+            Some(OperationType::Create) => CREATE,
+            Some(OperationType::Replace) => REPLACE,
+            Some(OperationType::Delete) if metadata.time_to_live_expired => EXPIRE,
+            Some(OperationType::Delete) => DELETE,
+            Some(OperationType::Other) | None => OTHER,
+        }
+    }
+}
+
+const NAMES: [&str; 5] = ["create", "replace", "delete", "expire", "other"];
+const CREATE: usize = 0;
+const REPLACE: usize = 1;
+const DELETE: usize = 2;
+const EXPIRE: usize = 3;
+const OTHER: usize = 4;
 
 impl Observer for JobObserver {
     fn observe(&mut self, event: &Event<'_>, counts: &Counts) {
         match event {
             // Before the board is locked.
             Event::Page { page, .. } => {
-                let operations = operations(page, self.mode);
+                let operations = self.operations(page);
                 self.board.observe(event, counts, &operations);
             }
             _ => self.board.observe(event, counts, &[]),
@@ -27,27 +96,35 @@ impl Observer for JobObserver {
     }
 }
 
-/// The changes of a page by operation. The feed of the latest versions does not say which one it was.
-fn operations(page: &Page, mode: FeedMode) -> Vec<(&'static str, u64)> {
-    if mode == FeedMode::LatestVersion {
-        return vec![("upsert", page.len() as u64)];
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use std::time::Duration;
+
+    #[test]
+    fn changes_are_counted_by_operation_however_it_is_written() {
+        let page = br#"{"_rid":"","Documents":[
+            {"current":{"id":"1"},"metadata":{"operationType":"create"}},
+            {"current":{"id":"2"},"metadata":{"operationType" : "create"}},
+            {"current":{"id":"3"},"metadata":{"lsn":1,"operationType":"replace","previousImageLSN":3}},
+            {"current":{},"metadata":{"operationType":"delete","id":"\"operationType\":\"create\""}},
+            {"current":{},"metadata":{"operationType":"delete","timeToLiveExpired":true}},
+            {"current":{"id":"6"},"metadata":{"operationType":"createAll"}},
+            {"current":{"id":"7"},"metadata":{"id":"\"operationType\":\"create\""}},
+            {"current":{"id":"8","operationType":"create"}}
+        ],"_count":8}"#;
+        let page = Page::parse(Bytes::from_static(page)).unwrap();
+        let board = Arc::new(Board::new("tail", false, Duration::ZERO));
+        let counted = |mode| JobObserver::new(Arc::clone(&board), mode).operations(&page);
+        assert_eq!(counted(FeedMode::LatestVersion), [("upsert", 8)]);
+        let expected = [
+            ("create", 2),
+            ("replace", 1),
+            ("delete", 1),
+            ("expire", 1),
+            ("other", 3),
+        ];
+        assert_eq!(counted(FeedMode::AllVersionsAndDeletes), expected);
     }
-    let names = ["create", "replace", "delete", "expire", "other"];
-    let mut counts = [0; 5];
-    for item in page.items() {
-        let metadata = item.metadata().unwrap_or_default();
-        let at = match metadata.operation_type {
-            Some(OperationType::Create) => 0,
-            Some(OperationType::Replace) => 1,
-            Some(OperationType::Delete) if !metadata.time_to_live_expired => 2,
-            Some(OperationType::Delete) => 3,
-            Some(OperationType::Other) | None => 4,
-        };
-        counts[at] += 1;
-    }
-    names
-        .into_iter()
-        .zip(counts)
-        .filter(|(_, count)| *count > 0)
-        .collect()
 }

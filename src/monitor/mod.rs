@@ -130,7 +130,7 @@ impl Monitor {
     pub fn begin<'a>(&self, mode: FeedMode, begun: Begun) -> Option<Box<dyn Observer + 'a>> {
         let board = Arc::clone(self.board()?);
         board.begin(begun);
-        Some(Box::new(JobObserver { board, mode }))
+        Some(Box::new(JobObserver::new(board, mode)))
     }
 
     /// A commit that began at this time was made.

@@ -60,7 +60,6 @@ pub(super) fn write(exposition: &mut Exposition) {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use rustix::param::{clock_ticks_per_second, page_size};
     use rustix::process::{Resource, getrlimit};
 
     /// What `/proc/self/stat` says.
@@ -76,7 +75,8 @@ mod linux {
     impl Stat {
         pub(super) fn of_this_process() -> Option<Self> {
             let text = std::fs::read_to_string("/proc/self/stat").ok()?;
-            Self::parse(&text, clock_ticks_per_second() as f64, page_size() as f64)
+            let ticks = configured(libc::_SC_CLK_TCK)?;
+            Self::parse(&text, ticks, configured(libc::_SC_PAGESIZE)?)
         }
 
         pub(super) fn parse(text: &str, ticks: f64, page: f64) -> Option<Self> {
@@ -92,6 +92,15 @@ mod linux {
                 resident_bytes: field(24)? * page,
             })
         }
+    }
+
+    /// What the system is configured with. The C library knows it in every place that this program runs in; to read it
+    /// of the vector that the kernel leaves, as rustix does, fails under valgrind.
+    fn configured(name: libc::c_int) -> Option<f64> {
+        #[expect(unsafe_code, reason = "a call of the C library")]
+        // SAFETY: it takes a number and returns one.
+        let value = unsafe { libc::sysconf(name) };
+        (value > 0).then_some(value as f64)
     }
 
     /// When the system started, in seconds since 1970.

@@ -294,6 +294,10 @@ impl Applier {
                 self.observer.observe(&ReplayEvent::Dropped);
                 self.watermark.done(number, None);
             }
+            Ok(Meaning::Expired) => {
+                self.observer.observe(&ReplayEvent::Expired);
+                self.watermark.done(number, None);
+            }
             Ok(Meaning::Unclear(why)) => {
                 let error = self.source.location(at).unclear(why);
                 self.stop(Stopped::Failed(error));

@@ -47,6 +47,8 @@ pub(super) enum ReplayEvent {
     OutsideWindow,
     /// `--transform` returned nothing for a document.
     Dropped,
+    /// The time to live of a document had passed when it was exported.
+    Expired,
     /// A change cannot be applied.
     Refused {
         /// Where it is in the source, and the reason.
@@ -77,6 +79,7 @@ pub(super) struct ReplayCounts {
     pub(super) unchanged: u64,
     pub(super) kept: u64,
     pub(super) dropped: u64,
+    pub(super) expired: u64,
     pub(super) refused: u64,
     /// Documents that were written without a value at the partition key of the target.
     pub(super) keyless: u64,
@@ -104,7 +107,8 @@ pub(super) struct ReplayCounts {
 impl ReplayCounts {
     /// Changes that were applied or did not have to be.
     pub(super) fn changes(&self) -> u64 {
-        self.created + self.replaced + self.deleted + self.unchanged + self.kept + self.dropped
+        let written = self.created + self.replaced + self.deleted;
+        written + self.unchanged + self.kept + self.dropped + self.expired
     }
 
     /// Request units charged.
@@ -136,6 +140,7 @@ impl ReplayCounts {
             ReplayEvent::NotCompared => self.not_compared += 1,
             ReplayEvent::OutsideWindow => self.kept += 1,
             ReplayEvent::Dropped => self.dropped += 1,
+            ReplayEvent::Expired => self.expired += 1,
             ReplayEvent::Refused {
                 description,
                 hint,

@@ -42,7 +42,7 @@ fn read_all(
         } else {
             Mark::default()
         };
-        let interpreter = interpreter.of_source(input.partition_key.as_deref());
+        let interpreter = interpreter.of_input(input)?;
         let mut reader = source::open(input, mark)?;
         let bytes_before: u64 = inputs[..index].iter().map(|input| input.length).sum();
         while let Some(record) = reader.next()? {

@@ -1,21 +1,25 @@
 //! What a record of the source does: to which item of the target, what is written, or why it cannot be
 //! applied.
 
+use anyhow::Result;
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::content::without_system_fields;
 use super::id_remedy::remedy;
 use super::item_write::{Action, Defect, ItemWrite};
+use super::lifetime::{Alive, Lifetime};
 use super::source_item::{Fingerprints, SourceItem};
 use super::spelling::fit_for_sending;
 use super::transform::Transform;
+use crate::cosmos::definition::DefaultTtl;
 use crate::cosmos::epk::{no_value, partition_key};
 use crate::cosmos::items::ItemAddress;
 use crate::feed::RecordForm;
 use crate::feed::page::{ItemRef, OperationType, Page, members};
 use crate::render::change::{Change, KeyPath, parse_key_path, value_at, write_nested};
 use crate::settings::{MissingKey, ReplayPlan, TimeWindow};
+use crate::source::Input;
 
 /// The longest id that the service accepts, in bytes.
 const MAX_ID_BYTES: usize = 1023;
@@ -32,6 +36,8 @@ pub(super) enum Meaning {
     OutsideWindow,
     /// A document for which the program returns nothing.
     Dropped,
+    /// A document whose time to live had passed when it was exported.
+    Expired,
     /// Nothing declares what the source holds, and this is not certainly a document.
     Unclear(Unclear),
 }
@@ -71,6 +77,8 @@ pub(super) struct Interpreter {
     fingerprints: Fingerprints,
     /// Which changes are replayed.
     window: TimeWindow,
+    /// What becomes of the time to live of documents.
+    lifetime: Lifetime,
     /// The program that documents go through.
     transform: Option<Transform>,
 }
@@ -92,6 +100,7 @@ impl Interpreter {
             refuses_missing_key: plan.missing_key == Some(MissingKey::Refuse),
             fingerprints: Fingerprints::default(),
             window: plan.window,
+            lifetime: Lifetime::new(plan.ttl),
             transform: plan.transform.clone().map(Transform::new),
         }
     }
@@ -102,6 +111,26 @@ impl Interpreter {
         Self {
             source_paths: paths.map(parse),
             ..self.clone()
+        }
+    }
+
+    /// The same for the records of this input.
+    ///
+    /// # Errors
+    ///
+    /// If what is beside it is needed, and cannot be used.
+    pub(super) fn of_input(&self, input: &Input) -> Result<Self> {
+        Ok(Self {
+            lifetime: self.lifetime.of_export(&input.exported)?,
+            ..self.of_source(input.partition_key.as_deref())
+        })
+    }
+
+    /// The same for the changes of a container with this partition key and this default time to live.
+    pub(super) fn of_container(&self, paths: &[String], default: DefaultTtl) -> Self {
+        Self {
+            lifetime: self.lifetime.of_container(default),
+            ..self.of_source(Some(paths))
         }
     }
 
@@ -157,13 +186,24 @@ impl Interpreter {
                 None => return Err(Defect::without_time()),
             }
         }
-        let (destination, action) = match (self.content_of(item)?, &self.transform) {
+        let content = match self.content_of(item)? {
+            Content::Document(document) => {
+                // A change whose document has no time has one of its own.
+                let written = change.document_ts.or(change.metadata.crts);
+                match self.lifetime.apply(document, written)? {
+                    Alive::Document(document) => Content::Document(document),
+                    Alive::Expired => return Ok(Meaning::Expired),
+                }
+            }
+            Content::Deletion { expired } => Content::Deletion { expired },
+        };
+        let (destination, action) = match (content, &self.transform) {
             (Content::Document(document), None) => (
                 self.destination_of(&change)?,
-                Action::Put(self.text_to_write(document)),
+                Action::Put(self.text_to_write(&document)),
             ),
             (Content::Document(document), Some(transform)) => {
-                let Some(made) = transform.apply(document)? else {
+                let Some(made) = transform.apply(&document)? else {
                     return Ok(Meaning::Dropped);
                 };
                 let destination = self.destination_of(&Change::of_document(&made))?;
@@ -206,7 +246,7 @@ impl Interpreter {
     }
 
     /// What the change `item` leaves of its item.
-    fn content_of<'a>(&self, item: ItemRef<'a>) -> Result<Content<'a>, Defect> {
+    fn content_of<'a>(&self, item: ItemRef<'a>) -> Result<Content<&'a [u8]>, Defect> {
         let Some(document) = item.document() else {
             let metadata = item.metadata().unwrap_or_default();
             return match metadata.operation_type {
@@ -399,9 +439,9 @@ pub(super) fn missing_at(path: &str) -> String {
 }
 
 /// What a change leaves of its item.
-enum Content<'a> {
-    /// The document as it is in the source.
-    Document(&'a [u8]),
+enum Content<D> {
+    /// A document.
+    Document(D),
     /// Nothing, perhaps because its time to live expired.
     Deletion { expired: bool },
 }

@@ -47,6 +47,7 @@ pub(super) async fn run(
         unchanged: counts.unchanged,
         kept: counts.kept,
         dropped: counts.dropped,
+        expired: counts.expired,
         refused: counts.refused,
         keyless: counts.keyless,
         collisions: counts.collisions,

@@ -11,6 +11,7 @@ use super::applier::Applier;
 use super::budget::Budget;
 use super::checkpoint::Checkpoint;
 use super::container::{self, FeedReading};
+use super::creation;
 use super::dead_letters::DeadLetters;
 use super::delivery::Delivery;
 use super::events::ReplayObserver;
@@ -26,6 +27,8 @@ use super::replay_source::{ReplaySource, find_inputs, refuse_as_dead_letters};
 use super::state::{ReplayState, StateFile};
 use super::writer::Writer;
 use crate::cosmos::client::CosmosClient;
+use crate::cosmos::container::NewContainer;
+use crate::cosmos::definition::DefaultTtl;
 use crate::durable::{is_same_file, shown_path};
 use crate::error::{ExitCode, usage};
 use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode};
@@ -34,7 +37,7 @@ use crate::monitor::{Begun, Monitor};
 use crate::observe::{Observer, Observers};
 use crate::render::change::parse_key_path;
 use crate::report::Report;
-use crate::settings::ReplayPlan;
+use crate::settings::{ReplayPlan, Ttl};
 use crate::signal::Shutdown;
 
 /// The containers of a replay.
@@ -72,19 +75,21 @@ impl Target {
     }
 }
 
-/// Replays into a container, which `connect` reaches. Errors of files are reported before it is called.
+/// Replays into a container, which `connect` reaches: that of the state if there is one, and a new one if files
+/// define it. Errors of files are reported before it is called.
 ///
 /// # Errors
 ///
 /// With the exit code and the hint for the user attached.
 pub async fn replay(
-    connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Containers>,
+    connect: impl AsyncFnOnce(Option<&ContainerAddress>, Option<NewContainer>) -> Result<Containers>,
     plan: ReplayPlan,
     monitor: &Monitor,
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let inputs = find_inputs(&plan, report)?;
+    let new = creation::by_files(&plan, &inputs.definitions, report)?;
     if let Some(path) = &plan.dead_letter {
         refuse_as_dead_letters(&inputs, path)?;
         refuse_two_uses(path, plan.state.as_deref())?;
@@ -96,7 +101,8 @@ pub async fn replay(
         }
         None => (None, None),
     };
-    let Containers { target, source } = connect(found.as_ref().map(|state| &state.target)).await?;
+    let earlier = found.as_ref().map(|state| &state.target);
+    let Containers { target, source } = connect(earlier, new).await?;
     if let Some(connected) = &source {
         monitor.reads(&connected.client).await?;
     }
@@ -110,6 +116,7 @@ pub async fn replay(
     let (target, key_paths, client) = target.split();
     if let Some(client) = &client {
         monitor.writes(client);
+        note_lifetimes(client, &plan, report);
     }
     source.refuse_as_target(&target)?;
     if let Some(state) = &found {
@@ -156,6 +163,20 @@ pub async fn replay(
         writer, source, deliveries, letters, checkpoint, monitor, &plan,
     );
     outcome::run(applier, &plan, &target, report, shutdown).await
+}
+
+/// Reports that the rest of a time to live means nothing in a target where nothing expires.
+fn note_lifetimes(target: &CosmosClient, plan: &ReplayPlan, report: &Report) {
+    let is_off = || {
+        let definition = target.definition();
+        definition.is_ok_and(|definition| definition.default_ttl() == DefaultTtl::Off)
+    };
+    if plan.ttl == Ttl::Remaining && is_off() {
+        report.warning(
+            "the target has no default time to live, so nothing expires there, whatever its `ttl` is: set \
+             `defaultTtl` to -1 to have documents expire by their own",
+        );
+    }
 }
 
 /// Has the monitor observe the ranges of a feed, if there is one, and what is applied.
@@ -211,6 +232,7 @@ fn first_state(target: &ContainerAddress, plan: &ReplayPlan) -> ReplayState {
         target: target.clone(),
         write_mode: plan.write_mode,
         ttl_deletes: plan.ttl_deletes,
+        ttl: plan.ttl,
         transform: program.map(|program| program.text().to_owned()),
         inputs: Vec::new(),
         position: InputPosition::default(),
@@ -248,7 +270,9 @@ async fn begin_reading(
             };
             state.feed = Some(from.clone());
             let paths = connected.client.partition_key_paths();
-            let interpreter = interpreter.of_source(Some(&paths));
+            let default = connected.client.definition();
+            let default = default.map_or(DefaultTtl::Unknown, |known| known.default_ttl());
+            let interpreter = interpreter.of_container(&paths, default);
             let reading = FeedReading {
                 connected: connected.clone(),
                 observers: Observers::new(Vec::from_iter(observer)),

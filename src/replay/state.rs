@@ -14,7 +14,7 @@ use crate::durable::{self, Lock, lock_path, shown_path};
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ContainerAddress;
 use crate::render::Filter;
-use crate::settings::{ReplayPlan, TtlDeletes, WriteMode};
+use crate::settings::{ReplayPlan, Ttl, TtlDeletes, WriteMode};
 use crate::source::Fingerprint;
 use crate::state::file::{Form, read_text};
 
@@ -37,6 +37,9 @@ pub(super) struct ReplayState {
     pub(super) target: ContainerAddress,
     pub(super) write_mode: WriteMode,
     pub(super) ttl_deletes: TtlDeletes,
+    /// What becomes of the time to live of documents.
+    #[serde(default, skip_serializing_if = "is_kept")]
+    pub(super) ttl: Ttl,
     /// The program that documents go through, as text.
     pub(super) transform: Option<String>,
     /// The inputs that were started, in their order.
@@ -49,6 +52,11 @@ pub(super) struct ReplayState {
     pub(super) dead_letters: Option<u64>,
     /// How many changes all runs have applied or refused.
     pub(super) changes: u64,
+}
+
+/// As every replay of an older build did.
+fn is_kept(ttl: &Ttl) -> bool {
+    *ttl == Ttl::Keep
 }
 
 /// Whether a text is the state of a replay.
@@ -153,6 +161,7 @@ impl ReplayState {
                 choice_name(&self.ttl_deletes),
                 choice_name(&plan.ttl_deletes),
             ),
+            ("--ttl", choice_name(&self.ttl), choice_name(&plan.ttl)),
         ];
         for (flag, own, given) in choices {
             if own != given {
@@ -239,6 +248,7 @@ mod tests {
             },
             write_mode: WriteMode::Upsert,
             ttl_deletes: TtlDeletes::Apply,
+            ttl: Ttl::Remaining,
             transform: None,
             inputs: Vec::new(),
             position: InputPosition::default(),

@@ -110,7 +110,7 @@ impl Copier {
     }
 
     fn copy(&mut self, input: &Input) -> Result<()> {
-        let interpreter = self.interpreter.of_source(input.partition_key.as_deref());
+        let interpreter = self.interpreter.of_input(input)?;
         let mut reader = source::open(input, Mark::default())?;
         let may_wait = input.may_wait();
         if let Some(form) = input.form() {
@@ -121,7 +121,7 @@ impl Copier {
         {
             let place = SourceLocation::in_file(input, record.end);
             match interpreter.interpret(&record.json, record.form) {
-                Ok(Meaning::OutsideWindow | Meaning::Dropped) => {}
+                Ok(Meaning::OutsideWindow | Meaning::Dropped | Meaning::Expired) => {}
                 Ok(Meaning::Unclear(why)) => return Err(place.unclear(why)),
                 Ok(Meaning::Write(write)) => {
                     let form = record.form.unwrap_or(RecordForm::Documents);

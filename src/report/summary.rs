@@ -37,6 +37,12 @@ pub struct Summary {
     /// Request units that reading may use in a second, if that is limited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_ru: Option<u32>,
+    /// What of the container's definition could not be read: `definition`, `throughput`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_readable: Vec<&'static str>,
+    /// Whether that is because the credential does not cover it.
+    #[serde(skip)]
+    pub is_denied: bool,
     /// Retries of pages, not counting the SDK's own.
     pub retries: u64,
     /// Commits.
@@ -86,6 +92,8 @@ pub struct ReplaySummary {
     pub kept: u64,
     /// Documents for which `--transform` returns nothing.
     pub dropped: u64,
+    /// Documents whose time to live had passed when they were exported, with `--ttl remaining`.
+    pub expired: u64,
     /// Changes that could not be applied.
     pub refused: u64,
     /// Documents that were written without a value at the partition key of the target.
@@ -158,6 +166,15 @@ impl Summary {
             text.push_str(&format!(", {}", count(self.splits, "split")));
         }
         text.push_str(&format!(", {:.1} s", self.seconds));
+        if !self.not_readable.is_empty() {
+            let names = self.not_readable.join(" and ");
+            let why = if self.is_denied {
+                "not readable with this credential"
+            } else {
+                "could not be read"
+            };
+            text.push_str(&format!(", {names} {why}"));
+        }
         if let Some(ends) = &self.ends {
             text.push_str(&format!(", {ends}"));
             if ends.newer_transactions > 0 {
@@ -192,6 +209,7 @@ impl ReplaySummary {
             (self.unchanged, "unchanged"),
             (self.kept, "skipped"),
             (self.dropped, "dropped by --transform"),
+            (self.expired, "expired"),
             (self.refused, "refused"),
         ];
         for (number, what) in parts {
@@ -240,6 +258,8 @@ mod tests {
             splits: 1,
             request_units: 41.6,
             max_ru: None,
+            not_readable: Vec::new(),
+            is_denied: false,
             retries: 0,
             commits: 2,
             run: uuid::Uuid::nil(),

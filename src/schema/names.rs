@@ -33,7 +33,7 @@ pub mod raw {
     pub const DOCUMENT: &str = "document";
 }
 
-/// Keys in the key-value metadata of a Parquet file.
+/// Keys in the key-value metadata of a Parquet or an Arrow file.
 pub mod metadata {
     /// The id of the export, a UUID.
     pub const EXPORT_ID: &str = "cosmos-tail.export_id";

@@ -89,7 +89,7 @@ impl Compared {
         if !state.options.format.has_columns() {
             return Err(usage(
                 format!("the files of the export in `{shown}` have no columns"),
-                "only CSV and Parquet have columns",
+                "only CSV, Parquet and Arrow have columns",
             ));
         }
         let layout = state.options.layout.clone().ok_or_else(|| {
@@ -229,11 +229,11 @@ fn refuse_all(given: &Given, format: Format) -> Result<()> {
     match rows.into_iter().find(|row| given.is_typed(row)) {
         Some(row) => Err(usage(
             format!(
-                "{} is for CSV and Parquet, but the format is {}",
+                "{} is for CSV, Parquet and Arrow, but the format is {}",
                 row.flag(),
                 format.name()
             ),
-            "add --format csv or --format parquet, or leave it out",
+            "add --format csv, parquet or arrow, or leave it out",
         )),
         None => Ok(()),
     }

@@ -93,7 +93,7 @@ impl ExportPlan {
             table.directory = None;
         }
         let mut settings = default_settings(Command::Export)?;
-        default_rotation(&mut settings, files.format);
+        default_rotation(&mut settings, files.format, &location);
         check_row_groups(given, files.format)?;
         given.store_in(&mut settings)?;
         Ok(Self {

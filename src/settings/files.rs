@@ -14,9 +14,9 @@ use crate::error::usage;
 use crate::format::{Compression, CsvOptions, Extension, Format};
 use crate::state::model::Settings;
 
-// A Parquet file that is not finished counts for nothing, so it must not grow for ever.
-const PARQUET_ROTATE_BYTES: u64 = 128 << 20;
-const PARQUET_ROTATE_INTERVAL: Duration = Duration::from_secs(600);
+// A file of Parquet or Arrow that is not finished counts for nothing, so it must not grow for ever.
+const WHOLE_ROTATE_BYTES: u64 = 128 << 20;
+const WHOLE_ROTATE_INTERVAL: Duration = Duration::from_secs(600);
 const PARQUET_ROW_GROUP_BYTES: u64 = 16 << 20;
 
 /// What files are like, resolved and validated.
@@ -41,28 +41,23 @@ impl FilesPlan {
             Some(ExportFormat::Jsonl) => Format::Jsonl,
             Some(ExportFormat::Csv) => Format::Csv,
             Some(ExportFormat::Parquet) => Format::Parquet,
+            Some(ExportFormat::Arrow) => Format::Arrow,
             None => extension.map_or(Format::Jsonl, |extension| extension.format),
         };
         let default = match format {
             Format::Parquet => Compression::Snappy,
+            Format::Arrow => Compression::None,
             Format::Jsonl | Format::Csv => {
                 extension.map_or(Compression::None, |extension| extension.compression)
             }
         };
         let compression = given.found(&table::COMPRESSION)?;
         let compression = compression.map_or(default, |found| found.value);
-        if format != Format::Parquet
-            && matches!(compression, Compression::Snappy | Compression::Lz4)
-        {
-            return Err(usage(
-                "only Parquet can be compressed with snappy or lz4",
-                "compress text with gzip or zstd",
-            ));
-        }
+        check_compression(format, compression)?;
         if format == Format::Parquet && output.is_standard_stream() {
             return Err(usage(
                 "Parquet cannot be written to standard output: readers start at the end of the file",
-                "use -o DIR or -o FILE.parquet",
+                "--format arrow has the same columns and can be a stream; for Parquet, use -o DIR or -o FILE.parquet",
             ));
         }
         Ok(Self {
@@ -75,6 +70,24 @@ impl FilesPlan {
     /// The extension of the files, without a dot.
     pub(super) fn extension(&self) -> &'static str {
         self.format.extension(self.compression)
+    }
+}
+
+/// Checks that files of the format can be compressed so.
+fn check_compression(format: Format, compression: Compression) -> Result<()> {
+    match (format, compression) {
+        (Format::Jsonl | Format::Csv, Compression::Snappy | Compression::Lz4) => Err(usage(
+            match compression {
+                Compression::Snappy => "only Parquet can be compressed with snappy",
+                _ => "only Parquet and Arrow can be compressed with lz4",
+            },
+            "compress text with gzip or zstd",
+        )),
+        (Format::Arrow, Compression::Snappy | Compression::Gzip(_)) => Err(usage(
+            "Arrow cannot be compressed with snappy or gzip: its format has lz4 and zstd",
+            "add --compression lz4 or --compression zstd, or leave it out",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -119,10 +132,12 @@ fn csv_options(given: &Given, format: Format) -> Result<Option<CsvOptions>> {
 }
 
 /// Sets when files of a format are finished, unless it is given.
-pub(super) fn default_rotation(settings: &mut Settings, format: Format) {
+pub(super) fn default_rotation(settings: &mut Settings, format: Format, output: &Location) {
+    if !output.is_standard_stream() && !format.commits_within_files() {
+        settings.rotate_bytes = Some(WHOLE_ROTATE_BYTES);
+        settings.rotate_interval_ms = Some(milliseconds(WHOLE_ROTATE_INTERVAL));
+    }
     if format == Format::Parquet {
-        settings.rotate_bytes = Some(PARQUET_ROTATE_BYTES);
-        settings.rotate_interval_ms = Some(milliseconds(PARQUET_ROTATE_INTERVAL));
         settings.row_group_bytes = Some(PARQUET_ROW_GROUP_BYTES);
     }
 }
@@ -173,6 +188,8 @@ mod tests {
                 "jsonl.zst",
             ),
             ("a.parquet", Format::Parquet, Compression::Snappy, "parquet"),
+            ("a.arrow", Format::Arrow, Compression::None, "arrow"),
+            ("a.FEATHER", Format::Arrow, Compression::None, "arrow"),
             ("a.parquet.gz", Format::Jsonl, Compression::None, "jsonl"),
             ("A.NDJSON", Format::Jsonl, Compression::None, "jsonl"),
             ("a.CSV.Gz", Format::Csv, Compression::Gzip(6), "csv.gz"),
@@ -194,6 +211,9 @@ mod tests {
     fn contradictions_are_refused() {
         for arguments in [
             &["-o", "x/", "--compression", "snappy"][..],
+            &["-o", "x.csv", "--compression", "lz4"],
+            &["-o", "x.arrow", "--compression", "snappy"],
+            &["-o", "x.arrow", "--compression", "gzip"],
             &["-o", "-", "--format", "parquet"],
             &["-o", "x/", "--delimiter", ";"],
             &["-o", "x/", "--csv-safe"],
@@ -212,13 +232,13 @@ mod tests {
             other => panic!("{}: {other:?}", row.name),
         };
         let bytes = |row| values::bytes(&described(row));
-        assert_eq!(bytes(&table::ROTATE_BYTES.row), Ok(PARQUET_ROTATE_BYTES));
+        assert_eq!(bytes(&table::ROTATE_BYTES.row), Ok(WHOLE_ROTATE_BYTES));
         assert_eq!(
             bytes(&table::ROW_GROUP_SIZE.row),
             Ok(PARQUET_ROW_GROUP_BYTES)
         );
         let interval = values::duration(&described(&table::ROTATE_INTERVAL.row));
-        assert_eq!(interval, Ok(PARQUET_ROTATE_INTERVAL));
+        assert_eq!(interval, Ok(WHOLE_ROTATE_INTERVAL));
         let csv = CsvOptions::default();
         assert_eq!(
             table::DELIMITER.default_for(Command::Export).unwrap(),

@@ -42,12 +42,12 @@ pub use profile::{
     ChosenProfile, ConfigFile, KeySource, NewProfile, Profile, ProfileEndpoint, ProfileOptions,
     WantedProfile,
 };
-pub use replay::{FeedPlan, ReplayPlan, TimeWindow};
+pub use replay::{Creation, FeedPlan, ReplayPlan, TimeWindow};
 pub use resolved::{Origin, ResolvedValue};
 pub use resume::{ResumeCommand, ResumePlan};
 pub use tail::TailPlan;
 pub(crate) use value::shown_start as start_text;
 pub use verify::VerifyPlan;
 
-pub use crate::cli::choices::{IdCollisions, MissingKey, TtlDeletes, WriteMode};
+pub use crate::cli::choices::{IdCollisions, MissingKey, Ttl, TtlDeletes, WriteMode};
 pub use crate::cli::values::Speed;

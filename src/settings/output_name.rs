@@ -35,7 +35,7 @@ pub(super) fn ensure_no_extension(path: &Path, format: Option<Format>) -> anyhow
             format!("the output `{shown}` ends in `.{found}`, which no format has")
         },
         format!(
-            "did you mean `{}`? A file ends in .jsonl, .ndjson, .csv or .parquet, text also in .gz or .zst; a \
+            "did you mean `{}`? A file ends in .jsonl, .ndjson, .csv, .parquet or .arrow, text also in .gz or .zst; a \
              directory of that name is written as `{shown}/`",
             shown_path(&path.with_file_name(nearest_name(&name, format)))
         ),
@@ -88,7 +88,10 @@ fn nearest_name(name: &str, format: Option<Format>) -> String {
         _ => (stem, last),
     };
     let format = format.map_or_else(|| nearest_format(extension), Format::name);
-    let compression = if format == Format::Parquet.name() {
+    let compression = if [Format::Parquet, Format::Arrow]
+        .map(Format::name)
+        .contains(&format)
+    {
         ""
     } else {
         compression
@@ -102,8 +105,9 @@ fn nearest_format(extension: &str) -> &'static str {
     match extension.to_lowercase().as_str() {
         "json" | "geojson" | "jl" | "log" | "txt" => "jsonl",
         "tsv" | "tab" | "psv" | "xls" | "xlsx" | "xlsm" | "ods" => "csv",
-        "pq" | "parq" | "avro" | "orc" | "arrow" | "feather" => "parquet",
-        other => nearest(other, &["jsonl", "ndjson", "csv", "parquet"]).unwrap_or("jsonl"),
+        "pq" | "parq" | "avro" | "orc" => "parquet",
+        "arrows" | "ipc" | "feather" | "fea" => "arrow",
+        other => nearest(other, &["jsonl", "ndjson", "csv", "parquet", "arrow"]).unwrap_or("jsonl"),
     }
 }
 
@@ -116,6 +120,9 @@ mod tests {
         for (name, format, expected) in [
             ("orders.parqet", None, "orders.parquet"),
             ("orders.xlsx", None, "orders.csv"),
+            ("orders.arrows", None, "orders.arrow"),
+            ("orders.arow", None, "orders.arrow"),
+            ("orders.feather.gz", None, "orders.arrow"),
             ("orders.tsv", None, "orders.csv"),
             ("orders.json", None, "orders.jsonl"),
             ("orders.jsnol", None, "orders.jsonl"),

@@ -10,10 +10,11 @@ use super::feed_start::feed_start;
 use super::given::Given;
 use super::output_name::ensure_json_lines;
 use super::table;
-use crate::cli::choices::{IdCollisions, MissingKey, TtlDeletes, WriteMode};
+use crate::cli::choices::{IdCollisions, MissingKey, Ttl, TtlDeletes, WriteMode};
 use crate::cli::location::Location;
 use crate::cli::values::Speed;
 use crate::cosmos::container::NewContainer;
+use crate::cosmos::definition::MAX_LEVELS;
 use crate::cosmos::max_ru::MaxRu;
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
@@ -21,9 +22,6 @@ use crate::feed::{ChangeFeedStart, FeedMode, RecordForm};
 use crate::render::Filter;
 use crate::report::SummaryFormat;
 use crate::source::CsvReading;
-
-/// How many levels a partition key can have.
-const MAX_LEVELS: usize = 3;
 
 /// Throughput is a multiple of this many RU/s.
 const THROUGHPUT_STEP: u64 = 100;
@@ -48,11 +46,13 @@ pub struct ReplayPlan {
     /// The program that transforms documents before they are written.
     pub transform: Option<Filter>,
     /// The container to create if it does not exist.
-    pub create: Option<NewContainer>,
+    pub create: Option<Creation>,
     /// How documents are written whose id exists already.
     pub write_mode: WriteMode,
     /// Whether deletions by time to live are applied.
     pub ttl_deletes: TtlDeletes,
+    /// What becomes of the time to live of documents.
+    pub ttl: Ttl,
     /// Whether documents without a value at the target's partition key are written. If it is not given, they
     /// are, unless the target seems to be the wrong one.
     pub missing_key: Option<MissingKey>,
@@ -80,6 +80,27 @@ pub struct ReplayPlan {
     pub checkpoint_changes: u64,
     /// How to print the summary.
     pub summary: SummaryFormat,
+}
+
+/// A container to be created, as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Creation {
+    /// The paths of its partition key; none if it is made by the definition of the source.
+    pub partition_key: Vec<String>,
+    /// Its throughput in RU/s; `None` is the account's default.
+    pub throughput: Option<u64>,
+}
+
+impl Creation {
+    /// A container with the typed partition key and nothing else; none if none was typed.
+    pub fn plain(&self) -> Option<NewContainer> {
+        let is_typed = !self.partition_key.is_empty();
+        is_typed.then(|| NewContainer {
+            partition_key: self.partition_key.clone(),
+            throughput: self.throughput,
+            template: None,
+        })
+    }
 }
 
 /// The feed of a container as the source.
@@ -182,10 +203,11 @@ impl ReplayPlan {
                 .transpose()?,
             create: given
                 .is_on(&table::CREATE)
-                .then(|| new_container(given))
+                .then(|| creation(given))
                 .transpose()?,
             write_mode: given.get(&table::WRITE_MODE)?,
             ttl_deletes: given.get(&table::TTL_DELETES)?,
+            ttl: given.get(&table::TTL)?,
             missing_key: given.typed(&table::MISSING_KEY),
             id_collisions: given.typed(&table::ID_COLLISIONS),
             concurrency: given.get(&table::WRITES)? as usize,
@@ -241,7 +263,7 @@ fn window(given: &Given) -> Result<TimeWindow> {
     })
 }
 
-fn new_container(given: &Given) -> Result<NewContainer> {
+fn creation(given: &Given) -> Result<Creation> {
     let paths = given.list(&table::PARTITION_KEY_PATHS);
     if paths.len() > MAX_LEVELS {
         return Err(usage(
@@ -263,7 +285,7 @@ fn new_container(given: &Given) -> Result<NewContainer> {
             "give --throughput a multiple of it",
         ));
     }
-    Ok(NewContainer {
+    Ok(Creation {
         partition_key: paths,
         throughput,
     })

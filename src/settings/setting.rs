@@ -134,7 +134,7 @@ impl Heading {
             Self::Committing => "Committing",
             Self::Monitoring => "Monitoring",
             Self::Files => "Files",
-            Self::Columns => "Columns of CSV and Parquet",
+            Self::Columns => "Columns of CSV, Parquet and Arrow",
             Self::FromContainer => "From a container",
             Self::Writing => "Writing",
             Self::Refusals => "Refusals",

@@ -31,6 +31,17 @@ pub struct SinkOptions {
     pub encoder_memory: usize,
 }
 
+impl SinkOptions {
+    fn about<'a>(&'a self, start: &'a [RangeState], end: &'a [RangeState]) -> FileAbout<'a> {
+        FileAbout {
+            export_id: self.export_id,
+            container: &self.container,
+            start,
+            end,
+        }
+    }
+}
+
 /// The writer of one series.
 pub(super) struct Series {
     id: u32,
@@ -144,7 +155,7 @@ impl Series {
         request_charge: f64,
     ) -> Result<()> {
         if self.encoder.makes_rows(page) {
-            self.begin()?;
+            self.begin(&before)?;
         }
         let range = before.id;
         let encoded = self.encode(|encoder, out| encoder.encode(range, page, out))?;
@@ -158,20 +169,21 @@ impl Series {
         self.unfinished.overflowed += overflowed;
         self.unfinished.dropped += dropped;
         self.unfinished.request_charge += request_charge;
-        if let Target::Parts(Some(part)) = &mut self.target {
-            part.rows += rows;
-            part.dirty |= rows > 0;
-            if is_whole {
-                let after = RangeState {
-                    position: Some(position.clone()),
-                    ..before.clone()
-                };
+        if is_whole {
+            let after = RangeState {
+                position: Some(position.clone()),
+                ..before.clone()
+            };
+            self.encode(|encoder, out| encoder.moved(&before, &after, out))?;
+            if let Target::Parts(Some(part)) = &mut self.target {
                 part.start.entry(range).or_insert(before);
                 part.end.insert(range, after);
             }
-        }
-        if is_whole {
             self.positions.insert(range, position);
+        }
+        if let Target::Parts(Some(part)) = &mut self.target {
+            part.rows += rows;
+            part.dirty |= rows > 0;
         }
         if self.gathered.bytes.len() >= BUFFER_BYTES {
             self.flush()?;
@@ -207,8 +219,8 @@ impl Series {
         part.length + waiting as u64 >= max
     }
 
-    /// Begins a part if none is open.
-    fn begin(&mut self) -> Result<()> {
+    /// Begins a part if none is open. `before` is the range of its first row.
+    fn begin(&mut self, before: &RangeState) -> Result<()> {
         let id = PartId {
             series: self.id,
             part: self.next_part,
@@ -221,7 +233,10 @@ impl Series {
                 self.next_part += 1;
             }
         }
-        self.encode(|encoder, out| encoder.begin(out))
+        let options = Arc::clone(&self.options);
+        let start = std::slice::from_ref(before);
+        let about = options.about(start, &[]);
+        self.encode(|encoder, out| encoder.begin(&about, out))
     }
 
     /// Hands all gathered bytes to the destination.
@@ -298,12 +313,7 @@ impl Series {
         let start: Vec<RangeState> = part.start.values().cloned().collect();
         let end: Vec<RangeState> = part.end.values().cloned().collect();
         let options = Arc::clone(&self.options);
-        let about = FileAbout {
-            export_id: options.export_id,
-            container: &options.container,
-            start: &start,
-            end: &end,
-        };
+        let about = options.about(&start, &end);
         self.encode(|encoder, out| encoder.finish(&about, out))?;
         self.settle()?;
         if let Target::Parts(open) = &mut self.target
@@ -316,11 +326,32 @@ impl Series {
         Ok(())
     }
 
+    /// Ends the stream: nothing more will be written to it.
+    pub(super) fn end_stream(&mut self) -> Result<()> {
+        let options = Arc::clone(&self.options);
+        let about = options.about(&[], &[]);
+        self.encode(|encoder, out| encoder.finish(&about, out))?;
+        if let Target::Stream(stream @ None) = &mut self.target
+            && !self.gathered.bytes.is_empty()
+        {
+            let id = PartId {
+                series: self.id,
+                part: self.next_part,
+            };
+            *stream = Some(self.destination.open(id)?);
+        }
+        self.settle()
+    }
+
     /// Reports what was written since the last receipt, and seals the open part with `seal`. `None` if there is
     /// nothing to report.
     pub(super) fn checkpoint(&mut self, seal: bool) -> Result<Option<Receipt>> {
         if seal {
             self.seal()?;
+        }
+        if let Target::Stream(Some(_)) = self.target {
+            // The positions say that these rows were written.
+            self.encode(|encoder, out| encoder.flush(out))?;
         }
         let mut parts = std::mem::take(&mut self.sealed);
         let mut positions = Vec::new();

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::pool::BufferPool;
 use super::series::{Series, SinkOptions};
-use crate::destination::{Destination, Receipt, ResumedPart};
+use crate::destination::{Destination, Kind, Receipt, ResumedPart};
 use crate::feed::page::Page;
 use crate::feed::{Position, RangeState};
 use crate::format::NewEncoder;
@@ -40,6 +40,8 @@ pub enum Seal {
     Series(Vec<u32>),
     /// All.
     Everything,
+    /// All, and nothing follows: a stream ends.
+    End,
 }
 
 impl Seal {
@@ -47,7 +49,7 @@ impl Seal {
         match self {
             Self::Nothing => false,
             Self::Series(ids) => ids.contains(&series),
-            Self::Everything => true,
+            Self::Everything | Self::End => true,
         }
     }
 }
@@ -308,14 +310,26 @@ impl Writer {
         }
     }
 
+    /// Ends the stream, which has one series. Without rows it has not begun.
+    fn end_stream(&mut self) -> Result<()> {
+        let ended = self.series(0).and_then(Series::end_stream);
+        self.has_failed |= ended.is_err();
+        ended
+    }
+
     fn checkpoint(&mut self, seal: &Seal) -> Result<Vec<Receipt>> {
         if self.has_failed {
             return Err(anyhow!("a writer has already failed"));
         }
+        let is_stream = self.destination.kind() == Kind::Stream;
+        if is_stream && matches!(seal, Seal::End) {
+            self.end_stream()?;
+        }
         let mut receipts = Vec::new();
         let mut sealed = Vec::new();
         for (id, series) in &mut self.series {
-            let seal = seal.covers(*id);
+            // A stream has no parts.
+            let seal = !is_stream && seal.covers(*id);
             match series.checkpoint(seal) {
                 Ok(receipt) => receipts.extend(receipt),
                 Err(error) => {

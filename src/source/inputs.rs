@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use super::compressed_later::compressed_later;
 use super::csv_reading::CsvReading;
 use super::declaration::Declaration;
+use super::exported::{Exported, definition_in, definition_of_file, own_states_beside};
 use super::names::{format_of, without_compression};
 use crate::cli::location::Location;
 use crate::count::count;
 use crate::count::{exactly, them};
 use crate::destination::manifest::Entry;
-use crate::destination::names::first_part_of;
 use crate::destination::{
     ExportDirectory, ExportFiles, MANIFEST_FILE, Output, PartReader, STATE_FILE, checksum_text,
     find_state, state_directory_of,
@@ -47,6 +47,8 @@ pub struct Input {
     pub(super) reading: Option<Arc<CsvReading>>,
     /// The paths of the partition key of the container that it comes from, if they are known.
     pub partition_key: Option<Arc<[String]>>,
+    /// When it was exported, and from which container.
+    pub exported: Exported,
     /// What its records are, and what says so; none if nothing has said it so far.
     pub(super) declared: Option<Declaration>,
 }
@@ -97,8 +99,21 @@ pub struct Inputs {
     pub inputs: Vec<Input>,
     /// The containers of the exports among them, as far as known.
     pub origins: Vec<ContainerAddress>,
+    /// The definitions of their containers.
+    pub definitions: Vec<SourceDefinition>,
     /// What the user should know about them.
     pub notices: Vec<String>,
+}
+
+/// Where the definition of the container of a source is.
+#[derive(Debug)]
+pub struct SourceDefinition {
+    /// The source, as the user named it.
+    pub source: PathBuf,
+    /// The file; none if there is none.
+    pub file: Option<PathBuf>,
+    /// The state of the export, if it was read.
+    pub state: Option<Box<State>>,
 }
 
 /// Identifies a file, to check that it is still the same.
@@ -258,6 +273,7 @@ impl Inputs {
                     csv: None,
                     reading: None,
                     partition_key: None,
+                    exported: Exported::default(),
                     declared: None,
                 });
                 continue;
@@ -299,8 +315,10 @@ impl Inputs {
                 },
                 csv,
                 reading: None,
+                exported: Exported::beside(source),
                 declared: declared_beside(source),
             });
+            found.add_definition(source, definition_of_file(source), None);
         }
         Ok(found)
     }
@@ -358,7 +376,9 @@ impl Inputs {
         let directory = directory.as_deref().unwrap_or(source);
         let files = ExportDirectory::new(directory, own);
         let open = files.count_unfinished()?;
-        self.add_export(Arc::new(files), state)?;
+        let definition = definition_in(own);
+        self.add_definition(source, definition.clone(), state.clone());
+        self.add_export(Arc::new(files), state, definition.as_deref())?;
         if open > 0 {
             self.notices.push(format!(
                 "{} of `{}` {} skipped; to finish {}: cosmos-tail resume --state {}",
@@ -384,9 +404,18 @@ impl Inputs {
         let is_empty = state.kind == JobKind::Export && state.manifest.length == 0;
         if is_empty {
             self.note_empty(path);
-            self.origins.push(state.source);
+            self.origins.push(state.source.clone());
+            self.add_definition(path, definition_of_file(path), Some(state));
         }
         Ok(is_empty)
+    }
+
+    fn add_definition(&mut self, source: &Path, file: Option<PathBuf>, state: Option<State>) {
+        self.definitions.push(SourceDefinition {
+            source: source.to_owned(),
+            file,
+            state: state.map(Box::new),
+        });
     }
 
     /// Notes an export without finished files: its container had no documents, or it is not finished.
@@ -403,7 +432,12 @@ impl Inputs {
     /// # Errors
     ///
     /// If the manifest cannot be read or was changed, or a file differs from it.
-    pub fn add_export(&mut self, files: Arc<dyn ExportFiles>, state: Option<State>) -> Result<()> {
+    pub fn add_export(
+        &mut self,
+        files: Arc<dyn ExportFiles>,
+        state: Option<State>,
+        definition: Option<&Path>,
+    ) -> Result<()> {
         let committed = state.as_ref().map(State::committed);
         let read = files.finished(committed.as_ref())?;
         let manifest = files.manifest_name().unwrap_or_default();
@@ -413,15 +447,21 @@ impl Inputs {
         )?;
         let partition_key = state.as_ref().and_then(partition_key_of);
         let by_state = state.as_ref().and_then(of_state);
+        let exported: Vec<Exported> = read
+            .entries
+            .iter()
+            .map(|entry| Exported::of(entry, state.as_ref(), definition))
+            .collect();
         let csv = state.and_then(|state| {
             let csv = self.csv_form(&state);
             self.origins.push(state.source);
             csv
         });
         let mut compressed = 0_u64;
-        for entry in &read.entries {
+        for (entry, exported) in read.entries.iter().zip(exported) {
             let input = Input {
                 csv: csv.clone(),
+                exported,
                 partition_key: partition_key.clone(),
                 declared: of_entry(entry).or_else(|| by_state.clone()),
                 ..listed(&files, entry)?
@@ -471,24 +511,6 @@ impl Inputs {
 fn states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
     let shared = find_state(parent_of(path)).ok().flatten();
     own_states_beside(path).chain(shared)
-}
-
-/// The same if the export is one file, perhaps in several parts. `path` may have been compressed since.
-fn own_states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
-    let original = before_compression(path);
-    let named = [Some(path.to_owned()), original].into_iter().flatten();
-    named
-        .flat_map(|path| {
-            let first = first_part_of(&path);
-            [Some(path), first].into_iter().flatten()
-        })
-        .map(|path| with_suffix(&path, &format!(".{STATE_FILE}")))
-}
-
-/// The name of the file before it was compressed; none if it was not.
-fn before_compression(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?;
-    Some(path.with_file_name(without_compression(name)?))
 }
 
 /// What a state says about the partition key of its container.
@@ -571,6 +593,7 @@ fn of_export(files: &Arc<dyn ExportFiles>, name: String, length: u64) -> Input {
         csv: None,
         reading: None,
         partition_key: None,
+        exported: Exported::default(),
         declared: None,
     }
 }

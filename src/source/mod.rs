@@ -6,12 +6,15 @@
 //! document, or the envelope of a change. What the text means is not interpreted here.
 
 mod arrangement;
+mod arrow;
+mod batches;
 mod caught;
 mod chunks;
 mod compressed_later;
 mod csv;
 mod csv_reading;
 mod declaration;
+mod exported;
 mod foreign;
 mod framer;
 mod frames;
@@ -20,11 +23,13 @@ mod jsonl;
 #[cfg(test)]
 #[path = "../../fuzz/cases/meaning.rs"]
 mod meaning;
+mod messages;
 mod names;
 mod open;
 mod opened;
 mod other_csv;
 mod other_parquet;
+mod other_rows;
 mod parquet;
 mod progress;
 #[cfg(test)]
@@ -33,17 +38,21 @@ mod record;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod values;
 #[cfg(test)]
 mod values_tests;
 
+pub use arrow::read_arrow;
 pub(crate) use caught::caught;
 pub(crate) use chunks::FileChunks;
 pub(crate) use compressed_later::{CompressedLater, compressed_later};
 pub use csv::CsvRows;
 pub use csv_reading::CsvReading;
 pub(crate) use declaration::heading;
-pub use inputs::{CsvForm, Fingerprint, Input, Inputs};
+pub use exported::Exported;
+pub use inputs::{CsvForm, Fingerprint, Input, Inputs, SourceDefinition};
+pub(crate) use messages::Messages;
 pub use open::{open, read_json};
 pub use parquet::ParquetRows;
 pub use record::{Mark, Record, RecordReader, Within};

@@ -5,6 +5,7 @@ use std::io::BufRead;
 use anyhow::{Context, Result};
 
 use super::arrangement::{Arrangement, recognize};
+use super::arrow::ArrowRows;
 use super::chunks::FileChunks;
 use super::csv::CsvRows;
 use super::declaration::{Declaration, Declarations};
@@ -12,7 +13,7 @@ use super::inputs::Input;
 use super::jsonl::JsonLines;
 use super::opened::{Kind, Opened, broken};
 use super::other_csv::OtherCsv;
-use super::other_parquet::{OtherParquet, is_of_others};
+use super::other_parquet::{is_of_others, other_parquet};
 use super::parquet::ParquetRows;
 use super::record::{Mark, Record, RecordReader};
 use super::values::JsonValues;
@@ -48,6 +49,13 @@ pub fn open(input: &Input, mark: Mark) -> Result<Box<dyn RecordReader>> {
             agree_with_columns(input, rows.form())?;
             Ok(Box::new(rows))
         }
+        Kind::Arrow => {
+            let rows = ArrowRows::new(opened, input.form(), mark)?;
+            if let Some(form) = rows.form() {
+                agree_with_columns(input, form)?;
+            }
+            Ok(rows.into_reader())
+        }
         Kind::Parquet => {
             if input.is_standard_input() {
                 return Err(usage(
@@ -58,7 +66,7 @@ pub fn open(input: &Input, mark: Mark) -> Result<Box<dyn RecordReader>> {
             let file =
                 FileChunks::new(input.open()?).with_context(|| format!("cannot read {input}"))?;
             if is_of_others(&file) {
-                let rows = OtherParquet::new(file, input.to_string(), input.form(), mark)?;
+                let rows = other_parquet(file, input.to_string(), input.form(), mark)?;
                 return Ok(Box::new(rows));
             }
             let rows = ParquetRows::new(file, input.to_string(), mark)?;
@@ -87,7 +95,11 @@ pub fn read_json(
     name: String,
     mark: Mark,
 ) -> Result<Box<dyn RecordReader>> {
-    json(Opened::of_text(bytes, name), mark, Declarations::default())
+    json(
+        Opened::of_bytes(bytes, name, Kind::Text),
+        mark,
+        Declarations::default(),
+    )
 }
 
 /// The reader of the JSON that begins at `mark`.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use super::foreign;
 use super::frames::{Codec, Frames, MAGIC_BYTES, TrailingBytes, XZ_MEMORY_KIB};
 use super::inputs::Input;
+use super::messages;
 use super::names::{format_of, is_compressed_by_name};
 use super::progress::{Blocks, InBlocks, RawBytes};
 use super::record::Mark;
@@ -32,6 +33,8 @@ pub(super) enum Kind {
     Csv,
     /// Parquet, which is read from its end.
     Parquet,
+    /// Arrow: a file or a stream.
+    Arrow,
 }
 
 /// An opened input, at its mark.
@@ -58,7 +61,7 @@ impl Opened {
         let file_name = input.file_name();
         let format = file_name.as_deref().and_then(format_of);
         let is_compressed = file_name.as_deref().is_some_and(is_compressed_by_name);
-        if magic.is_empty() && (is_compressed || format == Some(Format::Parquet)) {
+        if magic.is_empty() && (is_compressed || format.is_some_and(Format::compresses_itself)) {
             // As a source without changes it would lose them silently.
             return Err(with_hint(
                 anyhow!("{name} is empty, but a complete file of its kind never is"),
@@ -66,8 +69,10 @@ impl Opened {
             ));
         }
         let compressed = Codec::of(&magic);
-        let kind = match magic.as_slice() {
+        let mut kind = match magic.as_slice() {
             [b'P', b'A', b'R', b'1', ..] => Kind::Parquet,
+            _ if is_arrow(&magic) => Kind::Arrow,
+            _ if compressed.is_none() && format == Some(Format::Arrow) => Kind::Arrow,
             _ if compressed.is_none() && format == Some(Format::Parquet) => Kind::Parquet,
             _ if format == Some(Format::Csv) || input.is_declared_csv() => Kind::Csv,
             _ => Kind::Text,
@@ -76,7 +81,7 @@ impl Opened {
         let can_seek = compressed.is_none() && !input.is_standard_input();
         let read = RawBytes::default();
         let mut from = 0;
-        let skip = match mark.offset {
+        let mut skip = match mark.offset {
             0 => 0,
             // The reader of rows skips them itself, since it needs the header.
             _ if kind != Kind::Text => 0,
@@ -95,10 +100,17 @@ impl Opened {
             read: read.clone(),
         };
         let (mut bytes, blocks) = match compressed {
-            Some(codec) => decompressed(Box::new(counted), codec, &read, &name)?,
+            Some(codec) => {
+                let found = decompressed(Box::new(counted), codec, &read, &name)?;
+                if found.is_arrow {
+                    kind = Kind::Arrow;
+                    skip = 0;
+                }
+                (found.bytes, found.blocks)
+            }
             None => in_blocks(counted, &read, from),
         };
-        if from == 0 && kind != Kind::Parquet {
+        if from == 0 && !matches!(kind, Kind::Parquet | Kind::Arrow) {
             bytes = refused_if_foreign(bytes, &name)?;
         }
         let skipped = io::copy(&mut (&mut bytes).take(skip), &mut io::sink());
@@ -115,11 +127,11 @@ impl Opened {
 }
 
 impl Opened {
-    /// The text of an input called `name`.
-    pub(super) fn of_text(bytes: Box<dyn BufRead + Send>, name: String) -> Self {
+    /// The bytes of an input called `name`.
+    pub(super) fn of_bytes(bytes: Box<dyn BufRead + Send>, name: String, kind: Kind) -> Self {
         Self {
             name,
-            kind: Kind::Text,
+            kind,
             bytes,
             blocks: Blocks::default(),
         }
@@ -131,11 +143,19 @@ fn magic_of(raw: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut magic = Vec::new();
     raw.take(4).read_to_end(&mut magic)?;
     // A line of a stream is not waited for longer than necessary.
+    if magic == messages::MAGIC[..4] {
+        raw.take(4).read_to_end(&mut magic)?;
+    }
     if magic.starts_with(b"BZh") || magic.first() == Some(&0xfd) {
         raw.take((MAGIC_BYTES - magic.len()) as u64)
             .read_to_end(&mut magic)?;
     }
     Ok(magic)
+}
+
+/// Whether an input begins as a file or a stream of Arrow does.
+fn is_arrow(magic: &[u8]) -> bool {
+    magic.starts_with(messages::MAGIC) || magic.starts_with(&messages::CONTINUES)
 }
 
 /// Reads `inner` in blocks, from `offset` on. What is recognized by its first bytes is read through them too, so
@@ -150,6 +170,13 @@ fn in_blocks(
     (Box::new(bytes), blocks)
 }
 
+/// What a compressed input holds.
+struct Decompressed {
+    bytes: Box<dyn BufRead + Send>,
+    blocks: Blocks,
+    is_arrow: bool,
+}
+
 /// `stream` without its compression, and without the one below that, if it was compressed again. `raw` counts what
 /// is read of it.
 fn decompressed(
@@ -157,7 +184,7 @@ fn decompressed(
     codec: Codec,
     raw: &RawBytes,
     name: &str,
-) -> Result<(Box<dyn BufRead + Send>, Blocks)> {
+) -> Result<Decompressed> {
     let (mut stream, mut codec) = (stream, codec);
     for _ in 0..MAX_LAYERS {
         let frames = Frames::new(codec, stream).with_context(|| format!("cannot read {name}"))?;
@@ -174,10 +201,17 @@ fn decompressed(
             ));
         }
         let below = Codec::of(&magic);
+        let is_arrow = is_arrow(&magic);
         stream = Box::new(io::Cursor::new(magic).chain(bytes));
         match below {
             Some(below) => codec = below,
-            None => return Ok((stream, blocks)),
+            None => {
+                return Ok(Decompressed {
+                    bytes: stream,
+                    blocks,
+                    is_arrow,
+                });
+            }
         }
     }
     bail!("{name} was compressed more than {MAX_LAYERS} times");

@@ -290,7 +290,7 @@ mod tests {
 
     fn read(text: &str, reading: &CsvReading) -> Result<Vec<String>, String> {
         let bytes = Box::new(io::Cursor::new(text.as_bytes().to_vec()));
-        let opened = Opened::of_text(bytes, "it".to_owned());
+        let opened = Opened::of_bytes(bytes, "it".to_owned(), super::super::opened::Kind::Csv);
         let rows = || -> Result<Vec<String>> {
             let mut reader = OtherCsv::new(opened, reading, None, Mark::default())?;
             let mut found = Vec::new();
@@ -368,7 +368,7 @@ mod tests {
     #[test]
     fn invalid_utf8_is_named_with_its_row() {
         let bytes = Box::new(io::Cursor::new(b"id\n1\n\xff\n".to_vec()));
-        let opened = Opened::of_text(bytes, "it".to_owned());
+        let opened = Opened::of_bytes(bytes, "it".to_owned(), super::super::opened::Kind::Csv);
         let reading = CsvReading::default();
         let mut reader = OtherCsv::new(opened, &reading, None, Mark::default()).unwrap();
         assert!(reader.next().unwrap().is_some());

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::meaning::meaning;
-use super::{CsvRows, Mark, ParquetRows, RecordReader};
+use super::{CsvRows, Mark, ParquetRows, RecordReader, read_arrow};
 use crate::feed::page::{Page, members};
 use crate::feed::{FeedMode, RangeId};
 use crate::format::Compression;
@@ -212,14 +212,14 @@ fn assert_same(found: &[u8], expected: &[u8]) -> Result<(), TestCaseError> {
 pub(super) fn encoded(options: EncoderOptions, page: &Page) -> Vec<u8> {
     let mut encoder = encoders(options)().unwrap();
     let mut out = Vec::new();
-    encoder.begin(&mut out).unwrap();
-    encoder.encode(RangeId(0), page, &mut out).unwrap();
     let about = FileAbout {
         export_id: uuid::Uuid::nil(),
         container: "orders",
         start: &[],
         end: &[],
     };
+    encoder.begin(&about, &mut out).unwrap();
+    encoder.encode(RangeId(0), page, &mut out).unwrap();
     encoder.finish(&about, &mut out).unwrap();
     out
 }
@@ -247,13 +247,19 @@ fn round_trip(
     for (format, form) in [
         (Format::Csv, TableForm::Nullable),
         (Format::Parquet, TableForm::Nullable),
+        (Format::Arrow, TableForm::Nullable),
         (earlier, TableForm::First),
         (earlier, TableForm::Ordered),
     ] {
         let options = EncoderOptions {
             format,
+            is_stream: false,
             mode,
-            compression: Compression::None,
+            compression: match items.len() % 3 {
+                0 if format == Format::Arrow => Compression::Lz4,
+                1 if format == Format::Arrow => Compression::Zstd(1),
+                _ => Compression::None,
+            },
             csv: csv.clone(),
             row_group_bytes: 1 << 20,
             partition_key_paths: vec!["/pk".to_owned()],
@@ -266,6 +272,10 @@ fn round_trip(
             let name = "it".to_owned();
             let mut reader: Box<dyn RecordReader> = match format {
                 Format::Csv => Box::new(CsvRows::new(&file[..], name, schema, csv, mark).unwrap()),
+                Format::Arrow => {
+                    let file = Box::new(std::io::Cursor::new(file.clone()));
+                    read_arrow(file, name, mark).unwrap()
+                }
                 _ => Box::new(ParquetRows::new(Bytes::from(file.clone()), name, mark).unwrap()),
             };
             let records = std::iter::from_fn(|| reader.next().unwrap());

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use ::bytes::Bytes;
 
 use super::property_tests::encoded;
-use super::{CsvRows, Mark, ParquetRows, Record, RecordReader};
+use super::{CsvRows, Mark, ParquetRows, Record, RecordReader, read_arrow};
 use crate::feed::FeedMode;
 use crate::feed::page::Page;
 use crate::format::Compression;
@@ -107,14 +107,19 @@ fn truncated_or_changed_csv_is_refused_with_its_row() {
 }
 
 fn parquet() -> Vec<u8> {
+    columnar(Format::Parquet, false, Compression::Snappy)
+}
+
+fn columnar(format: Format, is_stream: bool, compression: Compression) -> Vec<u8> {
     let layout = TableLayout::Columns {
         schema: schema(),
         without_system_fields: false,
     };
     let options = EncoderOptions {
-        format: Format::Parquet,
+        format,
+        is_stream,
         mode: FeedMode::LatestVersion,
-        compression: Compression::Snappy,
+        compression,
         csv: CsvOptions::default(),
         row_group_bytes: 1 << 20,
         partition_key_paths: vec!["/pk".to_owned()],
@@ -185,4 +190,55 @@ fn a_changed_byte_of_parquet_is_at_most_an_error() {
     }
     // The library reports most of them, and panics on some.
     assert!(refused > whole.len() && damaged > 0, "{refused}, {damaged}");
+}
+
+/// A file and a stream, with and without compression.
+fn arrow() -> [Vec<u8>; 3] {
+    [
+        columnar(Format::Arrow, false, Compression::None),
+        columnar(Format::Arrow, true, Compression::Zstd(1)),
+        columnar(Format::Arrow, false, Compression::Lz4),
+    ]
+}
+
+fn read_arrow_bytes(bytes: Vec<u8>) -> Result<Vec<Record>, String> {
+    let open = || -> anyhow::Result<Vec<Record>> {
+        let bytes = Box::new(std::io::Cursor::new(bytes));
+        let mut rows = read_arrow(bytes, "`x.arrow`".to_owned(), Mark::default())?;
+        let mut records = Vec::new();
+        while let Some(record) = rows.next()? {
+            records.push(record);
+        }
+        Ok(records)
+    };
+    open().map_err(|error| format!("{error:#}"))
+}
+
+#[test]
+fn truncated_arrow_is_refused_wherever_it_ends() {
+    for whole in arrow() {
+        assert_eq!(read_arrow_bytes(whole.clone()).unwrap().len(), 2);
+        for end in 0..whole.len() {
+            let found = read_arrow_bytes(whole[..end].to_vec()).unwrap_err();
+            assert!(found.contains("`x.arrow` is"), "{end}: {found}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_byte_of_arrow_is_at_most_an_error() {
+    for whole in arrow() {
+        let mut refused = 0;
+        for at in 0..whole.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] ^= change;
+                if let Err(why) = read_arrow_bytes(bytes) {
+                    assert!(why.contains("`x.arrow`"), "byte {at}: {why}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > whole.len() / 4, "{refused} of {}", whole.len());
+    }
 }

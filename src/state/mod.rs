@@ -5,6 +5,7 @@
 //! a state is kept, [`local`] is the file and its lock; [`claim`] is the right of one process to commit.
 
 pub mod claim;
+pub mod container_file;
 pub mod file;
 pub mod ledger;
 pub mod local;

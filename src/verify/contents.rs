@@ -13,7 +13,7 @@ use crate::durable;
 use crate::format::Compression;
 use crate::format::Format;
 use crate::schema::metadata;
-use crate::source::{FileChunks, caught};
+use crate::source::{FileChunks, Messages, caught};
 use crate::state::model::State;
 
 /// The size of a read.
@@ -97,6 +97,7 @@ impl Contents {
         let (crc32c, rows) = match self.format {
             Format::Jsonl | Format::Csv => self.read_text(file, committed)?,
             Format::Parquet => self.read_parquet(file, committed)?,
+            Format::Arrow => self.read_arrow(file, committed)?,
         };
         // If the bytes differ, the number of rows means nothing.
         ensure!(
@@ -191,12 +192,44 @@ impl Contents {
             .flatten()
             .find(|pair| pair.key == metadata::EXPORT_ID)
             .and_then(|pair| pair.value.as_deref());
+        self.ensure_ours(export_id)?;
+        u64::try_from(in_groups).context("has a negative number of rows")
+    }
+}
+
+impl Contents {
+    fn ensure_ours(&self, export_id: Option<&str>) -> Result<()> {
         match export_id {
-            Some(id) if id == self.export_id => {}
+            Some(id) if id == self.export_id => Ok(()),
             Some(other) => bail!("is a file of the export {other}"),
             None => bail!("does not say which export it belongs to"),
         }
-        u64::try_from(in_groups).context("has a negative number of rows")
+    }
+
+    /// The checksum of an Arrow file, and the number of rows in its batches.
+    fn read_arrow(&self, mut file: Box<dyn PartReader>, length: u64) -> Result<(u32, Result<u64>)> {
+        let crc32c = durable::checksum_prefix(&mut file, length)?;
+        if length == 0 {
+            return Ok((crc32c, Ok(0)));
+        }
+        file.rewind()?;
+        let rows = caught(|| self.arrow_rows(file));
+        Ok((
+            crc32c,
+            rows.unwrap_or_else(|| Err(anyhow!("cannot be read as Arrow"))),
+        ))
+    }
+
+    fn arrow_rows(&self, file: Box<dyn PartReader>) -> Result<u64> {
+        let file = io::BufReader::with_capacity(BLOCK, file);
+        let mut messages = Messages::open(file).context("is not Arrow")?;
+        let said = messages.schema().metadata().get(metadata::EXPORT_ID);
+        self.ensure_ours(said.map(String::as_str))?;
+        let mut rows = 0;
+        while let Some(batch) = messages.next().context("cannot be read as Arrow")? {
+            rows += batch.rows;
+        }
+        Ok(rows)
     }
 }
 

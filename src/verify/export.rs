@@ -15,6 +15,7 @@ use crate::destination::manifest::Entry;
 use crate::destination::{Destination, FileState, Kind, may_be_unknown};
 use crate::feed::lsn_of_etag;
 use crate::source::{CompressedLater, compressed_later};
+use crate::state::container_file::{ContainerFile, MAX_BYTES};
 use crate::state::model::State;
 
 /// Checks what `state` says against the files at `destination`.
@@ -52,6 +53,7 @@ pub fn check_export(
         files.open(open)?;
     }
     files.others(state)?;
+    check_definition(state, destination, files.found);
     let expected = files.expected;
     for (file, what) in read_contents(&expected, &Contents::of(state), destination) {
         found.fault(file, what);
@@ -61,6 +63,27 @@ pub fn check_export(
         found.fault(file, what);
     }
     Ok(())
+}
+
+/// Checks the definition of the container, if there is one. Exports of older builds have none.
+fn check_definition(state: &State, destination: &dyn Destination, found: &mut Findings) {
+    let name = destination.definition_name().unwrap_or_default();
+    let definition = match destination.definition(MAX_BYTES) {
+        Ok(None) => return,
+        Ok(Some(text)) => ContainerFile::parse(&text),
+        Err(error) => Err(error),
+    };
+    match definition {
+        Ok(file) => {
+            if let Some(contradiction) = file.contradiction(state) {
+                found.fault(name, contradiction);
+            }
+        }
+        Err(error) => found.fault(
+            name,
+            format!("cannot be used as the definition of the container: {error:#}"),
+        ),
+    }
 }
 
 /// Checks that a finished export has read each range to its pinned end. The files cannot show it: changes

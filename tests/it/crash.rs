@@ -56,6 +56,12 @@ fn parquet_killed_at_random_and_resumed_has_every_change_once() {
 }
 
 #[test]
+fn arrow_killed_at_random_and_resumed_has_every_change_once() {
+    let rotating = &["--format", "arrow", "--rotate-bytes", "8KiB"];
+    kill(Victim::new(1000, rotating).across_splits(), 40);
+}
+
+#[test]
 fn killed_exports_from_lagging_replicas_have_every_change_once() {
     kill(Victim::new(1000, &[]).lagging(), 40);
     kill(Victim::new(1000, &[]).across_splits().lagging(), 20);

@@ -299,7 +299,7 @@ async fn the_feeds_of_both_modes_have_what_the_emulator_has_after_random_writes(
                 if items.values().all(|item| item["ttl"].is_null()) {
                     break items;
                 }
-                // Between two questions to the server.
+                // Nothing tells that a time to live has passed: the server is asked again.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         });

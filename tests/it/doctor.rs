@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::closed_port::ClosedPort;
 use crate::command::{against, cosmos_tail, run};
 use crate::gateway::{Action, Fault, Gateway, GatewayOptions, KEY, RequestKind};
 use crate::orders::{filled, filled_with};
@@ -172,13 +173,9 @@ fn each_fault_is_the_step_that_it_belongs_to() {
         &["no-such-account.invalid cannot be resolved"],
     );
     // A port that nobody listens at.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let nobody = ClosedPort::new();
     let mut command = against(&gateway);
-    command.env("AZURE_COSMOS_ENDPOINT", format!("http://127.0.0.1:{port}/"));
+    command.env("AZURE_COSMOS_ENDPOINT", nobody.endpoint());
     assert_fails(&mut command, "connection", &["no connection to 127.0.0.1"]);
     // Another key.
     let mut command = against(&gateway);

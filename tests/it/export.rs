@@ -60,6 +60,7 @@ fn a_single_file_holds_all_ranges() {
         names,
         [
             "all.jsonl",
+            "all.jsonl.container.json",
             "all.jsonl.manifest.ndjson",
             "all.jsonl.state.json",
             "all.jsonl.state.json.lock"

@@ -16,7 +16,8 @@ const SHELLS: [Shell; 5] = [
     Shell::Elvish,
 ];
 
-const HOW: &str = "regenerate with: COSMOS_TAIL_REGENERATE=1 cargo test --test it generated";
+const HOW: &str =
+    "regenerate with: COSMOS_TAIL_REGENERATE=1 cargo test --locked --test it generated";
 
 /// Compares `files` with the content of `directory`, or writes them there on request.
 fn compare(directory: &str, files: Vec<(String, Vec<u8>)>) {

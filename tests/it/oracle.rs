@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use cosmos_tail::destination::manifest::Entry;
 use cosmos_tail::destination::state_directory_of;
 use cosmos_tail::feed::RangeId;
@@ -174,8 +176,9 @@ fn manifest(out: &Path) -> Result<Vec<Entry>, String> {
 }
 
 fn no_file_is_left_over(out: &Path, entries: &[Entry]) -> Result<(), String> {
-    let mut of_the_export: BTreeSet<String> =
-        ["state.json", "state.json.lock"].map(str::to_owned).into();
+    let mut of_the_export: BTreeSet<String> = ["container.json", "state.json", "state.json.lock"]
+        .map(str::to_owned)
+        .into();
     if !entries.is_empty() {
         of_the_export.insert("manifest.ndjson".to_owned());
     }
@@ -314,6 +317,9 @@ fn rows_of(path: &Path) -> Vec<Row> {
     if name.ends_with(".parquet") {
         return parquet_rows(path);
     }
+    if name.ends_with(".arrow") {
+        return arrow_rows(path);
+    }
     let text = text_of(path);
     if name.ends_with(".csv") {
         return csv_rows(&text);
@@ -347,6 +353,24 @@ fn csv_rows(text: &[u8]) -> Vec<Row> {
             }
         })
         .collect()
+}
+
+fn arrow_rows(path: &Path) -> Vec<Row> {
+    let file = std::fs::File::open(path).unwrap();
+    let batches = arrow_ipc::reader::FileReader::try_new(file, None).unwrap();
+    let mut rows = Vec::new();
+    for batch in batches {
+        let batch = batch.unwrap();
+        let ids = batch.column_by_name("id").unwrap().as_string::<i32>();
+        let lsns = batch.column_by_name("_lsn").unwrap();
+        let lsns = lsns.as_primitive::<Int64Type>();
+        rows.extend((0..batch.num_rows()).map(|row| Row {
+            id: ids.value(row).to_owned(),
+            lsn: lsns.value(row).cast_unsigned(),
+            text: None,
+        }));
+    }
+    rows
 }
 
 fn parquet_rows(path: &Path) -> Vec<Row> {

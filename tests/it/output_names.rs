@@ -34,6 +34,8 @@ fn a_known_extension_in_any_case_names_a_file_of_its_format() {
         ("orders.JsonL.GZ", "orders.000002.JsonL.GZ", &[0x1f, 0x8b]),
         ("a.b.Csv.zst", "a.b.000002.Csv.zst", &[0x28, 0xb5]),
         ("orders.PARQUET", "orders.000002.PARQUET", b"PAR1"),
+        ("orders.Arrow", "orders.000002.Arrow", b"ARROW1\0\0"),
+        ("orders.feather", "orders.000002.feather", b"ARROW1\0\0"),
     ] {
         let (gateway, container) = filled(2, 60);
         let directory = tempfile::tempdir().unwrap();
@@ -85,6 +87,8 @@ fn an_unknown_extension_is_refused_with_the_nearest_and_writes_nothing() {
         ("orders.json.gz", "`orders.jsonl.gz`"),
         ("orders.csv.bz2", "`orders.csv.gz`"),
         ("orders.parquet.gz", "`orders.parquet`"),
+        ("orders.arrows", "`orders.arrow`"),
+        ("orders.arrow.zst", "`orders.arrow`"),
         ("a/orders.jsonlines", "a/orders.jsonl`"),
         (".csv", "`FILE.csv`"),
     ] {
@@ -212,6 +216,7 @@ fn a_tail_does_not_begin_a_file_of_another_format_but_continues_one() {
     for name in [
         "changes.csv",
         "changes.PARQUET",
+        "changes.arrow",
         "changes.jsonl.gz",
         "changes.zst",
     ] {

@@ -13,6 +13,7 @@ use cosmos_tail::state::model::State;
 use crate::bad_input::{refuse, snapshot};
 use crate::command::{
     against, assert_latest, export, fail, files, lines, lines_of, resume, state_directory, succeed,
+    verify,
 };
 use crate::gateway::{Action, Container, Fault, Gateway, RequestKind};
 use crate::orders::{fill, filled};
@@ -278,6 +279,36 @@ fn a_file_in_the_way_of_the_next_part_stops_the_export_and_is_kept() {
     std::fs::remove_file(&foreign).unwrap();
     succeed(&mut resume(&gateway, &out));
     assert_latest(&lines(&out), &container);
+}
+
+#[test]
+fn a_single_file_is_replaced_on_request_and_nothing_else_is() {
+    let (gateway, container) = filled(2, 50);
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["orders.csv", "orders.parquet", "orders.jsonl"] {
+        let out = directory.path().join(name);
+        succeed(&mut export(&gateway, &out));
+        let first = std::fs::read(&out).unwrap();
+        refuse(&mut export(&gateway, &out), 2, &["--force"]);
+        assert_eq!(std::fs::read(&out).unwrap(), first, "{name}");
+        fill(&container, 50..80);
+        succeed(export(&gateway, &out).arg("--force"));
+        assert_ne!(std::fs::read(&out).unwrap(), first, "{name}");
+        assert_eq!(verify(&out, &["--strict"]).code, Some(0), "{name}");
+    }
+    assert_latest(
+        &lines_of(&directory.path().join("orders.jsonl")),
+        &container,
+    );
+    // A file that no export wrote is not one to be replaced.
+    let foreign = directory.path().join("notes.jsonl");
+    std::fs::write(&foreign, "mine\n").unwrap();
+    refuse(
+        export(&gateway, &foreign).arg("--force"),
+        2,
+        &["notes.jsonl"],
+    );
+    assert_eq!(std::fs::read(&foreign).unwrap(), b"mine\n");
 }
 
 #[test]

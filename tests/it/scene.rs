@@ -135,8 +135,9 @@ impl Scene {
     }
 }
 
-/// Steps that only a resume takes, and what has to happen before.
-const RESUMES: [(&str, &str); 5] = [
+/// Steps that only a second run takes, and what has to happen before.
+const RESUMES: [(&str, &str); 6] = [
+    ("definition.delete", "definition.write=return(kill)"),
     ("resume.delete", "state.create=1*off->return(kill)"),
     ("resume.cut", "state.create=3*off->return(kill)"),
     ("resume.sync", "state.create=3*off->return(kill)"),

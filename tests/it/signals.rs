@@ -107,17 +107,19 @@ fn a_first_signal_ends_the_wait_for_a_key_on_standard_input() {
 fn a_first_signal_ends_the_wait_for_a_named_pipe() {
     let (gateway, _) = filled(1, 10);
     let directory = tempfile::tempdir().unwrap();
-    let pipe = fifo(directory.path(), "pipe");
-    let name = pipe.to_str().unwrap();
     let out = directory.path().join("out");
     let out = out.to_str().unwrap();
-    for arguments in [
-        &["ranges", "--key-file", name][..],
-        &["export", "-o", out, "--format", "csv", "--schema", name],
-        &["profiles"],
-    ] {
-        // First no process has opened it for writing, then one has and writes nothing.
-        for is_opened in [false, true] {
+    // First no process has opened it for writing, then one has and writes nothing.
+    for is_opened in [false, true] {
+        for command in ["ranges", "export", "profiles"] {
+            // Of its own: a process that another test is starting may hold the last one open for a moment.
+            let pipe = fifo(directory.path(), &format!("{command}-{is_opened}"));
+            let name = pipe.to_str().unwrap();
+            let arguments = match command {
+                "ranges" => &["ranges", "--key-file", name][..],
+                "export" => &["export", "-o", out, "--format", "csv", "--schema", name],
+                _ => &["profiles"],
+            };
             let mut command = against(&gateway);
             command.args(arguments);
             if arguments == ["profiles"] {

@@ -58,7 +58,7 @@ fn a_table_has_nothing_but_finished_files_at_any_time() {
         "publish.sync-directory=return(kill)",
         "manifest.write=return(kill)",
     ];
-    for format in ["jsonl", "csv", "parquet"] {
+    for format in ["jsonl", "csv", "parquet", "arrow"] {
         for step in steps {
             let scene = Scene::rotating(&["--format", format]);
             scene.go_on(step);

@@ -17,7 +17,10 @@ import pathlib
 import sys
 
 import duckdb
+import pandas
 import polars
+import pyarrow.dataset
+import pyarrow.ipc
 import pyarrow.parquet
 
 csv.field_size_limit(1 << 26)
@@ -298,30 +301,43 @@ def check_columns(directory, names, of_engines):
 
 def check_parquet(directory, expected):
     options, files = exported(directory)
+    is_arrow = options["format"] == "arrow"
     schema = schema_of(options)
     names = RAW if schema is None else columns_of(schema)
     by_pyarrow, by_duckdb, by_polars, documents = [], [], [], []
     for path, count in files:
-        table = pyarrow.parquet.read_table(path)
+        if is_arrow:
+            table = arrow_table(pyarrow.ipc.open_file(path), is_file=True)
+            said = table.schema.metadata
+        else:
+            table = pyarrow.parquet.read_table(path)
+            said = pyarrow.parquet.read_metadata(path).metadata
         assert table.column_names == names, (path, table.column_names, names)
         # Spark refuses them.
         assert "timestamp[ns" not in str(table.schema), table.schema
-        said = pyarrow.parquet.read_metadata(path).metadata
         assert said[b"cosmos-tail.container"] and said[b"cosmos-tail.export_id"], path
+        assert json.loads(said[b"cosmos-tail.start"]) and json.loads(said[b"cosmos-tail.end"]), path
         columns = [table.column(index) for index in range(len(names))]
         of_file = list(zip(*(one.to_pylist() for one in columns)))
         assert len(of_file) == count, (path, len(of_file), count)
         by_pyarrow += of_file
         asked = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
-        query = f"SELECT {asked} FROM read_parquet({sql(str(path))})"
+        arrow_rows = table
+        source = "arrow_rows" if is_arrow else f"read_parquet({sql(str(path))})"
+        query = f"SELECT {asked} FROM {source}"
         of_file = duckdb.sql(query).fetchall()
         assert len(of_file) == count, (path, len(of_file), count)
         by_duckdb += of_file
-        of_file = polars.read_parquet(path).rows()
+        of_file = (polars.read_ipc(path) if is_arrow else polars.read_parquet(path)).rows()
         assert len(of_file) == count, (path, len(of_file), count)
         by_polars += of_file
-    everything = str(directory / "*.parquet")
-    [(count,)] = duckdb.sql(f"SELECT count(*) FROM read_parquet({sql(everything)})").fetchall()
+    if is_arrow:
+        count = pyarrow.dataset.dataset(directory, format="ipc").count_rows()
+        frame = pandas.concat(pandas.read_feather(path) for path, _ in files)
+        assert list(frame.columns) == names and len(frame) == count, directory
+    else:
+        everything = str(directory / "*.parquet")
+        [(count,)] = duckdb.sql(f"SELECT count(*) FROM read_parquet({sql(everything)})").fetchall()
     assert count == len(by_pyarrow), (directory, count)
     check_columns(
         directory, names, {"pyarrow": by_pyarrow, "duckdb": by_duckdb, "polars": by_polars}
@@ -333,6 +349,48 @@ def check_parquet(directory, expected):
             documents.append(rebuilt(schema, row[len(ORDER) : -2], row[-2], row[-1], of_cell))
     assert digest(map(meaning, documents)) == expected, directory
     return sum(row[-1] is not None for row in by_pyarrow) if schema else 0
+
+
+def arrow_table(reader, is_file=False):
+    """The rows of a file or a stream, each batch of which says where its ranges stand."""
+    batches = range(reader.num_record_batches) if is_file else iter(reader.iter_batches_with_custom_metadata())
+    found, ends = [], {}
+    for one in batches:
+        batch, said = reader.get_batch_with_custom_metadata(one) if is_file else one
+        for start in json.loads(said[b"cosmos-tail.start"]):
+            # A range goes on where it stood.
+            assert ends.get(start["id"], start) == start, (ends, start)
+        for end in json.loads(said[b"cosmos-tail.end"]):
+            assert end["position"]["token"] and end["range"], end
+            ends[end["id"]] = end
+        found.append(batch)
+    table = pyarrow.Table.from_batches(found, reader.schema)
+    table.validate(full=True)
+    return table
+
+
+def check_stream(path, expected):
+    """The same stream, by each reader that has one."""
+    with pyarrow.ipc.open_stream(path) as reader:
+        table = arrow_table(reader)
+    said = table.schema.metadata
+    schema = [column(text) for text in json.loads(said[b"cosmos-tail.schema"])]
+    assert table.column_names == columns_of(schema), table.column_names
+    documents = [
+        rebuilt(schema, row[len(ORDER) : -2], row[-2], row[-1], of_cell)
+        for row in zip(*(one.to_pylist() for one in table.columns))
+    ]
+    assert digest(map(meaning, documents)) == expected, path
+    names = table.column_names
+    asked = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
+    reader = pyarrow.ipc.open_stream(path)
+    by_duckdb = duckdb.sql(f"SELECT {asked} FROM reader").fetchall()
+    by_polars = polars.read_ipc_stream(path).rows()
+    by_pyarrow = list(zip(*(one.to_pylist() for one in table.columns)))
+    check_columns(path, names, {"pyarrow": by_pyarrow, "duckdb": by_duckdb, "polars": by_polars})
+    frame = pyarrow.ipc.open_stream(path).read_pandas()
+    assert list(frame.columns) == names and len(frame) == table.num_rows, path
+    return f"{path.name}: {table.num_rows} rows"
 
 
 def check_csv(directory, expected):
@@ -378,7 +436,7 @@ def check(directory, expected):
         rows = (meaning(parse(row[0])) for row in duckdb.sql(query).fetchall())
         assert digest(rows) == expected, directory
         return f"{directory.name}: {len(files)} files"
-    check_format = check_parquet if options["format"] == "parquet" else check_csv
+    check_format = check_csv if options["format"] == "csv" else check_parquet
     overflowed = check_format(directory, expected)
     return f"{directory.name}: {len(files)} files, {overflowed} rows with _extra"
 
@@ -401,6 +459,10 @@ def main():
     directories = [path for path in directories if is_table(path)]
     with multiprocessing.Pool() as pool:
         told = pool.starmap(check, ((path, expected) for path in directories), chunksize=1)
+    told.append(check_stream(arguments.directory / "stream.arrows", expected))
+    # Without a row it is a table nevertheless.
+    nothing = pyarrow.ipc.open_stream(arguments.directory / "nothing.arrows").read_all()
+    assert nothing.num_rows == 0 and "_extra" in nothing.column_names, nothing.schema
     print(f"{expected[0]} documents are the same, read by others: {'; '.join(told)}")
 
 

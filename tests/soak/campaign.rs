@@ -86,7 +86,7 @@ impl Campaign {
         }
         eprintln!("\nwrong:");
         for failure in &self.failures {
-            eprintln!("  cargo test --release --test soak -- {failure}");
+            eprintln!("  cargo test --locked --release --test soak -- {failure}");
         }
         ExitCode::FAILURE
     }

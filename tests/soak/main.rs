@@ -2,7 +2,7 @@
 //! judged by the oracle.
 //!
 //! ```text
-//! cargo test --release --test soak -- --kills 20000 --pairs --schedules 50000
+//! cargo test --locked --release --test soak -- --kills 20000 --pairs --schedules 50000
 //! ```
 //!
 //! Without arguments it takes seconds, so that it is part of `cargo test` too. It reports its progress on

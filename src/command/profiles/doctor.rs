@@ -3,13 +3,15 @@
 //! The steps are those of a connection, in its order, so the first that fails is the cause; those after it are
 //! skipped. What a role lacks shows only when something is requested, so that line is decided last.
 
+mod checks;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use serde::Serialize;
 
+use self::checks::{Checks, Status, Stop, text_of};
 use super::super::account::Account;
 use crate::cosmos::account::CosmosAccount;
 use crate::cosmos::auth;
@@ -20,14 +22,11 @@ use crate::cosmos::missing::{ContainerMissing, DatabaseMissing};
 use crate::cosmos::options::{ConnectOptions, CredentialOptions};
 use crate::cosmos::probe;
 use crate::cosmos::retry::{Persistence, RetryLimit};
-use crate::error::{ExitCode, find, hints, with_hint};
-use crate::escape::escape_for_terminal;
+use crate::error::{ExitCode, find, with_hint};
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange};
 use crate::process::columns_of_standard_output;
-use crate::redact::redact;
 use crate::report::{Report, TableFormat};
 use crate::settings::{ConnectionPlan, Given, Names, table};
-use crate::width::wrap;
 
 /// A signature is refused if its time differs by more from the service's.
 const MAX_CLOCK_DIFFERENCE: i64 = 15 * 60;
@@ -35,110 +34,6 @@ const MAX_CLOCK_DIFFERENCE: i64 = 15 * 60;
 const NOTICED_CLOCK_DIFFERENCE: i64 = 5 * 60;
 /// Deadline for a page of the feed.
 const FEED_DEADLINE: Duration = Duration::from_secs(30);
-/// What was not tested because something before it failed.
-const SKIPPED: &str = "not reached";
-
-/// The steps, in their order.
-const STEPS: [&str; 12] = [
-    "settings",
-    "name",
-    "connection",
-    "tls",
-    "clock",
-    "credential",
-    "account",
-    "role",
-    "database",
-    "container",
-    "feed",
-    "all-versions",
-];
-
-/// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Status {
-    Ok,
-    Warn,
-    Fail,
-    Skipped,
-}
-
-impl Status {
-    fn text(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-            Self::Skipped => "skipped",
-        }
-    }
-}
-
-/// A step and its outcome.
-#[derive(Debug, Serialize)]
-struct Check {
-    /// The step.
-    check: &'static str,
-    /// How it ended.
-    status: Status,
-    /// What was found.
-    message: String,
-    /// What to do about it.
-    remedy: Option<String>,
-}
-
-/// A step that failed: nothing after it is tested.
-struct Stop;
-
-/// The outcomes so far.
-#[derive(Default)]
-struct Checks(Vec<Check>);
-
-impl Checks {
-    fn add(&mut self, check: &'static str, status: Status, message: impl Into<String>) {
-        self.0.push(Check {
-            check,
-            status,
-            message: redact(&message.into()),
-            remedy: None,
-        });
-    }
-
-    fn ok(&mut self, check: &'static str, message: impl Into<String>) {
-        self.add(check, Status::Ok, message);
-    }
-
-    fn skip(&mut self, check: &'static str, message: impl Into<String>) {
-        self.add(check, Status::Skipped, message);
-    }
-
-    fn with_remedy(&mut self, status: Status, check: &'static str, message: &str, remedy: String) {
-        self.add(check, status, message);
-        if let Some(last) = self.0.last_mut() {
-            last.remedy = Some(redact(&remedy)).filter(|text| !text.is_empty());
-        }
-    }
-
-    fn fail(&mut self, check: &'static str, error: &anyhow::Error) -> Stop {
-        let (message, remedy) = (format!("{error:#}"), hints(error).join("; "));
-        self.with_remedy(Status::Fail, check, &message, remedy);
-        Stop
-    }
-
-    /// In the order of the steps, with those that were not reached.
-    fn complete(mut self) -> Vec<Check> {
-        for step in STEPS {
-            if !self.0.iter().any(|check| check.check == step) {
-                self.skip(step, SKIPPED);
-            }
-        }
-        let place = |check: &Check| STEPS.iter().position(|step| *step == check.check);
-        self.0.sort_by_key(place);
-        self.0
-    }
-}
-
 /// Checks the connection, and prints the outcome of each step.
 pub(in crate::command) async fn run(
     account: &Account,
@@ -163,35 +58,6 @@ pub(in crate::command) async fn run(
     } else {
         ExitCode::Done
     })
-}
-
-/// A line for each step, and one below it for its remedy. Of a terminal of so many columns they take as many lines
-/// as it needs, below each other.
-fn text_of(checks: &[Check], columns: Option<usize>) -> String {
-    const STATUS_WIDTH: usize = "skipped".len();
-    const MIN_WIDTH: usize = 20;
-    let step_width = STEPS.iter().map(|step| step.len()).max().unwrap_or(0);
-    let indent = STATUS_WIDTH + step_width + 4;
-    let width = columns.map_or(usize::MAX, |columns| {
-        columns.saturating_sub(indent).max(MIN_WIDTH)
-    });
-    let mut text = String::new();
-    for check in checks {
-        let (status, step) = (check.status.text(), check.check);
-        let mut beginning = format!("{status:<STATUS_WIDTH$}  {step:<step_width$}  ");
-        let remedy = check.remedy.as_ref();
-        let remedy = remedy.map(|remedy| format!("hint: {remedy}"));
-        for part in [Some(&check.message), remedy.as_ref()]
-            .into_iter()
-            .flatten()
-        {
-            for line in wrap(&escape_for_terminal(part), width) {
-                text.push_str(&format!("{beginning}{line}\n"));
-                beginning = " ".repeat(indent);
-            }
-        }
-    }
-    text
 }
 
 /// Why the test ended early.
@@ -379,8 +245,7 @@ async fn test_account(
         ),
     );
     let tested = test_container(&cosmos, options, checks).await;
-    let is_about_role = checks.0.iter().any(|check| check.check == "role");
-    if !is_about_role {
+    if checks.status_of("role").is_none() {
         match &options.credential {
             CredentialOptions::Key(_) => {
                 checks.ok("role", "an account key is not limited by roles")
@@ -389,13 +254,9 @@ async fn test_account(
                 checks.ok("role", "the identity may read the account");
             }
             CredentialOptions::EntraId(_) => {
-                let has_read = checks
-                    .0
-                    .iter()
-                    .any(|c| c.check == "feed" && c.status == Status::Ok);
                 checks.ok(
                     "role",
-                    if has_read {
+                    if checks.status_of("feed") == Some(Status::Ok) {
                         "the identity may read the container and its change feed"
                     } else {
                         "no request was refused for lack of a role"
@@ -567,41 +428,5 @@ async fn read_page(
             anyhow::anyhow!("no answer within {} s", FEED_DEADLINE.as_secs()),
             "the account answers, but its change feed does not; try again later",
         )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::width::width_of;
-
-    #[test]
-    fn on_a_terminal_a_message_stays_in_its_column() {
-        let message =
-            "cannot open container `nix` of database `shop`: there is no container `nix` in it";
-        let remedy =
-            "the containers are: orders, orders_copy; name one with -c (AZURE_COSMOS_CONTAINER)";
-        let mut checks = Checks::default();
-        checks.with_remedy(Status::Fail, "container", message, remedy.to_owned());
-        let checks = checks.complete();
-        let whole = text_of(&checks, None);
-        assert_eq!(whole.lines().count(), STEPS.len() + 1);
-        for columns in [50, 80, 120] {
-            let text = text_of(&checks, Some(columns));
-            assert!(text.lines().all(|line| width_of(line) <= columns), "{text}");
-            let words = |text: &str| {
-                text.split_whitespace()
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            };
-            assert_eq!(words(&text), words(&whole));
-            let beginning = |line: &str| line.chars().take(23).any(|c| c != ' ');
-            assert_eq!(
-                text.lines().filter(|line| beginning(line)).count(),
-                STEPS.len()
-            );
-        }
-        // There is always some space.
-        assert!(text_of(&checks, Some(1)).lines().count() < 60);
     }
 }

@@ -8,13 +8,15 @@
 //!
 //! After a list of ranges was refused, the driver reports only that there is none. And it does not report that
 //! a container was made without a partition key: the service gives such a container the key `/_partitionKey`,
-//! and expects another key for documents without a value there.
+//! and expects another key for documents without a value there. Of the rest of a container's definition it keeps
+//! little more than the partition key.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use azure_core::http::Method;
 use azure_data_cosmos_driver::test::{HttpRequest, HttpResponse};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -38,6 +40,8 @@ pub(in crate::cosmos) struct Heard {
     locations: Mutex<Vec<Location>>,
     list: LastList,
     has_system_key: AtomicBool,
+    /// The container's answer, as it came.
+    definition: Mutex<Option<Box<RawValue>>>,
 }
 
 /// An address that the account names for a region.
@@ -88,6 +92,11 @@ impl Heard {
         self.has_system_key.load(Ordering::Relaxed)
     }
 
+    /// The definition of the container, as the service sent it last.
+    pub(in crate::cosmos) fn definition(&self) -> Option<Box<RawValue>> {
+        lock(&self.definition).clone()
+    }
+
     /// Notes the answer to a request for the list of ranges; `None` if none came.
     pub(super) fn note_list(&self, answer: Option<&HttpResponse>) {
         self.list.note(answer);
@@ -122,6 +131,7 @@ impl Heard {
             let container: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
             let is_system_key = container["partitionKey"]["systemKey"] == true;
             self.has_system_key.store(is_system_key, Ordering::Relaxed);
+            *lock(&self.definition) = serde_json::from_slice(&answer.body).ok();
         }
         Ok(())
     }

@@ -40,6 +40,7 @@ fn interpreter(paths: &[&str], program: Option<Filter>) -> Interpreter {
         refuses_missing_key: false,
         fingerprints: Fingerprints::default(),
         window: TimeWindow::default(),
+        lifetime: Lifetime::new(crate::settings::Ttl::Keep),
         transform: program.map(Transform::new),
     }
 }

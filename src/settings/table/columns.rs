@@ -1,4 +1,4 @@
-//! The columns of CSV and Parquet.
+//! The columns of CSV, Parquet and Arrow.
 
 use std::path::PathBuf;
 

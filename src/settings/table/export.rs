@@ -22,7 +22,7 @@ settings! {
         .help("Where to write: a directory, a file with the format's extension, or `-` for standard output")
         .details(
             "A directory gets a series of part files for each range. Files get their final name when they \
-             are finished; until then they end in `.open`. The extensions .jsonl, .ndjson, .csv and .parquet, \
+             are finished; until then they end in `.open`. The extensions .jsonl, .ndjson, .csv, .parquet and .arrow, \
              and .gz or .zst after those of text, name a file, in upper or lower case; a name without \
              extension, or with a slash at its end, is a directory.",
         )

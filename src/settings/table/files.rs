@@ -26,7 +26,7 @@ settings! {
         .brief("Format, if the name of the output does not say it");
 
     COMPRESSION: Compression = Setting::new("compression", Value::new("CODEC[:LEVEL]", values::compression))
-        .help("none, gzip, zstd, and for Parquet snappy and lz4; with a level: zstd:9")
+        .help("none, gzip, zstd, for Parquet also snappy and lz4, for Arrow zstd and lz4; with a level: zstd:9")
         .described_default("by the extension of the output; Parquet: snappy")
         .frozen("compression")
         .compared(|frozen, compression| {
@@ -90,9 +90,9 @@ settings! {
     ROTATE_BYTES: Limit<u64> = Setting::new("rotate-bytes", Value::new("BYTES", values::bytes_limit))
         .help("Finish a file that has reached this size, such as 1GiB, or `none`")
         .details(
-            "A Parquet file that is not finished does not count: after a crash its changes are read again.",
+            "A file of Parquet or Arrow that is not finished does not count: after a crash its changes are read again.",
         )
-        .described_default("none; Parquet: 128MiB")
+        .described_default("none; Parquet and Arrow: 128MiB")
         .kept("rotate_bytes", |settings, limit| {
             settings.rotate_bytes = match limit {
                 Limit::At(bytes) => Some(bytes),
@@ -106,7 +106,7 @@ settings! {
     ROTATE_INTERVAL: Limit<Duration> =
         Setting::new("rotate-interval", Value::new("DURATION", values::duration_limit))
             .help("Finish files at least this often, or `none`")
-            .described_default("none; Parquet: 10m")
+            .described_default("none; Parquet and Arrow: 10m")
             .kept("rotate_interval_ms", |settings, limit| {
                 settings.rotate_interval_ms = match limit {
                     Limit::At(interval) => Some(milliseconds(interval)),

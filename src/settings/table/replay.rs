@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 
 use crate::cli::Command;
-use crate::cli::choices::{IdCollisions, InputForm, MissingKey, Mode, TtlDeletes, WriteMode};
+use crate::cli::choices::{IdCollisions, InputForm, MissingKey, Mode, Ttl, TtlDeletes, WriteMode};
 use crate::cli::location::Location;
 use crate::cli::values::{self, Speed};
 use crate::cosmos::max_ru::MaxRu;
@@ -20,18 +20,18 @@ const REPLAY: &[Command] = &[Command::Replay];
 settings! {
     SOURCES: Location = Setting::new("source", location("SOURCE"))
         .help(
-            "Where the changes come from: directories written by `export`, files of JSON, Parquet or CSV from \
-             anywhere, or `-` for standard input",
+            "Where the changes come from: directories written by `export`, files of JSON, Parquet, Arrow or CSV \
+             from anywhere, or `-` for standard input",
         )
         .details(
             "A directory is read in the order of its manifest, several sources one after the other. Arrays, \
-             JSON lines, Parquet, gzip, zstd, bzip2 and xz are recognized by the content of the file, CSV by its \
+             JSON lines, Parquet, Arrow, gzip, zstd, bzip2 and xz are recognized by the content of the file, CSV by its \
              name. The columns of an export's CSV are described in its state, which must be in its place.",
         )
         .form(Form::Arguments)
         .required_unless("from-container")
         .of(REPLAY)
-        .brief("Exports, files of JSON, CSV or Parquet, or `-`");
+        .brief("Exports, files of JSON, CSV, Parquet or Arrow, or `-`");
 
     INPUT: InputForm = Setting::new("input", choice("FORM"))
         .help("What the sources hold, if they do not say so themselves")
@@ -131,8 +131,12 @@ settings! {
         .brief("Write what this jq program returns");
 
     CREATE: bool = Setting::switch("create")
-        .help("Create the target container if it does not exist")
-        .requires("partition-key")
+        .help("Create the target container if it does not exist, by the definition of the source")
+        .details(
+            "The definition is in the `container.json` of an export, or that of the container of \
+             --from-container: partition key, indexing policy, unique keys, time to live, and all else. \
+             Throughput is not asked for, unless --throughput is given.",
+        )
         .of(REPLAY)
         .brief("Create the target container");
 
@@ -141,6 +145,7 @@ settings! {
             "Path of the new container's partition key, such as /customerId; once for each level of a \
              hierarchical key",
         )
+        .details("The container is a plain one then: the definition of the source is not used.")
         .form(Form::Values)
         .requires("create")
         .of(REPLAY)
@@ -213,6 +218,19 @@ settings! {
         .help("Whether deletions by time to live are applied")
         .default("apply")
         .frozen("ttl_deletes")
+        .of(REPLAY)
+        .under(Heading::Writing)
+        .in_full();
+
+    TTL: Ttl = Setting::new("ttl", choice("CHOICE"))
+        .help("What becomes of the time to live of documents, which the service counts from their last write")
+        .details(
+            "The rest is counted from `_ts` and `ttl`, or the default of the container, as `container.json` \
+             has it, to the time at which the file was exported; for a pipe, a container, and files of other \
+             programs, to now. The program of --transform gets the document as it is then.",
+        )
+        .default("keep")
+        .frozen("ttl")
         .of(REPLAY)
         .under(Heading::Writing)
         .in_full();

@@ -195,10 +195,11 @@ fn an_export_that_outgrows_the_file_size_limit_stops_and_can_be_resumed() {
 #[cfg(unix)]
 #[test]
 fn an_export_that_cannot_write_its_state_has_nothing_to_resume() {
-    let (gateway, container) = filled(2, 100);
+    // The definition of the container fits; the state of so many ranges does not.
+    let (gateway, container) = filled(40, 100);
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    let script = "ulimit -c 0 && ulimit -f 1 && exec \"$0\" \"$@\"";
+    let script = "ulimit -c 0 && ulimit -f 4 && exec \"$0\" \"$@\"";
     let ended = run(&mut through_shell(&export(&gateway, &out), script));
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(

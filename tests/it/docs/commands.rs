@@ -8,6 +8,7 @@
 //! | `<!-- tested with demo.env -->` | the same, with the variables of `demo.env` in its environment |
 //! | `<!-- tested in the background until FILE has TEXT -->` | it keeps running; the next block starts once FILE contains TEXT |
 //! | `<!-- tested with Ctrl-C after a commit to STATE -->` | it is interrupted once it has committed documents, and must end with exit code 130 |
+//! | `<!-- tested twice without cargo -->` | it is run twice, as if typed again; `cargo run --locked --` is the built binary, and `cargo test --locked` does nothing |
 //!
 //! The blocks of a page run one after another in an empty directory, with `bash` and the built
 //! binary first in the path. Pages run in parallel. A block of `sh` is a script. In a block of
@@ -36,7 +37,20 @@ enum Way {
     WithDemoVariables,
     InBackgroundUntil { file: String, text: String },
     InterruptedAfterCommit(String),
+    TwiceWithoutCargo,
 }
+
+/// Takes the place of cargo in a test that cargo has started: it would wait for the directory of the
+/// build, and begin all tests again. Any other command of cargo fails.
+const CARGO: &str = r#"
+cargo() {
+    case "$1 $2 ${3-}" in
+        "run --locked --") cosmos-tail "${@:4}" ;;
+        "test --locked ") ;;
+        *) echo "this is not a command for the first minute: cargo $*"; return 1 ;;
+    esac
+}
+"#;
 
 #[derive(Debug, Clone, PartialEq)]
 struct Block {
@@ -55,6 +69,7 @@ fn way(comment: &str) -> Option<Way> {
     Some(match words {
         "" => Way::ToItsEnd,
         "with demo.env" => Way::WithDemoVariables,
+        "twice without cargo" => Way::TwiceWithoutCargo,
         _ => {
             if let Some(condition) = words.strip_prefix("in the background until ") {
                 let (file, text) = condition.split_once(" has ").expect("FILE has TEXT");
@@ -220,6 +235,10 @@ impl Walk {
         match &block.way {
             Way::ToItsEnd => self.finish(block, "", &at),
             Way::WithDemoVariables => self.finish(block, ". ./demo.env\n", &at),
+            Way::TwiceWithoutCargo => {
+                self.finish(block, CARGO, &at);
+                self.finish(block, CARGO, &format!("{at}, for the second time"));
+            }
             Way::InBackgroundUntil { file, text } => {
                 let mut command = bash(self.directory.path(), &block.text);
                 let spawned = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
@@ -318,12 +337,21 @@ fn every_tested_command_of_the_documentation_works_as_shown() {
         .filter(|(_, blocks)| !blocks.is_empty())
         .collect();
     let count: usize = tested.iter().map(|(_, blocks)| blocks.len()).sum();
-    assert!(count >= 28, "only {count} blocks are tested");
+    assert!(count >= 29, "only {count} blocks are tested");
     std::thread::scope(|scope| {
         for (page, blocks) in &tested {
             scope.spawn(|| walk(page, blocks));
         }
     });
+}
+
+#[test]
+fn the_first_commands_of_the_readme_are_tested() {
+    let pages = pages();
+    let readme = pages.iter().find(|page| page.name == "README.md");
+    let first = &blocks(&readme.expect("the README").text)[0];
+    assert_eq!(first.way, Way::TwiceWithoutCargo);
+    assert!(first.text.starts_with("cargo run --locked -- --demo "));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use azure_data_cosmos_driver::models::PartitionKeyDefinition;
 
@@ -33,6 +33,8 @@ pub(super) struct StoredContainer {
     pub(super) log: ChangeLog,
     /// Ids of documents whose writes are refused, with the status.
     pub(super) refused: BTreeMap<String, u16>,
+    /// What its definition says beside or instead of the gateway's own, as it was sent.
+    pub(super) defined: Map<String, Value>,
 }
 
 /// A RID is its bytes in base64, with `/` written as `-`.
@@ -87,6 +89,7 @@ impl Account {
             definition,
             has_system_key: false,
             refused: BTreeMap::new(),
+            defined: Map::new(),
         });
         text
     }
@@ -162,7 +165,7 @@ impl StoredContainer {
         if self.has_system_key {
             key["systemKey"] = true.into();
         }
-        json!({
+        let mut json = json!({
             "id": self.name,
             "indexingPolicy": {"indexingMode": "consistent", "automatic": true},
             "partitionKey": key,
@@ -181,7 +184,10 @@ impl StoredContainer {
             "_triggers": "triggers/",
             "_udfs": "udfs/",
             "_conflicts": "conflicts/",
-        })
+        });
+        let members = json.as_object_mut().expect("it is an object");
+        members.extend(self.defined.clone());
+        json
     }
 
     pub(super) fn partition_key_ranges_to_json(&self) -> Value {

@@ -56,6 +56,19 @@ impl Container {
         self.with(|container, _| container.has_system_key = true);
     }
 
+    /// Defines it by these members, beside or instead of the gateway's own.
+    pub(crate) fn define(&self, members: Value) {
+        let Value::Object(members) = members else {
+            panic!("{members} is not an object");
+        };
+        self.with(|container, _| container.defined.extend(members));
+    }
+
+    /// Its definition, as the gateway sends it.
+    pub(crate) fn definition(&self) -> Value {
+        self.with(|container, _| container.to_json())
+    }
+
     /// Refuses every write of the document `id` with this status from now on.
     pub(crate) fn refuse(&self, id: &str, status: u16) {
         self.with(|container, _| container.refused.insert(id.to_owned(), status));

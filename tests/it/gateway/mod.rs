@@ -149,6 +149,8 @@ struct State {
     writes: Vec<WriteRecord>,
     replicas: replicas::Replicas,
     locations: Option<serde_json::Value>,
+    /// A member that no new container may have, and the message of its refusal.
+    refused_member: Option<(String, String)>,
     /// The offers: the RID of the resource, and the content.
     offers: Vec<(String, serde_json::Value)>,
     /// Entries in a page of a list.
@@ -198,6 +200,7 @@ impl Gateway {
                 writes: Vec::new(),
                 replicas: replicas::Replicas::default(),
                 locations,
+                refused_member: None,
                 offers: Vec::new(),
                 list_page: 100,
                 now: 1_700_000_000,
@@ -263,6 +266,12 @@ impl Gateway {
     /// Gives a database or a container, by its RID, an offer with this content.
     pub(crate) fn set_offer(&self, rid: &str, content: serde_json::Value) {
         self.shared.lock().offers.push((rid.to_owned(), content));
+    }
+
+    /// Refuses every new container whose definition has this member, with this message.
+    pub(crate) fn refuse_definitions_with(&self, member: &str, message: &str) {
+        let refused = (member.to_owned(), message.to_owned());
+        self.shared.lock().refused_member = Some(refused);
     }
 
     /// How many entries a page of a list has at most: 100 at first.

@@ -328,6 +328,12 @@ impl Routes {
         let Some((name, key)) = new_container(&asked.body) else {
             return Answer::error(400, None, "BadRequest", "this is no container");
         };
+        let sent: Value = serde_json::from_slice(&asked.body).expect("it was read just now");
+        if let Some((member, message)) = &state.refused_member
+            && sent.get(member).is_some()
+        {
+            return Answer::error(400, None, "BadRequest", message);
+        }
         if state.account.container(database, &name).is_some() {
             return Answer::error(409, None, "Conflict", "the container exists");
         }
@@ -336,7 +342,9 @@ impl Routes {
             .account
             .create_container(database, &name, key, 2, stride);
         let container = state.account.container_by_rid(&rid);
-        let json = container.expect("it was created just now").to_json();
+        let container = container.expect("it was created just now");
+        container.defined = sent.as_object().cloned().unwrap_or_default();
+        let json = container.to_json();
         Answer {
             status: 201,
             ..Answer::json(&json)

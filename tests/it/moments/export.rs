@@ -11,6 +11,7 @@ use crate::orders::{document, fill, filled};
 fn export() {
     let mut pages = Pages::new("export");
     summaries(&mut pages);
+    definitions(&mut pages);
     in_the_way(&mut pages);
     resumed(&mut pages);
     troubled(&mut pages);
@@ -21,6 +22,36 @@ fn export() {
         "cosmos-tail --demo export -o orders",
     );
     pages.finish();
+}
+
+/// The definition of the container, which is written beside an export.
+fn definitions(pages: &mut Pages) {
+    let (gateway, container) = filled(1, 10);
+    let stage = Stage::at(&gateway);
+    gateway.push_fault(Fault::on(RequestKind::Offers, Action::status(403, 0)).always());
+    stage.show(
+        pages,
+        "throughput-denied",
+        "The credential does not cover the throughput.",
+        "cosmos-tail export -d shop -c orders -o orders",
+    );
+    gateway.clear_faults();
+    let broken = Fault::on(RequestKind::Offers, Action::answer(200, None, "<html>"));
+    gateway.push_fault(broken.always());
+    stage.show(
+        pages,
+        "throughput-unreadable",
+        "The throughput cannot be read.",
+        "cosmos-tail export -d shop -c orders -o again",
+    );
+    gateway.clear_faults();
+    container.define(json!({"defaultTtl": 60}));
+    stage.show(
+        pages,
+        "definition-changed",
+        "The definition of the container has changed since the export began.",
+        "cosmos-tail resume orders",
+    );
 }
 
 /// How an export ends that has nothing in its way.

@@ -5,7 +5,7 @@
 //! page. If the change is intended, write the pages again and read the diff:
 //!
 //! ```sh
-//! COSMOS_TAIL_REGENERATE=1 cargo test --test it moments
+//! COSMOS_TAIL_REGENERATE=1 cargo test --locked --test it moments
 //! ```
 //!
 //! In every page, `AZURE_COSMOS_ENDPOINT` and `AZURE_COSMOS_KEY` are set to an account that has the

@@ -7,7 +7,7 @@ use crate::command::Ended;
 
 /// How to accept a change.
 const HOW: &str = "if this is intended, write the pages again with \
-    COSMOS_TAIL_REGENERATE=1 cargo test --test it moments, and review the diff";
+    COSMOS_TAIL_REGENERATE=1 cargo test --locked --test it moments, and review the diff";
 
 /// The directory of all folders.
 pub(super) fn root() -> PathBuf {

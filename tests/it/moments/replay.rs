@@ -42,6 +42,7 @@ fn replay() {
     sources(&gateway, &stage, &mut pages);
     states(&stage, &mut pages);
     targets(&gateway, &stage, &mut pages);
+    definitions(&gateway, &stage, &mut pages);
     pages.finish();
 }
 
@@ -360,6 +361,7 @@ fn sources(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
     stage.write("cut.jsonl.gz", &whole[..whole.len() - 20]);
     stage.write("followed.jsonl.gz", [&whole[..], b"more"].concat());
     stage.write("part.parquet", b"PAR1 and so on");
+    stage.write("part.arrow", &[0xff, 0xff, 0xff, 0xff, 0x90, 0, 0, 0, 0]);
     stage.write("none.parquet", b"");
     stage.write("alone.csv", "id,pk,_extra\n1,a,\n");
     stage.write("others.csv", "id;pk,x\n1;a\n");
@@ -383,6 +385,11 @@ fn sources(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
             "source-followed",
             "A compressed file that something follows.",
             "cosmos-tail replay followed.jsonl.gz -d shop -c copy -q",
+        ),
+        (
+            "source-arrow-cut",
+            "A stream of Arrow that was cut off.",
+            "cosmos-tail replay part.arrow -d shop -c copy",
         ),
         (
             "source-parquet-cut",
@@ -579,5 +586,65 @@ fn targets(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
         "create-refused",
         "The key may not create a container.",
         "cosmos-tail replay changes.jsonl -d shop -c new --create --partition-key /pk --max-retries 0",
+    );
+}
+
+/// Targets that are made by the definition of the source, and times to live.
+fn definitions(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
+    gateway.clear_faults();
+    let orders = gateway.container("shop", "orders").unwrap();
+    orders.define(json!({
+        "defaultTtl": 3600,
+        "uniqueKeyPolicy": {"uniqueKeys": [{"paths": ["/number"]}]},
+        "vectorEmbeddingPolicy": {"vectorEmbeddings": []},
+    }));
+    gateway.set_offer(
+        orders.rid(),
+        json!({"offerThroughput": 100, "offerAutopilotSettings": {"maxThroughput": 4000}}),
+    );
+    stage.prepare("cosmos-tail export -d shop -c orders -o backup");
+    for (name, about, typed) in [
+        (
+            "create-by-definition-dry-run",
+            "A dry run shows what the definition of the source makes.",
+            "cosmos-tail replay backup -d shop -c made --create --dry-run",
+        ),
+        (
+            "create-without-definition",
+            "The source has no definition of a container.",
+            "cosmos-tail replay three.jsonl -d shop -c made --create",
+        ),
+        (
+            "ttl-remaining",
+            "Documents whose time to live had passed are not written.",
+            "cosmos-tail replay backup -d shop -c copy --ttl remaining --dry-run",
+        ),
+        (
+            "ttl-unknown-age",
+            "What is left of a time to live is not known without `_ts`.",
+            "cosmos-tail replay short.jsonl -d shop -c copy --ttl remaining --dry-run",
+        ),
+    ] {
+        stage.write("short.jsonl", "{\"id\":\"1\",\"pk\":\"a\",\"ttl\":60}\n");
+        stage.show(pages, name, about, typed);
+    }
+    gateway.refuse_definitions_with(
+        "vectorEmbeddingPolicy",
+        "The Vector Embedding Policy cannot be used: the account has no capability for it.",
+    );
+    stage.show(
+        pages,
+        "create-definition-refused",
+        "The target refuses the definition of the source.",
+        "cosmos-tail replay backup -d shop -c made --create --max-retries 0",
+    );
+    stage.edit("_backup.cosmos-tail/container.json", |bytes| {
+        bytes.truncate(200)
+    });
+    stage.show(
+        pages,
+        "create-definition-truncated",
+        "The definition of the source is damaged.",
+        "cosmos-tail replay backup -d shop -c made --create",
     );
 }

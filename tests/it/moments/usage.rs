@@ -452,6 +452,11 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "cosmos-tail export -d shop -c orders -o orders --compression snappy",
     ),
     (
+        "compression-that-arrow-lacks",
+        "A compression that Arrow does not have.",
+        "cosmos-tail export -d shop -c orders -o orders.arrow --compression snappy",
+    ),
+    (
         "delimiter-long",
         "A delimiter of two characters.",
         "cosmos-tail export -o orders --format csv --delimiter '::'",

@@ -56,14 +56,7 @@ fn those_of_a_tail() {
     ]);
     command.arg("-o").arg(&output).arg("--state").arg(&state);
     let served = Served::start(&mut command);
-    wait_until("the last commit", || {
-        let progress = served.progress();
-        if progress["up_to_date"] == true {
-            Ok(())
-        } else {
-            Err(progress.to_string())
-        }
-    });
+    served.wait_until_up_to_date();
     let samples = wait_for_agreement(&served, &gateway);
     let items: usize = gateway
         .request_log()
@@ -150,14 +143,7 @@ fn those_of_an_export_that_follows() {
     ]);
     command.arg("-o").arg(&output);
     let served = Served::start(&mut command);
-    wait_until("the last commit", || {
-        let progress = served.progress();
-        if progress["up_to_date"] == true {
-            Ok(())
-        } else {
-            Err(progress.to_string())
-        }
-    });
+    served.wait_until_up_to_date();
     let samples = wait_for_agreement(&served, &gateway);
     assert_sample(
         &samples,

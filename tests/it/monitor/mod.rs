@@ -24,12 +24,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running command whose endpoints answer.
 pub(super) struct Served {
-    child: Child,
+    child: Owned,
     pub(super) address: SocketAddr,
     shown: Arc<Mutex<String>>,
     stdout: JoinHandle<()>,
     stderr: JoinHandle<()>,
     said: Arc<Mutex<String>>,
+}
+
+/// A process that does not outlive its test.
+struct Owned(Child);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }
 
 /// Reads lines to their end, from the start: a pipe without a reader would block its writer.
@@ -61,18 +72,20 @@ impl Served {
     /// Starts a command with endpoints at this address.
     #[track_caller]
     pub(super) fn start_at(address: &str, command: &mut Command) -> Self {
-        let mut child = command
-            .args(["--metrics-listen", address])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = Owned(
+            command
+                .args(["--metrics-listen", address])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        );
         let shown = Arc::default();
         let stdout = collect(
-            BufReader::new(child.stdout.take().unwrap()),
+            BufReader::new(child.0.stdout.take().unwrap()),
             Arc::clone(&shown),
         );
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut lines = BufReader::new(child.0.stderr.take().unwrap());
         let mut text = String::new();
         let address = loop {
             let mut line = String::new();
@@ -144,23 +157,36 @@ impl Served {
         })
     }
 
+    /// Waits until everything that exists is committed.
+    #[track_caller]
+    pub(super) fn wait_until_up_to_date(&self) {
+        wait_until("the last commit", || {
+            let progress = self.progress();
+            if progress["up_to_date"] == true {
+                Ok(())
+            } else {
+                Err(progress.to_string())
+            }
+        });
+    }
+
     /// Interrupts it, and returns its output.
     #[track_caller]
     pub(super) fn stop(self) -> Ended {
-        signal(&self.child, nix::sys::signal::Signal::SIGINT);
+        signal(&self.child.0, nix::sys::signal::Signal::SIGINT);
         self.end()
     }
 
     /// Kills it.
     pub(super) fn kill(mut self) {
-        self.child.kill().unwrap();
+        self.child.0.kill().unwrap();
         self.end();
     }
 
     /// Waits for its end, and returns its output.
     #[track_caller]
     pub(super) fn end(mut self) -> Ended {
-        let code = self.child.wait().unwrap().code();
+        let code = self.child.0.wait().unwrap().code();
         self.stdout.join().unwrap();
         self.stderr.join().unwrap();
         let stdout = self.shown.lock().unwrap().clone();

@@ -4,6 +4,7 @@ mod batches;
 mod collisions;
 mod container;
 mod crash;
+mod definitions;
 mod dry_run;
 mod forms;
 mod ids;
@@ -17,6 +18,7 @@ mod sizes;
 mod speed;
 mod throttling;
 mod transform;
+mod ttl;
 mod write_modes;
 
 use std::path::Path;

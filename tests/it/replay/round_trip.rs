@@ -88,6 +88,15 @@ fn rows_of_csv_and_parquet_become_the_same_documents() {
         ],
         &["--format", "parquet", "--system-fields", "drop"],
         &["--format", "parquet", "--schema", "raw"],
+        &["--format", "arrow", "--system-fields", "drop"],
+        &[
+            "--format",
+            "arrow",
+            "--schema",
+            "raw",
+            "--compression",
+            "zstd",
+        ],
     ] {
         let (gateway, container) = filled(2, 200);
         container.raw(delicate());
@@ -246,6 +255,8 @@ fn an_export_of_all_versions_is_applied_from_every_format() {
         ),
         (&["--format", "parquet"], true),
         (&["--format", "parquet", "--schema", "raw"], false),
+        (&["--format", "arrow"], true),
+        (&["--format", "arrow", "--schema", "raw"], false),
     ] {
         let gateway = Gateway::start(crate::gateway::GatewayOptions {
             previous_images,
@@ -614,4 +625,29 @@ fn the_emulator_has_the_same_documents_after_a_round_trip() {
         assert_eq!(told["created"], created, "{mode}: {told}");
     }
     assert_same(&emulated.documents("c", DemoAccount::COPY), &before);
+}
+
+/// The emulator keeps a part of a definition only; that part is the same.
+#[cfg(feature = "demo")]
+#[test]
+fn the_emulator_makes_a_container_by_the_definition_of_another() {
+    let emulated = Emulated::with(50);
+    let before = emulated.documents("a", DemoAccount::CONTAINER);
+    let mut replay = emulated.command("made");
+    replay
+        .args(["replay", "--create"])
+        .arg(emulated.directory.path().join("a"));
+    succeed(&mut replay);
+    assert_same(&emulated.documents("b", "made"), &before);
+    let [source, made] = ["a", "b"].map(|name| {
+        let own = state_directory(&emulated.directory.path().join(name));
+        let text = std::fs::read(own.join("container.json")).unwrap();
+        let file: Value = serde_json::from_slice(&text).unwrap();
+        let mut definition = file["definition"].clone();
+        let members = definition.as_object_mut().unwrap();
+        members.retain(|name, _| !name.starts_with('_') && name != "id");
+        definition
+    });
+    assert_eq!(made, source);
+    assert_eq!(made["partitionKey"]["paths"], json!(["/customerId"]));
 }

@@ -136,6 +136,7 @@ impl Process {
         };
         let encoders = encoders(EncoderOptions {
             format: Format::Jsonl,
+            is_stream: false,
             mode: FeedMode::LatestVersion,
             compression: Compression::None,
             csv: Default::default(),

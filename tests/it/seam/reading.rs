@@ -104,7 +104,9 @@ fn replay_reads_each_document_in_the_order_of_its_key() {
     let bucket = exported(None);
     let mut inputs = Inputs::default();
     let files = Arc::new(destination(&bucket));
-    inputs.add_export(files, Some(state(&bucket))).unwrap();
+    inputs
+        .add_export(files, Some(state(&bucket)), None)
+        .unwrap();
     assert_eq!(inputs.origins.len(), 1);
     let mut next: BTreeMap<String, u64> = BTreeMap::new();
     for input in &inputs.inputs {
@@ -130,6 +132,6 @@ fn replay_names_an_object_that_is_missing() {
     let (name, _) = bucket.lock().unwrap().objects.pop_first().unwrap();
     let mut inputs = Inputs::default();
     let files = Arc::new(destination(&bucket));
-    let error = inputs.add_export(files, None).unwrap_err();
+    let error = inputs.add_export(files, None, None).unwrap_err();
     assert_eq!(error.to_string(), format!("`memory:{name}` is missing"));
 }

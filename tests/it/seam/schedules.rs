@@ -185,7 +185,7 @@ fn two_faults_at_any_calls_lose_and_repeat_nothing() {
     }
 }
 
-/// `COSMOS_TAIL_SEAM_SCHEDULES=200000 cargo test --release seam::` runs more of them.
+/// `COSMOS_TAIL_SEAM_SCHEDULES=200000 cargo test --locked --release seam::` runs more of them.
 #[test]
 fn processes_that_replace_each_other_lose_and_repeat_nothing() {
     for seed in 0..count("COSMOS_TAIL_SEAM_SCHEDULES", 500) {
