@@ -6,7 +6,7 @@ end
 
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_cosmos_tail_global_optspecs
-    string join \n profile= endpoint= limit-to-endpoint region= token-scope= d/database= c/container= auth= key-file= priority= throughput-bucket= demo v/verbose q/quiet h/help V/version
+    string join \n profile= endpoint= limit-to-endpoint region= token-scope= d/database= c/container= auth= key-file= priority= throughput-bucket= demo v/verbose q/quiet log-format= h/help V/version
 end
 
 function __fish_cosmos_tail_needs_command
@@ -49,6 +49,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l key-file -d 'Fi
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
@@ -86,6 +88,8 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
 json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l wide -d 'Print whole bounds, and the portable form of each range'
@@ -111,6 +115,8 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
 json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
@@ -163,6 +169,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l key-fil
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop once the service has nothing newer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s f -l follow -d 'Keep reading new changes until stopped, as a tail does without it'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l wide -d 'Do not cut lines'
@@ -227,6 +235,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s f -l follow -d 'Keep reading new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace the output of an earlier export'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
@@ -266,6 +276,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l detect-timestamps -d 'Make timestamps of ISO 8601 times'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l strict-types -d 'Make JSON of fields with several types'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
@@ -310,6 +322,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s f -l follow -d 'Keep reading new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l no-follow -d 'Read the rest of an export that follows, and end'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l save-options -d 'Keep the options of this resume in the state, for later ones'
@@ -345,6 +359,8 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
 json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
@@ -369,6 +385,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l key-f
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l strict -d 'Report harmless differences as faults too'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l demo -d 'Use an account embedded in this process'
@@ -432,6 +450,8 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l stdout -d 'Write to standard output instead'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dry-run -d 'Report what would happen, write nothing'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l create -d 'Create the target container'
@@ -467,6 +487,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l key-fil
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l previous-images -d 'Keep what a change replaced: `previous` in the feed of all versions and deletes'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l metrics-per-range -d 'Add metrics of each feed range; a container can have thousands'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
@@ -493,6 +515,8 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
 json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
@@ -519,6 +543,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l store-key -d 'Store the key that the environment or standard input gives in a file beside the configuration'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l force -d 'Replace the profile if it exists'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
@@ -543,6 +569,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
@@ -567,6 +595,8 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l format -d 'How to print the list [default: table]' -r -f -a "table\t'Aligned columns'
 json\t'One JSON array'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
@@ -593,6 +623,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'

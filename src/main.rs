@@ -6,14 +6,14 @@ use std::sync::{Arc, mpsc};
 
 use anyhow::{Context, Result, anyhow};
 use cosmos_tail::monitor::Monitor;
-use cosmos_tail::report::{self, Report};
+use cosmos_tail::report::{self, LogFormat, Report};
 use cosmos_tail::settings::Given;
 use cosmos_tail::signal::{self, Shutdown};
 use cosmos_tail::{command, error, process};
 
 fn main() -> ExitCode {
     process::forbid_core_dumps();
-    std::panic::set_hook(Box::new(Report::panic));
+    std::panic::set_hook(Box::new(|info| Report::panic(LogFormat::Text, info)));
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(names) = command::complete::names(&arguments) {
         return print_names(&names);
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Ok(given) => given,
         Err(error) if error.use_stderr() => {
             let again = |shown: &[OsString]| Given::parse(shown).err();
-            report::wrong_arguments(&error, &arguments, Given::asks_for_json(&arguments), again);
+            report::wrong_arguments(&error, &arguments, Given::verbosity_of(&arguments), again);
             return error::ExitCode::Usage.into();
         }
         // Help or the version.
@@ -32,11 +32,17 @@ fn main() -> ExitCode {
     process::raise_file_limit();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     keep_freed_memory();
-    let report = Arc::new(Report::new(given.verbosity()));
+    let verbosity = given.verbosity();
+    std::panic::set_hook(Box::new(move |info| Report::panic(verbosity.log, info)));
+    let report = Arc::new(Report::new(verbosity));
     match run_to_end(given, &report) {
         Ok(code) => code.into(),
         Err(error) if error::is_broken_pipe(&error) => error::ExitCode::Done.into(),
         Err(error) => {
+            let error = match process::hint_at_file_limit(&error) {
+                Some(hint) => error::with_further_hint(error, hint),
+                None => error,
+            };
             report.error(&error);
             error::exit_code(&error).into()
         }

@@ -13,6 +13,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write};
 use std::panic::PanicHookInfo;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -174,9 +175,14 @@ impl Report {
         self.lines(&redact(crate::error::render(error).trim_end()));
     }
 
+    /// How messages are printed.
+    pub fn log_format(&self) -> LogFormat {
+        self.log
+    }
+
     /// Prints a panic's message and location. The progress line is left alone, because drawing it may
     /// have caused the panic.
-    pub fn panic(info: &PanicHookInfo<'_>) {
+    pub fn panic(log: LogFormat, info: &PanicHookInfo<'_>) {
         let thread = std::thread::current();
         let place = info.location().map(ToString::to_string);
         let message = format!(
@@ -190,10 +196,23 @@ impl Report {
             BacktraceStatus::Captured => backtrace.to_string(),
             _ => "note: run with RUST_BACKTRACE=1 to print a backtrace".to_owned(),
         };
-        write_lines(&format!(
-            "{}\n{more}",
-            escape_for_terminal(&redact(&message))
-        ));
+        let message = redact(&message);
+        write_lines(&match log {
+            LogFormat::Text => format!("{}\n{more}", escape_for_terminal(&message)),
+            LogFormat::Json => {
+                let message = Message::new(Level::Error, &format!("{message}\n{more}")).to_json();
+                escape_json(&message).into_owned()
+            }
+        });
+    }
+
+    /// Prints an event of the SDK's log. As text it names its own level.
+    fn log_event(&self, level: Level, event: &str) {
+        let level = match self.log {
+            LogFormat::Text => Level::Debug,
+            LogFormat::Json => level,
+        };
+        self.line(level, event.trim_end(), None);
     }
 
     /// Starts the progress line, if standard error is a terminal.
@@ -368,31 +387,38 @@ impl Report {
             hint: failure.hint.as_ref().map(|hint| redact(hint)),
             exit_code: failure.exit_code,
         };
-        // Neither has anything that cannot be written as JSON.
+        // It has nothing that cannot be written as JSON.
         let text = match self.log {
-            LogFormat::Text => serde_json::to_string(&shown),
-            LogFormat::Json => serde_json::to_string(&Message {
-                more: Some(Ended {
-                    causes: shown.causes,
-                    hint: shown.hint,
-                    exit_code: shown.exit_code,
-                }),
-                ..Message::new(Level::Error, &shown.error)
-            }),
+            LogFormat::Text => serde_json::to_string(&shown).unwrap_or_default(),
+            LogFormat::Json => {
+                let message = Message {
+                    more: Some(Ended {
+                        causes: shown.causes,
+                        hint: shown.hint,
+                        exit_code: shown.exit_code,
+                    }),
+                    ..Message::new(Level::Error, &shown.error)
+                };
+                message.to_json()
+            }
         };
-        self.lines(&escape_json(&text.unwrap_or_default()));
+        self.lines(&escape_json(&text));
     }
 
     /// Prints text as one line, whatever it contains.
     fn line(&self, level: Level, text: &str, range: Option<RangeId>) {
         let text = redact(text);
         let object = match (self.log, self.json, level) {
-            (LogFormat::Json, ..) => serde_json::to_string(&Message {
-                range: range.map(|range| range.0),
-                ..Message::new(level, &text)
-            })
-            .unwrap_or_default(),
-            (LogFormat::Text, true, Level::Warn) => serde_json::json!({ "warning": text }).to_string(),
+            (LogFormat::Json, ..) => {
+                let message = Message {
+                    range: range.map(|range| range.0),
+                    ..Message::new(level, &text)
+                };
+                message.to_json()
+            }
+            (LogFormat::Text, true, Level::Warn) => {
+                serde_json::json!({ "warning": text }).to_string()
+            }
             (LogFormat::Text, true, _) => serde_json::json!({ "notice": text }).to_string(),
             (LogFormat::Text, false, Level::Warn) => {
                 return self.lines(&escape_for_terminal(&format!("warning: {text}")));
@@ -441,22 +467,24 @@ impl<'a> Message<'a> {
             more: None,
         }
     }
+
+    fn to_json(&self) -> String {
+        // It has nothing that cannot be written as JSON.
+        serde_json::to_string(self).unwrap_or_default()
+    }
 }
 
 /// Prints clap's error about the arguments, which it quotes verbatim. To keep clap's lines and colours,
-/// the arguments are escaped and redacted, and parsed again with `parse`, which returns clap's error. With
-/// `as_json` it is one JSON object.
+/// the arguments are escaped and redacted, and parsed again with `parse`, which returns clap's error. It is one
+/// JSON object where `verbosity` asks for that.
 pub fn wrong_arguments(
     error: &clap::Error,
     arguments: &[OsString],
-    as_json: bool,
+    verbosity: Verbosity,
     parse: impl FnOnce(&[OsString]) -> Option<clap::Error>,
 ) {
-    if as_json {
-        let report = Report::new(Verbosity {
-            json: true,
-            ..Verbosity::default()
-        });
+    if verbosity.json || verbosity.log == LogFormat::Json {
+        let report = Report::new(verbosity);
         return report.failure(&Failure::of_arguments(&error.render().to_string()));
     }
     let shown: Vec<OsString> = arguments.iter().map(|argument| shown(argument)).collect();
@@ -499,12 +527,30 @@ fn write_lines(text: &str) {
 
 /// Writes the SDK's log to standard error: each event is one write, and becomes one line.
 #[derive(Debug)]
-pub struct LogLine(pub std::sync::Arc<Report>);
+pub struct LogLine {
+    report: Arc<Report>,
+    level: Level,
+}
+
+impl LogLine {
+    /// The line of an event of this level.
+    pub fn new(report: &Arc<Report>, level: &tracing::Level) -> Self {
+        Self {
+            report: Arc::clone(report),
+            level: match *level {
+                tracing::Level::ERROR => Level::Error,
+                tracing::Level::WARN => Level::Warn,
+                tracing::Level::INFO => Level::Info,
+                _ => Level::Debug,
+            },
+        }
+    }
+}
 
 impl Write for LogLine {
     fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
-        self.0
-            .line(Level::Debug, String::from_utf8_lossy(event).trim_end(), None);
+        self.report
+            .log_event(self.level, &String::from_utf8_lossy(event));
         Ok(event.len())
     }
 

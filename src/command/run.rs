@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use tracing::{Level, Metadata};
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use super::account::Account;
 #[cfg(feature = "demo")]
@@ -12,7 +14,7 @@ use super::streams::ensure_streams;
 use super::{completions, export, lag, ls, profiles, ranges, replay, resume, schema, tail, verify};
 use crate::cli::Command;
 use crate::error::ExitCode;
-use crate::report::{LogLine, Report};
+use crate::report::{LogFormat, LogLine, Report};
 use crate::settings::{Given, table};
 use crate::signal::Shutdown;
 
@@ -54,15 +56,32 @@ fn log_to_stderr(verbose: u8, report: &Arc<Report>) {
         2 => LevelFilter::WARN,
         _ => LevelFilter::DEBUG,
     };
-    let report = Arc::clone(report);
-    // This fails only in tests, which share a process that has set it already.
-    tracing_subscriber::fmt()
-        .with_writer(move || LogLine(Arc::clone(&report)))
+    // Initializing fails only in tests, which share a process that has done it already.
+    let log = tracing_subscriber::fmt()
+        .with_writer(LogLines(Arc::clone(report)))
         .with_ansi(false)
         .with_max_level(level)
         .with_target(true)
         // Otherwise a failed write to standard error would be reported on standard error, and panic.
-        .log_internal_errors(false)
-        .try_init()
-        .ok();
+        .log_internal_errors(false);
+    match report.log_format() {
+        LogFormat::Text => log.try_init().ok(),
+        // The object has both.
+        LogFormat::Json => log.without_time().with_level(false).try_init().ok(),
+    };
+}
+
+/// Makes a line of each event of the SDK's log.
+struct LogLines(Arc<Report>);
+
+impl MakeWriter<'_> for LogLines {
+    type Writer = LogLine;
+
+    fn make_writer(&self) -> LogLine {
+        LogLine::new(&self.0, &Level::DEBUG)
+    }
+
+    fn make_writer_for(&self, event: &Metadata<'_>) -> LogLine {
+        LogLine::new(&self.0, event.level())
+    }
 }

@@ -32,21 +32,43 @@ impl fmt::Debug for SecretText {
 
 /// Reads the account key again, where it was read at the start.
 #[derive(Clone)]
-pub struct KeyReader(Arc<dyn Fn() -> Result<SecretText> + Send + Sync>);
+pub struct KeyReader {
+    read: Arc<dyn Fn() -> Result<SecretText> + Send + Sync>,
+    report: Arc<KeyReport>,
+}
+
+/// Reports that the key has changed, or that it cannot be read.
+type KeyReport = dyn Fn(Result<(), &anyhow::Error>) + Send + Sync;
 
 impl KeyReader {
-    /// Reads with `read`.
+    /// Reads with `read`, and reports nothing.
     pub fn new(read: impl Fn() -> Result<SecretText> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(read))
+        Self {
+            read: Arc::new(read),
+            report: Arc::new(|_| {}),
+        }
+    }
+
+    /// The same, with somebody who reports.
+    #[must_use]
+    pub fn reported(
+        self,
+        report: impl Fn(Result<(), &anyhow::Error>) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            report: Arc::new(report),
+            ..self
+        }
     }
 
     /// The key, as it is now.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read.
-    pub fn read(&self) -> Result<SecretText> {
-        (self.0)()
+    pub(super) fn read(&self) -> Result<SecretText> {
+        (self.read)()
+    }
+
+    /// Reports that the key has changed, or why it cannot be read.
+    pub(super) fn report(&self, outcome: Result<(), &anyhow::Error>) {
+        (self.report)(outcome);
     }
 }
 

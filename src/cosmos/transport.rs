@@ -24,7 +24,7 @@ mod requests;
 mod session;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use azure_core::credentials::Secret;
@@ -268,15 +268,7 @@ impl TransportClient for BoundedClient {
 
 impl BoundedClient {
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-        let mut response = self.fetch(request).await;
-        if let (Some(renewal), Ok(refused)) = (&self.renewal, &response)
-            && refused.status == UNAUTHORIZED
-        {
-            let signature = renewal.signature(request);
-            if renewal.renew(request, signature.as_deref()) {
-                response = self.fetch(request).await;
-            }
-        }
+        let response = self.fetch_authorized(request).await;
         if reads_list(request) {
             self.heard.note_list(response.as_ref().ok());
         }
@@ -295,8 +287,41 @@ impl BoundedClient {
         Ok(response)
     }
 
-    async fn fetch(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-        let sent = self.request(request).send().await;
+    /// Fetches an answer. If the account refuses the key, and it is in a file that has another one by now, the request
+    /// is repeated with that.
+    async fn fetch_authorized(
+        &self,
+        request: &HttpRequest,
+    ) -> Result<HttpResponse, TransportError> {
+        let Some(renewal) = &self.renewal else {
+            return self.fetch(request, None).await;
+        };
+        let mut refused_at = None;
+        loop {
+            let (generation, signature) = renewal.sign(request);
+            let mut response = self.fetch(request, signature.as_deref()).await?;
+            if response.status != UNAUTHORIZED {
+                if response.status < 400 {
+                    renewal.accepted();
+                }
+                return Ok(response);
+            }
+            let since = *refused_at.get_or_insert_with(Instant::now);
+            if !renewal.renew(generation, since).await {
+                return Ok(response);
+            }
+            let request_charge = believed_charge(&mut response.headers);
+            self.traffic.answered(response.status, request_charge);
+        }
+    }
+
+    /// Fetches an answer to a request, with this signature in place of its own if there is one.
+    async fn fetch(
+        &self,
+        request: &HttpRequest,
+        signature: Option<&str>,
+    ) -> Result<HttpResponse, TransportError> {
+        let sent = self.request(request, signature).send().await;
         let response = sent.map_err(|error| self.unsent(&request.url, error))?;
         let status = response.status().as_u16();
         let headers = headers_of(response.headers());
@@ -356,7 +381,7 @@ impl BoundedClient {
         .build()
     }
 
-    fn request(&self, request: &HttpRequest) -> reqwest::RequestBuilder {
+    fn request(&self, request: &HttpRequest, signature: Option<&str>) -> reqwest::RequestBuilder {
         let client = match &self.of_emulator {
             Some(client) if is_emulator(&request.url) => client,
             _ => &self.client,
@@ -369,12 +394,8 @@ impl BoundedClient {
         let method = reqwest::Method::from_bytes(request.method.as_str().as_bytes())
             .expect("the SDK's methods are those of HTTP");
         let mut builder = client.request(method, request.url.clone()).timeout(timeout);
-        let signature = self.renewal.as_ref().and_then(|renewal| {
-            renewal.reload_if_requested();
-            renewal.signature(request)
-        });
         for (name, value) in request.headers.iter() {
-            if let (Some(signature), true) = (&signature, *name == AUTHORIZATION) {
+            if let (Some(signature), true) = (signature, *name == AUTHORIZATION) {
                 builder = builder.header(name.as_str(), signature);
                 continue;
             }

@@ -233,7 +233,7 @@ impl Board {
         health_timeout: Duration,
         manager: Option<ServiceManager>,
     ) -> Self {
-        Self {
+        let board = Self {
             command,
             per_range,
             health_timeout,
@@ -241,7 +241,9 @@ impl Board {
             started_at: clock::now(),
             figures: Mutex::default(),
             manager,
-        }
+        };
+        board.notify(&board.lock(), false);
+        board
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Figures> {
@@ -283,18 +285,22 @@ impl Board {
             _ => {}
         }
         figures.note_readiness();
-        let lives = matches!(event, Event::Page { .. } | Event::Committed { .. });
-        self.tell(figures, lives);
+        // A page without anything new is no page, but charged for.
+        let lives = matches!(
+            event,
+            Event::Page { .. } | Event::Charged { .. } | Event::Committed { .. }
+        );
+        self.notify(figures, lives);
     }
 
-    /// Tells the service manager, if there is one. `lives` if the service has answered or a commit was made.
-    fn tell(&self, figures: &Figures, lives: bool) {
+    /// Reports to the service manager, if there is one. `lives` if the account has answered or a commit was made.
+    fn notify(&self, figures: &Figures, lives: bool) {
         let Some(manager) = &self.manager else {
             return;
         };
-        manager.tell(figures.is_ready(), || figures.status());
-        if lives && !manager.watchdog().is_some_and(|most| figures.commit_hangs(most)) {
-            manager.feed();
+        manager.report(figures.is_ready(), || figures.status());
+        if lives {
+            manager.feed(|limit| figures.hangs(limit));
         }
     }
 
@@ -302,14 +308,14 @@ impl Board {
     pub(super) fn emulated(&self, emulated: &Emulated) {
         let mut figures = self.lock();
         figures.emulated = Some(emulated.clone());
-        self.tell(&figures, true);
+        self.notify(&figures, true);
     }
 
     pub(super) fn committed(&self, began: Instant, took: Duration) {
         let mut figures = self.lock();
         figures.committed(began, took);
         figures.note_readiness();
-        self.tell(&figures, true);
+        self.notify(&figures, true);
     }
 
     pub(super) fn applied(
@@ -318,7 +324,7 @@ impl Board {
         positions: impl Iterator<Item = (RangeId, Option<u64>)>,
     ) {
         let mut figures = self.lock();
-        // It is told of at intervals: only what was done since is a sign of life.
+        // This comes at intervals: only what was done since the last time is a sign of life.
         let lives = figures.applied.as_ref().is_none_or(|before| {
             before.changes != applied.changes || before.retries != applied.retries
         });
@@ -328,23 +334,33 @@ impl Board {
         }
         figures.note_pace();
         figures.note_readiness();
-        self.tell(&figures, lives);
+        self.notify(&figures, lives);
     }
 }
 
 impl Figures {
-    /// Whether what was read waits for a commit for longer than commits are apart, and `most` in addition.
-    fn commit_hangs(&self, most: Duration) -> bool {
-        let within = self.begun.filter(|begun| begun.commits);
-        match (within, self.uncommitted_since) {
-            (Some(begun), Some(since)) => since.elapsed() > begun.commits_within + most,
+    /// Whether an answer of the account, or a commit, is awaited for longer than `limit`. Commits are some time apart.
+    fn hangs(&self, limit: Duration) -> bool {
+        let commits = self.begun.filter(|begun| begun.commits);
+        let commit_hangs = match (commits, self.uncommitted_since) {
+            (Some(begun), Some(since)) => since.elapsed() > begun.commits_within + limit,
             _ => false,
-        }
+        };
+        let mut traffic = self.traffic.iter();
+        commit_hangs
+            || traffic.any(|(_, traffic)| {
+                traffic
+                    .longest_wait()
+                    .is_some_and(|(_, waited)| waited > limit)
+            })
     }
 
     /// How far the command is, in a line.
     fn status(&self) -> String {
         let phase = self.phase().name();
+        if self.begun.is_none() && self.emulated.is_none() {
+            return phase.to_owned();
+        }
         let changes = match (&self.emulated, &self.applied) {
             (Some(emulated), _) => emulated.changes.values().sum(),
             (None, Some(applied)) => applied.changes.iter().map(|(_, number)| number).sum(),
@@ -368,9 +384,9 @@ impl Figures {
         self.last_commit = Some(clock::now());
         self.committed_through = Some(began);
         // What came after the commit began is not in it.
-        self.uncommitted_since = self
-            .last_news
-            .filter(|news| *news >= began)
-            .map(|_| self.uncommitted_since.map_or(began, |since| since.max(began)));
+        self.uncommitted_since = self.last_news.filter(|news| *news >= began).map(|_| {
+            self.uncommitted_since
+                .map_or(began, |since| since.max(began))
+        });
     }
 }

@@ -54,7 +54,7 @@ struct Server {
 }
 
 impl Monitor {
-    /// Begins to answer, if the plan says where, and to tell a service manager, if one has started this process.
+    /// Begins to answer, if the plan says where, and to report to the service manager, if one has started this process.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Monitor {
         Ok(Self(Some(Running { board, server })))
     }
 
-    /// The command ends.
+    /// Reports to the service manager that the command ends.
     pub fn stopping() {
         service_manager::stopping();
     }

@@ -1,15 +1,15 @@
-//! What the service manager is told: systemd, of a unit with `Type=notify`.
+//! Reports to the service manager: systemd, for a unit with `Type=notify`.
 //!
-//! READY once every range has a committed position; STATUS in a line; WATCHDOG with answers of the service and with
-//! commits, never by a timer: a reader that hangs, or a commit that does, is not alive.
+//! READY once every range has a committed position; STATUS in a line; WATCHDOG with answers of the account and with
+//! commits, never by a timer: a reader that hangs, or a commit that does, sends none.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often the status is told.
+/// How often the status is sent.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Signs of life are told this many times within the time that the manager allows.
+/// Signs of life are sent at most this many times within the time that the manager allows.
 const FEEDS: u32 = 4;
 
 /// The connection to the service manager.
@@ -17,12 +17,12 @@ const FEEDS: u32 = 4;
 pub(super) struct ServiceManager {
     /// The time without a sign of life after which the manager ends this process.
     watchdog: Option<Duration>,
-    told: Mutex<Told>,
+    sent: Mutex<Sent>,
 }
 
-/// What it has been told.
+/// What was sent to it.
 #[derive(Debug, Default)]
-struct Told {
+struct Sent {
     is_ready: bool,
     status: String,
     status_at: Option<Instant>,
@@ -30,38 +30,33 @@ struct Told {
 }
 
 impl ServiceManager {
-    /// The service manager that has started this process, if one waits to be told.
+    /// The service manager that has started this process, if one waits to be sent.
     pub(super) fn of_process() -> Option<Self> {
         socket::is_there().then(|| Self {
             watchdog: socket::watchdog(),
-            told: Mutex::default(),
+            sent: Mutex::default(),
         })
     }
 
-    /// How long a commit may take before nothing counts as a sign of life any more; none without a watchdog.
-    pub(super) fn watchdog(&self) -> Option<Duration> {
-        self.watchdog
-    }
-
     /// The command is ready, or not yet; `status` says how far it is.
-    pub(super) fn tell(&self, is_ready: bool, status: impl FnOnce() -> String) {
+    pub(super) fn report(&self, is_ready: bool, status: impl FnOnce() -> String) {
         let now = Instant::now();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let becomes_ready = is_ready && !told.is_ready;
-        let is_due = told
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let becomes_ready = is_ready && !sent.is_ready;
+        let is_due = sent
             .status_at
             .is_none_or(|at| now.duration_since(at) >= STATUS_INTERVAL);
         if becomes_ready {
-            told.is_ready = true;
+            sent.is_ready = true;
         }
         if !becomes_ready && !is_due {
             return;
         }
-        told.status_at = Some(now);
+        sent.status_at = Some(now);
         let status = status();
-        let has_changed = told.status != status;
-        told.status.clone_from(&status);
-        drop(told);
+        let has_changed = sent.status != status;
+        sent.status.clone_from(&status);
+        drop(sent);
         if becomes_ready {
             socket::ready();
         }
@@ -70,18 +65,19 @@ impl ServiceManager {
         }
     }
 
-    /// The service answered, or a commit was made.
-    pub(super) fn feed(&self) {
+    /// The account has answered, or a commit was made. `hangs` decides whether anything has been awaited for longer
+    /// than a time that is well within the one that the manager allows; then this is no sign of life.
+    pub(super) fn feed(&self, hangs: impl FnOnce(Duration) -> bool) {
         let Some(watchdog) = self.watchdog else {
             return;
         };
         let now = Instant::now();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = told
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = sent
             .fed_at
             .is_none_or(|at| now.duration_since(at) >= watchdog / FEEDS);
-        if is_due {
-            told.fed_at = Some(now);
+        if is_due && !hangs(watchdog / 2) {
+            sent.fed_at = Some(now);
             socket::alive();
         }
     }
@@ -110,27 +106,27 @@ mod socket {
     }
 
     pub(super) fn ready() {
-        tell(NotifyState::Ready);
+        send(NotifyState::Ready);
     }
 
     pub(super) fn status(status: &str) {
-        tell(NotifyState::Status(status));
+        send(NotifyState::Status(status));
     }
 
     pub(super) fn alive() {
-        tell(NotifyState::Watchdog);
+        send(NotifyState::Watchdog);
     }
 
     pub(super) fn stopping() {
         if is_there() {
-            tell(NotifyState::Stopping);
+            send(NotifyState::Stopping);
         }
     }
 
-    fn tell(state: NotifyState<'_>) {
-        // The work goes on without the manager; if it misses something, it acts on it.
+    fn send(state: NotifyState<'_>) {
+        // The work continues without the manager, which acts on what it misses.
         if let Err(error) = sd_notify::notify(&[state]) {
-            tracing::warn!("the service manager cannot be told anything: {error}");
+            tracing::warn!("cannot report to the service manager: {error}");
         }
     }
 }

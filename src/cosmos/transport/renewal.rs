@@ -1,9 +1,13 @@
 //! A key that was changed while the program runs: it is read again where it came from, and requests are signed with it.
 //!
 //! The driver keeps the key that it was given, and signs with it. Once another one was read, each request gets a
-//! signature of that one here, in the place of the driver's.
+//! signature of that one here, in place of the driver's.
+//!
+//! A key that was accepted before and is refused has been changed, or is about to be: the file may follow a moment
+//! later, so it is read for a while. A key that was never accepted is wrong.
 
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use azure_core::credentials::Secret;
@@ -13,7 +17,7 @@ use azure_data_cosmos_driver::test::HttpRequest;
 use percent_encoding::percent_decode_str;
 use url::{Url, form_urlencoded};
 
-use super::super::options::KeyReader;
+use super::super::options::{KeyReader, SecretText};
 use crate::signal;
 
 pub(super) const AUTHORIZATION: HeaderName = HeaderName::from_static("authorization");
@@ -22,23 +26,41 @@ pub(super) const DATE: HeaderName = HeaderName::from_static("x-ms-date");
 /// The key is not read more often than this: many requests are refused at the same time.
 const READ_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long another key is awaited after one that was accepted before is refused.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// What reads the key again, and what it read.
 #[derive(Debug)]
 pub(super) struct KeyRenewal {
     reader: KeyReader,
-    /// The key in place of the driver's, once there is another one.
-    key: RwLock<Option<Secret>>,
+    current: RwLock<Current>,
     read: Mutex<Read>,
+    /// Whether the account has accepted any of its keys.
+    is_accepted: AtomicBool,
 }
+
+/// The key that is in use.
+#[derive(Debug, Default)]
+struct Current {
+    generation: Generation,
+    /// None if it is the driver's.
+    key: Option<Secret>,
+}
+
+/// Which key a request was signed with: the driver's, or how many were read since.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Generation(u64);
 
 /// When it was read.
 #[derive(Debug)]
 struct Read {
     at: Option<Instant>,
-    /// The text that was read last; before, the key that the driver has.
-    text: String,
+    /// What was read last; before, the key that the driver has.
+    text: SecretText,
     /// How often a reload had been requested by then.
     reloads: u64,
+    /// Whether the last attempt failed.
+    has_failed: bool,
 }
 
 impl KeyRenewal {
@@ -46,35 +68,47 @@ impl KeyRenewal {
     pub(super) fn new(reader: KeyReader, key: &Secret) -> Self {
         Self {
             reader,
-            key: RwLock::new(None),
+            current: RwLock::default(),
             read: Mutex::new(Read {
                 at: None,
-                text: key.secret().to_owned(),
+                text: SecretText::new(key.secret()),
                 reloads: signal::reloads(),
+                has_failed: false,
             }),
+            is_accepted: AtomicBool::new(false),
         }
     }
 
-    /// Reads the key again if a reload was requested since it was read.
-    pub(super) fn reload_if_requested(&self) {
-        let is_requested = self.lock().reloads != signal::reloads();
-        if is_requested {
+    /// The key that `request` is signed with now, and its signature if that is not the driver's own. A requested reload
+    /// is done before.
+    pub(super) fn sign(&self, request: &HttpRequest) -> (Generation, Option<String>) {
+        if self.lock().reloads != signal::reloads() {
             self.read(true);
         }
+        let current = self.current();
+        let key = current.key.as_ref();
+        (current.generation, key.and_then(|key| sign(request, key)))
     }
 
-    /// Reads the key again, since a request was refused that had `signature`, or the driver's. Returns whether it has
-    /// another one now.
-    pub(super) fn renew(&self, request: &HttpRequest, signature: Option<&str>) -> bool {
-        self.read(false);
-        let now = self.signature(request);
-        now.is_some() && now.as_deref() != signature
+    /// The account accepted a key.
+    pub(super) fn accepted(&self) {
+        self.is_accepted.store(true, Ordering::Relaxed);
     }
 
-    /// The signature of a request with the key that was read, if that is another one than the driver's.
-    pub(super) fn signature(&self, request: &HttpRequest) -> Option<String> {
-        let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
-        sign(request, key.as_ref()?)
+    /// Reads the key again, since the account refused the one of `generation`, first at `since`. Returns whether there
+    /// is another one.
+    pub(super) async fn renew(&self, generation: Generation, since: Instant) -> bool {
+        loop {
+            self.read(false);
+            if self.current().generation != generation {
+                return true;
+            }
+            let may_change = self.is_accepted.load(Ordering::Relaxed);
+            if !may_change || since.elapsed() >= GRACE {
+                return false;
+            }
+            tokio::time::sleep(READ_PAUSE).await;
+        }
     }
 
     fn read(&self, at_once: bool) {
@@ -85,25 +119,34 @@ impl KeyRenewal {
         }
         read.at = Some(Instant::now());
         read.reloads = signal::reloads();
-        match self.reader.read() {
-            Ok(key) if key.expose() == read.text => {}
+        let found = self.reader.read();
+        let failed_before = std::mem::replace(&mut read.has_failed, found.is_err());
+        match found {
+            Ok(key) if key == read.text => {}
             Ok(key) => {
-                tracing::info!("the account key has changed");
-                key.expose().clone_into(&mut read.text);
-                let mut kept = self.key.write().unwrap_or_else(PoisonError::into_inner);
-                *kept = Some(Secret::new(key.expose().to_owned()));
+                let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+                current.generation.0 += 1;
+                current.key = Some(Secret::new(key.expose().to_owned()));
+                drop(current);
+                read.text = key;
+                self.reader.report(Ok(()));
             }
-            Err(error) => tracing::warn!("the account key cannot be read again: {error:#}"),
+            Err(error) if !failed_before => self.reader.report(Err(&error)),
+            Err(_) => {}
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Read> {
+    fn current(&self) -> RwLockReadGuard<'_, Current> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Read> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The value of the authorization header: "Access control on Azure Cosmos DB resources" in the service's REST reference.
-pub(super) fn sign(request: &HttpRequest, key: &Secret) -> Option<String> {
+fn sign(request: &HttpRequest, key: &Secret) -> Option<String> {
     let date = request.headers.get_optional_str(&DATE)?;
     let method = request.method.as_str();
     let (kind, link) = resource(&request.url)?;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use base64::Engine;
 use zeroize::Zeroizing;
 
@@ -52,11 +52,21 @@ impl Key {
     /// The key in a file.
     fn of_file(path: &Path, origin: Origin, notices: &mut Vec<String>) -> Result<Self> {
         let key = key_of_file(path, notices)?;
-        // It is told once that others can read the file.
+        let is_there_again = |path: &Path| path.metadata().is_ok_and(|found| found.is_file());
         let again = path.to_owned();
-        let reader = KeyReader::new(move || key_of_file(&again, &mut Vec::new()));
+        // A pipe can be read once. That others can read the file is reported once.
+        let reader = is_there_again(path).then(|| {
+            KeyReader::new(move || {
+                ensure!(
+                    is_there_again(&again),
+                    "the key file `{}` is gone",
+                    again.display()
+                );
+                key_of_file(&again, &mut Vec::new())
+            })
+        });
         Ok(Self {
-            reader: Some(reader),
+            reader,
             ..Self::new(key, format!("from key-file {}", path.display()), origin)
         })
     }

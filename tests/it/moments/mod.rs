@@ -19,6 +19,8 @@ mod monitoring;
 mod pages;
 mod profiles;
 mod replay;
+#[cfg(unix)]
+mod service;
 mod stage;
 mod state;
 #[cfg(unix)]
@@ -32,7 +34,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 18] = [
+const FOLDERS: [&str; 19] = [
     "connection",
     "export",
     "help",
@@ -43,6 +45,7 @@ const FOLDERS: [&str; 18] = [
     "ranges",
     "replay",
     "schema",
+    "service",
     "state",
     "stopped",
     "tables",
