@@ -169,12 +169,12 @@ impl Given {
         let last = |row: &Row| {
             let flag = row.flag();
             let inline = format!("{flag}=");
-            let values = words.iter().enumerate().filter_map(|(at, word)| {
+            let mut values = words.iter().enumerate().rev().filter_map(|(at, word)| {
                 let next = || words.get(at + 1).filter(|_| *word == flag);
                 word.strip_prefix(&inline)
                     .or_else(|| next().map(|word| &**word))
             });
-            values.last().map(str::to_owned)
+            values.next().map(str::to_owned)
         };
         let row = &table::LOG_FORMAT.row;
         let log = last(row).or_else(|| {

@@ -47,15 +47,16 @@ enum Happening {
     Outage(u16, usize),
     /// The tail is ended by this signal, and started again.
     Restart(Signal),
-    /// The account gets another key: after the file, after the file and a reload, or before it.
+    /// The account gets another key.
     Rotation(Order),
 }
 
+/// When the file gets the account's new key, beside the account.
 #[derive(Debug, Clone, Copy)]
 enum Order {
-    FileFirst,
-    FileAndReload,
-    FileLast,
+    Before,
+    WithReload,
+    After,
 }
 
 /// From hour 6 on it is one process, whose memory is compared with itself.
@@ -63,22 +64,22 @@ const HAPPENINGS: [(usize, Happening); 20] = [
     (1, Happening::Split),
     (2, Happening::Restart(Signal::SIGTERM)),
     (3, Happening::Outage(503, 12)),
-    (4, Happening::Rotation(Order::FileFirst)),
+    (4, Happening::Rotation(Order::Before)),
     (5, Happening::Split),
     (6, Happening::Restart(Signal::SIGKILL)),
     (7, Happening::Outage(429, 12)),
-    (8, Happening::Rotation(Order::FileAndReload)),
+    (8, Happening::Rotation(Order::WithReload)),
     (9, Happening::Split),
     (10, Happening::Merge),
     (12, Happening::Outage(503, 24)),
     (13, Happening::Split),
-    (14, Happening::Rotation(Order::FileLast)),
+    (14, Happening::Rotation(Order::After)),
     (15, Happening::Outage(408, 12)),
     (16, Happening::Merge),
-    (17, Happening::Rotation(Order::FileFirst)),
+    (17, Happening::Rotation(Order::Before)),
     (19, Happening::Outage(500, 12)),
     (20, Happening::Split),
-    (21, Happening::Rotation(Order::FileLast)),
+    (21, Happening::Rotation(Order::After)),
     (22, Happening::Merge),
 ];
 
@@ -224,15 +225,15 @@ fn nothing_is_lost_and_memory_stays_flat() {
                     let new = keys.next().unwrap();
                     let before = refused(&gateway);
                     match order {
-                        Order::FileFirst => drop(key_file(directory.path(), new)),
-                        Order::FileAndReload => {
+                        Order::Before => drop(key_file(directory.path(), new)),
+                        Order::WithReload => {
                             key_file(directory.path(), new);
                             served.signal(Signal::SIGUSR1);
                         }
-                        Order::FileLast => {}
+                        Order::After => {}
                     }
                     gateway.set_key(new);
-                    if matches!(order, Order::FileLast) {
+                    if matches!(order, Order::After) {
                         gateway.wait_until("a refusal", |requests| {
                             let refused = requests.iter().filter(|one| one.status == Some(401));
                             refused.count() > before

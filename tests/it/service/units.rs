@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::cosmos_tail;
+use crate::left_out::say;
 
 fn units() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/systemd");
@@ -34,7 +35,7 @@ fn analyze(arguments: &[&str], units: &[PathBuf]) -> Option<(bool, String)> {
         .args(units)
         .output();
     let Ok(checked) = checked else {
-        eprintln!("left out: there is no systemd-analyze here");
+        say("left out: the units, since there is no systemd-analyze here");
         return None;
     };
     let output = [checked.stdout, checked.stderr].concat();
