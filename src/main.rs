@@ -102,7 +102,13 @@ fn run_to_end(given: Given, report: &Arc<Report>) -> Result<error::ExitCode> {
     });
     let outcome = match next.recv() {
         Ok(Event::Stop) => outcome_of_stop(&next, &shutdown),
-        Ok(Event::Ended(outcome)) => outcome,
+        Ok(Event::Ended(outcome)) => {
+            // It may have ended faster than the signal's event arrived.
+            if shutdown.reason().is_some() {
+                Monitor::stopping();
+            }
+            outcome
+        }
         Err(mpsc::RecvError) => Err(anyhow!("the run ended without an outcome")),
     };
     // A blocking read of standard input cannot be cancelled; it must not keep the process alive.

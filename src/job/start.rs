@@ -150,7 +150,7 @@ pub async fn export(
     );
     job.request_charge = request_charge;
     job.unread = unread;
-    watch(&mut job, monitor);
+    watch(&mut job, monitor, report);
     let again = plan.state_path.as_deref().map(ResumeCommand::of);
     run(
         job,
@@ -227,7 +227,7 @@ fn job<'a>(
 }
 
 /// Has the monitor observe a job too.
-pub(super) fn watch(job: &mut Job<'_>, monitor: &Monitor) {
+pub(super) fn watch(job: &mut Job<'_>, monitor: &Monitor, report: &Report) {
     let options = &job.ledger.state().options;
     let begun = Begun {
         follows: matches!(job.end, ReadEnd::Never | ReadEnd::Time(_)),
@@ -238,7 +238,21 @@ pub(super) fn watch(job: &mut Job<'_>, monitor: &Monitor) {
         applies: false,
         commits_within: Duration::from_millis(job.settings.checkpoint_interval_ms),
     };
-    job.observers.extend(monitor.begin(options.mode, begun));
+    let mode = options.mode;
+    job.observers.extend(monitor.begin(mode, begun));
+    let pause = Duration::from_millis(job.settings.poll_interval_ms);
+    if begun.follows
+        && let Some(watchdog) = monitor.watchdog()
+        && pause > watchdog / 2
+    {
+        report.warning(&format!(
+            "--poll-interval {pause} is more than half of the watchdog's {watchdog}: if no changes come, systemd ends \
+             this command between two polls; set WatchdogSec= to more than {twice}",
+            pause = humantime::format_duration(pause),
+            watchdog = humantime::format_duration(watchdog),
+            twice = humantime::format_duration(pause * 2),
+        ));
+    }
 }
 
 /// Infers the layout from a sample, if it is not known yet; it stays open if the container has no
@@ -393,7 +407,7 @@ pub async fn resume(
     );
     job.request_charge = request_charge;
     job.unread = unread;
-    watch(&mut job, monitor);
+    watch(&mut job, monitor, report);
     run(job, &shown, Some(again), plan.summary, report, shutdown).await
 }
 

@@ -246,6 +246,11 @@ impl Board {
         board
     }
 
+    /// After how long without a sign of life the service manager ends this process, if it does.
+    pub(super) fn watchdog(&self) -> Option<Duration> {
+        self.manager.as_ref()?.watchdog()
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, Figures> {
         // Nothing here panics between two changes.
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)

@@ -78,6 +78,11 @@ impl Monitor {
         service_manager::stopping();
     }
 
+    /// After how long without a sign of life the service manager ends this process, if it does.
+    pub fn watchdog(&self) -> Option<Duration> {
+        self.board()?.watchdog()
+    }
+
     /// Where it listens, if it does.
     pub fn address(&self) -> Option<SocketAddr> {
         Some(self.0.as_ref()?.server.as_ref()?.address)

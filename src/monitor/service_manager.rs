@@ -30,12 +30,17 @@ struct Sent {
 }
 
 impl ServiceManager {
-    /// The service manager that has started this process, if one waits to be sent.
+    /// The service manager that has started this process, if it awaits reports.
     pub(super) fn of_process() -> Option<Self> {
         socket::is_there().then(|| Self {
             watchdog: socket::watchdog(),
             sent: Mutex::default(),
         })
+    }
+
+    /// The time without a sign of life after which the manager ends this process.
+    pub(super) fn watchdog(&self) -> Option<Duration> {
+        self.watchdog
     }
 
     /// The command is ready, or not yet; `status` says how far it is.

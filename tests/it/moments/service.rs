@@ -51,6 +51,7 @@ fn service() {
         "COSMOS_TAIL_LOG_FORMAT=yaml cosmos-tail ranges -d shop -c orders",
     );
     reload(&mut pages);
+    watchdog(&mut pages);
     keys(&mut pages);
     pages.finish();
 }
@@ -77,6 +78,21 @@ fn reload(pages: &mut Pages) {
     let ended = stage.steady(wait(child));
     let about = "SIGUSR1, as systemctl reload sends it, and Ctrl-C later.";
     pages.add("reload", about, typed, &ended);
+}
+
+fn watchdog(pages: &mut Pages) {
+    if cfg!(not(target_os = "linux")) {
+        return pages.leave_out("watchdog");
+    }
+    let (gateway, container, stage) = account();
+    let typed = "NOTIFY_SOCKET=/run/none WATCHDOG_USEC=1500000 \
+                 cosmos-tail export -d shop -c orders -o orders/ --follow --poll-interval 1s";
+    let child = spawn(&mut stage.command(typed));
+    gateway.wait_until_caught_up(&container);
+    interrupt(&child);
+    let ended = stage.steady(wait(child));
+    let about = "systemd would end it between two polls.";
+    pages.add("watchdog", about, typed, &ended);
 }
 
 fn keys(pages: &mut Pages) {

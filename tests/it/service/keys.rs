@@ -91,10 +91,10 @@ fn it_is_read_again_when_it_is_refused_and_nothing_is_lost() {
     let ended = wait(child);
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
     assert_latest(&lines(&out), &container);
-    let told = ended
+    let messages = ended
         .stderr
         .matches("the account key has changed, and was read again");
-    assert!(told.count() >= 4, "{}", ended.stderr);
+    assert!(messages.count() >= 4, "{}", ended.stderr);
     assert_no_key(&ended.stderr);
     // Unsigned or wrongly signed requests are those around a change only.
     assert!(refused(&gateway) <= 4 * 8 * 2, "{}", refused(&gateway));
@@ -148,8 +148,8 @@ fn a_file_that_is_gone_is_reported_once() {
     gateway.set_key(NEW_KEYS[0]);
     let ended = wait(child);
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
-    let told = objects(&ended.stderr);
-    let warned: Vec<&Value> = told
+    let messages = objects(&ended.stderr);
+    let warned: Vec<&Value> = messages
         .iter()
         .filter(|one| {
             one["message"]

@@ -23,17 +23,17 @@ fn each_message_is_an_object_with_its_level_and_its_range() {
     command.args(["--log-format", "json", "-v", "--max-retries", "3"]);
     let ended = run(&mut command);
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
-    let told = objects(&ended.stderr);
-    let levels = |level: &str| told.iter().filter(|one| one["level"] == level).count();
+    let messages = objects(&ended.stderr);
+    let levels = |level: &str| messages.iter().filter(|one| one["level"] == level).count();
     assert!(
         levels("debug") > 0 && levels("info") > 0,
         "{}",
         ended.stderr
     );
-    let about_range: Vec<&Value> = told.iter().filter(|one| one["range"] == 1).collect();
+    let about_range: Vec<&Value> = messages.iter().filter(|one| one["range"] == 1).collect();
     assert!(!about_range.is_empty(), "{}", ended.stderr);
     assert!(about_range.iter().all(|one| one["level"] == "debug"));
-    let last = told.last().unwrap();
+    let last = messages.last().unwrap();
     assert_eq!(last["level"], "error");
     assert_eq!(last["exit_code"], 3);
     assert!(
@@ -104,8 +104,8 @@ fn every_command_reports_its_errors_so_by_the_flag_and_by_the_variable() {
         for mut command in commands {
             let ended = run(&mut command);
             assert_eq!(ended.code, Some(code), "{words:?}: {}", ended.stderr);
-            let told = objects(&ended.stderr);
-            let last = told.last().unwrap_or_else(|| panic!("{words:?}"));
+            let messages = objects(&ended.stderr);
+            let last = messages.last().unwrap_or_else(|| panic!("{words:?}"));
             assert_eq!(last["level"], "error", "{words:?}");
             assert_eq!(last["exit_code"], code, "{words:?}");
             assert!(!ended.stderr.contains(['\u{1b}', '\u{202e}']), "{words:?}");
@@ -144,8 +144,8 @@ fn the_log_of_the_sdk_is_objects_too() {
     let mut command = export(&gateway, &directory.path().join("out"));
     let ended = run(command.args(["-vvv", "--log-format", "json"]));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let told = objects(&ended.stderr);
-    let of_sdk: Vec<&Value> = told
+    let messages = objects(&ended.stderr);
+    let of_sdk: Vec<&Value> = messages
         .iter()
         .filter(|one| {
             one["message"]
@@ -187,8 +187,8 @@ fn so_is_a_summary_and_so_is_a_panic() {
     command.env("COSMOS_TAIL_FAILPOINTS", "part.write=panic");
     let ended = run(command.args(["--log-format", "json"]));
     assert_ne!(ended.code, Some(0));
-    let told = objects(&ended.stderr);
-    let panics = told.iter().filter(|one| {
+    let messages = objects(&ended.stderr);
+    let panics = messages.iter().filter(|one| {
         let message = one["message"].as_str().unwrap();
         message.contains("panicked at") && one["level"] == "error"
     });

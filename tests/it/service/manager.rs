@@ -1,4 +1,4 @@
-//! What systemd is told, by a socket of the test's own.
+//! What systemd receives: a socket of the test takes its place.
 
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command};
@@ -245,6 +245,27 @@ fn a_tail_a_replay_and_an_account_are_ready_too() {
         signal(&child, Signal::SIGTERM);
         manager.wait_for_message("STOPPING=1");
         wait(child);
+    }
+}
+
+#[test]
+fn polls_that_are_further_apart_than_the_watchdog_allows_are_warned_of() {
+    let (gateway, _) = filled(1, 4);
+    for (watchdog, is_warned) in [(1_999, true), (2_000, false)] {
+        let manager = Manager::new();
+        let mut command = against(&gateway);
+        command.args(["tail", "--poll-interval", "1s"]);
+        let child = manager.start(&mut command, Duration::from_millis(watchdog));
+        manager.wait_for_message("READY=1");
+        interrupt(&child);
+        let warning = "warning: --poll-interval 1s is more than half of the watchdog's 1s 999ms";
+        let ended = wait(child);
+        assert_eq!(
+            ended.stderr.contains(warning),
+            is_warned,
+            "{}",
+            ended.stderr
+        );
     }
 }
 

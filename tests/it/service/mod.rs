@@ -1,4 +1,4 @@
-//! A command as a service: what systemd is told, a reload, a key that changes, logs for programs, open files.
+//! A command as a service: what systemd receives, a reload, a key that changes, logs for programs, open files.
 
 #[cfg(target_os = "linux")]
 mod day;

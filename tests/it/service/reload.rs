@@ -32,8 +32,8 @@ fn a_reload_finishes_the_open_files_and_nothing_is_lost() {
     interrupt(&child);
     let ended = wait(child);
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
-    let told = "reloading: the open files are finished";
-    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    let messages = "reloading: the open files are finished";
+    assert!(ended.stderr.contains(messages), "{}", ended.stderr);
     assert_latest(&lines(&out), &container);
     succeed(resume(&gateway, &out).arg("--no-follow"));
     assert_latest(&lines(&out), &container);
