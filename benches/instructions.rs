@@ -274,6 +274,7 @@ const BEGUN: Begun = Begun {
     is_scoped: false,
     from_beginning: true,
     applies: false,
+    commits_within: Duration::from_secs(5),
 };
 
 /// Adds feed ranges that have nothing new.

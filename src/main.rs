@@ -5,14 +5,15 @@ use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 
 use anyhow::{Context, Result, anyhow};
-use cosmos_tail::report::{self, Report};
+use cosmos_tail::monitor::Monitor;
+use cosmos_tail::report::{self, LogFormat, Report};
 use cosmos_tail::settings::Given;
 use cosmos_tail::signal::{self, Shutdown};
 use cosmos_tail::{command, error, process};
 
 fn main() -> ExitCode {
     process::forbid_core_dumps();
-    std::panic::set_hook(Box::new(Report::panic));
+    std::panic::set_hook(Box::new(|info| Report::panic(LogFormat::Text, info)));
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(names) = command::complete::names(&arguments) {
         return print_names(&names);
@@ -21,20 +22,27 @@ fn main() -> ExitCode {
         Ok(given) => given,
         Err(error) if error.use_stderr() => {
             let again = |shown: &[OsString]| Given::parse(shown).err();
-            report::wrong_arguments(&error, &arguments, Given::asks_for_json(&arguments), again);
+            report::wrong_arguments(&error, &arguments, Given::verbosity_of(&arguments), again);
             return error::ExitCode::Usage.into();
         }
         // Help or the version.
         Err(answer) => return print_and_exit(&answer),
     };
     disable_metadata_probe();
+    process::raise_file_limit();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     keep_freed_memory();
-    let report = Arc::new(Report::new(given.verbosity()));
+    let verbosity = given.verbosity();
+    std::panic::set_hook(Box::new(move |info| Report::panic(verbosity.log, info)));
+    let report = Arc::new(Report::new(verbosity));
     match run_to_end(given, &report) {
         Ok(code) => code.into(),
         Err(error) if error::is_broken_pipe(&error) => error::ExitCode::Done.into(),
         Err(error) => {
+            let error = match process::hint_at_file_limit(&error) {
+                Some(hint) => error::with_further_hint(error, hint),
+                None => error,
+            };
             report.error(&error);
             error::exit_code(&error).into()
         }
@@ -94,7 +102,13 @@ fn run_to_end(given: Given, report: &Arc<Report>) -> Result<error::ExitCode> {
     });
     let outcome = match next.recv() {
         Ok(Event::Stop) => outcome_of_stop(&next, &shutdown),
-        Ok(Event::Ended(outcome)) => outcome,
+        Ok(Event::Ended(outcome)) => {
+            // It may have ended faster than the signal's event arrived.
+            if shutdown.reason().is_some() {
+                Monitor::stopping();
+            }
+            outcome
+        }
         Err(mpsc::RecvError) => Err(anyhow!("the run ended without an outcome")),
     };
     // A blocking read of standard input cannot be cancelled; it must not keep the process alive.
@@ -105,6 +119,7 @@ fn run_to_end(given: Given, report: &Arc<Report>) -> Result<error::ExitCode> {
 /// The outcome of a run after a stop was requested: its own, unless it has begun nothing that must be
 /// finished and does not end within the grace period.
 fn outcome_of_stop(next: &mpsc::Receiver<Event>, shutdown: &Shutdown) -> Result<error::ExitCode> {
+    Monitor::stopping();
     let event = match next.recv_timeout(signal::GRACE) {
         Err(mpsc::RecvTimeoutError::Timeout) if shutdown.abandon() => None,
         Err(mpsc::RecvTimeoutError::Timeout) => next.recv().ok(),

@@ -98,6 +98,68 @@ pub fn forbid_core_dumps() {
     }
 }
 
+/// More open files than this are never needed: each range has a file and a connection.
+#[cfg(unix)]
+const MAX_FILES: u64 = 65_536;
+
+/// What macOS gives a process in any case.
+#[cfg(unix)]
+const FILES_OF_A_PROCESS: u64 = 10_240;
+
+/// Raises the limit of open files as far as the system allows without a privilege: each range that is read has a file
+/// and perhaps a connection, and the default is 1,024, or 256 on macOS.
+///
+/// Windows has no such limit.
+pub fn raise_file_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let max = limit.maximum.unwrap_or(MAX_FILES).min(MAX_FILES);
+        // macOS refuses more than it gives a process at all. If nothing helps, the limit stays what it is.
+        for wanted in [max, FILES_OF_A_PROCESS] {
+            let raised = Rlimit {
+                current: Some(wanted),
+                ..limit
+            };
+            let is_more = limit.current.is_some_and(|current| current < wanted);
+            if is_more && setrlimit(Resource::Nofile, raised).is_ok() {
+                return;
+            }
+        }
+    }
+}
+
+/// What to do about an error, if its cause is the limit of open files.
+pub fn hint_at_file_limit(error: &anyhow::Error) -> Option<String> {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        use rustix::process::{Resource, getrlimit};
+        // Not every library passes the code on; the text always has it.
+        let has = |code: Errno| {
+            let text = format!("(os error {})", code.raw_os_error());
+            error.chain().any(|cause| cause.to_string().contains(&text))
+        };
+        if has(Errno::NFILE) {
+            return Some("this machine has too many open files; see fs.file-max".to_owned());
+        }
+        if !has(Errno::MFILE) {
+            return None;
+        }
+        let limit = getrlimit(Resource::Nofile).current?;
+        Some(format!(
+            "this process may have {limit} open files, and each range that is read needs one and a connection: raise \
+             the hard limit (ulimit -Hn, or LimitNOFILE= of a unit), or lower --concurrency"
+        ))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        None
+    }
+}
+
 #[cfg(unix)]
 mod streams {
     use std::os::fd::{AsFd, BorrowedFd};

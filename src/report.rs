@@ -13,16 +13,20 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write};
 use std::panic::PanicHookInfo;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use time::OffsetDateTime;
 
+use crate::clock;
 use crate::count::count;
 use crate::error::Failure;
 use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
+use crate::feed::RangeId;
 use crate::process;
 use crate::redact::redact;
 use crate::schema::{self, ColumnType, Drift, Schema};
@@ -47,6 +51,8 @@ pub struct Verbosity {
     /// Whether each notice, and the error of a run that fails, is a JSON object on a line, since a script reads the
     /// summary among them.
     pub json: bool,
+    /// How each message is printed.
+    pub log: LogFormat,
 }
 
 /// How a summary is printed.
@@ -57,6 +63,36 @@ pub enum SummaryFormat {
     Text,
     /// One JSON object on one line, for scripts
     Json,
+}
+
+/// How messages are printed on standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object per line, for programs that collect logs
+    Json,
+}
+
+/// How serious a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// How a list is printed.
@@ -74,6 +110,7 @@ pub struct Report {
     verbose: u8,
     quiet: bool,
     json: bool,
+    log: LogFormat,
     bar: ProgressBar,
 }
 
@@ -92,6 +129,7 @@ impl Report {
             verbose: verbosity.verbose,
             quiet: verbosity.quiet,
             json: verbosity.json,
+            log: verbosity.log,
             bar,
         }
     }
@@ -99,42 +137,52 @@ impl Report {
     /// Prints a detail, with `-v` only.
     pub fn detail(&self, text: &str) {
         if self.verbose > 0 {
-            self.line(text);
+            self.line(Level::Debug, text, None);
+        }
+    }
+
+    /// The same, about a range.
+    pub fn detail_of(&self, range: RangeId, text: &str) {
+        if self.verbose > 0 {
+            self.line(Level::Debug, text, Some(range));
         }
     }
 
     /// Prints a notice, unless `-q` is given.
     pub fn notice(&self, text: &str) {
         if !self.quiet {
-            self.line(text);
+            self.line(Level::Info, text, None);
         }
     }
 
     /// Prints a warning, unless `-q` is given.
     pub fn warning(&self, text: &str) {
-        if self.json && !self.quiet {
-            self.object("warning", text);
-        } else {
-            self.notice(&format!("warning: {text}"));
+        if !self.quiet {
+            self.line(Level::Warn, text, None);
         }
     }
 
     /// Prints an error that does not stop the run, at any verbosity.
     pub fn error_line(&self, text: &str) {
-        self.line(text);
+        self.line(Level::Error, text, None);
     }
 
     /// Prints the error that ended the run, at any verbosity.
     pub fn error(&self, error: &anyhow::Error) {
-        if self.json {
+        if self.json || self.log == LogFormat::Json {
             return self.failure(&Failure::of(error));
         }
         self.lines(&redact(crate::error::render(error).trim_end()));
     }
 
+    /// How messages are printed.
+    pub fn log_format(&self) -> LogFormat {
+        self.log
+    }
+
     /// Prints a panic's message and location. The progress line is left alone, because drawing it may
     /// have caused the panic.
-    pub fn panic(info: &PanicHookInfo<'_>) {
+    pub fn panic(log: LogFormat, info: &PanicHookInfo<'_>) {
         let thread = std::thread::current();
         let place = info.location().map(ToString::to_string);
         let message = format!(
@@ -148,15 +196,29 @@ impl Report {
             BacktraceStatus::Captured => backtrace.to_string(),
             _ => "note: run with RUST_BACKTRACE=1 to print a backtrace".to_owned(),
         };
-        write_lines(&format!(
-            "{}\n{more}",
-            escape_for_terminal(&redact(&message))
-        ));
+        let message = redact(&message);
+        write_lines(&match log {
+            LogFormat::Text => format!("{}\n{more}", escape_for_terminal(&message)),
+            LogFormat::Json => {
+                let message = Message::new(Level::Error, &format!("{message}\n{more}")).to_json();
+                escape_json(&message).into_owned()
+            }
+        });
+    }
+
+    /// Prints an event of the SDK's log. As text it names its own level.
+    fn log_event(&self, level: Level, event: &str) {
+        let level = match self.log {
+            LogFormat::Text => Level::Debug,
+            LogFormat::Json => level,
+        };
+        self.line(level, event.trim_end(), None);
     }
 
     /// Starts the progress line, if standard error is a terminal.
     pub fn start_progress(&self, has_end: bool) -> Result<()> {
-        if self.quiet || !std::io::stderr().is_terminal() || process::is_dumb_terminal() {
+        let shows = self.log == LogFormat::Text && !self.quiet && std::io::stderr().is_terminal();
+        if !shows || process::is_dumb_terminal() {
             return Ok(());
         }
         let template = if has_end {
@@ -326,23 +388,44 @@ impl Report {
             exit_code: failure.exit_code,
         };
         // It has nothing that cannot be written as JSON.
-        let text = serde_json::to_string(&shown).unwrap_or_default();
+        let text = match self.log {
+            LogFormat::Text => serde_json::to_string(&shown).unwrap_or_default(),
+            LogFormat::Json => {
+                let message = Message {
+                    more: Some(Ended {
+                        causes: shown.causes,
+                        hint: shown.hint,
+                        exit_code: shown.exit_code,
+                    }),
+                    ..Message::new(Level::Error, &shown.error)
+                };
+                message.to_json()
+            }
+        };
         self.lines(&escape_json(&text));
     }
 
     /// Prints text as one line, whatever it contains.
-    fn line(&self, text: &str) {
-        if self.json {
-            self.object("notice", text);
-        } else {
-            self.lines(&escape_for_terminal(&redact(text)));
-        }
-    }
-
-    /// Prints text as the only member of a JSON object.
-    fn object(&self, kind: &str, text: &str) {
-        let object = serde_json::json!({ kind: redact(text) });
-        self.lines(&escape_json(&object.to_string()));
+    fn line(&self, level: Level, text: &str, range: Option<RangeId>) {
+        let text = redact(text);
+        let object = match (self.log, self.json, level) {
+            (LogFormat::Json, ..) => {
+                let message = Message {
+                    range: range.map(|range| range.0),
+                    ..Message::new(level, &text)
+                };
+                message.to_json()
+            }
+            (LogFormat::Text, true, Level::Warn) => {
+                serde_json::json!({ "warning": text }).to_string()
+            }
+            (LogFormat::Text, true, _) => serde_json::json!({ "notice": text }).to_string(),
+            (LogFormat::Text, false, Level::Warn) => {
+                return self.lines(&escape_for_terminal(&format!("warning: {text}")));
+            }
+            (LogFormat::Text, false, _) => return self.lines(&escape_for_terminal(&text)),
+        };
+        self.lines(&escape_json(&object));
     }
 
     /// Prints text with our own line breaks.
@@ -351,20 +434,57 @@ impl Report {
     }
 }
 
+/// A message as an object, with `--log-format json`.
+#[derive(Debug, Serialize)]
+struct Message<'a> {
+    /// When it was printed, by this machine's clock.
+    #[serde(with = "time::serde::rfc3339")]
+    time: OffsetDateTime,
+    level: &'static str,
+    message: &'a str,
+    /// The range that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<u32>,
+    #[serde(flatten)]
+    more: Option<Ended>,
+}
+
+/// What the error that ended the run has beside its message.
+#[derive(Debug, Serialize)]
+struct Ended {
+    causes: Vec<String>,
+    hint: Option<String>,
+    exit_code: u8,
+}
+
+impl<'a> Message<'a> {
+    fn new(level: Level, message: &'a str) -> Self {
+        Self {
+            time: clock::now(),
+            level: level.name(),
+            message,
+            range: None,
+            more: None,
+        }
+    }
+
+    fn to_json(&self) -> String {
+        // It has nothing that cannot be written as JSON.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
 /// Prints clap's error about the arguments, which it quotes verbatim. To keep clap's lines and colours,
-/// the arguments are escaped and redacted, and parsed again with `parse`, which returns clap's error. With
-/// `as_json` it is one JSON object.
+/// the arguments are escaped and redacted, and parsed again with `parse`, which returns clap's error. It is one
+/// JSON object where `verbosity` asks for that.
 pub fn wrong_arguments(
     error: &clap::Error,
     arguments: &[OsString],
-    as_json: bool,
+    verbosity: Verbosity,
     parse: impl FnOnce(&[OsString]) -> Option<clap::Error>,
 ) {
-    if as_json {
-        let report = Report::new(Verbosity {
-            json: true,
-            ..Verbosity::default()
-        });
+    if verbosity.json || verbosity.log == LogFormat::Json {
+        let report = Report::new(verbosity);
         return report.failure(&Failure::of_arguments(&error.render().to_string()));
     }
     let shown: Vec<OsString> = arguments.iter().map(|argument| shown(argument)).collect();
@@ -407,11 +527,30 @@ fn write_lines(text: &str) {
 
 /// Writes the SDK's log to standard error: each event is one write, and becomes one line.
 #[derive(Debug)]
-pub struct LogLine(pub std::sync::Arc<Report>);
+pub struct LogLine {
+    report: Arc<Report>,
+    level: Level,
+}
+
+impl LogLine {
+    /// The line of an event of this level.
+    pub fn new(report: &Arc<Report>, level: &tracing::Level) -> Self {
+        Self {
+            report: Arc::clone(report),
+            level: match *level {
+                tracing::Level::ERROR => Level::Error,
+                tracing::Level::WARN => Level::Warn,
+                tracing::Level::INFO => Level::Info,
+                _ => Level::Debug,
+            },
+        }
+    }
+}
 
 impl Write for LogLine {
     fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
-        self.0.line(String::from_utf8_lossy(event).trim_end());
+        self.report
+            .log_event(self.level, &String::from_utf8_lossy(event));
         Ok(event.len())
     }
 

@@ -6,14 +6,18 @@
 //! too; the system then waits a few seconds for the process. There, a program that must outlive its
 //! console is started without one.
 //!
+//! SIGUSR1 asks for a reload, as `systemctl reload` does: the account key is read again, and files are rotated.
+//! Windows has no such signal.
+//!
 //! A dedicated thread listens, so that blocked threads of the runtime do not delay a stop.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{ExitCode, with_exit_code, with_hint};
@@ -28,6 +32,15 @@ pub struct Shutdown {
     token: CancellationToken,
     reason: Arc<OnceLock<ExitCode>>,
     phase: Arc<AtomicU8>,
+    reload: Arc<Notify>,
+}
+
+/// How often a reload was requested: SIGUSR1, by `systemctl reload`.
+static RELOADS: AtomicU64 = AtomicU64::new(0);
+
+/// How often this process was asked to reload what can be reloaded: the key is read again, files are rotated.
+pub fn reloads() -> u64 {
+    RELOADS.load(Ordering::Relaxed)
 }
 
 /// Nothing has started that would have to be finished before a stop.
@@ -52,6 +65,17 @@ impl Shutdown {
     /// Waits until a stop is requested.
     pub async fn requested(&self) {
         self.token.cancelled().await;
+    }
+
+    /// Requests that what can be reloaded is.
+    pub fn request_reload(&self) {
+        RELOADS.fetch_add(1, Ordering::Relaxed);
+        self.reload.notify_one();
+    }
+
+    /// Waits until a reload is requested. Only one waits for it.
+    pub async fn reload_requested(&self) {
+        self.reload.notified().await;
     }
 
     /// A token that is cancelled when a stop is requested. Cancelling it does not request one.
@@ -114,9 +138,9 @@ pub fn listen(
     survive_file_size_limit()?;
     drop(registering);
     let listen = async move {
-        shutdown.request(signals.next().await);
+        shutdown.request(signals.stop(&shutdown).await);
         requested();
-        give_up(signals.next().await);
+        give_up(signals.stop(&shutdown).await);
     };
     std::thread::Builder::new()
         .name("signals".to_owned())
@@ -182,6 +206,7 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     /// None if it is ignored.
     hang_up: Option<tokio::signal::unix::Signal>,
+    reload: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -196,20 +221,25 @@ impl Signals {
             } else {
                 Some(signal(SignalKind::hangup())?)
             },
+            reload: signal(SignalKind::user_defined1())?,
         })
     }
 
-    async fn next(&mut self) -> ExitCode {
-        let hang_up = async {
-            match &mut self.hang_up {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
+    /// The next signal that stops. A reload in between is requested of `shutdown`.
+    async fn stop(&mut self, shutdown: &Shutdown) -> ExitCode {
+        loop {
+            let hang_up = async {
+                match &mut self.hang_up {
+                    Some(signal) => signal.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.interrupt.recv() => return ExitCode::Interrupted,
+                _ = self.terminate.recv() => return ExitCode::Terminated,
+                _ = hang_up => return ExitCode::Terminated,
+                _ = self.reload.recv() => shutdown.request_reload(),
             }
-        };
-        tokio::select! {
-            _ = self.interrupt.recv() => ExitCode::Interrupted,
-            _ = self.terminate.recv() => ExitCode::Terminated,
-            _ = hang_up => ExitCode::Terminated,
         }
     }
 }
@@ -250,7 +280,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> ExitCode {
+    /// The next signal that stops. None here asks for a reload.
+    async fn stop(&mut self, _shutdown: &Shutdown) -> ExitCode {
         tokio::select! {
             _ = self.interrupt.recv() => ExitCode::Interrupted,
             _ = self.stop.recv() => ExitCode::Interrupted,

@@ -100,6 +100,7 @@ fn connection(endpoint: &str) -> cosmos_tail::cosmos::options::ConnectOptions {
         container: StaticGateway::CONTAINER.to_owned(),
         names_from: NamesFrom::default(),
         credential: CredentialOptions::Key(SecretText::new(KEY)),
+        key_reader: None,
         accept_self_signed: is_tls(endpoint),
         throughput: ThroughputControl::default(),
         token: TokenOptions::default(),

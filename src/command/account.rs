@@ -253,7 +253,7 @@ impl Account {
     pub(super) async fn prepare(
         &self,
         plan: ConnectionPlan,
-        report: &Report,
+        report: &Arc<Report>,
     ) -> Result<ConnectOptions> {
         for notice in &plan.notices {
             report.warning(notice);
@@ -266,7 +266,16 @@ impl Account {
             Some(embedded) => embedded.start(plan).await?,
             None => plan,
         };
-        let options = plan.connect;
+        let mut options = plan.connect;
+        options.key_reader = options.key_reader.map(|reader| {
+            let report = Arc::clone(report);
+            reader.reported(move |outcome| match outcome {
+                Ok(()) => report.notice("the account key has changed, and was read again"),
+                Err(error) => {
+                    report.warning(&format!("the account key cannot be read again: {error:#}"));
+                }
+            })
+        });
         report.detail(&format!(
             "connecting to {}, {}",
             options.endpoint,

@@ -94,6 +94,7 @@ impl Embedded {
                 container: or_default(&args.container, container),
                 names_from: NamesFrom::Settings,
                 credential: CredentialOptions::Key(SecretText::new(String::new())),
+                key_reader: None,
                 accept_self_signed: false,
                 token: TokenOptions::default(),
                 routing: Routing {
@@ -126,6 +127,7 @@ impl Embedded {
             connect: ConnectOptions {
                 endpoint: account.endpoint().clone(),
                 credential: CredentialOptions::Key(SecretText::new(account.key())),
+                key_reader: None,
                 ..plan.connect
             },
             ..plan

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use tracing::{Level, Metadata};
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use super::account::Account;
 #[cfg(feature = "demo")]
@@ -14,8 +16,8 @@ use super::{
 };
 use crate::cli::Command;
 use crate::error::ExitCode;
-use crate::report::{LogLine, Report};
-use crate::settings::Given;
+use crate::report::{LogFormat, LogLine, Report};
+use crate::settings::{Given, table};
 use crate::signal::Shutdown;
 
 /// Runs a command to its end, or until a stop is requested.
@@ -25,6 +27,7 @@ use crate::signal::Shutdown;
 /// Any error of the command, with the exit code and the hint for the user attached.
 pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
     log_to_stderr(given.verbosity().verbose, report);
+    given.get(&table::LOG_FORMAT)?;
     ensure_streams(&given)?;
     let account = Account::new(&given, shutdown)?;
     match given.command() {
@@ -67,15 +70,32 @@ fn log_to_stderr(verbose: u8, report: &Arc<Report>) {
         2 => LevelFilter::WARN,
         _ => LevelFilter::DEBUG,
     };
-    let report = Arc::clone(report);
-    // This fails only in tests, which share a process that has set it already.
-    tracing_subscriber::fmt()
-        .with_writer(move || LogLine(Arc::clone(&report)))
+    // Initializing fails only in tests, which share a process that has done it already.
+    let log = tracing_subscriber::fmt()
+        .with_writer(LogLines(Arc::clone(report)))
         .with_ansi(false)
         .with_max_level(level)
         .with_target(true)
         // Otherwise a failed write to standard error would be reported on standard error, and panic.
-        .log_internal_errors(false)
-        .try_init()
-        .ok();
+        .log_internal_errors(false);
+    match report.log_format() {
+        LogFormat::Text => log.try_init().ok(),
+        // The object has both.
+        LogFormat::Json => log.without_time().with_level(false).try_init().ok(),
+    };
+}
+
+/// Makes a line of each event of the SDK's log.
+struct LogLines(Arc<Report>);
+
+impl MakeWriter<'_> for LogLines {
+    type Writer = LogLine;
+
+    fn make_writer(&self) -> LogLine {
+        LogLine::new(&self.0, &Level::DEBUG)
+    }
+
+    fn make_writer_for(&self, event: &Metadata<'_>) -> LogLine {
+        LogLine::new(&self.0, event.level())
+    }
 }

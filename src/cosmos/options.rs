@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use anyhow::Result;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -25,6 +27,54 @@ impl SecretText {
 impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+/// Reads the account key again, where it was read at the start.
+#[derive(Clone)]
+pub struct KeyReader {
+    read: Arc<dyn Fn() -> Result<SecretText> + Send + Sync>,
+    report: Arc<KeyReport>,
+}
+
+/// Reports that the key has changed, or that it cannot be read.
+type KeyReport = dyn Fn(Result<(), &anyhow::Error>) + Send + Sync;
+
+impl KeyReader {
+    /// Reads with `read`, and reports nothing.
+    pub fn new(read: impl Fn() -> Result<SecretText> + Send + Sync + 'static) -> Self {
+        Self {
+            read: Arc::new(read),
+            report: Arc::new(|_| {}),
+        }
+    }
+
+    /// The same, with somebody who reports.
+    #[must_use]
+    pub fn reported(
+        self,
+        report: impl Fn(Result<(), &anyhow::Error>) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            report: Arc::new(report),
+            ..self
+        }
+    }
+
+    /// The key, as it is now.
+    pub(super) fn read(&self) -> Result<SecretText> {
+        (self.read)()
+    }
+
+    /// Reports that the key has changed, or why it cannot be read.
+    pub(super) fn report(&self, outcome: Result<(), &anyhow::Error>) {
+        (self.report)(outcome);
+    }
+}
+
+impl fmt::Debug for KeyReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyReader")
     }
 }
 
@@ -152,6 +202,8 @@ pub struct ConnectOptions {
     pub names_from: NamesFrom,
     /// How to authenticate.
     pub credential: CredentialOptions,
+    /// What reads the account key again after it was changed; none if it is not in a file.
+    pub key_reader: Option<KeyReader>,
     /// Whether a certificate that no authority signed is accepted. Only ever true for an endpoint
     /// on the loopback interface.
     pub accept_self_signed: bool,

@@ -19,12 +19,13 @@ mod known_plan;
 mod last_list;
 mod range_list;
 mod ranges_ahead;
+mod renewal;
 #[cfg(test)]
 mod requests;
 mod session;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use azure_core::credentials::Secret;
@@ -49,6 +50,7 @@ use detour::Proxies;
 pub(super) use heard::Heard;
 use range_list::reads_list;
 use ranges_ahead::RangesAhead;
+use renewal::{AUTHORIZATION, KeyRenewal};
 use session::{CONSISTENCY_LEVEL, SESSION_TOKEN, SessionTokens};
 
 pub(super) use last_list::ListFault;
@@ -59,6 +61,9 @@ const MAX_BODY: usize = 64 << 20;
 
 /// The status of an answer that is refused here and not retried.
 const REFUSED: u16 = 400;
+
+/// The status of a request whose signature is not one of the account's keys.
+const UNAUTHORIZED: u16 = 401;
 
 /// The partition key of a document without a value at its path; and what takes its place in a container that
 /// was made without a partition key. The driver cannot send the latter.
@@ -90,6 +95,7 @@ pub(super) struct BoundedClients {
     traffic: Arc<Traffic>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
+    renewal: Option<Arc<KeyRenewal>>,
 }
 
 impl BoundedClients {
@@ -101,7 +107,10 @@ impl BoundedClients {
         traffic: &Arc<Traffic>,
     ) -> Self {
         let (database, container) = (&options.database, &options.container);
+        let renewal = options.key_reader.clone().zip(key.as_ref());
+        let renewal = renewal.map(|(reader, key)| Arc::new(KeyRenewal::new(reader, key)));
         Self {
+            renewal,
             endpoint: options.endpoint.clone(),
             limit_to_endpoint: options.routing.limit_to_endpoint,
             heard: Arc::clone(heard),
@@ -150,6 +159,7 @@ impl HttpClientFactory for BoundedClients {
             traffic: Arc::clone(&self.traffic),
             ranges_ahead: Arc::clone(&self.ranges_ahead),
             session_tokens: Arc::clone(&self.session_tokens),
+            renewal: self.renewal.clone(),
         }))
     }
 }
@@ -237,6 +247,8 @@ struct BoundedClient {
     traffic: Arc<Traffic>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
+    /// What reads the account key again, if it is in a file.
+    renewal: Option<Arc<KeyRenewal>>,
 }
 
 #[async_trait]
@@ -260,7 +272,7 @@ impl TransportClient for BoundedClient {
 
 impl BoundedClient {
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-        let response = self.fetch(request).await;
+        let response = self.fetch_authorized(request).await;
         if reads_list(request) {
             self.heard.note_list(response.as_ref().ok());
         }
@@ -279,8 +291,41 @@ impl BoundedClient {
         Ok(response)
     }
 
-    async fn fetch(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-        let sent = self.request(request).send().await;
+    /// Fetches an answer. If the account refuses the key, and it is in a file that has another one by now, the request
+    /// is repeated with that.
+    async fn fetch_authorized(
+        &self,
+        request: &HttpRequest,
+    ) -> Result<HttpResponse, TransportError> {
+        let Some(renewal) = &self.renewal else {
+            return self.fetch(request, None).await;
+        };
+        let mut refused_at = None;
+        loop {
+            let (generation, signature) = renewal.sign(request);
+            let mut response = self.fetch(request, signature.as_deref()).await?;
+            if response.status != UNAUTHORIZED {
+                if response.status < 400 {
+                    renewal.accepted();
+                }
+                return Ok(response);
+            }
+            let since = *refused_at.get_or_insert_with(Instant::now);
+            if !renewal.renew(generation, since).await {
+                return Ok(response);
+            }
+            let request_charge = believed_charge(&mut response.headers);
+            self.traffic.answered(response.status, request_charge);
+        }
+    }
+
+    /// Fetches an answer to a request, with this signature in place of its own if there is one.
+    async fn fetch(
+        &self,
+        request: &HttpRequest,
+        signature: Option<&str>,
+    ) -> Result<HttpResponse, TransportError> {
+        let sent = self.request(request, signature).send().await;
         let response = sent.map_err(|error| self.unsent(&request.url, error))?;
         let status = response.status().as_u16();
         let headers = headers_of(response.headers());
@@ -340,7 +385,7 @@ impl BoundedClient {
         .build()
     }
 
-    fn request(&self, request: &HttpRequest) -> reqwest::RequestBuilder {
+    fn request(&self, request: &HttpRequest, signature: Option<&str>) -> reqwest::RequestBuilder {
         let client = match &self.of_emulator {
             Some(client) if is_emulator(&request.url) => client,
             _ => &self.client,
@@ -354,6 +399,10 @@ impl BoundedClient {
             .expect("the SDK's methods are those of HTTP");
         let mut builder = client.request(method, request.url.clone()).timeout(timeout);
         for (name, value) in request.headers.iter() {
+            if let (Some(signature), true) = (signature, *name == AUTHORIZATION) {
+                builder = builder.header(name.as_str(), signature);
+                continue;
+            }
             let is_undefined = *name == PARTITION_KEY && value.as_str() == UNDEFINED_KEY;
             let value = if is_undefined && self.heard.has_system_key() {
                 EMPTY_KEY

@@ -96,6 +96,7 @@ pub(super) struct Coordinator<'a> {
     grows: bool,
     commits_within_files: bool,
     stop: CancellationToken,
+    shutdown: Shutdown,
 }
 
 impl<'a> Coordinator<'a> {
@@ -149,6 +150,7 @@ impl<'a> Coordinator<'a> {
             grows: job.destination.kind() == Kind::Growing,
             commits_within_files: commits_within_files(&state),
             stop: shutdown.child_token(),
+            shutdown: shutdown.clone(),
         };
         this.committed(Committed {
             published: 0,
@@ -220,14 +222,9 @@ impl<'a> Coordinator<'a> {
                     self.begin_commit()?;
                 }
                 () = tick(&mut rotation_timer), if self.uncommitted.has_rows_to_rotate => {
-                    self.uncommitted.rotation_is_due = true;
-                    if self.commit.is_idle() {
-                        self.begin_commit()?;
-                    } else {
-                        // With the next commit, which comes soon.
-                        self.uncommitted.is_dirty = true;
-                    }
+                    self.rotate()?;
                 }
+                () = self.shutdown.reload_requested() => self.reload()?,
                 _ = progress_timer.tick() => self.observers.emit(&Event::Tick),
                 end = watch_end(&mut self.watch), if self.watch_end.is_none() => {
                     // Events that have arrived are still taken, until the reader has ended.
@@ -384,6 +381,29 @@ impl<'a> Coordinator<'a> {
         sample::report_inferred(&inferred, ", the first that came", self.report);
         open.layout.set(layout).ok();
         Ok(())
+    }
+
+    /// Finishes the open files, which then have their final names.
+    fn rotate(&mut self) -> Result<()> {
+        self.uncommitted.rotation_is_due = true;
+        if self.commit.is_idle() {
+            self.begin_commit()?;
+        } else {
+            // With the next commit, which comes soon.
+            self.uncommitted.is_dirty = true;
+        }
+        Ok(())
+    }
+
+    /// Reloads what can be: the connection reads the account key again by itself.
+    fn reload(&mut self) -> Result<()> {
+        let rotates = self.series_by_range && self.uncommitted.has_rows_to_rotate;
+        self.report.notice(if rotates {
+            "reloading: the open files are finished"
+        } else {
+            "reloading"
+        });
+        if rotates { self.rotate() } else { Ok(()) }
     }
 
     /// The series that `range` is written to.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -171,7 +172,7 @@ pub async fn export(
     );
     job.request_charge = request_charge;
     job.unread = unread;
-    watch(&mut job, monitor);
+    watch(&mut job, monitor, report);
     let again = plan.state_path.as_deref().map(ResumeCommand::of);
     run(
         job,
@@ -248,7 +249,7 @@ fn job<'a>(
 }
 
 /// Has the monitor observe a job too.
-pub(super) fn watch(job: &mut Job<'_>, monitor: &Monitor) {
+pub(super) fn watch(job: &mut Job<'_>, monitor: &Monitor, report: &Report) {
     let options = &job.ledger.state().options;
     let begun = Begun {
         follows: matches!(job.end, ReadEnd::Never | ReadEnd::Time(_)),
@@ -258,8 +259,23 @@ pub(super) fn watch(job: &mut Job<'_>, monitor: &Monitor) {
         is_scoped: options.scope.partition_key.is_some() || options.query.is_some(),
         from_beginning: options.from == ChangeFeedStart::Beginning,
         applies: false,
+        commits_within: Duration::from_millis(job.settings.checkpoint_interval_ms),
     };
-    job.observers.extend(monitor.begin(options.mode, begun));
+    let mode = options.mode;
+    job.observers.extend(monitor.begin(mode, begun));
+    let pause = Duration::from_millis(job.settings.poll_interval_ms);
+    if begun.follows
+        && let Some(watchdog) = monitor.watchdog()
+        && pause > watchdog / 2
+    {
+        report.warning(&format!(
+            "--poll-interval {pause} is more than half of the watchdog's {watchdog}: if no changes come, systemd ends \
+             this command between two polls; set WatchdogSec= to more than {twice}",
+            pause = humantime::format_duration(pause),
+            watchdog = humantime::format_duration(watchdog),
+            twice = humantime::format_duration(pause * 2),
+        ));
+    }
 }
 
 /// Infers the layout from a sample, if it is not known yet; it stays open if the container has no
@@ -426,7 +442,7 @@ pub async fn resume(
     );
     job.request_charge = request_charge;
     job.unread = unread;
-    watch(&mut job, monitor);
+    watch(&mut job, monitor, report);
     run(job, &shown, Some(again), plan.summary, report, shutdown).await
 }
 

@@ -95,7 +95,7 @@ pub async fn tail(
         connected.source.container
     );
     let mut job = job(&plan, connected, ready, new_encoder, &what, report)?;
-    watch(&mut job, monitor);
+    watch(&mut job, monitor, report);
     let finished = match Coordinator::run(job, report, shutdown).await {
         Ok(finished) => finished,
         Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::Done),

@@ -8,8 +8,10 @@ use time::OffsetDateTime;
 
 use super::exposition::Histogram;
 use super::ranges::Ranges;
+use super::service_manager::ServiceManager;
 use crate::clock;
 use crate::cosmos::traffic::Traffic;
+use crate::count::count;
 use crate::feed::RangeId;
 use crate::lag::Pace;
 use crate::observe::{Counts, Event};
@@ -74,6 +76,8 @@ pub struct Begun {
     pub from_beginning: bool,
     /// Whether changes are applied after they were read.
     pub applies: bool,
+    /// The longest time between two commits.
+    pub commits_within: Duration,
 }
 
 /// What a replay has done so far, by its own counts.
@@ -121,6 +125,8 @@ pub(super) struct Figures {
     committed_through: Option<Instant>,
     /// When the last page with changes came.
     last_news: Option<Instant>,
+    /// When the first page with changes came that no commit has.
+    uncommitted_since: Option<Instant>,
     is_ready: bool,
     pub(super) applied: Option<Applied>,
     pub(super) emulated: Option<Emulated>,
@@ -217,18 +223,32 @@ pub(super) struct Board {
     pub(super) started: Instant,
     pub(super) started_at: OffsetDateTime,
     figures: Mutex<Figures>,
+    manager: Option<ServiceManager>,
 }
 
 impl Board {
-    pub(super) fn new(command: &'static str, per_range: bool, health_timeout: Duration) -> Self {
-        Self {
+    pub(super) fn new(
+        command: &'static str,
+        per_range: bool,
+        health_timeout: Duration,
+        manager: Option<ServiceManager>,
+    ) -> Self {
+        let board = Self {
             command,
             per_range,
             health_timeout,
             started: Instant::now(),
             started_at: clock::now(),
             figures: Mutex::default(),
-        }
+            manager,
+        };
+        board.notify(&board.lock(), false);
+        board
+    }
+
+    /// After how long without a sign of life the service manager ends this process, if it does.
+    pub(super) fn watchdog(&self) -> Option<Duration> {
+        self.manager.as_ref()?.watchdog()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Figures> {
@@ -259,7 +279,9 @@ impl Board {
         }
         match event {
             Event::Page { page, .. } if !page.is_empty() => {
-                figures.last_news = Some(Instant::now());
+                let now = Instant::now();
+                figures.last_news = Some(now);
+                figures.uncommitted_since.get_or_insert(now);
             }
             Event::Committed { began, took, .. } => figures.committed(*began, *took),
             Event::Tick => figures.note_pace(),
@@ -268,12 +290,37 @@ impl Board {
             _ => {}
         }
         figures.note_readiness();
+        // A page without anything new is no page, but charged for.
+        let lives = matches!(
+            event,
+            Event::Page { .. } | Event::Charged { .. } | Event::Committed { .. }
+        );
+        self.notify(figures, lives);
+    }
+
+    /// Reports to the service manager, if there is one. `lives` if the account has answered or a commit was made.
+    fn notify(&self, figures: &Figures, lives: bool) {
+        let Some(manager) = &self.manager else {
+            return;
+        };
+        manager.report(figures.is_ready(), || figures.status());
+        if lives {
+            manager.feed(|limit| figures.hangs(limit));
+        }
+    }
+
+    /// An embedded account has come so far.
+    pub(super) fn emulated(&self, emulated: &Emulated) {
+        let mut figures = self.lock();
+        figures.emulated = Some(emulated.clone());
+        self.notify(&figures, true);
     }
 
     pub(super) fn committed(&self, began: Instant, took: Duration) {
         let mut figures = self.lock();
         figures.committed(began, took);
         figures.note_readiness();
+        self.notify(&figures, true);
     }
 
     pub(super) fn applied(
@@ -282,19 +329,69 @@ impl Board {
         positions: impl Iterator<Item = (RangeId, Option<u64>)>,
     ) {
         let mut figures = self.lock();
+        // This comes at intervals: only what was done since the last time is a sign of life.
+        let lives = figures.applied.as_ref().is_none_or(|before| {
+            before.changes != applied.changes || before.retries != applied.retries
+        });
         figures.applied = Some(applied);
         for (range, lsn) in positions {
             figures.ranges.applied(range, lsn);
         }
         figures.note_pace();
         figures.note_readiness();
+        self.notify(&figures, lives);
     }
 }
 
 impl Figures {
+    /// Whether an answer of the account, or a commit, is awaited for longer than `limit`. Commits are some time apart.
+    fn hangs(&self, limit: Duration) -> bool {
+        let commits = self.begun.filter(|begun| begun.commits);
+        let commit_hangs = match (commits, self.uncommitted_since) {
+            (Some(begun), Some(since)) => since.elapsed() > begun.commits_within + limit,
+            _ => false,
+        };
+        let mut traffic = self.traffic.iter();
+        commit_hangs
+            || traffic.any(|(_, traffic)| {
+                traffic
+                    .longest_wait()
+                    .is_some_and(|(_, waited)| waited > limit)
+            })
+    }
+
+    /// How far the command is, in a line.
+    fn status(&self) -> String {
+        let phase = self.phase().name();
+        if self.begun.is_none() && self.emulated.is_none() {
+            return phase.to_owned();
+        }
+        let changes = match (&self.emulated, &self.applied) {
+            (Some(emulated), _) => emulated.changes.values().sum(),
+            (None, Some(applied)) => applied.changes.iter().map(|(_, number)| number).sum(),
+            (None, None) => self.counts.documents,
+        };
+        let mut text = format!("{phase}: {}", count(changes, "change"));
+        if self.ranges.len() > 0 {
+            text.push_str(&format!(", {}", count(self.ranges.len() as u64, "range")));
+            let total = Ranges::lag(&self.ranges.lags(clock::now().unix_timestamp()));
+            if total.unknown == 0 {
+                let bound = if total.is_at_most { "at most " } else { "" };
+                let behind = count(total.transactions, "transaction");
+                text.push_str(&format!(", {bound}{behind} behind"));
+            }
+        }
+        text
+    }
+
     fn committed(&mut self, began: Instant, took: Duration) {
         self.commits.observe(took.as_secs_f64());
         self.last_commit = Some(clock::now());
         self.committed_through = Some(began);
+        // What came after the commit began is not in it.
+        self.uncommitted_since = self.last_news.filter(|news| *news >= began).map(|_| {
+            self.uncommitted_since
+                .map_or(began, |since| since.max(began))
+        });
     }
 }

@@ -115,7 +115,7 @@ mod tests {
             {"current":{"id":"8","operationType":"create"}}
         ],"_count":8}"#;
         let page = Page::parse(Bytes::from_static(page)).unwrap();
-        let board = Arc::new(Board::new("tail", false, Duration::ZERO));
+        let board = Arc::new(Board::new("tail", false, Duration::ZERO, None));
         let counted = |mode| JobObserver::new(Arc::clone(&board), mode).operations(&page);
         assert_eq!(counted(FeedMode::LatestVersion), [("upsert", 8)]);
         let expected = [

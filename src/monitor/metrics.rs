@@ -251,7 +251,7 @@ mod tests {
     use std::time::Duration;
 
     fn board_of(ranges: u32, per_range: bool) -> Board {
-        let board = Board::new("tail", per_range, Duration::from_secs(60));
+        let board = Board::new("tail", per_range, Duration::from_secs(60), None);
         board.begin(Begun {
             has_ranges: true,
             ..Begun::default()

@@ -13,6 +13,7 @@ mod process;
 mod progress;
 mod ranges;
 mod server;
+mod service_manager;
 
 pub use board::{Applied, Begun, Direction, Emulated};
 
@@ -27,6 +28,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::board::Board;
 use self::job_observer::JobObserver;
+use self::service_manager::ServiceManager;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::traffic::Traffic;
 use crate::error::usage;
@@ -41,50 +43,49 @@ pub struct Monitor(Option<Running>);
 #[derive(Debug, Clone)]
 struct Running {
     board: Arc<Board>,
+    server: Option<Server>,
+}
+
+#[derive(Debug, Clone)]
+struct Server {
     address: SocketAddr,
     /// It ends with the last of its clones.
-    _server: Arc<AbortOnDropHandle<()>>,
+    _task: Arc<AbortOnDropHandle<()>>,
 }
 
 impl Monitor {
-    /// Begins to answer, if the plan says where.
+    /// Begins to answer, if the plan says where, and to report to the service manager, if one has started this process.
     ///
     /// # Errors
     ///
     /// If nobody can listen there.
     pub async fn start(plan: &MonitorPlan, command: &'static str) -> Result<Self> {
-        let Some(address) = plan.listen else {
+        let manager = ServiceManager::of_process();
+        if plan.listen.is_none() && manager.is_none() {
             return Ok(Self::default());
+        }
+        let board = Board::new(command, plan.per_range, plan.health_timeout, manager);
+        let board = Arc::new(board);
+        let server = match plan.listen {
+            Some(address) => Some(Server::start(address, &board).await?),
+            None => None,
         };
-        let cannot = |error: std::io::Error| {
-            let hint = match error.kind() {
-                ErrorKind::AddrInUse => {
-                    "another process listens there; choose another port, or 0 for a free one"
-                }
-                ErrorKind::AddrNotAvailable => {
-                    "this machine does not have that address; use one that it has, or 0.0.0.0 for all of them"
-                }
-                ErrorKind::PermissionDenied => {
-                    "ports below 1024 may need a privilege; choose a higher one"
-                }
-                _ => "choose another address",
-            };
-            usage(format!("cannot serve metrics at {address}: {error}"), hint)
-        };
-        let listener = TcpListener::bind(address).await.map_err(cannot)?;
-        let address = listener.local_addr().map_err(cannot)?;
-        let board = Arc::new(Board::new(command, plan.per_range, plan.health_timeout));
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&board)));
-        Ok(Self(Some(Running {
-            board,
-            address,
-            _server: Arc::new(AbortOnDropHandle::new(server)),
-        })))
+        Ok(Self(Some(Running { board, server })))
+    }
+
+    /// Reports to the service manager that the command ends.
+    pub fn stopping() {
+        service_manager::stopping();
+    }
+
+    /// After how long without a sign of life the service manager ends this process, if it does.
+    pub fn watchdog(&self) -> Option<Duration> {
+        self.board()?.watchdog()
     }
 
     /// Where it listens, if it does.
     pub fn address(&self) -> Option<SocketAddr> {
-        Some(self.0.as_ref()?.address)
+        Some(self.0.as_ref()?.server.as_ref()?.address)
     }
 
     /// What `/metrics` answers.
@@ -126,7 +127,7 @@ impl Monitor {
     /// An embedded account has come so far.
     pub fn emulated(&self, emulated: &Emulated) {
         if let Some(board) = self.board() {
-            board.lock().emulated = Some(emulated.clone());
+            board.emulated(emulated);
         }
     }
 
@@ -153,5 +154,32 @@ impl Monitor {
             let (applied, positions) = progress();
             board.applied(applied, positions);
         }
+    }
+}
+
+impl Server {
+    async fn start(address: SocketAddr, board: &Arc<Board>) -> Result<Self> {
+        let cannot = |error: std::io::Error| {
+            let hint = match error.kind() {
+                ErrorKind::AddrInUse => {
+                    "another process listens there; choose another port, or 0 for a free one"
+                }
+                ErrorKind::AddrNotAvailable => {
+                    "this machine does not have that address; use one that it has, or 0.0.0.0 for all of them"
+                }
+                ErrorKind::PermissionDenied => {
+                    "ports below 1024 may need a privilege; choose a higher one"
+                }
+                _ => "choose another address",
+            };
+            usage(format!("cannot serve metrics at {address}: {error}"), hint)
+        };
+        let listener = TcpListener::bind(address).await.map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        let task = tokio::spawn(server::serve(listener, Arc::clone(board)));
+        Ok(Self {
+            address,
+            _task: Arc::new(AbortOnDropHandle::new(task)),
+        })
     }
 }

@@ -11,19 +11,19 @@ pub struct Details<'a>(pub &'a Report);
 
 impl Observer for Details<'_> {
     fn observe(&mut self, event: &Event<'_>, _: &Counts) {
-        let text = match event {
-            Event::Failed { range, error } => format!("range {range} failed: {error:#}"),
-            Event::Retrying { range, notice } => format!("range {range}: {notice}"),
+        let (range, text) = match event {
+            Event::Failed { range, error } => (range, format!("range {range} failed: {error:#}")),
+            Event::Retrying { range, notice } => (range, format!("range {range}: {notice}")),
             Event::Split { parent, children } => {
                 let named: Vec<String> = children.iter().map(|one| one.id.to_string()).collect();
-                format!(
-                    "range {parent} was split into {}: {}",
-                    named.len(),
-                    named.join(", ")
+                let (number, named) = (named.len(), named.join(", "));
+                (
+                    parent,
+                    format!("range {parent} was split into {number}: {named}"),
                 )
             }
             _ => return,
         };
-        self.0.detail(&text);
+        self.0.detail_of(*range, &text);
     }
 }

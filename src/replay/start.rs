@@ -197,6 +197,7 @@ fn watch(
         is_scoped: false,
         from_beginning: from == ChangeFeedStart::Beginning,
         applies: true,
+        commits_within: plan.checkpoint_interval,
     };
     monitor.begin(mode, begun)
 }

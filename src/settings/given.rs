@@ -161,16 +161,33 @@ impl Given {
         })
     }
 
-    /// Whether a command line that cannot be parsed asks for a summary as JSON, which a script reads.
-    pub fn asks_for_json(arguments: &[OsString]) -> bool {
+    /// How to print what is wrong with a command line that cannot be parsed: as JSON if it asks for a summary as
+    /// JSON, which a script reads, or for messages as JSON.
+    pub fn verbosity_of(arguments: &[OsString]) -> Verbosity {
         let words = arguments.iter().map(|word| word.to_string_lossy());
         let words: Vec<_> = words.take_while(|word| word != "--").collect();
-        let flag = table::SUMMARY.row.flag();
-        let inline = format!("{flag}=json");
-        words.iter().any(|word| *word == inline)
-            || words
-                .windows(2)
-                .any(|pair| pair[0] == flag && pair[1] == "json")
+        let last = |row: &Row| {
+            let flag = row.flag();
+            let inline = format!("{flag}=");
+            let mut values = words.iter().enumerate().rev().filter_map(|(at, word)| {
+                let next = || words.get(at + 1).filter(|_| *word == flag);
+                word.strip_prefix(&inline)
+                    .or_else(|| next().map(|word| &**word))
+            });
+            values.next().map(str::to_owned)
+        };
+        let row = &table::LOG_FORMAT.row;
+        let log = last(row).or_else(|| {
+            let environment = super::environment::process_environment;
+            environment(row.variable?)
+        });
+        Verbosity {
+            json: last(&table::SUMMARY.row).as_deref() == Some("json"),
+            log: log
+                .and_then(|text| table::LOG_FORMAT.value.parse(&text).ok())
+                .unwrap_or_default(),
+            ..Verbosity::default()
+        }
     }
 
     /// How much to print on standard error.
@@ -179,6 +196,8 @@ impl Given {
             verbose: self.typed(&table::VERBOSE).unwrap_or(0),
             quiet: self.is_on(&table::QUIET),
             json: self.prints_json_summary(),
+            // A variable that is none of them is reported by the run.
+            log: self.get(&table::LOG_FORMAT).unwrap_or_default(),
         }
     }
 

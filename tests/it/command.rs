@@ -274,6 +274,7 @@ pub(crate) fn connect_options([endpoint, key, database, container]: [&str; 4]) -
         container: container.to_owned(),
         names_from: NamesFrom::default(),
         credential: CredentialOptions::Key(SecretText::new(key)),
+        key_reader: None,
         accept_self_signed: false,
         throughput: ThroughputControl::default(),
         token: TokenOptions::default(),

@@ -69,6 +69,8 @@ mod scene;
 mod schema;
 mod seam;
 mod secrets;
+#[cfg(unix)]
+mod service;
 mod session_tokens;
 #[cfg(target_os = "linux")]
 #[cfg(unix)]

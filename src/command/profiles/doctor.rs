@@ -74,7 +74,7 @@ impl From<Stop> for Fault {
     }
 }
 
-async fn test(account: &Account, report: &Report, checks: &mut Checks) -> Result<(), Fault> {
+async fn test(account: &Account, report: &Arc<Report>, checks: &mut Checks) -> Result<(), Fault> {
     let plan = match account.account_plan(Names::IfGiven) {
         Ok(plan) => plan,
         Err(error) => return Err(checks.fail("settings", &error).into()),

@@ -110,6 +110,7 @@ fn options(url: &str) -> ConnectOptions {
         container: "orders".to_owned(),
         names_from: NamesFrom::default(),
         credential: CredentialOptions::Key(SecretText::new(CANARY)),
+        key_reader: None,
         accept_self_signed: false,
         throughput: ThroughputControl::default(),
         token: TokenOptions::default(),

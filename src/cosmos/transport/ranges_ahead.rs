@@ -13,16 +13,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use azure_core::credentials::Secret;
-use azure_core::hmac::hmac_sha256;
 use azure_core::http::headers::{HeaderName, Headers};
 use azure_data_cosmos_driver::test::{HttpRequest, HttpResponse};
 use tokio::task::JoinHandle;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use super::range_list::{RangeList, reads_container, reads_list};
+use super::renewal::{AUTHORIZATION, DATE, signature};
 
-const AUTHORIZATION: HeaderName = HeaderName::from_static("authorization");
-const DATE: HeaderName = HeaderName::from_static("x-ms-date");
 const IF_NONE_MATCH: HeaderName = HeaderName::from_static("if-none-match");
 const ETAG: HeaderName = HeaderName::from_static("etag");
 /// Identifies one request.
@@ -128,12 +126,9 @@ impl RangesAhead {
             list.headers.insert(name, value);
         }
         if let Some(key) = &self.key {
-            let date = list.headers.get_optional_str(&DATE)?.to_ascii_lowercase();
-            let text = format!("get\npkranges\n{}\n{date}\n\n", self.link);
-            let signature = hmac_sha256(&text, key).ok()?;
-            let text = format!("type=master&ver=1.0&sig={signature}");
-            let escaped: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-            list.headers.insert(AUTHORIZATION, escaped);
+            let date = list.headers.get_optional_str(&DATE)?;
+            let signature = signature("GET", "pkranges", &self.link, date, key)?;
+            list.headers.insert(AUTHORIZATION, signature);
         }
         Some(list)
     }
@@ -145,6 +140,9 @@ impl RangesAhead {
 
 #[cfg(test)]
 mod tests {
+    use azure_core::hmac::hmac_sha256;
+    use url::form_urlencoded;
+
     use super::super::requests::read_of;
     use super::*;
 

@@ -6,13 +6,13 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use base64::Engine;
 use zeroize::Zeroizing;
 
 use super::connection_string::ConnectionString;
 use super::request::ConnectionRequest;
-use crate::cosmos::options::SecretText;
+use crate::cosmos::options::{KeyReader, SecretText};
 use crate::error::{Annotate, usage, with_hint};
 use crate::redact::is_account_key;
 use crate::settings::environment::Environment;
@@ -36,6 +36,8 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 pub(super) struct Key {
     pub(super) key: SecretText,
     pub(super) value: ResolvedValue,
+    /// What reads it again, if it is in a file.
+    pub(super) reader: Option<KeyReader>,
 }
 
 impl Key {
@@ -43,7 +45,30 @@ impl Key {
         Self {
             key,
             value: ResolvedValue::new(table::KEY.row.name, from, origin),
+            reader: None,
         }
+    }
+
+    /// The key in a file.
+    fn of_file(path: &Path, origin: Origin, notices: &mut Vec<String>) -> Result<Self> {
+        let key = key_of_file(path, notices)?;
+        let is_there_again = |path: &Path| path.metadata().is_ok_and(|found| found.is_file());
+        let again = path.to_owned();
+        // A pipe can be read once. That others can read the file is reported once.
+        let reader = is_there_again(path).then(|| {
+            KeyReader::new(move || {
+                ensure!(
+                    is_there_again(&again),
+                    "the key file `{}` is gone",
+                    again.display()
+                );
+                key_of_file(&again, &mut Vec::new())
+            })
+        });
+        Ok(Self {
+            reader,
+            ..Self::new(key, format!("from key-file {}", path.display()), origin)
+        })
     }
 }
 
@@ -65,9 +90,7 @@ pub(super) fn account_key(
             let key = valid_key(&text, origin)?;
             return Ok(Some(Key::new(key, "from standard input", flag)));
         }
-        let key = key_of_file(path, notices)?;
-        let from = format!("from key-file {}", path.display());
-        return Ok(Some(Key::new(key, from, flag)));
+        return Key::of_file(path, flag, notices).map(Some);
     }
     if let Some(key) = key_of_environment(env, from_string)? {
         return Ok(Some(key));
@@ -118,11 +141,7 @@ fn key_of_profile(
             )?;
             Ok(Key::new(key, "", origin))
         }
-        KeySource::File(path) => Ok(Key::new(
-            key_of_file(path, notices)?,
-            format!("from key-file {}", path.display()),
-            origin,
-        )),
+        KeySource::File(path) => Key::of_file(path, origin, notices),
         KeySource::Command(words) => {
             let program = words.first().map_or("", String::as_str);
             let name = format!("key-command `{program}` of profile `{}`", profile.name);

@@ -186,12 +186,14 @@ impl ConnectionPlan {
         let profile = profile_of_account(request, &endpoint, &mut notices)?;
         let method = Method::resolve(args, &env, from_string, profile);
         values.push(method.value());
+        let mut key_reader = None;
         let credential = match method.auth {
             AuthMethod::Auto | AuthMethod::Key => {
                 let found = account_key(request, &env, from_string, profile, stdin, &mut notices)?;
                 match found {
                     Some(found) => {
                         values.push(found.value);
+                        key_reader = found.reader;
                         CredentialOptions::Key(found.key)
                     }
                     None if is_emulator => {
@@ -240,6 +242,7 @@ impl ConnectionPlan {
                     NamesFrom::Settings
                 },
                 credential,
+                key_reader,
                 throughput,
                 token,
                 routing,

@@ -1,7 +1,7 @@
 //! What is printed.
 
 use crate::cli::Command;
-use crate::report::{SummaryFormat, TableFormat};
+use crate::report::{LogFormat, SummaryFormat, TableFormat};
 use crate::settings::setting::{Form, Heading, Setting, settings};
 use crate::settings::value::choice;
 
@@ -49,4 +49,12 @@ settings! {
         .conflicts(&["verbose"])
         .under(Heading::Output)
         .unused_by(&[Command::Completions]);
+
+    LOG_FORMAT: LogFormat = Setting::new("log-format", choice("FORM"))
+        .help("How to print messages on standard error: as text, or as JSON with time, level, message and range")
+        .variable("COSMOS_TAIL_LOG_FORMAT")
+        .default("text")
+        .under(Heading::Output)
+        .unused_by(&[Command::Completions])
+        .in_full();
 }

@@ -164,6 +164,8 @@ struct State {
 /// The part of the gateway that its handles and its server share.
 struct Shared {
     options: GatewayOptions,
+    /// The account key.
+    key: Arc<Mutex<String>>,
     state: Mutex<State>,
     /// Notified at each request and at each response.
     progress: Condvar,
@@ -191,6 +193,7 @@ impl Gateway {
         let locations = options.locations.clone();
         let shared = Arc::new(Shared {
             options,
+            key: Arc::new(Mutex::new(KEY.to_owned())),
             state: Mutex::new(State {
                 account: account::Account::default(),
                 faults: faults::FaultTable::default(),
@@ -348,6 +351,16 @@ impl Gateway {
         self.shared.lock().now += seconds;
     }
 
+    /// Another account key is the only one that is accepted from now on.
+    pub(crate) fn set_key(&self, key: &str) {
+        key.clone_into(&mut self.shared.key.lock().unwrap());
+    }
+
+    /// The account key, for what a fault calls.
+    pub(crate) fn key(&self) -> Arc<Mutex<String>> {
+        Arc::clone(&self.shared.key)
+    }
+
     /// The documents' clock.
     pub(crate) fn time(&self) -> u64 {
         self.shared.lock().now
@@ -412,7 +425,8 @@ impl Gateway {
         let partitions = container.partitions();
         self.wait_until("a 304 from every partition", |records| {
             partitions.iter().all(|partition| {
-                records.iter().any(|record| {
+                // The newest first, since there may be many.
+                records.iter().rev().any(|record| {
                     record.status == Some(304)
                         && record.partition.as_deref() == Some(partition.id.as_str())
                         && record.lsn == Some(partition.lsn)

@@ -25,7 +25,7 @@ use super::query::{self, Sql};
 use super::replicas::Lag;
 use super::requests::{RequestKind, RequestRecord};
 use super::server::Handler;
-use super::{GatewayOptions, KEY, Shared, State, auth, lists};
+use super::{GatewayOptions, Shared, State, auth, lists};
 
 pub(super) struct Routes {
     shared: Arc<Shared>,
@@ -400,8 +400,9 @@ impl Routes {
         let date = asked.text("x-ms-date");
         let authorized = match (header, date) {
             (Some(header), Some(date)) => {
+                let key = self.shared.key.lock().unwrap();
                 !self.shared.options.verify_signature
-                    || auth::verify(KEY, &asked.method, &asked.segments, date, header)
+                    || auth::verify(&key, &asked.method, &asked.segments, date, header)
             }
             _ => false,
         };

@@ -21,6 +21,8 @@ mod pages;
 mod profiles;
 mod query;
 mod replay;
+#[cfg(unix)]
+mod service;
 mod stage;
 mod state;
 #[cfg(unix)]
@@ -47,6 +49,7 @@ const FOLDERS: [&str; 19] = [
     "ranges",
     "replay",
     "schema",
+    "service",
     "state",
     "stopped",
     "tables",

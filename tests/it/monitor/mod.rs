@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::command::{Ended, signal};
@@ -173,8 +174,19 @@ impl Served {
     /// Interrupts it, and returns its output.
     #[track_caller]
     pub(super) fn stop(self) -> Ended {
-        signal(&self.child.0, nix::sys::signal::Signal::SIGINT);
+        self.stop_by(Signal::SIGINT)
+    }
+
+    /// Ends it by a signal, and returns its output.
+    #[track_caller]
+    pub(super) fn stop_by(self, by: Signal) -> Ended {
+        self.signal(by);
         self.end()
+    }
+
+    /// Sends it a signal.
+    pub(super) fn signal(&self, by: Signal) {
+        signal(&self.child.0, by);
     }
 
     /// Kills it.
