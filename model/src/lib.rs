@@ -1,0 +1,10 @@
+//! A model of the protocol by which exports are committed to an object store, for a model checker.
+//!
+//! docs/object-store-protocol.md explains the protocol and has its rules. [`store`] is an object store,
+//! [`process`] what an export does, [`world`] both together with everything that can go wrong, and what must
+//! hold. Each of the [`rules`] can be switched off; the tests show that the checker then finds a violation.
+
+pub mod process;
+pub mod rules;
+pub mod store;
+pub mod world;
