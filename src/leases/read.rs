@@ -12,7 +12,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::document::Document;
 use super::prefix;
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::cursor::{CursorStart, FeedRequest};
+use crate::cosmos::cursor::{CursorStart, FeedRequest, PageSource};
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange};
 
@@ -110,7 +110,7 @@ async fn read_once(client: &Arc<CosmosClient>) -> Result<Stored> {
 /// The documents of a range up to its head; `None` if it was split meanwhile.
 async fn read_range(client: &Arc<CosmosClient>, range: &FeedRange) -> Result<Option<Stored>> {
     let request = FeedRequest {
-        mode: FeedMode::LatestVersion,
+        source: PageSource::Feed(FeedMode::LatestVersion),
         page_size: PAGE_SIZE,
         partition_key: None,
     };

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cli::times::LeaseStart;
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::cursor::{CursorStart, FeedRequest};
+use crate::cosmos::cursor::{CursorStart, FeedRequest, PageSource};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, lsn_of_etag};
@@ -81,7 +81,7 @@ async fn ask(
     start: ChangeFeedStart,
 ) -> Result<String> {
     let request = FeedRequest {
-        mode,
+        source: PageSource::Feed(mode),
         page_size: NonZeroU32::MIN,
         partition_key: None,
     };

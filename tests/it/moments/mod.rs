@@ -36,7 +36,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 19] = [
+const FOLDERS: [&str; 21] = [
     "connection",
     "export",
     "help",
