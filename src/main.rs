@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 
 use anyhow::{Context, Result, anyhow};
 use cosmos_tail::monitor::Monitor;
-use cosmos_tail::report::{self, LogFormat, Report};
+use cosmos_tail::report::{self, LogFormat, Report, Verbosity};
 use cosmos_tail::settings::Given;
 use cosmos_tail::signal::{self, Shutdown};
 use cosmos_tail::{command, error, process};
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
             return error::ExitCode::Usage.into();
         }
         // Help or the version.
-        Err(answer) => return print_and_exit(&answer),
+        Err(answer) => return print_and_exit(&answer, Given::verbosity_of(&arguments)),
     };
     disable_metadata_probe();
     process::raise_file_limit();
@@ -34,6 +34,9 @@ fn main() -> ExitCode {
     keep_freed_memory();
     let verbosity = given.verbosity();
     std::panic::set_hook(Box::new(move |info| Report::panic(verbosity.log, info)));
+    if verbosity.log == LogFormat::Json {
+        process::capture_children();
+    }
     let report = Arc::new(Report::new(verbosity));
     match run_to_end(given, &report) {
         Ok(code) => code.into(),
@@ -57,9 +60,9 @@ fn print_names(names: &[String]) -> ExitCode {
 }
 
 /// Prints help or the version, and exits.
-fn print_and_exit(answer: &clap::Error) -> ExitCode {
+fn print_and_exit(answer: &clap::Error, verbosity: Verbosity) -> ExitCode {
     if let Err(closed) = process::ensure_standard_output() {
-        Report::default().error(&closed);
+        Report::new(verbosity).error(&closed);
         return error::exit_code(&closed).into();
     }
     answer.exit()

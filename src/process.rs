@@ -7,6 +7,7 @@
 //! that the loader calls before the runtime starts therefore checks the streams.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, anyhow};
 
@@ -96,6 +97,19 @@ pub fn forbid_core_dumps() {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
         set_dumpable_behavior(DumpableBehavior::NotDumpable).ok();
     }
+}
+
+/// Whether the messages of programs that this one starts are captured.
+static CHILDREN_ARE_CAPTURED: AtomicBool = AtomicBool::new(false);
+
+/// Has the messages of programs that this one starts captured from now on: they would be no JSON.
+pub fn capture_children() {
+    CHILDREN_ARE_CAPTURED.store(true, Ordering::Relaxed);
+}
+
+/// Whether the messages of programs that this one starts are captured, so that they are reported as our own.
+pub(crate) fn children_are_captured() -> bool {
+    CHILDREN_ARE_CAPTURED.load(Ordering::Relaxed)
 }
 
 /// More open files than this are never needed: each range has a file and a connection.

@@ -1,9 +1,9 @@
 //! The account key, from wherever it was given. No message here repeats what was read.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::process::{ChildStderr, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -14,6 +14,7 @@ use super::connection_string::ConnectionString;
 use super::request::ConnectionRequest;
 use crate::cosmos::options::{KeyReader, SecretText};
 use crate::error::{Annotate, usage, with_hint};
+use crate::process;
 use crate::redact::is_account_key;
 use crate::settings::environment::Environment;
 use crate::settings::permissions::mode_open_to_others;
@@ -145,7 +146,7 @@ fn key_of_profile(
         KeySource::Command(words) => {
             let program = words.first().map_or("", String::as_str);
             let name = format!("key-command `{program}` of profile `{}`", profile.name);
-            let text = run_key_command(words, &name, KEY_COMMAND_DEADLINE, shutdown)?;
+            let text = run_key_command(words, &name, KEY_COMMAND_DEADLINE, shutdown, notices)?;
             // The arguments are not reported: one may be a token.
             Ok(Key::new(
                 valid_key(&text, &format!("the output of {name}"))?,
@@ -156,13 +157,14 @@ fn key_of_profile(
     }
 }
 
-/// Runs a command, without a shell, whose standard output is the key. Its standard error goes to the user;
-/// standard input stays with this process, which may read data from it.
+/// Runs a command, without a shell, whose standard output is the key. Its standard error goes to the user, or is added
+/// to `notices` where messages are for programs; standard input stays with this process, which may read data from it.
 pub(super) fn run_key_command(
     words: &[String],
     name: &str,
     deadline: Duration,
     shutdown: &Shutdown,
+    notices: &mut Vec<String>,
 ) -> Result<Zeroizing<String>> {
     const HINT: &str = "run the key-command by hand; it must print the key and nothing else";
     let (program, arguments) = words
@@ -172,6 +174,10 @@ pub(super) fn run_key_command(
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(match process::children_are_captured() {
+            true => Stdio::piped(),
+            false => Stdio::inherit(),
+        })
         .spawn()
         .with_context(|| format!("cannot run {name}"))
         .hint("key-command is an array: a program, by path or from PATH, and its arguments")?;
@@ -186,6 +192,7 @@ pub(super) fn run_key_command(
         drop(stdout);
         sender.send(text).ok();
     });
+    let messages = child.stderr.take().map(lines_of);
     let started = std::time::Instant::now();
     let outcome = loop {
         let received = receiver.recv_timeout(CHECK_INTERVAL.min(deadline));
@@ -226,10 +233,45 @@ pub(super) fn run_key_command(
         }
         std::thread::sleep(Duration::from_millis(5));
     };
+    let messages = messages
+        .map(|lines| std::iter::from_fn(|| lines.recv_timeout(CHECK_INTERVAL).ok()).collect());
+    let messages: Vec<String> = messages.unwrap_or_default();
     if !status.success() {
-        return Err(with_hint(anyhow!("{name} failed ({status})"), HINT));
+        let error = anyhow!("{name} failed ({status})");
+        return Err(with_hint(
+            match messages.as_slice() {
+                [] => error,
+                lines => anyhow!(lines.join("\n")).context(error.to_string()),
+            },
+            HINT,
+        ));
     }
+    let messages = messages.into_iter();
+    notices.extend(messages.map(|line| format!("{name}: {line}")));
     Ok(text)
+}
+
+/// The lines that a program writes, each up to the length of a key file.
+fn lines_of(stderr: ChildStderr) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        let mut stderr = BufReader::new(stderr);
+        let mut line = Vec::new();
+        loop {
+            let read = stderr
+                .by_ref()
+                .take(MAX_KEY_FILE_BYTES)
+                .read_until(b'\n', &mut line);
+            if !matches!(read, Ok(1..)) {
+                return;
+            }
+            // What comes when nobody waits any more is read all the same, so that the program is not stopped.
+            let text = String::from_utf8_lossy(line.trim_ascii_end());
+            sender.send(text.into_owned()).ok();
+            line.clear();
+        }
+    });
+    lines
 }
 
 /// Why a command was stopped.

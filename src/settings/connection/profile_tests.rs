@@ -412,8 +412,14 @@ mod key_commands {
 
     fn run(script: &str, deadline: Duration) -> Result<String> {
         let words = ["/bin/sh", "-c", script].map(str::to_owned);
-        run_key_command(&words, "key-command `sh`", deadline, &Shutdown::default())
-            .map(|key| key.to_string())
+        run_key_command(
+            &words,
+            "key-command `sh`",
+            deadline,
+            &Shutdown::default(),
+            &mut Vec::new(),
+        )
+        .map(|key| key.to_string())
     }
 
     fn failure(script: &str, deadline: Duration) -> String {
@@ -467,7 +473,13 @@ mod key_commands {
         let text = failure("head -c 70000 /dev/zero", LONG);
         assert!(text.contains("larger than 64 KiB"), "{text}");
         let words = ["/nonexistent/az".to_owned()];
-        let error = run_key_command(&words, "key-command `az`", LONG, &Shutdown::default());
+        let error = run_key_command(
+            &words,
+            "key-command `az`",
+            LONG,
+            &Shutdown::default(),
+            &mut Vec::new(),
+        );
         assert!(render(&error.unwrap_err()).contains("cannot run key-command `az`"));
     }
 

@@ -3,8 +3,9 @@
 use nix::sys::signal::Signal;
 
 use super::{Pages, Stage};
-use crate::command::{interrupt, run, signal, spawn, wait};
+use crate::command::{files, interrupt, run, signal, spawn, wait};
 use crate::gateway::{Action, Container, Fault, Gateway, KEY, RequestKind};
+use crate::monitor::wait_until;
 use crate::orders::{fill, filled};
 
 const NEW_KEY: &str = "YW5vdGhlciBrZXkgb2YgdGhlIHNjcmlwdGVkIGdhdGV3YXk=";
@@ -72,6 +73,11 @@ fn reload(pages: &mut Pages) {
     let polls = gateway.requests(RequestKind::ChangeFeed);
     gateway.wait_for(RequestKind::ChangeFeed, polls + 10);
     signal(&child, Signal::SIGUSR1);
+    let finished = || match files(&stage.path("orders"), "jsonl").len() {
+        0 => Err("none".to_owned()),
+        _ => Ok(()),
+    };
+    wait_until("the finished file", finished);
     fill(&container, 12..20);
     gateway.wait_until_caught_up(&container);
     interrupt(&child);

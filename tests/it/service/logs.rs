@@ -194,3 +194,29 @@ fn so_is_a_summary_and_so_is_a_panic() {
     });
     assert_eq!(panics.count(), 1, "{}", ended.stderr);
 }
+
+#[test]
+fn so_are_the_messages_of_a_key_command() {
+    let (gateway, _) = filled(1, 5);
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    for (ending, code) in [(format!("echo {KEY}"), 0), ("exit 3".to_owned(), 1)] {
+        let script = format!("printf 'sign in at \\033[31mhttps://a.example\\n' >&2; {ending}");
+        let text = format!(
+            "default-profile = 'p'\n[profiles.p]\nendpoint = '{}'\ndatabase = 'shop'\ncontainer = 'orders'\n\
+             key-command = ['sh', '-c', {}]\n",
+            gateway.endpoint(),
+            serde_json::to_string(&script).unwrap()
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut command = cosmos_tail();
+        command.env("COSMOS_TAIL_CONFIG", &config);
+        let ended = run(command.args(["ranges", "--log-format", "json"]));
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        let messages = objects(&ended.stderr);
+        assert!(ended.stderr.contains("sign in at"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains('\u{1b}'), "{}", ended.stderr);
+        let level = if code == 0 { "warn" } else { "error" };
+        assert_eq!(messages.last().unwrap()["level"], level, "{}", ended.stderr);
+    }
+}
