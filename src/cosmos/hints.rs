@@ -124,6 +124,9 @@ pub(super) fn name_hint(kind: &str, options: &ConnectOptions) -> String {
         NamesFrom::FromContainer => {
             "check the name given with --from-container; names are case-sensitive".to_owned()
         }
+        NamesFrom::Leases => {
+            "check the name given with --leases; names are case-sensitive".to_owned()
+        }
     }
 }
 

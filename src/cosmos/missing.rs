@@ -103,6 +103,7 @@ fn names_hint(wanted: &str, kind: &str, names: &[String], options: &ConnectOptio
     };
     let flag = match options.names_from {
         NamesFrom::FromContainer => "--from-container".to_owned(),
+        NamesFrom::Leases => "--leases".to_owned(),
         NamesFrom::Settings | NamesFrom::State => {
             let (short, variable) = (&kind[..1], kind.to_ascii_uppercase());
             format!("-{short} (AZURE_COSMOS_{variable})")

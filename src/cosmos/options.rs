@@ -149,6 +149,8 @@ pub enum NamesFrom {
     State,
     /// `--from-container`.
     FromContainer,
+    /// `--leases`.
+    Leases,
 }
 
 /// How an Entra ID token is requested.

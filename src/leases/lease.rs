@@ -250,8 +250,8 @@ fn checkpoint_of(
     let decoded = JavaState::decode(&token);
     Ok(match (form, decoded) {
         (Form::JavaRange, Ok(state)) => {
-            let checkpoint = state.etag().map(|etag| Checkpoint::At(etag.to_owned()));
-            (checkpoint.unwrap_or(Checkpoint::Unset), Some(state))
+            let checkpoint = state.etag().map_or(Checkpoint::Unset, checkpoint_at);
+            (checkpoint, Some(state))
         }
         (Form::JavaRange, Err(error)) => {
             let reason = format!("its token is not one of Java's: {error:#}");
@@ -262,8 +262,16 @@ fn checkpoint_of(
             (Checkpoint::Unreadable(reason.to_owned()), None)
         }
         (_, Err(_)) if token.is_empty() => (Checkpoint::Unset, None),
-        (_, Err(_)) => (Checkpoint::At(token), None),
+        (_, Err(_)) => (checkpoint_at(&token), None),
     })
+}
+
+fn checkpoint_at(etag: &str) -> Checkpoint {
+    if lsn_of_etag(etag).is_some() {
+        return Checkpoint::At(etag.to_owned());
+    }
+    let shown: String = etag.escape_debug().take(40).collect();
+    Checkpoint::Unreadable(format!("its position `{shown}` is none of a change feed"))
 }
 
 #[cfg(test)]
@@ -385,6 +393,10 @@ mod tests {
         let spoiled = json!({"id": "p..-FF", "version": 1, "LeaseToken": "-FF", "FeedRange": range,
             "ContinuationToken": java.encode()});
         let lease = parse(&spoiled).unwrap();
+        assert!(matches!(lease.checkpoint, Checkpoint::Unreadable(_)));
+        let nonsense =
+            json!({"id": "p..0", "LeaseToken": "0", "version": 0, "ContinuationToken": "abc"});
+        let lease = parse(&nonsense).unwrap();
         assert!(matches!(lease.checkpoint, Checkpoint::Unreadable(_)));
         let net = json!({"id": "p..-FF", "LeaseToken": "-FF", "feedRange": range, "ContinuationToken": "\"9\""});
         let lease = parse(&net).unwrap();

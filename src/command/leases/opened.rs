@@ -52,7 +52,7 @@ impl<'a> Opened<'a> {
         report: &'a Arc<Report>,
     ) -> Result<Self> {
         let mut base = account.account_plan(monitored)?;
-        let plan = of_container(&base, names);
+        let plan = of_container(&base, names, NamesFrom::Leases);
         let leases = account
             .connect(
                 ConnectionPlan {
@@ -132,7 +132,18 @@ impl<'a> Opened<'a> {
             // Which it was is not known any more.
             None => true,
         };
+        let read: BTreeSet<String> = found.iter().filter_map(place_name).collect();
+        let had_groups = !found.is_empty();
         found.retain(is_of_container);
+        if had_groups && found.is_empty() {
+            let read: Vec<&str> = read.iter().map(String::as_str).collect();
+            let named = [connect.database.as_str(), connect.container.as_str()];
+            let named: Vec<&str> = named.into_iter().filter(|name| !name.is_empty()).collect();
+            return Err(with_hint(
+                anyhow!("no group in `{}` reads `{}`", self.name(), named.join("/")),
+                format!("its groups read {}", bounded(&read)),
+            ));
+        }
         let Some(name) = wanted.group else {
             return Ok(found);
         };
@@ -242,7 +253,7 @@ impl<'a> Opened<'a> {
     }
 
     async fn connect(&mut self, names: &ContainerNames) -> Result<Place> {
-        let plan = of_container(&self.base, names);
+        let plan = of_container(&self.base, names, NamesFrom::Settings);
         let connected = self
             .account
             .connect(plan, connect_retries()?, self.report)
@@ -321,6 +332,12 @@ impl<'a> Opened<'a> {
     }
 }
 
+/// The container that a group reads, in messages.
+fn place_name(group: &Group) -> Option<String> {
+    let place = group.place.as_ref()?;
+    Some(format!("{}/{}", place.database, place.container))
+}
+
 /// How far this machine's clock is ahead of the service's: whether a lease is held is a question of a minute. It is
 /// taken to be right if the service does not say.
 async fn clock_ahead(
@@ -349,12 +366,16 @@ async fn clock_ahead(
 }
 
 /// The plan of a container of the account. What there is to report is reported once.
-fn of_container(base: &ConnectionPlan, names: &ContainerNames) -> ConnectionPlan {
+fn of_container(
+    base: &ConnectionPlan,
+    names: &ContainerNames,
+    names_from: NamesFrom,
+) -> ConnectionPlan {
     ConnectionPlan {
         connect: ConnectOptions {
             database: names.database.clone(),
             container: names.container.clone(),
-            names_from: NamesFrom::Settings,
+            names_from,
             ..base.connect.clone()
         },
         notices: Vec::new(),

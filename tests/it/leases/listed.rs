@@ -294,6 +294,74 @@ fn the_lag_of_a_group_is_measured_as_that_of_a_job() {
 }
 
 #[test]
+fn the_groups_of_one_container_are_chosen_by_its_name() {
+    let (leased, partitions) = scene("/id");
+    let net = leased.net("orders");
+    for (id, lsn, bounds) in &partitions {
+        net.partition(id, bounds, None, Some(*lsn), &ago(5));
+    }
+    succeed(&mut leases(&leased, "list -d shop -c orders"));
+    for names in ["-d shop -c nope", "-d stock"] {
+        let ended = fail(&mut leases(&leased, &format!("list {names}")), 1);
+        assert!(
+            ended.stderr.contains("its groups read shop/orders"),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn a_position_that_is_none_is_named_and_the_others_are_measured() {
+    let (leased, partitions) = scene("/id");
+    let net = leased.net("orders");
+    for (id, lsn, bounds) in &partitions[1..] {
+        net.partition(id, bounds, None, Some(*lsn), &ago(5));
+    }
+    let [min, max] = &partitions[0].2;
+    net.other(
+        "0",
+        json!({"LeaseToken": "0", "version": 0, "ContinuationToken": "\u{1b}[31m",
+            "FeedRange": {"Range": {"min": min, "max": max}}}),
+    );
+    let group = list(&leased);
+    assert_eq!(
+        each(&group, "transactions"),
+        [&Value::Null, &json!(0), &json!(0)]
+    );
+    let ended = succeed(&mut leases(&leased, "list"));
+    assert!(
+        ended.stderr.contains("is none of a change feed"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains('\u{1b}'), "{}", ended.stderr);
+    fail(&mut leases(&leased, "export --group orders"), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_list_is_made_again_until_it_is_stopped() {
+    let (leased, partitions) = scene("/id");
+    let net = leased.net("orders");
+    for (id, lsn, bounds) in &partitions {
+        net.partition(id, bounds, None, Some(*lsn), &ago(5));
+    }
+    let mut command = leases(&leased, "list --format json --watch 10ms");
+    let watching = crate::command::spawn(&mut command);
+    leased.gateway.wait_for(RequestKind::ChangeFeed, 20);
+    crate::command::interrupt(&watching);
+    let ended = crate::command::wait(watching);
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert!(lines.len() >= 2, "{ended:?}");
+    for line in lines {
+        let list: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(each(&list["groups"][0], "state"), ["ownerless"; 3]);
+    }
+}
+
+#[test]
 fn a_container_that_holds_no_leases_is_refused() {
     let leased = Leased::new(1, "/tenant");
     let ended = fail(&mut leases(&leased, "list"), 2);

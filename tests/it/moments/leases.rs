@@ -59,6 +59,16 @@ fn leases() {
             "cosmos-tail leases list --leases shop/leases --group biling",
         ),
         (
+            "no-such-container",
+            "A lease container that does not exist, one letter off.",
+            "cosmos-tail leases list --leases shop/lease",
+        ),
+        (
+            "other-container",
+            "A container that no group reads.",
+            "cosmos-tail leases list --leases shop/leases -d shop -c order",
+        ),
+        (
             "no-database",
             "A lease container without its database.",
             "cosmos-tail leases list --leases leases",
