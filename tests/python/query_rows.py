@@ -82,13 +82,13 @@ def main():
 
     # What a query may not have is computed from the file.
     totals = work / "totals.parquet"
-    query = ["--query", "SELECT c.paid, c.total FROM c"]
+    query = ["--query", "SELECT c.customer.vip AS vip, c.total FROM c"]
     subprocess.run([os.environ["COSMOS_TAIL"], "export", "--quiet", "-o", str(totals), *query], check=True)
-    groups = duckdb.sql(f"SELECT paid, count(*) FROM '{totals}' GROUP BY paid").fetchall()
-    for paid, count in groups:
-        counted = ask("SELECT VALUE COUNT(1) FROM c WHERE c.paid = @paid", {"paid": paid}, None)
+    groups = duckdb.sql(f"SELECT vip, count(*) FROM '{totals}' GROUP BY vip").fetchall()
+    for vip, count in groups:
+        counted = ask("SELECT VALUE COUNT(1) FROM c WHERE c.customer.vip = @vip", {"vip": vip}, None)
         if counted != [count]:
-            sys.exit(f"{paid}: {count} in the file, but the service counts {counted}")
+            sys.exit(f"{vip}: {count} in the file, but the service counts {counted}")
     print(f"the Python client and exports of queries agree: {len(QUERIES)} queries, {rows} rows, {len(groups)} groups")
 
 

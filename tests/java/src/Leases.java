@@ -23,6 +23,13 @@ final class Leases {
         return group.get("leases").findValuesAsText("state").stream().distinct().toList();
     }
 
+    /** Waits until nobody has its leases: a processor that was stopped lets them go, or they expire. */
+    static void awaitFree(String group) throws Exception {
+        Check.comesTo(group + ": leases that an instance has", List.of(), () -> states(list(group)).stream()
+            .filter(state -> state.equals("held") || state.equals("stuck"))
+            .toList());
+    }
+
     /** Runs a command that must end with {@code code}, and returns what it printed. */
     static String run(int code, Path input, String... arguments) throws Exception {
         List<String> command = new ArrayList<>(List.of(System.getenv("COSMOS_TAIL"), "leases"));
