@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::group::Group;
 use super::lease::{Checkpoint, Lease};
-use super::ranges::{gaps, overlapping, range_of, token_of};
+use super::ranges::{comparable, gaps, overlapping, range_of, token_of};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::FeedRange;
 use crate::measure::Figures;
@@ -105,7 +105,8 @@ pub(crate) fn rows(
         .iter()
         .map(|lease| range_of(lease, partitions.unwrap_or_default()))
         .collect();
-    let overlapping = overlapping(&ranges);
+    let comparable = comparable(&group.leases, &ranges, partitions.unwrap_or_default());
+    let overlapping = overlapping(&comparable);
     let mut rows = Vec::new();
     for (at, lease) in group.leases.iter().enumerate() {
         let figures = figures.get(at).copied().flatten().unwrap_or_default();

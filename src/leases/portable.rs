@@ -13,7 +13,7 @@ use super::document::Document;
 use super::group::Group;
 use super::lease::{Checkpoint, Form, Lease};
 use super::prefix::Target;
-use super::ranges::{gaps, overlapping, range_of, token_of};
+use super::ranges::{comparable, gaps, overlapping, range_of, token_of};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::FeedRange;
 
@@ -23,24 +23,33 @@ use crate::feed::FeedRange;
 ///
 /// If a lease has no range or no position that can be read.
 pub(crate) fn export(group: &Group, partitions: &[PhysicalPartition]) -> Result<Vec<Document>> {
-    group
+    let ranges: Vec<Option<FeedRange>> = group
         .leases
         .iter()
-        .map(|lease| {
-            exported(lease, partitions).map_err(|error| {
+        .map(|lease| range_of(lease, partitions))
+        .collect();
+    let comparable = comparable(&group.leases, &ranges, partitions);
+    let leases = group.leases.iter().zip(ranges).zip(comparable);
+    leases
+        .map(|((lease, range), comparable)| {
+            let document = match (range, comparable) {
+                (Some(range), Some(_)) => exported(lease, &range),
+                (Some(_), None) => Err(anyhow!(
+                    "its partition was merged with another one, and nothing says which part of that it is for"
+                )),
+                (None, _) => Err(anyhow!("its partition does not exist any more")),
+            };
+            document.map_err(|error| {
                 anyhow!("the lease `{}` cannot be exported: {error:#}", lease.token)
             })
         })
         .collect()
 }
 
-fn exported(lease: &Lease, partitions: &[PhysicalPartition]) -> Result<Document> {
+fn exported(lease: &Lease, range: &FeedRange) -> Result<Document> {
     if let Checkpoint::Unreadable(reason) = &lease.checkpoint {
         bail!("{reason}");
     }
-    let Some(range) = range_of(lease, partitions) else {
-        bail!("its partition does not exist any more");
-    };
     let is_partition = matches!(lease.form, Form::NetPartition | Form::JavaPartition);
     let mut document = Document::default();
     document.set("id", &lease.token)?;
@@ -50,7 +59,7 @@ fn exported(lease: &Lease, partitions: &[PhysicalPartition]) -> Result<Document>
     if is_partition {
         document.set("PartitionId", &lease.token)?;
     }
-    document.set("FeedRange", feed_range(&range))?;
+    document.set("FeedRange", feed_range(range))?;
     document.set("ContinuationToken", lease.checkpoint.etag())?;
     document.set("properties", properties_of(&lease.document))?;
     document.set("timestamp", Value::Null)?;

@@ -1,5 +1,7 @@
 //! The ranges of leases, and how they cover their container.
 
+use std::collections::{HashMap, HashSet};
+
 use super::lease::Lease;
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::FeedRange;
@@ -21,6 +23,31 @@ pub(crate) fn range_of(lease: &Lease, partitions: &[PhysicalPartition]) -> Optio
         min_inclusive: first.range.min_inclusive.clone(),
         max_exclusive: last.range.max_exclusive.clone(),
     })
+}
+
+/// The ranges by which leases can be compared: without those of partitions that were merged into one. Each such lease
+/// is for a part of that one, and nothing says for which.
+pub(crate) fn comparable(
+    leases: &[Lease],
+    ranges: &[Option<FeedRange>],
+    partitions: &[PhysicalPartition],
+) -> Vec<Option<FeedRange>> {
+    let is_derived = |lease: &Lease| {
+        lease.own_range.is_none() && partitions.iter().all(|one| one.id != lease.token)
+    };
+    let mut derived: HashMap<&FeedRange, HashSet<&str>> = HashMap::new();
+    for (lease, range) in leases.iter().zip(ranges) {
+        if let Some(range) = range.as_ref().filter(|_| is_derived(lease)) {
+            derived.entry(range).or_default().insert(&lease.token);
+        }
+    }
+    let is_merged = |lease: &Lease, range: &FeedRange| {
+        is_derived(lease) && derived.get(range).is_some_and(|tokens| tokens.len() > 1)
+    };
+    let pairs = leases.iter().zip(ranges);
+    pairs
+        .map(|(lease, range)| range.clone().filter(|range| !is_merged(lease, range)))
+        .collect()
 }
 
 /// A range as the token of a lease has it.

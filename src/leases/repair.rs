@@ -4,7 +4,7 @@ use super::assess::is_alive;
 use super::create::NewLease;
 use super::group::Group;
 use super::lease::{Dialect, Form, Lease};
-use super::ranges::{gaps, overlapping, range_of, token_of};
+use super::ranges::{comparable, gaps, overlapping, range_of, token_of};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::FeedRange;
 
@@ -62,7 +62,7 @@ pub(crate) fn repair(
             ));
         }
     }
-    for cluster in clusters(&ranges) {
+    for cluster in clusters(&comparable(&group.leases, &ranges, partitions)) {
         match superfluous(group, &cluster, &ranges) {
             Ok(found) => {
                 for (at, reason) in found {

@@ -146,6 +146,30 @@ fn of_doubled_leases_the_one_that_is_least_far_is_kept() {
 }
 
 #[test]
+fn leases_of_partitions_that_were_merged_are_not_taken_for_doubled_ones() {
+    let (leased, partitions) = scene("/id");
+    let java = leased.java_partitions("orders");
+    java.marker();
+    for (id, lsn, _) in &partitions {
+        java.partition(id, Some("a"), Some(*lsn), &ago(0));
+    }
+    leased.orders.merge("0", "1");
+    assert_eq!(checked(&leased), []);
+    // Both are at positions of their own halves, whichever is further.
+    let ended = repair(&leased, "");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        ended.stderr.contains("nothing to repair"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(leased.gateway.write_log().len(), 0);
+    let ended = fail(&mut leases(&leased, "export --group orders"), 1);
+    assert!(ended.stderr.contains("merged"), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "");
+}
+
+#[test]
 fn a_marker_without_leases_is_a_group_that_nobody_reads() {
     let (leased, partitions) = scene("/id");
     let java = leased.java("orders");
