@@ -59,6 +59,7 @@ pub mod lag;
 mod measure;
 pub mod monitor;
 mod nearest;
+pub mod objects;
 pub mod observe;
 pub mod process;
 pub mod reader;

@@ -35,7 +35,7 @@ impl LagPlan {
     /// If there is no state, or two; or if its path cannot be made absolute.
     pub fn new(given: &Given) -> Result<Self> {
         Ok(Self {
-            state_path: state_path_of(given, &table::LAG_PATH, &table::LAG_STATE)?,
+            state_path: state_path_of(given, given.typed(&table::LAG_PATH), &table::LAG_STATE)?,
             format: given.get(&table::TABLE_FORMAT)?,
             watch: given.typed(&table::WATCH),
             fail_above: given.typed(&table::FAIL_ABOVE),
