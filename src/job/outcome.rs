@@ -17,8 +17,8 @@ use crate::report::SummaryFormat;
 use crate::report::{Report, Summary};
 use crate::settings::ResumeCommand;
 use crate::signal::Shutdown;
+use crate::state::may_be_at;
 use crate::state::model::{State, Totals};
-use crate::state::{state_at, store_at};
 
 /// Runs an export to its end, or until it is stopped, and reports how it ended.
 pub(super) async fn run(
@@ -162,9 +162,7 @@ impl<'a> RunSummary<'a> {
 fn is_there(again: &ResumeCommand) -> bool {
     match &again.objects {
         None => again.state_path.exists(),
-        Some(address) => store_at(address)
-            .and_then(|store| state_at(store.as_ref()))
-            .is_ok_and(|state| state.is_some()),
+        Some(address) => may_be_at(address),
     }
 }
 

@@ -145,6 +145,16 @@ impl Bucket {
         Ok(found.map(|found| found.size))
     }
 
+    /// Whether an object exists, by one request. If that fails, it may.
+    pub fn may_have(&self, name: &str) -> bool {
+        let path = self.path(name);
+        let store = self.once.clone();
+        !matches!(
+            wait(async move { store.head(&path).await }),
+            Err(Error::NotFound { .. })
+        )
+    }
+
     /// Opens an object; none if it does not exist.
     ///
     /// # Errors

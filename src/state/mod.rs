@@ -15,4 +15,4 @@ mod objects;
 mod place;
 pub mod store;
 
-pub use place::{destination_at, destination_of, no_export_at, state_at, store_at};
+pub use place::{destination_at, destination_of, may_be_at, no_export_at, state_at, store_at};

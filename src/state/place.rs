@@ -11,9 +11,9 @@ use super::model::{JobKind, State};
 #[cfg(feature = "object-stores")]
 use super::objects::ObjectState;
 use super::store::StateStore;
-#[cfg(feature = "object-stores")]
-use crate::destination::Objects;
 use crate::destination::{Destination, Output, Place, at};
+#[cfg(feature = "object-stores")]
+use crate::destination::{Objects, STATE_OBJECT};
 use crate::error::usage;
 use crate::objects::Address;
 #[cfg(feature = "object-stores")]
@@ -90,6 +90,19 @@ pub fn state_at(store: &dyn StateStore) -> Result<Option<State>> {
         "it is the state of an export to somewhere else"
     );
     Ok(Some(state))
+}
+
+/// Whether there is a state at `address`, or that cannot be found out now: the store may be why a job has failed.
+pub fn may_be_at(address: &Address) -> bool {
+    #[cfg(feature = "object-stores")]
+    {
+        Bucket::open(address).is_ok_and(|bucket| bucket.may_have(STATE_OBJECT))
+    }
+    #[cfg(not(feature = "object-stores"))]
+    {
+        let _without_a_store = address;
+        false
+    }
 }
 
 /// The error for an address without an export.
