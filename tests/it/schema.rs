@@ -363,18 +363,13 @@ fn an_empty_container_makes_no_files_until_documents_arrive() {
         ended.stderr
     );
     assert_eq!(ended.stdout, "");
-    for format in ["csv", "parquet"] {
+    for format in ["csv", "parquet", "arrow"] {
         let out = directory.path().join(format);
         succeed(export(&gateway, &out).args(["--format", format]));
         assert!(all_files(&out).is_empty());
         let names: Vec<PathBuf> = all_files(&state_directory(&out));
-        assert_eq!(
-            names,
-            [
-                state_directory(&out).join("state.json"),
-                state_directory(&out).join("state.json.lock")
-            ]
-        );
+        let expected = ["container.json", "state.json", "state.json.lock"];
+        assert_eq!(names, expected.map(|name| state_directory(&out).join(name)));
     }
     let chosen = ["--detect-timestamps", "--system-fields", "drop"];
     succeed(csv(&gateway, &out).args(chosen));

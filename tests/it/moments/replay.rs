@@ -361,7 +361,7 @@ fn sources(gateway: &Gateway, stage: &Stage, pages: &mut Pages) {
     stage.write("cut.jsonl.gz", &whole[..whole.len() - 20]);
     stage.write("followed.jsonl.gz", [&whole[..], b"more"].concat());
     stage.write("part.parquet", b"PAR1 and so on");
-    stage.write("part.arrow", &[0xff, 0xff, 0xff, 0xff, 0x90, 0, 0, 0, 0]);
+    stage.write("part.arrow", [0xff, 0xff, 0xff, 0xff, 0x90, 0, 0, 0, 0]);
     stage.write("none.parquet", b"");
     stage.write("alone.csv", "id,pk,_extra\n1,a,\n");
     stage.write("others.csv", "id;pk,x\n1;a\n");

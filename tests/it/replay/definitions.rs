@@ -336,7 +336,7 @@ fn a_definition_that_was_tampered_with_is_found() {
     assert_eq!(new.definition()["defaultTtl"], 90);
     // The documents do not depend on it.
     std::fs::write(&path, "x").unwrap();
-    succeed(&mut replay(&gateway, &out).args(["-c", "new"]));
+    succeed(replay(&gateway, &out).args(["-c", "new"]));
     #[cfg(unix)]
     {
         std::fs::remove_file(&path).unwrap();

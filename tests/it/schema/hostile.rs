@@ -92,11 +92,11 @@ fn invalid_columns_are_refused_before_anything_is_sent() {
         ),
         (
             &["--columns", "id"],
-            "--columns is for CSV and Parquet, but the format is jsonl",
+            "--columns is for CSV, Parquet and Arrow, but the format is jsonl",
         ),
         (
             &["--detect-timestamps"],
-            "--detect-timestamps is for CSV and Parquet",
+            "--detect-timestamps is for CSV, Parquet and Arrow",
         ),
     ] {
         let ended = fail(export(&gateway, &out).args(arguments), 2);
