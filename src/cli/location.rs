@@ -83,7 +83,7 @@ pub fn file(text: &Path) -> Result<PathBuf, String> {
 ///
 /// # Errors
 ///
-/// As of [`file`].
+/// As of [`file()`].
 pub fn place(text: &Path) -> Result<Location, String> {
     match Location::parse(text)? {
         objects @ Location::Objects(_) => Ok(objects),
