@@ -103,6 +103,24 @@ pub fn write(name: &'static str, file: &mut fs::File, bytes: &[u8]) -> io::Resul
     }
 }
 
+/// A moment before or after a call to a store.
+///
+/// # Errors
+///
+/// Those that a test injects.
+#[inline]
+pub fn call(name: &'static str) -> io::Result<()> {
+    #[cfg(feature = "failpoints")]
+    {
+        switched::call(name)
+    }
+    #[cfg(not(feature = "failpoints"))]
+    {
+        let _only_for_tests = name;
+        Ok(())
+    }
+}
+
 /// Whether a test activated the defect `name`, to check that it would be found.
 #[inline]
 pub fn is_planted(name: &'static str) -> bool {
@@ -140,7 +158,7 @@ pub fn clock_offset() -> time::Duration {
 }
 
 #[cfg(feature = "failpoints")]
-pub use switched::{DEFECTS, STEPS};
+pub use switched::{CALLS, DEFECTS, STEPS};
 
 #[cfg(feature = "failpoints")]
 mod switched {
@@ -188,6 +206,16 @@ mod switched {
         "part.open",
     ];
 
+    /// Calls to a store of objects, in the order in which an export makes them. Each of them has a moment before and
+    /// one after it.
+    pub const CALLS: [&str; 5] = [
+        "object.state",
+        "object.part",
+        "object.complete",
+        "object.manifest",
+        "object.summary",
+    ];
+
     /// Defects that can be planted, in addition to skipped steps.
     pub const DEFECTS: [&str; 8] = [
         "defect.position-before-data",
@@ -205,7 +233,7 @@ mod switched {
         let configuration = std::env::var("COSMOS_TAIL_FAILPOINTS").unwrap_or_default();
         for one in configuration.split(';').filter(|one| !one.is_empty()) {
             let (name, actions) = one.split_once('=').ok_or("NAME=ACTIONS is missing")?;
-            if !STEPS.contains(&name) && !DEFECTS.contains(&name) {
+            if !is_known(name) {
                 return Err(format!("`{name}` is not a failpoint"));
             }
             fail::cfg(name, actions)?;
@@ -230,12 +258,20 @@ mod switched {
         Mutex::new(file)
     });
 
+    fn is_known(name: &str) -> bool {
+        [&STEPS[..], &CALLS, &DEFECTS].concat().contains(&name)
+    }
+
+    pub(super) fn call(name: &'static str) -> io::Result<()> {
+        action(name).map_or(Ok(()), |action| perform(action).map(drop))
+    }
+
     /// The action that a test configured for `name`.
     fn action(name: &'static str) -> Option<String> {
         if let Err(wrong) = &*CONFIGURED {
             return Some(format!("COSMOS_TAIL_FAILPOINTS: {wrong}"));
         }
-        debug_assert!(STEPS.contains(&name) || DEFECTS.contains(&name), "{name}");
+        debug_assert!(is_known(name), "{name}");
         fail::fail_point!(name, |action| Some(action.unwrap_or_default()));
         None
     }

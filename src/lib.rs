@@ -60,6 +60,7 @@ mod leases;
 mod measure;
 pub mod monitor;
 mod nearest;
+pub mod objects;
 pub mod observe;
 pub mod process;
 pub mod reader;

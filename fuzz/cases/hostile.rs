@@ -392,6 +392,8 @@ impl Arena {
             start: state.ranges.to_vec(),
             end: state.ranges.to_vec(),
             place: None,
+            pieces: Vec::new(),
+            batch: None,
         }
     }
 
@@ -554,6 +556,8 @@ fn export(number: u128, output: Output, path: &Path) -> State {
             start: ranges.clone(),
             end: ranges.clone(),
             place: None,
+            pieces: Vec::new(),
+            batch: None,
         };
         (
             file,

@@ -142,6 +142,15 @@ pub fn location(text: &str) -> Parsed<Location> {
     Location::parse(Path::new(text))
 }
 
+/// Takes the path of a file or a directory, or a place in an object store.
+///
+/// # Errors
+///
+/// If it is neither.
+pub fn place(text: &str) -> Parsed<Location> {
+    location::place(Path::new(text))
+}
+
 /// Parses a whole number from `MIN` to `MAX`.
 ///
 /// # Errors

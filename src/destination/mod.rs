@@ -18,7 +18,7 @@
 //! Published parts are read through [`ExportFiles`], which every destination is.
 //!
 //! [`Local`] is a directory, a file or a file that grows; [`StandardOutput`] is a stream, which
-//! cannot be rewound. A new destination is a file here and a line in [`at()`].
+//! cannot be rewound; `Objects` is a place in an object store. A new destination is a file here and a line in [`at()`].
 
 mod committed;
 pub mod earlier;
@@ -27,6 +27,8 @@ mod find_state;
 mod local;
 pub mod manifest;
 pub mod names;
+#[cfg(feature = "object-stores")]
+mod objects;
 mod output;
 pub mod owner;
 mod part;
@@ -42,9 +44,11 @@ pub use export_files::{ExportDirectory, ExportFiles, PartReader};
 pub use find_state::find_state;
 pub use local::Local;
 pub(crate) use local::read_up_to;
+#[cfg(feature = "object-stores")]
+pub use objects::Objects;
 pub use output::Output;
 pub use part::{
-    FileState, ManifestMark, PartId, ResumedPart, SeriesState, checksum_text,
+    FileState, ManifestMark, PartId, Piece, ResumedPart, SeriesState, checksum_text,
     optional_checksum_text,
 };
 pub use place::{Place, at};
@@ -53,5 +57,6 @@ pub use recover::{Recovery, may_be_unknown};
 pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 pub use standard_output::StandardOutput;
 pub use table::{
-    DEFINITION_FILE, MANIFEST_FILE, STATE_FILE, StateDirectory, Table, real, state_directory_of,
+    DEFINITION_FILE, MANIFEST_FILE, STATE_FILE, STATE_OBJECT, StateDirectory, Table, real,
+    state_directory_of,
 };

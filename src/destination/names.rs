@@ -76,7 +76,8 @@ impl FileNames {
             Output::Append(path) => Layout::Append {
                 path: base.join(path),
             },
-            Output::StandardOutput => Layout::StandardOutput,
+            // What is in an object store has no paths.
+            Output::Objects | Output::StandardOutput => Layout::StandardOutput,
         };
         Self { layout, extension }
     }
@@ -413,6 +414,13 @@ fn file_stem(name: &str, max: usize) -> String {
         stem.push_str(&next);
     }
     format!("{stem}~{:016x}", fnv_1a(name.as_bytes()))
+}
+
+/// The name of a container as the names of objects begin: of characters that need no encoding in an object store.
+#[cfg(feature = "object-stores")]
+pub(super) fn stem_of_objects(container: &str) -> String {
+    const MAX_STEM: usize = 150;
+    file_stem(container, MAX_STEM).replace(['%', '~'], "_")
 }
 
 /// The 64-bit FNV-1a hash, which is the same in every build.

@@ -20,6 +20,8 @@ pub enum Output {
     File(String),
     /// One file for all ranges, which is appended to under its own name.
     Append(String),
+    /// Objects: a series of parts for each range, where its state is in an object store.
+    Objects,
     /// Standard output: written at least once, since a pipe cannot be rewound.
     StandardOutput,
 }
@@ -28,14 +30,14 @@ impl Output {
     /// The series that `range` is written to: its own in a directory, otherwise the one of all ranges.
     pub fn series_of(&self, range: RangeId) -> u32 {
         match self {
-            Self::Table(_) | Self::Directory(_) => range.0,
+            Self::Table(_) | Self::Directory(_) | Self::Objects => range.0,
             Self::File(_) | Self::Append(_) | Self::StandardOutput => 0,
         }
     }
 
     /// Whether each range has a series of its own.
     pub fn has_series_of_ranges(&self) -> bool {
-        matches!(self, Self::Table(_) | Self::Directory(_))
+        matches!(self, Self::Table(_) | Self::Directory(_) | Self::Objects)
     }
 
     /// The directory or file; none for standard output, and for a table whose state directory has another name than
@@ -47,7 +49,7 @@ impl Output {
             Self::Directory(path) | Self::File(path) | Self::Append(path) => {
                 Some(base.join(path).components().collect())
             }
-            Self::StandardOutput => None,
+            Self::Objects | Self::StandardOutput => None,
         }
     }
 }

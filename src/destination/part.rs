@@ -51,9 +51,26 @@ pub struct FileState {
     /// alone: text that only the destination reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// The pieces that it was uploaded in; empty where files are appended to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pieces: Vec<Piece>,
+    /// The number of the manifest object that lists it: the generation of the commit that sealed it. Only where the
+    /// manifest is not one file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u64>,
     /// Which of the column sets of the export it has, from 0.
     #[serde(default, skip_serializing_if = "is_first")]
     pub columns: u32,
+}
+
+/// A piece of a part, which a store has acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Piece {
+    /// What the store calls it.
+    pub id: String,
+    /// Its length in bytes.
+    pub length: u64,
 }
 
 /// Whether it is the first column set, which need not be written.

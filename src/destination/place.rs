@@ -40,7 +40,8 @@ pub fn at(place: Place<'_>, read_earlier: ReadEarlier) -> Box<dyn Destination> {
             let names = FileNames::new(output, base, container, extension);
             Box::new(Local::new(names, place.state_path, read_earlier))
         }
-        Output::StandardOutput => Box::new(StandardOutput::new(
+        // A state in a file never has objects: `state::file::read` refuses it.
+        Output::Objects | Output::StandardOutput => Box::new(StandardOutput::new(
             place.state_path,
             read_earlier,
             place.is_for_terminals,

@@ -6,7 +6,7 @@ use super::committed::Committed;
 use super::export_files::ExportFiles;
 use super::manifest::Manifest;
 use super::names::PartFile;
-use super::part::{FileState, ManifestMark, PartId, ResumedPart};
+use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart};
 use super::recover::Recovery;
 use crate::durable::Locks;
 
@@ -169,6 +169,22 @@ pub trait Destination: ExportFiles {
     /// Any error of the operating system: then none of it may be committed.
     fn make_durable(&self, parts: &[Unsynced]) -> Result<()>;
 
+    /// The acknowledged pieces of the first `length` bytes of a part, for the state to keep; none if parts are not
+    /// made of pieces.
+    ///
+    /// # Errors
+    ///
+    /// If no piece ends there, or one is not acknowledged.
+    fn pieces_of(&self, _part: PartId, _length: u64) -> Result<Vec<Piece>> {
+        Ok(Vec::new())
+    }
+
+    /// Whether the state numbers the batches of parts that are sealed together, see
+    /// [`FileState::batch`](super::FileState::batch).
+    fn numbers_batches(&self) -> bool {
+        false
+    }
+
     /// Publishes the parts that a committed state has sealed, and lists them in the manifest. It can be
     /// repeated. Returns how much of the manifest the next state commits.
     ///
@@ -176,6 +192,15 @@ pub trait Destination: ExportFiles {
     ///
     /// Any error of the operating system: a later [`recover`](Self::recover) publishes the rest.
     fn publish(&self, committed: &Committed<'_>) -> Result<ManifestMark>;
+
+    /// Records that the run whose last commit is `generation` has read everything: a marker for what waits for that.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    fn summarize(&self, _generation: u64, _text: &[u8]) -> Result<()> {
+        Ok(())
+    }
 
     /// The name of the file with the definition of the container; none if there is no such file.
     fn definition_name(&self) -> Option<String> {
@@ -243,4 +268,13 @@ pub trait PartWriter: Send {
     ///
     /// If they cannot be written, or this process no longer holds its locks.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Ends a piece: a receipt reports what was appended so far.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be sent.
+    fn cut(&mut self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -21,6 +21,8 @@ pub const MANIFEST_FILE: &str = "manifest.ndjson";
 pub const STATE_FILE: &str = "state.json";
 /// The definition of the container of an export to a directory.
 pub const DEFINITION_FILE: &str = "container.json";
+/// The state of an export to an object store.
+pub const STATE_OBJECT: &str = "_cosmos-tail/state.json";
 /// The file that names the state of an export to a directory, if that is elsewhere.
 const OWNER_FILE: &str = "state.json.owner";
 

@@ -1,21 +1,24 @@
 //! How an export ended, for people and for scripts.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
+use serde::Serialize;
 
 use super::coordinator::{Coordinator, Finished, Job, Stop};
 use crate::clock;
 use crate::count::exactly;
 use crate::error::{ExitCode, is_broken_pipe, with_exit_code, with_further_hint};
-use crate::feed::RangeId;
+use crate::feed::{Ends, RangeId};
 use crate::process;
 use crate::report::SummaryFormat;
 use crate::report::{Report, Summary};
 use crate::settings::ResumeCommand;
 use crate::signal::Shutdown;
-use crate::state::model::Totals;
+use crate::state::may_be_at;
+use crate::state::model::{State, Totals};
 
 /// Runs an export to its end, or until it is stopped, and reports how it ended.
 pub(super) async fn run(
@@ -32,6 +35,8 @@ pub(super) async fn run(
     let database = job.connected.source.database.clone();
     let container = job.connected.source.container.clone();
     let manifest = job.destination.manifest_place();
+    let output = Arc::clone(&job.destination);
+    let remote_state = again.as_ref().and_then(ResumeCommand::state_object);
     let before = job.ledger.state().totals;
     let budget = job.connected.client.traffic().budget();
     let max_ru = budget.map(|budget| budget.per_second() as u32);
@@ -48,6 +53,12 @@ pub(super) async fn run(
         Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::Done),
         Err(error) => return Err(resumable(error, again.as_ref())),
     };
+    if state.finished {
+        let summarized = RunSummary::of(&state)
+            .text()
+            .and_then(|text| output.summarize(state.generation, &text));
+        summarized.map_err(|error| resumable(error, again.as_ref()))?;
+    }
     let now: &Totals = &state.totals;
     let interrupted = match stop {
         Some(Stop::Signal(code)) if !state.finished => Some(code),
@@ -82,7 +93,10 @@ pub(super) async fn run(
         ended: clock::now(),
         seconds: started.elapsed().as_secs_f64(),
         ends: state.ends().filter(|_| state.finished),
-        state: state_path.as_ref().map(|path| path.display().to_string()),
+        state: state_path
+            .as_ref()
+            .map(|path| path.display().to_string())
+            .or(remote_state),
         manifest,
     };
     report.summary(&summary_text, summary, destination)?;
@@ -99,11 +113,59 @@ pub(super) async fn run(
 /// `error`, of a job that can be resumed if it has a state on disk: even the first commit can fail. The hint
 /// about the cause comes first.
 pub(super) fn resumable(error: anyhow::Error, again: Option<&ResumeCommand>) -> anyhow::Error {
-    let Some(again) = again.filter(|again| again.state_path.exists()) else {
+    let Some(again) = again.filter(|again| is_there(again)) else {
         return error;
     };
     let hint = format!("what was committed is kept; once the cause is fixed, run: {again}");
     with_exit_code(with_further_hint(error, hint), ExitCode::Resumable)
+}
+
+/// What a destination keeps of a run that read everything.
+#[derive(Debug, Serialize)]
+struct RunSummary<'a> {
+    export_id: uuid::Uuid,
+    run: uuid::Uuid,
+    generation: u64,
+    #[serde(with = "time::serde::rfc3339")]
+    ended: time::OffsetDateTime,
+    database: &'a str,
+    container: &'a str,
+    files: u64,
+    documents: u64,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends: Option<Ends>,
+}
+
+impl<'a> RunSummary<'a> {
+    fn of(state: &'a State) -> Self {
+        Self {
+            export_id: state.export_id,
+            run: process::run_id(),
+            generation: state.generation,
+            ended: clock::now(),
+            database: &state.source.database,
+            container: &state.source.container,
+            files: state.manifest.entries,
+            documents: state.totals.documents,
+            bytes: state.totals.bytes,
+            ends: state.ends(),
+        }
+    }
+
+    fn text(&self) -> Result<Vec<u8>> {
+        let mut text = serde_json::to_vec(self)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+}
+
+/// Whether there is a state to continue from.
+fn is_there(again: &ResumeCommand) -> bool {
+    match &again.objects {
+        None => again.state_path.exists(),
+        Some(address) => may_be_at(address),
+    }
 }
 
 /// One error for all of the `total` ranges that failed. Unless the run was stopped, the others are complete.

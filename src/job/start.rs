@@ -32,6 +32,7 @@ use crate::feed::{
 use crate::format::EncoderOptions;
 use crate::format::encoders;
 use crate::monitor::{Begun, Monitor};
+use crate::objects::Address;
 use crate::observe::{Details, Observer, ProgressLine};
 use crate::process;
 use crate::reader::ReadEnd;
@@ -39,11 +40,12 @@ use crate::report::Report;
 use crate::settings::{ExportPlan, ResumeCommand, ResumePlan};
 use crate::signal::Shutdown;
 use crate::state::claim::Claimed;
-use crate::state::destination_of;
 use crate::state::file;
 use crate::state::ledger::{Ledger, seal_open, take_over};
 use crate::state::local::LocalState;
 use crate::state::model::{JobKind, Settings, State};
+use crate::state::store::StateStore;
+use crate::state::{destination_at, destination_of, no_export_at, state_at, store_at};
 
 /// Ranges pinned at the same time.
 const PARALLEL_PINS: usize = 64;
@@ -78,6 +80,21 @@ pub(super) fn claim(path: &Path) -> Result<(Claimed, Option<State>)> {
     Ok((claimed, state))
 }
 
+/// The same for the export at `address`. The first commit claims the state.
+fn claim_at(address: &Address) -> Result<(Claimed, State)> {
+    let store = store_at(address)?;
+    let state = state_at(store.as_ref())?.ok_or_else(|| no_export_at(address))?;
+    let (claimed, text) = Claimed::take(store, file::claim_of)?;
+    // As it is now: the first look only explains what is no state.
+    let text = text.ok_or_else(|| no_export_at(address))?;
+    let now = file::parse(&text)?;
+    ensure!(
+        now.export_id == state.export_id && now.options.output == state.options.output,
+        "another export has replaced it"
+    );
+    Ok((claimed, now))
+}
+
 /// Exports a container from the start.
 ///
 /// # Errors
@@ -100,7 +117,10 @@ pub async fn export(
         state_path,
         is_for_terminals: false,
     };
-    let mut destination = at(place, file::read_earlier);
+    let mut destination = match &plan.objects {
+        None => at(place, file::read_earlier),
+        Some(address) => destination_at(address, container, place.extension)?,
+    };
     // While another process writes there, the check means nothing; its lock is noticed below.
     if !(plan.force && destination.is_in_use()) {
         check_output(&plan, destination.as_ref())?;
@@ -113,8 +133,13 @@ pub async fn export(
         Some(asked) => Some(query::ask(&connected, asked, report).await?),
         None => None,
     };
-    let claimed = match state_path {
-        Some(path) => Some(Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?.0),
+    let store: Option<Box<dyn StateStore>> = match (&plan.objects, state_path) {
+        (Some(address), _) => Some(store_at(address)?),
+        (None, Some(path)) => Some(Box::new(LocalState::new(path))),
+        (None, None) => None,
+    };
+    let claimed = match store {
+        Some(store) => Some(Claimed::take(store, file::claim_of)?.0),
         None => None,
     };
     destination.prepare()?;
@@ -173,7 +198,10 @@ pub async fn export(
     job.request_charge = request_charge;
     job.unread = unread;
     watch(&mut job, monitor, report);
-    let again = plan.state_path.as_deref().map(ResumeCommand::of);
+    let again = match &plan.objects {
+        Some(address) => Some(ResumeCommand::of_objects(address)),
+        None => plan.state_path.as_deref().map(ResumeCommand::of),
+    };
     run(
         job,
         &plan.destination,
@@ -327,14 +355,22 @@ pub async fn resume(
     let cannot = || format!("cannot resume from `{}`", shown_path(&path));
     let again = plan.command();
     // Before the lock, which would leave a file beside something that is not a state.
-    file::load(path)?;
+    if plan.objects.is_none() {
+        file::load(path)?;
+    }
     // After an error of the operating system the next resume tries again: nothing has changed.
     let try_again = |error| match is_of_the_system(&error) {
         true => resumable(error, Some(&again)),
         false => error,
     };
-    let (mut claimed, state) = claim(path).map_err(try_again)?;
-    let mut state = state.with_context(|| format!("`{}` is gone", shown_path(&path)))?;
+    let (mut claimed, mut state) = match &plan.objects {
+        None => {
+            let (claimed, state) = claim(path).map_err(try_again)?;
+            let state = state.with_context(|| format!("`{}` is gone", shown_path(&path)))?;
+            (claimed, state)
+        }
+        Some(address) => claim_at(address).with_context(cannot)?,
+    };
     if state.kind != JobKind::Export {
         return Err(usage(
             format!("`{}` is the state of a tail", shown_path(&path)),
@@ -353,7 +389,10 @@ pub async fn resume(
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
-    let mut destination = destination_of(&state, parent_of(path), Some(path));
+    let mut destination = match &plan.objects {
+        None => destination_of(&state, parent_of(path), Some(path)),
+        Some(address) => destination_at(address, &state.source.container, state.extension())?,
+    };
     destination
         .prove(&state.committed())
         .map_err(try_again)

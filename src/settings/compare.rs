@@ -9,6 +9,7 @@ use super::setting::{Comparison, FrozenIn};
 use crate::cli::choices::{Mode, SchemaSource, SystemFields};
 use crate::cli::location::Location;
 use crate::cli::values::choice_name;
+use crate::destination::Output;
 use crate::feed::FeedMode;
 use crate::format::Compression;
 use crate::schema::{ColumnList, SampleSize, TableLayout};
@@ -130,6 +131,10 @@ fn columns_of(layout: &TableLayout) -> String {
 
 /// Where an export writes. Two paths of one place are the same.
 pub(super) fn output(frozen: &FrozenIn<'_>, given: &Location) -> Comparison {
+    if let (Output::Objects, Location::Objects(given)) = (&frozen.options.output, given) {
+        let own = frozen.base.to_string_lossy();
+        return Comparison::of(Some(own.into_owned()), &given.to_string());
+    }
     let Some(own) = frozen.options.output.path(frozen.base) else {
         let given = given.path().unwrap_or(Path::new("-"));
         return Comparison::of(Some("-".to_owned()), &given.to_string_lossy());

@@ -20,6 +20,7 @@ use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::feed::Scope;
 use crate::format::Extension;
+use crate::objects::Address;
 use crate::report::SummaryFormat;
 use crate::schema::TableForm;
 use crate::state::model::{FrozenOptions, Settings};
@@ -35,6 +36,8 @@ pub struct ExportPlan {
     pub settings: Settings,
     /// Where to keep the state; `None` for standard output without `--state`.
     pub state_path: Option<PathBuf>,
+    /// Where the output and the state are, if that is in an object store.
+    pub objects: Option<Address>,
     /// The base of relative output paths: the directory of the state file.
     pub base: PathBuf,
     /// Whether to replace the output of an earlier export.
@@ -54,15 +57,9 @@ impl ExportPlan {
     pub fn new(given: &Given) -> Result<Self> {
         let location = given.get(&table::EXPORT_OUTPUT)?;
         let files = FilesPlan::new(given, &location)?;
-        let columns = ColumnsPlan::new(given, files.format)?;
-        let mode = given.get(&table::EXPORT_MODE)?;
-        let query = QueryPlan::new(given)?;
-        if query.is_some() {
-            ensure_no_feed(given, mode)?;
-        }
-        let (mode, from) = feed_start(mode, given.typed(&table::EXPORT_FROM))?;
         let (output, path) = match &location {
             Location::StandardStream => (OutputKind::StandardOutput, Path::new("-")),
+            Location::Objects(address) => return Self::to_objects(given, address, &location),
             Location::Local(path) => (output_kind(path, &files, given)?, path.as_path()),
         };
         let mut absolute =
@@ -100,8 +97,69 @@ impl ExportPlan {
         {
             table.directory = None;
         }
+        Self::of(
+            given,
+            &location,
+            Place {
+                output: relative,
+                state_path,
+                objects: None,
+                base,
+                shown: match output {
+                    OutputKind::StandardOutput => "standard output".to_owned(),
+                    _ => path.display().to_string(),
+                },
+            },
+        )
+    }
+
+    /// An export to an object store, with its state there.
+    fn to_objects(given: &Given, address: &Address, location: &Location) -> Result<Self> {
+        if given.is_typed(&table::EXPORT_STATE.row) {
+            return Err(usage(
+                "the state of an export to an object store is kept there, so --state cannot name a file",
+                "leave --state out: `cosmos-tail resume` takes the address of the export",
+            ));
+        }
+        if given.is_on(&table::FORCE) {
+            return Err(usage(
+                "--force does not replace an export in an object store",
+                "choose another path, or delete the objects there first",
+            ));
+        }
+        if let Some(extension) = Extension::of(address.path()) {
+            return Err(usage(
+                format!(
+                    "`{address}` has the extension .{}, but an export to an object store is a directory",
+                    extension.text
+                ),
+                "choose a path without it, and the format with --format",
+            ));
+        }
+        Self::of(
+            given,
+            location,
+            Place {
+                output: Output::Objects,
+                state_path: None,
+                objects: Some(address.clone()),
+                base: PathBuf::from("."),
+                shown: address.to_string(),
+            },
+        )
+    }
+
+    fn of(given: &Given, location: &Location, place: Place) -> Result<Self> {
+        let files = FilesPlan::new(given, location)?;
+        let columns = ColumnsPlan::new(given, files.format)?;
+        let mode = given.get(&table::EXPORT_MODE)?;
+        let query = QueryPlan::new(given)?;
+        if query.is_some() {
+            ensure_no_feed(given, mode)?;
+        }
+        let (mode, from) = feed_start(mode, given.typed(&table::EXPORT_FROM))?;
         let mut settings = default_settings(Command::Export)?;
-        default_rotation(&mut settings, files.format, &location);
+        default_rotation(&mut settings, files.format, location);
         check_row_groups(given, files.format)?;
         given.store_in(&mut settings)?;
         Ok(Self {
@@ -122,18 +180,16 @@ impl ExportPlan {
                 },
                 inference: columns.inference,
                 csv: files.csv,
-                output: relative,
+                output: place.output,
                 records: None,
             },
             query,
             settings,
-            state_path,
-            base,
+            state_path: place.state_path,
+            objects: place.objects,
+            base: place.base,
             force: given.is_on(&table::FORCE),
-            destination: match output {
-                OutputKind::StandardOutput => "standard output".to_owned(),
-                _ => path.display().to_string(),
-            },
+            destination: place.shown,
             summary: given.get(&table::SUMMARY)?,
         })
     }
@@ -171,6 +227,15 @@ fn ensure_no_feed(given: &Given, mode: Mode) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Where an export writes, and where its state is.
+struct Place {
+    output: Output,
+    state_path: Option<PathBuf>,
+    objects: Option<Address>,
+    base: PathBuf,
+    shown: String,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -14,7 +14,8 @@ use crate::error::usage;
 use crate::format::{Compression, CsvOptions, Extension, Format};
 use crate::state::model::Settings;
 
-// A file of Parquet or Arrow that is not finished counts for nothing, so it must not grow for ever.
+// A file of Parquet or Arrow that is not finished counts for nothing, and an object is not seen, so neither may
+// grow for ever.
 const WHOLE_ROTATE_BYTES: u64 = 128 << 20;
 const WHOLE_ROTATE_INTERVAL: Duration = Duration::from_secs(600);
 const PARQUET_ROW_GROUP_BYTES: u64 = 16 << 20;
@@ -133,7 +134,8 @@ fn csv_options(given: &Given, format: Format) -> Result<Option<CsvOptions>> {
 
 /// Sets when files of a format are finished, unless it is given.
 pub(super) fn default_rotation(settings: &mut Settings, format: Format, output: &Location) {
-    if !output.is_standard_stream() && !format.commits_within_files() {
+    let is_in_parts = !output.is_standard_stream() && !format.commits_within_files();
+    if is_in_parts || matches!(output, Location::Objects(_)) {
         settings.rotate_bytes = Some(WHOLE_ROTATE_BYTES);
         settings.rotate_interval_ms = Some(milliseconds(WHOLE_ROTATE_INTERVAL));
     }

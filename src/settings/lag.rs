@@ -54,7 +54,11 @@ impl LagPlan {
                 name,
                 leases: ContainerNames::of_leases(&given.get(&table::LAG_LEASES)?)?,
             },
-            None => LagOf::State(state_path_of(given, &table::LAG_PATH, &table::LAG_STATE)?),
+            None => LagOf::State(state_path_of(
+                given,
+                given.typed(&table::LAG_PATH),
+                &table::LAG_STATE,
+            )?),
         };
         Ok(Self {
             of,

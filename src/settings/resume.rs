@@ -10,11 +10,13 @@ use super::given::Given;
 use super::resolved::ResolvedValue;
 use super::setting::{FrozenIn, Setting};
 use super::table;
-use crate::destination::find_state;
+use crate::cli::location::Location;
+use crate::destination::{STATE_OBJECT, find_state};
 use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::escape::shell_word;
 use crate::format::Format;
+use crate::objects::Address;
 use crate::report::SummaryFormat;
 use crate::state::model::{FrozenOptions, Settings};
 
@@ -23,6 +25,8 @@ use crate::state::model::{FrozenOptions, Settings};
 pub struct ResumePlan {
     /// The state file.
     pub state_path: PathBuf,
+    /// The place of the export and of its state, if that is in an object store; then the path is only for messages.
+    pub objects: Option<Address>,
     /// Whether to discard open files that do not match the state.
     pub repair: bool,
     /// Whether to add columns for what has drifted.
@@ -39,8 +43,27 @@ impl ResumePlan {
     ///
     /// If there is no state, or two; or if its path cannot be made absolute.
     pub fn new(given: &Given) -> Result<Self> {
+        let named = given.typed(&table::RESUME_PATH);
+        let objects = match &named {
+            Some(Location::Objects(address)) => Some(address.clone()),
+            _ => None,
+        };
+        let state_path = match &objects {
+            None => {
+                let named = named.as_ref().and_then(Location::path).map(Path::to_owned);
+                state_path_of(given, named, &table::RESUME_STATE)?
+            }
+            Some(address) if given.is_typed(&table::RESUME_STATE.row) => {
+                return Err(usage(
+                    format!("`{address}` has a state of its own, but --state names another one"),
+                    "name one of them",
+                ));
+            }
+            Some(address) => address.to_string().into(),
+        };
         Ok(Self {
-            state_path: state_path_of(given, &table::RESUME_PATH, &table::RESUME_STATE)?,
+            state_path,
+            objects,
             repair: given.is_on(&table::REPAIR),
             widen: given.is_on(&table::WIDEN),
             summary: given.get(&table::SUMMARY)?,
@@ -54,7 +77,10 @@ impl ResumePlan {
     ///
     /// A usage error (exit code 2) that names both values.
     pub fn ensure_agrees(&self, options: &FrozenOptions) -> Result<()> {
-        let base = parent_of(&self.state_path);
+        let base = match &self.objects {
+            None => parent_of(&self.state_path),
+            Some(_) => &self.state_path,
+        };
         self.given.ensure_agrees(&FrozenIn { options, base })
     }
 
@@ -100,6 +126,7 @@ impl ResumePlan {
     /// The command that continues this resume if it is stopped: with its options, unless the state has them.
     pub fn command(&self) -> ResumeCommand {
         let mut command = ResumeCommand::of(&self.state_path);
+        command.objects.clone_from(&self.objects);
         if !self.given.is_on(&table::SAVE_OPTIONS) {
             command.options = self.given.changed_options();
         }
@@ -123,14 +150,14 @@ impl ResumePlan {
 /// If there is no state, or two; or if its path cannot be made absolute.
 pub(super) fn state_path_of(
     given: &Given,
-    path: &Setting<PathBuf>,
+    named: Option<PathBuf>,
     state: &Setting<PathBuf>,
 ) -> Result<PathBuf> {
     let absolute =
         |path: &Path| std::path::absolute(path).context("cannot make the state path absolute");
     // What is no state is refused when it is read.
     let by_flag = |path: &Path| absolute(&find_state(path)?.unwrap_or_else(|| path.to_owned()));
-    let Some(named) = given.typed(path) else {
+    let Some(named) = named else {
         return by_flag(&given.get(state)?);
     };
     let own = find_state(&named)?;
@@ -177,6 +204,8 @@ fn is_same(one: &Path, other: &Path) -> bool {
 pub struct ResumeCommand {
     /// The state file.
     pub state_path: PathBuf,
+    /// The place of the export, if it is in an object store.
+    pub objects: Option<Address>,
     /// Options that the state does not have, as words for a shell.
     options: Vec<String>,
 }
@@ -186,18 +215,33 @@ impl ResumeCommand {
     pub fn of(state_path: &Path) -> Self {
         Self {
             state_path: state_path.to_owned(),
+            objects: None,
             options: Vec::new(),
+        }
+    }
+
+    /// The address of the state, if it is in an object store.
+    pub fn state_object(&self) -> Option<String> {
+        let address = self.objects.as_ref()?;
+        Some(address.of(STATE_OBJECT))
+    }
+
+    /// With the options of the state in an object store.
+    pub fn of_objects(address: &Address) -> Self {
+        Self {
+            objects: Some(address.clone()),
+            ..Self::of(Path::new(&address.to_string()))
         }
     }
 }
 
 impl fmt::Display for ResumeCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "cosmos-tail resume --state {}",
-            shell_word(&self.state_path)
-        )?;
+        let state = shell_word(&self.state_path);
+        match &self.objects {
+            None => write!(f, "cosmos-tail resume --state {state}")?,
+            Some(_) => write!(f, "cosmos-tail resume {state}")?,
+        }
         self.options
             .iter()
             .try_for_each(|option| write!(f, " {option}"))

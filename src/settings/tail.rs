@@ -83,6 +83,12 @@ impl TailPlan {
             std::path::absolute(path).with_context(|| format!("cannot use `{}`", shown_path(&path)))
         };
         let output_path = given.typed(&table::TAIL_OUTPUT);
+        if let Some(Location::Objects(address)) = &output_path {
+            return Err(usage(
+                format!("`{address}` is in an object store, where a file cannot be appended to"),
+                "`export --follow -o` writes files there that are finished as time passes",
+            ));
+        }
         let output_path = output_path
             .as_ref()
             .and_then(Location::path)

@@ -160,6 +160,15 @@ pub(crate) const fn location(placeholder: &'static str) -> Value<Location> {
     }
 }
 
+/// Paths, or places in an object store.
+pub(crate) const fn place(placeholder: &'static str) -> Value<Location> {
+    Value {
+        parser: |_| parser_of_paths(location::place),
+        completion: ValueHint::AnyPath,
+        ..Value::new(placeholder, values::place)
+    }
+}
+
 fn parser_of_paths<T: Clone + Send + Sync + 'static>(parse: fn(&Path) -> Parsed<T>) -> ValueParser {
     PathBufValueParser::new()
         .try_map(move |path| parse(&path))

@@ -1,18 +1,17 @@
 //! What `verify` does.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 
 use super::given::Given;
 use super::table;
+use crate::cli::location::Location;
 use crate::report::SummaryFormat;
 
 /// What `verify` does.
 #[derive(Debug)]
 pub struct VerifyPlan {
     /// The directory or file of an export, or its state file.
-    pub path: PathBuf,
+    pub path: Location,
     /// Whether findings with a harmless explanation are faults too.
     pub strict: bool,
     /// How to print the findings.

@@ -317,8 +317,9 @@ impl Series {
         self.encode(|encoder, out| encoder.finish(&about, out))?;
         self.settle()?;
         if let Target::Parts(open) = &mut self.target
-            && let Some(part) = open.take()
+            && let Some(mut part) = open.take()
         {
+            part.writer.cut()?;
             self.written.take_over(&mut self.unfinished);
             self.sealed
                 .push(receipt_of(&part, true, std::mem::take(&mut self.positions)));
@@ -369,6 +370,7 @@ impl Series {
                 match target {
                     Target::Parts(Some(part)) if part.dirty => {
                         part.dirty = false;
+                        part.writer.cut()?;
                         parts.push(receipt_of(part, false, moved));
                     }
                     _ => positions.extend(moved),

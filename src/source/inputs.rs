@@ -28,9 +28,11 @@ use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
 use crate::feed::{ContainerAddress, RecordForm};
 use crate::format::{CsvOptions, Format};
+use crate::objects::Address;
 use crate::schema::{Schema, TableLayout};
 use crate::state::file;
 use crate::state::model::{JobKind, State};
+use crate::state::{destination_at, no_export_at, state_at, store_at};
 
 /// How many of a file's first bytes make its fingerprint.
 const FINGERPRINT_BYTES: u64 = 4096;
@@ -260,6 +262,10 @@ impl Inputs {
     fn named(sources: &[Location]) -> Result<Self> {
         let mut found = Self::default();
         for source in sources {
+            if let Location::Objects(address) = source {
+                found.add_objects(address)?;
+                continue;
+            }
             let Location::Local(source) = source else {
                 if found.inputs.iter().any(Input::is_standard_input) {
                     return Err(usage(
@@ -392,6 +398,22 @@ impl Inputs {
             ));
         }
         Ok(())
+    }
+
+    /// Adds the finished objects of an export in an object store.
+    fn add_objects(&mut self, address: &Address) -> Result<()> {
+        let source = PathBuf::from(address.to_string());
+        // Before the manifest, which a running export may extend at any time.
+        let store = store_at(address)?;
+        let state = state_at(store.as_ref())
+            .with_context(|| format!("cannot replay the export of `{address}`"))?
+            .ok_or_else(|| no_export_at(address))?;
+        if state.manifest.entries == 0 && state.sealed.is_empty() {
+            self.note_empty(&source);
+        }
+        let files = destination_at(address, &state.source.container, state.extension())?;
+        self.add_definition(&source, None, Some(state.clone()));
+        self.add_export(Arc::from(files as Box<dyn ExportFiles>), Some(state), None)
     }
 
     /// Adds the export to the single file `path`, which has no file, since no part of it is finished. Returns

@@ -12,7 +12,7 @@ use super::claim::Claim;
 use super::model::{State, VERSION};
 use crate::count::exactly;
 use crate::destination::earlier::Earlier;
-use crate::destination::{STATE_FILE, StateDirectory, find_state};
+use crate::destination::{Output, STATE_FILE, StateDirectory, find_state};
 use crate::durable::{self, shown_path};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 
@@ -185,7 +185,14 @@ pub fn load(path: &Path) -> Result<State> {
 ///
 /// As [`load`].
 pub fn read(path: &Path) -> Result<State> {
-    parse(&read_text(path)?)
+    let state = parse(&read_text(path)?)?;
+    if state.options.output == Output::Objects {
+        return Err(usage(
+            "it is the state of an export to an object store, and counts only there",
+            "name the address of the export, such as az://CONTAINER/PATH/",
+        ));
+    }
+    Ok(state)
 }
 
 /// The text of the state file `path`.

@@ -111,6 +111,8 @@ impl Ledger {
                     start: self.state.ranges_of(id).map(RangeState::place).collect(),
                     end: Vec::new(),
                     place: None,
+                    pieces: Vec::new(),
+                    batch: None,
                     columns,
                 }
             }
@@ -206,6 +208,7 @@ impl Ledger {
         // data must be durable first, or the state could list data that is lost.
         let unsynced = std::mem::take(&mut self.unsynced);
         self.destination.make_durable(&unsynced)?;
+        self.record_pieces(&unsynced)?;
         self.destination.check()?;
         if self.dirty {
             self.save()?;
@@ -215,12 +218,22 @@ impl Ledger {
         self.publish()
     }
 
+    /// Records what durable parts were uploaded in.
+    fn record_pieces(&mut self, durable: &[Unsynced]) -> Result<()> {
+        let open = self.state.series.iter_mut();
+        let open = open.filter_map(|series| series.open.as_mut());
+        for file in open.chain(&mut self.state.sealed) {
+            if durable.iter().any(|part| part.id == file.id()) {
+                file.pieces = self.destination.pieces_of(file.id(), file.length)?;
+            }
+        }
+        Ok(())
+    }
+
     fn save(&mut self) -> Result<()> {
-        self.state.generation += 1;
-        if let Some(claimed) = &mut self.claimed {
-            let text = file::render_with_claim(&self.state, claimed.next_claim())?;
-            let committed = claimed.commit(&text);
-            cannot_commit(committed, claimed)?;
+        match &mut self.claimed {
+            Some(claimed) => commit_next(&mut self.state, self.destination.as_ref(), claimed)?,
+            None => self.state.generation += 1,
         }
         self.dirty = false;
         Ok(())
@@ -236,6 +249,24 @@ impl Ledger {
         self.state.sealed.clear();
         Ok(published)
     }
+}
+
+/// Commits `state` as the next generation.
+fn commit_next(
+    state: &mut State,
+    destination: &dyn Destination,
+    claimed: &mut Claimed,
+) -> Result<()> {
+    state.generation += 1;
+    if destination.numbers_batches() {
+        let generation = state.generation;
+        for file in &mut state.sealed {
+            file.batch.get_or_insert(generation);
+        }
+    }
+    let text = file::render_with_claim(state, claimed.next_claim())?;
+    let committed = claimed.commit(&text);
+    cannot_commit(committed, claimed)
 }
 
 /// Takes over from an earlier process: claims the state, unless a lock does, and brings the destination into
@@ -254,10 +285,7 @@ pub fn take_over(
     if claimed.is_claimed_by_a_commit() {
         let inheritance = destination.inherit(&state.committed());
         state.inherit(&inheritance);
-        state.generation += 1;
-        let text = file::render_with_claim(state, claimed.next_claim())?;
-        let committed = claimed.commit(&text);
-        cannot_commit(committed, claimed)?;
+        commit_next(state, destination, claimed)?;
     }
     let recovery = destination.recover(&state.committed(), repair)?;
     state.recovered(&recovery);
@@ -280,10 +308,7 @@ pub fn seal_open(
         sealed,
         dropped: Vec::new(),
     });
-    state.generation += 1;
-    let text = file::render_with_claim(state, claimed.next_claim())?;
-    let committed = claimed.commit(&text);
-    cannot_commit(committed, claimed)?;
+    commit_next(state, destination, claimed)?;
     destination.check()?;
     state.manifest = destination.publish(&state.committed())?;
     state.sealed.clear();

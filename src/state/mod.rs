@@ -10,7 +10,9 @@ pub mod file;
 pub mod ledger;
 pub mod local;
 pub mod model;
+#[cfg(feature = "object-stores")]
+mod objects;
 mod place;
 pub mod store;
 
-pub use place::destination_of;
+pub use place::{destination_at, destination_of, may_be_at, no_export_at, state_at, store_at};

@@ -444,9 +444,12 @@ impl State {
             (JobKind::Export, Output::Append(_)) => Err(anyhow::anyhow!(
                 "it is of an export, but its output is a file that only a tail appends to"
             )),
-            (JobKind::Tail, Output::Table(_) | Output::Directory(_) | Output::File(_)) => Err(
-                anyhow::anyhow!("it is of a tail, but its output is one that only an export has"),
-            ),
+            (
+                JobKind::Tail,
+                Output::Table(_) | Output::Directory(_) | Output::File(_) | Output::Objects,
+            ) => Err(anyhow::anyhow!(
+                "it is of a tail, but its output is one that only an export has"
+            )),
             _ => Ok(()),
         }
     }

@@ -46,6 +46,8 @@ mod misplaced_keys;
 mod moments;
 #[cfg(unix)]
 mod monitor;
+#[cfg(all(unix, feature = "object-stores"))]
+mod objects;
 mod oracle;
 mod order;
 mod orders;

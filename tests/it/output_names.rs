@@ -141,8 +141,8 @@ fn a_place_with_a_scheme_is_refused_wherever_a_path_is_taken() {
     for place in [
         "s3://lake/orders/x.jsonl",
         "S3:/lake/orders/x.jsonl",
-        "abfss://c@a.dfs.core.windows.net/x.jsonl",
-        "https://a.blob.core.windows.net/c/x.jsonl",
+        "gs://lake/x.jsonl",
+        "https://example.com/c/x.jsonl",
         "file:///tmp/x.jsonl",
     ] {
         for arguments in [

@@ -396,6 +396,8 @@ fn before_publishing(out: &Path) -> Vec<String> {
             start: entry.start.clone(),
             end: entry.end.clone(),
             place: None,
+            pieces: Vec::new(),
+            batch: None,
         });
     }
     std::fs::write(

@@ -194,6 +194,8 @@ fn a_state_cannot_harm_other_files() {
                 start: forged.ranges.to_vec(),
                 end: forged.ranges.to_vec(),
                 place: None,
+                pieces: Vec::new(),
+                batch: None,
             };
             forged.sealed = vec![part];
         });

@@ -10,7 +10,7 @@ use crate::feed::{ChangeFeedStart, ReadUntil};
 use crate::report::SummaryFormat;
 use crate::settings::compare;
 use crate::settings::setting::{Comparison, Form, Setting, settings};
-use crate::settings::value::{choice, location, path, shown_start, start};
+use crate::settings::value::{choice, location, path, place, shown_start, start};
 
 /// How times are written, for the help of each flag that takes one.
 pub(super) const TIMES: &str = "A time is a date, which means its midnight, or a date with a time of day: \
@@ -19,22 +19,28 @@ pub(super) const TIMES: &str = "A time is a date, which means its midnight, or a
 
 settings! {
     EXPORT_OUTPUT: Location = Setting::new("output", location("PATH"))
-        .help("Where to write: a directory, a file with the format's extension, or `-` for standard output")
+        .help(
+            "Where to write: a directory, a file with the format's extension, `-` for standard output, or a place in \
+             Azure Blob Storage such as az://CONTAINER/orders/",
+        )
         .details(
             "A directory gets a series of part files for each range. Files get their final name when they \
              are finished; until then they end in `.open`. The extensions .jsonl, .ndjson, .csv, .parquet and .arrow, \
              and .gz or .zst after those of text, name a file, in upper or lower case; a name without \
-             extension, or with a slash at its end, is a directory.",
+             extension, or with a slash at its end, is a directory. In Blob Storage (also \
+             abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH/ and \
+             https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH/) objects appear when they are finished, every \
+             128 MiB or 10 minutes by default; the state is kept there too.",
         )
         .short('o')
         .required()
         .frozen("output")
         .compared(compare::output)
         .of(&[Command::Export])
-        .brief("A directory, a file such as orders.parquet, or `-`");
+        .brief("A directory, a file such as orders.parquet, az://…/, or `-`");
 
-    RESUME_PATH: PathBuf = Setting::new("path", path("PATH"))
-        .help("The export to continue: its directory, its file, or its state file")
+    RESUME_PATH: Location = Setting::new("path", place("PATH"))
+        .help("The export to continue: its directory, its file, its state file, or its place such as az://CONTAINER/orders/")
         .form(Form::Argument)
         .required_unless(&["state"])
         .of(&[Command::Resume])
@@ -120,8 +126,11 @@ settings! {
         .of(&[Command::Resume])
         .brief("Read again what open files should have");
 
-    VERIFY_PATH: PathBuf = Setting::new("path", path("PATH"))
-        .help("What to check: the directory or the file of an export, or its state file")
+    VERIFY_PATH: Location = Setting::new("path", place("PATH"))
+        .help(
+            "What to check: the directory or the file of an export, its state file, or its place such as \
+             az://CONTAINER/orders/",
+        )
         .details(
             "It checks that finished files match the manifest, to the byte and to the row; that state and \
              manifest agree; that the files hold each span of the feed once and the ranges cover the \

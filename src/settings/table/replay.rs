@@ -21,7 +21,7 @@ settings! {
     SOURCES: Location = Setting::new("source", location("SOURCE"))
         .help(
             "Where the changes come from: directories written by `export`, files of JSON, Parquet, Arrow or CSV \
-             from anywhere, or `-` for standard input",
+             from anywhere, `-` for standard input, or places of exports such as az://CONTAINER/orders/",
         )
         .details(
             "A directory is read in the order of its manifest, several sources one after the other. Arrays, \

@@ -284,6 +284,46 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "cosmos-tail export -d shop -c orders -o file:///tmp/orders/",
     ),
     (
+        "export-output-in-a-container",
+        "The output is a whole container of Blob Storage.",
+        "cosmos-tail export -d shop -c orders -o az://lake",
+    ),
+    (
+        "export-output-signed",
+        "The output has a shared access signature.",
+        "cosmos-tail export -d shop -c orders -o \"https://acme.blob.core.windows.net/lake/orders/?sv=1&sig=secret\"",
+    ),
+    (
+        "export-output-object-with-extension",
+        "The output in Blob Storage is one file.",
+        "cosmos-tail export -d shop -c orders -o az://lake/orders.parquet",
+    ),
+    (
+        "export-output-object-and-state",
+        "The output is in Blob Storage, and the state is not.",
+        "cosmos-tail export -d shop -c orders -o az://lake/orders/ --state orders.json",
+    ),
+    (
+        "export-output-object-forced",
+        "The output in Blob Storage is to be replaced.",
+        "cosmos-tail export -d shop -c orders -o az://lake/orders/ --force",
+    ),
+    (
+        "export-output-without-an-account",
+        "The output is in Blob Storage, and nothing says in which account.",
+        "cosmos-tail export -d shop -c orders -o az://lake/orders/",
+    ),
+    (
+        "resume-object-and-state",
+        "The export is in Blob Storage, and the state is not.",
+        "cosmos-tail resume az://lake/orders/ --state orders.json",
+    ),
+    (
+        "tail-output-object",
+        "The output of a tail is in Blob Storage.",
+        "cosmos-tail tail -d shop -c orders -o az://lake/changes/",
+    ),
+    (
         "export-state-in-a-store",
         "The state is in an object store.",
         "cosmos-tail export -d shop -c orders -o orders/ --state az://states/orders.json",
@@ -301,7 +341,7 @@ const MOMENTS: &[(&str, &str, &str)] = &[
     (
         "verify-in-a-store",
         "The export to verify is in an object store.",
-        "cosmos-tail verify abfss://lake@account.dfs.core.windows.net/orders/",
+        "cosmos-tail verify gs://lake/orders/",
     ),
     (
         "resume-state-in-a-store",

@@ -1,0 +1,603 @@
+//! A destination in an object store.
+//!
+//! A part is a multipart upload under a name that contains the claim of its process, which readers do not see
+//! before it is completed. docs/object-store-protocol.md has the rules, by number.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+
+use super::committed::Committed;
+use super::export_files::{ExportFiles, PartReader};
+use super::manifest::{Entry, Manifest, lines_of};
+use super::names::{PartFile, stem_of_objects};
+use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart};
+use super::recover::Recovery;
+use super::seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
+use crate::count::exactly;
+use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::objects::{Bucket, PutOutcome, UploadedPiece};
+
+/// Below the address of an export: everything that is not data.
+const OWN: &str = "_cosmos-tail";
+
+/// Manifest objects are below this.
+const MANIFEST: &str = "_cosmos-tail/manifest/";
+
+/// Written last: the latest run that read everything.
+const SUMMARY: &str = "_cosmos-tail/manifest-summary.json";
+
+/// A piece of an upload is sent at this many bytes.
+const PIECE_BYTES: usize = 8 << 20;
+
+/// All writers together hold back at most about this many bytes,
+const HELD_BYTES: usize = 64 << 20;
+
+/// and send pieces of at least this many when they do.
+const MIN_PIECE_BYTES: usize = 256 << 10;
+
+/// Objects that are completed at the same time.
+const PARALLEL: usize = 8;
+
+/// Attempts of a call whose outcome is not known, and the pause before the second.
+const ATTEMPTS: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Objects below an address: a series of parts for each range.
+#[derive(Debug)]
+pub struct Objects {
+    bucket: Arc<Bucket>,
+    stem: String,
+    extension: &'static str,
+    /// The claim of this process, which names contain.
+    process: uuid::Uuid,
+    uploads: Arc<Uploads>,
+}
+
+/// The uploads that this process has begun.
+#[derive(Debug, Default)]
+struct Uploads(Mutex<HashMap<PartId, Vec<Uploading>>>);
+
+/// A piece, and whether the store has acknowledged it.
+#[derive(Debug)]
+struct Uploading {
+    length: u64,
+    pending: Option<UploadedPiece>,
+    id: Option<String>,
+}
+
+impl Uploads {
+    fn lock(&self) -> MutexGuard<'_, HashMap<PartId, Vec<Uploading>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Objects {
+    /// The export of `container` to the objects below the address of `bucket`, whose names end in `extension`.
+    pub fn new(bucket: Arc<Bucket>, container: &str, extension: &'static str) -> Self {
+        Self {
+            bucket,
+            stem: stem_of_objects(container),
+            extension,
+            process: uuid::Uuid::nil(),
+            uploads: Arc::default(),
+        }
+    }
+
+    fn name(&self, part: PartId) -> String {
+        format!(
+            "{}-{:05}-{:06}-{}.{}",
+            self.stem,
+            part.series,
+            part.part,
+            self.process.simple(),
+            self.extension
+        )
+    }
+
+    /// The name of a part that a state lists. A state can come from anybody, so it must be one of this export's.
+    fn place<'a>(&self, file: &'a FileState) -> Result<&'a str> {
+        let place = file.place.as_deref().unwrap_or_default();
+        ensure!(
+            self.part_of(place) == Some(file.id()),
+            "the state names part {} of series {} `{}`, which is not a name of this export's objects",
+            file.part,
+            file.series,
+            place.escape_debug()
+        );
+        Ok(place)
+    }
+
+    /// Completes an upload, unless that was done before (rule 6).
+    fn complete(&self, file: &FileState) -> Result<()> {
+        let name = self.place(file)?;
+        let mut pause = FIRST_PAUSE;
+        let mut last = None;
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                std::thread::sleep(pause);
+                pause *= 2;
+            }
+            match self.bucket.length(name) {
+                Ok(Some(length)) if length == file.length => return Ok(()),
+                Ok(Some(length)) => {
+                    return Err(with_hint(
+                        anyhow!(
+                            "`{}` has {}, but the state sealed it with {}",
+                            self.display_of(name),
+                            exactly(length, "byte"),
+                            file.length
+                        ),
+                        "the object was changed by something else: restore it, or export to a new place",
+                    ));
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    last = Some(error);
+                    continue;
+                }
+            }
+            let pieces = file.pieces.iter().map(|piece| piece.id.clone()).collect();
+            last = self.bucket.complete(name, pieces).err().or(last);
+        }
+        let last = last.unwrap_or_else(|| anyhow!("it is not there after it was completed"));
+        Err(with_hint(
+            last.context(format!(
+                "the upload of `{}` cannot be completed",
+                self.display_of(name)
+            )),
+            "Azure removes the parts of an upload after a week: if that is so, export to a new place",
+        ))
+    }
+
+    /// Completes and lists the objects that one commit has sealed. Returns the length of what lists them.
+    fn publish_batch(
+        &self,
+        committed: &Committed<'_>,
+        batch: u64,
+        files: &[&FileState],
+    ) -> Result<u64> {
+        let name = format!("{MANIFEST}{batch:010}.ndjson");
+        // Its name and bytes come from the state alone (rule 7).
+        let entries: Result<Vec<Entry>> = files
+            .iter()
+            .map(|file| Ok(Entry::new(committed, self.place(file)?, file)))
+            .collect();
+        let text = lines_of(&entries?)?;
+        let is_listed = |bucket: &Bucket| -> Result<bool> {
+            let Some(found) = bucket.get(&name)? else {
+                return Ok(false);
+            };
+            if found.bytes == text {
+                return Ok(true);
+            }
+            Err(with_hint(
+                anyhow!("`{}` lists something else", self.display_of(&name)),
+                "it was changed, or another export writes there: restore it, or export to a new place",
+            ))
+        };
+        // A consumer may have taken the objects away already, so this comes before they are looked at.
+        if is_listed(&self.bucket)? {
+            return Ok(text.len() as u64);
+        }
+        for files in files.chunks(PARALLEL) {
+            std::thread::scope(|scope| {
+                let calls: Vec<_> = files
+                    .iter()
+                    .map(|file| scope.spawn(|| self.complete(file)))
+                    .collect();
+                calls.into_iter().try_for_each(|one| match one.join() {
+                    Ok(outcome) => outcome,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                })
+            })?;
+        }
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..ATTEMPTS {
+            let put = self
+                .bucket
+                .put("object.manifest", &name, text.clone(), None)?;
+            if matches!(put, PutOutcome::Done(_)) || is_listed(&self.bucket)? {
+                return Ok(text.len() as u64);
+            }
+            std::thread::sleep(pause);
+            pause *= 2;
+        }
+        bail!("cannot write `{}`", self.display_of(&name))
+    }
+
+    fn publish_all(&self, committed: &Committed<'_>) -> Result<ManifestMark> {
+        let mut batches: BTreeMap<u64, Vec<&FileState>> = BTreeMap::new();
+        for file in committed.sealed {
+            let batch = file.batch.context("a sealed part has no batch")?;
+            batches.entry(batch).or_default().push(file);
+        }
+        let mut mark = committed.manifest;
+        for (batch, files) in batches {
+            mark.length += self.publish_batch(committed, batch, &files)?;
+            mark.entries += files.len() as u64;
+        }
+        let mut uploads = self.uploads.lock();
+        for file in committed.sealed {
+            uploads.remove(&file.id());
+        }
+        Ok(mark)
+    }
+
+    fn unsupported(&self) -> anyhow::Error {
+        usage(
+            format!(
+                "--force does not replace an export in an object store (`{}`)",
+                self.display()
+            ),
+            "choose another path, or delete the objects there first",
+        )
+    }
+}
+
+impl Destination for Objects {
+    fn display(&self) -> String {
+        self.bucket.address().to_string()
+    }
+
+    fn manifest_place(&self) -> Option<String> {
+        Some(self.display_of(MANIFEST))
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::PartsOfRanges
+    }
+
+    fn ensure_free(&self) -> Result<()> {
+        let listed = self.bucket.list("")?;
+        let own = format!("{OWN}/");
+        let is_ours = |name: &str| name.starts_with(&own) || self.part_of(name).is_some();
+        let Some((name, _)) = listed.iter().find(|(name, _)| is_ours(name)) else {
+            return Ok(());
+        };
+        Err(with_hint(
+            with_exit_code(
+                anyhow!("`{}` already exists", self.display_of(name)),
+                ExitCode::Usage,
+            ),
+            format!(
+                "continue the export with `cosmos-tail resume {}`, or choose another path",
+                self.display()
+            ),
+        ))
+    }
+
+    fn ensure_replaceable(&self) -> Result<()> {
+        Err(self.unsupported())
+    }
+
+    fn remove_earlier(&self) -> Result<()> {
+        Err(self.unsupported())
+    }
+
+    fn is_in_use(&self) -> bool {
+        false
+    }
+
+    fn prepare(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn lock(&mut self, ownership: Ownership) -> Result<()> {
+        self.process = ownership.process;
+        Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn begin(&self, _: uuid::Uuid) -> Result<()> {
+        Ok(())
+    }
+
+    fn prove(&self, committed: &Committed<'_>) -> Result<()> {
+        committed
+            .open()
+            .chain(committed.sealed)
+            .try_for_each(|file| self.place(file).map(drop))
+    }
+
+    /// Nobody puts a part into an upload of another process, and none without parts is sealed (rule 3).
+    fn inherit(&self, committed: &Committed<'_>) -> Inheritance {
+        let mut inheritance = Inheritance::default();
+        for open in committed.open() {
+            if open.pieces.is_empty() {
+                inheritance.dropped.push(open.id());
+            } else {
+                inheritance.sealed.push(open.id());
+            }
+        }
+        inheritance
+    }
+
+    fn recover(&self, committed: &Committed<'_>, _: bool) -> Result<Recovery> {
+        ensure!(
+            committed.open().next().is_none(),
+            "an upload of another process is open"
+        );
+        let mut recovery = Recovery::of_nothing(committed);
+        recovery.manifest = self.publish_all(committed)?;
+        Ok(recovery)
+    }
+
+    fn open(&self, part: PartId) -> Result<Box<dyn PartWriter>> {
+        self.uploads.lock().insert(part, Vec::new());
+        Ok(Box::new(UploadWriter {
+            bucket: Arc::clone(&self.bucket),
+            uploads: Arc::clone(&self.uploads),
+            part,
+            name: self.name(part),
+            held: Vec::new(),
+        }))
+    }
+
+    fn reopen(&self, _: &ResumedPart) -> Result<Box<dyn PartWriter>> {
+        bail!("an upload is not continued by another process")
+    }
+
+    fn place_of(&self, part: PartId) -> Option<String> {
+        Some(self.name(part))
+    }
+
+    fn make_durable(&self, parts: &[Unsynced]) -> Result<()> {
+        for part in parts {
+            let mut pending = Vec::new();
+            {
+                let mut uploads = self.uploads.lock();
+                let pieces = uploads.get_mut(&part.id);
+                let pieces = pieces.context("a part that was not opened cannot be uploaded")?;
+                for (at, piece) in pieces.iter_mut().enumerate() {
+                    pending.extend(piece.pending.take().map(|piece| (at, piece)));
+                }
+            }
+            // A writer may add pieces meanwhile.
+            for (at, piece) in pending {
+                let id = piece.wait()?;
+                if let Some(pieces) = self.uploads.lock().get_mut(&part.id) {
+                    pieces[at].id = Some(id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn pieces_of(&self, part: PartId, length: u64) -> Result<Vec<Piece>> {
+        let uploads = self.uploads.lock();
+        let mut pieces = Vec::new();
+        let mut end = 0;
+        for piece in uploads.get(&part).into_iter().flatten() {
+            if end == length {
+                break;
+            }
+            end += piece.length;
+            pieces.push(Piece {
+                id: piece.id.clone().context("a piece is not acknowledged")?,
+                length: piece.length,
+            });
+        }
+        ensure!(
+            end == length,
+            "the pieces of a part end at {end}, but {length} bytes are to be committed"
+        );
+        Ok(pieces)
+    }
+
+    fn numbers_batches(&self) -> bool {
+        true
+    }
+
+    fn publish(&self, committed: &Committed<'_>) -> Result<ManifestMark> {
+        self.publish_all(committed)
+    }
+
+    /// A process that was paused may come with an older summary than the one that is there.
+    fn summarize(&self, generation: u64, text: &[u8]) -> Result<()> {
+        #[derive(serde::Deserialize)]
+        struct Known {
+            generation: u64,
+        }
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..ATTEMPTS {
+            let there = self.bucket.get(SUMMARY)?;
+            let known = there.as_ref().map(|there| {
+                let known: Option<Known> = serde_json::from_slice(&there.bytes).ok();
+                known.map_or(0, |known| known.generation)
+            });
+            if known.is_some_and(|known| known >= generation) {
+                return Ok(());
+            }
+            let version = there.as_ref().map(|there| there.version.as_str());
+            let put = self
+                .bucket
+                .put("object.summary", SUMMARY, text.to_vec(), version)?;
+            if let PutOutcome::Done(_) = put {
+                return Ok(());
+            }
+            std::thread::sleep(pause);
+            pause *= 2;
+        }
+        bail!("cannot write `{}`", self.display_of(SUMMARY))
+    }
+
+    fn manifest(&self, committed: &Committed<'_>) -> Result<Manifest> {
+        let mut manifest = self.finished(Some(committed))?;
+        let entries = usize::try_from(committed.manifest.entries)?;
+        if manifest.entries.len() < entries {
+            let found = manifest.entries.len() as u64;
+            manifest.faults.push(format!(
+                "lists {}, but the state counts {entries}",
+                exactly(found, "object")
+            ));
+        }
+        // Newer ones are not in this state yet (rule 11).
+        manifest.entries.truncate(entries);
+        manifest.is_missing = entries > 0 && manifest.entries.is_empty();
+        Ok(manifest)
+    }
+
+    fn name_of(&self, part: &FileState, _: bool) -> String {
+        part.place.clone().unwrap_or_default()
+    }
+
+    fn part_of(&self, name: &str) -> Option<PartId> {
+        let rest = name
+            .strip_prefix(self.stem.as_str())?
+            .strip_prefix('-')?
+            .strip_suffix(self.extension)?
+            .strip_suffix('.')?;
+        let mut numbers = rest.splitn(3, '-');
+        let (series, part, process) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        let number = |text: &str, digits: usize| -> Option<u32> {
+            let is_number = text.len() >= digits && text.bytes().all(|b| b.is_ascii_digit());
+            is_number.then(|| text.parse().ok())?
+        };
+        let is_process = process.len() == 32 && process.bytes().all(|b| b.is_ascii_hexdigit());
+        is_process.then_some(())?;
+        Some(PartId {
+            series: number(series, 5)?,
+            part: number(part, 6)?,
+        })
+    }
+
+    fn shows_open_parts(&self) -> bool {
+        false
+    }
+
+    fn list(&self) -> Result<Vec<PartFile>> {
+        let listed = self.bucket.list("")?.into_iter();
+        let parts = listed.filter_map(|(name, _)| {
+            let PartId { series, part } = self.part_of(&name)?;
+            Some(PartFile {
+                series,
+                part,
+                is_open: false,
+                path: name.into(),
+            })
+        });
+        Ok(parts.collect())
+    }
+}
+
+impl ExportFiles for Objects {
+    fn manifest_name(&self) -> Option<String> {
+        Some(MANIFEST.to_owned())
+    }
+
+    fn finished(&self, committed: Option<&Committed<'_>>) -> Result<Manifest> {
+        let mut manifest = Manifest::default();
+        for (name, _) in self.bucket.list(MANIFEST.trim_end_matches('/'))? {
+            let found = self.bucket.get(&name)?;
+            let found = found.with_context(|| format!("`{}` is gone", self.display_of(&name)))?;
+            let shown = name.strip_prefix(MANIFEST).unwrap_or(&name);
+            let lines = found.bytes.split(|byte| *byte == b'\n');
+            for line in lines.filter(|line| !line.is_empty()) {
+                let entry: Entry = match serde_json::from_slice(line) {
+                    Ok(entry) => entry,
+                    Err(error) => {
+                        manifest.faults.push(format!("{shown}: {error}"));
+                        continue;
+                    }
+                };
+                if committed.is_some_and(|committed| committed.export_id != entry.export_id) {
+                    manifest
+                        .faults
+                        .push(format!("{shown} is of the export {}", entry.export_id));
+                }
+                if self.part_of(&entry.file).is_none() {
+                    manifest.faults.push(format!(
+                        "{shown}: `{}` is not a name of this export's objects",
+                        entry.file.escape_debug()
+                    ));
+                    continue;
+                }
+                manifest.entries.push(entry);
+            }
+        }
+        manifest.mark.entries = manifest.entries.len() as u64;
+        Ok(manifest)
+    }
+
+    /// Uploads are not listed.
+    fn count_unfinished(&self) -> Result<usize> {
+        Ok(0)
+    }
+
+    fn length_of(&self, name: &str) -> Result<Option<u64>> {
+        self.bucket.length(name)
+    }
+
+    fn open_file(&self, name: &str) -> Result<Option<Box<dyn PartReader>>> {
+        let reader = self.bucket.reader(name)?;
+        Ok(reader.map(|reader| Box::new(reader) as Box<dyn PartReader>))
+    }
+
+    fn display_of(&self, name: &str) -> String {
+        self.bucket.address().of(name)
+    }
+
+    fn address_of(&self, name: &str) -> Result<PathBuf> {
+        Ok(self.display_of(name).into())
+    }
+}
+
+/// Uploads a part in pieces.
+struct UploadWriter {
+    bucket: Arc<Bucket>,
+    uploads: Arc<Uploads>,
+    part: PartId,
+    name: String,
+    /// Bytes that are not sent yet.
+    held: Vec<u8>,
+}
+
+impl UploadWriter {
+    fn send(&mut self) -> Result<()> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut self.held);
+        let length = bytes.len();
+        self.bucket.held().fetch_sub(length, Ordering::Relaxed);
+        let pending = self.bucket.upload(&self.name, bytes)?;
+        let mut uploads = self.uploads.lock();
+        uploads.entry(self.part).or_default().push(Uploading {
+            length: length as u64,
+            pending: Some(pending),
+            id: None,
+        });
+        Ok(())
+    }
+}
+
+impl PartWriter for UploadWriter {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.held.extend_from_slice(bytes);
+        let before = self.bucket.held().fetch_add(bytes.len(), Ordering::Relaxed);
+        let is_much = before + bytes.len() > HELD_BYTES && self.held.len() >= MIN_PIECE_BYTES;
+        if is_much || self.held.len() >= PIECE_BYTES {
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self) -> Result<()> {
+        self.send()
+    }
+}
+
+impl Drop for UploadWriter {
+    fn drop(&mut self) {
+        let held = self.held.len();
+        self.bucket.held().fetch_sub(held, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,207 @@
+//! Where objects are, as a person types it.
+
+use std::fmt;
+
+/// The schemes of Azure Blob Storage and Azure Data Lake Storage.
+const AZURE: [&str; 4] = ["az", "azure", "abfs", "abfss"];
+
+/// The ends of the names of hosts of storage accounts.
+const HOSTS: [&str; 2] = [".blob.core.windows.net", ".dfs.core.windows.net"];
+
+/// A path below a container of a storage account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    account: Option<String>,
+    container: String,
+    /// Without slashes at its ends.
+    path: String,
+}
+
+impl Address {
+    /// The address that `text` is; `None` if it is of another kind: a path, or a store that is not supported.
+    ///
+    /// # Errors
+    ///
+    /// If it is an address of Azure, but no container or no path can be read from it.
+    pub fn parse(text: &str) -> Option<Result<Self, String>> {
+        let (scheme, rest) = text.split_once("://")?;
+        let scheme = scheme.to_ascii_lowercase();
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        if AZURE.contains(&scheme.as_str()) {
+            return Some(Self::of_container(host, path));
+        }
+        let account = (scheme == "https").then(|| account_of(host)).flatten()?;
+        let (container, path) = path.split_once('/').unwrap_or((path, ""));
+        Some(Self::new(Some(account), container, path))
+    }
+
+    /// `CONTAINER/PATH`, or `CONTAINER@ACCOUNT.dfs.core.windows.net/PATH`.
+    fn of_container(host: &str, path: &str) -> Result<Self, String> {
+        match host.split_once('@') {
+            None => Self::new(None, host, path),
+            Some((container, host)) => {
+                let account = account_of(host).ok_or_else(|| {
+                    "expected CONTAINER@ACCOUNT.dfs.core.windows.net after the scheme".to_owned()
+                })?;
+                Self::new(Some(account), container, path)
+            }
+        }
+    }
+
+    fn new(account: Option<String>, container: &str, path: &str) -> Result<Self, String> {
+        if path.contains(['?', '#']) {
+            return Err(
+                "an address has no query: set a shared access signature in AZURE_STORAGE_SAS_TOKEN"
+                    .to_owned(),
+            );
+        }
+        let is_name = |text: &str| {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            text.len() > 2 && text.len() < 64 && text.chars().all(plain)
+        };
+        let is_container = is_name(container) || container == "$root" || container == "$web";
+        if !is_container {
+            return Err(
+                "expected the name of a container, such as az://CONTAINER/PATH/".to_owned(),
+            );
+        }
+        if account.as_deref().is_some_and(|account| !is_name(account)) {
+            return Err("expected the name of a storage account".to_owned());
+        }
+        let path = path.trim_matches('/');
+        if path.is_empty() {
+            return Err(
+                "expected a path below the container, such as az://CONTAINER/orders/: an export shares no \
+                 place with other objects"
+                    .to_owned(),
+            );
+        }
+        let is_segment = |segment: &str| {
+            !segment.is_empty()
+                && segment != "."
+                && segment != ".."
+                && !segment.contains(|c: char| c.is_control() || "\\%{}^[]\"<>~#|*?`".contains(c))
+        };
+        if !path.split('/').all(is_segment) {
+            return Err(
+                "expected a path of plain names: without `.`, `..`, empty ones or characters that need an \
+                 encoding"
+                    .to_owned(),
+            );
+        }
+        Ok(Self {
+            account,
+            container: container.to_owned(),
+            path: path.to_owned(),
+        })
+    }
+
+    /// The storage account, if the address names it.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
+    /// The container.
+    pub fn container(&self) -> &str {
+        &self.container
+    }
+
+    /// The path below the container, without slashes at its ends.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The address of an object below it.
+    pub fn of(&self, name: &str) -> String {
+        format!("{self}{name}")
+    }
+
+    /// The address that `directory` is in, if this is an address in that directory of an export.
+    pub fn parent_of(mut self, directory: &str) -> Self {
+        if let Some(parent) = self.path.strip_suffix(directory) {
+            self.path = parent.trim_end_matches('/').to_owned();
+        }
+        self
+    }
+}
+
+/// The account of the host of a storage account.
+fn account_of(host: &str) -> Option<String> {
+    let host = host.to_ascii_lowercase();
+    let account = HOSTS.iter().find_map(|end| host.strip_suffix(end))?;
+    Some(account.to_owned())
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            account,
+            container,
+            path,
+        } = self;
+        match account {
+            None => write!(f, "az://{container}/{path}/"),
+            Some(account) => write!(
+                f,
+                "abfss://{container}@{account}.dfs.core.windows.net/{path}/"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_azure_are_understood_in_each_form() {
+        for (text, shown) in [
+            ("az://lake/orders", "az://lake/orders/"),
+            ("azure://lake/orders/", "az://lake/orders/"),
+            ("AZ://lake/a/b//", "az://lake/a/b/"),
+            ("abfs://lake/a b/", "az://lake/a b/"),
+            (
+                "abfss://lake@acme.dfs.core.windows.net/orders",
+                "abfss://lake@acme.dfs.core.windows.net/orders/",
+            ),
+            (
+                "https://acme.blob.core.windows.net/lake/orders/",
+                "abfss://lake@acme.dfs.core.windows.net/orders/",
+            ),
+        ] {
+            let address = Address::parse(text).unwrap().unwrap();
+            assert_eq!(address.to_string(), shown, "{text}");
+            assert_eq!(Address::parse(shown).unwrap().unwrap(), address);
+        }
+    }
+
+    #[test]
+    fn what_names_no_place_of_an_export_is_refused() {
+        for text in [
+            "az://lake",
+            "az://lake/",
+            "az:///orders",
+            "az://La/orders",
+            "az://lake/../orders",
+            "az://lake/a//b",
+            "az://lake/a\\b",
+            "az://lake/a%2fb",
+            "az://lake/orders?sig=abc",
+            "abfss://lake@evil.example/orders",
+            "abfss://lake@user:password@acme.dfs.core.windows.net/orders",
+            "https://acme.blob.core.windows.net/lake",
+            "https://acme.blob.core.windows.net/lake/orders?sv=1&sig=abc",
+        ] {
+            let refused = Address::parse(text).unwrap().unwrap_err();
+            assert!(!refused.contains("abc"), "{refused}");
+        }
+        for text in [
+            "orders/",
+            "s3://lake/x",
+            "https://example.com/lake/x",
+            "az:/x",
+        ] {
+            assert!(Address::parse(text).is_none(), "{text}");
+        }
+    }
+}

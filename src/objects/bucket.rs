@@ -1,0 +1,409 @@
+//! The objects below an address, by calls that block.
+
+use std::future::Future;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock, mpsc};
+
+use anyhow::{Context, Result, anyhow};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
+use object_store::multipart::{MultipartStore, PartId};
+use object_store::path::Path;
+use object_store::{
+    Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig, UpdateVersion,
+};
+use tokio::sync::Semaphore;
+
+use super::address::Address;
+use crate::error::{ExitCode, with_exit_code, with_hint};
+use crate::failpoint;
+
+/// Parts under way at a time.
+const UPLOADS: usize = 8;
+
+/// Bytes of an object that are read at a time.
+const READ_BYTES: u64 = 4 << 20;
+
+/// The objects below an address.
+#[derive(Debug)]
+pub struct Bucket {
+    address: Address,
+    /// For calls that can be repeated.
+    store: MicrosoftAzure,
+    /// For calls whose answer must be known: it repeats nothing.
+    once: MicrosoftAzure,
+    slots: Arc<Semaphore>,
+    /// Bytes that writers hold back.
+    held: AtomicUsize,
+}
+
+/// An object that was read.
+#[derive(Debug)]
+pub struct Found {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Its version.
+    pub version: String,
+}
+
+/// The outcome of putting an object.
+#[derive(Debug)]
+pub enum PutOutcome {
+    /// It is there, with this version.
+    Done(String),
+    /// Another version is there than the one expected.
+    Conflict,
+    /// The answer was lost.
+    Unclear(anyhow::Error),
+}
+
+/// A part that is being uploaded.
+#[derive(Debug)]
+pub struct UploadedPiece(mpsc::Receiver<Result<String>>);
+
+impl UploadedPiece {
+    /// Waits for its acknowledgement: the id of the part.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be uploaded.
+    pub fn wait(self) -> Result<String> {
+        self.0.recv().context("an upload ended unexpectedly")?
+    }
+}
+
+impl Bucket {
+    /// The objects below `address`. Nothing is requested yet.
+    ///
+    /// # Errors
+    ///
+    /// If the environment does not say how to reach the account.
+    pub fn open(address: &Address) -> Result<Self> {
+        Ok(Self {
+            address: address.clone(),
+            store: azure(address, RetryConfig::default())?,
+            once: azure(
+                address,
+                RetryConfig {
+                    max_retries: 0,
+                    ..RetryConfig::default()
+                },
+            )?,
+            slots: Arc::new(Semaphore::new(UPLOADS)),
+            held: AtomicUsize::new(0),
+        })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The bytes that all writers hold back.
+    pub fn held(&self) -> &AtomicUsize {
+        &self.held
+    }
+
+    fn path(&self, name: &str) -> Path {
+        Path::from(format!("{}/{name}", self.address.path()))
+    }
+
+    /// Reads an object; none if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be found out.
+    pub fn get(&self, name: &str) -> Result<Option<Found>> {
+        let path = self.path(name);
+        let store = self.store.clone();
+        let found = wait(async move {
+            let found = store.get(&path).await?;
+            let version = found.meta.e_tag.clone();
+            Ok((found.bytes().await?, version))
+        });
+        let found = self.there("read", name, found)?;
+        found
+            .map(|(bytes, version)| {
+                let version = version.context("the store names no version")?;
+                Ok(Found { bytes, version })
+            })
+            .transpose()
+    }
+
+    /// The length of an object; none if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be found out.
+    pub fn length(&self, name: &str) -> Result<Option<u64>> {
+        let path = self.path(name);
+        let store = self.store.clone();
+        let found = wait(async move { store.head(&path).await });
+        let found = self.there("look at", name, found)?;
+        Ok(found.map(|found| found.size))
+    }
+
+    /// Whether an object exists, by one request. If that fails, it may.
+    pub fn may_have(&self, name: &str) -> bool {
+        let path = self.path(name);
+        let store = self.once.clone();
+        !matches!(
+            wait(async move { store.head(&path).await }),
+            Err(Error::NotFound { .. })
+        )
+    }
+
+    /// Opens an object; none if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be found out.
+    pub fn reader(self: &Arc<Self>, name: &str) -> Result<Option<ObjectReader>> {
+        let length = self.length(name)?;
+        Ok(length.map(|length| ObjectReader {
+            bucket: Arc::clone(self),
+            name: name.to_owned(),
+            length,
+            position: 0,
+            block: Bytes::new(),
+            block_at: 0,
+        }))
+    }
+
+    /// The names below the address that begin with `under`, with their lengths, in their order.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be listed.
+    pub fn list(&self, under: &str) -> Result<Vec<(String, u64)>> {
+        let prefix = Path::from(format!("{}/{under}", self.address.path()));
+        let store = self.store.clone();
+        let listed = wait(async move { store.list(Some(&prefix)).try_collect::<Vec<_>>().await });
+        let listed = listed.map_err(|error| self.explain("list", under, error))?;
+        let own = format!("{}/", self.address.path());
+        let names = listed.into_iter().filter_map(|object| {
+            let name = object.location.as_ref().strip_prefix(&own)?;
+            Some((name.to_owned(), object.size))
+        });
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Puts an object in place of the version `expected`; `None` if there must be none.
+    ///
+    /// # Errors
+    ///
+    /// If it is certain that nothing has changed.
+    pub fn put(
+        &self,
+        step: &'static str,
+        name: &str,
+        bytes: Vec<u8>,
+        expected: Option<&str>,
+    ) -> Result<PutOutcome> {
+        let mode = match expected {
+            None => PutMode::Create,
+            Some(version) => PutMode::Update(UpdateVersion {
+                e_tag: Some(version.to_owned()),
+                version: None,
+            }),
+        };
+        let path = self.path(name);
+        let store = self.once.clone();
+        failpoint::call(step)?;
+        let put = wait(async move {
+            let options = PutOptions::from(mode);
+            store.put_opts(&path, bytes.into(), options).await
+        });
+        failpoint::call(step)?;
+        Ok(match put {
+            Ok(put) => PutOutcome::Done(put.e_tag.context("the store names no version")?),
+            Err(Error::Precondition { .. } | Error::AlreadyExists { .. }) => PutOutcome::Conflict,
+            // The service has refused it.
+            Err(
+                error @ (Error::NotFound { .. }
+                | Error::PermissionDenied { .. }
+                | Error::Unauthenticated { .. }
+                | Error::InvalidPath { .. }
+                | Error::NotSupported { .. }
+                | Error::NotImplemented { .. }),
+            ) => return Err(self.explain("write", name, error)),
+            Err(error) => PutOutcome::Unclear(self.explain("write", name, error)),
+        })
+    }
+
+    /// Begins to upload a part of an object. It waits while too many are under way.
+    ///
+    /// # Errors
+    ///
+    /// If a test wants it so.
+    pub fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<UploadedPiece> {
+        failpoint::call("object.part")?;
+        let path = self.path(name);
+        let store = self.store.clone();
+        let slots = Arc::clone(&self.slots);
+        let slot = wait(async move { slots.acquire_owned().await });
+        let slot = slot.context("uploads have ended")?;
+        let (done, uploaded) = mpsc::sync_channel(1);
+        let shown = self.address.of(name);
+        runtime().spawn(async move {
+            let part = store.put_part(&path, &String::new(), 0, bytes.into()).await;
+            let part = part.map(|part| part.content_id);
+            drop(slot);
+            let part = part.map_err(|error| explained("upload a part of", &shown, error));
+            // Whoever waited may have failed.
+            done.send(part).ok();
+        });
+        Ok(UploadedPiece(uploaded))
+    }
+
+    /// Makes an object of uploaded parts. The answer alone decides nothing: look at the object.
+    ///
+    /// # Errors
+    ///
+    /// If the store refuses it, or the answer was lost.
+    pub fn complete(&self, name: &str, parts: Vec<String>) -> Result<()> {
+        failpoint::call("object.complete")?;
+        let path = self.path(name);
+        let store = self.once.clone();
+        let completed = wait(async move {
+            let parts = parts.into_iter().map(|content_id| PartId { content_id });
+            let id = String::new();
+            store.complete_multipart(&path, &id, parts.collect()).await
+        });
+        failpoint::call("object.complete")?;
+        completed
+            .map(drop)
+            .map_err(|error| self.explain("complete", name, error))
+    }
+
+    fn there<T>(
+        &self,
+        verb: &str,
+        name: &str,
+        found: object_store::Result<T>,
+    ) -> Result<Option<T>> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::NotFound { source, .. }) if !is_missing_container(&source.to_string()) => {
+                Ok(None)
+            }
+            Err(error) => Err(self.explain(verb, name, error)),
+        }
+    }
+
+    fn explain(&self, verb: &str, name: &str, error: Error) -> anyhow::Error {
+        explained(verb, &self.address.of(name), error)
+    }
+}
+
+fn is_missing_container(text: &str) -> bool {
+    text.contains("ContainerNotFound") || text.contains("ContainerBeingDeleted")
+}
+
+fn explained(verb: &str, shown: &str, error: Error) -> anyhow::Error {
+    let text = error.to_string();
+    let hint = match &error {
+        _ if is_missing_container(&text) => Some("create the container first, or check its name"),
+        Error::PermissionDenied { .. } => {
+            Some("give the identity the role Storage Blob Data Contributor on the container")
+        }
+        Error::Unauthenticated { .. } => Some(
+            "check the credentials of the storage account: its key, its signature, or the identity in the \
+             environment",
+        ),
+        _ => None,
+    };
+    let error = anyhow::Error::new(error).context(format!("cannot {verb} `{shown}`"));
+    match hint {
+        Some(hint) => with_hint(error, hint),
+        None => error,
+    }
+}
+
+fn azure(address: &Address, retry: RetryConfig) -> Result<MicrosoftAzure> {
+    let mut builder = MicrosoftAzureBuilder::from_env()
+        .with_container_name(address.container())
+        .with_disable_tagging(true)
+        .with_retry(retry);
+    if let Some(account) = address.account() {
+        builder = builder.with_account(account);
+    }
+    builder.build().map_err(|error| {
+        with_hint(
+            with_exit_code(anyhow!("cannot use `{address}`: {error}"), ExitCode::Usage),
+            "set AZURE_STORAGE_ACCOUNT_NAME, or name the account: \
+             abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH/",
+        )
+    })
+}
+
+/// Where calls run: whoever waits for one may be within another runtime, or in none.
+fn runtime() -> &'static tokio::runtime::Runtime {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let builder = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("objects")
+            .enable_all()
+            .build();
+        builder.expect("threads can be started")
+    })
+}
+
+fn wait<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> T {
+    let (done, answer) = mpsc::sync_channel(1);
+    runtime().spawn(async move { done.send(call.await).ok() });
+    answer.recv().expect("a call does not panic")
+}
+
+/// Reads an object in blocks.
+#[derive(Debug)]
+pub struct ObjectReader {
+    bucket: Arc<Bucket>,
+    name: String,
+    length: u64,
+    position: u64,
+    block: Bytes,
+    block_at: u64,
+}
+
+impl Read for ObjectReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.position >= self.length || out.is_empty() {
+            return Ok(0);
+        }
+        let end = self.block_at + self.block.len() as u64;
+        if self.position < self.block_at || self.position >= end {
+            let range = self.position..self.length.min(self.position + READ_BYTES);
+            let path = self.bucket.path(&self.name);
+            let store = self.bucket.store.clone();
+            let read = wait(async move { store.get_range(&path, range).await });
+            self.block = read.map_err(|error| {
+                io::Error::other(self.bucket.explain("read", &self.name, error))
+            })?;
+            self.block_at = self.position;
+        }
+        let at = usize::try_from(self.position - self.block_at).map_err(io::Error::other)?;
+        let rest = self.block.get(at..).unwrap_or_default();
+        let count = rest.len().min(out.len());
+        out[..count].copy_from_slice(&rest[..count]);
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for ObjectReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(offset) => self.length.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        self.position = position.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.position)
+    }
+}

@@ -1,0 +1,12 @@
+//! Object stores: addresses in them, and the calls that an export makes.
+//!
+//! docs/object-store-protocol.md is the protocol that these calls serve. [`Address`] is what a person types;
+//! `Bucket` is the part of a container below one, with calls that block.
+
+mod address;
+#[cfg(feature = "object-stores")]
+mod bucket;
+
+pub use address::Address;
+#[cfg(feature = "object-stores")]
+pub use bucket::{Bucket, Found, PutOutcome, UploadedPiece};
