@@ -174,8 +174,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;export' {
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'A directory, a file such as orders.parquet, az://…/, or `-`')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'A directory, a file such as orders.parquet, az://…/, or `-`')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'A directory, a file such as orders.csv, az://…/, or `-`')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'A directory, a file such as orders.csv, az://…/, or `-`')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Start: `beginning`, `now`, a time, or an age such as 10m')
             [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Which feed to read')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'How far to read each range [default: head; with --mode all: pin]')

@@ -167,8 +167,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;export'= {
-            cand -o 'A directory, a file such as orders.parquet, az://…/, or `-`'
-            cand --output 'A directory, a file such as orders.parquet, az://…/, or `-`'
+            cand -o 'A directory, a file such as orders.csv, az://…/, or `-`'
+            cand --output 'A directory, a file such as orders.csv, az://…/, or `-`'
             cand --from 'Start: `beginning`, `now`, a time, or an age such as 10m'
             cand --mode 'Which feed to read'
             cand --until 'How far to read each range [default: head; with --mode all: pin]'

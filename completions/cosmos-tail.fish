@@ -184,7 +184,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s v -l ve
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s o -l output -d 'A directory, a file such as orders.parquet, az://…/, or `-`' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s o -l output -d 'A directory, a file such as orders.csv, az://…/, or `-`' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l from -d 'Start: `beginning`, `now`, a time, or an age such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode -d 'Which feed to read' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
 all\t'Every version and every delete from now on; the container must retain them'"

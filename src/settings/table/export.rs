@@ -37,7 +37,7 @@ settings! {
         .frozen("output")
         .compared(compare::output)
         .of(&[Command::Export])
-        .brief("A directory, a file such as orders.parquet, az://…/, or `-`");
+        .brief("A directory, a file such as orders.csv, az://…/, or `-`");
 
     RESUME_PATH: Location = Setting::new("path", place("PATH"))
         .help("The export to continue: its directory, its file, its state file, or its place such as az://CONTAINER/orders/")
