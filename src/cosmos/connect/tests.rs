@@ -39,7 +39,7 @@ impl Drop for Endpoint {
 enum Answer {
     /// The connection is closed at once.
     Close,
-    /// These bytes at once, for any request, then the end.
+    /// These bytes for any request, then the end.
     Greeting(&'static str),
     /// Everything is read and nothing is ever sent.
     Silence,
@@ -64,6 +64,8 @@ async fn talk(mut stream: TcpStream, answer: Answer) -> Option<()> {
     match answer {
         Answer::Close => {}
         Answer::Greeting(text) => {
+            // An end that comes before the request is sent is another fault than these bytes.
+            stream.readable().await.ok()?;
             stream.write_all(text.as_bytes()).await.ok()?;
             stream.shutdown().await.ok()?;
             drain(&mut stream).await;
