@@ -418,7 +418,8 @@ fn denied_hint(
     } else {
         "grant this identity the role `Cosmos DB Built-in Data Reader` on the account: \
          az cosmosdb sql role assignment create --role-definition-name 'Cosmos DB Built-in Data \
-         Reader' --scope / --principal-id ID --account-name NAME --resource-group GROUP"
+         Reader' --scope / --principal-id ID --account-name NAME --resource-group GROUP; for a container \
+         that masks values, `Cosmos DB Built-in Data Contributor`, which may see them"
     }
     .to_owned()
 }

@@ -313,7 +313,8 @@ fn fail_role(error: &anyhow::Error, checks: &mut Checks) -> Stop {
     );
     let remedy = "assign the role `Cosmos DB Built-in Data Reader`, which has all actions for reading: az cosmosdb \
         sql role assignment create --role-definition-name 'Cosmos DB Built-in Data Reader' --scope / --principal-id \
-        ID --account-name NAME --resource-group GROUP; a new assignment takes some minutes to take effect";
+        ID --account-name NAME --resource-group GROUP; for a container that masks values, assign `Cosmos DB Built-in \
+        Data Contributor`, which may see them; a new assignment takes some minutes to take effect";
     checks.with_remedy(Status::Fail, "role", &message, remedy.to_owned());
     Stop
 }
