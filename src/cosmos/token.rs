@@ -116,7 +116,7 @@ pub(super) fn container_rid_of(token: &str) -> Result<String> {
 
 /// The continuation token of a range at an ETag that somebody else has read.
 pub fn token_at(container_rid: &str, mode: FeedMode, range: &FeedRange, etag: &str) -> String {
-    let form = serde_json::json!({
+    encoded(&serde_json::json!({
         "op": "ChangeFeed",
         "rid": container_rid,
         "root": {
@@ -128,9 +128,7 @@ pub fn token_at(container_rid: &str, mode: FeedMode, range: &FeedRange, etag: &s
             }],
         },
         "cfm": mode == FeedMode::AllVersionsAndDeletes,
-    });
-    let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(form.to_string());
-    format!("c1.{encoded}")
+    }))
 }
 
 /// The parts of `range` in a continuation token. Gaps between them become parts without an ETag.

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::group::Group;
 use super::lease::{Checkpoint, Lease};
-use super::ranges::{comparable, gaps, overlapping, range_of, token_of};
+use super::ranges::{comparable, gaps, overlapping, ranges_of, token_of};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::FeedRange;
 use crate::measure::Figures;
@@ -100,12 +100,9 @@ pub(crate) fn rows(
     intervals: Intervals,
     now: OffsetDateTime,
 ) -> Vec<Row> {
-    let ranges: Vec<Option<FeedRange>> = group
-        .leases
-        .iter()
-        .map(|lease| range_of(lease, partitions.unwrap_or_default()))
-        .collect();
-    let comparable = comparable(&group.leases, &ranges, partitions.unwrap_or_default());
+    let known = partitions.unwrap_or_default();
+    let ranges = ranges_of(&group.leases, known);
+    let comparable = comparable(&group.leases, &ranges, known);
     let overlapping = overlapping(&comparable);
     let mut rows = Vec::new();
     for (at, lease) in group.leases.iter().enumerate() {

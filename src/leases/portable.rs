@@ -13,7 +13,7 @@ use super::document::Document;
 use super::group::Group;
 use super::lease::{Checkpoint, Form, Lease};
 use super::prefix::Target;
-use super::ranges::{comparable, gaps, overlapping, range_of, token_of};
+use super::ranges::{comparable, gaps, overlapping, range_of, ranges_of, token_of};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::FeedRange;
 
@@ -23,11 +23,7 @@ use crate::feed::FeedRange;
 ///
 /// If a lease has no range or no position that can be read.
 pub(crate) fn export(group: &Group, partitions: &[PhysicalPartition]) -> Result<Vec<Document>> {
-    let ranges: Vec<Option<FeedRange>> = group
-        .leases
-        .iter()
-        .map(|lease| range_of(lease, partitions))
-        .collect();
+    let ranges = ranges_of(&group.leases, partitions);
     let comparable = comparable(&group.leases, &ranges, partitions);
     let leases = group.leases.iter().zip(ranges).zip(comparable);
     leases

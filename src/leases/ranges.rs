@@ -25,6 +25,15 @@ pub(crate) fn range_of(lease: &Lease, partitions: &[PhysicalPartition]) -> Optio
     })
 }
 
+/// The ranges of leases, as [`range_of`] has them.
+pub(crate) fn ranges_of(
+    leases: &[Lease],
+    partitions: &[PhysicalPartition],
+) -> Vec<Option<FeedRange>> {
+    let ranges = leases.iter().map(|lease| range_of(lease, partitions));
+    ranges.collect()
+}
+
 /// The ranges by which leases can be compared: without those of partitions that were merged into one. Each such lease
 /// is for a part of that one, and nothing says for which.
 pub(crate) fn comparable(

@@ -4,7 +4,7 @@ use super::assess::is_alive;
 use super::create::NewLease;
 use super::group::Group;
 use super::lease::{Dialect, Form, Lease};
-use super::ranges::{comparable, gaps, overlapping, range_of, token_of};
+use super::ranges::{comparable, gaps, overlapping, ranges_of, token_of};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::FeedRange;
 
@@ -48,11 +48,7 @@ pub(crate) fn repair(
         mark: group.marker.is_none() && !group.leases.is_empty(),
         ..Repair::default()
     };
-    let ranges: Vec<Option<FeedRange>> = group
-        .leases
-        .iter()
-        .map(|lease| range_of(lease, partitions))
-        .collect();
+    let ranges = ranges_of(&group.leases, partitions);
     let mut is_kept: Vec<bool> = ranges.iter().map(Option::is_some).collect();
     for (at, lease) in group.leases.iter().enumerate() {
         if ranges[at].is_none() {
