@@ -3,14 +3,15 @@
 //! A part is a multipart upload under a name that contains the claim of its process, which readers do not see
 //! before it is completed. docs/object-store-protocol.md has the rules, by number.
 
-use std::collections::{BTreeMap, HashMap};
+mod uploads;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
+use self::uploads::{UploadWriter, Uploads};
 use super::committed::Committed;
 use super::export_files::{ExportFiles, PartReader};
 use super::manifest::{Entry, Manifest, lines_of};
@@ -18,9 +19,10 @@ use super::names::{PartFile, stem_of_objects};
 use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart};
 use super::recover::Recovery;
 use super::seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
+use crate::cosmos::backoff::Backoff;
 use crate::count::exactly;
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
-use crate::objects::{Bucket, PutOutcome, UploadedPiece};
+use crate::objects::{Bucket, PutOutcome};
 
 /// Below the address of an export: everything that is not data.
 const OWN: &str = "_cosmos-tail";
@@ -31,21 +33,11 @@ const MANIFEST: &str = "_cosmos-tail/manifest/";
 /// Written last: the latest run that read everything.
 const SUMMARY: &str = "_cosmos-tail/manifest-summary.json";
 
-/// A piece of an upload is sent at this many bytes.
-const PIECE_BYTES: usize = 8 << 20;
-
-/// All writers together hold back at most about this many bytes,
-const HELD_BYTES: usize = 64 << 20;
-
-/// and send pieces of at least this many when they do.
-const MIN_PIECE_BYTES: usize = 256 << 10;
-
 /// Objects that are completed at the same time.
 const PARALLEL: usize = 8;
 
-/// Attempts of a call whose outcome is not known, and the pause before the second.
+/// Attempts of a call whose outcome is not known.
 const ATTEMPTS: u32 = 6;
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Objects below an address: a series of parts for each range.
 #[derive(Debug)]
@@ -56,24 +48,6 @@ pub struct Objects {
     /// The claim of this process, which names contain.
     process: uuid::Uuid,
     uploads: Arc<Uploads>,
-}
-
-/// The uploads that this process has begun.
-#[derive(Debug, Default)]
-struct Uploads(Mutex<HashMap<PartId, Vec<Uploading>>>);
-
-/// A piece, and whether the store has acknowledged it.
-#[derive(Debug)]
-struct Uploading {
-    length: u64,
-    pending: Option<UploadedPiece>,
-    id: Option<String>,
-}
-
-impl Uploads {
-    fn lock(&self) -> MutexGuard<'_, HashMap<PartId, Vec<Uploading>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Objects {
@@ -115,12 +89,11 @@ impl Objects {
     /// Completes an upload, unless that was done before (rule 6).
     fn complete(&self, file: &FileState) -> Result<()> {
         let name = self.place(file)?;
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::default();
         let mut last = None;
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
-                std::thread::sleep(pause);
-                pause *= 2;
+                std::thread::sleep(backoff.next_pause(None));
             }
             match self.bucket.length(name) {
                 Ok(Some(length)) if length == file.length => return Ok(()),
@@ -196,7 +169,7 @@ impl Objects {
                 })
             })?;
         }
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::default();
         for _ in 0..ATTEMPTS {
             let put = self
                 .bucket
@@ -204,8 +177,7 @@ impl Objects {
             if matches!(put, PutOutcome::Done(_)) || is_listed(&self.bucket)? {
                 return Ok(text.len() as u64);
             }
-            std::thread::sleep(pause);
-            pause *= 2;
+            std::thread::sleep(backoff.next_pause(None));
         }
         bail!("cannot write `{}`", self.display_of(&name))
     }
@@ -221,10 +193,8 @@ impl Objects {
             mark.length += self.publish_batch(committed, batch, &files)?;
             mark.entries += files.len() as u64;
         }
-        let mut uploads = self.uploads.lock();
-        for file in committed.sealed {
-            uploads.remove(&file.id());
-        }
+        self.uploads
+            .forget(committed.sealed.iter().map(FileState::id));
         Ok(mark)
     }
 
@@ -331,14 +301,8 @@ impl Destination for Objects {
     }
 
     fn open(&self, part: PartId) -> Result<Box<dyn PartWriter>> {
-        self.uploads.lock().insert(part, Vec::new());
-        Ok(Box::new(UploadWriter {
-            bucket: Arc::clone(&self.bucket),
-            uploads: Arc::clone(&self.uploads),
-            part,
-            name: self.name(part),
-            held: Vec::new(),
-        }))
+        let writer = UploadWriter::begin(&self.bucket, &self.uploads, part, self.name(part));
+        Ok(Box::new(writer))
     }
 
     fn reopen(&self, _: &ResumedPart) -> Result<Box<dyn PartWriter>> {
@@ -350,46 +314,12 @@ impl Destination for Objects {
     }
 
     fn make_durable(&self, parts: &[Unsynced]) -> Result<()> {
-        for part in parts {
-            let mut pending = Vec::new();
-            {
-                let mut uploads = self.uploads.lock();
-                let pieces = uploads.get_mut(&part.id);
-                let pieces = pieces.context("a part that was not opened cannot be uploaded")?;
-                for (at, piece) in pieces.iter_mut().enumerate() {
-                    pending.extend(piece.pending.take().map(|piece| (at, piece)));
-                }
-            }
-            // A writer may add pieces meanwhile.
-            for (at, piece) in pending {
-                let id = piece.wait()?;
-                if let Some(pieces) = self.uploads.lock().get_mut(&part.id) {
-                    pieces[at].id = Some(id);
-                }
-            }
-        }
-        Ok(())
+        let mut parts = parts.iter();
+        parts.try_for_each(|part| self.uploads.wait_for(part.id))
     }
 
     fn pieces_of(&self, part: PartId, length: u64) -> Result<Vec<Piece>> {
-        let uploads = self.uploads.lock();
-        let mut pieces = Vec::new();
-        let mut end = 0;
-        for piece in uploads.get(&part).into_iter().flatten() {
-            if end == length {
-                break;
-            }
-            end += piece.length;
-            pieces.push(Piece {
-                id: piece.id.clone().context("a piece is not acknowledged")?,
-                length: piece.length,
-            });
-        }
-        ensure!(
-            end == length,
-            "the pieces of a part end at {end}, but {length} bytes are to be committed"
-        );
-        Ok(pieces)
+        self.uploads.pieces_of(part, length)
     }
 
     fn numbers_batches(&self) -> bool {
@@ -406,7 +336,7 @@ impl Destination for Objects {
         struct Known {
             generation: u64,
         }
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::default();
         for _ in 0..ATTEMPTS {
             let there = self.bucket.get(SUMMARY)?;
             let known = there.as_ref().map(|there| {
@@ -423,8 +353,7 @@ impl Destination for Objects {
             if let PutOutcome::Done(_) = put {
                 return Ok(());
             }
-            std::thread::sleep(pause);
-            pause *= 2;
+            std::thread::sleep(backoff.next_pause(None));
         }
         bail!("cannot write `{}`", self.display_of(SUMMARY))
     }
@@ -547,57 +476,5 @@ impl ExportFiles for Objects {
 
     fn address_of(&self, name: &str) -> Result<PathBuf> {
         Ok(self.display_of(name).into())
-    }
-}
-
-/// Uploads a part in pieces.
-struct UploadWriter {
-    bucket: Arc<Bucket>,
-    uploads: Arc<Uploads>,
-    part: PartId,
-    name: String,
-    /// Bytes that are not sent yet.
-    held: Vec<u8>,
-}
-
-impl UploadWriter {
-    fn send(&mut self) -> Result<()> {
-        if self.held.is_empty() {
-            return Ok(());
-        }
-        let bytes = std::mem::take(&mut self.held);
-        let length = bytes.len();
-        self.bucket.held().fetch_sub(length, Ordering::Relaxed);
-        let pending = self.bucket.upload(&self.name, bytes)?;
-        let mut uploads = self.uploads.lock();
-        uploads.entry(self.part).or_default().push(Uploading {
-            length: length as u64,
-            pending: Some(pending),
-            id: None,
-        });
-        Ok(())
-    }
-}
-
-impl PartWriter for UploadWriter {
-    fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.held.extend_from_slice(bytes);
-        let before = self.bucket.held().fetch_add(bytes.len(), Ordering::Relaxed);
-        let is_much = before + bytes.len() > HELD_BYTES && self.held.len() >= MIN_PIECE_BYTES;
-        if is_much || self.held.len() >= PIECE_BYTES {
-            self.send()?;
-        }
-        Ok(())
-    }
-
-    fn cut(&mut self) -> Result<()> {
-        self.send()
-    }
-}
-
-impl Drop for UploadWriter {
-    fn drop(&mut self) {
-        let held = self.held.len();
-        self.bucket.held().fetch_sub(held, Ordering::Relaxed);
     }
 }
