@@ -17,12 +17,13 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::command::{
-    Ended, against, assert_latest, cosmos_tail, fail, run, signal, spawn, split_lines, succeed,
-    wait,
+    Ended, against, assert_latest, assert_same, cosmos_tail, fail, run, signal, spawn, split_lines,
+    succeed, wait,
 };
 use crate::gateway::{Container, Gateway};
 use crate::left_out::say;
 use crate::orders::{fill, filled};
+use crate::replay::content;
 
 const VARIABLE: &str = "COSMOS_TAIL_TEST_AZURITE";
 
@@ -204,10 +205,7 @@ fn an_export_comes_back_from_azurite() {
     let mut replay = against(&target);
     place.reach(&mut replay).args(["replay", &place.address()]);
     succeed(&mut replay);
-    let ids = |container: &Container| -> BTreeSet<String> {
-        container.latest().into_iter().map(|one| one.id).collect()
-    };
-    assert_eq!(ids(&copy), ids(&container));
+    assert_same(&content(&copy), &content(&container));
 }
 
 #[test]
@@ -264,6 +262,7 @@ fn a_process_that_was_paused_across_a_takeover_stops_and_repeats_nothing() {
                 begun.elapsed() < Duration::from_secs(60),
                 "nothing is committed"
             );
+            // Polled, since the store tells nobody of new objects.
             std::thread::sleep(Duration::from_millis(5));
         }
         signal(&paused, Signal::SIGSTOP);
