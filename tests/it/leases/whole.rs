@@ -40,6 +40,20 @@ fn repair(leased: &Leased, rest: &str) -> Ended {
     run(&mut leases(leased, &format!("repair --group orders{rest}")))
 }
 
+/// Asserts that nothing is wrong with the group, and that a repair writes nothing.
+#[track_caller]
+fn assert_whole(leased: &Leased) {
+    assert_eq!(checked(leased), []);
+    let ended = repair(leased, "");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        ended.stderr.contains("nothing to repair"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(leased.gateway.write_log().len(), 0);
+}
+
 #[test]
 fn a_whole_group_has_no_findings_and_needs_no_repair() {
     let (leased, partitions) = scene("/id");
@@ -48,15 +62,7 @@ fn a_whole_group_has_no_findings_and_needs_no_repair() {
     for (id, lsn, bounds) in &partitions {
         net.partition(id, bounds, Some("a"), Some(*lsn), &ago(0));
     }
-    assert_eq!(checked(&leased), []);
-    let ended = repair(&leased, "");
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(
-        ended.stderr.contains("nothing to repair"),
-        "{}",
-        ended.stderr
-    );
-    assert_eq!(leased.gateway.write_log().len(), 0);
+    assert_whole(&leased);
 }
 
 #[test]
@@ -154,16 +160,8 @@ fn leases_of_partitions_that_were_merged_are_not_taken_for_doubled_ones() {
         java.partition(id, Some("a"), Some(*lsn), &ago(0));
     }
     leased.orders.merge("0", "1");
-    assert_eq!(checked(&leased), []);
     // Both are at positions of their own halves, whichever is further.
-    let ended = repair(&leased, "");
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(
-        ended.stderr.contains("nothing to repair"),
-        "{}",
-        ended.stderr
-    );
-    assert_eq!(leased.gateway.write_log().len(), 0);
+    assert_whole(&leased);
     let ended = fail(&mut leases(&leased, "export --group orders"), 1);
     assert!(ended.stderr.contains("merged"), "{}", ended.stderr);
     assert_eq!(ended.stdout, "");
