@@ -1,44 +1,12 @@
 //! What the long help and the man page of a command have beside its flags: examples, notes and exit codes.
 
-use std::fmt;
+mod form;
+mod leases;
 
 use super::Command;
+use form::{EXIT_CODES, PLAIN_EXIT_CODES};
 
-/// The rest of a command's manual.
-#[derive(Debug, Clone, Copy)]
-pub struct Manual {
-    /// Command lines, each with what it does.
-    pub examples: &'static [Example],
-    /// Paragraphs.
-    pub notes: &'static [&'static str],
-    /// Exit codes, each with its meaning.
-    pub exit_codes: &'static [(u8, &'static str)],
-}
-
-/// What a command line does, and the command line.
-pub type Example = (&'static str, &'static str);
-
-/// The exit codes of commands that can be resumed: [`crate::error::ExitCode`].
-const EXIT_CODES: &[(u8, &str)] = &[
-    (0, "done"),
-    (1, "failed, nothing to resume"),
-    (2, "usage error: the command line cannot be carried out"),
-    (
-        3,
-        "stopped early, resumable: committed work is kept, and `resume` continues",
-    ),
-    (130, "interrupted by Ctrl-C, resumable"),
-    (143, "terminated by SIGTERM, resumable"),
-];
-
-/// The exit codes of commands that only read.
-const PLAIN_EXIT_CODES: &[(u8, &str)] = &[
-    (0, "done"),
-    (1, "failed"),
-    (2, "usage error: the command line cannot be carried out"),
-    (130, "interrupted by Ctrl-C"),
-    (143, "terminated by SIGTERM"),
-];
+pub use form::{Example, Manual, aligned};
 
 /// Files that commands read or write, for the man pages.
 pub const FILES: &[(&str, &str)] = &[
@@ -116,14 +84,14 @@ pub fn of(command: Command) -> Option<Manual> {
         Command::Schema => SCHEMA,
         Command::Resume => RESUME,
         Command::Lag => LAG,
-        Command::Leases => LEASES,
-        Command::LeasesList => LEASES_LIST,
-        Command::LeasesCheck => LEASES_CHECK,
-        Command::LeasesRepair => LEASES_REPAIR,
-        Command::LeasesReset => LEASES_RESET,
-        Command::LeasesRelease => LEASES_RELEASE,
-        Command::LeasesExport => LEASES_EXPORT,
-        Command::LeasesImport => LEASES_IMPORT,
+        Command::Leases => leases::ALL,
+        Command::LeasesList => leases::LIST,
+        Command::LeasesCheck => leases::CHECK,
+        Command::LeasesRepair => leases::REPAIR,
+        Command::LeasesReset => leases::RESET,
+        Command::LeasesRelease => leases::RELEASE,
+        Command::LeasesExport => leases::EXPORT,
+        Command::LeasesImport => leases::IMPORT,
         Command::Verify => VERIFY,
         Command::Replay => REPLAY,
         #[cfg(feature = "demo")]
@@ -197,157 +165,6 @@ const LAG: Manual = Manual {
         (130, "interrupted by Ctrl-C"),
         (143, "terminated by SIGTERM"),
     ],
-};
-
-const LEASES: Manual = Manual {
-    examples: &[
-        (
-            "the leases of all groups",
-            "cosmos-tail leases list --leases shop/leases",
-        ),
-        (
-            "find what is wrong with them",
-            "cosmos-tail leases check --leases shop/leases",
-        ),
-        (
-            "read the last hour again, once the processor is stopped",
-            "cosmos-tail leases reset --leases shop/l --group orders --to 1h",
-        ),
-        (
-            "how far a group is behind",
-            "cosmos-tail lag --group orders --leases shop/leases",
-        ),
-    ],
-    notes: &[],
-    exit_codes: PLAIN_EXIT_CODES,
-};
-
-const LEASES_LIST: Manual = Manual {
-    examples: &[
-        (
-            "the leases of all groups",
-            "cosmos-tail leases list --leases shop/leases",
-        ),
-        (
-            "of one group, again every five seconds",
-            "cosmos-tail leases list --leases shop/leases --group orders --watch 5s",
-        ),
-        (
-            "for scripts",
-            "cosmos-tail leases list --leases shop/leases --format json",
-        ),
-    ],
-    notes: &[
-        "A lease is held, expired (its owner no longer renews it), ownerless, stuck (held, while a change waits for \
-         longer than --stuck-after), orphaned (what it is for does not exist any more), duplicate (another lease is \
-         for the same range), missing (there is none for the range, which nobody reads) or foreign (a document that is \
-         no lease of the group).",
-        "BEHIND is how many transactions there were in the partition since the position, and WAITING how long ago the \
-         oldest change after it was made. `≤` marks an upper bound: of a part of a partition, and of a lease without a \
-         position, which starts where its processor's options say.",
-    ],
-    exit_codes: PLAIN_EXIT_CODES,
-};
-
-const LEASES_CHECK: Manual = Manual {
-    examples: &[
-        (
-            "all groups",
-            "cosmos-tail leases check --leases shop/leases",
-        ),
-        (
-            "in a probe: fail for leases that nobody has, too",
-            "cosmos-tail leases check --leases shop/leases --strict",
-        ),
-        (
-            "for scripts",
-            "cosmos-tail leases check --leases shop/leases --format json",
-        ),
-    ],
-    notes: &[],
-    exit_codes: &[
-        (0, "no faults"),
-        (1, "faults found; standard output lists them"),
-        (2, "usage error: the command line cannot be carried out"),
-        (130, "interrupted by Ctrl-C"),
-        (143, "terminated by SIGTERM"),
-    ],
-};
-
-const LEASES_REPAIR: Manual = Manual {
-    examples: &[
-        (
-            "see what would be done",
-            "cosmos-tail leases repair --leases shop/l --group orders --dry-run",
-        ),
-        (
-            "what is created begins now, and not at the beginning",
-            "cosmos-tail leases repair --leases shop/l --group orders --to now",
-        ),
-    ],
-    notes: &[],
-    exit_codes: PLAIN_EXIT_CODES,
-};
-
-const LEASES_RESET: Manual = Manual {
-    examples: &[
-        (
-            "read the last hour again",
-            "cosmos-tail leases reset --leases shop/l --group orders --to 1h",
-        ),
-        (
-            "see what would be done",
-            "cosmos-tail leases reset --leases s/l --group o --to now --dry-run",
-        ),
-        (
-            "one lease, to an LSN",
-            "cosmos-tail leases reset --leases s/l --group o --range 3 --to 1234",
-        ),
-    ],
-    notes: &[
-        "Every write has the ETag of what was read as its condition. With --force, a lease that an instance has is \
-         taken from it: the instance stops reading the range when it notices.",
-    ],
-    exit_codes: PLAIN_EXIT_CODES,
-};
-
-const LEASES_RELEASE: Manual = Manual {
-    examples: &[
-        (
-            "all leases of a group",
-            "cosmos-tail leases release --leases shop/leases --group orders",
-        ),
-        (
-            "one lease, from an instance that hangs",
-            "cosmos-tail leases release --leases s/l --group o --range 3 --force",
-        ),
-    ],
-    notes: &[],
-    exit_codes: PLAIN_EXIT_CODES,
-};
-
-const LEASES_EXPORT: Manual = Manual {
-    examples: &[(
-        "to a file",
-        "cosmos-tail leases export --leases s/l --group o > leases.json",
-    )],
-    notes: &[],
-    exit_codes: PLAIN_EXIT_CODES,
-};
-
-const LEASES_IMPORT: Manual = Manual {
-    examples: &[
-        (
-            "as leases of .NET",
-            "cosmos-tail leases import l.json --leases s/l --group o -d s -c c",
-        ),
-        (
-            "as leases of Java",
-            "cosmos-tail leases import l.json --leases s/l --group o --lease-format java",
-        ),
-    ],
-    notes: &[],
-    exit_codes: PLAIN_EXIT_CODES,
 };
 
 const TAIL: Manual = Manual {
@@ -611,31 +428,3 @@ const COMPLETIONS: Manual = Manual {
     notes: &[],
     exit_codes: PLAIN_EXIT_CODES,
 };
-
-/// Examples in two columns, for a short list.
-pub fn aligned(examples: &[Example]) -> String {
-    let width = examples.iter().map(|(_, line)| line.len()).max();
-    let width = width.unwrap_or_default();
-    let lines = examples
-        .iter()
-        .map(|(what, line)| format!("\n  {line:width$}  {what}"));
-    format!("Examples:{}", lines.collect::<String>())
-}
-
-impl fmt::Display for Manual {
-    /// As the end of the long help.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for note in self.notes {
-            write!(f, "{note}\n\n")?;
-        }
-        f.write_str("Examples:")?;
-        for (what, line) in self.examples {
-            write!(f, "\n  # {what}\n  {line}")?;
-        }
-        f.write_str("\n\nExit codes:")?;
-        for (code, meaning) in self.exit_codes {
-            write!(f, "\n  {code:<3}  {meaning}")?;
-        }
-        Ok(())
-    }
-}
