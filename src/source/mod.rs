@@ -18,6 +18,7 @@ mod exported;
 mod foreign;
 mod framer;
 mod frames;
+mod input;
 mod inputs;
 mod jsonl;
 #[cfg(test)]
@@ -51,7 +52,8 @@ pub use csv::CsvRows;
 pub use csv_reading::CsvReading;
 pub(crate) use declaration::heading;
 pub use exported::Exported;
-pub use inputs::{CsvForm, Fingerprint, Input, Inputs, SourceDefinition};
+pub use input::{CsvForm, Fingerprint, Input};
+pub use inputs::{Inputs, SourceDefinition};
 pub(crate) use messages::Messages;
 pub use open::{open, read_json};
 pub use parquet::ParquetRows;

@@ -9,7 +9,7 @@ use super::arrow::ArrowRows;
 use super::chunks::FileChunks;
 use super::csv::CsvRows;
 use super::declaration::{Declaration, Declarations};
-use super::inputs::Input;
+use super::input::Input;
 use super::jsonl::JsonLines;
 use super::opened::{Kind, Opened, broken};
 use super::other_csv::OtherCsv;

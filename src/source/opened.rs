@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::foreign;
 use super::frames::{Codec, Frames, MAGIC_BYTES, TrailingBytes, XZ_MEMORY_KIB};
-use super::inputs::Input;
+use super::input::Input;
 use super::messages;
 use super::names::{format_of, is_compressed_by_name};
 use super::progress::{Blocks, InBlocks, RawBytes};
