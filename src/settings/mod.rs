@@ -3,6 +3,7 @@
 //! Every setting is a row of one table. [`Given`] holds what was given for the rows; the plans are what the
 //! rest of the program works with.
 
+mod arguments;
 mod columns;
 mod compare;
 mod connection;
@@ -19,6 +20,7 @@ mod monitor;
 mod output_name;
 mod permissions;
 mod profile;
+mod properties;
 mod query;
 mod replay;
 mod resolved;
@@ -29,6 +31,7 @@ mod tail;
 mod value;
 mod verify;
 
+pub use arguments::{command, variables};
 pub use columns::{Compared, SchemaPlan};
 pub(crate) use compare::mode as mode_text;
 pub use connection::{
@@ -37,7 +40,7 @@ pub use connection::{
 pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;
-pub use given::{Given, command, variables};
+pub use given::Given;
 pub use lag::{LagOf, LagPlan};
 pub use leases::{ContainerNames, GroupPlan, ImportPlan, LeasesPlan, ResetPlan, repair_start};
 pub use monitor::MonitorPlan;

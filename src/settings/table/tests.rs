@@ -12,7 +12,7 @@ use crate::destination::Output;
 use crate::feed::{ChangeFeedStart, FeedMode, ReadUntil, RecordForm, Scope};
 use crate::format::{Compression, CsvOptions, Format};
 use crate::schema::{InferenceOptions, TableForm, TableLayout};
-use crate::settings::given::command;
+use crate::settings::arguments::command;
 use crate::settings::setting::{AccountKey, DefaultValue, Form, Kept, ProfileKey, Setting};
 use crate::settings::value::number;
 use crate::state::model::{FrozenOptions, Settings};
