@@ -50,19 +50,15 @@ impl JobObserver {
     fn operation(&mut self, item: ItemRef<'_>) -> usize {
         let json = item.metadata_json().unwrap_or_default();
         // It mostly is where it was in the change before, which is cheaper to see than to search.
-        let here = |at: usize| {
-            json.get(at..)?
-                .split_first_chunk()
-                .filter(|(key, _)| *key == OPERATION)
-        };
-        let found = here(self.at).or_else(|| {
-            self.at = self.finder.find(json)?;
-            here(self.at)
-        });
+        let mut found = json.get(self.at..).unwrap_or_default();
+        if !found.starts_with(OPERATION) {
+            self.at = self.finder.find(json).unwrap_or(json.len());
+            found = &json[self.at..];
+        }
         // Most changes are these, and need no more than a glance.
-        match found {
-            Some((_, [b'c', b'r', b'e', b'a', b't', b'e', b'"', ..])) => return CREATE,
-            Some((_, [b'r', b'e', b'p', b'l', b'a', b'c', b'e', b'"', ..])) => return REPLACE,
+        match found.get(OPERATION.len()..) {
+            Some([b'c', b'r', b'e', b'a', b't', b'e', b'"', ..]) => return CREATE,
+            Some([b'r', b'e', b'p', b'l', b'a', b'c', b'e', b'"', ..]) => return REPLACE,
             _ => {}
         }
         let metadata = item.metadata().unwrap_or_default();

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::command::{CONTAINER, DATABASE, against, cosmos_tail, lines_of};
-use crate::gateway::{Action, Fault, GatewayOptions, RequestKind};
+use crate::gateway::{Action, Container, Fault, GatewayOptions, RequestKind};
 use crate::orders::{document, fill, filled};
 use crate::replay::COPY;
 
@@ -16,7 +16,7 @@ fn assert_sample(samples: &BTreeMap<String, f64>, name: &str, expected: f64) {
 }
 
 /// A script with throttling, an outage and a split, which a reader meets on its first pages.
-fn push_script(gateway: &Gateway, container: &crate::gateway::Container) {
+fn push_script(gateway: &Gateway, container: &Container) {
     let handle = container.clone();
     let split = Action::call(move || drop(handle.split("0", 2)));
     gateway.push_fault(
@@ -328,6 +328,107 @@ fn a_backlog_is_a_lag_until_it_is_read() {
     assert_eq!(served.progress()["lag"]["at_most"], false);
     drop(container);
     served.stop();
+}
+
+/// What the gateway has told a process about its lag: by partition, how far the answers' positions are behind what the
+/// partition was at. A partition that was split counts until a child answers.
+fn told(gateway: &Gateway, container: &Container, since: usize) -> BTreeMap<String, u64> {
+    let log = gateway.request_log();
+    let live = container.partitions();
+    let mut behind = BTreeMap::new();
+    for one in log.iter().skip(since).filter(|one| one.is_page()) {
+        if let (Some(partition), Some(newest), Some(lsn)) =
+            (&one.partition, one.replica_lsn, one.lsn)
+        {
+            behind.insert(partition.clone(), newest - lsn);
+            if let Some(child) = live.iter().find(|one| one.id == *partition) {
+                behind.retain(|id, _| !child.parents.contains(id));
+            }
+        }
+    }
+    behind
+}
+
+/// Between two answers nothing else happens, so each sample has one right value.
+#[test]
+fn the_lag_is_what_the_gateway_has_told_after_every_answer() {
+    let (gateway, container) = filled(3, 600);
+    let directory = tempfile::tempdir().unwrap();
+    let [output, state] = ["out.jsonl", "state"].map(|name| directory.path().join(name));
+    let start = |from: &[&str]| {
+        let mut command = against(&gateway);
+        command.args(["tail", "--page-size", "10"]).args(from);
+        command.args(["--poll-interval", "1ms", "--concurrency", "1"]);
+        command.arg("-o").arg(&output).arg("--state").arg(&state);
+        Served::start(&mut command)
+    };
+    let gate = || {
+        let hold = crate::gateway::Hold::new();
+        let next = Fault::on(RequestKind::ChangeFeed, Action::Hold(hold.clone()));
+        gateway.push_fault(next.when(RequestRecord::is_page));
+        hold
+    };
+    let mut exact = 0;
+    let mut held = gate();
+    let mut served = start(&["--from", "beginning"]);
+    let mut since = 0;
+    let mut written = 600;
+    for step in 0..140 {
+        held.wait_until_reached();
+        let told = told(&gateway, &container, since);
+        let expected: u64 = told.values().sum();
+        let lag = wait_until("the lag that the answers tell", || {
+            let samples = served.metrics();
+            let of = |name: &str| samples[&format!("cosmos_tail_lag_{name}")];
+            let found = of("transactions");
+            // Of a child without an answer of its own nothing is known, or a bound.
+            let agrees = if of("unknown_ranges") > 0.0 {
+                found <= expected as f64
+            } else if of("at_most") == 1.0 {
+                found >= expected as f64
+            } else {
+                found == expected as f64
+            };
+            let is_exact = of("unknown_ranges") + of("at_most") == 0.0;
+            if agrees {
+                Ok((found, is_exact))
+            } else {
+                let unknown = of("unknown_ranges");
+                Err(format!("step {step}: {found}, {unknown} unknown: {told:?}"))
+            }
+        });
+        exact += u32::from(lag.1 && lag.0 > 0.0);
+        match step {
+            30 => drop(container.split("0", 2)),
+            60 => {
+                fill(&container, written..written + 50);
+                written += 50;
+            }
+            90 => {
+                assert_eq!(served.stop().code, Some(130));
+                held.release();
+                fill(&container, written..written + 200);
+                written += 200;
+                since = gateway.request_log().len();
+                held = gate();
+                served = start(&[]);
+                continue;
+            }
+            _ => {}
+        }
+        let next = gate();
+        std::mem::replace(&mut held, next).release();
+    }
+    gateway.clear_faults();
+    held.release();
+    gateway.wait_until_caught_up(&container);
+    served.wait_until_up_to_date();
+    let samples = served.metrics();
+    assert_sample(&samples, "cosmos_tail_lag_transactions", 0.0);
+    assert_sample(&samples, "cosmos_tail_lag_at_most", 0.0);
+    served.stop();
+    assert!(exact >= 50, "only {exact} samples were exact");
+    assert_eq!(lines_of(&output).len() as u64, written as u64);
 }
 
 #[test]
