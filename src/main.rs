@@ -32,12 +32,11 @@ fn main() -> ExitCode {
     process::raise_file_limit();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     keep_freed_memory();
-    let verbosity = given.verbosity();
-    std::panic::set_hook(Box::new(move |info| Report::panic(verbosity.log, info)));
-    if verbosity.log == LogFormat::Json {
-        process::capture_children();
-    }
-    let report = Arc::new(Report::new(verbosity));
+    let report = Arc::new(Report::new(given.verbosity()));
+    let printer = Arc::clone(&report);
+    std::panic::set_hook(Box::new(move |info| {
+        Report::panic(printer.log_format(), info);
+    }));
     match run_to_end(given, &report) {
         Ok(code) => code.into(),
         Err(error) if error::is_broken_pipe(&error) => error::ExitCode::Done.into(),

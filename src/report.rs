@@ -14,6 +14,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write};
 use std::panic::PanicHookInfo;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -110,7 +111,8 @@ pub struct Report {
     verbose: u8,
     quiet: bool,
     json: bool,
-    log: LogFormat,
+    /// Whether messages are JSON: a profile can say so, once it has been read.
+    logs_json: AtomicBool,
     bar: ProgressBar,
 }
 
@@ -129,7 +131,7 @@ impl Report {
             verbose: verbosity.verbose,
             quiet: verbosity.quiet,
             json: verbosity.json,
-            log: verbosity.log,
+            logs_json: AtomicBool::new(verbosity.log == LogFormat::Json),
             bar,
         }
     }
@@ -169,7 +171,7 @@ impl Report {
 
     /// Prints the error that ended the run, at any verbosity.
     pub fn error(&self, error: &anyhow::Error) {
-        if self.json || self.log == LogFormat::Json {
+        if self.json || self.log_format() == LogFormat::Json {
             return self.failure(&Failure::of(error));
         }
         self.lines(&redact(crate::error::render(error).trim_end()));
@@ -177,7 +179,17 @@ impl Report {
 
     /// How messages are printed.
     pub fn log_format(&self) -> LogFormat {
-        self.log
+        if self.logs_json.load(Ordering::Relaxed) {
+            LogFormat::Json
+        } else {
+            LogFormat::Text
+        }
+    }
+
+    /// Prints messages in this form from now on.
+    pub(crate) fn set_log_format(&self, log: LogFormat) {
+        self.logs_json
+            .store(log == LogFormat::Json, Ordering::Relaxed);
     }
 
     /// Prints a panic's message and location. The progress line is left alone, because drawing it may
@@ -208,7 +220,7 @@ impl Report {
 
     /// Prints an event of the SDK's log. As text it names its own level.
     fn log_event(&self, level: Level, event: &str) {
-        let level = match self.log {
+        let level = match self.log_format() {
             LogFormat::Text => Level::Debug,
             LogFormat::Json => level,
         };
@@ -217,7 +229,8 @@ impl Report {
 
     /// Starts the progress line, if standard error is a terminal.
     pub fn start_progress(&self, has_end: bool) -> Result<()> {
-        let shows = self.log == LogFormat::Text && !self.quiet && std::io::stderr().is_terminal();
+        let shows =
+            self.log_format() == LogFormat::Text && !self.quiet && std::io::stderr().is_terminal();
         if !shows || process::is_dumb_terminal() {
             return Ok(());
         }
@@ -388,7 +401,7 @@ impl Report {
             exit_code: failure.exit_code,
         };
         // It has nothing that cannot be written as JSON.
-        let text = match self.log {
+        let text = match self.log_format() {
             LogFormat::Text => serde_json::to_string(&shown).unwrap_or_default(),
             LogFormat::Json => {
                 let message = Message {
@@ -408,7 +421,7 @@ impl Report {
     /// Prints text as one line, whatever it contains.
     fn line(&self, level: Level, text: &str, range: Option<RangeId>) {
         let text = redact(text);
-        let object = match (self.log, self.json, level) {
+        let object = match (self.log_format(), self.json, level) {
             (LogFormat::Json, ..) => {
                 let message = Message {
                     range: range.map(|range| range.0),

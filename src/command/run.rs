@@ -16,6 +16,7 @@ use super::{
 };
 use crate::cli::Command;
 use crate::error::ExitCode;
+use crate::process;
 use crate::report::{LogFormat, LogLine, Report};
 use crate::settings::{Given, table};
 use crate::signal::Shutdown;
@@ -26,10 +27,17 @@ use crate::signal::Shutdown;
 ///
 /// Any error of the command, with the exit code and the hint for the user attached.
 pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Result<ExitCode> {
-    log_to_stderr(given.verbosity().verbose, report);
-    given.get(&table::LOG_FORMAT)?;
-    ensure_streams(&given)?;
     let account = Account::new(&given, shutdown)?;
+    let log = log_format(&given, &account);
+    if let Ok(log) = log {
+        report.set_log_format(log);
+    }
+    if report.log_format() == LogFormat::Json {
+        process::capture_children();
+    }
+    log_to_stderr(given.verbosity().verbose, report);
+    log?;
+    ensure_streams(&given)?;
     match given.command() {
         // A job holds its state, too much for the future of all commands.
         Command::Export => Box::pin(export::run(&account, given, report, shutdown)).await,
@@ -60,6 +68,13 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
         Command::Demo => demo::run(&given, report, shutdown).await,
         Command::Completions => completions::run(&given, report),
     }
+}
+
+/// How to print messages: as a flag, a variable or a profile says.
+fn log_format(given: &Given, account: &Account) -> Result<LogFormat> {
+    // The command reports a profile that cannot be read, if it needs one.
+    let profile = account.profile().ok().flatten();
+    given.clone().with_profile(profile).get(&table::LOG_FORMAT)
 }
 
 /// Sends the log of the SDK and its libraries to standard error: warnings with `-vv`, everything with

@@ -53,6 +53,7 @@ settings! {
     LOG_FORMAT: LogFormat = Setting::new("log-format", choice("FORM"))
         .help("How to print messages on standard error: as text, or as JSON with time, level, message and range")
         .variable("COSMOS_TAIL_LOG_FORMAT")
+        .profile_option()
         .default("text")
         .under(Heading::Output)
         .unused_by(&[Command::Completions])

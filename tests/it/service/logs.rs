@@ -115,6 +115,61 @@ fn every_command_reports_its_errors_so_by_the_flag_and_by_the_variable() {
 }
 
 #[test]
+fn a_profile_can_say_so_and_the_variable_and_the_flag_win() {
+    let (gateway, _) = filled(1, 5);
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    std::fs::write(
+        &config,
+        "default-profile = 'service'\n[profiles.service.options]\nlog-format = 'json'\n",
+    )
+    .unwrap();
+    let tail = || {
+        let mut command = against(&gateway);
+        command.env("COSMOS_TAIL_CONFIG", &config);
+        command.args(["tail", "--from", "beginning", "--until-caught-up", "-vvv"]);
+        command
+    };
+    let ended = run(&mut tail());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let messages = objects(&ended.stderr);
+    // With the log of the SDK among them, which begins before the profile is of use to anybody else.
+    let debug = messages.iter().filter(|one| one["level"] == "debug");
+    assert!(debug.count() > 5, "{}", ended.stderr);
+    assert_eq!(ended.stdout.lines().count(), 5);
+    // A command that takes no options from a profile.
+    let mut ranges = against(&gateway);
+    ranges.env("COSMOS_TAIL_CONFIG", &config);
+    let ended = fail(ranges.args(["ranges", "-c", "nobody"]), 1);
+    assert_eq!(objects(&ended.stderr).last().unwrap()["exit_code"], 1);
+    for mut command in [
+        {
+            let mut command = tail();
+            command.args(["--log-format", "text"]);
+            command
+        },
+        {
+            let mut command = tail();
+            command.env("COSMOS_TAIL_LOG_FORMAT", "text");
+            command
+        },
+    ] {
+        let ended = run(&mut command);
+        let is_object = |line: &str| line.starts_with('{');
+        assert!(!ended.stderr.lines().any(is_object), "{}", ended.stderr);
+    }
+    // Before the profile is known, its error is text.
+    std::fs::write(
+        &config,
+        "default-profile = 'service'\n[profiles.service.options]\nlog-format = 'yaml'\n",
+    )
+    .unwrap();
+    let ended = fail(&mut tail(), 2);
+    assert!(ended.stderr.starts_with("error: "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("log-format"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_variable_that_is_neither_form_is_refused_and_the_flag_wins() {
     let gateway = Gateway::start(GatewayOptions::default());
     let mut command = against(&gateway);
