@@ -20,6 +20,9 @@
 //! `COSMOS_TAIL_LOCKSTEP`, if set, makes every commit finish before the next page is taken. With one range
 //! at a time and commits that depend on bytes alone, a run then repeats the same steps.
 //!
+//! `COSMOS_TAIL_IMPATIENT`, if set, shortens what a store that fails is waited for: seconds become milliseconds, so that
+//! a test can let a store fail for good.
+//!
 //! `COSMOS_TAIL_DISK_TRACE` names a file that gets a line for each change of a file. From it, a model of a
 //! disk computes what a crash could leave of changes that were not synced.
 
@@ -148,6 +151,24 @@ pub fn is_lockstep() -> bool {
     }
 }
 
+/// Whether a test cannot wait for a store as long as a person can.
+#[inline]
+pub fn is_impatient() -> bool {
+    #[cfg(feature = "failpoints")]
+    {
+        *switched::IMPATIENT
+    }
+    #[cfg(not(feature = "failpoints"))]
+    {
+        false
+    }
+}
+
+/// Sleeps between two attempts at the same call to a store.
+pub fn pause(pause: std::time::Duration) {
+    std::thread::sleep(if is_impatient() { pause / 50 } else { pause });
+}
+
 /// The offset that a test gives to the wall clock.
 #[cfg(feature = "failpoints")]
 pub fn clock_offset() -> time::Duration {
@@ -217,7 +238,7 @@ mod switched {
     ];
 
     /// Defects that can be planted, in addition to skipped steps.
-    pub const DEFECTS: [&str; 8] = [
+    pub const DEFECTS: [&str; 13] = [
         "defect.position-before-data",
         "defect.one-token-for-all-children",
         "defect.nothing-new-is-the-end",
@@ -226,6 +247,11 @@ mod switched {
         "defect.now-again-on-resume",
         "defect.lock-not-checked",
         "defect.manifest-not-checked",
+        "defect.object.completed-before-its-commit",
+        "defect.object.failed-part-is-acknowledged",
+        "defect.object.recorded-before-it-is-published",
+        "defect.object.state-without-condition",
+        "defect.object.unclear-commit-is-done",
     ];
 
     /// The configuration of the failpoints, applied once.
@@ -243,6 +269,9 @@ mod switched {
 
     pub(super) static LOCKSTEP: LazyLock<bool> =
         LazyLock::new(|| std::env::var_os("COSMOS_TAIL_LOCKSTEP").is_some());
+
+    pub(super) static IMPATIENT: LazyLock<bool> =
+        LazyLock::new(|| std::env::var_os("COSMOS_TAIL_IMPATIENT").is_some());
 
     /// The trace of changes, if there is one. It is locked during a change, so that the trace has their
     /// order.

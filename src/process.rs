@@ -22,6 +22,18 @@ pub fn run_id() -> uuid::Uuid {
     *ID
 }
 
+/// The name of this machine, or of the container that this is in.
+pub fn host_name() -> Option<String> {
+    #[cfg(unix)]
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    (!name.is_empty()).then_some(name)
+}
+
 /// Refuses a standard output that cannot be written to, where output would be lost silently.
 ///
 /// # Errors

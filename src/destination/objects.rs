@@ -22,6 +22,7 @@ use super::seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynce
 use crate::cosmos::backoff::Backoff;
 use crate::count::exactly;
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::failpoint;
 use crate::objects::{Bucket, PutOutcome};
 
 /// Below the address of an export: everything that is not data.
@@ -93,7 +94,7 @@ impl Objects {
         let mut last = None;
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
-                std::thread::sleep(backoff.next_pause(None));
+                failpoint::pause(backoff.next_pause(None));
             }
             match self.bucket.length(name) {
                 Ok(Some(length)) if length == file.length => return Ok(()),
@@ -118,13 +119,10 @@ impl Objects {
             last = self.bucket.complete(name, pieces).err().or(last);
         }
         let last = last.unwrap_or_else(|| anyhow!("it is not there after it was completed"));
-        Err(with_hint(
-            last.context(format!(
-                "the upload of `{}` cannot be completed",
-                self.display_of(name)
-            )),
-            "Azure removes the parts of an upload after a week: if that is so, export to a new place",
-        ))
+        Err(last.context(format!(
+            "the upload of `{}` cannot be completed",
+            self.display_of(name)
+        )))
     }
 
     /// Completes and lists the objects that one commit has sealed. Returns the length of what lists them.
@@ -177,7 +175,7 @@ impl Objects {
             if matches!(put, PutOutcome::Done(_)) || is_listed(&self.bucket)? {
                 return Ok(text.len() as u64);
             }
-            std::thread::sleep(backoff.next_pause(None));
+            failpoint::pause(backoff.next_pause(None));
         }
         bail!("cannot write `{}`", self.display_of(&name))
     }
@@ -209,6 +207,18 @@ impl Objects {
     }
 }
 
+/// Whoever reads the place as a table would take whatever is there for data of the export.
+fn ensure_only_hidden(objects: &Objects, listed: &[(String, u64)]) -> Result<()> {
+    let is_hidden = |name: &str| name.starts_with(['_', '.']);
+    match listed.iter().find(|(name, _)| !is_hidden(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(usage(
+            format!("`{}` is not of an export", objects.display_of(name)),
+            "choose a path that nothing else has: what is read from there is the export alone",
+        )),
+    }
+}
+
 impl Destination for Objects {
     fn display(&self) -> String {
         self.bucket.address().to_string()
@@ -227,7 +237,7 @@ impl Destination for Objects {
         let own = format!("{OWN}/");
         let is_ours = |name: &str| name.starts_with(&own) || self.part_of(name).is_some();
         let Some((name, _)) = listed.iter().find(|(name, _)| is_ours(name)) else {
-            return Ok(());
+            return ensure_only_hidden(self, &listed);
         };
         Err(with_hint(
             with_exit_code(
@@ -314,8 +324,15 @@ impl Destination for Objects {
     }
 
     fn make_durable(&self, parts: &[Unsynced]) -> Result<()> {
-        let mut parts = parts.iter();
-        parts.try_for_each(|part| self.uploads.wait_for(part.id))
+        for part in parts {
+            self.uploads.wait_for(part.id)?;
+            if part.is_sealed && failpoint::is_planted("defect.object.completed-before-its-commit")
+            {
+                let pieces = self.uploads.acknowledged(part.id);
+                self.bucket.complete(&self.name(part.id), pieces)?;
+            }
+        }
+        Ok(())
     }
 
     fn pieces_of(&self, part: PartId, length: u64) -> Result<Vec<Piece>> {
@@ -353,7 +370,7 @@ impl Destination for Objects {
             if let PutOutcome::Done(_) = put {
                 return Ok(());
             }
-            std::thread::sleep(backoff.next_pause(None));
+            failpoint::pause(backoff.next_pause(None));
         }
         bail!("cannot write `{}`", self.display_of(SUMMARY))
     }

@@ -6,6 +6,8 @@
 mod address;
 #[cfg(feature = "object-stores")]
 mod bucket;
+#[cfg(feature = "object-stores")]
+mod explain;
 
 pub use address::Address;
 #[cfg(feature = "object-stores")]

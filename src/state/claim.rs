@@ -1,14 +1,19 @@
 //! The right to commit to a state, and what to do if the answer to a commit is lost.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::store::{Fence, Put, StateStore, Stored, Version};
+use crate::clock;
 use crate::destination::Ownership;
 use crate::error::with_hint;
+use crate::{failpoint, process};
 
 /// Attempts to store a text before the commit fails.
 const MAX_ATTEMPTS: u32 = 8;
@@ -17,7 +22,7 @@ const MAX_ATTEMPTS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// The writer of a text, in a store without locks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
     /// The process that wrote it. It is random for each start: a process that was replaced must not mistake
@@ -27,6 +32,47 @@ pub struct Claim {
     pub epoch: u64,
     /// Counts the texts of this process. No number is used twice, so no two texts are equal.
     pub write: u64,
+    /// Who that is, for people. Left out by older builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Holder>,
+}
+
+/// A process that has claimed a state, for people: nothing is decided by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holder {
+    /// The name of its machine or its container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Its process id there.
+    pub process: u32,
+    /// When it began, by its clock.
+    #[serde(with = "time::serde::rfc3339")]
+    pub since: OffsetDateTime,
+}
+
+impl Holder {
+    /// This process.
+    fn this() -> Self {
+        let now = clock::now();
+        Self {
+            host: process::host_name(),
+            process: std::process::id(),
+            // To the second: it is for people.
+            since: now.replace_nanosecond(0).unwrap_or(now),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {}", self.process)?;
+        if let Some(host) = &self.host {
+            write!(f, " on {host}")?;
+        }
+        let since = self.since.format(&Rfc3339).unwrap_or_default();
+        write!(f, ", which started at {since}")
+    }
 }
 
 /// A state that this process alone commits to.
@@ -35,8 +81,12 @@ pub struct Claimed {
     store: Box<dyn StateStore>,
     version: Option<Version>,
     claim: Claim,
+    claim_of: ClaimOf,
     pause: fn(Duration),
 }
+
+/// Reads the claim of a text.
+type ClaimOf = fn(&[u8]) -> Option<Claim>;
 
 impl Claimed {
     /// Takes the lock of `store`, if it has one, and loads what it holds. `claim_of` reads the claim of a
@@ -49,7 +99,7 @@ impl Claimed {
     /// If another process holds the lock, or the store cannot be read.
     pub fn take(
         mut store: Box<dyn StateStore>,
-        claim_of: impl FnOnce(&[u8]) -> Option<Claim>,
+        claim_of: ClaimOf,
     ) -> Result<(Self, Option<Vec<u8>>)> {
         store.lock()?;
         let stored = store.load()?;
@@ -64,8 +114,10 @@ impl Claimed {
                 id: uuid::Uuid::now_v7(),
                 epoch: earlier.map_or(0, |earlier| earlier.epoch) + 1,
                 write: 0,
+                holder: Some(Holder::this()),
             },
-            pause: std::thread::sleep,
+            claim_of,
+            pause: failpoint::pause,
         };
         Ok((claimed, text))
     }
@@ -102,7 +154,7 @@ impl Claimed {
     /// The claim of the next text; `None` in a store with locks.
     pub fn next_claim(&mut self) -> Option<Claim> {
         self.claim.write += 1;
-        self.is_claimed_by_a_commit().then_some(self.claim)
+        self.is_claimed_by_a_commit().then(|| self.claim.clone())
     }
 
     /// Stores `text`, which contains [`next_claim`](Self::next_claim), in place of what this process stored or
@@ -128,6 +180,12 @@ impl Claimed {
                     return Ok(());
                 }
                 Ok(Put::Conflict) => {}
+                Ok(Put::Unclear(_))
+                    if failpoint::is_planted("defect.object.unclear-commit-is-done") =>
+                {
+                    self.version = self.store.load()?.map(|stored| stored.version);
+                    return Ok(());
+                }
                 Ok(Put::Unclear(error)) => unclear = Some(error),
                 // An earlier attempt may still arrive, so this error alone decides nothing.
                 Err(error) if unclear.is_some() => unclear = Some(error),
@@ -148,19 +206,37 @@ impl Claimed {
                 // Nothing was stored in between: the same bytes can be sent again.
                 Some(stored) if Some(&stored.version) == self.version.as_ref() => {}
                 None if self.version.is_none() => {}
-                _ => return Err(self.lost()),
+                other => return Err(self.lost(other)),
             }
         }
         let error = unclear.unwrap_or_else(|| anyhow!("the store keeps refusing the state"));
         Err(error.context("cannot determine whether it was stored"))
     }
 
-    fn lost(&self) -> anyhow::Error {
+    fn lost(&self, stored: Option<Stored>) -> anyhow::Error {
+        let state = self.store.display();
+        let Some(stored) = stored else {
+            return with_hint(
+                anyhow!("the state `{state}` is gone"),
+                "this process stops: restore the state and resume, or export to a new place",
+            );
+        };
+        let claim = (self.claim_of)(&stored.text);
+        if claim
+            .as_ref()
+            .is_some_and(|claim| claim.id == self.claim.id)
+        {
+            return with_hint(
+                anyhow!("the state `{state}` was replaced by an older one of this process"),
+                "something else writes to it, or the store does not show its latest version: resume once that is over",
+            );
+        }
+        let who = match claim.and_then(|claim| claim.holder) {
+            Some(holder) => format!(": {holder}"),
+            None => String::new(),
+        };
         with_hint(
-            anyhow!(
-                "another process has claimed the state `{}`",
-                self.store.display()
-            ),
+            anyhow!("another process has claimed the state `{state}`{who}"),
             "this process stops: let the other one continue, or stop it and resume",
         )
     }

@@ -12,6 +12,7 @@ use super::model::State;
 use crate::destination::{
     Destination, FileState, Inheritance, PartReceipt, Receipt, Recovery, SeriesState, Unsynced,
 };
+use crate::failpoint;
 use crate::feed::{Part, PinnedEnd, Position, RangeId, RangeState};
 use crate::schema::TableLayout;
 
@@ -264,7 +265,14 @@ fn commit_next(
             file.batch.get_or_insert(generation);
         }
     }
-    let text = file::render_with_claim(state, claimed.next_claim())?;
+    let claim = claimed.next_claim();
+    let text = if failpoint::is_planted("defect.object.recorded-before-it-is-published") {
+        let mut recorded = state.clone();
+        recorded.sealed.clear();
+        file::render_with_claim(&recorded, claim)?
+    } else {
+        file::render_with_claim(state, claim)?
+    };
     let committed = claimed.commit(&text);
     cannot_commit(committed, claimed)
 }

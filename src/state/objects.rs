@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::store::{Fence, Put, StateStore, Stored, Version};
 use crate::destination::STATE_OBJECT;
 use crate::durable::Locks;
+use crate::failpoint;
 use crate::objects::{Bucket, PutOutcome};
 
 /// The state of the export below an address.
@@ -46,7 +47,13 @@ impl StateStore for ObjectState {
     }
 
     fn put(&self, text: &[u8], expected: Option<&Version>) -> Result<Put> {
-        let expected = expected.map(Version::as_str);
+        let found;
+        let expected = if failpoint::is_planted("defect.object.state-without-condition") {
+            found = self.load()?;
+            found.as_ref().map(|found| found.version.as_str())
+        } else {
+            expected.map(Version::as_str)
+        };
         let put = self
             .0
             .put("object.state", STATE_OBJECT, text.to_vec(), expected)?;

@@ -78,6 +78,12 @@ mod session_tokens;
 #[cfg(unix)]
 mod shells;
 mod signals;
+#[cfg(all(unix, feature = "object-stores"))]
+mod store;
+#[cfg(all(unix, feature = "object-stores"))]
+mod store_scene;
+#[cfg(all(unix, feature = "object-stores"))]
+mod store_trials;
 #[cfg(unix)]
 mod streams;
 #[cfg(unix)]

@@ -1,6 +1,8 @@
 //! Exports to Azure Blob Storage, on Microsoft's emulator Azurite. They run if `COSMOS_TAIL_TEST_AZURITE` names its
 //! `node_modules`, as in `.ci/run`.
 
+mod rig;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -42,6 +42,60 @@ struct Row {
 pub(crate) fn judge(gateway: &Gateway, container: &Container, out: &Path) -> Result<(), String> {
     let log = container.changes();
     let seen = published(gateway, &log, out)?;
+    nothing_is_missing(container, &seen)
+}
+
+/// Compares the objects of an export, by their names below its address, with the log of `container`. They are
+/// written to `out`, which is an empty directory.
+///
+/// # Errors
+///
+/// What is wrong.
+pub(crate) fn judge_objects(
+    gateway: &Gateway,
+    container: &Container,
+    objects: &BTreeMap<String, Vec<u8>>,
+    out: &Path,
+) -> Result<(), String> {
+    no_request_is_wrong(gateway)?;
+    let wrong = |error: &dyn std::fmt::Display| error.to_string();
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut data = BTreeSet::new();
+    let mut state = None;
+    for (name, bytes) in objects {
+        match name.strip_prefix("_cosmos-tail/") {
+            None => {
+                std::fs::write(out.join(name), bytes).map_err(|error| wrong(&error))?;
+                data.insert(name.clone());
+            }
+            Some("state.json") => {
+                let parsed = file::parse(bytes).map_err(|error| format!("{error:#}"))?;
+                state = Some(parsed);
+            }
+            Some("manifest-summary.json") => {}
+            Some(own) if own.starts_with("manifest/") => {
+                for line in crate::command::split_lines(bytes) {
+                    entries.push(serde_json::from_slice(&line).map_err(|error| wrong(&error))?);
+                }
+            }
+            Some(_) => return Err(format!("{name} is explained by nothing")),
+        }
+    }
+    let listed: BTreeSet<String> = entries.iter().map(|entry| entry.file.clone()).collect();
+    if listed.len() != entries.len() {
+        return Err("an object is listed twice".to_owned());
+    }
+    if listed != data {
+        let difference: Vec<&String> = listed.symmetric_difference(&data).collect();
+        return Err(format!("objects left over or missing: {difference:?}"));
+    }
+    let state = state.ok_or("there is no state")?;
+    let log = container.changes();
+    let seen = changes_are_there_once(&state, &entries, &log, out)?;
+    nothing_is_missing(container, &seen)
+}
+
+fn nothing_is_missing(container: &Container, seen: &BTreeSet<(String, u64)>) -> Result<(), String> {
     let missing: Vec<Served> = container
         .latest()
         .into_iter()
@@ -143,10 +197,7 @@ fn published(
     log: &[Served],
     out: &Path,
 ) -> Result<BTreeSet<(String, u64)>, String> {
-    let violations = gateway.violations();
-    if !violations.is_empty() {
-        return Err(format!("no correct client does this: {violations:?}"));
-    }
+    no_request_is_wrong(gateway)?;
     let verified = verify(out, &["--strict"]);
     if verified.code != Some(0) {
         return Err(format!("verify: {}{}", verified.stdout, verified.stderr));
@@ -156,6 +207,14 @@ fn published(
     let entries = manifest(out)?;
     no_file_is_left_over(out, &entries)?;
     changes_are_there_once(&state, &entries, log, out)
+}
+
+fn no_request_is_wrong(gateway: &Gateway) -> Result<(), String> {
+    let violations = gateway.violations();
+    if violations.is_empty() {
+        return Ok(());
+    }
+    Err(format!("no correct client does this: {violations:?}"))
 }
 
 /// Where the state and the manifest are: in the directory itself, if an earlier version wrote it.

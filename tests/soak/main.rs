@@ -5,6 +5,12 @@
 //! cargo test --locked --release --test soak -- --kills 20000 --pairs --schedules 50000
 //! ```
 //!
+//! The same for exports to a store of objects:
+//!
+//! ```text
+//! cargo test --locked --release --test soak -- --store-kills 20000 --store-pairs --store-schedules 20000 --takeovers 200
+//! ```
+//!
 //! Without arguments it takes seconds, so that it is part of `cargo test` too. It reports its progress on
 //! standard error. If anything was wrong, it prints the seeds and ends with exit code 1.
 
@@ -25,6 +31,8 @@ mod options;
 mod pairs;
 #[cfg(unix)]
 mod schedule;
+#[cfg(all(unix, feature = "object-stores"))]
+mod stores;
 #[cfg(unix)]
 mod trouble;
 
@@ -51,6 +59,18 @@ mod orders;
 #[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../it/scene.rs"]
 mod scene;
+#[cfg(all(unix, feature = "object-stores"))]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../it/store/mod.rs"]
+mod store;
+#[cfg(all(unix, feature = "object-stores"))]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../it/store_scene.rs"]
+mod store_scene;
+#[cfg(all(unix, feature = "object-stores"))]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../it/store_trials.rs"]
+mod store_trials;
 
 #[cfg(unix)]
 fn main() -> std::process::ExitCode {
@@ -67,6 +87,13 @@ fn main() -> std::process::ExitCode {
     campaign.run("kills", kill_batches(plan.kills, plan.seed));
     campaign.run("pairs", pairs::tasks(plan.pairs, plan.seed));
     campaign.run("schedules", schedule::tasks(&plan));
+    #[cfg(feature = "object-stores")]
+    {
+        campaign.run("store kills", stores::kills(&plan));
+        campaign.run("store pairs", stores::pairs(&plan));
+        campaign.run("store schedules", stores::schedules(&plan));
+        campaign.run("takeovers", stores::takeovers(&plan));
+    }
     campaign.finish()
 }
 

@@ -87,6 +87,13 @@ impl Uploads {
         Ok(pieces)
     }
 
+    /// The ids of the acknowledged pieces of a part.
+    pub(super) fn acknowledged(&self, part: PartId) -> Vec<String> {
+        let uploads = self.lock();
+        let pieces = uploads.get(&part).into_iter().flatten();
+        pieces.filter_map(|piece| piece.id.clone()).collect()
+    }
+
     /// These parts are published.
     pub(super) fn forget(&self, parts: impl Iterator<Item = PartId>) {
         let mut uploads = self.lock();

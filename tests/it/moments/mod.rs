@@ -17,6 +17,8 @@ mod help;
 mod leases;
 mod lists;
 mod monitoring;
+#[cfg(all(unix, feature = "object-stores"))]
+mod objects;
 mod pages;
 mod profiles;
 mod query;
@@ -36,7 +38,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 21] = [
+const FOLDERS: [&str; 22] = [
     "connection",
     "export",
     "help",
@@ -44,6 +46,7 @@ const FOLDERS: [&str; 21] = [
     "leases",
     "ls",
     "monitoring",
+    "objects",
     "profiles",
     "query",
     "ranges",
