@@ -392,6 +392,7 @@ impl Arena {
             start: state.ranges.to_vec(),
             end: state.ranges.to_vec(),
             place: None,
+            upload: None,
             pieces: Vec::new(),
             batch: None,
         }
@@ -556,6 +557,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
             start: ranges.clone(),
             end: ranges.clone(),
             place: None,
+            upload: None,
             pieces: Vec::new(),
             batch: None,
         };

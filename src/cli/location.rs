@@ -25,7 +25,7 @@ const STORES: [&str; 22] = [
 /// What is supported.
 #[cfg(feature = "object-stores")]
 const SUPPORTED: &str =
-    "cosmos-tail reads and writes local files, and Azure Blob Storage (az:, abfss:)";
+    "cosmos-tail reads and writes local files, Azure Blob Storage (az:, abfss:) and S3 (s3:)";
 #[cfg(not(feature = "object-stores"))]
 const SUPPORTED: &str = "cosmos-tail reads and writes local files";
 
@@ -154,8 +154,8 @@ mod tests {
     #[test]
     fn an_address_with_a_scheme_is_refused() {
         for (text, scheme) in [
-            ("s3://lake/orders/", "s3"),
-            ("S3://lake/orders/", "S3"),
+            ("r2://lake/orders/", "r2"),
+            ("GS://lake/orders/", "GS"),
             ("s3:/lake/orders", "s3"),
             ("gs://lake/x", "gs"),
             ("https://example.com/c?sig=abc", "https"),
@@ -185,7 +185,7 @@ mod tests {
         use std::os::unix::ffi::OsStrExt;
         let path = Path::new(std::ffi::OsStr::from_bytes(b"a\xff:b"));
         assert_eq!(Location::parse(path), Ok(Location::Local(path.to_owned())));
-        let address = Path::new(std::ffi::OsStr::from_bytes(b"s3://a\xff"));
+        let address = Path::new(std::ffi::OsStr::from_bytes(b"gs://a\xff"));
         assert!(Location::parse(address).is_err());
     }
 }

@@ -48,7 +48,7 @@ pub(crate) use local::read_up_to;
 pub use objects::Objects;
 pub use output::Output;
 pub use part::{
-    FileState, ManifestMark, PartId, Piece, ResumedPart, SeriesState, checksum_text,
+    FileState, ManifestMark, PartId, Piece, ResumedPart, SeriesState, Upload, checksum_text,
     optional_checksum_text,
 };
 pub use place::{Place, at};

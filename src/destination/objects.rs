@@ -7,7 +7,7 @@ mod uploads;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
@@ -16,7 +16,7 @@ use super::committed::Committed;
 use super::export_files::{ExportFiles, PartReader};
 use super::manifest::{Entry, Manifest, lines_of};
 use super::names::{PartFile, stem_of_objects};
-use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart};
+use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart, Upload};
 use super::recover::Recovery;
 use super::seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 use crate::cosmos::backoff::Backoff;
@@ -49,6 +49,8 @@ pub struct Objects {
     /// The claim of this process, which names contain.
     process: uuid::Uuid,
     uploads: Arc<Uploads>,
+    /// Uploads of earlier processes that could not be aborted yet.
+    left: Mutex<Vec<Upload>>,
 }
 
 impl Objects {
@@ -60,6 +62,7 @@ impl Objects {
             extension,
             process: uuid::Uuid::nil(),
             uploads: Arc::default(),
+            left: Mutex::default(),
         }
     }
 
@@ -116,7 +119,8 @@ impl Objects {
                 }
             }
             let pieces = file.pieces.iter().map(|piece| piece.id.clone()).collect();
-            last = self.bucket.complete(name, pieces).err().or(last);
+            let upload = file.upload.as_deref().unwrap_or_default();
+            last = self.bucket.complete(name, upload, pieces).err().or(last);
         }
         let last = last.unwrap_or_else(|| anyhow!("it is not there after it was completed"));
         Err(last.context(format!(
@@ -329,7 +333,8 @@ impl Destination for Objects {
             if part.is_sealed && failpoint::is_planted("defect.object.completed-before-its-commit")
             {
                 let pieces = self.uploads.acknowledged(part.id);
-                self.bucket.complete(&self.name(part.id), pieces)?;
+                let upload = self.uploads.id_of(part.id).unwrap_or_default();
+                self.bucket.complete(&self.name(part.id), &upload, pieces)?;
             }
         }
         Ok(())
@@ -337,6 +342,29 @@ impl Destination for Objects {
 
     fn pieces_of(&self, part: PartId, length: u64) -> Result<Vec<Piece>> {
         self.uploads.pieces_of(part, length)
+    }
+
+    fn upload_of(&self, part: PartId) -> Option<String> {
+        self.uploads.id_of(part)
+    }
+
+    fn uploads(&self) -> Vec<Upload> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.iter().cloned().chain(self.uploads.all()).collect()
+    }
+
+    /// Whoever may not abort leaves it to a lifecycle rule, and the ids to the next process.
+    fn abort(&self, uploads: &[Upload]) {
+        let remains = |upload: &&Upload| {
+            self.part_of(&upload.place).is_some()
+                && self.bucket.abort(&upload.place, &upload.id).is_err()
+        };
+        let left = uploads.iter().filter(remains).cloned().collect();
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = left;
+    }
+
+    fn commits_within_parts(&self) -> bool {
+        self.bucket.min_part().is_none()
     }
 
     fn numbers_batches(&self) -> bool {

@@ -51,6 +51,9 @@ pub struct FileState {
     /// alone: text that only the destination reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// The id of its upload, where uploads have ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<String>,
     /// The pieces that it was uploaded in; empty where files are appended to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pieces: Vec<Piece>,
@@ -71,6 +74,16 @@ pub struct Piece {
     pub id: String,
     /// Its length in bytes.
     pub length: u64,
+}
+
+/// An upload that is not to be completed: a later process aborts it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upload {
+    /// The name of the object that it would become.
+    pub place: String,
+    /// What the store calls it.
+    pub id: String,
 }
 
 /// Whether it is the first column set, which need not be written.

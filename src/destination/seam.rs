@@ -6,7 +6,7 @@ use super::committed::Committed;
 use super::export_files::ExportFiles;
 use super::manifest::Manifest;
 use super::names::PartFile;
-use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart};
+use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart, Upload};
 use super::recover::Recovery;
 use crate::durable::Locks;
 
@@ -179,6 +179,25 @@ pub trait Destination: ExportFiles {
         Ok(Vec::new())
     }
 
+    /// The id of the upload of a part, for the state to keep; none if parts are not uploaded, or uploads have no ids.
+    fn upload_of(&self, _part: PartId) -> Option<String> {
+        None
+    }
+
+    /// Uploads that a later process has to abort, unless the state seals their parts: those of this process that are
+    /// not published, and those of earlier ones that could not be aborted.
+    fn uploads(&self) -> Vec<Upload> {
+        Vec::new()
+    }
+
+    /// Aborts uploads of earlier processes. Those that remain are among the [`uploads`](Self::uploads).
+    fn abort(&self, _uploads: &[Upload]) {}
+
+    /// Whether a part that is not finished can be committed as far as it was written.
+    fn commits_within_parts(&self) -> bool {
+        true
+    }
+
     /// Whether the state numbers the batches of parts that are sealed together, see
     /// [`FileState::batch`](super::FileState::batch).
     fn numbers_batches(&self) -> bool {
@@ -276,5 +295,10 @@ pub trait PartWriter: Send {
     /// If it cannot be sent.
     fn cut(&mut self) -> Result<()> {
         Ok(())
+    }
+
+    /// Whether the part should be ended early: too much is held back in memory, or it has as many pieces as can be.
+    fn should_end(&self) -> bool {
+        false
     }
 }

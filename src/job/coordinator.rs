@@ -124,7 +124,7 @@ impl<'a> Coordinator<'a> {
         };
         let sink = Sink::start(
             &job.destination,
-            sink_options(&state, &settings),
+            sink_options(&state, &settings, job.destination.as_ref()),
             job.encoders,
             threads,
             &job.next_parts,
@@ -148,7 +148,7 @@ impl<'a> Coordinator<'a> {
             connected: job.connected,
             mode: state.options.mode,
             grows: job.destination.kind() == Kind::Growing,
-            commits_within_files: commits_within_files(&state),
+            commits_within_files: commits_within_files(&state, job.destination.as_ref()),
             stop: shutdown.child_token(),
             shutdown: shutdown.clone(),
         };

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::buffers::buffered_bytes;
 use super::feed_request;
-use crate::destination::Output;
+use crate::destination::{Destination, Output};
 use crate::format::Compression;
 use crate::reader::{ReadEnd, ReaderOptions};
 use crate::sink::SinkOptions;
@@ -16,12 +16,17 @@ use crate::state::model::{Settings, State};
 const ENCODER_MEMORY: usize = 64 << 20;
 
 /// Whether a commit counts what was written so far: of a stream it always does.
-pub(super) fn commits_within_files(state: &State) -> bool {
-    state.options.output == Output::StandardOutput || state.options.format.commits_within_files()
+pub(super) fn commits_within_files(state: &State, destination: &dyn Destination) -> bool {
+    state.options.output == Output::StandardOutput
+        || (state.options.format.commits_within_files() && destination.commits_within_parts())
 }
 
 /// How a job writes.
-pub(super) fn sink_options(state: &State, settings: &Settings) -> SinkOptions {
+pub(super) fn sink_options(
+    state: &State,
+    settings: &Settings,
+    destination: &dyn Destination,
+) -> SinkOptions {
     SinkOptions {
         export_id: state.export_id,
         container: state.source.container.clone(),
@@ -29,7 +34,7 @@ pub(super) fn sink_options(state: &State, settings: &Settings) -> SinkOptions {
             false => state.options.compression,
             true => Compression::None,
         },
-        commits_within_files: commits_within_files(state),
+        commits_within_files: commits_within_files(state, destination),
         rotate_bytes: settings.rotate_bytes,
         encoder_memory: ENCODER_MEMORY,
     }

@@ -8,9 +8,22 @@ const AZURE: [&str; 4] = ["az", "azure", "abfs", "abfss"];
 /// The ends of the names of hosts of storage accounts.
 const HOSTS: [&str; 2] = [".blob.core.windows.net", ".dfs.core.windows.net"];
 
-/// A path below a container of a storage account.
+/// The schemes of Amazon S3, and of stores that speak as it does.
+const S3: [&str; 2] = ["s3", "s3a"];
+
+/// A kind of store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// Azure Blob Storage, and Azure Data Lake Storage.
+    Azure,
+    /// Amazon S3, and stores that speak as it does.
+    S3,
+}
+
+/// A path below a container of a storage account, or below a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
+    store: Store,
     account: Option<String>,
     container: String,
     /// Without slashes at its ends.
@@ -22,13 +35,16 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// If it is an address of Azure, but no container or no path can be read from it.
+    /// If it is an address of a store, but no container or no path can be read from it.
     pub fn parse(text: &str) -> Option<Result<Self, String>> {
         let (scheme, rest) = text.split_once("://")?;
         let scheme = scheme.to_ascii_lowercase();
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         if AZURE.contains(&scheme.as_str()) {
             return Some(Self::of_container(host, path));
+        }
+        if S3.contains(&scheme.as_str()) {
+            return Some(Self::of_bucket(host, path));
         }
         let account = (scheme == "https").then(|| account_of(host)).flatten()?;
         let (container, path) = path.split_once('/').unwrap_or((path, ""));
@@ -46,6 +62,30 @@ impl Address {
                 Self::new(Some(account), container, path)
             }
         }
+    }
+
+    /// `BUCKET/PREFIX`.
+    fn of_bucket(bucket: &str, prefix: &str) -> Result<Self, String> {
+        if prefix.contains(['?', '#']) {
+            return Err(
+                "an address has no query: credentials belong in the environment".to_owned(),
+            );
+        }
+        let plain =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+        let is_name = (3..64).contains(&bucket.len())
+            && bucket.chars().all(plain)
+            && !bucket.starts_with(['-', '.'])
+            && !bucket.ends_with(['-', '.']);
+        if !is_name {
+            return Err("expected the name of a bucket, such as s3://BUCKET/PREFIX/".to_owned());
+        }
+        Ok(Self {
+            store: Store::S3,
+            account: None,
+            container: bucket.to_owned(),
+            path: plain_path(prefix, "s3://BUCKET/orders/")?,
+        })
     }
 
     fn new(account: Option<String>, container: &str, path: &str) -> Result<Self, String> {
@@ -68,32 +108,17 @@ impl Address {
         if account.as_deref().is_some_and(|account| !is_name(account)) {
             return Err("expected the name of a storage account".to_owned());
         }
-        let path = path.trim_matches('/');
-        if path.is_empty() {
-            return Err(
-                "expected a path below the container, such as az://CONTAINER/orders/: an export shares no \
-                 place with other objects"
-                    .to_owned(),
-            );
-        }
-        let is_segment = |segment: &str| {
-            !segment.is_empty()
-                && segment != "."
-                && segment != ".."
-                && !segment.contains(|c: char| c.is_control() || "\\%{}^[]\"<>~#|*?`".contains(c))
-        };
-        if !path.split('/').all(is_segment) {
-            return Err(
-                "expected a path of plain names: without `.`, `..`, empty ones or characters that need an \
-                 encoding"
-                    .to_owned(),
-            );
-        }
         Ok(Self {
+            store: Store::Azure,
             account,
             container: container.to_owned(),
-            path: path.to_owned(),
+            path: plain_path(path, "az://CONTAINER/orders/")?,
         })
+    }
+
+    /// The kind of store that it is in.
+    pub fn store(&self) -> Store {
+        self.store
     }
 
     /// The storage account, if the address names it.
@@ -125,6 +150,30 @@ impl Address {
     }
 }
 
+/// A path without slashes at its ends.
+fn plain_path(path: &str, example: &str) -> Result<String, String> {
+    let path = path.trim_matches('/');
+    if path.is_empty() {
+        return Err(format!(
+            "expected a path below the container, such as {example}: an export shares no place with other objects"
+        ));
+    }
+    let is_segment = |segment: &str| {
+        !segment.is_empty()
+            && segment != "."
+            && segment != ".."
+            && !segment.contains(|c: char| c.is_control() || "\\%{}^[]\"<>~#|*?`".contains(c))
+    };
+    if !path.split('/').all(is_segment) {
+        return Err(
+            "expected a path of plain names: without `.`, `..`, empty ones or characters that need an \
+             encoding"
+                .to_owned(),
+        );
+    }
+    Ok(path.to_owned())
+}
+
 /// The account of the host of a storage account.
 fn account_of(host: &str) -> Option<String> {
     let host = host.to_ascii_lowercase();
@@ -135,10 +184,14 @@ fn account_of(host: &str) -> Option<String> {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
+            store,
             account,
             container,
             path,
         } = self;
+        if *store == Store::S3 {
+            return write!(f, "s3://{container}/{path}/");
+        }
         match account {
             None => write!(f, "az://{container}/{path}/"),
             Some(account) => write!(
@@ -154,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_azure_are_understood_in_each_form() {
+    fn addresses_are_understood_in_each_form() {
         for (text, shown) in [
             ("az://lake/orders", "az://lake/orders/"),
             ("azure://lake/orders/", "az://lake/orders/"),
@@ -164,6 +217,8 @@ mod tests {
                 "abfss://lake@acme.dfs.core.windows.net/orders",
                 "abfss://lake@acme.dfs.core.windows.net/orders/",
             ),
+            ("s3://lake.acme/orders", "s3://lake.acme/orders/"),
+            ("S3A://lake/a/b c", "s3://lake/a/b c/"),
             (
                 "https://acme.blob.core.windows.net/lake/orders/",
                 "abfss://lake@acme.dfs.core.windows.net/orders/",
@@ -187,6 +242,12 @@ mod tests {
             "az://lake/a\\b",
             "az://lake/a%2fb",
             "az://lake/orders?sig=abc",
+            "s3://lake",
+            "s3://La/orders",
+            "s3://lake./orders",
+            "s3://user:abc@lake/orders",
+            "s3://lake/a/../b",
+            "s3://lake/orders?versionId=abc",
             "abfss://lake@evil.example/orders",
             "abfss://lake@user:password@acme.dfs.core.windows.net/orders",
             "https://acme.blob.core.windows.net/lake",
@@ -197,7 +258,7 @@ mod tests {
         }
         for text in [
             "orders/",
-            "s3://lake/x",
+            "gs://lake/x",
             "https://example.com/lake/x",
             "az:/x",
         ] {

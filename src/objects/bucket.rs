@@ -6,31 +6,21 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder};
-use object_store::multipart::{MultipartStore, PartId};
+use object_store::multipart::PartId;
 use object_store::path::Path;
-use object_store::{
-    ClientConfigKey, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
-    UpdateVersion,
-};
+use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, RetryConfig, UpdateVersion};
 use tokio::sync::Semaphore;
 
-use super::address::Address;
+use super::address::{Address, Store};
+use super::clients::{Client, TIMEOUT, TIMEOUT_ONCE, client};
 use super::explain::{explained, is_missing_container};
-use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::failpoint;
 
 /// Parts under way at a time.
 const UPLOADS: usize = 8;
-
-/// How long a call may take: the parts under way at a time are 64 MiB, which a link of 6 Mbit/s carries in that time.
-const TIMEOUT: &str = "90s";
-
-/// The same for calls that carry little.
-const TIMEOUT_ONCE: &str = "30s";
 
 /// Bytes of an object that are read at a time.
 const READ_BYTES: u64 = 4 << 20;
@@ -40,9 +30,9 @@ const READ_BYTES: u64 = 4 << 20;
 pub struct Bucket {
     address: Address,
     /// For calls that can be repeated.
-    store: MicrosoftAzure,
+    store: Client,
     /// For calls whose answer must be known: it repeats nothing.
-    once: MicrosoftAzure,
+    once: Client,
     slots: Arc<Semaphore>,
     /// Bytes that writers hold back.
     held: AtomicUsize,
@@ -90,17 +80,14 @@ impl Bucket {
     ///
     /// If the environment does not say how to reach the account.
     pub fn open(address: &Address) -> Result<Self> {
+        let once = RetryConfig {
+            max_retries: 0,
+            ..retries()
+        };
         Ok(Self {
             address: address.clone(),
-            store: azure(address, retries(), TIMEOUT)?,
-            once: azure(
-                address,
-                RetryConfig {
-                    max_retries: 0,
-                    ..retries()
-                },
-                TIMEOUT_ONCE,
-            )?,
+            store: client(address, retries(), TIMEOUT)?,
+            once: client(address, once, TIMEOUT_ONCE)?,
             slots: Arc::new(Semaphore::new(UPLOADS)),
             held: AtomicUsize::new(0),
         })
@@ -109,6 +96,20 @@ impl Bucket {
     /// Where it is.
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// The least that a part of an upload has, except for the last one; none if that does not matter.
+    pub fn min_part(&self) -> Option<usize> {
+        match self.address.store() {
+            Store::Azure => None,
+            Store::S3 => Some(5 << 20),
+        }
+    }
+
+    /// Whether it is certain that writes have the conditions that they are given. Some stores that speak as S3 does
+    /// ignore them.
+    pub fn honours_conditions(&self) -> bool {
+        self.address.store() == Store::Azure
     }
 
     /// The bytes that all writers hold back.
@@ -245,12 +246,49 @@ impl Bucket {
         })
     }
 
-    /// Begins to upload a part of an object. It waits while too many are under way.
+    /// Begins an upload. Returns its id, which is empty where parts belong to the name of an object.
+    ///
+    /// # Errors
+    ///
+    /// If the store refuses it, or does not answer.
+    pub fn begin(&self, name: &str) -> Result<String> {
+        if self.address.store() == Store::Azure {
+            return Ok(String::new());
+        }
+        let path = self.path(name);
+        let store = self.store.clone();
+        let begun = wait(async move { store.create_multipart(&path).await });
+        begun.map_err(|error| self.explain("begin to upload", name, error))
+    }
+
+    /// Ends an upload whose parts nobody needs. That it is not there is no error.
+    ///
+    /// # Errors
+    ///
+    /// If the store refuses it, or does not answer.
+    pub fn abort(&self, name: &str, upload: &str) -> Result<()> {
+        let path = self.path(name);
+        let store = self.store.clone();
+        let upload = upload.to_owned();
+        let aborted = wait(async move { store.abort_multipart(&path, &upload).await });
+        match aborted {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.explain("abort the upload of", name, error)),
+        }
+    }
+
+    /// Begins to upload part `number`, from 0, of an object. It waits while too many are under way.
     ///
     /// # Errors
     ///
     /// If a test wants it so.
-    pub fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<UploadedPiece> {
+    pub fn upload(
+        &self,
+        name: &str,
+        upload: &str,
+        number: usize,
+        bytes: Vec<u8>,
+    ) -> Result<UploadedPiece> {
         failpoint::call("object.part")?;
         let path = self.path(name);
         let store = self.store.clone();
@@ -259,8 +297,9 @@ impl Bucket {
         let slot = slot.context("uploads have ended")?;
         let (done, uploaded) = mpsc::sync_channel(1);
         let shown = self.address.of(name);
+        let upload = upload.to_owned();
         runtime().spawn(async move {
-            let part = store.put_part(&path, &String::new(), 0, bytes.into()).await;
+            let part = store.put_part(&path, &upload, number, bytes.into()).await;
             let part = part.map(|part| part.content_id);
             drop(slot);
             let part = match part {
@@ -281,13 +320,13 @@ impl Bucket {
     /// # Errors
     ///
     /// If the store refuses it, or the answer was lost.
-    pub fn complete(&self, name: &str, parts: Vec<String>) -> Result<()> {
+    pub fn complete(&self, name: &str, upload: &str, parts: Vec<String>) -> Result<()> {
         failpoint::call("object.complete")?;
         let path = self.path(name);
         let store = self.once.clone();
+        let id = upload.to_owned();
         let completed = wait(async move {
             let parts = parts.into_iter().map(|content_id| PartId { content_id });
-            let id = String::new();
             store.complete_multipart(&path, &id, parts.collect()).await
         });
         failpoint::call("object.complete")?;
@@ -325,33 +364,6 @@ fn retries() -> RetryConfig {
         retries.max_retries = 3;
     }
     retries
-}
-
-fn azure(address: &Address, retry: RetryConfig, timeout: &str) -> Result<MicrosoftAzure> {
-    let timeout = if failpoint::is_impatient() {
-        "2s"
-    } else {
-        timeout
-    };
-    let mut builder = MicrosoftAzureBuilder::from_env();
-    // What a person has set stays.
-    if std::env::var_os("AZURE_TIMEOUT").is_none() {
-        builder = builder.with_config(AzureConfigKey::Client(ClientConfigKey::Timeout), timeout);
-    }
-    builder = builder
-        .with_container_name(address.container())
-        .with_disable_tagging(true)
-        .with_retry(retry);
-    if let Some(account) = address.account() {
-        builder = builder.with_account(account);
-    }
-    builder.build().map_err(|error| {
-        with_hint(
-            with_exit_code(anyhow!("cannot use `{address}`: {error}"), ExitCode::Usage),
-            "set AZURE_STORAGE_ACCOUNT_NAME, or name the account: \
-             abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH/",
-        )
-    })
 }
 
 /// Where calls run: whoever waits for one may be within another runtime, or in none.

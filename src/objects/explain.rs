@@ -5,11 +5,25 @@ use object_store::Error;
 
 use crate::error::with_hint;
 
+const NO_CONTAINER: &[&str] = &["ContainerNotFound", "ContainerBeingDeleted", "NoSuchBucket"];
+
+const AUTHENTICATION: &str = "check the credential of the storage account (its key, its signature, or the identity in the \
+    environment): a signature may have expired, and the clock of this machine must be right";
+
+const PERMISSION: &str = "give the identity the role Storage Blob Data Contributor on the container, or the signature the \
+    permissions `r`, `l`, `c` and `w`; to verify and to replay, Storage Blob Data Reader, or `r` and `l`, are enough";
+
+const DENIED: &str = "the credential has expired, or may not do this: set a new one, or give the identity the \
+    permissions that docs/object-stores.md lists";
+
+const PERMISSION_OF_S3: &str = "give the identity s3:ListBucket on the bucket, and on its objects s3:GetObject, \
+    s3:PutObject and s3:AbortMultipartUpload; to verify and to replay, the first two are enough";
+
 /// Words of a store, and what to do about them. The first that match are it.
-const HINTS: [(&[&str], &str); 9] = [
+const HINTS: [(&[&str], &str); 15] = [
     (
-        &["ContainerNotFound", "ContainerBeingDeleted"],
-        "create the container first, or check its name",
+        NO_CONTAINER,
+        "create the container or the bucket first, or check its name",
     ),
     (
         &["RequestTimeTooSkewed", "Request date header too old"],
@@ -28,20 +42,40 @@ const HINTS: [(&[&str], &str); 9] = [
             "InvalidAuthenticationInfo",
             "NoAuthenticationInformation",
         ],
-        "check the credential of the storage account (its key, its signature, or the identity in the environment): \
-         a signature may have expired, and the clock of this machine must be right",
+        AUTHENTICATION,
     ),
     (
         &[
             "AuthorizationPermissionMismatch",
             "InsufficientAccountPermissions",
         ],
-        "give the identity the role Storage Blob Data Contributor on the container, or the signature the permissions \
-         `r`, `l`, `c` and `w`; to verify and to replay, Storage Blob Data Reader, or `r` and `l`, are enough",
+        PERMISSION,
     ),
     (
         &["AuthorizationFailure"],
         "the firewall of the storage account may refuse this machine: allow its network",
+    ),
+    (
+        &[
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "InvalidToken",
+        ],
+        "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile of AWS",
+    ),
+    (&["AccessDenied"], PERMISSION_OF_S3),
+    (
+        &[
+            "PermanentRedirect",
+            "AuthorizationHeaderMalformed",
+            "Received redirect without LOCATION",
+        ],
+        "the bucket may be in another region: set AWS_REGION to it",
+    ),
+    (
+        &["169.254.169.254"],
+        "there is no credential in the environment, and this machine has no identity: set the variables of a \
+         credential",
     ),
     (
         &["LeaseIdMissing", "BlobImmutableDueToPolicy"],
@@ -53,14 +87,29 @@ const HINTS: [(&[&str], &str); 9] = [
          be exported again, to a new place",
     ),
     (
-        &["ServerBusy", "TooManyRequests", "OperationTimedOut"],
+        &["NoSuchUpload"],
+        "a lifecycle rule removes uploads that are not completed for long: if that is so, the span of this object has \
+         to be exported again, to a new place",
+    ),
+    (
+        &["NotImplemented"],
+        "this store has no conditional writes, so it cannot keep the state of an export: export to a directory, and \
+         copy it",
+    ),
+    (
+        &[
+            "ServerBusy",
+            "TooManyRequests",
+            "OperationTimedOut",
+            "SlowDown",
+        ],
         "the store is busy: resume later",
     ),
 ];
 
 /// Whether `text` says that there is no container.
 pub(super) fn is_missing_container(text: &str) -> bool {
-    HINTS[0].0.iter().any(|code| text.contains(code))
+    NO_CONTAINER.iter().any(|code| text.contains(code))
 }
 
 /// The error of a call that does `verb` to the object or the place `shown`.
@@ -71,8 +120,8 @@ pub(super) fn explained(verb: &str, shown: &str, error: Error) -> anyhow::Error 
         .find(|(words, _)| words.iter().any(|word| text.contains(word)));
     let hint = of_words.map(|(_, hint)| *hint).or(match &error {
         // An answer to HEAD has no words.
-        Error::PermissionDenied { .. } => Some(HINTS[4].1),
-        Error::Unauthenticated { .. } => Some(HINTS[3].1),
+        Error::PermissionDenied { .. } => Some(DENIED),
+        Error::Unauthenticated { .. } => Some(AUTHENTICATION),
         _ => None,
     });
     let error = match said(&text) {

@@ -5,7 +5,11 @@
 
 mod address;
 #[cfg(feature = "object-stores")]
+mod aws_profile;
+#[cfg(feature = "object-stores")]
 mod bucket;
+#[cfg(feature = "object-stores")]
+mod clients;
 #[cfg(feature = "object-stores")]
 mod explain;
 

@@ -211,8 +211,13 @@ impl Series {
 
     /// Whether the open part has reached the size at which it is sealed.
     fn is_full(&self) -> bool {
-        let (Target::Parts(Some(part)), Some(max)) = (&self.target, self.options.rotate_bytes)
-        else {
+        let Target::Parts(Some(part)) = &self.target else {
+            return false;
+        };
+        if part.writer.should_end() {
+            return true;
+        }
+        let Some(max) = self.options.rotate_bytes else {
             return false;
         };
         let waiting = self.gathered.bytes.len() + self.encoder.buffered_bytes();

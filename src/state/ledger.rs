@@ -112,6 +112,7 @@ impl Ledger {
                     start: self.state.ranges_of(id).map(RangeState::place).collect(),
                     end: Vec::new(),
                     place: None,
+                    upload: None,
                     pieces: Vec::new(),
                     batch: None,
                     columns,
@@ -210,6 +211,17 @@ impl Ledger {
         let unsynced = std::mem::take(&mut self.unsynced);
         self.destination.make_durable(&unsynced)?;
         self.record_pieces(&unsynced)?;
+        let mut uploads = self.destination.uploads();
+        let sealed = &self.state.sealed;
+        uploads.retain(|upload| {
+            !sealed
+                .iter()
+                .any(|file| file.place.as_ref() == Some(&upload.place))
+        });
+        if uploads != self.state.uploads {
+            self.state.uploads = uploads;
+            self.dirty = true;
+        }
         self.destination.check()?;
         if self.dirty {
             self.save()?;
@@ -226,6 +238,7 @@ impl Ledger {
         for file in open.chain(&mut self.state.sealed) {
             if durable.iter().any(|part| part.id == file.id()) {
                 file.pieces = self.destination.pieces_of(file.id(), file.length)?;
+                file.upload = self.destination.upload_of(file.id());
             }
         }
         Ok(())
@@ -295,6 +308,7 @@ pub fn take_over(
         state.inherit(&inheritance);
         commit_next(state, destination, claimed)?;
     }
+    destination.abort(&state.uploads);
     let recovery = destination.recover(&state.committed(), repair)?;
     state.recovered(&recovery);
     Ok(recovery)

@@ -10,7 +10,7 @@ use crate::cosmos::max_ru::MaxRu;
 use crate::cosmos::retry::RetryLimit;
 use crate::destination::names::FileNames;
 use crate::destination::{
-    Committed, FileState, Inheritance, ManifestMark, Output, Recovery, SeriesState,
+    Committed, FileState, Inheritance, ManifestMark, Output, Recovery, SeriesState, Upload,
 };
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, Query, RangeId, RangeSet,
@@ -57,6 +57,9 @@ pub struct State {
     pub series: Vec<SeriesState>,
     /// Files that are finished but may not have their final names yet.
     pub sealed: Vec<FileState>,
+    /// Uploads of parts that are not sealed: a later process aborts them, since no call of a store lists them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uploads: Vec<Upload>,
     /// How much of the manifest is committed.
     pub manifest: ManifestMark,
     /// Totals over all runs.
@@ -88,6 +91,7 @@ impl State {
             ranges: RangeSet::default(),
             series: Vec::new(),
             sealed: Vec::new(),
+            uploads: Vec::new(),
             manifest: ManifestMark::default(),
             totals: Totals::default(),
             version: VERSION,

@@ -1,29 +1,73 @@
 //! A state in an object store. Each put has the stored version as its condition.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::store::{Fence, Put, StateStore, Stored, Version};
 use crate::destination::STATE_OBJECT;
 use crate::durable::Locks;
+use crate::error::with_hint;
 use crate::failpoint;
 use crate::objects::{Bucket, PutOutcome};
 
 /// The state of the export below an address.
 #[derive(Debug)]
-pub(super) struct ObjectState(Arc<Bucket>);
+pub(super) struct ObjectState {
+    bucket: Arc<Bucket>,
+    /// Whether the store is known to honour conditions.
+    is_tested: AtomicBool,
+}
+
+/// A version that no text has.
+const NO_VERSION: &str = "\"00000000000000000000000000000000\"";
 
 impl ObjectState {
     /// The state of the export below the address of `bucket`.
     pub(super) fn new(bucket: Arc<Bucket>) -> Self {
-        Self(bucket)
+        Self {
+            is_tested: AtomicBool::new(bucket.honours_conditions()),
+            bucket,
+        }
+    }
+
+    /// Puts the text that is there once more, on a condition that does not hold.
+    ///
+    /// # Errors
+    ///
+    /// If the store does it.
+    fn test_conditions(&self, text: &[u8]) -> Result<()> {
+        if self.is_tested.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let put = self.bucket.put(
+            "object.state",
+            STATE_OBJECT,
+            text.to_vec(),
+            Some(NO_VERSION),
+        )?;
+        match put {
+            PutOutcome::Done(_) => Err(with_hint(
+                anyhow!(
+                    "the store of `{}` ignores the conditions of writes, so two processes could commit to one state",
+                    self.display()
+                ),
+                "use a store with conditional writes, or export to a directory and copy it",
+            )),
+            PutOutcome::Conflict => {
+                self.is_tested.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            // With the next commit.
+            PutOutcome::Unclear(_) => Ok(()),
+        }
     }
 }
 
 impl StateStore for ObjectState {
     fn display(&self) -> String {
-        self.0.address().of(STATE_OBJECT)
+        self.bucket.address().of(STATE_OBJECT)
     }
 
     fn fence(&self) -> Fence {
@@ -39,7 +83,7 @@ impl StateStore for ObjectState {
     }
 
     fn load(&self) -> Result<Option<Stored>> {
-        let found = self.0.get(STATE_OBJECT)?;
+        let found = self.bucket.get(STATE_OBJECT)?;
         Ok(found.map(|found| Stored {
             text: found.bytes.to_vec(),
             version: Version::new(found.version),
@@ -55,10 +99,13 @@ impl StateStore for ObjectState {
             expected.map(Version::as_str)
         };
         let put = self
-            .0
+            .bucket
             .put("object.state", STATE_OBJECT, text.to_vec(), expected)?;
         Ok(match put {
-            PutOutcome::Done(version) => Put::Done(Version::new(version)),
+            PutOutcome::Done(version) => {
+                self.test_conditions(text)?;
+                Put::Done(Version::new(version))
+            }
             PutOutcome::Conflict => Put::Conflict,
             PutOutcome::Unclear(error) => Put::Unclear(error),
         })

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 #[cfg(feature = "object-stores")]
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use anyhow::{Result, ensure};
 
@@ -38,6 +38,21 @@ pub fn destination_of(
     at(place, file::read_earlier)
 }
 
+/// The objects below `address`: its state and its destination share the clients and what bounds their memory.
+#[cfg(feature = "object-stores")]
+fn bucket(address: &Address) -> Result<Arc<Bucket>> {
+    static OPENED: Mutex<Vec<Weak<Bucket>>> = Mutex::new(Vec::new());
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    opened.retain(|bucket| bucket.strong_count() > 0);
+    let mut known = opened.iter().filter_map(Weak::upgrade);
+    if let Some(bucket) = known.find(|bucket| bucket.address() == address) {
+        return Ok(bucket);
+    }
+    let bucket = Arc::new(Bucket::open(address)?);
+    opened.push(Arc::downgrade(&bucket));
+    Ok(bucket)
+}
+
 /// The store of the state of the export at `address`.
 ///
 /// # Errors
@@ -46,7 +61,7 @@ pub fn destination_of(
 pub fn store_at(address: &Address) -> Result<Box<dyn StateStore>> {
     #[cfg(feature = "object-stores")]
     {
-        let bucket = Arc::new(Bucket::open(address)?);
+        let bucket = bucket(address)?;
         Ok(Box::new(ObjectState::new(bucket)))
     }
     #[cfg(not(feature = "object-stores"))]
@@ -65,7 +80,7 @@ pub fn destination_at(
 ) -> Result<Box<dyn Destination>> {
     #[cfg(feature = "object-stores")]
     {
-        let bucket = Arc::new(Bucket::open(address)?);
+        let bucket = bucket(address)?;
         Ok(Box::new(Objects::new(bucket, container, extension)))
     }
     #[cfg(not(feature = "object-stores"))]
@@ -96,7 +111,7 @@ pub fn state_at(store: &dyn StateStore) -> Result<Option<State>> {
 pub fn may_be_at(address: &Address) -> bool {
     #[cfg(feature = "object-stores")]
     {
-        Bucket::open(address).is_ok_and(|bucket| bucket.may_have(STATE_OBJECT))
+        bucket(address).is_ok_and(|bucket| bucket.may_have(STATE_OBJECT))
     }
     #[cfg(not(feature = "object-stores"))]
     {

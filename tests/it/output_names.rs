@@ -139,7 +139,7 @@ fn a_place_with_a_scheme_is_refused_wherever_a_path_is_taken() {
     .unwrap();
     let before = tree(directory.path());
     for place in [
-        "s3://lake/orders/x.jsonl",
+        "b2://lake/orders/x.jsonl",
         "S3:/lake/orders/x.jsonl",
         "gs://lake/x.jsonl",
         "https://example.com/c/x.jsonl",

@@ -396,6 +396,7 @@ fn before_publishing(out: &Path) -> Vec<String> {
             start: entry.start.clone(),
             end: entry.end.clone(),
             place: None,
+            upload: None,
             pieces: Vec::new(),
             batch: None,
         });

@@ -194,6 +194,7 @@ fn a_state_cannot_harm_other_files() {
                 start: forged.ranges.to_vec(),
                 end: forged.ranges.to_vec(),
                 place: None,
+                upload: None,
                 pieces: Vec::new(),
                 batch: None,
             };

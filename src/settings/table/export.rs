@@ -21,7 +21,7 @@ settings! {
     EXPORT_OUTPUT: Location = Setting::new("output", location("PATH"))
         .help(
             "Where to write: a directory, a file with the format's extension, `-` for standard output, or a place in \
-             Azure Blob Storage such as az://CONTAINER/orders/",
+             Azure Blob Storage or S3 such as az://CONTAINER/orders/ or s3://BUCKET/orders/",
         )
         .details(
             "A directory gets a series of part files for each range. Files get their final name when they \
@@ -29,7 +29,7 @@ settings! {
              and .gz or .zst after those of text, name a file, in upper or lower case; a name without \
              extension, or with a slash at its end, is a directory. In Blob Storage (also \
              abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH/ and \
-             https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH/) objects appear when they are finished, every \
+             https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH/) and in S3 objects appear when they are finished, every \
              128 MiB or 10 minutes by default; the state is kept there too.",
         )
         .short('o')

@@ -107,7 +107,34 @@ fn moments_of_object_stores() {
     refused(pages);
     taken_over(pages);
     expired(pages);
+    profiles_of_aws(pages);
     all.finish();
+}
+
+/// The files of AWS, as people have them.
+fn profiles_of_aws(pages: &mut Pages) {
+    let (gateway, _) = crate::orders::filled(1, 1);
+    let stage = super::Stage::at(&gateway);
+    stage.write(
+        "aws.ini",
+        "[default]\nregion = eu-west-1\n[profile night]\nsso_session = acme\n",
+    );
+    let typed = "AWS_CONFIG_FILE=aws.ini AWS_SHARED_CREDENTIALS_FILE=none AWS_PROFILE=NAME \
+        cosmos-tail export -d shop -c orders -o s3://lake/orders/";
+    let about = "The environment names a profile of AWS that is in no file.";
+    stage.show(
+        pages,
+        "no-profile-of-aws",
+        about,
+        &typed.replace("NAME", "day"),
+    );
+    let about = "The profile of AWS leads to its credential by a way of its own.";
+    stage.show(
+        pages,
+        "sso-profile-of-aws",
+        about,
+        &typed.replace("NAME", "night"),
+    );
 }
 
 /// What somebody else did to finished objects.

@@ -276,7 +276,7 @@ const MOMENTS: &[(&str, &str, &str)] = &[
     (
         "export-output-in-a-store",
         "The output is in an object store.",
-        "cosmos-tail export -d shop -c orders -o s3://lake/orders/",
+        "cosmos-tail export -d shop -c orders -o gs://lake/orders/",
     ),
     (
         "export-output-file-url",
@@ -351,7 +351,7 @@ const MOMENTS: &[(&str, &str, &str)] = &[
     (
         "tail-output-in-a-store",
         "The output of a tail is in an object store.",
-        "cosmos-tail tail -d shop -c orders -o s3://lake/changes.jsonl",
+        "cosmos-tail tail -d shop -c orders -o gs://lake/changes.jsonl",
     ),
     (
         "tail-output-of-another-format",
@@ -711,7 +711,7 @@ const MOMENTS_OF_REPLAY: &[(&str, &str, &str)] = &[
     (
         "source-in-a-store",
         "A source in an object store.",
-        "cosmos-tail replay s3://lake/orders.jsonl -d shop -c copy",
+        "cosmos-tail replay gs://lake/orders.jsonl -d shop -c copy",
     ),
     (
         "source-file-url",
@@ -721,7 +721,7 @@ const MOMENTS_OF_REPLAY: &[(&str, &str, &str)] = &[
     (
         "state-in-a-store",
         "The state is in an object store.",
-        "cosmos-tail replay orders.jsonl -d shop -c copy --state s3://lake/state.json",
+        "cosmos-tail replay orders.jsonl -d shop -c copy --state gs://lake/state.json",
     ),
     (
         "dead-letters-in-a-store",
