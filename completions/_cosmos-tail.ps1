@@ -54,6 +54,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('leases', 'leases', [CompletionResultType]::ParameterValue, 'List the leases of change feed processors (.NET, Java, Functions)')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check an export against its own manifest and state, without contacting the service')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Write exported changes to a container')
+            [CompletionResult]::new('compare', 'compare', [CompletionResultType]::ParameterValue, 'Compare an export or a container with another, document by document')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Run an embedded account to try things on')
             [CompletionResult]::new('profiles', 'profiles', [CompletionResultType]::ParameterValue, 'List the profiles of the configuration file, add one, or test a connection')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
@@ -748,6 +749,50 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'cosmos-tail;compare' {
+            [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'The target: an export instead of a container')
+            [CompletionResult]::new('--from-container', '--from-container', [CompletionResultType]::ParameterName, 'The source: this container, such as shop/orders')
+            [CompletionResult]::new('--source-profile', '--source-profile', [CompletionResultType]::ParameterName, 'Profile of its account')
+            [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the files hold, if they do not say so themselves [default: what the file says; otherwise documents]')
+            [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]')
+            [CompletionResult]::new('--types', '--types', [CompletionResultType]::ParameterName, 'CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json')
+            [CompletionResult]::new('--partition-key', '--partition-key', [CompletionResultType]::ParameterName, 'Path of the partition key, such as /customerId, if neither side says it; once for each level of a hierarchical key')
+            [CompletionResult]::new('--transform', '--transform', [CompletionResultType]::ParameterName, 'Compare what this jq program makes of the source')
+            [CompletionResult]::new('--ignore', '--ignore', [CompletionResultType]::ParameterName, 'Do not compare this member, such as /importedAt')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write a line of JSON for each difference')
+            [CompletionResult]::new('--max-differences', '--max-differences', [CompletionResultType]::ParameterName, 'Documents in the report; the others are only counted [default: 10000]')
+            [CompletionResult]::new('--settle', '--settle', [CompletionResultType]::ParameterName, 'How long a difference must stay to count')
+            [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'Memory for comparing [default: 128MiB]')
+            [CompletionResult]::new('--max-ru', '--max-ru', [CompletionResultType]::ParameterName, 'Use at most this many RU/s for each side')
+            [CompletionResult]::new('--source-max-ru', '--source-max-ru', [CompletionResultType]::ParameterName, 'The same for the source alone [default: that of --max-ru]')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file')
+            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator`')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]')
+            [CompletionResult]::new('--token-scope', '--token-scope', [CompletionResultType]::ParameterName, 'Scope of the Entra ID token [default: that of the endpoint''s cloud]')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Name of the container')
+            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Name of the container')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'How to authenticate [default: auto]')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that contains the account key')
+            [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
+            [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
+            [CompletionResult]::new('--summary', '--summary', [CompletionResultType]::ParameterName, 'Form of the summary')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]')
+            [CompletionResult]::new('--exact', '--exact', [CompletionResultType]::ParameterName, 'Compare text, not content')
+            [CompletionResult]::new('--values', '--values', [CompletionResultType]::ParameterName, 'The report has the values too')
+            [CompletionResult]::new('--limit-to-endpoint', '--limit-to-endpoint', [CompletionResultType]::ParameterName, 'Send all requests to the endpoint, not to the addresses that the account names for its regions')
+            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'cosmos-tail;demo' {
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port on the loopback address; 0 for a free one [default: 0]')
             [CompletionResult]::new('--documents', '--documents', [CompletionResultType]::ParameterName, 'Documents in the container at the start [default: 10000]')
@@ -951,6 +996,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('leases', 'leases', [CompletionResultType]::ParameterValue, 'List the leases of change feed processors (.NET, Java, Functions)')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check an export against its own manifest and state, without contacting the service')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Write exported changes to a container')
+            [CompletionResult]::new('compare', 'compare', [CompletionResultType]::ParameterValue, 'Compare an export or a container with another, document by document')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Run an embedded account to try things on')
             [CompletionResult]::new('profiles', 'profiles', [CompletionResultType]::ParameterValue, 'List the profiles of the configuration file, add one, or test a connection')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
@@ -1013,6 +1059,9 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;help;replay' {
+            break
+        }
+        'cosmos-tail;help;compare' {
             break
         }
         'cosmos-tail;help;demo' {

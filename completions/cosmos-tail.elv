@@ -51,6 +51,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand leases 'List the leases of change feed processors (.NET, Java, Functions)'
             cand verify 'Check an export against its own manifest and state, without contacting the service'
             cand replay 'Write exported changes to a container'
+            cand compare 'Compare an export or a container with another, document by document'
             cand demo 'Run an embedded account to try things on'
             cand profiles 'List the profiles of the configuration file, add one, or test a connection'
             cand completions 'Print the completion script of a shell'
@@ -718,6 +719,49 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'cosmos-tail;compare'= {
+            cand --with 'The target: an export instead of a container'
+            cand --from-container 'The source: this container, such as shop/orders'
+            cand --source-profile 'Profile of its account'
+            cand --input 'What the files hold, if they do not say so themselves [default: what the file says; otherwise documents]'
+            cand --delimiter 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]'
+            cand --types 'CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json'
+            cand --partition-key 'Path of the partition key, such as /customerId, if neither side says it; once for each level of a hierarchical key'
+            cand --transform 'Compare what this jq program makes of the source'
+            cand --ignore 'Do not compare this member, such as /importedAt'
+            cand --report 'Write a line of JSON for each difference'
+            cand --max-differences 'Documents in the report; the others are only counted [default: 10000]'
+            cand --settle 'How long a difference must stay to count'
+            cand --memory 'Memory for comparing [default: 128MiB]'
+            cand --max-ru 'Use at most this many RU/s for each side'
+            cand --source-max-ru 'The same for the source alone [default: that of --max-ru]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --summary 'Form of the summary'
+            cand --log-format 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]'
+            cand --exact 'Compare text, not content'
+            cand --values 'The report has the values too'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'cosmos-tail;demo'= {
             cand --port 'Port on the loopback address; 0 for a free one [default: 0]'
             cand --documents 'Documents in the container at the start [default: 10000]'
@@ -910,6 +954,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand leases 'List the leases of change feed processors (.NET, Java, Functions)'
             cand verify 'Check an export against its own manifest and state, without contacting the service'
             cand replay 'Write exported changes to a container'
+            cand compare 'Compare an export or a container with another, document by document'
             cand demo 'Run an embedded account to try things on'
             cand profiles 'List the profiles of the configuration file, add one, or test a connection'
             cand completions 'Print the completion script of a shell'
@@ -955,6 +1000,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         &'cosmos-tail;help;verify'= {
         }
         &'cosmos-tail;help;replay'= {
+        }
+        &'cosmos-tail;help;compare'= {
         }
         &'cosmos-tail;help;demo'= {
         }

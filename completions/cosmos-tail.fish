@@ -67,6 +67,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "lag" -d 'Me
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "leases" -d 'List the leases of change feed processors (.NET, Java, Functions)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "replay" -d 'Write exported changes to a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "compare" -d 'Compare an export or a container with another, document by document'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "demo" -d 'Run an embedded account to try things on'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
@@ -730,6 +731,50 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l with -d 'The target: an export instead of a container' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l from-container -d 'The source: this container, such as shop/orders' -r -f -a '(__cosmos_tail_names address)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l source-profile -d 'Profile of its account' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l input -d 'What the files hold, if they do not say so themselves [default: what the file says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'
+changes\t'Changes in their envelopes, as --mode all writes them; also dead letters'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l delimiter -d 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l types -d 'CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l partition-key -d 'Path of the partition key, such as /customerId, if neither side says it; once for each level of a hierarchical key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l transform -d 'Compare what this jq program makes of the source' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l ignore -d 'Do not compare this member, such as /importedAt' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l report -d 'Write a line of JSON for each difference' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l max-differences -d 'Documents in the report; the others are only counted [default: 10000]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l settle -d 'How long a difference must stay to count' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l memory -d 'Memory for comparing [default: 128MiB]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l max-ru -d 'Use at most this many RU/s for each side' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l source-max-ru -d 'The same for the source alone [default: that of --max-ru]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l summary -d 'Form of the summary' -r -f -a "text\t'For people'
+json\t'One JSON object on one line, for scripts'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l exact -d 'Compare text, not content'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l values -d 'The report has the values too'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l port -d 'Port on the loopback address; 0 for a free one [default: 0]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l documents -d 'Documents in the container at the start [default: 10000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l partitions -d 'Physical partitions at the start [default: 4]' -r
@@ -897,20 +942,21 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "ranges" -d 'List the feed ranges of a container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "ls" -d 'List the databases and containers of an account'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "tail" -d 'Watch the changes of a container as they happen'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "export" -d 'Export the change feed of a container to files'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV, Parquet or Arrow would infer'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "leases" -d 'List the leases of change feed processors (.NET, Java, Functions)'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "replay" -d 'Write exported changes to a container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "demo" -d 'Run an embedded account to try things on'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay demo profiles completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "ranges" -d 'List the feed ranges of a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "ls" -d 'List the databases and containers of an account'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "tail" -d 'Watch the changes of a container as they happen'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "export" -d 'Export the change feed of a container to files'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV, Parquet or Arrow would infer'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "leases" -d 'List the leases of change feed processors (.NET, Java, Functions)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "replay" -d 'Write exported changes to a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "compare" -d 'Compare an export or a container with another, document by document'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "demo" -d 'Run an embedded account to try things on'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "list" -d 'List leases, with their owners, positions and lags'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "check" -d 'Find what is wrong with groups, such as ranges that nobody reads'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "repair" -d 'Create leases that are missing, and delete those that are doubled'

@@ -23,6 +23,14 @@ changes to different keys in parallel. Applying the same source twice leaves the
 fields (_rid, _self, _etag, _attachments, _ts, _lsn) are left out; everything else is written exactly as \
 it is in the source.";
 
+const COMPARE_ABOUT: &str = "\
+Compare an export or a container with another, document by document.
+
+The sides are named as `replay` names them: the source, and the target by -d and -c, or --with for another export. Each \
+document of one side is looked for on the other by its partition key and id. Two are the same if they have the same \
+content without system fields: members in any order, and numbers by value. Of several versions in an export the last one \
+counts, also if it is a deletion. Nothing is written to either side.";
+
 const LS_ABOUT: &str = "\
 List the databases and containers of an account.
 
@@ -157,6 +165,9 @@ pub enum Command {
     /// Write exported changes to a container
     #[command(long_about = REPLAY_ABOUT)]
     Replay,
+    /// Compare an export or a container with another, document by document
+    #[command(long_about = COMPARE_ABOUT)]
+    Compare,
     /// Run an embedded account to try things on
     #[cfg(feature = "demo")]
     Demo,
@@ -228,6 +239,7 @@ impl Command {
             Self::Resume => "resume",
             Self::Tail => "tail",
             Self::Replay => "replay",
+            Self::Compare => "compare",
             Self::Lag => "lag",
             Self::Leases => "leases",
             Self::LeasesList => "leases list",

@@ -24,6 +24,10 @@ pub enum ExitCode {
     Resumable = 3,
     /// What was measured is above the limit that was given.
     Above = 4,
+    /// The sides that were compared differ.
+    Different = 5,
+    /// They differ only in documents that were still changing.
+    Changing = 6,
     /// The run was interrupted by Ctrl-C (128 + SIGINT); resumable.
     Interrupted = 130,
     /// The run was terminated by SIGTERM (128 + 15); resumable.

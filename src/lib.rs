@@ -43,6 +43,7 @@ extern crate self as cosmos_tail;
 pub mod cli;
 pub mod clock;
 pub mod command;
+pub mod compare;
 pub mod cosmos;
 mod count;
 #[cfg(feature = "demo")]

@@ -5,6 +5,7 @@
 //! escaped here (see [`crate::escape`]), so that a quoted name or answer can neither control the
 //! terminal nor start a line of its own. What looks like a secret is redacted.
 
+mod comparison;
 mod progress;
 mod summary;
 mod table;
@@ -32,6 +33,7 @@ use crate::process;
 use crate::redact::redact;
 use crate::schema::{self, ColumnType, Drift, Schema};
 
+pub use comparison::{CompareSummary, ComparedSummary};
 pub use progress::{Progress, Rates};
 pub use summary::{ReplaySummary, Summary};
 pub use table::{Align, Table};
@@ -294,6 +296,15 @@ impl Report {
 
     /// Prints the summary of a replay, as [`Report::summary`] does.
     pub fn replay_summary(&self, summary: &ReplaySummary, format: SummaryFormat) -> Result<()> {
+        match format {
+            SummaryFormat::Json => self.lines(&escape_json(&serde_json::to_string(summary)?)),
+            SummaryFormat::Text => self.notice(&summary.text()),
+        }
+        Ok(())
+    }
+
+    /// Prints the summary of a comparison, as [`Report::summary`] does.
+    pub fn compare_summary(&self, summary: &CompareSummary, format: SummaryFormat) -> Result<()> {
         match format {
             SummaryFormat::Json => self.lines(&escape_json(&serde_json::to_string(summary)?)),
             SummaryFormat::Text => self.notice(&summary.text()),

@@ -61,6 +61,17 @@ impl Location {
     }
 }
 
+impl std::fmt::Display for Location {
+    /// As it is typed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::StandardStream => f.write_str("-"),
+            Self::Local(path) => path.display().fmt(f),
+            Self::Objects(address) => address.fmt(f),
+        }
+    }
+}
+
 /// The path of a file or a directory, where a standard stream cannot take its place.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! What the long help and the man page of a command have beside its flags: examples, notes and exit codes.
 
+mod compare;
 mod form;
 mod leases;
 
@@ -94,6 +95,7 @@ pub fn of(command: Command) -> Option<Manual> {
         Command::LeasesImport => leases::IMPORT,
         Command::Verify => VERIFY,
         Command::Replay => REPLAY,
+        Command::Compare => compare::COMPARE,
         #[cfg(feature = "demo")]
         Command::Demo => DEMO,
         Command::Profiles => PROFILES,

@@ -283,6 +283,20 @@ pub fn duration(text: &str) -> Parsed<Duration> {
         .map_err(|_| "expected a duration such as 500ms, 2s or 1m".to_owned())
 }
 
+/// Parses the path of a member, such as `/address/city`.
+///
+/// # Errors
+///
+/// If it is not one.
+pub fn member_path(text: &str) -> Parsed<String> {
+    let is_path = text.len() > 1 && text.starts_with('/') && !text.contains("//");
+    if is_path && !text.ends_with('/') {
+        Ok(text.to_owned())
+    } else {
+        Err("expected the path of a member such as /importedAt or /address/city".to_owned())
+    }
+}
+
 /// Parses a speed: `max`, or a multiple of the original speed.
 ///
 /// # Errors

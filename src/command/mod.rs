@@ -5,6 +5,7 @@
 //! out.
 
 mod account;
+mod compare;
 pub mod complete;
 mod completion_names;
 mod completions;

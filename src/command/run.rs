@@ -12,7 +12,8 @@ use super::account::Account;
 use super::demo;
 use super::streams::ensure_streams;
 use super::{
-    completions, export, lag, leases, ls, profiles, ranges, replay, resume, schema, tail, verify,
+    compare, completions, export, lag, leases, ls, profiles, ranges, replay, resume, schema, tail,
+    verify,
 };
 use crate::cli::Command;
 use crate::error::ExitCode;
@@ -44,6 +45,7 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
         Command::Resume => Box::pin(resume::run(&account, &given, report, shutdown)).await,
         Command::Tail => Box::pin(tail::run(&account, given, report, shutdown)).await,
         Command::Replay => replay::run(&account, &given, report, shutdown).await,
+        Command::Compare => Box::pin(compare::run(&account, &given, report, shutdown)).await,
         Command::Lag => lag::run(&account, &given, report, shutdown).await,
         // Without a command below it, the help was printed.
         Command::Leases | Command::LeasesList => {

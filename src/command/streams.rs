@@ -36,6 +36,9 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
             .is_none_or(|output| output.is_standard_stream()),
         Command::Export => given.get(&table::EXPORT_OUTPUT)?.is_standard_stream(),
         Command::Replay => given.is_on(&table::TO_STDOUT),
+        Command::Compare => given
+            .typed(&table::DIFFERENCES)
+            .is_some_and(|report| report.is_standard_stream()),
         Command::Resume | Command::ProfilesAdd | Command::ProfilesUse => false,
     };
     if prints {

@@ -1,6 +1,7 @@
 //! Effective partition keys: partition keys and ranges of their hashes, between our form and the SDK's.
 
 use anyhow::{Context, Result};
+use azure_core::http::headers::AsHeaders;
 use azure_data_cosmos_driver::CosmosError;
 use azure_data_cosmos_driver::models::{
     EffectivePartitionKey, FeedRange as DriverFeedRange, PartitionKey, PartitionKeyDefinition,
@@ -44,6 +45,34 @@ pub fn partition_key(values: &[serde_json::Value]) -> Result<PartitionKey> {
         });
     }
     Ok(PartitionKey::try_from(levels)?)
+}
+
+/// The JSON text of a partition key: an array of its values, in ASCII.
+///
+/// # Errors
+///
+/// If the SDK cannot write it.
+pub fn key_text(key: &PartitionKey) -> Result<String> {
+    let mut headers = key.as_headers()?;
+    let text = headers.next().map(|(_, value)| value.as_str().to_owned());
+    Ok(text.unwrap_or_else(|| "[]".to_owned()))
+}
+
+/// The first 64 bits of the hash of a whole partition key.
+///
+/// # Errors
+///
+/// If it has none.
+pub fn hash_of_partition_key(
+    key: &PartitionKey,
+    definition: &PartitionKeyDefinition,
+) -> Result<u64> {
+    let range = DriverFeedRange::for_partition(key.clone(), definition);
+    let hash = range.min_inclusive().to_hex();
+    let first = hash
+        .get(..16)
+        .context("the hash of the partition key is too short")?;
+    Ok(u64::from_str_radix(first, 16)?)
 }
 
 /// The range of a partition key's hashes, and whether it is one logical partition; otherwise the key is

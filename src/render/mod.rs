@@ -41,8 +41,10 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use diff::{Difference, differences};
 pub use fields::Fields;
 pub use filter::{Filter, MAX_DEPTH, MAX_OUTPUT_BYTES, MAX_OUTPUTS};
+pub(crate) use tokens::decode_string;
 
 use std::borrow::Cow;
 
@@ -53,7 +55,6 @@ use change::{Change, KeyPath, parse_key_path};
 use columns::{Columns, Style, Times};
 use json_style::JsonStyle;
 use terminal::colour;
-use tokens::decode_string;
 use what_changed::{Images, previous_image, write_object};
 
 /// The form in which a change is shown.

@@ -16,7 +16,7 @@ pub(super) fn is_state_of(
 }
 
 /// Whether these are the same container of the same account.
-pub(super) fn same_container(a: &ContainerAddress, b: &ContainerAddress) -> bool {
+pub(crate) fn same_container(a: &ContainerAddress, b: &ContainerAddress) -> bool {
     a.endpoint == b.endpoint && a.container_rid == b.container_rid
 }
 

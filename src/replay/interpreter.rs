@@ -17,8 +17,9 @@ use crate::cosmos::epk::{no_value, partition_key};
 use crate::cosmos::items::ItemAddress;
 use crate::feed::RecordForm;
 use crate::feed::page::{ItemRef, OperationType, Page, members};
+use crate::render::Filter;
 use crate::render::change::{Change, KeyPath, parse_key_path, value_at, write_nested};
-use crate::settings::{MissingKey, ReplayPlan, TimeWindow};
+use crate::settings::{MissingKey, ReplayPlan, TimeWindow, Ttl};
 use crate::source::Input;
 
 /// The longest id that the service accepts, in bytes.
@@ -29,7 +30,7 @@ const EARLIER_DELETION: [&str; 4] = ["_deleted", "_timeToLiveExpired", "_ts", "_
 
 /// What a record means.
 #[derive(Debug)]
-pub(super) enum Meaning {
+pub(crate) enum Meaning {
     /// A change that can be applied.
     Write(ItemWrite),
     /// A change outside the time window.
@@ -44,9 +45,9 @@ pub(super) enum Meaning {
 
 /// Why a record is not certainly a document.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Unclear {
-    pub(super) reason: &'static str,
-    pub(super) hint: &'static str,
+pub(crate) struct Unclear {
+    pub(crate) reason: &'static str,
+    pub(crate) hint: &'static str,
 }
 
 /// A record that has the form of an envelope.
@@ -66,7 +67,7 @@ const EARLIER: Unclear = Unclear {
 
 /// Interprets records.
 #[derive(Debug, Clone)]
-pub(super) struct Interpreter {
+pub(crate) struct Interpreter {
     /// The paths of the target's partition key; none if there is no target.
     key_paths: Vec<KeyPath>,
     /// The paths of the source's partition key, if they are known.
@@ -105,8 +106,22 @@ impl Interpreter {
         }
     }
 
+    /// An interpreter of all that a replay with nothing but this program would write to a target whose partition key
+    /// has these paths.
+    pub(crate) fn reading(key_paths: Vec<KeyPath>, program: Option<Filter>) -> Self {
+        Self {
+            key_paths,
+            source_paths: None,
+            refuses_missing_key: false,
+            fingerprints: Fingerprints::default(),
+            window: TimeWindow::default(),
+            lifetime: Lifetime::new(Ttl::Keep),
+            transform: program.map(Transform::new),
+        }
+    }
+
     /// The same for a source whose partition key has these paths; none if that is not known.
-    pub(super) fn of_source(&self, paths: Option<&[String]>) -> Self {
+    pub(crate) fn of_source(&self, paths: Option<&[String]>) -> Self {
         let parse = |paths: &[String]| paths.iter().map(|path| parse_key_path(path)).collect();
         Self {
             source_paths: paths.map(parse),
@@ -119,7 +134,7 @@ impl Interpreter {
     /// # Errors
     ///
     /// If what is beside it is needed, and cannot be used.
-    pub(super) fn of_input(&self, input: &Input) -> Result<Self> {
+    pub(crate) fn of_input(&self, input: &Input) -> Result<Self> {
         Ok(Self {
             lifetime: self.lifetime.of_export(&input.exported)?,
             ..self.of_source(input.partition_key.as_deref())
@@ -127,7 +142,7 @@ impl Interpreter {
     }
 
     /// The same for the changes of a container with this partition key and this default time to live.
-    pub(super) fn of_container(&self, paths: &[String], default: DefaultTtl) -> Self {
+    pub(crate) fn of_container(&self, paths: &[String], default: DefaultTtl) -> Self {
         Self {
             lifetime: self.lifetime.of_container(default),
             ..self.of_source(Some(paths))
@@ -140,7 +155,7 @@ impl Interpreter {
     /// # Errors
     ///
     /// If it is not of this form, or cannot be applied.
-    pub(super) fn interpret(
+    pub(crate) fn interpret(
         &self,
         json: &Bytes,
         form: Option<RecordForm>,
@@ -176,7 +191,7 @@ impl Interpreter {
     /// # Errors
     ///
     /// As [`Interpreter::interpret`].
-    pub(super) fn interpret_item(&self, item: ItemRef<'_>) -> Result<Meaning, Defect> {
+    pub(crate) fn interpret_item(&self, item: ItemRef<'_>) -> Result<Meaning, Defect> {
         let change = Change::of(item);
         let seconds = change.metadata.crts.or(change.document_ts);
         if !self.window.is_unbounded() {

@@ -5,9 +5,9 @@ use crate::cosmos::items::ItemAddress;
 
 /// A change that can be applied.
 #[derive(Debug)]
-pub(super) struct ItemWrite {
-    pub(super) item: ItemAddress,
-    pub(super) action: Action,
+pub(crate) struct ItemWrite {
+    pub(crate) item: ItemAddress,
+    pub(crate) action: Action,
     /// When the change was made, in seconds since 1970 by the clock of the source's service.
     pub(super) seconds: Option<i64>,
     /// The first path of the target's partition key at which the document has no value.
@@ -18,7 +18,7 @@ pub(super) struct ItemWrite {
 
 /// What becomes of the item.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub(crate) enum Action {
     /// It becomes this document, without system fields.
     Put(Vec<u8>),
     /// It is deleted, perhaps because its time to live expired.
@@ -27,10 +27,10 @@ pub(super) enum Action {
 
 /// Why a record cannot be applied.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Defect {
-    pub(super) reason: String,
+pub(crate) struct Defect {
+    pub(crate) reason: String,
     /// The way out, if one is known.
-    pub(super) hint: Option<String>,
+    pub(crate) hint: Option<String>,
 }
 
 impl Defect {
@@ -39,7 +39,7 @@ impl Defect {
         Self::new("it has no `_ts`, which --since and --until need")
     }
 
-    pub(super) fn new(reason: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
             hint: None,

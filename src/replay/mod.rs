@@ -54,7 +54,11 @@ mod unkeyed;
 mod watermark;
 mod writer;
 
+pub(crate) use address::same_container;
 pub use creation::{by_container, describe};
+pub(crate) use interpreter::{Interpreter, Meaning};
+pub(crate) use item_write::{Action, Defect};
+pub(crate) use replay_source::source_location;
 pub use start::{Containers, Target, replay};
 pub(crate) use state::{feed_of_state, is_replay_state};
 pub use stdout::to_standard_output;

@@ -100,6 +100,11 @@ impl SourceLocation {
     }
 }
 
+/// Where the record of an input is that ends at `mark`, as messages name it.
+pub(crate) fn source_location(input: &Input, mark: Mark) -> String {
+    SourceLocation::in_file(input, mark).to_string()
+}
+
 impl std::fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}, {} {}", self.name, self.unit, self.number)?;

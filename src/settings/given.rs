@@ -147,7 +147,7 @@ impl Given {
     fn prints_json_summary(&self) -> bool {
         let summary = match self.command {
             Command::Export | Command::Resume => self.typed(&table::SUMMARY),
-            Command::Replay => self.typed(&table::REPLAY_SUMMARY),
+            Command::Replay | Command::Compare => self.typed(&table::REPLAY_SUMMARY),
             _ => None,
         };
         summary == Some(SummaryFormat::Json)

@@ -6,6 +6,7 @@
 mod arguments;
 mod columns;
 mod compare;
+mod comparison;
 mod connection;
 mod documentation;
 mod endpoint;
@@ -34,6 +35,7 @@ mod verify;
 pub use arguments::{command, variables};
 pub use columns::{Compared, SchemaPlan};
 pub(crate) use compare::mode as mode_text;
+pub use comparison::{ComparePlan, ComparedSide};
 pub use connection::{
     ConnectionArgs, ConnectionPlan, ConnectionRequest, Names, ProfileParts, credential_is_given,
 };

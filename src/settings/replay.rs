@@ -225,18 +225,27 @@ impl ReplayPlan {
     }
 }
 
-fn feed(given: &Given, name: &str) -> Result<FeedPlan> {
+/// The database and the container that `--from-container` names.
+pub(super) fn container_named(name: &str) -> Result<(String, String)> {
     let (database, container) = name.split_once('/').ok_or_else(|| {
         usage(
             format!("`{name}` has no database"),
             "use --from-container DATABASE/CONTAINER, such as shop/orders",
         )
     })?;
+    Ok((
+        check_name("database", database)?,
+        check_name("container", container)?,
+    ))
+}
+
+fn feed(given: &Given, name: &str) -> Result<FeedPlan> {
+    let (database, container) = container_named(name)?;
     let mode = given.get(&table::REPLAY_MODE)?;
     let (mode, from) = feed_start(mode, given.typed(&table::REPLAY_FROM))?;
     Ok(FeedPlan {
-        database: check_name("database", database)?,
-        container: check_name("container", container)?,
+        database,
+        container,
         profile: given.typed(&table::SOURCE_PROFILE),
         mode,
         from,

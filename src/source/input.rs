@@ -166,6 +166,27 @@ impl Input {
         }
     }
 
+    /// Whether both are the same file, under whatever names.
+    pub fn is_the_same_as(&self, other: &Self) -> bool {
+        match &other.origin {
+            Origin::StandardInput => self.is_standard_input(),
+            Origin::File(path) => self.is_the_file(path),
+            Origin::Export { files, name } => files
+                .address_of(name)
+                .is_ok_and(|path| self.is_at(&path) || self.is_the_file(&path)),
+        }
+    }
+
+    /// Whether it is listed by an export under this address, which need not be a path of this machine.
+    fn is_at(&self, address: &Path) -> bool {
+        match &self.origin {
+            Origin::Export { files, name } => {
+                files.address_of(name).is_ok_and(|own| own == address)
+            }
+            Origin::StandardInput | Origin::File(_) => false,
+        }
+    }
+
     /// Whether a read of it may wait for more: it is a pipe or a device.
     pub fn may_wait(&self) -> bool {
         match &self.origin {

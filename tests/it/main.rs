@@ -8,6 +8,7 @@ mod clocks;
 mod closed_port;
 mod command;
 mod command_line;
+mod compare;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;

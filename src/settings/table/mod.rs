@@ -17,6 +17,7 @@
 
 mod columns;
 mod committing;
+mod comparison;
 mod connection;
 #[cfg(feature = "demo")]
 mod demo;
@@ -34,6 +35,7 @@ mod tail;
 
 pub(crate) use columns::*;
 pub(crate) use committing::*;
+pub(crate) use comparison::*;
 pub(crate) use connection::*;
 #[cfg(feature = "demo")]
 pub(crate) use demo::*;
@@ -57,6 +59,7 @@ static GROUPS: &[&[&dyn AnySetting]] = &[
     query::ROWS,
     tail::ROWS,
     replay::ROWS,
+    comparison::ROWS,
     lag::ROWS,
     leases::ROWS,
     #[cfg(feature = "demo")]

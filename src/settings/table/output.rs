@@ -26,7 +26,8 @@ settings! {
     REPLAY_SUMMARY: SummaryFormat = Setting::new("summary", choice("SUMMARY"))
         .help("How to print the summary at the end, on standard error")
         .default("text")
-        .of(&[Command::Replay])
+        .of(&[Command::Replay, Command::Compare])
+        .in_full_of(&[Command::Compare])
         .brief("Form of the summary");
 
     SHELL: clap_complete::Shell = Setting::new("shell", choice("SHELL"))

@@ -3,7 +3,7 @@
 use super::stage::words;
 use super::{Pages, Stage};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "ranges",
     "ls",
     "tail",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 13] = [
     "leases",
     "verify",
     "replay",
+    "compare",
     "demo",
     "profiles",
     "completions",

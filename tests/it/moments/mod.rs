@@ -11,6 +11,7 @@
 //! In every page, `AZURE_COSMOS_ENDPOINT` and `AZURE_COSMOS_KEY` are set to an account that has the
 //! container `shop/orders`, unless the page says otherwise.
 
+mod compare;
 mod connection;
 mod export;
 mod help;
@@ -38,7 +39,8 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 22] = [
+const FOLDERS: [&str; 23] = [
+    "compare",
     "connection",
     "export",
     "help",

@@ -1,0 +1,52 @@
+//! The `compare` subcommand: two sides, document by document.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::account::Account;
+use crate::compare::{self, Sides};
+use crate::error::ExitCode;
+use crate::report::Report;
+use crate::settings::{ComparePlan, ComparedSide, Given, Names};
+use crate::signal::Shutdown;
+
+/// Compares two sides.
+pub(super) async fn run(
+    account: &Account,
+    given: &Given,
+    report: &Arc<Report>,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let plan = ComparePlan::new(given)?;
+    let retries = plan.retry_limit;
+    let source = match &plan.source {
+        ComparedSide::Files(_) => None,
+        ComparedSide::Container(named) => named.clone(),
+    };
+    let has_target = matches!(plan.target, ComparedSide::Container(_));
+    let connect = async || {
+        if source.is_none() && !has_target {
+            return Ok(Sides::default());
+        }
+        let target = if has_target {
+            account.target_plan()?
+        } else {
+            account.account_plan(Names::IfTyped)?
+        };
+        let source = source
+            .map(|named| account.source_plan(&target, &named))
+            .transpose()?;
+        let source = match source {
+            Some(source) => Some(account.connect(source, retries, report).await?),
+            None => None,
+        };
+        let target = if has_target {
+            Some(account.connect(target, retries, report).await?)
+        } else {
+            None
+        };
+        Ok(Sides { source, target })
+    };
+    compare::compare(connect, plan, report, shutdown).await
+}

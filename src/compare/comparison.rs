@@ -1,0 +1,240 @@
+//! The steps of a comparison.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use tokio_util::sync::CancellationToken;
+
+use super::digest::{Bucket, Digest};
+use super::examine::{Coarse, Contents, Keeper, Kind, Pairs, SOURCE, Sorted, Sorter, TARGET};
+use super::hashes::Name;
+use super::keyed::Keyer;
+use super::memory::Memory;
+use super::selection::{Selection, Share};
+use super::side::{Done, Side};
+use super::visitor::{Reading, Visitor};
+
+/// A comparison that is under way.
+pub(super) struct Comparison {
+    pub(super) sides: [Arc<Side>; 2],
+    /// For each side.
+    pub(super) keyers: [Arc<Keyer>; 2],
+    pub(super) memory: Memory,
+    pub(super) done: [Arc<Done>; 2],
+    pub(super) stop: CancellationToken,
+    /// The documents of each side, once they were read.
+    pub(super) documents: [AtomicU64; 2],
+}
+
+/// A document that differs, as far as was seen last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Open {
+    pub(super) name: Name,
+    pub(super) bucket: Bucket,
+    pub(super) contents: Contents,
+}
+
+/// How many documents differ, in each way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) missing: u64,
+    pub(super) extra: u64,
+    pub(super) different: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, kind: Kind) {
+        match kind {
+            Kind::Missing => self.missing += 1,
+            Kind::Extra => self.extra += 1,
+            Kind::Different => self.different += 1,
+        }
+    }
+
+    pub(super) fn remove(&mut self, kind: Kind) {
+        match kind {
+            Kind::Missing => self.missing -= 1,
+            Kind::Extra => self.extra -= 1,
+            Kind::Different => self.different -= 1,
+        }
+    }
+
+    pub(super) fn all(self) -> u64 {
+        self.missing + self.extra + self.different
+    }
+}
+
+/// The documents that differ.
+#[derive(Debug, Default)]
+pub(super) struct Differing {
+    /// As many as there is space for.
+    pub(super) open: Vec<Open>,
+    /// The others, which are not looked at again.
+    pub(super) beyond: Tally,
+}
+
+impl Comparison {
+    /// Reads both sides in parallel, each with a visitor of its own.
+    async fn read<V: Visitor>(
+        &self,
+        selection: Selection,
+        visitor: impl Fn(usize) -> V,
+    ) -> Result<[V; 2]> {
+        let selection = Arc::new(selection);
+        let reading = |side: usize| Reading {
+            side: Arc::clone(&self.sides[side]),
+            keyer: Arc::clone(&self.keyers[side]),
+            selection: Arc::clone(&selection),
+            done: Arc::clone(&self.done[side]),
+            stop: self.stop.clone(),
+            documents: self.documents[side].load(Ordering::Relaxed),
+        };
+        let source = reading(SOURCE).read(visitor(SOURCE));
+        let target = reading(TARGET).read(visitor(TARGET));
+        let (source, target) = tokio::try_join!(source, target)?;
+        Ok([source, target])
+    }
+
+    /// Reads everything, and returns the digests of the sides.
+    pub(super) async fn digests(&self) -> Result<[Digest; 2]> {
+        let visitor = |side: usize| {
+            let filter = (!self.sides[side].is_container()).then_some(self.memory.filter);
+            Coarse {
+                digest: Digest::new(self.keyers[side].buckets(), filter),
+                buffer: Vec::new(),
+            }
+        };
+        let read = self.read(Selection::All, visitor).await?;
+        for (coarse, known) in read.iter().zip(&self.documents) {
+            known.store(coarse.digest.documents, Ordering::Relaxed);
+        }
+        Ok(read.map(|mut coarse| {
+            coarse.digest.close();
+            coarse.digest
+        }))
+    }
+
+    /// Compares the documents of these buckets one by one, in as many readings as the memory needs.
+    pub(super) async fn sort_out(
+        &self,
+        buckets: &[Bucket],
+        digests: &[Digest; 2],
+    ) -> Result<Differing> {
+        let weight = |bucket: Bucket| digests[0].count(bucket) + digests[1].count(bucket);
+        let mut differing = Differing::default();
+        for (group, share) in groups(buckets, self.memory.sorted, weight) {
+            let bits = self.keyers[SOURCE].bucket_bits;
+            let selection = Selection::of_buckets(group, bits, share);
+            for open in self.sorted(selection).await? {
+                if differing.open.len() as u64 >= self.memory.sorted {
+                    differing.beyond.add(open.kind());
+                } else {
+                    differing.open.push(open);
+                }
+            }
+        }
+        Ok(differing)
+    }
+
+    /// The selected documents that differ.
+    pub(super) async fn sorted(&self, selection: Selection) -> Result<Vec<Open>> {
+        let sorted = Sorted::default();
+        let visitor = |side| Sorter {
+            side,
+            sorted: Arc::clone(&sorted),
+            buffer: Vec::new(),
+        };
+        self.read(selection, visitor).await?;
+        let sorted = sorted.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = sorted.iter().filter_map(|(name, (bucket, contents))| {
+            Kind::of(*contents)?;
+            Some(Open {
+                name: *name,
+                bucket: *bucket,
+                contents: *contents,
+            })
+        });
+        Ok(open.collect())
+    }
+
+    /// Documents with their texts. Those for which there is no space have none.
+    pub(super) async fn kept(&self, names: HashMap<Name, Bucket>) -> Result<Pairs> {
+        let kept = Arc::new(Mutex::new(Pairs {
+            pairs: HashMap::new(),
+            free: self.memory.texts,
+        }));
+        let visitor = |side| Keeper {
+            side,
+            kept: Arc::clone(&kept),
+            buffer: Vec::new(),
+        };
+        self.read(Selection::Names(names), visitor).await?;
+        Ok(std::mem::take(
+            &mut *kept.lock().unwrap_or_else(PoisonError::into_inner),
+        ))
+    }
+}
+
+impl Open {
+    /// How it differs; a document that does not is never open.
+    pub(super) fn kind(&self) -> Kind {
+        Kind::of(self.contents).unwrap_or(Kind::Different)
+    }
+}
+
+/// Divides buckets into groups of at most `max` documents, and a bucket that has more into shares.
+fn groups(
+    buckets: &[Bucket],
+    max: u64,
+    weight: impl Fn(Bucket) -> u64,
+) -> Vec<(Vec<Bucket>, Option<Share>)> {
+    let mut groups = Vec::new();
+    let mut group = Vec::new();
+    let mut sum = 0;
+    for bucket in buckets {
+        let own = weight(*bucket);
+        if own > max {
+            let of = u32::try_from(own.div_ceil(max)).unwrap_or(u32::MAX);
+            let shares = (0..of).map(|turn| (vec![*bucket], Some(Share { turn, of })));
+            groups.extend(shares);
+            continue;
+        }
+        if sum + own > max {
+            groups.push((std::mem::take(&mut group), None));
+            sum = 0;
+        }
+        group.push(*bucket);
+        sum += own;
+    }
+    if !group.is_empty() {
+        groups.push((group, None));
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_have_what_fits() {
+        let weights = [3, 3, 3, 30, 1, 9, 2];
+        let groups = groups(&[0, 1, 2, 3, 4, 5, 6], 10, |bucket| {
+            weights[bucket as usize]
+        });
+        let share = |turn| (vec![3], Some(Share { turn, of: 3 }));
+        assert_eq!(
+            groups,
+            [
+                share(0),
+                share(1),
+                share(2),
+                (vec![0, 1, 2, 4], None),
+                (vec![5], None),
+                (vec![6], None),
+            ]
+        );
+    }
+}

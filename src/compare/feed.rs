@@ -1,0 +1,189 @@
+//! Reading a container, or ranges of it, to the head.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use tokio::sync::mpsc;
+
+use super::side::Place;
+use super::visitor::{Reading, Visitor};
+use crate::cosmos::cursor::{FeedRequest, PageSource};
+use crate::feed::page::Page;
+use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId, ReadUntil};
+use crate::job::Connected;
+use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use crate::render::change::Change;
+
+/// Ranges of a side that are read at the same time.
+const CONCURRENCY: usize = 8;
+/// Bytes of pages that may wait.
+const BUFFERED_BYTES: u32 = 8 << 20;
+/// Items per page.
+const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+/// Events that may wait; the bytes of their pages are bounded separately.
+const EVENTS: usize = 64;
+
+/// Where a range was when its reading began. What is not beyond that came once.
+#[derive(Debug, Clone, Default)]
+struct Pin {
+    lsn: Option<u64>,
+    partition: Option<String>,
+}
+
+/// Reads what is selected of a container, and returns `visitor` with it.
+pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V) -> Result<V> {
+    let Place::Container {
+        connected,
+        retry_limit,
+        in_ranges,
+    } = &reading.side.place
+    else {
+        return Ok(visitor);
+    };
+    let wanted = if *in_ranges {
+        reading
+            .selection
+            .ranges(reading.keyer.bucket_bits, reading.documents)?
+    } else {
+        None
+    };
+    let parts = parts(connected, wanted).await?;
+    if parts.is_empty() {
+        return Ok(visitor);
+    }
+    let options = ReaderOptions {
+        concurrency: CONCURRENCY,
+        request: FeedRequest {
+            source: PageSource::Feed(FeedMode::LatestVersion),
+            page_size: PAGE_SIZE,
+            partition_key: None,
+        },
+        retry_limit: *retry_limit,
+        start: ChangeFeedStart::Beginning,
+        // A document has one version, which may move beyond the pin.
+        end: ReadEnd::Caught(ReadUntil::Head),
+        poll_interval: Duration::from_secs(1),
+        buffered_bytes: BUFFERED_BYTES,
+    };
+    let mut next = 0;
+    let mut number = || {
+        next += 1;
+        RangeId(next - 1)
+    };
+    let shards = parts
+        .into_iter()
+        .map(|range| Shard::new(number(), range, None, &options))
+        .collect();
+    let (sender, mut events) = mpsc::channel(EVENTS);
+    // Dropped with this future, it stops the reader.
+    let stop = reading.stop.child_token();
+    let _guard = stop.clone().drop_guard();
+    let client = Arc::clone(&connected.client);
+    let reader = Reader::start(client, shards, options, sender, stop.clone());
+    let mut pins: HashMap<RangeId, Pin> = HashMap::new();
+    while let Some(event) = events.recv().await {
+        match event {
+            ReaderEvent::Pinned { range, end, .. } => {
+                let pin = Pin {
+                    lsn: end.lsn(),
+                    partition: end.partition,
+                };
+                pins.insert(range, pin);
+            }
+            ReaderEvent::Page {
+                range,
+                page,
+                position,
+                partition,
+                ..
+            } => {
+                let pin = pins.get(&range);
+                // Positions in another partition do not compare with the pin.
+                let pin =
+                    pin.filter(|pin| pin.partition.is_none() || pin.partition == partition.id);
+                let pin = pin.and_then(|pin| pin.lsn);
+                visit_page(&reading, &page, pin, position.lsn, &mut visitor)?;
+            }
+            ReaderEvent::Replaced {
+                parent,
+                children,
+                reply,
+            } => {
+                let ids: Vec<RangeId> = children.iter().map(|_| number()).collect();
+                // Children continue the positions of their parent.
+                let lsn = pins.remove(&parent).and_then(|pin| pin.lsn);
+                for id in &ids {
+                    let partition = None;
+                    pins.entry(*id).or_insert(Pin { lsn, partition });
+                }
+                reply.send(ids).ok();
+            }
+            ReaderEvent::Failed { error, .. } => return Err(error),
+            ReaderEvent::CaughtUp { .. }
+            | ReaderEvent::Finished { .. }
+            | ReaderEvent::Charged { .. }
+            | ReaderEvent::Retrying { .. }
+            | ReaderEvent::Recovered { .. } => {}
+        }
+    }
+    reader.join().await?;
+    if stop.is_cancelled() {
+        bail!("stopped");
+    }
+    Ok(visitor)
+}
+
+/// The ranges to read: those that are wanted, cut at the bounds of partitions.
+async fn parts(connected: &Connected, wanted: Option<Vec<FeedRange>>) -> Result<Vec<FeedRange>> {
+    let partitions = connected.client.list_partitions(wanted.is_some()).await?;
+    let partitions = partitions.into_iter().map(|partition| partition.range);
+    let Some(wanted) = wanted else {
+        return Ok(partitions.collect());
+    };
+    let cut = partitions.flat_map(|partition| {
+        let cut = wanted
+            .iter()
+            .map(move |range| range.intersection(&partition));
+        cut.flatten().collect::<Vec<_>>()
+    });
+    Ok(cut.collect())
+}
+
+fn visit_page<V: Visitor>(
+    reading: &Reading,
+    page: &Page,
+    pin: Option<u64>,
+    page_lsn: Option<u64>,
+    visitor: &mut V,
+) -> Result<()> {
+    let keyer = &reading.keyer;
+    let is_within = matches!((page_lsn, pin), (Some(lsn), Some(pin)) if lsn <= pin);
+    for item in page.items() {
+        let may_repeat = !is_within
+            && match (Change::of(item).lsn(), pin) {
+                (Some(lsn), Some(pin)) => lsn > pin,
+                _ => true,
+            };
+        let visited = keyer.item(item, |keyed| {
+            if reading.selection.wants(keyed.bucket, keyed.name) {
+                visitor.visit(keyer, keyed, may_repeat)
+            } else {
+                Ok(())
+            }
+        })?;
+        visited.map_err(|unusable| unusable.at("a document of the feed"))?;
+    }
+    reading
+        .done
+        .documents
+        .fetch_add(page.len() as u64, Ordering::Relaxed);
+    reading
+        .done
+        .bytes
+        .fetch_add(page.body_len() as u64, Ordering::Relaxed);
+    Ok(())
+}

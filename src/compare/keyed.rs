@@ -1,0 +1,265 @@
+//! Records by the document that they are about: its partition key and id, where it is among the hashed keys, and
+//! what the record leaves of it.
+
+use std::borrow::Cow;
+
+use anyhow::{Result, anyhow};
+use azure_data_cosmos_driver::models::PartitionKeyDefinition;
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::canonical::{Content, write_scalar};
+use super::digest::{Bucket, Left};
+use super::hashes::{Hashes, Name};
+use crate::cosmos::epk::{hash_of_partition_key, key_text, no_value, partition_key};
+use crate::error::{usage, with_hint};
+use crate::feed::RecordForm;
+use crate::feed::page::{ItemRef, Page, elements, members};
+use crate::render::change::{KeyPath, value_at};
+use crate::replay::{Action, Defect, Interpreter, Meaning};
+
+/// Where documents are among the hashed keys.
+#[derive(Debug, Clone)]
+pub(super) enum Spread {
+    /// By the hash of their partition key and id, which is of this process.
+    ByName,
+    /// By the hash of their partition key in a container with this definition, so that a range of buckets is a range
+    /// of the container.
+    ByContainer(PartitionKeyDefinition),
+}
+
+/// Finds the document that a record is about.
+#[derive(Debug, Clone)]
+pub(super) struct Keyer {
+    pub(super) hashes: Hashes,
+    pub(super) content: Content,
+    pub(super) spread: Spread,
+    /// The number of buckets is two to the power of this.
+    pub(super) bucket_bits: u32,
+    /// The paths of the partition key.
+    pub(super) key_paths: Vec<KeyPath>,
+    /// What a record means.
+    pub(super) interpreter: Interpreter,
+    /// Whether documents go through a program.
+    pub(super) has_program: bool,
+}
+
+/// A record, by its document.
+#[derive(Debug)]
+pub(super) struct Keyed<'a> {
+    pub(super) bucket: Bucket,
+    pub(super) name: Name,
+    /// The document that is left; none if it is deleted.
+    pub(super) document: Option<Cow<'a, [u8]>>,
+    /// The JSON text of its id, and that of the values of its partition key.
+    id: Cow<'a, [u8]>,
+    key: Vec<Cow<'a, [u8]>>,
+}
+
+/// Which document, as a report names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Address {
+    /// The JSON text of the values of its partition key, as an array.
+    pub(super) key: String,
+    /// The JSON text of its id.
+    pub(super) id: String,
+}
+
+/// What is wrong with a record.
+#[derive(Debug)]
+pub(super) struct Unusable {
+    reason: String,
+    hint: Option<String>,
+    is_usage: bool,
+}
+
+impl Unusable {
+    /// The error of the record at `place`.
+    pub(super) fn at(self, place: &str) -> anyhow::Error {
+        let message = format!("{place}: {}", self.reason);
+        match self.hint {
+            Some(hint) if self.is_usage => usage(message, hint),
+            Some(hint) => with_hint(anyhow!(message), hint),
+            None => anyhow!(message),
+        }
+    }
+}
+
+impl From<Defect> for Unusable {
+    fn from(defect: Defect) -> Self {
+        Self {
+            reason: defect.reason,
+            hint: defect.hint,
+            is_usage: false,
+        }
+    }
+}
+
+impl Keyed<'_> {
+    pub(super) fn address(&self) -> Address {
+        let text = |json: &[u8]| String::from_utf8_lossy(json).into_owned();
+        let values: Vec<String> = self.key.iter().map(|value| text(value)).collect();
+        Address {
+            key: format!("[{}]", values.join(",")),
+            id: text(&self.id),
+        }
+    }
+}
+
+impl Keyer {
+    pub(super) fn buckets(&self) -> u32 {
+        1 << self.bucket_bits
+    }
+
+    /// Passes what the record of a file means to `visit`, if it means anything.
+    pub(super) fn record(
+        &self,
+        json: &Bytes,
+        form: Option<RecordForm>,
+        visit: impl FnOnce(Keyed<'_>) -> Result<()>,
+    ) -> Result<Result<(), Unusable>> {
+        if form == Some(RecordForm::Documents) && !self.has_program {
+            let page = match Page::of_document(json.clone()) {
+                Ok(page) => page,
+                Err(error) => return Ok(Err(Defect::new(error.to_string()).into())),
+            };
+            let document = page.items().next().and_then(|item| item.document());
+            if let Some(keyed) = document.and_then(|document| self.document(document)) {
+                return visit(keyed).map(Ok);
+            }
+        }
+        self.meaning(self.interpreter.interpret(json, form), visit)
+    }
+
+    /// The same for an item of a feed.
+    pub(super) fn item(
+        &self,
+        item: ItemRef<'_>,
+        visit: impl FnOnce(Keyed<'_>) -> Result<()>,
+    ) -> Result<Result<(), Unusable>> {
+        if !self.has_program
+            && let Some(document) = item.document()
+            && let Some(keyed) = self.document(document)
+        {
+            return visit(keyed).map(Ok);
+        }
+        self.meaning(self.interpreter.interpret_item(item), visit)
+    }
+
+    fn meaning(
+        &self,
+        meaning: Result<Meaning, Defect>,
+        visit: impl FnOnce(Keyed<'_>) -> Result<()>,
+    ) -> Result<Result<(), Unusable>> {
+        let write = match meaning {
+            Ok(Meaning::Write(write)) => write,
+            // What is not written leaves everything as it is.
+            Ok(Meaning::Dropped | Meaning::Expired | Meaning::OutsideWindow) => return Ok(Ok(())),
+            Ok(Meaning::Unclear(unclear)) => {
+                return Ok(Err(Unusable {
+                    reason: unclear.reason.to_owned(),
+                    hint: Some(unclear.hint.to_owned()),
+                    is_usage: true,
+                }));
+            }
+            Err(defect) => return Ok(Err(defect.into())),
+        };
+        let text = key_text(&write.item.key)?;
+        let values = elements(text.as_bytes()).map(|value| Cow::Owned(value.to_vec()));
+        let id = serde_json::to_vec(&write.item.id)?;
+        let document = match write.action {
+            Action::Put(document) => Some(Cow::Owned(document)),
+            Action::Delete { .. } => None,
+        };
+        let Some(keyed) = self.keyed(Cow::Owned(id), values.collect(), document) else {
+            return Ok(Err(Defect::new("its partition key cannot be used").into()));
+        };
+        visit(keyed).map(Ok)
+    }
+
+    /// A document that is compared as it is; none if there is anything unusual about its id or its key.
+    fn document<'a>(&self, document: &'a [u8]) -> Option<Keyed<'a>> {
+        /// The quotes belong to it.
+        const PLAIN_ID: std::ops::RangeInclusive<usize> = 3..=1025;
+        let mut id = None;
+        let mut values: Vec<Cow<'a, [u8]>> = vec![Cow::Borrowed(b"{}"); self.key_paths.len()];
+        for member in members(document) {
+            if member.is_named("id") {
+                id = Some(member.value);
+            }
+            for (path, value) in self.key_paths.iter().zip(&mut values) {
+                if member.is_named(&path[0]) {
+                    let found = match path.len() {
+                        1 => Some(member.value),
+                        _ => value_at(member.value, &path[1..]),
+                    };
+                    *value = Cow::Borrowed(found.unwrap_or(b"{}"));
+                }
+            }
+        }
+        let id = id.filter(|id| id.first() == Some(&b'"') && PLAIN_ID.contains(&id.len()))?;
+        self.keyed(Cow::Borrowed(id), values, Some(Cow::Borrowed(document)))
+    }
+
+    fn keyed<'a>(
+        &self,
+        id: Cow<'a, [u8]>,
+        values: Vec<Cow<'a, [u8]>>,
+        document: Option<Cow<'a, [u8]>>,
+    ) -> Option<Keyed<'a>> {
+        let mut form = Vec::with_capacity(64);
+        for value in &values {
+            match value.first()? {
+                // The service, too, takes an object or an array for no value.
+                b'{' | b'[' => form.push(b'u'),
+                b'"' | b't' | b'f' | b'n' => write_scalar(value, &mut form),
+                _ => {
+                    // A key is hashed as a double, whatever its text is.
+                    let number: f64 = std::str::from_utf8(value).ok()?.parse().ok()?;
+                    if !number.is_finite() {
+                        return None;
+                    }
+                    let number = if number == 0.0 { 0.0 } else { number };
+                    form.push(b'd');
+                    form.extend_from_slice(&number.to_bits().to_be_bytes());
+                }
+            }
+        }
+        write_scalar(&id, &mut form);
+        let name = self.hashes.name(&form);
+        Some(Keyed {
+            bucket: self.bucket(name, &values)?,
+            name,
+            document,
+            id,
+            key: values,
+        })
+    }
+
+    fn bucket(&self, name: Name, values: &[Cow<'_, [u8]>]) -> Option<Bucket> {
+        let place = match &self.spread {
+            Spread::ByName => (name >> 64) as u64,
+            Spread::ByContainer(definition) => {
+                let values = values.iter().map(|value| match value.first()? {
+                    b'{' | b'[' => Some(no_value()),
+                    _ => serde_json::from_slice::<Value>(value).ok(),
+                });
+                let values: Vec<Value> = values.collect::<Option<_>>()?;
+                let key = partition_key(&values).ok()?;
+                // The highest two bits are never used.
+                hash_of_partition_key(&key, definition).ok()? << 2
+            }
+        };
+        Some((place >> (64 - self.bucket_bits)) as Bucket)
+    }
+
+    /// What is left of a document, as a digest adds it. `buffer` is reused.
+    pub(super) fn left(&self, document: Option<&[u8]>, buffer: &mut Vec<u8>) -> Left {
+        let Some(document) = document else {
+            return Left::Nothing;
+        };
+        buffer.clear();
+        self.content.write(document, buffer);
+        Left::Content(self.hashes.content(buffer))
+    }
+}

@@ -1,0 +1,41 @@
+//! Compares two sides, each an export or a container, document by document.
+//!
+//! ```text
+//! record or item ─► keyer: which document, what is left of it       keyed.rs, canonical.rs
+//!    │ first reading, of everything
+//!    ▼
+//!  digest of each side: sums of hashes by range of hashed keys       digest.rs
+//!    │ ranges that differ, or are uncertain
+//!    ▼
+//!  second reading, of these ranges: contents document by document    examine.rs
+//!    │ documents that differ
+//!    ▼
+//!  while a side is a container: looked at until they settle          settle.rs
+//!    │ documents that stay different
+//!    ▼
+//!  last reading, of these documents: texts, paths, report            listing.rs
+//! ```
+//!
+//! Memory is bounded: the digests have a fixed size, and what is compared document by document comes in shares that
+//! fit (`plan.memory`).
+
+mod canonical;
+mod comparison;
+mod digest;
+mod examine;
+mod feed;
+mod hashes;
+mod ignored;
+mod keyed;
+mod listing;
+mod memory;
+mod number;
+mod outcome;
+mod reading;
+mod selection;
+mod settle;
+mod side;
+mod start;
+mod visitor;
+
+pub use start::{Sides, compare};

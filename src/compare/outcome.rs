@@ -1,0 +1,219 @@
+//! How a comparison ended: what differs, the summary and the exit code.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use anyhow::Result;
+use time::OffsetDateTime;
+
+use super::comparison::{Comparison, Open, Tally};
+use super::examine::{Kind, Pair, SOURCE, TARGET};
+use super::keyed::Address;
+use super::listing::{Listing, paths};
+use crate::clock;
+use crate::count::count;
+use crate::error::ExitCode;
+use crate::report::{CompareSummary, ComparedSummary, Report};
+use crate::settings::ComparePlan;
+
+/// How many differences are shown if there is no report.
+const SHOWN: usize = 10;
+
+/// The paths that are shown of a document.
+const SHOWN_PATHS: usize = 5;
+
+/// What was found.
+pub(super) struct Ended {
+    pub(super) summary: Found,
+    /// The first differences, if they are to be shown.
+    pub(super) first: Vec<String>,
+}
+
+/// The numbers of what was found.
+pub(super) struct Found {
+    documents: [u64; 2],
+    tally: Tally,
+    changing: u64,
+    /// Differences that are in the report, or shown.
+    listed: u64,
+}
+
+/// Carries a comparison out.
+pub(super) async fn run(
+    comparison: &Comparison,
+    plan: &ComparePlan,
+    mut listing: Listing,
+    report: &Report,
+) -> Result<Ended> {
+    let digests = comparison.digests().await?;
+    let documents = [digests[SOURCE].documents, digests[TARGET].documents];
+    let unlike = digests[SOURCE].unlike(&digests[TARGET]);
+    report.detail(&format!(
+        "{} of {} ranges of keys are compared document by document",
+        unlike.len(),
+        comparison.keyers[SOURCE].buckets()
+    ));
+    let differing = comparison.sort_out(&unlike, &digests).await?;
+    drop(digests);
+    let settled = comparison.settle(differing, plan.settle, report).await?;
+    let mut tally = settled.different.beyond;
+    for open in &settled.different.open {
+        tally.add(open.kind());
+    }
+    let mut open = settled.different.open;
+    open.sort_unstable_by_key(|open| (open.kind(), open.name));
+    let max = match &plan.report {
+        Some(_) => usize::try_from(plan.max_differences).unwrap_or(usize::MAX),
+        None => SHOWN,
+    };
+    open.truncate(max);
+    let listed = open.len() as u64;
+    let mut first = Vec::new();
+    let kept = usize::try_from(comparison.memory.kept).unwrap_or(usize::MAX);
+    for chunk in open.chunks(kept) {
+        let gone = list(comparison, plan, chunk, &mut listing, &mut first).await?;
+        for open in gone {
+            tally.remove(open.kind());
+        }
+    }
+    listing.finish()?;
+    Ok(Ended {
+        summary: Found {
+            documents,
+            tally,
+            changing: settled.changing,
+            listed,
+        },
+        first,
+    })
+}
+
+/// Lists documents that differ, with their texts, and returns those that do not any more.
+async fn list(
+    comparison: &Comparison,
+    plan: &ComparePlan,
+    chunk: &[Open],
+    listing: &mut Listing,
+    first: &mut Vec<String>,
+) -> Result<Vec<Open>> {
+    let content = &comparison.keyers[TARGET].content;
+    let mut left: HashMap<_, _> = chunk.iter().map(|open| (open.name, *open)).collect();
+    let mut gone = Vec::new();
+    while !left.is_empty() {
+        let names = left.values().map(|open| (open.name, open.bucket)).collect();
+        let mut kept = comparison.kept(names).await?;
+        let before = left.len();
+        let mut whole: Vec<(Kind, Pair)> = Vec::new();
+        left.retain(|name, open| {
+            let pair = kept.pairs.remove(name).unwrap_or_default();
+            match Kind::of(pair.contents) {
+                None => gone.push(*open),
+                Some(_) if !pair.is_whole() => return true,
+                Some(kind) => whole.push((kind, pair)),
+            }
+            false
+        });
+        // A pair that has no space by itself is listed without what did not fit.
+        if left.len() == before {
+            for (name, _) in left.drain() {
+                let pair = kept.pairs.remove(&name).unwrap_or_default();
+                whole.extend(Kind::of(pair.contents).map(|kind| (kind, pair)));
+            }
+        }
+        whole.sort_by(|(a, one), (b, other)| (a, &one.address).cmp(&(b, &other.address)));
+        for (kind, pair) in &whole {
+            listing.write(*kind, pair, content)?;
+            if plan.report.is_none() {
+                first.push(shown(*kind, pair, content));
+            }
+        }
+    }
+    Ok(gone)
+}
+
+/// A difference, for a person.
+fn shown(kind: Kind, pair: &Pair, content: &super::canonical::Content) -> String {
+    let Address { key, id } = pair.address.clone().unwrap_or(Address {
+        key: String::new(),
+        id: String::new(),
+    });
+    let paths = match kind {
+        Kind::Different => paths(pair, content),
+        Kind::Missing | Kind::Extra => Vec::new(),
+    };
+    let more = match paths.len().saturating_sub(SHOWN_PATHS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let paths = match &paths[..paths.len().min(SHOWN_PATHS)] {
+        [] => String::new(),
+        shown => format!(": {}{more}", shown.join(", ")),
+    };
+    format!("  {:<9} {id} of {key}{paths}", kind.name())
+}
+
+/// Prints the summary, and returns the exit code.
+pub(super) fn finish(
+    found: Found,
+    first: Vec<String>,
+    (begun, started): (Instant, OffsetDateTime),
+    comparison: &Comparison,
+    plan: &ComparePlan,
+    report: &Report,
+) -> Result<ExitCode> {
+    let Found {
+        documents,
+        tally,
+        changing,
+        listed,
+    } = found;
+    let (outcome, code) = match (tally.all(), changing) {
+        (0, 0) => ("same", ExitCode::Done),
+        (0, _) => ("changing", ExitCode::Changing),
+        _ => ("different", ExitCode::Different),
+    };
+    let compared = |side: usize| ComparedSummary {
+        name: comparison.sides[side].name.clone(),
+        documents: documents[side],
+        request_units: comparison.sides[side].request_units(),
+    };
+    let is_listed = plan.report.is_some();
+    for line in first {
+        report.notice(&line);
+    }
+    let unlisted = tally.all().saturating_sub(listed);
+    if unlisted > 0 && !is_listed {
+        report.notice(&format!(
+            "  and {}; --report FILE lists them",
+            count(unlisted, "more document")
+        ));
+    }
+    let summary = CompareSummary {
+        outcome,
+        missing: tally.missing,
+        extra: tally.extra,
+        different: tally.different,
+        changing,
+        source: compared(SOURCE),
+        target: compared(TARGET),
+        started,
+        ended: clock::now(),
+        seconds: begun.elapsed().as_secs_f64(),
+        report: plan.report.as_ref().map(ToString::to_string),
+    };
+    report.compare_summary(&summary, plan.summary)?;
+    if unlisted > 0 && is_listed {
+        let limit = if listed >= plan.max_differences {
+            "--max-differences"
+        } else {
+            "--memory"
+        };
+        report.warning(&format!(
+            "the report has {}; to list {} that {}, raise {limit}",
+            count(listed, "document"),
+            count(unlisted, "more document"),
+            if unlisted == 1 { "differs" } else { "differ" },
+        ));
+    }
+    Ok(code)
+}

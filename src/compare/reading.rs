@@ -1,0 +1,68 @@
+//! Reading a side: files one after the other, a container range by range.
+
+use std::sync::atomic::Ordering;
+
+use anyhow::{Context, Result};
+
+use super::feed::read_container;
+use super::keyed::Keyer;
+use super::side::Place;
+use super::visitor::{Reading, Visitor};
+use crate::replay::source_location;
+use crate::source::{self, Mark};
+
+impl Reading {
+    /// Reads what is selected, and returns `visitor` with it.
+    ///
+    /// # Errors
+    ///
+    /// If a record cannot be read or cannot be compared, or the reading is stopped.
+    pub(super) async fn read<V: Visitor>(self, visitor: V) -> Result<V> {
+        let name = self.side.name.clone();
+        let read = if self.side.is_container() {
+            read_container(self, visitor).await
+        } else {
+            let reading = tokio::task::spawn_blocking(move || self.read_files(visitor));
+            reading.await.context("the reading ended unexpectedly")?
+        };
+        read.with_context(|| format!("cannot compare {name}"))
+    }
+
+    fn read_files<V: Visitor>(self, mut visitor: V) -> Result<V> {
+        /// How often to look for a stop, and to report progress.
+        const RECORDS: u64 = 256;
+        let Place::Files { inputs, .. } = &self.side.place else {
+            return Ok(visitor);
+        };
+        let mut before = 0;
+        let mut records = 0;
+        for input in inputs {
+            let keyer = Keyer {
+                interpreter: self.keyer.interpreter.of_input(input)?,
+                ..(*self.keyer).clone()
+            };
+            let mut reader = source::open(input, Mark::default())?;
+            while let Some(record) = reader.next()? {
+                records += 1;
+                if records % RECORDS == 0 {
+                    self.done.documents.fetch_add(RECORDS, Ordering::Relaxed);
+                    self.done
+                        .bytes
+                        .store(before + record.raw_end, Ordering::Relaxed);
+                    anyhow::ensure!(!self.stop.is_cancelled(), "stopped");
+                }
+                let visited = keyer.record(&record.json, record.form, |keyed| {
+                    if self.selection.wants(keyed.bucket, keyed.name) {
+                        visitor.visit(&keyer, keyed, false)
+                    } else {
+                        Ok(())
+                    }
+                })?;
+                visited.map_err(|unusable| unusable.at(&source_location(input, record.end)))?;
+            }
+            before += input.length;
+        }
+        self.done.bytes.store(before, Ordering::Relaxed);
+        Ok(visitor)
+    }
+}

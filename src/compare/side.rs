@@ -1,0 +1,123 @@
+//! A side of a comparison: files, or a container.
+
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+
+use anyhow::Result;
+
+use crate::cosmos::retry::RetryLimit;
+use crate::error::usage;
+use crate::feed::ContainerAddress;
+use crate::job::Connected;
+use crate::replay::same_container;
+use crate::source::{Input, Inputs};
+
+/// A side.
+#[derive(Debug)]
+pub(super) struct Side {
+    /// As messages name it.
+    pub(super) name: String,
+    pub(super) place: Place,
+}
+
+/// Where the documents of a side are.
+#[derive(Debug)]
+pub(super) enum Place {
+    Files {
+        inputs: Vec<Input>,
+        bytes: u64,
+    },
+    Container {
+        connected: Connected,
+        retry_limit: RetryLimit,
+        /// Whether buckets are ranges of it.
+        in_ranges: bool,
+    },
+}
+
+/// How much of a side was read, over all its readings.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    pub(super) documents: AtomicU64,
+    pub(super) bytes: AtomicU64,
+}
+
+impl Side {
+    pub(super) fn of_files(name: String, inputs: Inputs) -> Self {
+        Self {
+            name,
+            place: Place::Files {
+                bytes: inputs.total_bytes(),
+                inputs: inputs.inputs,
+            },
+        }
+    }
+
+    pub(super) fn is_container(&self) -> bool {
+        matches!(self.place, Place::Container { .. })
+    }
+
+    /// Whether it has the file `path`.
+    pub(super) fn has_file(&self, path: &Path) -> bool {
+        match &self.place {
+            Place::Files { inputs, .. } => inputs.iter().any(|input| input.is_the_file(path)),
+            Place::Container { .. } => false,
+        }
+    }
+
+    /// Its bytes, if they are known before it is read.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        match &self.place {
+            Place::Files { bytes, .. } => Some(*bytes),
+            Place::Container { .. } => None,
+        }
+    }
+
+    /// Request units that reading it has cost.
+    pub(super) fn request_units(&self) -> f64 {
+        match &self.place {
+            Place::Files { .. } => 0.0,
+            Place::Container { connected, .. } => {
+                connected.client.traffic().exchanged().request_units()
+            }
+        }
+    }
+
+    fn container(&self) -> Option<&ContainerAddress> {
+        match &self.place {
+            Place::Files { .. } => None,
+            Place::Container { connected, .. } => Some(&connected.source),
+        }
+    }
+}
+
+/// Refuses to compare something with itself.
+///
+/// # Errors
+///
+/// If the sides are the same container, or have a file in common.
+pub(super) fn refuse_the_same(source: &Side, target: &Side) -> Result<()> {
+    if let (Some(a), Some(b)) = (source.container(), target.container())
+        && same_container(a, b)
+    {
+        return Err(usage(
+            format!(
+                "both sides are the container {}/{}",
+                a.database, a.container
+            ),
+            "name another one with --from-container, or with -d and -c",
+        ));
+    }
+    if let (Place::Files { inputs: a, .. }, Place::Files { inputs: b, .. }) =
+        (&source.place, &target.place)
+        && let Some(shared) = a
+            .iter()
+            .find(|one| b.iter().any(|other| one.is_the_same_as(other)))
+    {
+        return Err(usage(
+            format!("both sides have the same file: {shared}"),
+            "name another source, or another one --with",
+        ));
+    }
+    Ok(())
+}

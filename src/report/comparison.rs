@@ -1,0 +1,80 @@
+//! How a comparison ended, in one line or as JSON.
+
+use indicatif::HumanCount;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::count::{count, exactly};
+
+/// How a comparison ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct CompareSummary {
+    /// `same`, `different` or `changing`.
+    pub outcome: &'static str,
+    /// Documents that only the source has.
+    pub missing: u64,
+    /// Documents that only the target has.
+    pub extra: u64,
+    /// Documents that both have, with other contents.
+    pub different: u64,
+    /// Documents that differ, and were changed within the settling time.
+    pub changing: u64,
+    /// The source.
+    pub source: ComparedSummary,
+    /// The target.
+    pub target: ComparedSummary,
+    /// When it began, by the clock of the machine.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub ended: OffsetDateTime,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// The report, if there is one.
+    pub report: Option<String>,
+}
+
+/// A side of a comparison.
+#[derive(Debug, Clone, Serialize)]
+pub struct ComparedSummary {
+    /// Its name: a path, or `DATABASE/CONTAINER`.
+    pub name: String,
+    /// Documents that were read of it; one that came in several versions counts as often.
+    pub documents: u64,
+    /// Request units charged for it.
+    pub request_units: f64,
+}
+
+impl CompareSummary {
+    pub(super) fn text(&self) -> String {
+        let mut found = Vec::new();
+        for (number, what) in [
+            (self.missing, "missing"),
+            (self.extra, "extra"),
+            (self.different, "different"),
+            (self.changing, "still changing"),
+        ] {
+            if number > 0 {
+                found.push(format!("{} {what}", HumanCount(number)));
+            }
+        }
+        let verdict = match self.outcome {
+            "same" => "same".to_owned(),
+            "changing" => {
+                let documents = exactly(self.changing, "document");
+                format!("still changing: {documents}")
+            }
+            _ => format!("different: {}", found.join(", ")),
+        };
+        let units = self.source.request_units + self.target.request_units;
+        format!(
+            "{verdict}; {} of {} compared with {} of {}, {units:.0} RU, {:.1} s",
+            count(self.source.documents, "document"),
+            self.source.name,
+            HumanCount(self.target.documents),
+            self.target.name,
+            self.seconds
+        )
+    }
+}

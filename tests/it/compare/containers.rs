@@ -1,0 +1,175 @@
+//! Containers on one side or on both: splits, writers, throttling, another partition key.
+
+use serde_json::json;
+
+use super::*;
+use crate::command::{CONTAINER, DATABASE};
+use crate::gateway::{Action, Fault, RequestKind};
+use crate::orders::{document, fill, filled};
+use crate::replay::assert_no_violations;
+
+#[test]
+fn planted_differences_are_found_and_only_their_ranges_are_read_again() {
+    let (gateway, container) = filled(4, 3000);
+    let copy = gateway.create_container(DATABASE, "copy", "/pk", 3);
+    fill(&copy, 0..3000);
+    assert_found(&mut compare_containers(&gateway), &[]);
+    let once = gateway.total_request_charge();
+    copy.delete("item-5", "key-5");
+    copy.upsert(document(3000));
+    let mut changed = document(17);
+    changed["number"] = json!(18);
+    copy.upsert(changed);
+    let expected = ["different item-17", "extra item-3000", "missing item-5"];
+    let found = assert_found(&mut compare_containers(&gateway), &expected);
+    assert_eq!(
+        found.line("item-17")["differences"],
+        json!([{"path": ".number"}])
+    );
+    let again = gateway.total_request_charge() - once;
+    assert!(again < once * 1.5, "{again} RU after {once}");
+    assert_no_violations(&gateway);
+    // As read by others: each container once more.
+    container.upsert(document(3000));
+    container.upsert(copy_of_17());
+    container.delete("item-5", "key-5");
+    assert_found(&mut compare_containers(&gateway), &[]);
+}
+
+fn copy_of_17() -> serde_json::Value {
+    let mut changed = document(17);
+    changed["number"] = json!(18);
+    changed
+}
+
+#[test]
+fn a_split_while_a_side_is_read_changes_nothing() {
+    let (gateway, container) = filled(2, 2000);
+    let copy = gateway.create_container(DATABASE, "copy", "/pk", 2);
+    fill(&copy, 0..2000);
+    copy.delete("item-100", "key-3");
+    for round in 0..3 {
+        let before = gateway.requests(RequestKind::ChangeFeed);
+        let found = std::thread::scope(|scope| {
+            let comparing = scope.spawn(|| found(&mut compare_containers(&gateway)));
+            gateway.wait_for(RequestKind::ChangeFeed, before + 3 + round);
+            container.split(&container.partitions()[0].id, 2);
+            copy.split(&copy.partitions()[0].id, 3);
+            comparing.join().unwrap()
+        });
+        assert_eq!(found.ids(), ["missing item-100"], "{}", found.ended.stderr);
+    }
+    assert_no_violations(&gateway);
+}
+
+#[test]
+fn documents_that_are_rewritten_meanwhile_do_not_count_twice() {
+    let (gateway, container) = filled(2, 1500);
+    let copy = gateway.create_container(DATABASE, "copy", "/pk", 2);
+    fill(&copy, 0..1500);
+    copy.delete("item-100", "key-3");
+    let before = gateway.requests(RequestKind::ChangeFeed);
+    let found = std::thread::scope(|scope| {
+        let comparing = scope.spawn(|| found(&mut compare_containers(&gateway)));
+        gateway.wait_for(RequestKind::ChangeFeed, before + 5);
+        // The same content again, on one side only.
+        fill(&container, 0..700);
+        comparing.join().unwrap()
+    });
+    assert_eq!(found.ids(), ["missing item-100"], "{}", found.ended.stderr);
+    assert_eq!(found.code, DIFFERENT);
+}
+
+#[test]
+fn throttling_is_waited_for_and_a_lost_permission_is_an_error() {
+    let (gateway, _container) = filled(2, 500);
+    let copy = gateway.create_container(DATABASE, "copy", "/pk", 2);
+    fill(&copy, 0..500);
+    let throttle = Fault::on(RequestKind::ChangeFeed, Action::throttle(10)).times(5);
+    gateway.push_fault(throttle);
+    assert_found(&mut compare_containers(&gateway), &[]);
+    gateway.push_fault(
+        Fault::on(RequestKind::ChangeFeed, Action::status(403, 0))
+            .nth(3)
+            .always(),
+    );
+    let ended = crate::command::fail(&mut compare_containers(&gateway), 1);
+    assert!(ended.stderr.contains("cannot compare"), "{}", ended.stderr);
+}
+
+#[test]
+fn another_partition_key_is_computed_from_the_documents() {
+    let (gateway, _container) = filled(2, 300);
+    let copy = gateway.create_container(DATABASE, "copy", "/number", 2);
+    for number in 0..300 {
+        copy.upsert(document(number));
+    }
+    assert_found(&mut compare_containers(&gateway), &[]);
+    copy.delete("item-7", 7);
+    let found = assert_found(&mut compare_containers(&gateway), &["missing item-7"]);
+    assert_eq!(found.line("item-7")["partitionKey"], json!([7]));
+}
+
+#[test]
+fn what_becomes_the_same_is_no_difference() {
+    let (gateway, _container) = filled(2, 200);
+    let copy = gateway.create_container(DATABASE, "copy", "/pk", 2);
+    fill(&copy, 0..190);
+    let mut command = against(&gateway);
+    command.env("AZURE_COSMOS_CONTAINER", "copy").args([
+        "compare",
+        "--from-container",
+        "shop/orders",
+        "--settle",
+        "600s",
+    ]);
+    let before = gateway.requests(RequestKind::ChangeFeed);
+    let found = std::thread::scope(|scope| {
+        let comparing = scope.spawn(|| found(&mut command));
+        // It looks again and again.
+        gateway.wait_for(RequestKind::ChangeFeed, before + 40);
+        fill(&copy, 190..200);
+        comparing.join().unwrap()
+    });
+    assert_eq!(found.code, SAME, "{}", found.ended.stderr);
+    assert_eq!(found.summary["outcome"], "same");
+}
+
+#[test]
+fn what_changes_all_the_time_is_said_to_be_changing() {
+    let (gateway, container) = filled(1, 20);
+    let copy = gateway.create_container(DATABASE, "copy", "/pk", 1);
+    fill(&copy, 0..20);
+    let mut command = against(&gateway);
+    command.env("AZURE_COSMOS_CONTAINER", "copy").args([
+        "compare",
+        "--from-container",
+        "shop/orders",
+        "--settle",
+        "2s",
+    ]);
+    let stopped = std::sync::atomic::AtomicBool::new(false);
+    let found = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut version = 0;
+            while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+                version += 1;
+                let mut changed = document(3);
+                changed["number"] = json!(version * 100);
+                container.upsert(changed);
+                let requests = gateway.total_requests();
+                gateway.wait_for_requests(requests + 1);
+            }
+        });
+        let found = found(&mut command);
+        stopped.store(true, std::sync::atomic::Ordering::Relaxed);
+        // Lets the writer see it.
+        let _last = gateway.container(DATABASE, CONTAINER);
+        run(against(&gateway).arg("ranges"));
+        found
+    });
+    assert_eq!(found.code, CHANGING, "{}", found.ended.stderr);
+    assert_eq!(found.summary["outcome"], "changing");
+    assert_eq!(found.summary["changing"], 1);
+    assert!(found.report.is_empty());
+}

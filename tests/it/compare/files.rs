@@ -1,0 +1,207 @@
+//! Exports in every format, and files of other programs.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::*;
+use crate::command::{export, fail, lines, succeed};
+use crate::orders::{document, filled};
+use crate::replay::{export_copy, write_lines};
+
+/// The options of an export in each format.
+const FORMATS: [&[&str]; 8] = [
+    &["--format", "jsonl"],
+    &["--format", "jsonl", "--compression", "zstd"],
+    &["--format", "csv"],
+    &[
+        "--format",
+        "csv",
+        "--schema",
+        "raw",
+        "--compression",
+        "gzip",
+    ],
+    &["--format", "parquet"],
+    &["--format", "parquet", "--schema", "raw"],
+    &["--format", "arrow"],
+    &["--format", "csv", "--system-fields", "drop"],
+];
+
+#[test]
+fn planted_differences_are_found_in_every_format() {
+    let (gateway, _container) = filled(3, 300);
+    let copy = gateway.create_container("shop", "copy", "/pk", 2);
+    for number in 0..300 {
+        let mut document = document(number);
+        match number {
+            7 => continue,
+            8 => document["number"] = json!(8000),
+            9 => document["text"] = json!("some text that makes the document a little longer."),
+            10 => document["more"] = json!([1, {"a": null}]),
+            _ => {}
+        }
+        copy.upsert(document);
+    }
+    copy.upsert(document(1000));
+    let expected = [
+        "different item-10",
+        "different item-8",
+        "different item-9",
+        "extra item-1000",
+        "missing item-7",
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let mut sides: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for (number, format) in FORMATS.iter().enumerate() {
+        let a = directory.path().join(format!("a{number}"));
+        let b = directory.path().join(format!("b{number}"));
+        succeed(export(&gateway, &a).args(*format));
+        succeed(export_copy(&gateway, &b).args(*format));
+        // Each format with the next one, and with a container.
+        assert_found(&mut compare_with_copy(&gateway, &a), &expected);
+        if let Some((_, earlier)) = sides.last() {
+            assert_found(&mut compare_files(&a, earlier), &expected);
+            assert_found(&mut compare_files(earlier, &b), &[]);
+        }
+        sides.push((a, b));
+    }
+    let (a, b) = &sides[0];
+    let found = assert_found(&mut compare_files(a, b), &expected);
+    assert_eq!(
+        found.line("item-8")["differences"],
+        json!([{"path": ".number"}])
+    );
+    assert_eq!(
+        found.line("item-10")["differences"],
+        json!([{"path": ".more"}])
+    );
+    assert_eq!(found.line("item-7")["partitionKey"], json!(["key-7"]));
+    assert!(found.line("item-8")["source"]["_etag"].is_string());
+    assert_eq!(found.summary["source"]["documents"], 300);
+    let found = assert_found(compare_files(a, b).arg("--values"), &expected);
+    assert_eq!(
+        found.line("item-8")["differences"],
+        json!([{"path": ".number", "source": 8, "target": 8000}])
+    );
+    assert_eq!(found.line("item-7")["document"]["number"], 7);
+    // From the other end.
+    let back = [
+        "different item-10",
+        "different item-8",
+        "different item-9",
+        "extra item-7",
+        "missing item-1000",
+    ];
+    assert_found(&mut compare_files(b, a), &back);
+}
+
+#[test]
+fn of_several_versions_the_last_one_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[&str]| {
+        let path = directory.path().join(name);
+        write_lines(&path, content);
+        path
+    };
+    let heading = r#"{"cosmos-tail":{"records":"changes"}}"#;
+    let change = |n: u64| format!(r#"{{"current":{{"id":"1","pk":"a","n":{n}}}}}"#);
+    let gone = r#"{"metadata":{"operationType":"delete","id":"1","partitionKey":{"pk":"a"}}}"#;
+    let (one, two) = (change(1), change(2));
+    let on_off = file("on-off", &[heading, &one, &two]);
+    let off_on = file("off-on", &[heading, &two, &one]);
+    let back = file("back", &[heading, &one, &two, &one]);
+    let deleted = file("deleted", &[heading, &one, gone]);
+    let again = file("again", &[heading, &one, gone, &one]);
+    let never = file("never", &[heading, gone]);
+    let compare = |a: &Path, b: &Path| {
+        let mut command = compare_files(a, b);
+        command.args(["--partition-key", "/pk"]);
+        command
+    };
+    // The same versions, so that sums alone would be the same.
+    assert_found(&mut compare(&on_off, &off_on), &["different 1"]);
+    assert_found(&mut compare(&back, &off_on), &[]);
+    assert_found(&mut compare(&back, &deleted), &["missing 1"]);
+    assert_found(&mut compare(&deleted, &again), &["extra 1"]);
+    assert_found(&mut compare(&again, &back), &[]);
+    assert_found(&mut compare(&deleted, &never), &[]);
+}
+
+#[test]
+fn a_resumed_export_is_compared_by_its_last_versions() {
+    let (gateway, container) = filled(2, 100);
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (directory.path().join("a"), directory.path().join("b"));
+    succeed(&mut export(&gateway, &first));
+    for number in 0..50 {
+        let mut changed = document(number);
+        changed["number"] = json!(number + 1);
+        container.upsert(changed);
+    }
+    succeed(&mut crate::command::resume(&gateway, &first));
+    succeed(&mut export(&gateway, &second));
+    assert_eq!(lines(&first).len(), 150);
+    let found = assert_found(&mut compare_files(&first, &second), &[]);
+    assert_eq!(found.summary["source"]["documents"], 150);
+    assert_eq!(found.summary["target"]["documents"], 100);
+}
+
+#[test]
+fn with_little_memory_everything_is_found_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let side = |name: &str, factor: u64| {
+        let path = directory.path().join(name);
+        let line = |n: u64| format!(r#"{{"id":"{n}","pk":"one","n":{}}}"#, n % 100 * factor);
+        write_lines(&path, (0..12_000).map(line));
+        path
+    };
+    let (a, b) = (side("a", 1), side("b", 2));
+    let mut command = compare_files(&a, &b);
+    command.args(["--partition-key", "/pk", "--memory", "1"]);
+    command.args(["--max-differences", "20000"]);
+    // A hundredth of them has 0.
+    let found = found(&mut command);
+    assert_eq!(found.summary["different"], 11_880, "{}", found.ended.stderr);
+    // What there is space for.
+    assert_eq!(found.report.len(), 10_000);
+    let warning = "to list 1,880 more documents that differ, raise --memory";
+    assert!(
+        found.ended.stderr.contains(warning),
+        "{}",
+        found.ended.stderr
+    );
+    let mut command = compare_files(&a, &b);
+    command.args([
+        "--partition-key",
+        "/pk",
+        "--max-differences",
+        "5",
+        "--report",
+        "-",
+    ]);
+    let few = run(&mut command);
+    assert_eq!(few.stdout.lines().count(), 5);
+    let warning = "to list 11,875 more documents that differ, raise --max-differences";
+    assert!(few.stderr.contains(warning), "{}", few.stderr);
+    assert_eq!(few.code, DIFFERENT);
+}
+
+#[test]
+fn a_broken_record_is_an_error_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let (a, b) = (
+        directory.path().join("a.jsonl"),
+        directory.path().join("b.jsonl"),
+    );
+    write_lines(&a, [r#"{"id":"1","pk":"a"}"#, r#"{"id":7,"pk":"a"}"#]);
+    write_lines(&b, [r#"{"id":"1","pk":"a"}"#]);
+    let mut command = compare_files(&a, &b);
+    let ended = fail(command.args(["--partition-key", "/pk"]), 1);
+    assert!(ended.stderr.contains("line 2"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("the id 7 is not a string"),
+        "{}",
+        ended.stderr
+    );
+}
