@@ -23,6 +23,13 @@ changes to different keys in parallel. Applying the same source twice leaves the
 fields (_rid, _self, _etag, _attachments, _ts, _lsn) are left out; everything else is written exactly as \
 it is in the source.";
 
+const PLAN_ABOUT: &str = "\
+Plan an export that many processes share, such as those of a Kubernetes Job.
+
+The plan is a file. It has the ranges of the container, where each starts and ends, the identity of the container, the \
+format and the columns, and is never changed. Each process reads its share with `export --plan FILE --shard I/N`, without \
+knowing of the others, and `verify FILE DIR` checks that together they have read all of it once.";
+
 const LS_ABOUT: &str = "\
 List the databases and containers of an account.
 
@@ -122,6 +129,9 @@ pub enum Command {
     Tail,
     /// Export the change feed of a container to files
     Export,
+    /// Plan an export that many processes share, such as those of a Kubernetes Job
+    #[command(long_about = PLAN_ABOUT)]
+    Plan,
     /// Print the columns that an export to CSV, Parquet or Arrow would infer
     Schema,
     /// Continue an export: after a crash, or to read changes made since it finished
@@ -225,6 +235,7 @@ impl Command {
     pub fn name(self) -> &'static str {
         match self {
             Self::Export => "export",
+            Self::Plan => "plan",
             Self::Resume => "resume",
             Self::Tail => "tail",
             Self::Replay => "replay",

@@ -36,7 +36,7 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
             .is_none_or(|output| output.is_standard_stream()),
         Command::Export => given.get(&table::EXPORT_OUTPUT)?.is_standard_stream(),
         Command::Replay => given.is_on(&table::TO_STDOUT),
-        Command::Resume | Command::ProfilesAdd | Command::ProfilesUse => false,
+        Command::Plan | Command::Resume | Command::ProfilesAdd | Command::ProfilesUse => false,
     };
     if prints {
         process::ensure_standard_output()?;

@@ -3,11 +3,12 @@
 use super::stage::words;
 use super::{Pages, Stage};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "ranges",
     "ls",
     "tail",
     "export",
+    "plan",
     "schema",
     "resume",
     "lag",

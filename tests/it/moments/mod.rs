@@ -18,6 +18,7 @@ mod leases;
 mod lists;
 mod monitoring;
 mod pages;
+mod plan;
 mod profiles;
 mod query;
 mod replay;
@@ -36,7 +37,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 21] = [
+const FOLDERS: [&str; 22] = [
     "connection",
     "export",
     "help",
@@ -44,6 +45,7 @@ const FOLDERS: [&str; 21] = [
     "leases",
     "ls",
     "monitoring",
+    "plan",
     "profiles",
     "query",
     "ranges",
