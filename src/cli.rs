@@ -31,6 +31,13 @@ document of one side is looked for on the other by its partition key and id. Two
 content without system fields: members in any order, and numbers by value. Of several versions in an export the last one \
 counts, also if it is a deletion. Nothing is written to either side.";
 
+const PLAN_ABOUT: &str = "\
+Plan an export that many processes share, such as those of a Kubernetes Job.
+
+The plan is a file. It has the ranges of the container, where each starts and ends, the identity of the container, the \
+format and the columns, and is never changed. Each process reads its share with `export --plan FILE --shard I/N`, without \
+knowing of the others, and `verify FILE DIR` checks that together they have read all of it once.";
+
 const LS_ABOUT: &str = "\
 List the databases and containers of an account.
 
@@ -130,6 +137,9 @@ pub enum Command {
     Tail,
     /// Export the change feed of a container to files
     Export,
+    /// Plan an export that many processes share, such as those of a Kubernetes Job
+    #[command(long_about = PLAN_ABOUT)]
+    Plan,
     /// Print the columns that an export to CSV, Parquet or Arrow would infer
     Schema,
     /// Continue an export: after a crash, or to read changes made since it finished
@@ -236,6 +246,7 @@ impl Command {
     pub fn name(self) -> &'static str {
         match self {
             Self::Export => "export",
+            Self::Plan => "plan",
             Self::Resume => "resume",
             Self::Tail => "tail",
             Self::Replay => "replay",

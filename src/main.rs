@@ -1,5 +1,8 @@
 //! The `cosmos-tail` command: parse, run, print the error once, exit.
 
+// The future of a command, which must be `Send`, is nested deeper than the default allows.
+#![recursion_limit = "256"]
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};

@@ -180,6 +180,7 @@ impl Arena {
                 Output::Table(Table {
                     directory: None,
                     state_directory: StateDirectory::Beside,
+                    shard: None,
                 }),
                 "_table.cosmos-tail/state.json",
             ),
@@ -304,6 +305,7 @@ impl Arena {
                         } else {
                             StateDirectory::Beside
                         },
+                        shard: None,
                     }),
                     _ => Output::Directory(path),
                 };

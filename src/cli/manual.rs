@@ -82,6 +82,7 @@ pub fn of(command: Command) -> Option<Manual> {
         Command::Ls => LS,
         Command::Tail => TAIL,
         Command::Export => EXPORT,
+        Command::Plan => PLAN,
         Command::Schema => SCHEMA,
         Command::Resume => RESUME,
         Command::Lag => LAG,
@@ -272,9 +273,40 @@ const RESUME: Manual = Manual {
     exit_codes: EXIT_CODES,
 };
 
+const PLAN: Manual = Manual {
+    examples: &[
+        (
+            "the whole container",
+            "cosmos-tail plan -d shop -c orders --format parquet -o plan.json",
+        ),
+        (
+            "read it with four processes; this is the first",
+            "cosmos-tail export --plan plan.json --shard 0/4 -o orders/",
+        ),
+        (
+            "check that all of it was read",
+            "cosmos-tail verify plan.json orders/",
+        ),
+        (
+            "what came since",
+            "cosmos-tail plan --after orders/ -o next.json",
+        ),
+    ],
+    notes: &[],
+    exit_codes: &[
+        (0, "the plan was written"),
+        (1, "failed; there is no plan"),
+        (2, "usage; also if the file exists"),
+    ],
+};
+
 const VERIFY: Manual = Manual {
     examples: &[
         ("the export to a directory", "cosmos-tail verify orders/"),
+        (
+            "all shards of a plan",
+            "cosmos-tail verify plan.json orders/",
+        ),
         ("for scripts", "cosmos-tail verify orders/ --format json"),
     ],
     notes: &[],

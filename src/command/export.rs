@@ -7,9 +7,10 @@ use anyhow::Result;
 use super::account::Account;
 use super::monitoring;
 use crate::error::ExitCode;
+use crate::feed::ContainerAddress;
 use crate::job;
 use crate::report::Report;
-use crate::settings::{ExportPlan, Given};
+use crate::settings::{ExportPlan, Given, ShardPlan, process_environment};
 use crate::signal::Shutdown;
 
 /// Begins an export and reads the container to its end.
@@ -20,6 +21,14 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let given = given.with_profile(account.profile()?);
+    if let Some(plan) = ShardPlan::new(&given, &process_environment)? {
+        let monitor = monitoring::start(&given, report).await?;
+        let connect = async |source: &ContainerAddress, retries| {
+            let connection = account.plan_of(source)?;
+            account.connect(connection, retries, report).await
+        };
+        return job::shard(connect, plan, &monitor, report, shutdown).await;
+    }
     let plan = ExportPlan::new(&given)?;
     let container = account.container()?;
     for value in given.option_values()? {

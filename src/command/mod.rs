@@ -19,6 +19,7 @@ mod lag;
 mod leases;
 mod ls;
 mod monitoring;
+mod plan;
 mod profiles;
 mod ranges;
 mod replay;

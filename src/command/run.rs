@@ -12,8 +12,8 @@ use super::account::Account;
 use super::demo;
 use super::streams::ensure_streams;
 use super::{
-    compare, completions, export, lag, leases, ls, profiles, ranges, replay, resume, schema, tail,
-    verify,
+    compare, completions, export, lag, leases, ls, plan, profiles, ranges, replay, resume, schema,
+    tail, verify,
 };
 use crate::cli::Command;
 use crate::error::ExitCode;
@@ -42,6 +42,7 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
     match given.command() {
         // A job holds its state, too much for the future of all commands.
         Command::Export => Box::pin(export::run(&account, given, report, shutdown)).await,
+        Command::Plan => Box::pin(plan::run(&account, given, report, shutdown)).await,
         Command::Resume => Box::pin(resume::run(&account, &given, report, shutdown)).await,
         Command::Tail => Box::pin(tail::run(&account, given, report, shutdown)).await,
         Command::Replay => replay::run(&account, &given, report, shutdown).await,

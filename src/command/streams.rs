@@ -39,7 +39,7 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
         Command::Compare => given
             .typed(&table::DIFFERENCES)
             .is_some_and(|report| report.is_standard_stream()),
-        Command::Resume | Command::ProfilesAdd | Command::ProfilesUse => false,
+        Command::Plan | Command::Resume | Command::ProfilesAdd | Command::ProfilesUse => false,
     };
     if prints {
         process::ensure_standard_output()?;

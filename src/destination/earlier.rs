@@ -13,6 +13,7 @@ use super::output::Output;
 use super::owner::Owner;
 use super::part::{FileState, ManifestMark, SeriesState};
 use super::recover::may_be_unknown;
+use super::shards::{SHARDS_FILE, Shards};
 use crate::durable::{self, shown_path};
 use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
 use crate::escape::shell_word;
@@ -69,6 +70,12 @@ pub fn left_by_earlier(
 ) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut states = Vec::new();
+    if let Some(shards) = shards_at(names)? {
+        return Err(foreign(
+            &shards.own.join(SHARDS_FILE),
+            "it is of the shards of a plan",
+        ));
+    }
     let places = places_of(names);
     for path in state_paths(&places, state_path) {
         if !durable::is_plain_file(&path)? {
@@ -158,6 +165,14 @@ pub fn left_by_earlier(
     Ok(found)
 }
 
+/// The shards of a plan that write to this directory, unless the output is one of them.
+fn shards_at(names: &FileNames) -> Result<Option<Shards>> {
+    match names.is_directory() && !names.is_of_shard() {
+        true => Shards::of(names.directory()),
+        false => Ok(None),
+    }
+}
+
 /// The output, and the same with each other place where an earlier export may have kept what is not data.
 fn places_of(names: &FileNames) -> Vec<FileNames> {
     std::iter::once(names.clone())
@@ -214,6 +229,9 @@ fn foreign(path: &Path, why: &str) -> anyhow::Error {
 pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
     const REPLACE: &str =
         "choose another output, or replace the files of an earlier export with --force";
+    if let Some(shards) = shards_at(names)? {
+        return Err(shards.are_many(names.directory()));
+    }
     let places = places_of(names);
     for state in &state_paths(&places, state_path) {
         if durable::is_plain_file(state)? {

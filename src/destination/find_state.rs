@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::shards::Shards;
 use super::table::{STATE_FILE, state_directory_of};
 use crate::durable::{is_there, parent_of, with_suffix};
 
@@ -13,9 +14,12 @@ use crate::durable::{is_there, parent_of, with_suffix};
 ///
 /// # Errors
 ///
-/// As [`state_directory_of`].
+/// As [`state_directory_of`]; or if the directory is written by the shards of a plan, each of which has a state.
 pub fn find_state(path: &Path) -> Result<Option<PathBuf>> {
     if path.is_dir() {
+        if let Some(shards) = Shards::of(path)? {
+            return Err(shards.are_many(path));
+        }
         let found = state_directory_of(path)?.map(|directory| directory.join(STATE_FILE));
         return Ok(found.filter(|state| is_there(state)));
     }

@@ -188,12 +188,12 @@ impl Destination for Local {
         }
         // Another process may be writing to the same directory from another place, such as an earlier build.
         let mut former = Vec::new();
-        for state in self
-            .names
-            .elsewhere()
-            .iter()
-            .filter_map(FileNames::default_state)
-        {
+        let elsewhere = match self.names.is_of_shard() {
+            // Each shard would keep the others from starting.
+            true => Vec::new(),
+            false => self.names.elsewhere(),
+        };
+        for state in elsewhere.iter().filter_map(FileNames::default_state) {
             let path = lock_path(&state);
             if durable::is_there(&path) && !is_own(&path) {
                 former.push(acquire(&path)?);

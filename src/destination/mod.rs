@@ -36,6 +36,7 @@ mod place;
 mod receipt;
 mod recover;
 mod seam;
+pub mod shards;
 mod standard_output;
 mod table;
 
@@ -55,8 +56,9 @@ pub use place::{Place, at};
 pub use receipt::{PartReceipt, Receipt, Written};
 pub use recover::{Recovery, may_be_unknown};
 pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
+pub use shards::Shards;
 pub use standard_output::StandardOutput;
 pub use table::{
     DEFINITION_FILE, MANIFEST_FILE, STATE_FILE, STATE_OBJECT, StateDirectory, Table, real,
-    state_directory_of,
+    shard_directory, state_directory_of,
 };

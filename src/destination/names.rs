@@ -28,6 +28,7 @@ enum Layout {
         directory: PathBuf,
         own: PathBuf,
         stem: String,
+        is_of_shard: bool,
     },
     /// `PATH` for the first part, `STEM.PART.EXTENSION` for the next, where `PATH` is `STEM.EXTENSION`, with the
     /// extension as the user wrote it.
@@ -48,9 +49,13 @@ impl FileNames {
         let layout = match output {
             Output::Table(table) => match output.path(base) {
                 Some(directory) => Layout::Directory {
-                    own: table.state_directory.of(&directory),
+                    own: table.own(&directory),
                     directory,
-                    stem: stem(),
+                    stem: match table.shard {
+                        None => stem(),
+                        Some(shard) => shard_stem(container, extension, shard),
+                    },
+                    is_of_shard: table.shard.is_some(),
                 },
                 None => Layout::Lost {
                     own: base.to_owned(),
@@ -62,6 +67,7 @@ impl FileNames {
                     own: directory.clone(),
                     directory,
                     stem: stem(),
+                    is_of_shard: false,
                 }
             }
             Output::File(path) => {
@@ -90,6 +96,17 @@ impl FileNames {
     /// Whether each range has its own files, in a directory.
     pub fn is_directory(&self) -> bool {
         matches!(self.layout, Layout::Directory { .. })
+    }
+
+    /// Whether they are the files of one shard of several in the same directory.
+    pub fn is_of_shard(&self) -> bool {
+        matches!(
+            self.layout,
+            Layout::Directory {
+                is_of_shard: true,
+                ..
+            }
+        )
     }
 
     /// Whether documents go to standard output, so that there are no files.
@@ -142,6 +159,7 @@ impl FileNames {
             directory,
             own,
             stem,
+            is_of_shard,
         } = &self.layout
         else {
             return Vec::new();
@@ -152,6 +170,7 @@ impl FileNames {
                 directory: directory.clone(),
                 own,
                 stem: stem.clone(),
+                is_of_shard: *is_of_shard,
             },
             extension: self.extension,
         };
@@ -391,6 +410,22 @@ pub struct PartFile {
 const MAX_FILE_NAME: usize = 255;
 /// How much is kept of the beginning of a name that is too long. It leaves space for any numbers.
 const CUT_STEM: usize = 180;
+
+/// The beginning of the names of the files of a shard.
+fn shard_stem(container: &str, extension: &str, shard: u32) -> String {
+    let suffix = format!("{SHARD_INFIX}{shard:05}");
+    let stem = file_stem(container, max_stem(extension) - suffix.len());
+    stem + &suffix
+}
+
+/// What the names of the files of all shards of a container begin with.
+pub fn stem_of_shards(container: &str, extension: &str) -> String {
+    let longest = format!("{SHARD_INFIX}{:05}", 0);
+    file_stem(container, max_stem(extension) - longest.len()) + SHARD_INFIX
+}
+
+/// What precedes the number of a shard in the names of its files.
+const SHARD_INFIX: &str = "-shard";
 
 /// The longest stem, in bytes, of the files with this extension: with the least digits, while they are open.
 fn max_stem(extension: &str) -> usize {

@@ -43,6 +43,10 @@ pub struct Table {
     pub directory: Option<String>,
     /// Where the rest is.
     pub state_directory: StateDirectory,
+    /// The number of the shard, if the export is a share of a plan: its own files are then in a directory below the
+    /// state directory, which all shards have in common.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<u32>,
 }
 
 /// Where the state directory of a table is.
@@ -67,6 +71,13 @@ impl Table {
         } else {
             real(base)
         };
+        let base = match self.shard {
+            None => base,
+            Some(shard) => {
+                let own = base.file_name()?.to_str()?;
+                (own == shard_directory(shard)).then(|| parent_of(&base).to_owned())?
+            }
+        };
         let own = base.file_name()?.to_str()?;
         match self.state_directory {
             StateDirectory::Inside => (own == INSIDE).then(|| base.parent().map(normalized))?,
@@ -78,6 +89,22 @@ impl Table {
             }
         }
     }
+}
+
+impl Table {
+    /// The directory of what is not data, of the table `directory`.
+    pub fn own(&self, directory: &Path) -> PathBuf {
+        let own = self.state_directory.of(directory);
+        match self.shard {
+            None => own,
+            Some(shard) => own.join(shard_directory(shard)),
+        }
+    }
+}
+
+/// The name of the directory of a shard, below the state directory of its table.
+pub fn shard_directory(shard: u32) -> String {
+    format!("shard-{shard:05}")
 }
 
 impl StateDirectory {

@@ -1,6 +1,6 @@
 //! Files that are staged, synced, renamed and removed, and never reached through a link.
 
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
@@ -332,6 +332,29 @@ pub fn replace_as(steps: &Steps, path: &Path, contents: &[u8]) -> Result<()> {
     })?;
     sync_directory(steps.sync_directory, parent_of(path))?;
     Ok(())
+}
+
+/// Creates the file `path` with `contents`, completely or not at all, unless that name is taken. Only its owner can read
+/// it.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::AlreadyExists`] if `path` exists. Otherwise any error of the system.
+pub fn create_whole(path: &Path, contents: &[u8]) -> io::Result<()> {
+    if is_there(path) {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let directory = parent_of(path);
+    let mut staged = tempfile::Builder::new()
+        .prefix(".cosmos-tail-")
+        .suffix(STAGED_SUFFIX)
+        .tempfile_in(directory)?;
+    staged.write_all(contents)?;
+    staged.as_file().sync_all()?;
+    staged
+        .persist_noclobber(path)
+        .map_err(|error| error.error)?;
+    sync_directory("state.sync-directory", directory)
 }
 
 /// Gives the finished file `open` its final name, unless that name is taken.

@@ -21,8 +21,8 @@ mod lock;
 pub use configuration::{create_private, replace_configuration};
 pub use files::{
     DEFINITION, OPEN_SUFFIX, STAGED_SUFFIX, begins_as_ours, checksum_prefix, create_directory,
-    is_plain_file, is_there, left_staged, open_plain, open_plain_quietly, parent_of, publish,
-    remove_plain, replace, replace_as, shown_path, sync_directory, with_suffix,
+    create_whole, is_plain_file, is_there, left_staged, open_plain, open_plain_quietly, parent_of,
+    publish, remove_plain, replace, replace_as, shown_path, sync_directory, with_suffix,
 };
 pub(crate) use identity::{is_same_file, is_standard_input};
 pub use lock::{Lock, Locks, lock_path};

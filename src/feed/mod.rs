@@ -12,6 +12,7 @@ mod range_set;
 mod range_state;
 mod record_form;
 mod scope;
+mod share;
 mod start;
 
 pub use container::ContainerAddress;
@@ -25,4 +26,5 @@ pub use range_set::{Part, RangeSet};
 pub use range_state::RangeState;
 pub use record_form::RecordForm;
 pub use scope::Scope;
+pub use share::{Hashes, Piece, Weighed, shares};
 pub use start::{ChangeFeedStart, FeedMode};

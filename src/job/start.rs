@@ -48,15 +48,15 @@ use crate::state::store::StateStore;
 use crate::state::{destination_at, destination_of, no_export_at, state_at, store_at};
 
 /// Ranges pinned at the same time.
-const PARALLEL_PINS: usize = 64;
+pub(super) const PARALLEL_PINS: usize = 64;
 
 /// Checks the output of an export before anything is requested or changed.
 ///
 /// # Errors
 ///
 /// If there is output of an earlier export, unless it is to be replaced, or if something else is in the way.
-fn check_output(plan: &ExportPlan, destination: &dyn Destination) -> Result<()> {
-    let checked = if plan.force {
+pub(super) fn check_output(force: bool, destination: &dyn Destination) -> Result<()> {
+    let checked = if force {
         destination.ensure_replaceable()
     } else {
         destination.ensure_free()
@@ -123,7 +123,7 @@ pub async fn export(
     };
     // While another process writes there, the check means nothing; its lock is noticed below.
     if !(plan.force && destination.is_in_use()) {
-        check_output(&plan, destination.as_ref())?;
+        check_output(plan.force, destination.as_ref())?;
     }
     let connected = connect().await?;
     monitor.reads(&connected.client).await?;
@@ -147,7 +147,7 @@ pub async fn export(
         destination.lock(claimed.ownership())?;
     }
     // Again, now that no other process can interfere.
-    check_output(&plan, destination.as_ref())?;
+    check_output(plan.force, destination.as_ref())?;
     let source = connected.source.clone();
     let mut state = State::new(JobKind::Export, source, plan.options, plan.settings);
     state.partition_key = connected.client.partition_key_paths();
@@ -214,7 +214,7 @@ pub async fn export(
 }
 
 /// An export or a resume that is ready to run.
-fn job<'a>(
+pub(super) fn job<'a>(
     report: &'a Report,
     connected: Connected,
     state: State,
@@ -308,7 +308,7 @@ pub(super) fn watch(job: &mut Job<'_>, monitor: &Monitor, report: &Report) {
 
 /// Infers the layout from a sample, if it is not known yet; it stays open if the container has no
 /// documents. Returns the request units charged.
-async fn infer_layout(
+pub(super) async fn infer_layout(
     connected: &Connected,
     state: &mut State,
     settings: &Settings,
@@ -378,8 +378,17 @@ pub async fn resume(
         ));
     }
     plan.ensure_agrees(&state.options)?;
+    if let Some(shard) = state.shard.filter(|_| state.finished) {
+        report.notice(&format!(
+            "the {shard} is complete; `cosmos-tail plan --after DIR` plans what came since"
+        ));
+        return Ok(ExitCode::Done);
+    }
     let format = state.options.format;
     let settings = plan.settle(&mut state.settings, format)?;
+    if state.shard.is_some() {
+        plan.ensure_for_shard(&settings)?;
+    }
     if state.options.query.is_some() {
         plan.ensure_for_query(&settings)?;
     }
@@ -551,18 +560,30 @@ pub(crate) fn check_position(range: &RangeState, container_rid: &str) -> Result<
 
 /// Checks that the container is the one of the state, not another of its name.
 pub(super) fn same_container(state: &State, connected: &Connected) -> Result<()> {
-    let (then, now) = (&state.source, &connected.source);
+    ensure_is_of(
+        &state.source,
+        connected,
+        "the state",
+        "it was deleted and created again: export it to a new place",
+    )
+}
+
+/// Checks that the container is the one that `what` is of, not another of its name.
+pub(super) fn ensure_is_of(
+    then: &ContainerAddress,
+    connected: &Connected,
+    what: &str,
+    hint: &str,
+) -> Result<()> {
+    let now = &connected.source;
     if then.container_rid == now.container_rid {
         return Ok(());
     }
     let error = anyhow!(
-        "the container `{}` is not the one of the state: its RID is {}, not {}",
+        "the container `{}` is not the one of {what}: its RID is {}, not {}",
         now.container,
         now.container_rid,
         then.container_rid
     );
-    Err(with_hint(
-        error,
-        "it was deleted and created again: export it to a new place",
-    ))
+    Err(with_hint(error, hint))
 }

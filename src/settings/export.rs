@@ -113,6 +113,22 @@ impl ExportPlan {
         )
     }
 
+    /// The export that a plan prepares.
+    pub(super) fn of_plan(given: &Given) -> Result<Self> {
+        Self::of(
+            given,
+            &Location::Local(PathBuf::from(".")),
+            Place {
+                // The shards have outputs of their own.
+                output: Output::StandardOutput,
+                state_path: None,
+                objects: None,
+                base: PathBuf::from("."),
+                shown: String::new(),
+            },
+        )
+    }
+
     /// An export to an object store, with its state there.
     fn to_objects(given: &Given, address: &Address, location: &Location) -> Result<Self> {
         if given.is_typed(&table::EXPORT_STATE.row) {
@@ -273,6 +289,7 @@ impl OutputKind {
             Self::Table(state_directory) => Output::Table(Table {
                 directory: Some(text()?),
                 state_directory,
+                shard: None,
             }),
             Self::Directory => Output::Directory(text()?),
             Self::File => Output::File(text()?),
@@ -355,6 +372,7 @@ mod tests {
             Output::Table(Table {
                 directory: None,
                 state_directory,
+                shard: None,
             })
         };
         for (state, expected, at) in [
@@ -402,7 +420,8 @@ mod tests {
             plan.options.output,
             Output::Table(Table {
                 directory: Some(out.to_str().unwrap().into()),
-                state_directory: StateDirectory::Beside
+                state_directory: StateDirectory::Beside,
+                shard: None,
             })
         );
         assert_eq!(plan.base, directory.path().join("states"));

@@ -319,6 +319,37 @@ impl Given {
         Ok(())
     }
 
+    /// Refuses what is typed if it contradicts the plan that is carried out.
+    ///
+    /// # Errors
+    ///
+    /// A usage error that names both values.
+    pub(crate) fn ensure_agrees_with_plan(&self, frozen: &FrozenIn<'_>) -> Result<()> {
+        for setting in rows().filter(|setting| self.is_typed(setting.row())) {
+            let row = setting.row();
+            let is_planned = matches!(row.kept, Kept::Frozen(field) if field != "output");
+            let Some((text, origin)) = self.text(row).filter(|_| is_planned) else {
+                continue;
+            };
+            let compared = setting
+                .compare_text(frozen, &text)
+                .map_err(|reason| wrong(row, &origin, reason))?;
+            let flag = row.flag();
+            let differs = match compared {
+                Comparison::Same => continue,
+                Comparison::Other(own) => {
+                    format!("has {flag} {own}, not {flag} {}", text.escape_debug())
+                }
+                Comparison::Absent => format!("was made without {flag}"),
+            };
+            return Err(usage(
+                format!("the plan {differs}"),
+                format!("leave {flag} out: all shards of a plan read and write the same"),
+            ));
+        }
+        Ok(())
+    }
+
     /// What was typed of the settings that a state keeps and a resume can change, as words for a shell.
     pub(crate) fn changed_options(&self) -> Vec<String> {
         let mut words = Vec::new();

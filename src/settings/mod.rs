@@ -20,6 +20,7 @@ mod leases;
 mod monitor;
 mod output_name;
 mod permissions;
+mod plan;
 mod profile;
 mod properties;
 mod query;
@@ -27,6 +28,7 @@ mod replay;
 mod resolved;
 mod resume;
 mod setting;
+mod shard;
 pub(crate) mod table;
 mod tail;
 mod value;
@@ -46,6 +48,7 @@ pub use given::Given;
 pub use lag::{LagOf, LagPlan};
 pub use leases::{ContainerNames, GroupPlan, ImportPlan, LeasesPlan, ResetPlan, repair_start};
 pub use monitor::MonitorPlan;
+pub use plan::NewPlan;
 pub use profile::{
     ChosenProfile, ConfigFile, KeySource, NewProfile, Profile, ProfileEndpoint, ProfileOptions,
     WantedProfile,
@@ -54,6 +57,7 @@ pub use query::QueryPlan;
 pub use replay::{Creation, FeedPlan, ReplayPlan, TimeWindow};
 pub use resolved::{Origin, ResolvedValue};
 pub use resume::{ResumeCommand, ResumePlan};
+pub use shard::ShardPlan;
 pub use tail::TailPlan;
 pub(crate) use value::shown_start as start_text;
 pub use verify::VerifyPlan;

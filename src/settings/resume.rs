@@ -71,6 +71,39 @@ impl ResumePlan {
         })
     }
 
+    /// The continuation of a shard of a plan, with the settings of this start.
+    pub(super) fn of_shard(given: &Given, state_path: PathBuf, summary: SummaryFormat) -> Self {
+        Self {
+            state_path,
+            objects: None,
+            repair: false,
+            widen: false,
+            summary,
+            given: given.clone(),
+        }
+    }
+
+    /// Refuses what a shard of a plan cannot do, with these settings.
+    ///
+    /// # Errors
+    ///
+    /// If the resume would read something else than the plan says.
+    pub fn ensure_for_shard(&self, settings: &Settings) -> Result<()> {
+        let until = self.given.is_typed(&table::UNTIL.row);
+        let flag = match (settings.follow, until, self.widen) {
+            (true, _, _) => "--follow",
+            (_, true, _) => "--until",
+            (_, _, true) => "--widen",
+            _ => return Ok(()),
+        };
+        Err(usage(
+            format!(
+                "the export is a shard of a plan, which says what is read: {flag} would change that"
+            ),
+            format!("leave {flag} out; `cosmos-tail plan --after DIR` plans what came since"),
+        ))
+    }
+
     /// Refuses options that contradict what the state has frozen.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! What `verify` does.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use super::given::Given;
@@ -12,6 +14,10 @@ use crate::report::SummaryFormat;
 pub struct VerifyPlan {
     /// The directory or file of an export, or its state file.
     pub path: Location,
+    /// The directory of the shards of a plan, if the path is a plan.
+    pub place: Option<PathBuf>,
+    /// Whether to leave the contents of files alone.
+    pub quick: bool,
     /// Whether findings with a harmless explanation are faults too.
     pub strict: bool,
     /// How to print the findings.
@@ -27,6 +33,8 @@ impl VerifyPlan {
     pub fn new(given: &Given) -> Result<Self> {
         Ok(Self {
             path: given.get(&table::VERIFY_PATH)?,
+            place: given.typed(&table::VERIFY_PLACE),
+            quick: given.is_on(&table::QUICK),
             strict: given.is_on(&table::STRICT),
             format: given.get(&table::VERIFY_FORMAT)?,
         })

@@ -17,7 +17,8 @@ use crate::count::count;
 use crate::count::{exactly, them};
 use crate::destination::manifest::Entry;
 use crate::destination::{
-    ExportDirectory, ExportFiles, MANIFEST_FILE, Output, STATE_FILE, find_state, state_directory_of,
+    ExportDirectory, ExportFiles, MANIFEST_FILE, Output, STATE_FILE, Shards, find_state,
+    state_directory_of,
 };
 use crate::durable::{parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
@@ -159,9 +160,50 @@ impl Inputs {
 
     /// Adds the finished files of an export to a local directory.
     fn add_directory(&mut self, source: &Path) -> Result<()> {
+        if let Some(shards) = Shards::of(source)? {
+            return self.add_shards(source, &shards);
+        }
+        let own = state_directory_of(source)?;
+        self.add_own(source, own.as_deref().unwrap_or(source))
+    }
+
+    /// Adds the finished files of all shards of a plan. Each document is in the files of one of them.
+    fn add_shards(&mut self, source: &Path, shards: &Shards) -> Result<()> {
+        for index in 0..shards.count {
+            let own = shards.directory_of(index);
+            let state = own.join(STATE_FILE);
+            if !state.exists() {
+                return Err(usage(
+                    format!(
+                        "`{}` has {} shards of a plan, but shard {index} has no state",
+                        source.display(),
+                        shards.count
+                    ),
+                    "complete it first: `cosmos-tail verify PLAN DIR` says what is missing; or name the files themselves",
+                ));
+            }
+            let found = file::read(&state)
+                .with_context(|| format!("cannot replay the export of `{}`", state.display()))?;
+            let of_plan = found
+                .shard
+                .map(|shard| (shard.plan, shard.index, shard.count));
+            if of_plan != Some((shards.plan, index, shards.count)) {
+                return Err(usage(
+                    format!(
+                        "`{}` is not the state of shard {index} of the plan",
+                        state.display()
+                    ),
+                    "`cosmos-tail verify PLAN DIR` says what is wrong",
+                ));
+            }
+            self.add_own(source, &own)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the finished files of the export to the directory `source` whose state directory is `own`.
+    fn add_own(&mut self, source: &Path, own: &Path) -> Result<()> {
         let directory = source;
-        let own = state_directory_of(directory)?;
-        let own = own.as_deref().unwrap_or(directory);
         let manifest = own.join(MANIFEST_FILE);
         let path = own.join(STATE_FILE);
         if !manifest.exists() && !path.exists() {
@@ -195,7 +237,9 @@ impl Inputs {
         }
         // The user may have named the state directory.
         let table = state.as_ref().map(|state| &state.options.output);
-        let table = table.filter(|output| own == directory && matches!(output, Output::Table(_)));
+        let is_shard = state.as_ref().is_some_and(|state| state.shard.is_some());
+        let table = table
+            .filter(|output| (own == directory || is_shard) && matches!(output, Output::Table(_)));
         let directory = table.and_then(|output| output.path(own));
         let directory = directory.as_deref().unwrap_or(source);
         let files = ExportDirectory::new(directory, own);

@@ -13,6 +13,7 @@ pub mod model;
 #[cfg(feature = "object-stores")]
 mod objects;
 mod place;
+pub mod plan_file;
 pub mod store;
 
 pub use place::{destination_at, destination_of, may_be_at, no_export_at, state_at, store_at};

@@ -46,6 +46,9 @@ pub struct State {
     /// `options` is the last one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier_layouts: Vec<TableLayout>,
+    /// The share of a plan that it is, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardOfPlan>,
     /// Settings that a resume uses unless others are given. Those of a run can differ.
     pub settings: Settings,
     /// Whether every range has been read to its end.
@@ -86,6 +89,7 @@ impl State {
             partition_key: Vec::new(),
             options,
             earlier_layouts: Vec::new(),
+            shard: None,
             settings,
             finished: false,
             ranges: RangeSet::default(),
@@ -101,6 +105,24 @@ impl State {
 
 fn current_version() -> u32 {
     VERSION
+}
+
+/// One share of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardOfPlan {
+    /// The plan.
+    pub plan: uuid::Uuid,
+    /// Its number, from 0.
+    pub index: u32,
+    /// How many shards the plan is dealt to.
+    pub count: u32,
+}
+
+impl std::fmt::Display for ShardOfPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "shard {}/{}", self.index, self.count)
+    }
 }
 
 /// The kind of a job.
@@ -444,6 +466,22 @@ impl State {
 
     /// Checks that the output is possible for the kind of job.
     fn check_output(&self) -> Result<()> {
+        let of_output = match &self.options.output {
+            Output::Table(table) => table.shard,
+            _ => None,
+        };
+        if let Some(shard) = &self.shard {
+            ensure!(
+                self.kind == JobKind::Export
+                    && shard.index < shard.count
+                    && !self.options.scope.ranges.is_empty(),
+                "it is of a {shard} that is not possible"
+            );
+        }
+        ensure!(
+            of_output == self.shard.map(|shard| shard.index),
+            "its output is not that of its shard"
+        );
         match (self.kind, &self.options.output) {
             (JobKind::Export, Output::Append(_)) => Err(anyhow::anyhow!(
                 "it is of an export, but its output is a file that only a tail appends to"

@@ -54,6 +54,29 @@ impl Expected {
     }
 }
 
+impl Expected {
+    /// Checks only that the file has its length.
+    ///
+    /// # Errors
+    ///
+    /// If it has another one.
+    pub(super) fn check_length(&self, files: &dyn ExportFiles) -> Result<()> {
+        let length = files.length_of(&self.name)?;
+        self.ensure_length(length.context("is missing")?)
+    }
+
+    fn ensure_length(&self, length: u64) -> Result<()> {
+        let committed = self.length;
+        ensure!(
+            length >= committed && (length == committed || !self.is_whole),
+            "has {}, but {committed} {} committed",
+            exactly(length, "byte"),
+            was(committed)
+        );
+        Ok(())
+    }
+}
+
 /// How the files of an export are read.
 pub(super) struct Contents {
     format: Format,
@@ -88,12 +111,7 @@ impl Contents {
         let length = file.seek(SeekFrom::End(0))?;
         file.rewind()?;
         let committed = expected.length;
-        ensure!(
-            length >= committed && (length == committed || !expected.is_whole),
-            "has {}, but {committed} {} committed",
-            exactly(length, "byte"),
-            was(committed)
-        );
+        expected.ensure_length(length)?;
         let (crc32c, rows) = match self.format {
             Format::Jsonl | Format::Csv => self.read_text(file, committed)?,
             Format::Parquet => self.read_parquet(file, committed)?,

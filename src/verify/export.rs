@@ -19,12 +19,31 @@ use crate::source::{CompressedLater, compressed_later};
 use crate::state::container_file::{ContainerFile, MAX_BYTES};
 use crate::state::model::State;
 
-/// Checks what `state` says against the files at `destination`.
+/// How much of the files is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Their names and lengths.
+    Names,
+    /// All of their contents.
+    Contents,
+}
+
+/// Checks what `state` says against the files at `destination`, with their contents.
 ///
 /// # Errors
 ///
 /// If the files cannot be listed or the manifest cannot be read. A file that cannot be read is a fault.
 pub fn check_export(
+    state: &State,
+    destination: &dyn Destination,
+    found: &mut Findings,
+) -> Result<()> {
+    check_to(Depth::Contents, state, destination, found)
+}
+
+/// The same, as far as the `depth` says.
+pub(super) fn check_to(
+    depth: Depth,
     state: &State,
     destination: &dyn Destination,
     found: &mut Findings,
@@ -56,7 +75,12 @@ pub fn check_export(
     files.others(state)?;
     check_definition(state, destination, files.found);
     let expected = files.expected;
-    for (file, what) in read_contents(&expected, &Contents::of(state), destination) {
+    let contents = Contents::of(state);
+    let check = |file: &Expected| match depth {
+        Depth::Contents => contents.check(file, destination),
+        Depth::Names => file.check_length(destination),
+    };
+    for (file, what) in check_all(&expected, check) {
         found.fault(file, what);
     }
     check_totals(state, &entries, found);
@@ -322,11 +346,10 @@ impl Files<'_> {
     }
 }
 
-/// Reads the files, several in parallel, and returns their faults.
-fn read_contents(
+/// Checks the files, several in parallel, and returns their faults.
+fn check_all(
     expected: &[Expected],
-    contents: &Contents,
-    destination: &dyn Destination,
+    check: impl Fn(&Expected) -> Result<()> + Sync,
 ) -> Vec<(String, String)> {
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(BTreeMap::new());
@@ -338,7 +361,7 @@ fn read_contents(
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     expected.get(at).map(|file| (at, file))
                 } {
-                    if let Err(error) = contents.check(file, destination) {
+                    if let Err(error) = check(file) {
                         let what = format!("{error:#}");
                         let mut wrong = wrong.lock().unwrap_or_else(|e| e.into_inner());
                         wrong.insert(at, (file.name.clone(), what));

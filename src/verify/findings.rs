@@ -16,6 +16,15 @@ use crate::state::model::State;
 pub struct Findings {
     /// The state file.
     pub state: String,
+    /// The plan that it is a share of, or all of whose shards were checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<uuid::Uuid>,
+    /// How many shards of the plan were checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shards: Option<u32>,
+    /// The summary that marks all shards of the plan as complete, if they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
     /// Whether the export is finished, but its state is of an earlier version, which did not hold where ranges
     /// end: so it cannot be checked whether each was read to its end.
     pub knows_no_ends: bool,
@@ -105,17 +114,28 @@ pub(super) fn print_text(found: &Findings, report: &Report) -> Result<()> {
         }
         (None, false) => String::new(),
     };
+    let shards = match found.shards {
+        Some(shards) => format!("{}, ", count(u64::from(shards), "shard")),
+        None => String::new(),
+    };
     report.notice(&format!(
-        "verified `{}`: {}{moved}, {}, {verdict}{ends}",
+        "verified `{}`: {shards}{}{moved}, {}, {verdict}{ends}",
         found.state,
         count(found.files as u64, "finished file"),
         count(found.rows, "row"),
     ));
     if found.ends.is_some_and(|ends| ends.newer_transactions > 0) {
         report.notice(
-            "documents that these transactions rewrote before they were read may be in no file; `resume` \
-             reads them",
+            match found.shards {
+                None => "documents that these transactions rewrote before they were read may be in no file; `resume` \
+                         reads them",
+                Some(_) => "documents that these transactions rewrote before they were read may be in no file; `plan \
+                            --after` plans them",
+            },
         );
+    }
+    if let Some(summary) = &found.summary {
+        report.notice(&format!("complete, as `{summary}` says"));
     }
     Ok(())
 }

@@ -2,19 +2,21 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 
-use super::export::check_export;
-use super::findings::{Findings, name_of, print_text};
+use super::export::{Depth, check_to};
+use super::findings::{Findings, print_text};
+use super::shards;
+use super::state_file::{check_state, in_use};
 use crate::cli::location::Location;
-use crate::destination::find_state;
-use crate::durable::{self, Lock, lock_path, parent_of, shown_path, with_suffix};
-use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::destination::{Shards, find_state};
+use crate::durable::shown_path;
+use crate::error::{ExitCode, usage};
 use crate::objects::Address;
 use crate::report::{Report, SummaryFormat};
 use crate::settings::VerifyPlan;
 use crate::signal::Shutdown;
-use crate::state::{destination_at, destination_of, file, no_export_at, state_at, store_at};
+use crate::state::{destination_at, no_export_at, state_at, store_at};
 
 /// Checks an export and prints the findings. The exit code says whether anything is wrong.
 ///
@@ -23,9 +25,23 @@ use crate::state::{destination_at, destination_of, file, no_export_at, state_at,
 /// If there is no export, another process is writing it, or its state cannot be read.
 pub async fn verify(plan: VerifyPlan, report: &Report, shutdown: &Shutdown) -> Result<ExitCode> {
     let checking = tokio::task::spawn_blocking(move || {
-        let found = match &plan.path {
-            Location::Objects(address) => check_objects(address),
-            place => check(place.path().unwrap_or(Path::new("-"))),
+        let depth = match plan.quick {
+            true => Depth::Names,
+            false => Depth::Contents,
+        };
+        let found = match (&plan.path, &plan.place) {
+            (Location::Objects(address), None) => check_objects(address, depth),
+            (Location::Objects(address), Some(_)) => Err(usage(
+                format!("a plan cannot be read from `{address}`"),
+                "name the plan that `cosmos-tail plan` wrote, and the directory of its shards",
+            )),
+            (named, place) => {
+                let named = named.path().unwrap_or(Path::new("-"));
+                match place {
+                    Some(place) => shards::check(named, place, depth, plan.strict),
+                    None => check(named, depth),
+                }
+            }
         };
         (plan, found)
     });
@@ -49,40 +65,30 @@ pub async fn verify(plan: VerifyPlan, report: &Report, shutdown: &Shutdown) -> R
     })
 }
 
-fn check(path: &Path) -> Result<Findings> {
+fn check(path: &Path, depth: Depth) -> Result<Findings> {
+    if path.is_dir()
+        && let Some(shards) = Shards::of(path)?
+    {
+        return Err(usage(
+            format!(
+                "`{}` is written by {} shards of a plan",
+                shown_path(&path),
+                shards.count
+            ),
+            "name the plan too, which says what they had to read: cosmos-tail verify PLAN DIR",
+        ));
+    }
     let Some(path) = find_state(path)? else {
         return Err(usage(
             format!("`{}` has no state of an export", shown_path(&path)),
             "if the export keeps its state elsewhere, pass the path of that state",
         ));
     };
-    let load = || {
-        file::read(&path)
-            .with_context(|| format!("cannot verify the export of `{}`", path.display()))
-    };
-    let state = load()?;
-    if Lock::is_held(&lock_path(&path))? {
-        return Err(in_use(&path));
-    }
-    let destination = destination_of(&state, parent_of(&path), Some(&path));
-    let mut found = Findings::about(&state, path.display().to_string());
-    let staged = with_suffix(&path, durable::STAGED_SUFFIX);
-    if staged.exists() {
-        found.note(
-            name_of(&staged),
-            "a state that was never committed; `resume` deletes it",
-        );
-    }
-    check_export(&state, destination.as_ref(), &mut found)?;
-    // If the export was written meanwhile, the findings mean nothing.
-    if load()?.generation != state.generation || Lock::is_held(&lock_path(&path))? {
-        return Err(in_use(&path));
-    }
-    Ok(found)
+    check_state(&path, depth).map(|(_, found)| found)
 }
 
 /// The same for an export in an object store.
-fn check_objects(address: &Address) -> Result<Findings> {
+fn check_objects(address: &Address, depth: Depth) -> Result<Findings> {
     let store = store_at(address)?;
     let load = || {
         let state = state_at(store.as_ref());
@@ -92,19 +98,9 @@ fn check_objects(address: &Address) -> Result<Findings> {
     let state = load()?;
     let destination = destination_at(address, &state.source.container, state.extension())?;
     let mut found = Findings::about(&state, store.display());
-    check_export(&state, destination.as_ref(), &mut found)?;
+    check_to(depth, &state, destination.as_ref(), &mut found)?;
     if load()?.generation != state.generation {
         return Err(in_use(Path::new(&address.to_string())));
     }
     Ok(found)
-}
-
-fn in_use(path: &Path) -> anyhow::Error {
-    with_hint(
-        with_exit_code(
-            anyhow!("the export of `{}` is being written", path.display()),
-            ExitCode::Usage,
-        ),
-        "verify it once it has ended, or stop it first; `resume` continues it",
-    )
 }

@@ -8,7 +8,9 @@ mod contents;
 mod export;
 mod findings;
 mod local;
+mod shards;
 mod spans;
+mod state_file;
 
 pub use export::check_export;
 pub use findings::{Finding, Findings};

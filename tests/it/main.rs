@@ -54,6 +54,7 @@ mod order;
 mod orders;
 mod other_emulator;
 mod output_names;
+mod plans;
 mod profile_changes;
 mod profiles;
 mod proxies;

@@ -147,6 +147,44 @@ pub(crate) fn judge_one_shot(
     ))
 }
 
+/// The same of the table `out`, which the shards of a plan with states below `own` wrote together: no change is in the
+/// files of two of them.
+///
+/// # Errors
+///
+/// What is wrong.
+pub(crate) fn judge_shards(
+    gateway: &Gateway,
+    container: &Container,
+    out: &Path,
+    own: &[PathBuf],
+    existed_throughout: &[String],
+) -> Result<(), String> {
+    let violations = gateway.violations();
+    if !violations.is_empty() {
+        return Err(format!("no correct client does this: {violations:?}"));
+    }
+    let log = container.changes();
+    let mut all = BTreeSet::new();
+    for own in own {
+        let state = file::load(&own.join("state.json")).map_err(|error| format!("{error:#}"))?;
+        let entries = manifest_in(own)?;
+        for change in changes_are_there_once(&state, &entries, &log, out)? {
+            if let Some((id, lsn)) = all.replace(change) {
+                return Err(format!("{id} at LSN {lsn} is in the files of two shards"));
+            }
+        }
+    }
+    let seen: BTreeSet<&str> = all.iter().map(|(id, _)| id.as_str()).collect();
+    let missing = existed_throughout
+        .iter()
+        .find(|id| !seen.contains(id.as_str()));
+    match missing {
+        Some(id) => Err(format!("{id} existed throughout and is in no file")),
+        None => Ok(()),
+    }
+}
+
 /// The content of a container at some time.
 pub(crate) struct Snapshot {
     /// How often each document that there is has been deleted before.
@@ -224,7 +262,11 @@ fn own_directory(out: &Path) -> PathBuf {
 }
 
 fn manifest(out: &Path) -> Result<Vec<Entry>, String> {
-    let path = own_directory(out).join("manifest.ndjson");
+    manifest_in(&own_directory(out))
+}
+
+fn manifest_in(own: &Path) -> Result<Vec<Entry>, String> {
+    let path = own.join("manifest.ndjson");
     if !path.exists() {
         return Ok(Vec::new());
     }
@@ -260,7 +302,7 @@ fn no_file_is_left_over(out: &Path, entries: &[Entry]) -> Result<(), String> {
 
 /// The number of the series in a file's name.
 fn series_of(file: &str) -> u32 {
-    let number = file.split('-').nth(1).expect("a name with numbers");
+    let number = file.rsplit('-').nth(1).expect("a name with numbers");
     number.parse().expect("a number")
 }
 

@@ -13,6 +13,8 @@ use crate::settings::setting::{Comparison, Heading, Setting, settings};
 use crate::settings::table::export::TIMES;
 use crate::settings::value::{Value, choice, path, start};
 
+const PLANNERS: &[Command] = &[Command::Export, Command::Plan, Command::Schema];
+
 settings! {
     SCHEMA_FROM: ChangeFeedStart = Setting::new("from", start())
         .help("Where to start: `beginning`, a time such as 2026-11-23, or an age such as 10m")
@@ -34,7 +36,7 @@ settings! {
         .conflicts(&["columns"])
         .frozen("layout")
         .compared(|frozen, schema| compare::schema(frozen.options, schema))
-        .of(&[Command::Export])
+        .of(&[Command::Export, Command::Plan])
         .under(Heading::Columns)
         .brief("`infer` the columns, read them from a FILE, or write `raw` documents");
 
@@ -43,7 +45,7 @@ settings! {
         .details("A column without a value in any document is one of JSON.")
         .frozen("layout")
         .compared(|frozen, columns| compare::columns(frozen.options, columns))
-        .of(&[Command::Export, Command::Schema])
+        .of(PLANNERS)
         .under(Heading::Columns)
         .brief("Columns, such as id,customer.name,total:double");
 
@@ -56,9 +58,9 @@ settings! {
             let own = inference.and_then(|inference| inference.sample);
             Comparison::of(own.map(compare::sample), &compare::sample(*sample))
         })
-        .of(&[Command::Export, Command::Schema])
+        .of(PLANNERS)
         .under(Heading::Columns)
-        .in_full_of(&[Command::Export])
+        .in_full_of(&[Command::Export, Command::Plan])
         .brief("Infer columns from this many pages of each range");
 
     DETECT_TIMESTAMPS: bool = Setting::switch("detect-timestamps")
@@ -68,9 +70,9 @@ settings! {
             let inference = frozen.options.inference.as_ref();
             compare::switch(inference.is_some_and(|inference| inference.detect_timestamps))
         })
-        .of(&[Command::Export, Command::Schema])
+        .of(PLANNERS)
         .under(Heading::Columns)
-        .in_full_of(&[Command::Export])
+        .in_full_of(&[Command::Export, Command::Plan])
         .brief("Make timestamps of ISO 8601 times");
 
     STRICT_TYPES: bool = Setting::switch("strict-types")
@@ -84,9 +86,9 @@ settings! {
             let inference = frozen.options.inference.as_ref();
             compare::switch(inference.is_some_and(|inference| !inference.by_majority))
         })
-        .of(&[Command::Export, Command::Schema])
+        .of(PLANNERS)
         .under(Heading::Columns)
-        .in_full_of(&[Command::Export])
+        .in_full_of(&[Command::Export, Command::Plan])
         .brief("Make JSON of fields with several types");
 
     EXTRA: Extra = Setting::new("extra", choice("WHAT"))
@@ -134,8 +136,8 @@ settings! {
             let own = compare::system_fields(frozen.options);
             Comparison::of(own, &choice_name(system_fields))
         })
-        .of(&[Command::Export, Command::Schema])
+        .of(PLANNERS)
         .under(Heading::Columns)
-        .in_full_of(&[Command::Export])
+        .in_full_of(&[Command::Export, Command::Plan])
         .brief("What to do with _ts, _etag, _rid and the like");
 }

@@ -58,7 +58,7 @@ settings! {
         .compared(|frozen, from| {
             Comparison::of(Some(shown_start(frozen.options.from)), &shown_start(*from))
         })
-        .of(&[Command::Export])
+        .of(&[Command::Export, Command::Plan])
         .brief("Start: `beginning`, `now`, a time, or an age such as 10m");
 
     EXPORT_MODE: Mode = Setting::new("mode", choice("MODE"))
@@ -68,7 +68,7 @@ settings! {
         .compared(|frozen, mode| {
             Comparison::of(Some(compare::mode(frozen.options.mode)), &choice_name(mode))
         })
-        .of(&[Command::Export])
+        .of(&[Command::Export, Command::Plan])
         .brief("Which feed to read");
 
     FOLLOW: bool = Setting::switch("follow")
@@ -116,7 +116,7 @@ settings! {
         .details("Without it an export to standard output keeps no state and cannot be resumed.")
         .described_default("beside the output")
         .of(&[Command::Export])
-        .brief("Where to keep the state file");
+        .in_full();
 
     REPAIR: bool = Setting::switch("repair")
         .help("Discard open files that do not match the state, and read their ranges again")
@@ -129,7 +129,7 @@ settings! {
     VERIFY_PATH: Location = Setting::new("path", place("PATH"))
         .help(
             "What to check: the directory or the file of an export, its state file, or its place such as \
-             az://CONTAINER/orders/",
+             az://CONTAINER/orders/; or a plan, followed by the directory of its shards",
         )
         .details(
             "It checks that finished files match the manifest, to the byte and to the row; that state and \

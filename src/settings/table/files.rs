@@ -21,7 +21,7 @@ settings! {
             let own = frozen.options.format.name().to_owned();
             Comparison::of(Some(own), &choice_name(format))
         })
-        .of(&[Command::Export])
+        .of(&[Command::Export, Command::Plan])
         .under(Heading::Files)
         .brief("Format, if the name of the output does not say it");
 
@@ -33,7 +33,7 @@ settings! {
             let own = compare::compression(frozen.options.compression);
             Comparison::of(Some(own), &compare::compression(*compression))
         })
-        .of(&[Command::Export])
+        .of(&[Command::Export, Command::Plan])
         .under(Heading::Files)
         .brief("none, gzip, zstd, snappy or lz4, such as zstd:9");
 
@@ -46,7 +46,7 @@ settings! {
             let own = csv.map(|csv| compare::delimiter(csv.delimiter));
             Comparison::of(own, &compare::delimiter(*delimiter))
         })
-        .of(&[Command::Export])
+        .of(&[Command::Export, Command::Plan])
         .under(Heading::Files)
         .in_full();
 
@@ -61,7 +61,7 @@ settings! {
             let csv = frozen.options.csv.as_ref();
             Comparison::of(csv.map(|csv| csv.null.clone()), null)
         })
-        .of(&[Command::Export])
+        .of(&[Command::Export, Command::Plan])
         .under(Heading::Files)
         .in_full();
 
@@ -72,7 +72,7 @@ settings! {
             let csv = frozen.options.csv.as_ref();
             compare::switch(csv.is_some_and(|csv| csv.safe))
         })
-        .of(&[Command::Export])
+        .of(&[Command::Export, Command::Plan])
         .under(Heading::Files)
         .in_full();
 
@@ -83,7 +83,7 @@ settings! {
             let csv = frozen.options.csv.as_ref();
             compare::switch(csv.is_some_and(|csv| csv.bom))
         })
-        .of(&[Command::Export])
+        .of(&[Command::Export, Command::Plan])
         .under(Heading::Files)
         .in_full();
 

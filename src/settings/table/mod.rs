@@ -27,6 +27,7 @@ mod lag;
 mod leases;
 mod monitoring;
 mod output;
+mod plan;
 mod profiles;
 mod query;
 mod reading;
@@ -45,6 +46,7 @@ pub(crate) use lag::*;
 pub(crate) use leases::*;
 pub(crate) use monitoring::*;
 pub(crate) use output::*;
+pub(crate) use plan::*;
 pub(crate) use profiles::*;
 pub(crate) use query::*;
 pub(crate) use reading::*;
@@ -56,6 +58,7 @@ use crate::settings::setting::AnySetting;
 /// The groups of rows, in the order of the help.
 static GROUPS: &[&[&dyn AnySetting]] = &[
     export::ROWS,
+    plan::ROWS,
     query::ROWS,
     tail::ROWS,
     replay::ROWS,

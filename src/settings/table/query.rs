@@ -9,7 +9,9 @@ use crate::settings::compare;
 use crate::settings::setting::{Comparison, Form, Setting, settings};
 use crate::settings::value::{Value, path, text};
 
-const QUERIED: &[Command] = &[Command::Export, Command::Schema];
+const QUERIED: &[Command] = &[Command::Export, Command::Plan, Command::Schema];
+/// Those that can read a single partition key: a plan has nothing to deal there.
+const KEYED: &[Command] = &[Command::Export, Command::Schema];
 
 settings! {
     QUERY: String = Setting::new("query", text("SQL"))
@@ -48,7 +50,7 @@ settings! {
         .form(Form::Values)
         .frozen("scope")
         .compared(|frozen, level| compare::partition_key(frozen.options, level))
-        .of(QUERIED)
+        .of(KEYED)
         .in_full();
 
     MASKED: bool = Setting::switch("masked")

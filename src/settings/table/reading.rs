@@ -13,6 +13,7 @@ const READERS: &[Command] = &[
     Command::Export,
     Command::Schema,
     Command::Resume,
+    Command::Plan,
 ];
 
 settings! {

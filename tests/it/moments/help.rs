@@ -8,6 +8,7 @@ const COMMANDS: [&str; 14] = [
     "ls",
     "tail",
     "export",
+    "plan",
     "schema",
     "resume",
     "lag",

@@ -21,6 +21,7 @@ mod monitoring;
 #[cfg(all(unix, feature = "object-stores"))]
 mod objects;
 mod pages;
+mod plan;
 mod profiles;
 mod query;
 mod replay;
@@ -39,7 +40,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 23] = [
+const FOLDERS: [&str; 24] = [
     "compare",
     "connection",
     "export",
@@ -49,6 +50,7 @@ const FOLDERS: [&str; 23] = [
     "ls",
     "monitoring",
     "objects",
+    "plan",
     "profiles",
     "query",
     "ranges",

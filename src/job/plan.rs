@@ -1,0 +1,295 @@
+//! Makes a plan: what an export by many processes will read.
+
+use anyhow::{Context, Result, ensure};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::query::{self, Asked};
+use super::start::{PARALLEL_PINS, ensure_is_of, first_ranges, infer_layout, same_container};
+use super::{Connected, feed_request};
+use crate::clock;
+use crate::cosmos::cursor::FeedRequest;
+use crate::cosmos::partitions::PhysicalPartition;
+use crate::cosmos::token::segments;
+use crate::count::count;
+use crate::destination::{Output, STATE_FILE, Shards};
+use crate::durable::{is_there, shown_path};
+use crate::error::{ExitCode, usage, with_hint};
+use crate::escape::shell_word;
+use crate::feed::{ContainerAddress, FeedRange, Part, PinnedEnd, RangeSet, RangeState, Scope};
+use crate::report::Report;
+use crate::settings::NewPlan;
+use crate::signal::Shutdown;
+use crate::state::file;
+use crate::state::model::{JobKind, ShardOfPlan, State};
+use crate::state::plan_file::{KeyDefinition, PlanFile, PlannedOptions, PlannedRange, exists};
+
+/// Writes a plan. `connect` reaches the container, which is that of an earlier plan if one is given.
+///
+/// # Errors
+///
+/// If the plan exists, the service does not answer, or the earlier plan is not complete.
+pub async fn plan(
+    connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Connected>,
+    plan: NewPlan,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    if is_there(&plan.path) {
+        if !plan.keep {
+            return Err(exists(&plan.path));
+        }
+        let kept = PlanFile::read(&plan.path)?;
+        plan.ensure_is_kept_by(&kept)?;
+        let connected = connect(None).await?;
+        ensure_is_of(
+            &kept.source,
+            &connected,
+            "the plan",
+            "choose another name for a plan of this container",
+        )?;
+        report.notice(&format!(
+            "kept `{}`, which is a plan of this container",
+            shown_path(&plan.path)
+        ));
+        return Ok(ExitCode::Done);
+    }
+    let earlier = plan.after.as_deref().map(Earlier::read).transpose()?;
+    let connected = connect(earlier.as_ref().map(|earlier| &earlier.state.source)).await?;
+    connected.limit_reads(plan.settings.max_ru, report).await?;
+    let source = connected.source.clone();
+    let mut options = plan.options;
+    let mut ranges = None;
+    if let Some(earlier) = &earlier {
+        same_container(&earlier.state, &connected)?;
+        options = PlannedOptions::from(&earlier.state.options).frozen(Output::StandardOutput);
+        ranges = Some(earlier.ranges.clone());
+    } else if let Some(asked) = &plan.query {
+        let Asked {
+            ranges: asked,
+            masked,
+            ..
+        } = query::ask(&connected, asked, report).await?;
+        options.masked = masked;
+        ranges = Some(asked);
+    }
+    let mut state = State::new(JobKind::Export, source, options, plan.settings);
+    let settings = state.settings.clone();
+    let request = feed_request(&state, &settings)?;
+    state.ranges = match ranges {
+        Some(ranges) => ranges,
+        None => first_ranges(&connected, state.options.from, &request).await?,
+    };
+    infer_layout(&connected, &mut state, &settings, report, shutdown).await?;
+    if state.options.format.has_columns() && state.options.layout.is_none() {
+        return Err(with_hint(
+            anyhow::anyhow!(
+                "there are no documents to infer the columns from, and all shards need the same ones"
+            ),
+            "give the columns with --columns or --schema FILE, or plan with --format jsonl",
+        ));
+    }
+    let planned = if state.options.query.is_some() {
+        let unpinned = state.ranges.iter().map(|range| PlannedRange {
+            range: range.range.clone(),
+            start: range.position.clone(),
+            end: None,
+            transactions: None,
+        });
+        unpinned.collect()
+    } else {
+        pin(&connected, &request, &state.ranges).await?
+    };
+    let file = PlanFile {
+        plan_id: uuid::Uuid::now_v7(),
+        created: clock::now().replace_nanosecond(0)?,
+        after: earlier.map(|earlier| earlier.plan),
+        source: state.source,
+        partition_key: key_definition(&connected)?,
+        options: PlannedOptions::from(&state.options),
+        until: plan.until,
+        ranges: planned,
+    };
+    file.create(&plan.path)?;
+    let transactions: Option<u64> = file.ranges.iter().map(|range| range.transactions).sum();
+    let size = match transactions {
+        Some(transactions) => format!(", about {}", count(transactions, "transaction")),
+        None => String::new(),
+    };
+    report.notice(&format!(
+        "wrote `{}`: {} of `{}`{size}",
+        shown_path(&plan.path),
+        count(file.ranges.len() as u64, "range"),
+        file.source.container,
+    ));
+    report.notice(&format!(
+        "each of N processes reads a share: cosmos-tail export --plan {} --shard I/N -o DIR",
+        shell_word(&plan.path)
+    ));
+    Ok(ExitCode::Done)
+}
+
+/// Where the shards of an earlier plan ended.
+struct Earlier {
+    plan: uuid::Uuid,
+    /// The state of one of them. What the others have in common with it is the same.
+    state: State,
+    ranges: RangeSet,
+}
+
+impl Earlier {
+    /// Reads the states of all shards that wrote to `directory`.
+    ///
+    /// # Errors
+    ///
+    /// If it is not the place of a plan, or not all of its shards are complete.
+    fn read(directory: &std::path::Path) -> Result<Self> {
+        let Some(shards) = Shards::of(directory)? else {
+            return Err(usage(
+                format!(
+                    "`{}` is not written by the shards of a plan",
+                    shown_path(directory)
+                ),
+                "name the directory that `export --plan … -o DIR` wrote to; `resume` continues an export of one process",
+            ));
+        };
+        let mut parts: Vec<Part> = Vec::new();
+        let mut first = None;
+        for index in 0..shards.count {
+            let path = shards.directory_of(index).join(STATE_FILE);
+            let own = ShardOfPlan {
+                plan: shards.plan,
+                index,
+                count: shards.count,
+            };
+            let incomplete = |why: &str| {
+                usage(
+                    format!("{own} of the plan of `{}` {why}", shown_path(directory)),
+                    "a plan of what came since starts where all of its shards ended: complete it first, and `verify` it",
+                )
+            };
+            if !is_there(&path) {
+                return Err(incomplete("has not begun"));
+            }
+            let state = file::read(&path)
+                .with_context(|| format!("cannot plan after `{}`", shown_path(directory)))?;
+            ensure!(
+                state.shard == Some(own),
+                "`{}` is not the state of the {own} of the plan {}",
+                shown_path(&path),
+                shards.plan
+            );
+            if !state.finished {
+                return Err(incomplete("is not complete"));
+            }
+            if state.options.query.is_some() {
+                return Err(usage(
+                    "the plan is of a query, which was answered to its end, so nothing comes after it",
+                    "plan the query again",
+                ));
+            }
+            let ended = state.ranges.iter();
+            parts.extend(ended.map(|range| (range.range.clone(), range.position.clone())));
+            first.get_or_insert(state);
+        }
+        parts.sort_by(|a, b| a.0.cmp(&b.0));
+        let ranges = RangeSet::number(parts)?;
+        ranges
+            .check(&Scope::default())
+            .context("the shards do not cover the container")?;
+        Ok(Self {
+            plan: shards.plan,
+            state: first.context("there are no shards")?,
+            ranges,
+        })
+    }
+}
+
+/// Pins the end of each range to now. A range of several partitions becomes one for each.
+async fn pin(
+    connected: &Connected,
+    request: &FeedRequest,
+    ranges: &RangeSet,
+) -> Result<Vec<PlannedRange>> {
+    let partitions = connected.client.list_partitions(false).await?;
+    let pins = stream::iter(ranges.to_vec())
+        .map(|range| pin_one(connected, request, range, &partitions))
+        .buffered(PARALLEL_PINS);
+    let planned: Vec<Vec<PlannedRange>> = pins.try_collect().await?;
+    Ok(planned.into_iter().flatten().collect())
+}
+
+async fn pin_one(
+    connected: &Connected,
+    request: &FeedRequest,
+    range: RangeState,
+    partitions: &[PhysicalPartition],
+) -> Result<Vec<PlannedRange>> {
+    let what = format!(
+        "cannot get the current position of the feed range {}",
+        range.range
+    );
+    let client = &connected.client;
+    let pinned_at = clock::now();
+    let pin = || client.pin_now(request, &range.range);
+    let pinned = client
+        .persistence()
+        .persist(&what, pin)
+        .await
+        .context(what)?;
+    let is_whole = pinned.parts.len() == 1;
+    let mut planned = Vec::with_capacity(pinned.parts.len());
+    for (part, now) in pinned.parts {
+        let start = match &range.position {
+            Some(start) if part == range.range => Some(start.clone()),
+            Some(start) => client.cut(request, start, &part).await?,
+            None => None,
+        };
+        let etag = segments(&now.token, &part)?
+            .into_iter()
+            .find_map(|segment| segment.etag)
+            .context("the pin has no ETag")?;
+        let began = start.as_ref().and_then(|start| start.lsn).unwrap_or(0);
+        let transactions = now.lsn.map(|lsn| lsn.saturating_sub(began));
+        planned.push(PlannedRange {
+            transactions: transactions.map(|all| scaled(all, &part, partitions)),
+            end: Some(PinnedEnd {
+                etag,
+                // The last answer was that of the last part only.
+                partition: pinned.partition.clone().filter(|_| is_whole),
+                pinned_at,
+                tokens_compare: is_whole && now.lsn.is_some() && now.lsn == pinned.partition_lsn,
+                known_lsn: None,
+                reached: None,
+            }),
+            range: part,
+            start,
+        });
+    }
+    Ok(planned)
+}
+
+/// The part of the transactions of a partition that is in `range`.
+fn scaled(transactions: u64, range: &FeedRange, partitions: &[PhysicalPartition]) -> u64 {
+    /// The end of the hashes of version 2; in those of version 1 the proportions are not known.
+    const SPACE_END: u8 = 0x40;
+    let around = partitions
+        .iter()
+        .find(|partition| partition.range.intersection(range).as_ref() == Some(range));
+    match around {
+        Some(around) if around.range != *range => {
+            let share = range.share(SPACE_END) / around.range.share(SPACE_END);
+            if share.is_finite() {
+                (transactions as f64 * share.clamp(0.0, 1.0)) as u64
+            } else {
+                transactions
+            }
+        }
+        _ => transactions,
+    }
+}
+
+fn key_definition(connected: &Connected) -> Result<KeyDefinition> {
+    let definition = connected.client.partition_key_definition();
+    let value = serde_json::to_value(definition)?;
+    serde_json::from_value(value).context("the definition of the partition key")
+}

@@ -1,0 +1,96 @@
+//! What a plan is, and the share of it that an export reads.
+
+use std::path::PathBuf;
+
+use crate::cli::Command;
+use crate::cli::choices::Until;
+use crate::cli::values::{ShardChoice, shard};
+use crate::settings::setting::{Form, Setting, settings};
+use crate::settings::value::{Value, choice, path};
+
+settings! {
+    PLAN_OUTPUT: PathBuf = Setting::new("output", path("FILE"))
+        .help("Where to write the plan, such as plan.json; a file that exists is never replaced")
+        .short('o')
+        .required()
+        .of(&[Command::Plan])
+        .brief("Where to write the plan, such as plan.json");
+
+    KEEP: bool = Setting::switch("keep")
+        .help("Keep the file if it is a plan of this container already, so that a job can be repeated")
+        .of(&[Command::Plan])
+        .brief("Keep the plan that is there already");
+
+    AFTER: PathBuf = Setting::new("after", path("DIR"))
+        .help("Plan what came since: from where the shards of an earlier plan, which wrote to DIR, really ended")
+        .details(
+            "Everything else is as in the earlier plan, so that both have the same columns. All of its shards must be \
+             complete.",
+        )
+        .conflicts(&[
+            "from",
+            "mode",
+            "query",
+            "query-file",
+            "parameter",
+            "masked",
+            "format",
+            "compression",
+            "delimiter",
+            "null",
+            "csv-safe",
+            "csv-bom",
+            "schema",
+            "columns",
+            "sample",
+            "detect-timestamps",
+            "strict-types",
+            "system-fields",
+        ])
+        .of(&[Command::Plan])
+        .brief("Plan what came since the shards that wrote to DIR");
+
+    PLAN_UNTIL: Until = Setting::new("until", choice("WHERE"))
+        .help("How far to read each range")
+        .details(
+            "Each range has its end pinned in the plan. With `head`, a shard reads on until nothing newer exists: a \
+             document that is rewritten before it is read has moved beyond the pin.",
+        )
+        .described_default("head; with --mode all: pin")
+        .of(&[Command::Plan])
+        .in_full();
+
+    EXPORT_PLAN: PathBuf = Setting::new("plan", path("FILE"))
+        .help("Read a share of this plan, as `cosmos-tail plan` writes it, and keep its state in the output of all shares")
+        .details(
+            "A share that was interrupted continues when the same command runs again; one that is complete ends at once. \
+             The plan says what is read and in which format, so these flags can be left out.",
+        )
+        .requires("shard")
+        .conflicts(&["follow", "until", "force", "state", "partition-key"])
+        .of(&[Command::Export])
+        .brief("Read a share of a plan: --plan plan.json --shard 0/4");
+
+    SHARD: ShardChoice = Setting::new("shard", Value::new("I/N", shard))
+        .help("Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it")
+        .details(
+            "`auto` reads JOB_COMPLETION_INDEX (Kubernetes), SLURM_ARRAY_TASK_ID less SLURM_ARRAY_TASK_MIN, or \
+             AWS_BATCH_JOB_ARRAY_INDEX. All shares of an output have the same N.",
+        )
+        .requires("plan")
+        .of(&[Command::Export])
+        .in_full();
+
+    VERIFY_PLACE: PathBuf = Setting::new("place", path("DIR"))
+        .help("The directory that the shards of the plan wrote to")
+        .details(
+            "All shards are checked together: every range of the plan was read to its end, by one shard, and every file \
+             is there. If nothing is wrong, a summary is written that marks the whole as complete.",
+        )
+        .form(Form::Argument)
+        .of(&[Command::Verify]);
+
+    QUICK: bool = Setting::switch("quick")
+        .help("Do not read the files: compare manifests, states, names and lengths only")
+        .of(&[Command::Verify]);
+}

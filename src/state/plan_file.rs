@@ -1,0 +1,407 @@
+//! A plan: what an export by many processes reads, written once and never changed.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::model::FrozenOptions;
+use crate::cosmos::position::ensure_of;
+use crate::destination::Output;
+use crate::durable::{self, shown_path};
+use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::feed::{
+    ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, Hashes, Piece, PinnedEnd, Position,
+    Query, ReadUntil, Weighed, ensure_tiling, shares,
+};
+use crate::format::{Compression, CsvOptions, Format};
+use crate::schema::{InferenceOptions, TableForm, TableLayout};
+
+const FORMAT: &str = "cosmos-tail plan";
+/// The format that this build writes, and the newest that it reads.
+const VERSION: u32 = 1;
+/// The longest plan that is read: ten thousand ranges take some ten megabytes.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// A plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanFile {
+    /// Identifies it.
+    pub plan_id: uuid::Uuid,
+    /// When it was made, by the clock of the machine.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created: time::OffsetDateTime,
+    /// The plan whose ends are its starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<uuid::Uuid>,
+    /// What is exported.
+    pub source: ContainerAddress,
+    /// How its documents are divided among the ranges.
+    pub partition_key: KeyDefinition,
+    /// What all files have in common.
+    pub options: PlannedOptions,
+    /// How far each range is read; the mode decides if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<ReadUntil>,
+    /// The ranges, in the order of their bounds. They tile the container.
+    pub ranges: Vec<PlannedRange>,
+}
+
+/// The definition of a partition key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyDefinition {
+    /// Its paths.
+    pub paths: Vec<String>,
+    /// Its kind, as the service calls it.
+    pub kind: String,
+    /// The version of its hashes.
+    pub version: u32,
+}
+
+/// The options of an export, without where it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedOptions {
+    mode: FeedMode,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    query: Option<Query>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    masked: bool,
+    from: ChangeFeedStart,
+    format: Format,
+    #[serde(default, skip_serializing_if = "Compression::is_none")]
+    compression: Compression,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    layout: Option<TableLayout>,
+    #[serde(default, skip_serializing_if = "TableForm::is_first")]
+    table: TableForm,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inference: Option<InferenceOptions>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    csv: Option<CsvOptions>,
+}
+
+/// A range of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedRange {
+    /// Its bounds.
+    pub range: FeedRange,
+    /// Where its reading starts; absent for where the options say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Position>,
+    /// Where it was when the plan was made; absent for a query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<PinnedEnd>,
+    /// About how many transactions are between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transactions: Option<u64>,
+}
+
+impl From<&FrozenOptions> for PlannedOptions {
+    fn from(options: &FrozenOptions) -> Self {
+        let options = options.clone();
+        Self {
+            mode: options.mode,
+            query: options.query,
+            masked: options.masked,
+            from: options.from,
+            format: options.format,
+            compression: options.compression,
+            layout: options.layout,
+            table: options.table,
+            inference: options.inference,
+            csv: options.csv,
+        }
+    }
+}
+
+impl PlannedOptions {
+    /// The options of an export to `output`.
+    pub fn frozen(&self, output: Output) -> FrozenOptions {
+        let options = self.clone();
+        FrozenOptions {
+            mode: options.mode,
+            scope: crate::feed::Scope::default(),
+            query: options.query,
+            masked: options.masked,
+            from: options.from,
+            format: options.format,
+            compression: options.compression,
+            layout: options.layout,
+            table: options.table,
+            inference: options.inference,
+            csv: options.csv,
+            output,
+            records: None,
+        }
+    }
+}
+
+/// The text around a plan: enough to know whether it can be read at all.
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a> {
+    format: String,
+    version: u32,
+    /// The checksum of the text of `plan`.
+    #[serde(with = "crate::destination::checksum_text")]
+    crc32c: u32,
+    #[serde(borrow)]
+    plan: &'a RawValue,
+}
+
+impl PlanFile {
+    /// Creates the file `path`.
+    ///
+    /// # Errors
+    ///
+    /// If it exists: a plan is never changed. Or any error of the system.
+    pub fn create(&self, path: &Path) -> Result<()> {
+        self.check()?;
+        durable::create_whole(path, &self.render()?).map_err(|error| {
+            if error.kind() == std::io::ErrorKind::AlreadyExists {
+                return exists(path);
+            }
+            anyhow!(error).context(format!("cannot write `{}`", shown_path(path)))
+        })
+    }
+
+    fn render(&self) -> Result<Vec<u8>> {
+        let body = RawValue::from_string(serde_json::to_string_pretty(self)?)?;
+        let envelope = Envelope {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            crc32c: crc32c::crc32c(body.get().as_bytes()),
+            plan: &body,
+        };
+        let mut text = serde_json::to_vec(&envelope)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+
+    /// Reads the plan in the file `path`.
+    ///
+    /// # Errors
+    ///
+    /// If it is no plan, of a newer version, or was changed.
+    pub fn read(path: &Path) -> Result<Self> {
+        let read = || -> Result<Self> {
+            let mut text = Vec::new();
+            let file = fs::File::open(path)?;
+            ensure!(
+                file.metadata()?.is_file(),
+                "it is not a file: name the plan that `cosmos-tail plan` wrote"
+            );
+            file.take(MAX_BYTES).read_to_end(&mut text)?;
+            Self::parse(&text)
+        };
+        read().map_err(|error| {
+            let error = error.context(format!("`{}` cannot be used as a plan", shown_path(path)));
+            with_exit_code(error, ExitCode::Usage)
+        })
+    }
+
+    /// The plan in a text.
+    ///
+    /// # Errors
+    ///
+    /// As [`PlanFile::read`].
+    pub fn parse(text: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: String,
+            version: u32,
+        }
+        let damaged = |reason: String| {
+            with_hint(
+                anyhow!("{reason}"),
+                "a plan is used as it was written: restore it, or make another one for another output",
+            )
+        };
+        let json = |error: serde_json::Error| damaged(error.to_string());
+        // The version first: a newer format need not have anything else in common with this one.
+        let version: Version = serde_json::from_slice(text).map_err(json)?;
+        if version.format != FORMAT {
+            return Err(with_hint(
+                anyhow!("it is not marked as a plan of cosmos-tail"),
+                "`cosmos-tail plan` writes plans",
+            ));
+        }
+        if version.version > VERSION {
+            return Err(with_hint(
+                anyhow!(
+                    "plan format {} is newer than this build supports ({VERSION})",
+                    version.version
+                ),
+                "all shards of a plan run with a build that can read it: upgrade cosmos-tail",
+            ));
+        }
+        let envelope: Envelope = serde_json::from_slice(text).map_err(json)?;
+        let found = crc32c::crc32c(envelope.plan.get().as_bytes());
+        if found != envelope.crc32c {
+            return Err(damaged(format!(
+                "it was changed after it was written: its checksum is {found:08x}, but {:08x} is recorded",
+                envelope.crc32c
+            )));
+        }
+        let plan: Self = serde_json::from_str(envelope.plan.get()).map_err(json)?;
+        plan.check()
+            .map_err(|error| damaged(format!("{error:#}")))?;
+        Ok(plan)
+    }
+
+    /// Checks what must hold for every plan.
+    fn check(&self) -> Result<()> {
+        for planned in &self.ranges {
+            FeedRange::new(&planned.range.min_inclusive, &planned.range.max_exclusive)?;
+            if let Some(start) = &planned.start {
+                ensure_of(&start.token, &self.source.container_rid, &planned.range)
+                    .with_context(|| format!("the start of the range {}", planned.range))?;
+            }
+            ensure!(
+                planned.end.is_some() || self.options.query.is_some(),
+                "the range {} has no end",
+                planned.range
+            );
+            ensure!(
+                planned.end.as_ref().is_none_or(|end| end.reached.is_none()),
+                "the range {} was read already",
+                planned.range
+            );
+        }
+        ensure_tiling(
+            &FeedRange::full(),
+            self.ranges.iter().map(|planned| &planned.range),
+        )
+    }
+
+    /// What is read instead of the feed, if it is a query.
+    pub fn query(&self) -> Option<&Query> {
+        self.options.query.as_ref()
+    }
+
+    /// The extension of its files, without a dot.
+    pub fn extension(&self) -> &'static str {
+        self.options.format.extension(self.options.compression)
+    }
+
+    /// Whether masked values are wanted.
+    pub fn is_masked(&self) -> bool {
+        self.options.masked
+    }
+
+    /// How the ranges are dealt to `count` shards.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be cut into so many.
+    pub fn shares(&self, count: u32) -> Result<Vec<Vec<Piece>>> {
+        let weighed: Vec<Weighed<'_>> = self
+            .ranges
+            .iter()
+            .map(|planned| Weighed {
+                range: &planned.range,
+                weight: planned.transactions.unwrap_or_default(),
+            })
+            .collect();
+        let hashes = match self.partition_key.version {
+            1 => Hashes::First,
+            _ => Hashes::Second,
+        };
+        shares(&weighed, count, hashes)
+    }
+}
+
+/// The error for a plan that would replace a file.
+pub fn exists(path: &Path) -> anyhow::Error {
+    usage(
+        format!("`{}` exists", shown_path(path)),
+        "a plan is never changed or replaced, since shards may be working on it: choose another name",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::file::tests::sample;
+
+    fn plan() -> PlanFile {
+        let state = sample();
+        PlanFile {
+            plan_id: uuid::Uuid::from_u128(7),
+            created: time::macros::datetime!(2026-11-28 12:00 UTC),
+            after: None,
+            source: state.source,
+            partition_key: KeyDefinition {
+                paths: vec!["/pk".into()],
+                kind: "Hash".into(),
+                version: 2,
+            },
+            options: PlannedOptions::from(&state.options),
+            until: None,
+            ranges: [("", "20"), ("20", "FF")]
+                .map(|(min, max)| PlannedRange {
+                    range: FeedRange::new(min, max).unwrap(),
+                    start: None,
+                    end: Some(PinnedEnd {
+                        etag: "\"40\"".into(),
+                        partition: Some("0".into()),
+                        pinned_at: time::macros::datetime!(2026-11-28 12:00 UTC),
+                        tokens_compare: true,
+                        known_lsn: None,
+                        reached: None,
+                    }),
+                    transactions: Some(40),
+                })
+                .into(),
+        }
+    }
+
+    #[test]
+    fn a_plan_is_read_as_it_was_written_and_never_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plan.json");
+        plan().create(&path).unwrap();
+        assert_eq!(PlanFile::read(&path).unwrap(), plan());
+        let text = std::fs::read(&path).unwrap();
+        let error = plan().create(&path).unwrap_err();
+        assert!(error.to_string().ends_with("exists"), "{error:#}");
+        assert_eq!(std::fs::read(&path).unwrap(), text);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_plan_that_was_changed_is_refused() {
+        let text = String::from_utf8(plan().render().unwrap()).unwrap();
+        let refused = |text: &str| format!("{:#}", PlanFile::parse(text.as_bytes()).unwrap_err());
+        for (text, why) in [
+            (text.replace("40", "41"), "was changed after it was written"),
+            (text[..text.len() / 2].to_owned(), "EOF"),
+            (String::new(), "EOF"),
+            (text.replace("\"version\":1", "\"version\":2"), "newer"),
+            (
+                text.replace("cosmos-tail plan", "cosmos-tail state"),
+                "not marked",
+            ),
+            (
+                r#"{"format":"cosmos-tail plan","version":9,"else":1}"#.to_owned(),
+                "plan format 9 is newer",
+            ),
+        ] {
+            let error = refused(&text);
+            assert!(error.contains(why), "{error}");
+        }
+        // Even with the right checksum.
+        let mut gap = plan();
+        gap.ranges.pop();
+        let text = String::from_utf8(gap.render().unwrap()).unwrap();
+        assert!(refused(&text).contains("feed ranges end at `20`"));
+        for end in 0..text.len().min(400) {
+            refused(&text[..end]);
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! All shards of a plan, checked against the plan and against each other.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use super::export::Depth;
+use super::findings::{Finding, Findings};
+use super::state_file::check_state;
+use crate::clock;
+use crate::destination::names::stem_of_shards;
+use crate::destination::shards::COMPLETE_FILE;
+use crate::destination::{STATE_FILE, Shards, shard_directory};
+use crate::durable::{self, is_there, shown_path};
+use crate::error::{usage, with_hint};
+use crate::feed::{Ends, FeedRange, Piece, PinnedEnd, ensure_tiling, lsn_of_etag};
+use crate::state::model::{ShardOfPlan, State};
+use crate::state::plan_file::{PlanFile, PlannedRange};
+
+const FORMAT: &str = "cosmos-tail summary";
+const VERSION: u32 = 1;
+/// How many ranges a finding names.
+const MAX_NAMED: usize = 4;
+
+/// What marks the shards of a plan as complete.
+#[derive(Debug, Serialize, Deserialize)]
+struct Summary {
+    format: String,
+    version: u32,
+    plan: uuid::Uuid,
+    shards: u32,
+    files: usize,
+    documents: u64,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    ends: Option<Ends>,
+    /// Whether the contents of the files were checked.
+    read: bool,
+    #[serde(with = "time::serde::rfc3339")]
+    verified: time::OffsetDateTime,
+}
+
+/// Checks the shards of the plan in the file `path` that wrote to `place`, and marks them as complete if nothing is
+/// wrong.
+///
+/// # Errors
+///
+/// If the plan cannot be used, the place is of something else, or one of the shards is being written.
+pub(super) fn check(path: &Path, place: &Path, depth: Depth, is_strict: bool) -> Result<Findings> {
+    let plan = PlanFile::read(path)?;
+    let Some(shards) = Shards::of(place)? else {
+        return Err(usage(
+            format!("`{}` has no shards of a plan", shown_path(place)),
+            "name the directory that `export --plan … -o DIR` wrote to",
+        ));
+    };
+    let expected = Shards {
+        plan: plan.plan_id,
+        ..shards.clone()
+    };
+    expected.ensure_same(&shards)?;
+    let dealt = plan.shares(shards.count)?;
+    let mut check = Check {
+        found: Findings {
+            state: shown_path(place).to_string(),
+            plan: Some(plan.plan_id),
+            shards: Some(shards.count),
+            ..Findings::default()
+        },
+        scopes: Vec::new(),
+        ends: None,
+        has_ends: true,
+        plan: &plan,
+    };
+    for (index, share) in (0..).zip(&dealt) {
+        let own = ShardOfPlan {
+            plan: plan.plan_id,
+            index,
+            count: shards.count,
+        };
+        check.shard(own, share, &shards, depth)?;
+    }
+    check.others(&shards)?;
+    if let Err(error) = ensure_tiling(&FeedRange::full(), &check.scopes) {
+        check.found.fault("the shards", format!("{error:#}"));
+    }
+    let mut found = check.found;
+    found.ends = check.ends.filter(|_| check.has_ends);
+    if found.faults.is_empty() && (found.notes.is_empty() || !is_strict) {
+        found.summary = Some(mark(&shards, &found, depth)?);
+    }
+    Ok(found)
+}
+
+struct Check<'a> {
+    plan: &'a PlanFile,
+    found: Findings,
+    /// What the shards read, or would have read.
+    scopes: Vec<FeedRange>,
+    ends: Option<Ends>,
+    /// Whether the ends of all shards are known.
+    has_ends: bool,
+}
+
+impl Check<'_> {
+    fn shard(
+        &mut self,
+        own: ShardOfPlan,
+        share: &[Piece],
+        shards: &Shards,
+        depth: Depth,
+    ) -> Result<()> {
+        let name = shard_directory(own.index);
+        let path = shards.directory_of(own.index).join(STATE_FILE);
+        if !is_there(&path) {
+            self.scopes
+                .extend(share.iter().map(|piece| piece.bounds.clone()));
+            self.has_ends = false;
+            let bounds = share.iter().map(|piece| &piece.bounds);
+            self.found.fault(
+                name,
+                format!(
+                    "has no state: the {own} has not begun, or was taken away; it has {}",
+                    listed(bounds)
+                ),
+            );
+            return Ok(());
+        }
+        let (state, found) = match check_state(&path, depth) {
+            Ok(checked) => checked,
+            // A state that cannot be read is a finding about this shard; one that is being written is not.
+            Err(error) if crate::error::attached_exit_code(&error).is_some() => return Err(error),
+            Err(error) => {
+                self.scopes
+                    .extend(share.iter().map(|piece| piece.bounds.clone()));
+                self.has_ends = false;
+                self.found.fault(name, format!("{error:#}"));
+                return Ok(());
+            }
+        };
+        self.take(&name, found);
+        if state.shard != Some(own) {
+            let is = match state.shard {
+                Some(other) => format!("the {other} of the plan {}", other.plan),
+                None => "no shard of a plan".to_owned(),
+            };
+            self.found.fault(
+                &name,
+                format!("its state is of {is}, not of the {own} of this plan"),
+            );
+        }
+        if state.source.container_rid != self.plan.source.container_rid {
+            self.found
+                .fault(&name, "it read another container than that of the plan");
+        }
+        let scope = &state.options.scope.ranges;
+        if !scope.iter().eq(share.iter().map(|piece| &piece.bounds)) {
+            self.found.fault(
+                &name,
+                format!(
+                    "it read {}, but its share is {}",
+                    listed(scope.iter()),
+                    listed(share.iter().map(|piece| &piece.bounds))
+                ),
+            );
+        }
+        self.scopes.extend(scope.iter().cloned());
+        self.ranges(&name, &state);
+        Ok(())
+    }
+
+    /// Takes the findings about one shard.
+    fn take(&mut self, name: &str, found: Findings) {
+        let within = |finding: Finding| match finding.file.contains("-shard") {
+            true => finding,
+            false => Finding {
+                file: format!("{name}/{}", finding.file),
+                ..finding
+            },
+        };
+        self.found
+            .faults
+            .extend(found.faults.into_iter().map(within));
+        for note in found.notes.into_iter().map(within) {
+            // All shards together are complete, or they are not.
+            if note.what.ends_with("was moved away") {
+                self.found.fault(note.file, "is missing");
+            } else {
+                self.found.notes.push(note);
+            }
+        }
+        self.found.files += found.files;
+        self.found.rows += found.rows;
+        self.found.bytes += found.bytes;
+        let Some(ends) = found.ends else {
+            self.has_ends = false;
+            return;
+        };
+        let before = self.ends.unwrap_or(Ends {
+            newer_transactions: 0,
+            ..ends
+        });
+        self.ends = Some(Ends {
+            pinned_at: before.pinned_at.min(ends.pinned_at),
+            head: before.head && ends.head,
+            newer_transactions: before
+                .newer_transactions
+                .saturating_add(ends.newer_transactions),
+        });
+    }
+
+    /// Checks that each range was read to where the plan has its end.
+    fn ranges(&mut self, name: &str, state: &State) {
+        let unread = state.ranges.iter().filter(|range| !range.has_ended());
+        let unread: Vec<&FeedRange> = unread.map(|range| &range.range).collect();
+        if !unread.is_empty() {
+            self.found.fault(
+                name,
+                format!(
+                    "is not complete: not read to the end: {}",
+                    listed(unread.into_iter())
+                ),
+            );
+            return;
+        }
+        if !state.finished {
+            self.found.fault(name, "is not complete");
+            return;
+        }
+        for range in &state.ranges {
+            let planned = self
+                .plan
+                .ranges
+                .iter()
+                .find(|planned| planned.range.intersection(&range.range).is_some());
+            let (Some(planned), Some(end)) = (planned, &range.end) else {
+                continue;
+            };
+            if let Some(why) = falls_short(planned, end) {
+                self.found
+                    .fault(name, format!("the range {} {why}", range.range));
+            }
+        }
+    }
+
+    /// Files and directories of shards that the place does not have.
+    fn others(&mut self, shards: &Shards) -> Result<()> {
+        let own: BTreeSet<String> = (0..shards.count).map(shard_directory).collect();
+        for entry in fs::read_dir(&shards.own)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name.starts_with("shard-") && !own.contains(&name) {
+                self.found.fault(name, "is not a shard of this plan");
+            }
+        }
+        let table = shards.table()?;
+        let extension = self.plan.extension();
+        let stem = stem_of_shards(&self.plan.source.container, extension);
+        if !table.is_dir() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(&table)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            let Some(rest) = name.strip_prefix(&stem) else {
+                continue;
+            };
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let number = rest.get(..digits).and_then(|text| text.parse::<u32>().ok());
+            // Those of its own shards were looked at with them.
+            if number.is_none_or(|number| number >= shards.count) {
+                self.found.fault(
+                    name,
+                    "has the name of a file of a shard, but not of this plan",
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a range that has ended has not reached what was planned, if so.
+fn falls_short(planned: &PlannedRange, end: &PinnedEnd) -> Option<String> {
+    let pin = planned.end.as_ref()?;
+    if end.partition == pin.partition {
+        let (here, there) = (lsn_of_etag(&end.etag), lsn_of_etag(&pin.etag));
+        return match (here, there) {
+            (Some(here), Some(there)) if here < there => Some(format!(
+                "ended at LSN {here}, but the plan ends it at LSN {there}"
+            )),
+            _ => None,
+        };
+    }
+    // After a split or a merge it was pinned again, in a partition whose LSNs do not compare.
+    (end.pinned_at < pin.pinned_at)
+        .then(|| "ended at a pin that is older than that of the plan".to_owned())
+}
+
+/// Some ranges, for people.
+fn listed<'a>(ranges: impl Iterator<Item = &'a FeedRange>) -> String {
+    let ranges: Vec<String> = ranges.map(ToString::to_string).collect();
+    let named = &ranges[..ranges.len().min(MAX_NAMED)];
+    let more = match ranges.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", named.join(", "))
+}
+
+/// Marks the place as complete, unless it is marked already. Returns where that is said.
+fn mark(shards: &Shards, found: &Findings, depth: Depth) -> Result<String> {
+    let path = shards.own.join(COMPLETE_FILE);
+    let summary = Summary {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        plan: shards.plan,
+        shards: shards.count,
+        files: found.files,
+        documents: found.rows,
+        bytes: found.bytes,
+        ends: found.ends,
+        read: depth == Depth::Contents,
+        verified: clock::now().replace_nanosecond(0)?,
+    };
+    let mut text = serde_json::to_vec(&summary)?;
+    text.push(b'\n');
+    let shown = shown_path(&path).to_string();
+    match durable::create_whole(&path, &text) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let earlier = || -> Result<Summary> { Ok(serde_json::from_slice(&fs::read(&path)?)?) };
+            let earlier = earlier().with_context(|| format!("`{shown}` is damaged"))?;
+            ensure!(
+                (
+                    earlier.plan,
+                    earlier.files,
+                    earlier.documents,
+                    earlier.bytes
+                ) == (
+                    summary.plan,
+                    summary.files,
+                    summary.documents,
+                    summary.bytes
+                ),
+                with_hint(
+                    anyhow!("`{shown}` marks something else as complete"),
+                    "move it away, and verify again",
+                )
+            );
+        }
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot write `{shown}`"));
+        }
+    }
+    Ok(shown)
+}
