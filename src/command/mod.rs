@@ -24,6 +24,7 @@ mod replay;
 mod resume;
 mod run;
 mod schema;
+mod shared;
 mod streams;
 mod tail;
 mod verify;

@@ -30,6 +30,7 @@ mod profiles;
 mod query;
 mod reading;
 mod replay;
+mod share;
 mod tail;
 
 pub(crate) use columns::*;
@@ -47,6 +48,7 @@ pub(crate) use profiles::*;
 pub(crate) use query::*;
 pub(crate) use reading::*;
 pub(crate) use replay::*;
+pub(crate) use share::*;
 pub(crate) use tail::*;
 
 use crate::settings::setting::AnySetting;
@@ -56,6 +58,7 @@ static GROUPS: &[&[&dyn AnySetting]] = &[
     export::ROWS,
     query::ROWS,
     tail::ROWS,
+    share::ROWS,
     replay::ROWS,
     lag::ROWS,
     leases::ROWS,
