@@ -147,6 +147,14 @@ always\t'Always'
 never\t'Never'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s o -l output -d 'Write to this file, each change once' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l state -d 'Keep the position here, and continue from it' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l group -d 'Share the ranges with the instances of this group' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l leases -d 'The container of its leases' -r -f -a '(__cosmos_tail_names address)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l instance -d 'The name of this instance, which no other one of the group has; in lower case [default: the host and a random number]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l lease-format -d 'Whose leases the group has. KEDA reads those of .NET [default: dotnet]' -r -f -a "dotnet\t'Of .NET and Functions'
+java\t'Of Java\'s handleLatestVersionChanges'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l acquire-interval -d 'How often to look for leases to take [default: 13s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l renew-interval -d 'How often to renew a lease [default: 17s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l expiration-interval -d 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: no limit]' -r

@@ -28,6 +28,8 @@
 //!   seams, of which a local directory is one implementation. [`verify`] checks the one against the other.
 //! - [`settings`] resolves flags, environment, profile and state; [`command`] has a file for each command;
 //!   [`report`] is the only code that prints for people.
+//! - `leases` are those of change feed processors, and `share` is a tail that divides a feed with other instances by
+//!   them.
 //! - What differs between operating systems is in [`durable`], [`process`] and [`signal`]; [`clock`] is
 //!   where the time of day is read; [`lag`] computes how far a reader is behind, and [`monitor`] answers over
 //!   HTTP while a command runs; [`failpoint`] has the steps that tests can make fail;
@@ -71,6 +73,7 @@ pub mod replay;
 pub mod report;
 pub mod schema;
 pub mod settings;
+mod share;
 pub mod signal;
 pub mod sink;
 pub mod source;

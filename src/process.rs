@@ -8,6 +8,7 @@
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
@@ -66,6 +67,36 @@ pub fn ensure_standard_input() -> Result<()> {
 
 fn unusable(message: String, hint: &str) -> anyhow::Error {
     with_hint(with_exit_code(anyhow!(message), ExitCode::Failed), hint)
+}
+
+/// The time since some moment before this process began, by a clock that also counts while the machine sleeps, or
+/// its process is paused. Whoever holds something for a limited time measures that time with it.
+pub fn since_boot() -> Duration {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        since(rustix::time::clock_gettime(rustix::time::ClockId::Boottime))
+    }
+    // There `CLOCK_MONOTONIC` is `mach_continuous_time`, which counts sleep; `Instant` has the other one.
+    #[cfg(target_vendor = "apple")]
+    {
+        since(rustix::time::clock_gettime(
+            rustix::time::ClockId::Monotonic,
+        ))
+    }
+    // The performance counter of Windows counts sleep.
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    {
+        static BEGAN: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
+        BEGAN.elapsed()
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn since(time: rustix::time::Timespec) -> Duration {
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
 }
 
 /// The width of the terminal that standard output is, in columns. None if it is no terminal, or if the terminal

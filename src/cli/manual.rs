@@ -197,6 +197,10 @@ const TAIL: Manual = Manual {
             "continue where the last start ended",
             "cosmos-tail tail -o orders.jsonl",
         ),
+        (
+            "share the ranges with other instances of the same command",
+            "cosmos-tail tail --group orders --leases shop/leases | ./consume",
+        ),
     ],
     notes: &[],
     exit_codes: EXIT_CODES,

@@ -26,6 +26,7 @@ mod replay;
 mod resume;
 mod run;
 mod schema;
+mod shared;
 mod streams;
 mod tail;
 mod verify;

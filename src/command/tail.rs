@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::account::{Account, connect_retries};
 use super::monitoring;
+use super::shared::group;
 use crate::cli::choices::{ColorChoice, Mode, TailFormat};
 use crate::cosmos::client::CosmosClient;
 use crate::error::{ExitCode, usage};
@@ -16,7 +17,8 @@ use crate::job;
 use crate::process;
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::Report;
-use crate::settings::{Given, TailPlan, table};
+use crate::settings::{Given, SharePlan, TailPlan, table};
+use crate::share;
 use crate::signal::Shutdown;
 
 /// Prints changes, or appends them to a file, until the tail ends.
@@ -27,6 +29,7 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let given = given.with_profile(account.profile()?);
+    let shared = SharePlan::new(&given)?;
     let plan = TailPlan::new(&given)?;
     let rendering = rendering(&given)?;
     for value in given.option_values()? {
@@ -52,7 +55,13 @@ pub(super) async fn run(
     let starts_now = matches!(plan.from, None | Some(ChangeFeedStart::Now))
         && !plan.until_caught_up
         && plan.idle_timeout.is_none();
-    let tail = job::tail(connect, plan, encoder, &monitor, report, shutdown);
+    let tail = async {
+        let Some(shared) = shared else {
+            return job::tail(connect, plan, encoder, &monitor, report, shutdown).await;
+        };
+        let group = group(account, shared, plan.mode, report).await?;
+        share::tail(group, plan, encoder, &monitor, report, shutdown).await
+    };
     if !(account.is_demo() && starts_now) {
         return tail.await;
     }

@@ -7,9 +7,9 @@ const MIN_BUFFERED_BYTES: usize = 8 << 20;
 /// The maximum in all.
 const MAX_BUFFERED_BYTES: usize = 64 << 20;
 /// Buffered events; the bytes of their pages are bounded separately.
-pub(super) const EVENTS: usize = 256;
+pub(crate) const EVENTS: usize = 256;
 
 /// Bytes of pages that may be buffered if `concurrency` ranges are read at the same time.
-pub(super) fn buffered_bytes(concurrency: usize) -> usize {
+pub(crate) fn buffered_bytes(concurrency: usize) -> usize {
     (concurrency * BUFFERED_BYTES_PER_RANGE).clamp(MIN_BUFFERED_BYTES, MAX_BUFFERED_BYTES)
 }

@@ -20,6 +20,7 @@ mod timers;
 mod uncommitted;
 mod watch;
 
+pub(crate) use buffers::{EVENTS, buffered_bytes};
 pub use drift::diff;
 pub use plan::plan;
 pub use sample::schema;
@@ -27,6 +28,7 @@ pub use shard::shard;
 pub(crate) use start::{check_position, first_ranges};
 pub use start::{export, resume};
 pub use tail::tail;
+pub(crate) use watch::{Watch, WatchEnd};
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -71,7 +73,7 @@ impl Connected {
     }
 
     /// What reports that less than the budget is used, if there is one.
-    fn stepping_back<'a>(&self, report: &'a Report) -> Option<Box<dyn Observer + 'a>> {
+    pub(crate) fn stepping_back<'a>(&self, report: &'a Report) -> Option<Box<dyn Observer + 'a>> {
         let budget = Arc::clone(self.client.traffic().budget()?);
         Some(Box::new(SteppingBack::new(report, budget)))
     }

@@ -10,7 +10,7 @@ use crate::feed::page::Page;
 
 /// What ends a tail, apart from a signal and the end of its ranges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WatchEnd {
+pub(crate) enum WatchEnd {
     /// The requested number of changes has been shown.
     Shown,
     /// Nothing has changed for the idle timeout.
@@ -21,7 +21,7 @@ pub(super) enum WatchEnd {
 
 /// Watches for the ends of a tail.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     /// Ranges without a position.
     awaited: HashSet<RangeId>,
     has_begun: bool,
@@ -34,7 +34,7 @@ pub(super) struct Watch {
 impl Watch {
     /// Ends after `idle_timeout` without a change, or when one of the tokens is cancelled: that enough
     /// changes were shown, or that the reader of standard output is gone.
-    pub(super) fn new(
+    pub(crate) fn new(
         idle_timeout: Option<Duration>,
         shown: CancellationToken,
         pipe_closed: CancellationToken,
@@ -61,7 +61,7 @@ impl Watch {
     }
 
     /// A page was read, perhaps an empty one: its range has a position.
-    pub(super) fn page(&mut self, range: RangeId, page: &Page) {
+    pub(crate) fn page(&mut self, range: RangeId, page: &Page) {
         self.awaited.remove(&range);
         if !page.is_empty() {
             self.last_change = Instant::now();
@@ -74,13 +74,13 @@ impl Watch {
     }
 
     /// The tail has begun.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.has_begun = true;
         self.last_change = Instant::now();
     }
 
     /// Waits until something ends the tail.
-    async fn end(&self) -> WatchEnd {
+    pub(crate) async fn end(&self) -> WatchEnd {
         let idle = async {
             match self.idle_timeout.filter(|_| self.has_begun) {
                 Some(timeout) => {

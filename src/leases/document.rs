@@ -72,6 +72,21 @@ impl Document {
         Ok(())
     }
 
+    /// Its ETag, if it was read or written.
+    pub(crate) fn etag(&self) -> Option<String> {
+        self.text("_etag")
+    }
+
+    /// The same with this ETag.
+    ///
+    /// # Errors
+    ///
+    /// None: it can be written as JSON.
+    pub(crate) fn with_etag(mut self, etag: &str) -> Result<Self> {
+        self.set("_etag", etag)?;
+        Ok(self)
+    }
+
     /// The text to be written: without what the service sets.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 //! has written them, and so that their owners notice.
 
 mod assess;
+mod attempt;
 mod change;
 mod check;
 mod create;
@@ -16,6 +17,7 @@ mod java_token;
 mod lag;
 mod lease;
 mod moment;
+mod owned;
 mod portable;
 mod prefix;
 mod ranges;
@@ -26,16 +28,18 @@ mod start;
 mod write;
 
 pub(crate) use assess::{Intervals, is_alive, rows};
+pub(crate) use attempt::{Attempt, Send, attempt, fetch};
 pub(crate) use change::{Change, Changed, Changing};
 pub(crate) use check::{Finding, check};
-pub(crate) use create::{Common, marker};
+pub(crate) use create::{Common, NewLease, marker};
 pub(crate) use document::Document;
 pub(crate) use group::{Group, groups, without_shadows};
 pub(crate) use lag::measurable;
-pub(crate) use lease::{Dialect, Lease};
+pub(crate) use lease::{Checkpoint, Dialect, Form, Lease};
+pub(crate) use owned::{Stamp, lock};
 pub(crate) use portable::{export, import};
 pub(crate) use prefix::{Place, Prefix, Target, database_of as database_rid};
-pub(crate) use ranges::range_of;
+pub(crate) use ranges::{gaps, range_of, token_of};
 pub(crate) use read::{KeyedBy, read};
 pub(crate) use repair::{Repair, repair};
 pub(crate) use show::{Assessed, GroupObject, List, shown_name, table_of};

@@ -121,6 +121,11 @@ impl Prefix {
     pub(crate) fn marker(&self) -> String {
         format!("{}{MARKER}", self.text)
     }
+
+    /// The id of the lock.
+    pub(crate) fn lock(&self) -> String {
+        format!("{}{LOCK}", self.text)
+    }
 }
 
 /// The RIDs that a prefix ends with, and what comes before them.

@@ -224,6 +224,10 @@ impl Ranges {
                     (child.is_inherited, child.is_part) = (true, parent.is_part);
                 }
             }
+            Event::Left { range } => {
+                let range = self.ranges.remove(range).unwrap_or_default();
+                self.unplaced = self.unplaced.saturating_sub(usize::from(!range.is_placed));
+            }
             Event::Finished { range } => {
                 self.place(*range);
                 let range = self.get(*range);

@@ -47,6 +47,7 @@ impl Counts {
             | Event::Pinned { .. }
             | Event::CaughtUp { .. }
             | Event::Finished { .. }
+            | Event::Left { .. }
             | Event::Failed { .. }
             | Event::Recovered { .. }
             | Event::Ready

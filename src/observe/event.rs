@@ -56,6 +56,11 @@ pub enum Event<'a> {
         /// The range.
         range: RangeId,
     },
+    /// Another instance reads a range from now on.
+    Left {
+        /// The range.
+        range: RangeId,
+    },
     /// A range was read to its end.
     Finished {
         /// The range.

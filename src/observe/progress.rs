@@ -58,6 +58,9 @@ impl Tracker {
                 self.replaced(*parent, &children);
             }
             Event::Finished { range } => self.finished(*range),
+            Event::Left { range } => {
+                self.ranges.remove(range);
+            }
             _ => {}
         }
     }

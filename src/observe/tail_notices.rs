@@ -62,8 +62,16 @@ impl<'a> TailNotices<'a> {
     /// The notices of a tail that is announced like this.
     pub fn new(report: &'a Report, announcement: Announcement) -> Self {
         Self {
-            report,
             announcement: Some(announcement),
+            ..Self::unannounced(report)
+        }
+    }
+
+    /// The notices of a tail that is announced elsewhere.
+    pub fn unannounced(report: &'a Report) -> Self {
+        Self {
+            report,
+            announcement: None,
             failing: HashSet::new(),
             outage: None,
             minute: Minute::after(&Counts::default()),
@@ -134,6 +142,11 @@ impl Observer for TailNotices<'_> {
             Event::Page { page, .. } => self.page(page),
             Event::Retrying { range, notice } => self.retrying(*range, &notice.reason),
             Event::Recovered { range } => self.recovered(*range),
+            Event::Left { range } => {
+                // Whether it would have recovered is not known.
+                self.failing.remove(range);
+                self.outage = self.outage.filter(|_| !self.failing.is_empty());
+            }
             Event::Split { parent, .. } => {
                 self.failing.remove(parent);
             }

@@ -34,8 +34,22 @@ impl Reader {
     ) -> Self {
         let shared = Arc::new(Shared::new(client, options, events, stop));
         Self {
-            task: tokio::spawn(schedule(shared, shards)),
+            task: tokio::spawn(schedule(shared, shards, None)),
         }
+    }
+
+    /// Starts to read shards that come later. It reads until `stop` is cancelled, or the sender of the shards is
+    /// dropped and all of them have ended.
+    pub fn start_open(
+        client: Arc<CosmosClient>,
+        options: ReaderOptions,
+        events: mpsc::Sender<ReaderEvent>,
+        stop: CancellationToken,
+    ) -> (Self, mpsc::UnboundedSender<Shard>) {
+        let shared = Arc::new(Shared::new(client, options, events, stop));
+        let (sender, more) = mpsc::unbounded_channel();
+        let task = tokio::spawn(schedule(shared, Vec::new(), Some(more)));
+        (Self { task }, sender)
     }
 
     /// Waits until the reader has ended.
@@ -48,7 +62,11 @@ impl Reader {
     }
 }
 
-async fn schedule(shared: Arc<Shared>, shards: Vec<Shard>) -> Result<()> {
+async fn schedule(
+    shared: Arc<Shared>,
+    shards: Vec<Shard>,
+    mut more: Option<mpsc::UnboundedReceiver<Shard>>,
+) -> Result<()> {
     let mut ready = VecDeque::from(shards);
     let mut running = JoinSet::new();
     let mut idle: JoinSet<Shard> = JoinSet::new();
@@ -71,19 +89,36 @@ async fn schedule(shared: Arc<Shared>, shards: Vec<Shard>) -> Result<()> {
                         let budget = shared.client.traffic().budget();
                         let pause = budget.map_or(pause, |budget| budget.idle_pause(pause, ranges));
                         idle.spawn(async move {
-                            tokio::time::sleep(pause).await;
+                            // One that was stopped ends with its next turn.
+                            tokio::select! {
+                                () = tokio::time::sleep(pause) => {}
+                                () = shard.stop.cancelled() => {}
+                            }
                             *shard
                         });
                     }
                 }
             }
             Some(awake) = idle.join_next() => ready.push_back(awake.context("a timer ended unexpectedly")?),
+            another = next_of(&mut more), if more.is_some() => match another {
+                Some(shard) => ready.push_back(shard),
+                None => more = None,
+            },
             // Running shards notice the stop themselves; those that sleep or wait have nothing to lose.
-            () = shared.stop.cancelled(), if !ready.is_empty() || !idle.is_empty() => {
+            () = shared.stop.cancelled(), if !ready.is_empty() || !idle.is_empty() || more.is_some() => {
+                more = None;
                 ready.clear();
                 idle.shutdown().await;
             }
             else => return Ok(()),
         }
+    }
+}
+
+/// The next shard that comes later; none if no more will come.
+async fn next_of(more: &mut Option<mpsc::UnboundedReceiver<Shard>>) -> Option<Shard> {
+    match more {
+        Some(more) => more.recv().await,
+        None => None,
     }
 }

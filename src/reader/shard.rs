@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
 
 use super::horizon::Horizon;
 use super::options::ReaderOptions;
@@ -42,6 +43,8 @@ pub struct Shard {
     /// The hash of the first item of the last page that was handed over, with enough bits that no two pages of
     /// a container have the same one.
     pub(super) last_opening: Option<u64>,
+    /// Stops this range alone.
+    pub(super) stop: CancellationToken,
 }
 
 impl Shard {
@@ -73,7 +76,14 @@ impl Shard {
             began_at: None,
             pages: 0,
             last_opening: None,
+            stop: CancellationToken::new(),
         }
+    }
+
+    /// The same, to be read until this is cancelled.
+    #[must_use]
+    pub fn until(self, stop: CancellationToken) -> Self {
+        Self { stop, ..self }
     }
 
     /// The same, to be read to its pin of an earlier run.

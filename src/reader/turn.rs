@@ -51,7 +51,7 @@ pub(super) async fn run(shared: Arc<Shared>, shard: Shard) -> Outcome {
 }
 
 async fn take_turn(shared: Arc<Shared>, shard: Shard) -> Outcome {
-    let stop = shared.stop.clone();
+    let (stop, own_stop) = (shared.stop.clone(), shard.stop.clone());
     let mut turn = Turn {
         shared,
         shard: Box::new(shard),
@@ -61,6 +61,7 @@ async fn take_turn(shared: Arc<Shared>, shard: Shard) -> Outcome {
         let step = tokio::select! {
             biased;
             () = stop.cancelled() => return Outcome::Ended,
+            () = own_stop.cancelled() => return Outcome::Ended,
             step = turn.step() => step,
         };
         let decision = match step {
@@ -103,6 +104,7 @@ async fn take_turn(shared: Arc<Shared>, shard: Shard) -> Outcome {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => return Outcome::Ended,
+                    () = own_stop.cancelled() => return Outcome::Ended,
                     () = tokio::time::sleep(pause) => {}
                 }
             }
@@ -500,6 +502,7 @@ impl Turn {
         };
         let children = cut.into_iter().zip(numbers).map(|((range, position), id)| {
             let child = Shard::new(id, range, position, &self.shared.options);
+            let child = child.until(self.shard.stop.clone());
             // A page size that was too large for the parent is too large for its children.
             Shard {
                 request: self.shard.request.clone(),

@@ -76,6 +76,8 @@ mod secrets;
 #[cfg(unix)]
 mod service;
 mod session_tokens;
+#[cfg(unix)]
+mod share;
 #[cfg(target_os = "linux")]
 #[cfg(unix)]
 mod shells;

@@ -359,7 +359,7 @@ async fn clock_ahead(
     };
     let side = if ahead > 0 { "ahead of" } else { "behind" };
     report.warning(&format!(
-        "the clock of this machine is {} s {side} the service's, by which ages are shown",
+        "the clock of this machine is {} s {side} the service's, which is taken into account",
         ahead.abs()
     ));
     Ok(time::Duration::seconds(ahead))

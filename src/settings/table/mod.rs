@@ -32,6 +32,7 @@ mod profiles;
 mod query;
 mod reading;
 mod replay;
+mod share;
 mod tail;
 
 pub(crate) use columns::*;
@@ -51,6 +52,7 @@ pub(crate) use profiles::*;
 pub(crate) use query::*;
 pub(crate) use reading::*;
 pub(crate) use replay::*;
+pub(crate) use share::*;
 pub(crate) use tail::*;
 
 use crate::settings::setting::AnySetting;
@@ -61,6 +63,7 @@ static GROUPS: &[&[&dyn AnySetting]] = &[
     plan::ROWS,
     query::ROWS,
     tail::ROWS,
+    share::ROWS,
     replay::ROWS,
     comparison::ROWS,
     lag::ROWS,

@@ -3,7 +3,7 @@
 use super::stage::words;
 use super::{Pages, Stage};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "ranges",
     "ls",
     "tail",

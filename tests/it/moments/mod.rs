@@ -27,6 +27,7 @@ mod query;
 mod replay;
 #[cfg(unix)]
 mod service;
+mod share;
 mod stage;
 mod state;
 #[cfg(unix)]
@@ -40,7 +41,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 24] = [
+const FOLDERS: [&str; 25] = [
     "compare",
     "connection",
     "export",
@@ -57,6 +58,7 @@ const FOLDERS: [&str; 24] = [
     "replay",
     "schema",
     "service",
+    "share",
     "state",
     "stopped",
     "tables",

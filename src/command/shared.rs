@@ -1,0 +1,56 @@
+//! The group that an instance belongs to, connected.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use super::account::Account;
+use super::leases::opened::Opened;
+use crate::error::usage;
+use crate::feed::FeedMode;
+use crate::leases::{Dialect, Prefix};
+use crate::report::Report;
+use crate::settings::{LeaseFormat, Names, SharePlan};
+use crate::share::{Group, Intervals, ServiceClock, Store};
+
+/// Connects to the lease container and to the container that is read.
+pub(super) async fn group(
+    account: &Account,
+    plan: SharePlan,
+    mode: FeedMode,
+    report: &Arc<Report>,
+) -> Result<Group> {
+    let mut opened = Opened::open(account, &plan.leases, Names::Required, report).await?;
+    let place = opened.typed_place().await;
+    let place = place.context("no container is named that the group reads")??;
+    let source = opened.at(&place).await?;
+    if source.client.rid() == opened.leases.client.rid() {
+        return Err(usage(
+            "the lease container is the container that is read: each renewal would be a change to print",
+            "keep the leases in a container of their own: --leases DATABASE/CONTAINER",
+        ));
+    }
+    let host = opened.host();
+    let prefix = Prefix::named(&plan.group, &host, &place.rid)
+        .context("the RID of the container has an unknown form")?;
+    let store = Store {
+        client: Arc::clone(&opened.leases.client),
+        keyed_by: opened.keyed_by,
+        prefix,
+        host,
+        rid: place.rid,
+        mode,
+        dialect: match plan.format {
+            LeaseFormat::Dotnet => Dialect::Net,
+            LeaseFormat::Java => Dialect::JavaRange,
+        },
+        instance: plan.instance,
+        clock: ServiceClock::showing(opened.now()),
+        intervals: Intervals {
+            acquire: plan.acquire,
+            renew: plan.renew,
+            expiration: plan.expiration,
+        },
+    };
+    Ok(Group { store, source })
+}

@@ -1,0 +1,240 @@
+//! What an instance writes into the leases that it takes, keeps and lets go.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use time::{OffsetDateTime, UtcOffset};
+
+use super::create::{Common, NewLease, feed_range};
+use super::document::Document;
+use super::java_token::JavaState;
+use super::lease::{Dialect, Form, Lease};
+use super::prefix::Target;
+use super::read::KeyedBy;
+use crate::feed::FeedRange;
+
+/// Who wrote a lease, and when by the service's clock. An instance recognizes its own writes by it: the answer to one
+/// may be lost, and another instance may have the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// The instance that has the lease; none to let it go.
+    pub(crate) owner: Option<String>,
+    time: String,
+}
+
+impl Stamp {
+    /// The stamp of a write that is made now.
+    ///
+    /// # Errors
+    ///
+    /// None: the present can be written.
+    pub(crate) fn new(owner: Option<&str>, now: OffsetDateTime) -> Result<Self> {
+        // Both SDKs read up to seven decimals, and this names one write among those of an instance.
+        let format = time::macros::format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z"
+        );
+        let time = now.to_offset(UtcOffset::UTC).format(format);
+        Ok(Self {
+            owner: owner.map(str::to_owned),
+            time: time.context("the present")?,
+        })
+    }
+
+    fn put_on(&self, document: &mut Document) -> Result<()> {
+        document.set("Owner", &self.owner)?;
+        document.set("timestamp", &self.time)
+    }
+}
+
+impl Lease {
+    /// The lease of a document that was written, and has this ETag since.
+    ///
+    /// # Errors
+    ///
+    /// Why it is none, in words.
+    pub(crate) fn written(document: Document, etag: &str, target: &Target) -> Result<Self, String> {
+        let document = document.with_etag(etag);
+        Self::of(document.map_err(|error| error.to_string())?, target)
+    }
+
+    /// Its document with this stamp. `etag` moves its position; a lease of a partition that does not name its range
+    /// gets `range`.
+    ///
+    /// # Errors
+    ///
+    /// None: everything that it has can be written.
+    pub(crate) fn stamped(
+        &self,
+        stamp: &Stamp,
+        etag: Option<&str>,
+        range: &FeedRange,
+        common: Common<'_>,
+    ) -> Result<Document> {
+        let mut document = self.document.clone();
+        if self.form == Form::NetPartition && self.own_range.is_none() {
+            document.set("FeedRange", feed_range(range))?;
+        }
+        if let Some(etag) = etag {
+            document.set("ContinuationToken", self.token_at(etag, range, common))?;
+        }
+        stamp.put_on(&mut document)?;
+        Ok(document)
+    }
+
+    /// What its `ContinuationToken` is at an ETag.
+    fn token_at(&self, etag: &str, range: &FeedRange, common: Common<'_>) -> String {
+        match self.form.dialect() {
+            Dialect::Net | Dialect::JavaPartition => etag.to_owned(),
+            Dialect::JavaRange => {
+                let moved = self.java_state().and_then(|state| state.at(etag));
+                let new = || JavaState::new(common.rid, common.mode, range, etag);
+                moved.unwrap_or_else(new).encode()
+            }
+        }
+    }
+
+    /// Whether it was written with this stamp.
+    pub(crate) fn has(&self, stamp: &Stamp) -> bool {
+        self.owner == stamp.owner && self.timestamp().as_deref() == Some(&*stamp.time)
+    }
+
+    /// The time that its owner wrote, as its text.
+    pub(crate) fn timestamp(&self) -> Option<String> {
+        self.document.text("timestamp")
+    }
+
+    /// What it has in `properties`, which its children inherit.
+    pub(crate) fn properties(&self) -> Value {
+        let properties = self.document.value("properties");
+        properties
+            .filter(Value::is_object)
+            .unwrap_or_else(|| serde_json::json!({}))
+    }
+}
+
+impl NewLease {
+    /// Its document with this stamp.
+    ///
+    /// # Errors
+    ///
+    /// None: everything that it has can be written.
+    pub(crate) fn stamped(&self, stamp: &Stamp, common: Common<'_>) -> Result<Document> {
+        let mut document = self.document(common)?;
+        stamp.put_on(&mut document)?;
+        Ok(document)
+    }
+}
+
+/// The document that keeps other instances from creating the leases of a group at the same time.
+///
+/// # Errors
+///
+/// None: it is JSON.
+pub(crate) fn lock(common: Common<'_>, seconds: u64) -> Result<Document> {
+    let id = common.prefix.lock();
+    let mut document = Document::default();
+    document.set("id", &id)?;
+    if common.keyed_by == KeyedBy::PartitionKey {
+        document.set("partitionKey", &id)?;
+    }
+    // It has an effect only where the lease container has a time to live.
+    document.set("ttl", seconds)?;
+    Ok(document)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::super::prefix::Prefix;
+    use super::*;
+    use crate::feed::FeedMode;
+
+    const RID: &str = "nMNRAKUxYpc=";
+
+    fn parse(document: &Value) -> Lease {
+        let document = Document::parse(document.to_string().as_bytes()).unwrap();
+        Lease::of(document, &Target::Rid(RID.to_owned())).unwrap()
+    }
+
+    fn written(lease: &Lease, stamp: &Stamp, etag: Option<&str>) -> (Lease, String) {
+        let prefix = Prefix::new("orders", "host", RID).unwrap();
+        let common = Common {
+            prefix: &prefix,
+            keyed_by: KeyedBy::Id,
+            mode: FeedMode::LatestVersion,
+            rid: RID,
+        };
+        let range = FeedRange::new("", "1F").unwrap();
+        let document = lease.stamped(stamp, etag, &range, common).unwrap();
+        let text = document.to_text().unwrap();
+        let again = Document::parse(&text).unwrap();
+        let again = Lease::of(again, &Target::Rid(RID.to_owned())).unwrap();
+        (again, String::from_utf8(text).unwrap())
+    }
+
+    #[test]
+    fn a_stamp_changes_the_owner_and_the_time_alone() {
+        let lease = parse(
+            &json!({"id": "p..0", "version": 0, "LeaseToken": "0", "Owner": null, "mine": 1.50,
+            "ContinuationToken": "\"7\"", "properties": {"a": "b"}, "timestamp": null, "_etag": "x"}),
+        );
+        let stamp =
+            Stamp::new(Some("worker-1"), datetime!(2026-11-28 12:00:00.123456 UTC)).unwrap();
+        let (again, text) = written(&lease, &stamp, None);
+        assert_eq!(again.owner.as_deref(), Some("worker-1"));
+        assert_eq!(again.checkpoint.lsn(), Some(7));
+        assert!(again.has(&stamp));
+        assert!(
+            text.contains(r#""timestamp":"2026-11-28T12:00:00.123456Z""#),
+            "{text}"
+        );
+        // Old leases did not say their range.
+        assert!(
+            text.contains(r#""FeedRange":{"Range":{"max":"1F","min":""}}"#),
+            "{text}"
+        );
+        let other =
+            Stamp::new(Some("worker-1"), datetime!(2026-11-28 12:00:00.123457 UTC)).unwrap();
+        assert!(!again.has(&other));
+    }
+
+    #[test]
+    fn a_position_is_written_in_the_form_of_its_dialect() {
+        let stamp = Stamp::new(None, datetime!(2026-11-28 12:00 UTC)).unwrap();
+        let net = parse(
+            &json!({"id": "p..0", "version": 0, "LeaseToken": "0", "properties": {"a": "b"},
+            "ContinuationToken": null}),
+        );
+        let (again, _) = written(&net, &stamp, Some("\"9\""));
+        assert_eq!(
+            again.document.text("ContinuationToken").as_deref(),
+            Some("\"9\"")
+        );
+        assert_eq!(again.properties(), json!({"a": "b"}));
+        assert_eq!(again.owner, None);
+
+        let range = json!({"Range": {"min": "", "max": "1F"}});
+        for token in [
+            None,
+            Some(
+                JavaState::new(
+                    RID,
+                    FeedMode::LatestVersion,
+                    &FeedRange::new("", "1F").unwrap(),
+                    "\"3\"",
+                )
+                .encode(),
+            ),
+        ] {
+            let java = parse(
+                &json!({"id": "p..-1F", "version": 1, "LeaseToken": "-1F", "feedRange": range,
+                "ContinuationToken": token}),
+            );
+            let (again, _) = written(&java, &stamp, Some("\"9\""));
+            let state = again.java_state().unwrap();
+            assert_eq!(state.etag(), Some("\"9\""));
+            assert_eq!(state.range(), Some(FeedRange::new("", "1F").unwrap()));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A lease that this instance has.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::feed::{FeedRange, RangeState};
+use crate::leases::Lease;
+
+/// What is done with a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Its range is read.
+    Reading,
+    /// Its range was split or merged: these are the ranges that replace it, with the ETags at which they begin.
+    Replaced(Vec<(FeedRange, String)>),
+    /// It is let go, since others have too few.
+    Leaving,
+}
+
+/// A lease that this instance has.
+#[derive(Debug)]
+pub(super) struct Holding {
+    /// As it is stored, if nobody else has written it.
+    pub(super) lease: Lease,
+    /// Its range, with the position after what was handed over for printing.
+    pub(super) read: RangeState,
+    /// Stops the reading of its range.
+    pub(super) stop: CancellationToken,
+    pub(super) phase: Phase,
+    /// Until when it may be acted on. All times are since boot.
+    pub(super) valid_until: Duration,
+    /// When it is to be written again.
+    pub(super) renew_at: Duration,
+    /// When a position may be saved again.
+    pub(super) save_at: Duration,
+    /// The ETag after what was printed and flushed.
+    pub(super) flushed: Option<String>,
+    /// Whether changes were handed over since the last flush began, are in the flush that is under way, and are
+    /// flushed but not saved.
+    pub(super) changes: Changes,
+    /// Whether a write of it is under way.
+    pub(super) is_writing: bool,
+    /// The flush after which the phase can go on.
+    pub(super) waits_for: Option<u64>,
+}
+
+/// On which way changes are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Changes {
+    pub(super) handed: bool,
+    pub(super) flushing: bool,
+    pub(super) flushed: bool,
+}
+
+impl Changes {
+    /// A flush begins of what was handed over.
+    pub(super) fn begin_flush(&mut self) {
+        self.flushing |= std::mem::take(&mut self.handed);
+    }
+
+    /// It has ended.
+    pub(super) fn end_flush(&mut self) {
+        self.flushed |= std::mem::take(&mut self.flushing);
+    }
+}
+
+impl Holding {
+    /// The range.
+    pub(super) fn range(&self) -> &FeedRange {
+        &self.read.range
+    }
+
+    /// The position that is to be saved with the next write; none if it is saved already.
+    pub(super) fn unsaved(&self) -> Option<&str> {
+        let flushed = self.flushed.as_deref()?;
+        (self.lease.checkpoint.etag() != Some(flushed)).then_some(flushed)
+    }
+
+    /// Whether it is to be written now.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        let saves = self.changes.flushed && self.unsaved().is_some() && now >= self.save_at;
+        !self.is_writing && (now >= self.renew_at || saves)
+    }
+}

@@ -1,0 +1,341 @@
+//! What an instance does about the leases of others: takes its share, lets go what is more, and warns of what nobody
+//! does anything about.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio_util::sync::CancellationToken;
+
+use super::balance::{Seen, balance};
+use super::bootstrap::ensure_own;
+use super::holding::{Changes, Holding, Phase};
+use super::instance::{Done, Instance, Stopping, is_final};
+use super::store::Kept;
+use crate::cosmos::partitions::PhysicalPartition;
+use crate::cosmos::token::{segments, token_at};
+use crate::escape::escape_for_terminal;
+use crate::feed::{FeedRange, Position, RangeId, RangeState, lsn_of_etag};
+use crate::leases::{Checkpoint, Form, Group, Lease, gaps, range_of, token_of};
+use crate::observe::Event;
+use crate::process;
+use crate::reader::Shard;
+
+impl Instance<'_> {
+    /// Lists the group in a task.
+    pub(super) fn list(&mut self) {
+        self.is_listing = true;
+        let (store, source) = (Arc::clone(&self.parts.store), self.parts.source.clone());
+        self.work.spawn(async move {
+            let listed = async {
+                let group = store.list().await?;
+                let partitions = source.client.list_partitions(true).await?;
+                Ok((group, partitions))
+            };
+            Done::Listed(listed.await)
+        });
+    }
+
+    /// What was listed. A list that failed is made again, unless that cannot help.
+    pub(super) fn readable<T>(&mut self, listed: Result<T>) -> Result<Option<T>> {
+        match listed {
+            Ok(listed) => {
+                if std::mem::take(&mut self.is_group_unreadable) {
+                    self.report.notice("the leases can be read again");
+                }
+                Ok(Some(listed))
+            }
+            Err(error) if is_final(&error) => Err(error),
+            Err(error) => {
+                let text = format!("the leases cannot be read: {error:#}");
+                if std::mem::replace(&mut self.is_group_unreadable, true) {
+                    self.report.detail(&text);
+                } else {
+                    self.report.notice(&format!("{text}; trying again"));
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes what is this instance's share of the group, and lets go what is more.
+    pub(super) fn balance(
+        &mut self,
+        group: &Group,
+        partitions: &[PhysicalPartition],
+    ) -> Result<()> {
+        let store = Arc::clone(&self.parts.store);
+        ensure_own(&store, group)?;
+        let held: HashMap<String, RangeId> = self
+            .holdings
+            .iter()
+            .map(|(id, holding)| (holding.lease.id.clone(), *id))
+            .collect();
+        let is_first = self.may_own.is_none();
+        let may_own = self.may_own.take().unwrap_or_default();
+        let is_back = |lease: &Lease| {
+            store.is_own(lease)
+                && !held.contains_key(&lease.id)
+                && (is_first || may_own.contains(&lease.token))
+        };
+        let own = store.instance.as_str();
+        let seen: Vec<Seen<'_>> = group
+            .leases
+            .iter()
+            .map(|lease| {
+                let is_held = held.contains_key(&lease.id) || is_back(lease);
+                Seen {
+                    token: &lease.token,
+                    owner: if is_held {
+                        Some(own)
+                    } else {
+                        lease.owner.as_deref()
+                    },
+                    is_free: !is_held && store.is_free(lease),
+                }
+            })
+            .collect();
+        let others: HashSet<&str> = seen
+            .iter()
+            .filter(|lease| !lease.is_free)
+            .filter_map(|lease| lease.owner)
+            .filter(|owner| *owner != own)
+            .collect();
+        self.seen = (seen.len(), others.len());
+        let wanted = balance(&seen, own);
+        let back = group.leases.iter().enumerate();
+        let back = back.filter(|(_, lease)| is_back(lease)).map(|(at, _)| at);
+        let back: Vec<usize> = back.collect();
+        for at in back.iter().chain(&wanted.take).chain(&wanted.steal) {
+            self.acquire(&group.leases[*at], partitions);
+        }
+        self.replace_merged(group, partitions, &held);
+        for at in wanted.release {
+            if let Some(id) = held.get(&group.leases[at].id) {
+                self.leave(*id);
+            }
+        }
+        self.may_own = Some(HashSet::new());
+        self.warn(group, partitions, &held, &back);
+        Ok(())
+    }
+
+    /// Replaces leases of partitions that were merged by leases of their ranges: nothing else would say which part of
+    /// the new partition they are for.
+    pub(super) fn replace_merged(
+        &mut self,
+        group: &Group,
+        partitions: &[PhysicalPartition],
+        held: &HashMap<String, RangeId>,
+    ) {
+        for lease in &group.leases {
+            let (Some(id), Form::NetPartition) = (held.get(&lease.id), lease.form) else {
+                continue;
+            };
+            let Some(holding) = self.holdings.get(id) else {
+                continue;
+            };
+            let range = holding.range();
+            let has_own = partitions.iter().any(|one| one.id == lease.token);
+            let is_within =
+                |one: &PhysicalPartition| one.range.intersection(range).as_ref() == Some(range);
+            if has_own || holding.phase != Phase::Reading || !partitions.iter().any(is_within) {
+                continue;
+            }
+            let read = holding.read.position.as_ref();
+            let found = read.and_then(|read| segments(&read.token, range).ok());
+            if let Some([part]) = found.as_deref()
+                && let Some(etag) = &part.etag
+            {
+                let (id, parts) = (*id, vec![(range.clone(), etag.clone())]);
+                self.replace_by(id, parts, self.flushes + 1);
+            }
+        }
+    }
+
+    /// Warns of what no instance does anything about.
+    pub(super) fn warn(
+        &mut self,
+        group: &Group,
+        partitions: &[PhysicalPartition],
+        held: &HashMap<String, RangeId>,
+        back: &[usize],
+    ) {
+        let namesake = group.leases.iter().enumerate().find(|(at, lease)| {
+            let store = &self.parts.store;
+            let is_known = held.contains_key(&lease.id) || back.contains(at);
+            store.is_own(lease) && !is_known && !store.is_free(lease)
+        });
+        if namesake.is_some() && self.seen.0 > 0 {
+            let name = escape_for_terminal(&self.parts.store.instance).into_owned();
+            self.warn_once(format!(
+                "another instance of the group is named `{name}` too, or was until a moment ago; give each its own \
+                 --instance"
+            ));
+        }
+        let ranges: Vec<Option<FeedRange>> = group
+            .leases
+            .iter()
+            .map(|lease| range_of(lease, partitions))
+            .collect();
+        for (lease, range) in group.leases.iter().zip(&ranges) {
+            let token = escape_for_terminal(&lease.token);
+            if range.is_none() {
+                self.warn_once(format!(
+                    "the lease `{token}` is for a partition that does not exist any more"
+                ));
+            }
+            if let Checkpoint::Unreadable(reason) = &lease.checkpoint {
+                self.warn_once(format!(
+                    "the lease `{token}` is left alone: {}",
+                    escape_for_terminal(reason)
+                ));
+            }
+        }
+        // A list is no moment: children come before their parent goes, but may be behind it in the list.
+        for gap in gaps(ranges.into_iter().flatten()) {
+            let text = format!(
+                "no lease is for the range {}, which nobody reads: `cosmos-tail leases repair` creates it",
+                token_of(&gap)
+            );
+            if self.warned.contains(&format!("once {text}")) {
+                self.warn_once(text);
+            } else {
+                self.warned.insert(format!("once {text}"));
+            }
+        }
+    }
+
+    pub(super) fn warn_once(&mut self, text: String) {
+        if !self.warned.contains(&text) {
+            self.report.warning(&text);
+            self.warned.insert(text);
+        }
+    }
+
+    /// Takes a lease in a task.
+    pub(super) fn acquire(&mut self, lease: &Lease, partitions: &[PhysicalPartition]) {
+        let Some(range) = range_of(lease, partitions) else {
+            return;
+        };
+        let start = match &lease.checkpoint {
+            Checkpoint::Unreadable(_) => return,
+            Checkpoint::Unset => true,
+            Checkpoint::At(_) => false,
+        };
+        self.acquiring += 1;
+        let (store, source) = (Arc::clone(&self.parts.store), self.parts.source.clone());
+        let (lease, partitions) = (lease.clone(), partitions.to_vec());
+        let writers = Arc::clone(&self.writers);
+        self.work.spawn(async move {
+            let acquire = async {
+                let _permit = writers.acquire().await?;
+                let etag = match start {
+                    true => Some(source.start_of(&range, &partitions).await?),
+                    false => None,
+                };
+                let until = process::since_boot() + store.intervals.validity();
+                let own = Some(store.instance.as_str());
+                store
+                    .write(&lease, own, etag.as_deref(), &range, until)
+                    .await
+            };
+            let result = acquire.await;
+            Done::Acquired {
+                lease,
+                range,
+                result,
+            }
+        });
+    }
+
+    pub(super) fn acquired(
+        &mut self,
+        before: &Lease,
+        range: FeedRange,
+        result: Result<Kept>,
+    ) -> Result<()> {
+        let token = escape_for_terminal(&before.token).into_owned();
+        match result {
+            Ok(Kept::Written(lease, valid_until)) => {
+                let from = match &before.owner {
+                    None => "which had no owner".to_owned(),
+                    Some(owner) if *owner == self.parts.store.instance => {
+                        "which it had before".to_owned()
+                    }
+                    Some(owner) => format!("from `{}`", escape_for_terminal(owner)),
+                };
+                self.report
+                    .detail(&format!("lease `{token}`: acquired, {from}"));
+                self.hold(*lease, range, valid_until)?;
+            }
+            Ok(Kept::Late) => {
+                let own = self.may_own.get_or_insert_default();
+                own.insert(before.token.clone());
+            }
+            Ok(_) => self
+                .report
+                .detail(&format!("lease `{token}`: another instance was faster")),
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => self
+                .report
+                .detail(&format!("lease `{token}`: cannot be acquired: {error:#}")),
+        }
+        Ok(())
+    }
+
+    /// Begins to read the range of a lease that this instance has.
+    pub(super) fn hold(
+        &mut self,
+        lease: Lease,
+        range: FeedRange,
+        valid_until: Duration,
+    ) -> Result<()> {
+        let etag = lease
+            .checkpoint
+            .etag()
+            .context("the lease has no position")?;
+        let position = Position {
+            token: token_at(&self.parts.store.rid, self.parts.store.mode, &range, etag),
+            lsn: lsn_of_etag(etag),
+        };
+        let id = RangeId(self.next_id);
+        self.next_id += 1;
+        let read = RangeState {
+            id,
+            range: range.clone(),
+            parents: Vec::new(),
+            position: Some(position.clone()),
+            end: None,
+        };
+        self.parts.observers.emit(&Event::Added { range: &read });
+        let stop = CancellationToken::new();
+        let renew = self.parts.store.intervals.renew;
+        let now = process::since_boot();
+        self.holdings.insert(
+            id,
+            Holding {
+                lease,
+                read,
+                stop: stop.clone(),
+                phase: Phase::Reading,
+                valid_until,
+                // Leases that were taken together are not renewed together.
+                renew_at: now + renew.mul_f64(0.5 + fastrand::f64() / 2.0),
+                save_at: now,
+                flushed: None,
+                changes: Changes::default(),
+                is_writing: false,
+                waits_for: None,
+            },
+        );
+        let shard = Shard::new(id, range, Some(position), &self.parts.options).until(stop);
+        // The reader is gone if the instance is being stopped: then the lease is let go.
+        self.parts.shards.send(shard).ok();
+        if self.stopping == Stopping::Releasing {
+            self.release(id);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,329 @@
+//! What an instance does with the leases that it has: keeps them, saves positions, replaces them after a split, and
+//! lets them go.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::children::{Replaced, replace};
+use super::holding::{Holding, Phase};
+use super::instance::{Done, Instance, Stopping, is_final};
+use super::store::Kept;
+use crate::cosmos::token::segments;
+use crate::destination::Receipt;
+use crate::error::usage;
+use crate::escape::escape_for_terminal;
+use crate::feed::RangeId;
+use crate::observe::Event;
+use crate::process;
+use crate::sink::Seal;
+
+impl Instance<'_> {
+    pub(super) fn release_all(&mut self) {
+        self.stopping = Stopping::Releasing;
+        let idle: Vec<RangeId> = self
+            .holdings
+            .iter()
+            .filter(|(_, holding)| !holding.is_writing)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in idle {
+            self.release(id);
+        }
+    }
+
+    /// Stops reading a range whose lease this instance does not have any more.
+    pub(super) fn drop_holding(&mut self, id: RangeId, why: &str) -> Option<Holding> {
+        let holding = self.holdings.remove(&id)?;
+        holding.stop.cancel();
+        let token = escape_for_terminal(&holding.lease.token);
+        self.report.detail(&format!("lease `{token}`: {why}"));
+        self.parts.observers.emit(&Event::Left { range: id });
+        Some(holding)
+    }
+
+    /// Stops reading a range whose lease others are to take.
+    pub(super) fn leave(&mut self, id: RangeId) {
+        let flush = self.flushes + 1;
+        let Some(holding) = self.holdings.get_mut(&id) else {
+            return;
+        };
+        if holding.phase != Phase::Reading {
+            return;
+        }
+        holding.stop.cancel();
+        holding.phase = Phase::Leaving;
+        holding.waits_for = Some(flush);
+        (self.is_dirty, self.flush_at) = (true, Duration::ZERO);
+    }
+
+    /// Renews a lease, and saves its position, in a task.
+    pub(super) fn write(&mut self, id: RangeId) {
+        let Some(holding) = self.holdings.get_mut(&id) else {
+            return;
+        };
+        holding.is_writing = true;
+        holding.changes.flushed = false;
+        let (lease, range) = (holding.lease.clone(), holding.range().clone());
+        let (etag, until) = (holding.unsaved().map(str::to_owned), holding.valid_until);
+        let (store, writers) = (Arc::clone(&self.parts.store), Arc::clone(&self.writers));
+        self.work.spawn(async move {
+            let write = async {
+                let _permit = writers.acquire().await?;
+                let own = Some(store.instance.as_str());
+                store
+                    .write(&lease, own, etag.as_deref(), &range, until)
+                    .await
+            };
+            let result = write.await;
+            Done::Written { id, result }
+        });
+    }
+
+    pub(super) fn written(&mut self, id: RangeId, result: Result<Kept>) -> Result<()> {
+        let save_interval = self.parts.save_interval;
+        let renew = self.parts.store.intervals.renew;
+        let is_releasing = self.stopping == Stopping::Releasing;
+        let Some(holding) = self.holdings.get_mut(&id) else {
+            return Ok(());
+        };
+        holding.is_writing = false;
+        match result {
+            Ok(Kept::Written(lease, valid_until)) => {
+                let now = process::since_boot();
+                let is_saved = lease.checkpoint != holding.lease.checkpoint;
+                holding.lease = *lease;
+                holding.valid_until = valid_until;
+                holding.renew_at = now + renew;
+                holding.save_at = now + save_interval;
+                if is_saved {
+                    self.parts.observers.emit(&Event::Committed {
+                        published: 0,
+                        began: self.flush_began,
+                        took: self.flush_began.elapsed(),
+                    });
+                }
+                if is_releasing {
+                    self.release(id);
+                } else {
+                    self.go_on(id);
+                }
+            }
+            Ok(kept) => self.lost(id, kept)?,
+            Err(error) if is_final(&error) => return Err(self.refused(id, error)),
+            // It is tried again until the time is over.
+            Err(error) => {
+                let token = escape_for_terminal(&holding.lease.token);
+                let text = format!("lease `{token}`: cannot be renewed yet: {error:#}");
+                self.report.detail(&text);
+            }
+        }
+        Ok(())
+    }
+
+    /// This instance does not have a lease any more.
+    pub(super) fn lost(&mut self, id: RangeId, kept: Kept) -> Result<()> {
+        let why = match kept {
+            Kept::Lost(Some(ref owner)) => format!("taken by `{}`", escape_for_terminal(owner)),
+            Kept::Lost(None) => "its owner was cleared".to_owned(),
+            Kept::Altered => "it was changed by hand, and is read again from there".to_owned(),
+            Kept::Deleted => "it was deleted".to_owned(),
+            Kept::OfNamesake => return Err(self.namesake()),
+            // Until then it is retried.
+            Kept::Late | Kept::Written(..) => return Ok(()),
+        };
+        let is_altered = matches!(kept, Kept::Altered);
+        if let Some(holding) = self.drop_holding(id, &why)
+            && is_altered
+        {
+            let own = self.may_own.get_or_insert_default();
+            own.insert(holding.lease.token);
+            self.balance_at = process::since_boot();
+        }
+        Ok(())
+    }
+
+    pub(super) fn namesake(&self) -> anyhow::Error {
+        usage(
+            format!(
+                "another instance of the group is named `{}` too, and has taken the leases of this one",
+                escape_for_terminal(&self.parts.store.instance)
+            ),
+            "give each instance its own --instance; without it, each has a name of its own",
+        )
+    }
+
+    /// The error of a write that the service refused.
+    pub(super) fn refused(&self, id: RangeId, error: anyhow::Error) -> anyhow::Error {
+        let token = self.holdings.get(&id).map(|one| one.lease.token.clone());
+        let token = token.unwrap_or_default();
+        error.context(format!(
+            "cannot keep the lease `{}`",
+            escape_for_terminal(&token)
+        ))
+    }
+
+    /// Does what a lease waits for, once that can be done.
+    pub(super) fn go_on(&mut self, id: RangeId) {
+        let ended = self.flushes - u64::from(self.flush.is_some());
+        let Some(holding) = self.holdings.get_mut(&id) else {
+            return;
+        };
+        if holding.is_writing || holding.waits_for.is_none_or(|flush| flush > ended) {
+            return;
+        }
+        match &holding.phase {
+            Phase::Reading => {}
+            Phase::Leaving => self.release(id),
+            Phase::Replaced(parts) => {
+                let (lease, parts) = (holding.lease.clone(), parts.clone());
+                let (range, until) = (holding.range().clone(), holding.valid_until);
+                holding.is_writing = true;
+                let (store, source) = (Arc::clone(&self.parts.store), self.parts.source.clone());
+                self.work.spawn(async move {
+                    let result = replace(&store, &source, &lease, &range, &parts, until).await;
+                    Done::Replaced { id, result }
+                });
+            }
+        }
+    }
+
+    pub(super) fn replaced(&mut self, id: RangeId, result: Result<Replaced>) -> Result<()> {
+        let replaced = match result {
+            Ok(replaced) => replaced,
+            Err(error) if is_final(&error) => return Err(self.refused(id, error)),
+            Err(error) => {
+                self.report.detail(&format!(
+                    "the lease of a range that was split is not replaced: {error:#}"
+                ));
+                Replaced::Late
+            }
+        };
+        match replaced {
+            Replaced::Done(children) => {
+                let tokens: Vec<String> = children
+                    .iter()
+                    .map(|(child, ..)| format!("`{}`", escape_for_terminal(&child.token)))
+                    .collect();
+                let why = format!("replaced by the leases {}", tokens.join(", "));
+                self.drop_holding(id, &why);
+                for (child, range, valid_until) in children {
+                    self.hold(*child, range, valid_until)?;
+                }
+                // Those that existed before may have no owner.
+                self.balance_at = process::since_boot();
+            }
+            Replaced::Lost(kept) => self.lost(id, kept)?,
+            Replaced::Late => {
+                if let Some(holding) = self.drop_holding(id, "could not be replaced in time") {
+                    let own = self.may_own.get_or_insert_default();
+                    own.insert(holding.lease.token);
+                    self.balance_at = process::since_boot();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a lease go in a task.
+    pub(super) fn release(&mut self, id: RangeId) {
+        let Some(holding) = self.holdings.get_mut(&id) else {
+            return;
+        };
+        if std::mem::replace(&mut holding.is_writing, true) {
+            return;
+        }
+        holding.stop.cancel();
+        let (lease, range) = (holding.lease.clone(), holding.range().clone());
+        let (etag, until) = (holding.unsaved().map(str::to_owned), holding.valid_until);
+        let (store, writers) = (Arc::clone(&self.parts.store), Arc::clone(&self.writers));
+        self.work.spawn(async move {
+            let release = async {
+                let _permit = writers.acquire().await?;
+                store
+                    .write(&lease, None, etag.as_deref(), &range, until)
+                    .await
+            };
+            let result = release.await;
+            Done::Released { id, result }
+        });
+    }
+
+    pub(super) fn released(&mut self, id: RangeId, result: Result<Kept>) -> Result<()> {
+        match result {
+            Ok(Kept::Written(..)) => {
+                self.drop_holding(id, "released");
+            }
+            // Others take it when it has expired.
+            Ok(_) => {
+                self.drop_holding(
+                    id,
+                    "not released: another instance has it, or the time was over",
+                );
+            }
+            Err(error) => return Err(self.refused(id, error)),
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin_flush(&mut self, now: Duration) {
+        self.flushes += 1;
+        self.flush_began = Instant::now();
+        self.is_dirty = false;
+        self.flush_at = now + self.parts.save_interval;
+        for holding in self.holdings.values_mut() {
+            holding.changes.begin_flush();
+        }
+        self.flush = Some(Box::pin(self.parts.sink.checkpoint(&Seal::Nothing)));
+    }
+
+    /// What was handed over before the flush has been printed.
+    pub(super) fn flushed(&mut self, receipts: Vec<Receipt>) -> Result<()> {
+        let printed = receipts.iter().map(|receipt| receipt.written.documents);
+        self.printed += printed.sum::<u64>();
+        for (id, position) in receipts.into_iter().flat_map(|receipt| receipt.positions) {
+            if let Some(holding) = self.holdings.get_mut(&id)
+                && let [part] = &segments(&position.token, holding.range())?[..]
+            {
+                holding.flushed = part.etag.clone();
+            }
+        }
+        let ids: Vec<RangeId> = self.holdings.keys().copied().collect();
+        for id in ids {
+            if let Some(holding) = self.holdings.get_mut(&id) {
+                holding.changes.end_flush();
+            }
+            self.go_on(id);
+        }
+        if let Stopping::Flushing(flush) = self.stopping
+            && self.flushes >= flush
+        {
+            self.release_all();
+        }
+        Ok(())
+    }
+
+    /// Lets all leases go.
+    pub(super) async fn let_go(mut self) {
+        self.stopping = Stopping::Releasing;
+        while let Some(done) = self.work.join_next().await {
+            if let Ok(Done::Written {
+                id,
+                result: Ok(Kept::Written(lease, until)),
+            }) = done
+                && let Some(holding) = self.holdings.get_mut(&id)
+            {
+                (holding.lease, holding.valid_until) = (*lease, until);
+            }
+        }
+        let ids: Vec<RangeId> = self.holdings.keys().copied().collect();
+        for id in &ids {
+            if let Some(holding) = self.holdings.get_mut(id) {
+                holding.is_writing = false;
+            }
+            self.release(*id);
+        }
+        while self.work.join_next().await.is_some() {}
+    }
+}

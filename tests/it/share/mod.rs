@@ -1,0 +1,7 @@
+//! Instances that share a feed by leases: the real binary, several of them, against the scripted gateway.
+
+mod documents;
+mod faults;
+mod scene;
+mod soak;
+mod takeover;
