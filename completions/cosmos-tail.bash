@@ -55,6 +55,9 @@ _cosmos__tail() {
             cosmos__tail,ls)
                 cmd="cosmos__tail__subcmd__ls"
                 ;;
+            cosmos__tail,plan)
+                cmd="cosmos__tail__subcmd__plan"
+                ;;
             cosmos__tail,profiles)
                 cmd="cosmos__tail__subcmd__profiles"
                 ;;
@@ -99,6 +102,9 @@ _cosmos__tail() {
                 ;;
             cosmos__tail__subcmd__help,ls)
                 cmd="cosmos__tail__subcmd__help__subcmd__ls"
+                ;;
+            cosmos__tail__subcmd__help,plan)
+                cmd="cosmos__tail__subcmd__help__subcmd__plan"
                 ;;
             cosmos__tail__subcmd__help,profiles)
                 cmd="cosmos__tail__subcmd__help__subcmd__profiles"
@@ -230,7 +236,7 @@ _cosmos__tail() {
 
     case "${cmd}" in
         cosmos__tail)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -586,7 +592,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__export)
-            opts="-o -f -d -c -v -q -h -V --output --from --mode --follow --until --force --state --query --query-file --parameter --partition-key --masked --format --compression --delimiter --null --csv-safe --csv-bom --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --extra --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-o -f -d -c -v -q -h -V --output --from --mode --follow --until --force --state --plan --shard --query --query-file --parameter --partition-key --masked --format --compression --delimiter --null --csv-safe --csv-bom --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --extra --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -613,6 +619,14 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -780,7 +794,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__help)
-            opts="ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help"
+            opts="ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -990,6 +1004,20 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__help__subcmd__ls)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__help__subcmd__plan)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2093,6 +2121,156 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cosmos__tail__subcmd__plan)
+            opts="-o -d -c -v -q -h -V --from --mode --output --keep --after --until --query --query-file --parameter --masked --format --compression --delimiter --null --csv-safe --csv-bom --schema --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -W "latest all" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -W "head pin" -- "${cur}"))
+                    return 0
+                    ;;
+                --query)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --query-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parameter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "jsonl csv parquet arrow" -- "${cur}"))
+                    return 0
+                    ;;
+                --compression)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delimiter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --null)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sample)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --system-fields)
+                    COMPREPLY=($(compgen -W "keep drop" -- "${cur}"))
+                    return 0
+                    ;;
+                --concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --page-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-ru)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    _cosmos__tail_names profile
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                -d)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                --container)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                -c)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --priority)
+                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
+                    return 0
+                    ;;
+                --throughput-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cosmos__tail__subcmd__profiles)
             opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version add use test help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -3132,7 +3310,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__verify)
-            opts="-d -c -v -q -h -V --strict --format --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --strict --format --quick --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -61,6 +61,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "ranges" -d 
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "ls" -d 'List the databases and containers of an account'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "tail" -d 'Watch the changes of a container as they happen'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "export" -d 'Export the change feed of a container to files'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "plan" -d 'Plan an export that many processes share, such as those of a Kubernetes Job'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "schema" -d 'Print the columns that an export to CSV, Parquet or Arrow would infer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
@@ -199,7 +200,9 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode 
 all\t'Every version and every delete from now on; the container must retain them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l until -d 'How far to read each range [default: head; with --mode all: pin]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout the export is in the files, even if it was rewritten meanwhile'
 pin\t'Up to the position of the range when the export started: documents rewritten before they are read are left to the next resume'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state file' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state file [default: beside the output]' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l plan -d 'Read a share of a plan: --plan plan.json --shard 0/4' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l shard -d 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l query -d 'Read what this query selects instead of the feed' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l query-file -d 'The same from a file' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l parameter -d 'The value of a parameter of the query; once for each' -r
@@ -265,6 +268,62 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l from -d 'Start: `beginning`, `now`, a time, or an age such as 10m' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l mode -d 'Which feed to read' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
+all\t'Every version and every delete from now on; the container must retain them'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -s o -l output -d 'Where to write the plan, such as plan.json' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l after -d 'Plan what came since the shards that wrote to DIR' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l until -d 'How far to read each range [default: head; with --mode all: pin]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout the export is in the files, even if it was rewritten meanwhile'
+pin\t'Up to the position of the range when the export started: documents rewritten before they are read are left to the next resume'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l query -d 'Read what this query selects instead of the feed' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l query-file -d 'The same from a file' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l parameter -d 'The value of a parameter of the query; once for each' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l format -d 'Format, if the name of the output does not say it' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
+csv\t'One row per line by RFC 4180, with a header in every file'
+parquet\t'Typed columns, for DuckDB, Spark, pandas and polars'
+arrow\t'The same columns as they are in memory: an IPC file, or a stream to standard output'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l compression -d 'none, gzip, zstd, snappy or lz4, such as zstd:9' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l delimiter -d 'CSV: the delimiter between cells: one ASCII character, or `tab` [default: ,]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l null -d 'CSV: the text of a cell without a value [default: empty]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l schema -d '`infer` the columns, read them from a FILE, or write `raw` documents' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l columns -d 'Columns, such as id,customer.name,total:double' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l sample -d 'Infer columns from this many pages of each range' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l system-fields -d 'What to do with _ts, _etag, _rid and the like' -r -f -a "keep\t'They have columns like other fields'
+drop\t'They are left out, unless --columns or a schema file names them'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l page-size -d 'Documents requested in one page [default: 1000]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: 15]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l max-ru -d 'Use at most this many RU/s for reading, or this share of the throughput such as 20%, or `none` [default: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l keep -d 'Keep the plan that is there already'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l masked -d 'Export masked values where the container masks some and this credential may not see them'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l csv-bom -d 'CSV: begin each file with a byte order mark, by which Excel recognizes UTF-8'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l detect-timestamps -d 'Make timestamps of ISO 8601 times'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l strict-types -d 'Make JSON of fields with several types'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l query -d 'Read what this query selects instead of the feed' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l query-file -d 'The same from a file' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l parameter -d 'The value of a parameter of the query; once for each' -r
@@ -663,6 +722,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l throu
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l strict -d 'Report harmless differences as faults too'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l quick -d 'Do not read the files: compare manifests, states, names and lengths only'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
@@ -741,7 +801,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s h -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l with -d 'The target: an export instead of a container' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l from-container -d 'The source: this container, such as shop/orders' -r -f -a '(__cosmos_tail_names address)'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l source-profile -d 'Profile of its account' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l source-profile -d 'Profile of the account of --from-container' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l input -d 'What the files hold, if they do not say so themselves [default: what the file says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'
 changes\t'Changes in their envelopes, as --mode all writes them; also dead letters'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l delimiter -d 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]' -r
@@ -753,7 +813,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l repo
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l max-differences -d 'Documents in the report; the others are only counted [default: 10000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l settle -d 'How long a difference must stay to count' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l memory -d 'Memory for comparing [default: 128MiB]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l max-ru -d 'Use at most this many RU/s for each side' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l max-ru -d 'Use at most this many RU/s for each side, or this share of its throughput such as 20%' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l source-max-ru -d 'The same for the source alone [default: that of --max-ru]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
@@ -776,7 +836,7 @@ json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l exact -d 'Compare text, not content'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l values -d 'The report has the values too'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l values -d 'The report has the values that differ too, and the documents that one side does not have'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
@@ -950,21 +1010,22 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "ranges" -d 'List the feed ranges of a container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "ls" -d 'List the databases and containers of an account'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "tail" -d 'Watch the changes of a container as they happen'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "export" -d 'Export the change feed of a container to files'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV, Parquet or Arrow would infer'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "leases" -d 'List the leases of change feed processors (.NET, Java, Functions)'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "replay" -d 'Write exported changes to a container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "compare" -d 'Compare an export or a container with another, document by document'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "demo" -d 'Run an embedded account to try things on'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export schema resume lag leases verify replay compare demo profiles completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "ranges" -d 'List the feed ranges of a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "ls" -d 'List the databases and containers of an account'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "tail" -d 'Watch the changes of a container as they happen'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "export" -d 'Export the change feed of a container to files'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "plan" -d 'Plan an export that many processes share, such as those of a Kubernetes Job'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV, Parquet or Arrow would infer'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "leases" -d 'List the leases of change feed processors (.NET, Java, Functions)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "replay" -d 'Write exported changes to a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "compare" -d 'Compare an export or a container with another, document by document'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "demo" -d 'Run an embedded account to try things on'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "list" -d 'List leases, with their owners, positions and lags'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "check" -d 'Find what is wrong with groups, such as ranges that nobody reads'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "repair" -d 'Create leases that are missing, and delete those that are doubled'
