@@ -733,7 +733,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s h -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l with -d 'The target: an export instead of a container' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l from-container -d 'The source: this container, such as shop/orders' -r -f -a '(__cosmos_tail_names address)'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l source-profile -d 'Profile of its account' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l source-profile -d 'Profile of the account of --from-container' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l input -d 'What the files hold, if they do not say so themselves [default: what the file says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'
 changes\t'Changes in their envelopes, as --mode all writes them; also dead letters'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l delimiter -d 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]' -r
@@ -745,7 +745,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l repo
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l max-differences -d 'Documents in the report; the others are only counted [default: 10000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l settle -d 'How long a difference must stay to count' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l memory -d 'Memory for comparing [default: 128MiB]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l max-ru -d 'Use at most this many RU/s for each side' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l max-ru -d 'Use at most this many RU/s for each side, or this share of its throughput such as 20%' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l source-max-ru -d 'The same for the source alone [default: that of --max-ru]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
@@ -768,7 +768,7 @@ json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l exact -d 'Compare text, not content'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l values -d 'The report has the values too'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l values -d 'The report has the values that differ too, and the documents that one side does not have'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
