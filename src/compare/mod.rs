@@ -13,7 +13,7 @@
 //!  while a side is a container: looked at until they settle          settle.rs
 //!    │ documents that stay different
 //!    ▼
-//!  last reading, of these documents: texts, paths, report            listing.rs
+//!  last reading, of these documents: texts, paths, report            listing.rs, repair.rs
 //! ```
 //!
 //! Memory is bounded: the digests have a fixed size, and what is compared document by document comes in shares that
@@ -32,6 +32,7 @@ mod memory;
 mod number;
 mod outcome;
 mod reading;
+mod repair;
 mod selection;
 mod settle;
 mod side;

@@ -10,9 +10,11 @@ use super::comparison::{Comparison, Open, Tally};
 use super::examine::{Kind, Pair, SOURCE, TARGET};
 use super::keyed::Address;
 use super::listing::{Listing, paths};
+use super::repair::{Repair, Repaired};
 use crate::clock;
 use crate::count::count;
 use crate::error::ExitCode;
+use crate::escape::shell_word;
 use crate::report::{CompareSummary, ComparedSummary, Report};
 use crate::settings::ComparePlan;
 
@@ -27,6 +29,8 @@ pub(super) struct Ended {
     pub(super) summary: Found,
     /// The first differences, if they are to be shown.
     pub(super) first: Vec<String>,
+    /// What a replay repairs the target with, if that was asked for.
+    pub(super) repaired: Option<Repaired>,
 }
 
 /// The numbers of what was found.
@@ -42,7 +46,7 @@ pub(super) struct Found {
 pub(super) async fn run(
     comparison: &Comparison,
     plan: &ComparePlan,
-    mut listing: Listing,
+    (listing, repair): (Listing, Option<Repair>),
     report: &Report,
 ) -> Result<Ended> {
     let digests = comparison.digests().await?;
@@ -66,26 +70,60 @@ pub(super) async fn run(
         Some(_) => usize::try_from(plan.max_differences).unwrap_or(usize::MAX),
         None => SHOWN,
     };
-    open.truncate(max);
-    let listed = open.len() as u64;
-    let mut first = Vec::new();
+    let listed = open.len().min(max);
+    let mut out = Out {
+        listing,
+        repair,
+        first: Vec::new(),
+    };
     let kept = usize::try_from(comparison.memory.kept).unwrap_or(usize::MAX);
-    for chunk in open.chunks(kept) {
-        let gone = list(comparison, plan, chunk, &mut listing, &mut first).await?;
-        for open in gone {
-            tally.remove(open.kind());
+    let (to_list, others) = open.split_at(listed);
+    // A repair needs the others too.
+    let others = if out.repair.is_some() { others } else { &[] };
+    for (open, is_listed) in [(to_list, true), (others, false)] {
+        for chunk in open.chunks(kept) {
+            let gone = list(comparison, plan, chunk, is_listed, &mut out).await?;
+            for open in gone {
+                tally.remove(open.kind());
+            }
         }
     }
-    listing.finish()?;
+    out.listing.finish()?;
+    let repaired = out.repair.map(Repair::finish).transpose()?;
+    if repaired.is_some() && settled.different.beyond.all() > 0 {
+        report.warning(&format!(
+            "the repair lacks {}, for which there was no space: replay it and compare again, or raise --memory",
+            count(settled.different.beyond.all(), "document")
+        ));
+    }
     Ok(Ended {
         summary: Found {
             documents,
             tally,
             changing: settled.changing,
-            listed,
+            listed: listed as u64,
         },
-        first,
+        first: out.first,
+        repaired,
     })
+}
+
+/// Where differences go.
+struct Out {
+    listing: Listing,
+    repair: Option<Repair>,
+    first: Vec<String>,
+}
+
+/// Reports how to apply a repair.
+pub(super) fn report_repair(repaired: &Repaired, report: &Report) {
+    for (path, records) in &repaired.files {
+        report.notice(&format!(
+            "to repair {} of the target: cosmos-tail replay {} -d DATABASE -c CONTAINER",
+            count(*records, "document"),
+            shell_word(path)
+        ));
+    }
 }
 
 /// Lists documents that differ, with their texts, and returns those that do not any more.
@@ -93,8 +131,8 @@ async fn list(
     comparison: &Comparison,
     plan: &ComparePlan,
     chunk: &[Open],
-    listing: &mut Listing,
-    first: &mut Vec<String>,
+    is_listed: bool,
+    out: &mut Out,
 ) -> Result<Vec<Open>> {
     let content = &comparison.keyers[TARGET].content;
     let mut left: HashMap<_, _> = chunk.iter().map(|open| (open.name, *open)).collect();
@@ -122,9 +160,14 @@ async fn list(
         }
         whole.sort_by(|(a, one), (b, other)| (a, &one.address).cmp(&(b, &other.address)));
         for (kind, pair) in &whole {
-            listing.write(*kind, pair, content)?;
-            if plan.report.is_none() {
-                first.push(shown(*kind, pair, content));
+            if let Some(repair) = &mut out.repair {
+                repair.add(*kind, pair)?;
+            }
+            if is_listed {
+                out.listing.write(*kind, pair, content)?;
+                if plan.report.is_none() {
+                    out.first.push(shown(*kind, pair, content));
+                }
             }
         }
     }

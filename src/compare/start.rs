@@ -17,6 +17,7 @@ use super::keyed::{Keyer, Spread};
 use super::listing::Listing;
 use super::memory::Memory;
 use super::outcome::{self, Ended};
+use super::repair::Repair;
 use super::side::{Done, Place, Side, refuse_the_same};
 use crate::clock;
 use crate::cosmos::definition::DefaultTtl;
@@ -101,6 +102,10 @@ pub async fn compare(
     let target = side(connected.target, target_files, target_name, false);
     refuse_the_same(&source, &target)?;
     let listing = Listing::open(plan.report.as_ref(), plan.values, [&source, &target])?;
+    let repair = match &plan.repair_to {
+        Some(directory) => Some(Repair::create(directory, plan.repair_delete)?),
+        None => None,
+    };
     let memory = Memory::of(plan.memory);
     let key_paths: Vec<_> = key.paths.iter().map(|path| parse_key_path(path)).collect();
     let hashes = Hashes::random();
@@ -142,12 +147,21 @@ pub async fn compare(
     report.start_progress(has_end)?;
     let ended = tokio::select! {
         () = shutdown.requested() => Err(shutdown.stopped_before("everything was compared")),
-        ended = outcome::run(&comparison, &plan, listing, report) => ended,
+        ended = outcome::run(&comparison, &plan, (listing, repair), report) => ended,
         never = show_progress(&comparison, report) => match never {},
     };
     report.end_progress();
-    let Ended { summary, first } = ended?;
-    outcome::finish(summary, first, (begun, started), &comparison, &plan, report)
+    let Ended {
+        summary,
+        first,
+        repaired,
+    } = ended?;
+    let times = (begun, started);
+    let code = outcome::finish(summary, first, times, &comparison, &plan, report)?;
+    if let Some(repaired) = repaired {
+        outcome::report_repair(&repaired, report);
+    }
+    Ok(code)
 }
 
 /// How the documents of both sides are found.

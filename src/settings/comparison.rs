@@ -1,5 +1,6 @@
 //! What `compare` does, resolved and validated.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -51,6 +52,10 @@ pub struct ComparePlan {
     pub values: bool,
     /// Most documents in it.
     pub max_differences: u64,
+    /// Where what repairs the target is written, if anywhere.
+    pub repair_to: Option<PathBuf>,
+    /// Whether deletions belong to it.
+    pub repair_delete: bool,
     /// How long a document must have been different.
     pub settle: Duration,
     /// Bytes of memory for comparing.
@@ -126,6 +131,8 @@ impl ComparePlan {
             report: given.typed(&table::DIFFERENCES),
             values: given.is_on(&table::VALUES),
             max_differences: given.get(&table::MAX_DIFFERENCES)?,
+            repair_to: given.typed(&table::COMPARED_REPAIR),
+            repair_delete: given.is_on(&table::COMPARED_REPAIR_DELETE),
             settle: given.get(&table::COMPARED_SETTLE)?,
             memory: given.get(&table::MEMORY)?,
             max_ru: given.typed(&table::COMPARE_MAX_RU),

@@ -1,5 +1,6 @@
 //! What `compare` does.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::Command;
@@ -9,7 +10,7 @@ use crate::cli::values;
 use crate::cosmos::max_ru::MaxRu;
 use crate::schema::ColumnList;
 use crate::settings::setting::{Form, Heading, Setting, settings};
-use crate::settings::value::{Value, bytes, choice, duration, location, number, text};
+use crate::settings::value::{Value, bytes, choice, duration, location, number, path, text};
 
 const COMPARE: &[Command] = &[Command::Compare];
 
@@ -113,6 +114,22 @@ settings! {
     MAX_DIFFERENCES: u64 = Setting::new("max-differences", number("N", values::long_whole::<1, { u64::MAX }>))
         .help("Documents in the report; the others are only counted")
         .default("10000")
+        .of(COMPARE)
+        .in_full();
+
+    COMPARED_REPAIR: PathBuf = Setting::new("repair-to", path("DIR"))
+        .help("Write the documents that are missing or different, as the source has them, to documents.jsonl in this directory")
+        .details(
+            "`replay DIR/documents.jsonl` then writes them to the target: nothing is repaired before that. The directory \
+             must be new or empty.",
+        )
+        .of(COMPARE)
+        .brief("Write what a replay needs to repair the target");
+
+    COMPARED_REPAIR_DELETE: bool = Setting::switch("repair-delete")
+        .help("Write changes that delete the documents that only the target has, to deletes.jsonl beside it")
+        .details("They are applied only by a replay of that file.")
+        .requires("repair-to")
         .of(COMPARE)
         .in_full();
 

@@ -3,7 +3,9 @@
 mod containers;
 mod content;
 mod files;
+mod planted;
 mod refusals;
+mod repaired;
 
 use std::path::Path;
 use std::process::Command;

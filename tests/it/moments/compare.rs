@@ -48,6 +48,17 @@ fn compare() {
             "cosmos-tail compare --from-container shop/orders -d shop -c other --settle 0s -q",
         ),
         (
+            "repair",
+            "What a replay repairs the target with.",
+            "cosmos-tail compare --from-container shop/orders -d shop -c other --settle 0s --repair-to repair \
+             --repair-delete",
+        ),
+        (
+            "repair-again",
+            "The same again, to files that exist.",
+            "cosmos-tail compare --from-container shop/orders -d shop -c other --settle 0s --repair-to repair",
+        ),
+        (
             "values",
             "The report with its values, on standard output.",
             "cosmos-tail compare --from-container shop/orders -d shop -c other --settle 0s --report - --values",
