@@ -215,7 +215,9 @@ async fn pin(
         .map(|range| pin_one(connected, request, range, &partitions))
         .buffered(PARALLEL_PINS);
     let planned: Vec<Vec<PlannedRange>> = pins.try_collect().await?;
-    Ok(planned.into_iter().flatten().collect())
+    let mut planned: Vec<PlannedRange> = planned.into_iter().flatten().collect();
+    planned.sort_by(|a, b| a.range.cmp(&b.range));
+    Ok(planned)
 }
 
 async fn pin_one(
@@ -272,9 +274,12 @@ async fn pin_one(
 fn scaled(transactions: u64, range: &FeedRange, partitions: &[PhysicalPartition]) -> u64 {
     /// The end of the hashes of version 2; in those of version 1 the proportions are not known.
     const SPACE_END: u8 = 0x40;
-    let around = partitions
-        .iter()
-        .find(|partition| partition.range.intersection(range).as_ref() == Some(range));
+    // Partitions are in the order of their bounds.
+    let after = partitions
+        .partition_point(|partition| partition.range.min_inclusive <= range.min_inclusive);
+    let around = partitions[..after]
+        .last()
+        .filter(|partition| partition.range.max_exclusive >= range.max_exclusive);
     match around {
         Some(around) if around.range != *range => {
             let share = range.share(SPACE_END) / around.range.share(SPACE_END);

@@ -11,6 +11,7 @@ use super::setting::FrozenIn;
 use super::table;
 use crate::cli::choices::Until;
 use crate::destination::Output;
+use crate::error::usage;
 use crate::feed::ReadUntil;
 use crate::state::model::{FrozenOptions, Settings};
 use crate::state::plan_file::PlanFile;
@@ -43,6 +44,12 @@ impl NewPlan {
     /// If settings contradict each other.
     pub fn new(given: &Given) -> Result<Self> {
         let export = ExportPlan::of_plan(given)?;
+        if export.query.is_some() && given.is_typed(&table::PLAN_UNTIL.row) {
+            return Err(usage(
+                "--until is about the feed, and a query reads the documents",
+                "leave it out",
+            ));
+        }
         Ok(Self {
             path: given.get(&table::PLAN_OUTPUT)?,
             keep: given.is_on(&table::KEEP),

@@ -273,10 +273,22 @@ impl PlanFile {
                 planned.range
             );
         }
+        ensure!(
+            self.ranges.is_sorted_by(|a, b| a.range < b.range),
+            "its ranges are not in the order of their bounds"
+        );
         ensure_tiling(
             &FeedRange::full(),
             self.ranges.iter().map(|planned| &planned.range),
         )
+    }
+
+    /// The range that `part` is in, or that it begins in.
+    pub fn range_of(&self, part: &FeedRange) -> Option<&PlannedRange> {
+        let after = self
+            .ranges
+            .partition_point(|planned| planned.range.min_inclusive <= part.min_inclusive);
+        self.ranges[..after].last()
     }
 
     /// What is read instead of the feed, if it is a query.

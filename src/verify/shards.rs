@@ -231,11 +231,7 @@ impl Check<'_> {
             return;
         }
         for range in &state.ranges {
-            let planned = self
-                .plan
-                .ranges
-                .iter()
-                .find(|planned| planned.range.intersection(&range.range).is_some());
+            let planned = self.plan.range_of(&range.range);
             let (Some(planned), Some(end)) = (planned, &range.end) else {
                 continue;
             };

@@ -7,7 +7,7 @@ use crate::cli::choices::ExportFormat;
 use crate::cli::values::{self, Limit, choice_name};
 use crate::format::Compression;
 use crate::settings::compare;
-use crate::settings::setting::{Comparison, Heading, Setting, settings};
+use crate::settings::setting::{Comparison, DefaultValue, Heading, Setting, settings};
 use crate::settings::value::{Value, bytes, choice, milliseconds, text};
 
 const WRITERS: &[Command] = &[Command::Export, Command::Resume];
@@ -16,6 +16,7 @@ settings! {
     FORMAT: ExportFormat = Setting::new("format", choice("FORMAT"))
         .help("Format of the files")
         .described_default("by the extension of the output, otherwise jsonl")
+        .defaults(&[(Command::Plan, DefaultValue::Described("jsonl"))])
         .frozen("format")
         .compared(|frozen, format| {
             let own = frozen.options.format.name().to_owned();
@@ -28,6 +29,7 @@ settings! {
     COMPRESSION: Compression = Setting::new("compression", Value::new("CODEC[:LEVEL]", values::compression))
         .help("none, gzip, zstd, for Parquet also snappy and lz4, for Arrow zstd and lz4; with a level: zstd:9")
         .described_default("by the extension of the output; Parquet: snappy")
+        .defaults(&[(Command::Plan, DefaultValue::Described("none; Parquet: snappy"))])
         .frozen("compression")
         .compared(|frozen, compression| {
             let own = compare::compression(frozen.options.compression);

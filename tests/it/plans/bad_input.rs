@@ -320,6 +320,21 @@ fn stop(place: &Place, gateway: &Gateway) {
 }
 
 #[test]
+fn a_plan_of_a_query_does_not_say_how_far_to_read_the_feed() {
+    let (gateway, _container) = filled(2, 10);
+    let place = Place::new();
+    let query = ["--query", "SELECT * FROM c"];
+    for (flags, why) in [
+        (["--until", "pin"], "--until is about the feed"),
+        (["--from", "now"], "--from is about the feed"),
+        (["--mode", "all"], "a query reads documents as they are"),
+    ] {
+        let arguments = [query, flags].concat();
+        refused(&place, &mut plan(&gateway, &place.plan(), &arguments), why);
+    }
+}
+
+#[test]
 fn only_what_is_complete_is_followed() {
     let (gateway, _container) = filled(2, 100);
     let place = Place::new();

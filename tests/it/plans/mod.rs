@@ -4,6 +4,7 @@ mod bad_input;
 mod jobs;
 #[cfg(unix)]
 mod killed;
+mod large;
 mod shares;
 mod whole;
 
