@@ -140,7 +140,7 @@ fn ensure_shareable(given: &Given) -> Result<()> {
         return refuse(
             "--state",
             "the positions of a group are in its leases",
-            "leave out --state; to begin at the positions of a state, `cosmos-tail leases adopt`",
+            "leave out --state; --from says where a new group begins",
         );
     }
     if given.typed(&table::TAIL_OUTPUT).is_some() {

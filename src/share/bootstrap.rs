@@ -13,6 +13,7 @@ use super::store::{Created, Store};
 use crate::cli::times::LeaseStart;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::partitions::PhysicalPartition;
+use crate::count::count;
 use crate::error::usage;
 use crate::escape::escape_for_terminal;
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange};
@@ -86,7 +87,7 @@ pub(super) async fn bootstrap(store: &Store, source: &Source, report: &Report) -
             send(store, &marker, Send::Create).await?;
         }
         remove(store, &lock).await?;
-        report.detail(&format!("{} leases created", created?));
+        report.detail(&format!("{} created", count(created? as u64, "lease")));
         return Ok(());
     }
 }

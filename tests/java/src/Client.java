@@ -19,6 +19,8 @@ public final class Client {
             step("a processor of documents", processors::documents);
             step("a processor of latest versions", processors::latestVersions);
             step("a processor of all versions and deletes", processors::allVersionsAndDeletes);
+            step("a group that it shares with cosmos-tail", () -> new Shared(
+                client.getDatabase(Shared.DATABASE).getContainer(Shared.ORDERS)).run());
             step("the end", () -> Account.end(client));
         }
         // Threads of the client's would keep the process for a minute.
@@ -41,7 +43,7 @@ public final class Client {
         System.err.printf("%s: %.1f s%n", name, (System.nanoTime() - start) / 1e9);
     }
 
-    private static CosmosClientBuilder builder() {
+    static CosmosClientBuilder builder() {
         return new CosmosClientBuilder()
             .endpoint(System.getenv("AZURE_COSMOS_ENDPOINT"))
             .key(System.getenv("AZURE_COSMOS_KEY"))
