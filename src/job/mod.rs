@@ -10,6 +10,7 @@ mod open_layout;
 mod options;
 mod outcome;
 mod query;
+pub(crate) mod retention;
 mod sample;
 mod scope;
 mod start;

@@ -78,6 +78,7 @@ mod session_tokens;
 #[cfg(unix)]
 mod shells;
 mod signals;
+mod snapshot;
 #[cfg(unix)]
 mod streams;
 #[cfg(unix)]

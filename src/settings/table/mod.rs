@@ -30,6 +30,7 @@ mod profiles;
 mod query;
 mod reading;
 mod replay;
+mod snapshot;
 mod tail;
 
 pub(crate) use columns::*;
@@ -47,6 +48,7 @@ pub(crate) use profiles::*;
 pub(crate) use query::*;
 pub(crate) use reading::*;
 pub(crate) use replay::*;
+pub(crate) use snapshot::*;
 pub(crate) use tail::*;
 
 use crate::settings::setting::AnySetting;
@@ -54,6 +56,7 @@ use crate::settings::setting::AnySetting;
 /// The groups of rows, in the order of the help.
 static GROUPS: &[&[&dyn AnySetting]] = &[
     export::ROWS,
+    snapshot::ROWS,
     query::ROWS,
     tail::ROWS,
     replay::ROWS,

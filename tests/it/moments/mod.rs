@@ -23,6 +23,7 @@ mod query;
 mod replay;
 #[cfg(unix)]
 mod service;
+mod snapshot;
 mod stage;
 mod state;
 #[cfg(unix)]
@@ -36,7 +37,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 21] = [
+const FOLDERS: [&str; 22] = [
     "connection",
     "export",
     "help",
@@ -50,6 +51,7 @@ const FOLDERS: [&str; 21] = [
     "replay",
     "schema",
     "service",
+    "snapshot",
     "state",
     "stopped",
     "tables",
