@@ -256,6 +256,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l log-f
 json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s f -l follow -d 'Keep reading new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace the output of an earlier export'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l snapshot -d 'All documents, then every version and delete (--mode all)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l masked -d 'Export masked values where the container masks some and this credential may not see them'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-bom -d 'CSV: begin each file with a byte order mark, by which Excel recognizes UTF-8'
@@ -790,6 +791,7 @@ json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l stdout -d 'Write to standard output instead'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dry-run -d 'Report what would happen, write nothing'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l create -d 'Create the target container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l snapshot -d 'All documents, then every version and delete (--mode all)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s f -l follow -d 'Keep replaying new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l metrics-per-range -d 'Add metrics of each feed range; a container can have thousands'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'

@@ -238,13 +238,14 @@ mod switched {
     ];
 
     /// Defects that can be planted, in addition to skipped steps.
-    pub const DEFECTS: [&str; 13] = [
+    pub const DEFECTS: [&str; 14] = [
         "defect.position-before-data",
         "defect.one-token-for-all-children",
         "defect.nothing-new-is-the-end",
         "defect.nothing-new-below-the-pin-is-the-end",
         "defect.the-pin-is-the-end",
         "defect.now-again-on-resume",
+        "defect.changes-end-before-the-snapshot",
         "defect.lock-not-checked",
         "defect.manifest-not-checked",
         "defect.object.completed-before-its-commit",

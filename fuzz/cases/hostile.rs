@@ -542,6 +542,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
     let range = |id: u32, min: &str, max: &str| RangeState {
         id: RangeId(id),
         range: FeedRange::new(min, max).expect("it is a range"),
+        snapshot: false,
         parents: vec![],
         position: None::<Position>,
         end: None,

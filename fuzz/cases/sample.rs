@@ -16,6 +16,7 @@ pub(crate) fn state() -> State {
     let options = FrozenOptions {
         mode: FeedMode::LatestVersion,
         scope: Scope::default(),
+        snapshot: false,
         query: None,
         masked: false,
         from: ChangeFeedStart::Beginning,

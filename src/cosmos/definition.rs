@@ -4,6 +4,7 @@
 //! writes itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
@@ -134,6 +135,23 @@ impl ContainerDefinition {
     /// What happens to documents that have no time to live of their own.
     pub fn default_ttl(&self) -> DefaultTtl {
         self.default_ttl
+    }
+
+    /// How long the container keeps every version and delete, if that is part of its definition. With continuous
+    /// backups it is not: then it is what the account keeps.
+    pub fn version_retention(&self) -> Option<Duration> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Policy {
+            retention_duration: u64,
+        }
+        let members = named(self.text.get()).unwrap_or_default();
+        let (_, policy) = members
+            .iter()
+            .find(|(name, _)| name == "changeFeedPolicy")?;
+        let policy: Policy = serde_json::from_str(policy).ok()?;
+        let minutes = Some(policy.retention_duration).filter(|minutes| *minutes > 0)?;
+        Some(Duration::from_secs(minutes.checked_mul(60)?))
     }
 
     /// The paths whose values are masked for whoever has no right to see them.

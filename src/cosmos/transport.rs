@@ -17,6 +17,7 @@ mod detour;
 mod heard;
 mod known_plan;
 mod last_list;
+mod primed;
 mod range_list;
 mod ranges_ahead;
 mod renewal;
@@ -48,6 +49,7 @@ use super::traffic::Traffic;
 pub(super) use detour::Detour;
 use detour::Proxies;
 pub(super) use heard::Heard;
+use primed::Primed;
 use range_list::reads_list;
 use ranges_ahead::RangesAhead;
 use renewal::{AUTHORIZATION, KeyRenewal};
@@ -95,6 +97,7 @@ pub(super) struct BoundedClients {
     traffic: Arc<Traffic>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
+    primed: Arc<Primed>,
     renewal: Option<Arc<KeyRenewal>>,
 }
 
@@ -117,6 +120,7 @@ impl BoundedClients {
             traffic: Arc::clone(traffic),
             ranges_ahead: Arc::new(RangesAhead::new(database, container, key)),
             session_tokens: Arc::default(),
+            primed: Arc::default(),
         }
     }
 }
@@ -159,6 +163,7 @@ impl HttpClientFactory for BoundedClients {
             traffic: Arc::clone(&self.traffic),
             ranges_ahead: Arc::clone(&self.ranges_ahead),
             session_tokens: Arc::clone(&self.session_tokens),
+            primed: Arc::clone(&self.primed),
             renewal: self.renewal.clone(),
         }))
     }
@@ -247,6 +252,7 @@ struct BoundedClient {
     traffic: Arc<Traffic>,
     ranges_ahead: Arc<RangesAhead>,
     session_tokens: Arc<SessionTokens>,
+    primed: Arc<Primed>,
     /// What reads the account key again, if it is in a file.
     renewal: Option<Arc<KeyRenewal>>,
 }
@@ -265,6 +271,9 @@ impl TransportClient for BoundedClient {
         }
         if let Some(plan) = self.heard.plan(request) {
             return Ok(plan);
+        }
+        if let Some(nothing_new) = self.primed.answer(request) {
+            return Ok(nothing_new);
         }
         self.exchange(request).await
     }
@@ -288,6 +297,7 @@ impl BoundedClient {
             return Ok(answer(REFUSED, response.headers, &refused));
         }
         self.session_tokens.note(request, &response);
+        self.primed.note(request, &response);
         Ok(response)
     }
 

@@ -42,6 +42,48 @@ impl RangeSet {
         Ok(set)
     }
 
+    /// Ranges for a snapshot of the container and for its changes from the positions of `pinned` on: for each range
+    /// one that has not been read yet, and then for each range the pinned one.
+    ///
+    /// # Errors
+    ///
+    /// If a range has no position, or there are more ranges than numbers.
+    pub fn with_snapshot(pinned: Self) -> Result<Self> {
+        let (pinned, _) = pinned.into_parts();
+        let fresh = pinned.iter().map(|range| (range.range.clone(), None));
+        let mut set = Self::number(fresh)?;
+        for range in &mut set.ranges {
+            range.snapshot = true;
+        }
+        for range in pinned {
+            ensure!(
+                range.position.is_some(),
+                "the changes of range {} would not begin before the snapshot",
+                range.id
+            );
+            let placed = set.place([(range.range, range.position)], &[])?;
+            set.ranges.extend(placed);
+        }
+        Ok(set)
+    }
+
+    /// Whether there are ranges of a snapshot.
+    pub fn has_snapshot(&self) -> bool {
+        self.ranges.iter().any(|range| range.snapshot)
+    }
+
+    /// Whether there is a snapshot that has not been read to its end.
+    pub fn is_snapshot_open(&self) -> bool {
+        self.ranges
+            .iter()
+            .any(|range| range.snapshot && !range.has_ended())
+    }
+
+    /// The ranges that are not those of a snapshot.
+    pub fn changes(&self) -> impl Iterator<Item = &RangeState> {
+        self.ranges.iter().filter(|range| !range.snapshot)
+    }
+
     /// A set of these ranges. Nothing is checked: see [`RangeSet::check`].
     pub fn from_parts(ranges: Vec<RangeState>, next_range: u32) -> Self {
         Self { ranges, next_range }
@@ -87,7 +129,11 @@ impl RangeSet {
         ensure_tiling(&old.range, children.iter().map(|(range, _)| range))
             .with_context(|| format!("the children of range {parent} do not cover it"))?;
         let parents: Vec<RangeId> = old.parents.iter().copied().chain([parent]).collect();
-        let placed = self.place(children, &parents)?;
+        let snapshot = old.snapshot;
+        let mut placed = self.place(children, &parents)?;
+        for child in &mut placed {
+            child.snapshot = snapshot;
+        }
         self.ranges.splice(at..=at, placed.iter().cloned());
         Ok(placed)
     }
@@ -99,9 +145,9 @@ impl RangeSet {
         range.map(|range| range.end = Some(end)).is_some()
     }
 
-    /// Removes all ends.
+    /// Removes all ends, except those of a snapshot, which is taken once.
     pub fn forget_ends(&mut self) {
-        for range in &mut self.ranges {
+        for range in self.ranges.iter_mut().filter(|range| !range.snapshot) {
             range.end = None;
         }
     }
@@ -118,16 +164,23 @@ impl RangeSet {
     pub fn go_back(&mut self, later: &[RangeId], earlier: impl IntoIterator<Item = RangeState>) {
         self.ranges.retain(|range| !later.contains(&range.id));
         self.ranges.extend(earlier);
-        self.ranges.sort_by(|a, b| a.range.cmp(&b.range));
+        let key = |range: &RangeState| (!range.snapshot, range.range.clone());
+        self.ranges.sort_by_cached_key(key);
     }
 
     /// Checks what must hold for every set.
     ///
     /// # Errors
     ///
-    /// Names what does not hold: the ranges tile `scope`; numbers are unique and below the next one.
+    /// Names what does not hold: the ranges tile `scope`, and so do those of a snapshot, if there is one; numbers are unique and below the next one.
     pub fn check(&self, scope: &Scope) -> Result<()> {
-        scope.ensure_tiled_by(self.ranges.iter().map(|range| &range.range))?;
+        scope.ensure_tiled_by(self.changes().map(|range| &range.range))?;
+        if self.has_snapshot() {
+            let snapshot = self.ranges.iter().filter(|range| range.snapshot);
+            scope
+                .ensure_tiled_by(snapshot.map(|range| &range.range))
+                .context("the ranges of the snapshot")?;
+        }
         let mut ids: Vec<u32> = self.ranges.iter().map(|range| range.id.0).collect();
         ids.sort_unstable();
         for pair in ids.windows(2) {
@@ -164,6 +217,7 @@ impl RangeSet {
             .map(|((range, position), id)| RangeState {
                 id: RangeId(id),
                 range,
+                snapshot: false,
                 parents: parents.to_vec(),
                 position,
                 end: None,

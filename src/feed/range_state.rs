@@ -13,6 +13,10 @@ pub struct RangeState {
     pub id: RangeId,
     /// Its bounds.
     pub range: FeedRange,
+    /// Whether it is read for the snapshot: its position is in the feed of the latest versions, whereas that of the
+    /// range of the changes beside it is in the feed of all versions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub snapshot: bool,
     /// The ranges that it came from, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<RangeId>,
@@ -29,6 +33,11 @@ impl RangeState {
     /// Whether it was read to its end.
     pub fn has_ended(&self) -> bool {
         self.end.as_ref().is_some_and(|end| end.reached.is_some())
+    }
+
+    /// Whether it is a range of the snapshot that will not be read again: it was read to its end.
+    pub fn is_done(&self) -> bool {
+        self.snapshot && self.has_ended()
     }
 
     /// The range as a bound of a file's span: without its end.

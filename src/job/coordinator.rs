@@ -187,12 +187,20 @@ impl<'a> Coordinator<'a> {
         let mut shards = Vec::with_capacity(state.ranges.len());
         for range in &state.ranges {
             self.ranges.insert(range.id, range.place());
+            if range.is_done() {
+                continue;
+            }
             self.observers.emit(&Event::Added { range });
             let (bounds, position) = (range.range.clone(), range.position.clone());
             if let (None, Some(watch)) = (&position, &mut self.watch) {
                 watch.awaits(range.id);
             }
             let shard = Shard::new(range.id, bounds, position, options);
+            let shard = if range.snapshot {
+                shard.of_snapshot()
+            } else {
+                shard
+            };
             shards.push(shard.pinned_before(range.end.clone()));
         }
         shards

@@ -11,6 +11,7 @@ mod options;
 mod outcome;
 mod plan;
 mod query;
+pub(crate) mod retention;
 mod sample;
 mod scope;
 mod shard;

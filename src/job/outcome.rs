@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::coordinator::{Coordinator, Finished, Job, Stop};
 use crate::clock;
+use crate::cosmos::error::{ServiceError, Verdict};
 use crate::count::exactly;
-use crate::error::{ExitCode, is_broken_pipe, with_exit_code, with_further_hint};
+use crate::error::{ExitCode, find, is_broken_pipe, with_exit_code, with_further_hint};
 use crate::feed::{Ends, RangeId};
 use crate::process;
 use crate::report::SummaryFormat;
@@ -79,7 +80,7 @@ pub(super) async fn run(
         dropped: now.dropped.saturating_sub(before.dropped),
         bytes: now.bytes.saturating_sub(before.bytes),
         files: counts.files,
-        ranges: state.ranges.len(),
+        ranges: state.ranges.changes().count(),
         failed_ranges: failures.len(),
         splits: counts.splits,
         request_units: counts.request_charge,
@@ -111,11 +112,15 @@ pub(super) async fn run(
 }
 
 /// `error`, of a job that can be resumed if it has a state on disk: even the first commit can fail. The hint
-/// about the cause comes first.
+/// about the cause comes first. Where the service does not continue, it is the only one: a resume would end the same.
 pub(super) fn resumable(error: anyhow::Error, again: Option<&ResumeCommand>) -> anyhow::Error {
     let Some(again) = again.filter(|again| is_there(again)) else {
         return error;
     };
+    let ended = find::<ServiceError>(&error).map(|error| error.verdict);
+    if matches!(ended, Some(Verdict::TokenRefused | Verdict::ContainerGone)) {
+        return with_exit_code(error, ExitCode::Resumable);
+    }
     let hint = format!("what was committed is kept; once the cause is fixed, run: {again}");
     with_exit_code(with_further_hint(error, hint), ExitCode::Resumable)
 }

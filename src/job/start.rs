@@ -14,7 +14,7 @@ use super::open_layout::OpenLayout;
 use super::outcome::{resumable, run};
 use super::query::Asked;
 use super::sample::{self, QuerySample, SampleRequest};
-use super::{Connected, feed_request, query};
+use super::{Connected, feed_request, query, retention};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::pin::Pinned;
@@ -27,13 +27,13 @@ use crate::error::{
 };
 use crate::failpoint;
 use crate::feed::{
-    ChangeFeedStart, ContainerAddress, FeedRange, Part, RangeSet, RangeState, Scope,
+    ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, Part, RangeSet, RangeState, Scope,
 };
 use crate::format::EncoderOptions;
 use crate::format::encoders;
 use crate::monitor::{Begun, Monitor};
 use crate::objects::Address;
-use crate::observe::{Details, Observer, ProgressLine};
+use crate::observe::{Details, Observer, ProgressLine, SnapshotNotices};
 use crate::process;
 use crate::reader::ReadEnd;
 use crate::report::Report;
@@ -167,7 +167,15 @@ pub async fn export(
     let ranges = async {
         match ranges_of_query {
             Some(ranges) => Ok(ranges),
-            None => first_ranges(&connected, state.options.from, &request).await,
+            None => {
+                let ranges = first_ranges(&connected, state.options.from, &request).await;
+                let ranges =
+                    ranges.map_err(|error| retention::explain(error, state.options.mode))?;
+                match state.options.snapshot {
+                    true => RangeSet::with_snapshot(ranges),
+                    false => Ok(ranges),
+                }
+            }
         }
     };
     let definition = definition::read(&connected, destination.as_ref(), report);
@@ -252,6 +260,10 @@ pub(super) fn job<'a>(
         Box::new(Details(report)),
     ];
     observers.extend(connected.stepping_back(report));
+    let retention = retention::report(&connected, state.options.mode, &state.ranges, report);
+    if state.options.mode == FeedMode::AllVersionsAndDeletes {
+        observers.push(Box::new(SnapshotNotices::new(report, retention)));
+    }
     Job {
         connected,
         next_parts: state
@@ -285,7 +297,8 @@ pub(super) fn watch(job: &mut Job<'_>, monitor: &Monitor, report: &Report) {
         has_ranges: true,
         // Its positions have no LSNs, so it is not behind anything.
         is_scoped: options.scope.partition_key.is_some() || options.query.is_some(),
-        from_beginning: options.from == ChangeFeedStart::Beginning,
+        // The ranges without a position are those of the snapshot.
+        from_beginning: options.from == ChangeFeedStart::Beginning || options.snapshot,
         applies: false,
         commits_within: Duration::from_millis(job.settings.checkpoint_interval_ms),
     };
@@ -322,7 +335,10 @@ pub(super) async fn infer_layout(
     let request = SampleRequest {
         connected,
         options: options.clone(),
-        from: state.options.from,
+        from: match state.options.snapshot {
+            true => ChangeFeedStart::Beginning,
+            false => state.options.from,
+        },
         query: state.options.query.as_ref().map(|query| QuerySample {
             query,
             scope: &state.options.scope,

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Connected;
 use super::coordinator::{Coordinator, Finished, Job, Stop};
 use super::definition::Unread;
+use super::retention;
 use super::scope::{ranges_of, scope};
 use super::start::{check_position, same_container, watch};
 use super::watch::{Watch, WatchEnd};
@@ -362,6 +363,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
     let options = FrozenOptions {
         mode: plan.mode,
         scope,
+        snapshot: false,
         query: None,
         masked: false,
         from: plan.from.unwrap_or(ChangeFeedStart::Now),
@@ -416,11 +418,7 @@ fn explain(
             "the container may no longer keep the changes after this position: start again with another \
              --state",
         ),
-        (Some((400, _)), FeedMode::AllVersionsAndDeletes, _) => with_hint(
-            error,
-            "--mode all needs an account with continuous backups, or a container with a retention for \
-             all versions and deletes; --mode latest needs neither",
-        ),
+        (Some((400, _)), FeedMode::AllVersionsAndDeletes, _) => retention::explain(error, mode),
         (Some((400, _)), _, ChangeFeedStart::PointInTime(_)) => with_hint(
             error,
             "an account that writes in several regions cannot start at a time: use --from beginning or \

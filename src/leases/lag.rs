@@ -46,6 +46,7 @@ pub(crate) fn measurable(
         ranges.push(RangeState {
             id: RangeId(u32::try_from(ranges.len())?),
             range,
+            snapshot: false,
             parents: Vec::new(),
             position,
             end: None,

@@ -83,7 +83,7 @@ impl Watched {
                 mode: feed.mode,
                 from: feed.from,
                 scope: Scope::default(),
-                ranges: feed.ranges.into_parts().0,
+                ranges: feed.ranges.changes().cloned().collect(),
                 is_of_others: false,
                 names: Vec::new(),
             }
@@ -100,7 +100,8 @@ impl Watched {
                 mode: state.options.mode,
                 from: state.options.from,
                 scope: state.options.scope,
-                ranges: state.ranges.into_parts().0,
+                // A snapshot is in another feed, and is taken once.
+                ranges: state.ranges.changes().cloned().collect(),
                 is_of_others: false,
                 names: Vec::new(),
             }

@@ -67,17 +67,19 @@ impl JobObserver {
             Some(OperationType::Replace) => REPLACE,
             Some(OperationType::Delete) if metadata.time_to_live_expired => EXPIRE,
             Some(OperationType::Delete) => DELETE,
+            Some(OperationType::Snapshot) => SNAPSHOT,
             Some(OperationType::Other) | None => OTHER,
         }
     }
 }
 
-const NAMES: [&str; 5] = ["create", "replace", "delete", "expire", "other"];
+const NAMES: [&str; 6] = ["create", "replace", "delete", "expire", "other", "snapshot"];
 const CREATE: usize = 0;
 const REPLACE: usize = 1;
 const DELETE: usize = 2;
 const EXPIRE: usize = 3;
 const OTHER: usize = 4;
+const SNAPSHOT: usize = 5;
 
 impl Observer for JobObserver {
     fn observe(&mut self, event: &Event<'_>, counts: &Counts) {

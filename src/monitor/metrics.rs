@@ -260,6 +260,7 @@ mod tests {
             let range = RangeState {
                 id: RangeId(id),
                 range: FeedRange::full(),
+                snapshot: false,
                 parents: Vec::new(),
                 position: Some(Position {
                     token: "token".into(),

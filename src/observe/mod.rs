@@ -11,6 +11,7 @@ mod observer;
 mod observers;
 mod progress;
 mod progress_line;
+mod snapshot;
 mod stepping_back;
 mod tail_notices;
 
@@ -20,5 +21,6 @@ pub use event::Event;
 pub use observer::Observer;
 pub use observers::Observers;
 pub use progress_line::ProgressLine;
+pub use snapshot::SnapshotNotices;
 pub use stepping_back::SteppingBack;
 pub use tail_notices::{Announcement, TailNotices, rfc3339};

@@ -93,6 +93,11 @@ impl Horizon {
         self.tokens_compare && here > partition_lsn
     }
 
+    /// Where the partition was when it answered, if that compares with ETags.
+    pub(super) fn compared(&self, partition_lsn: Option<u64>) -> Option<u64> {
+        partition_lsn.filter(|_| self.tokens_compare)
+    }
+
     /// The highest known LSN of the partition.
     pub(super) fn highest(&self) -> Option<u64> {
         self.highest
@@ -188,6 +193,12 @@ pub(super) enum Lag {
         here: u64,
         service: u64,
     },
+    /// It is of the snapshot, from before changes that were handed over already.
+    BehindChanges {
+        range: RangeId,
+        known: u64,
+        service: u64,
+    },
     /// Its page holds changes from before the range's position.
     GoesBack {
         range: RangeId,
@@ -200,7 +211,7 @@ impl Lag {
     /// Adds the hint to the error of a range that gave up on it.
     pub(super) fn hint(&self, error: anyhow::Error) -> anyhow::Error {
         let hint = match self {
-            Self::BelowEnd { .. } | Self::BelowKnown { .. } => {
+            Self::BelowEnd { .. } | Self::BelowKnown { .. } | Self::BehindChanges { .. } => {
                 "a replica or a region that lags answers like that; a larger --max-retries waits longer \
                  for it"
             }
@@ -239,6 +250,15 @@ impl fmt::Display for Lag {
             } => write!(
                 f,
                 "range {range} was read to LSN {here}, but the service is at LSN {service}"
+            ),
+            Self::BehindChanges {
+                range,
+                known,
+                service,
+            } => write!(
+                f,
+                "changes of range {range} were read to LSN {known}, but the service answers for its \
+                 documents as of LSN {service}"
             ),
             Self::GoesBack { range, here, page } => write!(
                 f,

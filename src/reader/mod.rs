@@ -6,6 +6,7 @@
 mod event;
 mod horizon;
 mod judge;
+mod lanes;
 mod options;
 mod query;
 mod scheduler;

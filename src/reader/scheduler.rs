@@ -1,14 +1,15 @@
 //! Which shard is read when: a queue of ready shards, and a limited number of tasks.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::event::ReaderEvent;
+use super::lanes::Ready;
 use super::options::ReaderOptions;
 use super::shard::Shard;
 use super::shared::Shared;
@@ -67,23 +68,30 @@ async fn schedule(
     shards: Vec<Shard>,
     mut more: Option<mpsc::UnboundedReceiver<Shard>>,
 ) -> Result<()> {
-    let mut ready = VecDeque::from(shards);
+    let mut ready = Ready::new(shards, &shared);
     let mut running = JoinSet::new();
     let mut idle: JoinSet<Shard> = JoinSet::new();
     loop {
+        if running.is_empty() {
+            ready.pass(&shared, idle.len());
+        }
         while running.len() < shared.options.concurrency
-            && let Some(shard) = ready.pop_front()
+            && let Some(shard) = ready.next(&shared)
         {
             running.spawn(run(Arc::clone(&shared), shard));
         }
         shared.set_waiting(ready.len());
+        let turn = ready.deadline();
         tokio::select! {
             Some(outcome) = running.join_next() => {
                 match outcome.context("a reading task ended unexpectedly")? {
                     Outcome::Ended => {}
-                    Outcome::Yielded(shard) => ready.push_back(*shard),
-                    Outcome::Replaced(children) => ready.extend(children),
+                    Outcome::Yielded(shard) => ready.push(*shard),
+                    Outcome::Replaced(children) => children.into_iter().for_each(|child| ready.push(child)),
                     Outcome::Idle(shard) => {
+                        let Some(shard) = ready.rest(*shard) else {
+                            continue;
+                        };
                         let pause = shard.pause(shared.options.poll_interval);
                         let ranges = idle.len() + 1;
                         let budget = shared.client.traffic().budget();
@@ -94,22 +102,24 @@ async fn schedule(
                                 () = tokio::time::sleep(pause) => {}
                                 () = shard.stop.cancelled() => {}
                             }
-                            *shard
+                            shard
                         });
                     }
                 }
             }
-            Some(awake) = idle.join_next() => ready.push_back(awake.context("a timer ended unexpectedly")?),
+            Some(awake) = idle.join_next() => ready.push(awake.context("a timer ended unexpectedly")?),
             another = next_of(&mut more), if more.is_some() => match another {
-                Some(shard) => ready.push_back(shard),
+                Some(shard) => ready.push(shard),
                 None => more = None,
             },
             // Running shards notice the stop themselves; those that sleep or wait have nothing to lose.
-            () = shared.stop.cancelled(), if !ready.is_empty() || !idle.is_empty() || more.is_some() => {
+            () = shared.stop.cancelled(), if ready.len() > 0 || !idle.is_empty() || more.is_some() => {
                 more = None;
                 ready.clear();
                 idle.shutdown().await;
             }
+            // The lane that has its turn passes it on; see there.
+            () = sleep_until(turn), if turn.is_some() && !shared.yields() => shared.set_yield(true),
             else => return Ok(()),
         }
     }
@@ -120,5 +130,13 @@ async fn next_of(more: &mut Option<mpsc::UnboundedReceiver<Shard>>) -> Option<Sh
     match more {
         Some(more) => more.recv().await,
         None => None,
+    }
+}
+
+/// Waits until `deadline`; without one, forever.
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }

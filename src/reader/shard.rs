@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::horizon::Horizon;
 use super::options::ReaderOptions;
 use crate::clock;
-use crate::cosmos::cursor::{Cursor, FeedRequest};
+use crate::cosmos::cursor::{Cursor, FeedRequest, PageSource};
 use crate::cosmos::retry::{Retries, RetryLimit};
 use crate::cosmos::token::segments;
-use crate::feed::{FeedRange, PinnedEnd, Position, RangeId, ReachedEnd};
+use crate::feed::{FeedMode, FeedRange, PinnedEnd, Position, RangeId, ReachedEnd};
 
 /// Number of polls after the last page that come sooner than the poll interval, counting the one that finds
 /// nothing new. Each pause is half of the next.
@@ -25,6 +25,8 @@ const MAX_LAGGING: u32 = 15;
 pub struct Shard {
     pub(super) id: RangeId,
     pub(super) range: FeedRange,
+    /// Whether it is read for the snapshot.
+    pub(super) is_of_snapshot: bool,
     pub(super) position: Option<Position>,
     /// The ETag of the position, if it has one for the whole range.
     pub(super) etag: Option<String>,
@@ -65,6 +67,7 @@ impl Shard {
         Self {
             id,
             range,
+            is_of_snapshot: false,
             position,
             etag,
             request: options.request.clone(),
@@ -86,6 +89,19 @@ impl Shard {
         Self { stop, ..self }
     }
 
+    /// The same, to be read for the snapshot: the latest versions from the beginning, to their head.
+    #[must_use]
+    pub fn of_snapshot(self) -> Self {
+        Self {
+            is_of_snapshot: true,
+            request: FeedRequest {
+                source: PageSource::Feed(FeedMode::LatestVersion),
+                ..self.request
+            },
+            ..self
+        }
+    }
+
     /// The same, to be read to its pin of an earlier run.
     #[must_use]
     pub fn pinned_before(self, end: Option<PinnedEnd>) -> Self {
@@ -100,6 +116,14 @@ impl Shard {
     pub fn heard_before(self, end: Option<PinnedEnd>) -> Self {
         Self {
             horizon: Horizon::of_heard(end),
+            ..self
+        }
+    }
+
+    /// The same, as if it had not been polled since its last page.
+    pub(super) fn awakened(self) -> Self {
+        Self {
+            idle_polls: 0,
             ..self
         }
     }

@@ -1,7 +1,8 @@
 //! What the tasks of a reader share.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,12 @@ pub(super) struct Shared {
     pub(super) stop: CancellationToken,
     /// Number of shards that wait for a task.
     waiting: AtomicUsize,
+    /// Whether a snapshot is being read, and the changes beside it.
+    reads_snapshot: AtomicBool,
+    /// Whether shards hand the turn over to those of the other lane after the page in hand.
+    yields: AtomicBool,
+    /// How far each partition has been seen by either lane of a snapshot.
+    seen: Mutex<HashMap<String, u64>>,
 }
 
 impl Shared {
@@ -38,6 +45,9 @@ impl Shared {
             memory,
             stop,
             waiting,
+            reads_snapshot: AtomicBool::new(false),
+            yields: AtomicBool::new(false),
+            seen: Mutex::default(),
         }
     }
 
@@ -49,6 +59,36 @@ impl Shared {
     /// Sets how many shards wait for a task.
     pub(super) fn set_waiting(&self, shards: usize) {
         self.waiting.store(shards, Ordering::Relaxed);
+    }
+
+    /// Sets whether a snapshot is being read.
+    pub(super) fn set_snapshot(&self, is_read: bool) {
+        self.reads_snapshot.store(is_read, Ordering::Relaxed);
+    }
+
+    /// Whether a snapshot is being read. Until it is complete, its changes have no end.
+    pub(super) fn reads_snapshot(&self) -> bool {
+        self.reads_snapshot.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether shards yield to those of the other lane.
+    pub(super) fn set_yield(&self, yields: bool) {
+        self.yields.store(yields, Ordering::Relaxed);
+    }
+
+    /// Whether shards yield to those of the other lane.
+    pub(super) fn yields(&self) -> bool {
+        self.yields.load(Ordering::Relaxed)
+    }
+
+    /// Notes that `partition` has been seen to `lsn`. Returns how far it had been before that.
+    pub(super) fn see(&self, partition: &str, lsn: Option<u64>) -> Option<u64> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.get(partition).copied();
+        if let Some(lsn) = lsn.filter(|lsn| before < Some(*lsn)) {
+            seen.insert(partition.to_owned(), lsn);
+        }
+        before
     }
 
     /// Whether another shard waits for a task. Then one that never ends yields after a page.

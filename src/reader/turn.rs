@@ -23,7 +23,9 @@ use crate::cosmos::retry::Decision;
 use crate::cosmos::traffic::Asker;
 use crate::failpoint;
 use crate::feed::page::Page;
-use crate::feed::{FeedRange, Part, PinnedEnd, Position, ReachedEnd, ReadUntil};
+use crate::feed::{
+    ChangeFeedStart, FeedRange, Part, PinnedEnd, Position, ReachedEnd, ReadUntil, lsn_of_etag,
+};
 
 /// How long after its time an end is awaited: clocks differ, and the time of a change is in whole seconds.
 const LATE_CHANGES: time::Duration = time::Duration::seconds(2);
@@ -67,7 +69,7 @@ async fn take_turn(shared: Arc<Shared>, shard: Shard) -> Outcome {
         let decision = match step {
             Ok(Step::More) => {
                 turn.shard.idle_polls = 0;
-                if turn.may_never_end() && turn.shared.is_awaited() {
+                if turn.must_yield() {
                     return Outcome::Yielded(turn.shard);
                 }
                 continue;
@@ -107,6 +109,10 @@ async fn take_turn(shared: Arc<Shared>, shard: Shard) -> Outcome {
                     () = own_stop.cancelled() => return Outcome::Ended,
                     () = tokio::time::sleep(pause) => {}
                 }
+                // An outage of one range must not keep the others from their turn.
+                if turn.shared.yields() {
+                    return Outcome::Yielded(turn.shard);
+                }
             }
             Decision::ShrinkPage(_) if turn.shard.request.page_size > NonZeroU32::MIN => {
                 let half = turn.shard.request.page_size.get() / 2;
@@ -139,8 +145,16 @@ pub(super) struct Handed {
 }
 
 impl Turn {
-    /// Whether the shard must yield to others after a page, since they could wait forever.
+    /// Whether the shard must yield to others after a page.
+    fn must_yield(&self) -> bool {
+        self.shared.yields() || self.may_never_end() && self.shared.is_awaited()
+    }
+
+    /// Whether others could wait forever.
     fn may_never_end(&self) -> bool {
+        if self.shared.reads_snapshot() {
+            return !self.shard.is_of_snapshot;
+        }
         match self.shared.options.end {
             ReadEnd::Caught(_) | ReadEnd::Pages(_) => false,
             ReadEnd::Time(_) | ReadEnd::Never => true,
@@ -150,6 +164,14 @@ impl Turn {
     /// How far the range is to be read now, if it has an end that can be pinned.
     fn until(&self) -> Option<ReadUntil> {
         match self.shared.options.end {
+            // A document that is rewritten before it is read moves beyond the pin, with its only version.
+            _ if self.shard.is_of_snapshot => Some(ReadUntil::Head),
+            // Whatever the snapshot has found must be before the pin.
+            _ if self.shared.reads_snapshot()
+                && !failpoint::is_planted("defect.changes-end-before-the-snapshot") =>
+            {
+                None
+            }
             ReadEnd::Caught(until) => Some(until),
             // By then all changes up to that time exist.
             ReadEnd::Time(end) if clock::now() > end + LATE_CHANGES => Some(ReadUntil::Pin),
@@ -193,7 +215,7 @@ impl Turn {
         if let Some(until) = self.until() {
             // With an end by time, the range is pinned only after everything up to that time was requested.
             let is_due = match self.shared.options.end {
-                ReadEnd::Time(_) => self.shard.idle_polls > 0,
+                ReadEnd::Time(_) if !self.shard.is_of_snapshot => self.shard.idle_polls > 0,
                 _ => true,
             };
             if self.shard.horizon.pinned().is_none()
@@ -225,6 +247,36 @@ impl Turn {
         }
     }
 
+    /// Refuses a page of the snapshot from before changes that were handed over: by its documents, what was deleted
+    /// would be back.
+    fn ensure_lanes(&self, answer: &FeedAnswer) -> Result<()> {
+        let Some(partition) = &answer.partition else {
+            return Ok(());
+        };
+        // The parts of a range that was split have positions of their own.
+        if !self.shared.reads_snapshot() || answer.segments.len() != 1 {
+            return Ok(());
+        }
+        let shard = &self.shard;
+        if !shard.is_of_snapshot {
+            let lsn = answer.etag().and_then(lsn_of_etag);
+            self.shared.see(partition, lsn);
+            return Ok(());
+        }
+        let lsn = shard.horizon.compared(answer.partition_lsn);
+        if let (Some(known), Some(service)) = (self.shared.see(partition, lsn), lsn)
+            && service < known
+        {
+            let range = shard.id;
+            bail!(Lag::BehindChanges {
+                range,
+                known,
+                service
+            });
+        }
+        Ok(())
+    }
+
     /// Takes an answer. Also returns whether a page was handed over.
     async fn take(&mut self, answer: FeedAnswer) -> Result<(Step, bool)> {
         let opening = answer.page.items().next().map(|item| hash_of(item.json()));
@@ -234,6 +286,7 @@ impl Turn {
             "the service sent the documents of the previous page again: its ETag did not move"
         );
         self.shard.ensure_forward(&answer)?;
+        self.ensure_lanes(&answer)?;
         let until = self.until();
         let (step, position) = self.shard.judge(&answer, until)?;
         self.shard.pages += u32::from(!answer.page.is_empty());
@@ -250,8 +303,13 @@ impl Turn {
         }
         if let Some(position) = position {
             let etag = answer.etag().map(str::to_owned);
+            let page = if self.shard.is_of_snapshot {
+                answer.page.into_snapshot()?
+            } else {
+                answer.page
+            };
             let handed = Handed {
-                page: answer.page,
+                page,
                 request_charge: answer.request_charge,
                 partition: AnsweringPartition {
                     id: answer.partition,
@@ -318,7 +376,13 @@ impl Turn {
         );
         let etag = etag_of(&now.token, range)?.context("the pin has no ETag")?;
         let position_lsn = shard.position.as_ref().and_then(|position| position.lsn);
-        if let (Some(here), Some(service)) = (position_lsn, now.lsn)
+        // Whatever the snapshot has found must be before the end of the changes.
+        let seen = pinned
+            .partition
+            .as_deref()
+            .filter(|_| !shard.is_of_snapshot);
+        let seen = seen.and_then(|partition| self.shared.see(partition, None));
+        if let (Some(here), Some(service)) = (position_lsn.max(seen), now.lsn)
             && service < here
         {
             let range = shard.id;
@@ -395,6 +459,7 @@ impl Turn {
                 ensure_of(&position.token, self.shared.client.rid(), &shard.range)?;
                 CursorStart::Position(position)
             }
+            None if shard.is_of_snapshot => CursorStart::Fresh(ChangeFeedStart::Beginning),
             None => CursorStart::Fresh(self.shared.options.start),
         };
         let client = &self.shared.client;
@@ -506,6 +571,7 @@ impl Turn {
             // A page size that was too large for the parent is too large for its children.
             Shard {
                 request: self.shard.request.clone(),
+                is_of_snapshot: self.shard.is_of_snapshot,
                 ..child
             }
         });

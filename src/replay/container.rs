@@ -19,8 +19,8 @@ use super::original::Original;
 use super::position::{InputPosition, Step};
 use crate::cosmos::cursor::{FeedRequest, PageSource};
 use crate::feed::page::Page;
-use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, ReadUntil};
-use crate::job::{Connected, first_ranges};
+use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, RangeSet, RangeState, ReadUntil};
+use crate::job::{Connected, first_ranges, retention};
 use crate::observe::{Event, Observers};
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::settings::FeedPlan;
@@ -41,7 +41,11 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// later change is missed.
 pub(super) async fn first_state(connected: &Connected, plan: &FeedPlan) -> Result<FeedState> {
     let request = request(plan.mode, PAGE_SIZE);
-    let ranges = first_ranges(connected, plan.from, &request).await?;
+    let ranges = first_ranges(connected, plan.from, &request).await;
+    let mut ranges = ranges.map_err(|error| retention::explain(error, plan.mode))?;
+    if plan.snapshot {
+        ranges = RangeSet::with_snapshot(ranges)?;
+    }
     Ok(FeedState {
         source: connected.source.clone(),
         mode: plan.mode,
@@ -117,7 +121,7 @@ pub(super) fn read(
     };
     let (deliveries, receiver) = mpsc::channel(WAITING);
     let stream = FeedStream {
-        behind: from.ranges.iter().map(|range| range.id).collect(),
+        behind: to_read(&from.ranges).map(|range| range.id).collect(),
         ahead: from,
         line,
         interpreter,
@@ -132,6 +136,11 @@ pub(super) fn read(
         }
     });
     receiver
+}
+
+/// The ranges that are to be read: those of a snapshot once.
+fn to_read(ranges: &RangeSet) -> impl Iterator<Item = &RangeState> {
+    ranges.iter().filter(|range| !range.is_done())
 }
 
 /// Turns the events of the reader into a stream of changes.
@@ -155,12 +164,18 @@ struct Gone;
 impl FeedStream {
     async fn run(mut self, connected: Connected, options: ReaderOptions) -> Result<()> {
         let (sender, mut events) = mpsc::channel(WAITING);
-        for range in &*self.ahead.ranges {
+        for range in to_read(&self.ahead.ranges) {
             self.observers.emit(&Event::Added { range });
         }
-        let shards = self.ahead.ranges.iter().map(|range| {
+        let shards = to_read(&self.ahead.ranges).map(|range| {
             let (bounds, position) = (range.range.clone(), range.position.clone());
-            Shard::new(range.id, bounds, position, &options).heard_before(range.end.clone())
+            let shard = Shard::new(range.id, bounds, position, &options);
+            let shard = if range.snapshot {
+                shard.of_snapshot()
+            } else {
+                shard
+            };
+            shard.heard_before(range.end.clone())
         });
         let shards = shards.collect();
         let stop = self.target.stop.child_token();
@@ -227,8 +242,11 @@ impl FeedStream {
                 self.observers.emit(&Event::CaughtUp { range });
                 return Ok(self.caught_up(range).await);
             }
-            ReaderEvent::Finished { range, .. } => {
+            ReaderEvent::Finished { range, end } => {
                 self.observers.emit(&Event::Finished { range });
+                if let Err(Gone) = self.end_snapshot(range, end).await {
+                    return Ok(Err(Gone));
+                }
                 return Ok(self.caught_up(range).await);
             }
             ReaderEvent::Failed { range, error } => {
@@ -269,6 +287,22 @@ impl FeedStream {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Records the end of a range of the snapshot, which is not read again. With the last of them, what came meanwhile
+    /// is to be caught up with.
+    async fn end_snapshot(&mut self, range: RangeId, end: Option<PinnedEnd>) -> Result<(), Gone> {
+        let ranges = &mut self.ahead.ranges;
+        let is_of_snapshot = ranges.find(range).is_some_and(|range| range.snapshot);
+        let Some(end) = end.filter(|_| is_of_snapshot) else {
+            return Ok(());
+        };
+        ranges.set_end(range, end.clone());
+        if !ranges.is_snapshot_open() {
+            self.behind.extend(ranges.changes().map(|range| range.id));
+        }
+        let passed = Delivery::Passed(self.step(FeedStep::Ended(range, end)));
+        self.deliver(passed).await
     }
 
     /// Nothing is new in a range. Once that holds for all of them, it is delivered.

@@ -21,7 +21,7 @@ pub(crate) struct FeedState {
     pub(crate) mode: FeedMode,
     /// Where ranges without a position start.
     pub(crate) from: ChangeFeedStart,
-    /// They tile the container.
+    /// They tile the container, and so do those of a snapshot, if there is one.
     #[serde(flatten)]
     pub(crate) ranges: RangeSet,
 }
@@ -31,6 +31,8 @@ pub(crate) struct FeedState {
 pub(super) enum FeedStep {
     /// A range is at this position, with what is known of its end.
     Moved(RangeId, Position, Option<PinnedEnd>),
+    /// A range of the snapshot was read to this end.
+    Ended(RangeId, PinnedEnd),
     /// A range was split into these.
     Split(RangeId, Vec<Part>),
 }
@@ -72,6 +74,16 @@ impl FeedState {
                 ));
             }
         }
+        if self.ranges.has_snapshot() != plan.snapshot {
+            let (own, given) = match plan.snapshot {
+                true => ("without", "with"),
+                false => ("with", "without"),
+            };
+            return Err(usage(
+                format!("the state belongs to a replay {own} --snapshot, not {given} --snapshot"),
+                hint,
+            ));
+        }
         self.ranges.check(&Scope::default())?;
         self.ranges
             .iter()
@@ -89,6 +101,9 @@ impl FeedState {
                 if let Some(end) = end {
                     self.ranges.set_end(id, end);
                 }
+            }
+            FeedStep::Ended(id, end) => {
+                self.ranges.set_end(id, end);
             }
             FeedStep::Split(parent, children) => {
                 self.ranges.split(parent, children).expect(TAKEN_BEFORE);

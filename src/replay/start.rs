@@ -32,9 +32,9 @@ use crate::cosmos::definition::DefaultTtl;
 use crate::durable::{is_same_file, shown_path};
 use crate::error::{ExitCode, usage};
 use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode};
-use crate::job::Connected;
+use crate::job::{Connected, retention};
 use crate::monitor::{Begun, Monitor};
-use crate::observe::{Observer, Observers};
+use crate::observe::{Observer, Observers, SnapshotNotices};
 use crate::render::change::parse_key_path;
 use crate::report::Report;
 use crate::settings::{ReplayPlan, Ttl};
@@ -155,7 +155,16 @@ pub async fn replay(
         );
     }
     let observer = watch(&plan, state.feed.as_ref(), monitor);
-    let deliveries = begin_reading(&source, &mut state, &writer.sender, observer, &plan).await?;
+    let observers = Vec::from_iter(observer);
+    let deliveries = begin_reading(
+        &source,
+        &mut state,
+        &writer.sender,
+        observers,
+        &plan,
+        report,
+    )
+    .await?;
     shutdown.begin()?;
     let checkpoint = Checkpoint::new(state_file, state);
     let monitor = monitor.clone();
@@ -195,7 +204,9 @@ fn watch(
         commits: plan.state.is_some(),
         has_ranges: plan.feed.is_some(),
         is_scoped: false,
-        from_beginning: from == ChangeFeedStart::Beginning,
+        // The ranges without a position are those of the snapshot.
+        from_beginning: from == ChangeFeedStart::Beginning
+            || plan.feed.as_ref().is_some_and(|feed| feed.snapshot),
         applies: true,
         commits_within: plan.checkpoint_interval,
     };
@@ -248,8 +259,9 @@ async fn begin_reading(
     source: &ReplaySource,
     state: &mut ReplayState,
     target: &Arc<ItemSender>,
-    observer: Option<Box<dyn Observer>>,
+    mut observers: Vec<Box<dyn Observer>>,
     plan: &ReplayPlan,
+    report: &Arc<Report>,
 ) -> Result<mpsc::Receiver<Result<Delivery>>> {
     let key_paths = target.key_paths.iter();
     let key_paths = key_paths.map(|path| parse_key_path(path)).collect();
@@ -269,13 +281,20 @@ async fn begin_reading(
                 None => container::first_state(connected, feed).await?,
             };
             state.feed = Some(from.clone());
+            let retention = retention::report(connected, from.mode, &from.ranges, report);
+            if from.mode == FeedMode::AllVersionsAndDeletes {
+                observers.push(Box::new(SnapshotNotices::new(
+                    Arc::clone(report),
+                    retention,
+                )));
+            }
             let paths = connected.client.partition_key_paths();
             let default = connected.client.definition();
             let default = default.map_or(DefaultTtl::Unknown, |known| known.default_ttl());
             let interpreter = interpreter.of_container(&paths, default);
             let reading = FeedReading {
                 connected: connected.clone(),
-                observers: Observers::new(Vec::from_iter(observer)),
+                observers: Observers::new(observers),
                 from,
                 line: state.position.mark.line,
                 window: plan.checkpoint_changes,

@@ -85,6 +85,7 @@ impl ComparePlan {
                     container,
                     profile: given.typed(&table::COMPARED_PROFILE),
                     mode: FeedMode::LatestVersion,
+                    snapshot: false,
                     from: ChangeFeedStart::Beginning,
                     follow: false,
                 }))

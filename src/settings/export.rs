@@ -173,6 +173,10 @@ impl ExportPlan {
         if query.is_some() {
             ensure_no_feed(given, mode)?;
         }
+        let snapshot = given.is_on(&table::SNAPSHOT);
+        if snapshot {
+            ensure_snapshot(mode, given.is_typed(&table::EXPORT_FROM.row))?;
+        }
         let (mode, from) = feed_start(mode, given.typed(&table::EXPORT_FROM))?;
         let mut settings = default_settings(Command::Export)?;
         default_rotation(&mut settings, files.format, location);
@@ -181,6 +185,7 @@ impl ExportPlan {
         Ok(Self {
             options: FrozenOptions {
                 mode,
+                snapshot,
                 // Of a query it depends on the container.
                 scope: Scope::default(),
                 query: query.as_ref().map(|plan| plan.query.clone()),
@@ -241,6 +246,27 @@ fn ensure_no_feed(given: &Given, mode: Mode) -> Result<()> {
                 instead,
             ));
         }
+    }
+    Ok(())
+}
+
+/// Refuses what contradicts a snapshot before the changes; `from` is whether a start was typed.
+///
+/// # Errors
+///
+/// If only the latest versions are read, or from somewhere.
+pub(super) fn ensure_snapshot(mode: Mode, from: bool) -> Result<()> {
+    if mode == Mode::Latest {
+        return Err(usage(
+            "--snapshot is followed by every version and delete, so it needs --mode all",
+            "add --mode all; without both, all documents are read in their latest versions",
+        ));
+    }
+    if from {
+        return Err(usage(
+            "a snapshot has all documents, and its changes are those since it began",
+            "leave --from out",
+        ));
     }
     Ok(())
 }

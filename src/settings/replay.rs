@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::endpoint::check_name;
+use super::export::ensure_snapshot;
 use super::feed_start::feed_start;
 use super::given::Given;
 use super::output_name::ensure_json_lines;
@@ -114,6 +115,8 @@ pub struct FeedPlan {
     pub profile: Option<String>,
     /// Which feed is read.
     pub mode: FeedMode,
+    /// Whether all documents are read first, before the changes from now on.
+    pub snapshot: bool,
     /// Where reading starts.
     pub from: ChangeFeedStart,
     /// Whether to keep reading until stopped.
@@ -242,12 +245,17 @@ pub(super) fn container_named(name: &str) -> Result<(String, String)> {
 fn feed(given: &Given, name: &str) -> Result<FeedPlan> {
     let (database, container) = container_named(name)?;
     let mode = given.get(&table::REPLAY_MODE)?;
+    let snapshot = given.is_on(&table::REPLAY_SNAPSHOT);
+    if snapshot {
+        ensure_snapshot(mode, given.is_typed(&table::REPLAY_FROM.row))?;
+    }
     let (mode, from) = feed_start(mode, given.typed(&table::REPLAY_FROM))?;
     Ok(FeedPlan {
         database,
         container,
         profile: given.typed(&table::SOURCE_PROFILE),
         mode,
+        snapshot,
         from,
         follow: given.is_on(&table::REPLAY_FOLLOW),
     })

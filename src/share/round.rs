@@ -308,6 +308,7 @@ impl Instance<'_> {
             parents: Vec::new(),
             position: Some(position.clone()),
             end: None,
+            snapshot: false,
         };
         self.parts.observers.emit(&Event::Added { range: &read });
         let stop = CancellationToken::new();

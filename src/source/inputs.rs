@@ -311,7 +311,8 @@ impl Inputs {
     }
 
     /// Adds the finished files of an export, in the order in which they were finished: the files of a range
-    /// in their order, and those of the children of a split after those of their parent.
+    /// in their order, and those of the children of a split after those of their parent. Those of a snapshot come
+    /// before those of the changes since it began.
     ///
     /// # Errors
     ///
@@ -323,12 +324,20 @@ impl Inputs {
         definition: Option<&Path>,
     ) -> Result<()> {
         let committed = state.as_ref().map(State::committed);
-        let read = files.finished(committed.as_ref())?;
+        let mut read = files.finished(committed.as_ref())?;
         let manifest = files.manifest_name().unwrap_or_default();
         read.ensure_whole(&files.display_of(&manifest)).hint(
             "it was changed after the export: restore it, or name the files themselves, in the order \
              in which to apply them",
         )?;
+        if let Some(state) = &state {
+            ensure_snapshot(state, &files.display_of(&manifest))?;
+        }
+        // Changes that were read beside the snapshot come after it.
+        let is_of_snapshot = |entry: &Entry| {
+            !entry.start.is_empty() && entry.start.iter().all(|range| range.snapshot)
+        };
+        read.entries.sort_by_key(|entry| !is_of_snapshot(entry));
         let partition_key = state.as_ref().and_then(partition_key_of);
         let by_state = state.as_ref().and_then(of_state);
         let exported: Vec<Exported> = read
@@ -396,6 +405,20 @@ impl Inputs {
 fn states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
     let shared = find_state(parent_of(path)).ok().flatten();
     own_states_beside(path).chain(shared)
+}
+
+/// Refuses a snapshot that is not complete: without the rest of its documents and changes, what was read is of
+/// different times.
+fn ensure_snapshot(state: &State, manifest: &str) -> Result<()> {
+    if state.ranges.is_snapshot_open() {
+        return Err(usage(
+            format!(
+                "the snapshot of `{manifest}` is not complete, so its files are of different times"
+            ),
+            "complete it with `cosmos-tail resume`, and replay it then",
+        ));
+    }
+    Ok(())
 }
 
 /// What a state says about the partition key of its container.

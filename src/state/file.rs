@@ -293,6 +293,7 @@ pub(crate) mod tests {
         let options = FrozenOptions {
             mode: FeedMode::LatestVersion,
             scope: Scope::default(),
+            snapshot: false,
             query: None,
             masked: false,
             from: ChangeFeedStart::Beginning,

@@ -144,6 +144,9 @@ pub struct FrozenOptions {
     /// The part of the container that is read.
     #[serde(default, skip_serializing_if = "Scope::is_everything")]
     pub scope: Scope,
+    /// Whether all documents are read too, before the changes from now on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub snapshot: bool,
     /// The query that is read instead of the feed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<Query>,
@@ -258,7 +261,8 @@ impl State {
     /// How its ranges reached their ends; `None` if one of them has not, or if it is not known.
     pub fn ends(&self) -> Option<Ends> {
         let mut ends: Option<Ends> = None;
-        for range in &self.ranges {
+        // Those of a snapshot are from before, and its changes go on from there.
+        for range in self.ranges.changes() {
             let end = range.end.as_ref()?;
             let (head, newer) = match end.reached? {
                 ReachedEnd::Head => (true, 0),
@@ -285,7 +289,8 @@ impl State {
     pub fn begin_run(&mut self, keep_ends: bool) {
         self.version = VERSION;
         self.finished = false;
-        if !keep_ends {
+        // The changes end after the snapshot.
+        if !keep_ends || self.ranges.is_snapshot_open() {
             self.ranges.forget_ends();
         }
     }
@@ -413,6 +418,10 @@ impl State {
     /// only a tail appends; in a finished export every range has reached its end.
     pub fn check(&self) -> Result<()> {
         self.ranges.check(&self.options.scope)?;
+        ensure!(
+            self.options.snapshot == self.ranges.has_snapshot(),
+            "whether it has a snapshot is not the same for its options and its ranges"
+        );
         for range in self.ranges.iter().filter(|_| self.knows_ends()) {
             ensure!(
                 !self.finished || range.has_ended(),

@@ -126,6 +126,7 @@ impl PlannedOptions {
         let options = self.clone();
         FrozenOptions {
             mode: options.mode,
+            snapshot: false,
             scope: crate::feed::Scope::default(),
             query: options.query,
             masked: options.masked,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::cosmos::position::ensure_of;
 use crate::cosmos::token::segments;
@@ -122,8 +122,32 @@ impl<'a> Check<'a> {
             );
             return Ok(());
         }
-        let ranges = ranges.iter().map(|range| &range.range);
-        self.state.options.scope.ensure_tiled_by(ranges)
+        self.ensure_tiled(ranges.iter().map(|range| (range.snapshot, &range.range)))
+    }
+
+    /// Checks that ranges tile the scope of the export, and those of a snapshot too. Of each there is whether it is of
+    /// the snapshot.
+    fn ensure_tiled<'r>(
+        &self,
+        ranges: impl Iterator<Item = (bool, &'r FeedRange)> + Clone,
+    ) -> Result<()> {
+        let options = &self.state.options;
+        let lane = |snapshot: bool| {
+            let own = ranges
+                .clone()
+                .filter(move |(is_of_it, _)| *is_of_it == snapshot);
+            own.map(|(_, range)| range)
+        };
+        options.scope.ensure_tiled_by(lane(false))?;
+        if options.snapshot {
+            let tiled = options.scope.ensure_tiled_by(lane(true));
+            return tiled.context("the ranges of the snapshot");
+        }
+        ensure!(
+            lane(true).next().is_none(),
+            "it is of a snapshot, but the export has none"
+        );
+        Ok(())
     }
 
     /// Takes note of the position of a range, which must not be before an earlier position of it or of a
@@ -146,7 +170,11 @@ impl<'a> Check<'a> {
             let id = range.id;
             let is_same = before.state.id == id;
             let what = if is_same
-                && (&before.state.range, &before.state.parents) != (&range.range, &range.parents)
+                && (
+                    &before.state.range,
+                    &before.state.parents,
+                    before.state.snapshot,
+                ) != (&range.range, &range.parents, range.snapshot)
             {
                 Some(format!(
                     "range {id} differs from range {id} in `{}`",
@@ -189,10 +217,11 @@ impl<'a> Check<'a> {
     fn tree(&mut self) {
         // From the last number on: children have higher numbers than their parents.
         let mut children: BTreeMap<RangeId, BTreeSet<RangeId>> = BTreeMap::new();
-        let mut roots = BTreeSet::new();
+        let mut roots = BTreeMap::new();
         for seen in self.seen.values() {
             let line = [seen.state.parents.as_slice(), &[seen.state.id]].concat();
-            roots.extend(line.first());
+            // Children are of the same lane as their parents.
+            roots.extend(line.first().map(|root| (*root, seen.state.snapshot)));
             for id in &line {
                 children.entry(*id).or_default();
             }
@@ -230,8 +259,11 @@ impl<'a> Check<'a> {
             }
             bounds.insert(id, whole);
         }
-        let roots = roots.iter().filter_map(|root| bounds.get(root));
-        if let Err(error) = self.state.options.scope.ensure_tiled_by(roots) {
+        let roots = roots
+            .iter()
+            .filter_map(|(root, snapshot)| Some((*snapshot, bounds.get(root)?)));
+        let tiled = self.ensure_tiled(roots);
+        if let Err(error) = tiled {
             self.wrong("the state", format!("the initial ranges: {error:#}"));
         }
     }

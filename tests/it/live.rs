@@ -45,3 +45,21 @@ fn the_oracle_knows_what_existed_throughout() {
     judge_one_shot(&gateway, &container, &out, &later).unwrap();
     judge(&gateway, &container, &out).unwrap();
 }
+
+#[test]
+fn all_versions_of_a_container_that_is_written_all_the_time_begin() {
+    let (gateway, container) = filled(2, 60);
+    let handle = container.clone();
+    // Between the two requests by which the driver starts, too.
+    let write = Action::call(move || {
+        handle.rewrite("item-1");
+        handle.rewrite("item-2");
+    });
+    gateway.push_fault(Fault::on(RequestKind::ChangeFeed, write).times(12));
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let ended = succeed(export(&gateway, &out).args(["--mode", "all", "--max-retries", "0"]));
+    assert!(!ended.stderr.contains("trying again"), "{}", ended.stderr);
+    let violations = gateway.violations();
+    assert!(violations.is_empty(), "{violations:?}");
+}

@@ -82,6 +82,7 @@ mod share;
 #[cfg(unix)]
 mod shells;
 mod signals;
+mod snapshot;
 #[cfg(all(unix, feature = "object-stores"))]
 mod store;
 #[cfg(all(unix, feature = "object-stores"))]

@@ -3,6 +3,9 @@
 use super::members::members;
 use super::whole::whole;
 
+/// The name of [`OperationType::Snapshot`].
+pub(super) const SNAPSHOT: &[u8] = b"snapshot";
+
 /// What happened to the item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OperationType {
@@ -12,6 +15,8 @@ pub enum OperationType {
     Replace,
     /// It was deleted, by a request or by its time to live.
     Delete,
+    /// It is as a snapshot found it. Not the service, but an export with a snapshot says so.
+    Snapshot,
     /// An operation that this version does not know.
     Other,
 }
@@ -75,6 +80,7 @@ fn operation_type(value: &[u8]) -> Option<OperationType> {
         b"create" => OperationType::Create,
         b"replace" => OperationType::Replace,
         b"delete" => OperationType::Delete,
+        SNAPSHOT => OperationType::Snapshot,
         _ => OperationType::Other,
     })
 }

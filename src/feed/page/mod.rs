@@ -31,6 +31,7 @@ mod parse;
 mod scanner;
 mod scientific;
 pub(crate) mod skim;
+mod snapshot;
 mod span;
 mod system;
 mod whole;

@@ -32,6 +32,67 @@ fn numbers(set: &RangeSet) -> Vec<u32> {
 }
 
 #[test]
+fn a_snapshot_and_its_changes_tile_the_container_each_by_itself() {
+    let unpinned = RangeSet::with_snapshot(halves()).unwrap_err();
+    assert!(unpinned.to_string().contains("range 0"), "{unpinned}");
+    let pinned = RangeSet::number([
+        (range(0, 0x1000), Some(at(1))),
+        (range(0x1000, SPACE), Some(at(2))),
+    ]);
+    let mut set = RangeSet::with_snapshot(pinned.unwrap()).unwrap();
+    assert_eq!(numbers(&set), [0, 1, 2, 3]);
+    let snapshot: Vec<bool> = set.iter().map(|range| range.snapshot).collect();
+    assert_eq!(snapshot, [true, true, false, false]);
+    assert_eq!(set[1].position, None);
+    assert_eq!(set[3].position, Some(at(2)));
+    // Either lane is split by itself.
+    for parent in [0, 3] {
+        let whole = set.find(RangeId(parent)).unwrap().range.clone();
+        let (min, max) = if parent == 0 {
+            (0, 0x1000)
+        } else {
+            (0x1000, SPACE)
+        };
+        assert_eq!(whole, range(min, max));
+        let parts = vec![
+            (range(min, 0x1000 / 2 + min), None),
+            (range(0x1000 / 2 + min, max), None),
+        ];
+        let placed = set.split(RangeId(parent), parts).unwrap();
+        assert!(placed.iter().all(|range| range.snapshot == (parent == 0)));
+    }
+    set.check(&Scope::default()).unwrap();
+    assert!(set.has_snapshot() && set.is_snapshot_open());
+    assert_eq!(set.changes().count(), 3);
+    // A snapshot is taken once, however often its changes are read.
+    let ids: Vec<RangeId> = set.iter().map(|range| range.id).collect();
+    let end = PinnedEnd {
+        etag: "\"9\"".to_owned(),
+        partition: None,
+        pinned_at: OffsetDateTime::UNIX_EPOCH,
+        tokens_compare: false,
+        known_lsn: None,
+        reached: Some(crate::feed::ReachedEnd::Head),
+    };
+    for id in ids {
+        set.set_end(id, end.clone());
+    }
+    set.forget_ends();
+    assert!(!set.is_snapshot_open());
+    assert!(set.iter().all(|range| range.is_done() == range.snapshot));
+    assert!(set.changes().all(|range| range.end.is_none()));
+    // A gap of one lane is not covered by the other.
+    let (mut ranges, next) = set.into_parts();
+    ranges.remove(0);
+    let gap = RangeSet::from_parts(ranges, next);
+    let wrong = gap.check(&Scope::default()).unwrap_err();
+    assert!(
+        format!("{wrong:#}").contains("of the snapshot"),
+        "{wrong:#}"
+    );
+}
+
+#[test]
 fn children_replace_their_parent_and_get_the_next_numbers() {
     let mut set = halves();
     let placed = set

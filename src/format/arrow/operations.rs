@@ -1,4 +1,4 @@
-//! The dictionary of the column that says what happened: three words, over and over.
+//! The dictionary of the column that says what happened: four words, over and over.
 //!
 //! Other columns have none: whether one pays depends on the values, and a column whose type differed from file to file
 //! would keep readers from taking several files for one table.
@@ -15,8 +15,8 @@ use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use crate::schema::OPERATION;
 
-/// What the service reports.
-const KNOWN: [&str; 3] = ["create", "replace", "delete"];
+/// What the service reports, and what a snapshot adds.
+const KNOWN: [&str; 4] = ["create", "replace", "delete", "snapshot"];
 
 /// The words of a file or a stream so far.
 pub(super) struct Operations {

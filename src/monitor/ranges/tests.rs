@@ -6,6 +6,7 @@ fn state(id: u32, lsn: Option<u64>) -> RangeState {
     RangeState {
         id: RangeId(id),
         range: FeedRange::full(),
+        snapshot: false,
         parents: Vec::new(),
         position: lsn.map(|lsn| Position {
             token: String::new(),

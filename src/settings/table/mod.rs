@@ -33,6 +33,7 @@ mod query;
 mod reading;
 mod replay;
 mod share;
+mod snapshot;
 mod tail;
 
 pub(crate) use columns::*;
@@ -53,6 +54,7 @@ pub(crate) use query::*;
 pub(crate) use reading::*;
 pub(crate) use replay::*;
 pub(crate) use share::*;
+pub(crate) use snapshot::*;
 pub(crate) use tail::*;
 
 use crate::settings::setting::AnySetting;
@@ -61,6 +63,7 @@ use crate::settings::setting::AnySetting;
 static GROUPS: &[&[&dyn AnySetting]] = &[
     export::ROWS,
     plan::ROWS,
+    snapshot::ROWS,
     query::ROWS,
     tail::ROWS,
     share::ROWS,

@@ -198,6 +198,18 @@ settings! {
         .under(Heading::FromContainer)
         .in_full();
 
+    REPLAY_SNAPSHOT: bool = Setting::switch("snapshot")
+        .help("With --mode all: all documents first, then every version and delete since the replay began")
+        .details(
+            "The feed of all versions is pinned before the first document is read, so nothing between is lost, and \
+             what is deleted in the source meanwhile is deleted in the target. With --follow and --state it is a \
+             migration of a container in use.",
+        )
+        .requires("from-container")
+        .of(REPLAY)
+        .under(Heading::FromContainer)
+        .brief("All documents first (with --mode all)");
+
     REPLAY_FOLLOW: bool = Setting::switch("follow")
         .help("Keep replaying new changes until stopped; a line is printed once all existing ones are applied")
         .requires("from-container")

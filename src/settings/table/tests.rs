@@ -208,6 +208,7 @@ fn whole_options() -> Value {
             partition_key: Some(Vec::new()),
             ..Scope::default()
         },
+        snapshot: true,
         query: Some(crate::feed::Query {
             text: String::new(),
             parameters: Vec::new(),

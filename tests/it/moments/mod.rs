@@ -28,6 +28,7 @@ mod replay;
 #[cfg(unix)]
 mod service;
 mod share;
+mod snapshot;
 mod stage;
 mod state;
 #[cfg(unix)]
@@ -41,7 +42,7 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 25] = [
+const FOLDERS: [&str; 26] = [
     "compare",
     "connection",
     "export",
@@ -59,6 +60,7 @@ const FOLDERS: [&str; 25] = [
     "schema",
     "service",
     "share",
+    "snapshot",
     "state",
     "stopped",
     "tables",
