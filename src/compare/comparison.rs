@@ -159,11 +159,11 @@ impl Comparison {
         Ok(open.collect())
     }
 
-    /// Documents with their texts. Those for which there is no space have none.
-    pub(super) async fn kept(&self, names: HashMap<Name, Bucket>) -> Result<Pairs> {
+    /// Documents with their texts, of which so many bytes are kept. Those for which there is no space have none.
+    pub(super) async fn kept(&self, names: HashMap<Name, Bucket>, free: usize) -> Result<Pairs> {
         let kept = Arc::new(Mutex::new(Pairs {
             pairs: HashMap::new(),
-            free: self.memory.texts,
+            free,
         }));
         let visitor = |side| Keeper {
             side,

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::comparison::{Comparison, Open, Tally};
 use super::examine::{Kind, Pair, SOURCE, TARGET};
+use super::hashes::Name;
 use super::keyed::Address;
 use super::listing::{Listing, paths};
 use super::repair::{Repair, Repaired};
@@ -135,28 +136,31 @@ async fn list(
     out: &mut Out,
 ) -> Result<Vec<Open>> {
     let content = &comparison.keyers[TARGET].content;
-    let mut left: HashMap<_, _> = chunk.iter().map(|open| (open.name, *open)).collect();
+    let mut left: HashMap<Name, Open> = chunk.iter().map(|open| (open.name, *open)).collect();
     let mut gone = Vec::new();
+    // Fewer at once, if there is no space for the texts of both sides.
+    let mut most = left.len();
     while !left.is_empty() {
-        let names = left.values().map(|open| (open.name, open.bucket)).collect();
-        let mut kept = comparison.kept(names).await?;
+        let asked: Vec<Open> = left.values().take(most).copied().collect();
+        let names = asked.iter().map(|open| (open.name, open.bucket)).collect();
+        let free = match most {
+            1 => usize::MAX,
+            _ => comparison.memory.texts,
+        };
+        let mut kept = comparison.kept(names, free).await?;
         let before = left.len();
         let mut whole: Vec<(Kind, Pair)> = Vec::new();
-        left.retain(|name, open| {
-            let pair = kept.pairs.remove(name).unwrap_or_default();
+        for open in asked {
+            let pair = kept.pairs.remove(&open.name).unwrap_or_default();
             match Kind::of(pair.contents) {
-                None => gone.push(*open),
-                Some(_) if !pair.is_whole() => return true,
+                None => gone.push(open),
+                Some(_) if !pair.is_whole() => continue,
                 Some(kind) => whole.push((kind, pair)),
             }
-            false
-        });
-        // A pair that has no space by itself is listed without what did not fit.
+            left.remove(&open.name);
+        }
         if left.len() == before {
-            for (name, _) in left.drain() {
-                let pair = kept.pairs.remove(&name).unwrap_or_default();
-                whole.extend(Kind::of(pair.contents).map(|kind| (kind, pair)));
-            }
+            most = (most / 2).max(1);
         }
         whole.sort_by(|(a, one), (b, other)| (a, &one.address).cmp(&(b, &other.address)));
         for (kind, pair) in &whole {

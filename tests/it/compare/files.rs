@@ -188,6 +188,31 @@ fn with_little_memory_everything_is_found_all_the_same() {
 }
 
 #[test]
+fn texts_for_which_there_is_no_space_at_once_are_all_listed() {
+    let directory = tempfile::tempdir().unwrap();
+    let long = "x".repeat(600_000);
+    let side = |name: &str, n: u32, numbers: &mut dyn Iterator<Item = u32>| {
+        let path = directory.path().join(name);
+        let line = |id| format!(r#"{{"id":"{id}","pk":"a","n":{n},"text":"{long}"}}"#);
+        write_lines(&path, numbers.map(line));
+        path
+    };
+    // In opposite orders, so that the texts of one side leave no space for those of the other.
+    let a = side("a", 1, &mut (0..40));
+    let b = side("b", 2, &mut (0..40).rev());
+    let repair = directory.path().join("repair");
+    let mut command = compare_files(&a, &b);
+    command.args(["--partition-key", "/pk", "--memory", "1", "--repair-to"]);
+    let found = found(command.arg(&repair));
+    assert_eq!(found.report.len(), 40, "{}", found.ended.stderr);
+    for line in &found.report {
+        assert_eq!(line["differences"], json!([{"path": ".n"}]));
+    }
+    let repaired = std::fs::read(repair.join("documents.jsonl")).unwrap();
+    assert_eq!(repaired.iter().filter(|byte| **byte == b'\n').count(), 40);
+}
+
+#[test]
 fn a_broken_record_is_an_error_with_its_place() {
     let directory = tempfile::tempdir().unwrap();
     let (a, b) = (
