@@ -27,7 +27,7 @@ pub(super) async fn run(
             let connection = account.plan_of(source)?;
             account.connect(connection, retries, report).await
         };
-        return job::shard(connect, plan, &monitor, report, shutdown).await;
+        return Box::pin(job::shard(connect, plan, &monitor, report, shutdown)).await;
     }
     let plan = ExportPlan::new(&given)?;
     let container = account.container()?;

@@ -33,6 +33,6 @@ pub(super) async fn run(
         account.connect(connection, retries, report).await
     };
     account
-        .until_stopped(job::plan(connect, plan, report, shutdown))
+        .until_stopped(Box::pin(job::plan(connect, plan, report, shutdown)))
         .await?
 }

@@ -118,9 +118,7 @@ fn disturb(container: &Container, form: Form, seed: u64, is_done: &AtomicBool) {
 }
 
 /// Reads the plan with all shares at once, disturbed.
-fn read_all(place: &Place, gateway: &Gateway, container: &Container, form: Form) {
-    let seed = crate::scene::seed();
-    println!("COSMOS_TAIL_TEST_SEED={seed}");
+fn read_all(place: &Place, gateway: &Gateway, container: &Container, form: Form, seed: u64) {
     gateway.push_fault(Fault::on(RequestKind::ChangeFeed, Action::Delay(SLOWED)).always());
     let is_done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -159,11 +157,13 @@ fn states(place: &Place, form: Form) -> Vec<PathBuf> {
 #[test]
 fn killed_shares_of_a_plan_have_every_document_once() {
     let form = form();
+    let seed = crate::scene::seed();
+    println!("COSMOS_TAIL_TEST_SEED={seed}");
     let (gateway, container) = filled(form.ranges, form.documents);
     let place = Place::new();
     let before = Snapshot::of(&container);
     place.make(&gateway, &[]);
-    read_all(&place, &gateway, &container, form);
+    read_all(&place, &gateway, &container, form, seed);
     let existed = before.existed_until_now(&container);
     assert!(existed.len() > form.documents / 2);
     let own = states(&place, form);
@@ -214,6 +214,8 @@ fn killed_shares_of_a_plan_have_every_document_once() {
 #[test]
 fn killed_shares_of_a_plan_have_every_change_of_its_span_once() {
     let form = form();
+    let seed = crate::scene::seed();
+    println!("COSMOS_TAIL_TEST_SEED={seed}");
     let (gateway, container) = filled(form.ranges, form.documents);
     let first = Place::new();
     first.make(&gateway, &["--mode", "all"]);
@@ -241,7 +243,7 @@ fn killed_shares_of_a_plan_have_every_change_of_its_span_once() {
         &["--after", earlier.to_str().unwrap()],
     ));
     let planned = log();
-    read_all(&place, &gateway, &container, form);
+    read_all(&place, &gateway, &container, form, seed);
     let known = log();
     let mut seen = BTreeSet::new();
     for line in lines(&place.out()) {
