@@ -37,6 +37,10 @@ impl Instance<'_> {
                     self.lapse(now);
                     return Ok(());
                 }
+                // Whoever has the range next begins before it.
+                if holding.phase != Phase::Reading {
+                    return Ok(());
+                }
                 self.parts.observers.emit(&Event::Page {
                     range,
                     page: &page,

@@ -19,7 +19,9 @@ fn instances_divide_the_ranges_and_print_each_change_once() {
     let b = scene.start("b");
     scene.wait_for_owners(&[("a", 2), ("b", 2)]);
     // What moved has moved, and the former owner knows it: from here on nobody reads what another one reads.
-    a.wait_until("it has let two leases go", has_lost_two);
+    for instance in [&a, &b] {
+        instance.wait_until("it has two leases", |said| held(said) == 2);
+    }
     let before = scene.printed.lines().len();
     fill(&scene.leased.orders, 200..400);
     scene.printed.wait_for(200..400);
@@ -49,9 +51,10 @@ fn instances_divide_the_ranges_and_print_each_change_once() {
     assert_eq!(scene.leased.gateway.violations(), [] as [String; 0]);
 }
 
-/// Whether an instance has said so of two leases that it had.
-fn has_lost_two(said: &str) -> bool {
-    said.matches(": taken by `").count() + said.matches(": released\n").count() >= 2
+/// How many leases an instance has, by what it said.
+fn held(said: &str) -> usize {
+    let count = |text: &str| said.matches(text).count();
+    count(": acquired, ") - count(": taken by `") - count(": released\n")
 }
 
 #[test]
