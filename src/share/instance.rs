@@ -63,7 +63,7 @@ pub(super) struct Ended<'a> {
 
 /// What a task has done.
 pub(super) enum Done {
-    Listed(Result<(Group, Vec<PhysicalPartition>)>),
+    Listed(Result<(Group, Arc<[PhysicalPartition]>)>),
     Acquired {
         lease: Lease,
         range: FeedRange,

@@ -31,8 +31,14 @@ impl Instance<'_> {
                 let Some(holding) = self.holdings.get_mut(&range) else {
                     return Ok(());
                 };
-                // It may be another's, since this process was paused.
+                // It may be another's, since this process was paused. The lease goes with the page: were it renewed
+                // after all, the next position to be saved would be beyond a page that was never printed.
                 if now >= holding.valid_until {
+                    self.lapse(now);
+                    return Ok(());
+                }
+                // Whoever has the range next begins before it.
+                if holding.phase != Phase::Reading {
                     return Ok(());
                 }
                 self.parts.observers.emit(&Event::Page {

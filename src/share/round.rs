@@ -31,7 +31,7 @@ impl Instance<'_> {
             let listed = async {
                 let group = store.list().await?;
                 let partitions = source.client.list_partitions(true).await?;
-                Ok((group, partitions))
+                Ok((group, partitions.into()))
             };
             Done::Listed(listed.await)
         });
@@ -63,7 +63,7 @@ impl Instance<'_> {
     pub(super) fn balance(
         &mut self,
         group: &Group,
-        partitions: &[PhysicalPartition],
+        partitions: &Arc<[PhysicalPartition]>,
     ) -> Result<()> {
         let store = Arc::clone(&self.parts.store);
         ensure_own(&store, group)?;
@@ -80,6 +80,11 @@ impl Instance<'_> {
                 && (is_first || may_own.contains(&lease.token))
         };
         let own = store.instance.as_str();
+        // What nobody can read would be taken again and again in place of the others.
+        let can_be_read = |lease: &Lease| {
+            let is_readable = !matches!(lease.checkpoint, Checkpoint::Unreadable(_));
+            is_readable && range_of(lease, partitions).is_some()
+        };
         let seen: Vec<Seen<'_>> = group
             .leases
             .iter()
@@ -92,7 +97,7 @@ impl Instance<'_> {
                     } else {
                         lease.owner.as_deref()
                     },
-                    is_free: !is_held && store.is_free(lease),
+                    is_free: !is_held && can_be_read(lease) && store.is_free(lease),
                 }
             })
             .collect();
@@ -215,7 +220,7 @@ impl Instance<'_> {
     }
 
     /// Takes a lease in a task.
-    pub(super) fn acquire(&mut self, lease: &Lease, partitions: &[PhysicalPartition]) {
+    pub(super) fn acquire(&mut self, lease: &Lease, partitions: &Arc<[PhysicalPartition]>) {
         let Some(range) = range_of(lease, partitions) else {
             return;
         };
@@ -226,7 +231,7 @@ impl Instance<'_> {
         };
         self.acquiring += 1;
         let (store, source) = (Arc::clone(&self.parts.store), self.parts.source.clone());
-        let (lease, partitions) = (lease.clone(), partitions.to_vec());
+        let (lease, partitions) = (lease.clone(), Arc::clone(partitions));
         let writers = Arc::clone(&self.writers);
         self.work.spawn(async move {
             let acquire = async {
@@ -278,9 +283,12 @@ impl Instance<'_> {
                 .report
                 .detail(&format!("lease `{token}`: another instance was faster")),
             Err(error) if is_final(&error) => return Err(error),
-            Err(error) => self
-                .report
-                .detail(&format!("lease `{token}`: cannot be acquired: {error:#}")),
+            Err(error) => {
+                self.report
+                    .detail(&format!("lease `{token}`: cannot be acquired: {error:#}"));
+                let own = self.may_own.get_or_insert_default();
+                own.insert(before.token.clone());
+            }
         }
         Ok(())
     }

@@ -14,10 +14,14 @@ use super::instance::{Instance, Parts};
 use super::store::Store;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::{FeedRequest, PageSource};
+use crate::cosmos::error::{ServiceError, Verdict};
 use crate::count::count;
 use crate::destination::{Destination, Kind, Output, Place, at};
-use crate::error::{ExitCode, is_broken_pipe, with_exit_code, with_further_hint};
-use crate::feed::ChangeFeedStart;
+use crate::error::{
+    ExitCode, attached_exit_code, find, is_broken_pipe, with_exit_code, with_further_hint,
+    with_hint,
+};
+use crate::feed::{ChangeFeedStart, FeedMode};
 use crate::format::{ChangeEncoder, Compression, Format, Limits};
 use crate::job::{Connected, EVENTS, Watch, WatchEnd, buffered_bytes};
 use crate::monitor::{Begun, Monitor};
@@ -72,7 +76,9 @@ pub(crate) async fn tail(
         () = stop.cancelled() => {
             return Ok(shutdown.reason().unwrap_or(ExitCode::Interrupted));
         }
-        created = bootstrap(&store, &read, report) => created?,
+        created = bootstrap(&store, &read, report) => {
+            created.map_err(|error| explain_mode(error, plan.mode))?;
+        }
     }
     let limits = Limits {
         max: plan.max,
@@ -200,10 +206,32 @@ fn observers<'a>(
     Observers::new(observers)
 }
 
+/// Adds why an account may not have the feed.
+fn explain_mode(error: anyhow::Error, mode: FeedMode) -> anyhow::Error {
+    let status = find::<ServiceError>(&error).map(|refused| refused.status);
+    if status == Some(400) && mode == FeedMode::AllVersionsAndDeletes {
+        return with_hint(
+            error,
+            "--mode all needs an account with continuous backups, or a container with a retention for all versions and \
+             deletes; --mode latest needs neither",
+        );
+    }
+    error
+}
+
 /// Adds how to continue to the error that ended an instance.
 fn explain(error: anyhow::Error) -> anyhow::Error {
-    if crate::error::attached_exit_code(&error) == Some(ExitCode::Usage) {
+    if attached_exit_code(&error) == Some(ExitCode::Usage) {
         return error;
+    }
+    let refused = find::<ServiceError>(&error).map(|refused| refused.verdict);
+    if refused == Some(Verdict::TokenRefused) {
+        let error = with_hint(
+            error,
+            "the container may no longer keep the changes after this position; `cosmos-tail leases reset --to now` skips \
+             them",
+        );
+        return with_exit_code(error, ExitCode::Resumable);
     }
     let error = with_further_hint(
         error,

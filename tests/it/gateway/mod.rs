@@ -359,6 +359,11 @@ impl Gateway {
         self.shared.lock().runs = true;
     }
 
+    /// From now on the documents' clock shows the same time.
+    pub(crate) fn stop_clock(&self) {
+        self.shared.lock().runs = false;
+    }
+
     /// Moves the documents' clock on.
     pub(crate) fn advance_time(&self, seconds: u64) {
         self.shared.lock().now += seconds;

@@ -44,6 +44,13 @@ impl Leased {
         self.gateway.set_time(now);
     }
 
+    /// Writes as if it were so many seconds ago, while the gateway's clock runs.
+    pub(crate) fn past_now(&self, seconds: u64, write: impl FnOnce()) {
+        self.gateway.stop_clock();
+        self.past(seconds, write);
+        self.gateway.run_clock();
+    }
+
     /// What the ids of a group begin with, in .NET and in Java's dialect of ranges.
     pub(crate) fn prefix(&self, name: &str) -> String {
         format!(

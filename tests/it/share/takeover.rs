@@ -19,7 +19,9 @@ fn instances_divide_the_ranges_and_print_each_change_once() {
     let b = scene.start("b");
     scene.wait_for_owners(&[("a", 2), ("b", 2)]);
     // What moved has moved, and the former owner knows it: from here on nobody reads what another one reads.
-    a.wait_until("it has let two leases go", has_lost_two);
+    for instance in [&a, &b] {
+        instance.wait_until("it has two leases", |said| held(said) == 2);
+    }
     let before = scene.printed.lines().len();
     fill(&scene.leased.orders, 200..400);
     scene.printed.wait_for(200..400);
@@ -49,9 +51,57 @@ fn instances_divide_the_ranges_and_print_each_change_once() {
     assert_eq!(scene.leased.gateway.violations(), [] as [String; 0]);
 }
 
-/// Whether an instance has said so of two leases that it had.
-fn has_lost_two(said: &str) -> bool {
-    said.matches(": taken by `").count() + said.matches(": released\n").count() >= 2
+/// How many leases an instance has, by what it said.
+fn held(said: &str) -> usize {
+    let count = |text: &str| said.matches(text).count();
+    count(": acquired, ") - count(": taken by `") - count(": released\n")
+}
+
+#[test]
+fn instances_that_start_together_make_one_group() {
+    let scene = Scene::new(8);
+    fill(&scene.leased.orders, 0..100);
+    let instances: Vec<Instance> = ["a", "b", "c", "d"]
+        .into_iter()
+        .map(|name| {
+            let mut command = scene.command(name);
+            Instance::start(name, command.args(["--from", "beginning"]), &scene.printed)
+        })
+        .collect();
+    scene.wait_for_owners(&[("a", 2), ("b", 2), ("c", 2), ("d", 2)]);
+    scene.printed.wait_for(0..100);
+    assert_eq!(scene.stored().len(), 8);
+    let prefix = scene.leased.prefix("orders");
+    assert!(scene.leased.stored(&format!("{prefix}.lock")).is_none());
+    for instance in instances {
+        instance.stop();
+    }
+}
+
+#[test]
+fn a_lock_that_was_left_behind_is_waited_for_and_then_removed() {
+    let scene = Scene::new(1);
+    fill(&scene.leased.orders, 0..5);
+    let prefix = scene.leased.prefix("orders");
+    // By the service's clock half a minute ago, whatever its own time to live says.
+    let lock = format!("{prefix}.lock");
+    scene.leased.past_now(29, || {
+        scene
+            .leased
+            .leases
+            .upsert(serde_json::json!({"id": lock, "ttl": 30}));
+    });
+    let a = scene.start("a");
+    scene.printed.wait_for(0..5);
+    let said = a.stop();
+    assert!(
+        said.contains("another instance creates the leases of the group"),
+        "{said}"
+    );
+    assert!(
+        said.contains("the lock of the group was left behind"),
+        "{said}"
+    );
 }
 
 #[test]
