@@ -18,6 +18,11 @@ mod gateway;
 #[path = "../process/mod.rs"]
 mod process;
 
+#[cfg(all(unix, feature = "object-stores"))]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../../tests/it/store/mod.rs"]
+mod store;
+
 mod clients;
 
 use std::path::Path;
@@ -47,6 +52,9 @@ struct Options {
     /// Formats to export to; Arrow is written to standard output
     #[arg(long, value_delimiter = ',', default_value = "jsonl", value_parser = ["jsonl", "csv", "parquet", "arrow"])]
     formats: Vec<String>,
+    /// Export to a store of objects in this process too, in the first of the formats
+    #[arg(long)]
+    objects: bool,
     /// Clients of this bench to compare with
     #[arg(long, value_delimiter = ',', default_value = "driver")]
     with: Vec<Client>,
@@ -72,6 +80,12 @@ struct Options {
     /// Fail if an export uses more memory than this, in MB
     #[arg(long)]
     memory_limit: Option<f64>,
+    /// Fail if an export to objects uses more memory than this, in MB
+    #[arg(long, requires = "objects")]
+    objects_memory_limit: Option<f64>,
+    /// Fail if an export to objects takes more than this many times the CPU of one to files
+    #[arg(long, requires = "objects")]
+    most_objects: Option<f64>,
     /// Where exports are written; a temporary directory if not given
     #[arg(long)]
     directory: Option<std::path::PathBuf>,
@@ -152,6 +166,11 @@ fn compare(options: &Options, http1_only: bool) {
                 }
             }
         }
+        #[cfg(all(unix, feature = "object-stores"))]
+        if options.objects {
+            let format = &options.formats[0];
+            note(objects_name(format), run_to_objects(&gateway, format));
+        }
         others.retain(|client| match run_other(&gateway, client, options) {
             Some(cost) => {
                 note(client.name.clone(), cost);
@@ -164,21 +183,39 @@ fn compare(options: &Options, http1_only: bool) {
         });
     }
     print_costs(&gateway, &mut costs);
-    let exports = costs.iter().filter(|(name, _)| name.starts_with("export"));
-    let peaks = exports
-        .flat_map(|(_, costs)| costs)
-        .map(|cost| cost.peak_mb);
-    let peak = peaks.fold(0.0, f64::max);
-    if let Some(limit) = options.memory_limit {
+    for (kind, limit) in [
+        ("export", options.memory_limit),
+        ("objects", options.objects_memory_limit),
+    ] {
+        let rows = costs.iter().filter(|(name, _)| name.starts_with(kind));
+        let peaks = rows.flat_map(|(_, costs)| costs).map(|cost| cost.peak_mb);
+        let peak = peaks.fold(0.0, f64::max);
         assert!(
-            peak <= limit,
-            "an export has taken {peak:.0} MB, more than {limit:.0} MB"
+            limit.is_none_or(|limit| peak <= limit),
+            "an export has taken {peak:.0} MB ({kind})"
+        );
+    }
+    if let Some(most) = options.most_objects {
+        let format = &options.formats[0];
+        let median = |name: String| {
+            let (_, costs) = costs.iter().find(|(known, _)| *known == name).unwrap();
+            // They are sorted.
+            costs[costs.len() / 2].cpu_seconds
+        };
+        let ratio = median(objects_name(format)) / median(export_name(format));
+        assert!(
+            ratio <= most,
+            "an export to objects takes {ratio:.2} times the CPU of one to files"
         );
     }
 }
 
 fn export_name(format: &str) -> String {
     format!("export, {format}")
+}
+
+fn objects_name(format: &str) -> String {
+    format!("objects, {format}")
 }
 
 fn directory_of(options: &Options) -> tempfile::TempDir {
@@ -211,6 +248,8 @@ fn print_costs(gateway: &StaticGateway, costs: &mut [(String, Vec<Cost>)]) {
         (export_name("jsonl"), Client::Bare.name().to_owned()),
         (export_name("jsonl"), Client::Driver.name().to_owned()),
         (export_name("csv"), export_name("jsonl")),
+        (objects_name("jsonl"), export_name("jsonl")),
+        (objects_name("parquet"), export_name("parquet")),
         (export_name("parquet"), DUCKDB.to_owned()),
         (export_name("arrow"), export_name("parquet")),
     ];
@@ -240,6 +279,45 @@ fn run_export(gateway: &StaticGateway, format: &str, out: &Path) -> Cost {
     let cost = run_measured(&command, gateway);
     assert_eq!(
         count_rows(out),
+        gateway.total_documents(),
+        "the export is whole"
+    );
+    cost
+}
+
+/// An export to a store in this process, which keeps the objects in memory.
+#[cfg(all(unix, feature = "object-stores"))]
+fn run_to_objects(gateway: &StaticGateway, format: &str) -> Cost {
+    let store = store::Store::start();
+    let binary = env!("CARGO_BIN_EXE_cosmos-tail");
+    let (database, container) = (StaticGateway::DATABASE, StaticGateway::CONTAINER);
+    let url = format!("AZURITE_BLOB_STORAGE_URL={}", store.url());
+    let command = [
+        "env",
+        "AZURE_STORAGE_USE_EMULATOR=true",
+        &url,
+        binary,
+        "export",
+        "-d",
+        database,
+        "-c",
+        container,
+        "-q",
+        "--format",
+        format,
+        "-o",
+        "az://lake/out/",
+    ];
+    let cost = run_measured(&command, gateway);
+    let out = tempfile::tempdir().unwrap();
+    for (name, bytes) in store.objects() {
+        let name = name.trim_start_matches("out/");
+        if !name.starts_with('_') {
+            std::fs::write(out.path().join(name), bytes).unwrap();
+        }
+    }
+    assert_eq!(
+        count_rows(out.path()),
         gateway.total_documents(),
         "the export is whole"
     );

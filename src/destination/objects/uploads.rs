@@ -214,6 +214,15 @@ impl UploadWriter {
 
 impl PartWriter for UploadWriter {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        if !self.held.is_empty() && self.held.len() + bytes.len() > PIECE_BYTES {
+            self.send()?;
+        }
+        // A vector that grows by itself would take up to twice the memory of a piece.
+        let needed = self.held.len() + bytes.len();
+        if needed > self.held.capacity() {
+            let capacity = (2 * self.held.capacity()).min(PIECE_BYTES).max(needed);
+            self.held.reserve_exact(capacity - self.held.len());
+        }
         self.held.extend_from_slice(bytes);
         let before = self.bucket.held().fetch_add(bytes.len(), Ordering::Relaxed);
         let least = self.bucket.min_part().unwrap_or(MIN_PIECE_BYTES);
