@@ -69,7 +69,7 @@ settings! {
             Comparison::of(Some(compare::mode(frozen.options.mode)), &choice_name(mode))
         })
         .of(&[Command::Export])
-        .brief("Which feed to read; see also --snapshot in --help");
+        .brief("Feed; see --snapshot");
 
     FOLLOW: bool = Setting::switch("follow")
         .help("Keep reading new changes until stopped, instead of ending once there is nothing newer")
