@@ -196,7 +196,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s h -l he
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s o -l output -d 'A directory, a file such as orders.csv, az://…/, or `-`' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l from -d 'Start: `beginning`, `now`, a time, or an age such as 10m' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode -d 'Which feed to read' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode -d 'Feed; see --snapshot' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
 all\t'Every version and every delete from now on; the container must retain them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l until -d 'How far to read each range [default: head; with --mode all: pin]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout the export is in the files, even if it was rewritten meanwhile'
 pin\t'Up to the position of the range when the export started: documents rewritten before they are read are left to the next resume'"
@@ -256,7 +256,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l log-f
 json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s f -l follow -d 'Keep reading new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace the output of an earlier export'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l snapshot -d 'All documents, then every version and delete (--mode all)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l snapshot -d 'With --mode all: all documents first, then every version and delete since the export began'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l masked -d 'Export masked values where the container masks some and this credential may not see them'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-bom -d 'CSV: begin each file with a byte order mark, by which Excel recognizes UTF-8'
@@ -791,7 +791,7 @@ json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l stdout -d 'Write to standard output instead'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l dry-run -d 'Report what would happen, write nothing'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l create -d 'Create the target container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l snapshot -d 'All documents, then every version and delete (--mode all)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l snapshot -d 'With --mode all: all documents first, then every version and delete since the replay began'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s f -l follow -d 'Keep replaying new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l metrics-per-range -d 'Add metrics of each feed range; a container can have thousands'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'

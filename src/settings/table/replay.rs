@@ -208,7 +208,7 @@ settings! {
         .requires("from-container")
         .of(REPLAY)
         .under(Heading::FromContainer)
-        .brief("All documents first (with --mode all)");
+        .in_full();
 
     REPLAY_FOLLOW: bool = Setting::switch("follow")
         .help("Keep replaying new changes until stopped; a line is printed once all existing ones are applied")
