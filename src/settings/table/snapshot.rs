@@ -16,7 +16,6 @@ settings! {
         )
         .frozen("snapshot")
         .compared(|frozen, _| compare::switch(frozen.options.snapshot))
-        .conflicts(&["plan"])
         .of(&[Command::Export])
         .in_full();
 }
