@@ -196,7 +196,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s h -l he
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s o -l output -d 'A directory, a file such as orders.csv, az://…/, or `-`' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l from -d 'Start: `beginning`, `now`, a time, or an age such as 10m' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode -d 'Feed; see --snapshot' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode -d 'Which feed to read' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
 all\t'Every version and every delete from now on; the container must retain them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l until -d 'How far to read each range [default: head; with --mode all: pin]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout the export is in the files, even if it was rewritten meanwhile'
 pin\t'Up to the position of the range when the export started: documents rewritten before they are read are left to the next resume'"
@@ -813,6 +813,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l tran
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l ignore -d 'Do not compare this member, such as /importedAt' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l report -d 'Write a line of JSON for each difference' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l max-differences -d 'Documents in the report; the others are only counted [default: 10000]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l repair-to -d 'Write what a replay needs to repair the target' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l settle -d 'How long a difference must stay to count' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l memory -d 'Memory for comparing [default: 128MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l max-ru -d 'Use at most this many RU/s for each side, or this share of its throughput such as 20%' -r
@@ -839,6 +840,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l log-
 json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l exact -d 'Compare text, not content'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l values -d 'The report has the values that differ too, and the documents that one side does not have'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l repair-delete -d 'Write changes that delete the documents that only the target has, to deletes.jsonl beside it'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
