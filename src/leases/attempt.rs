@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, bail};
 use super::document::Document;
 use super::read::KeyedBy;
 use super::write::read_one;
-use crate::cosmos::backoff::Backoff;
+use crate::cosmos::backoff::{Backoff, honoured};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{Verdict, verdict};
 use crate::cosmos::hints::explain;
@@ -66,6 +66,11 @@ pub(crate) async fn attempt(
         let Ok(answer) = tokio::time::timeout(left, client.item(&address, request)).await else {
             return Ok(Attempt::Late);
         };
+        // However often it failed, there is to be time for more attempts; a pause that the service asks for is kept.
+        let longest = left / 6;
+        let within = |pause: Duration, asked: Option<Duration>| {
+            pause.min(longest.max(asked.map(honoured).unwrap_or_default()))
+        };
         let pause = match answer.outcome {
             ItemOutcome::Created(etag) | ItemOutcome::Replaced(etag) => {
                 return Ok(Attempt::Done(etag));
@@ -73,9 +78,11 @@ pub(crate) async fn attempt(
             ItemOutcome::Deleted => return Ok(Attempt::Done(None)),
             ItemOutcome::Changed | ItemOutcome::Conflict(_) => return Ok(Attempt::Refused),
             ItemOutcome::NotFound => return Ok(Attempt::Gone),
-            ItemOutcome::Throttled(pause) => backoff.next_pause(Some(pause)),
+            ItemOutcome::Throttled(asked) => within(backoff.next_pause(Some(asked)), Some(asked)),
             ItemOutcome::Failed(error) => match verdict(&error) {
-                Verdict::Transient { retry_after } => backoff.next_pause(retry_after),
+                Verdict::Transient { retry_after } => {
+                    within(backoff.next_pause(retry_after), retry_after)
+                }
                 _ => {
                     let what = format!("cannot write the lease `{}`", address.id);
                     return Err(explain(error.into()).context(what));

@@ -279,9 +279,16 @@ impl Instance<'_> {
                 let own = self.may_own.get_or_insert_default();
                 own.insert(before.token.clone());
             }
-            Ok(_) => self
-                .report
-                .detail(&format!("lease `{token}`: another instance was faster")),
+            Ok(_) => {
+                let text = format!("lease `{token}`: another instance was faster");
+                self.report.detail(&text);
+                // Several have looked at the same time. What is left is divided soon, and not at the same time again.
+                if self.parts.store.is_free(before) {
+                    let acquire = self.parts.store.intervals.acquire;
+                    let soon = acquire.mul_f64(0.05 + fastrand::f64() * 0.15);
+                    self.balance_at = self.balance_at.min(process::since_boot() + soon);
+                }
+            }
             Err(error) if is_final(&error) => return Err(error),
             Err(error) => {
                 self.report
