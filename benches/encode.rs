@@ -154,6 +154,7 @@ fn encode(criterion: &mut Criterion) {
                     parents: Vec::new(),
                     position: None,
                     end: None,
+                    snapshot: false,
                 };
                 let about = FileAbout {
                     export_id: uuid::Uuid::nil(),

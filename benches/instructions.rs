@@ -289,6 +289,7 @@ fn add_ranges(observers: &mut Observers<'_>) {
                 lsn: Some(u64::from(number)),
             }),
             end: None,
+            snapshot: false,
         };
         observers.emit(&Event::Added { range: &range });
         observers.emit(&Event::CaughtUp { range: range.id });

@@ -19,7 +19,7 @@ fn leases_are_not_lost_for_throttling() {
     scene
         .leased
         .gateway
-        .push_fault(throttle.when(writes_a_lease).times(5));
+        .push_fault(throttle.when(writes_a_lease).times(10));
     fill(&scene.leased.orders, 10..40);
     scene.printed.wait_for(10..40);
     let lsns: Vec<(String, u64)> = scene
