@@ -14,7 +14,7 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use tokio::sync::Notify;
@@ -25,6 +25,10 @@ use crate::error::{ExitCode, with_exit_code, with_hint};
 /// How long a run that has nothing to commit may take to stop by itself and report why. A run that
 /// takes longer is waiting for input.
 pub const GRACE: Duration = Duration::from_millis(500);
+
+/// The same signal again within this time is the same request: `timeout` sends its signal to the program that it has
+/// started, and then to all of its process group.
+const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
 /// Whether a stop was requested. It is passed down, so that tests need no signals.
 #[derive(Debug, Clone, Default)]
@@ -119,8 +123,8 @@ impl Shutdown {
     }
 }
 
-/// Listens for signals. The first one requests a stop and calls `requested`; the second one calls
-/// `give_up`, which must exit at once. That is safe, because committed work is durable.
+/// Listens for signals. The first one requests a stop and calls `requested`; the second one, unless it is the same one
+/// once more, calls `give_up`, which must exit at once. That is safe, because committed work is durable.
 ///
 /// # Errors
 ///
@@ -138,9 +142,16 @@ pub fn listen(
     survive_file_size_limit()?;
     drop(registering);
     let listen = async move {
-        shutdown.request(signals.stop(&shutdown).await);
+        let first = signals.stop(&shutdown).await;
+        let received = Instant::now();
+        shutdown.request(first);
         requested();
-        give_up(signals.stop(&shutdown).await);
+        loop {
+            let next = signals.stop(&shutdown).await;
+            if next != first || received.elapsed() > SAME_SIGNAL {
+                return give_up(next);
+            }
+        }
     };
     std::thread::Builder::new()
         .name("signals".to_owned())

@@ -212,6 +212,35 @@ fn a_second_signal_ends_a_job_whatever_it_waits_for() {
     assert!(!out.exists());
 }
 
+/// `timeout` signals the program that it has started, and then the group that this is in.
+#[test]
+fn a_signal_that_arrives_twice_at_once_is_one_request() {
+    let (gateway, container) = filled(1, 300);
+    for round in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let mut command = export(&gateway, &out);
+        let (child, hold) = held_export(&gateway, command.args(["--page-size", "50"]));
+        wait_until_handled(&child, Signal::SIGTERM);
+        for _ in 0..2 {
+            signal(&child, Signal::SIGTERM);
+            // Signals that are pending are not counted: the second one has to find the first one handled.
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let ended = wait(child);
+        hold.release();
+        gateway.clear_faults();
+        assert_eq!(ended.code, Some(143), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("interrupted after"),
+            "round {round}: {}",
+            ended.stderr
+        );
+        succeed(&mut resume(&gateway, &out));
+        assert_latest(&lines(&out), &container);
+    }
+}
+
 /// An export that has committed something and is held at its next page.
 fn held_export(gateway: &Gateway, command: &mut Command) -> (Child, Hold) {
     let hold = Hold::new();
