@@ -6,9 +6,9 @@ use anyhow::Result;
 
 use super::account::Account;
 use crate::compare::{self, Sides};
-use crate::error::ExitCode;
+use crate::error::{ExitCode, with_further_hint};
 use crate::report::Report;
-use crate::settings::{ComparePlan, ComparedSide, Given, Names};
+use crate::settings::{ComparePlan, ComparedSide, Given, Names, table};
 use crate::signal::Shutdown;
 
 /// Compares two sides.
@@ -25,12 +25,19 @@ pub(super) async fn run(
         ComparedSide::Container(named) => named.clone(),
     };
     let has_target = matches!(plan.target, ComparedSide::Container(_));
+    let names_target = [&table::DATABASE.row, &table::CONTAINER.row].map(|row| given.is_typed(row));
+    let forgets_target = has_target && source.is_none() && !names_target.contains(&true);
     let connect = async || {
         if source.is_none() && !has_target {
             return Ok(Sides::default());
         }
         let target = if has_target {
-            account.target_plan()?
+            account
+                .target_plan()
+                .map_err(|error| match forgets_target {
+                    true => with_further_hint(error, "or compare with another export: --with DIR"),
+                    false => error,
+                })?
         } else {
             account.account_plan(Names::IfTyped)?
         };

@@ -48,6 +48,11 @@ fn compare() {
             "cosmos-tail compare --from-container shop/orders -d shop -c other --settle 0s -q",
         ),
         (
+            "no-target",
+            "Two exports as `diff` takes them: both are the source.",
+            "cosmos-tail compare monday.jsonl tuesday.jsonl",
+        ),
+        (
             "repair",
             "What a replay repairs the target with.",
             "cosmos-tail compare --from-container shop/orders -d shop -c other --settle 0s --repair-to repair \
