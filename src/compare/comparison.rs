@@ -148,12 +148,12 @@ impl Comparison {
         };
         self.read(selection, visitor).await?;
         let sorted = sorted.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = sorted.iter().filter_map(|(name, (bucket, contents))| {
-            Kind::of(*contents)?;
+        let open = sorted.iter().filter_map(|(name, known)| {
+            Kind::of(known.contents)?;
             Some(Open {
                 name: *name,
-                bucket: *bucket,
-                contents: *contents,
+                bucket: known.bucket,
+                contents: known.contents,
             })
         });
         Ok(open.collect())

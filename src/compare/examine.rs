@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::digest::{Bucket, Digest, Left};
 use super::hashes::Name;
 use super::keyed::{Address, Keyed, Keyer};
 use super::visitor::Visitor;
+use crate::error::with_hint;
+use crate::escape::escape_for_terminal;
+use crate::replay::SourceItem;
 
 /// Which side, as an index.
 pub(super) const SOURCE: usize = 0;
@@ -67,7 +70,16 @@ impl Visitor for Coarse {
 }
 
 /// What is known of some documents. The last version of a side counts.
-pub(super) type Sorted = Arc<Mutex<HashMap<Name, (Bucket, Contents)>>>;
+pub(super) type Sorted = Arc<Mutex<HashMap<Name, Known>>>;
+
+/// What is known of a document.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) bucket: Bucket,
+    pub(super) contents: Contents,
+    /// Which documents of each side it was last.
+    origins: [Option<SourceItem>; 2],
+}
 
 /// Notes the contents of the documents of a side.
 pub(super) struct Sorter {
@@ -80,8 +92,29 @@ impl Visitor for Sorter {
     fn visit(&mut self, keyer: &Keyer, record: Keyed<'_>, _may_repeat: bool) -> Result<()> {
         let content = content_of(keyer, &record, &mut self.buffer);
         let mut sorted = self.sorted.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, contents) = sorted.entry(record.name).or_insert((record.bucket, [0; 2]));
-        contents[self.side] = content;
+        let known = sorted.entry(record.name).or_insert(Known {
+            bucket: record.bucket,
+            contents: [0; 2],
+            origins: [None; 2],
+        });
+        // The later one would hide that the earlier one is nowhere.
+        if known.contents[self.side] != 0
+            && let (Some(before), Some(now)) = (known.origins[self.side], record.origin)
+            && now.is_another_than(before)
+        {
+            let address = record.address();
+            return Err(with_hint(
+                anyhow!(
+                    "two documents are one on the other side: {} of {}",
+                    escape_for_terminal(&address.id),
+                    escape_for_terminal(&address.key)
+                ),
+                "they have one id, and one partition key there: the target cannot hold both, so they cannot be compared; \
+                 a --transform can give them ids of their own, as in the replay",
+            ));
+        }
+        known.contents[self.side] = content;
+        known.origins[self.side] = record.origin;
         Ok(())
     }
 }

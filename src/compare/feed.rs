@@ -92,7 +92,8 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
                     lsn: end.lsn(),
                     partition: end.partition,
                 };
-                pins.insert(range, pin);
+                // A range that continues another one, or is pinned again, came once only up to the first of its pins.
+                pins.entry(range).or_insert(pin);
             }
             ReaderEvent::Page {
                 range,

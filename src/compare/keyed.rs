@@ -16,7 +16,7 @@ use crate::error::{usage, with_hint};
 use crate::feed::RecordForm;
 use crate::feed::page::{ItemRef, Page, elements, members};
 use crate::render::change::{KeyPath, value_at};
-use crate::replay::{Action, Defect, Interpreter, Meaning};
+use crate::replay::{Action, Defect, Interpreter, Meaning, SourceItem};
 
 /// Where documents are among the hashed keys.
 #[derive(Debug, Clone)]
@@ -51,6 +51,8 @@ pub(super) struct Keyed<'a> {
     pub(super) name: Name,
     /// The document that is left; none if it is deleted.
     pub(super) document: Option<Cow<'a, [u8]>>,
+    /// Which document of the side it is, where two of them can become one.
+    pub(super) origin: Option<SourceItem>,
     /// The JSON text of its id, and that of the values of its partition key.
     id: Cow<'a, [u8]>,
     key: Vec<Cow<'a, [u8]>>,
@@ -118,7 +120,7 @@ impl Keyer {
         form: Option<RecordForm>,
         visit: impl FnOnce(Keyed<'_>) -> Result<()>,
     ) -> Result<Result<(), Unusable>> {
-        if form == Some(RecordForm::Documents) && !self.has_program {
+        if form == Some(RecordForm::Documents) && self.is_direct() {
             let page = match Page::of_document(json.clone()) {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(Defect::new(error.to_string()).into())),
@@ -137,13 +139,18 @@ impl Keyer {
         item: ItemRef<'_>,
         visit: impl FnOnce(Keyed<'_>) -> Result<()>,
     ) -> Result<Result<(), Unusable>> {
-        if !self.has_program
+        if self.is_direct()
             && let Some(document) = item.document()
             && let Some(keyed) = self.document(document)
         {
             return visit(keyed).map(Ok);
         }
         self.meaning(self.interpreter.interpret_item(item), visit)
+    }
+
+    /// Whether documents are compared as they are, and each is one of its own.
+    fn is_direct(&self) -> bool {
+        !self.has_program && !self.interpreter.has_another_key()
     }
 
     fn meaning(
@@ -174,7 +181,8 @@ impl Keyer {
         let Some(keyed) = self.keyed(Cow::Owned(id), values.collect(), document) else {
             return Ok(Err(Defect::new("its partition key cannot be used").into()));
         };
-        visit(keyed).map(Ok)
+        let origin = write.source;
+        visit(Keyed { origin, ..keyed }).map(Ok)
     }
 
     /// A document that is compared as it is; none if there is anything unusual about its id or its key.
@@ -231,6 +239,7 @@ impl Keyer {
             bucket: self.bucket(name, &values)?,
             name,
             document,
+            origin: None,
             id,
             key: values,
         })

@@ -65,7 +65,7 @@ impl Comparison {
         while is_live && !settle.is_zero() && !known.is_empty() {
             let is_settled = |since: &Instant| since.elapsed() >= settle;
             if known.values().all(|(_, since)| is_settled(since))
-                || begun.elapsed() >= settle * MAX_SETTLING
+                || begun.elapsed() >= settle.saturating_mul(MAX_SETTLING)
             {
                 break;
             }

@@ -196,6 +196,23 @@ fn key_of(
     files: [&Option<Inputs>; 2],
 ) -> Result<KeyOf> {
     let [source, target] = containers;
+    let known = |inputs: &Option<Inputs>| {
+        let mut inputs = inputs.iter().flat_map(|inputs| &inputs.inputs);
+        inputs.find_map(|input| input.partition_key.as_deref().map(<[String]>::to_vec))
+    };
+    // An export has the partition key of its own container.
+    let of_export = known(files[1]).filter(|paths| {
+        let own = source
+            .as_ref()
+            .map(|source| source.client.partition_key_paths());
+        own.as_ref() != Some(paths)
+    });
+    if let Some(paths) = of_export.filter(|_| plan.partition_key.is_empty()) {
+        return Ok(KeyOf {
+            paths,
+            definition: None,
+        });
+    }
     if let Some(connected) = target.as_ref().or(source.as_ref()) {
         if !plan.partition_key.is_empty() {
             return Err(usage(
@@ -208,10 +225,6 @@ fn key_of(
             definition: Some(connected.client.partition_key_definition().clone()),
         });
     }
-    let known = |inputs: &Option<Inputs>| {
-        let mut inputs = inputs.iter().flat_map(|inputs| &inputs.inputs);
-        inputs.find_map(|input| input.partition_key.as_deref().map(<[String]>::to_vec))
-    };
     let [source, target] = files;
     let paths = match &plan.partition_key {
         typed if !typed.is_empty() => typed.clone(),

@@ -120,6 +120,12 @@ impl Interpreter {
         }
     }
 
+    /// Whether two documents of the source can become one, since its partition key is another one.
+    pub(crate) fn has_another_key(&self) -> bool {
+        let own = self.source_paths.as_ref();
+        own.is_some_and(|own| *own != self.key_paths)
+    }
+
     /// The same for a source whose partition key has these paths; none if that is not known.
     pub(crate) fn of_source(&self, paths: Option<&[String]>) -> Self {
         let parse = |paths: &[String]| paths.iter().map(|path| parse_key_path(path)).collect();

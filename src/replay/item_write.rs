@@ -13,7 +13,7 @@ pub(crate) struct ItemWrite {
     /// The first path of the target's partition key at which the document has no value.
     pub(super) missing_path: Option<String>,
     /// Which document of the source it is; none if that is not checked.
-    pub(super) source: Option<SourceItem>,
+    pub(crate) source: Option<SourceItem>,
 }
 
 /// What becomes of the item.

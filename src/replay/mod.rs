@@ -59,6 +59,7 @@ pub use creation::{by_container, describe};
 pub(crate) use interpreter::{Interpreter, Meaning};
 pub(crate) use item_write::{Action, Defect};
 pub(crate) use replay_source::source_location;
+pub(crate) use source_item::SourceItem;
 pub use start::{Containers, Target, replay};
 pub(crate) use state::{feed_of_state, is_replay_state};
 pub use stdout::to_standard_output;

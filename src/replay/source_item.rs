@@ -6,7 +6,7 @@ use azure_data_cosmos_driver::models::PartitionKey;
 
 /// A document of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SourceItem {
+pub(crate) struct SourceItem {
     id: u32,
     /// Its partition key, an even number; or its `_rid` if that key is not known, an odd one; 0 if neither
     /// is known.
@@ -55,6 +55,11 @@ impl Fingerprints {
 }
 
 impl SourceItem {
+    /// Whether this is another document of the source than `other`, as far as known.
+    pub(crate) fn is_another_than(self, other: Self) -> bool {
+        self.relation(other) == Relation::Two
+    }
+
     /// How a change of this document is related to an earlier one of `other`.
     pub(super) fn relation(self, other: Self) -> Relation {
         let are_known = self.origin != 0 && other.origin != 0;

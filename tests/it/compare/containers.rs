@@ -110,6 +110,84 @@ fn another_partition_key_is_computed_from_the_documents() {
     assert_eq!(found.line("item-7")["partitionKey"], json!([7]));
 }
 
+/// The later one of two would hide that the other one is nowhere.
+#[test]
+fn two_documents_that_the_target_cannot_both_have_are_no_comparison() {
+    let (gateway, container) = filled(2, 50);
+    let copy = gateway.create_container(DATABASE, "copy", "/number", 2);
+    for number in 0..50 {
+        copy.upsert(document(number));
+    }
+    let twin = |pk: &str| json!({"id": "twin", "pk": pk, "number": 99});
+    container.upsert(twin("a"));
+    container.upsert(twin("b"));
+    copy.upsert(twin("b"));
+    let assert_refused = |ended: crate::command::Ended| {
+        let said = &ended.stderr;
+        assert!(
+            said.contains("two documents are one on the other side"),
+            "{said}"
+        );
+        assert!(said.contains("\"twin\" of [99]"), "{said}");
+    };
+    assert_refused(crate::command::fail(&mut compare_containers(&gateway), 1));
+    // Of an export too, which knows the partition key of its container.
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    crate::command::succeed(&mut crate::command::export(&gateway, &out));
+    let mut command = super::compare_with_copy(&gateway, &out);
+    assert_refused(crate::command::fail(&mut command, 1));
+    // A program that gives each an id of its own is how both are there.
+    copy.delete("twin", 99);
+    for pk in ["a", "b"] {
+        copy.upsert(json!({"id": format!("twin-{pk}"), "pk": pk, "number": 99}));
+    }
+    let program = "if .id == \"twin\" then .id = \"twin-\" + .pk else . end";
+    assert_found(
+        compare_containers(&gateway).args(["--transform", program]),
+        &[],
+    );
+    // And one that gives two documents one id is noticed.
+    let program = "if .id == \"twin\" then .id = \"twin-a\" else . end";
+    let mut command = compare_containers(&gateway);
+    let ended = crate::command::fail(command.args(["--transform", program]), 1);
+    assert!(
+        ended.stderr.contains("\"twin-a\" of [99]"),
+        "{}",
+        ended.stderr
+    );
+}
+
+/// An export has the partition key of its own container.
+#[test]
+fn the_partition_key_is_that_of_the_target_also_if_that_is_an_export() {
+    let (gateway, container) = filled(2, 50);
+    let copy = gateway.create_container(DATABASE, "copy", "/number", 2);
+    for number in 0..50 {
+        copy.upsert(document(number));
+    }
+    let twin = |number: u32| json!({"id": "twin", "pk": "a", "number": number});
+    container.upsert(twin(2));
+    // Two documents there, since their numbers differ.
+    copy.upsert(twin(1));
+    copy.upsert(twin(2));
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let mut export = crate::command::export(&gateway, &out);
+    crate::command::succeed(
+        export
+            .env("AZURE_COSMOS_CONTAINER", "copy")
+            .args(["-c", "copy"]),
+    );
+    let mut command = compare_containers(&gateway);
+    command
+        .env_remove("AZURE_COSMOS_CONTAINER")
+        .arg("--with")
+        .arg(&out);
+    let found = assert_found(&mut command, &["extra twin"]);
+    assert_eq!(found.line("twin")["partitionKey"], json!([1]));
+}
+
 #[test]
 fn what_becomes_the_same_is_no_difference() {
     let (gateway, _container) = filled(2, 200);
