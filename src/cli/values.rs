@@ -511,7 +511,7 @@ pub struct ShardChoice {
 }
 
 /// The most shares of a plan: as many as a job of Kubernetes can have.
-const MAX_SHARDS: u32 = 100_000;
+pub const MAX_SHARDS: u32 = 100_000;
 
 /// The share of a plan, such as `0/4` or `auto/4`.
 ///

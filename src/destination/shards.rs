@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::output::Output;
 use super::table::{StateDirectory, Table, ensure_own, places, real, shard_directory};
+use crate::cli::values::MAX_SHARDS;
 use crate::durable::{self, shown_path};
 use crate::error::{usage, with_hint};
 
@@ -90,7 +91,11 @@ impl Shards {
                 version.version
             );
             let text: Text = serde_json::from_slice(&text)?;
-            ensure!(text.shards > 0, "it has no shards");
+            ensure!(
+                (1..=MAX_SHARDS).contains(&text.shards),
+                "it has {} shards, and a plan has 1 to {MAX_SHARDS}",
+                text.shards
+            );
             Ok(Self {
                 plan: text.plan,
                 count: text.shards,

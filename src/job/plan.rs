@@ -1,5 +1,7 @@
 //! Makes a plan: what an export by many processes will read.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -40,7 +42,26 @@ pub async fn plan(
         }
         let kept = PlanFile::read(&plan.path)?;
         plan.ensure_is_kept_by(&kept)?;
-        let connected = connect(None).await?;
+        let follows = match &plan.after {
+            Some(directory) => Some(shards_of(directory)?.plan),
+            None => None,
+        };
+        if kept.after != follows {
+            return Err(usage(
+                format!(
+                    "`{}` is the plan of another span: it {}",
+                    shown_path(&plan.path),
+                    match kept.after {
+                        Some(earlier) => format!("starts where the plan {earlier} ended"),
+                        None => "starts where no other plan ended".to_owned(),
+                    }
+                ),
+                "choose another name for this plan",
+            ));
+        }
+        // A plan that starts where another one ended has its container from there, and so need not be told.
+        let source = follows.map(|_| &kept.source);
+        let connected = connect(source).await?;
         ensure_is_of(
             &kept.source,
             &connected,
@@ -136,22 +157,27 @@ struct Earlier {
     ranges: RangeSet,
 }
 
+/// The shards that wrote to `directory`.
+fn shards_of(directory: &Path) -> Result<Shards> {
+    Shards::of(directory)?.ok_or_else(|| {
+        usage(
+            format!(
+                "`{}` is not written by the shards of a plan",
+                shown_path(directory)
+            ),
+            "name the directory that `export --plan … -o DIR` wrote to; `resume` continues an export of one process",
+        )
+    })
+}
+
 impl Earlier {
     /// Reads the states of all shards that wrote to `directory`.
     ///
     /// # Errors
     ///
     /// If it is not the place of a plan, or not all of its shards are complete.
-    fn read(directory: &std::path::Path) -> Result<Self> {
-        let Some(shards) = Shards::of(directory)? else {
-            return Err(usage(
-                format!(
-                    "`{}` is not written by the shards of a plan",
-                    shown_path(directory)
-                ),
-                "name the directory that `export --plan … -o DIR` wrote to; `resume` continues an export of one process",
-            ));
-        };
+    fn read(directory: &Path) -> Result<Self> {
+        let shards = shards_of(directory)?;
         let mut parts: Vec<Part> = Vec::new();
         let mut first = None;
         for index in 0..shards.count {
@@ -243,7 +269,10 @@ async fn pin_one(
     for (part, now) in pinned.parts {
         let start = match &range.position {
             Some(start) if part == range.range => Some(start.clone()),
-            Some(start) => client.cut(request, start, &part).await?,
+            Some(start) => {
+                let cut = client.cut(request, start, &part).await?;
+                Some(cut.with_context(|| format!("the start of the range {part} is not known"))?)
+            }
             None => None,
         };
         let etag = segments(&now.token, &part)?

@@ -11,6 +11,7 @@ use super::setting::FrozenIn;
 use super::table;
 use crate::cli::choices::Until;
 use crate::destination::Output;
+use crate::durable::shown_path;
 use crate::error::usage;
 use crate::feed::ReadUntil;
 use crate::state::model::{FrozenOptions, Settings};
@@ -71,6 +72,16 @@ impl NewPlan {
     ///
     /// A usage error that names both values.
     pub fn ensure_is_kept_by(&self, kept: &PlanFile) -> Result<()> {
+        let or_head = |until: Option<ReadUntil>| until.unwrap_or(ReadUntil::Head);
+        if self.until.is_some() && or_head(self.until) != or_head(kept.until) {
+            return Err(usage(
+                format!(
+                    "the plan `{}` reads on to another end than --until says",
+                    shown_path(&self.path)
+                ),
+                "choose another name for a plan with this end",
+            ));
+        }
         let options = kept.options.frozen(Output::StandardOutput);
         self.given.ensure_agrees_with_plan(&FrozenIn {
             options: &options,

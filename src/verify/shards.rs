@@ -1,6 +1,7 @@
 //! All shards of a plan, checked against the plan and against each other.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -22,6 +23,8 @@ use crate::state::plan_file::{PlanFile, PlannedRange};
 
 const FORMAT: &str = "cosmos-tail summary";
 const VERSION: u32 = 1;
+/// A summary that is longer was not written here.
+const MAX_BYTES: u64 = 1 << 16;
 /// How many ranges a finding names.
 const MAX_NAMED: usize = 4;
 
@@ -325,16 +328,28 @@ fn mark(shards: &Shards, found: &Findings, depth: Depth) -> Result<String> {
     match durable::create_whole(&path, &text) {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let earlier = || -> Result<Summary> { Ok(serde_json::from_slice(&fs::read(&path)?)?) };
+            let earlier = || -> Result<Summary> {
+                let mut text = Vec::new();
+                durable::open_plain_quietly(&path, fs::OpenOptions::new().read(true))?
+                    .take(MAX_BYTES)
+                    .read_to_end(&mut text)?;
+                Ok(serde_json::from_slice(&text)?)
+            };
             let earlier = earlier().with_context(|| format!("`{shown}` is damaged"))?;
             ensure!(
                 (
+                    &*earlier.format,
+                    earlier.version,
                     earlier.plan,
+                    earlier.shards,
                     earlier.files,
                     earlier.documents,
                     earlier.bytes
                 ) == (
+                    FORMAT,
+                    VERSION,
                     summary.plan,
+                    summary.shards,
                     summary.files,
                     summary.documents,
                     summary.bytes

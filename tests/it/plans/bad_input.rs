@@ -49,6 +49,11 @@ fn a_plan_that_exists_is_never_replaced() {
         &mut plan(&gateway, &place.plan(), &["--keep", "--format", "csv"]),
         "--format jsonl, not",
     );
+    refused(
+        &place,
+        &mut plan(&gateway, &place.plan(), &["--keep", "--until", "pin"]),
+        "another end",
+    );
     assert_eq!(fs::read(place.plan()).unwrap(), text);
     // People can read it.
     let text = String::from_utf8(text).unwrap();

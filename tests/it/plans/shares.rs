@@ -230,6 +230,26 @@ fn a_follow_up_starts_where_the_shares_ended() {
         change["metadata"]["operationType"] == "delete"
     });
     assert_eq!(deletes.count(), 1);
+    // A job that is repeated keeps this plan, and knows the container from it; that of another span is none of it.
+    let mut again = plan(
+        &gateway,
+        &next,
+        &["--keep", "--after", out_text.to_str().unwrap()],
+    );
+    again
+        .env_remove("AZURE_COSMOS_DATABASE")
+        .env_remove("AZURE_COSMOS_CONTAINER");
+    assert!(succeed(&mut again).stderr.contains("kept"));
+    for (path, arguments) in [
+        (
+            place.plan(),
+            vec!["--keep", "--after", out_text.to_str().unwrap()],
+        ),
+        (next.clone(), vec!["--keep"]),
+    ] {
+        let ended = crate::command::fail(&mut plan(&gateway, &path, &arguments), 2);
+        assert!(ended.stderr.contains("another span"), "{}", ended.stderr);
+    }
     let checked = super::verify(&next, &out, &[]);
     assert_eq!(
         checked.code,
