@@ -538,6 +538,7 @@ fn a_flag_comes_before_the_option_of_a_profile() {
             "checkpoint-interval 5s (default)",
             "checkpoint-bytes 256MiB (default)",
             "health-timeout 1m (default)",
+            "log-format text (default)",
         ]
     );
 }
