@@ -15,6 +15,11 @@ use super::memory::Memory;
 use super::selection::{Selection, Share};
 use super::side::{Done, Side};
 use super::visitor::{Reading, Visitor};
+use crate::count::count;
+use crate::report::Report;
+
+/// More readings than these are announced.
+const MANY_READINGS: usize = 3;
 
 /// A comparison that is under way.
 pub(super) struct Comparison {
@@ -121,10 +126,20 @@ impl Comparison {
         &self,
         buckets: &[Bucket],
         digests: &[Digest; 2],
+        report: &Report,
     ) -> Result<Differing> {
         let weight = |bucket: Bucket| digests[0].count(bucket) + digests[1].count(bucket);
         let mut differing = Differing::default();
-        for (group, share) in groups(buckets, self.memory.sorted, weight) {
+        let groups = groups(buckets, self.memory.sorted, weight);
+        if groups.len() > MANY_READINGS {
+            report.warning(&format!(
+                "{} differ or may have come twice, and are compared one by one in {} more readings of both sides: a larger \
+                 --memory needs fewer",
+                count(buckets.iter().copied().map(weight).sum(), "record"),
+                groups.len(),
+            ));
+        }
+        for (group, share) in groups {
             let bits = self.keyers[SOURCE].bucket_bits;
             let selection = Selection::of_buckets(group, bits, share);
             for open in self.sorted(selection).await? {

@@ -58,7 +58,7 @@ pub(super) async fn run(
         unlike.len(),
         comparison.keyers[SOURCE].buckets()
     ));
-    let differing = comparison.sort_out(&unlike, &digests).await?;
+    let differing = comparison.sort_out(&unlike, &digests, report).await?;
     drop(digests);
     let settled = comparison.settle(differing, plan.settle, report).await?;
     let mut tally = settled.different.beyond;
