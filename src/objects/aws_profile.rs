@@ -31,9 +31,10 @@ impl Profile {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let named = variable("AWS_PROFILE").or_else(|| variable("AWS_DEFAULT_PROFILE"));
         let named = named.map(|name| name.to_string_lossy().into_owned());
-        let file = |name: &str, own: &str| -> Option<PathBuf> {
-            let own = || Some(dirs::home_dir()?.join(".aws").join(own));
-            variable(name).map(PathBuf::from).or_else(own)
+        let file = |name: &str, own: &str| -> Option<(PathBuf, bool)> {
+            let own = || Some((dirs::home_dir()?.join(".aws").join(own), false));
+            let named = variable(name).map(|path| (PathBuf::from(path), true));
+            named.or_else(own)
         };
         let config = file("AWS_CONFIG_FILE", "config");
         let credentials = file("AWS_SHARED_CREDENTIALS_FILE", "credentials");
@@ -41,7 +42,8 @@ impl Profile {
         let mut found = false;
         let mut profile = Self::default();
         for (path, is_config) in [(config, true), (credentials, false)] {
-            let Some(text) = path.as_deref().map(read).transpose()?.flatten() else {
+            let text = path.map(|(path, is_named)| read(&path, is_named));
+            let Some(text) = text.transpose()?.flatten() else {
                 continue;
             };
             if let Some(own) = section(&text, name, is_config) {
@@ -71,10 +73,16 @@ impl Profile {
     }
 }
 
-fn read(path: &Path) -> Result<Option<String>> {
+/// The text of a file; none if it is not there, or, unless a variable names it, if this process cannot get at it: the
+/// home of a container's image is often another user's.
+fn read(path: &Path, is_named: bool) -> Result<Option<String>> {
+    use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == NotFound => Ok(None),
+        Err(error) if !is_named && matches!(error.kind(), NotADirectory | PermissionDenied) => {
+            Ok(None)
+        }
         Err(error) => Err(error).context("cannot read a file of AWS profiles"),
     }
 }
@@ -114,6 +122,17 @@ fn section(text: &str, name: &str, is_config: bool) -> Option<BTreeMap<String, S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_reached_counts_only_if_it_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let below = file.path().join(".aws/config");
+        if cfg!(unix) {
+            assert_eq!(read(&below, false).unwrap(), None);
+            assert!(read(&below, true).is_err());
+        }
+        assert_eq!(read(file.path(), true).unwrap().as_deref(), Some(""));
+    }
 
     #[test]
     fn a_profile_is_found_in_both_kinds_of_files() {
