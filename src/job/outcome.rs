@@ -112,16 +112,17 @@ pub(super) async fn run(
 }
 
 /// `error`, of a job that can be resumed if it has a state on disk: even the first commit can fail. The hint
-/// about the cause comes first. Where the service does not continue, it is the only one: a resume would end the same.
+/// about the cause comes first. Where the service does not continue, a resume most likely ends the same.
 pub(super) fn resumable(error: anyhow::Error, again: Option<&ResumeCommand>) -> anyhow::Error {
     let Some(again) = again.filter(|again| is_there(again)) else {
         return error;
     };
     let ended = find::<ServiceError>(&error).map(|error| error.verdict);
-    if matches!(ended, Some(Verdict::TokenRefused | Verdict::ContainerGone)) {
-        return with_exit_code(error, ExitCode::Resumable);
-    }
-    let hint = format!("what was committed is kept; once the cause is fixed, run: {again}");
+    let when = match ended {
+        Some(Verdict::TokenRefused | Verdict::ContainerGone) => "if the service was wrong",
+        _ => "once the cause is fixed",
+    };
+    let hint = format!("what was committed is kept; {when}, run: {again}");
     with_exit_code(with_further_hint(error, hint), ExitCode::Resumable)
 }
 
