@@ -302,8 +302,14 @@ fn no_file_is_left_over(out: &Path, entries: &[Entry]) -> Result<(), String> {
 
 /// The number of the series in a file's name.
 fn series_of(file: &str) -> u32 {
-    let number = file.rsplit('-').nth(1).expect("a name with numbers");
-    number.parse().expect("a number")
+    // Before it may be the number of a shard, with a word; after it the part, and what makes the name of an object unique.
+    let is_number =
+        |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let number = file.split('-').skip(1).find(is_number);
+    number
+        .expect("a name with numbers")
+        .parse()
+        .expect("a number")
 }
 
 fn changes_are_there_once(
