@@ -340,6 +340,7 @@ impl Instance<'_> {
                 // Leases that were taken together are not renewed together.
                 renew_at: now + renew.mul_f64(0.5 + fastrand::f64() / 2.0),
                 save_at: now,
+                printed: Some(position.clone()),
                 flushed: None,
                 changes: Changes::default(),
                 is_writing: false,

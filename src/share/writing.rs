@@ -49,13 +49,9 @@ impl Instance<'_> {
         let Some(holding) = self.holdings.get_mut(&id) else {
             return;
         };
-        if holding.phase != Phase::Reading {
-            return;
+        if holding.end_reading(Phase::Leaving, flush) {
+            (self.is_dirty, self.flush_at) = (true, Duration::ZERO);
         }
-        holding.stop.cancel();
-        holding.phase = Phase::Leaving;
-        holding.waits_for = Some(flush);
-        (self.is_dirty, self.flush_at) = (true, Duration::ZERO);
     }
 
     /// Renews a lease, and saves its position, in a task.
@@ -176,6 +172,8 @@ impl Instance<'_> {
         match &holding.phase {
             Phase::Reading => {}
             Phase::Leaving => self.release(id),
+            // Its children would begin after what nobody has printed. Whoever has the lease next meets the split too.
+            Phase::Replaced(_) if !holding.is_printed() => self.release(id),
             Phase::Replaced(parts) => {
                 let (lease, parts) = (holding.lease.clone(), parts.clone());
                 let (range, until) = (holding.range().clone(), holding.valid_until);
@@ -283,11 +281,13 @@ impl Instance<'_> {
         let printed = receipts.iter().map(|receipt| receipt.written.documents);
         self.printed += printed.sum::<u64>();
         for (id, position) in receipts.into_iter().flat_map(|receipt| receipt.positions) {
-            if let Some(holding) = self.holdings.get_mut(&id)
-                && let [part] = &segments(&position.token, holding.range())?[..]
-            {
+            let Some(holding) = self.holdings.get_mut(&id) else {
+                continue;
+            };
+            if let [part] = &segments(&position.token, holding.range())?[..] {
                 holding.flushed = part.etag.clone();
             }
+            holding.printed = Some(position);
         }
         let ids: Vec<RangeId> = self.holdings.keys().copied().collect();
         for id in ids {

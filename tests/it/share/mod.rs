@@ -3,6 +3,7 @@
 mod costs;
 mod documents;
 mod faults;
+mod limits;
 mod scene;
 mod soak;
 mod takeover;
