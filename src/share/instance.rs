@@ -241,7 +241,8 @@ impl<'a> Instance<'a> {
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.stopping == Stopping::Releasing && self.holdings.is_empty() && self.work.is_empty()
+        // A list that is being retried is no reason to stay, nor is a write of a lease that was given up.
+        self.stopping == Stopping::Releasing && self.holdings.is_empty() && self.acquiring == 0
     }
 
     /// Nothing more is fetched, and no lease is taken any more.

@@ -232,12 +232,18 @@ impl Instance<'_> {
         self.acquiring += 1;
         let (store, source) = (Arc::clone(&self.parts.store), self.parts.source.clone());
         let (lease, partitions) = (lease.clone(), Arc::clone(partitions));
-        let writers = Arc::clone(&self.writers);
+        let (writers, stop) = (Arc::clone(&self.writers), self.parts.stop.clone());
         self.work.spawn(async move {
             let acquire = async {
                 let _permit = writers.acquire().await?;
                 let etag = match start {
-                    true => Some(source.start_of(&range, &partitions).await?),
+                    true => {
+                        let start = source.start_of(&range, &partitions);
+                        let start = tokio::time::timeout(store.intervals.validity(), start);
+                        let start = stop.run_until_cancelled(start).await;
+                        let start = start.context("the instance is being stopped")?;
+                        Some(start.context("its start cannot be read in time")??)
+                    }
                     false => None,
                 };
                 let until = process::since_boot() + store.intervals.validity();

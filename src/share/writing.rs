@@ -151,9 +151,12 @@ impl Instance<'_> {
     }
 
     /// The error of a write that the service refused.
-    pub(super) fn refused(&self, id: RangeId, error: anyhow::Error) -> anyhow::Error {
-        let token = self.holdings.get(&id).map(|one| one.lease.token.clone());
-        let token = token.unwrap_or_default();
+    pub(super) fn refused(&mut self, id: RangeId, error: anyhow::Error) -> anyhow::Error {
+        let mut token = String::new();
+        if let Some(holding) = self.holdings.get_mut(&id) {
+            holding.is_writing = false;
+            token.clone_from(&holding.lease.token);
+        }
         error.context(format!(
             "cannot keep the lease `{}`",
             escape_for_terminal(&token)
@@ -307,23 +310,36 @@ impl Instance<'_> {
     /// Lets all leases go.
     pub(super) async fn let_go(mut self) {
         self.stopping = Stopping::Releasing;
-        while let Some(done) = self.work.join_next().await {
-            if let Ok(Done::Written {
-                id,
-                result: Ok(Kept::Written(lease, until)),
-            }) = done
-                && let Some(holding) = self.holdings.get_mut(&id)
-            {
+        self.settle().await;
+        let ids: Vec<RangeId> = self.holdings.keys().copied().collect();
+        for id in ids {
+            self.release(id);
+        }
+        self.settle().await;
+    }
+
+    /// Waits until no write of a lease is under way. What else is done needs no end.
+    async fn settle(&mut self) {
+        while self.holdings.values().any(|one| one.is_writing) {
+            let Some(done) = self.work.join_next().await else {
+                return;
+            };
+            let (id, written) = match done {
+                Ok(Done::Written { id, result }) => (id, result.ok()),
+                Ok(Done::Replaced { id, .. }) => (id, None),
+                Ok(Done::Released { id, .. }) => {
+                    self.holdings.remove(&id);
+                    continue;
+                }
+                Ok(Done::Listed(_) | Done::Acquired { .. }) | Err(_) => continue,
+            };
+            let Some(holding) = self.holdings.get_mut(&id) else {
+                continue;
+            };
+            holding.is_writing = false;
+            if let Some(Kept::Written(lease, until)) = written {
                 (holding.lease, holding.valid_until) = (*lease, until);
             }
         }
-        let ids: Vec<RangeId> = self.holdings.keys().copied().collect();
-        for id in &ids {
-            if let Some(holding) = self.holdings.get_mut(id) {
-                holding.is_writing = false;
-            }
-            self.release(*id);
-        }
-        while self.work.join_next().await.is_some() {}
     }
 }

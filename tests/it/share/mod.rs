@@ -6,4 +6,5 @@ mod faults;
 mod limits;
 mod scene;
 mod soak;
+mod stops;
 mod takeover;
