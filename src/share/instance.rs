@@ -125,6 +125,8 @@ pub(super) struct Instance<'a> {
     pub(super) is_group_unreadable: bool,
     /// What was warned of.
     pub(super) warned: HashSet<String>,
+    /// The leases in the last list that an instance of the same name has.
+    pub(super) namesakes: HashSet<String>,
     pub(super) stopping: Stopping,
     pub(super) end: Option<WatchEnd>,
     /// Changes that were printed and flushed.
@@ -153,6 +155,7 @@ impl<'a> Instance<'a> {
             is_ready: false,
             is_group_unreadable: false,
             warned: HashSet::new(),
+            namesakes: HashSet::new(),
             stopping: Stopping::No,
             end: None,
             printed: 0,

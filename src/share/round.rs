@@ -167,12 +167,15 @@ impl Instance<'_> {
         held: &HashMap<String, RangeId>,
         back: &[usize],
     ) {
-        let namesake = group.leases.iter().enumerate().find(|(at, lease)| {
+        let namesakes = group.leases.iter().enumerate().filter(|(at, lease)| {
             let store = &self.parts.store;
             let is_known = held.contains_key(&lease.id) || back.contains(at);
             store.is_own(lease) && !is_known && !store.is_free(lease)
         });
-        if namesake.is_some() && self.seen.0 > 0 {
+        // A lease that this instance has just replaced or let go may be in a list that began before.
+        let namesakes = namesakes.map(|(_, lease)| lease.id.clone()).collect();
+        let before = std::mem::replace(&mut self.namesakes, namesakes);
+        if !before.is_disjoint(&self.namesakes) {
             let name = escape_for_terminal(&self.parts.store.instance).into_owned();
             self.warn_once(format!(
                 "another instance of the group is named `{name}` too, or was until a moment ago; give each its own \

@@ -257,13 +257,26 @@ impl Instance<'_> {
                 self.drop_holding(id, "released");
             }
             // Others take it when it has expired.
-            Ok(_) => {
-                self.drop_holding(
-                    id,
-                    "not released: another instance has it, or the time was over",
-                );
+            Ok(kept) => {
+                let is_late = matches!(kept, Kept::Late);
+                let why = "not released: another instance has it, or the time was over";
+                if let Some(holding) = self.drop_holding(id, why)
+                    && is_late
+                {
+                    let own = self.may_own.get_or_insert_default();
+                    own.insert(holding.lease.token);
+                }
             }
-            Err(error) => return Err(self.refused(id, error)),
+            Err(error) if is_final(&error) => return Err(self.refused(id, error)),
+            // It is tried again until the time is over.
+            Err(error) => {
+                if let Some(holding) = self.holdings.get_mut(&id) {
+                    (holding.is_writing, holding.renew_at) = (false, Duration::ZERO);
+                    let token = escape_for_terminal(&holding.lease.token);
+                    let text = format!("lease `{token}`: cannot be released yet: {error:#}");
+                    self.report.detail(&text);
+                }
+            }
         }
         Ok(())
     }

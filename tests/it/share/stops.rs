@@ -49,3 +49,23 @@ fn a_stop_does_not_wait_for_the_start_of_a_range() {
         request.path.contains("orders") && request.is_pin()
     });
 }
+
+#[test]
+fn a_lease_that_could_not_be_released_is_released_again() {
+    let scene = Scene::new(2);
+    // Nothing is written until it is stopped.
+    let mut command = scene.bare("a");
+    let a = scene.start_as("a", command.args(["--poll-interval=50ms", "-v"]));
+    let refused = Fault::on(RequestKind::ItemWrite, Action::status(400, 0));
+    scene.leased.gateway.push_fault(
+        refused.when(|request| request.method == "PUT" && request.path.contains("leases")),
+    );
+    let said = a.stop();
+    assert_eq!(
+        said.matches(": cannot be released yet: ").count(),
+        1,
+        "{said}"
+    );
+    assert_eq!(said.matches(": released\n").count(), 2, "{said}");
+    assert_eq!(scene.owners(), [("-".to_owned(), 2)].into());
+}
