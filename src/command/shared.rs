@@ -45,7 +45,7 @@ pub(super) async fn group(
             LeaseFormat::Java => Dialect::JavaRange,
         },
         instance: plan.instance,
-        clock: ServiceClock::showing(opened.now()),
+        clock: ServiceClock::of(opened.leases.client.traffic(), opened.now()),
         intervals: Intervals {
             acquire: plan.acquire,
             renew: plan.renew,

@@ -107,14 +107,15 @@ pub async fn first_answer(options: &ConnectOptions) -> Result<FirstAnswer, NoAns
     let response = response.map_err(failed)?;
     let answered = clock::now();
     // Its body is of no interest, and may have no end.
-    let date = response
-        .headers()
-        .get(DATE)
-        .and_then(|date| date.to_str().ok());
-    let date = date.and_then(|date| parse_rfc7231(date).ok());
     Ok(FirstAnswer {
-        clock_ahead: date.map(|date| ahead(asked, answered, date)),
+        clock_ahead: date_of(&response).map(|date| ahead(asked, answered, date)),
     })
+}
+
+/// When an answer was written, by its `Date`.
+pub(super) fn date_of(response: &reqwest::Response) -> Option<OffsetDateTime> {
+    let date = response.headers().get(DATE)?;
+    parse_rfc7231(date.to_str().ok()?).ok()
 }
 
 /// How far the clock is ahead that showed these times around an answer of this date, which has no fractions.

@@ -5,8 +5,11 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use azure_core::time::OffsetDateTime;
+
 use super::budget::Budget;
 use crate::feed::RangeId;
+use crate::process;
 
 /// The status of a request that was refused since no throughput was left for it.
 const THROTTLED: u16 = 429;
@@ -17,6 +20,8 @@ pub struct Traffic {
     /// What reading may cost, if that is limited.
     budget: OnceLock<Arc<Budget>>,
     exchanged: Mutex<Exchanged>,
+    /// What the last answer said about the time, and when it came, since boot.
+    dated: Mutex<Option<(OffsetDateTime, Duration)>>,
     /// Who has asked and awaits an answer.
     asking: Mutex<HashMap<Asker, Asking>>,
 }
@@ -88,6 +93,18 @@ impl Traffic {
                 budget.throttled();
             }
         }
+    }
+
+    /// An answer of the service has this date.
+    pub(crate) fn dated(&self, date: OffsetDateTime) {
+        *lock(&self.dated) = Some((date, process::since_boot()));
+    }
+
+    /// The time by the service's clock, as far as answers have said it: at most a second, and the way of the answer,
+    /// behind.
+    pub(crate) fn service_time(&self) -> Option<OffsetDateTime> {
+        let (date, came) = (*lock(&self.dated))?;
+        Some(date + process::since_boot().saturating_sub(came))
     }
 
     /// A request failed without an answer.

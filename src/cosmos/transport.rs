@@ -44,6 +44,7 @@ use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
 use super::options::ConnectOptions;
+use super::probe::date_of;
 use super::traffic::Traffic;
 
 pub(super) use detour::Detour;
@@ -341,6 +342,12 @@ impl BoundedClient {
         let headers = headers_of(response.headers());
         if let Some(refused) = refused_redirect(&response) {
             return Ok(answer(status, headers, &refused));
+        }
+        // An error may be that of something on the way, whose clock is another one.
+        if status < 400
+            && let Some(date) = date_of(&response)
+        {
+            self.traffic.dated(date);
         }
         match read_body(response).await {
             Ok(Some(body)) => Ok(HttpResponse {

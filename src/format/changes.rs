@@ -1,5 +1,6 @@
 //! Changes rendered for a person or a script, up to a number or a time.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -32,6 +33,8 @@ pub struct ChangeEncoder {
     width: Option<AskWidth>,
     limits: Limits,
     shown: u64,
+    /// Ranges of which something was left out. Nothing after it moves their positions.
+    cut: HashSet<RangeId>,
     /// Reports a document that could not be shown.
     complain: Arc<dyn Fn(&str) + Send + Sync>,
 }
@@ -48,6 +51,7 @@ impl ChangeEncoder {
             width: None,
             limits,
             shown: 0,
+            cut: HashSet::new(),
             complain,
         }
     }
@@ -72,6 +76,11 @@ impl ChangeEncoder {
         })
     }
 
+    /// Whether `max` changes have been shown.
+    fn is_full(&self) -> bool {
+        self.limits.max.is_some_and(|max| self.shown >= max)
+    }
+
     fn is_after_the_end(&self, seconds: Option<i64>) -> bool {
         match (self.limits.until, seconds) {
             (Some(until), Some(seconds)) => seconds > until.unix_timestamp(),
@@ -94,13 +103,14 @@ impl Encoder for ChangeEncoder {
             rows: 0,
             overflowed: 0,
             dropped: 0,
-            is_whole: true,
+            // Not even an empty page moves a position past what was left out of an earlier one.
+            is_whole: !self.is_full() && !self.cut.contains(&range),
         };
         if let Some(ask) = self.width {
             self.renderer.set_width(ask());
         }
         for item in page.items() {
-            if self.limits.max.is_some_and(|max| self.shown >= max) {
+            if self.is_full() {
                 encoded.is_whole = false;
                 break;
             }
@@ -117,9 +127,72 @@ impl Encoder for ChangeEncoder {
                 Err(message) => (self.complain)(&message),
             }
         }
-        if self.limits.max.is_some_and(|max| self.shown >= max) {
+        if !encoded.is_whole {
+            self.cut.insert(range);
+        }
+        if self.is_full() {
             self.limits.reached.cancel();
         }
         Ok(encoded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::render::{ChangeFormat, RenderOptions};
+
+    fn encoder(max: Option<u64>, until: Option<i64>) -> ChangeEncoder {
+        let options = RenderOptions {
+            format: ChangeFormat::Json,
+            ..RenderOptions::default()
+        };
+        let limits = Limits {
+            max,
+            until: until.map(|seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap()),
+            reached: CancellationToken::new(),
+        };
+        ChangeEncoder::new(Renderer::new(options), limits, Arc::new(|_| {}))
+    }
+
+    /// Encodes pages of documents that were written at these times; an empty one is a move of the position alone.
+    /// Returns which of them are whole.
+    fn whole(mut encoder: ChangeEncoder, pages: &[(u32, &[i64])]) -> Vec<bool> {
+        let encode = |(range, times): &(u32, &[i64])| {
+            let documents: Vec<String> = times
+                .iter()
+                .map(|time| format!(r#"{{"id":"a","_ts":{time}}}"#))
+                .collect();
+            let body = format!(r#"{{"Documents":[{}]}}"#, documents.join(","));
+            let page = match times {
+                [] => Page::default(),
+                _ => Page::parse(Bytes::from(body)).unwrap(),
+            };
+            let encoded = encoder.encode(RangeId(*range), &page, &mut Vec::new());
+            encoded.unwrap().is_whole
+        };
+        pages.iter().map(encode).collect()
+    }
+
+    #[test]
+    fn nothing_is_whole_after_the_last_change_that_is_shown() {
+        let cut = whole(
+            encoder(Some(3), None),
+            &[(0, &[1, 1]), (0, &[1, 1]), (0, &[]), (1, &[])],
+        );
+        assert_eq!(cut, [true, false, false, false]);
+        let even = whole(encoder(Some(2), None), &[(0, &[1, 1]), (0, &[]), (0, &[1])]);
+        assert_eq!(even, [true, false, false]);
+    }
+
+    #[test]
+    fn nothing_of_a_range_is_whole_after_a_change_that_is_too_late() {
+        let pages: [(u32, &[i64]); 4] = [(0, &[5, 6]), (0, &[]), (1, &[5]), (1, &[])];
+        assert_eq!(
+            whole(encoder(None, Some(5)), &pages),
+            [false, false, true, true]
+        );
     }
 }

@@ -474,13 +474,22 @@ impl<'a> Coordinator<'a> {
             to_seal.push(parent.0);
         }
         let (sender, placed) = oneshot::channel();
+        let shown = self.watch.as_ref().map(Watch::shown);
         self.commit_with(Seal::Series(to_seal), move |ledger| {
+            // The children would begin after what was not shown. The next tail meets the split too.
+            if shown.is_some_and(|shown| shown.is_cancelled()) {
+                sender.send(None).ok();
+                return Ok(());
+            }
             // The receiver is gone if the job is being torn down.
-            sender.send(ledger.replace(parent, children)?).ok();
+            sender.send(Some(ledger.replace(parent, children)?)).ok();
             Ok(())
         })
         .await?;
         let placed = placed.await.context("a split was not committed")?;
+        let Some(placed) = placed else {
+            return Ok(());
+        };
         let numbers: Vec<RangeId> = placed.iter().map(|child| child.id).collect();
         self.observers.emit(&Event::Split {
             parent,

@@ -73,6 +73,11 @@ impl Watch {
         !self.has_begun && self.awaited.is_empty()
     }
 
+    /// Cancelled once the requested number of changes has been shown: what was read after them was not.
+    pub(super) fn shown(&self) -> CancellationToken {
+        self.shown.clone()
+    }
+
     /// The tail has begun.
     pub(crate) fn begin(&mut self) {
         self.has_begun = true;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::feed::{FeedRange, RangeState};
+use crate::feed::{FeedRange, Position, RangeState};
 use crate::leases::Lease;
 
 /// What is done with a lease.
@@ -34,7 +34,9 @@ pub(super) struct Holding {
     pub(super) renew_at: Duration,
     /// When a position may be saved again.
     pub(super) save_at: Duration,
-    /// The ETag after what was printed and flushed.
+    /// The position after what was printed and flushed.
+    pub(super) printed: Option<Position>,
+    /// Its ETag.
     pub(super) flushed: Option<String>,
     /// Whether changes were handed over since the last flush began, are in the flush that is under way, and are
     /// flushed but not saved.
@@ -71,6 +73,24 @@ impl Holding {
         &self.read.range
     }
 
+    /// Ends the reading of its range. After the flush of this number, the phase can go on. Nothing is changed if it was
+    /// ended before: what was read since was not printed.
+    pub(super) fn end_reading(&mut self, phase: Phase, flush: u64) -> bool {
+        if self.phase != Phase::Reading {
+            return false;
+        }
+        self.stop.cancel();
+        self.phase = phase;
+        self.waits_for = Some(flush);
+        true
+    }
+
+    /// Whether all that was handed over was printed. What comes after `--max` changes is not, not even the rest of
+    /// their page.
+    pub(super) fn is_printed(&self) -> bool {
+        self.printed == self.read.position
+    }
+
     /// The position that is to be saved with the next write; none if it is saved already.
     pub(super) fn unsaved(&self) -> Option<&str> {
         let flushed = self.flushed.as_deref()?;
@@ -81,5 +101,48 @@ impl Holding {
     pub(super) fn is_due(&self, now: Duration) -> bool {
         let saves = self.changes.flushed && self.unsaved().is_some() && now >= self.save_at;
         !self.is_writing && (now >= self.renew_at || saves)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::RangeId;
+    use crate::leases::{Document, Target};
+
+    #[test]
+    fn the_first_end_of_reading_counts() {
+        let range = FeedRange::new("", "FF").unwrap();
+        let text = br#"{"id":"a..0","LeaseToken":"0","Owner":"a","ContinuationToken":"\"5\""}"#;
+        let target = Target::Rid("AQAAAAAAAAA=".to_owned());
+        let mut holding = Holding {
+            lease: Lease::of(Document::parse(text).unwrap(), &target).unwrap(),
+            read: RangeState {
+                id: RangeId(0),
+                range: range.clone(),
+                parents: Vec::new(),
+                position: None,
+                end: None,
+                snapshot: false,
+            },
+            stop: CancellationToken::new(),
+            phase: Phase::Reading,
+            valid_until: Duration::ZERO,
+            renew_at: Duration::ZERO,
+            save_at: Duration::ZERO,
+            printed: None,
+            flushed: None,
+            changes: Changes::default(),
+            is_writing: false,
+            waits_for: None,
+        };
+        let replaced = |etag: &str| Phase::Replaced(vec![(range.clone(), etag.to_owned())]);
+        assert!(holding.end_reading(replaced("5"), 1));
+        assert!(holding.stop.is_cancelled());
+        // A split that was on its way: its children would begin after pages that were dropped.
+        assert!(!holding.end_reading(replaced("9"), 2));
+        assert!(!holding.end_reading(Phase::Leaving, 2));
+        assert_eq!(holding.phase, replaced("5"));
+        assert_eq!(holding.waits_for, Some(1));
     }
 }

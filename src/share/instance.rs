@@ -125,6 +125,8 @@ pub(super) struct Instance<'a> {
     pub(super) is_group_unreadable: bool,
     /// What was warned of.
     pub(super) warned: HashSet<String>,
+    /// The leases in the last list that an instance of the same name has.
+    pub(super) namesakes: HashSet<String>,
     pub(super) stopping: Stopping,
     pub(super) end: Option<WatchEnd>,
     /// Changes that were printed and flushed.
@@ -153,6 +155,7 @@ impl<'a> Instance<'a> {
             is_ready: false,
             is_group_unreadable: false,
             warned: HashSet::new(),
+            namesakes: HashSet::new(),
             stopping: Stopping::No,
             end: None,
             printed: 0,
@@ -241,7 +244,8 @@ impl<'a> Instance<'a> {
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.stopping == Stopping::Releasing && self.holdings.is_empty() && self.work.is_empty()
+        // A list that is being retried is no reason to stay, nor is a write of a lease that was given up.
+        self.stopping == Stopping::Releasing && self.holdings.is_empty() && self.acquiring == 0
     }
 
     /// Nothing more is fetched, and no lease is taken any more.

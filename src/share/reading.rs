@@ -109,7 +109,7 @@ impl Instance<'_> {
         let Some(holding) = self.holdings.get_mut(&parent) else {
             return Ok(());
         };
-        if holding.phase == Phase::Leaving {
+        if holding.phase != Phase::Reading {
             return Ok(());
         }
         let before = holding.lease.checkpoint.etag();
@@ -133,9 +133,8 @@ impl Instance<'_> {
         let Some(holding) = self.holdings.get_mut(&id) else {
             return;
         };
-        holding.stop.cancel();
-        holding.phase = Phase::Replaced(parts);
-        holding.waits_for = Some(flush);
-        (self.is_dirty, self.flush_at) = (true, Duration::ZERO);
+        if holding.end_reading(Phase::Replaced(parts), flush) {
+            (self.is_dirty, self.flush_at) = (true, Duration::ZERO);
+        }
     }
 }

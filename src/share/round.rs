@@ -167,12 +167,15 @@ impl Instance<'_> {
         held: &HashMap<String, RangeId>,
         back: &[usize],
     ) {
-        let namesake = group.leases.iter().enumerate().find(|(at, lease)| {
+        let namesakes = group.leases.iter().enumerate().filter(|(at, lease)| {
             let store = &self.parts.store;
             let is_known = held.contains_key(&lease.id) || back.contains(at);
             store.is_own(lease) && !is_known && !store.is_free(lease)
         });
-        if namesake.is_some() && self.seen.0 > 0 {
+        // A lease that this instance has just replaced or let go may be in a list that began before.
+        let namesakes = namesakes.map(|(_, lease)| lease.id.clone()).collect();
+        let before = std::mem::replace(&mut self.namesakes, namesakes);
+        if !before.is_disjoint(&self.namesakes) {
             let name = escape_for_terminal(&self.parts.store.instance).into_owned();
             self.warn_once(format!(
                 "another instance of the group is named `{name}` too, or was until a moment ago; give each its own \
@@ -232,12 +235,18 @@ impl Instance<'_> {
         self.acquiring += 1;
         let (store, source) = (Arc::clone(&self.parts.store), self.parts.source.clone());
         let (lease, partitions) = (lease.clone(), Arc::clone(partitions));
-        let writers = Arc::clone(&self.writers);
+        let (writers, stop) = (Arc::clone(&self.writers), self.parts.stop.clone());
         self.work.spawn(async move {
             let acquire = async {
                 let _permit = writers.acquire().await?;
                 let etag = match start {
-                    true => Some(source.start_of(&range, &partitions).await?),
+                    true => {
+                        let start = source.start_of(&range, &partitions);
+                        let start = tokio::time::timeout(store.intervals.validity(), start);
+                        let start = stop.run_until_cancelled(start).await;
+                        let start = start.context("the instance is being stopped")?;
+                        Some(start.context("its start cannot be read in time")??)
+                    }
                     false => None,
                 };
                 let until = process::since_boot() + store.intervals.validity();
@@ -340,6 +349,7 @@ impl Instance<'_> {
                 // Leases that were taken together are not renewed together.
                 renew_at: now + renew.mul_f64(0.5 + fastrand::f64() / 2.0),
                 save_at: now,
+                printed: Some(position.clone()),
                 flushed: None,
                 changes: Changes::default(),
                 is_writing: false,

@@ -49,13 +49,9 @@ impl Instance<'_> {
         let Some(holding) = self.holdings.get_mut(&id) else {
             return;
         };
-        if holding.phase != Phase::Reading {
-            return;
+        if holding.end_reading(Phase::Leaving, flush) {
+            (self.is_dirty, self.flush_at) = (true, Duration::ZERO);
         }
-        holding.stop.cancel();
-        holding.phase = Phase::Leaving;
-        holding.waits_for = Some(flush);
-        (self.is_dirty, self.flush_at) = (true, Duration::ZERO);
     }
 
     /// Renews a lease, and saves its position, in a task.
@@ -155,9 +151,12 @@ impl Instance<'_> {
     }
 
     /// The error of a write that the service refused.
-    pub(super) fn refused(&self, id: RangeId, error: anyhow::Error) -> anyhow::Error {
-        let token = self.holdings.get(&id).map(|one| one.lease.token.clone());
-        let token = token.unwrap_or_default();
+    pub(super) fn refused(&mut self, id: RangeId, error: anyhow::Error) -> anyhow::Error {
+        let mut token = String::new();
+        if let Some(holding) = self.holdings.get_mut(&id) {
+            holding.is_writing = false;
+            token.clone_from(&holding.lease.token);
+        }
         error.context(format!(
             "cannot keep the lease `{}`",
             escape_for_terminal(&token)
@@ -176,6 +175,8 @@ impl Instance<'_> {
         match &holding.phase {
             Phase::Reading => {}
             Phase::Leaving => self.release(id),
+            // Its children would begin after what nobody has printed. Whoever has the lease next meets the split too.
+            Phase::Replaced(_) if !holding.is_printed() => self.release(id),
             Phase::Replaced(parts) => {
                 let (lease, parts) = (holding.lease.clone(), parts.clone());
                 let (range, until) = (holding.range().clone(), holding.valid_until);
@@ -256,13 +257,26 @@ impl Instance<'_> {
                 self.drop_holding(id, "released");
             }
             // Others take it when it has expired.
-            Ok(_) => {
-                self.drop_holding(
-                    id,
-                    "not released: another instance has it, or the time was over",
-                );
+            Ok(kept) => {
+                let is_late = matches!(kept, Kept::Late);
+                let why = "not released: another instance has it, or the time was over";
+                if let Some(holding) = self.drop_holding(id, why)
+                    && is_late
+                {
+                    let own = self.may_own.get_or_insert_default();
+                    own.insert(holding.lease.token);
+                }
             }
-            Err(error) => return Err(self.refused(id, error)),
+            Err(error) if is_final(&error) => return Err(self.refused(id, error)),
+            // It is tried again until the time is over.
+            Err(error) => {
+                if let Some(holding) = self.holdings.get_mut(&id) {
+                    (holding.is_writing, holding.renew_at) = (false, Duration::ZERO);
+                    let token = escape_for_terminal(&holding.lease.token);
+                    let text = format!("lease `{token}`: cannot be released yet: {error:#}");
+                    self.report.detail(&text);
+                }
+            }
         }
         Ok(())
     }
@@ -283,11 +297,13 @@ impl Instance<'_> {
         let printed = receipts.iter().map(|receipt| receipt.written.documents);
         self.printed += printed.sum::<u64>();
         for (id, position) in receipts.into_iter().flat_map(|receipt| receipt.positions) {
-            if let Some(holding) = self.holdings.get_mut(&id)
-                && let [part] = &segments(&position.token, holding.range())?[..]
-            {
+            let Some(holding) = self.holdings.get_mut(&id) else {
+                continue;
+            };
+            if let [part] = &segments(&position.token, holding.range())?[..] {
                 holding.flushed = part.etag.clone();
             }
+            holding.printed = Some(position);
         }
         let ids: Vec<RangeId> = self.holdings.keys().copied().collect();
         for id in ids {
@@ -307,23 +323,36 @@ impl Instance<'_> {
     /// Lets all leases go.
     pub(super) async fn let_go(mut self) {
         self.stopping = Stopping::Releasing;
-        while let Some(done) = self.work.join_next().await {
-            if let Ok(Done::Written {
-                id,
-                result: Ok(Kept::Written(lease, until)),
-            }) = done
-                && let Some(holding) = self.holdings.get_mut(&id)
-            {
+        self.settle().await;
+        let ids: Vec<RangeId> = self.holdings.keys().copied().collect();
+        for id in ids {
+            self.release(id);
+        }
+        self.settle().await;
+    }
+
+    /// Waits until no write of a lease is under way. What else is done needs no end.
+    async fn settle(&mut self) {
+        while self.holdings.values().any(|one| one.is_writing) {
+            let Some(done) = self.work.join_next().await else {
+                return;
+            };
+            let (id, written) = match done {
+                Ok(Done::Written { id, result }) => (id, result.ok()),
+                Ok(Done::Replaced { id, .. }) => (id, None),
+                Ok(Done::Released { id, .. }) => {
+                    self.holdings.remove(&id);
+                    continue;
+                }
+                Ok(Done::Listed(_) | Done::Acquired { .. }) | Err(_) => continue,
+            };
+            let Some(holding) = self.holdings.get_mut(&id) else {
+                continue;
+            };
+            holding.is_writing = false;
+            if let Some(Kept::Written(lease, until)) = written {
                 (holding.lease, holding.valid_until) = (*lease, until);
             }
         }
-        let ids: Vec<RangeId> = self.holdings.keys().copied().collect();
-        for id in &ids {
-            if let Some(holding) = self.holdings.get_mut(id) {
-                holding.is_writing = false;
-            }
-            self.release(*id);
-        }
-        while self.work.join_next().await.is_some() {}
     }
 }

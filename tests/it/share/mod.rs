@@ -3,6 +3,8 @@
 mod costs;
 mod documents;
 mod faults;
+mod limits;
 mod scene;
 mod soak;
+mod stops;
 mod takeover;

@@ -256,11 +256,21 @@ fn a_reader_that_closes_the_pipe_ends_the_instance_and_its_leases_are_let_go() {
 
 #[test]
 fn clocks_that_differ_by_minutes_do_not_let_instances_take_leases_from_each_other() {
+    keep_their_leases("-400", "400");
+}
+
+#[test]
+fn clocks_that_differ_by_seconds_do_not_let_instances_take_leases_from_each_other() {
+    keep_their_leases("-5", "5");
+}
+
+/// Two instances whose clocks are off by so many seconds do not take leases from each other.
+fn keep_their_leases(behind: &str, ahead: &str) {
     let scene = Scene::new(2);
     fill(&scene.leased.orders, 0..10);
     let directory = tempfile::tempdir().unwrap();
     let mut instances = Vec::new();
-    for (name, seconds) in [("a", "-400"), ("b", "400")] {
+    for (name, seconds) in [("a", behind), ("b", ahead)] {
         let clock = directory.path().join(name);
         std::fs::write(&clock, seconds).unwrap();
         let mut command = scene.command(name);
