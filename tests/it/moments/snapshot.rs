@@ -104,6 +104,12 @@ fn cut_off(pages: &mut Pages) {
         "Its files are of different times.",
         "cosmos-tail replay cut -d shop -c copy",
     );
+    stage.show(
+        pages,
+        "resume-documents",
+        "The rest of the documents.",
+        "cosmos-tail resume cut",
+    );
 }
 
 /// A snapshot that is complete, and changes that are not.
