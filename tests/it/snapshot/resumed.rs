@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::replayed::{COPY, content, replay};
+use super::replayed::{COPY, content, copy_container, replay};
 use super::snapshot;
 use crate::command::{assert_same, fail, interrupt, resume, spawn, succeed, wait};
 use crate::gateway::{
@@ -127,5 +127,44 @@ fn an_export_that_follows_is_replayed_once_it_is_past_the_snapshot() {
     interrupt(&child);
     wait(child);
     succeed(&mut replay(&gateway, &out));
+    assert_same(&content(&copy), &content(&container));
+}
+
+/// The first answers of a replica that lacks the last versions of the last document.
+fn lag(gateway: &Gateway) {
+    gateway.clear_faults();
+    let mut answers = 0;
+    gateway.set_lag(move |record| {
+        answers += u64::from(record.kind == RequestKind::ChangeFeed);
+        if answers <= 4 { 2 } else { 0_u64 }
+    });
+}
+
+#[test]
+fn replicas_that_lag_on_resume_do_not_end_the_changes_before_the_snapshot() {
+    let (gateway, container, copy) = changed_before(2, 1);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    fail(snapshot(&gateway, &out).args(["--poll-interval", "10s"]), 3);
+    lag(&gateway);
+    succeed(resume(&gateway, &out).args(["--max-retries", "40"]));
+    gateway.clear_lag();
+    succeed(&mut replay(&gateway, &out));
+    assert_same(&content(&copy), &content(&container));
+}
+
+#[test]
+fn replicas_that_lag_on_resume_do_not_end_a_live_copy_before_the_snapshot() {
+    let (gateway, container, copy) = changed_before(1, 1);
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let command = || {
+        let mut command = copy_container(&gateway);
+        command.arg("--state").arg(&state);
+        command
+    };
+    fail(&mut command(), 3);
+    lag(&gateway);
+    succeed(&mut command());
     assert_same(&content(&copy), &content(&container));
 }
