@@ -69,3 +69,84 @@ impl State {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::feed::{FeedRange, PinnedEnd, Position, RangeSet, ReachedEnd};
+    use crate::state::file::tests::sample;
+
+    fn range(min: &str, max: &str) -> FeedRange {
+        FeedRange::new(min, max).unwrap()
+    }
+
+    fn at(lsn: u64) -> Position {
+        Position {
+            token: String::new(),
+            lsn: Some(lsn),
+        }
+    }
+
+    fn end(partition: &str, lsn: u64, known_lsn: Option<u64>) -> PinnedEnd {
+        PinnedEnd {
+            etag: format!("\"{lsn}\""),
+            partition: Some(partition.to_owned()),
+            pinned_at: OffsetDateTime::UNIX_EPOCH,
+            tokens_compare: true,
+            known_lsn,
+            reached: Some(ReachedEnd::Head),
+        }
+    }
+
+    /// A snapshot that was complete at LSN 50 of partition 0, and its changes, range 1, up to `lsn`. Nothing is open.
+    fn complete(lsn: u64) -> State {
+        let mut state = sample();
+        state.options.snapshot = true;
+        state.finished = false;
+        state.series.clear();
+        state.sealed.clear();
+        let pinned = RangeSet::number([(range("", "FF"), Some(at(10)))]).unwrap();
+        state.ranges = RangeSet::with_snapshot(pinned).unwrap();
+        state.ranges.set_end(RangeId(0), end("0", 40, Some(50)));
+        state.ranges.advance(RangeId(1), at(lsn)).unwrap();
+        state
+    }
+
+    fn lacks_changes() -> Option<Lack> {
+        Some(Lack::Changes(vec![RangeId(1)]))
+    }
+
+    #[test]
+    fn changes_have_to_reach_the_highest_lsn_that_the_snapshot_saw() {
+        assert_eq!(complete(49).lack(&[]), lacks_changes());
+        assert_eq!(complete(50).lack(&[]), None);
+        let mut finished = complete(49);
+        finished.finished = true;
+        assert_eq!(finished.lack(&[]), None);
+    }
+
+    #[test]
+    fn the_parts_of_a_split_go_on_from_its_lsns() {
+        for (lsn, lack) in [(49, Some(Lack::Changes(vec![RangeId(2)]))), (51, None)] {
+            let mut state = complete(50);
+            let parts = vec![
+                (range("", "7F"), Some(at(lsn))),
+                (range("7F", "FF"), Some(at(60))),
+            ];
+            state.ranges.split(RangeId(1), parts).unwrap();
+            state.ranges.set_end(RangeId(2), end("1", 70, None));
+            assert_eq!(state.lack(&[]), lack);
+        }
+    }
+
+    #[test]
+    fn lsns_of_a_merged_partition_show_nothing() {
+        let mut state = complete(90);
+        state.ranges.set_end(RangeId(1), end("2", 95, None));
+        assert_eq!(state.lack(&[]), lacks_changes());
+        state.finished = true;
+        assert_eq!(state.lack(&[]), None);
+    }
+}
