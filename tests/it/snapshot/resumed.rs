@@ -142,7 +142,11 @@ fn lag(gateway: &Gateway) {
 
 #[test]
 fn replicas_that_lag_on_resume_do_not_end_the_changes_before_the_snapshot() {
-    let (gateway, container, copy) = changed_before(2, 1);
+    let (gateway, container, copy) = changed_before(2, usize::MAX - 1);
+    // The pins at the beginning, the changes before the documents, and then the pin after them, which a resume keeps.
+    let is_of_either = |record: &RequestRecord| record.header("a-im") == Some("Full-Fidelity Feed");
+    let denied = Fault::on(RequestKind::ChangeFeed, Action::status(403, 0));
+    gateway.push_fault(denied.when(is_of_either).nth(3).times(1));
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     fail(snapshot(&gateway, &out).args(["--poll-interval", "10s"]), 3);
