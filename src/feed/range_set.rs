@@ -79,6 +79,15 @@ impl RangeSet {
             .any(|range| range.snapshot && !range.has_ended())
     }
 
+    /// How far each partition was when a range of the snapshot ended there, as far as known.
+    pub fn snapshot_ends(&self) -> impl Iterator<Item = (String, u64)> {
+        let ended = self.ranges.iter().filter(|range| range.is_done());
+        ended.filter_map(|range| {
+            let end = range.end.as_ref()?;
+            Some((end.partition.clone()?, end.lsn().max(end.known_lsn)?))
+        })
+    }
+
     /// The ranges that are not those of a snapshot.
     pub fn changes(&self) -> impl Iterator<Item = &RangeState> {
         self.ranges.iter().filter(|range| !range.snapshot)

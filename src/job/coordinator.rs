@@ -167,7 +167,9 @@ impl<'a> Coordinator<'a> {
         let options = reader_options(&state, &settings, concurrency, job.end)?;
         let shards = this.shards(&state, &options);
         let client = Arc::clone(&this.connected.client);
-        let reader = Reader::start(client, shards, options, events, this.stop.clone());
+        let seen = state.ranges.snapshot_ends();
+        let stop = this.stop.clone();
+        let reader = Reader::start_after(client, shards, seen, options, events, stop);
         let ended = this.take_events(&mut received, &mut failures).await;
         // Whatever ended it: nothing more is fetched, and no pending reply is sent.
         this.stop.cancel();

@@ -262,7 +262,11 @@ pub(super) fn job<'a>(
     observers.extend(connected.stepping_back(report));
     let retention = retention::report(&connected, state.options.mode, &state.ranges, report);
     if state.options.mode == FeedMode::AllVersionsAndDeletes {
-        observers.push(Box::new(SnapshotNotices::new(report, retention)));
+        observers.push(Box::new(SnapshotNotices::new(
+            report,
+            &state.ranges,
+            retention,
+        )));
     }
     Job {
         connected,

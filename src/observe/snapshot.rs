@@ -9,7 +9,7 @@ use super::event::Event;
 use super::observer::Observer;
 use crate::clock;
 use crate::count::count;
-use crate::feed::RangeId;
+use crate::feed::{RangeId, RangeSet};
 use crate::report::Report;
 
 /// Reports when a snapshot is complete, and when changes are read so late that the container may lose them first.
@@ -18,18 +18,23 @@ pub struct SnapshotNotices<R> {
     report: R,
     /// Ranges of the snapshot that were not read to their end.
     open: HashSet<RangeId>,
+    /// Those that were read in this run.
     documents: u64,
+    /// Whether an earlier run read some before.
+    is_resumed: bool,
     retention: Option<Duration>,
     is_late: bool,
 }
 
 impl<R: Deref<Target = Report>> SnapshotNotices<R> {
-    /// For a container that keeps versions for `retention`, if that is known.
-    pub fn new(report: R, retention: Option<Duration>) -> Self {
+    /// For these ranges of a container that keeps versions for `retention`, if that is known.
+    pub fn new(report: R, ranges: &RangeSet, retention: Option<Duration>) -> Self {
+        let mut snapshot = ranges.iter().filter(|range| range.snapshot);
         Self {
             report,
             open: HashSet::new(),
             documents: 0,
+            is_resumed: snapshot.any(|range| range.position.is_some()),
             retention,
             is_late: false,
         }
@@ -37,9 +42,14 @@ impl<R: Deref<Target = Report>> SnapshotNotices<R> {
 
     fn finished(&mut self, range: RangeId) {
         if self.open.remove(&range) && self.open.is_empty() {
+            let what = if self.is_resumed {
+                "more document"
+            } else {
+                "document"
+            };
             self.report.notice(&format!(
                 "the snapshot is complete: {}; what follows are changes",
-                count(self.documents, "document")
+                count(self.documents, what)
             ));
         }
     }

@@ -33,7 +33,22 @@ impl Reader {
         events: mpsc::Sender<ReaderEvent>,
         stop: CancellationToken,
     ) -> Self {
+        Self::start_after(client, shards, [], options, events, stop)
+    }
+
+    /// The same, after a snapshot of an earlier run, which has `seen` these partitions up to these LSNs.
+    pub fn start_after(
+        client: Arc<CosmosClient>,
+        shards: Vec<Shard>,
+        seen: impl IntoIterator<Item = (String, u64)>,
+        options: ReaderOptions,
+        events: mpsc::Sender<ReaderEvent>,
+        stop: CancellationToken,
+    ) -> Self {
         let shared = Arc::new(Shared::new(client, options, events, stop));
+        for (partition, lsn) in seen {
+            shared.see(&partition, Some(lsn));
+        }
         Self {
             task: tokio::spawn(schedule(shared, shards, None)),
         }

@@ -179,7 +179,15 @@ impl FeedStream {
         });
         let shards = shards.collect();
         let stop = self.target.stop.child_token();
-        let reader = Reader::start(connected.client, shards, options, sender, stop.clone());
+        let seen = self.ahead.ranges.snapshot_ends();
+        let reader = Reader::start_after(
+            connected.client,
+            shards,
+            seen,
+            options,
+            sender,
+            stop.clone(),
+        );
         while let Some(event) = events.recv().await {
             if let Err(Gone) = self.take(event).await? {
                 break;

@@ -285,6 +285,7 @@ async fn begin_reading(
             if from.mode == FeedMode::AllVersionsAndDeletes {
                 observers.push(Box::new(SnapshotNotices::new(
                     Arc::clone(report),
+                    &from.ranges,
                     retention,
                 )));
             }

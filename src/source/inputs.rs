@@ -23,11 +23,12 @@ use crate::destination::{
 use crate::durable::{parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
-use crate::feed::{ContainerAddress, RecordForm};
+use crate::feed::{ContainerAddress, RangeId, RecordForm};
 use crate::format::Format;
 use crate::objects::Address;
 use crate::state::file;
 use crate::state::model::{JobKind, State};
+use crate::state::snapshot::Lack;
 use crate::state::{destination_at, no_export_at, state_at, store_at};
 
 /// All inputs, in the order in which they are read.
@@ -331,7 +332,7 @@ impl Inputs {
              in which to apply them",
         )?;
         if let Some(state) = &state {
-            ensure_snapshot(state, &files.display_of(&manifest))?;
+            ensure_snapshot(state, &read.entries, &files.display_of(&manifest))?;
         }
         // Changes that were read beside the snapshot come after it.
         let is_of_snapshot = |entry: &Entry| {
@@ -409,16 +410,22 @@ fn states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// Refuses a snapshot that is not complete: without the rest of its documents and changes, what was read is of
 /// different times.
-fn ensure_snapshot(state: &State, manifest: &str) -> Result<()> {
-    if state.ranges.is_snapshot_open() {
-        return Err(usage(
+fn ensure_snapshot(state: &State, published: &[Entry], manifest: &str) -> Result<()> {
+    let what = match state.lack(published) {
+        None => return Ok(()),
+        Some(Lack::Documents) => format!("the snapshot of `{manifest}` is not complete"),
+        Some(Lack::Changes(ranges)) => {
+            let numbers: Vec<String> = ranges.iter().map(RangeId::to_string).collect();
             format!(
-                "the snapshot of `{manifest}` is not complete, so its files are of different times"
-            ),
-            "complete it with `cosmos-tail resume`, and replay it then",
-        ));
-    }
-    Ok(())
+                "the changes in the finished files of `{manifest}` end before its snapshot was complete, in range {}",
+                numbers.join(", ")
+            )
+        }
+    };
+    Err(usage(
+        format!("{what}, so its files are of different times"),
+        "run `cosmos-tail resume DIR` first, with --no-follow if the export follows the feed",
+    ))
 }
 
 /// What a state says about the partition key of its container.

@@ -14,6 +14,7 @@ pub mod model;
 mod objects;
 mod place;
 pub mod plan_file;
+pub mod snapshot;
 pub mod store;
 
 pub use place::{destination_at, destination_of, may_be_at, no_export_at, state_at, store_at};

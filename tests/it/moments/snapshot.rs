@@ -12,6 +12,7 @@ fn snapshot() {
     let mut pages = Pages::new("snapshot");
     taken(&mut pages);
     cut_off(&mut pages);
+    changes_cut_off(&mut pages);
     without_retention(&mut pages);
     late(&mut pages);
     pages.finish();
@@ -102,6 +103,48 @@ fn cut_off(pages: &mut Pages) {
         "replay-incomplete",
         "Its files are of different times.",
         "cosmos-tail replay cut -d shop -c copy",
+    );
+    stage.show(
+        pages,
+        "resume-documents",
+        "The rest of the documents.",
+        "cosmos-tail resume cut",
+    );
+}
+
+/// A snapshot that is complete, and changes that are not.
+fn changes_cut_off(pages: &mut Pages) {
+    let (gateway, container) = filled(1, 100);
+    gateway.create_container(DATABASE, "copy", "/pk", 1);
+    let delete = Action::call(move || {
+        container.delete("item-7", "key-7");
+    });
+    let documents = Fault::on(RequestKind::ChangeFeed, delete);
+    gateway.push_fault(documents.when(is_of_documents).nth(1));
+    let is_of_changes = |record: &RequestRecord| {
+        record.is_page() && record.header("a-im") == Some("Full-Fidelity Feed")
+    };
+    // The first one is from before the documents.
+    let denied = Fault::on(RequestKind::ChangeFeed, Action::status(403, 0));
+    gateway.push_fault(denied.when(is_of_changes).nth(2).times(1));
+    let stage = Stage::at(&gateway);
+    stage.show(
+        pages,
+        "changes-cut-off",
+        "The changes since the beginning cannot be read any further.",
+        "cosmos-tail export -d shop -c orders -o cut --mode all --snapshot",
+    );
+    stage.show(
+        pages,
+        "replay-without-changes",
+        "What was deleted meanwhile would be back.",
+        "cosmos-tail replay cut -d shop -c copy",
+    );
+    stage.show(
+        pages,
+        "resume-changes",
+        "The rest.",
+        "cosmos-tail resume cut",
     );
 }
 

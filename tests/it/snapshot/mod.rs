@@ -5,6 +5,7 @@ mod kills;
 #[cfg(unix)]
 mod planted;
 mod replayed;
+mod resumed;
 mod rows;
 mod writer;
 

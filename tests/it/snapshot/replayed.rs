@@ -12,10 +12,10 @@ use crate::command::{CONTAINER, DATABASE, against, assert_same, fail, resume, su
 use crate::gateway::{Action, Container, Fault, Gateway, RequestKind, RequestRecord};
 use crate::orders::{document, filled};
 
-const COPY: &str = "copy";
+pub(super) const COPY: &str = "copy";
 
 /// The documents of a container without their system fields, sorted.
-fn content(container: &Container) -> Vec<Vec<u8>> {
+pub(super) fn content(container: &Container) -> Vec<Vec<u8>> {
     let documents = container.latest().into_iter().map(|served| {
         let mut document: Value = serde_json::from_slice(&served.text).unwrap();
         document
@@ -35,7 +35,7 @@ fn into_copy(gateway: &Gateway) -> Command {
     command
 }
 
-fn replay(gateway: &Gateway, out: &Path) -> Command {
+pub(super) fn replay(gateway: &Gateway, out: &Path) -> Command {
     let mut command = into_copy(gateway);
     if out.is_dir() {
         command.arg(out);
@@ -46,7 +46,7 @@ fn replay(gateway: &Gateway, out: &Path) -> Command {
 }
 
 /// A live copy with a snapshot.
-fn copy_container(gateway: &Gateway) -> Command {
+pub(super) fn copy_container(gateway: &Gateway) -> Command {
     let mut command = into_copy(gateway);
     let source = format!("{DATABASE}/{CONTAINER}");
     command.args(["--from-container", &source, "--mode", "all", "--snapshot"]);

@@ -1,0 +1,174 @@
+//! Snapshots that were complete when their export ended, and changes that were not: until a resume has read them, the
+//! files are of different times.
+
+use std::path::Path;
+
+use super::replayed::{COPY, content, copy_container, replay};
+use super::snapshot;
+use crate::command::{assert_same, fail, interrupt, resume, spawn, succeed, wait};
+use crate::gateway::{
+    Action, Container, Fault, Gateway, GatewayOptions, RequestKind, RequestRecord,
+};
+use crate::orders::filled_with;
+
+/// The last document that the snapshot finds.
+const LAST: &str = "item-99";
+
+fn is_of_documents(record: &RequestRecord) -> bool {
+    record.is_page() && record.header("a-im") == Some("Incremental Feed")
+}
+
+fn is_of_changes(record: &RequestRecord) -> bool {
+    record.is_page() && record.header("a-im") == Some("Full-Fidelity Feed")
+}
+
+/// A container of one partition, and an empty copy. Before this page of the documents, some of them are deleted, and the
+/// last one is rewritten. No page of the changes is served after the first `served` ones, which come before the documents.
+fn changed_before(page: usize, served: usize) -> (Gateway, Container, Container) {
+    let options = GatewayOptions {
+        consistency: "Eventual",
+        ..GatewayOptions::default()
+    };
+    let (gateway, container) = filled_with(options, 1, 100);
+    let copy = gateway.create_container(crate::command::DATABASE, COPY, "/pk", 1);
+    let handle = container.clone();
+    let write = Action::call(move || {
+        for number in 0..30 {
+            handle.delete(&format!("item-{number}"), format!("key-{number}"));
+        }
+        for _ in 0..5 {
+            handle.rewrite(LAST);
+        }
+    });
+    let documents = Fault::on(RequestKind::ChangeFeed, write);
+    gateway.push_fault(documents.when(is_of_documents).nth(page));
+    let refused = Fault::on(RequestKind::ChangeFeed, Action::status(403, 0));
+    gateway.push_fault(refused.when(is_of_changes).nth(served + 1).times(1));
+    (gateway, container, copy)
+}
+
+#[track_caller]
+fn refused(gateway: &Gateway, out: &Path, copy: &Container, message: &str) {
+    let ended = fail(&mut replay(gateway, out), 2);
+    assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("run `cosmos-tail resume DIR` first"),
+        "{}",
+        ended.stderr
+    );
+    assert!(content(copy).is_empty());
+}
+
+#[test]
+fn without_the_changes_that_came_meanwhile_nothing_is_replayed() {
+    for (served, arguments) in [
+        // None of them, some of them in open files, some of them in finished files.
+        (1, &[][..]),
+        (2, &[]),
+        (2, &["--rotate-bytes", "1KiB"]),
+        (1, &["--format", "parquet", "--columns", "id,pk"]),
+        (
+            2,
+            &[
+                "--format",
+                "csv",
+                "--schema",
+                "raw",
+                "--rotate-bytes",
+                "1KiB",
+            ],
+        ),
+    ] {
+        let (gateway, container, copy) = changed_before(2, served);
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let mut command = snapshot(&gateway, &out);
+        let once = ["--poll-interval", "10s"];
+        let ended = fail(command.args(once).args(arguments), 3);
+        assert!(
+            ended.stderr.contains("the snapshot is complete"),
+            "{}",
+            ended.stderr
+        );
+        refused(&gateway, &out, &copy, "end before its snapshot");
+        gateway.clear_faults();
+        succeed(&mut resume(&gateway, &out));
+        succeed(&mut replay(&gateway, &out));
+        if !arguments.contains(&"id,pk") {
+            assert_same(&content(&copy), &content(&container));
+        }
+        assert_eq!(copy.latest().len(), container.latest().len());
+    }
+}
+
+#[test]
+fn what_was_complete_once_is_replayed_after_a_resume_that_was_cut_off() {
+    let (gateway, container, copy) = changed_before(2, usize::MAX - 1);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    succeed(&mut snapshot(&gateway, &out));
+    let before = content(&container);
+    container.delete("item-50", "key-50");
+    let denied = Fault::on(RequestKind::ChangeFeed, Action::status(403, 0));
+    gateway.push_fault(denied.when(is_of_changes).nth(1).times(1));
+    fail(&mut resume(&gateway, &out), 3);
+    succeed(&mut replay(&gateway, &out));
+    assert_same(&content(&copy), &before);
+}
+
+#[test]
+fn an_export_that_follows_is_replayed_once_it_is_past_the_snapshot() {
+    let (gateway, container, copy) = changed_before(2, usize::MAX - 1);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let child = spawn(snapshot(&gateway, &out).args(["--follow", "--poll-interval", "20ms"]));
+    gateway.wait_for(RequestKind::ChangeFeed, 20);
+    gateway.wait_until_caught_up(&container);
+    interrupt(&child);
+    wait(child);
+    succeed(&mut replay(&gateway, &out));
+    assert_same(&content(&copy), &content(&container));
+}
+
+/// The first answers of a replica that lacks the last versions of the last document.
+fn lag(gateway: &Gateway) {
+    gateway.clear_faults();
+    let mut answers = 0;
+    gateway.set_lag(move |record| {
+        answers += u64::from(record.kind == RequestKind::ChangeFeed);
+        if answers <= 4 { 2 } else { 0_u64 }
+    });
+}
+
+#[test]
+fn replicas_that_lag_on_resume_do_not_end_the_changes_before_the_snapshot() {
+    let (gateway, container, copy) = changed_before(2, usize::MAX - 1);
+    // The pins at the beginning, the changes before the documents, and then the pin after them, which a resume keeps.
+    let is_of_either = |record: &RequestRecord| record.header("a-im") == Some("Full-Fidelity Feed");
+    let denied = Fault::on(RequestKind::ChangeFeed, Action::status(403, 0));
+    gateway.push_fault(denied.when(is_of_either).nth(3).times(1));
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    fail(snapshot(&gateway, &out).args(["--poll-interval", "10s"]), 3);
+    lag(&gateway);
+    succeed(resume(&gateway, &out).args(["--max-retries", "40"]));
+    gateway.clear_lag();
+    succeed(&mut replay(&gateway, &out));
+    assert_same(&content(&copy), &content(&container));
+}
+
+#[test]
+fn replicas_that_lag_on_resume_do_not_end_a_live_copy_before_the_snapshot() {
+    let (gateway, container, copy) = changed_before(1, 1);
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let command = || {
+        let mut command = copy_container(&gateway);
+        command.arg("--state").arg(&state);
+        command
+    };
+    fail(&mut command(), 3);
+    lag(&gateway);
+    succeed(&mut command());
+    assert_same(&content(&copy), &content(&container));
+}
