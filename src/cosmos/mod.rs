@@ -11,6 +11,7 @@ pub mod client;
 mod connect;
 pub mod container;
 pub mod cursor;
+mod date;
 pub mod definition;
 pub mod endpoint;
 pub mod epk;

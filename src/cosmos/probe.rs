@@ -6,15 +6,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use azure_core::time::{OffsetDateTime, parse_rfc7231};
+use azure_core::time::OffsetDateTime;
 use azure_data_cosmos_driver::CosmosError;
 use azure_data_cosmos_driver::error::status_codes;
 use azure_data_cosmos_driver::options::ConnectionPoolOptions;
 use reqwest::Client;
-use reqwest::header::DATE;
 use reqwest::redirect::Policy;
 use url::Url;
 
+use super::date::date_of;
 use super::hints::{account_hint, cause_of, is_certificate};
 use super::options::ConnectOptions;
 use super::reach::{addresses_of, host_of, open_any, within_deadline};
@@ -110,12 +110,6 @@ pub async fn first_answer(options: &ConnectOptions) -> Result<FirstAnswer, NoAns
     Ok(FirstAnswer {
         clock_ahead: date_of(&response).map(|date| ahead(asked, answered, date)),
     })
-}
-
-/// When an answer was written, by its `Date`.
-pub(super) fn date_of(response: &reqwest::Response) -> Option<OffsetDateTime> {
-    let date = response.headers().get(DATE)?;
-    parse_rfc7231(date.to_str().ok()?).ok()
 }
 
 /// How far the clock is ahead that showed these times around an answer of this date, which has no fractions.

@@ -43,8 +43,8 @@ use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
+use super::date::date_of;
 use super::options::ConnectOptions;
-use super::probe::date_of;
 use super::traffic::Traffic;
 
 pub(super) use detour::Detour;
