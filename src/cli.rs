@@ -7,6 +7,7 @@
 pub mod choices;
 pub mod location;
 pub mod manual;
+pub mod shards;
 pub mod times;
 pub mod tips;
 pub mod values;

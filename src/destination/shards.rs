@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::output::Output;
 use super::table::{StateDirectory, Table, ensure_own, places, real, shard_directory};
-use crate::cli::values::MAX_SHARDS;
+use crate::cli::shards::MAX_SHARDS;
 use crate::durable::{self, shown_path};
 use crate::error::{usage, with_hint};
 

@@ -12,7 +12,7 @@ use super::setting::FrozenIn;
 use super::table;
 use crate::cli::Command;
 use crate::cli::location::Location;
-use crate::cli::values::ShardChoice;
+use crate::cli::shards::ShardChoice;
 use crate::destination::{
     Output, STATE_FILE, Shards, StateDirectory, Table, real, shard_directory,
 };
@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     fn index(text: &str, environment: Environment) -> Result<u32> {
-        index_of(crate::cli::values::shard(text).unwrap(), environment)
+        index_of(crate::cli::shards::shard(text).unwrap(), environment)
     }
 
     #[test]

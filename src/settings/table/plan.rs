@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::Command;
 use crate::cli::choices::Until;
-use crate::cli::values::{ShardChoice, shard};
+use crate::cli::shards::{ShardChoice, shard};
 use crate::settings::setting::{Form, Setting, settings};
 use crate::settings::value::{Value, choice, path};
 
