@@ -22,6 +22,20 @@ pub struct PhysicalPartition {
     pub parents: Vec<String>,
 }
 
+/// The parts of `range` in each of `partitions`, in their order, with the number of the partition. `partitions` are a
+/// list of [`CosmosClient::list_partitions`]: sorted, and none overlaps another.
+pub fn parts_of<'a>(
+    partitions: &'a [PhysicalPartition],
+    range: &'a FeedRange,
+) -> impl Iterator<Item = (usize, FeedRange)> + 'a {
+    let first = partitions
+        .partition_point(|partition| partition.range.max_exclusive <= range.min_inclusive);
+    let parts = partitions[first..]
+        .iter()
+        .map_while(|partition| partition.range.intersection(range));
+    (first..).zip(parts)
+}
+
 impl CosmosClient {
     /// The physical partitions of the container, in the order of their bounds. Transient errors are
     /// retried.
@@ -67,5 +81,46 @@ impl CosmosClient {
         }
         partitions.sort_by(|a, b| a.range.cmp(&b.range));
         Ok(partitions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(bounds: [&str; 2]) -> FeedRange {
+        FeedRange::new(bounds[0], bounds[1]).unwrap()
+    }
+
+    #[test]
+    fn the_parts_of_a_range_are_its_intersections_with_each_partition() {
+        let partitions = [["", "10"], ["10", "20"], ["20", "30"], ["30", "FF"]].map(|bounds| {
+            PhysicalPartition {
+                id: bounds[0].to_owned(),
+                range: range(bounds),
+                portable: String::new(),
+                parents: Vec::new(),
+            }
+        });
+        for bounds in [
+            ["", "FF"],
+            ["", "10"],
+            ["05", "10"],
+            ["05", "1001"],
+            ["10", "20"],
+            ["15", "35"],
+            ["30", "31"],
+            ["40", "FF"],
+        ] {
+            let asked = range(bounds);
+            let expected: Vec<(usize, FeedRange)> = partitions
+                .iter()
+                .enumerate()
+                .filter_map(|(at, one)| Some((at, one.range.intersection(&asked)?)))
+                .collect();
+            let parts: Vec<_> = parts_of(&partitions, &asked).collect();
+            assert_eq!(parts, expected, "{asked}");
+            assert!(!parts.is_empty());
+        }
     }
 }

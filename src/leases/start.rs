@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::cli::times::LeaseStart;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::{CursorStart, FeedRequest, PageSource};
-use crate::cosmos::partitions::PhysicalPartition;
+use crate::cosmos::partitions::{PhysicalPartition, parts_of};
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, lsn_of_etag};
 
@@ -56,10 +56,7 @@ pub(crate) async fn etag_at(
         LeaseStart::At(start) => *start,
     };
     let mut earliest: Option<(Option<u64>, String)> = None;
-    for partition in partitions {
-        let Some(part) = partition.range.intersection(range) else {
-            continue;
-        };
+    for (_, part) in parts_of(partitions, range) {
         const WHAT: &str = "cannot find where a lease is to begin";
         let ask = || ask(client, mode, &part, start);
         let etag = client.persistence().persist(WHAT, ask).await;

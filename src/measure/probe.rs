@@ -13,7 +13,7 @@ use super::watched::Watched;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::{CursorStart, FeedAnswer, FeedRequest, PageSource};
 use crate::cosmos::epk::partition_key;
-use crate::cosmos::partitions::PhysicalPartition;
+use crate::cosmos::partitions::{PhysicalPartition, parts_of};
 use crate::feed::{ChangeFeedStart, FeedRange, Position, RangeState};
 
 /// Changes that are requested, of which the rest is estimated.
@@ -62,10 +62,8 @@ pub(super) async fn probe(
     let mut running = JoinSet::new();
     let mut pieces = Vec::new();
     for range in &watched.ranges {
-        for (number, partition) in partitions.iter().enumerate() {
-            let Some(part) = partition.range.intersection(&range.range) else {
-                continue;
-            };
+        for (number, part) in parts_of(partitions, &range.range) {
+            let partition = &partitions[number];
             let question = Question {
                 request: request.clone(),
                 position: range.position.clone(),

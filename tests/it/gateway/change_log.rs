@@ -155,7 +155,7 @@ pub(super) struct ChangeLog {
     next_document: u64,
     document_rids: HashMap<(Epk, String), String>,
     lsn_stride: u64,
-    /// The ranges for which each LSN was handed out as a token.
+    /// The ranges, sorted, for which each LSN was handed out as a token.
     issued: HashMap<(Mode, u64), Vec<(Epk, Epk)>>,
     /// Whether tokens are accepted that other readers may have got.
     takes_all_tokens: bool,
@@ -273,9 +273,23 @@ impl ChangeLog {
     }
 
     pub(super) fn partition_mut(&mut self, id: &str) -> Option<&mut Partition> {
-        self.partitions
-            .iter_mut()
-            .find(|partition| partition.id.to_string() == id)
+        let at = self.find(id)?;
+        Some(&mut self.partitions[at])
+    }
+
+    /// The live partition of this id.
+    pub(super) fn partition(&self, id: &str) -> Option<&Partition> {
+        self.find(id).map(|at| &self.partitions[at])
+    }
+
+    /// Where the live partition of this id is. An id is compared as a number: tests have containers of 10,000 of them.
+    fn find(&self, id: &str) -> Option<usize> {
+        let number: u32 = id.parse().ok()?;
+        let at = self
+            .partitions
+            .iter()
+            .position(|partition| partition.id == number)?;
+        (number.to_string() == id).then_some(at)
     }
 
     /// Whether a partition of this id has ever existed.
@@ -448,17 +462,16 @@ impl ChangeLog {
     }
 
     fn position(&self, id: &str) -> usize {
-        self.partitions
-            .iter()
-            .position(|partition| partition.id.to_string() == id)
+        self.find(id)
             .unwrap_or_else(|| panic!("partition {id} is live"))
     }
 
     /// Remembers that `lsn` went out as a token for `[min, max)`.
     pub(super) fn issue(&mut self, mode: Mode, lsn: u64, min: Epk, max: Epk) {
         let ranges = self.issued.entry((mode, lsn)).or_default();
-        if !ranges.iter().any(|range| contains_range(range, &min, &max)) {
-            ranges.push((min, max));
+        let range = (min, max);
+        if let Err(at) = ranges.binary_search(&range) {
+            ranges.insert(at, range);
         }
     }
 
@@ -472,9 +485,10 @@ impl ChangeLog {
         if self.takes_all_tokens {
             return true;
         }
-        self.issued
-            .get(&(mode, lsn))
-            .is_some_and(|ranges| ranges.iter().any(|range| contains_range(range, min, max)))
+        self.issued.get(&(mode, lsn)).is_some_and(|ranges| {
+            let same = ranges.binary_search(&(min.clone(), max.clone()));
+            same.is_ok() || ranges.iter().any(|range| contains_range(range, min, max))
+        })
     }
 }
 

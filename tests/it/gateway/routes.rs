@@ -250,13 +250,9 @@ impl Routes {
                 .account
                 .container(&asked.segments[1], &asked.segments[3]);
             record.container = container.map(|container| container.rid.clone());
-            record.page = 1 + container
-                .and_then(|container| {
-                    let partitions = container.log.partitions();
-                    partitions.iter().find(|partition| {
-                        record.partition.as_deref() == Some(partition.id.to_string().as_str())
-                    })
-                })
+            let asked_of = container.zip(record.partition.as_deref());
+            record.page = 1 + asked_of
+                .and_then(|(container, partition)| container.log.partition(partition))
                 .map_or(0, |partition| partition.pages_served);
         }
         let (before, on_answer) = state.faults.strike(&record);
