@@ -272,10 +272,23 @@ impl ChangeLog {
         self.topology_version
     }
 
+    /// The live partition with this id.
+    pub(super) fn partition(&self, id: &str) -> Option<&Partition> {
+        self.partitions.get(self.place_of(id)?)
+    }
+
     pub(super) fn partition_mut(&mut self, id: &str) -> Option<&mut Partition> {
-        self.partitions
-            .iter_mut()
-            .find(|partition| partition.id.to_string() == id)
+        let place = self.place_of(id)?;
+        self.partitions.get_mut(place)
+    }
+
+    /// Where a partition is in the order of bounds. Compared as a number: there can be ten thousand of them.
+    fn place_of(&self, id: &str) -> Option<usize> {
+        let id: u32 = id.parse().ok()?;
+        let is_it = |place: &usize| self.partitions.get(*place).is_some_and(|it| it.id == id);
+        // Until the first split or merge, ids are in the order of bounds.
+        let place = Some(id as usize).filter(is_it);
+        place.or_else(|| self.partitions.iter().position(|it| it.id == id))
     }
 
     /// Whether a partition of this id has ever existed.
@@ -448,10 +461,8 @@ impl ChangeLog {
     }
 
     fn position(&self, id: &str) -> usize {
-        self.partitions
-            .iter()
-            .position(|partition| partition.id.to_string() == id)
-            .unwrap_or_else(|| panic!("partition {id} is live"))
+        let place = self.place_of(id);
+        place.unwrap_or_else(|| panic!("partition {id} is live"))
     }
 
     /// Remembers that `lsn` went out as a token for `[min, max)`.

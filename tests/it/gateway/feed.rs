@@ -253,12 +253,7 @@ fn target(container: &StoredContainer, request: &FeedRequest) -> Result<Target, 
                 .to_owned(),
         )));
     };
-    let partition = container
-        .log
-        .partitions()
-        .iter()
-        .find(|partition| partition.id.to_string() == *id);
-    let Some(partition) = partition else {
+    let Some(partition) = container.log.partition(id) else {
         let mut gone = FeedAnswer::refusal(410, Some(1002), "the partition key range is gone");
         if !container.log.knew_partition(id) {
             gone.violation = Some(format!("partition key range {id} has never existed"));
