@@ -15,9 +15,9 @@ use crate::cosmos::token::segments;
 use crate::count::count;
 use crate::destination::{Output, STATE_FILE, Shards};
 use crate::durable::{is_there, shown_path};
-use crate::error::{ExitCode, usage, with_hint};
+use crate::error::{Annotate, ExitCode, usage, with_hint};
 use crate::escape::shell_word;
-use crate::feed::{ContainerAddress, FeedRange, Part, PinnedEnd, RangeSet, RangeState, Scope};
+use crate::feed::{ContainerAddress, FeedRange, Part, PinnedEnd, Position, RangeSet, Scope};
 use crate::report::Report;
 use crate::settings::NewPlan;
 use crate::signal::Shutdown;
@@ -67,7 +67,8 @@ pub async fn plan(
             &connected,
             "the plan",
             "choose another name for a plan of this container",
-        )?;
+        )
+        .exit_code(ExitCode::Usage)?;
         report.notice(&format!(
             "kept `{}`, which is a plan of this container",
             shown_path(&plan.path)
@@ -81,7 +82,7 @@ pub async fn plan(
     let mut options = plan.options;
     let mut ranges = None;
     if let Some(earlier) = &earlier {
-        same_container(&earlier.state, &connected)?;
+        same_container(&earlier.state, &connected).exit_code(ExitCode::Usage)?;
         options = PlannedOptions::from(&earlier.state.options).frozen(Output::StandardOutput);
         ranges = Some(earlier.ranges.clone());
     } else if let Some(asked) = &plan.query {
@@ -230,73 +231,129 @@ impl Earlier {
     }
 }
 
-/// Pins the end of each range to now. A range of several partitions becomes one for each.
+/// How often ranges are pinned again since they were split meanwhile.
+const MAX_DIVISIONS: usize = 16;
+
+/// Pins the end of each range to now. A range of several partitions becomes one for each: their positions do not compare,
+/// so each has an end of its own.
 async fn pin(
     connected: &Connected,
     request: &FeedRequest,
     ranges: &RangeSet,
 ) -> Result<Vec<PlannedRange>> {
     let partitions = connected.client.list_partitions(false).await?;
-    let pins = stream::iter(ranges.to_vec())
-        .map(|range| pin_one(connected, request, range, &partitions))
-        .buffered(PARALLEL_PINS);
-    let planned: Vec<Vec<PlannedRange>> = pins.try_collect().await?;
-    let mut planned: Vec<PlannedRange> = planned.into_iter().flatten().collect();
-    planned.sort_by(|a, b| a.range.cmp(&b.range));
-    Ok(planned)
+    let mut open: Vec<Part> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        let parts = divided(&range.range, &partitions);
+        open.extend(cut(connected, request, (&range.range, &range.position), parts).await?);
+    }
+    let mut planned = Vec::with_capacity(open.len());
+    for _ in 0..MAX_DIVISIONS {
+        let pins = stream::iter(std::mem::take(&mut open))
+            .map(|part| pin_one(connected, request, part, &partitions))
+            .buffered(PARALLEL_PINS);
+        let pins: Vec<PinnedPart> = pins.try_collect().await?;
+        for pin in pins {
+            match pin {
+                PinnedPart::Planned(range) => planned.push(range),
+                PinnedPart::Split(parts) => open.extend(parts),
+            }
+        }
+        if open.is_empty() {
+            planned.sort_by(|a, b| a.range.cmp(&b.range));
+            return Ok(planned);
+        }
+    }
+    Err(with_hint(
+        anyhow::anyhow!("ranges are split faster than they can be pinned"),
+        "plan again once the container has its throughput",
+    ))
+}
+
+/// A range that was to be pinned.
+enum PinnedPart {
+    Planned(PlannedRange),
+    /// It was split meanwhile, into these.
+    Split(Vec<Part>),
+}
+
+/// The parts of a range that are in one partition each.
+fn divided(range: &FeedRange, partitions: &[PhysicalPartition]) -> Vec<FeedRange> {
+    // Partitions are in the order of their bounds.
+    let first = partitions
+        .partition_point(|partition| partition.range.max_exclusive <= range.min_inclusive);
+    let around = partitions[first..]
+        .iter()
+        .take_while(|partition| partition.range.min_inclusive < range.max_exclusive);
+    around
+        .filter_map(|partition| partition.range.intersection(range))
+        .collect()
+}
+
+/// The parts of a range, each with its start.
+async fn cut(
+    connected: &Connected,
+    request: &FeedRequest,
+    (range, start): (&FeedRange, &Option<Position>),
+    parts: Vec<FeedRange>,
+) -> Result<Vec<Part>> {
+    let mut cut = Vec::with_capacity(parts.len());
+    for part in parts {
+        let start = match start {
+            Some(start) if part != *range => {
+                let start = connected.client.cut(request, start, &part).await?;
+                Some(start.with_context(|| format!("the start of the range {part} is not known"))?)
+            }
+            start => start.clone(),
+        };
+        cut.push((part, start));
+    }
+    Ok(cut)
 }
 
 async fn pin_one(
     connected: &Connected,
     request: &FeedRequest,
-    range: RangeState,
+    (range, start): Part,
     partitions: &[PhysicalPartition],
-) -> Result<Vec<PlannedRange>> {
-    let what = format!(
-        "cannot get the current position of the feed range {}",
-        range.range
-    );
+) -> Result<PinnedPart> {
+    let what = format!("cannot get the current position of the feed range {range}");
     let client = &connected.client;
     let pinned_at = clock::now();
-    let pin = || client.pin_now(request, &range.range);
+    let pin = || client.pin_now(request, &range);
     let pinned = client
         .persistence()
         .persist(&what, pin)
         .await
         .context(what)?;
-    let is_whole = pinned.parts.len() == 1;
-    let mut planned = Vec::with_capacity(pinned.parts.len());
-    for (part, now) in pinned.parts {
-        let start = match &range.position {
-            Some(start) if part == range.range => Some(start.clone()),
-            Some(start) => {
-                let cut = client.cut(request, start, &part).await?;
-                Some(cut.with_context(|| format!("the start of the range {part} is not known"))?)
-            }
-            None => None,
-        };
-        let etag = segments(&now.token, &part)?
-            .into_iter()
-            .find_map(|segment| segment.etag)
-            .context("the pin has no ETag")?;
-        let began = start.as_ref().and_then(|start| start.lsn).unwrap_or(0);
-        let transactions = now.lsn.map(|lsn| lsn.saturating_sub(began));
-        planned.push(PlannedRange {
-            transactions: transactions.map(|all| scaled(all, &part, partitions)),
-            end: Some(PinnedEnd {
-                etag,
-                // The last answer was that of the last part only.
-                partition: pinned.partition.clone().filter(|_| is_whole),
-                pinned_at,
-                tokens_compare: is_whole && now.lsn.is_some() && now.lsn == pinned.partition_lsn,
-                known_lsn: None,
-                reached: None,
-            }),
-            range: part,
-            start,
-        });
-    }
-    Ok(planned)
+    let [(part, now)] = &pinned.parts[..] else {
+        let parts = pinned.parts.into_iter().map(|(part, _)| part).collect();
+        let parts = cut(connected, request, (&range, &start), parts).await?;
+        return Ok(PinnedPart::Split(parts));
+    };
+    ensure!(
+        *part == range,
+        "the service pinned {part} instead of {range}"
+    );
+    let etag = segments(&now.token, &range)?
+        .into_iter()
+        .find_map(|segment| segment.etag)
+        .context("the pin has no ETag")?;
+    let began = start.as_ref().and_then(|start| start.lsn).unwrap_or(0);
+    let transactions = now.lsn.map(|lsn| lsn.saturating_sub(began));
+    Ok(PinnedPart::Planned(PlannedRange {
+        transactions: transactions.map(|all| scaled(all, &range, partitions)),
+        end: Some(PinnedEnd {
+            etag,
+            partition: pinned.partition,
+            pinned_at,
+            tokens_compare: now.lsn.is_some() && now.lsn == pinned.partition_lsn,
+            known_lsn: None,
+            reached: None,
+        }),
+        range,
+        start,
+    }))
 }
 
 /// The part of the transactions of a partition that is in `range`.
