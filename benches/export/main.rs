@@ -216,7 +216,10 @@ fn compare(options: &Options, http1_only: bool) {
     if let Some(count) = options.shards {
         let format = &options.formats[0];
         let ratio = median(shards::name(count, format)) / median(export_name(format));
-        println!("  {:<50} {ratio:>7.2}", format!("{count} shards / one process"));
+        println!(
+            "  {:<50} {ratio:>7.2}",
+            format!("{count} shards / one process")
+        );
         assert!(
             options.most_shards.is_none_or(|most| ratio <= most),
             "the shards of a plan take {ratio:.2} times the CPU of one process"

@@ -30,7 +30,12 @@ pub(super) fn run(gateway: &StaticGateway, count: u32, format: &str, directory: 
     let (plan, out) = (plan.to_str().unwrap(), out.to_str().unwrap());
     let planned = Command::new(binary)
         .args(["plan", "-q", "--format", format, "-o", plan])
-        .args(["-d", StaticGateway::DATABASE, "-c", StaticGateway::CONTAINER])
+        .args([
+            "-d",
+            StaticGateway::DATABASE,
+            "-c",
+            StaticGateway::CONTAINER,
+        ])
         .env("AZURE_COSMOS_ENDPOINT", gateway.endpoint())
         .env("AZURE_COSMOS_KEY", KEY)
         .status()
