@@ -2153,7 +2153,7 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --until)
-                    COMPREPLY=($(compgen -W "head pin" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "head pin exact" -- "${cur}"))
                     return 0
                     ;;
                 --query)
@@ -3006,7 +3006,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__schema)
-            opts="-d -c -v -q -h -V --query --query-file --parameter --partition-key --masked --from --columns --sample --detect-timestamps --strict-types --diff --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --query --query-file --parameter --partition-key --masked --from --columns --sample --detect-timestamps --strict-types --diff --plan --arrow --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3041,6 +3041,10 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --diff)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -272,10 +272,11 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s V -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l from -d 'Start: `beginning`, `now`, a time, or an age such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l mode -d 'Which feed to read' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
 all\t'Every version and every delete from now on; the container must retain them'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -s o -l output -d 'Where to write the plan, such as plan.json' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -s o -l output -d 'Where to write the plan, such as plan.json, or `-`' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l after -d 'Plan what came since the shards that wrote to DIR' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l until -d 'How far to read each range [default: head; with --mode all: pin]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout the export is in the files, even if it was rewritten meanwhile'
-pin\t'Up to the position of the range when the export started: documents rewritten before they are read are left to the next resume'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l until -d 'How far to read each range [default: head; with --mode all: pin; after a plan: exact]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout is in the files, even if it was rewritten meanwhile'
+pin\t'Up to the pinned end, in whole pages: documents rewritten before they are read are left to a plan of what came since'
+exact\t'Up to the pinned end, and not one change beyond it: a plan can begin `--after` this one without looking at what its shards wrote'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l query -d 'Read what this query selects instead of the feed' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l query-file -d 'The same from a file' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l parameter -d 'The value of a parameter of the query; once for each' -r
@@ -333,6 +334,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l from 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l columns -d 'Columns, such as id,customer.name,total:double' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l sample -d 'Infer columns from this many pages of each range' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l diff -d 'Compare the documents with the columns of an export or a file' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l plan -d 'Print the columns of a plan instead' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l system-fields -d 'What to do with _ts, _etag, _rid and the like' -r -f -a "keep\t'They have columns like other fields'
 drop\t'They are left out, unless --columns or a schema file names them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
@@ -360,6 +362,7 @@ json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l masked -d 'Export masked values where the container masks some and this credential may not see them'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l detect-timestamps -d 'Make timestamps of ISO 8601 times'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l strict-types -d 'Make JSON of fields with several types'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l arrow -d 'Print the schema of the files, with all columns, as an Arrow stream without rows, for programs'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'

@@ -396,10 +396,17 @@ impl Report {
     ///
     /// If standard output cannot be written, such as when the reader of a pipe has gone.
     pub fn print_data(&self, text: &str) -> Result<()> {
+        self.print_bytes(text.as_bytes())
+    }
+
+    /// Prints bytes to standard output, which must not be for terminals.
+    ///
+    /// # Errors
+    ///
+    /// As [`Report::print_data`].
+    pub fn print_bytes(&self, bytes: &[u8]) -> Result<()> {
         let mut stdout = std::io::stdout().lock();
-        let written = stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| stdout.flush());
+        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
         written.context("cannot write to standard output")
     }
 

@@ -24,6 +24,7 @@ mod process;
 mod store;
 
 mod clients;
+mod shards;
 
 use std::path::Path;
 
@@ -55,6 +56,12 @@ struct Options {
     /// Export to a store of objects in this process too, in the first of the formats
     #[arg(long)]
     objects: bool,
+    /// Export by so many processes that share a plan too, at the same time, in the first of the formats
+    #[arg(long)]
+    shards: Option<u32>,
+    /// Fail if they take together more than this many times the CPU of one process
+    #[arg(long, requires = "shards")]
+    most_shards: Option<f64>,
     /// Clients of this bench to compare with
     #[arg(long, value_delimiter = ',', default_value = "driver")]
     with: Vec<Client>,
@@ -166,6 +173,12 @@ fn compare(options: &Options, http1_only: bool) {
                 }
             }
         }
+        if let Some(count) = options.shards {
+            let format = &options.formats[0];
+            let directory = directory_of(options);
+            let cost = shards::run(&gateway, count, format, directory.path());
+            note(shards::name(count, format), cost);
+        }
         #[cfg(all(unix, feature = "object-stores"))]
         if options.objects {
             let format = &options.formats[0];
@@ -195,13 +208,25 @@ fn compare(options: &Options, http1_only: bool) {
             "an export has taken {peak:.0} MB ({kind})"
         );
     }
+    let median = |name: String| {
+        let (_, costs) = costs.iter().find(|(known, _)| *known == name).unwrap();
+        // They are sorted.
+        costs[costs.len() / 2].cpu_seconds
+    };
+    if let Some(count) = options.shards {
+        let format = &options.formats[0];
+        let ratio = median(shards::name(count, format)) / median(export_name(format));
+        println!(
+            "  {:<50} {ratio:>7.2}",
+            format!("{count} shards / one process")
+        );
+        assert!(
+            options.most_shards.is_none_or(|most| ratio <= most),
+            "the shards of a plan take {ratio:.2} times the CPU of one process"
+        );
+    }
     if let Some(most) = options.most_objects {
         let format = &options.formats[0];
-        let median = |name: String| {
-            let (_, costs) = costs.iter().find(|(known, _)| *known == name).unwrap();
-            // They are sorted.
-            costs[costs.len() / 2].cpu_seconds
-        };
         let ratio = median(objects_name(format)) / median(export_name(format));
         assert!(
             ratio <= most,

@@ -103,6 +103,19 @@ pub enum Until {
     Pin,
 }
 
+/// How far a range of a plan is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanUntil {
+    /// Until the service has nothing newer: every document that existed throughout is in the files, even if it was
+    /// rewritten meanwhile
+    Head,
+    /// Up to the pinned end, in whole pages: documents rewritten before they are read are left to a plan of what came since
+    Pin,
+    /// Up to the pinned end, and not one change beyond it: a plan can begin `--after` this one without looking at what its
+    /// shards wrote
+    Exact,
+}
+
 /// Whether system fields have columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SystemFields {

@@ -130,7 +130,10 @@ pub fn path(text: &str) -> Parsed<PathBuf> {
 ///
 /// If it is an address with a scheme.
 pub fn path_or_dash(text: &Path) -> Parsed<PathBuf> {
-    Location::parse(text).map(|_| text.to_owned())
+    match Location::parse(text)? {
+        Location::StandardStream => Ok(text.to_owned()),
+        Location::Local(_) | Location::Objects(_) => location::file(text),
+    }
 }
 
 /// Takes a path, or `-` for a standard stream.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::account::Account;
-use crate::error::ExitCode;
+use crate::error::{ExitCode, usage};
 use crate::job;
 use crate::report::Report;
-use crate::settings::{Compared, Given, SchemaPlan};
+use crate::schema::TableLayout;
+use crate::settings::{Compared, Given, SchemaPlan, table};
 use crate::signal::Shutdown;
+use crate::state::plan_file::PlanFile;
 
 /// Samples documents and prints their columns.
 pub(super) async fn run(
@@ -18,6 +20,13 @@ pub(super) async fn run(
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
+    if let Some(path) = given.typed(&table::SCHEMA_PLAN) {
+        return columns_of_plan(
+            &PlanFile::read(&path)?,
+            given.is_on(&table::AS_ARROW),
+            report,
+        );
+    }
     let given = given.with_profile(account.profile()?);
     let plan = SchemaPlan::new(&given)?;
     for value in given.option_values()? {
@@ -35,4 +44,28 @@ pub(super) async fn run(
     };
     let connected = account.connect(connection, retries, report).await?;
     job::diff(connected, plan, compared, report, shutdown).await
+}
+
+/// Prints the columns of a plan. Those of its documents as text, as `--schema` takes them; all of them as Arrow.
+fn columns_of_plan(plan: &PlanFile, as_arrow: bool, report: &Report) -> Result<ExitCode> {
+    let none = || {
+        usage(
+            "the files of the plan have no columns",
+            "only plans with --format csv, parquet or arrow have columns",
+        )
+    };
+    if as_arrow {
+        report.print_bytes(&plan.arrow_schema()?.ok_or_else(none)?)?;
+        return Ok(ExitCode::Done);
+    }
+    match plan.layout().ok_or_else(none)? {
+        TableLayout::Columns { schema, .. } => report.print_schema(schema)?,
+        TableLayout::Raw => {
+            return Err(usage(
+                "the plan is one of raw documents, whose columns are the same for each container",
+                "`--arrow` prints their schema",
+            ));
+        }
+    }
+    Ok(ExitCode::Done)
 }

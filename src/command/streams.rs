@@ -1,11 +1,12 @@
 //! The standard streams that a command needs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::cli::Command;
 use crate::cli::location::Location;
+use crate::error::usage;
 use crate::process;
 use crate::settings::{Given, table};
 
@@ -36,10 +37,11 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
             .is_none_or(|output| output.is_standard_stream()),
         Command::Export => given.get(&table::EXPORT_OUTPUT)?.is_standard_stream(),
         Command::Replay => given.is_on(&table::TO_STDOUT),
+        Command::Plan => given.get(&table::PLAN_OUTPUT)? == Path::new("-"),
         Command::Compare => given
             .typed(&table::DIFFERENCES)
             .is_some_and(|report| report.is_standard_stream()),
-        Command::Plan | Command::Resume | Command::ProfilesAdd | Command::ProfilesUse => false,
+        Command::Resume | Command::ProfilesAdd | Command::ProfilesUse => false,
     };
     if prints {
         process::ensure_standard_output()?;
@@ -47,9 +49,18 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
     let sources = given.list(&table::SOURCES);
     let reads_source = sources.iter().any(Location::is_standard_stream);
     let key_file = given.typed(&table::KEY_FILE);
-    let imported = given.typed(&table::IMPORTED);
-    let reads_leases = imported.is_some_and(|path| path == Path::new("-"));
-    if reads_source || reads_leases || key_file.is_some_and(|path| path == Path::new("-")) {
+    let is_input = |path: Option<PathBuf>| path.is_some_and(|path| path == Path::new("-"));
+    let reads_leases = is_input(given.typed(&table::IMPORTED));
+    let plans = [&table::AFTER, &table::EXPORT_PLAN, &table::SCHEMA_PLAN];
+    let reads_plan = plans.into_iter().any(|plan| is_input(given.typed(plan)));
+    let reads_key = is_input(key_file);
+    if reads_plan && reads_key {
+        return Err(usage(
+            "both the plan and the account key would be read from standard input",
+            "give the key as AZURE_COSMOS_KEY, or in a file",
+        ));
+    }
+    if reads_source || reads_leases || reads_plan || reads_key {
         process::ensure_standard_input()?;
     }
     Ok(())

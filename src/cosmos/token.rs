@@ -116,16 +116,29 @@ pub(super) fn container_rid_of(token: &str) -> Result<String> {
 
 /// The continuation token of a range at an ETag that somebody else has read.
 pub fn token_at(container_rid: &str, mode: FeedMode, range: &FeedRange, etag: &str) -> String {
+    let part = Segment {
+        range: range.clone(),
+        etag: Some(etag.to_owned()),
+    };
+    token_of(container_rid, mode, &[part])
+}
+
+/// The same of a range of several parts. A part without an ETag is one that was never polled.
+pub fn token_of(container_rid: &str, mode: FeedMode, parts: &[Segment]) -> String {
+    let polled = parts.iter().filter_map(|part| {
+        let etag = part.etag.as_ref()?;
+        Some(serde_json::json!({
+            "min_epk": part.range.min_inclusive,
+            "max_epk": part.range.max_exclusive,
+            "server_continuation": etag,
+        }))
+    });
     encoded(&serde_json::json!({
         "op": "ChangeFeed",
         "rid": container_rid,
         "root": {
             "kind": "unordered_merge",
-            "active_tokens": [{
-                "min_epk": range.min_inclusive,
-                "max_epk": range.max_exclusive,
-                "server_continuation": etag,
-            }],
+            "active_tokens": polled.collect::<Vec<_>>(),
         },
         "cfm": mode == FeedMode::AllVersionsAndDeletes,
     }))

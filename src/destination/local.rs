@@ -331,6 +331,10 @@ impl Destination for Local {
     fn list(&self) -> Result<Vec<PartFile>> {
         self.names.existing()
     }
+
+    fn list_among(&self, names: &[String]) -> Result<Vec<PartFile>> {
+        self.names.existing_among(names)
+    }
 }
 
 impl ExportFiles for Local {

@@ -273,26 +273,41 @@ impl FileNames {
     ///
     /// If the directory exists and cannot be read.
     pub fn existing(&self) -> Result<Vec<PartFile>> {
-        let mut found = Vec::new();
         if matches!(self.layout, Layout::StandardOutput | Layout::Lost { .. }) {
-            return Ok(found);
+            return Ok(Vec::new());
         }
         let mut directories = vec![self.directory(), self.own_directory()];
         directories.dedup();
+        let mut found = Vec::new();
         for directory in directories {
-            if !directory.exists() {
-                continue;
-            }
-            for entry in fs::read_dir(directory).context("cannot list the output directory")? {
-                let path = entry.context("cannot list the output directory")?.path();
-                // An open part is not one in the directory of finished ones, and the other way round.
-                if let Some(part) = self.parse(&path).filter(|part| part.path == path) {
-                    found.push(part);
-                }
-            }
+            self.collect(&names_in(directory)?, directory, &mut found);
         }
         found.sort();
         Ok(found)
+    }
+
+    /// The same, if the directory of finished files was listed before and has these `names`.
+    ///
+    /// # Errors
+    ///
+    /// If the directory of what is not data exists and cannot be read.
+    pub fn existing_among(&self, names: &[String]) -> Result<Vec<PartFile>> {
+        let (directory, own) = (self.directory(), self.own_directory());
+        if directory == own || !self.is_directory() {
+            return self.existing();
+        }
+        let mut found = Vec::new();
+        self.collect(names, directory, &mut found);
+        self.collect(&names_in(own)?, own, &mut found);
+        found.sort();
+        Ok(found)
+    }
+
+    /// Adds the files with a name of this export's files, of those in `directory`.
+    fn collect(&self, names: &[String], directory: &Path, found: &mut Vec<PartFile>) {
+        let paths = names.iter().map(|name| directory.join(name));
+        // An open part is not one in the directory of finished ones, and the other way round.
+        found.extend(paths.filter_map(|path| self.parse(&path).filter(|part| part.path == path)));
     }
 
     /// Makes the final names of parts durable, and then that they no longer have their open names.
@@ -373,6 +388,25 @@ impl FileNames {
             path: expected,
         })
     }
+}
+
+/// The names in a directory; none if there is no such directory. One that is not Unicode is replaced in part, so it is
+/// not that of an export's file.
+///
+/// # Errors
+///
+/// If it exists and cannot be read.
+pub fn names_in(directory: &Path) -> Result<Vec<String>> {
+    const CANNOT: &str = "cannot list the output directory";
+    if !directory.exists() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).context(CANNOT)? {
+        let name = entry.context(CANNOT)?.file_name();
+        names.push(name.to_string_lossy().into_owned());
+    }
+    Ok(names)
 }
 
 /// The name of the file `path` without the extension.

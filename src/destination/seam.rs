@@ -268,6 +268,16 @@ pub trait Destination: ExportFiles {
     ///
     /// If they cannot be listed.
     fn list(&self) -> Result<Vec<PartFile>>;
+
+    /// The same, if the directory of finished files was listed before and has these `names`. Several exports can share
+    /// one, and it can have very many.
+    ///
+    /// # Errors
+    ///
+    /// If the rest cannot be listed.
+    fn list_among(&self, _names: &[String]) -> Result<Vec<PartFile>> {
+        self.list()
+    }
 }
 
 /// A part that was appended to since it was last made durable.

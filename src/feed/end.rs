@@ -17,6 +17,8 @@ pub enum ReadUntil {
     Head,
     /// Up to its pin.
     Pin,
+    /// Up to its pin, and not one change beyond it.
+    Exact,
 }
 
 /// How the ranges of a finished run reached their ends, taken together.

@@ -6,20 +6,22 @@ use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::query::{self, Asked};
-use super::start::{PARALLEL_PINS, ensure_is_of, first_ranges, infer_layout, same_container};
+use super::start::{PARALLEL_PINS, ensure_is_of, first_ranges, infer_layout};
 use super::{Connected, feed_request};
 use crate::clock;
 use crate::cosmos::cursor::FeedRequest;
-use crate::cosmos::partitions::PhysicalPartition;
-use crate::cosmos::token::segments;
+use crate::cosmos::partitions::{PhysicalPartition, parts_of};
+use crate::cosmos::token::{segments, token_at};
 use crate::count::count;
 use crate::destination::{Output, STATE_FILE, Shards};
 use crate::durable::{is_there, shown_path};
-use crate::error::{ExitCode, usage, with_hint};
+use crate::error::{Annotate, ExitCode, usage, with_hint};
 use crate::escape::shell_word;
-use crate::feed::{ContainerAddress, FeedRange, Part, PinnedEnd, RangeSet, RangeState, Scope};
+use crate::feed::{
+    ContainerAddress, FeedRange, Part, PinnedEnd, Position, RangeSet, ReadUntil, Scope,
+};
 use crate::report::Report;
-use crate::settings::NewPlan;
+use crate::settings::{After, NewPlan};
 use crate::signal::Shutdown;
 use crate::state::file;
 use crate::state::model::{JobKind, ShardOfPlan, State};
@@ -36,54 +38,29 @@ pub async fn plan(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    if is_there(&plan.path) {
-        if !plan.keep {
-            return Err(exists(&plan.path));
-        }
-        let kept = PlanFile::read(&plan.path)?;
-        plan.ensure_is_kept_by(&kept)?;
-        let follows = match &plan.after {
-            Some(directory) => Some(shards_of(directory)?.plan),
-            None => None,
-        };
-        if kept.after != follows {
-            return Err(usage(
-                format!(
-                    "`{}` is the plan of another span: it {}",
-                    shown_path(&plan.path),
-                    match kept.after {
-                        Some(earlier) => format!("starts where the plan {earlier} ended"),
-                        None => "starts where no other plan ended".to_owned(),
-                    }
-                ),
-                "choose another name for this plan",
-            ));
-        }
-        // A plan that starts where another one ended has its container from there, and so need not be told.
-        let source = follows.map(|_| &kept.source);
-        let connected = connect(source).await?;
-        ensure_is_of(
-            &kept.source,
-            &connected,
-            "the plan",
-            "choose another name for a plan of this container",
-        )?;
-        report.notice(&format!(
-            "kept `{}`, which is a plan of this container",
-            shown_path(&plan.path)
-        ));
-        return Ok(ExitCode::Done);
+    if let Some(path) = plan.path.as_deref().filter(|path| is_there(path)) {
+        return keep(connect, &plan, path, report).await;
     }
-    let earlier = plan.after.as_deref().map(Earlier::read).transpose()?;
-    let connected = connect(earlier.as_ref().map(|earlier| &earlier.state.source)).await?;
+    let earlier = plan.after.as_ref().map(Earlier::read).transpose()?;
+    let connected = connect(earlier.as_ref().map(|earlier| &earlier.source)).await?;
     connected.limit_reads(plan.settings.max_ru, report).await?;
     let source = connected.source.clone();
     let mut options = plan.options;
+    let mut until = plan.until;
     let mut ranges = None;
+    let mut partitions = Vec::new();
     if let Some(earlier) = &earlier {
-        same_container(&earlier.state, &connected)?;
-        options = PlannedOptions::from(&earlier.state.options).frozen(Output::StandardOutput);
+        ensure_is_of(
+            &earlier.source,
+            &connected,
+            "the earlier plan",
+            "it was deleted and created again: plan it from the beginning",
+        )
+        .exit_code(ExitCode::Usage)?;
+        options = earlier.options.frozen(Output::StandardOutput);
+        until = until.or(earlier.until);
         ranges = Some(earlier.ranges.clone());
+        partitions.clone_from(&earlier.partitions);
     } else if let Some(asked) = &plan.query {
         let Asked {
             ranges: asked,
@@ -118,7 +95,7 @@ pub async fn plan(
         });
         unpinned.collect()
     } else {
-        pin(&connected, &request, &state.ranges).await?
+        pin(&connected, &request, &state.ranges, &partitions).await?
     };
     let file = PlanFile {
         plan_id: uuid::Uuid::now_v7(),
@@ -127,34 +104,90 @@ pub async fn plan(
         source: state.source,
         partition_key: key_definition(&connected)?,
         options: PlannedOptions::from(&state.options),
-        until: plan.until,
+        until,
         ranges: planned,
     };
-    file.create(&plan.path)?;
     let transactions: Option<u64> = file.ranges.iter().map(|range| range.transactions).sum();
     let size = match transactions {
         Some(transactions) => format!(", about {}", count(transactions, "transaction")),
         None => String::new(),
     };
-    report.notice(&format!(
-        "wrote `{}`: {} of `{}`{size}",
-        shown_path(&plan.path),
+    let about = format!(
+        "{} of `{}`{size}",
         count(file.ranges.len() as u64, "range"),
         file.source.container,
-    ));
+    );
+    let Some(path) = &plan.path else {
+        report.print_data(&file.text()?)?;
+        report.notice(&format!("planned {about}"));
+        return Ok(ExitCode::Done);
+    };
+    file.create(path)?;
+    report.notice(&format!("wrote `{}`: {about}", shown_path(path)));
     report.notice(&format!(
         "each of N processes reads a share: cosmos-tail export --plan {} --shard I/N -o DIR",
-        shell_word(&plan.path)
+        shell_word(path)
     ));
     Ok(ExitCode::Done)
 }
 
-/// Where the shards of an earlier plan ended.
+/// Keeps the plan in the file `path`, if it is the one that is wanted.
+async fn keep(
+    connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Connected>,
+    plan: &NewPlan,
+    path: &Path,
+    report: &Report,
+) -> Result<ExitCode> {
+    if !plan.keep {
+        return Err(exists(path));
+    }
+    let kept = PlanFile::read(path)?;
+    plan.ensure_is_kept_by(path, &kept)?;
+    let follows = match &plan.after {
+        Some(After::Shards(directory)) => Some(shards_of(directory)?.plan),
+        Some(After::Plan(earlier)) => Some(earlier.plan_id),
+        None => None,
+    };
+    if kept.after != follows {
+        return Err(usage(
+            format!(
+                "`{}` is the plan of another span: it {}",
+                shown_path(&path),
+                match kept.after {
+                    Some(earlier) => format!("starts where the plan {earlier} ended"),
+                    None => "starts where no other plan ended".to_owned(),
+                }
+            ),
+            "choose another name for this plan",
+        ));
+    }
+    // A plan that starts where another one ended has its container from there, and so need not be told.
+    let source = follows.map(|_| &kept.source);
+    let connected = connect(source).await?;
+    ensure_is_of(
+        &kept.source,
+        &connected,
+        "the plan",
+        "choose another name for a plan of this container",
+    )
+    .exit_code(ExitCode::Usage)?;
+    report.notice(&format!(
+        "kept `{}`, which is a plan of this container",
+        shown_path(&path)
+    ));
+    Ok(ExitCode::Done)
+}
+
+/// Where an earlier plan ended.
 struct Earlier {
     plan: uuid::Uuid,
-    /// The state of one of them. What the others have in common with it is the same.
-    state: State,
+    source: ContainerAddress,
+    options: PlannedOptions,
+    /// How far this plan is read too, unless something else was asked for.
+    until: Option<ReadUntil>,
     ranges: RangeSet,
+    /// The partition of the end of each range, where that is known.
+    partitions: Vec<Option<String>>,
 }
 
 /// The shards that wrote to `directory`.
@@ -171,12 +204,45 @@ fn shards_of(directory: &Path) -> Result<Shards> {
 }
 
 impl Earlier {
+    fn read(after: &After) -> Result<Self> {
+        match after {
+            After::Shards(directory) => Self::of_shards(directory),
+            After::Plan(plan) => Self::of_plan(plan),
+        }
+    }
+
+    /// Where the ranges of a plan end that are read to there exactly.
+    fn of_plan(plan: &PlanFile) -> Result<Self> {
+        let options = plan.options.frozen(Output::StandardOutput);
+        let (mut parts, mut partitions) = (Vec::<Part>::new(), Vec::new());
+        for planned in &plan.ranges {
+            let end = planned.end.as_ref();
+            let end = end.ok_or_else(nothing_comes_after_a_query)?;
+            let rid = &plan.source.container_rid;
+            let token = token_at(rid, options.mode, &planned.range, &end.etag);
+            let position = Position {
+                token,
+                lsn: end.lsn(),
+            };
+            parts.push((planned.range.clone(), Some(position)));
+            partitions.push(end.partition.clone());
+        }
+        Ok(Self {
+            plan: plan.plan_id,
+            source: plan.source.clone(),
+            options: plan.options.clone(),
+            until: plan.until,
+            ranges: RangeSet::number(parts)?,
+            partitions,
+        })
+    }
+
     /// Reads the states of all shards that wrote to `directory`.
     ///
     /// # Errors
     ///
     /// If it is not the place of a plan, or not all of its shards are complete.
-    fn read(directory: &Path) -> Result<Self> {
+    fn of_shards(directory: &Path) -> Result<Self> {
         let shards = shards_of(directory)?;
         let mut parts: Vec<Part> = Vec::new();
         let mut first = None;
@@ -208,10 +274,7 @@ impl Earlier {
                 return Err(incomplete("is not complete"));
             }
             if state.options.query.is_some() {
-                return Err(usage(
-                    "the plan is of a query, which was answered to its end, so nothing comes after it",
-                    "plan the query again",
-                ));
+                return Err(nothing_comes_after_a_query());
             }
             let ended = state.ranges.iter();
             parts.extend(ended.map(|range| (range.range.clone(), range.position.clone())));
@@ -222,81 +285,165 @@ impl Earlier {
         ranges
             .check(&Scope::default())
             .context("the shards do not cover the container")?;
+        let first = first.context("there are no shards")?;
         Ok(Self {
             plan: shards.plan,
-            state: first.context("there are no shards")?,
+            source: first.source,
+            options: PlannedOptions::from(&first.options),
+            until: None,
             ranges,
+            partitions: Vec::new(),
         })
     }
 }
 
-/// Pins the end of each range to now. A range of several partitions becomes one for each.
+fn nothing_comes_after_a_query() -> anyhow::Error {
+    usage(
+        "the plan is of a query, which was answered to its end, so nothing comes after it",
+        "plan the query again",
+    )
+}
+
+/// How often ranges are pinned again since they were split meanwhile.
+const MAX_DIVISIONS: usize = 16;
+
+/// Pins the end of each range to now. A range of several partitions becomes one for each: their positions do not compare,
+/// so each has an end of its own.
 async fn pin(
     connected: &Connected,
     request: &FeedRequest,
     ranges: &RangeSet,
+    before: &[Option<String>],
 ) -> Result<Vec<PlannedRange>> {
     let partitions = connected.client.list_partitions(false).await?;
-    let pins = stream::iter(ranges.to_vec())
-        .map(|range| pin_one(connected, request, range, &partitions))
-        .buffered(PARALLEL_PINS);
-    let planned: Vec<Vec<PlannedRange>> = pins.try_collect().await?;
-    let mut planned: Vec<PlannedRange> = planned.into_iter().flatten().collect();
-    planned.sort_by(|a, b| a.range.cmp(&b.range));
-    Ok(planned)
+    let mut open: Vec<Unpinned> = Vec::with_capacity(ranges.len());
+    for (at, range) in ranges.iter().enumerate() {
+        let whole = Unpinned {
+            range: range.range.clone(),
+            start: range.position.clone(),
+            partition: before.get(at).cloned().flatten(),
+        };
+        let parts = divided(&range.range, &partitions);
+        open.extend(whole.cut(connected, request, parts).await?);
+    }
+    let mut planned = Vec::with_capacity(open.len());
+    for _ in 0..MAX_DIVISIONS {
+        let pins = stream::iter(std::mem::take(&mut open))
+            .map(|part| pin_one(connected, request, part, &partitions))
+            .buffered(PARALLEL_PINS);
+        let pins: Vec<PinnedPart> = pins.try_collect().await?;
+        for pin in pins {
+            match pin {
+                PinnedPart::Planned(range) => planned.push(range),
+                PinnedPart::Split(parts) => open.extend(parts),
+            }
+        }
+        if open.is_empty() {
+            planned.sort_by(|a, b| a.range.cmp(&b.range));
+            return Ok(planned);
+        }
+    }
+    Err(with_hint(
+        anyhow::anyhow!("ranges are split faster than they can be pinned"),
+        "plan again once the container has its throughput",
+    ))
+}
+
+/// A range that is to be pinned.
+struct Unpinned {
+    range: FeedRange,
+    start: Option<Position>,
+    /// The partition that the start is of, if that is known.
+    partition: Option<String>,
+}
+
+/// A range that was to be pinned.
+enum PinnedPart {
+    Planned(PlannedRange),
+    /// It was split meanwhile, into these.
+    Split(Vec<Unpinned>),
+}
+
+/// The parts of a range that are in one partition each.
+fn divided(range: &FeedRange, partitions: &[PhysicalPartition]) -> Vec<FeedRange> {
+    parts_of(partitions, range).map(|(_, part)| part).collect()
+}
+
+/// The parts of a range, each with its start.
+    async fn cut(
+        self,
+        connected: &Connected,
+        request: &FeedRequest,
+        parts: Vec<FeedRange>,
+    ) -> Result<Vec<Self>> {
+        let mut cut = Vec::with_capacity(parts.len());
+        for range in parts {
+            let start = match &self.start {
+                Some(start) if range != self.range => {
+                    let start = connected.client.cut(request, start, &range).await?;
+                    let unknown = || format!("the start of the range {range} is not known");
+                    Some(start.with_context(unknown)?)
+                }
+                start => start.clone(),
+            };
+            cut.push(Self {
+                range,
+                start,
+                partition: self.partition.clone(),
+            });
+        }
+        Ok(cut)
+    }
 }
 
 async fn pin_one(
     connected: &Connected,
     request: &FeedRequest,
-    range: RangeState,
+    unpinned: Unpinned,
     partitions: &[PhysicalPartition],
-) -> Result<Vec<PlannedRange>> {
-    let what = format!(
-        "cannot get the current position of the feed range {}",
-        range.range
-    );
+) -> Result<PinnedPart> {
+    let range = unpinned.range.clone();
+    let what = format!("cannot get the current position of the feed range {range}");
     let client = &connected.client;
     let pinned_at = clock::now();
-    let pin = || client.pin_now(request, &range.range);
+    let pin = || client.pin_now(request, &range);
     let pinned = client
         .persistence()
         .persist(&what, pin)
         .await
         .context(what)?;
-    let is_whole = pinned.parts.len() == 1;
-    let mut planned = Vec::with_capacity(pinned.parts.len());
-    for (part, now) in pinned.parts {
-        let start = match &range.position {
-            Some(start) if part == range.range => Some(start.clone()),
-            Some(start) => {
-                let cut = client.cut(request, start, &part).await?;
-                Some(cut.with_context(|| format!("the start of the range {part} is not known"))?)
-            }
-            None => None,
-        };
-        let etag = segments(&now.token, &part)?
-            .into_iter()
-            .find_map(|segment| segment.etag)
-            .context("the pin has no ETag")?;
-        let began = start.as_ref().and_then(|start| start.lsn).unwrap_or(0);
-        let transactions = now.lsn.map(|lsn| lsn.saturating_sub(began));
-        planned.push(PlannedRange {
-            transactions: transactions.map(|all| scaled(all, &part, partitions)),
-            end: Some(PinnedEnd {
-                etag,
-                // The last answer was that of the last part only.
-                partition: pinned.partition.clone().filter(|_| is_whole),
-                pinned_at,
-                tokens_compare: is_whole && now.lsn.is_some() && now.lsn == pinned.partition_lsn,
-                known_lsn: None,
-                reached: None,
-            }),
-            range: part,
-            start,
-        });
-    }
-    Ok(planned)
+    let [(part, now)] = &pinned.parts[..] else {
+        let parts = pinned.parts.into_iter().map(|(part, _)| part).collect();
+        let parts = unpinned.cut(connected, request, parts).await?;
+        return Ok(PinnedPart::Split(parts));
+    };
+    ensure!(
+        *part == range,
+        "the service pinned {part} instead of {range}"
+    );
+    let etag = segments(&now.token, &range)?
+        .into_iter()
+        .find_map(|segment| segment.etag)
+        .context("the pin has no ETag")?;
+    let start = unpinned.start;
+    let began = start.as_ref().and_then(|start| start.lsn).unwrap_or(0);
+    let transactions = now.lsn.map(|lsn| lsn.saturating_sub(began));
+    // In another partition the LSNs need not compare: there is something, as far as is known.
+    let is_of_another = unpinned.partition.is_some() && unpinned.partition != pinned.partition;
+    let least = u64::from(is_of_another);
+    Ok(PinnedPart::Planned(PlannedRange {
+        transactions: transactions.map(|all| scaled(all.max(least), &range, partitions)),
+        end: Some(PinnedEnd {
+            etag,
+            partition: pinned.partition,
+            pinned_at,
+            tokens_compare: now.lsn.is_some() && now.lsn == pinned.partition_lsn,
+            known_lsn: None,
+            reached: None,
+        }),
+        range,
+        start,
+    }))
 }
 
 /// The part of the transactions of a partition that is in `range`.
@@ -313,7 +460,9 @@ fn scaled(transactions: u64, range: &FeedRange, partitions: &[PhysicalPartition]
         Some(around) if around.range != *range => {
             let share = range.share(SPACE_END) / around.range.share(SPACE_END);
             if share.is_finite() {
-                (transactions as f64 * share.clamp(0.0, 1.0)) as u64
+                // Something is not nothing, however narrow the range.
+                let part = (transactions as f64 * share.clamp(0.0, 1.0)) as u64;
+                part.max(u64::from(transactions > 0))
             } else {
                 transactions
             }

@@ -23,7 +23,7 @@ use crate::cosmos::retry::RetryLimit;
 use crate::destination::{Destination, Kind, Place, Recovery, at};
 use crate::durable::{parent_of, shown_path};
 use crate::error::{
-    ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
+    Annotate, ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
 };
 use crate::failpoint;
 use crate::feed::{
@@ -435,7 +435,12 @@ pub async fn resume(
         }
     })?;
     monitor.reads(&connected.client).await?;
-    same_container(&state, &connected).with_context(cannot)?;
+    let same = same_container(&state, &connected).with_context(cannot);
+    match state.shard {
+        // What runs the shards would try again, and that does not help.
+        Some(_) => same.exit_code(ExitCode::Usage)?,
+        None => same?,
+    }
     connected.limit_reads(settings.max_ru, report).await?;
     if let Some(query) = &state.options.query {
         let masked = state.options.masked;

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::error::with_hint;
-use crate::feed::{PinnedEnd, RangeId, ReachedEnd, ReadUntil, lsn_of_etag};
+use crate::feed::{PinnedEnd, RangeId, ReachedEnd, ReadUntil, has_transactions, lsn_of_etag};
 
 /// What is known about the end of a range.
 #[derive(Debug, Default)]
@@ -111,6 +111,13 @@ impl Horizon {
         }
     }
 
+    /// The pin, if a page whose last change has this LSN goes beyond it. Where an ETag names one of several items of an
+    /// LSN, a page cannot be cut there.
+    pub(super) fn pin_within(&self, last: Option<u64>) -> Option<&PinnedEnd> {
+        let pinned = self.pinned.as_ref();
+        pinned.filter(|pin| pin.lsn() < last && has_transactions(&pin.etag))
+    }
+
     /// How a range at `etag` reached its end, if an answer that nothing is newer shows that it did.
     /// `partition_lsn` is that of the answer's session token.
     pub(super) fn after_nothing_new(
@@ -129,7 +136,7 @@ impl Horizon {
             _ if !has_reached => None,
             _ if earlier <= here => Some(ReachedEnd::Head),
             ReadUntil::Head => None,
-            ReadUntil::Pin => Some(self.at_pin()),
+            ReadUntil::Pin | ReadUntil::Exact => Some(self.at_pin()),
         }
     }
 
@@ -149,7 +156,7 @@ impl Horizon {
         match until {
             _ if !self.has_reached_pin(etag) => None,
             _ if is_head => Some(ReachedEnd::Head),
-            ReadUntil::Pin => Some(self.at_pin()),
+            ReadUntil::Pin | ReadUntil::Exact => Some(self.at_pin()),
             ReadUntil::Head => None,
         }
     }

@@ -16,13 +16,14 @@ use super::options::ReadEnd;
 use super::shard::{Shard, etag_of};
 use super::shared::Shared;
 use crate::clock;
-use crate::cosmos::cursor::{Cursor, CursorStart, FeedAnswer};
+use crate::cosmos::cursor::{Cursor, CursorStart, FeedAnswer, PageSource};
 use crate::cosmos::position::ensure_of;
 use crate::cosmos::query_token;
 use crate::cosmos::retry::Decision;
+use crate::cosmos::token::{Segment, token_of};
 use crate::cosmos::traffic::Asker;
 use crate::failpoint;
-use crate::feed::page::Page;
+use crate::feed::page::{ItemRef, Page};
 use crate::feed::{
     ChangeFeedStart, FeedRange, Part, PinnedEnd, Position, ReachedEnd, ReadUntil, lsn_of_etag,
 };
@@ -137,6 +138,12 @@ pub(super) struct Turn {
     pub(super) shard: Box<Shard>,
 }
 
+/// How far a range was read whose page was cut.
+struct Cut {
+    etag: Option<String>,
+    position: Position,
+}
+
 /// A page that is handed over.
 pub(super) struct Handed {
     pub(super) page: Page,
@@ -224,7 +231,7 @@ impl Turn {
             {
                 return Ok(step);
             }
-            if until == ReadUntil::Pin
+            if until != ReadUntil::Head
                 && self
                     .shard
                     .horizon
@@ -290,7 +297,7 @@ impl Turn {
         let until = self.until();
         let (step, position) = self.shard.judge(&answer, until)?;
         self.shard.pages += u32::from(!answer.page.is_empty());
-        let step = match (step, self.shared.options.end, last_change(&answer.page)) {
+        let mut step = match (step, self.shared.options.end, last_change(&answer.page)) {
             (Step::More, ReadEnd::Time(end), Some(time)) if time > end => Step::Reached(None),
             (Step::More, ReadEnd::Pages(max), _) if self.shard.pages >= max => Step::Reached(None),
             (Step::CaughtUp, ReadEnd::Pages(_), _) => Step::Reached(None),
@@ -301,13 +308,26 @@ impl Turn {
             // Before the page waits for space: that is not the account's fault.
             self.hears();
         }
-        if let Some(position) = position {
-            let etag = answer.etag().map(str::to_owned);
-            let page = if self.shard.is_of_snapshot {
+        if let Some(mut position) = position {
+            let mut etag = answer.etag().map(str::to_owned);
+            let mut page = if self.shard.is_of_snapshot {
                 answer.page.into_snapshot()?
             } else {
                 answer.page
             };
+            if until == Some(ReadUntil::Exact)
+                && let Some(cut) = self.cut_at_pin(&mut page, &answer.segments)
+            {
+                etag = cut.etag;
+                position.clone_from(&cut.position);
+                match &mut step {
+                    Step::Split(children) => {
+                        let read = children.iter_mut().filter_map(|child| child.1.as_mut());
+                        read.for_each(|child| child.token.clone_from(&cut.position.token));
+                    }
+                    step => *step = Step::Reached(Some(self.shard.horizon.at_pin())),
+                }
+            }
             let handed = Handed {
                 page,
                 request_charge: answer.request_charge,
@@ -324,6 +344,31 @@ impl Turn {
         let is_stuck = !is_news && matches!(step, Step::Behind(_));
         self.succeeded(is_stuck).await;
         Ok((step, is_news))
+    }
+
+    /// Removes what a page has beyond the pin of the range, if anything. Returns how far the range was read then: the part
+    /// that the page is of, to the pin.
+    fn cut_at_pin(&self, page: &mut Page, parts: &[Segment]) -> Option<Cut> {
+        let shard = &self.shard;
+        let last = page.items().next_back().and_then(|item| item.lsn());
+        let pin = shard.horizon.pin_within(last)?;
+        let PageSource::Feed(mode) = shard.request.source else {
+            return None;
+        };
+        let is_before = |item: &ItemRef<'_>| item.lsn() <= pin.lsn();
+        page.keep_first(page.items().take_while(is_before).count());
+        let mut parts = parts.to_vec();
+        for etag in parts.iter_mut().filter_map(|part| part.etag.as_mut()) {
+            if lsn_of_etag(etag) > pin.lsn() {
+                etag.clone_from(&pin.etag);
+            }
+        }
+        let etag = parts.iter().find_map(|part| part.etag.clone());
+        let position = Position {
+            token: token_of(self.shared.client.rid(), mode, &parts),
+            lsn: etag.as_deref().and_then(lsn_of_etag),
+        };
+        Some(Cut { etag, position })
     }
 
     /// A request has succeeded; with `is_stuck` its answer was behind what is known.
@@ -565,9 +610,13 @@ impl Turn {
         let Ok(numbers) = numbers else {
             return Outcome::Ended;
         };
+        // The next plan begins at the end of the whole range, in each of its parts.
+        let exact = self.until() == Some(ReadUntil::Exact);
+        let end = self.shard.horizon.pinned().filter(|_| exact).cloned();
         let children = cut.into_iter().zip(numbers).map(|((range, position), id)| {
             let child = Shard::new(id, range, position, &self.shared.options);
             let child = child.until(self.shard.stop.clone());
+            let child = child.pinned_before(end.clone());
             // A page size that was too large for the parent is too large for its children.
             Shard {
                 request: self.shard.request.clone(),

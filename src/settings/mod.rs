@@ -49,7 +49,7 @@ pub use given::Given;
 pub use lag::{LagOf, LagPlan};
 pub use leases::{ContainerNames, GroupPlan, ImportPlan, LeasesPlan, ResetPlan, repair_start};
 pub use monitor::MonitorPlan;
-pub use plan::NewPlan;
+pub use plan::{After, NewPlan};
 pub use profile::{
     ChosenProfile, ConfigFile, KeySource, NewProfile, Profile, ProfileEndpoint, ProfileOptions,
     WantedProfile,

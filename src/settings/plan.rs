@@ -1,6 +1,6 @@
 //! What `plan` does, resolved and validated.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use super::given::Given;
 use super::query::QueryPlan;
 use super::setting::FrozenIn;
 use super::table;
-use crate::cli::choices::Until;
+use crate::cli::choices::PlanUntil;
 use crate::destination::Output;
 use crate::durable::shown_path;
 use crate::error::usage;
@@ -20,12 +20,12 @@ use crate::state::plan_file::PlanFile;
 /// What `plan` does.
 #[derive(Debug)]
 pub struct NewPlan {
-    /// The file to write.
-    pub path: PathBuf,
+    /// The file to write; none for standard output.
+    pub path: Option<PathBuf>,
     /// Whether a plan that is there already is kept.
     pub keep: bool,
-    /// The place of the shards whose ends are its starts.
-    pub after: Option<PathBuf>,
+    /// What it comes after.
+    pub after: Option<After>,
     /// What all files have in common; a follow-up has those of the earlier plan.
     pub options: FrozenOptions,
     /// The query to read instead of the feed.
@@ -35,6 +35,31 @@ pub struct NewPlan {
     /// How far the shards read each range.
     pub until: Option<ReadUntil>,
     given: Given,
+}
+
+/// What a plan comes after.
+#[derive(Debug)]
+pub enum After {
+    /// The shards that wrote to this directory: it starts where they ended.
+    Shards(PathBuf),
+    /// A plan: it starts at the ends of that one.
+    Plan(Box<PlanFile>),
+}
+
+impl After {
+    fn new(path: PathBuf) -> Result<Self> {
+        if path != Path::new("-") && !path.is_file() {
+            return Ok(Self::Shards(path));
+        }
+        let plan = PlanFile::read(&path)?;
+        if plan.until != Some(ReadUntil::Exact) {
+            return Err(usage(
+                "the shards of the earlier plan read on past its ends, so only what they wrote says where they ended",
+                "name the directory that they wrote to; or make plans with --until exact, which can follow each other",
+            ));
+        }
+        Ok(Self::Plan(Box::new(plan)))
+    }
 }
 
 impl NewPlan {
@@ -51,16 +76,26 @@ impl NewPlan {
                 "leave it out",
             ));
         }
+        let output = given.get(&table::PLAN_OUTPUT)?;
+        let path = Some(output).filter(|path| path != Path::new("-"));
+        let keep = given.is_on(&table::KEEP);
+        if keep && path.is_none() {
+            return Err(usage(
+                "standard output has no plan that could be kept",
+                "leave --keep out, or write to a file",
+            ));
+        }
         Ok(Self {
-            path: given.get(&table::PLAN_OUTPUT)?,
-            keep: given.is_on(&table::KEEP),
-            after: given.typed(&table::AFTER),
+            path,
+            keep,
+            after: given.typed(&table::AFTER).map(After::new).transpose()?,
             options: export.options,
             query: export.query,
             settings: export.settings,
             until: given.typed(&table::PLAN_UNTIL).map(|until| match until {
-                Until::Head => ReadUntil::Head,
-                Until::Pin => ReadUntil::Pin,
+                PlanUntil::Head => ReadUntil::Head,
+                PlanUntil::Pin => ReadUntil::Pin,
+                PlanUntil::Exact => ReadUntil::Exact,
             }),
             given: given.clone(),
         })
@@ -71,13 +106,13 @@ impl NewPlan {
     /// # Errors
     ///
     /// A usage error that names both values.
-    pub fn ensure_is_kept_by(&self, kept: &PlanFile) -> Result<()> {
+    pub fn ensure_is_kept_by(&self, path: &Path, kept: &PlanFile) -> Result<()> {
         let or_head = |until: Option<ReadUntil>| until.unwrap_or(ReadUntil::Head);
         if self.until.is_some() && or_head(self.until) != or_head(kept.until) {
             return Err(usage(
                 format!(
                     "the plan `{}` reads on to another end than --until says",
-                    shown_path(&self.path)
+                    shown_path(&path)
                 ),
                 "choose another name for a plan with this end",
             ));
@@ -85,7 +120,7 @@ impl NewPlan {
         let options = kept.options.frozen(Output::StandardOutput);
         self.given.ensure_agrees_with_plan(&FrozenIn {
             options: &options,
-            base: &self.path,
+            base: path,
         })
     }
 }

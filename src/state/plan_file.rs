@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
@@ -13,11 +14,12 @@ use crate::cosmos::position::ensure_of;
 use crate::destination::Output;
 use crate::durable::{self, shown_path};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::escape::escape_json;
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, Hashes, Piece, PinnedEnd, Position,
     Query, ReadUntil, Weighed, ensure_tiling, shares,
 };
-use crate::format::{Compression, CsvOptions, Format};
+use crate::format::{Compression, CsvOptions, EncoderOptions, Extra, FileAbout, Format, encoders};
 use crate::schema::{InferenceOptions, TableForm, TableLayout};
 
 const FORMAT: &str = "cosmos-tail plan";
@@ -171,8 +173,20 @@ impl PlanFile {
         })
     }
 
+    /// The text of its file.
+    ///
+    /// # Errors
+    ///
+    /// If what must hold for every plan does not.
+    pub fn text(&self) -> Result<String> {
+        self.check()?;
+        Ok(String::from_utf8(self.render()?)?)
+    }
+
     fn render(&self) -> Result<Vec<u8>> {
-        let body = RawValue::from_string(serde_json::to_string_pretty(self)?)?;
+        // It may be printed.
+        let text = serde_json::to_string_pretty(self)?;
+        let body = RawValue::from_string(escape_json(&text).into_owned())?;
         let envelope = Envelope {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -184,14 +198,20 @@ impl PlanFile {
         Ok(text)
     }
 
-    /// Reads the plan in the file `path`.
+    /// Reads the plan in the file `path`, or on standard input if it is `-`.
     ///
     /// # Errors
     ///
     /// If it is no plan, of a newer version, or was changed.
     pub fn read(path: &Path) -> Result<Self> {
+        let is_input = path == Path::new("-");
         let read = || -> Result<Self> {
             let mut text = Vec::new();
+            if is_input {
+                let input = std::io::stdin().lock();
+                input.take(MAX_BYTES).read_to_end(&mut text)?;
+                return Self::parse(&text);
+            }
             let file = fs::File::open(path)?;
             ensure!(
                 file.metadata()?.is_file(),
@@ -201,7 +221,11 @@ impl PlanFile {
             Self::parse(&text)
         };
         read().map_err(|error| {
-            let error = error.context(format!("`{}` cannot be used as a plan", shown_path(path)));
+            let shown = match is_input {
+                true => "standard input".to_owned(),
+                false => format!("`{}`", shown_path(&path)),
+            };
+            let error = error.context(format!("{shown} cannot be used as a plan"));
             with_exit_code(error, ExitCode::Usage)
         })
     }
@@ -282,6 +306,46 @@ impl PlanFile {
             &FeedRange::full(),
             self.ranges.iter().map(|planned| &planned.range),
         )
+    }
+
+    /// The columns of the documents, if its files have columns.
+    pub fn layout(&self) -> Option<&TableLayout> {
+        self.options.layout.as_ref()
+    }
+
+    /// All columns of its files, as a stream of Arrow without rows; none if its files have no columns.
+    ///
+    /// # Errors
+    ///
+    /// If they do not make a stream.
+    pub fn arrow_schema(&self) -> Result<Option<Vec<u8>>> {
+        let Some(known) = &self.options.layout else {
+            return Ok(None);
+        };
+        let layout = Arc::new(OnceLock::new());
+        layout.set(known.clone()).ok();
+        let encoder = encoders(EncoderOptions {
+            format: Format::Arrow,
+            is_stream: true,
+            mode: self.options.mode,
+            compression: Compression::None,
+            csv: CsvOptions::default(),
+            row_group_bytes: u64::MAX,
+            partition_key_paths: self.partition_key.paths.clone(),
+            layout,
+            form: self.options.table,
+            extra: Extra::default(),
+        });
+        let about = FileAbout {
+            export_id: self.plan_id,
+            container: &self.source.container,
+            start: &[],
+            end: &[],
+        };
+        let (mut encoder, mut stream) = (encoder()?, Vec::new());
+        encoder.begin(&about, &mut stream)?;
+        encoder.finish(&about, &mut stream)?;
+        Ok(Some(stream))
     }
 
     /// The range that `part` is in, or that it begins in.

@@ -38,12 +38,14 @@ pub fn check_export(
     destination: &dyn Destination,
     found: &mut Findings,
 ) -> Result<()> {
-    check_to(Depth::Contents, state, destination, found)
+    check_to(Depth::Contents, None, state, destination, found)
 }
 
-/// The same, as far as the `depth` says.
+/// The same, as far as the `depth` says. `listed` are the names in the directory of finished files, if it was listed
+/// before.
 pub(super) fn check_to(
     depth: Depth,
+    listed: Option<&[String]>,
     state: &State,
     destination: &dyn Destination,
     found: &mut Findings,
@@ -72,7 +74,7 @@ pub(super) fn check_to(
     for open in state.committed().open() {
         files.open(open)?;
     }
-    files.others(state)?;
+    files.others(state, listed)?;
     check_definition(state, destination, files.found);
     let expected = files.expected;
     let contents = Contents::of(state);
@@ -323,8 +325,12 @@ impl Files<'_> {
     }
 
     /// Files that neither the manifest nor the state explains.
-    fn others(&mut self, state: &State) -> Result<()> {
-        for other in self.destination.list()? {
+    fn others(&mut self, state: &State, listed: Option<&[String]>) -> Result<()> {
+        let others = match listed {
+            Some(names) => self.destination.list_among(names)?,
+            None => self.destination.list()?,
+        };
+        for other in others {
             let name = name_of(&other.path);
             if self.known.contains(&name) {
                 continue;

@@ -84,7 +84,7 @@ fn check(path: &Path, depth: Depth) -> Result<Findings> {
             "if the export keeps its state elsewhere, pass the path of that state",
         ));
     };
-    check_state(&path, depth).map(|(_, found)| found)
+    check_state(&path, depth, None).map(|(_, found)| found)
 }
 
 /// The same for an export in an object store.
@@ -98,7 +98,7 @@ fn check_objects(address: &Address, depth: Depth) -> Result<Findings> {
     let state = load()?;
     let destination = destination_at(address, &state.source.container, state.extension())?;
     let mut found = Findings::about(&state, store.display());
-    check_to(depth, &state, destination.as_ref(), &mut found)?;
+    check_to(depth, None, &state, destination.as_ref(), &mut found)?;
     if load()?.generation != state.generation {
         return Err(in_use(Path::new(&address.to_string())));
     }

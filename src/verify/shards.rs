@@ -1,6 +1,6 @@
 //! All shards of a plan, checked against the plan and against each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use super::export::Depth;
 use super::findings::{Finding, Findings};
 use super::state_file::check_state;
 use crate::clock;
-use crate::destination::names::stem_of_shards;
+use crate::destination::names::{names_in, stem_of_shards};
 use crate::destination::shards::COMPLETE_FILE;
 use crate::destination::{STATE_FILE, Shards, shard_directory};
 use crate::durable::{self, is_there, shown_path};
@@ -66,6 +66,7 @@ pub(super) fn check(path: &Path, place: &Path, depth: Depth, is_strict: bool) ->
     };
     expected.ensure_same(&shards)?;
     let dealt = plan.shares(shards.count)?;
+    let table = Listed::new(&plan, &shards)?;
     let mut check = Check {
         found: Findings {
             state: shown_path(place).to_string(),
@@ -84,9 +85,9 @@ pub(super) fn check(path: &Path, place: &Path, depth: Depth, is_strict: bool) ->
             index,
             count: shards.count,
         };
-        check.shard(own, share, &shards, depth)?;
+        check.shard(own, share, &shards, table.of(index), depth)?;
     }
-    check.others(&shards)?;
+    check.others(&shards, table)?;
     if let Err(error) = ensure_tiling(&FeedRange::full(), &check.scopes) {
         check.found.fault("the shards", format!("{error:#}"));
     }
@@ -114,6 +115,7 @@ impl Check<'_> {
         own: ShardOfPlan,
         share: &[Piece],
         shards: &Shards,
+        listed_files: &[String],
         depth: Depth,
     ) -> Result<()> {
         let name = shard_directory(own.index);
@@ -132,7 +134,7 @@ impl Check<'_> {
             );
             return Ok(());
         }
-        let (state, found) = match check_state(&path, depth) {
+        let (state, found) = match check_state(&path, depth, Some(listed_files)) {
             Ok(checked) => checked,
             // A state that cannot be read is a finding about this shard; one that is being written is not.
             Err(error) if crate::error::attached_exit_code(&error).is_some() => return Err(error),
@@ -246,36 +248,54 @@ impl Check<'_> {
     }
 
     /// Files and directories of shards that the place does not have.
-    fn others(&mut self, shards: &Shards) -> Result<()> {
+    fn others(&mut self, shards: &Shards, table: Listed) -> Result<()> {
         let own: BTreeSet<String> = (0..shards.count).map(shard_directory).collect();
-        for entry in fs::read_dir(&shards.own)? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
+        for name in names_in(&shards.own)? {
             if name.starts_with("shard-") && !own.contains(&name) {
                 self.found.fault(name, "is not a shard of this plan");
             }
         }
-        let table = shards.table()?;
-        let extension = self.plan.extension();
-        let stem = stem_of_shards(&self.plan.source.container, extension);
-        if !table.is_dir() {
-            return Ok(());
+        for name in table.others {
+            self.found.fault(
+                name,
+                "has the name of a file of a shard, but not of this plan",
+            );
         }
-        for entry in fs::read_dir(&table)? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
+        Ok(())
+    }
+}
+
+/// The names of the files of shards. They are in one directory, which is listed once: with a listing for each shard, the
+/// work would grow with the square of the shards.
+#[derive(Default)]
+struct Listed {
+    of_shards: BTreeMap<u32, Vec<String>>,
+    /// Those that are not of a shard of this plan.
+    others: Vec<String>,
+}
+
+impl Listed {
+    fn new(plan: &PlanFile, shards: &Shards) -> Result<Self> {
+        let stem = stem_of_shards(&plan.source.container, plan.extension());
+        let mut found = Self::default();
+        for name in names_in(&shards.table()?)? {
             let Some(rest) = name.strip_prefix(&stem) else {
                 continue;
             };
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             let number = rest.get(..digits).and_then(|text| text.parse::<u32>().ok());
-            // Those of its own shards were looked at with them.
-            if number.is_none_or(|number| number >= shards.count) {
-                self.found.fault(
-                    name,
-                    "has the name of a file of a shard, but not of this plan",
-                );
+            match number.filter(|number| *number < shards.count) {
+                Some(number) => found.of_shards.entry(number).or_default().push(name),
+                None => found.others.push(name),
             }
         }
-        Ok(())
+        found.others.sort();
+        Ok(found)
+    }
+
+    /// The names of the files of a shard.
+    fn of(&self, index: u32) -> &[String] {
+        self.of_shards.get(&index).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -11,8 +11,13 @@ use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::state::model::State;
 use crate::state::{destination_of, file};
 
-/// Checks the export with the state `path`.
-pub(super) fn check_state(path: &Path, depth: Depth) -> Result<(State, Findings)> {
+/// Checks the export with the state `path`. `listed` are the names in the directory of its finished files, if it was
+/// listed before.
+pub(super) fn check_state(
+    path: &Path,
+    depth: Depth,
+    listed: Option<&[String]>,
+) -> Result<(State, Findings)> {
     let load = || {
         file::read(path)
             .with_context(|| format!("cannot verify the export of `{}`", path.display()))
@@ -30,7 +35,7 @@ pub(super) fn check_state(path: &Path, depth: Depth) -> Result<(State, Findings)
             "a state that was never committed; `resume` deletes it",
         );
     }
-    check_to(depth, &state, destination.as_ref(), &mut found)?;
+    check_to(depth, listed, &state, destination.as_ref(), &mut found)?;
     // If the export was written meanwhile, the findings mean nothing.
     if load()?.generation != state.generation || Lock::is_held(&lock_path(path))? {
         return Err(in_use(path));

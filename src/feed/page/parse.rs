@@ -117,6 +117,11 @@ impl Page {
         })
     }
 
+    /// Removes all items but the first `count`.
+    pub fn keep_first(&mut self, count: usize) {
+        self.items.truncate(count);
+    }
+
     /// Consumes the page for its buffer; see [`Page::parse_with`].
     pub fn into_items_buffer(self) -> Vec<Item> {
         self.items

@@ -11,7 +11,7 @@ use crate::schema::{ColumnList, SampleSize};
 use crate::settings::compare;
 use crate::settings::setting::{Comparison, Heading, Setting, settings};
 use crate::settings::table::export::TIMES;
-use crate::settings::value::{Value, choice, path, start};
+use crate::settings::value::{Value, choice, path, path_or_dash, start};
 
 const PLANNERS: &[Command] = &[Command::Export, Command::Plan, Command::Schema];
 
@@ -114,6 +114,20 @@ settings! {
         .of(&[Command::Schema])
         .under(Heading::Columns)
         .brief("Compare the documents with the columns of an export or a file");
+
+    SCHEMA_PLAN: PathBuf = Setting::new("plan", path_or_dash("FILE"))
+        .help("Print the columns of this plan instead, or of the one on standard input if FILE is `-`")
+        .conflicts(&["columns", "from", "diff", "query", "query-file", "sample", "detect-timestamps", "strict-types"])
+        .of(&[Command::Schema])
+        .under(Heading::Columns)
+        .brief("Print the columns of a plan instead");
+
+    AS_ARROW: bool = Setting::switch("arrow")
+        .help("Print the schema of the files, with all columns, as an Arrow stream without rows, for programs")
+        .requires("plan")
+        .of(&[Command::Schema])
+        .under(Heading::Columns)
+        .in_full();
 
     WIDEN: bool = Setting::switch("widen")
         .help("Add columns for what a sample of the documents has beside the columns of the export")

@@ -3,29 +3,30 @@
 use std::path::PathBuf;
 
 use crate::cli::Command;
-use crate::cli::choices::Until;
+use crate::cli::choices::PlanUntil;
 use crate::cli::shards::{ShardChoice, shard};
 use crate::settings::setting::{Form, Setting, settings};
-use crate::settings::value::{Value, choice, path};
+use crate::settings::value::{Value, choice, path, path_or_dash};
 
 settings! {
-    PLAN_OUTPUT: PathBuf = Setting::new("output", path("FILE"))
-        .help("Where to write the plan, such as plan.json; a file that exists is never replaced")
+    PLAN_OUTPUT: PathBuf = Setting::new("output", path_or_dash("FILE"))
+        .help("Where to write the plan, such as plan.json, or `-` for standard output; a file that exists is never replaced")
         .short('o')
         .required()
         .of(&[Command::Plan])
-        .brief("Where to write the plan, such as plan.json");
+        .brief("Where to write the plan, such as plan.json, or `-`");
 
     KEEP: bool = Setting::switch("keep")
         .help("Keep the file if it is a plan of this container already, so that a job can be repeated")
         .of(&[Command::Plan])
         .brief("Keep the plan that is there already");
 
-    AFTER: PathBuf = Setting::new("after", path("DIR"))
+    AFTER: PathBuf = Setting::new("after", path_or_dash("DIR|PLAN"))
         .help("Plan what came since: from where the shards of an earlier plan, which wrote to DIR, really ended")
         .details(
             "Everything else is as in the earlier plan, so that both have the same columns. All of its shards must be \
-             complete.",
+             complete. A plan that was made with `--until exact` can be named itself, or `-` for standard input: its shards \
+             end where it says, whoever reads them.",
         )
         .conflicts(&[
             "from",
@@ -50,20 +51,20 @@ settings! {
         .of(&[Command::Plan])
         .brief("Plan what came since the shards that wrote to DIR");
 
-    PLAN_UNTIL: Until = Setting::new("until", choice("WHERE"))
+    PLAN_UNTIL: PlanUntil = Setting::new("until", choice("WHERE"))
         .help("How far to read each range")
         .details(
             "Each range has its end pinned in the plan. With `head`, a shard reads on until nothing newer exists: a \
              document that is rewritten before it is read has moved beyond the pin.",
         )
-        .described_default("head; with --mode all: pin")
+        .described_default("head; with --mode all: pin; after a plan: exact")
         .of(&[Command::Plan])
         .in_full();
 
-    EXPORT_PLAN: PathBuf = Setting::new("plan", path("FILE"))
+    EXPORT_PLAN: PathBuf = Setting::new("plan", path_or_dash("FILE"))
         .help("Read a share of this plan, as `cosmos-tail plan` writes it, and keep its state in the output of all shares")
         .details(
-            "A share that was interrupted continues when the same command runs again; one that is complete ends at once. \
+            "`-` is standard input. A share that was interrupted continues when the same command runs again; one that is complete ends at once. \
              The plan says what is read and in which format, so these flags can be left out.",
         )
         .requires("shard")

@@ -272,24 +272,23 @@ impl ChangeLog {
         self.topology_version
     }
 
-    pub(super) fn partition_mut(&mut self, id: &str) -> Option<&mut Partition> {
-        let at = self.find(id)?;
-        Some(&mut self.partitions[at])
-    }
-
-    /// The live partition of this id.
+    /// The live partition with this id.
     pub(super) fn partition(&self, id: &str) -> Option<&Partition> {
-        self.find(id).map(|at| &self.partitions[at])
+        self.partitions.get(self.place_of(id)?)
     }
 
-    /// Where the live partition of this id is. An id is compared as a number: tests have containers of 10,000 of them.
-    fn find(&self, id: &str) -> Option<usize> {
-        let number: u32 = id.parse().ok()?;
-        let at = self
-            .partitions
-            .iter()
-            .position(|partition| partition.id == number)?;
-        (number.to_string() == id).then_some(at)
+    pub(super) fn partition_mut(&mut self, id: &str) -> Option<&mut Partition> {
+        let place = self.place_of(id)?;
+        self.partitions.get_mut(place)
+    }
+
+    /// Where a partition is in the order of bounds. Compared as a number: there can be ten thousand of them.
+    fn place_of(&self, id: &str) -> Option<usize> {
+        let id: u32 = id.parse().ok()?;
+        let is_it = |place: &usize| self.partitions.get(*place).is_some_and(|it| it.id == id);
+        // Until the first split or merge, ids are in the order of bounds.
+        let place = Some(id as usize).filter(is_it);
+        place.or_else(|| self.partitions.iter().position(|it| it.id == id))
     }
 
     /// Whether a partition of this id has ever existed.
@@ -462,8 +461,8 @@ impl ChangeLog {
     }
 
     fn position(&self, id: &str) -> usize {
-        self.find(id)
-            .unwrap_or_else(|| panic!("partition {id} is live"))
+        let place = self.place_of(id);
+        place.unwrap_or_else(|| panic!("partition {id} is live"))
     }
 
     /// Remembers that `lsn` went out as a token for `[min, max)`.

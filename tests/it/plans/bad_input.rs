@@ -132,6 +132,30 @@ fn a_plan_of_another_container_is_refused() {
 }
 
 #[test]
+fn a_share_whose_container_was_recreated_after_it_began_is_not_tried_again() {
+    let (gateway, container) = filled(2, 100);
+    let place = Place::new();
+    place.make(&gateway, &[]);
+    succeed(&mut place.shard(&gateway, "0/2"));
+    let fault = crate::gateway::Fault::on(
+        crate::gateway::RequestKind::ChangeFeed,
+        crate::gateway::Action::status(403, 0),
+    );
+    gateway.push_fault(fault);
+    fail(place.shard(&gateway, "1/2").args(["--max-retries", "0"]), 3);
+    gateway.clear_faults();
+    drop(container);
+    gateway.delete_container(DATABASE, CONTAINER);
+    let container = gateway.create_container(DATABASE, CONTAINER, "/pk", 2);
+    fill(&container, 0..10);
+    let mut begun = place.shard(&gateway, "1/2");
+    refused(&place, &mut begun, "is not the one of the state");
+    // Nor is a plan of what came since.
+    let mut keep = plan(&gateway, &place.plan(), &["--keep"]);
+    refused(&place, &mut keep, "is not the one of the plan");
+}
+
+#[test]
 fn a_share_that_does_not_exist_is_refused() {
     let (gateway, _container) = filled(2, 10);
     let place = Place::new();

@@ -6,6 +6,7 @@ mod jobs;
 mod killed;
 mod large;
 mod shares;
+mod streams;
 mod whole;
 
 use std::path::{Path, PathBuf};

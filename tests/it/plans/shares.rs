@@ -213,6 +213,16 @@ fn a_follow_up_starts_where_the_shares_ended() {
         &next,
         &["--after", out_text.to_str().unwrap()],
     ));
+    // Each child of the split has an end of its own.
+    let planned: Value = serde_json::from_slice(&std::fs::read(&next).unwrap()).unwrap();
+    let mut partitions: Vec<&str> = planned["plan"]["ranges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|range| range["end"]["partition"].as_str().unwrap())
+        .collect();
+    partitions.sort_unstable();
+    assert_eq!(partitions, ["1", "2", "3"]);
     for shard in ["0/3", "1/3", "2/3"] {
         let mut command = crate::command::against(&gateway);
         command
