@@ -238,9 +238,10 @@ mod switched {
     ];
 
     /// Defects that can be planted, in addition to skipped steps.
-    pub const DEFECTS: [&str; 14] = [
+    pub const DEFECTS: [&str; 15] = [
         "defect.position-before-data",
         "defect.one-token-for-all-children",
+        "defect.parts-of-a-query-begin-again",
         "defect.nothing-new-is-the-end",
         "defect.nothing-new-below-the-pin-is-the-end",
         "defect.the-pin-is-the-end",

@@ -27,6 +27,8 @@ pub(crate) enum Client {
     Bare,
     /// The SDK's driver; the bytes are thrown away.
     Driver,
+    /// The SDK's driver, by a query of all documents; the bytes are thrown away.
+    DriverQuery,
     /// The typed SDK, as its documentation shows, writing JSON lines: a file for each range.
     Typed,
 }
@@ -36,6 +38,7 @@ impl Client {
         match self {
             Self::Bare => "bare HTTP client, discards",
             Self::Driver => "driver of the SDK, discards",
+            Self::DriverQuery => "driver of the SDK, query, discards",
             Self::Typed => "typed Rust SDK, jsonl",
         }
     }
@@ -49,29 +52,43 @@ impl Client {
         runtime.block_on(async {
             match self {
                 Self::Bare => bare(endpoint, ranges, http2).await,
-                Self::Driver => driver(endpoint, ranges).await,
+                Self::Driver => driver(endpoint, ranges, false).await,
+                Self::DriverQuery => driver(endpoint, ranges, true).await,
                 Self::Typed => typed(endpoint, ranges, http2, out).await,
             }
         });
     }
 }
 
-async fn driver(endpoint: &str, ranges: usize) {
+async fn driver(endpoint: &str, ranges: usize, by_query: bool) {
     use cosmos_tail::cosmos::client::CosmosClient;
     use cosmos_tail::cosmos::cursor::{CursorStart, FeedRequest, PageSource};
-    use cosmos_tail::feed::{ChangeFeedStart, FeedMode};
+    use cosmos_tail::feed::{ChangeFeedStart, FeedMode, Query};
     use std::num::NonZeroU32;
     let options = connection(endpoint);
     let client = Arc::new(CosmosClient::connect(&options).await.unwrap());
     let mut tasks = tokio::task::JoinSet::new();
     let partitions = client.physical_partitions(false).await.unwrap();
     assert_eq!(partitions.len(), ranges);
+    let source = match by_query {
+        false => PageSource::Feed(FeedMode::LatestVersion),
+        true => {
+            let query = Query {
+                text: crate::QUERY.to_owned(),
+                parameters: Vec::new(),
+            };
+            // Once for all ranges, as an export has it planned.
+            client.plan_query(&query).await.unwrap();
+            PageSource::of_query(&query, false)
+        }
+    };
     for partition in partitions {
+        let source = source.clone();
         let client = Arc::clone(&client);
         tasks.spawn(async move {
             let start = CursorStart::Fresh(ChangeFeedStart::Beginning);
             let request = FeedRequest {
-                source: PageSource::Feed(FeedMode::LatestVersion),
+                source,
                 page_size: NonZeroU32::new(1000).unwrap(),
                 partition_key: None,
             };
@@ -79,7 +96,11 @@ async fn driver(endpoint: &str, ranges: usize) {
                 .open(&request, &partition.range, start)
                 .await
                 .unwrap();
-            while !cursor.next().await.unwrap().not_modified {}
+            if by_query {
+                while cursor.next_of_query().await.unwrap().is_some() {}
+            } else {
+                while !cursor.next().await.unwrap().not_modified {}
+            }
         });
     }
     tasks.join_all().await;

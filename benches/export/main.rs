@@ -62,6 +62,13 @@ struct Options {
     /// Fail if they take together more than this many times the CPU of one process
     #[arg(long, requires = "shards")]
     most_shards: Option<f64>,
+    /// Export the same documents by a query too, in the first of the formats, and read them by one with the driver
+    #[arg(long)]
+    query: bool,
+    /// Fail if what an export of a query takes beyond the driver is more than this many times what one of the feed takes
+    /// beyond it
+    #[arg(long, requires = "query")]
+    most_query: Option<f64>,
     /// Clients of this bench to compare with
     #[arg(long, value_delimiter = ',', default_value = "driver")]
     with: Vec<Client>,
@@ -179,6 +186,18 @@ fn compare(options: &Options, http1_only: bool) {
             let cost = shards::run(&gateway, count, format, directory.path());
             note(shards::name(count, format), cost);
         }
+        if options.query {
+            let format = &options.formats[0];
+            for client in [Client::Driver, Client::DriverQuery] {
+                if !options.with.contains(&client) {
+                    let cost = run_own(&gateway, client, options.ranges, version);
+                    note(client.name().to_owned(), cost);
+                }
+            }
+            let directory = directory_of(options);
+            let out = directory.path().join("out");
+            note(query_name(format), run_query(&gateway, format, &out));
+        }
         #[cfg(all(unix, feature = "object-stores"))]
         if options.objects {
             let format = &options.formats[0];
@@ -196,8 +215,12 @@ fn compare(options: &Options, http1_only: bool) {
         });
     }
     print_costs(&gateway, &mut costs);
+    if options.query {
+        compare_query(&gateway, &costs, options);
+    }
     for (kind, limit) in [
         ("export", options.memory_limit),
+        ("query", options.memory_limit),
         ("objects", options.objects_memory_limit),
     ] {
         let rows = costs.iter().filter(|(name, _)| name.starts_with(kind));
@@ -239,6 +262,48 @@ fn export_name(format: &str) -> String {
     format!("export, {format}")
 }
 
+/// All documents.
+const QUERY: &str = "SELECT * FROM c";
+
+fn query_name(format: &str) -> String {
+    format!("query, {format}")
+}
+
+/// Whether a client reads by a query.
+fn is_of_query(name: &str) -> bool {
+    name.starts_with("query, ") || name == Client::DriverQuery.name()
+}
+
+/// GB that a client reads: a query has no envelopes.
+fn gigabytes_of(name: &str, gateway: &StaticGateway) -> f64 {
+    let bytes = match is_of_query(name) {
+        true => gateway.total_query_bytes(),
+        false => gateway.total_bytes(),
+    };
+    bytes as f64 / 1e9
+}
+
+/// Prints what an export takes beyond the driver, by a query and by the feed.
+fn compare_query(gateway: &StaticGateway, costs: &[(String, Vec<Cost>)], options: &Options) {
+    let format = &options.formats[0];
+    let median = |name: &str| {
+        let (_, costs) = costs.iter().find(|(known, _)| known == name).unwrap();
+        // They are sorted.
+        costs[costs.len() / 2].cpu_seconds / gigabytes_of(name, gateway)
+    };
+    let beyond = |export: &str, driver: Client| median(export) - median(driver.name());
+    let feed = beyond(&export_name(format), Client::Driver);
+    let query = beyond(&query_name(format), Client::DriverQuery);
+    let ratio = query / feed;
+    println!(
+        "  beyond the driver, {format}: query {query:.2} s/GB, feed {feed:.2} s/GB, ratio {ratio:.2}"
+    );
+    assert!(
+        options.most_query.is_none_or(|most| ratio <= most),
+        "an export of a query takes {ratio:.2} times what one of the feed takes beyond the driver"
+    );
+}
+
 fn objects_name(format: &str) -> String {
     format!("objects, {format}")
 }
@@ -252,12 +317,12 @@ fn directory_of(options: &Options) -> tempfile::TempDir {
 
 /// Prints a row for each client, the cheapest first, and the ratios.
 fn print_costs(gateway: &StaticGateway, costs: &mut [(String, Vec<Cost>)]) {
-    let gigabytes = gateway.total_bytes() as f64 / 1e9;
     let documents = gateway.total_documents() as f64;
     let mut medians = std::collections::HashMap::new();
     for (name, costs) in costs {
         costs.sort_by(|a, b| a.cpu_seconds.total_cmp(&b.cpu_seconds));
         let median = costs[costs.len() / 2];
+        let gigabytes = gigabytes_of(name, gateway);
         println!(
             "{name:<34} {:>9.2} {:>9.2} {:>9.2} {:>9.0} {:>9.0} {:>8.0}",
             median.cpu_seconds / gigabytes,
@@ -272,6 +337,8 @@ fn print_costs(gateway: &StaticGateway, costs: &mut [(String, Vec<Cost>)]) {
     let pairs = [
         (export_name("jsonl"), Client::Bare.name().to_owned()),
         (export_name("jsonl"), Client::Driver.name().to_owned()),
+        (query_name("jsonl"), Client::DriverQuery.name().to_owned()),
+        (query_name("jsonl"), export_name("jsonl")),
         (export_name("csv"), export_name("jsonl")),
         (objects_name("jsonl"), export_name("jsonl")),
         (objects_name("parquet"), export_name("parquet")),
@@ -286,6 +353,15 @@ fn print_costs(gateway: &StaticGateway, costs: &mut [(String, Vec<Cost>)]) {
 }
 
 fn run_export(gateway: &StaticGateway, format: &str, out: &Path) -> Cost {
+    run_export_with(gateway, format, out, &[])
+}
+
+/// An export of all documents by a query.
+fn run_query(gateway: &StaticGateway, format: &str, out: &Path) -> Cost {
+    run_export_with(gateway, format, out, &["--query", QUERY])
+}
+
+fn run_export_with(gateway: &StaticGateway, format: &str, out: &Path, arguments: &[&str]) -> Cost {
     let binary = env!("CARGO_BIN_EXE_cosmos-tail");
     let (database, container) = (StaticGateway::DATABASE, StaticGateway::CONTAINER);
     let (shell, place) = match format {
@@ -300,7 +376,8 @@ fn run_export(gateway: &StaticGateway, format: &str, out: &Path) -> Cost {
     let command = [
         binary, "export", "-d", database, "-c", container, "-q", "--format", format, "-o", place,
     ];
-    let command: Vec<&str> = shell.iter().map(String::as_str).chain(command).collect();
+    let mut command: Vec<&str> = shell.iter().map(String::as_str).chain(command).collect();
+    command.extend_from_slice(arguments);
     let cost = run_measured(&command, gateway);
     assert_eq!(
         count_rows(out),

@@ -79,12 +79,13 @@ impl RangeSet {
             .any(|range| range.snapshot && !range.has_ended())
     }
 
-    /// How far each partition was when a range of the snapshot ended there, as far as known.
-    pub fn snapshot_ends(&self) -> impl Iterator<Item = (String, u64)> {
+    /// Where the ranges of the snapshot ended: in which partition, and how far that was then, as far as known.
+    pub fn snapshot_ends(&self) -> impl Iterator<Item = (FeedRange, String, u64)> {
         let ended = self.ranges.iter().filter(|range| range.is_done());
         ended.filter_map(|range| {
             let end = range.end.as_ref()?;
-            Some((end.partition.clone()?, end.lsn().max(end.known_lsn)?))
+            let lsn = end.lsn().max(end.known_lsn)?;
+            Some((range.range.clone(), end.partition.clone()?, lsn))
         })
     }
 

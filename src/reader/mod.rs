@@ -10,6 +10,7 @@ mod lanes;
 mod options;
 mod query;
 mod scheduler;
+mod seen;
 mod shard;
 mod shared;
 mod turn;

@@ -15,6 +15,7 @@ use super::shard::Shard;
 use super::shared::Shared;
 use super::turn::{Outcome, run};
 use crate::cosmos::client::CosmosClient;
+use crate::feed::FeedRange;
 
 /// Reads shards until all are finished or have failed, or until it is stopped.
 #[derive(Debug)]
@@ -36,18 +37,19 @@ impl Reader {
         Self::start_after(client, shards, [], options, events, stop)
     }
 
-    /// The same, after a snapshot of an earlier run, which has `seen` these partitions up to these LSNs.
+    /// The same, after a snapshot of an earlier run, which has `seen` these ranges, each in this partition and up to
+    /// this LSN.
     pub fn start_after(
         client: Arc<CosmosClient>,
         shards: Vec<Shard>,
-        seen: impl IntoIterator<Item = (String, u64)>,
+        seen: impl IntoIterator<Item = (FeedRange, String, u64)>,
         options: ReaderOptions,
         events: mpsc::Sender<ReaderEvent>,
         stop: CancellationToken,
     ) -> Self {
         let shared = Arc::new(Shared::new(client, options, events, stop));
-        for (partition, lsn) in seen {
-            shared.see(&partition, Some(lsn));
+        for (range, partition, lsn) in seen {
+            shared.see(&partition, &range, Some(lsn));
         }
         Self {
             task: tokio::spawn(schedule(shared, shards, None)),

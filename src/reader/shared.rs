@@ -1,6 +1,5 @@
 //! What the tasks of a reader share.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::ReaderEvent;
 use super::options::ReaderOptions;
+use super::seen::Seen;
 use crate::cosmos::client::CosmosClient;
+use crate::feed::FeedRange;
 
 /// What the tasks of a reader share.
 pub(super) struct Shared {
@@ -26,7 +27,7 @@ pub(super) struct Shared {
     /// Whether shards hand the turn over to those of the other lane after the page in hand.
     yields: AtomicBool,
     /// How far each partition has been seen by either lane of a snapshot.
-    seen: Mutex<HashMap<String, u64>>,
+    seen: Mutex<Seen>,
 }
 
 impl Shared {
@@ -81,14 +82,17 @@ impl Shared {
         self.yields.load(Ordering::Relaxed)
     }
 
-    /// Notes that `partition` has been seen to `lsn`. Returns how far it had been before that.
-    pub(super) fn see(&self, partition: &str, lsn: Option<u64>) -> Option<u64> {
+    /// Notes that `partition` has answered for `range`, and has been seen to `lsn`. Returns how far it had been before
+    /// that, as far as known.
+    pub(super) fn see(&self, partition: &str, range: &FeedRange, lsn: Option<u64>) -> Option<u64> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = seen.get(partition).copied();
-        if let Some(lsn) = lsn.filter(|lsn| before < Some(*lsn)) {
-            seen.insert(partition.to_owned(), lsn);
-        }
-        before
+        seen.note(partition, range, lsn)
+    }
+
+    /// How far `partition` has been seen.
+    pub(super) fn seen(&self, partition: &str) -> Option<u64> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.of(partition)
     }
 
     /// Whether another shard waits for a task. Then one that never ends yields after a page.

@@ -260,18 +260,25 @@ impl Turn {
         let Some(partition) = &answer.partition else {
             return Ok(());
         };
-        // The parts of a range that was split have positions of their own.
-        if !self.shared.reads_snapshot() || answer.segments.len() != 1 {
+        if !self.shared.reads_snapshot() {
             return Ok(());
         }
         let shard = &self.shard;
+        // The parts of a range that was split have positions of their own.
+        let is_whole = answer.segments.len() == 1;
         if !shard.is_of_snapshot {
-            let lsn = answer.etag().and_then(lsn_of_etag);
-            self.shared.see(partition, lsn);
+            if is_whole {
+                let lsn = answer.etag().and_then(lsn_of_etag);
+                self.shared.see(partition, &shard.range, lsn);
+            }
             return Ok(());
         }
         let lsn = shard.horizon.compared(answer.partition_lsn);
-        if let (Some(known), Some(service)) = (self.shared.see(partition, lsn), lsn)
+        let known = match is_whole {
+            true => self.shared.see(partition, &shard.range, lsn),
+            false => self.shared.seen(partition),
+        };
+        if let (Some(known), Some(service)) = (known, lsn)
             && service < known
         {
             let range = shard.id;
@@ -426,7 +433,7 @@ impl Turn {
             .partition
             .as_deref()
             .filter(|_| !shard.is_of_snapshot);
-        let seen = seen.and_then(|partition| self.shared.see(partition, None));
+        let seen = seen.and_then(|partition| self.shared.see(partition, range, None));
         if let (Some(here), Some(service)) = (position_lsn.max(seen), now.lsn)
             && service < here
         {

@@ -23,12 +23,11 @@ use crate::destination::{
 use crate::durable::{parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
-use crate::feed::{ContainerAddress, RangeId, RecordForm};
+use crate::feed::{ContainerAddress, RecordForm};
 use crate::format::Format;
 use crate::objects::Address;
 use crate::state::file;
 use crate::state::model::{JobKind, State};
-use crate::state::snapshot::Lack;
 use crate::state::{destination_at, no_export_at, state_at, store_at};
 
 /// All inputs, in the order in which they are read.
@@ -411,19 +410,11 @@ fn states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
 /// Refuses a snapshot that is not complete: without the rest of its documents and changes, what was read is of
 /// different times.
 fn ensure_snapshot(state: &State, published: &[Entry], manifest: &str) -> Result<()> {
-    let what = match state.lack(published) {
-        None => return Ok(()),
-        Some(Lack::Documents) => format!("the snapshot of `{manifest}` is not complete"),
-        Some(Lack::Changes(ranges)) => {
-            let numbers: Vec<String> = ranges.iter().map(RangeId::to_string).collect();
-            format!(
-                "the changes in the finished files of `{manifest}` end before its snapshot was complete, in range {}",
-                numbers.join(", ")
-            )
-        }
+    let Some(lack) = state.lack(published) else {
+        return Ok(());
     };
     Err(usage(
-        format!("{what}, so its files are of different times"),
+        format!("`{manifest}` cannot be used yet: {lack}, so its files are of different times"),
         "run `cosmos-tail resume DIR` first, with --no-follow if the export follows the feed",
     ))
 }

@@ -1,5 +1,7 @@
 //! What the finished files of an export with a snapshot lack, so that they are not of one time.
 
+use std::fmt;
+
 use super::model::State;
 use crate::destination::FileState;
 use crate::destination::manifest::Entry;
@@ -12,6 +14,20 @@ pub enum Lack {
     Documents,
     /// Changes that were made before the snapshot was complete: those of these ranges.
     Changes(Vec<RangeId>),
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Changes(ranges) = self else {
+            return f.write_str("the snapshot is not complete");
+        };
+        let numbers: Vec<String> = ranges.iter().map(RangeId::to_string).collect();
+        write!(
+            f,
+            "the changes in the finished files end before the snapshot was complete, in range {}",
+            numbers.join(", ")
+        )
+    }
 }
 
 impl State {

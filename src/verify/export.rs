@@ -93,6 +93,15 @@ pub(super) fn check_to(
             "some values are masked: the files are no backup of the container",
         );
     }
+    if let Some(lack) = state.lack(&entries) {
+        let state_name = found.state_name();
+        found.note(
+            state_name,
+            format!(
+                "{lack}, so the files are of different times, and `replay` refuses them; `resume` reads the rest"
+            ),
+        );
+    }
     for (file, what) in spans::check(state, &parts(state, destination, &entries)) {
         found.fault(file, what);
     }

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 use crate::kills::Victim;
+use crate::query_oracle::QUERY;
 use crate::scene::seed;
 
 #[track_caller]
@@ -75,4 +76,43 @@ fn killed_exports_of_rewritten_documents_have_every_document() {
     );
     kill(Victim::new(1000, &["--format", "parquet"]).rewritten(), 20);
     kill(Victim::new(1000, &[]).lagging().rewritten(), 40);
+}
+
+#[test]
+fn queries_killed_at_random_and_resumed_have_every_row_once() {
+    const CSV: &[&str] = &[
+        QUERY[0],
+        QUERY[1],
+        QUERY[2],
+        QUERY[3],
+        QUERY[4],
+        QUERY[5],
+        "--format",
+        "csv",
+        "--rotate-bytes",
+        "8KiB",
+    ];
+    const PARQUET: &[&str] = &[
+        QUERY[0],
+        QUERY[1],
+        QUERY[2],
+        QUERY[3],
+        QUERY[4],
+        QUERY[5],
+        "--format",
+        "parquet",
+        "--rotate-bytes",
+        "8KiB",
+    ];
+    const LINES: &[&str] = &[
+        QUERY[0],
+        QUERY[1],
+        QUERY[2],
+        QUERY[3],
+        "--compression",
+        "zstd",
+    ];
+    kill(Victim::new(1000, CSV).across_splits(), 30);
+    kill(Victim::new(1000, PARQUET).across_splits(), 30);
+    kill(Victim::new(1000, LINES).across_splits(), 20);
 }

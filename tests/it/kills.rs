@@ -10,6 +10,7 @@ use crate::command::{export, resume, signal, spawn, state_directory, wait};
 use crate::gateway::{Container, Gateway, GatewayOptions, at_random, rewriter};
 use crate::oracle::{Snapshot, judge, judge_one_shot};
 use crate::orders::filled_with;
+use crate::query_oracle::judge_query;
 
 /// Attempts after which an export that is not done is stuck.
 const PATIENCE: usize = 30;
@@ -112,6 +113,11 @@ struct Killer {
 impl Killer {
     /// One export, until it is done.
     fn round(&mut self, out: &Path) -> Result<(), String> {
+        if self.victim.arguments.contains(&"--query") {
+            self.disturb();
+            self.until_done(out)?;
+            return judge_query(&self.gateway, &self.container, out);
+        }
         let before = Snapshot::of_replicas(&self.container, self.victim.lag);
         self.disturb();
         self.until_done(out)?;

@@ -59,6 +59,7 @@ mod profile_changes;
 mod profiles;
 mod proxies;
 mod queries;
+mod query_oracle;
 mod read_budget;
 mod recovery;
 mod regions;

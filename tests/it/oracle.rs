@@ -247,7 +247,7 @@ fn published(
     changes_are_there_once(&state, &entries, log, out)
 }
 
-fn no_request_is_wrong(gateway: &Gateway) -> Result<(), String> {
+pub(crate) fn no_request_is_wrong(gateway: &Gateway) -> Result<(), String> {
     let violations = gateway.violations();
     if violations.is_empty() {
         return Ok(());
@@ -261,7 +261,7 @@ fn own_directory(out: &Path) -> PathBuf {
     found.unwrap_or_else(|| state_directory(out))
 }
 
-fn manifest(out: &Path) -> Result<Vec<Entry>, String> {
+pub(crate) fn manifest(out: &Path) -> Result<Vec<Entry>, String> {
     manifest_in(&own_directory(out))
 }
 
@@ -276,7 +276,7 @@ fn manifest_in(own: &Path) -> Result<Vec<Entry>, String> {
         .collect()
 }
 
-fn no_file_is_left_over(out: &Path, entries: &[Entry]) -> Result<(), String> {
+pub(crate) fn no_file_is_left_over(out: &Path, entries: &[Entry]) -> Result<(), String> {
     let mut of_the_export: BTreeSet<String> = ["container.json", "state.json", "state.json.lock"]
         .map(str::to_owned)
         .into();

@@ -57,6 +57,10 @@ mod oracle;
 mod orders;
 #[cfg(unix)]
 #[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../it/query_oracle.rs"]
+mod query_oracle;
+#[cfg(unix)]
+#[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../it/scene.rs"]
 mod scene;
 #[cfg(all(unix, feature = "object-stores"))]

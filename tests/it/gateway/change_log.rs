@@ -585,6 +585,7 @@ impl Partition {
                 let unseen = self.changes.iter().find(|change| change.time > since);
                 unseen.map_or(self.lsn, |change| change.lsn - 1)
             }
+            Lag::At(lsn) => return lsn.min(self.lsn),
         };
         seen.clamp(self.began, self.lsn)
     }

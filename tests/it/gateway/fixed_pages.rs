@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::account::{Account, account_to_json};
@@ -79,6 +79,12 @@ pub(crate) struct StaticGateway {
     pages: Arc<FixedPages>,
     server: Server,
 }
+
+/// The plan of any query: nothing of it is about the rows of all ranges.
+const PLAN: &[u8] = br#"{"partitionedQueryExecutionInfoVersion":2,"queryInfo":{"distinctType":"None","top":null,
+"offset":null,"limit":null,"orderBy":[],"orderByExpressions":[],"groupByExpressions":[],"groupByAliases":[],
+"aggregates":[],"groupByAliasToAggregateType":{},"rewrittenQuery":"","hasSelectValue":false,"dCountInfo":null,
+"hasNonStreamingOrderBy":false},"queryRanges":[{"min":"","max":"FF","isMinInclusive":true,"isMaxInclusive":false}]}"#;
 
 /// The LSN before the first. All that follow have as many digits, so that they can be written over.
 const FIRST_LSN: u64 = 1_000_000_000;
@@ -171,6 +177,15 @@ impl StaticGateway {
         per_range * options.ranges as u64
     }
 
+    /// Bytes of all page bodies of all ranges, as one complete reader gets them by a query.
+    pub(crate) fn total_query_bytes(&self) -> u64 {
+        let options = &self.pages.options;
+        let per_range: u64 = (0..options.pages_per_range)
+            .map(|page| self.pages.rendered(page, Form::Plain).body.len() as u64)
+            .sum();
+        per_range * options.ranges as u64
+    }
+
     /// Documents that one complete reader gets.
     pub(crate) fn total_documents(&self) -> u64 {
         let options = &self.pages.options;
@@ -242,6 +257,32 @@ impl FixedPages {
         response
     }
 
+    /// A page of any query: the documents of the feed, page after page.
+    fn query(&self, headers: &HeaderMap) -> Response<ResponseBody> {
+        let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+        let Some(range) = header("x-ms-documentdb-partitionkeyrangeid") else {
+            return plain(StatusCode::BAD_REQUEST, Bytes::new());
+        };
+        let page = match header("x-ms-continuation").map(str::parse::<u64>) {
+            None => 0,
+            Some(Ok(page)) if page < self.options.pages_per_range => page,
+            Some(_) => return plain(StatusCode::BAD_REQUEST, Bytes::new()),
+        };
+        let first = FIRST_LSN + page * self.options.documents_per_page + 1;
+        let body = self.rendered(page, Form::Plain).at(first);
+        let mut response = plain(StatusCode::OK, body);
+        let end = FIRST_LSN + self.options.pages_per_range * self.options.documents_per_page;
+        let headers = response.headers_mut();
+        headers.insert("x-ms-request-charge", HeaderValue::from_static("10.00"));
+        if page + 1 < self.options.pages_per_range {
+            headers.insert("x-ms-continuation", HeaderValue::from(page + 1));
+        }
+        if let Ok(token) = HeaderValue::from_str(&format!("{range}:1#{end}")) {
+            headers.insert("x-ms-session-token", token);
+        }
+        response
+    }
+
     fn metadata(&self, request: &Request<Incoming>) -> Response<ResponseBody> {
         let container = self
             .account
@@ -296,6 +337,25 @@ impl Handler for FixedPages {
             .path()
             .trim_end_matches('/')
             .ends_with("/docs");
+        let has = |name: &str| request.headers().contains_key(name);
+        if has("x-ms-cosmos-is-query-plan-request") || has("x-ms-documentdb-isquery") {
+            let (head, body) = request.into_parts();
+            body.collect().await.map_err(io::Error::other)?;
+            return Ok(
+                match head
+                    .headers
+                    .contains_key("x-ms-cosmos-is-query-plan-request")
+                {
+                    true => plain(StatusCode::OK, Bytes::from_static(PLAN)),
+                    false if is_docs => self.query(&head.headers),
+                    // Offers, of which there are none.
+                    false => plain(
+                        StatusCode::OK,
+                        Bytes::from_static(b"{\"Offers\":[],\"_count\":0}"),
+                    ),
+                },
+            );
+        }
         if is_docs && request.method() == Method::POST {
             let (response, written) = acknowledge(request).await?;
             self.writes.fetch_add(written, Ordering::Relaxed);

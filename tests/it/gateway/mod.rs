@@ -29,7 +29,7 @@
 //! A request may be answered by a replica that lags ([`Gateway::set_lag`], [`Action::Lag`]): it has the
 //! partition's log up to an LSN of its own, which its ETags, `lsn` headers and session tokens show, and
 //! shows every item as it was then. It never lags behind the history that a partition had when a split or
-//! merge created it.
+//! merge created it, unless the test says so ([`Lag::At`]).
 
 #![allow(
     dead_code,

@@ -12,6 +12,8 @@ pub(crate) enum Lag {
     Transactions(u64),
     /// It lacks the writes of this many last seconds of the gateway's clock.
     Seconds(u64),
+    /// It has the log up to this LSN, be it from before the split or merge that created the partition.
+    At(u64),
 }
 
 impl Default for Lag {

@@ -106,6 +106,12 @@ fn cut_off(pages: &mut Pages) {
     );
     stage.show(
         pages,
+        "verify-incomplete",
+        "What is there is right, and not all.",
+        "cosmos-tail verify cut",
+    );
+    stage.show(
+        pages,
         "resume-documents",
         "The rest of the documents.",
         "cosmos-tail resume cut",
@@ -139,6 +145,12 @@ fn changes_cut_off(pages: &mut Pages) {
         "replay-without-changes",
         "What was deleted meanwhile would be back.",
         "cosmos-tail replay cut -d shop -c copy",
+    );
+    stage.show(
+        pages,
+        "verify-without-changes",
+        "The changes in the files do not reach as far as the documents.",
+        "cosmos-tail verify cut",
     );
     stage.show(
         pages,

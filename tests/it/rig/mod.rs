@@ -6,3 +6,4 @@ mod disk;
 mod failpoints;
 mod planted;
 mod power;
+mod queries;

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::replayed::{COPY, content, copy_container, replay};
 use super::snapshot;
-use crate::command::{assert_same, fail, interrupt, resume, spawn, succeed, wait};
+use crate::command::{assert_same, fail, interrupt, resume, spawn, succeed, verify, wait};
 use crate::gateway::{
-    Action, Container, Fault, Gateway, GatewayOptions, RequestKind, RequestRecord,
+    Action, Container, Fault, Gateway, GatewayOptions, Lag, RequestKind, RequestRecord,
 };
 use crate::orders::filled_with;
 
@@ -51,6 +51,15 @@ fn changed_before(page: usize, served: usize) -> (Gateway, Container, Container)
 fn refused(gateway: &Gateway, out: &Path, copy: &Container, message: &str) {
     let ended = fail(&mut replay(gateway, out), 2);
     assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    // `verify` says so too: as a note, and as a fault if it is to be strict.
+    let noted = verify(out, &[]);
+    assert_eq!(noted.code, Some(0), "{}", noted.stderr);
+    assert!(noted.stderr.contains(message), "{}", noted.stderr);
+    let strict = verify(out, &["--strict"]);
+    assert!(
+        strict.code == Some(1) && strict.stdout.contains(message),
+        "{strict:?}"
+    );
     assert!(
         ended.stderr.contains("run `cosmos-tail resume DIR` first"),
         "{}",
@@ -90,10 +99,12 @@ fn without_the_changes_that_came_meanwhile_nothing_is_replayed() {
             "{}",
             ended.stderr
         );
-        refused(&gateway, &out, &copy, "end before its snapshot");
+        refused(&gateway, &out, &copy, "end before the snapshot");
         gateway.clear_faults();
         succeed(&mut resume(&gateway, &out));
         succeed(&mut replay(&gateway, &out));
+        let verified = verify(&out, &[]);
+        assert!(!verified.stderr.contains("snapshot"), "{}", verified.stderr);
         if !arguments.contains(&"id,pk") {
             assert_same(&content(&copy), &content(&container));
         }
@@ -171,4 +182,51 @@ fn replicas_that_lag_on_resume_do_not_end_a_live_copy_before_the_snapshot() {
     lag(&gateway);
     succeed(&mut command());
     assert_same(&content(&copy), &content(&container));
+}
+
+#[test]
+fn replicas_that_lag_after_a_split_do_not_end_the_changes_before_the_snapshot() {
+    let (gateway, container, copy) = changed_before(2, 1);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    fail(snapshot(&gateway, &out).args(["--poll-interval", "10s"]), 3);
+    gateway.clear_faults();
+    container.split("0", 2);
+    lag_before_the_split(&gateway);
+    succeed(resume(&gateway, &out).args(["--max-retries", "40"]));
+    gateway.clear_lag();
+    succeed(&mut replay(&gateway, &out));
+    assert_same(&content(&copy), &content(&container));
+}
+
+#[test]
+fn replicas_that_lag_after_a_split_do_not_end_a_live_copy_before_the_snapshot() {
+    let (gateway, container, copy) = changed_before(1, 1);
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let command = || {
+        let mut command = copy_container(&gateway);
+        command.arg("--state").arg(&state);
+        command
+    };
+    fail(&mut command(), 3);
+    gateway.clear_faults();
+    container.split("0", 2);
+    lag_before_the_split(&gateway);
+    succeed(command().args(["--max-retries", "40"]));
+    gateway.clear_lag();
+    assert_same(&content(&copy), &content(&container));
+}
+
+/// The first answers are those of replicas that have nothing of what came after the documents were written.
+fn lag_before_the_split(gateway: &Gateway) {
+    let mut answers = 0;
+    gateway.set_lag(move |record| {
+        answers += u64::from(record.kind == RequestKind::ChangeFeed);
+        if answers <= 12 {
+            Lag::At(100)
+        } else {
+            Lag::Transactions(0)
+        }
+    });
 }
