@@ -818,9 +818,13 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l repo
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l max-differences -d 'Documents in the report; the others are only counted [default: 10000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l repair-to -d 'Write what a replay needs to repair the target' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l settle -d 'How long a difference must stay to count' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l mode -d 'Which feed is followed: only that of all versions says what is deleted [default: latest]' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
+all\t'Every version and every delete from now on; the container must retain them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l memory -d 'Memory for comparing [default: 128MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l max-ru -d 'Use at most this many RU/s for each side, or this share of its throughput such as 20%' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l source-max-ru -d 'The same for the source alone [default: that of --max-ru]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l metrics-listen -d 'Serve /metrics, /healthz, /readyz and /progress at this address, such as 127.0.0.1:9464' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l health-timeout -d '/healthz is 503 once the account has not answered a request for this long, retries included [default: 1m]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
@@ -844,6 +848,9 @@ json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l exact -d 'Compare text, not content'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l values -d 'The report has the values that differ too, and the documents that one side does not have'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l repair-delete -d 'Write changes that delete the documents that only the target has, to deletes.jsonl beside it'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s f -l follow -d 'Go on as both containers change, until stopped'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l until-same -d 'End with exit code 0 once both sides are the same, and nothing has changed for --settle'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l metrics-per-range -d 'Add metrics of each feed range; a container can have thousands'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l demo -d 'Use an account embedded in this process'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'

@@ -238,7 +238,7 @@ mod switched {
     ];
 
     /// Defects that can be planted, in addition to skipped steps.
-    pub const DEFECTS: [&str; 15] = [
+    pub const DEFECTS: [&str; 17] = [
         "defect.position-before-data",
         "defect.one-token-for-all-children",
         "defect.parts-of-a-query-begin-again",
@@ -247,6 +247,8 @@ mod switched {
         "defect.the-pin-is-the-end",
         "defect.now-again-on-resume",
         "defect.changes-end-before-the-snapshot",
+        "defect.compare.target-is-not-followed",
+        "defect.compare.deletions-are-not-looked-for",
         "defect.lock-not-checked",
         "defect.manifest-not-checked",
         "defect.object.completed-before-its-commit",

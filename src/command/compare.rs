@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::account::Account;
+use super::monitoring;
 use crate::compare::{self, Sides};
 use crate::error::{ExitCode, with_further_hint};
 use crate::report::Report;
@@ -19,6 +20,8 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let plan = ComparePlan::new(given)?;
+    let of_profile = given.clone().with_profile(account.profile()?);
+    let monitor = monitoring::start(&of_profile, report).await?;
     let retries = plan.retry_limit;
     let source = match &plan.source {
         ComparedSide::Files(_) => None,
@@ -55,5 +58,5 @@ pub(super) async fn run(
         };
         Ok(Sides { source, target })
     };
-    compare::compare(connect, plan, report, shutdown).await
+    compare::compare(connect, plan, &monitor, report, shutdown).await
 }

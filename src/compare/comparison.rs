@@ -1,6 +1,6 @@
 //! The steps of a comparison.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -78,6 +78,8 @@ pub(super) struct Differing {
     pub(super) open: Vec<Open>,
     /// The others, which are not looked at again.
     pub(super) beyond: Tally,
+    /// Where the others are.
+    pub(super) beyond_in: HashSet<Bucket>,
 }
 
 impl Comparison {
@@ -129,8 +131,32 @@ impl Comparison {
         report: &Report,
     ) -> Result<Differing> {
         let weight = |bucket: Bucket| digests[0].count(bucket) + digests[1].count(bucket);
+        self.sort_out_by(buckets, weight, report).await
+    }
+
+    /// The same once the digests are gone: a bucket is taken to have its share of the documents.
+    pub(super) async fn sort_out_again(
+        &self,
+        buckets: &[Bucket],
+        report: &Report,
+    ) -> Result<Differing> {
+        let documents: u64 = self
+            .documents
+            .iter()
+            .map(|all| all.load(Ordering::Relaxed))
+            .sum();
+        let share = (documents >> self.keyers[SOURCE].bucket_bits) + 1;
+        self.sort_out_by(buckets, |_| 2 * share, report).await
+    }
+
+    async fn sort_out_by(
+        &self,
+        buckets: &[Bucket],
+        weight: impl Fn(Bucket) -> u64,
+        report: &Report,
+    ) -> Result<Differing> {
         let mut differing = Differing::default();
-        let groups = groups(buckets, self.memory.sorted, weight);
+        let groups = groups(buckets, self.memory.sorted, &weight);
         if groups.len() > MANY_READINGS {
             report.warning(&format!(
                 "{} differ or may have come twice, and are compared one by one in {} more readings of both sides: a larger \
@@ -145,12 +171,25 @@ impl Comparison {
             for open in self.sorted(selection).await? {
                 if differing.open.len() as u64 >= self.memory.sorted {
                     differing.beyond.add(open.kind());
+                    differing.beyond_in.insert(open.bucket);
                 } else {
                     differing.open.push(open);
                 }
             }
         }
         Ok(differing)
+    }
+
+    /// The documents and bytes that were read so far of both sides, over all readings.
+    pub(super) fn done(&self) -> (u64, u64) {
+        let sum = |of: fn(&Done) -> &AtomicU64| -> u64 {
+            let each = self
+                .done
+                .iter()
+                .map(|done| of(done).load(Ordering::Relaxed));
+            each.sum()
+        };
+        (sum(|done| &done.documents), sum(|done| &done.bytes))
     }
 
     /// The selected documents that differ.

@@ -119,7 +119,7 @@ impl Visitor for Sorter {
     }
 }
 
-fn content_of(keyer: &Keyer, record: &Keyed<'_>, buffer: &mut Vec<u8>) -> u128 {
+pub(super) fn content_of(keyer: &Keyer, record: &Keyed<'_>, buffer: &mut Vec<u8>) -> u128 {
     match keyer.left(record.document.as_deref(), buffer) {
         // Not 0, which is no document.
         Left::Content(content) => content.max(1),

@@ -19,13 +19,13 @@ use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::render::change::Change;
 
 /// Ranges of a side that are read at the same time.
-const CONCURRENCY: usize = 8;
+pub(super) const CONCURRENCY: usize = 8;
 /// Bytes of pages that may wait.
-const BUFFERED_BYTES: u32 = 8 << 20;
+pub(super) const BUFFERED_BYTES: u32 = 8 << 20;
 /// Items per page.
-const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+pub(super) const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 /// Events that may wait; the bytes of their pages are bounded separately.
-const EVENTS: usize = 64;
+pub(super) const EVENTS: usize = 64;
 
 /// Where a range was when its reading began. What is not beyond that came once.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +40,7 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
         connected,
         retry_limit,
         in_ranges,
+        heard,
     } = &reading.side.place
     else {
         return Ok(visitor);
@@ -69,14 +70,12 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
         poll_interval: Duration::from_secs(1),
         buffered_bytes: BUFFERED_BYTES,
     };
-    let mut next = 0;
-    let mut number = || {
-        next += 1;
-        RangeId(next - 1)
-    };
     let shards = parts
         .into_iter()
-        .map(|range| Shard::new(number(), range, None, &options))
+        .map(|(range, partition)| {
+            let shard = Shard::new(heard.number(), range, None, &options);
+            shard.heard_before(heard.end_of(&partition))
+        })
         .collect();
     let (sender, mut events) = mpsc::channel(EVENTS);
     // Dropped with this future, it stops the reader.
@@ -114,7 +113,7 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
                 children,
                 reply,
             } => {
-                let ids: Vec<RangeId> = children.iter().map(|_| number()).collect();
+                let ids: Vec<RangeId> = children.iter().map(|_| heard.number()).collect();
                 // Children continue the positions of their parent.
                 let lsn = pins.remove(&parent).and_then(|pin| pin.lsn);
                 for id in &ids {
@@ -138,18 +137,25 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
     Ok(visitor)
 }
 
-/// The ranges to read: those that are wanted, cut at the bounds of partitions.
-async fn parts(connected: &Connected, wanted: Option<Vec<FeedRange>>) -> Result<Vec<FeedRange>> {
+/// The ranges to read, each with the id of its partition: those that are wanted, cut at the bounds of partitions.
+async fn parts(
+    connected: &Connected,
+    wanted: Option<Vec<FeedRange>>,
+) -> Result<Vec<(FeedRange, String)>> {
     let partitions = connected.client.list_partitions(wanted.is_some()).await?;
-    let partitions = partitions.into_iter().map(|partition| partition.range);
     let Some(wanted) = wanted else {
-        return Ok(partitions.collect());
+        let whole = partitions.into_iter();
+        return Ok(whole
+            .map(|partition| (partition.range, partition.id))
+            .collect());
     };
-    let cut = partitions.flat_map(|partition| {
+    let cut = partitions.into_iter().flat_map(|partition| {
         let cut = wanted
             .iter()
-            .map(move |range| range.intersection(&partition));
-        cut.flatten().collect::<Vec<_>>()
+            .filter_map(|range| range.intersection(&partition.range));
+        let cut: Vec<FeedRange> = cut.collect();
+        cut.into_iter()
+            .map(move |range| (range, partition.id.clone()))
     });
     Ok(cut.collect())
 }

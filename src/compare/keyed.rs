@@ -149,7 +149,7 @@ impl Keyer {
     }
 
     /// Whether documents are compared as they are, and each is one of its own.
-    fn is_direct(&self) -> bool {
+    pub(super) fn is_direct(&self) -> bool {
         !self.has_program && !self.interpreter.has_another_key()
     }
 

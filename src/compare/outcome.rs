@@ -8,10 +8,12 @@ use time::OffsetDateTime;
 
 use super::comparison::{Comparison, Open, Tally};
 use super::examine::{Kind, Pair, SOURCE, TARGET};
+use super::follow::{Followed, Outcome, Verdict};
 use super::hashes::Name;
 use super::keyed::Address;
 use super::listing::{Listing, paths};
 use super::repair::{Repair, Repaired};
+use super::settle::Settled;
 use crate::clock;
 use crate::count::count;
 use crate::error::ExitCode;
@@ -41,6 +43,8 @@ pub(super) struct Found {
     changing: u64,
     /// Differences that are in the report, or shown.
     listed: u64,
+    /// The last verdict, if the sides were followed.
+    verdict: Option<Verdict>,
 }
 
 /// Carries a comparison out.
@@ -61,6 +65,49 @@ pub(super) async fn run(
     let differing = comparison.sort_out(&unlike, &digests, report).await?;
     drop(digests);
     let settled = comparison.settle(differing, plan.settle, report).await?;
+    conclude(
+        comparison,
+        plan,
+        (listing, repair),
+        report,
+        documents,
+        settled,
+    )
+    .await
+}
+
+/// Ends a comparison that was followed.
+pub(super) async fn conclude_followed(
+    comparison: &Comparison,
+    plan: &ComparePlan,
+    out: (Listing, Option<Repair>),
+    report: &Report,
+    followed: Followed,
+) -> Result<Ended> {
+    let Followed {
+        verdict,
+        documents,
+        settled,
+    } = followed;
+    let ended = conclude(comparison, plan, out, report, documents, settled).await?;
+    Ok(Ended {
+        summary: Found {
+            verdict: Some(verdict),
+            ..ended.summary
+        },
+        ..ended
+    })
+}
+
+/// Lists what stayed different.
+async fn conclude(
+    comparison: &Comparison,
+    plan: &ComparePlan,
+    (listing, repair): (Listing, Option<Repair>),
+    report: &Report,
+    documents: [u64; 2],
+    settled: Settled,
+) -> Result<Ended> {
     let mut tally = settled.different.beyond;
     for open in &settled.different.open {
         tally.add(open.kind());
@@ -103,6 +150,7 @@ pub(super) async fn run(
             tally,
             changing: settled.changing,
             listed: listed as u64,
+            verdict: None,
         },
         first: out.first,
         repaired,
@@ -213,11 +261,15 @@ pub(super) fn finish(
         tally,
         changing,
         listed,
+        verdict,
     } = found;
+    let is_settled = verdict
+        .as_ref()
+        .is_none_or(|verdict| verdict.outcome == Outcome::Same);
     let (outcome, code) = match (tally.all(), changing) {
-        (0, 0) => ("same", ExitCode::Done),
-        (0, _) => ("changing", ExitCode::Changing),
-        _ => ("different", ExitCode::Different),
+        (0, 0) if is_settled => (Outcome::Same, ExitCode::Done),
+        (0, _) => (Outcome::Changing, ExitCode::Changing),
+        _ => (Outcome::Different, ExitCode::Different),
     };
     let compared = |side: usize| ComparedSummary {
         name: comparison.sides[side].name.clone(),
@@ -236,7 +288,9 @@ pub(super) fn finish(
         ));
     }
     let summary = CompareSummary {
-        outcome,
+        outcome: outcome.name(),
+        as_of: verdict.as_ref().and_then(|verdict| verdict.as_of),
+        deletions_as_of: verdict.and_then(|verdict| verdict.deletions_as_of),
         missing: tally.missing,
         extra: tally.extra,
         different: tally.different,

@@ -96,6 +96,7 @@ impl Comparison {
             different: Differing {
                 open: Vec::new(),
                 beyond: differing.beyond,
+                beyond_in: differing.beyond_in,
             },
             changing: 0,
         };

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use anyhow::Result;
 
+use super::heard::Heard;
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
 use crate::feed::ContainerAddress;
@@ -32,6 +33,8 @@ pub(super) enum Place {
         retry_limit: RetryLimit,
         /// Whether buckets are ranges of it.
         in_ranges: bool,
+        /// What several readings of it know.
+        heard: Heard,
     },
 }
 

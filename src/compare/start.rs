@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::canonical::Content;
 use super::comparison::Comparison;
+use super::follow;
 use super::hashes::Hashes;
+use super::heard::Heard;
 use super::ignored::Ignored;
 use super::keyed::{Keyer, Spread};
 use super::listing::Listing;
@@ -24,6 +26,7 @@ use crate::cosmos::definition::DefaultTtl;
 use crate::error::{ExitCode, usage, with_hint};
 use crate::escape::shell_word;
 use crate::job::Connected;
+use crate::monitor::{Begun, Monitor};
 use crate::render::change::parse_key_path;
 use crate::replay::Interpreter;
 use crate::report::{PROGRESS_INTERVAL, Progress, Rates, Report};
@@ -49,6 +52,7 @@ pub struct Sides {
 pub async fn compare(
     connect: impl AsyncFnOnce() -> Result<Sides>,
     plan: ComparePlan,
+    monitor: &Monitor,
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
@@ -62,6 +66,12 @@ pub async fn compare(
         if let Some(container) = container {
             container.limit_reads(max_ru, report).await?;
         }
+    }
+    if let Some(source) = &connected.source {
+        monitor.reads(&source.client).await?;
+    }
+    if let Some(target) = &connected.target {
+        monitor.compares_with(&target.client).await?;
     }
     let key = key_of(
         &plan,
@@ -79,6 +89,7 @@ pub async fn compare(
         }
         Spread::ByName => false,
     };
+    let heard = Heard::default();
     let side = |container: Option<Connected>,
                 files: Option<Inputs>,
                 name: String,
@@ -88,6 +99,7 @@ pub async fn compare(
             place: Place::Container {
                 in_ranges: is_in_ranges(&connected, program),
                 retry_limit: plan.retry_limit,
+                heard: heard.of_another(),
                 connected,
             },
         },
@@ -145,10 +157,26 @@ pub async fn compare(
     let (begun, started) = (Instant::now(), clock::now());
     let has_end = comparison.sides.iter().all(|side| side.bytes().is_some());
     report.start_progress(has_end)?;
+    let run = async {
+        if !plan.follow {
+            monitor.begin(plan.mode, Begun::default());
+            monitor.compares(0, 0);
+            return outcome::run(&comparison, &plan, (listing, repair), report).await;
+        }
+        let followed = follow::run(&comparison, &plan, monitor, report, shutdown).await?;
+        outcome::conclude_followed(&comparison, &plan, (listing, repair), report, followed).await
+    };
+    let stopped = async {
+        match plan.follow {
+            // It ends by itself, with a verdict.
+            true => std::future::pending().await,
+            false => shutdown.requested().await,
+        }
+    };
     let ended = tokio::select! {
-        () = shutdown.requested() => Err(shutdown.stopped_before("everything was compared")),
-        ended = outcome::run(&comparison, &plan, (listing, repair), report) => ended,
-        never = show_progress(&comparison, report) => match never {},
+        () = stopped => Err(shutdown.stopped_before("everything was compared")),
+        ended = run => ended,
+        never = show_progress(&comparison, monitor, report) => match never {},
     };
     report.end_progress();
     let Ended {
@@ -272,16 +300,19 @@ fn name_of(side: &ComparedSide, connected: Option<&Connected>) -> String {
 }
 
 /// Shows how far the readings are. It never returns.
-async fn show_progress(comparison: &Comparison, report: &Report) -> std::convert::Infallible {
-    use std::sync::atomic::Ordering::Relaxed;
+async fn show_progress(
+    comparison: &Comparison,
+    monitor: &Monitor,
+    report: &Report,
+) -> std::convert::Infallible {
     let mut rates = Rates::default();
     loop {
         tokio::time::sleep(PROGRESS_INTERVAL).await;
-        let sum = |of: fn(&Done) -> u64| comparison.done.iter().map(|done| of(done)).sum::<u64>();
-        let bytes = sum(|done| done.bytes.load(Relaxed));
+        let (documents, bytes) = comparison.done();
+        monitor.compares(documents, bytes);
         let all: Option<u64> = comparison.sides.iter().map(|side| side.bytes()).sum();
         let progress = Progress {
-            documents: sum(|done| done.documents.load(Relaxed)),
+            documents,
             bytes,
             request_charge: comparison
                 .sides

@@ -311,7 +311,7 @@ impl<'a> Coordinator<'a> {
                 self.uncommitted.known_lsns.forget(range);
                 self.uncommitted.ended(range, Some(end));
             }
-            ReaderEvent::Charged { request_charge } => {
+            ReaderEvent::Charged { request_charge, .. } => {
                 self.observers.emit(&Event::Charged { request_charge });
             }
             ReaderEvent::Recovered { range } => self.observers.emit(&Event::Recovered { range }),

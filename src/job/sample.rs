@@ -416,7 +416,7 @@ impl<'a> Sampler<'a> {
                 self.bytes += page.body_len() as u64;
                 self.observe(range, &page);
             }
-            ReaderEvent::Charged { request_charge } => {
+            ReaderEvent::Charged { request_charge, .. } => {
                 self.sample.request_charge += request_charge;
             }
             ReaderEvent::Replaced {

@@ -23,6 +23,8 @@ pub enum Direction {
     Read,
     /// The container that is written.
     Write,
+    /// The container that is compared with the one that is read.
+    Target,
     /// The embedded account, which answers others.
     Serve,
 }
@@ -32,6 +34,7 @@ impl Direction {
         match self {
             Self::Read => "read",
             Self::Write => "write",
+            Self::Target => "target",
             Self::Serve => "serve",
         }
     }
@@ -97,6 +100,33 @@ pub struct Applied {
     pub done: Option<f64>,
 }
 
+/// What a comparison knows so far.
+#[derive(Debug, Clone, Default)]
+pub struct Compared {
+    /// Documents that were read, over all readings.
+    pub documents: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How the sides compare, once both were read.
+    pub verdict: Option<&'static str>,
+    /// Documents that differ, or may, by how.
+    pub documents_by_state: Vec<(&'static str, u64)>,
+    /// Everything written before this is in the verdict.
+    pub as_of: Option<OffsetDateTime>,
+    /// Everything deleted before this is in it.
+    pub deletions_as_of: Option<OffsetDateTime>,
+}
+
+impl Compared {
+    /// Whether both sides are the same, as of a moment ago.
+    pub(super) fn is_same(&self, within: Duration) -> bool {
+        let is_recent = self
+            .as_of
+            .is_some_and(|as_of| clock::now() - as_of <= within);
+        self.verdict == Some("same") && is_recent
+    }
+}
+
 /// What an embedded account has done so far.
 #[derive(Debug, Clone, Default)]
 pub struct Emulated {
@@ -129,6 +159,7 @@ pub(super) struct Figures {
     uncommitted_since: Option<Instant>,
     is_ready: bool,
     pub(super) applied: Option<Applied>,
+    pub(super) compared: Option<Compared>,
     pub(super) emulated: Option<Emulated>,
     pub(super) pace: Pace,
     /// The traffic with each account.
@@ -165,6 +196,11 @@ impl Figures {
                 false => Phase::Starting,
             };
         };
+        if let Some(compared) = &self.compared
+            && compared.verdict.is_none()
+        {
+            return Phase::Reading;
+        }
         let is_through = match &self.applied {
             Some(applied) if self.ranges.len() == 0 => applied.done >= Some(1.0),
             _ => self.ranges.were_at_head(),
@@ -314,6 +350,28 @@ impl Board {
         let mut figures = self.lock();
         figures.emulated = Some(emulated.clone());
         self.notify(&figures, true);
+    }
+
+    /// A comparison knows this much.
+    pub(super) fn compared(&self, compared: Compared) {
+        let mut figures = self.lock();
+        let lives = figures
+            .compared
+            .as_ref()
+            .is_none_or(|before| before.documents != compared.documents);
+        figures.compared = Some(compared);
+        figures.note_readiness();
+        self.notify(&figures, lives);
+    }
+
+    /// A comparison has read this much.
+    pub(super) fn compares(&self, documents: u64, bytes: u64) {
+        let earlier = self.lock().compared.clone().unwrap_or_default();
+        self.compared(Compared {
+            documents,
+            bytes,
+            ..earlier
+        });
     }
 
     pub(super) fn committed(&self, began: Instant, took: Duration) {

@@ -25,7 +25,9 @@ pub(super) fn alive(board: &Board) -> Result<(), String> {
             let who = match (asker, direction) {
                 (Asker::Range(range), _) => format!("feed range {range}"),
                 (Asker::Write(_), Direction::Write) => "a write".to_owned(),
-                (Asker::Write(_), Direction::Read | Direction::Serve) => "a request".to_owned(),
+                (Asker::Write(_), Direction::Read | Direction::Target | Direction::Serve) => {
+                    "a request".to_owned()
+                }
             };
             within(waited, limit, &who)?;
         }

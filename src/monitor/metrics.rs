@@ -1,6 +1,6 @@
 //! `/metrics`.
 
-use super::board::{Board, Emulated, Figures};
+use super::board::{Board, Compared, Emulated, Figures};
 use super::exposition::Exposition;
 use super::exposition::Kind::{Counter, Gauge};
 use super::process;
@@ -26,6 +26,9 @@ pub(super) fn text(board: &Board) -> String {
         write_traffic(&mut out, &figures);
         write_commits(&mut out, &figures);
         write_ranges(&mut out, &figures, board.per_range);
+        if let Some(compared) = &figures.compared {
+            write_compared(&mut out, compared);
+        }
     }
     drop(figures);
     process::write(&mut out);
@@ -166,6 +169,49 @@ fn write_commits(out: &mut Exposition, figures: &Figures) {
         "1 if all that existed at the last answers is read, applied and committed.",
     );
     out.sample(&[], u8::from(figures.is_up_to_date()));
+}
+
+fn write_compared(out: &mut Exposition, compared: &Compared) {
+    out.family(
+        "compared_documents_total",
+        Counter,
+        "Documents of both sides that were read to be compared, over all readings.",
+    );
+    out.sample(&[], compared.documents);
+    let Some(verdict) = compared.verdict else {
+        return;
+    };
+    out.family(
+        "compare_same",
+        Gauge,
+        "1 if both sides are the same, as far as is known.",
+    );
+    out.sample(&[], u8::from(verdict == "same"));
+    out.family(
+        "compare_documents",
+        Gauge,
+        "Documents that differ, or are changing.",
+    );
+    for (state, number) in &compared.documents_by_state {
+        out.sample(&[("state", state)], number);
+    }
+    for (name, help, time) in [
+        (
+            "compare_as_of_timestamp_seconds",
+            "Everything written before this is in the verdict, in seconds since 1970.",
+            compared.as_of,
+        ),
+        (
+            "compare_deletions_as_of_timestamp_seconds",
+            "Everything deleted before this is in the verdict, in seconds since 1970.",
+            compared.deletions_as_of,
+        ),
+    ] {
+        if let Some(time) = time {
+            out.family(name, Gauge, help);
+            out.sample(&[], time.unix_timestamp_nanos() as f64 / 1e9);
+        }
+    }
 }
 
 fn write_ranges(out: &mut Exposition, figures: &Figures, per_range: bool) {

@@ -15,7 +15,7 @@ mod ranges;
 mod server;
 mod service_manager;
 
-pub use board::{Applied, Begun, Direction, Emulated};
+pub use board::{Applied, Begun, Compared, Direction, Emulated};
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -104,6 +104,20 @@ impl Monitor {
     /// If the service does not return its partitions, which whatever reads it asks for too.
     pub async fn reads(&self, client: &CosmosClient) -> Result<()> {
         self.exchanges(Direction::Read, Arc::clone(client.traffic()));
+        self.knows_partitions(client).await
+    }
+
+    /// There is a connection to the container that is compared with the one that is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Monitor::reads`].
+    pub async fn compares_with(&self, client: &CosmosClient) -> Result<()> {
+        self.exchanges(Direction::Target, Arc::clone(client.traffic()));
+        self.knows_partitions(client).await
+    }
+
+    async fn knows_partitions(&self, client: &CosmosClient) -> Result<()> {
         if let Some(board) = self.board() {
             let partitions = client.list_partitions(false).await?;
             let partitions = partitions.into_iter().map(|partition| partition.range);
@@ -142,6 +156,20 @@ impl Monitor {
     pub fn committed(&self, began: Instant, took: Duration) {
         if let Some(board) = self.board() {
             board.committed(began, took);
+        }
+    }
+
+    /// A comparison knows this much.
+    pub fn compared(&self, compared: impl FnOnce() -> Compared) {
+        if let Some(board) = self.board() {
+            board.compared(compared());
+        }
+    }
+
+    /// A comparison has read this much.
+    pub fn compares(&self, documents: u64, bytes: u64) {
+        if let Some(board) = self.board() {
+            board.compares(documents, bytes);
         }
     }
 

@@ -35,6 +35,18 @@ struct Progress {
     #[serde(with = "time::serde::rfc3339")]
     started: OffsetDateTime,
     seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<VerdictFields>,
+}
+
+#[derive(Debug, Serialize)]
+struct VerdictFields {
+    outcome: &'static str,
+    documents: BTreeMap<&'static str, u64>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    as_of: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    deletions_as_of: Option<OffsetDateTime>,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,20 +73,26 @@ pub(super) fn json(board: &Board) -> String {
         }
     });
     let applied = figures.applied.as_ref();
+    let compared = figures.compared.as_ref();
     let changes = |applied: &super::board::Applied| applied.changes.iter().map(|(_, n)| n).sum();
     let oldest = figures
         .traffic
         .iter()
-        .find_map(|(_, traffic)| traffic.oldest_answer());
+        .filter_map(|(_, traffic)| traffic.oldest_answer())
+        .max();
     let progress = Progress {
         command: board.command,
         phase: phase.name(),
         ready: figures.is_ready(),
-        documents: match &figures.emulated {
-            Some(emulated) => emulated.changes.values().sum(),
-            None => applied.map_or(counts.documents, changes),
+        documents: match (&figures.emulated, compared) {
+            (Some(emulated), _) => emulated.changes.values().sum(),
+            (None, Some(compared)) => compared.documents,
+            (None, None) => applied.map_or(counts.documents, changes),
         },
-        bytes: applied.map_or(counts.bytes, |applied| applied.bytes),
+        bytes: match compared {
+            Some(compared) => compared.bytes,
+            None => applied.map_or(counts.bytes, |applied| applied.bytes),
+        },
         percent: figures.done().map(|done| rounded(done * 100.0)),
         ranges: ranges
             .into_iter()
@@ -82,7 +100,9 @@ pub(super) fn json(board: &Board) -> String {
             .collect(),
         lag,
         eta_seconds: figures.pace.time_left().map(seconds),
-        can_cut_over: phase == Phase::Following && figures.ranges.are_near_head(NEAR),
+        can_cut_over: phase == Phase::Following
+            && figures.ranges.are_near_head(NEAR)
+            && compared.is_none_or(|compared| compared.is_same(NEAR)),
         up_to_date: figures.is_up_to_date(),
         oldest_answer_seconds: oldest.map(seconds),
         pending: applied.map(|applied| applied.pending),
@@ -90,6 +110,14 @@ pub(super) fn json(board: &Board) -> String {
         last_commit: figures.last_commit.map(to_milliseconds),
         started: to_milliseconds(board.started_at),
         seconds: seconds(board.started.elapsed()),
+        verdict: compared.and_then(|compared| {
+            Some(VerdictFields {
+                outcome: compared.verdict?,
+                documents: compared.documents_by_state.iter().copied().collect(),
+                as_of: compared.as_of.map(to_milliseconds),
+                deletions_as_of: compared.deletions_as_of.map(to_milliseconds),
+            })
+        }),
     };
     drop(figures);
     // It has nothing that JSON cannot hold.

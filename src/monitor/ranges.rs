@@ -271,7 +271,7 @@ impl Ranges {
 
     /// The partitions of the container are known, from now.
     pub(super) fn know_partitions(&mut self, partitions: impl Iterator<Item = FeedRange>) {
-        self.partitions = partitions.collect();
+        self.partitions.extend(partitions);
     }
 
     /// A range has a position or a pin, if it had none.

@@ -1,5 +1,8 @@
 //! The events of a reader.
 
+use std::time::Instant;
+
+use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::cosmos::retry::RetryNotice;
@@ -13,6 +16,19 @@ pub struct AnsweringPartition {
     pub id: Option<String>,
     /// Its LSN in the session token of the answer. It need not compare with the LSNs of positions.
     pub lsn: Option<u64>,
+}
+
+/// A range has nothing beyond the pages that were handed over, as of a request.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The range.
+    pub range: RangeId,
+    /// When the request was sent.
+    pub asked: Instant,
+    /// The same, by the clock of the machine.
+    pub asked_at: OffsetDateTime,
+    /// The partition that answered.
+    pub partition: AnsweringPartition,
 }
 
 /// An event of the reader. Events of one range are in order.
@@ -72,10 +88,12 @@ pub enum ReaderEvent {
         /// Why.
         error: anyhow::Error,
     },
-    /// The service charged for an answer that is not handed over as a page.
+    /// The service charged for an answer that is not handed over as a page, or the answer showed a head.
     Charged {
-        /// Request units.
+        /// Request units, unless they came with the page.
         request_charge: f64,
+        /// What the answer showed, if that is that nothing is new in a range.
+        head: Option<Head>,
     },
     /// A request that was retried has succeeded.
     Recovered {

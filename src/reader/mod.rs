@@ -15,7 +15,7 @@ mod shard;
 mod shared;
 mod turn;
 
-pub use event::{AnsweringPartition, ReaderEvent};
+pub use event::{AnsweringPartition, Head, ReaderEvent};
 pub use options::{ReadEnd, ReaderOptions, concurrency};
 pub use scheduler::Reader;
 pub use shard::Shard;

@@ -5,7 +5,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::event::{AnsweringPartition, ReaderEvent};
+use super::event::AnsweringPartition;
 use super::judge::Step;
 use super::options::ReadEnd;
 use super::turn::{Handed, Turn};
@@ -36,9 +36,7 @@ impl Turn {
         let taken = self.take_rows(answer).await;
         if taken.is_err() {
             // The service charged for it all the same.
-            self.shared
-                .send(ReaderEvent::Charged { request_charge })
-                .await;
+            self.shared.charged(request_charge).await;
         }
         taken
     }

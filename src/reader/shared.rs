@@ -57,6 +57,16 @@ impl Shared {
         self.events.send(event).await.ok();
     }
 
+    /// The service charged for an answer that is no page.
+    pub(super) async fn charged(&self, request_charge: f64) {
+        let head = None;
+        self.send(ReaderEvent::Charged {
+            request_charge,
+            head,
+        })
+        .await;
+    }
+
     /// Sets how many shards wait for a task.
     pub(super) fn set_waiting(&self, shards: usize) {
         self.waiting.store(shards, Ordering::Relaxed);

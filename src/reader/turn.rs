@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
-use super::event::{AnsweringPartition, ReaderEvent};
+use super::event::{AnsweringPartition, Head, ReaderEvent};
 use super::horizon::Lag;
 use super::judge::Step;
 use super::options::ReadEnd;
@@ -208,9 +208,7 @@ impl Turn {
         // The service charges for refused answers too.
         let request_charge = cursor.take_refused_charge();
         if request_charge > 0.0 {
-            self.shared
-                .send(ReaderEvent::Charged { request_charge })
-                .await;
+            self.shared.charged(request_charge).await;
         }
     }
 
@@ -240,15 +238,36 @@ impl Turn {
                 return Ok(Step::Reached(Some(self.shard.horizon.at_pin())));
             }
         }
-        let answer = self.admitted().await?.next().await?;
+        let cursor = self.admitted().await?;
+        let (asked, asked_at) = (Instant::now(), clock::now());
+        let answer = cursor.next().await?;
         let request_charge = answer.request_charge;
+        let partition = AnsweringPartition {
+            id: answer.partition.clone(),
+            lsn: answer.partition_lsn,
+        };
         match self.take(answer).await {
+            Ok((Step::CaughtUp, is_handed_over)) => {
+                let range = self.shard.id;
+                let head = Some(Head {
+                    range,
+                    asked,
+                    asked_at,
+                    partition,
+                });
+                let request_charge = if is_handed_over { 0.0 } else { request_charge };
+                self.shared
+                    .send(ReaderEvent::Charged {
+                        request_charge,
+                        head,
+                    })
+                    .await;
+                Ok(Step::CaughtUp)
+            }
             Ok((step, true)) => Ok(step),
             // The service charged for it all the same.
             not_handed_over => {
-                self.shared
-                    .send(ReaderEvent::Charged { request_charge })
-                    .await;
+                self.shared.charged(request_charge).await;
                 Ok(not_handed_over?.0)
             }
         }
@@ -400,10 +419,7 @@ impl Turn {
             .client
             .pin_now(&shard.request, &shard.range)
             .await?;
-        let request_charge = pinned.request_charge;
-        self.shared
-            .send(ReaderEvent::Charged { request_charge })
-            .await;
+        self.shared.charged(pinned.request_charge).await;
         let [(range, now)] = &pinned.parts[..] else {
             // The range was split before; each part gets its own end.
             let mut children = Vec::new();

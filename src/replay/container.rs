@@ -265,7 +265,7 @@ impl FeedStream {
                 let source = describe(&self.ahead.source);
                 return Err(error.context(format!("cannot read range {range} of {source}")));
             }
-            ReaderEvent::Charged { request_charge } => {
+            ReaderEvent::Charged { request_charge, .. } => {
                 self.target.read_was_charged(request_charge).await;
             }
             ReaderEvent::Retrying { range, notice } => {

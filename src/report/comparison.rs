@@ -11,6 +11,18 @@ use crate::count::{count, exactly};
 pub struct CompareSummary {
     /// `same`, `different` or `changing`.
     pub outcome: &'static str,
+    /// Everything written before this is in it, if the sides were followed.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub as_of: Option<OffsetDateTime>,
+    /// Everything deleted before this is in it, if that is another time.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub deletions_as_of: Option<OffsetDateTime>,
     /// Documents that only the source has.
     pub missing: u64,
     /// Documents that only the target has.
@@ -61,6 +73,7 @@ impl CompareSummary {
         }
         let verdict = match self.outcome {
             "same" => "same".to_owned(),
+            "changing" if self.changing == 0 => "not known to be the same".to_owned(),
             "changing" => {
                 let documents = exactly(self.changing, "document");
                 format!("still changing: {documents}")

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::feed_start::feed_start;
 use super::given::Given;
 use super::replay::{FeedPlan, container_named};
 use super::table;
@@ -58,6 +59,12 @@ pub struct ComparePlan {
     pub repair_delete: bool,
     /// How long a document must have been different.
     pub settle: Duration,
+    /// Whether to go on, with the changes of both sides.
+    pub follow: bool,
+    /// Whether to end once both sides are the same.
+    pub until_same: bool,
+    /// Which feed is followed.
+    pub mode: FeedMode,
     /// Bytes of memory for comparing.
     pub memory: u64,
     /// The budget of each side in RU/s, if there is one, and that of the source.
@@ -106,6 +113,15 @@ impl ComparePlan {
             }
             ComparedSide::Files(with)
         };
+        let follow = given.is_on(&table::COMPARED_FOLLOW);
+        if follow
+            && let (ComparedSide::Files(_), _) | (_, ComparedSide::Files(_)) = (&source, &target)
+        {
+            return Err(usage(
+                "--follow is for two containers: files do not change",
+                "name the source with --from-container, and the target with -d and -c",
+            ));
+        }
         let partition_key = given.list(&table::COMPARED_KEY);
         let is_path = |path: &&String| path.len() > 1 && path.starts_with('/');
         if let Some(wrong) = partition_key.iter().find(|path| !is_path(path)) {
@@ -135,6 +151,9 @@ impl ComparePlan {
             repair_to: given.typed(&table::COMPARED_REPAIR),
             repair_delete: given.is_on(&table::COMPARED_REPAIR_DELETE),
             settle: given.get(&table::COMPARED_SETTLE)?,
+            follow,
+            until_same: given.is_on(&table::UNTIL_SAME),
+            mode: feed_start(given.get(&table::COMPARED_MODE)?, None)?.0,
             memory: given.get(&table::MEMORY)?,
             max_ru: given.typed(&table::COMPARE_MAX_RU),
             source_max_ru: given.typed(&table::SOURCE_MAX_RU),

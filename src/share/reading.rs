@@ -85,7 +85,7 @@ impl Instance<'_> {
                 };
                 self.emit(range, &event);
             }
-            ReaderEvent::Charged { request_charge } => {
+            ReaderEvent::Charged { request_charge, .. } => {
                 self.parts
                     .observers
                     .emit(&Event::Charged { request_charge });

@@ -17,6 +17,10 @@ pub(super) const COMPARE: Manual = Manual {
             "cosmos-tail compare --from-container shop/orders --source-profile old -d shop -c orders",
         ),
         (
+            "while both are written to, until they are the same",
+            "cosmos-tail compare --from-container shop/orders -d shop -c orders_copy --follow --until-same",
+        ),
+        (
             "what changed between two exports, with the values",
             "cosmos-tail compare monday/ --with tuesday/ --report - --values",
         ),

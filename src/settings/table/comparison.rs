@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::Command;
-use crate::cli::choices::InputForm;
+use crate::cli::choices::{InputForm, Mode};
 use crate::cli::location::Location;
 use crate::cli::values;
 use crate::cosmos::max_ru::MaxRu;
@@ -143,6 +143,32 @@ settings! {
         .default("30s")
         .of(COMPARE)
         .brief("How long a difference must stay to count");
+
+    COMPARED_FOLLOW: bool = Setting::switch("follow")
+        .help("Of two containers: go on as both change, until stopped; the exit code is that of the last verdict")
+        .details(
+            "Both feeds are followed from a moment before the first document is read. What changes or differs is looked at \
+             until it is the same on both sides, and a line says what is known, and as of when.",
+        )
+        .short('f')
+        .of(COMPARE)
+        .brief("Go on as both containers change, until stopped");
+
+    UNTIL_SAME: bool = Setting::switch("until-same")
+        .help("End with exit code 0 once both sides are the same, and nothing has changed for --settle")
+        .details(
+            "Unless the feeds say what is deleted (--mode all), both sides are read once more before that.",
+        )
+        .requires("follow")
+        .of(COMPARE)
+        .in_full();
+
+    COMPARED_MODE: Mode = Setting::new("mode", choice("MODE"))
+        .help("Which feed is followed: only that of all versions says what is deleted")
+        .default("latest")
+        .requires("follow")
+        .of(COMPARE)
+        .in_full();
 
     MEMORY: u64 = Setting::new("memory", bytes())
         .help("Memory for comparing")

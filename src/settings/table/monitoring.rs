@@ -13,6 +13,7 @@ const RUN_LONG: &[Command] = &[
     Command::Export,
     Command::Resume,
     Command::Replay,
+    Command::Compare,
     #[cfg(feature = "demo")]
     Command::Demo,
 ];

@@ -3,9 +3,13 @@
 mod containers;
 mod content;
 mod files;
+#[cfg(unix)]
+mod follow;
 mod planted;
 mod refusals;
 mod repaired;
+#[cfg(unix)]
+mod writers;
 
 use std::path::Path;
 use std::process::Command;

@@ -492,12 +492,16 @@ fn the_page_lists_each_metric() {
     ]);
     replay.arg("--state").arg(directory.path().join("state"));
     let mut found = BTreeMap::new();
-    for command in [&mut tail, &mut replay] {
+    let mut compare = against(&gateway);
+    compare.env("AZURE_COSMOS_CONTAINER", COPY);
+    compare.args(["compare", "--follow", "--settle", "1s"]);
+    compare.args(["--from-container", &format!("{DATABASE}/{CONTAINER}")]);
+    for command in [&mut tail, &mut replay, &mut compare] {
         let served = Served::start(command);
         served.wait_for_status("/readyz", 200);
         wait_until("the documents", || {
             let progress = served.progress();
-            if progress["documents"] == 20 {
+            if progress["documents"] == 20 || progress["verdict"]["outcome"] == "same" {
                 Ok(())
             } else {
                 Err(progress.to_string())

@@ -145,6 +145,13 @@ impl Served {
         serde_json::from_str(&self.get("/progress").body).unwrap()
     }
 
+    /// The same while it runs.
+    pub(super) fn try_progress(&self) -> Option<Value> {
+        let request = b"GET /progress HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let text = try_exchange(self.address, request).ok()?;
+        serde_json::from_str(text.split_once("\r\n\r\n")?.1).ok()
+    }
+
     /// Waits until an endpoint answers with this status.
     #[track_caller]
     pub(super) fn wait_for_status(&self, path: &str, status: u16) -> Answer {
@@ -232,12 +239,16 @@ pub(super) fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
 /// Sends bytes, and returns what comes until the connection is closed.
 #[track_caller]
 pub(super) fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(bytes).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    String::from_utf8(answer).unwrap()
+    try_exchange(address, bytes).unwrap()
+}
+
+fn try_exchange(address: SocketAddr, bytes: &[u8]) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(bytes)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// Waits until `attempt` succeeds.

@@ -369,6 +369,11 @@ fn each_query_gives_a_value_and_each_alert_fires_and_resolves() {
         .arg(directory.path().join("letters.jsonl"));
     copying.args(["--max-errors", "10"]);
     let copying = Served::start(&mut copying);
+    let mut comparing = against(&gateway);
+    comparing.env("AZURE_COSMOS_CONTAINER", COPY);
+    comparing.args(["compare", "--follow", "--settle", "1s"]);
+    comparing.args(["--from-container", &format!("{DATABASE}/{CONTAINER}")]);
+    let comparing = Served::start(&mut comparing);
 
     // An export that loses a range, and waits for another one.
     let (other, _) = filled(2, 50);
@@ -386,7 +391,7 @@ fn each_query_gives_a_value_and_each_alert_fires_and_resolves() {
         .arg(directory.path().join("export"));
     let failing = Served::start(&mut failing);
 
-    let all = [&account, &of_demo, &tailing, &copying, &failing];
+    let all = [&account, &of_demo, &tailing, &copying, &comparing, &failing];
     for served in all {
         promtool(&["check", "metrics"], &served.get("/metrics").body);
     }
@@ -400,6 +405,7 @@ fn each_query_gives_a_value_and_each_alert_fires_and_resolves() {
     }
     prometheus.wait_for_values(dashboard());
     prometheus.wait_for_values(examples());
+    assert_eq!(comparing.stop().code, Some(0));
 
     let mut fired = BTreeSet::new();
     let mut fires = |alerts: &[&str], instance: SocketAddr, cause: &mut dyn FnMut(bool)| {

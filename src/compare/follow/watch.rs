@@ -1,0 +1,401 @@
+//! The documents that may differ, while both feeds are followed.
+//!
+//! A document is watched from a change of it, or from a reading in which it differed, until it is the same on both
+//! sides. What is known of a side is what its feed said last, or, if nothing came since, what a reading found. There
+//! is space for so many documents; beyond that the small ranges of keys that changed are noted, and read again.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::super::comparison::{Open, Tally};
+use super::super::digest::Bucket;
+use super::super::examine::{Contents, Kind, SOURCE, TARGET};
+use super::super::hashes::Name;
+
+/// Bytes of a document that is watched, with the free space of its map.
+pub(super) const WATCHED_BYTES: u64 = 280;
+
+/// What is known of a document.
+#[derive(Debug, Clone, Copy)]
+struct Watched {
+    bucket: Bucket,
+    /// The hashes of its contents; 0 where it is not there, none where that is not known.
+    contents: [Option<u128>; 2],
+    /// Since when nothing has changed.
+    since: Instant,
+    /// The number of the last change in a feed.
+    changed: u64,
+    /// When it is to be looked at, and how long after that again.
+    due: Instant,
+    pause: Duration,
+}
+
+/// What was read of documents.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Documents that differed.
+    pub(super) differing: Vec<Open>,
+    /// Where there were more of them than there was space for.
+    pub(super) beyond: Vec<Bucket>,
+    /// The documents that were asked for, if some were. Those that do not differ are the same, or on neither side.
+    pub(super) asked: Vec<Name>,
+}
+
+/// The documents that may differ.
+#[derive(Debug)]
+pub(super) struct Watch {
+    documents: HashMap<Name, Watched>,
+    /// The most documents.
+    most: usize,
+    /// The small ranges in which something changed that is not watched.
+    unread: Vec<bool>,
+    unread_count: usize,
+    /// Whether something changed that could be anywhere.
+    is_lost: bool,
+    /// The number of changes so far.
+    changes: u64,
+    /// When the last one came.
+    last_change: Instant,
+    /// When anything was last learned, from a feed or from a reading.
+    last_news: Instant,
+    settle: Duration,
+    pause: Duration,
+    /// Whether what the feeds say is enough to know that a document is the same: each document of a side is one of
+    /// the other.
+    by_feeds: bool,
+}
+
+/// How many documents differ, and how many may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Census {
+    /// Those that differed for the settling time without a change.
+    pub(super) different: Tally,
+    /// The others that are watched.
+    pub(super) changing: u64,
+}
+
+impl Watch {
+    /// Watches nothing yet: at most so many documents, of so many small ranges.
+    pub(super) fn new(most: usize, buckets: u32, settle: Duration, by_feeds: bool) -> Self {
+        /// How often to look within the settling time, and the pauses between.
+        const LOOKS: u32 = 8;
+        const MIN_PAUSE: Duration = Duration::from_secs(1);
+        const MAX_PAUSE: Duration = Duration::from_secs(5);
+        Self {
+            documents: HashMap::new(),
+            most,
+            unread: vec![false; buckets as usize],
+            unread_count: 0,
+            is_lost: false,
+            changes: 0,
+            last_change: Instant::now(),
+            last_news: Instant::now(),
+            settle,
+            pause: (settle / LOOKS).clamp(MIN_PAUSE, MAX_PAUSE),
+            by_feeds,
+        }
+    }
+
+    /// The feed of a side says that a document has this content; 0 if it was deleted.
+    pub(super) fn changed(&mut self, side: usize, name: Name, bucket: Bucket, content: u128) {
+        let now = Instant::now();
+        self.changes += 1;
+        let is_full = self.documents.len() >= self.most;
+        let Some(watched) = self.documents.get_mut(&name) else {
+            if is_full || self.unread[bucket as usize] {
+                self.leave(bucket);
+                return;
+            }
+            let mut contents = [None; 2];
+            contents[side] = Some(content);
+            let watched = Watched {
+                bucket,
+                contents,
+                since: now,
+                changed: self.changes,
+                due: now + self.pause * 2,
+                pause: self.pause,
+            };
+            self.documents.insert(name, watched);
+            return;
+        };
+        if watched.contents[side] != Some(content) {
+            (watched.since, watched.pause) = (now, self.pause);
+            watched.due = now + self.pause;
+        }
+        watched.contents[side] = Some(content);
+        watched.changed = self.changes;
+        if self.by_feeds && watched.contents[SOURCE] == watched.contents[TARGET] {
+            self.documents.remove(&name);
+        }
+    }
+
+    /// A page with documents came.
+    pub(super) fn moved(&mut self) {
+        self.last_change = Instant::now();
+        self.last_news = self.last_change;
+    }
+
+    /// Something changed, and nothing says where.
+    pub(super) fn lose(&mut self) {
+        self.is_lost = true;
+    }
+
+    /// When the last change came.
+    pub(super) fn last_change(&self) -> Instant {
+        self.last_change
+    }
+
+    /// When anything was last learned. What is known is how things were at any moment after that for which the feeds are
+    /// known, and at no earlier one.
+    pub(super) fn last_news(&self) -> Instant {
+        self.last_news
+    }
+
+    /// The number of the last change. What is read from now on has seen all that came before.
+    pub(super) fn mark(&self) -> u64 {
+        self.changes
+    }
+
+    /// Takes what a reading found that began at `mark`.
+    pub(super) fn found(&mut self, found: Found, mark: u64) {
+        let now = Instant::now();
+        self.last_news = now;
+        let differing: HashMap<Name, Contents> = found
+            .differing
+            .iter()
+            .map(|open| (open.name, open.contents))
+            .collect();
+        for name in found.asked {
+            if differing.contains_key(&name) {
+                continue;
+            }
+            if let Some(watched) = self.documents.get_mut(&name) {
+                if watched.changed <= mark {
+                    self.documents.remove(&name);
+                } else {
+                    watched.due = now + self.pause;
+                }
+            }
+        }
+        for open in found.differing {
+            self.differs(&open, mark, now);
+        }
+        for bucket in found.beyond {
+            self.leave(bucket);
+        }
+    }
+
+    fn differs(&mut self, open: &Open, mark: u64, now: Instant) {
+        let contents = open.contents.map(Some);
+        let is_full = self.documents.len() >= self.most;
+        match self.documents.get_mut(&open.name) {
+            // What came since is newer than what was read.
+            Some(watched) if watched.changed > mark => watched.due = now + self.pause,
+            Some(watched) if watched.contents == contents => {
+                watched.due = now + watched.pause;
+                watched.pause = (watched.pause * 2).min(self.settle.max(self.pause));
+            }
+            Some(watched) => {
+                // What was not known before is no change.
+                let is_change = |side: usize| {
+                    watched.contents[side].is_some() && watched.contents[side] != contents[side]
+                };
+                if is_change(SOURCE) || is_change(TARGET) {
+                    watched.since = now;
+                }
+                watched.contents = contents;
+                watched.due = now + self.pause;
+            }
+            None if is_full => self.leave(open.bucket),
+            None => {
+                let watched = Watched {
+                    bucket: open.bucket,
+                    contents,
+                    since: now,
+                    changed: mark,
+                    due: now + self.pause,
+                    pause: self.pause,
+                };
+                self.documents.insert(open.name, watched);
+            }
+        }
+    }
+
+    /// Notes that a small range is to be read again.
+    fn leave(&mut self, bucket: Bucket) {
+        let unread = &mut self.unread[bucket as usize];
+        self.unread_count += usize::from(!*unread);
+        *unread = true;
+    }
+
+    /// Takes the small ranges that are to be read again, if there is space for what is found in them.
+    pub(super) fn take_unread(&mut self) -> Vec<Bucket> {
+        if self.unread_count == 0 || self.documents.len() > self.most / 2 {
+            return Vec::new();
+        }
+        self.unread_count = 0;
+        let mut taken = Vec::new();
+        for (bucket, unread) in self.unread.iter_mut().enumerate() {
+            if std::mem::take(unread) {
+                taken.push(bucket as Bucket);
+            }
+        }
+        taken
+    }
+
+    /// Forgets what is to be read again, since everything is read.
+    pub(super) fn read_all(&mut self) {
+        self.unread.fill(false);
+        (self.unread_count, self.is_lost) = (0, false);
+    }
+
+    /// The documents that are to be looked at now.
+    pub(super) fn due(&self) -> HashMap<Name, Bucket> {
+        let now = Instant::now();
+        let due = self.documents.iter();
+        due.filter(|(_, watched)| watched.due <= now)
+            .map(|(name, watched)| (*name, watched.bucket))
+            .collect()
+    }
+
+    /// Whether something changed that could be anywhere.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// Whether there are changes that are not watched.
+    pub(super) fn has_unread(&self) -> bool {
+        self.is_lost || self.unread_count > 0
+    }
+
+    /// How many documents differ.
+    pub(super) fn census(&self) -> Census {
+        let mut census = Census::default();
+        for watched in self.documents.values() {
+            match self.settled(watched) {
+                Some(contents) => census
+                    .different
+                    .add(Kind::of(contents).unwrap_or(Kind::Different)),
+                None => census.changing += 1,
+            }
+        }
+        census
+    }
+
+    /// The documents that differed for the settling time.
+    pub(super) fn different(&self) -> Vec<Open> {
+        let different = self.documents.iter().filter_map(|(name, watched)| {
+            let contents = self.settled(watched)?;
+            Some(Open {
+                name: *name,
+                bucket: watched.bucket,
+                contents,
+            })
+        });
+        different.collect()
+    }
+
+    /// The contents of a document if they differed for the settling time.
+    fn settled(&self, watched: &Watched) -> Option<Contents> {
+        let [Some(source), Some(target)] = watched.contents else {
+            return None;
+        };
+        let has_settled = source != target && watched.since.elapsed() >= self.settle;
+        has_settled.then_some([source, target])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch(most: usize, by_feeds: bool) -> Watch {
+        Watch::new(most, 8, Duration::ZERO, by_feeds)
+    }
+
+    fn open(name: Name, contents: Contents) -> Open {
+        Open {
+            name,
+            bucket: 1,
+            contents,
+        }
+    }
+
+    fn looked(name: Name, differing: Vec<Open>) -> Found {
+        Found {
+            differing,
+            asked: vec![name],
+            ..Found::default()
+        }
+    }
+
+    #[test]
+    fn a_document_is_watched_until_both_feeds_say_the_same() {
+        let mut watch = watch(10, true);
+        watch.changed(SOURCE, 7, 1, 5);
+        assert_eq!(watch.census().changing, 1);
+        watch.changed(TARGET, 7, 1, 4);
+        assert_eq!(watch.census().different.different, 1);
+        watch.changed(TARGET, 7, 1, 5);
+        assert_eq!(watch.census(), Census::default());
+        // Back to an earlier value on one side.
+        watch.changed(SOURCE, 7, 1, 4);
+        assert_eq!(watch.census().changing, 1);
+        // Deleted on both.
+        watch.changed(SOURCE, 7, 1, 0);
+        watch.changed(TARGET, 7, 1, 0);
+        assert_eq!(watch.census(), Census::default());
+    }
+
+    #[test]
+    fn where_two_documents_can_be_one_only_a_reading_says_that_it_is_the_same() {
+        let mut watch = watch(10, false);
+        watch.changed(SOURCE, 7, 1, 5);
+        watch.changed(TARGET, 7, 1, 5);
+        assert_eq!(watch.census().changing, 1);
+        watch.found(looked(7, Vec::new()), watch.mark());
+        assert_eq!(watch.census(), Census::default());
+    }
+
+    #[test]
+    fn what_comes_during_a_reading_is_newer_than_what_it_finds() {
+        let mut watch = watch(10, true);
+        watch.changed(SOURCE, 7, 1, 5);
+        let mark = watch.mark();
+        watch.changed(SOURCE, 7, 1, 6);
+        watch.found(looked(7, Vec::new()), mark);
+        assert_eq!(watch.census().changing, 1);
+        watch.found(looked(7, vec![open(7, [5, 6])]), mark);
+        assert_eq!(watch.census().changing, 1);
+        // Deleted on the target, which its feed does not say.
+        watch.found(looked(7, vec![open(7, [6, 0])]), watch.mark());
+        assert_eq!(watch.census().different.missing, 1);
+    }
+
+    #[test]
+    fn what_there_is_no_space_for_is_read_again() {
+        let mut watch = watch(2, true);
+        for name in 0..5 {
+            watch.changed(SOURCE, name, name as Bucket, 5);
+        }
+        assert_eq!(watch.census().changing, 2);
+        assert!(watch.has_unread());
+        // No space yet.
+        assert_eq!(watch.take_unread(), [0; 0]);
+        watch.changed(TARGET, 0, 0, 5);
+        assert_eq!(watch.take_unread(), [2, 3, 4]);
+        assert!(!watch.has_unread());
+        // A change in a range that is to be read again anyway.
+        watch.found(
+            Found {
+                beyond: vec![6],
+                ..Found::default()
+            },
+            watch.mark(),
+        );
+        watch.changed(SOURCE, 60, 6, 5);
+        assert_eq!(watch.census().changing, 1);
+        assert_eq!(watch.take_unread(), [6]);
+    }
+}
