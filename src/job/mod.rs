@@ -3,6 +3,7 @@
 mod buffers;
 mod commit_slot;
 mod coordinator;
+mod database;
 mod definition;
 mod drift;
 mod masking;
@@ -22,6 +23,7 @@ mod uncommitted;
 mod watch;
 
 pub(crate) use buffers::{EVENTS, buffered_bytes};
+pub use database::{ConnectedAccount, database};
 pub use drift::diff;
 pub use plan::plan;
 pub use sample::schema;
