@@ -195,7 +195,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--query-file', '--query-file', [CompletionResultType]::ParameterName, 'The same from a file')
             [CompletionResult]::new('--parameter', '--parameter', [CompletionResultType]::ParameterName, 'The value of a parameter of the query; once for each')
             [CompletionResult]::new('--partition-key', '--partition-key', [CompletionResultType]::ParameterName, 'Query only this partition key; once for each level of a hierarchical key')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Format, if the name of the output does not say it')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Format of the files')
             [CompletionResult]::new('--compression', '--compression', [CompletionResultType]::ParameterName, 'none, gzip, zstd, snappy or lz4, such as zstd:9')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'CSV: the delimiter between cells: one ASCII character, or `tab` [default: ,]')
             [CompletionResult]::new('--null', '--null', [CompletionResultType]::ParameterName, 'CSV: the text of a cell without a value [default: empty]')
@@ -230,6 +230,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
             [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]')
+            [CompletionResult]::new('--all-containers', '--all-containers', [CompletionResultType]::ParameterName, 'All containers of the database, each to a directory')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Keep reading new changes until stopped')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Keep reading new changes until stopped')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace the output of an earlier export')
@@ -262,7 +263,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--query', '--query', [CompletionResultType]::ParameterName, 'Read what this query selects instead of the feed')
             [CompletionResult]::new('--query-file', '--query-file', [CompletionResultType]::ParameterName, 'The same from a file')
             [CompletionResult]::new('--parameter', '--parameter', [CompletionResultType]::ParameterName, 'The value of a parameter of the query; once for each')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Format, if the name of the output does not say it')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Format of the files')
             [CompletionResult]::new('--compression', '--compression', [CompletionResultType]::ParameterName, 'none, gzip, zstd, snappy or lz4, such as zstd:9')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'CSV: the delimiter between cells: one ASCII character, or `tab` [default: ,]')
             [CompletionResult]::new('--null', '--null', [CompletionResultType]::ParameterName, 'CSV: the text of a cell without a value [default: empty]')
@@ -754,6 +755,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;replay' {
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Of an exported database, only these containers: a name, or a pattern with `*`; can be repeated')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Of an exported database, all containers but these: a name, or a pattern with `*`; can be repeated')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]')
             [CompletionResult]::new('--types', '--types', [CompletionResultType]::ParameterName, 'CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json')

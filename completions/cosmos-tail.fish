@@ -207,7 +207,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l query
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l query-file -d 'The same from a file' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l parameter -d 'The value of a parameter of the query; once for each' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l partition-key -d 'Query only this partition key; once for each level of a hierarchical key' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format, if the name of the output does not say it' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format of the files' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
 csv\t'One row per line by RFC 4180, with a header in every file'
 parquet\t'Typed columns, for DuckDB, Spark, pandas and polars'
 arrow\t'The same columns as they are in memory: an IPC file, or a stream to standard output'"
@@ -254,6 +254,7 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object per line, for programs that collect logs'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l all-containers -d 'All containers of the database, each to a directory'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s f -l follow -d 'Keep reading new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace the output of an earlier export'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l snapshot -d 'With --mode all: all documents first, then every version and delete since the export began'
@@ -280,7 +281,7 @@ exact\t'Up to the pinned end, and not one change beyond it: a plan can begin `--
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l query -d 'Read what this query selects instead of the feed' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l query-file -d 'The same from a file' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l parameter -d 'The value of a parameter of the query; once for each' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l format -d 'Format, if the name of the output does not say it' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l format -d 'Format of the files' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
 csv\t'One row per line by RFC 4180, with a header in every file'
 parquet\t'Typed columns, for DuckDB, Spark, pandas and polars'
 arrow\t'The same columns as they are in memory: an IPC file, or a stream to standard output'"
@@ -733,6 +734,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l only -d 'Of an exported database, only these containers: a name, or a pattern with `*`; can be repeated' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l exclude -d 'Of an exported database, all containers but these: a name, or a pattern with `*`; can be repeated' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l input -d 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'
 changes\t'Changes in their envelopes, as --mode all writes them; also dead letters'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l delimiter -d 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]' -r

@@ -6,6 +6,7 @@
 //! terminal nor start a line of its own. What looks like a secret is redacted.
 
 mod comparison;
+mod database;
 mod progress;
 mod summary;
 mod table;
@@ -34,6 +35,7 @@ use crate::redact::redact;
 use crate::schema::{self, ColumnType, Drift, Schema};
 
 pub use comparison::{CompareSummary, ComparedSummary};
+pub use database::{DatabaseSummary, FailedContainer};
 pub use progress::{Progress, Rates};
 pub use summary::{ReplaySummary, Summary};
 pub use table::{Align, Table};
@@ -116,6 +118,8 @@ pub struct Report {
     /// Whether messages are JSON: a profile can say so, once it has been read.
     logs_json: AtomicBool,
     bar: ProgressBar,
+    /// The container that all of it is about, if it is one of several.
+    container: Option<String>,
 }
 
 impl Default for Report {
@@ -135,6 +139,20 @@ impl Report {
             json: verbosity.json,
             logs_json: AtomicBool::new(verbosity.log == LogFormat::Json),
             bar,
+            container: None,
+        }
+    }
+
+    /// A report about one of several containers: each of its messages names it. It has no progress line of its own.
+    #[must_use]
+    pub fn of_container(&self, container: &str) -> Self {
+        Self {
+            verbose: self.verbose,
+            quiet: self.quiet,
+            json: self.json,
+            logs_json: AtomicBool::new(self.logs_json.load(Ordering::Relaxed)),
+            bar: self.bar.clone(),
+            container: Some(container.to_owned()),
         }
     }
 
@@ -233,7 +251,7 @@ impl Report {
     pub fn start_progress(&self, has_end: bool) -> Result<()> {
         let shows =
             self.log_format() == LogFormat::Text && !self.quiet && std::io::stderr().is_terminal();
-        if !shows || process::is_dumb_terminal() {
+        if !shows || process::is_dumb_terminal() || self.container.is_some() {
             return Ok(());
         }
         let template = if has_end {
@@ -253,7 +271,7 @@ impl Report {
 
     /// Updates the progress line; `rates` keeps what is needed for rates and the remaining time.
     pub fn show_progress(&self, progress: &Progress, rates: &mut Rates) {
-        if self.bar.is_hidden() {
+        if self.bar.is_hidden() || self.container.is_some() {
             return;
         }
         rates.note(progress);
@@ -275,6 +293,9 @@ impl Report {
 
     /// Removes the progress line.
     pub fn end_progress(&self) {
+        if self.container.is_some() {
+            return;
+        }
         self.bar.finish_and_clear();
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
     }
@@ -284,6 +305,20 @@ impl Report {
     pub fn summary(
         &self,
         summary: &Summary,
+        format: SummaryFormat,
+        destination: &str,
+    ) -> Result<()> {
+        match format {
+            SummaryFormat::Json => self.lines(&escape_json(&serde_json::to_string(summary)?)),
+            SummaryFormat::Text => self.notice(&summary.text(destination)),
+        }
+        Ok(())
+    }
+
+    /// Prints the summary of the export of a database, as [`Report::summary`] does.
+    pub fn database_summary(
+        &self,
+        summary: &DatabaseSummary,
         format: SummaryFormat,
         destination: &str,
     ) -> Result<()> {
@@ -438,11 +473,15 @@ impl Report {
 
     /// Prints text as one line, whatever it contains.
     fn line(&self, level: Level, text: &str, range: Option<RangeId>) {
-        let text = redact(text);
+        let mut text = redact(text);
+        if let (Some(container), LogFormat::Text) = (&self.container, self.log_format()) {
+            text = format!("{container}: {text}");
+        }
         let object = match (self.log_format(), self.json, level) {
             (LogFormat::Json, ..) => {
                 let message = Message {
                     range: range.map(|range| range.0),
+                    container: self.container.as_deref(),
                     ..Message::new(level, &text)
                 };
                 message.to_json()
@@ -473,6 +512,9 @@ struct Message<'a> {
     time: OffsetDateTime,
     level: &'static str,
     message: &'a str,
+    /// The container that it is about, if it is one of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<&'a str>,
     /// The range that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     range: Option<u32>,
@@ -494,6 +536,7 @@ impl<'a> Message<'a> {
             time: clock::now(),
             level: level.name(),
             message,
+            container: None,
             range: None,
             more: None,
         }

@@ -225,6 +225,10 @@ const EXPORT: Manual = Manual {
             "cosmos-tail export -d shop -c orders -o few.csv --columns id,total",
         ),
         (
+            "a whole database, each container to a directory",
+            "cosmos-tail export -d shop --all-containers -o backup/",
+        ),
+        (
             "what changed since a date",
             "cosmos-tail export -d shop -c orders -o recent/ --from 2026-11-23",
         ),
@@ -323,6 +327,10 @@ const VERIFY: Manual = Manual {
 
 const REPLAY: Manual = Manual {
     examples: &[
+        (
+            "an exported database, whose containers are made again",
+            "cosmos-tail replay backup/ -d copy --create",
+        ),
         (
             "an export, into another container",
             "cosmos-tail replay orders/ -d shop -c orders_copy",

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
+use url::Url;
 
 #[cfg(feature = "demo")]
 use super::embedded::Embedded;
@@ -25,6 +26,7 @@ use crate::settings::{
     Names, Origin, WantedProfile, credential_is_given, process_environment, table,
 };
 use crate::signal::Shutdown;
+use crate::state::database_file::DatabaseFile;
 
 /// The endpoint of an embedded account in state files: its port differs from run to run.
 const DEMO_ENDPOINT: &str = "demo";
@@ -131,6 +133,52 @@ impl Account {
             return Ok(plan);
         }
         self.resolve(&self.request()?, names)
+    }
+
+    /// The database to connect to: that of `earlier`, an export of one, if there is one.
+    pub(super) fn database_plan(&self, earlier: Option<&DatabaseFile>) -> Result<ConnectionPlan> {
+        let source = earlier.map(|file| ContainerAddress {
+            endpoint: file.endpoint.clone(),
+            database: file.database.clone(),
+            container: String::new(),
+            container_rid: file.database_rid.clone(),
+        });
+        if let Some(source) = &source {
+            self.is_embedded(source)?;
+        }
+        if self.is_demo() {
+            let mut plan = self.account_plan(Names::Database)?;
+            if let Some(source) = &source {
+                plan.ensure_database_is_of(source)?;
+            }
+            plan.connect.container = String::new();
+            return Ok(plan);
+        }
+        let config = self.config()?;
+        let wanted = self.wanted_profile.as_ref();
+        let profile = match &source {
+            Some(source) => {
+                let must_decide = !credential_is_given(&self.args, &process_environment);
+                config.choose_for(wanted, source, must_decide)?
+            }
+            None => config.choose(wanted)?,
+        };
+        let request = ConnectionRequest {
+            args: &self.args,
+            profile,
+            source: source.as_ref(),
+            shutdown: &self.shutdown,
+        };
+        self.resolve(&request, Names::Database)
+    }
+
+    /// The endpoint of the account, as states have it.
+    pub(super) fn shown_endpoint(&self, endpoint: &Url) -> String {
+        if self.is_demo() {
+            DEMO_ENDPOINT.to_owned()
+        } else {
+            endpoint.as_str().to_owned()
+        }
     }
 
     /// As [`Account::plan`], for the target of a replay.
@@ -332,27 +380,8 @@ impl Account {
             container: plan.connect.container.clone(),
             container_rid: String::new(),
         };
-        match self.connect(plan, retry_limit, report).await {
-            Ok(connected) => {
-                connected.client.ensure_partition_key(create)?;
-                Ok(Target::There(connected))
-            }
-            Err(error) if find::<ContainerMissing>(&error).is_some() => {
-                let how = match &create.template {
-                    Some(_) => format!(", {}", describe(create)),
-                    None => String::new(),
-                };
-                report.notice(&format!(
-                    "container `{}` does not exist; without --dry-run it would be created{how}",
-                    address.container
-                ));
-                Ok(Target::ToBeCreated {
-                    address,
-                    key_paths: create.partition_key.clone(),
-                })
-            }
-            Err(error) => Err(error),
-        }
+        let connected = self.connect(plan, retry_limit, report).await;
+        rehearsed(connected, address, create, report)
     }
 
     /// As [`Account::connect`], but creates the container by `create` if it does not exist.
@@ -372,13 +401,8 @@ impl Account {
             }
             client = CosmosClient::connect_and_create(&options, create, &persistence) => client?,
         };
-        let endpoint = if self.is_demo() {
-            DEMO_ENDPOINT.to_owned()
-        } else {
-            options.endpoint.as_str().to_owned()
-        };
         let source = ContainerAddress {
-            endpoint,
+            endpoint: self.shown_endpoint(&options.endpoint),
             database: options.database,
             container: options.container,
             container_rid: client.rid().to_owned(),
@@ -387,6 +411,36 @@ impl Account {
             client: Arc::new(client),
             source,
         })
+    }
+}
+
+/// What a dry run knows of its target: that it is there, or what would be created.
+pub(super) fn rehearsed(
+    connected: Result<Connected>,
+    address: ContainerAddress,
+    create: &NewContainer,
+    report: &Report,
+) -> Result<Target> {
+    match connected {
+        Ok(connected) => {
+            connected.client.ensure_partition_key(create)?;
+            Ok(Target::There(connected))
+        }
+        Err(error) if find::<ContainerMissing>(&error).is_some() => {
+            let how = match &create.template {
+                Some(_) => format!(", {}", describe(create)),
+                None => String::new(),
+            };
+            report.notice(&format!(
+                "container `{}` does not exist; without --dry-run it would be created{how}",
+                address.container
+            ));
+            Ok(Target::ToBeCreated {
+                address,
+                key_paths: create.partition_key.clone(),
+            })
+        }
+        Err(error) => Err(error),
     }
 }
 

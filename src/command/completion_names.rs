@@ -117,8 +117,11 @@ fn zsh(script: &str) -> String {
     let mut text = String::new();
     for line in script.lines() {
         let of_flag = FLAGS.iter().find(|(flag, _)| {
-            // In front of it can be the flags that it excludes.
-            line.contains(&format!("'{flag}=[")) || line.contains(&format!("'{flag}+["))
+            // In front of it can be the flags that it excludes, and that it can be repeated.
+            ["'", "*"].iter().any(|before| {
+                line.contains(&format!("{before}{flag}=["))
+                    || line.contains(&format!("{before}{flag}+["))
+            })
         });
         let kind = of_flag.map(|(_, kind)| *kind).or_else(|| {
             let is_argument = line.starts_with("':name -- ") || line.contains("':tested -- ");

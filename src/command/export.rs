@@ -5,12 +5,12 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::account::Account;
-use super::monitoring;
+use super::{database, monitoring};
 use crate::error::ExitCode;
 use crate::feed::ContainerAddress;
 use crate::job;
 use crate::report::Report;
-use crate::settings::{ExportPlan, Given, ShardPlan, process_environment};
+use crate::settings::{DatabasePlan, ExportPlan, Given, ShardPlan, process_environment};
 use crate::signal::Shutdown;
 
 /// Begins an export and reads the container to its end.
@@ -21,6 +21,9 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let given = given.with_profile(account.profile()?);
+    if let Some(plan) = DatabasePlan::of_export(&given)? {
+        return Box::pin(database::run(account, plan, report, shutdown)).await;
+    }
     if let Some(plan) = ShardPlan::new(&given, &process_environment)? {
         let monitor = monitoring::start(&given, report).await?;
         let connect = async |source: &ContainerAddress, retries| {

@@ -9,6 +9,7 @@ mod compare;
 pub mod complete;
 mod completion_names;
 mod completions;
+mod database;
 #[cfg(feature = "demo")]
 mod demo;
 #[cfg(feature = "demo")]
@@ -23,6 +24,7 @@ mod plan;
 mod profiles;
 mod ranges;
 mod replay;
+mod replayed_database;
 mod resume;
 mod run;
 mod schema;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::account::Account;
-use super::monitoring;
+use super::{monitoring, replayed_database};
 use crate::cosmos::container::NewContainer;
 use crate::error::{ExitCode, usage};
 use crate::feed::ContainerAddress;
 use crate::replay;
 use crate::report::Report;
-use crate::settings::{Given, ReplayPlan, table};
+use crate::settings::{DatabaseReplay, Given, ReplayPlan, table};
 use crate::signal::Shutdown;
 
 /// Applies the changes of files, or of another container.
@@ -21,6 +21,12 @@ pub(super) async fn run(
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
+    if let Some(plan) = DatabaseReplay::new(given)? {
+        return Box::pin(replayed_database::run(
+            account, &plan, given, report, shutdown,
+        ))
+        .await;
+    }
     let plan = ReplayPlan::new(given)?;
     for value in given.times() {
         report.detail(&value.to_string());

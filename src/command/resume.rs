@@ -5,12 +5,12 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::account::Account;
-use super::monitoring;
+use super::{database, monitoring};
 use crate::error::ExitCode;
 use crate::feed::ContainerAddress;
 use crate::job;
 use crate::report::Report;
-use crate::settings::{Given, ResumePlan};
+use crate::settings::{DatabasePlan, Given, ResumePlan};
 use crate::signal::Shutdown;
 
 /// Continues an export from its last commit.
@@ -20,6 +20,9 @@ pub(super) async fn run(
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
+    if let Some(plan) = DatabasePlan::of_resume(given)? {
+        return Box::pin(database::run(account, plan, report, shutdown)).await;
+    }
     let plan = ResumePlan::new(given)?;
     let of_profile = given.clone().with_profile(account.profile()?);
     let monitor = monitoring::start(&of_profile, report).await?;

@@ -57,6 +57,20 @@ impl CosmosAccount {
         })
     }
 
+    /// The same connection, for this container.
+    #[must_use]
+    pub fn at(&self, database: &str, container: &str) -> Self {
+        let mut at = self.clone();
+        database.clone_into(&mut at.options.database);
+        container.clone_into(&mut at.options.container);
+        at
+    }
+
+    /// What is exchanged with the account.
+    pub fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
+    }
+
     /// Resolves the container of the options. If `create` is given, the container is created if it does not
     /// exist.
     ///

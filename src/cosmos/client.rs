@@ -92,7 +92,8 @@ impl CosmosClient {
 
     /// Whether the container was made without a partition key, so that its key is the service's own.
     pub fn has_system_key(&self) -> bool {
-        self.heard.has_system_key()
+        self.heard
+            .has_system_key(self.database_name(), self.container_name())
     }
 
     /// The definition of the container, as the service sent it when its name was resolved.
@@ -101,7 +102,9 @@ impl CosmosClient {
     ///
     /// If it is not one that can be used, in words.
     pub fn definition(&self) -> Result<ContainerDefinition> {
-        let text = self.heard.definition();
+        let text = self
+            .heard
+            .definition(self.database_name(), self.container_name());
         ContainerDefinition::parse(text.context("the service did not send it")?)
     }
 

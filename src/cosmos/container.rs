@@ -129,7 +129,7 @@ pub(super) async fn resolve_container(
         };
         // The driver does not report why there is no list of ranges.
         let fault = heard
-            .take_list_fault()
+            .take_list_fault(database, container)
             .filter(|_| error.status() == status_codes::CLIENT_TOPOLOGY_RESOLUTION_FAILED);
         let meaning = match &fault {
             Some(fault) => fault.verdict(),

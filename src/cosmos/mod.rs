@@ -30,6 +30,7 @@ pub mod probe;
 pub mod query;
 pub mod query_token;
 mod reach;
+pub mod read_bound;
 pub mod retry;
 pub mod token;
 pub mod traffic;

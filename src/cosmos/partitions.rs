@@ -48,10 +48,13 @@ impl CosmosClient {
         let list = || async move {
             let listed = self.physical_partitions(refresh).await;
             // The driver does not report why there is no list.
-            listed.map_err(|error| match self.heard.take_list_fault() {
-                Some(ListFault::Refused(refusal)) => (*refusal).into(),
-                Some(unlike) => anyhow!(unlike.to_string()),
-                None => error,
+            listed.map_err(|error| {
+                let (database, container) = (self.database_name(), self.container_name());
+                match self.heard.take_list_fault(database, container) {
+                    Some(ListFault::Refused(refusal)) => (*refusal).into(),
+                    Some(unlike) => anyhow!(unlike.to_string()),
+                    None => error,
+                }
             })
         };
         self.persistence.persist(WHAT, list).await.context(WHAT)

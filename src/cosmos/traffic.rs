@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use azure_core::time::OffsetDateTime;
 
 use super::budget::Budget;
+use super::read_bound::ReadBound;
 use crate::feed::RangeId;
 use crate::process;
 
@@ -19,6 +20,8 @@ const THROTTLED: u16 = 429;
 pub struct Traffic {
     /// What reading may cost, if that is limited.
     budget: OnceLock<Arc<Budget>>,
+    /// How much is read at once, if several jobs share the connection.
+    bound: OnceLock<ReadBound>,
     exchanged: Mutex<Exchanged>,
     /// What the last answer said about the time, and when it came, since boot.
     dated: Mutex<Option<(OffsetDateTime, Duration)>>,
@@ -75,6 +78,16 @@ impl Traffic {
     /// What reading may cost, if that is limited.
     pub fn budget(&self) -> Option<&Arc<Budget>> {
         self.budget.get()
+    }
+
+    /// Several jobs share the connection from now on, and this bound.
+    pub fn share(&self, bound: ReadBound) {
+        self.bound.set(bound).ok();
+    }
+
+    /// How much is read at once, if several jobs share the connection.
+    pub fn bound(&self) -> Option<&ReadBound> {
+        self.bound.get()
     }
 
     /// An answer arrived.

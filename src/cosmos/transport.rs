@@ -284,7 +284,7 @@ impl BoundedClient {
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
         let response = self.fetch_authorized(request).await;
         if reads_list(request) {
-            self.heard.note_list(response.as_ref().ok());
+            self.heard.note_list(request, response.as_ref().ok());
         }
         let mut response = response.inspect_err(|_| self.traffic.unanswered())?;
         let request_charge = believed_charge(&mut response.headers);
@@ -421,7 +421,7 @@ impl BoundedClient {
                 continue;
             }
             let is_undefined = *name == PARTITION_KEY && value.as_str() == UNDEFINED_KEY;
-            let value = if is_undefined && self.heard.has_system_key() {
+            let value = if is_undefined && self.heard.is_for_system_key(request) {
                 EMPTY_KEY
             } else {
                 value.as_str()

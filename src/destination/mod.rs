@@ -21,6 +21,7 @@
 //! cannot be rewound; `Objects` is a place in an object store. A new destination is a file here and a line in [`at()`].
 
 mod committed;
+pub mod directories;
 pub mod earlier;
 mod export_files;
 mod find_state;

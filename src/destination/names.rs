@@ -493,7 +493,7 @@ pub(super) fn stem_of_objects(container: &str) -> String {
 }
 
 /// The 64-bit FNV-1a hash, which is the same in every build.
-fn fnv_1a(bytes: &[u8]) -> u64 {
+pub(super) fn fnv_1a(bytes: &[u8]) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
     bytes.iter().fold(OFFSET, |hash, byte| {

@@ -117,14 +117,17 @@ impl<'a> Coordinator<'a> {
         let series_by_range = job.destination.kind().has_series_of_ranges();
         let concurrency = reader::concurrency(settings.concurrency);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if series_by_range {
-            cores.min(concurrency)
-        } else {
-            1
+        let bound = job.connected.client.traffic().bound();
+        let threads = match bound {
+            _ if !series_by_range => 1,
+            // Other jobs have threads too.
+            Some(_) => cores.min(concurrency).min(state.ranges.len()),
+            None => cores.min(concurrency),
         };
+        let jobs = bound.map_or(1, |bound| bound.jobs);
         let sink = Sink::start(
             &job.destination,
-            sink_options(&state, &settings, job.destination.as_ref()),
+            sink_options(&state, &settings, job.destination.as_ref(), jobs),
             job.encoders,
             threads,
             &job.next_parts,

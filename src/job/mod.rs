@@ -3,6 +3,7 @@
 mod buffers;
 mod commit_slot;
 mod coordinator;
+mod database;
 mod definition;
 mod drift;
 mod masking;
@@ -22,6 +23,7 @@ mod uncommitted;
 mod watch;
 
 pub(crate) use buffers::{EVENTS, buffered_bytes};
+pub use database::{ConnectedAccount, database};
 pub use drift::diff;
 pub use plan::plan;
 pub use sample::schema;
@@ -62,7 +64,8 @@ impl Connected {
     ///
     /// If it is a share of a throughput that is not known.
     pub(crate) async fn limit_reads(&self, max_ru: Option<MaxRu>, report: &Report) -> Result<()> {
-        let Some(max_ru) = max_ru else {
+        // Jobs that share the connection share a budget, which was set before.
+        let Some(max_ru) = max_ru.filter(|_| self.client.traffic().bound().is_none()) else {
             return Ok(());
         };
         let per_second = max_ru.per_second(&self.client).await?;
@@ -73,9 +76,13 @@ impl Connected {
         Ok(())
     }
 
-    /// What reports that less than the budget is used, if there is one.
+    /// What reports that less than the budget is used, if there is one of this job alone.
     pub(crate) fn stepping_back<'a>(&self, report: &'a Report) -> Option<Box<dyn Observer + 'a>> {
-        let budget = Arc::clone(self.client.traffic().budget()?);
+        let traffic = self.client.traffic();
+        if traffic.bound().is_some() {
+            return None;
+        }
+        let budget = Arc::clone(traffic.budget()?);
         Some(Box::new(SteppingBack::new(report, budget)))
     }
 }

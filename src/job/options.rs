@@ -14,6 +14,8 @@ use crate::state::model::{Settings, State};
 
 /// Bytes of rows that all encoders together may keep in memory.
 const ENCODER_MEMORY: usize = 64 << 20;
+/// The least for one of several jobs.
+const MIN_ENCODER_MEMORY: usize = 8 << 20;
 
 /// Whether a commit counts what was written so far: of a stream it always does.
 pub(super) fn commits_within_files(state: &State, destination: &dyn Destination) -> bool {
@@ -21,11 +23,12 @@ pub(super) fn commits_within_files(state: &State, destination: &dyn Destination)
         || (state.options.format.commits_within_files() && destination.commits_within_parts())
 }
 
-/// How a job writes.
+/// How a job writes that is one of so many.
 pub(super) fn sink_options(
     state: &State,
     settings: &Settings,
     destination: &dyn Destination,
+    jobs: usize,
 ) -> SinkOptions {
     SinkOptions {
         export_id: state.export_id,
@@ -36,7 +39,7 @@ pub(super) fn sink_options(
         },
         commits_within_files: commits_within_files(state, destination),
         rotate_bytes: settings.rotate_bytes,
-        encoder_memory: ENCODER_MEMORY,
+        encoder_memory: (ENCODER_MEMORY / jobs).max(MIN_ENCODER_MEMORY),
     }
 }
 

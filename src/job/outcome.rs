@@ -21,15 +21,55 @@ use crate::signal::Shutdown;
 use crate::state::may_be_at;
 use crate::state::model::{State, Totals};
 
-/// Runs an export to its end, or until it is stopped, and reports how it ended.
-pub(super) async fn run(
+/// A job that is ready to run, and how its end is reported.
+pub(super) struct Prepared<'a> {
+    pub(super) job: Job<'a>,
+    /// Where it writes, for people.
+    pub(super) destination: String,
+    /// What continues it.
+    pub(super) again: Option<ResumeCommand>,
+    pub(super) summary: SummaryFormat,
+}
+
+/// How a job ended.
+pub(super) struct Ended {
+    pub(super) summary: Summary,
+    /// Why some of its ranges were not read to their end.
+    pub(super) failure: Option<anyhow::Error>,
+    /// The exit code of the signal that stopped it.
+    pub(super) interrupted: Option<ExitCode>,
+}
+
+impl Prepared<'_> {
+    /// Runs it to its end, or until it is stopped, and reports how it ended.
+    pub(super) async fn run(self, report: &Report, shutdown: &Shutdown) -> Result<ExitCode> {
+        let Self {
+            job,
+            destination,
+            again,
+            summary,
+        } = self;
+        let Some(ended) = finish(job, again.as_ref(), report, shutdown).await? else {
+            return Ok(ExitCode::Done);
+        };
+        report.summary(&ended.summary, summary, &destination)?;
+        if let Some(error) = ended.failure {
+            return Err(resumable(error, again.as_ref()));
+        }
+        if let (Some(_), Some(again)) = (ended.interrupted, &again) {
+            report.notice(&format!("to continue, run: {again}"));
+        }
+        Ok(ended.interrupted.unwrap_or(ExitCode::Done))
+    }
+}
+
+/// Runs a job to its end, or until it is stopped. None if nobody reads its output any more.
+pub(super) async fn finish(
     job: Job<'_>,
-    destination: &str,
-    again: Option<ResumeCommand>,
-    summary: SummaryFormat,
+    again: Option<&ResumeCommand>,
     report: &Report,
     shutdown: &Shutdown,
-) -> Result<ExitCode> {
+) -> Result<Option<Ended>> {
     let started = Instant::now();
     let started_at = clock::now();
     let state_path = job.ledger.state_path().map(Path::to_owned);
@@ -37,7 +77,7 @@ pub(super) async fn run(
     let container = job.connected.source.container.clone();
     let manifest = job.destination.manifest_place();
     let output = Arc::clone(&job.destination);
-    let remote_state = again.as_ref().and_then(ResumeCommand::state_object);
+    let remote_state = again.and_then(ResumeCommand::state_object);
     let before = job.ledger.state().totals;
     let budget = job.connected.client.traffic().budget();
     let max_ru = budget.map(|budget| budget.per_second() as u32);
@@ -51,21 +91,21 @@ pub(super) async fn run(
         stop,
     } = match outcome {
         Ok(finished) => finished,
-        Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::Done),
-        Err(error) => return Err(resumable(error, again.as_ref())),
+        Err(error) if is_broken_pipe(&error) => return Ok(None),
+        Err(error) => return Err(resumable(error, again)),
     };
     if state.finished {
         let summarized = RunSummary::of(&state)
             .text()
             .and_then(|text| output.summarize(state.generation, &text));
-        summarized.map_err(|error| resumable(error, again.as_ref()))?;
+        summarized.map_err(|error| resumable(error, again))?;
     }
     let now: &Totals = &state.totals;
     let interrupted = match stop {
         Some(Stop::Signal(code)) if !state.finished => Some(code),
         _ => None,
     };
-    let summary_text = Summary {
+    let summary = Summary {
         outcome: match (interrupted, failures.is_empty()) {
             (_, false) => "incomplete",
             (Some(_), true) => "interrupted",
@@ -100,15 +140,13 @@ pub(super) async fn run(
             .or(remote_state),
         manifest,
     };
-    report.summary(&summary_text, summary, destination)?;
-    if !failures.is_empty() {
-        let error = failed_ranges(failures, state.ranges.len(), stop.is_none());
-        return Err(resumable(error, again.as_ref()));
-    }
-    if let (Some(_), Some(again)) = (interrupted, &again) {
-        report.notice(&format!("to continue, run: {again}"));
-    }
-    Ok(interrupted.unwrap_or(ExitCode::Done))
+    let failure =
+        (!failures.is_empty()).then(|| failed_ranges(failures, state.ranges.len(), stop.is_none()));
+    Ok(Some(Ended {
+        summary,
+        failure,
+        interrupted,
+    }))
 }
 
 /// `error`, of a job that can be resumed if it has a state on disk: even the first commit can fail. The hint

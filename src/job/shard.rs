@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, anyhow};
 
 use super::definition::{self, Unread};
-use super::outcome::run;
+use super::outcome::Prepared;
 use super::start::{check_output, claim, ensure_is_of, job, resume, watch};
 use super::{Connected, feed_request, query};
 use crate::cosmos::cursor::FeedRequest;
@@ -118,15 +118,13 @@ pub async fn shard(
     job.unread = unread;
     watch(&mut job, monitor, report);
     let again = plan.state_path().map(ResumeCommand::of);
-    run(
+    let prepared = Prepared {
         job,
-        &plan.destination,
+        destination: plan.destination,
         again,
-        plan.summary,
-        report,
-        shutdown,
-    )
-    .await
+        summary: plan.summary,
+    };
+    prepared.run(report, shutdown).await
 }
 
 /// Continues a share that was begun.

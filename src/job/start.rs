@@ -11,7 +11,7 @@ use super::coordinator::Job;
 use super::definition::{self, Unread};
 use super::drift;
 use super::open_layout::OpenLayout;
-use super::outcome::{resumable, run};
+use super::outcome::{Prepared, resumable};
 use super::query::Asked;
 use super::sample::{self, QuerySample, SampleRequest};
 use super::{Connected, feed_request, query, retention};
@@ -108,6 +108,23 @@ pub async fn export(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
+    let begun = begin(connect, plan, container, monitor, report, shutdown).await?;
+    begun.run(report, shutdown).await
+}
+
+/// Begins an export: up to where it can be resumed.
+///
+/// # Errors
+///
+/// As [`export`].
+pub(super) async fn begin<'a>(
+    connect: impl AsyncFnOnce() -> Result<Connected>,
+    plan: ExportPlan,
+    container: &str,
+    monitor: &Monitor,
+    report: &'a Report,
+    shutdown: &Shutdown,
+) -> Result<Prepared<'a>> {
     let state_path = plan.state_path.as_deref();
     let place = Place {
         output: &plan.options.output,
@@ -210,15 +227,12 @@ pub async fn export(
         Some(address) => Some(ResumeCommand::of_objects(address)),
         None => plan.state_path.as_deref().map(ResumeCommand::of),
     };
-    run(
+    Ok(Prepared {
         job,
-        &plan.destination,
+        destination: plan.destination,
         again,
-        plan.summary,
-        report,
-        shutdown,
-    )
-    .await
+        summary: plan.summary,
+    })
 }
 
 /// An export or a resume that is ready to run.
@@ -371,6 +385,24 @@ pub async fn resume(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
+    match go_on(connect, plan, monitor, report, shutdown).await? {
+        Some(begun) => begun.run(report, shutdown).await,
+        None => Ok(ExitCode::Done),
+    }
+}
+
+/// Takes an export over, up to where it is read further. None if nothing is left of a shard.
+///
+/// # Errors
+///
+/// As [`resume`].
+pub(super) async fn go_on<'a>(
+    connect: impl AsyncFnOnce(&ContainerAddress, RetryLimit) -> Result<Connected>,
+    plan: ResumePlan,
+    monitor: &Monitor,
+    report: &'a Report,
+    shutdown: &Shutdown,
+) -> Result<Option<Prepared<'a>>> {
     let path = &plan.state_path;
     let cannot = || format!("cannot resume from `{}`", shown_path(&path));
     let again = plan.command();
@@ -402,7 +434,7 @@ pub async fn resume(
         report.notice(&format!(
             "the {shard} is complete; `cosmos-tail plan --after DIR` plans what came since"
         ));
-        return Ok(ExitCode::Done);
+        return Ok(None);
     }
     let format = state.options.format;
     let settings = plan.settle(&mut state.settings, format)?;
@@ -516,7 +548,12 @@ pub async fn resume(
     job.request_charge = request_charge;
     job.unread = unread;
     watch(&mut job, monitor, report);
-    run(job, &shown, Some(again), plan.summary, report, shutdown).await
+    Ok(Some(Prepared {
+        job,
+        destination: shown,
+        again: Some(again),
+        summary: plan.summary,
+    }))
 }
 
 /// The ranges of a container that has not been read yet. For a start from now each of them is pinned, so

@@ -5,6 +5,7 @@
 //! observer is a new file here; the job is given a list of them.
 
 mod counts;
+mod database;
 mod details;
 mod event;
 mod observer;
@@ -16,6 +17,7 @@ mod stepping_back;
 mod tail_notices;
 
 pub use counts::Counts;
+pub use database::AllCounts;
 pub use details::Details;
 pub use event::Event;
 pub use observer::Observer;

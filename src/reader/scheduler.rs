@@ -95,7 +95,7 @@ async fn schedule(
         while running.len() < shared.options.concurrency
             && let Some(shard) = ready.next(&shared)
         {
-            running.spawn(run(Arc::clone(&shared), shard));
+            running.spawn(in_turn(Arc::clone(&shared), shard));
         }
         shared.set_waiting(ready.len());
         let turn = ready.deadline();
@@ -140,6 +140,12 @@ async fn schedule(
             else => return Ok(()),
         }
     }
+}
+
+/// Reads a shard once it has its turn among all readers of the connection. One that is stopped notices that itself.
+async fn in_turn(shared: Arc<Shared>, shard: Shard) -> Outcome {
+    let _turn = shared.turn().await;
+    run(shared, shard).await
 }
 
 /// The next shard that comes later; none if no more will come.

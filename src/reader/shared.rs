@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::event::ReaderEvent;
@@ -19,6 +19,8 @@ pub(super) struct Shared {
     pub(super) events: mpsc::Sender<ReaderEvent>,
     /// Bytes of pages that may be handed to the consumer.
     pub(super) memory: Arc<Semaphore>,
+    /// A permit for each range that is read at once, if other readers share them.
+    turns: Option<Arc<Semaphore>>,
     pub(super) stop: CancellationToken,
     /// Number of shards that wait for a task.
     waiting: AtomicUsize,
@@ -33,22 +35,41 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(
         client: Arc<CosmosClient>,
-        options: ReaderOptions,
+        mut options: ReaderOptions,
         events: mpsc::Sender<ReaderEvent>,
         stop: CancellationToken,
     ) -> Self {
-        let memory = Arc::new(Semaphore::new(options.buffered_bytes as usize));
+        let (memory, turns) = match client.traffic().bound() {
+            Some(bound) => {
+                options.buffered_bytes = options.buffered_bytes.min(bound.bytes);
+                (Arc::clone(&bound.memory), Some(Arc::clone(&bound.turns)))
+            }
+            None => (
+                Arc::new(Semaphore::new(options.buffered_bytes as usize)),
+                None,
+            ),
+        };
         let waiting = AtomicUsize::new(0);
         Self {
             client,
             options,
             events,
             memory,
+            turns,
             stop,
             waiting,
             reads_snapshot: AtomicBool::new(false),
             yields: AtomicBool::new(false),
             seen: Mutex::default(),
+        }
+    }
+
+    /// Waits for the turn to read a range, if other readers take turns too; none once it is stopped.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let turns = Arc::clone(self.turns.as_ref()?);
+        tokio::select! {
+            turn = turns.acquire_owned() => turn.ok(),
+            () = self.stop.cancelled() => None,
         }
     }
 

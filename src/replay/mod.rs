@@ -60,6 +60,6 @@ pub(crate) use interpreter::{Interpreter, Meaning};
 pub(crate) use item_write::{Action, Defect};
 pub(crate) use replay_source::source_location;
 pub(crate) use source_item::SourceItem;
-pub use start::{Containers, Target, replay};
+pub use start::{Containers, Found, Target, find, replay, replay_found};
 pub(crate) use state::{feed_of_state, is_replay_state};
 pub use stdout::to_standard_output;

@@ -39,6 +39,7 @@ use crate::render::change::parse_key_path;
 use crate::report::Report;
 use crate::settings::{ReplayPlan, Ttl};
 use crate::signal::Shutdown;
+use crate::source::Inputs;
 
 /// The containers of a replay.
 #[derive(Debug)]
@@ -88,8 +89,49 @@ pub async fn replay(
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
+    let found = find(plan, report)?;
+    replay_found(connect, found, monitor, report, shutdown).await
+}
+
+/// What a replay reads, found before anything is connected.
+#[derive(Debug)]
+pub struct Found {
+    plan: ReplayPlan,
+    inputs: Inputs,
+    new: Option<NewContainer>,
+}
+
+impl Found {
+    /// The container that its files define, if it is to be created.
+    pub fn new_container(&self) -> Option<&NewContainer> {
+        self.new.as_ref()
+    }
+}
+
+/// Finds what a replay reads.
+///
+/// # Errors
+///
+/// If files are missing, or do not define the container that is to be created.
+pub fn find(plan: ReplayPlan, report: &Report) -> Result<Found> {
     let inputs = find_inputs(&plan, report)?;
     let new = creation::by_files(&plan, &inputs.definitions, report)?;
+    Ok(Found { plan, inputs, new })
+}
+
+/// As [`replay`], of what was found.
+///
+/// # Errors
+///
+/// As [`replay`].
+pub async fn replay_found(
+    connect: impl AsyncFnOnce(Option<&ContainerAddress>, Option<NewContainer>) -> Result<Containers>,
+    found: Found,
+    monitor: &Monitor,
+    report: &Arc<Report>,
+    shutdown: &Shutdown,
+) -> Result<ExitCode> {
+    let Found { plan, inputs, new } = found;
     if let Some(path) = &plan.dead_letter {
         refuse_as_dead_letters(&inputs, path)?;
         refuse_two_uses(path, plan.state.as_deref())?;

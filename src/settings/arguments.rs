@@ -105,6 +105,23 @@ pub(super) fn of_subcommand(matches: ArgMatches) -> Result<(Command, ArgMatches)
     ))
 }
 
+/// Refuses several containers where a command takes one. The flag is common to all commands, and `export` takes several.
+pub(super) fn ensure_one_container(
+    matches: &ArgMatches,
+    which: Command,
+) -> Result<(), clap::Error> {
+    let row = &table::CONTAINER.row;
+    let given = matches.try_get_raw(row.name).ok().flatten();
+    if which == Command::Export || given.is_none_or(|given| given.len() < 2) {
+        return Ok(());
+    }
+    let flag = row.flag();
+    Err(command().error(
+        clap::error::ErrorKind::ArgumentConflict,
+        format!("the argument '{flag} <NAME>' cannot be used multiple times"),
+    ))
+}
+
 /// Refuses a flag where a value is missing. clap takes it for the value if that may begin with a hyphen.
 pub(super) fn ensure_values(matches: &ArgMatches, which: Command) -> Result<(), clap::Error> {
     let of_command = || {

@@ -129,6 +129,73 @@ impl ExportPlan {
         )
     }
 
+    /// What the exports of all containers of a database have in common; none of it says where they are.
+    pub(super) fn of_database(given: &Given, directory: &Path) -> Result<Self> {
+        let location = Location::Local(directory.to_owned());
+        let files = FilesPlan::new(given, &location)?;
+        if !matches!(
+            output_kind(directory, &files, given)?,
+            OutputKind::Directory
+        ) {
+            return Err(usage(
+                format!(
+                    "a database is exported to a directory, but `{}` names a file",
+                    shown_path(directory)
+                ),
+                "name a directory: -o backup/",
+            ));
+        }
+        Self::of(
+            given,
+            &location,
+            Place {
+                // Each container has an output of its own.
+                output: Output::StandardOutput,
+                state_path: None,
+                objects: None,
+                base: PathBuf::from("."),
+                shown: String::new(),
+            },
+        )
+    }
+
+    /// The export of one container of a database to `directory`, with these options and settings.
+    ///
+    /// # Errors
+    ///
+    /// If the path cannot be made absolute, or is not Unicode.
+    pub(super) fn in_database(
+        options: &FrozenOptions,
+        settings: Settings,
+        directory: &Path,
+        summary: SummaryFormat,
+    ) -> Result<Self> {
+        let absolute =
+            std::path::absolute(directory).context("cannot make the output path absolute")?;
+        let absolute = real(&absolute);
+        let kind = OutputKind::Table(StateDirectory::choose(&absolute, None));
+        let mut output = kind.at(&absolute)?;
+        let Output::Table(table) = &mut output else {
+            anyhow::bail!("the output is no directory");
+        };
+        table.directory = None;
+        let base = table.state_directory.of(&absolute);
+        Ok(Self {
+            options: FrozenOptions {
+                output,
+                ..options.clone()
+            },
+            query: None,
+            settings,
+            state_path: Some(base.join(STATE_FILE)),
+            objects: None,
+            base,
+            force: false,
+            destination: directory.display().to_string(),
+            summary,
+        })
+    }
+
     /// An export to an object store, with its state there.
     fn to_objects(given: &Given, address: &Address, location: &Location) -> Result<Self> {
         if given.is_typed(&table::EXPORT_STATE.row) {

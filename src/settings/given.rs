@@ -9,7 +9,9 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use serde_json::Value;
 
-use super::arguments::{definition, ensure_values, of_subcommand, subcommands};
+use super::arguments::{
+    definition, ensure_one_container, ensure_values, of_subcommand, subcommands,
+};
 use super::profile::{ChosenProfile, ProfileOptions, WantedProfile};
 use super::resolved::{Origin, ResolvedValue};
 use super::setting::{
@@ -72,6 +74,7 @@ impl Given {
         };
         let (command, matches) = of_subcommand(matches)?;
         ensure_values(&matches, command)?;
+        ensure_one_container(&matches, command)?;
         Ok(Self {
             command,
             matches,

@@ -71,6 +71,15 @@ impl ResumePlan {
         })
     }
 
+    /// The continuation of one container of a database, with the settings of this start.
+    pub(super) fn in_database(given: &Given, state_path: PathBuf, summary: SummaryFormat) -> Self {
+        Self {
+            repair: given.is_on(&table::REPAIR),
+            widen: given.is_on(&table::WIDEN),
+            ..Self::of_shard(given, state_path, summary)
+        }
+    }
+
     /// The continuation of a shard of a plan, with the settings of this start.
     pub(super) fn of_shard(given: &Given, state_path: PathBuf, summary: SummaryFormat) -> Self {
         Self {

@@ -26,6 +26,7 @@ use crate::escape::shell_word;
 use crate::feed::{ContainerAddress, RecordForm};
 use crate::format::Format;
 use crate::objects::Address;
+use crate::state::database_file::DatabaseFile;
 use crate::state::file;
 use crate::state::model::{JobKind, State};
 use crate::state::{destination_at, no_export_at, state_at, store_at};
@@ -162,6 +163,16 @@ impl Inputs {
     fn add_directory(&mut self, source: &Path) -> Result<()> {
         if let Some(shards) = Shards::of(source)? {
             return self.add_shards(source, &shards);
+        }
+        if let Some(file) = DatabaseFile::read(source)? {
+            let first = file.containers.first().map_or("NAME", |one| &one.directory);
+            return Err(usage(
+                format!("`{}` is the export of a database", source.display()),
+                format!(
+                    "name the directory of one of its containers, such as {}/",
+                    source.join(first).display()
+                ),
+            ));
         }
         let own = state_directory_of(source)?;
         self.add_own(source, own.as_deref().unwrap_or(source))

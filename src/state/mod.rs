@@ -6,6 +6,7 @@
 
 pub mod claim;
 pub mod container_file;
+pub mod database_file;
 pub mod file;
 pub mod ledger;
 pub mod local;

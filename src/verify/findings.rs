@@ -65,6 +65,12 @@ impl Findings {
         }
     }
 
+    /// What has a harmless explanation is a fault too.
+    pub(super) fn be_strict(&mut self) {
+        let notes = std::mem::take(&mut self.notes);
+        self.faults.extend(notes);
+    }
+
     /// The name of the state file.
     pub(super) fn state_name(&self) -> String {
         name_of(Path::new(&self.state))

@@ -5,6 +5,7 @@
 //! will clean up.
 
 mod contents;
+mod database;
 mod export;
 mod findings;
 mod local;

@@ -10,6 +10,7 @@ mod command;
 mod command_line;
 mod compare;
 mod crash;
+mod database;
 #[cfg(feature = "demo")]
 mod demo;
 #[cfg(feature = "demo")]

@@ -11,7 +11,7 @@
 //! and expects another key for documents without a value there. Of the rest of a container's definition it keeps
 //! little more than the partition key.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use azure_core::http::Method;
@@ -21,7 +21,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::known_plan::KnownPlan;
-use super::last_list::{LastList, ListFault};
+use super::last_list::{LastLists, ListFault};
+use super::range_list::{ContainerName, container_of};
 use crate::cosmos::endpoint::location_fault;
 
 /// The member that holds a location in the account's answer, in any of its lists.
@@ -39,12 +40,18 @@ const MAX_SHOWN: usize = 200;
 pub(in crate::cosmos) struct Heard {
     location: Mutex<Option<String>>,
     locations: Mutex<Vec<Location>>,
-    list: LastList,
-    has_system_key: AtomicBool,
-    /// The container's answer, as it came.
-    definition: Mutex<Option<Box<RawValue>>>,
+    lists: LastLists,
+    /// The containers' answers, as they came.
+    definitions: Mutex<HashMap<ContainerName, Definition>>,
     /// The query whose plan is known.
     planned: KnownPlan,
+}
+
+/// What a container answered.
+#[derive(Debug, Default)]
+struct Definition {
+    has_system_key: bool,
+    text: Option<Box<RawValue>>,
 }
 
 /// An address that the account names for a region.
@@ -95,24 +102,48 @@ impl Heard {
         Some(format!("{}, {region}", lists.join(" and ")))
     }
 
-    /// Takes what was wrong with the last list of ranges, if anything was.
-    pub(in crate::cosmos) fn take_list_fault(&self) -> Option<ListFault> {
-        self.list.take()
+    /// Takes what was wrong with the last list of ranges of a container, if anything was.
+    pub(in crate::cosmos) fn take_list_fault(
+        &self,
+        database: &str,
+        container: &str,
+    ) -> Option<ListFault> {
+        self.lists.take(&ContainerName::new(database, container))
     }
 
     /// Whether the container was made without a partition key, so that its key is the service's own.
-    pub(in crate::cosmos) fn has_system_key(&self) -> bool {
-        self.has_system_key.load(Ordering::Relaxed)
+    pub(in crate::cosmos) fn has_system_key(&self, database: &str, container: &str) -> bool {
+        self.is_of_system_key(&ContainerName::new(database, container))
     }
 
-    /// The definition of the container, as the service sent it last.
-    pub(in crate::cosmos) fn definition(&self) -> Option<Box<RawValue>> {
-        lock(&self.definition).clone()
+    /// The same, of the container that a request is for.
+    pub(super) fn is_for_system_key(&self, request: &HttpRequest) -> bool {
+        container_of(&request.url).is_some_and(|name| self.is_of_system_key(&name))
+    }
+
+    fn is_of_system_key(&self, name: &ContainerName) -> bool {
+        let definitions = lock(&self.definitions);
+        definitions
+            .get(name)
+            .is_some_and(|known| known.has_system_key)
+    }
+
+    /// The definition of a container, as the service sent it last.
+    pub(in crate::cosmos) fn definition(
+        &self,
+        database: &str,
+        container: &str,
+    ) -> Option<Box<RawValue>> {
+        let definitions = lock(&self.definitions);
+        let known = definitions.get(&ContainerName::new(database, container))?;
+        known.text.clone()
     }
 
     /// Notes the answer to a request for the list of ranges; `None` if none came.
-    pub(super) fn note_list(&self, answer: Option<&HttpResponse>) {
-        self.list.note(answer);
+    pub(super) fn note_list(&self, request: &HttpRequest, answer: Option<&HttpResponse>) {
+        if let Some(name) = container_of(&request.url) {
+            self.lists.note(name, answer);
+        }
     }
 
     /// Checks an answer, and completes it. Fails if the driver must not get it.
@@ -140,11 +171,16 @@ impl Heard {
             }
             return fault.map_or(Ok(()), Err);
         }
-        if reads_container(request) && is_good {
+        if reads_container(request)
+            && is_good
+            && let Some(name) = container_of(&request.url)
+        {
             let container: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let is_system_key = container["partitionKey"]["systemKey"] == true;
-            self.has_system_key.store(is_system_key, Ordering::Relaxed);
-            *lock(&self.definition) = serde_json::from_slice(&answer.body).ok();
+            let definition = Definition {
+                has_system_key: container["partitionKey"]["systemKey"] == true,
+                text: serde_json::from_slice(&answer.body).ok(),
+            };
+            lock(&self.definitions).insert(name, definition);
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! Why the last list of a container's ranges could not be used, which the driver does not report.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use azure_core::http::StatusCode;
 use azure_core::http::headers::HeaderName;
@@ -10,6 +11,7 @@ use azure_data_cosmos_driver::error::CosmosStatus;
 use azure_data_cosmos_driver::test::HttpResponse;
 use serde_json::Value;
 
+use super::range_list::ContainerName;
 use crate::cosmos::error::{Verdict, describe, verdict};
 
 const SUB_STATUS: HeaderName = HeaderName::from_static("x-ms-substatus");
@@ -52,13 +54,13 @@ impl fmt::Display for ListFault {
     }
 }
 
-/// The fault of the last list, if it had one.
+/// The faults of the last lists, of the containers whose list had one.
 #[derive(Debug, Default)]
-pub(in crate::cosmos) struct LastList(Mutex<Option<ListFault>>);
+pub(in crate::cosmos) struct LastLists(Mutex<HashMap<ContainerName, ListFault>>);
 
-impl LastList {
-    /// Notes an answer; `None` if none came.
-    pub(super) fn note(&self, answer: Option<&HttpResponse>) {
+impl LastLists {
+    /// Notes an answer about a container; `None` if none came.
+    pub(super) fn note(&self, name: ContainerName, answer: Option<&HttpResponse>) {
         // The list has not changed.
         if answer.is_some_and(|answer| answer.status == 304) {
             return;
@@ -67,12 +69,19 @@ impl LastList {
             200..=299 => defect(&answer.body),
             _ => Some(ListFault::Refused(Box::new(refusal(answer)))),
         });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        match fault {
+            Some(fault) => self.faults().insert(name, fault),
+            None => self.faults().remove(&name),
+        };
     }
 
-    /// Takes the fault.
-    pub(in crate::cosmos) fn take(&self) -> Option<ListFault> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Takes the fault of a container.
+    pub(in crate::cosmos) fn take(&self, name: &ContainerName) -> Option<ListFault> {
+        self.faults().remove(name)
+    }
+
+    fn faults(&self) -> MutexGuard<'_, HashMap<ContainerName, ListFault>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,8 @@
-//! The service's list of the partition key ranges of a container.
+//! The service's list of the partition key ranges of a container, and which container a request is for.
 
 use azure_core::http::Method;
 use azure_data_cosmos_driver::test::HttpRequest;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use url::Url;
 
@@ -48,6 +49,32 @@ impl RangeList {
             .collect();
         ensure_tiling(&FeedRange::full(), &ranges).is_ok()
     }
+}
+
+/// A container by its names, as people write them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ContainerName {
+    database: String,
+    container: String,
+}
+
+impl ContainerName {
+    pub(super) fn new(database: &str, container: &str) -> Self {
+        Self {
+            database: database.to_owned(),
+            container: container.to_owned(),
+        }
+    }
+}
+
+/// The container that an address names: `/dbs/D/colls/C`, or anything below it.
+pub(super) fn container_of(url: &Url) -> Option<ContainerName> {
+    let segments = segments(url)?;
+    let ["dbs", database, "colls", container, ..] = segments[..] else {
+        return None;
+    };
+    let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
+    Some(ContainerName::new(&decoded(database), &decoded(container)))
 }
 
 /// Whether the request reads `/dbs/D/colls/C`.
@@ -103,6 +130,19 @@ mod tests {
             assert!(!list(part).is_complete(), "{part:?}");
         }
         assert!(RangeList::parse(b"no list").is_none());
+    }
+
+    #[test]
+    fn an_address_names_a_container() {
+        for (path, expected) in [
+            ("/dbs/d/colls/c", Some(("d", "c"))),
+            ("/dbs/d%20%C3%BC/colls/c%25/docs/x", Some(("d ü", "c%"))),
+            ("/dbs/d", None),
+            ("/", None),
+        ] {
+            let expected = expected.map(|(database, name)| ContainerName::new(database, name));
+            assert_eq!(container_of(&read_of(path, &[]).url), expected, "{path}");
+        }
     }
 
     #[test]

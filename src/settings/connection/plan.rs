@@ -48,6 +48,8 @@ pub enum Names {
     IfGiven,
     /// Those that flags give; one that is not is empty. A container is in a database that is given anywhere.
     IfTyped,
+    /// A database alone.
+    Database,
 }
 
 impl Names {
@@ -61,6 +63,8 @@ impl Names {
         let has_container = Name::Container.is_typed(request);
         let name = |name: Name| match self {
             Self::Required => name.resolve(request, env, from_string).map(Some),
+            Self::Database if matches!(name, Name::Container) => Ok(None),
+            Self::Database => name.resolve(request, env, from_string).map(Some),
             Self::IfGiven => name.find(request, env, from_string),
             Self::IfTyped if has_container => name.resolve(request, env, from_string).map(Some),
             Self::IfTyped if name.is_typed(request) => name.find(request, env, from_string),
@@ -283,30 +287,41 @@ impl ConnectionPlan {
     ///
     /// A usage error (exit code 2) that names both sides.
     pub fn ensure_names_are_of(&self, source: &ContainerAddress) -> Result<()> {
-        let refuse = |kind, name: &str, flag, own: &str, given: &str| {
-            Err(contradiction(kind, flag, own, given, &self.origin_of(name)))
-        };
-        if source.database != self.connect.database {
-            let own = check_name("database", &source.database)?;
-            return refuse(
-                "database",
-                "database",
-                "--database",
-                &own,
-                &self.connect.database,
-            );
-        }
+        self.ensure_database_is_of(source)?;
         if source.container != self.connect.container {
             let own = check_name("container", &source.container)?;
-            return refuse(
-                "container",
+            let origin = self.origin_of("container");
+            let given = &self.connect.container;
+            return Err(contradiction(
                 "container",
                 "--container",
                 &own,
-                &self.connect.container,
-            );
+                given,
+                &origin,
+            ));
         }
         Ok(())
+    }
+
+    /// The same, for the name of the database alone.
+    ///
+    /// # Errors
+    ///
+    /// A usage error (exit code 2) that names both sides.
+    pub fn ensure_database_is_of(&self, source: &ContainerAddress) -> Result<()> {
+        if source.database == self.connect.database {
+            return Ok(());
+        }
+        let own = check_name("database", &source.database)?;
+        let origin = self.origin_of("database");
+        let given = &self.connect.database;
+        Err(contradiction(
+            "database",
+            "--database",
+            &own,
+            given,
+            &origin,
+        ))
     }
 
     /// The name of the container alone, without resolving anything else: no key is read and no command is

@@ -125,6 +125,7 @@ settings! {
 
     CONTAINER: String = Setting::new("container", text("NAME"))
         .help("Name of the container")
+        .form(Form::Values)
         .short('c')
         .variable(CONTAINER_VARIABLE)
         .account_key(AccountKey::Container)

@@ -50,6 +50,18 @@ settings! {
         .help("The state file, if it is not beside the output")
         .of(&[Command::Resume]);
 
+    ALL_CONTAINERS: bool = Setting::switch("all-containers")
+        .help("Export all containers of the database, each to a directory of its own below --output")
+        .details(
+            "Several are -c repeated, and with `*` for any characters: -c 'orders-*' -c customers. \
+             The same command again, or `resume`, continues where it ended: it finishes what is not finished, reads what \
+             came since, and begins the containers that are new. --concurrency and --max-ru hold for all containers \
+             together.",
+        )
+        .conflicts(&["container"])
+        .of(&[Command::Export])
+        .brief("All containers of the database, each to a directory");
+
     EXPORT_FROM: ChangeFeedStart = Setting::new("from", start())
         .help("Where to start: `beginning`, `now`, a time such as 2026-11-23, or an age such as 10m")
         .details(TIMES)

@@ -24,7 +24,7 @@ settings! {
         })
         .of(&[Command::Export, Command::Plan])
         .under(Heading::Files)
-        .brief("Format, if the name of the output does not say it");
+        .brief("Format of the files");
 
     COMPRESSION: Compression = Setting::new("compression", Value::new("CODEC[:LEVEL]", values::compression))
         .help("none, gzip, zstd, for Parquet also snappy and lz4, for Arrow zstd and lz4; with a level: zstd:9")

@@ -33,6 +33,20 @@ settings! {
         .of(REPLAY)
         .brief("Exports, files of JSON, CSV, Parquet or Arrow, or `-`");
 
+    ONLY: String = Setting::new("only", text("NAME"))
+        .help("Of an exported database, only these containers: a name, or a pattern with `*`; can be repeated")
+        .form(Form::Values)
+        .conflicts(&["from-container"])
+        .of(REPLAY)
+        .in_full();
+
+    EXCLUDE: String = Setting::new("exclude", text("NAME"))
+        .help("Of an exported database, all containers but these: a name, or a pattern with `*`; can be repeated")
+        .form(Form::Values)
+        .conflicts(&["from-container"])
+        .of(REPLAY)
+        .in_full();
+
     INPUT: InputForm = Setting::new("input", choice("FORM"))
         .help("What the sources hold, if they do not say so themselves")
         .details(

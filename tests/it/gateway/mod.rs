@@ -300,6 +300,41 @@ impl Gateway {
             .delete_container(database, container);
     }
 
+    /// Deletes a container, for what a fault calls.
+    pub(crate) fn remover(
+        &self,
+        database: &str,
+        container: &str,
+    ) -> impl Fn() + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        let (database, container) = (database.to_owned(), container.to_owned());
+        move || {
+            shared
+                .lock()
+                .account
+                .delete_container(&database, &container)
+        }
+    }
+
+    /// Creates a container of one partition, for what a fault calls.
+    pub(crate) fn creator(
+        &self,
+        database: &str,
+        container: &str,
+        partition_key: &str,
+    ) -> impl Fn() + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        let stride = self.shared.options.lsn_stride;
+        let [database, container, key] = [database, container, partition_key].map(str::to_owned);
+        move || {
+            let key = PartitionKeyDefinition::from(key.as_str());
+            let mut state = shared.lock();
+            state
+                .account
+                .create_container(&database, &container, key, 1, stride);
+        }
+    }
+
     /// Adds a fault to the script. Of several that match one request, the first that was added
     /// decides the answer; waits and calls of all of them happen.
     pub(crate) fn push_fault(&self, fault: Fault) {

@@ -13,6 +13,7 @@
 
 mod compare;
 mod connection;
+mod database;
 mod export;
 mod help;
 mod leases;
@@ -42,9 +43,10 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 26] = [
+const FOLDERS: [&str; 27] = [
     "compare",
     "connection",
+    "database",
     "export",
     "help",
     "lag",

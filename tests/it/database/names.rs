@@ -1,0 +1,50 @@
+//! Containers whose names are no names of directories, or fall together as such.
+
+use std::collections::HashSet;
+
+use super::*;
+
+#[test]
+fn every_name_has_a_directory_of_its_own() {
+    let long = "x".repeat(255);
+    let names = [
+        "Orders",
+        "orders",
+        "ORDERS",
+        "con",
+        "LPT1.old",
+        "_hidden",
+        ".dot",
+        "ends.",
+        "day=1",
+        "50%",
+        "für",
+        "a b",
+        "*",
+        "database.json",
+        "a:b|c\"d<e>",
+        &long,
+    ];
+    let mut database = Database::new(&names, 1, 5);
+    succeed(&mut database.export());
+    let file = database.file();
+    let lower: HashSet<String> = file
+        .containers
+        .iter()
+        .map(|one| one.directory.to_lowercase())
+        .collect();
+    assert_eq!(lower.len(), names.len(), "{file:?}");
+    database.assert_whole();
+
+    // They keep their directories, whatever comes.
+    let before: Vec<_> = names.iter().map(|name| database.directory(name)).collect();
+    let new = database
+        .gateway
+        .create_container(DATABASE, "oRDERS", "/pk", 1);
+    fill(&new, 0..3);
+    database.containers.push(("oRDERS".to_owned(), new));
+    succeed(&mut database.resume());
+    let after: Vec<_> = names.iter().map(|name| database.directory(name)).collect();
+    assert_eq!(before, after);
+    database.assert_whole();
+}
