@@ -369,7 +369,8 @@ fn divided(range: &FeedRange, partitions: &[PhysicalPartition]) -> Vec<FeedRange
     parts_of(partitions, range).map(|(_, part)| part).collect()
 }
 
-/// The parts of a range, each with its start.
+impl Unpinned {
+    /// The parts of a range, each with its start.
     async fn cut(
         self,
         connected: &Connected,
