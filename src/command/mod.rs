@@ -9,6 +9,7 @@ mod compare;
 pub mod complete;
 mod completion_names;
 mod completions;
+mod definitions;
 #[cfg(feature = "demo")]
 mod demo;
 #[cfg(feature = "demo")]

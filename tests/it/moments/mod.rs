@@ -42,9 +42,10 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 26] = [
+const FOLDERS: [&str; 27] = [
     "compare",
     "connection",
+    "definitions",
     "export",
     "help",
     "lag",
