@@ -6,7 +6,7 @@ end
 
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_cosmos_tail_global_optspecs
-    string join \n profile= endpoint= limit-to-endpoint region= token-scope= d/database= c/container= auth= key-file= priority= throughput-bucket= demo v/verbose q/quiet log-format= h/help V/version
+    string join \n profile= endpoint= limit-to-endpoint region= token-scope= d/database= c/container= auth= key-file= via= subscription= resource-group= account-name= priority= throughput-bucket= demo v/verbose q/quiet log-format= h/help V/version
 end
 
 function __fish_cosmos_tail_needs_command
@@ -46,6 +46,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -59,6 +64,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s h -l help -d 'P
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "ranges" -d 'List the feed ranges of a container'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "ls" -d 'List the databases and containers of an account'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "definitions" -d 'Print the definitions of containers as Bicep, or as a template'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "tail" -d 'Watch the changes of a container as they happen'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "export" -d 'Export the change feed of a container to files'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "plan" -d 'Plan an export that many processes share, such as those of a Kubernetes Job'
@@ -86,6 +92,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ranges" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -113,6 +124,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -126,6 +142,37 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s v -l verb
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand ls" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l format -d 'How to print them [default: bicep]' -r -f -a "bicep\t'Bicep'
+json\t'A template of Azure Resource Manager'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand definitions" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l from -d 'Start: `now`, `beginning`, a time, or an age such as 10m' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until -d 'Stop after changes up to this time or age' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s n -l max -d 'Stop after this many changes' -r
@@ -177,6 +224,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -249,6 +301,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -310,6 +367,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -355,6 +417,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -403,6 +470,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -440,6 +512,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -466,6 +543,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -503,6 +585,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -534,6 +621,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from check" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from check" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from check" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from check" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from check" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from check" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from check" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -567,6 +659,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from repair" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -598,6 +695,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from reset" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from reset" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from reset" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from reset" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from reset" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from reset" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from reset" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -628,6 +730,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from release" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from release" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from release" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from release" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from release" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from release" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from release" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -657,6 +764,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from export" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from export" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from export" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from export" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from export" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from export" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from export" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -686,6 +798,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from import" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from import" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from import" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from import" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from import" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from import" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from import" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -721,6 +838,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -787,6 +909,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -841,6 +968,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -880,6 +1012,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -906,6 +1043,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and not __fish_seen_subcommand_from add use test help" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -936,6 +1078,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from add" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -962,6 +1109,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from use" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -986,6 +1138,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand profiles; and __fish_seen_subcommand_from test" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -1016,6 +1173,11 @@ managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
@@ -1027,22 +1189,23 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "ranges" -d 'List the feed ranges of a container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "ls" -d 'List the databases and containers of an account'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "tail" -d 'Watch the changes of a container as they happen'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "export" -d 'Export the change feed of a container to files'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "plan" -d 'Plan an export that many processes share, such as those of a Kubernetes Job'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV, Parquet or Arrow would infer'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "leases" -d 'List the leases of change feed processors (.NET, Java, Functions)'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "replay" -d 'Write exported changes to a container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "compare" -d 'Compare an export or a container with another, document by document'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "demo" -d 'Run an embedded account to try things on'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "ranges" -d 'List the feed ranges of a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "ls" -d 'List the databases and containers of an account'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "definitions" -d 'Print the definitions of containers as Bicep, or as a template'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "tail" -d 'Watch the changes of a container as they happen'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "export" -d 'Export the change feed of a container to files'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "plan" -d 'Plan an export that many processes share, such as those of a Kubernetes Job'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV, Parquet or Arrow would infer'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "leases" -d 'List the leases of change feed processors (.NET, Java, Functions)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "replay" -d 'Write exported changes to a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "compare" -d 'Compare an export or a container with another, document by document'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "demo" -d 'Run an embedded account to try things on'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls definitions tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "list" -d 'List leases, with their owners, positions and lags'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "check" -d 'Find what is wrong with groups, such as ranges that nobody reads'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "repair" -d 'Create leases that are missing, and delete those that are doubled'

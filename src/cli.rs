@@ -47,6 +47,14 @@ scales by itself, `shared` if the containers of the database share it. The names
 of AZURE_COSMOS_DATABASE, AZURE_COSMOS_CONTAINER and the profile are not used, so that `ls` shows what else there \
 is; only -c without -d looks in that database. Throughput is not readable with the data-plane roles of Entra ID.";
 
+const DEFINITIONS_ABOUT: &str = "\
+Print the definitions of containers as what an infrastructure repository keeps: Bicep, or a template of Azure Resource \
+Manager.
+
+The containers are those of exports, of which `container.json` has the definition, or those of a database of the account: \
+all, or the one of -c. Whatever a definition has is printed member by member: partition key, indexing policy, unique keys, \
+time to live, and all else; with the throughput, as far as it is known. The account is a parameter. Nothing is deployed.";
+
 const LEASES_ABOUT: &str = "\
 List the leases of change feed processors: of .NET, Java and Azure Functions.
 
@@ -134,6 +142,9 @@ pub enum Command {
     /// List the databases and containers of an account
     #[command(long_about = LS_ABOUT)]
     Ls,
+    /// Print the definitions of containers as Bicep, or as a template
+    #[command(long_about = DEFINITIONS_ABOUT)]
+    Definitions,
     /// Watch the changes of a container as they happen
     Tail,
     /// Export the change feed of a container to files
@@ -265,6 +276,7 @@ impl Command {
             Self::Schema => "schema",
             Self::Ranges => "ranges",
             Self::Ls => "ls",
+            Self::Definitions => "definitions",
             Self::Profiles => "profiles",
             Self::ProfilesAdd => "profiles add",
             Self::ProfilesUse => "profiles use",

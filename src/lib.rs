@@ -57,6 +57,7 @@ pub mod escape;
 pub mod failpoint;
 pub mod feed;
 pub mod format;
+pub mod infrastructure;
 pub mod job;
 pub mod lag;
 mod leases;

@@ -126,6 +126,7 @@ fn connection(endpoint: &str) -> cosmos_tail::cosmos::options::ConnectOptions {
         throughput: ThroughputControl::default(),
         token: TokenOptions::default(),
         routing: Routing::default(),
+        via_arm: None,
     }
 }
 

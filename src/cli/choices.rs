@@ -16,6 +16,24 @@ pub enum Priority {
     Low,
 }
 
+/// Where containers are created, and definitions and throughput are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Via {
+    /// The account itself, as documents are read and written
+    Account,
+    /// Azure Resource Manager, with the same identity; documents still go to the account
+    Arm,
+}
+
+/// How definitions are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DefinitionsFormat {
+    /// Bicep
+    Bicep,
+    /// A template of Azure Resource Manager
+    Json,
+}
+
 /// Ways to authenticate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AuthMethod {

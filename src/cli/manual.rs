@@ -80,6 +80,7 @@ pub fn of(command: Command) -> Option<Manual> {
     Some(match command {
         Command::Ranges => RANGES,
         Command::Ls => LS,
+        Command::Definitions => DEFINITIONS,
         Command::Tail => TAIL,
         Command::Export => EXPORT,
         Command::Plan => PLAN,
@@ -130,6 +131,26 @@ const LS: Manual = Manual {
         ("one container", "cosmos-tail ls -d shop -c orders"),
         ("for scripts", "cosmos-tail ls --format json"),
         ("of the embedded account", "cosmos-tail --demo ls"),
+    ],
+    notes: &[],
+    exit_codes: PLAIN_EXIT_CODES,
+};
+
+const DEFINITIONS: Manual = Manual {
+    examples: &[
+        (
+            "of an export",
+            "cosmos-tail definitions orders/ > orders.bicep",
+        ),
+        (
+            "of all containers of a database",
+            "cosmos-tail definitions -d shop > shop.bicep",
+        ),
+        (
+            "as a template in JSON, by an identity without rights on the data",
+            "cosmos-tail definitions -d shop --via arm --format json",
+        ),
+        ("of the embedded account", "cosmos-tail --demo definitions"),
     ],
     notes: &[],
     exit_codes: PLAIN_EXIT_CODES,

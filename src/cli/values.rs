@@ -115,6 +115,55 @@ pub fn token_scope(text: &str) -> Parsed<String> {
     })
 }
 
+/// Takes the id of a subscription of Azure.
+///
+/// # Errors
+///
+/// If it is none.
+pub fn subscription(text: &str) -> Parsed<String> {
+    let is_id = text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    let expected =
+        "expected the id of a subscription, such as 00000000-0000-0000-0000-000000000000";
+    is_id
+        .then(|| text.to_owned())
+        .ok_or_else(|| expected.to_owned())
+}
+
+/// Takes the name of a resource group of Azure.
+///
+/// # Errors
+///
+/// If Azure takes no such name.
+pub fn resource_group(text: &str) -> Parsed<String> {
+    let is_name = (1..=90).contains(&text.chars().count())
+        && !text.ends_with('.')
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || "_-.()".contains(c));
+    let expected = "expected the name of a resource group: letters, digits and _ - . ( )";
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| expected.to_owned())
+}
+
+/// Takes the name of an account.
+///
+/// # Errors
+///
+/// If Azure takes no such name.
+pub fn account_name(text: &str) -> Parsed<String> {
+    let is_name = (3..=50).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let expected = "expected the name of an account: letters, digits and hyphens";
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| expected.to_owned())
+}
+
 /// Takes the path of a file or a directory of this machine.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use url::Url;
 use super::embedded::Embedded;
 use crate::cli::Command;
 use crate::cosmos::account::CosmosAccount;
+use crate::cosmos::arm::ArmAccount;
 use crate::cosmos::auth;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::container::NewContainer;
@@ -352,6 +353,18 @@ impl Account {
         let options = self.prepare(plan, report).await?;
         let persistence = persistence(connect_retries()?, report);
         self.until_stopped(CosmosAccount::connect(&options, &persistence))
+            .await?
+    }
+
+    /// Finds the account in the control plane. The account itself is not asked.
+    pub(super) async fn connect_to_arm(
+        &self,
+        plan: ConnectionPlan,
+        report: &Arc<Report>,
+    ) -> Result<ArmAccount> {
+        let options = self.prepare(plan, report).await?;
+        let persistence = persistence(connect_retries()?, report);
+        self.until_stopped(ArmAccount::find(&options, &persistence))
             .await?
     }
 

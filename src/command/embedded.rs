@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use tokio::sync::OnceCell;
 
 use crate::cli::Command;
+use crate::cli::choices::Via;
 use crate::cosmos::options::{
     ConnectOptions, CredentialOptions, NamesFrom, Routing, SecretText, ThroughputControl,
     TokenOptions,
@@ -68,6 +69,7 @@ impl Embedded {
             (&table::ENDPOINT.row, args.endpoint.is_some()),
             (&table::AUTH.row, args.auth.is_some()),
             (&table::KEY_FILE.row, args.key_file.is_some()),
+            (&table::VIA.row, args.via == Some(Via::Arm)),
         ];
         if let Some((row, _)) = of_other_accounts.iter().find(|(_, is_typed)| *is_typed) {
             let flag = row.flag();
@@ -102,6 +104,7 @@ impl Embedded {
                     limit_to_endpoint: false,
                     regions: args.regions.clone(),
                 },
+                via_arm: None,
                 throughput: ThroughputControl {
                     bucket: args.throughput_bucket,
                     priority: args.priority.map(Into::into),

@@ -1,41 +1,27 @@
 //! The `ls` subcommand: the databases and containers of an account.
 
+mod by_arm;
+mod rows;
+
+pub(super) use by_arm::missing;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, anyhow, bail};
 use futures_util::{StreamExt, stream};
-use serde::Serialize;
 
 use super::account::Account;
 use crate::cosmos::account::CosmosAccount;
 use crate::cosmos::catalog::{ContainerEntry, DatabaseEntry, is_addressable};
-use crate::cosmos::offers::{Offers, ThroughputSetting};
+use crate::cosmos::offers::Offers;
 use crate::error::{ExitCode, hint, with_exit_code, with_hint};
-use crate::report::{Align, Report, Table, TableFormat};
-use crate::settings::{Given, Names, table};
+use crate::report::Report;
+use crate::settings::{Given, Names};
+use rows::{CONTAINERS_AT_ONCE, DATABASES_AT_ONCE, Row, Wanted, print, print_rows};
 
-/// Databases whose containers are listed at the same time.
-const DATABASES_AT_ONCE: usize = 8;
-/// Containers whose ranges are counted at the same time.
-const CONTAINERS_AT_ONCE: usize = 16;
 /// After so many failures no more ranges are counted.
 const MAX_FAILED: usize = 16;
-
-/// One row of the list: a container, or a database without any.
-#[derive(Debug, Serialize)]
-struct Row {
-    /// Name of the database.
-    database: String,
-    /// Name of the container.
-    container: Option<String>,
-    /// The paths of its partition key.
-    partition_key: Vec<String>,
-    /// The number of its feed ranges, if it could be read.
-    ranges: Option<usize>,
-    /// Its throughput.
-    throughput: ThroughputSetting,
-}
 
 /// A database and its containers; or why they cannot be listed.
 struct Listed {
@@ -54,26 +40,26 @@ pub(super) async fn run(
         database: Some(plan.connect.database.clone()).filter(|name| !name.is_empty()),
         container: Some(plan.connect.container.clone()).filter(|name| !name.is_empty()),
     };
+    if plan.connect.via_arm.is_some() {
+        let arm = account.connect_to_arm(plan, report).await?;
+        let rows = account.until_stopped(by_arm::rows(&arm, &wanted)).await??;
+        let place = format!("the account at {}", arm.id());
+        print(given, &rows, &wanted, &place, report)?;
+        return Ok(ExitCode::Done);
+    }
     let cosmos = account.connect_to_account(plan, report).await?;
     let (listed, offers) = account.until_stopped(read(&cosmos, &wanted)).await??;
     let rows = rows(&cosmos, listed, &offers);
     let (rows, faults) = account.until_stopped(rows).await?;
-    match given.get(&table::TABLE_FORMAT)? {
-        TableFormat::Json => report.print_json(&rows, true)?,
-        TableFormat::Table if rows.is_empty() => {}
-        TableFormat::Table => report.print_table(&table_of(&rows))?,
-    }
-    if rows.is_empty() && faults.is_empty() {
-        let place = match &wanted.database {
-            Some(database) => format!("the database `{database}` has no containers"),
-            None => format!("the account at {} has no databases", cosmos.endpoint()),
-        };
-        report.notice(&place);
+    let place = format!("the account at {}", cosmos.endpoint());
+    match faults.is_empty() {
+        true => print(given, &rows, &wanted, &place, report)?,
+        false => print_rows(given, &rows, report)?,
     }
     match &offers {
         Offers::Denied => report.notice(
             "the throughput is not readable with this credential: Entra ID's roles for data do not cover it, an \
-             account key does",
+             account key does, and so does --via arm with a role that covers it",
         ),
         Offers::Failed(reason) => {
             report.warning(&format!("the throughput could not be read: {reason}"));
@@ -81,12 +67,6 @@ pub(super) async fn run(
         Offers::Known(_) | Offers::Serverless => {}
     }
     ended(faults, report)
-}
-
-/// What was typed.
-struct Wanted {
-    database: Option<String>,
-    container: Option<String>,
 }
 
 /// The databases that are wanted with the containers that are, and the offers.
@@ -254,34 +234,6 @@ async fn row(
         ranges,
     };
     Some((row, fault))
-}
-
-fn table_of(rows: &[Row]) -> Table<5> {
-    let mut table = Table::new([
-        ("DATABASE", Align::Left),
-        ("CONTAINER", Align::Left),
-        ("PARTITION KEY", Align::Left),
-        ("RANGES", Align::Right),
-        ("THROUGHPUT", Align::Left),
-    ]);
-    let or_dash = |text: String| {
-        if text.is_empty() {
-            "-".to_owned()
-        } else {
-            text
-        }
-    };
-    for row in rows {
-        table.push([
-            row.database.clone(),
-            or_dash(row.container.clone().unwrap_or_default()),
-            or_dash(row.partition_key.join(", ")),
-            row.ranges
-                .map_or_else(|| "-".to_owned(), |ranges| ranges.to_string()),
-            row.throughput.text(),
-        ]);
-    }
-    table
 }
 
 /// Reports what could not be read: each reason once, since one cause usually affects all.

@@ -10,6 +10,7 @@ pub mod complete;
 mod completion_names;
 mod completions;
 mod database;
+mod definitions;
 #[cfg(feature = "demo")]
 mod demo;
 #[cfg(feature = "demo")]

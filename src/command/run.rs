@@ -12,8 +12,8 @@ use super::account::Account;
 use super::demo;
 use super::streams::ensure_streams;
 use super::{
-    compare, completions, export, lag, leases, ls, plan, profiles, ranges, replay, resume, schema,
-    tail, verify,
+    compare, completions, definitions, export, lag, leases, ls, plan, profiles, ranges, replay,
+    resume, schema, tail, verify,
 };
 use crate::cli::Command;
 use crate::error::ExitCode;
@@ -63,6 +63,7 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
         Command::Schema => Box::pin(schema::run(&account, given, report, shutdown)).await,
         Command::Ranges => ranges::run(&account, &given, report).await,
         Command::Ls => ls::run(&account, &given, report).await,
+        Command::Definitions => Box::pin(definitions::run(&account, &given, report)).await,
         Command::Profiles => profiles::list::run(&given, report),
         Command::ProfilesAdd => profiles::add::run(&given, report),
         Command::ProfilesUse => profiles::choose::run(&given, report),

@@ -27,6 +27,7 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
         | Command::Schema
         | Command::Verify
         | Command::Ls
+        | Command::Definitions
         | Command::Profiles
         | Command::ProfilesTest
         | Command::Completions => true,

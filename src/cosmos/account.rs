@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use azure_data_cosmos_driver::CosmosDriver;
 use url::Url;
 
+use super::arm::ArmAccount;
 use super::auth;
 use super::client::{CosmosClient, HttpVersion};
 use super::connect::{ensure_regions, open_persistently};
@@ -81,7 +82,11 @@ impl CosmosAccount {
     pub async fn open_container(&self, create: Option<&NewContainer>) -> Result<CosmosClient> {
         let (driver, options) = (&self.driver, &self.options);
         let (heard, persistence) = (&self.heard, &self.persistence);
-        if let Some(new) = create {
+        if let (Some(new), Some(_)) = (create, &options.via_arm) {
+            let arm = Box::pin(ArmAccount::find(options, persistence)).await?;
+            let created = arm.create_container(&options.database, &options.container, new);
+            Box::pin(created).await?;
+        } else if let Some(new) = create {
             Box::pin(create_container(driver, options, new, heard, persistence)).await?;
         }
         let container = Box::pin(resolve_container(driver, options, heard, persistence)).await?;
@@ -96,6 +101,7 @@ impl CosmosAccount {
             persistence: persistence.clone(),
             heard: Arc::clone(heard),
             traffic: Arc::clone(&self.traffic),
+            via_arm: options.via_arm.is_some().then(|| Arc::new(options.clone())),
         })
     }
 

@@ -12,7 +12,7 @@ use azure_data_cosmos_driver::options::{
 use url::Url;
 
 use super::definition::ContainerDefinition;
-use super::options::{RequestPriority, ThroughputControl};
+use super::options::{ConnectOptions, RequestPriority, ThroughputControl};
 use super::retry::Persistence;
 use super::traffic::Traffic;
 use super::transport::Heard;
@@ -36,6 +36,8 @@ pub struct CosmosClient {
     pub(super) persistence: Persistence,
     pub(super) heard: Arc<Heard>,
     pub(super) traffic: Arc<Traffic>,
+    /// What the control plane is asked with, if it is asked for the throughput.
+    pub(super) via_arm: Option<Arc<ConnectOptions>>,
 }
 
 impl CosmosClient {

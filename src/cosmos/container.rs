@@ -63,6 +63,14 @@ impl NewContainer {
         }
     }
 
+    /// The definition of it under `name`, as Azure Resource Manager takes it.
+    pub(super) fn body_for_arm(&self, name: &str) -> String {
+        match &self.template {
+            Some(template) => template.definition.arm_body(name),
+            None => self.body(name),
+        }
+    }
+
     /// The body of the request that creates it under `name`.
     fn body(&self, name: &str) -> String {
         if let Some(template) = &self.template {
@@ -80,7 +88,7 @@ impl NewContainer {
 
 impl Template {
     /// What to do about a definition that the service does not take, as its message says.
-    fn hint(&self, message: &str) -> String {
+    pub(super) fn hint(&self, message: &str) -> String {
         let named = self.definition.named_in(message);
         let members = if named.is_empty() {
             String::new()

@@ -214,20 +214,23 @@ impl ContainerDefinition {
     /// The body of the request that creates the container `name` by it. Values are copied as they are.
     pub fn creation_body(&self, name: &str) -> String {
         let mut body = format!("{{\"id\":{}", serde_json::Value::from(name));
-        for (name, value) in named(self.text.get()).unwrap_or_default() {
-            if is_defined(&name) && name != "id" {
-                body.push_str(&format!(",{}:{value}", serde_json::Value::from(name)));
-            }
+        for (name, value) in self.creation_members() {
+            body.push_str(&format!(",{}:{value}", serde_json::Value::from(name)));
         }
         body.push('}');
         body
     }
 
-    /// What a new container is made of, by name.
-    fn made_of(&self) -> BTreeMap<String, &str> {
+    /// What a new container is made of besides its name, in the order of the service. Values are as they are.
+    pub(super) fn creation_members(&self) -> Vec<(String, &str)> {
         let mut members = named(self.text.get()).unwrap_or_default();
         members.retain(|(name, _)| is_defined(name) && name != "id");
-        members.into_iter().collect()
+        members
+    }
+
+    /// What a new container is made of, by name.
+    fn made_of(&self) -> BTreeMap<String, &str> {
+        self.creation_members().into_iter().collect()
     }
 
     /// Whether two definitions make the same container, under any name.

@@ -180,8 +180,8 @@ pub(super) fn creation_hint(
             None => format!("create the database `{}` first", options.database),
         },
         401 | 403 => {
-            "an Entra ID credential can write documents, but only an account key can create \
-            containers: use one, or run: az cosmosdb sql container create"
+            "Entra ID's roles for data create no containers: create it through Azure Resource Manager, with --via arm \
+             and the role `Cosmos DB Operator`; or use an account key, or run: az cosmosdb sql container create"
                 .to_owned()
         }
         // These are not about the container itself.

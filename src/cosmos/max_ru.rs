@@ -136,7 +136,9 @@ fn share(percent: u32, offers: &Offers, throughput: Throughput) -> Result<u32> {
                     format!(
                         "--max-ru {percent}%: this credential may not read the throughput: no role of Entra ID for data covers it"
                     ),
-                    format!("{WAY_OUT}, or use an account key"),
+                    format!(
+                        "{WAY_OUT}; or use an account key, or --via arm with a role that covers it"
+                    ),
                 ),
             });
         }

@@ -1,6 +1,7 @@
 //! The only code that talks to the service.
 
 pub mod account;
+pub mod arm;
 pub mod auth;
 mod authorities;
 pub mod backoff;

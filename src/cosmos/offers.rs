@@ -15,9 +15,10 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::join;
 use serde::{Deserialize, Serialize};
 
+use super::arm::ArmAccount;
 use super::client::{CosmosClient, operation_options};
 use super::lists::{Entry, List, ListError, read};
-use super::options::ThroughputControl;
+use super::options::{ConnectOptions, ThroughputControl};
 use super::retry::Persistence;
 
 /// What the service says in every answer about offers of a serverless account.
@@ -166,8 +167,15 @@ impl CosmosClient {
     ///
     /// If it could not be read for another reason than that the credential does not cover it.
     pub async fn throughput_at_once(&self) -> Result<Throughput> {
-        let database = database_of(self.rid()).context("its resource id has another form")?;
         let once = Persistence::default();
+        if let Some(options) = &self.via_arm {
+            let read = tokio::time::timeout(CONTAINER_DEADLINE, through_arm(options, &once));
+            let seconds = CONTAINER_DEADLINE.as_secs();
+            return read
+                .await
+                .with_context(|| format!("no answer within {seconds} s"))?;
+        }
+        let database = database_of(self.rid()).context("its resource id has another form")?;
         let offers_of = async |rid: &str| {
             let lists = by_resources(&[rid]);
             offers_by(&self.driver, &lists, self.throughput, &once).await
@@ -200,14 +208,25 @@ impl CosmosClient {
     ///
     /// # Errors
     ///
-    /// If the resource id of its database cannot be told.
+    /// If the resource id of its database cannot be told, or Azure Resource Manager does not answer.
     pub async fn throughput(&self) -> Result<(Offers, Throughput)> {
+        if let Some(options) = &self.via_arm {
+            let throughput = through_arm(options, &self.persistence).await?;
+            return Ok((Offers::Known(HashMap::new()), throughput));
+        }
         let database = database_of(self.rid()).context("its resource id has another form")?;
         let lists = by_resources(&[self.rid(), &database]);
         let offers = offers_by(&self.driver, &lists, self.throughput, &self.persistence).await;
         let throughput = offers.of(&database, self.rid());
         Ok((offers, throughput))
     }
+}
+
+/// The throughput of the container of `options`, as the control plane says it.
+async fn through_arm(options: &ConnectOptions, persistence: &Persistence) -> Result<Throughput> {
+    let account = Box::pin(ArmAccount::find(options, persistence)).await?;
+    let throughput = account.throughput(&options.database, &options.container);
+    Box::pin(throughput).await
 }
 
 /// A request for the offer of each.

@@ -182,6 +182,21 @@ pub enum NationalCloud {
     UsGovernment,
 }
 
+/// Where the control plane is, and what is known about the place of the account there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArmOptions {
+    /// Its address, with nothing after the host.
+    pub endpoint: Url,
+    /// The scope of a token for it.
+    pub scope: String,
+    /// The name of the account.
+    pub account: String,
+    /// Its subscription; one that is not known is looked up.
+    pub subscription: Option<String>,
+    /// Its resource group; one that is not known is looked up.
+    pub resource_group: Option<String>,
+}
+
 /// Which of an account's addresses requests are sent to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Routing {
@@ -215,4 +230,6 @@ pub struct ConnectOptions {
     pub token: TokenOptions,
     /// Where requests are sent.
     pub routing: Routing,
+    /// The control plane, if containers are created and throughput is read there.
+    pub via_arm: Option<ArmOptions>,
 }

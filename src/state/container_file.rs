@@ -47,6 +47,10 @@ struct Text {
 pub struct ContainerFile {
     /// The export.
     pub export_id: uuid::Uuid,
+    /// The name of the container's database.
+    pub database: String,
+    /// The container's name.
+    pub container: String,
     /// The container's resource id.
     pub container_rid: String,
     /// Its throughput when the definition was read.
@@ -66,6 +70,8 @@ impl ContainerFile {
     ) -> Self {
         Self {
             export_id: state.export_id,
+            database: state.source.database.clone(),
+            container: state.source.container.clone(),
             container_rid: state.source.container_rid.clone(),
             throughput,
             definition,
@@ -127,6 +133,8 @@ impl ContainerFile {
         let crc32c = crc32c::crc32c(text.definition.get().as_bytes());
         Ok(Self {
             export_id: text.export_id,
+            database: text.database,
+            container: text.container,
             container_rid: text.container_rid,
             throughput: text.throughput,
             is_changed: crc32c != text.crc32c,

@@ -279,5 +279,6 @@ pub(crate) fn connect_options([endpoint, key, database, container]: [&str; 4]) -
         throughput: ThroughputControl::default(),
         token: TokenOptions::default(),
         routing: Routing::default(),
+        via_arm: None,
     }
 }

@@ -3,6 +3,8 @@
 
 mod account;
 mod addresses;
+#[cfg(unix)]
+mod arm;
 mod bad_input;
 mod clocks;
 mod closed_port;
@@ -11,6 +13,7 @@ mod command_line;
 mod compare;
 mod crash;
 mod database;
+mod definitions;
 #[cfg(feature = "demo")]
 mod demo;
 #[cfg(feature = "demo")]

@@ -117,6 +117,7 @@ fn options(url: &str) -> ConnectOptions {
         throughput: ThroughputControl::default(),
         token: TokenOptions::default(),
         routing: Routing::default(),
+        via_arm: None,
     }
 }
 

@@ -8,6 +8,7 @@
 //! Nothing here uses the network. The environment, the profile and standard input are passed in, so the
 //! whole resolution is a function of its arguments. No message in this module contains a secret.
 
+mod arm;
 mod connection_string;
 mod credential;
 mod key;

@@ -128,6 +128,18 @@ fn options(args: &ConnectionArgs) -> Vec<(&'static str, Value)> {
     if let Some(scope) = &args.token_scope {
         options.push((table::TOKEN_SCOPE.row.name, scope.into()));
     }
+    if let Some(via) = args.via {
+        options.push((table::VIA.row.name, choice_name(&via).into()));
+    }
+    for (row, typed) in [
+        (&table::SUBSCRIPTION.row, &args.subscription),
+        (&table::RESOURCE_GROUP.row, &args.resource_group),
+        (&table::ACCOUNT_NAME.row, &args.account_name),
+    ] {
+        if let Some(typed) = typed {
+            options.push((row.name, typed.into()));
+        }
+    }
     if let Some(priority) = args.priority {
         options.push((table::PRIORITY.row.name, choice_name(&priority).into()));
     }

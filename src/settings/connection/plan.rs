@@ -13,7 +13,7 @@ use super::credential::{
 use super::key::account_key;
 use super::request::{ConnectionArgs, ConnectionRequest};
 use super::target::{Endpoint, Name, contradiction};
-use super::{routing, throughput};
+use super::{arm, routing, throughput};
 use crate::cli::choices::AuthMethod;
 use crate::cosmos::endpoint::is_loopback;
 use crate::cosmos::options::{
@@ -226,6 +226,8 @@ impl ConnectionPlan {
             CredentialOptions::Key(_) => TokenOptions::default(),
         };
 
+        let via_arm = arm::resolve(request, &endpoint, &credential, &env, &mut values)?;
+
         let asks_for_self_signed = from_string.is_some_and(|s| s.accept_self_signed);
         if asks_for_self_signed && !is_loopback(&endpoint) {
             notices.push(format!(
@@ -250,6 +252,7 @@ impl ConnectionPlan {
                 throughput,
                 token,
                 routing,
+                via_arm,
             },
             notices,
             values,

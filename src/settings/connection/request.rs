@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::choices::{AuthMethod, Priority};
+use crate::cli::choices::{AuthMethod, Priority, Via};
 use crate::feed::ContainerAddress;
 use crate::settings::given::Given;
 use crate::settings::profile::ChosenProfile;
@@ -25,6 +25,10 @@ pub struct ConnectionArgs {
     pub(crate) limit_to_endpoint: bool,
     pub(crate) regions: Vec<String>,
     pub(crate) token_scope: Option<String>,
+    pub(crate) via: Option<Via>,
+    pub(crate) subscription: Option<String>,
+    pub(crate) resource_group: Option<String>,
+    pub(crate) account_name: Option<String>,
 }
 
 impl ConnectionArgs {
@@ -42,6 +46,10 @@ impl ConnectionArgs {
             limit_to_endpoint: given.typed(&table::LIMIT_TO_ENDPOINT).unwrap_or(false),
             regions: given.list(&table::REGION).concat(),
             token_scope: given.typed(&table::TOKEN_SCOPE),
+            via: given.typed(&table::VIA),
+            subscription: given.typed(&table::SUBSCRIPTION),
+            resource_group: given.typed(&table::RESOURCE_GROUP),
+            account_name: given.typed(&table::ACCOUNT_NAME),
         }
     }
 }

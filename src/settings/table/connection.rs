@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::Command;
-use crate::cli::choices::{AuthMethod, Priority};
+use crate::cli::choices::{AuthMethod, Priority, Via};
 use crate::cli::values;
 use crate::settings::setting::{AccountKey, Form, Heading, Setting, settings};
 use crate::settings::value::{Value, choice, number, path, path_or_dash, text};
@@ -13,6 +13,7 @@ pub(crate) const ENDPOINT_VARIABLE: &str = "AZURE_COSMOS_ENDPOINT";
 pub(crate) const DATABASE_VARIABLE: &str = "AZURE_COSMOS_DATABASE";
 pub(crate) const CONTAINER_VARIABLE: &str = "AZURE_COSMOS_CONTAINER";
 pub(crate) const KEY_VARIABLE: &str = "AZURE_COSMOS_KEY";
+pub(crate) const RESOURCE_MANAGER_VARIABLE: &str = "AZURE_RESOURCE_MANAGER_ENDPOINT";
 pub(crate) const CONNECTION_STRING_VARIABLE: &str = "AZURE_COSMOS_CONNECTION_STRING";
 
 /// The commands that use no profile and no embedded account: the first makes a profile, the others connect to no
@@ -175,6 +176,44 @@ settings! {
         .form(Form::Elsewhere)
         .variable(CONNECTION_STRING_VARIABLE)
         .under(Heading::Connection)
+        .unused_by(OFFLINE);
+
+    VIA: Via = Setting::new("via", choice("WHAT"))
+        .help("What creates containers, and says their definitions and throughput")
+        .details(
+            "Entra ID's roles for data cover neither the creation of containers nor throughput; with `arm`, Azure \
+             Resource Manager does both, by the identity's other roles, such as `Cosmos DB Operator`.",
+        )
+        .described_default("account")
+        .profile_option()
+        .under(Heading::Connection)
+        .in_full()
+        .unused_by(OFFLINE);
+
+    SUBSCRIPTION: String = Setting::new("subscription", Value::new("ID", values::subscription))
+        .help("With --via arm: the subscription of the account")
+        .described_default("looked up by the account's name")
+        .variable("AZURE_SUBSCRIPTION_ID")
+        .profile_option()
+        .under(Heading::Connection)
+        .in_full()
+        .unused_by(OFFLINE);
+
+    RESOURCE_GROUP: String = Setting::new("resource-group", Value::new("NAME", values::resource_group))
+        .help("With --via arm: the resource group of the account")
+        .described_default("looked up by the account's name")
+        .variable("AZURE_RESOURCE_GROUP")
+        .profile_option()
+        .under(Heading::Connection)
+        .in_full()
+        .unused_by(OFFLINE);
+
+    ACCOUNT_NAME: String = Setting::new("account-name", Value::new("NAME", values::account_name))
+        .help("With --via arm: the name of the account, for an endpoint that does not say it")
+        .described_default("the first word of the endpoint's host")
+        .profile_option()
+        .under(Heading::Connection)
+        .in_full()
         .unused_by(OFFLINE);
 
     PRIORITY: Priority = Setting::new("priority", choice("LEVEL"))

@@ -1,11 +1,27 @@
 //! What is printed.
 
 use crate::cli::Command;
+use crate::cli::choices::DefinitionsFormat;
+use crate::cli::location::Location;
 use crate::report::{LogFormat, SummaryFormat, TableFormat};
 use crate::settings::setting::{Form, Heading, Setting, settings};
-use crate::settings::value::choice;
+use crate::settings::value::{choice, place};
 
 settings! {
+    DEFINITION_SOURCES: Location = Setting::new("source", place("PATH"))
+        .help(
+            "Exports whose containers are described: directories or files that `export` wrote, directories of \
+             such directories, or files container.json; without any, the account is read",
+        )
+        .form(Form::Arguments)
+        .of(&[Command::Definitions])
+        .brief("Exports; without any, the account is read");
+
+    DEFINITIONS_FORMAT: DefinitionsFormat = Setting::new("format", choice("FORMAT"))
+        .help("How to print them")
+        .default("bicep")
+        .of(&[Command::Definitions]);
+
     TABLE_FORMAT: TableFormat = Setting::new("format", choice("FORMAT"))
         .help("How to print the list")
         .default("table")

@@ -38,6 +38,7 @@
 )]
 
 mod account;
+mod arm;
 mod auth;
 mod batch;
 mod body;
@@ -60,6 +61,10 @@ use std::time::Duration;
 
 use azure_data_cosmos_driver::models::PartitionKeyDefinition;
 
+pub(crate) use arm::{
+    ARM_ACCOUNT, ARM_GROUP, ARM_SUBSCRIPTION, ARM_TOKEN, ArmAnswer, ArmRequest, ArmServer,
+    account_id,
+};
 pub(crate) use auth::sign;
 pub(crate) use change_log::{Operation, PartitionInfo, RawDocument, Served, SystemFields};
 pub(crate) use container::{Container, Lock};

@@ -3,9 +3,10 @@
 use super::stage::words;
 use super::{Pages, Stage};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "ranges",
     "ls",
+    "definitions",
     "tail",
     "export",
     "plan",

@@ -267,3 +267,56 @@ fn schema() {
     }
     pages.finish();
 }
+
+#[test]
+fn definitions() {
+    let (gateway, container) = filled(1, 10);
+    container.define(json!({
+        "defaultTtl": 3600,
+        "indexingPolicy": {"indexingMode": "consistent", "includedPaths": [{"path": "/pk/?"}], "excludedPaths": [{"path": "/*"}]},
+    }));
+    gateway.set_offer(container.rid(), json!({"offerThroughput": 400}));
+    let stage = Stage::at(&gateway);
+    let mut pages = Pages::new("definitions");
+    let mut show =
+        |name: &str, about: &str, typed: &str| stage.show(&mut pages, name, about, typed);
+    show(
+        "bicep",
+        "A container of the account.",
+        "cosmos-tail definitions -d shop -c orders",
+    );
+    stage.prepare("cosmos-tail export -d shop -c orders -o backup");
+    show(
+        "json",
+        "The same as a template, of an export.",
+        "cosmos-tail definitions backup --format json",
+    );
+    show(
+        "nothing",
+        "Neither a database nor an export.",
+        "cosmos-tail definitions",
+    );
+    show(
+        "no-definition",
+        "Something else than an export.",
+        "cosmos-tail definitions nowhere",
+    );
+    show(
+        "no-such-container",
+        "A container that does not exist, one letter off.",
+        "cosmos-tail definitions -d shop -c order",
+    );
+    show(
+        "arm-with-a-key",
+        "Azure Resource Manager accepts no account key.",
+        "cosmos-tail definitions -d shop --via arm",
+    );
+    let denied = Fault::on(RequestKind::Offers, Action::status(403, 0));
+    gateway.push_fault(denied.always());
+    show(
+        "throughput-denied",
+        "A credential that may not read the throughput.",
+        "cosmos-tail definitions -d shop -c orders",
+    );
+    pages.finish();
+}

@@ -43,10 +43,11 @@ use pages::Pages;
 use stage::Stage;
 
 /// The folders of pages, each of which one test fills.
-const FOLDERS: [&str; 27] = [
+const FOLDERS: [&str; 28] = [
     "compare",
     "connection",
     "database",
+    "definitions",
     "export",
     "help",
     "lag",
