@@ -31,6 +31,8 @@ pub mod query;
 pub mod query_token;
 mod reach;
 pub mod retry;
+pub mod scratch;
 pub mod token;
 pub mod traffic;
 mod transport;
+pub mod witness;
