@@ -69,6 +69,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "leases" -d 
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "replay" -d 'Write exported changes to a container'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "compare" -d 'Compare an export or a container with another, document by document'
+complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "acceptance" -d 'Test an account, in a database that is made for it and deleted'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "demo" -d 'Run an embedded account to try things on'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
 complete -c cosmos-tail -n "__fish_cosmos_tail_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
@@ -847,6 +848,38 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s v -l
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l scratch-database -d 'The database to create, and delete at the end' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l report -d 'Write a report in JSON to this file' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l directory -d 'Where to keep the files of the test' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l split-wait -d 'How long to wait for the split [default: 30m]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l max-ru -d 'Use at most this many RU/s for each of reading and writing' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l yes -d 'Begin; without it, the test only prints what it would cost'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l split -d 'Make the service split a partition; costs money'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l clean-up -d 'Only delete what an earlier test has left'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand acceptance" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l port -d 'Port on the loopback address; 0 for a free one [default: 0]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l documents -d 'Documents in the container at the start [default: 10000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand demo" -l partitions -d 'Physical partitions at the start [default: 4]' -r
@@ -1014,22 +1047,23 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "ranges" -d 'List the feed ranges of a container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "ls" -d 'List the databases and containers of an account'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "tail" -d 'Watch the changes of a container as they happen'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "export" -d 'Export the change feed of a container to files'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "plan" -d 'Plan an export that many processes share, such as those of a Kubernetes Job'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV, Parquet or Arrow would infer'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "leases" -d 'List the leases of change feed processors (.NET, Java, Functions)'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "replay" -d 'Write exported changes to a container'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "compare" -d 'Compare an export or a container with another, document by document'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "demo" -d 'Run an embedded account to try things on'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "ranges" -d 'List the feed ranges of a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "ls" -d 'List the databases and containers of an account'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "tail" -d 'Watch the changes of a container as they happen'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "export" -d 'Export the change feed of a container to files'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "plan" -d 'Plan an export that many processes share, such as those of a Kubernetes Job'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "schema" -d 'Print the columns that an export to CSV, Parquet or Arrow would infer'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "resume" -d 'Continue an export: after a crash, or to read changes made since it finished'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "lag" -d 'Measure how far an export, a tail or a replay is behind its container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "leases" -d 'List the leases of change feed processors (.NET, Java, Functions)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "verify" -d 'Check an export against its own manifest and state, without contacting the service'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "replay" -d 'Write exported changes to a container'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "compare" -d 'Compare an export or a container with another, document by document'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "acceptance" -d 'Test an account, in a database that is made for it and deleted'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "demo" -d 'Run an embedded account to try things on'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "profiles" -d 'List the profiles of the configuration file, add one, or test a connection'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and not __fish_seen_subcommand_from ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "list" -d 'List leases, with their owners, positions and lags'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "check" -d 'Find what is wrong with groups, such as ranges that nobody reads'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "repair" -d 'Create leases that are missing, and delete those that are doubled'

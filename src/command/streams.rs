@@ -28,6 +28,7 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
         | Command::Ls
         | Command::Profiles
         | Command::ProfilesTest
+        | Command::Acceptance
         | Command::Completions => true,
         #[cfg(feature = "demo")]
         Command::Demo => true,

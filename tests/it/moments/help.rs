@@ -3,7 +3,7 @@
 use super::stage::words;
 use super::{Pages, Stage};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "ranges",
     "ls",
     "tail",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 15] = [
     "verify",
     "replay",
     "compare",
+    "acceptance",
     "demo",
     "profiles",
     "completions",
