@@ -61,6 +61,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check an export against its own manifest and state, without contacting the service')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Write exported changes to a container')
             [CompletionResult]::new('compare', 'compare', [CompletionResultType]::ParameterValue, 'Compare an export or a container with another, document by document')
+            [CompletionResult]::new('acceptance', 'acceptance', [CompletionResultType]::ParameterValue, 'Test an account, in a database that is made for it and deleted')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Run an embedded account to try things on')
             [CompletionResult]::new('profiles', 'profiles', [CompletionResultType]::ParameterValue, 'List the profiles of the configuration file, add one, or test a connection')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
@@ -985,6 +986,40 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'cosmos-tail;acceptance' {
+            [CompletionResult]::new('--scratch-database', '--scratch-database', [CompletionResultType]::ParameterName, 'The database to create, and delete at the end')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write a report in JSON to this file')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Where to keep the files of the test')
+            [CompletionResult]::new('--split-wait', '--split-wait', [CompletionResultType]::ParameterName, 'How long to wait for the split [default: 30m]')
+            [CompletionResult]::new('--max-ru', '--max-ru', [CompletionResultType]::ParameterName, 'Use at most this many RU/s for each of reading and writing')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file')
+            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator`')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]')
+            [CompletionResult]::new('--token-scope', '--token-scope', [CompletionResultType]::ParameterName, 'Scope of the Entra ID token [default: that of the endpoint''s cloud]')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Name of the container')
+            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Name of the container')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'How to authenticate [default: auto]')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that contains the account key')
+            [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
+            [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Begin; without it, the test only prints what it would cost')
+            [CompletionResult]::new('--split', '--split', [CompletionResultType]::ParameterName, 'Make the service split a partition; costs money')
+            [CompletionResult]::new('--clean-up', '--clean-up', [CompletionResultType]::ParameterName, 'Only delete what an earlier test has left')
+            [CompletionResult]::new('--limit-to-endpoint', '--limit-to-endpoint', [CompletionResultType]::ParameterName, 'Send all requests to the endpoint, not to the addresses that the account names for its regions')
+            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'cosmos-tail;demo' {
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port on the loopback address; 0 for a free one [default: 0]')
             [CompletionResult]::new('--documents', '--documents', [CompletionResultType]::ParameterName, 'Documents in the container at the start [default: 10000]')
@@ -1215,6 +1250,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check an export against its own manifest and state, without contacting the service')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Write exported changes to a container')
             [CompletionResult]::new('compare', 'compare', [CompletionResultType]::ParameterValue, 'Compare an export or a container with another, document by document')
+            [CompletionResult]::new('acceptance', 'acceptance', [CompletionResultType]::ParameterValue, 'Test an account, in a database that is made for it and deleted')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Run an embedded account to try things on')
             [CompletionResult]::new('profiles', 'profiles', [CompletionResultType]::ParameterValue, 'List the profiles of the configuration file, add one, or test a connection')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
@@ -1286,6 +1322,9 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;help;compare' {
+            break
+        }
+        'cosmos-tail;help;acceptance' {
             break
         }
         'cosmos-tail;help;demo' {

@@ -31,6 +31,9 @@ _cosmos__tail() {
             ",$1")
                 cmd="cosmos__tail"
                 ;;
+            cosmos__tail,acceptance)
+                cmd="cosmos__tail__subcmd__acceptance"
+                ;;
             cosmos__tail,compare)
                 cmd="cosmos__tail__subcmd__compare"
                 ;;
@@ -78,6 +81,9 @@ _cosmos__tail() {
                 ;;
             cosmos__tail,verify)
                 cmd="cosmos__tail__subcmd__verify"
+                ;;
+            cosmos__tail__subcmd__help,acceptance)
+                cmd="cosmos__tail__subcmd__help__subcmd__acceptance"
                 ;;
             cosmos__tail__subcmd__help,compare)
                 cmd="cosmos__tail__subcmd__help__subcmd__compare"
@@ -236,12 +242,98 @@ _cosmos__tail() {
 
     case "${cmd}" in
         cosmos__tail)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --profile)
+                    _cosmos__tail_names profile
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                -d)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                --container)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                -c)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --priority)
+                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
+                    return 0
+                    ;;
+                --throughput-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__acceptance)
+            opts="-d -c -v -q -h -V --scratch-database --yes --report --directory --split --split-wait --clean-up --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --scratch-database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --split-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-ru)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --profile)
                     _cosmos__tail_names profile
                     return 0
@@ -810,8 +902,22 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__help)
-            opts="ranges ls tail export plan schema resume lag leases verify replay compare demo profiles completions help"
+            opts="ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__help__subcmd__acceptance)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -58,6 +58,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand verify 'Check an export against its own manifest and state, without contacting the service'
             cand replay 'Write exported changes to a container'
             cand compare 'Compare an export or a container with another, document by document'
+            cand acceptance 'Test an account, in a database that is made for it and deleted'
             cand demo 'Run an embedded account to try things on'
             cand profiles 'List the profiles of the configuration file, add one, or test a connection'
             cand completions 'Print the completion script of a shell'
@@ -952,6 +953,39 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'cosmos-tail;acceptance'= {
+            cand --scratch-database 'The database to create, and delete at the end'
+            cand --report 'Write a report in JSON to this file'
+            cand --directory 'Where to keep the files of the test'
+            cand --split-wait 'How long to wait for the split [default: 30m]'
+            cand --max-ru 'Use at most this many RU/s for each of reading and writing'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --log-format 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]'
+            cand --yes 'Begin; without it, the test only prints what it would cost'
+            cand --split 'Make the service split a partition; costs money'
+            cand --clean-up 'Only delete what an earlier test has left'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'cosmos-tail;demo'= {
             cand --port 'Port on the loopback address; 0 for a free one [default: 0]'
             cand --documents 'Documents in the container at the start [default: 10000]'
@@ -1171,6 +1205,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand verify 'Check an export against its own manifest and state, without contacting the service'
             cand replay 'Write exported changes to a container'
             cand compare 'Compare an export or a container with another, document by document'
+            cand acceptance 'Test an account, in a database that is made for it and deleted'
             cand demo 'Run an embedded account to try things on'
             cand profiles 'List the profiles of the configuration file, add one, or test a connection'
             cand completions 'Print the completion script of a shell'
@@ -1222,6 +1257,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         &'cosmos-tail;help;replay'= {
         }
         &'cosmos-tail;help;compare'= {
+        }
+        &'cosmos-tail;help;acceptance'= {
         }
         &'cosmos-tail;help;demo'= {
         }

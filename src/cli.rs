@@ -32,6 +32,14 @@ document of one side is looked for on the other by its partition key and id. Two
 content without system fields: members in any order, and numbers by value. Of several versions in an export the last one \
 counts, also if it is a deletion. Nothing is written to either side.";
 
+const ACCEPTANCE_ABOUT: &str = "\
+Test an account: write, read, kill, resume, copy, compare and follow, in a database made for it.
+
+Creates the database, writes documents of every shape, runs the commands of this program on them, and judges what they \
+read by what was written. What the account refuses is reported with the reason, and is no failure. At the end \
+everything is deleted. A table shows the steps, and where the answers of the service differ from what this program \
+believes of it.";
+
 const PLAN_ABOUT: &str = "\
 Plan an export that many processes share, such as those of a Kubernetes Job.
 
@@ -190,6 +198,9 @@ pub enum Command {
     /// Compare an export or a container with another, document by document
     #[command(long_about = COMPARE_ABOUT)]
     Compare,
+    /// Test an account, in a database that is made for it and deleted
+    #[command(long_about = ACCEPTANCE_ABOUT)]
+    Acceptance,
     /// Run an embedded account to try things on
     #[cfg(feature = "demo")]
     Demo,
@@ -263,6 +274,7 @@ impl Command {
             Self::Tail => "tail",
             Self::Replay => "replay",
             Self::Compare => "compare",
+            Self::Acceptance => "acceptance",
             Self::Lag => "lag",
             Self::Leases => "leases",
             Self::LeasesList => "leases list",

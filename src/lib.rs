@@ -42,6 +42,7 @@
 #[cfg(test)]
 extern crate self as cosmos_tail;
 
+mod acceptance;
 pub mod cli;
 pub mod clock;
 pub mod command;

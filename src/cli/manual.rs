@@ -1,5 +1,6 @@
 //! What the long help and the man page of a command have beside its flags: examples, notes and exit codes.
 
+mod acceptance;
 mod compare;
 mod form;
 mod leases;
@@ -98,6 +99,7 @@ pub fn of(command: Command) -> Option<Manual> {
         Command::Verify => VERIFY,
         Command::Replay => REPLAY,
         Command::Compare => compare::COMPARE,
+        Command::Acceptance => acceptance::ACCEPTANCE,
         #[cfg(feature = "demo")]
         Command::Demo => DEMO,
         Command::Profiles => PROFILES,

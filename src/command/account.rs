@@ -368,6 +368,19 @@ impl Account {
             .await?
     }
 
+    /// As [`Account::connect_to_account`], with what the connection was made with.
+    pub(super) async fn connect_with_options(
+        &self,
+        plan: ConnectionPlan,
+        report: &Arc<Report>,
+    ) -> Result<(ConnectOptions, CosmosAccount)> {
+        let options = self.prepare(plan, report).await?;
+        let persistence = persistence(connect_retries()?, report);
+        let connected = CosmosAccount::connect(&options, &persistence);
+        let connected = self.until_stopped(connected).await??;
+        Ok((options, connected))
+    }
+
     /// Connects to the container. Requests are retried up to `retry_limit`.
     pub(super) async fn connect(
         &self,

@@ -4,6 +4,7 @@
 //! needs of the standard streams. A command resolves its settings to a plan, and the modules below carry it
 //! out.
 
+mod acceptance;
 mod account;
 mod compare;
 pub mod complete;

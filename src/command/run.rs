@@ -12,8 +12,8 @@ use super::account::Account;
 use super::demo;
 use super::streams::ensure_streams;
 use super::{
-    compare, completions, definitions, export, lag, leases, ls, plan, profiles, ranges, replay,
-    resume, schema, tail, verify,
+    acceptance, compare, completions, definitions, export, lag, leases, ls, plan, profiles, ranges,
+    replay, resume, schema, tail, verify,
 };
 use crate::cli::Command;
 use crate::error::ExitCode;
@@ -47,6 +47,7 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
         Command::Tail => Box::pin(tail::run(&account, given, report, shutdown)).await,
         Command::Replay => replay::run(&account, &given, report, shutdown).await,
         Command::Compare => Box::pin(compare::run(&account, &given, report, shutdown)).await,
+        Command::Acceptance => Box::pin(acceptance::run(&account, &given, report, shutdown)).await,
         Command::Lag => lag::run(&account, &given, report, shutdown).await,
         // Without a command below it, the help was printed.
         Command::Leases | Command::LeasesList => {

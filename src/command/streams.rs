@@ -30,6 +30,7 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
         | Command::Definitions
         | Command::Profiles
         | Command::ProfilesTest
+        | Command::Acceptance
         | Command::Completions => true,
         #[cfg(feature = "demo")]
         Command::Demo => true,

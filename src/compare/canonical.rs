@@ -68,6 +68,16 @@ impl Content {
     }
 }
 
+/// Whether two documents, which are validated JSON, have the same content.
+pub(crate) fn has_same_content(a: &[u8], b: &[u8]) -> bool {
+    let form = |document: &[u8]| {
+        let mut form = Vec::new();
+        Content::default().write(document, &mut form);
+        form
+    };
+    form(a) == form(b)
+}
+
 /// Appends the canonical form of a value: a scalar of a partition key, for example.
 pub(super) fn write_scalar(value: &[u8], out: &mut Vec<u8>) {
     write_value(value, MAX_DEPTH, out);

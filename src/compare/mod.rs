@@ -41,4 +41,5 @@ mod side;
 mod start;
 mod visitor;
 
+pub(crate) use canonical::has_same_content;
 pub use start::{Sides, compare};

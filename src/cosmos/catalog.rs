@@ -82,7 +82,7 @@ fn key_paths(definition: &RawValue) -> Vec<String> {
 }
 
 /// The resource id in the answer of a database.
-fn rid_of(response: CosmosResponse) -> Result<String> {
+pub(super) fn rid_of(response: CosmosResponse) -> Result<String> {
     #[derive(Deserialize)]
     struct Database {
         #[serde(rename = "_rid")]

@@ -33,6 +33,8 @@ pub mod query_token;
 mod reach;
 pub mod read_bound;
 pub mod retry;
+pub mod scratch;
 pub mod token;
 pub mod traffic;
 mod transport;
+pub mod witness;

@@ -46,6 +46,7 @@ use url::Url;
 use super::date::date_of;
 use super::options::ConnectOptions;
 use super::traffic::Traffic;
+use super::witness;
 
 pub(super) use detour::Detour;
 use detour::Proxies;
@@ -287,6 +288,7 @@ impl BoundedClient {
             self.heard.note_list(request, response.as_ref().ok());
         }
         let mut response = response.inspect_err(|_| self.traffic.unanswered())?;
+        witness::note(request, &response);
         let request_charge = believed_charge(&mut response.headers);
         self.traffic.answered(response.status, request_charge);
         let limit = self.limit_to_endpoint;

@@ -3,6 +3,7 @@
 //! Every setting is a row of one table. [`Given`] holds what was given for the rows; the plans are what the
 //! rest of the program works with.
 
+mod acceptance;
 mod arguments;
 mod columns;
 mod compare;
@@ -36,6 +37,7 @@ mod tail;
 mod value;
 mod verify;
 
+pub use acceptance::AcceptancePlan;
 pub use arguments::{command, variables};
 pub use columns::{Compared, SchemaPlan};
 pub(crate) use compare::mode as mode_text;

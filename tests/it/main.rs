@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that the crate is linked once.
 #![expect(clippy::unwrap_used, reason = "a test stops at what cannot happen")]
 
+mod acceptance;
 mod account;
 mod addresses;
 #[cfg(unix)]

@@ -31,6 +31,17 @@ const WITHOUT_PROFILE: &[Command] = &[
 /// The commands that connect to no account.
 const OFFLINE: &[Command] = WITHOUT_PROFILE.split_at(1).1;
 
+/// The commands that have no use for the names of a database and a container: those, and one that makes its own.
+const NAMELESS: &[Command] = &[
+    Command::Acceptance,
+    Command::Verify,
+    Command::Profiles,
+    Command::Completions,
+    #[cfg(feature = "demo")]
+    Command::Demo,
+    Command::ProfilesUse,
+];
+
 settings! {
     PROFILE: String = Setting::new("profile", text("NAME"))
         .help("Profile of the configuration file, for what is not given otherwise")
@@ -122,7 +133,7 @@ settings! {
         .account_key(AccountKey::Database)
         .under(Heading::Connection)
         .in_full_of(&[Command::Resume, Command::Lag])
-        .unused_by(OFFLINE);
+        .unused_by(NAMELESS);
 
     CONTAINER: String = Setting::new("container", text("NAME"))
         .help("Name of the container")
@@ -132,7 +143,7 @@ settings! {
         .account_key(AccountKey::Container)
         .under(Heading::Connection)
         .in_full_of(&[Command::Resume, Command::Lag])
-        .unused_by(OFFLINE);
+        .unused_by(NAMELESS);
 
     AUTH: AuthMethod = Setting::new("auth", choice("METHOD"))
         .help("How to authenticate")

@@ -15,6 +15,7 @@
 //!
 //! and, where it is used, `given.get(&EXAMPLE_LIMIT)?`.
 
+mod acceptance;
 mod columns;
 mod committing;
 mod comparison;
@@ -36,6 +37,7 @@ mod share;
 mod snapshot;
 mod tail;
 
+pub(crate) use acceptance::*;
 pub(crate) use columns::*;
 pub(crate) use committing::*;
 pub(crate) use comparison::*;
@@ -69,6 +71,7 @@ static GROUPS: &[&[&dyn AnySetting]] = &[
     share::ROWS,
     replay::ROWS,
     comparison::ROWS,
+    acceptance::ROWS,
     lag::ROWS,
     leases::ROWS,
     #[cfg(feature = "demo")]

@@ -13,6 +13,8 @@ use super::change_log::ChangeLog;
 #[derive(Default)]
 pub(super) struct Account {
     databases: Vec<Database>,
+    /// Databases ever created, so that a recreated one gets a new RID.
+    created: u32,
 }
 
 pub(super) struct Database {
@@ -48,7 +50,8 @@ impl Account {
         if let Some(existing) = self.databases.iter().find(|db| db.name == database) {
             return existing.rid.clone();
         }
-        let id = self.databases.len() as u32 + 1;
+        self.created += 1;
+        let id = self.created;
         let rid = encode_rid(&id.to_be_bytes());
         self.databases.push(Database {
             name: database.to_owned(),
@@ -92,6 +95,13 @@ impl Account {
             defined: Map::new(),
         });
         text
+    }
+
+    /// Deletes a database with its containers. Returns whether it was there.
+    pub(super) fn delete_database(&mut self, database: &str) -> bool {
+        let before = self.databases.len();
+        self.databases.retain(|db| db.name != database);
+        self.databases.len() < before
     }
 
     pub(super) fn delete_container(&mut self, database: &str, container: &str) {

@@ -41,6 +41,10 @@ pub(crate) enum Action {
     EditBody(EditBody),
     /// The answer with its ETag changed, added, or removed.
     EditEtag(EditEtag),
+    /// The answer with this header, in place of its own if it has one; or without it.
+    Header(&'static str, Option<&'static str>),
+    /// The answer with another status.
+    As(u16),
     /// The answer says that it is charged with this.
     Charge(&'static str),
     /// An error instead of the answer, with this message.
@@ -167,6 +171,8 @@ impl fmt::Debug for Action {
             Self::Lag(transactions) => write!(f, "Lag({transactions})"),
             Self::EditBody(_) => f.write_str("EditBody"),
             Self::EditEtag(_) => f.write_str("EditEtag"),
+            Self::Header(name, value) => write!(f, "Header({name}, {value:?})"),
+            Self::As(status) => write!(f, "As({status})"),
             Self::Charge(charge) => write!(f, "Charge({charge})"),
             Self::Refuse { status, message } => write!(f, "Refuse({status}: {message})"),
             Self::ResetBeforeHeaders => f.write_str("ResetBeforeHeaders"),

@@ -114,6 +114,9 @@ pub(crate) struct GatewayOptions {
     pub(crate) refuse_stronger_consistency: bool,
     /// The locations in the account's JSON, instead of this gateway; see [`Gateway::set_locations`].
     pub(crate) locations: Option<serde_json::Value>,
+    /// Containers that clients create accept positions that this gateway has not issued, such as that of the beginning
+    /// in leases.
+    pub(crate) new_take_all_tokens: bool,
     /// Threads of the server's runtime.
     pub(crate) threads: usize,
 }
@@ -133,6 +136,7 @@ impl Default for GatewayOptions {
             consistency: "Session",
             refuse_stronger_consistency: true,
             locations: None,
+            new_take_all_tokens: false,
             threads: 1,
         }
     }

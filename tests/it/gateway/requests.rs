@@ -13,6 +13,10 @@ pub(crate) enum RequestKind {
     DatabaseFeed,
     /// `GET /dbs/x`
     Database,
+    /// `POST /dbs`
+    DatabaseCreate,
+    /// `DELETE /dbs/x`
+    DatabaseDelete,
     /// `GET /dbs/x/colls`
     ContainerFeed,
     /// `GET /dbs/x/colls/y`
@@ -27,6 +31,8 @@ pub(crate) enum RequestKind {
     QueryPlan,
     /// `POST /offers` with a query
     Offers,
+    /// `PUT /offers/x`
+    OfferReplace,
     /// `POST /dbs/x/colls`
     ContainerCreate,
     /// `GET /dbs/x/colls/y/docs/z`

@@ -70,6 +70,8 @@ pub(super) struct Answer {
     lsn: Option<u64>,
     replica_lsn: Option<u64>,
     charge_hundredths: u64,
+    /// A header that it does not have, unless it is its own.
+    without: Option<&'static str>,
     /// It has no headers but its own, its content type and its charge.
     is_bare: bool,
 }
@@ -89,6 +91,7 @@ impl Answer {
             lsn: None,
             replica_lsn: None,
             charge_hundredths,
+            without: None,
             is_bare: false,
         }
     }
@@ -135,6 +138,9 @@ impl Asked {
             ("GET", []) => RequestKind::Account,
             ("GET", ["dbs"]) => RequestKind::DatabaseFeed,
             ("GET", ["dbs", _]) => RequestKind::Database,
+            ("POST", ["dbs"]) => RequestKind::DatabaseCreate,
+            ("DELETE", ["dbs", _]) => RequestKind::DatabaseDelete,
+            ("PUT", ["offers", _]) => RequestKind::OfferReplace,
             ("GET", ["dbs", _, "colls"]) => RequestKind::ContainerFeed,
             ("GET", ["dbs", _, "colls", _]) => RequestKind::Container,
             ("GET", ["dbs", _, "colls", _, "pkranges"]) => RequestKind::PartitionKeyRanges,
@@ -309,6 +315,17 @@ impl Routes {
                     }
                 }
             }
+            RequestKind::DatabaseCreate => create_database(&mut state, asked),
+            RequestKind::DatabaseDelete => {
+                if state.account.delete_database(&asked.segments[1]) {
+                    Answer::new(204, Bytes::new(), 100)
+                } else {
+                    not_found(None, "the database does not exist")
+                }
+            }
+            RequestKind::OfferReplace => {
+                Answer::json(&serde_json::from_slice(&asked.body).unwrap_or_default())
+            }
             RequestKind::ContainerCreate => self.create_container(&mut state, asked),
             RequestKind::Container
             | RequestKind::PartitionKeyRanges
@@ -350,6 +367,9 @@ impl Routes {
             .create_container(database, &name, key, 2, stride);
         let container = state.account.container_by_rid(&rid);
         let container = container.expect("it was created just now");
+        if self.shared.options.new_take_all_tokens {
+            container.log.take_all_tokens();
+        }
         container.defined = sent.as_object().cloned().unwrap_or_default();
         let json = container.to_json();
         Answer {
@@ -660,6 +680,13 @@ impl Handler for Routes {
                 let etag = edit(answer.etag().map(str::to_owned));
                 answer.set_etag(etag);
             }
+            Some(Action::Header(name, value)) => {
+                answer.headers.retain(|(own, _)| own != name);
+                answer.without = Some(*name);
+                let header = value.map(|value| (*name, value.to_owned()));
+                answer.headers.extend(header);
+            }
+            Some(Action::As(status)) => answer.status = *status,
             Some(Action::Charge(charge)) => {
                 answer
                     .headers
@@ -709,6 +736,7 @@ fn response(answer: Answer, on_answer: Option<Action>, ordinal: usize) -> Respon
         all.truncate(2);
     }
     all.retain(|(name, _)| !answer.headers.iter().any(|(own, _)| own == name));
+    all.retain(|(name, _)| answer.without != Some(*name));
     all.extend(answer.headers);
     for (name, value) in all {
         headers.append(
@@ -717,6 +745,23 @@ fn response(answer: Answer, on_answer: Option<Action>, ordinal: usize) -> Respon
         );
     }
     response
+}
+
+fn create_database(state: &mut State, asked: &Asked) -> Answer {
+    let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let Some(name) = body["id"].as_str() else {
+        return Answer::error(400, None, "BadRequest", "this is no database");
+    };
+    if state.account.database(name).is_some() {
+        return Answer::error(409, None, "Conflict", "the database exists");
+    }
+    state.account.create_database(name);
+    let created = state.account.database(name);
+    let json = created.expect("it was created just now").to_json();
+    Answer {
+        status: 201,
+        ..Answer::json(&json)
+    }
 }
 
 fn scripted_status(status: u16, substatus: Option<u32>, retry_after_ms: Option<u64>) -> Answer {

@@ -17,6 +17,7 @@ const COMMANDS: [&str; 16] = [
     "verify",
     "replay",
     "compare",
+    "acceptance",
     "demo",
     "profiles",
     "completions",

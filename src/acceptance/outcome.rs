@@ -1,0 +1,306 @@
+//! What an acceptance test found: the report, as a table and as JSON, without secrets and names.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::cosmos::options::{ConnectOptions, CredentialOptions};
+use crate::cosmos::witness::AccountFacts;
+use crate::redact::redact;
+use crate::report::{Align, Table};
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", content = "reason", rename_all = "lowercase")]
+pub(super) enum Verdict {
+    /// It found what the known set says.
+    Passed,
+    /// It did not.
+    Failed(String),
+    /// The account does not do this, for this reason.
+    Refused(String),
+    /// It was not tried, for this reason.
+    Skipped(String),
+}
+
+impl Verdict {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed(_) => "FAILED",
+            Self::Refused(_) => "refused",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+
+    fn reason(&self) -> &str {
+        match self {
+            Self::Passed => "",
+            Self::Failed(reason) | Self::Refused(reason) | Self::Skipped(reason) => reason,
+        }
+    }
+
+    pub(super) fn clean(self, names: &Names) -> Self {
+        match self {
+            Self::Passed => Self::Passed,
+            Self::Failed(reason) => Self::Failed(names.clean(&reason)),
+            Self::Refused(reason) => Self::Refused(names.clean(&reason)),
+            Self::Skipped(reason) => Self::Skipped(names.clean(&reason)),
+        }
+    }
+}
+
+impl From<Result<(), String>> for Verdict {
+    fn from(judged: Result<(), String>) -> Self {
+        match judged {
+            Ok(()) => Self::Passed,
+            Err(reason) => Self::Failed(reason),
+        }
+    }
+}
+
+/// A step.
+#[derive(Debug, Serialize)]
+pub(super) struct Step {
+    /// What it did.
+    pub(super) step: String,
+    #[serde(flatten)]
+    pub(super) verdict: Verdict,
+    pub(super) seconds: f64,
+    pub(super) request_units: f64,
+}
+
+impl Step {
+    /// For people, when it ends.
+    pub(super) fn line(&self) -> String {
+        let (word, reason) = (self.verdict.word(), self.verdict.reason());
+        match reason.is_empty() {
+            true => format!("{}: {word}", self.step),
+            false => format!("{}: {word}: {reason}", self.step),
+        }
+    }
+}
+
+/// What became of a shape of documents.
+#[derive(Debug, Serialize)]
+pub(super) struct Shape {
+    pub(super) shape: &'static str,
+    /// `as written`, `same content`, `other content`, `refused`, or `not found`.
+    pub(super) stored: &'static str,
+    /// What the service makes of it, or why it is refused.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) detail: String,
+}
+
+impl Shape {
+    /// The detail, short enough for a table.
+    fn shown(&self) -> String {
+        const MAX: usize = 80;
+        let mut short: String = self.detail.chars().take(MAX).collect();
+        if short.len() < self.detail.len() && !short.ends_with('…') {
+            short.push('…');
+        }
+        short
+    }
+}
+
+/// What was seen of a belief.
+#[derive(Debug, Serialize)]
+pub(super) struct Believed {
+    pub(super) id: &'static str,
+    pub(super) belief: &'static str,
+    /// `held`, `differs` or `not seen`.
+    pub(super) result: &'static str,
+    /// The answers about it.
+    pub(super) answers: u64,
+    /// What was seen instead, with the number of answers.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) saw: BTreeMap<String, u64>,
+}
+
+/// Answers of one kind.
+#[derive(Debug, Serialize)]
+pub(super) struct Answers {
+    pub(super) request: String,
+    pub(super) status: u16,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) substatus: u32,
+    pub(super) answers: u64,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What the test cost.
+#[derive(Debug, Serialize)]
+pub(super) struct Cost {
+    pub(super) estimated_request_units: u64,
+    pub(super) request_units: f64,
+    pub(super) seconds: f64,
+    /// The throughput of what was created, in RU/s; none in an account without provisioned throughput.
+    pub(super) throughput: Option<u64>,
+}
+
+/// The report.
+#[derive(Debug, Serialize)]
+pub(super) struct Acceptance {
+    pub(super) format: &'static str,
+    pub(super) version: &'static str,
+    pub(super) driver: &'static str,
+    pub(super) system: String,
+    pub(super) passed: bool,
+    pub(super) credential: &'static str,
+    pub(super) http: &'static str,
+    pub(super) account: AccountFacts,
+    pub(super) cost: Cost,
+    pub(super) steps: Vec<Step>,
+    pub(super) shapes: Vec<Shape>,
+    pub(super) beliefs: Vec<Believed>,
+    pub(super) answers: Vec<Answers>,
+    /// By the kind of request: headers of the answers, each with the shape of its value.
+    pub(super) headers: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Acceptance {
+    /// The steps, for people.
+    pub(super) fn steps_table(&self) -> Table<5> {
+        let mut table = Table::new([
+            ("STEP", Align::Left),
+            ("RESULT", Align::Left),
+            ("SECONDS", Align::Right),
+            ("RU", Align::Right),
+            ("REASON", Align::Left),
+        ]);
+        for step in &self.steps {
+            table.push([
+                step.step.clone(),
+                step.verdict.word().to_owned(),
+                format!("{:.1}", step.seconds),
+                format!("{:.0}", step.request_units),
+                step.verdict.reason().to_owned(),
+            ]);
+        }
+        table
+    }
+
+    /// What differs from what is believed, for people: shapes and beliefs.
+    pub(super) fn differences_table(&self) -> Option<Table<3>> {
+        let mut table = Table::new([
+            ("BELIEF", Align::Left),
+            ("ANSWERS", Align::Right),
+            ("SAW", Align::Left),
+        ]);
+        let differing = self
+            .beliefs
+            .iter()
+            .filter(|believed| believed.result == "differs");
+        let mut is_empty = true;
+        for believed in differing {
+            is_empty = false;
+            let saw: Vec<String> = believed
+                .saw
+                .iter()
+                .map(|(saw, times)| format!("{saw} ({times})"))
+                .collect();
+            table.push([
+                format!("{}: {}", believed.id, believed.belief),
+                believed.answers.to_string(),
+                saw.join("; "),
+            ]);
+        }
+        for shape in self
+            .shapes
+            .iter()
+            .filter(|shape| shape.stored != "as written")
+        {
+            is_empty = false;
+            table.push([
+                format!("document.text: a document keeps its text: {}", shape.shape),
+                "1".to_owned(),
+                format!("{}: {}", shape.stored, shape.shown()),
+            ]);
+        }
+        (!is_empty).then_some(table)
+    }
+
+    /// How many beliefs have this result.
+    pub(super) fn believed(&self, result: &str) -> usize {
+        self.beliefs
+            .iter()
+            .filter(|believed| believed.result == result)
+            .count()
+    }
+}
+
+/// The names and secrets that no report has, each with what takes its place.
+#[derive(Debug)]
+pub(super) struct Names(Vec<(String, &'static str)>);
+
+impl Names {
+    /// Those of a test, whose directory need not be there yet.
+    pub(super) fn new(options: &ConnectOptions, database: &str, directory: &Path) -> Self {
+        let mut names = Vec::new();
+        if let CredentialOptions::Key(key) = &options.credential {
+            names.push((key.expose().to_owned(), "***"));
+        }
+        let endpoint = options.endpoint.as_str();
+        names.push((endpoint.trim_end_matches('/').to_owned(), "ENDPOINT"));
+        let host = options.endpoint.host_str().unwrap_or_default();
+        if let Some(port) = options.endpoint.port() {
+            names.push((format!("{host}:{port}"), "HOST"));
+        }
+        names.push((host.to_owned(), "HOST"));
+        if let Some((account, _)) = host
+            .split_once('.')
+            .filter(|_| options.endpoint.domain().is_some())
+        {
+            names.push((account.to_owned(), "ACCOUNT"));
+        }
+        let own = directory.file_name().unwrap_or_default();
+        let parent = directory
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        let canonical = fs::canonicalize(parent.unwrap_or(Path::new(".")));
+        let canonical = canonical.ok().map(|parent| parent.join(own));
+        for path in canonical
+            .into_iter()
+            .chain(std::path::absolute(directory).ok())
+        {
+            names.push((path.display().to_string(), "DIRECTORY"));
+        }
+        names.push((directory.display().to_string(), "DIRECTORY"));
+        if let Some(own) = directory.file_name() {
+            names.push((own.to_string_lossy().into_owned(), "DIRECTORY"));
+        }
+        names.push((database.to_owned(), "DATABASE"));
+        for variable in ["HOME", "USERPROFILE"] {
+            if let Some(home) = std::env::var_os(variable).filter(|home| home.len() > 1) {
+                names.push((home.to_string_lossy().into_owned(), "HOME"));
+            }
+        }
+        names.retain(|(name, _)| !name.is_empty());
+        Self(names)
+    }
+
+    /// `text` without them, in one line, and without the ids that the service gives to requests and resources.
+    pub(super) fn clean(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (name, instead) in &self.0 {
+            text = text.replace(name, instead);
+        }
+        let words = text.split_whitespace().map(|word| match is_guid(word) {
+            true => "ID",
+            false => word,
+        });
+        redact(&words.collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// Whether a word is a GUID, with punctuation around it.
+fn is_guid(word: &str) -> bool {
+    let word = word.trim_matches(|c: char| !c.is_ascii_hexdigit());
+    word.len() == 36 && word.matches('-').count() == 4
+}

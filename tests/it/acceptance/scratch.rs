@@ -1,0 +1,150 @@
+//! The scratch database: one that exists is refused, and one that is not a test's is never deleted.
+
+use serde_json::json;
+
+use super::{SCRATCH, Tested, acceptance, gateway, names_in};
+use crate::command::{fail, succeed};
+use crate::gateway::{Action, Fault, RequestKind};
+
+#[test]
+fn without_yes_the_cost_is_printed_and_nothing_is_created() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let ended = fail(&mut acceptance(&gateway, directory.path()), 2);
+    assert!(
+        ended
+            .stderr
+            .contains("400 RU/s are charged for each hour begun"),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains("add --yes to begin"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(gateway.total_requests(), 0);
+    let mut with_split = acceptance(&gateway, directory.path());
+    let ended = fail(with_split.args(["--split", "--split-wait", "10m"]), 2);
+    assert!(
+        ended.stderr.contains("raises it to 11000 RU/s"),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains("at most for 10 minutes"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(names_in(directory.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_database_that_exists_is_refused_and_untouched() {
+    let gateway = gateway();
+    let container = gateway.create_container(SCRATCH, "orders", "/pk", 1);
+    container.upsert(json!({"id": "1", "pk": "a"}));
+    let before = container.latest().len();
+    let directory = tempfile::tempdir().unwrap();
+    let ended = fail(acceptance(&gateway, directory.path()).arg("--yes"), 2);
+    assert!(ended.stderr.contains("exists already"), "{}", ended.stderr);
+    let ended = fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 2);
+    assert!(
+        ended.stderr.contains("it has no marker"),
+        "{}",
+        ended.stderr
+    );
+    // An empty one is somebody's too.
+    gateway.delete_container(SCRATCH, "orders");
+    fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 2);
+    assert_eq!(before, 1);
+    for changing in [
+        RequestKind::DatabaseCreate,
+        RequestKind::DatabaseDelete,
+        RequestKind::ContainerCreate,
+        RequestKind::ItemWrite,
+    ] {
+        assert_eq!(gateway.requests(changing), 0, "{changing:?}");
+    }
+    assert_eq!(names_in(directory.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_database_that_took_the_place_of_a_tests_is_not_deleted() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let kept = directory.path().join(format!("{SCRATCH}.acceptance"));
+    std::fs::create_dir(&kept).unwrap();
+    let journal = |rid: Option<&str>| {
+        let journal = json!({
+            "format": "cosmos-tail acceptance journal", "endpoint": gateway.endpoint(),
+            "database": SCRATCH, "run": "1", "rid": rid,
+        });
+        std::fs::write(kept.join("acceptance.json"), journal.to_string()).unwrap();
+    };
+    let rid = gateway.create_database(SCRATCH);
+    journal(Some("another"));
+    fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 2);
+    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 0);
+    // The answer to its creation was lost; but by now it has a container.
+    gateway.create_container(SCRATCH, "orders", "/pk", 1);
+    journal(None);
+    fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 2);
+    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 0);
+    journal(Some(&rid));
+    succeed(acceptance(&gateway, directory.path()).arg("--clean-up"));
+    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 1);
+    assert_eq!(names_in(directory.path()), Vec::<String>::new());
+    // A second time there is nothing to do.
+    let ended = succeed(acceptance(&gateway, directory.path()).arg("--clean-up"));
+    assert!(
+        ended.stderr.contains("nothing was left to delete"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_credential_that_may_not_create_databases_is_a_line_with_the_reason() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let denied = Action::Refuse {
+        status: 403,
+        message: "principal does not have required RBAC permissions",
+    };
+    gateway.push_fault(Fault::on(RequestKind::DatabaseCreate, denied).always());
+    let tested = Tested::run(
+        &mut acceptance(&gateway, directory.path()),
+        directory.path(),
+    );
+    assert_eq!(tested.ended.code, Some(0), "{}", tested.ended.stderr);
+    let refused = tested.steps("refused");
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0].contains("RBAC permissions"), "{refused:?}");
+    assert_eq!(tested.steps("passed"), Vec::<String>::new());
+    assert_eq!(names_in(directory.path()), ["report.json"]);
+}
+
+#[test]
+fn what_cannot_be_carried_out_is_refused_before_any_request() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = acceptance(&gateway, directory.path());
+        fail(command.args(arguments), 2).stderr
+    };
+    assert!(run(&["--yes", "-c", "orders"]).contains("has no use for --container"));
+    assert!(run(&["--clean-up", "--yes"]).contains("cannot be used with"));
+    std::fs::write(directory.path().join("there.json"), "mine").unwrap();
+    assert!(run(&["--yes", "--report", "there.json"]).contains("exists"));
+    assert!(run(&["--yes", "--directory", "there.json"]).contains("exists"));
+    let mut other = acceptance(&gateway, directory.path());
+    other.args(["--scratch-database", "../x"]);
+    let kept = std::fs::read_to_string(directory.path().join("there.json")).unwrap();
+    assert_eq!(kept, "mine");
+    let changing = gateway.request_log();
+    assert!(
+        changing.iter().all(|record| record.method == "GET"),
+        "{changing:?}"
+    );
+}

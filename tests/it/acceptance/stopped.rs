@@ -1,0 +1,115 @@
+//! A test that is killed or stopped: a later clean-up leaves nothing, and a stop cleans up itself.
+
+use std::path::Path;
+
+use super::{SCRATCH, acceptance, gateway, names_in};
+use crate::command::{fail, interrupt, run, spawn, succeed, wait};
+use crate::gateway::{Action, Fault, Gateway, Hold, RequestKind, RequestRecord};
+
+/// Kills a test where this request waits for its answer, and cleans up.
+fn kill_at(gateway: &Gateway, kind: RequestKind, nth: usize, directory: &Path) {
+    let hold = Hold::new();
+    let fault = Fault::on(kind, Action::Hold(hold.clone())).nth(nth);
+    gateway.push_fault(
+        fault.when(|record: &RequestRecord| record.path.contains(SCRATCH) || record.path == "/dbs"),
+    );
+    let mut child = spawn(acceptance(gateway, directory).arg("--yes"));
+    hold.wait_until_reached();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    hold.release();
+    gateway.clear_faults();
+}
+
+#[test]
+fn whenever_it_is_killed_a_clean_up_leaves_nothing() {
+    let gateway = gateway();
+    let shop = gateway.create_container("shop", "orders", "/pk", 1);
+    let directory = tempfile::tempdir().unwrap();
+    for (kind, nth) in [
+        (RequestKind::DatabaseCreate, 1),
+        // What its resource id is: the database is there, and the journal does not know it yet.
+        (RequestKind::Database, 2),
+        (RequestKind::ContainerCreate, 1),
+        (RequestKind::ItemWrite, 1),
+        (RequestKind::ItemWrite, 30),
+        (RequestKind::ChangeFeed, 4),
+    ] {
+        kill_at(&gateway, kind, nth, directory.path());
+        // It does not begin again over what is left.
+        fail(acceptance(&gateway, directory.path()).arg("--yes"), 2);
+        succeed(acceptance(&gateway, directory.path()).arg("--clean-up"));
+        assert_eq!(
+            names_in(directory.path()),
+            Vec::<String>::new(),
+            "{kind:?} {nth}"
+        );
+        assert!(
+            gateway
+                .container(SCRATCH, "cosmos-tail-acceptance")
+                .is_none()
+        );
+        let listed = run(acceptance(&gateway, directory.path()).arg("--clean-up"));
+        assert!(
+            listed.stderr.contains("there is no database"),
+            "{kind:?} {}",
+            listed.stderr
+        );
+    }
+    assert_eq!(shop.latest().len(), 0);
+    assert!(gateway.container("shop", "orders").is_some());
+}
+
+#[test]
+fn without_its_directory_the_marker_proves_whose_database_it_is() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    kill_at(&gateway, RequestKind::ItemWrite, 20, directory.path());
+    let elsewhere = tempfile::tempdir().unwrap();
+    succeed(acceptance(&gateway, elsewhere.path()).arg("--clean-up"));
+    assert!(gateway.container(SCRATCH, "documents").is_none());
+}
+
+#[test]
+fn a_stop_deletes_what_was_made() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let hold = Hold::new();
+    let fault = Fault::on(RequestKind::ItemWrite, Action::Hold(hold.clone())).nth(40);
+    gateway.push_fault(fault);
+    let child = spawn(acceptance(&gateway, directory.path()).arg("--yes"));
+    hold.wait_until_reached();
+    interrupt(&child);
+    gateway.wait_for(RequestKind::DatabaseDelete, 1);
+    hold.release();
+    let ended = wait(child);
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("what the test had made was deleted"),
+        "{}",
+        ended.stderr
+    );
+    assert!(gateway.container(SCRATCH, "documents").is_none());
+    assert_eq!(names_in(directory.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_kill_while_it_cleans_up_leaves_nothing_either() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let [writing, deleting] = [Hold::new(), Hold::new()];
+    let fault = |kind, hold: &Hold| Fault::on(kind, Action::Hold(hold.clone()));
+    gateway.push_fault(fault(RequestKind::ItemWrite, &writing).nth(20));
+    gateway.push_fault(fault(RequestKind::DatabaseDelete, &deleting));
+    let mut child = spawn(acceptance(&gateway, directory.path()).arg("--yes"));
+    writing.wait_until_reached();
+    interrupt(&child);
+    deleting.wait_until_reached();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    writing.release();
+    deleting.release();
+    succeed(acceptance(&gateway, directory.path()).arg("--clean-up"));
+    assert!(gateway.container(SCRATCH, "documents").is_none());
+    assert_eq!(names_in(directory.path()), Vec::<String>::new());
+}
